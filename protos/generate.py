@@ -1,0 +1,54 @@
+"""Generate Python code and the descriptor image from the protos: `make protos`.
+
+The google protos come from the wheel `googleapis-common-protos`; protoc from `grpcio-tools`. The image holds every
+file with its imports and comments; buf, Envoy and the OpenAPI generator all read that one file.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from google.api import annotations_pb2
+from grpc_tools import protoc
+
+PROTOS = Path(__file__).parent
+OUTPUT = PROTOS / "gen"
+
+
+def generate(output: Path) -> None:
+    """Write the generated tree into `output`, replacing what is there.
+
+    Raises:
+        SystemExit: protoc refused a file; it has said why on standard error.
+    """
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.glob("proximity/**/*.proto"))
+    google_protos = Path(annotations_pb2.__file__).parents[2]
+    arguments = [
+        "protoc",
+        f"-I{PROTOS}",
+        f"-I{files('grpc_tools') / '_proto'}",
+        f"-I{google_protos}",
+        f"--python_out={output}",
+        f"--grpc_python_out={output}",
+        f"--mypy_out={output}",
+        f"--mypy_grpc_out={output}",
+        "--include_imports",
+        "--include_source_info",
+        f"--descriptor_set_out={output / 'proximity.binpb'}",
+        *sources,
+        "google/rpc/error_details.proto",
+        "google/rpc/status.proto",
+    ]
+    if protoc.main(arguments) != 0:
+        raise SystemExit("protoc failed")
+    for stray in ("google",):  # generated for the image only; the wheels carry the modules
+        shutil.rmtree(output / stray, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    generate(Path(sys.argv[1]) if len(sys.argv) > 1 else OUTPUT)
