@@ -1,0 +1,132 @@
+"""Builds an `Item` from a document in the catalog's format, and names its revision."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from services.catalog.domain import compose
+from services.catalog.domain.entities import (
+    OWN_SOURCE,
+    Choice,
+    Credentials,
+    Generate,
+    Input,
+    InputType,
+    Item,
+    Need,
+    PortSpec,
+    Probe,
+    Resources,
+    VolumeSpec,
+)
+
+Record = Mapping[str, Any]
+
+
+def name_revision(document: Record) -> str:
+    """Return the revision of a document: equal content, equal name."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def name_item(document_id: str, source: str) -> str:
+    """Return an item's id over all sources."""
+    return document_id if source == OWN_SOURCE else f"{source}.{document_id}"
+
+
+def build_item(document: Record, *, source: str = OWN_SOURCE, revision: str | None = None) -> Item:
+    """Build the item a document describes; the document must have passed the linter."""
+    return Item(
+        id=name_item(document["id"], source),
+        name=document["name"],
+        version=document["version"],
+        description=document["description"],
+        category=document["category"],
+        tags=tuple(document["tags"]),
+        author=document["author"],
+        website=document["website"],
+        documentation=document["documentation"],
+        source_code=document.get("source_code", ""),
+        license=document["license"],
+        icon=document.get("icon", f"icons/{document['id']}.svg"),
+        screenshots=tuple(document.get("screenshots", ())),
+        architectures=tuple(document["architectures"]),
+        runtimes=tuple(document["runtimes"]),
+        resources=_build_resources(document["resources"]),
+        ports=tuple(_build_port(port) for port in document["ports"]),
+        volumes=tuple(VolumeSpec(**volume) for volume in document["volumes"]),
+        inputs=tuple(build_input(record) for record in document["inputs"]),
+        probe=_build_probe(document["probe"]),
+        credentials=_build_credentials(document.get("credentials")),
+        notes=tuple(document.get("notes", ())),
+        allows=frozenset(document.get("allows", ())),
+        compose=document["compose"],
+        images=compose.list_images(document["compose"]),
+        source=source,
+        revision=revision or name_revision(document),
+    )
+
+
+def _build_resources(record: Record) -> Resources:
+    return Resources(**{kind: Need(**record[kind]) for kind in ("memory", "cpu", "disk")})
+
+
+def _build_port(record: Record) -> PortSpec:
+    return PortSpec(
+        service=record["service"],
+        container=record["container"],
+        published=record.get("published", record["container"]),
+        protocol=record.get("protocol", "tcp"),
+        purpose=record["purpose"],
+        main=record["purpose"] == "web" or record.get("main", False),
+        description=record.get("description", ""),
+    )
+
+
+def build_input(record: Record) -> Input:
+    """Build the input a record of the catalog format describes."""
+    kind = InputType(record["type"])
+    generate = record.get("generate")
+    return Input(
+        name=record["name"],
+        label=record["label"],
+        type=kind,
+        help=record.get("help", ""),
+        required=record.get("required", False),
+        secret=record.get("secret", kind is InputType.PASSWORD),
+        default=render_scalar(record["default"]) if "default" in record else None,
+        pattern=record.get("pattern"),
+        minimum=record.get("minimum"),
+        maximum=record.get("maximum"),
+        choices=tuple(Choice(c["value"], c.get("label", c["value"])) for c in record.get("choices", ())),
+        generate=Generate(**generate) if generate else None,
+    )
+
+
+def _build_probe(record: Record) -> Probe:
+    lowest, highest = record.get("statuses", (200, 399))
+    return Probe(
+        kind=record["kind"],
+        path=record.get("path", "/"),
+        scheme=record.get("scheme", "http"),
+        lowest_status=lowest,
+        highest_status=highest,
+        grace_seconds=record.get("grace_seconds", 120),
+        timeout_seconds=record.get("timeout_seconds", 5),
+    )
+
+
+def _build_credentials(record: Record | None) -> Credentials | None:
+    if record is None:
+        return None
+    return Credentials(record.get("username", ""), record.get("password", ""), record["change"])
+
+
+def render_scalar(value: str | float | bool) -> str:
+    """Write a scalar the way an environment variable holds it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

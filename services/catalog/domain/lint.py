@@ -1,0 +1,232 @@
+"""Checks a catalog document: against its schema, then what a schema cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.catalog.domain import compose
+from services.catalog.domain.document import Document, Path, Value
+from services.catalog.domain.entities import Item
+from services.catalog.domain.errors import InvalidItemError
+from services.catalog.domain.faults import Fault
+from services.catalog.domain.images import find_tag_fault
+from services.catalog.domain.inputs import find_value_fault
+from services.catalog.domain.interpolation import InterpolationError, list_variables
+from services.catalog.domain.item import build_input, build_item
+from services.catalog.domain.schema import check_schema, load_pattern
+
+BUILT_IN_VARIABLES = frozenset({"PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT", "TZ"})
+"""What the platform itself puts in, besides the inputs."""
+
+
+def parse_item(document: Document, *, source: str, require_pinned: bool = True) -> Item:
+    """Return the item a document describes.
+
+    Args:
+        document: what a file held.
+        source: where it comes from.
+        require_pinned: whether an image without a fixed version is a fault.
+
+    Raises:
+        InvalidItemError: with every fault that was found.
+    """
+    if faults := lint_document(document, require_pinned=require_pinned):
+        raise InvalidItemError(faults)
+    return build_item(document.value, source=source)
+
+
+def lint_document(document: Document, *, require_pinned: bool = True) -> list[Fault]:
+    """Return what is wrong with a document, in the order of its lines."""
+    faults = check_schema(document, document.value, schema="schema.json")
+    if faults:
+        return sorted(faults)
+    definition = document.value["compose"]
+    faults = check_schema(document, definition, schema="compose.schema.json", at=("compose",))
+    if faults:
+        return sorted(faults)
+    return sorted(_Linter(document, require_pinned).list_faults())
+
+
+class _Linter:
+    """The rules that need more than one field; the schemas have passed."""
+
+    def __init__(self, document: Document, require_pinned: bool) -> None:
+        self._document = document
+        self._value: dict[str, Any] = document.value
+        self._services: dict[str, Any] = document.value["compose"]["services"]
+        self._require_pinned = require_pinned
+
+    def list_faults(self) -> Iterator[Fault]:
+        yield from self._check_services()
+        try:
+            yield from self._check_ports()
+            yield from self._check_volumes()
+            yield from self._check_host_needs()
+        except compose.InvalidComposeError as error:
+            yield self._fault(("compose", "services"), str(error))
+        yield from self._check_inputs()
+        yield from self._check_variables()
+        yield from self._check_resources()
+        yield from self._check_runtimes()
+
+    def _fault(self, path: Path, message: str) -> Fault:
+        return Fault(self._document.file, self._document.line_of(path), message)
+
+    def _check_services(self) -> Iterator[Fault]:
+        for name, service in self._services.items():
+            at: Path = ("compose", "services", name)
+            if "image" not in service:
+                yield self._fault(at, f"the service {name} has no image")
+            elif fault := find_tag_fault(service["image"], pinned=self._require_pinned):
+                yield self._fault((*at, "image"), fault)
+            for other in service.get("depends_on") or ():
+                if other not in self._services:
+                    yield self._fault(
+                        (*at, "depends_on"), f"{name} depends on {other!r}, which is no service"
+                    )
+            networks = self._value["compose"].get("networks") or {}
+            for network in service.get("networks") or ():
+                if network != "default" and network not in networks:
+                    yield self._fault((*at, "networks"), f"the network {network!r} is not declared")
+
+    def _check_ports(self) -> Iterator[Fault]:
+        seen: set[tuple[int, str]] = set()
+        for index, port in enumerate(self._value["ports"]):
+            at: Path = ("ports", index)
+            if port["service"] not in self._services:
+                yield self._fault(
+                    at, f"the port {port['container']} names {port['service']!r}, which is no service"
+                )
+                continue
+            published, protocol = port.get("published", port["container"]), port.get("protocol", "tcp")
+            entries = compose.parse_ports(self._services[port["service"]].get("ports"))
+            if compose.PublishedPort(port["container"], published, protocol) not in entries:
+                wanted = f"{published}:{port['container']}/{protocol}"
+                yield self._fault(at, f"compose does not publish {wanted} for {port['service']}")
+            if (published, protocol) in seen:
+                yield self._fault(at, f"{published}/{protocol} is published twice")
+            seen.add((published, protocol))
+        yield from self._check_main_port()
+        yield from self._check_undeclared_ports(seen)
+
+    def _check_main_port(self) -> Iterator[Fault]:
+        web = [port for port in self._value["ports"] if port["purpose"] == "web"]
+        main = [port for port in self._value["ports"] if port.get("main")]
+        if len(web) > 1 or (web and main) or len(main) > 1:
+            yield self._fault(
+                ("ports",), "more than one port is web or main: exactly one is what the platform opens"
+            )
+        chosen = [*web, *main]
+        kind = self._value["probe"]["kind"]
+        if not chosen and kind != "none":
+            yield self._fault(("ports",), "no port is web or main, so there is nothing to probe")
+        if chosen and chosen[0].get("protocol", "tcp") != "tcp":
+            yield self._fault(("ports",), "the web or main port must be TCP")
+        if main and not web and kind == "http" and "path" not in self._value["probe"]:
+            yield self._fault(("probe",), "an http probe of a server without a web page needs its path")
+
+    def _check_undeclared_ports(self, declared: set[tuple[int, str]]) -> Iterator[Fault]:
+        for name, service in self._services.items():
+            for index, port in enumerate(compose.parse_ports(service.get("ports"))):
+                at: Path = ("compose", "services", name, "ports", index)
+                if port.published is None:
+                    yield self._fault(at, f"{name} publishes {port.target} nowhere: write published:target")
+                elif (port.published, port.protocol) not in declared:
+                    yield self._fault(at, f"the port {port.published}/{port.protocol} is not under ports")
+
+    def _check_volumes(self) -> Iterator[Fault]:
+        declared = set()
+        for index, volume in enumerate(self._value["volumes"]):
+            declared.add((volume["service"], volume["path"].rstrip("/")))
+            mounts = compose.parse_mounts(self._services.get(volume["service"], {}))
+            if not any(m.source == volume["name"] and m.target == volume["path"] for m in mounts):
+                wanted = f"{volume['name']}:{volume['path']}"
+                yield self._fault(
+                    ("volumes", index), f"compose does not mount {wanted} in {volume['service']}"
+                )
+        names = self._value["compose"].get("volumes") or {}
+        for name, service in self._services.items():
+            for index, mount in enumerate(compose.parse_mounts(service)):
+                at: Path = ("compose", "services", name, "volumes", index)
+                if mount.kind != "tmpfs" and (name, mount.target.rstrip("/")) not in declared:
+                    yield self._fault(at, f"the mount at {mount.target} is not under volumes")
+                if mount.kind == "volume" and mount.source and mount.source not in names:
+                    yield self._fault(at, f"the volume {mount.source!r} is not declared")
+
+    def _check_host_needs(self) -> Iterator[Fault]:
+        allowed = set(self._value.get("allows", ()))
+        for need in compose.list_host_needs(self._value["compose"]):
+            if need.need not in allowed:
+                yield self._fault(
+                    ("compose", *need.path), f"{need.reason}, which needs {need.need!r} under allows"
+                )
+
+    def _check_inputs(self) -> Iterator[Fault]:
+        seen: set[str] = set()
+        for index, record in enumerate(self._value["inputs"]):
+            at: Path = ("inputs", index)
+            if record["name"] in seen:
+                yield self._fault(at, f"the input {record['name']} is given twice")
+            seen.add(record["name"])
+            fault = _find_input_fault(record)
+            if fault:
+                yield self._fault(at, f"the input {record['name']} {fault}")
+            elif "default" in record:
+                item_input = build_input(record)
+                if text := find_value_fault(item_input, item_input.default or ""):
+                    yield self._fault(at, f"the default of {record['name']} {text}")
+
+    def _check_variables(self) -> Iterator[Fault]:
+        names = {record["name"] for record in self._value["inputs"]}
+        used: set[str] = set()
+        for name, service in self._services.items():
+            try:
+                variables = list_variables(service)
+            except InterpolationError as error:
+                yield self._fault(("compose", "services", name), str(error))
+                continue
+            used |= variables
+            for variable in sorted(variables - names - BUILT_IN_VARIABLES):
+                yield self._fault(self._find_use(name, variable), f"${{{variable}}} is no input")
+        try:
+            used |= list_variables(self._value["compose"])
+        except InterpolationError:
+            return
+        for index, record in enumerate(self._value["inputs"]):
+            if record["name"] not in used:
+                yield self._fault(("inputs", index), f"the input {record['name']} is used nowhere in compose")
+
+    def _find_use(self, service: str, variable: str) -> Path:
+        def walk(value: Value, path: Path) -> Iterator[Path]:
+            if isinstance(value, str) and variable in value:
+                yield path
+            for key, child in value.items() if isinstance(value, dict) else ():
+                yield from walk(child, (*path, key))
+            for index, child in enumerate(value) if isinstance(value, list) else ():
+                yield from walk(child, (*path, index))
+
+        at: Path = ("compose", "services", service)
+        return next(walk(self._services[service], at), at)
+
+    def _check_resources(self) -> Iterator[Fault]:
+        for kind, need in self._value["resources"].items():
+            if need["recommended"] < need["minimum"]:
+                yield self._fault(("resources", kind), f"{kind}: less is recommended than is the minimum")
+
+    def _check_runtimes(self) -> Iterator[Fault]:
+        if "oci" in self._value["runtimes"] and len(self._services) != 1:
+            yield self._fault(("runtimes",), "oci runs one image, and this app has more services")
+
+
+def _find_input_fault(record: dict[str, Any]) -> str | None:
+    if (record["type"] == "choice") != ("choices" in record):
+        return "is a choice exactly when it has choices"
+    if record.get("generate") and "default" in record:
+        return "is either generated or has a default"
+    if "pattern" in record:
+        try:
+            load_pattern(record["pattern"])
+        except ValueError:
+            return f"has a pattern that is no linear-time regular expression: {record['pattern']}"
+    return None

@@ -1,0 +1,32 @@
+"""Reads the catalog's folders from disk; the only module of the service that does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.catalog.domain.document import MAX_BYTES
+
+DATA = Path(__file__).resolve().parent / "data"
+"""The items of this repository."""
+
+MAX_FILES = 5000
+_MAX_ICON_BYTES = 256 * 1024
+
+
+def read_item_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, content) of every item file, by name; never more of one than the parser may see."""
+    for path in sorted(folder.glob("*.y*ml"))[:MAX_FILES]:
+        try:
+            with path.open("rb") as file:
+                yield path.name, file.read(MAX_BYTES + 1)
+        except OSError:
+            yield path.name, b""
+
+
+def find_icon(icon: str, folder: Path = DATA) -> bytes | None:
+    """Return the content of an icon file that belongs to a folder, or None."""
+    path = (folder / icon).resolve()
+    if not path.is_relative_to(folder.resolve() / "icons") or not path.is_file():
+        return None
+    return path.read_bytes() if path.stat().st_size <= _MAX_ICON_BYTES else None
