@@ -1,0 +1,107 @@
+"""`python -m tests.pvesim`: start the simulated Proxmox VE and say where it is."""
+
+import argparse
+import asyncio
+import gc
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tests.pvesim.control import Control
+from tests.pvesim.presets import PASSWORD, ROOT, TOKEN
+from tests.pvesim.server import PREFIX, ApiServer
+from tests.pvesim.simulation import Beginning, Simulation
+from tests.pvesim.tls import ensure_certificate
+
+MAX_BODY = 512 << 20
+
+
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.pvesim", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="HTTPS port of the first node, 0: any free one")
+    parser.add_argument("--ssh-port", type=int, default=0)
+    parser.add_argument("--state-dir", type=Path, default=Path("pvesim-state"))
+    parser.add_argument("--task-seconds", type=float, default=0.2, help="how long a task takes")
+    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--topology", type=Path, help="a JSON file that describes the cluster")
+    parser.add_argument("--preset", choices=("recorded", "demo", "empty"), default="demo")
+    parser.add_argument("--version", help="the version it claims, such as 8.4.1")
+    parser.add_argument("--first-vmid", type=int, help="new ids are at least this")
+    parser.add_argument(
+        "--login-delay", type=float, default=0.0, help="seconds before a 401, 3 on a real server"
+    )
+    return parser.parse_args(argv)
+
+
+def make_app(simulation: Simulation) -> web.Application:
+    """The web application of one simulation."""
+    app = web.Application(client_max_size=MAX_BODY)
+    Control(simulation).add_routes(app)
+    server = ApiServer(simulation)
+    app.router.add_route("*", PREFIX, server.handle)
+    app.router.add_route("*", PREFIX + "/{path:.*}", server.handle)
+    return app
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    """Run until a signal comes."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    folder: Path = arguments.state_dir
+    topology = json.loads(arguments.topology.read_text()) if arguments.topology else None
+    beginning = Beginning(
+        arguments.preset, arguments.nodes, topology, arguments.version, arguments.first_vmid
+    )
+    simulation = await Simulation.open(
+        folder, beginning, task_seconds=arguments.task_seconds, login_delay=arguments.login_delay
+    )
+    context, fingerprint = ensure_certificate(folder, list(simulation.cluster.nodes))
+    for node in simulation.cluster.nodes.values():
+        node.fingerprint = fingerprint
+    runner = web.AppRunner(make_app(simulation), access_log=None, shutdown_timeout=0.3, keepalive_timeout=5)
+    await runner.setup()
+    site = web.TCPSite(runner, arguments.host, arguments.port, ssl_context=context)
+    await site.start()
+    gc.collect()
+    gc.freeze()
+    say_ready(simulation, arguments.host, find_port(site), ssh_port=0, fingerprint=fingerprint)
+    await stop.wait()
+    await runner.cleanup()
+    await simulation.close()
+
+
+def find_port(site: web.TCPSite) -> int:
+    """The port that a site got."""
+    server: Any = site._server
+    return int(server.sockets[0].getsockname()[1])
+
+
+def say_ready(simulation: Simulation, host: str, port: int, *, ssh_port: int, fingerprint: str) -> None:
+    """Print the one line that says where the server is and how to sign in."""
+    token = simulation.cluster.tokens.get(f"{ROOT}!{TOKEN}")
+    line = {
+        "url": f"https://{host}:{port}",
+        "host": host,
+        "port": port,
+        "ssh_port": ssh_port,
+        "user": ROOT,
+        "password": PASSWORD,
+        "token_id": f"{ROOT}!{TOKEN}",
+        "token_secret": token.secret if token else "",
+        "fingerprint": fingerprint,
+        "nodes": [node.name for node in simulation.cluster.nodes.values() if node.joined],
+    }
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(parse_arguments(sys.argv[1:])))

@@ -1,0 +1,89 @@
+"""Moving a container to another node, stopped or with a restart."""
+
+from typing import Any
+
+from tests.pvesim.api.config import check_free
+from tests.pvesim.model.cluster import Cluster
+from tests.pvesim.model.configs import list_disks
+from tests.pvesim.model.entities import Container, Task
+from tests.pvesim.model.errors import ApiError, TaskFailedError, bad_params, refuse
+from tests.pvesim.model.router import Call, route
+from tests.pvesim.model.running import bring_up, take_down
+from tests.pvesim.model.work import Share, Work
+
+MIGRATE = "/nodes/{node}/lxc/{vmid}/migrate"
+
+
+@route("GET", MIGRATE)
+def check_migration(call: Call) -> dict[str, Any]:
+    cluster = call.cluster
+    container = cluster.get_container(call.node, call.vmid)
+    others = [name for name, node in cluster.nodes.items() if name != call.node and node.online]
+    fitting = [name for name in others if not _find_obstacles(cluster, container, name)]
+    return {"running": int(container.running), "allowed-nodes": fitting, "not-allowed-nodes": {}}
+
+
+def _find_obstacles(cluster: Cluster, container: Container, target: str) -> list[str]:
+    names = [values["volume"].partition(":")[0] for _, values in list_disks(container.config)]
+    held = [cluster.storages.get(name) for name in names]
+    return [
+        f"storage '{one.name}' is not available on node '{target}'"
+        for one in held
+        if one and one.nodes and target not in one.nodes
+    ]
+
+
+@route("POST", MIGRATE)
+def migrate(call: Call) -> str:
+    cluster, node, vmid, target = call.cluster, call.node, call.vmid, str(call.params["target"])
+    if target == node:
+        raise bad_params({"target": "target is local node."})
+    if target not in cluster.nodes:
+        raise refuse(f"no such cluster node '{target}'")
+    container = cluster.get_container(node, vmid)
+    check_free(container)
+    if container.running and call.get("online"):
+        raise refuse("lxc live migration is currently not implemented")
+    if container.running and not call.get("restart"):
+        raise refuse("running container can only be migrated in restart mode")
+    if not cluster.nodes[target].online:
+        raise ApiError(500, f"target node '{target}' is offline")
+    return cluster.start_task(
+        node=node, kind="vzmigrate", label=str(vmid), user=call.user,
+        work=lambda task: _migrate_work(cluster, task, node=node, vmid=vmid, target=target),
+    )  # fmt: skip
+
+
+def _migrate_work(cluster: Cluster, task: Task, *, node: str, vmid: int, target: str) -> Work:
+    yield from cluster.hold_container(task, vmid)
+    container = cluster.find_in_task(node, vmid)
+    if obstacles := _find_obstacles(cluster, container, target):
+        raise TaskFailedError(f"migration aborted: {obstacles[0]}")
+    was_running = container.running
+    task.log(f"starting migration of CT {vmid} to node '{target}'")
+    container.config["lock"] = "migrate"
+    task.recovery = {"vmid": vmid}
+    try:
+        if was_running:
+            task.log("shutdown CT", f"{vmid}")
+            take_down(cluster, container)
+        yield Share(0.8)
+        _move_volumes(cluster, container, target)
+        container.node = target
+    finally:
+        container.config.pop("lock", None)
+        cluster.mark(container)
+    if was_running:
+        task.log("start container on target node")
+        bring_up(cluster, container)
+    task.log("migration finished successfully")
+
+
+def _move_volumes(cluster: Cluster, container: Container, target: str) -> None:
+    for volume in [
+        one for one in cluster.volumes.values() if one.vmid == container.vmid and one.content == "rootdir"
+    ]:
+        if volume.node:
+            cluster.drop("volumes", volume.key)
+            volume.node = target
+            cluster.add("volumes", volume.key, volume)

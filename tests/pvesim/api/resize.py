@@ -1,0 +1,45 @@
+"""PUT resize: disks grow, they never shrink."""
+
+from tests.pvesim.api.config import check_digest, check_free
+from tests.pvesim.model.configs import join_disk, list_disks
+from tests.pvesim.model.disks import find_disk
+from tests.pvesim.model.entities import Task
+from tests.pvesim.model.errors import ApiError, refuse
+from tests.pvesim.model.properties import parse_size, render_size
+from tests.pvesim.model.router import Call, route
+from tests.pvesim.model.schema import MISSING
+from tests.pvesim.model.work import Share, Work
+
+
+@route("PUT", "/nodes/{node}/lxc/{vmid}/resize")
+def resize(call: Call) -> str | None:
+    cluster, node, vmid = call.cluster, call.node, call.vmid
+    container = cluster.get_container(node, vmid)
+    check_free(container)
+    check_digest(container, call.get("digest"))
+    disk, size = str(call.params["disk"]), str(call.params["size"])
+    values = dict(list_disks(container.config)).get(disk)
+    if values is None:
+        missing = {"volume": MISSING} if disk == "rootfs" else {"mp": MISSING, "volume": MISSING}
+        raise ApiError(500, "format error", errors=missing)
+    old = parse_size(values.get("size", "0"))
+    new = parse_size(size.removeprefix("+")) + (old if size.startswith("+") else 0)
+    if new < old:
+        raise refuse("unable to shrink disk size")
+    if new == old:
+        return None
+
+    def work(task: Task) -> Work:
+        yield from cluster.hold_container(task, vmid)
+        yield Share(0.5)
+        current = cluster.find_in_task(node, vmid)
+        options = dict(list_disks(current.config))[disk]
+        current.config[disk] = join_disk({**options, "size": render_size(new)})
+        volume = find_disk(cluster, options, node)
+        if volume:
+            volume.size = new
+            cluster.touch("volumes", volume.key)
+        task.log("Image resized.")
+        cluster.mark(current)
+
+    return cluster.start_task(node=node, kind="resize", label=str(vmid), user=call.user, work=work)

@@ -1,0 +1,145 @@
+"""/_sim: faults, state, records and strangers, for tests. Loopback only, no credentials."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from tests.pvesim.guest.world import FAULT_KINDS, GuestFault
+from tests.pvesim.model.errors import ApiError
+from tests.pvesim.model.running import bring_up, take_down
+from tests.pvesim.presets import add_stranger
+from tests.pvesim.simulation import Simulation, describe_state
+
+
+class Control:
+    """The handlers under /_sim of one simulation."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._sim = simulation
+
+    def add_routes(self, app: web.Application) -> None:
+        """Put every handler where it belongs."""
+        routes = [
+            ("GET", "/_sim/faults", self.list_faults),
+            ("POST", "/_sim/faults", self.add_faults),
+            ("DELETE", "/_sim/faults", self.clear_faults),
+            ("GET", "/_sim/state", self.get_state),
+            ("GET", "/_sim/requests", self.list_requests),
+            ("DELETE", "/_sim/requests", self.clear_requests),
+            ("GET", "/_sim/commands", self.list_commands),
+            ("POST", "/_sim/containers", self.add_container),
+            ("PATCH", "/_sim/containers/{vmid}", self.change_container),
+            ("DELETE", "/_sim/containers/{vmid}", self.remove_container),
+            ("POST", "/_sim/containers/{vmid}/stop", self.stop_container),
+            ("POST", "/_sim/containers/{vmid}/start", self.start_container),
+            ("PATCH", "/_sim/nodes/{node}", self.change_node),
+            ("POST", "/_sim/clock", self.set_clock),
+        ]
+        for method, path, handler in routes:
+            app.router.add_route(method, path, handler)
+
+    async def list_faults(self, request: web.Request) -> web.Response:
+        guests = [
+            {"kind": one.kind, "where": one.where, "times": one.times} for one in self._sim.world.faults
+        ]
+        return web.json_response(
+            {"rules": [one.render() for one in self._sim.faults.rules], "guest_rules": guests}
+        )
+
+    async def add_faults(self, request: web.Request) -> web.Response:
+        wanted = await _read(request)
+        rules = wanted if isinstance(wanted, list) else wanted.get("rules", [wanted])
+        try:
+            self._sim.world.faults += [GuestFault(**one) for one in rules if one.get("kind") in FAULT_KINDS]
+            self._sim.faults.add([one for one in rules if one.get("kind") not in FAULT_KINDS])
+        except (ValueError, TypeError, AttributeError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return await self.list_faults(request)
+
+    async def clear_faults(self, request: web.Request) -> web.Response:
+        self._sim.faults.clear()
+        self._sim.world.faults.clear()
+        return web.json_response({"rules": []})
+
+    async def get_state(self, request: web.Request) -> web.Response:
+        return web.json_response(describe_state(self._sim))
+
+    async def list_requests(self, request: web.Request) -> web.Response:
+        return web.json_response([asdict(one) for one in self._sim.requests])
+
+    async def clear_requests(self, request: web.Request) -> web.Response:
+        self._sim.requests.clear()
+        return web.json_response([])
+
+    async def list_commands(self, request: web.Request) -> web.Response:
+        return web.json_response(self._sim.world.recorded(request.query.get("where", "")))
+
+    async def add_container(self, request: web.Request) -> web.Response:
+        wanted = await _read(request)
+        cluster = self._sim.cluster
+        try:
+            wanted.setdefault("vmid", cluster.find_free_vmid())
+            wanted.setdefault("node", next(iter(cluster.nodes)))
+            cluster.check_unused(int(wanted["vmid"]))
+            container = add_stranger(cluster, wanted)
+        except (ApiError, KeyError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return await self._done(container.vmid)
+
+    async def change_container(self, request: web.Request) -> web.Response:
+        """Set options directly, null removing one: a lock left behind, a hand-edited file."""
+        container = self._sim.cluster.containers[int(request.match_info["vmid"])]
+        for key, value in (await _read(request)).items():
+            if value is None:
+                container.config.pop(key, None)
+            else:
+                container.config[key] = value
+        self._sim.cluster.mark(container)
+        return await self._done(container.vmid)
+
+    async def remove_container(self, request: web.Request) -> web.Response:
+        """Make a container disappear behind everybody's back."""
+        vmid = int(request.match_info["vmid"])
+        container = self._sim.cluster.containers.get(vmid)
+        if container and container.running:
+            take_down(self._sim.cluster, container)
+        self._sim.cluster.remove_container(vmid)
+        return await self._done(vmid)
+
+    async def stop_container(self, request: web.Request) -> web.Response:
+        container = self._sim.cluster.containers[int(request.match_info["vmid"])]
+        take_down(self._sim.cluster, container)
+        return await self._done(container.vmid)
+
+    async def start_container(self, request: web.Request) -> web.Response:
+        container = self._sim.cluster.containers[int(request.match_info["vmid"])]
+        bring_up(self._sim.cluster, container)
+        return await self._done(container.vmid)
+
+    async def change_node(self, request: web.Request) -> web.Response:
+        """Take a node down or up, give it bridges, take programs away."""
+        node = self._sim.cluster.nodes[request.match_info["node"]]
+        for key, value in (await _read(request)).items():
+            setattr(node, key, value)
+        self._sim.cluster.touch("nodes", node.name)
+        await self._sim.settle()
+        return web.json_response(node.to_dict())
+
+    async def set_clock(self, request: web.Request) -> web.Response:
+        """Move the cluster's clock: `{"now": seconds}`."""
+        cluster = self._sim.cluster
+        cluster.clock_shift = float((await _read(request))["now"]) - cluster.clock()
+        cluster.touch("settings", "clock_shift")
+        await self._sim.settle()
+        return web.json_response({"now": cluster.now()})
+
+    async def _done(self, vmid: int) -> web.Response:
+        await self._sim.settle()
+        return web.json_response({"vmid": vmid})
+
+
+async def _read(request: web.Request) -> Any:
+    text = await request.text()
+    return json.loads(text) if text else {}

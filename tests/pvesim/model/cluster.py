@@ -1,0 +1,282 @@
+"""The whole cluster's state, and the few changes that everything else is made of."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from tests.pvesim.model.entities import Acl, Container, Node, Pool, Record, Storage, Task, Token, User, Volume
+from tests.pvesim.model.errors import TaskFailedError, bad_params, refuse
+from tests.pvesim.model.guests import GuestLike, GuestMaker, HollowGuests
+from tests.pvesim.model.work import Job, Locks, Pause, Work
+
+KEPT_TASKS = 5000
+RECORDS: dict[str, type[Record]] = {
+    "nodes": Node,
+    "storages": Storage,
+    "volumes": Volume,
+    "tasks": Task,
+    "users": User,
+    "tokens": Token,
+    "acls": Acl,
+    "pools": Pool,
+}
+
+
+@dataclass
+class Cluster:
+    """Everything one simulated cluster remembers. Pure: nothing here waits or writes.
+
+    `changed` names what differs from the last time somebody saved it, `started`
+    holds work that somebody has to drive, `moved` names containers whose real
+    listeners may have to follow.
+    """
+
+    name: str = "pve"
+    version: str = "9.2.11"
+    first_vmid: int = 100
+    dhcp: bool = True
+    cgroup_mode: int = 2
+    clock_shift: float = 0
+    serial: int = 0
+    secret: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    aplinfo: list[dict[str, Any]] = field(default_factory=list)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    storages: dict[str, Storage] = field(default_factory=dict)
+    volumes: dict[str, Volume] = field(default_factory=dict)
+    containers: dict[int, Container] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    users: dict[str, User] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    acls: dict[str, Acl] = field(default_factory=dict)
+    pools: dict[str, Pool] = field(default_factory=dict)
+    roles: dict[str, list[str]] = field(default_factory=dict)
+    guests: GuestMaker = field(default_factory=HollowGuests)
+    clock: Callable[[], float] = time.time
+    rng: random.Random = field(default_factory=random.Random)
+    locks: Locks = field(default_factory=Locks)
+    started: list[Job] = field(default_factory=list)
+    changed: set[tuple[str, str]] = field(default_factory=set)
+    moved: set[int] = field(default_factory=set)
+    interrupted: set[str] = field(default_factory=set)
+    revision: int = 0
+
+    SETTINGS = (
+        "name", "version", "first_vmid", "dhcp", "cgroup_mode", "clock_shift", "serial", "secret",
+        "options", "aplinfo", "roles",
+    )  # fmt: skip
+
+    def now(self) -> float:
+        """Seconds since the epoch, on the cluster's own clock."""
+        return self.clock() + self.clock_shift
+
+    def touch(self, kind: str, key: object) -> None:
+        """Say that a record was added, changed or removed."""
+        self.changed.add((kind, str(key)))
+        self.revision += 1
+
+    # Records -----------------------------------------------------------------
+
+    def add(self, kind: str, key: str, record: Record) -> None:
+        """Add or replace a record of a kind."""
+        getattr(self, kind)[key] = record
+        self.touch(kind, key)
+
+    def drop(self, kind: str, key: str) -> None:
+        """Remove a record, present or not."""
+        getattr(self, kind).pop(key, None)
+        self.touch(kind, key)
+
+    def add_container(self, container: Container) -> None:
+        """Add or replace a container."""
+        self.containers[container.vmid] = container
+        self.mark(container)
+
+    def mark(self, container: Container) -> None:
+        """Say that a container changed, its listeners perhaps as well."""
+        self.touch("containers", container.vmid)
+        self.moved.add(container.vmid)
+
+    def remove_container(self, vmid: int) -> None:
+        """Forget a container, its volumes and its pool membership."""
+        self.containers.pop(vmid, None)
+        self.touch("containers", vmid)
+        self.moved.add(vmid)
+        owned = [
+            key
+            for key, one in self.volumes.items()
+            if one.vmid == vmid and one.content in {"rootdir", "images"}
+        ]
+        for key in owned:
+            self.drop("volumes", key)
+        for pool in self.pools.values():
+            if vmid in pool.vms:
+                pool.vms.remove(vmid)
+                self.touch("pools", pool.poolid)
+
+    # Looking up --------------------------------------------------------------
+
+    def get_container(self, node: str, vmid: int) -> Container:
+        """The container on that node, or the error of a missing configuration file."""
+        container = self.containers.get(vmid)
+        if container is None or container.node != node:
+            raise refuse(missing_config(node, vmid))
+        return container
+
+    def find_in_task(self, node: str, vmid: int) -> Container:
+        """The same for work under way: the error ends the task."""
+        container = self.containers.get(vmid)
+        if container is None or container.node != node:
+            raise TaskFailedError(missing_config(node, vmid))
+        return container
+
+    def list_containers(self, node: str) -> Iterator[Container]:
+        """The containers on one node."""
+        return (one for one in self.containers.values() if one.node == node)
+
+    def get_storage(self, name: str, node: str) -> Storage:
+        """A storage that is enabled on a node."""
+        storage = self.storages.get(name)
+        if storage is None:
+            raise refuse(f"storage '{name}' does not exist")
+        if not storage.enabled:
+            raise refuse(f"storage '{name}' is disabled")
+        if storage.nodes and node not in storage.nodes:
+            raise refuse(f"storage '{name}' is not available on node '{node}'")
+        return storage
+
+    def find_volume(self, volid: str, node: str) -> Volume | None:
+        """A volume as seen from a node."""
+        return self.volumes.get(f"{node}|{volid}") or self.volumes.get(f"|{volid}")
+
+    def check_unused(self, vmid: int) -> None:
+        """Refuse an id that the cluster knows."""
+        if (taken := self.containers.get(vmid)) is not None:
+            raise refuse(f"CT {vmid} already exists on node '{taken.node}'")
+
+    def find_free_vmid(self) -> int:
+        """The lowest id nobody has; nothing is reserved."""
+        vmid = self.first_vmid
+        while vmid in self.containers:
+            vmid += 1
+        return vmid
+
+    def make_mac(self) -> str:
+        """A new hardware address under the cluster's prefix."""
+        tail = ":".join(f"{self.rng.randrange(256):02X}" for _ in range(3))
+        return f"{self.options.get('mac_prefix', 'BC:24:11')}:{tail}"
+
+    # Tasks -------------------------------------------------------------------
+
+    def start_task(
+        self,
+        *,
+        node: str,
+        kind: str,
+        label: str,
+        user: str,
+        work: Callable[[Task], Work],
+    ) -> str:
+        """Register a task, hand its work to whoever drives it, and return its UPID."""
+        self.serial += 1
+        self.touch("settings", "serial")
+        now = int(self.now())
+        pid = 0x2000 + self.serial % 0x3F0000
+        booted = self.nodes[node].boot_time if node in self.nodes else 0
+        pstart = (int((self.now() - booted) * 100) + self.serial) & 0xFFFFFFFF
+        upid = f"UPID:{node}:{pid:08X}:{pstart:08X}:{now:08X}:{kind}:{label}:{user}:"
+        task = Task(upid, node, kind, label, user, now, pid, pstart)
+        self.add("tasks", upid, task)
+        self.started.append(Job(task, work(task)))
+        self._forget_old_tasks()
+        return upid
+
+    def finish_task(self, task: Task, exitstatus: str) -> None:
+        """End a task: the last line, the status, the locks."""
+        if exitstatus == "OK" or exitstatus.startswith("WARNINGS"):
+            task.log(f"TASK {exitstatus}")
+        else:
+            task.log(f"TASK ERROR: {exitstatus}")
+        task.exitstatus = exitstatus
+        task.endtime = int(self.now())
+        task.recovery = {}
+        self.locks.release(task.upid)
+        self.touch("tasks", task.upid)
+
+    def hold(self, task: Task, name: str, *, limit: float, path: str) -> "Work":
+        """Wait for a lock inside a task; Proxmox's words if it does not come."""
+        got = yield from self.locks.wait(name, task.upid, limit=limit, clock=self.clock)
+        if not got:
+            raise TaskFailedError(f"can't lock file '{path}' - got timeout")
+
+    def hold_container(self, task: Task, vmid: int) -> "Work":
+        """Take a container's configuration lock, as every task on it does."""
+        path = f"/run/lock/lxc/pve-config-{vmid}.lock"
+        yield from self.hold(task, f"ct-{vmid}", limit=10, path=path)
+
+    def recover_tasks(self) -> None:
+        """After a crash: end what was running and undo what it left half done."""
+        for task in [one for one in self.tasks.values() if one.running]:
+            recovery = dict(task.recovery)
+            self.finish_task(task, "interrupted by signal")
+            container = self.containers.get(recovery.get("vmid", -1))
+            if container is None:
+                continue
+            if recovery.get("remove"):
+                self.remove_container(container.vmid)
+            elif container.config.pop("lock", None):
+                self.mark(container)
+
+    def _forget_old_tasks(self) -> None:
+        if len(self.tasks) <= KEPT_TASKS:
+            return
+        for upid in [upid for upid, task in self.tasks.items() if not task.running][: KEPT_TASKS // 10]:
+            self.drop("tasks", upid)
+
+    # Saving ------------------------------------------------------------------
+
+    def find_record(self, kind: str, key: str) -> dict[str, Any] | None:
+        """A record as JSON data, None when it is gone."""
+        if kind == "settings":
+            return {"value": {name: getattr(self, name) for name in self.SETTINGS}}
+        held = getattr(self, kind)
+        record = held.get(int(key) if kind == "containers" else key)
+        return cast("dict[str, Any]", record.to_dict()) if record is not None else None
+
+    def load_record(self, kind: str, key: str, data: dict[str, Any]) -> None:
+        """Put back what `find_record` gave."""
+        if kind == "settings":
+            for name, value in data["value"].items():
+                setattr(self, name, value)
+        elif kind == "containers":
+            self.containers[int(key)] = Container.from_dict(data, self.guests)
+        else:
+            getattr(self, kind)[key] = RECORDS[kind].from_dict(data)
+
+    def touch_all(self) -> None:
+        """Mark everything as changed, for a first save."""
+        self.touch("settings", "all")
+        for kind in (*RECORDS, "containers"):
+            for key in getattr(self, kind):
+                self.touch(kind, key)
+
+    def copy_guest(self, guest: GuestLike | None) -> dict[str, Any] | None:
+        """An inside as data of its own, for a snapshot or an archive."""
+        import json
+
+        return json.loads(json.dumps(guest.to_dict())) if guest else None
+
+
+def missing_config(node: str, vmid: int) -> str:
+    """Proxmox's words for a container that is not on that node."""
+    return f"Configuration file 'nodes/{node}/lxc/{vmid}.conf' does not exist"
+
+
+def no_such_storage() -> Exception:
+    """Proxmox's words for an unknown storage asked by path."""
+    return bad_params({"storage": "No such storage."})
+
+
+__all__ = ["Cluster", "Pause", "missing_config", "no_such_storage"]

@@ -1,0 +1,147 @@
+"""Containers as lists and statuses show them."""
+
+from typing import Any
+
+from tests.pvesim.model.cluster import Cluster
+from tests.pvesim.model.configs import get_disk_size, list_networks
+from tests.pvesim.model.entities import Container
+
+MIB = 1 << 20
+
+
+def get_name(container: Container) -> str:
+    """The hostname, or `CT<id>` while there is none."""
+    return str(container.config.get("hostname") or f"CT{container.vmid}")
+
+
+def measure(cluster: Cluster, container: Container) -> dict[str, Any]:
+    """Live numbers: zero when stopped, deterministic when running."""
+    numbers: dict[str, Any] = dict.fromkeys(
+        ("cpu", "mem", "disk", "netin", "netout", "diskread", "diskwrite"), 0
+    )
+    numbers["uptime"] = 0
+    if not container.running:
+        return numbers
+    uptime = max(0, int(cluster.now() - container.started_at))
+    seed = (container.vmid * 2654435761) % 1000
+    memory = int(container.config.get("memory", 512)) * MIB
+    numbers.update(
+        cpu=round((seed % 97) / 4000, 6),
+        mem=int(memory * (0.05 + seed / 2500)),
+        disk=int(get_disk_size(container.config) * (0.05 + seed / 5000)),
+        netin=uptime * (200 + seed),
+        netout=uptime * (100 + seed),
+        diskread=4096 * (seed + uptime // 60),
+        diskwrite=4096 * (seed // 2 + uptime // 60),
+        uptime=uptime,
+    )
+    return numbers
+
+
+def render_optional(container: Container) -> dict[str, Any]:
+    """What appears only when it is set."""
+    found: dict[str, Any] = {}
+    if container.config.get("tags"):
+        found["tags"] = container.config["tags"]
+    if container.lock:
+        found["lock"] = container.lock
+    return found
+
+
+def render_entry(cluster: Cluster, container: Container) -> dict[str, Any]:
+    """A container as `/nodes/{node}/lxc` lists it."""
+    config = container.config
+    entry = {
+        **measure(cluster, container),
+        **render_optional(container),
+        "vmid": container.vmid,
+        "name": get_name(container),
+        "type": "lxc",
+        "status": "running" if container.running else "stopped",
+        "cpus": count_cpus(cluster, container),
+        "maxmem": int(config.get("memory", 512)) * MIB,
+        "maxswap": int(config.get("swap", 0)) * MIB,
+        "maxdisk": get_disk_size(config),
+        "swap": 0,
+    }
+    if config.get("template"):
+        entry["template"] = 1
+    if container.running:
+        pressures = ("cpusome", "cpufull", "iosome", "iofull", "memorysome", "memoryfull")
+        entry.update({f"pressure{name}": None if cluster.cgroup_mode == 1 else 0 for name in pressures})
+        entry["pid"] = container.pid
+    return entry
+
+
+def count_cpus(cluster: Cluster, container: Container) -> int:
+    """The cores given, or all of the node's."""
+    limit = float(container.config.get("cpulimit") or 0)
+    cores = container.config.get("cores")
+    if cores:
+        return int(cores)
+    return int(limit) or (cluster.nodes[container.node].cpus if container.node in cluster.nodes else 1)
+
+
+def render_resource(cluster: Cluster, container: Container) -> dict[str, Any]:
+    """A container as `/cluster/resources` lists it."""
+    identity = {"id": f"lxc/{container.vmid}", "vmid": container.vmid, "type": "lxc", "node": container.node}
+    if not cluster.nodes[container.node].online:
+        return {**identity, "status": "unknown"}
+    entry = {
+        **measure(cluster, container),
+        **identity,
+        **render_optional(container),
+        "name": get_name(container),
+        "status": "running" if container.running else "stopped",
+        "template": 1 if container.config.get("template") else 0,
+        "maxcpu": count_cpus(cluster, container),
+        "maxmem": int(container.config.get("memory", 512)) * MIB,
+        "maxdisk": get_disk_size(container.config),
+    }
+    entry["memhost"] = entry["mem"]
+    return entry
+
+
+def get_address(cluster: Cluster, container: Container) -> str | None:
+    """The IPv4 address the container has now: static as configured, by DHCP derived from its id."""
+    if not container.running:
+        return None
+    for _, network in list_networks(container.config):
+        ip = network.get("ip", "")
+        if ip == "dhcp" and cluster.dhcp:
+            return compute_address(cluster.name, container.vmid)
+        if "/" in ip:
+            return ip.split("/")[0]
+    return None
+
+
+def compute_address(cluster: str, vmid: int) -> str:
+    """A loopback address of its own for a container, the same at every start."""
+    import hashlib
+
+    salt = int.from_bytes(hashlib.sha256(cluster.encode()).digest()[:2], "big")
+    number = ((salt % 100 + 20) << 16) + (vmid * 253 + salt) % 65000 + 300
+    return f"127.{(number >> 16) & 255}.{(number >> 8) & 255}.{number & 255}"
+
+
+def list_interfaces(cluster: Cluster, container: Container) -> list[dict[str, Any]]:
+    """What `ip addr` inside a running container would say."""
+    found = [_render_interface("lo", "00:00:00:00:00:00", "127.0.0.1/8" if cluster.dhcp else "")]
+    for _, network in list_networks(container.config):
+        address = network.get("ip", "")
+        if address == "dhcp":
+            address = f"{compute_address(cluster.name, container.vmid)}/8" if cluster.dhcp else ""
+        cidr = address if "/" in address else ""
+        found.append(_render_interface(network["name"], network.get("hwaddr", "").lower(), cidr))
+    return found
+
+
+def _render_interface(name: str, mac: str, cidr: str) -> dict[str, Any]:
+    interface: dict[str, Any] = {"name": name, "hwaddr": mac, "hardware-address": mac, "ip-addresses": []}
+    if cidr:
+        address, _, prefix = cidr.partition("/")
+        interface["inet"] = cidr
+        interface["ip-addresses"] = [
+            {"ip-address": address, "ip-address-type": "inet", "prefix": int(prefix)}
+        ]
+    return interface

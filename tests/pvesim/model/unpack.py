@@ -1,0 +1,79 @@
+"""A template archive becoming a container."""
+
+import re
+from typing import Any
+
+from tests.pvesim.model.cluster import Cluster
+from tests.pvesim.model.disks import make_disks
+from tests.pvesim.model.entities import Config, Container, Volume
+
+SYSTEMS = [
+    "debian",
+    "devuan",
+    "ubuntu",
+    "centos",
+    "fedora",
+    "opensuse",
+    "archlinux",
+    "alpine",
+    "gentoo",
+    "nixos",
+]
+
+
+def unpack_template(
+    cluster: Cluster, container: Container, template: Volume, *, options: Config, disks: dict[str, str]
+) -> None:
+    """Give a container its disks, its configuration and its inside."""
+    made = make_disks(cluster, disks, vmid=container.vmid, node=container.node)
+    config: Config = {
+        "arch": "amd64",
+        "hostname": f"CT{container.vmid}",
+        "memory": 512,
+        "swap": 512,
+        "ostype": find_system(template),
+        **options,
+        **made,
+    }
+    if not config.get("unprivileged"):
+        config.pop("unprivileged", None)
+    if template.image:
+        _apply_image(config, template.image)
+    container.config = config
+    container.image = template.image
+    container.guest = _make_guest(cluster, container, template)
+    cluster.mark(container)
+
+
+def find_system(template: Volume) -> str:
+    """The operating system that a template's name tells."""
+    if template.image:
+        return "unmanaged" if not template.image.get("ostype") else str(template.image["ostype"])
+    name = template.name.removeprefix("vztmpl/")
+    return next((one for one in SYSTEMS if name.startswith(one)), "unmanaged")
+
+
+def _apply_image(config: Config, image: dict[str, Any]) -> None:
+    """An image's own entry point and environment replace those given."""
+    if image.get("entrypoint"):
+        config["entrypoint"] = image["entrypoint"]
+    if image.get("env"):
+        config["env"] = "\0".join(f"{key}={value}" for key, value in image["env"].items())
+    config["cmode"] = config.get("cmode", "console")
+
+
+def split_env(text: str) -> dict[str, str]:
+    """The NUL-separated `env` option as names and values."""
+    return dict(part.split("=", 1) for part in re.split(r"\0", text) if "=" in part)
+
+
+def _make_guest(cluster: Cluster, container: Container, template: Volume) -> Any:
+    hostname = str(container.config["hostname"])
+    if template.image is None:
+        return cluster.guests.from_template(template.name.removeprefix("vztmpl/"), hostname=hostname)
+    return cluster.guests.from_image(
+        str(template.image["reference"]),
+        hostname=hostname,
+        env=split_env(str(container.config.get("env", ""))),
+        entrypoint=container.config.get("entrypoint"),
+    )
