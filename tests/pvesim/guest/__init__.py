@@ -1,0 +1,36 @@
+"""What happens inside the simulated Proxmox's containers: files, a shell, packages, Docker, apps that answer.
+
+How the API side uses it:
+
+- `Guest.from_template` / `from_image` make a container's inside; `copy` for snapshots, backups, clones;
+  `to_dict` / `from_dict` to store it.
+- Before `boot`, set `guest.place = Place(key=..., vmid=..., address=..., nesting=...)` from the container's
+  configuration (a copy has an empty place); call `guest.boot(world=world)` and `guest.shutdown()`.
+- `World.settle` is awaited with the guest after each command and whenever its ports changed: store the guest and
+  call `GuestServers.sync(key, address, guest)` there. After boot and shutdown call `sync` yourself.
+- `World.faults` takes `GuestFault`s; `World.recorder` has every command.
+- Nothing here has a task of its own unless something listens or runs.
+"""
+
+from tests.pvesim.guest import commands as _commands  # registers the programs
+from tests.pvesim.guest.guest import Entrypoint, Guest, Place, Service
+from tests.pvesim.guest.http import Request, Response
+from tests.pvesim.guest.listeners import Listener
+from tests.pvesim.guest.servers import GuestServers
+from tests.pvesim.guest.world import Completed, GuestFault, Recorded, World
+
+__all__ = [
+    "Completed",
+    "Entrypoint",
+    "Guest",
+    "GuestFault",
+    "GuestServers",
+    "Listener",
+    "Place",
+    "Recorded",
+    "Request",
+    "Response",
+    "Service",
+    "World",
+    "_commands",
+]

@@ -1,0 +1,1 @@
+"""Docker inside a guest: images, containers, compose."""

@@ -1,0 +1,1 @@
+"""A POSIX shell subset: parser, expansion, interpreter, builtins."""

@@ -1,0 +1,307 @@
+"""Runs parsed scripts on a machine."""
+
+import asyncio
+import fnmatch
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.pvesim.guest.filesystem import FsError
+from tests.pvesim.guest.machine import NOT_KNOWN, Process
+from tests.pvesim.guest.shell.expansion import Expander
+from tests.pvesim.guest.shell.parser import Parser
+from tests.pvesim.guest.shell.redirects import Streams, open_redirects
+from tests.pvesim.guest.shell.state import ExpansionError, LeaveError, LoopError, ReturnError, State
+from tests.pvesim.guest.shell.syntax import (
+    AndOr,
+    Block,
+    Case,
+    For,
+    Function,
+    If,
+    Node,
+    Pipeline,
+    Redirected,
+    Sequence,
+    ShellSyntaxError,
+    Simple,
+    While,
+)
+from tests.pvesim.guest.streams import BytesSink, BytesSource
+
+MAX_TURNS = 100_000
+MAX_DEPTH = 60
+SYNTAX_STATUS = 2
+
+
+@dataclass(slots=True)
+class Shell:
+    """A shell: its state, its streams, and the process that it is."""
+
+    process: Process
+    state: State
+    line_offset: int = 0
+
+    @property
+    def expander(self) -> Expander:
+        return Expander(self.state, self.process.fs, self._substitute)
+
+    def complain(self, text: str, *, line: int = 1, status: int = 1) -> int:
+        """An error message in this shell's form."""
+        name = self.state.name
+        place = {"bash": f"bash: line {line}", "ash": "sh"}.get(name, f"{name}: {line}")
+        return self.process.complain(f"{place}: {text}", status)
+
+    async def run_script(self, text: str) -> int:
+        """Run a script to its end; `exit` leaves by LeaveError."""
+        parser = Parser(text)
+        streams = Streams(self.process.stdin, self.process.stdout, self.process.stderr)
+        while True:
+            try:
+                node = parser.parse_next()
+            except ShellSyntaxError as error:
+                self.state.status = self.complain(
+                    f"Syntax error: {error}", line=parser.line(), status=SYNTAX_STATUS
+                )
+                return self.state.status
+            if node is None:
+                return self.state.status
+            await self.run_node(node, streams)
+
+    async def run_whole(self, text: str) -> int:
+        """Run a script as a program: `exit` and the EXIT trap end here."""
+        try:
+            status = await self.run_script(text)
+        except LeaveError as leave:
+            status = leave.status
+        except LoopError:
+            status = self.state.status
+        except ExpansionError as error:
+            status = self.complain(str(error), status=SYNTAX_STATUS)
+        trap = self.state.traps.pop("EXIT", None)
+        if trap:
+            await self.run_whole(trap)
+        return status
+
+    async def run_node(self, node: Node, streams: Streams) -> int:
+        """Run a command; its status is the shell's `$?`."""
+        run: Callable[[Any, Streams], Coroutine[Any, Any, int]] = getattr(
+            self, f"_run_{type(node).__name__.lower()}"
+        )
+        self.state.status = await run(node, streams)
+        return self.state.status
+
+    async def _run_sequence(self, node: Sequence, streams: Streams) -> int:
+        status = 0
+        for item, background in node.items:
+            status = (
+                self._start_background(item, streams) if background else await self.run_node(item, streams)
+            )
+        return status
+
+    def _start_background(self, node: Node, streams: Streams) -> int:
+        shell = self._fork(streams)
+        self.state.background = self.process.machine.add_job(shell.run_forked(node, streams))
+        return 0
+
+    def _fork(self, streams: Streams) -> "Shell":
+        process = replace(
+            self.process,
+            stdin=streams.stdin,
+            stdout=streams.stdout,
+            stderr=streams.stderr,
+            depth=self.process.depth + 1,
+        )
+        return Shell(process, self.state.fork())
+
+    async def run_forked(self, node: Node, streams: Streams) -> int:
+        """Run a command as a subshell does: nothing that it does to the state comes back."""
+        try:
+            return await self.run_node(node, streams)
+        except LeaveError as leave:
+            return leave.status
+        except ExpansionError as error:
+            return self.complain(str(error), status=SYNTAX_STATUS)
+
+    async def _run_andor(self, node: AndOr, streams: Streams) -> int:
+        parts = [("", node.first), *node.rest]
+        status = 0
+        for index, (operator, part) in enumerate(parts):
+            if (operator == "&&" and status) or (operator == "||" and not status):
+                continue
+            last = index == len(parts) - 1
+            status = await (self.run_node(part, streams) if last else self._run_guarded(part, streams))
+        return status
+
+    async def _run_guarded(self, node: Node, streams: Streams) -> int:
+        self.state.guarded += 1
+        try:
+            return await self.run_node(node, streams)
+        finally:
+            self.state.guarded -= 1
+
+    async def _run_pipeline(self, node: Pipeline, streams: Streams) -> int:
+        if node.negated:
+            self.state.guarded += 1
+        try:
+            status = await self._run_pipe(node.commands, streams)
+        finally:
+            if node.negated:
+                self.state.guarded -= 1
+        return (
+            self._check_errexit(int(status == 0), guarded=True)
+            if node.negated
+            else self._check_errexit(status)
+        )
+
+    async def _run_pipe(self, commands: list[Node], streams: Streams) -> int:
+        if len(commands) == 1:
+            return await self.run_node(commands[0], streams)
+        stdin, statuses = streams.stdin, []
+        for command in commands[:-1]:
+            pipe = BytesSink()
+            part = replace(streams, stdin=stdin, stdout=pipe)
+            statuses.append(await self._fork(part).run_forked(command, part))
+            stdin = BytesSource(pipe.value())
+        part = replace(streams, stdin=stdin)
+        statuses.append(await self._fork(part).run_forked(commands[-1], part))
+        failed = [status for status in statuses if status]
+        return (failed[-1] if failed else 0) if "pipefail" in self.state.options else statuses[-1]
+
+    def _check_errexit(self, status: int, *, guarded: bool = False) -> int:
+        if status and "e" in self.state.options and not self.state.guarded and not guarded:
+            raise LeaveError(status)
+        return status
+
+    async def _run_if(self, node: If, streams: Streams) -> int:
+        for condition, body in node.branches:
+            if await self._run_guarded(condition, streams) == 0:
+                return await self.run_node(body, streams)
+        return await self.run_node(node.otherwise, streams) if node.otherwise else 0
+
+    async def _run_for(self, node: For, streams: Streams) -> int:
+        words = self.state.arguments
+        if node.words is not None:
+            words = [f for word in node.words for f in await self.expander.expand_fields(word)]
+        status = 0
+        for value in list(words):
+            self.state.variables[node.name] = value
+            status, leave = await self._run_turn(node.body, streams)
+            if leave:
+                break
+        return status
+
+    async def _run_turn(self, body: Node, streams: Streams) -> tuple[int, bool]:
+        try:
+            return await self.run_node(body, streams), False
+        except LoopError as loop:
+            if loop.levels > 1:
+                raise LoopError(loop.levels - 1, again=loop.again) from loop
+            return 0, not loop.again
+
+    async def _run_while(self, node: While, streams: Streams) -> int:
+        status = 0
+        for _ in range(MAX_TURNS):
+            if (await self._run_guarded(node.condition, streams) == 0) == node.until:
+                return status
+            status, leave = await self._run_turn(node.body, streams)
+            if leave:
+                return status
+            await asyncio.sleep(0)
+        return self.complain(f"loop did not end within {MAX_TURNS} turns")
+
+    async def _run_case(self, node: Case, streams: Streams) -> int:
+        subject = await self.expander.expand_text(node.subject)
+        for patterns, body in node.branches:
+            for pattern in patterns:
+                if fnmatch.fnmatchcase(subject, await self.expander.expand_pattern(pattern)):
+                    return await self.run_node(body, streams)
+        return 0
+
+    async def _run_block(self, node: Block, streams: Streams) -> int:
+        if node.subshell:
+            return self._check_errexit(await self._fork(streams).run_forked(node.body, streams))
+        return await self.run_node(node.body, streams)
+
+    async def _run_function(self, node: Function, streams: Streams) -> int:
+        self.state.functions[node.name] = node.body
+        return 0
+
+    async def _run_redirected(self, node: Redirected, streams: Streams) -> int:
+        try:
+            inner = await open_redirects(node.redirects, streams, self)
+        except FsError as error:
+            return self._check_errexit(self.complain(str(error), status=SYNTAX_STATUS))
+        return await self.run_node(node.command, inner)
+
+    async def _run_simple(self, node: Simple, streams: Streams) -> int:
+        words = [f for word in node.words for f in await self.expander.expand_fields(word)]
+        substituted = self.state.status if node.assigns and not words else 0
+        assigns = {name: await self.expander.expand_text(word) for name, word in node.assigns}
+        if node.assigns and not words:
+            substituted = self.state.status if _substitutes(node) else 0
+        try:
+            inner = await open_redirects(node.redirects, streams, self)
+        except FsError as error:
+            return self._check_errexit(self.complain(str(error), line=node.line, status=SYNTAX_STATUS))
+        if not words:
+            self.state.variables.update(assigns)
+            return self._check_errexit(substituted)
+        return self._check_errexit(await self.run_words(words, inner, assigns=assigns, line=node.line))
+
+    async def run_words(
+        self, words: list[str], streams: Streams, *, assigns: dict[str, str], line: int = 1
+    ) -> int:
+        """Run a function, builtin or program."""
+        from tests.pvesim.guest.shell.builtins import BUILTINS
+
+        if words[0] in self.state.functions:
+            return await self._call_function(words, streams)
+        if words[0] in BUILTINS:
+            self.state.variables.update(assigns)
+            return await BUILTINS[words[0]](self, words[1:], streams)
+        process = self.make_process(words, streams, assigns=assigns)
+        status = await self.process.machine.spawn(process) if process.depth < MAX_DEPTH else None
+        if status is None:
+            wording = "command not found" if self.state.name == "bash" else "not found"
+            return Shell(process, self.state).complain(f"{words[0]}: {wording}", line=line, status=NOT_KNOWN)
+        return status
+
+    def make_process(self, words: list[str], streams: Streams, *, assigns: dict[str, str]) -> Process:
+        """The process that these words start."""
+        return replace(
+            self.process,
+            argv=words,
+            env={**self.state.environment(), **assigns},
+            cwd=self.state.cwd,
+            stdin=streams.stdin,
+            stdout=streams.stdout,
+            stderr=streams.stderr,
+            depth=self.process.depth + 1,
+        )
+
+    async def _call_function(self, words: list[str], streams: Streams) -> int:
+        if self.process.depth > MAX_DEPTH:
+            return self.complain(f"{words[0]}: maximum function recursion depth exceeded")
+        saved, self.state.arguments = self.state.arguments, words[1:]
+        self.process.depth += 1
+        try:
+            return await self.run_node(self.state.functions[words[0]], streams)
+        except ReturnError as leave:
+            return leave.status
+        finally:
+            self.process.depth -= 1
+            self.state.arguments = saved
+
+    async def _substitute(self, script: str) -> str:
+        sink = BytesSink()
+        process = replace(self.process, stdout=sink, depth=self.process.depth + 1)
+        shell = Shell(process, self.state.fork())
+        self.state.status = await shell.run_whole(script)
+        return sink.value().replace(b"\0", b"").decode(errors="surrogateescape")
+
+
+def _substitutes(node: Simple) -> bool:
+    from tests.pvesim.guest.shell.syntax import Substitution
+
+    return any(isinstance(part, Substitution) for _, word in node.assigns for part in word.parts)

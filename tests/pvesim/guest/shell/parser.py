@@ -1,0 +1,394 @@
+"""The grammar of the shell: from text to commands, one complete command at a time."""
+
+import re
+from dataclasses import dataclass
+
+from tests.pvesim.guest.shell.syntax import (
+    AndOr,
+    Block,
+    Case,
+    For,
+    Function,
+    If,
+    IncompleteScriptError,
+    Literal,
+    Node,
+    Pipeline,
+    Redirect,
+    Redirected,
+    Sequence,
+    ShellSyntaxError,
+    Simple,
+    While,
+    Word,
+)
+from tests.pvesim.guest.shell.words import NAME, WordReader, parse_body
+
+OPERATORS = ("<<-", "&&", "||", ";;", ">>", "<<", ">&", "<&", "&>", ">|", ";", "&", "|", "(", ")", "<", ">")
+REDIRECTS = frozenset({"<", ">", ">>", ">|", "<<", "<<-", ">&", "<&", "&>"})
+CLOSERS = frozenset({"then", "else", "elif", "fi", "do", "done", "esac", "}"})
+ASSIGN = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An operator, a word, a newline or the end, from `start` to `end` in the text."""
+
+    kind: str
+    start: int
+    end: int
+    text: str = ""
+    word: Word | None = None
+
+    def shown(self) -> str:
+        return {"newline": "newline", "end": "end of file"}.get(self.kind, self.text)
+
+
+class Parser:
+    """Parses a script from a position on."""
+
+    def __init__(self, text: str, at: int = 0) -> None:
+        self.text = text
+        self.at = at
+        self._token: Token | None = None
+        self._heredocs: list[tuple[Redirect, str, bool]] = []
+
+    def parse_next(self) -> Node | None:
+        """The next complete command (to the end of its line), or None at the end of the script.
+
+        Raises:
+            IncompleteScriptError: the script ends inside it.
+            ShellSyntaxError: the grammar forbids it.
+        """
+        self._skip_newlines()
+        if self._peek().kind == "end":
+            return None
+        node = self._parse_items(stop_at_newline=True)
+        if self._peek().kind not in ("newline", "end"):
+            raise self._unexpected()
+        if self._peek().kind == "newline":
+            self._take()
+        self._check_heredocs()
+        return node
+
+    def parse_list(self, *, until: tuple[str, ...]) -> Node:
+        """Commands up to one of the closing words, which stays the next token."""
+        self._skip_newlines()
+        node = self._parse_items(stop_at_newline=False)
+        if self._peek().kind == "end":
+            raise IncompleteScriptError(f'end of file unexpected (expecting "{until[0]}")')
+        if self._peek().text not in until:
+            raise self._unexpected()
+        return node
+
+    def end_of_group(self) -> int:
+        """The position behind the closing word that `parse_list` stopped at."""
+        return self._peek().end
+
+    def line(self) -> int:
+        return self.text.count("\n", 0, self._peek().start) + 1
+
+    # Tokens
+
+    def _peek(self) -> Token:
+        if self._token is None:
+            self._token = self._read_token()
+        return self._token
+
+    def _take(self) -> Token:
+        token = self._peek()
+        self._token, self.at = None, token.end
+        if token.kind == "newline" and self._heredocs:
+            self._read_heredocs()
+        return token
+
+    def _read_token(self) -> Token:
+        at = self._skip_blanks(self.at)
+        if at >= len(self.text):
+            return Token("end", at, at)
+        if self.text[at] == "\n":
+            return Token("newline", at, at + 1)
+        operator = next((op for op in OPERATORS if self.text.startswith(op, at)), None)
+        if operator:
+            return Token("operator", at, at + len(operator), text=operator)
+        reader = WordReader(self.text, at)
+        word = reader.read_word()
+        return Token("word", at, reader.at, text=word.bare() or self.text[at : reader.at], word=word)
+
+    def _skip_blanks(self, at: int) -> int:
+        while at < len(self.text):
+            if self.text.startswith("\\\n", at):
+                at += 2
+            elif self.text[at] in " \t\r":
+                at += 1
+            elif self.text[at] == "#":
+                end = self.text.find("\n", at)
+                return len(self.text) if end < 0 else end
+            else:
+                break
+        return at
+
+    def _skip_newlines(self) -> None:
+        while self._peek().kind == "newline":
+            self._take()
+
+    def _is_word(self, *texts: str) -> bool:
+        token = self._peek()
+        return token.kind == "word" and token.word is not None and token.word.bare() in texts
+
+    def _is_operator(self, *texts: str) -> bool:
+        return self._peek().kind == "operator" and self._peek().text in texts
+
+    def _expect(self, text: str) -> None:
+        token = self._peek()
+        if token.kind == "end":
+            raise IncompleteScriptError(f'end of file unexpected (expecting "{text}")')
+        if token.text != text:
+            raise self._unexpected()
+        self._take()
+
+    def _unexpected(self) -> ShellSyntaxError:
+        token = self._peek()
+        if token.kind == "end":
+            return IncompleteScriptError("end of file unexpected")
+        shown = token.shown() if token.kind == "newline" else f'"{token.shown()}"'
+        return ShellSyntaxError(f"{shown} unexpected")
+
+    # Lists and pipelines
+
+    def _parse_items(self, *, stop_at_newline: bool) -> Node:
+        items: list[tuple[Node, bool]] = []
+        while not self._at_end_of_list():
+            node = self._parse_and_or()
+            background = self._is_operator("&")
+            items.append((node, background))
+            if not background and not self._is_operator(";") and self._peek().kind != "newline":
+                break
+            if stop_at_newline and self._peek().kind == "newline":
+                break
+            self._take()
+            if not stop_at_newline:
+                self._skip_newlines()
+        if not items and self._is_operator(";", "&", "&&", "||", "|", ";;"):
+            raise self._unexpected()
+        return items[0][0] if len(items) == 1 and not items[0][1] else Sequence(items)
+
+    def _at_end_of_list(self) -> bool:
+        token = self._peek()
+        if token.kind in ("end", "newline"):
+            return True
+        return self._is_operator(")", ";;", ";", "&", "&&", "||", "|") or self._is_word(*CLOSERS)
+
+    def _parse_and_or(self) -> Node:
+        first = self._parse_pipeline()
+        rest: list[tuple[str, Node]] = []
+        while self._is_operator("&&", "||"):
+            operator = self._take().text
+            self._skip_newlines()
+            rest.append((operator, self._parse_pipeline()))
+        return AndOr(first, rest) if rest else first
+
+    def _parse_pipeline(self) -> Node:
+        negated = False
+        while self._is_word("!"):
+            self._take()
+            negated = not negated
+        commands = [self._parse_command()]
+        while self._is_operator("|"):
+            self._take()
+            self._skip_newlines()
+            commands.append(self._parse_command())
+        return Pipeline(commands, negated) if negated or len(commands) > 1 else commands[0]
+
+    def _parse_command(self) -> Node:
+        compound = self._parse_compound()
+        if compound is None:
+            return self._parse_simple()
+        redirects: list[Redirect] = []
+        while self._at_redirect():
+            redirects.append(self._parse_redirect())
+        return Redirected(compound, redirects) if redirects else compound
+
+    def _parse_compound(self) -> Node | None:
+        if self._is_operator("("):
+            self._take()
+            body = self.parse_list(until=(")",))
+            self._take()
+            return Block(body, subshell=True)
+        token = self._peek()
+        bare = token.word.bare() if token.word else None
+        parse = {
+            "if": self._parse_if,
+            "for": self._parse_for,
+            "while": self._parse_while,
+            "until": self._parse_while,
+            "case": self._parse_case,
+            "{": self._parse_braces,
+            "function": self._parse_function,
+        }.get(bare or "")
+        if parse:
+            return parse()
+        if bare and NAME.fullmatch(bare) and re.compile(r"[ \t]*\([ \t]*\)").match(self.text, token.end):
+            return self._parse_function()
+        return None
+
+    # Compound commands
+
+    def _parse_if(self) -> Node:
+        branches: list[tuple[Node, Node]] = []
+        otherwise = None
+        while self._is_word("if", "elif"):
+            self._take()
+            condition = self._parse_part("then")
+            branches.append((condition, self.parse_list(until=("elif", "else", "fi"))))
+        if self._is_word("else"):
+            self._take()
+            otherwise = self.parse_list(until=("fi",))
+        self._expect("fi")
+        return If(branches, otherwise)
+
+    def _parse_part(self, closer: str) -> Node:
+        part = self.parse_list(until=(closer,))
+        self._take()
+        return part
+
+    def _parse_for(self) -> Node:
+        self._take()
+        name = self._take_word().bare() or ""
+        if not NAME.fullmatch(name):
+            raise ShellSyntaxError("Bad for loop variable")
+        self._skip_newlines()
+        words: list[Word] | None = None
+        if self._is_word("in"):
+            self._take()
+            words = []
+            while self._peek().kind == "word":
+                words.append(self._take_word())
+        if self._is_operator(";"):
+            self._take()
+        self._skip_newlines()
+        self._expect("do")
+        return For(name, words, self._parse_part("done"))
+
+    def _parse_while(self) -> Node:
+        until = self._take().text == "until"
+        condition = self._parse_part("do")
+        return While(condition, self._parse_part("done"), until)
+
+    def _parse_case(self) -> Node:
+        self._take()
+        subject = self._take_word()
+        self._skip_newlines()
+        self._expect("in")
+        self._skip_newlines()
+        branches: list[tuple[list[Word], Node]] = []
+        while not self._is_word("esac"):
+            branches.append(self._parse_case_branch())
+            self._skip_newlines()
+        self._take()
+        return Case(subject, branches)
+
+    def _parse_case_branch(self) -> tuple[list[Word], Node]:
+        if self._is_operator("("):
+            self._take()
+        patterns = [self._take_word()]
+        while self._is_operator("|"):
+            self._take()
+            patterns.append(self._take_word())
+        self._expect(")")
+        body = self.parse_list(until=(";;", "esac"))
+        if self._is_operator(";;"):
+            self._take()
+        return patterns, body
+
+    def _parse_braces(self) -> Node:
+        self._take()
+        return Block(self._parse_part("}"), subshell=False)
+
+    def _parse_function(self) -> Node:
+        if self._is_word("function"):
+            self._take()
+        name = self._take_word().bare() or ""
+        if self._is_operator("("):
+            self._take()
+            self._expect(")")
+        self._skip_newlines()
+        return Function(name, self._parse_command())
+
+    # Simple commands
+
+    def _take_word(self) -> Word:
+        token = self._peek()
+        if token.kind != "word" or token.word is None:
+            raise self._unexpected()
+        self._take()
+        return token.word
+
+    def _parse_simple(self) -> Node:
+        command = Simple(self.line())
+        while True:
+            if self._at_redirect():
+                command.redirects.append(self._parse_redirect())
+            elif self._peek().kind == "word":
+                self._add_word(command, self._take_word())
+            else:
+                break
+        if not (command.assigns or command.words or command.redirects):
+            raise self._unexpected()
+        return command
+
+    def _add_word(self, command: Simple, word: Word) -> None:
+        first = word.parts[0] if word.parts else None
+        match = ASSIGN.match(first.text) if isinstance(first, Literal) and not first.quoted else None
+        if match and isinstance(first, Literal) and not command.words:
+            rest = Literal(first.text[match.end() :])
+            command.assigns.append((match.group(1), Word((rest, *word.parts[1:]))))
+        else:
+            command.words.append(word)
+
+    def _at_redirect(self) -> bool:
+        if self._is_operator(*REDIRECTS):
+            return True
+        token = self._peek()
+        number = token.word.bare() if token.word else None
+        return bool(number and number.isdigit() and self.text[token.end : token.end + 1] in ("<", ">"))
+
+    def _parse_redirect(self) -> Redirect:
+        number = int(self._take().text) if self._peek().kind == "word" else None
+        operator = self._take().text
+        target = self._take_word()
+        fd = number if number is not None else (0 if operator[0] == "<" else 1)
+        redirect = Redirect(fd, operator, target)
+        if operator in ("<<", "<<-"):
+            self._heredocs.append((redirect, _delimiter(target), _is_quoted(target)))
+        return redirect
+
+    def _read_heredocs(self) -> None:
+        for redirect, delimiter, quoted in self._heredocs:
+            body = self._read_heredoc(delimiter, strip=redirect.op == "<<-")
+            redirect.target = Word((Literal(body, quoted=True),)) if quoted else parse_body(body)
+        self._heredocs.clear()
+
+    def _read_heredoc(self, delimiter: str, *, strip: bool) -> str:
+        lines: list[str] = []
+        while self.at < len(self.text):
+            end = self.text.find("\n", self.at)
+            line = self.text[self.at : end if end >= 0 else len(self.text)]
+            self.at = end + 1 if end >= 0 else len(self.text)
+            shown = line.lstrip("\t") if strip else line
+            if shown == delimiter:
+                return "".join(lines)
+            lines.append(shown + "\n")
+        raise IncompleteScriptError(f"here-document delimited by end-of-file (wanted {delimiter!r})")
+
+    def _check_heredocs(self) -> None:
+        if self._heredocs:
+            raise IncompleteScriptError("here-document without a body")
+
+
+def _delimiter(word: Word) -> str:
+    return "".join(part.text for part in word.parts if isinstance(part, Literal))
+
+
+def _is_quoted(word: Word) -> bool:
+    return any(isinstance(part, Literal) and part.quoted for part in word.parts)
