@@ -1,0 +1,108 @@
+"""Where the services are, and how the gateway deals with replicas that fail."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from gateway.settings import Certificate, Endpoint, GatewaySettings, UpstreamTls
+
+TYPE = "type.googleapis.com/envoy"
+
+
+def render_clusters(settings: GatewaySettings) -> list[dict[str, Any]]:
+    """Return a cluster for each service."""
+    return [_render_service(name, replicas, settings) for name, replicas in sorted(settings.endpoints.items())]
+
+
+def _render_service(name: str, replicas: tuple[Endpoint, ...], settings: GatewaySettings) -> dict[str, Any]:
+    cluster = {
+        "name": name,
+        "type": "STATIC" if all(_is_address(replica.host) for replica in replicas) else "STRICT_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
+        "connect_timeout": "2s",
+        "lb_policy": "LEAST_REQUEST",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": render_endpoint(replica)} for replica in replicas]}],
+        },
+        "per_connection_buffer_limit_bytes": settings.max_response_bytes,
+        "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": 30, "keepalive_interval": 10}},
+        "typed_extension_protocol_options": _speak_http2(),
+        "circuit_breakers": {"thresholds": [{"max_requests": 10_000, "max_pending_requests": 1024, "max_retries": 16}]},
+        "outlier_detection": _render_outliers(),
+    }
+    if settings.upstream_tls:
+        cluster["transport_socket"] = _render_mutual_tls(name, settings.upstream_tls)
+    return cluster
+
+
+def _render_outliers() -> dict[str, Any]:
+    """Leave a replica alone for a while that cannot be reached.
+
+    Only connections count. A status 503 is also what a healthy service says when Proxmox is away.
+    """
+    return {
+        "split_external_local_origin_errors": True,
+        "consecutive_local_origin_failure": 3,
+        "interval": "1s",
+        "base_ejection_time": "1s",
+        "max_ejection_time": "15s",
+        "max_ejection_percent": 50,
+        "enforcing_consecutive_5xx": 0,
+        "enforcing_consecutive_gateway_failure": 0,
+        "enforcing_success_rate": 0,
+        "enforcing_local_origin_success_rate": 0,
+    }
+
+
+def render_endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    """Return an Envoy endpoint."""
+    return {"address": render_address(endpoint)}
+
+
+def render_address(endpoint: Endpoint) -> dict[str, Any]:
+    """Return an Envoy address."""
+    return {"socket_address": {"address": endpoint.host, "port_value": endpoint.port}}
+
+
+def render_certificate(certificate: Certificate) -> dict[str, Any]:
+    """Return an Envoy TLS certificate."""
+    return {
+        "certificate_chain": {"filename": str(certificate.chain)},
+        "private_key": {"filename": str(certificate.key)},
+    }
+
+
+def _speak_http2() -> dict[str, Any]:
+    options = {
+        "@type": f"{TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http2_protocol_options": {}},
+    }
+    return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
+
+
+def _render_mutual_tls(name: str, tls: UpstreamTls) -> dict[str, Any]:
+    san = {"san_type": "DNS", "matcher": {"exact": name}}
+    context = {
+        "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "sni": name,
+        "common_tls_context": {
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
+            "alpn_protocols": ["h2"],
+            "tls_certificates": [render_certificate(tls.certificate)],
+            "validation_context": {
+                "trusted_ca": {"filename": str(tls.ca)},
+                "match_typed_subject_alt_names": [san],
+            },
+        },
+    }
+    return {"name": "envoy.transport_sockets.tls", "typed_config": context}
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

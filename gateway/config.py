@@ -1,0 +1,231 @@
+"""The whole Envoy bootstrap, from the descriptor image and the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.clusters import TYPE, render_address, render_certificate, render_clusters
+from gateway.filters import JWKS_PATH, render_filters, render_key_filters
+from gateway.replies import render_local_replies
+from gateway.routes import render_routes
+from gateway.settings import Certificate, Endpoint, GatewaySettings, UpstreamTls
+from gateway.surface import Surface, load_surface
+
+__all__ = ["Certificate", "Endpoint", "GatewaySettings", "UpstreamTls", "render_bootstrap"]
+
+# Set by us or by Envoy; a client that sends them means no good.
+FOREIGN_HEADERS = ("x-jwt-", "x-proximity-", "x-envoy-", "x-http-code", "x-forwarded-host", "x-accel-")
+PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "x-real-ip", "forwarded")
+
+
+def render_bootstrap(settings: GatewaySettings, surface: Surface | None = None) -> dict[str, Any]:
+    """Return the configuration to write to a file (as JSON or YAML) and start Envoy with.
+
+    Raises:
+        ValueError: `settings.endpoints` lacks a service, or names one that does not exist.
+    """
+    surface = surface or load_surface()
+    if set(settings.endpoints) != set(surface.owners):
+        raise ValueError(f"endpoints must name exactly {', '.join(surface.owners)}, not {sorted(settings.endpoints)}")
+    return {
+        "node": {"id": "gateway", "cluster": "proximity"},
+        "admin": {"address": render_address(settings.admin)},
+        "bootstrap_extensions": [
+            {
+                "name": "envoy.bootstrap.internal_listener",
+                "typed_config": {"@type": f"{TYPE}.extensions.bootstrap.internal_listener.v3.InternalListener"},
+            }
+        ],
+        "static_resources": {
+            "listeners": [_render_listener(surface, settings), _render_key_listener(surface, settings)],
+            "clusters": [*render_clusters(settings), _render_key_cluster()],
+        },
+        "overload_manager": _render_overload(settings),
+    }
+
+
+def _render_listener(surface: Surface, settings: GatewaySettings) -> dict[str, Any]:
+    chains = [_render_chain(surface, settings, certificate=None)]
+    if settings.certificate:
+        chains.insert(0, _render_chain(surface, settings, certificate=settings.certificate))
+    inspector = {"@type": f"{TYPE}.extensions.filters.listener.tls_inspector.v3.TlsInspector"}
+    return {
+        "name": "clients",
+        "address": render_address(settings.listen),
+        "enable_reuse_port": settings.reuse_port,
+        "per_connection_buffer_limit_bytes": 1024 * 1024,
+        "listener_filters": [{"name": "envoy.filters.listener.tls_inspector", "typed_config": inspector}],
+        "listener_filters_timeout": "10s",
+        "filter_chains": chains,
+    }
+
+
+def _render_chain(surface: Surface, settings: GatewaySettings, *, certificate: Certificate | None) -> dict[str, Any]:
+    https = certificate is not None
+    manager = _render_manager(settings, "https" if https else "http")
+    manager |= {
+        "route_config": render_routes(surface, settings, name="https" if https else "http"),
+        "http_filters": render_filters(surface, settings, https=https),
+    }
+    chain: dict[str, Any] = {
+        "name": "https" if https else "http",
+        "filter_chain_match": {"transport_protocol": "tls" if https else "raw_buffer"},
+        "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}],
+    }
+    if certificate:
+        chain["transport_socket"] = _render_tls(certificate)
+        chain["transport_socket_connect_timeout"] = "10s"
+    return chain
+
+
+def _render_manager(settings: GatewaySettings, prefix: str) -> dict[str, Any]:
+    """Everything of the connection manager but routes and filters: limits, and who a client is."""
+    return {
+        "@type": f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": prefix,
+        "codec_type": "AUTO",
+        "server_name": "proximity",
+        "use_remote_address": True,
+        "xff_num_trusted_hops": settings.trusted_proxies,
+        "internal_address_config": {"cidr_ranges": []},
+        "always_set_request_id_in_response": True,
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "early_header_mutation_extensions": [_render_header_removal(settings)],
+        "local_reply_config": render_local_replies(),
+        "max_request_headers_kb": 16,
+        "request_headers_timeout": f"{settings.headers_timeout_s}s",
+        "request_timeout": f"{settings.request_timeout_s}s",
+        "stream_idle_timeout": "120s",
+        "drain_timeout": "10s",
+        "delayed_close_timeout": "1s",
+        "common_http_protocol_options": {
+            "idle_timeout": "300s",
+            "max_headers_count": 100,
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        "http2_protocol_options": {
+            "max_concurrent_streams": 100,
+            "initial_stream_window_size": 65536,
+            "initial_connection_window_size": 1048576,
+            "connection_keepalive": {"interval": "60s", "timeout": "20s"},
+        },
+        "access_log": _render_access_log(settings),
+    }
+
+
+def _render_header_removal(settings: GatewaySettings) -> dict[str, Any]:
+    """Nobody may pretend to be us, nor a proxy before us that does not exist."""
+    prefixes = FOREIGN_HEADERS if settings.trusted_proxies else FOREIGN_HEADERS + PROXY_HEADERS
+    return {
+        "name": "envoy.http.early_header_mutation.header_mutation",
+        "typed_config": {
+            "@type": f"{TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+            "mutations": [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in prefixes],
+        },
+    }
+
+
+def _render_access_log(settings: GatewaySettings) -> list[dict[str, Any]]:
+    """One line of JSON for a request. The query is left out: people put secrets there."""
+    if settings.access_log is None:
+        return []
+    line = {
+        "timestamp": "%START_TIME%",
+        "request_id": "%REQ(X-REQUEST-ID)%",
+        "address": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+        "user": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:claims:sub)%",
+        "method": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%",
+        "path": "%PATH(NQ:ORIG_OR_PATH)%",
+        "status": "%RESPONSE_CODE%",
+        "grpc_status": "%GRPC_STATUS(SNAKE_STRING)%",
+        "flags": "%RESPONSE_FLAGS%",
+        "details": "%RESPONSE_CODE_DETAILS%",
+        "milliseconds": "%DURATION%",
+        "bytes_received": "%BYTES_RECEIVED%",
+        "bytes_sent": "%BYTES_SENT%",
+        "upstream": "%UPSTREAM_HOST%",
+        "user_agent": "%REQ(USER-AGENT):200%",
+    }
+    config = {
+        "@type": f"{TYPE}.extensions.access_loggers.file.v3.FileAccessLog",
+        "path": settings.access_log,
+        "log_format": {"json_format": line},
+    }
+    return [{"name": "envoy.access_loggers.file", "typed_config": config}]
+
+
+def _render_tls(certificate: Certificate) -> dict[str, Any]:
+    context = {
+        "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        "common_tls_context": {
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_certificates": [render_certificate(certificate)],
+        },
+    }
+    return {"name": "envoy.transport_sockets.tls", "typed_config": context}
+
+
+def _render_key_listener(surface: Surface, settings: GatewaySettings) -> dict[str, Any]:
+    """Listen inside the process for jwt_authn, which speaks HTTP where auth speaks gRPC."""
+    match = next(method for method in surface.routed if any(b.path == JWKS_PATH for b in method.bindings))
+    route = {"match": {"path": match.path}, "route": {"cluster": match.owner, "timeout": "5s"}}
+    rest = {"match": {"prefix": "/"}, "route": {"cluster": "none", "cluster_not_found_response_code": "NOT_FOUND"}}
+    manager = {
+        "@type": f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "keys",
+        "route_config": {
+            "virtual_hosts": [{"name": "keys", "domains": ["*"], "routes": [route, rest]}],
+            "validate_clusters": False,
+        },
+        "http_filters": render_key_filters(surface, settings),
+    }
+    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
+    return {"name": "keys", "internal_listener": {}, "filter_chains": [{"filters": filters}]}
+
+
+def _render_key_cluster() -> dict[str, Any]:
+    address = {"envoy_internal_address": {"server_listener_name": "keys"}}
+    return {
+        "name": "keys",
+        "type": "STATIC",
+        "connect_timeout": "2s",
+        "load_assignment": {
+            "cluster_name": "keys",
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+    }
+
+
+def _render_overload(settings: GatewaySettings) -> dict[str, Any]:
+    """Refuse connections and, close to the end of memory, requests, before the process dies of them."""
+    monitors = "type.googleapis.com/envoy.extensions.resource_monitors"
+    return {
+        "refresh_interval": "0.25s",
+        "resource_monitors": [
+            {
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {
+                    "@type": f"{monitors}.downstream_connections.v3.DownstreamConnectionsConfig",
+                    "max_active_downstream_connections": settings.max_connections,
+                },
+            },
+            {
+                "name": "envoy.resource_monitors.fixed_heap",
+                "typed_config": {
+                    "@type": f"{monitors}.fixed_heap.v3.FixedHeapConfig",
+                    "max_heap_size_bytes": settings.max_heap_bytes,
+                },
+            },
+        ],
+        "actions": [
+            _render_action("envoy.overload_actions.shrink_heap", 0.9),
+            _render_action("envoy.overload_actions.stop_accepting_requests", 0.97),
+        ],
+    }
+
+
+def _render_action(name: str, share: float) -> dict[str, Any]:
+    return {"name": name, "triggers": [{"name": "envoy.resource_monitors.fixed_heap", "threshold": {"value": share}}]}

@@ -1,0 +1,209 @@
+"""The HTTP filters, in the order in which a request passes them. Answers pass them from the last to the first."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from google.protobuf import descriptor_pb2
+
+from gateway.clusters import TYPE
+from gateway.pages import list_page_paths
+from gateway.script import render_script
+from gateway.settings import GatewaySettings
+from gateway.surface import Surface
+
+ISSUER = "proximity"
+AUDIENCE = "proximity"
+COOKIE = "proximity-auth-cookie"
+API_TOKEN_PREFIX = "prx_"  # noqa: S105 - how a token begins, not a token
+JWKS_PATH = "/api/auth/.well-known/jwks.json"
+FILTERS = f"{TYPE}.extensions.filters.http"
+SECURITY_HEADERS = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+HSTS = {"strict-transport-security": "max-age=31536000; includeSubDomains"}
+COMPRESSIBLE = ("application/json", "text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml")
+
+
+def render_filters(surface: Surface, settings: GatewaySettings, *, https: bool) -> list[dict[str, Any]]:
+    """Return the chain for clients."""
+    filters = [
+        _render_headers(https=https),
+        _render_compressor(),
+        _name("cors", f"{FILTERS}.cors.v3.Cors"),
+        *([_render_rate_limit(settings)] if settings.requests_per_second else []),
+        _name("grpc_web", f"{FILTERS}.grpc_web.v3.GrpcWeb"),
+        _render_jwt(settings),
+        _name("lua", f"{FILTERS}.lua.v3.Lua")
+        | {"typed_config": _render_lua(render_script(surface, list_page_paths(settings)))},
+        _render_transcoder(surface, settings),
+        render_router(),
+    ]
+    return filters
+
+
+def render_key_filters(surface: Surface, settings: GatewaySettings) -> list[dict[str, Any]]:
+    """Return the chain of the inner listener through which jwt_authn fetches auth's keys."""
+    return [_render_transcoder(surface, settings), render_router()]
+
+
+def render_router() -> dict[str, Any]:
+    """Return the router, without Envoy's own headers in either direction."""
+    router = _name("router", f"{FILTERS}.router.v3.Router")
+    router["typed_config"]["suppress_envoy_headers"] = True
+    return router
+
+
+def _name(name: str, kind: str) -> dict[str, Any]:
+    return {"name": f"envoy.filters.http.{name}", "typed_config": {"@type": kind}}
+
+
+def _render_headers(*, https: bool) -> dict[str, Any]:
+    headers = SECURITY_HEADERS | (HSTS if https else {})
+    return {
+        "name": "envoy.filters.http.header_mutation",
+        "typed_config": {
+            "@type": f"{FILTERS}.header_mutation.v3.HeaderMutation",
+            "mutations": {
+                "response_mutations": [
+                    {"append": {"header": {"key": key, "value": value}, "append_action": "ADD_IF_ABSENT"}}
+                    for key, value in headers.items()
+                ],
+            },
+        },
+    }
+
+
+def _render_compressor() -> dict[str, Any]:
+    """Compress what is read at once. Event streams and gRPC are not in the list of kinds, so they flow untouched."""
+    return {
+        "name": "envoy.filters.http.compressor",
+        "typed_config": {
+            "@type": f"{FILTERS}.compressor.v3.Compressor",
+            "response_direction_config": {
+                "common_config": {"min_content_length": 1024, "content_type": list(COMPRESSIBLE)},
+                "weaken_etag_on_compress": True,
+            },
+            "compressor_library": {
+                "name": "gzip",
+                "typed_config": {
+                    "@type": f"{TYPE}.extensions.compression.gzip.compressor.v3.Gzip",
+                    "compression_level": "COMPRESSION_LEVEL_3",
+                    "memory_level": 5,
+                    "window_bits": 12,
+                },
+            },
+        },
+    }
+
+
+def _render_rate_limit(settings: GatewaySettings) -> dict[str, Any]:
+    """A bucket for each client address (a network of 64 bits in IPv6, which one client owns whole)."""
+    actions = [{"masked_remote_address": {"v4_prefix_mask_len": 32, "v6_prefix_mask_len": 64}}]
+    bucket = {
+        "max_tokens": settings.requests_burst,
+        "tokens_per_fill": settings.requests_per_second,
+        "fill_interval": "1s",
+    }
+    everybody = {"max_tokens": 4_000_000_000, "tokens_per_fill": 4_000_000_000, "fill_interval": "1s"}
+    full = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+    return {
+        "name": "envoy.filters.http.local_ratelimit",
+        "typed_config": {
+            "@type": f"{FILTERS}.local_ratelimit.v3.LocalRateLimit",
+            "stat_prefix": "clients",
+            "token_bucket": everybody,
+            "filter_enabled": full,
+            "filter_enforced": full,
+            "rate_limits": [{"actions": actions}],
+            "descriptors": [{"entries": [{"key": "masked_remote_address"}], "token_bucket": bucket}],
+            "max_dynamic_descriptors": 100_000,
+            "always_consume_default_token_bucket": False,
+            "rate_limited_as_resource_exhausted": True,
+            "enable_retry_after_header": True,
+        },
+    }
+
+
+def _render_jwt(settings: GatewaySettings) -> dict[str, Any]:
+    """Verify what is there and leave the verdict for the Lua, which refuses what is plainly bad.
+
+    The filter's own refusal would lock everybody out while auth's keys cannot be fetched, and it knows neither public
+    RPCs nor API tokens. The header counts before the cookie, so each request asks one provider only.
+    """
+    has_header = {"name": "authorization", "present_match": True}
+    api_token = {"name": "authorization", "string_match": {"prefix": f"Bearer {API_TOKEN_PREFIX}", "ignore_case": True}}
+    return {
+        "name": "envoy.filters.http.jwt_authn",
+        "typed_config": {
+            "@type": f"{FILTERS}.jwt_authn.v3.JwtAuthentication",
+            "providers": {
+                "header": _render_provider(settings)
+                | {"from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}]},
+                "cookie": _render_provider(settings) | {"from_cookies": [COOKIE]},
+            },
+            "rules": [
+                {"match": {"prefix": "/", "headers": [api_token]}},
+                {"match": {"prefix": "/", "headers": [has_header]}, "requires": _require("header")},
+                {"match": {"prefix": "/"}, "requires": _require("cookie")},
+            ],
+        },
+    }
+
+
+def _require(provider: str) -> dict[str, Any]:
+    return {"requires_any": {"requirements": [{"provider_name": provider}, {"allow_missing_or_failed": {}}]}}
+
+
+def _render_provider(settings: GatewaySettings) -> dict[str, Any]:
+    return {
+        "issuer": ISSUER,
+        "audiences": [AUDIENCE],
+        "forward": True,  # the service verifies again
+        "require_expiration": True,
+        "payload_in_metadata": "claims",
+        "failed_status_in_metadata": "failed",
+        "jwt_cache_config": {"jwt_cache_size": 2000},
+        "remote_jwks": {
+            "http_uri": {"uri": f"http://keys{JWKS_PATH}", "cluster": "keys", "timeout": "5s"},
+            "cache_duration": f"{settings.jwks_refresh_s}s",
+            "async_fetch": {"fast_listener": True, "failed_refetch_duration": "1s"},
+        },
+    }
+
+
+def _render_lua(source: str) -> dict[str, Any]:
+    return {"@type": f"{FILTERS}.lua.v3.Lua", "default_source_code": {"inline_string": source}}
+
+
+def _render_transcoder(surface: Surface, settings: GatewaySettings) -> dict[str, Any]:
+    return {
+        "name": "envoy.filters.http.grpc_json_transcoder",
+        "typed_config": {
+            "@type": f"{FILTERS}.grpc_json_transcoder.v3.GrpcJsonTranscoder",
+            "proto_descriptor_bin": base64.b64encode(strip_image(surface.image)).decode(),
+            "services": list(surface.transcoded),
+            "convert_grpc_status": True,
+            "ignore_unknown_query_parameters": True,
+            "query_param_unescape_plus": True,
+            "max_request_body_size": settings.max_request_bytes,
+            "max_response_body_size": settings.max_response_bytes,
+            "print_options": {"preserve_proto_field_names": True, "always_print_primitive_fields": True},
+            "request_validation_options": {"reject_binding_body_field_collisions": True},
+        },
+    }
+
+
+def strip_image(image: descriptor_pb2.FileDescriptorSet) -> bytes:
+    """Return the image without its comments, which are most of it."""
+    bare = descriptor_pb2.FileDescriptorSet()
+    bare.CopyFrom(image)
+    for file in bare.file:
+        file.ClearField("source_code_info")
+    return bare.SerializeToString(deterministic=True)

@@ -1,0 +1,118 @@
+"""The routes: one for each RPC's gRPC path, the documentation pages, and nothing else.
+
+The transcoder rewrites a REST request to its gRPC path and has it routed again, so these routes serve both kinds of
+client. Filters before the transcoder see the route of the REST path, which is the last one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.clusters import TYPE
+from gateway.pages import render_page_routes
+from gateway.script import OPEN_SERVICES
+from gateway.settings import GatewaySettings
+from gateway.surface import Method, Surface
+
+GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+CORS_METHODS = "GET, POST, PUT, PATCH, DELETE"
+CORS_REQUEST_HEADERS = (
+    "authorization, content-type, x-csrftoken, idempotency-key, if-none-match, last-event-id, x-grpc-web, grpc-timeout"
+)
+CORS_RESPONSE_HEADERS = "location, link, etag, retry-after, deprecation, sunset, x-request-id, grpc-status, grpc-message"
+
+
+def render_routes(surface: Surface, settings: GatewaySettings, *, name: str) -> dict[str, Any]:
+    """Return the route configuration."""
+    host: dict[str, Any] = {
+        "name": "api",
+        "domains": ["*"],
+        "routes": [
+            *render_page_routes(surface, settings),
+            *(_render_method(method, settings) for method in surface.routed),
+            *(_render_open_service(service) for service in OPEN_SERVICES),
+            _render_rest(),
+        ],
+        "typed_per_filter_config": {"envoy.filters.http.cors": _render_cors(settings)},
+    }
+    return {
+        "name": name,
+        "virtual_hosts": [host],
+        "validate_clusters": False,
+        "max_direct_response_body_size_bytes": 8 * 1024 * 1024,
+        # The service compares Origin with the name that the client used. gRPC does not show it :authority.
+        "request_headers_to_add": [_set_header("x-forwarded-host", "%REQ(:AUTHORITY)%", "OVERWRITE_IF_EXISTS_OR_ADD")],
+    }
+
+
+def _render_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
+    seconds = settings.read_timeout_s if method.reads else settings.write_timeout_s
+    route: dict[str, Any] = {"cluster": method.owner}
+    rendered: dict[str, Any] = {"match": {"path": method.path, "headers": [GRPC]}, "route": route}
+    if method.is_endless:
+        route["timeout"] = "0s"
+        route["idle_timeout"] = f"{settings.stream_idle_timeout_s}s"
+        return rendered
+    # The service gives up first and says so; the gateway's own limit is for services that hang.
+    route["timeout"] = f"{seconds + 1}s"
+    route["max_stream_duration"] = {"grpc_timeout_header_max": f"{seconds + 1}s"}
+    route["idle_timeout"] = f"{seconds + 2}s"
+    route["retry_policy"] = _render_retries(method)
+    rendered["request_headers_to_add"] = [_set_header("grpc-timeout", f"{seconds}S", "ADD_IF_ABSENT")]
+    return rendered
+
+
+def _render_retries(method: Method) -> dict[str, Any]:
+    """Writes are tried again only where the service cannot have seen them."""
+    conditions = ["connect-failure", "refused-stream"]
+    if method.idempotent:
+        conditions += ["reset", "unavailable"]
+    return {
+        "retry_on": ",".join(conditions),
+        "num_retries": 2,
+        "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": {
+                    "@type": f"{TYPE}.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+                },
+            }
+        ],
+        "host_selection_retry_max_attempts": 3,
+    }
+
+
+def _render_open_service(service: str) -> dict[str, Any]:
+    """Reflection and health, answered by inventory for the whole system."""
+    return {
+        "match": {"prefix": f"/{service}/", "headers": [GRPC]},
+        "route": {"cluster": "inventory", "timeout": "0s", "idle_timeout": "300s"},
+    }
+
+
+def _render_rest() -> dict[str, Any]:
+    """The route of REST requests until they are transcoded, and of what nobody knows: 404.
+
+    Its idle timeout bounds only the time until then.
+    """
+    return {
+        "match": {"prefix": "/"},
+        "route": {"cluster": "none", "cluster_not_found_response_code": "NOT_FOUND", "timeout": "0s"},
+    }
+
+
+def _render_cors(settings: GatewaySettings) -> dict[str, Any]:
+    return {
+        "@type": f"{TYPE}.extensions.filters.http.cors.v3.CorsPolicy",
+        "allow_origin_string_match": [{"exact": origin} for origin in settings.cors_origins],
+        "allow_methods": CORS_METHODS,
+        "allow_headers": CORS_REQUEST_HEADERS,
+        "expose_headers": CORS_RESPONSE_HEADERS,
+        "allow_credentials": True,
+        "max_age": "600",
+    }
+
+
+def _set_header(key: str, value: str, action: str) -> dict[str, Any]:
+    return {"header": {"key": key, "value": value}, "append_action": action}

@@ -1,0 +1,67 @@
+"""The Lua of the gateway: the fixed part of `gateway.lua` behind tables generated from the protos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gateway.surface import Method, Surface
+
+SOURCE = Path(__file__).with_name("gateway.lua")
+# Answered by the gateway's own cluster choice, without credentials: what any gRPC client may ask a server.
+OPEN_SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection", "grpc.health.v1.Health")
+
+
+def render_script(surface: Surface, pages: list[str]) -> str:
+    """Return the Lua source for the RPCs of a surface and the documentation `pages` (paths, read by GET)."""
+    native = {method.path: get_door(method) for method in surface.routed}
+    return "\n".join(
+        [
+            f"local ROUTES = {_render_table(_build_tree(surface, pages))}",
+            f"local NATIVE = {_render_table(native)}",
+            SOURCE.read_text(encoding="utf-8"),
+        ]
+    )
+
+
+def get_door(method: Method) -> str:
+    """Return `user` when the gateway refuses callers with plainly bad credentials, else `open`.
+
+    Auth is the authority on credentials: it needs no gateway to judge them, and its refusals carry more than a
+    status (GET /api/auth/user hands out the CSRF cookie with its 401). So its RPCs stand open here.
+    """
+    return "open" if method.access == "public" or method.owner == "auth" else "user"
+
+
+def _build_tree(surface: Surface, pages: list[str]) -> dict[str, Any]:
+    root: dict[str, Any] = {}
+    for method in surface.routed:
+        for binding in method.bindings:
+            operation = {"access": get_door(method), "body": binding.body != ""}
+            _descend(root, binding.segments).setdefault("ops", {})[binding.method] = operation
+    for page in pages:
+        _descend(root, tuple(page.strip("/").split("/"))).setdefault("ops", {})["GET"] = {"access": "open", "body": False}
+    return root
+
+
+def _descend(root: dict[str, Any], segments: tuple[str, ...]) -> dict[str, Any]:
+    node = root
+    for segment in segments:
+        if segment.startswith("{"):
+            node = node.setdefault("var", {})
+        else:
+            node = node.setdefault("lit", {}).setdefault(segment, {})
+    return node
+
+
+def _render_table(value: Any) -> str:  # noqa: ANN401 - a tree of dicts, strings and booleans
+    if isinstance(value, dict):
+        return "{" + ",".join(f"[{_quote(key)}]={_render_table(value[key])}" for key in sorted(value)) + "}"
+    return str(value).lower() if isinstance(value, bool) else _quote(value)
+
+
+def _quote(text: str) -> str:
+    """Quote a string of a proto for Lua; names and path segments are printable ASCII."""
+    if not text.isascii() or not text.isprintable() or '"' in text or "\\" in text:
+        raise ValueError(f"{text!r} cannot stand in a path")
+    return f'"{text}"'

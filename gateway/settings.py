@@ -1,0 +1,78 @@
+"""What a deployment may decide about the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+STATIC = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where one replica of a service listens."""
+
+    host: str  # name or address
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """Parse `host:port` or `[v6]:port`.
+
+        Raises:
+            ValueError: there is no host or no port from 1 to 65535.
+        """
+        host, _, port = text.rpartition(":")
+        host = host.strip("[]")
+        if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+            raise ValueError(f"{text!r} is not host:port")
+        return cls(host, int(port))
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate with its key, PEM files."""
+
+    chain: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class UpstreamTls:
+    """Mutual TLS to the services: each must show a certificate for its own name, signed by `ca`."""
+
+    ca: Path
+    certificate: Certificate
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """One gateway.
+
+    `endpoints` names every replica of every service (auth, inventory, apps, backups, catalog). With `certificate`
+    the same port speaks https as well as http.
+    """
+
+    endpoints: Mapping[str, tuple[Endpoint, ...]]
+    listen: Endpoint = Endpoint("0.0.0.0", 8000)  # noqa: S104 - the gateway is what the network is meant to reach
+    admin: Endpoint = Endpoint("127.0.0.1", 9901)
+    certificate: Certificate | None = None
+    upstream_tls: UpstreamTls | None = None
+    cors_origins: tuple[str, ...] = ()  # https://app.example.org, exactly
+    trusted_proxies: int = 0  # how many proxies before us write x-forwarded-for
+    static_dir: Path = STATIC
+    access_log: str | None = None  # file name; /dev/stdout works; None: no log
+    max_request_bytes: int = 2 * 1024 * 1024
+    max_response_bytes: int = 16 * 1024 * 1024
+    read_timeout_s: int = 15
+    write_timeout_s: int = 30
+    stream_idle_timeout_s: int = 3600
+    request_timeout_s: int = 60  # to receive a whole request
+    headers_timeout_s: int = 10  # to receive its headers
+    requests_per_second: int = 200  # per client address; 0: unlimited
+    requests_burst: int = 1000
+    max_connections: int = 10_000
+    max_heap_bytes: int = 1024 * 1024 * 1024
+    jwks_refresh_s: int = 60
+    reuse_port: bool = False

@@ -1,0 +1,185 @@
+"""The API's surface, read from the descriptor image: services, RPCs, their REST bindings and declarations.
+
+The one place that knows where the protos keep these things; everything else in the gateway is generated from it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Literal
+
+from google.api import annotations_pb2, http_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from proximity.common.v1 import access_pb2
+
+from protos import IMAGE
+
+Access = Literal["unspecified", "public", "user", "owner", "admin", "internal"]
+HTTP_BODY = "google.api.HttpBody"
+_VARIABLE = re.compile(r"^\{([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)(=\*)?\}$")
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One way to reach an RPC through REST."""
+
+    method: str  # GET, POST, ...
+    path: str  # the template, without trailing slash
+    body: str  # "*", a field name, or "" for none
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The template's parts between slashes."""
+        return tuple(self.path.strip("/").split("/"))
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The field paths that the template binds, in order."""
+        return tuple(match.group(1) for part in self.segments if (match := _VARIABLE.match(part)))
+
+    @property
+    def shape(self) -> str:
+        """The template with its variables' names removed: what the transcoder tells paths apart by."""
+        return "/" + "/".join("{}" if part.startswith("{") else part for part in self.segments)
+
+
+@dataclass(frozen=True)
+class Method:
+    """One RPC."""
+
+    service: str  # full name
+    name: str
+    access: Access
+    success: int
+    creates: bool
+    errors: tuple[int, ...]
+    reads: bool  # declared free of side effects
+    idempotent: bool
+    client_streaming: bool
+    server_streaming: bool
+    input: str  # full name of the message
+    output: str
+    bindings: tuple[Binding, ...]
+
+    @property
+    def path(self) -> str:
+        """The path of the gRPC call."""
+        return f"/{self.service}/{self.name}"
+
+    @property
+    def owner(self) -> str:
+        """The service that owns it: apps for proximity.apps.v1.AppsService."""
+        return self.service.split(".")[1]
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether the gateway lets it through. What is internal or undeclared stays behind."""
+        return self.access not in {"internal", "unspecified"}
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether it streams until somebody leaves; a stream that REST prints as an array is finite."""
+        return self.server_streaming and (self.output == HTTP_BODY or not self.bindings)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether REST prints its stream as a JSON array."""
+        return self.server_streaming and not self.is_endless
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Everything the protos declare."""
+
+    image: descriptor_pb2.FileDescriptorSet
+    methods: tuple[Method, ...]
+
+    @cached_property
+    def routed(self) -> tuple[Method, ...]:
+        """The RPCs that the gateway lets through, by service and name."""
+        return tuple(method for method in self.methods if method.is_routed)
+
+    @cached_property
+    def transcoded(self) -> tuple[str, ...]:
+        """Full names of the services with at least one REST path."""
+        return tuple(sorted({method.service for method in self.routed if method.bindings}))
+
+    @cached_property
+    def owners(self) -> tuple[str, ...]:
+        """The services of the system, as their packages name them."""
+        return tuple(sorted({method.owner for method in self.routed}))
+
+    @cached_property
+    def pool(self) -> descriptor_pool.DescriptorPool:
+        """The image's messages by name, with comments' positions dropped."""
+        pool = descriptor_pool.DescriptorPool()
+        for file in self.image.file:
+            pool.Add(file)  # type: ignore[no-untyped-call]
+        return pool
+
+    def get_message(self, name: str) -> Descriptor:
+        """Return the message with the full name `name`; KeyError when there is none."""
+        return self.pool.FindMessageTypeByName(name)  # type: ignore[no-any-return, no-untyped-call]
+
+    def find_field(self, message: str, path: str) -> FieldDescriptor | None:
+        """Return the field at a dotted path from a message, or None."""
+        field = None
+        current: Descriptor | None = self.get_message(message)
+        for part in path.split("."):
+            field = current.fields_by_name.get(part) if current else None
+            if field is None:
+                return None
+            current = field.message_type
+        return field
+
+
+def parse_surface(image: descriptor_pb2.FileDescriptorSet) -> Surface:
+    """Read the surface of a descriptor image."""
+    methods = [
+        _parse_method(f"{file.package}.{service.name}", method)
+        for file in image.file
+        for service in file.service
+        for method in service.method
+    ]
+    return Surface(image, tuple(sorted(methods, key=lambda method: (method.service, method.name))))
+
+
+@lru_cache(maxsize=1)
+def load_surface() -> Surface:
+    """Read the surface of the committed image."""
+    return parse_surface(descriptor_pb2.FileDescriptorSet.FromString(IMAGE.read_bytes()))
+
+
+def _parse_method(service: str, method: descriptor_pb2.MethodDescriptorProto) -> Method:
+    rpc = method.options.Extensions[access_pb2.rpc]
+    level = method.options.idempotency_level
+    reads = level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS
+    return Method(
+        service=service,
+        name=method.name,
+        access=access_pb2.Access.Name(rpc.access).removeprefix("ACCESS_").lower(),  # type: ignore[arg-type]
+        success=rpc.success or 200,
+        creates=rpc.creates,
+        errors=tuple(rpc.errors),
+        reads=reads,
+        idempotent=reads or level == descriptor_pb2.MethodOptions.IDEMPOTENT,
+        client_streaming=method.client_streaming,
+        server_streaming=method.server_streaming,
+        input=method.input_type.lstrip("."),
+        output=method.output_type.lstrip("."),
+        bindings=tuple(_list_bindings(method.options.Extensions[annotations_pb2.http])),
+    )
+
+
+def _list_bindings(rule: http_pb2.HttpRule) -> list[Binding]:
+    bindings = []
+    for each in (rule, *rule.additional_bindings):
+        kind = each.WhichOneof("pattern")
+        if kind == "custom":
+            bindings.append(Binding(each.custom.kind, each.custom.path, each.body))
+        elif kind is not None:
+            bindings.append(Binding(kind.upper(), getattr(each, kind), each.body))
+    return bindings
