@@ -130,8 +130,7 @@ class Control:
     async def set_clock(self, request: web.Request) -> web.Response:
         """Move the cluster's clock: `{"now": seconds}`."""
         cluster = self._sim.cluster
-        cluster.clock_shift = float((await _read(request))["now"]) - cluster.clock()
-        cluster.touch("settings", "clock_shift")
+        cluster.move_clock(float((await _read(request))["now"]))
         await self._sim.settle()
         return web.json_response({"now": cluster.now()})
 

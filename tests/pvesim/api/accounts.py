@@ -170,6 +170,4 @@ def get_permissions(call: Call) -> dict[str, dict[str, int]]:
 
 
 def _list_paths(call: Call) -> list[str]:
-    cluster = call.cluster
-    named = [f"/storage/{name}" for name in cluster.storages] + [f"/nodes/{name}" for name in cluster.nodes]
-    return list(dict.fromkeys([*STANDARD, *named, *(acl.path for acl in cluster.acls.values())]))
+    return list(dict.fromkeys([*STANDARD, *(acl.path for acl in call.cluster.acls.values())]))

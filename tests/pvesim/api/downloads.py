@@ -5,11 +5,11 @@ from typing import Any
 
 from tests.pvesim.api.content import need_storage
 from tests.pvesim.model.cluster import Cluster
-from tests.pvesim.model.disks import count_used
 from tests.pvesim.model.entities import Storage, Task, Volume
 from tests.pvesim.model.errors import ApiError, TaskFailedError, bad_params, refuse
 from tests.pvesim.model.images import describe_image
 from tests.pvesim.model.router import Call, route
+from tests.pvesim.model.totals import count_used
 from tests.pvesim.model.work import Share, Work
 
 STORAGE = "/nodes/{node}/storage/{storage}"

@@ -6,16 +6,15 @@ from tests.pvesim.model.cluster import Cluster
 from tests.pvesim.model.entities import Node
 from tests.pvesim.model.errors import bad_params, refuse
 from tests.pvesim.model.permissions import check, may
-from tests.pvesim.model.reading import measure
 from tests.pvesim.model.router import Call, route
+from tests.pvesim.model.totals import get_totals
 
 KERNEL = "6.17.2-1-pve"
 
 
 def count_memory(cluster: Cluster, node: Node) -> int:
     """Bytes in use on a node: its own and its containers'."""
-    inside = sum(int(measure(cluster, one)["mem"]) for one in cluster.list_containers(node.name))
-    return min(node.memory, node.memory_used + inside)
+    return min(node.memory, node.memory_used + get_totals(cluster).memory.get(node.name, 0))
 
 
 def count_uptime(cluster: Cluster, node: Node) -> int:

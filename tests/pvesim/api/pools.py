@@ -5,7 +5,7 @@ from typing import Any
 from tests.pvesim.model.entities import Pool
 from tests.pvesim.model.errors import refuse
 from tests.pvesim.model.permissions import may
-from tests.pvesim.model.reading import render_resource
+from tests.pvesim.model.reading import render_member
 from tests.pvesim.model.router import Call, route
 
 
@@ -45,7 +45,7 @@ def get_pool(call: Call) -> dict[str, Any]:
 def _render(call: Call, pool: Pool) -> dict[str, Any]:
     cluster = call.cluster
     members = [
-        render_resource(cluster, cluster.containers[vmid]) for vmid in pool.vms if vmid in cluster.containers
+        render_member(cluster, cluster.containers[vmid]) for vmid in pool.vms if vmid in cluster.containers
     ]
     return {**({"comment": pool.comment} if pool.comment else {}), "members": members}
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from tests.pvesim.api.nodes import count_load, count_memory, count_uptime
 from tests.pvesim.api.storages import may_see
-from tests.pvesim.model.disks import count_used
 from tests.pvesim.model.entities import Node, Storage
 from tests.pvesim.model.permissions import may
 from tests.pvesim.model.reading import render_resource
 from tests.pvesim.model.router import Call, route
+from tests.pvesim.model.totals import count_used
 
 
 @route("GET", "/cluster/resources")

@@ -4,11 +4,11 @@ import hashlib
 from typing import Any
 
 from tests.pvesim.api.content import need_storage
-from tests.pvesim.model.disks import count_used
 from tests.pvesim.model.entities import Storage
 from tests.pvesim.model.errors import refuse
 from tests.pvesim.model.permissions import may
 from tests.pvesim.model.router import Call, route
+from tests.pvesim.model.totals import count_used
 
 STORAGE = "/nodes/{node}/storage"
 

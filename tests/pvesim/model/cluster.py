@@ -62,6 +62,7 @@ class Cluster:
     moved: set[int] = field(default_factory=set)
     interrupted: set[str] = field(default_factory=set)
     revision: int = 0
+    totals: object = None
 
     SETTINGS = (
         "name", "version", "first_vmid", "dhcp", "cgroup_mode", "clock_shift", "serial", "secret",
@@ -71,6 +72,18 @@ class Cluster:
     def now(self) -> float:
         """Seconds since the epoch, on the cluster's own clock."""
         return self.clock() + self.clock_shift
+
+    def move_clock(self, now: float) -> None:
+        """Make it `now`; what has been running goes on as long as before."""
+        shift = now - self.now()
+        self.clock_shift += shift
+        self.touch("settings", "clock_shift")
+        for node in self.nodes.values():
+            node.boot_time += int(shift)
+            self.touch("nodes", node.name)
+        for container in self.containers.values():
+            container.started_at += shift
+            self.touch("containers", container.vmid)
 
     def touch(self, kind: str, key: object) -> None:
         """Say that a record was added, changed or removed."""

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -97,8 +98,14 @@ def list_networks(config: Config) -> Iterator[tuple[str, dict[str, str]]]:
 
 def get_disk_size(config: Config, default: int = 4 << 30) -> int:
     """Bytes of the root disk; Proxmox assumes 4 GiB where none is written."""
-    root = dict(list_disks(config)).get("rootfs")
-    return parse_size(root["size"]) if root and "size" in root else default
+    text = str(config.get("rootfs", ""))
+    return _read_size(text) or default
+
+
+@lru_cache(maxsize=20_000)
+def _read_size(disk: str) -> int:
+    found = re.search(r"(?:^|,)size=([^,]+)", disk)
+    return parse_size(found[1]) if found else 0
 
 
 def render_text(config: Config, *, section: str = "") -> str:

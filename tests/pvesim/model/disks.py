@@ -89,13 +89,3 @@ def drop_disks(cluster: Cluster, vmid: int) -> None:
 def find_disk(cluster: Cluster, values: dict[str, Any], node: str) -> Volume | None:
     """The volume behind a mount point's properties."""
     return cluster.find_volume(str(values["volume"]), node)
-
-
-def count_used(cluster: Cluster, storage: Storage, node: str) -> int:
-    """Bytes in use on a storage as seen from a node."""
-    held = sum(
-        max(one.used, 0) or (one.size if one.content != "rootdir" else 0)
-        for one in cluster.volumes.values()
-        if one.storage == storage.name and one.node in {"", node}
-    )
-    return min(storage.total, storage.base_used + held)

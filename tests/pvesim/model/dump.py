@@ -14,11 +14,11 @@ from tests.pvesim.model.archives import (
 )
 from tests.pvesim.model.cluster import Cluster
 from tests.pvesim.model.configs import list_disks
-from tests.pvesim.model.disks import count_used
 from tests.pvesim.model.entities import Container, Storage, Task, Volume
 from tests.pvesim.model.errors import ApiError, TaskFailedError
 from tests.pvesim.model.reading import get_name
 from tests.pvesim.model.running import bring_up, take_down
+from tests.pvesim.model.totals import count_used
 from tests.pvesim.model.work import Seconds, Share, Work
 
 LIMIT = (

@@ -24,10 +24,9 @@ def measure(cluster: Cluster, container: Container) -> dict[str, Any]:
         return numbers
     uptime = max(0, int(cluster.now() - container.started_at))
     seed = (container.vmid * 2654435761) % 1000
-    memory = int(container.config.get("memory", 512)) * MIB
     numbers.update(
         cpu=round((seed % 97) / 4000, 6),
-        mem=int(memory * (0.05 + seed / 2500)),
+        mem=measure_memory(container),
         disk=int(get_disk_size(container.config) * (0.05 + seed / 5000)),
         netin=uptime * (200 + seed),
         netout=uptime * (100 + seed),
@@ -36,6 +35,14 @@ def measure(cluster: Cluster, container: Container) -> dict[str, Any]:
         uptime=uptime,
     )
     return numbers
+
+
+def measure_memory(container: Container) -> int:
+    """Bytes of memory that a container uses."""
+    if not container.running:
+        return 0
+    seed = (container.vmid * 2654435761) % 1000
+    return int(int(container.config.get("memory", 512)) * MIB * (0.05 + seed / 2500))
 
 
 def render_optional(container: Container) -> dict[str, Any]:
@@ -84,13 +91,18 @@ def count_cpus(cluster: Cluster, container: Container) -> int:
 
 def render_resource(cluster: Cluster, container: Container) -> dict[str, Any]:
     """A container as `/cluster/resources` lists it."""
+    entry = render_member(cluster, container)
+    return entry if entry["status"] == "unknown" else {**entry, **render_optional(container)}
+
+
+def render_member(cluster: Cluster, container: Container) -> dict[str, Any]:
+    """A container as `/pools` lists it: without tags and lock."""
     identity = {"id": f"lxc/{container.vmid}", "vmid": container.vmid, "type": "lxc", "node": container.node}
     if not cluster.nodes[container.node].online:
         return {**identity, "status": "unknown"}
     entry = {
         **measure(cluster, container),
         **identity,
-        **render_optional(container),
         "name": get_name(container),
         "status": "running" if container.running else "stopped",
         "template": 1 if container.config.get("template") else 0,

@@ -1,0 +1,1 @@
+"""Replaying recorded exchanges of a real server against the simulated one."""
