@@ -9,28 +9,39 @@ How the API side uses it:
 - `World.settle` is awaited with the guest after each command and whenever its ports changed: store the guest and
   call `GuestServers.sync(key, address, guest)` there. After boot and shutdown call `sync` yourself.
 - `World.faults` takes `GuestFault`s; `World.recorder` has every command.
+- `serve_ssh` is a node's SSH server: implement `NodeShell` on the model. `Console` is what termproxy shows: one per
+  running container; `attach` an output, `feed` input, `close` when the container stops.
 - Nothing here has a task of its own unless something listens or runs.
 """
 
 from tests.pvesim.guest import commands as _commands  # registers the programs
+from tests.pvesim.guest.console import Console
 from tests.pvesim.guest.guest import Entrypoint, Guest, Place, Service
 from tests.pvesim.guest.http import Request, Response
 from tests.pvesim.guest.listeners import Listener
+from tests.pvesim.guest.node import Node, NodeContainer, NodeShell
 from tests.pvesim.guest.servers import GuestServers
+from tests.pvesim.guest.ssh import SshServer, serve_ssh
 from tests.pvesim.guest.world import Completed, GuestFault, Recorded, World
 
 __all__ = [
     "Completed",
+    "Console",
     "Entrypoint",
     "Guest",
     "GuestFault",
     "GuestServers",
     "Listener",
+    "Node",
+    "NodeContainer",
+    "NodeShell",
     "Place",
     "Recorded",
     "Request",
     "Response",
     "Service",
+    "SshServer",
     "World",
     "_commands",
+    "serve_ssh",
 ]

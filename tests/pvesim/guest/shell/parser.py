@@ -86,7 +86,8 @@ class Parser:
         return self._peek().end
 
     def line(self) -> int:
-        return self.text.count("\n", 0, self._peek().start) + 1
+        at = self._token.start if self._token else self.at
+        return self.text.count("\n", 0, at) + 1
 
     # Tokens
 

@@ -1,0 +1,293 @@
+"""A Proxmox node as somebody with root's shell on it sees it: `pct`, /etc/pve, its own files."""
+
+import asyncio
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tests.pvesim.guest.commands.options import split_options
+from tests.pvesim.guest.filesystem import DIRECTORY, Entry, FileSystem, FsError, Generated
+from tests.pvesim.guest.guest import Guest
+from tests.pvesim.guest.machine import PATH, Machine, Process, command
+from tests.pvesim.guest.streams import Sink, Source
+from tests.pvesim.guest.world import World
+
+MISSING = 2
+REFUSED = 255
+DIRECTORIES = "/bin /dev /etc /etc/pve /etc/pve/lxc /etc/pve/nodes /home /mnt /opt /proc /root /run /tmp /usr /usr/bin /var /var/lib /var/lib/vz /var/tmp"
+PACKAGES = frozenset(
+    {
+        "bash",
+        "dash",
+        "coreutils",
+        "iproute2",
+        "systemd",
+        "wget",
+        "curl",
+        "procps",
+        "pve-container",
+        "pve-manager",
+        "tar",
+        "gzip",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeContainer:
+    """A container as `pct` knows it; `config` is the text of its configuration file."""
+
+    vmid: int
+    name: str
+    status: str
+    lock: str = ""
+    config: str = ""
+
+
+class NodeShell(Protocol):
+    """What a node's shell needs of the model: the containers that are on this node."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str:
+        """Of pve-manager: `9.2.11`."""
+
+    @property
+    def world(self) -> World: ...
+    def list_containers(self) -> Sequence[NodeContainer]: ...
+    def find_container(self, vmid: int) -> NodeContainer | None: ...
+    def find_guest(self, vmid: int) -> Guest | None:
+        """The container's inside; None when it has none (it is being created)."""
+
+
+class NodeFiles(Mapping[str, Generated]):
+    """The configuration files of the containers, made when read."""
+
+    def __init__(self, shell: NodeShell) -> None:
+        self._shell = shell
+
+    def __iter__(self) -> Iterator[str]:
+        yield "/dev/null"
+        for container in self._shell.list_containers():
+            yield f"/etc/pve/lxc/{container.vmid}.conf"
+
+    def __len__(self) -> int:
+        return 1 + len(self._shell.list_containers())
+
+    def __contains__(self, path: object) -> bool:
+        return path == "/dev/null" or self._find(str(path)) is not None
+
+    def __getitem__(self, path: str) -> Generated:
+        if path == "/dev/null":
+            return lambda _: b""
+        text = self._find(path)
+        if text is None:
+            raise KeyError(path)
+        return lambda size: text.encode() if size < 0 else text.encode()[:size]
+
+    def _find(self, path: str) -> str | None:
+        directory, _, name = path.rpartition("/")
+        number = name.removesuffix(".conf")
+        if (
+            directory not in ("/etc/pve/lxc", f"/etc/pve/nodes/{self._shell.name}/lxc")
+            or not number.isdigit()
+        ):
+            return None
+        found = self._shell.find_container(int(number)) if name.endswith(".conf") else None
+        return found.config if found else None
+
+
+class Node(Machine):
+    """A node: runs command lines, each recorded with what it became."""
+
+    flavour = "pve"
+
+    def __init__(self, shell: NodeShell) -> None:
+        base = dict.fromkeys(DIRECTORIES.split(), DIRECTORY)
+        base["/etc/os-release"] = Entry(
+            "f", b'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nID=debian\nVERSION_ID="13"\n'
+        )
+        fs = FileSystem(base, generated=NodeFiles(shell))
+        super().__init__(fs, hostname=shell.name, packages=set(PACKAGES))
+        self.shell = shell
+        self.key = f"node/{shell.name}"
+
+    def login_env(self) -> dict[str, str]:
+        return {"PATH": PATH, "HOME": "/root", "USER": "root", "SHELL": "/bin/bash"}
+
+    async def spawn(self, process: Process) -> int | None:
+        """Run a process and record it."""
+        process.world.record(self.key, process.argv, raw=shlex.join(process.argv))
+        return await super().spawn(process)
+
+    async def run_line(self, line: str, *, stdin: Source, stdout: Sink, stderr: Sink) -> int:
+        """Run a command line as root's login shell does; returns its exit code."""
+        world = self.shell.world
+        world.record(self.key, ("bash", "-c", line), raw=line)
+        process = Process(self, world, ["bash", "-c", line], self.login_env(), "/root", stdin, stdout, stderr)
+        if fault := world.take_fault("command_hang", self.key, subject=line):
+            await asyncio.sleep(fault.seconds)
+        if fault := world.take_fault("command_fail", self.key, subject=line):
+            return process.complain(fault.text or "failed", fault.exit_code)
+        return await super().spawn(process) or 0
+
+
+def _node(process: Process) -> Node:
+    assert isinstance(process.machine, Node)
+    return process.machine
+
+
+class PctError(Exception):
+    """`pct` refuses, with an exit code."""
+
+    def __init__(self, text: str, code: int = REFUSED) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def _get_container(node: Node, word: str) -> NodeContainer:
+    if not word.isdigit():
+        raise PctError(
+            f"400 Parameter verification failed.\nvmid: type check ('integer') failed - got '{word}'"
+        )
+    found = node.shell.find_container(int(word))
+    if found is None:
+        raise PctError(
+            f"Configuration file 'nodes/{node.shell.name}/lxc/{word}.conf' does not exist", MISSING
+        )
+    return found
+
+
+def _get_running(node: Node, word: str) -> Guest:
+    found = _get_container(node, word)
+    guest = node.shell.find_guest(found.vmid)
+    if found.status != "running" or guest is None:
+        raise PctError(f"container '{found.vmid}' not running!")
+    return guest
+
+
+@command("pct", packages=("pve-container",))
+async def run_pct(process: Process) -> int:
+    node, args = _node(process), process.args
+    actions = {
+        "exec": _exec_inside,
+        "push": _push_file,
+        "pull": _pull_file,
+        "status": _show_status,
+        "config": _show_config,
+        "list": _list_all,
+    }
+    if not args or args[0] not in actions:
+        name = args[0] if args else ""
+        return process.complain(
+            f"ERROR: unknown command 'pct {name}'\nUSAGE: pct <COMMAND> [ARGS] [OPTIONS]", REFUSED
+        )
+    try:
+        return await actions[args[0]](process, node, args[1:])
+    except PctError as error:
+        return process.complain(str(error), error.code)
+
+
+def _take_operands(words: list[str], count: int, *, usage: str) -> tuple[dict[str, str], list[str]]:
+    options, operands = split_options(_double_dashes(words), valued=("--perms", "--user", "--group"))
+    if len(operands) != count:
+        raise PctError(f"400 {'not enough' if len(operands) < count else 'too many'} arguments\npct {usage}")
+    return options, operands
+
+
+def _double_dashes(words: list[str]) -> list[str]:
+    return [f"-{w}" if w in ("-perms", "-user", "-group") else w for w in words]
+
+
+async def _exec_inside(process: Process, node: Node, words: list[str]) -> int:
+    before, after = (
+        (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
+    )
+    wrong = next((w for w in before if w.startswith("-") and not w.startswith("--keep-env")), None)
+    if wrong:
+        raise PctError(
+            f"Unknown option: {wrong.lstrip('-')}\n400 unable to parse option\npct exec <vmid> [<extra-args>] [OPTIONS]"
+        )
+    plain = [w for w in before if not w.startswith("--keep-env")]
+    argv = [*plain[1:], *after]
+    if not plain or not argv:
+        raise PctError("400 not enough arguments\npct exec <vmid> [<extra-args>] [OPTIONS]")
+    guest = _get_running(node, plain[0])
+    return await guest.stream(
+        argv, stdin=process.stdin, stdout=process.stdout, stderr=process.stderr, world=process.world
+    )
+
+
+def _read_perms(text: str) -> int:
+    try:
+        return int(text, 16 if text.startswith("0x") else 8)
+    except ValueError as error:
+        raise PctError(
+            f"400 Parameter verification failed.\nperms: value does not look like a valid octal number - '{text}'"
+        ) from error
+
+
+async def _push_file(process: Process, node: Node, words: list[str]) -> int:
+    options, (vmid, source, target) = _take_operands(
+        words, 3, usage="push <vmid> <file> <destination> [OPTIONS]"
+    )
+    guest = _get_running(node, vmid)
+    try:
+        data = node.fs.read(process.path(source))
+    except FsError as error:
+        raise PctError(f"failed to open file: {source}: {error}", MISSING) from error
+    mode = _read_perms(options.get("--perms") or "0644")
+    try:
+        guest.fs.write(target if target.startswith("/") else f"/{target}", data, mode=mode)
+    except FsError as error:
+        raise PctError(f"failed to create file: {target}: {error}", MISSING) from error
+    owner = {"uid": options.get("--user"), "gid": options.get("--group")}
+    guest.fs.change(target, **{name: _find_owner(value) for name, value in owner.items()})
+    process.world.record(guest.place.key, ("push", target), raw=f"pct push {vmid} {source} {target}")
+    await process.world.settle_guest(guest)
+    return 0
+
+
+def _find_owner(value: str | None) -> int | None:
+    if not value:
+        return None
+    return int(value) if value.isdigit() else {"root": 0, "www-data": 33}.get(value, 65534)
+
+
+async def _pull_file(process: Process, node: Node, words: list[str]) -> int:
+    options, (vmid, source, target) = _take_operands(
+        words, 3, usage="pull <vmid> <path> <destination> [OPTIONS]"
+    )
+    guest = _get_running(node, vmid)
+    try:
+        data = guest.fs.read(source if source.startswith("/") else f"/{source}")
+    except FsError as error:
+        raise PctError(f"failed to open {source}: {error}", MISSING) from error
+    node.fs.write(process.path(target), data, mode=_read_perms(options.get("--perms") or "0644"))
+    return 0
+
+
+async def _show_status(process: Process, node: Node, words: list[str]) -> int:
+    return process.say(f"status: {_get_container(node, words[0] if words else '').status}")
+
+
+async def _show_config(process: Process, node: Node, words: list[str]) -> int:
+    return process.say(_get_container(node, words[0] if words else "").config, end="")
+
+
+async def _list_all(process: Process, node: Node, words: list[str]) -> int:
+    containers = sorted(node.shell.list_containers(), key=lambda one: one.vmid)
+    if containers:
+        process.say(f"{'VMID':<10} {'Status':<10} {'Lock':<12} {'Name':<20}")
+    for one in containers:
+        process.say(f"{one.vmid:<10} {one.status:<10} {one.lock:<12} {one.name:<20}")
+    return 0
+
+
+@command("pveversion", packages=("pve-manager",))
+async def show_version(process: Process) -> int:
+    return process.say(
+        f"pve-manager/{_node(process).shell.version}/3a8e4f1c2b7d9e60 (running kernel: 6.14.11-4-pve)"
+    )
