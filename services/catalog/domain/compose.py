@@ -100,7 +100,7 @@ def _expand_range(text: str) -> list[int]:
     return list(range(low, high + 1))
 
 
-def parse_mounts(service: Mapping[str, Any]) -> list[Mount]:
+def parse_mounts(entries: Value) -> list[Mount]:
     """Read the `volumes` of a service in short or long form.
 
     Raises:
@@ -108,7 +108,7 @@ def parse_mounts(service: Mapping[str, Any]) -> list[Mount]:
     """
     return [
         _parse_long_mount(entry) if isinstance(entry, dict) else _parse_short_mount(str(entry))
-        for entry in service.get("volumes") or []
+        for entry in entries or []
     ]
 
 
@@ -198,7 +198,7 @@ def _list_service_needs(name: str, service: Mapping[str, Any]) -> Iterator[HostN
         if not str(service.get(key) or "private").startswith(("private", "shareable", "service:", "none")):
             yield HostNeed("privileged", (*at, key), f"{name} uses the {key} of its host")
     yield from _list_setting_needs(name, service)
-    for index, mount in enumerate(parse_mounts(service)):
+    for index, mount in enumerate(parse_mounts(service.get("volumes"))):
         if mount_need := find_mount_need(mount):
             yield HostNeed(mount_need, (*at, "volumes", index), f"{name} mounts {mount.source}")
 

@@ -58,13 +58,14 @@ class _Linter:
         self._require_pinned = require_pinned
 
     def list_faults(self) -> Iterator[Fault]:
+        unread = list(self._check_syntax())
+        if unread:
+            yield from unread
+            return
         yield from self._check_services()
-        try:
-            yield from self._check_ports()
-            yield from self._check_volumes()
-            yield from self._check_host_needs()
-        except compose.InvalidComposeError as error:
-            yield self._fault(("compose", "services"), str(error))
+        yield from self._check_ports()
+        yield from self._check_volumes()
+        yield from self._check_host_needs()
         yield from self._check_inputs()
         yield from self._check_variables()
         yield from self._check_resources()
@@ -72,6 +73,21 @@ class _Linter:
 
     def _fault(self, path: Path, message: str) -> Fault:
         return Fault(self._document.file, self._document.line_of(path), message)
+
+    def _check_syntax(self) -> Iterator[Fault]:
+        """Find what the other rules could not read: ports, mounts and variables."""
+        for name, service in self._services.items():
+            for key, read in (("ports", compose.parse_ports), ("volumes", compose.parse_mounts)):
+                for index, entry in enumerate(service.get(key) or ()):
+                    try:
+                        read([entry])
+                    except compose.InvalidComposeError as error:
+                        yield self._fault(("compose", "services", name, key, index), str(error))
+        for path, text in _list_texts(self._value["compose"], ("compose",)):
+            try:
+                list_variables(text)
+            except InterpolationError as error:
+                yield self._fault(path, str(error))
 
     def _check_services(self) -> Iterator[Fault]:
         for name, service in self._services.items():
@@ -139,7 +155,7 @@ class _Linter:
         declared = set()
         for index, volume in enumerate(self._value["volumes"]):
             declared.add((volume["service"], volume["path"].rstrip("/")))
-            mounts = compose.parse_mounts(self._services.get(volume["service"], {}))
+            mounts = compose.parse_mounts(self._services.get(volume["service"], {}).get("volumes"))
             if not any(m.source == volume["name"] and m.target == volume["path"] for m in mounts):
                 wanted = f"{volume['name']}:{volume['path']}"
                 yield self._fault(
@@ -147,7 +163,7 @@ class _Linter:
                 )
         names = self._value["compose"].get("volumes") or {}
         for name, service in self._services.items():
-            for index, mount in enumerate(compose.parse_mounts(service)):
+            for index, mount in enumerate(compose.parse_mounts(service.get("volumes"))):
                 at: Path = ("compose", "services", name, "volumes", index)
                 if mount.kind != "tmpfs" and (name, mount.target.rstrip("/")) not in declared:
                     yield self._fault(at, f"the mount at {mount.target} is not under volumes")
@@ -180,34 +196,14 @@ class _Linter:
     def _check_variables(self) -> Iterator[Fault]:
         names = {record["name"] for record in self._value["inputs"]}
         used: set[str] = set()
-        for name, service in self._services.items():
-            try:
-                variables = list_variables(service)
-            except InterpolationError as error:
-                yield self._fault(("compose", "services", name), str(error))
-                continue
+        for path, text in _list_texts(self._value["compose"], ("compose",)):
+            variables = list_variables(text)
             used |= variables
             for variable in sorted(variables - names - BUILT_IN_VARIABLES):
-                yield self._fault(self._find_use(name, variable), f"${{{variable}}} is no input")
-        try:
-            used |= list_variables(self._value["compose"])
-        except InterpolationError:
-            return
+                yield self._fault(path, f"${{{variable}}} is no input")
         for index, record in enumerate(self._value["inputs"]):
             if record["name"] not in used:
                 yield self._fault(("inputs", index), f"the input {record['name']} is used nowhere in compose")
-
-    def _find_use(self, service: str, variable: str) -> Path:
-        def walk(value: Value, path: Path) -> Iterator[Path]:
-            if isinstance(value, str) and variable in value:
-                yield path
-            for key, child in value.items() if isinstance(value, dict) else ():
-                yield from walk(child, (*path, key))
-            for index, child in enumerate(value) if isinstance(value, list) else ():
-                yield from walk(child, (*path, index))
-
-        at: Path = ("compose", "services", service)
-        return next(walk(self._services[service], at), at)
 
     def _check_resources(self) -> Iterator[Fault]:
         for kind, need in self._value["resources"].items():
@@ -217,6 +213,24 @@ class _Linter:
     def _check_runtimes(self) -> Iterator[Fault]:
         if "oci" in self._value["runtimes"] and len(self._services) != 1:
             yield self._fault(("runtimes",), "oci runs one image, and this app has more services")
+        secrets = {i["name"] for i in self._value["inputs"] if i.get("secret", i["type"] == "password")}
+        for name, service in self._services.items():
+            for key in ("command", "entrypoint"):
+                if secrets & list_variables(service.get(key)):
+                    path = ("compose", "services", name, key)
+                    yield self._fault(
+                        path, f"the {key} of {name} shows a secret to everybody who lists processes"
+                    )
+
+
+def _list_texts(value: Value, path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield every text of a plain tree with its path."""
+    if isinstance(value, str):
+        yield path, value
+    for key, child in value.items() if isinstance(value, dict) else ():
+        yield from _list_texts(child, (*path, key))
+    for index, child in enumerate(value) if isinstance(value, list) else ():
+        yield from _list_texts(child, (*path, index))
 
 
 def _find_input_fault(record: dict[str, Any]) -> str | None:

@@ -74,6 +74,7 @@ def render_item(item: Item, request: RenderRequest) -> Rendered:
     environment, secrets = _build_environment(values, oci)
     if request.masked:
         environment = {name: MASK if name in secrets and text else text for name, text in environment.items()}
+    oci = replace(oci, environment=environment) if oci else None
     ports = tuple(_move_port(port, request, published=not is_oci) for port in item.ports)
     return Rendered(
         item=item,

@@ -28,10 +28,17 @@ def check_schema(document: Document, value: Value, *, schema: str, at: Path = ()
     for error in load_validator(schema).iter_errors(value):
         path = (*at, *error.instance_path)
         where = ".".join(str(part) for part in path) or "the file"
-        faults.append(Fault(document.file, document.line_of(path), f"{where}: {_shorten(error.message)}"))
+        line = document.line_of((*path, *_list_unexpected(error)[:1]))
+        faults.append(Fault(document.file, line, f"{where}: {_shorten(error.message)}"))
         if len(faults) == _MAX_FAULTS:
             break
     return faults
+
+
+def _list_unexpected(error: jsonschema_rs.ValidationError) -> list[str]:
+    if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
+        return list(error.kind.unexpected)
+    return []
 
 
 def _shorten(message: str) -> str:

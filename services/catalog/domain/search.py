@@ -52,7 +52,7 @@ class SearchIndex:
         """Return the items that match every word of the query, best first."""
         folded = fold_text(query[:MAX_QUERY]).strip()
         words = list(dict.fromkeys(list_words(folded)))[:_MAX_WORDS]
-        scores = self._score_words(words)
+        scores = self._score_words(words) or self._score_words(["".join(words)] if words[1:] else [])
         return [
             self._items[number] for number in sorted(scores, key=lambda n: self._rank(n, scores[n], folded))
         ]

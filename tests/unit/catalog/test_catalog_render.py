@@ -1,0 +1,179 @@
+"""Rendering: values go into one scalar each, secrets stay out of the definition."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.catalog.domain.entities import Item
+from services.catalog.domain.errors import InvalidInputsError, RuntimeNotSupportedError, UnsafeDefinitionError
+from services.catalog.domain.interpolation import (
+    InterpolationError,
+    interpolate_text,
+    interpolate_tree,
+    list_variables,
+)
+from services.catalog.domain.render import MASK, Rendered, render_item
+from services.catalog.domain.values import RenderRequest
+from tests.unit.catalog.samples import ITEM, build, replaced
+
+SITE = {"SITE": "https://example.com"}
+
+
+def render(environment: dict[str, str] | None = None, text: str = ITEM, **settings: object) -> Rendered:
+    return render_item(build(text), RenderRequest(environment={**SITE, **(environment or {})}, **settings))  # type: ignore[arg-type]
+
+
+def read_service(rendered: Rendered) -> dict[str, Any]:
+    service: dict[str, Any] = yaml.safe_load(rendered.compose_yaml)["services"]["web"]
+    return service
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("$A", "1"), ("${A}", "1"), ("x${A}y", "x1y"), ("${N}", ""), ("$$A", "$A"), ("$${A}", "${A}"), ("${N:-d}", "d"),
+        ("${E:-d}", "d"), ("${E-d}", ""), ("${N-d}", "d"), ("${A:+y}", "y"), ("${E:+y}", ""), ("${E+y}", "y"),
+        ("${N+y}", ""), ("${A:?bad}", "1"), ("${N:-${A}}", "1"), ("${N:-${M:-z}}!", "z!"), ("${N:-}", ""), ("a", "a"),
+    ],
+)  # fmt: skip
+def test_variables_are_replaced_as_compose_does(text: str, result: str) -> None:
+    assert interpolate_text(text, {"A": "1", "E": ""}) == result
+
+
+@pytest.mark.parametrize(
+    "text", ["$", "a $ b", "${", "${A", "${}", "${1}", "${A!b}", "${N:?is needed}", "${N?}"]
+)
+def test_wrong_variables_are_refused(text: str) -> None:
+    with pytest.raises(InterpolationError):
+        interpolate_text(text, {"A": "1"})
+
+
+def test_nested_defaults_have_a_limit() -> None:
+    with pytest.raises(InterpolationError, match="nested"):
+        interpolate_text("${A:-" * 50 + "}" * 50, {})
+
+
+def test_variables_in_defaults_are_found() -> None:
+    assert list_variables({"a": ["${A:-${B}}", "$C", "$$D"], "${E}": 1}) == {"A", "B", "C"}
+
+
+values = st.text(
+    st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ue000\ue001\ufffe\uffff"), max_size=80
+)
+
+
+@given(values)
+def test_a_value_put_in_is_never_read_again(value: str) -> None:
+    tree = {"a": "x ${A}", "b": ["${A}"]}
+    assert interpolate_tree(tree, {"A": value}) == {"a": f"x {value}", "b": [value]}
+
+
+@given(values, values)
+def test_any_value_stays_one_scalar_of_the_rendered_definition(value: str, other: str) -> None:
+    rendered = render({"TITLE": value, "EXTRA": other})
+    service = read_service(rendered)
+    plain = read_service(render())
+    assert service.keys() == plain.keys()
+    assert interpolate_text(service["environment"]["TITLE"], {}) == value
+    assert interpolate_text(service["environment"]["EXTRA"], {}) == other
+    assert {**service, "environment": 0} == {**plain, "environment": 0}
+
+
+def test_a_secret_is_generated_kept_and_left_out_of_the_definition() -> None:
+    first = render()
+    secret = first.generated["ADMIN_PASSWORD"]
+    assert len(secret) == 20
+    assert secret not in first.compose_yaml
+    assert read_service(first)["environment"]["ADMIN_PASSWORD"] == "${ADMIN_PASSWORD}"
+    assert first.environment["ADMIN_PASSWORD"] == secret
+    again = render(generated=first.generated)
+    assert again.environment["ADMIN_PASSWORD"] == secret
+    assert again.generated == {}
+    assert render().generated["ADMIN_PASSWORD"] != secret
+
+
+def test_a_given_secret_counts_more_than_a_generated_one() -> None:
+    rendered = render({"ADMIN_PASSWORD": "mine$1"}, generated={"ADMIN_PASSWORD": "old"})
+    assert rendered.environment["ADMIN_PASSWORD"] == "mine$1"
+    assert "ADMIN_PASSWORD" in rendered.secrets
+    assert "mine" not in rendered.compose_yaml
+
+
+def test_a_preview_shows_no_secret_and_generates_none() -> None:
+    rendered = render({"MY_TOKEN": "abc"}, masked=True)
+    assert rendered.environment["ADMIN_PASSWORD"] == MASK
+    assert rendered.environment["MY_TOKEN"] == MASK
+    assert rendered.generated == {}
+    assert "abc" not in rendered.compose_yaml
+
+
+def test_the_main_port_moves_to_the_public_port_and_labels_tell_the_item() -> None:
+    service = read_service(render(public_port=30_005, port=8081))
+    assert service["ports"] == [{"target": 8081, "published": "30005", "protocol": "tcp"}]
+    assert service["labels"]["proximity.catalog"] == "sample"
+    assert service["restart"] == "unless-stopped"
+
+
+def test_oci_is_one_image_with_its_environment() -> None:
+    rendered = render({"ADMIN_PASSWORD": "s3cret"}, runtime="oci")
+    assert rendered.compose_yaml == ""
+    assert rendered.oci is not None
+    assert rendered.oci.image == "example/web:1.0"
+    assert rendered.environment == {
+        "TITLE": "Hello", "LEVEL": "3", "ADMIN_PASSWORD": "s3cret", "SITE": "https://example.com", "COST": "5$"
+    }  # fmt: skip
+    assert rendered.secrets == {"ADMIN_PASSWORD"}
+    assert rendered.oci.environment == rendered.environment
+    assert rendered.main_port is not None
+    assert rendered.main_port.published == 80
+
+
+def test_a_runtime_the_item_does_not_know_is_refused() -> None:
+    with pytest.raises(RuntimeNotSupportedError, match="compose"):
+        render(text=replaced("[compose, oci]", "[compose]"), runtime="oci")
+
+
+def test_every_wrong_input_is_named_at_once_and_no_secret_repeated() -> None:
+    with pytest.raises(InvalidInputsError) as caught:
+        render(
+            {
+                "SITE": "ftp://x",
+                "LEVEL": "99",
+                "bad name": "x",
+                "ADMIN_PASSWORD": "hush\x00",
+                "TITLE": "a\x07",
+            }
+        )
+    assert caught.value.violations.keys() == {"SITE", "LEVEL", "bad name", "ADMIN_PASSWORD", "TITLE"}
+    assert "hush" not in str(caught.value)
+
+
+def test_a_required_input_without_a_value_is_a_violation() -> None:
+    with pytest.raises(InvalidInputsError) as caught:
+        render_item(build(), RenderRequest())
+    assert caught.value.violations == {"SITE": "is required"}
+
+
+@pytest.mark.parametrize("value", ["/etc", "../../etc", "/var/run/docker.sock", "a:/b:rw,x", "~/x"])
+def test_a_value_cannot_mount_the_host(value: str) -> None:
+    text = replaced('volumes: ["data:/data"]', 'volumes: ["data:/data", "${TITLE}:/x"]').replace(
+        "volumes:\n  - {",
+        "volumes:\n  - {service: web, name: '${TITLE}', path: /x, purpose: data, backup: false}\n  - {",
+    )
+    text += "allows: [host_paths]\n"
+    item = build(text)
+    trusting = item.allows
+    assert trusting == {"host_paths"}
+    strict = build_without_allowance(text)
+    with pytest.raises((UnsafeDefinitionError, InvalidInputsError)):
+        render_item(strict, RenderRequest(environment={**SITE, "TITLE": value}))
+
+
+def build_without_allowance(text: str) -> Item:
+    return replace(build(text), allows=frozenset())
