@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import errno
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -95,7 +97,7 @@ class GuestServers:
 
     def _abort_connections(self, vmid_key: str) -> None:
         for writer in self._writers.pop(vmid_key, set()):
-            writer.transport.abort()
+            reset(writer)
 
     async def _open(self, vmid_key: str, address: str, listener: Listener) -> Bound:
         try:
@@ -139,7 +141,7 @@ class GuestServers:
             ValueError,
             KeyError,
         ):
-            writer.transport.abort()
+            reset(writer)
         finally:
             held.discard(writer)
             writer.close()
@@ -158,7 +160,7 @@ class GuestServers:
         listener = next((one for one in guest.listening() if one.key() == key), None)
         kind = listener.kind_at(self.world.clock()) if listener else "closed"
         if kind == "closed":
-            writer.transport.abort()
+            reset(writer)
             return
         if kind == "tcp":
             await reader.read()
@@ -166,7 +168,7 @@ class GuestServers:
         request = await read_request(reader)
         response = guest.respond(key, request, now=self.world.clock())
         if response is None:
-            writer.transport.abort()
+            reset(writer)
             return
         await self._report_change(vmid_key, request, response)
         writer.write(response.render(head=request.method == "HEAD"))
@@ -180,6 +182,14 @@ class GuestServers:
 
 def _is_reachable(listener: Listener) -> bool:
     return listener.bound and not listener.ip.startswith(LOOPBACK) and listener.ip != "[::1]"
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Close a connection with a TCP reset."""
+    held = writer.get_extra_info("socket")
+    if held is not None and not writer.transport.is_closing():
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request:

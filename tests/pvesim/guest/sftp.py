@@ -1,5 +1,7 @@
 """SFTP on a node's own files."""
 
+import errno
+import os
 import posixpath
 import stat as modes
 from typing import TYPE_CHECKING, Any
@@ -18,8 +20,16 @@ KINDS = {"f": modes.S_IFREG, "d": modes.S_IFDIR, "l": modes.S_IFLNK}
 class OpenFile:
     """A file opened over SFTP."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, fs: FileSystem, path: str) -> None:
+        self._fs = fs
         self.path = path
+
+    def seek(self, offset: int, whence: int) -> int:
+        """Where data or a hole begins at or behind `offset`: a file is one stretch of data."""
+        size = len(self._fs.read(self.path))
+        if offset >= size:
+            raise OSError(errno.ENXIO, "no more data")
+        return offset if whence == os.SEEK_DATA else size
 
 
 class NodeSftp(asyncssh.SFTPServer):
@@ -44,7 +54,7 @@ class NodeSftp(asyncssh.SFTPServer):
                 self._fs.read(name)
         except FsError as error:
             raise self._refuse(error) from error
-        return OpenFile(name)
+        return OpenFile(self._fs, name)
 
     def open56(self, path: bytes, desired_access: int, flags: int, attrs: SFTPAttrs) -> object:
         raise SFTPFailure("SFTP version 3 only")

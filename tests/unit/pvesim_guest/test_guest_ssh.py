@@ -166,10 +166,10 @@ async def test_files_go_to_the_node_by_sftp(
         await sftp.put(str(local), "/tmp/staged")
         assert await sftp.exists("/tmp/staged")
         assert not await sftp.exists("/tmp/other")
-        async with sftp.open("/tmp/staged", "rb", encoding=None) as staged:
-            assert await staged.read() == local.read_bytes()
+        await sftp.get("/tmp/staged", str(tmp_path / "back.bin"))
         with pytest.raises(asyncssh.SFTPNoSuchFile):
             await sftp.put(str(local), "/no/dir/x")
+    assert (tmp_path / "back.bin").read_bytes() == local.read_bytes()
     assert server.node.fs.read("/tmp/staged") == local.read_bytes()
     assert not is_real_file("/tmp/staged")
 
