@@ -7,17 +7,10 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
-from aiohttp import web
-
-from tests.pvesim.control import Control
+from tests.pvesim.doors import Doors, open_doors
 from tests.pvesim.presets import PASSWORD, ROOT, TOKEN
-from tests.pvesim.server import PREFIX, ApiServer
 from tests.pvesim.simulation import Beginning, Simulation
-from tests.pvesim.tls import ensure_certificate
-
-MAX_BODY = 512 << 20
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -39,16 +32,6 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def make_app(simulation: Simulation) -> web.Application:
-    """The web application of one simulation."""
-    app = web.Application(client_max_size=MAX_BODY)
-    Control(simulation).add_routes(app)
-    server = ApiServer(simulation)
-    app.router.add_route("*", PREFIX, server.handle)
-    app.router.add_route("*", PREFIX + "/{path:.*}", server.handle)
-    return app
-
-
 async def serve(arguments: argparse.Namespace) -> None:
     """Run until a signal comes."""
     stop = asyncio.Event()
@@ -63,41 +46,33 @@ async def serve(arguments: argparse.Namespace) -> None:
     simulation = await Simulation.open(
         folder, beginning, task_seconds=arguments.task_seconds, login_delay=arguments.login_delay
     )
-    context, fingerprint = ensure_certificate(folder, list(simulation.cluster.nodes))
-    for node in simulation.cluster.nodes.values():
-        node.fingerprint = fingerprint
-    runner = web.AppRunner(make_app(simulation), access_log=None, shutdown_timeout=0.3, keepalive_timeout=5)
-    await runner.setup()
-    site = web.TCPSite(runner, arguments.host, arguments.port, ssl_context=context)
-    await site.start()
+    doors = await open_doors(
+        simulation, folder, arguments.host, port=arguments.port, ssh_port=arguments.ssh_port
+    )
     gc.collect()
     gc.freeze()
-    say_ready(simulation, arguments.host, find_port(site), ssh_port=0, fingerprint=fingerprint)
+    say_ready(simulation, doors)
     await stop.wait()
-    await runner.cleanup()
+    await doors.close()
     await simulation.close()
 
 
-def find_port(site: web.TCPSite) -> int:
-    """The port that a site got."""
-    server: Any = site._server
-    return int(server.sockets[0].getsockname()[1])
-
-
-def say_ready(simulation: Simulation, host: str, port: int, *, ssh_port: int, fingerprint: str) -> None:
+def say_ready(simulation: Simulation, doors: Doors) -> None:
     """Print the one line that says where the server is and how to sign in."""
     token = simulation.cluster.tokens.get(f"{ROOT}!{TOKEN}")
     line = {
-        "url": f"https://{host}:{port}",
-        "host": host,
-        "port": port,
-        "ssh_port": ssh_port,
+        "url": f"https://{doors.host}:{doors.port}",
+        "host": doors.host,
+        "port": doors.port,
+        "ssh_port": doors.ssh_port,
         "user": ROOT,
         "password": PASSWORD,
         "token_id": f"{ROOT}!{TOKEN}",
         "token_secret": token.secret if token else "",
-        "fingerprint": fingerprint,
+        "fingerprint": doors.fingerprint,
+        "ssh_fingerprint": doors.ssh_fingerprint,
         "nodes": [node.name for node in simulation.cluster.nodes.values() if node.joined],
+        "addresses": {node.name: node.address for node in simulation.cluster.nodes.values() if node.joined},
     }
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()

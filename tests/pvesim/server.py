@@ -12,9 +12,11 @@ from aiohttp import web
 import tests.pvesim.api
 from tests.pvesim.api.indexes import ROOT_INDEX
 from tests.pvesim.bodies import RawError, parse_body, parse_form, render_result
+from tests.pvesim.consoles import Consoles
 from tests.pvesim.faults import HANG_SECONDS, Rule
+from tests.pvesim.model.consoles import Session
 from tests.pvesim.model.errors import ApiError
-from tests.pvesim.model.router import check_node, dispatch, find_method
+from tests.pvesim.model.router import dispatch, find_method
 from tests.pvesim.model.schema import verify
 from tests.pvesim.model.tickets import identify
 from tests.pvesim.simulation import Seen, Simulation
@@ -34,8 +36,10 @@ class ResetError(Exception):
 class ApiServer:
     """Answers /api2/json for one simulation."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: Simulation, consoles: Consoles, *, entry: str) -> None:
         self._sim = simulation
+        self._entry = entry
+        self._consoles = consoles
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request, from its bytes to its answer."""
@@ -43,6 +47,9 @@ class ApiServer:
         seen: dict[str, Any] = {"user": "", "params": {}}
         try:
             result = await self._answer(request, path, seen)
+            if isinstance(result, Session):
+                self._record(request, path, seen, status=101, reason="Switching Protocols")
+                return await self._consoles.serve(request, result)
             response = web.Response(body=render_result(result), headers={**HEADERS, "Content-Type": JSON})
             reason = "OK"
         except ResetError:
@@ -63,6 +70,7 @@ class ApiServer:
         method = request.method
         if method not in {"GET", "POST", "PUT", "DELETE"}:
             raise ApiError(501, f"method '{method}' not available", empty=True)
+        self._check_entry()
         facts = describe_request(method, path)
         rule = self._sim.faults.find_request_fault(facts)
         if rule is not None:
@@ -78,8 +86,9 @@ class ApiServer:
             return ROOT_INDEX
         if method == "POST" and re.fullmatch(r"/nodes/[^/]+/lxc", path):
             await asyncio.sleep(RACE_SECONDS)
-        result = dispatch(self._sim.cluster, verb=method, path=path, user=user, params=params)
+        result: Any = dispatch(self._sim.cluster, verb=method, path=path, user=user, params=params)
         await self._sim.settle()
+        await self._consoles.close_stopped()
         if rule is not None and rule.kind == "lost_reply":
             raise ResetError
         return result
@@ -127,9 +136,11 @@ class ApiServer:
             )
         )  # fmt: skip
 
-    def check_node(self, name: str) -> None:
-        """595 or 500 for a node that cannot be asked."""
-        check_node(self._sim.cluster, name)
+    def _check_entry(self) -> None:
+        """A node that is down answers nobody."""
+        node = self._sim.cluster.nodes.get(self._entry)
+        if node is not None and not node.online:
+            raise ResetError
 
 
 def hide_secrets(params: dict[str, Any]) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def get_cluster(call: Call) -> list[dict[str, Any]]:
     nodes = [one for one in call.cluster.nodes.values() if one.joined]
     entries = [
         {"type": "node", "id": f"node/{one.name}", "name": one.name, "nodeid": number, "online": int(one.online),
-         "local": int(number == 1), "ip": "127.0.0.1", "level": ""}
+         "local": int(number == 1), "ip": one.address, "level": ""}
         for number, one in enumerate(nodes, 1)
     ]  # fmt: skip
     if len(nodes) < 2:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from tests.pvesim.model.consoles import Session
 from tests.pvesim.model.entities import Acl, Container, Node, Pool, Record, Storage, Task, Token, User, Volume
 from tests.pvesim.model.errors import TaskFailedError, bad_params, refuse
 from tests.pvesim.model.guests import GuestLike, GuestMaker, HollowGuests
@@ -61,6 +62,7 @@ class Cluster:
     changed: set[tuple[str, str]] = field(default_factory=set)
     moved: set[int] = field(default_factory=set)
     interrupted: set[str] = field(default_factory=set)
+    consoles: dict[int, Session] = field(default_factory=dict)
     revision: int = 0
     totals: object = None
 

@@ -35,6 +35,7 @@ class Node(Record):
     bridges: list[str] = field(default_factory=lambda: ["vmbr0"])
     missing: list[str] = field(default_factory=list)
     fingerprint: str = ""
+    address: str = "127.0.0.1"
 
 
 @dataclass

@@ -142,7 +142,9 @@ class Scene:
 
     def _start_slow_backup(self, request: str) -> None:
         self.client.control("PATCH", "/containers/300", {"lock": None})
-        recorded = request.split("/tasks/")[1].split("/", maxsplit=1)[0].replace("%3A", ":").replace("%40", "@")
+        recorded = (
+            request.split("/tasks/")[1].split("/", maxsplit=1)[0].replace("%3A", ":").replace("%40", "@")
+        )
         slow = {"vmid": 300, "mode": "stop", "remove": 0, "bwlimit": 40, "storage": "backup"}
         self.upids[recorded] = self.run("POST", "/nodes/pve/vzdump", slow, wait=False)
         while not self._has_archive(self.upids[recorded]):
