@@ -16,10 +16,11 @@ How the API side uses it:
 
 from tests.pvesim.guest import commands as _commands  # registers the programs
 from tests.pvesim.guest.console import Console
-from tests.pvesim.guest.guest import Entrypoint, Guest, Place, Service
+from tests.pvesim.guest.guest import Guest
 from tests.pvesim.guest.http import Request, Response
 from tests.pvesim.guest.listeners import Listener
 from tests.pvesim.guest.node import Node, NodeContainer, NodeShell
+from tests.pvesim.guest.place import Entrypoint, Place, Service
 from tests.pvesim.guest.servers import GuestServers
 from tests.pvesim.guest.ssh import SshServer, serve_ssh
 from tests.pvesim.guest.world import Completed, GuestFault, Recorded, World

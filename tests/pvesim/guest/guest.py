@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 from tests.pvesim.guest.docker.engine import Engine, halt_all, list_container_ports
@@ -14,47 +14,11 @@ from tests.pvesim.guest.flavours import Flavour, get_flavour, recognise_template
 from tests.pvesim.guest.http import App, Request, Response
 from tests.pvesim.guest.listeners import Listener, render_proc_net
 from tests.pvesim.guest.machine import NOT_KNOWN, PATH, Machine, Process
+from tests.pvesim.guest.place import Entrypoint, Place, Service
 from tests.pvesim.guest.proc import make_generated
 from tests.pvesim.guest.software import DEBIAN, SERVICES
 from tests.pvesim.guest.streams import BytesSink, BytesSource, Sink, Source
 from tests.pvesim.guest.world import Completed, World
-
-
-@dataclass(slots=True)
-class Place:
-    """What the host gives a container; set by the API side before boot, not part of the guest's own data.
-
-    `key` names the guest in records and faults (unique per simulation). `memory` is in MiB.
-    """
-
-    key: str = ""
-    vmid: int = 0
-    address: str | None = None
-    nesting: bool = False
-    keyctl: bool = False
-    unprivileged: bool = True
-    cores: int = 1
-    memory: int = 512
-
-
-@dataclass(slots=True)
-class Service:
-    """A system service's state."""
-
-    enabled: bool = False
-    running: bool = False
-    ready_at: float = 0.0
-
-
-@dataclass(slots=True)
-class Entrypoint:
-    """What an image's container runs."""
-
-    image: str
-    env: dict[str, str] = field(default_factory=dict)
-    command: str | None = None
-    started_at: float = 0.0
-    silent: bool = False
 
 
 class Guest(Machine):
@@ -247,13 +211,18 @@ class Guest(Machine):
             for port, ip, kind in SERVICES[name].ports
         ]
 
+    @property
+    def entrypoint_failed(self) -> bool:
+        """Whether the image's program ends at once, for want of a variable: the container then stops."""
+        entry = self.entrypoint
+        image = find_image(entry.image) if entry else None
+        return bool(entry and image and image.needs and not any(entry.env.get(name) for name in image.needs))
+
     def _list_image_ports(self) -> list[Listener]:
         entry = self.entrypoint
-        if entry is None or entry.silent:
+        if entry is None or entry.silent or self.entrypoint_failed:
             return []
         image = find_image(entry.image) or UNKNOWN
-        if image.needs and not any(entry.env.get(name) for name in image.needs):
-            return []
         kinds = [(p, "http") for p in image.http_ports(entry.env)] + [(p, "tcp") for p in image.tcp]
         found = [Listener(p, "tcp", "0.0.0.0", k, image=entry.image, program="app") for p, k in kinds]
         return found + [

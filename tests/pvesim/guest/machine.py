@@ -2,6 +2,7 @@
 
 import asyncio
 import posixpath
+import re
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -191,6 +192,8 @@ class Machine:
             return await found.run(process)
         except FsError as error:
             return process.fail(str(error))
+        except (IndexError, ValueError, re.error) as error:
+            return process.fail(f"missing or invalid operand: {error}")
 
     async def _run_script(self, process: Process, path: str) -> int:
         first, _, _ = self.fs.read(path).partition(b"\n")

@@ -60,6 +60,38 @@ async def test_debian_13_has_the_plugin(world: World) -> None:
     assert (await run_script(guest, script, world=world)).exit_code == 0
 
 
+DOCKER_DOCS = r"""
+set -e
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends ca-certificates curl >/dev/null
+install -m 0755 -d /etc/apt/keyrings
+curl -fsSL https://download.docker.com/linux/debian/gpg -o /etc/apt/keyrings/docker.asc
+chmod a+r /etc/apt/keyrings/docker.asc
+echo \
+  "deb [arch=$(dpkg --print-architecture) signed-by=/etc/apt/keyrings/docker.asc] https://download.docker.com/linux/debian \
+  $(. /etc/os-release && echo "$VERSION_CODENAME") stable" | tee /etc/apt/sources.list.d/docker.list > /dev/null
+apt-get update -qq
+apt-get -o Dpkg::Options::=--force-confold install -y docker-ce docker-ce-cli containerd.io docker-compose-plugin
+systemctl is-active docker && docker compose version --short
+"""
+
+
+async def test_the_way_of_dockers_documentation_works_on_debian(debian: Guest, world: World) -> None:
+    done = await run_script(debian, DOCKER_DOCS, world=world)
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.endswith(b"active\n2.40.0\n")
+    assert b" bookworm stable\n" in debian.fs.read("/etc/apt/sources.list.d/docker.list")
+
+
+async def test_an_unsigned_repository_is_refused(debian: Guest, world: World) -> None:
+    debian.fs.write(
+        "/etc/apt/sources.list.d/docker.list",
+        b"deb https://download.docker.com/linux/debian bookworm stable\n",
+    )
+    assert (await run_script(debian, "apt-get update", world=world)).exit_code == 100
+
+
 async def test_alpine_does_not_start_the_daemon_by_itself(alpine: Guest, world: World) -> None:
     done = await run_script(
         alpine, "apk update && apk add docker docker-cli-compose && docker ps", world=world
@@ -233,6 +265,9 @@ async def test_an_image_guest_listens_on_its_port(world: World) -> None:
     guest = Guest.from_image("some/thing:1", hostname="g", env={}, entrypoint=None)
     guest.boot(world=world)
     assert [one.port for one in guest.listening()] == [8080]
+    guest = Guest.from_image("postgres:16", hostname="g", env={}, entrypoint=None)
+    guest.boot(world=world)
+    assert (guest.listening(), guest.entrypoint_failed) == ([], True)
 
 
 def test_a_thousand_guests_are_cheap() -> None:

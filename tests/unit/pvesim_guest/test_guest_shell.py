@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pvesim.guest import Guest, World
+from tests.pvesim.guest.machine import COMMANDS
 from tests.pvesim.guest.shell.parser import Parser
 from tests.pvesim.guest.shell.syntax import IncompleteScriptError, ShellSyntaxError
-from tests.unit.pvesim_guest.conftest import DEBIAN, make_guest, run_script
+from tests.unit.pvesim_guest.conftest import ALPINE, DEBIAN, make_guest, run_script
 
 SCRIPTS = [
     ("echo one two", "one two\n"),
@@ -53,6 +54,11 @@ SCRIPTS = [
     ("mkdir -p /a/b && cp -r /a /c && mv /c/b /c/d && ls /c && rm -rf /a /c && test ! -e /a && echo gone", "d\ngone\n"),
     ("install -D -m 600 /etc/hostname /x/y && stat -c '%a %n' /x/y", "600 /x/y\n"),
     ("tar -C /etc -czf /tmp/t.tgz hostname && mkdir /u && tar -xzf /tmp/t.tgz -C /u && cat /u/hostname", "ct1\n"),
+    ("echo 'a\\nb'; echo -e x", "a\nb\n-e x\n"),
+    ("bash -c \"echo 'a\\\\nb'; echo -e 'x\\\\ty'\"", "a\\nb\nx\ty\n"),
+    ("bash -eo pipefail -c 'false | true; echo never'; echo $?", "1\n"),
+    ("printf 'c 1\\nb 2\\na 3\\n' | sort | awk '{print $2}' | tr '\\n' ,", "3,2,1,"),
+    ("printf 'a:b:c\\n' | cut -d: -f2,3; seq 2 4 | xargs", "b:c\n2 3 4\n"),
     ("timeout 5 echo fine; env X=1 sh -c 'echo $X'", "fine\n1\n"),
 ]  # fmt: skip
 
@@ -136,6 +142,8 @@ async def test_an_endless_loop_ends(debian: Guest, world: World) -> None:
     assert b"recursion" in done.stderr
 
 
+WORDS = ["-", "-x", "-n", "-c", "-i", "-f", "--", "--format", "{{.X}}", "/etc/hostname", "/etc", "/none", "a", "1", "up", "ps", "ls",
+         "config", "compose", "run", "install", "add", "start", "docker", "s/a/b/", "{print $1}", "", "http://localhost/", "[", "\\(", "="]  # fmt: skip
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=60)
 
 
@@ -166,6 +174,18 @@ async def test_any_script_runs_to_an_end(text: str) -> None:
     guest = make_guest(DEBIAN, world=world)
     done = await run_script(guest, text, world=world)
     assert 0 <= done.exit_code <= 255
+
+
+@given(
+    st.sampled_from(sorted(COMMANDS)), st.lists(st.sampled_from(WORDS), max_size=4), st.binary(max_size=20)
+)
+async def test_any_command_with_any_words_ends_with_a_code(name: str, words: list[str], stdin: bytes) -> None:
+    world = World(faults=[])
+    for template in (DEBIAN, ALPINE):
+        guest = make_guest(template, world=world)
+        guest.packages.update(("docker.io", "docker-compose-plugin", "curl", "net-tools", "iproute2"))
+        done = await guest.run([name, *words], world=world, stdin=stdin)
+        assert 0 <= done.exit_code <= 255
 
 
 @given(TEXT)

@@ -1,23 +1,19 @@
 """`docker compose` (and the old `docker-compose`)."""
 
 import json
-import posixpath
-import time
-from dataclasses import dataclass
 
 import yaml
 
+from tests.pvesim.guest.commands.compose_call import Invocation, first_option, load_project
 from tests.pvesim.guest.commands.options import split_options
 from tests.pvesim.guest.docker.compose import WAIT_LIMIT, Composer
-from tests.pvesim.guest.docker.compose_file import ComposeService, Loader, Project
+from tests.pvesim.guest.docker.compose_file import ComposeService, Project
 from tests.pvesim.guest.docker.engine import Engine
-from tests.pvesim.guest.docker.interpolation import parse_env_file
 from tests.pvesim.guest.docker.listing import describe_ports, show_status, show_table
 from tests.pvesim.guest.docker.state import Container, DockerError
 from tests.pvesim.guest.guest import Guest
 from tests.pvesim.guest.machine import Process
 
-DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 GLOBAL_VALUED = (
     "-f",
     "--file",
@@ -47,24 +43,6 @@ FLAGS: dict[str, set[str]] = {
 }  # fmt: skip
 VALUED = ("--pull", "--format", "-t", "--timeout", "--wait-timeout", "-n", "--tail", "--status", "--filter", "--policy", "--rmi",
           "--since", "-o", "--hash", "--index")  # fmt: skip
-
-
-@dataclass(slots=True)
-class Invocation:
-    """A compose command line, taken apart."""
-
-    process: Process
-    engine: Engine
-    globals: dict[str, list[str]]
-    action: str
-    options: dict[str, str]
-    names: list[str]
-
-    def has(self, *flags: str) -> bool:
-        return any(flag in self.options for flag in flags)
-
-    def report(self, line: str) -> None:
-        self.process.complain(line)
 
 
 def split_globals(args: list[str]) -> tuple[dict[str, list[str]], list[str]]:
@@ -121,76 +99,6 @@ def _split_exec(words: list[str]) -> tuple[dict[str, str], list[str]]:
     return options, words
 
 
-def load_project(call: Invocation, *, optional: bool = False) -> Project:
-    """The project that the command line names.
-
-    Raises:
-        DockerError: no file, or a file that compose refuses.
-    """
-    process = call.process
-    named = [
-        process.path(name) for key in ("-f", "--file") for name in call.globals.get(key, []) if name != "-"
-    ]
-    files = named or _find_default(process, _first(call, "--project-directory"))
-    for path in files:
-        if not process.fs.is_file(path):
-            raise DockerError(f"open {path}: no such file or directory")
-    directory = process.fs.locate(
-        process.path(_first(call, "--project-directory") or posixpath.dirname(files[0]))
-    )
-    variables = {**_read_env(call, directory), **process.env}
-    loader = Loader(process.fs, directory, variables, _make_warner(process))
-    name = _first(call, "-p", "--project-name") or variables.get("COMPOSE_PROJECT_NAME")
-    return loader.load({path: process.fs.read(path).decode(errors="replace") for path in files}, name=name)
-
-
-def _first(call: Invocation, *names: str) -> str | None:
-    return next((values[-1] for name in names if (values := call.globals.get(name))), None)
-
-
-def _find_default(process: Process, directory: str | None) -> list[str]:
-    base = process.path(directory or ".")
-    for name in DEFAULT_FILES:
-        path = posixpath.normpath(posixpath.join(base, name))
-        if process.fs.is_file(path):
-            override = path.replace(".y", ".override.y")
-            return [path, override] if process.fs.is_file(override) else [path]
-    raise DockerError("no configuration file provided: not found")
-
-
-def _read_env(call: Invocation, directory: str) -> dict[str, str]:
-    named = [call.process.path(name) for name in call.globals.get("--env-file", [])]
-    variables: dict[str, str] = {}
-    for path in named or [f"{directory}/.env"]:
-        if call.process.fs.is_file(path):
-            variables.update(
-                parse_env_file(
-                    call.process.fs.read(path).decode(errors="replace"), variables=call.process.env
-                )
-            )
-        elif named:
-            raise DockerError(f"couldn't find env file: {path}")
-    return variables
-
-
-def _make_warner(process: Process) -> "Warner":
-    return Warner(process)
-
-
-@dataclass(slots=True)
-class Warner:
-    """Prints each warning once, as compose logs it."""
-
-    process: Process
-    said: tuple[str, ...] = ()
-
-    def __call__(self, text: str) -> None:
-        if text not in self.said:
-            self.said += (text,)
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.process.world.clock()))
-            self.process.complain(f'time="{stamp}" level=warning msg="{text}"')
-
-
 def _compose(call: Invocation) -> tuple[Composer, list[ComposeService]]:
     project = load_project(call)
     composer = Composer(call.engine, project, call.report)
@@ -244,7 +152,7 @@ async def start_up(call: Invocation) -> int:
 def _containers(call: Invocation) -> list[Container]:
     """The project's containers, also when its file is gone but `-p` names it."""
     call.engine.check_daemon()
-    name = _first(call, "-p", "--project-name")
+    name = first_option(call, "-p", "--project-name")
     try:
         project = load_project(call).name
     except DockerError:
@@ -260,7 +168,7 @@ async def take_down(call: Invocation) -> int:
     try:
         project = load_project(call)
     except DockerError:
-        name = _first(call, "-p", "--project-name")
+        name = first_option(call, "-p", "--project-name")
         if not name:
             raise
         project = Project(name, "/", (), (), {}, frozenset(), {})

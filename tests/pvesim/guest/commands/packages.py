@@ -3,8 +3,9 @@
 import asyncio
 
 from tests.pvesim.guest.commands.options import split_options
-from tests.pvesim.guest.guest import Guest, Service
+from tests.pvesim.guest.guest import Guest
 from tests.pvesim.guest.machine import Process, command
+from tests.pvesim.guest.place import Service
 from tests.pvesim.guest.software import ALPINE, DEBIAN, DEPENDENCIES, is_known
 
 APT_FAILED = 100

@@ -34,16 +34,16 @@ async def run_shell(process: Process) -> int:
     args = list(process.args)
     if process.name == "busybox":
         return await _run_argv(process, args) if args else 0
-    options = ""
+    options, named = "", set()
     while args and args[0].startswith(("-", "+")) and args[0] != "-":
         options += args.pop(0).lstrip("-")
         if options.endswith("o") and args:
-            args.pop(0)
+            named.add(args.pop(0))
     text, args = await _read_script(process, options, args)
     if text is None:
         return process.complain(f"{process.name}: 0: cannot open {args[0]}: No such file", 2)
     shell = make_shell(process, name=process.name, arguments=args[1:])
-    shell.state.options.update(set(options) & {"e", "u", "x"})
+    shell.state.options.update((set(options) & {"e", "u", "x"}) | (named & {"pipefail"}))
     return await shell.run_whole(text)
 
 

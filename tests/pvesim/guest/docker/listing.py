@@ -1,8 +1,11 @@
 """How Docker shows containers."""
 
+import json
+import re
 from collections.abc import Sequence
+from typing import Any
 
-from tests.pvesim.guest.docker.state import Container
+from tests.pvesim.guest.docker.state import Container, DockerError
 
 
 def show_status(container: Container, now: float) -> str:
@@ -97,3 +100,23 @@ def inspect(container: Container, now: float) -> dict[str, object]:
             for m in container.mounts
         ],
     }
+
+
+def render_template(form: str, facts: dict[str, Any]) -> str:
+    """`{{.Names}} {{json .State}}` filled in; `json` is the whole as JSON."""
+    if form == "json":
+        return json.dumps(facts)
+
+    def fill(match: re.Match[str]) -> str:
+        value: Any = facts
+        for name in match["path"].strip(".").split(".") if match["path"].strip(".") else ():
+            if not isinstance(value, dict) or name not in value:
+                raise DockerError(
+                    f'template parsing error: template: :1:2: executing "" at <.{name}>: map has no entry for key "{name}"'
+                )
+            value = value[name]
+        if match["json"]:
+            return json.dumps(value)
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    return re.sub(r"\{\{\s*(?P<json>json\s+)?(?P<path>\.[\w.]*)\s*\}\}", fill, form).replace("\\t", "\t")

@@ -33,6 +33,14 @@ async def do_nothing(shell: Shell, args: list[str], streams: Streams) -> int:
     return 0
 
 
+@builtin("echo")
+async def echo_words(shell: Shell, args: list[str], streams: Streams) -> int:
+    from tests.pvesim.guest.commands.text import render_echo
+
+    streams.stdout.write(render_echo(args, dash=shell.state.name == "sh"))
+    return 0
+
+
 @builtin("cd")
 async def change_directory(shell: Shell, args: list[str], streams: Streams) -> int:
     target = args[-1] if args else shell.state.variables.get("HOME", "/")
