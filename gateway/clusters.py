@@ -12,7 +12,9 @@ TYPE = "type.googleapis.com/envoy"
 
 def render_clusters(settings: GatewaySettings) -> list[dict[str, Any]]:
     """Return a cluster for each service."""
-    return [_render_service(name, replicas, settings) for name, replicas in sorted(settings.endpoints.items())]
+    return [
+        _render_service(name, replicas, settings) for name, replicas in sorted(settings.endpoints.items())
+    ]
 
 
 def _render_service(name: str, replicas: tuple[Endpoint, ...], settings: GatewaySettings) -> dict[str, Any]:
@@ -29,7 +31,9 @@ def _render_service(name: str, replicas: tuple[Endpoint, ...], settings: Gateway
         "per_connection_buffer_limit_bytes": settings.max_response_bytes,
         "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": 30, "keepalive_interval": 10}},
         "typed_extension_protocol_options": _speak_http2(),
-        "circuit_breakers": {"thresholds": [{"max_requests": 10_000, "max_pending_requests": 1024, "max_retries": 16}]},
+        "circuit_breakers": {
+            "thresholds": [{"max_requests": 10_000, "max_pending_requests": 1024, "max_retries": 16}]
+        },
         "outlier_detection": _render_outliers(),
     }
     if settings.upstream_tls:
@@ -88,7 +92,10 @@ def _render_mutual_tls(name: str, tls: UpstreamTls) -> dict[str, Any]:
         "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
         "sni": name,
         "common_tls_context": {
-            "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
+            "tls_params": {
+                "tls_minimum_protocol_version": "TLSv1_3",
+                "tls_maximum_protocol_version": "TLSv1_3",
+            },
             "alpn_protocols": ["h2"],
             "tls_certificates": [render_certificate(tls.certificate)],
             "validation_context": {

@@ -26,19 +26,15 @@ def render_bootstrap(settings: GatewaySettings, surface: Surface | None = None) 
     """
     surface = surface or load_surface()
     if set(settings.endpoints) != set(surface.owners):
-        raise ValueError(f"endpoints must name exactly {', '.join(surface.owners)}, not {sorted(settings.endpoints)}")
+        raise ValueError(
+            f"endpoints must name exactly {', '.join(surface.owners)}, not {sorted(settings.endpoints)}"
+        )
     return {
         "node": {"id": "gateway", "cluster": "proximity"},
         "admin": {"address": render_address(settings.admin)},
-        "bootstrap_extensions": [
-            {
-                "name": "envoy.bootstrap.internal_listener",
-                "typed_config": {"@type": f"{TYPE}.extensions.bootstrap.internal_listener.v3.InternalListener"},
-            }
-        ],
         "static_resources": {
             "listeners": [_render_listener(surface, settings), _render_key_listener(surface, settings)],
-            "clusters": [*render_clusters(settings), _render_key_cluster()],
+            "clusters": [*render_clusters(settings), _render_key_cluster(settings)],
         },
         "overload_manager": _render_overload(settings),
     }
@@ -60,7 +56,9 @@ def _render_listener(surface: Surface, settings: GatewaySettings) -> dict[str, A
     }
 
 
-def _render_chain(surface: Surface, settings: GatewaySettings, *, certificate: Certificate | None) -> dict[str, Any]:
+def _render_chain(
+    surface: Surface, settings: GatewaySettings, *, certificate: Certificate | None
+) -> dict[str, Any]:
     https = certificate is not None
     manager = _render_manager(settings, "https" if https else "http")
     manager |= {
@@ -169,10 +167,16 @@ def _render_tls(certificate: Certificate) -> dict[str, Any]:
 
 
 def _render_key_listener(surface: Surface, settings: GatewaySettings) -> dict[str, Any]:
-    """Listen inside the process for jwt_authn, which speaks HTTP where auth speaks gRPC."""
+    """Listen for the gateway itself: jwt_authn fetches keys by HTTP where auth speaks gRPC.
+
+    Envoy's internal listeners would need no socket, but the fetching thread cannot reach them.
+    """
     match = next(method for method in surface.routed if any(b.path == JWKS_PATH for b in method.bindings))
     route = {"match": {"path": match.path}, "route": {"cluster": match.owner, "timeout": "5s"}}
-    rest = {"match": {"prefix": "/"}, "route": {"cluster": "none", "cluster_not_found_response_code": "NOT_FOUND"}}
+    rest = {
+        "match": {"prefix": "/"},
+        "route": {"cluster": "none", "cluster_not_found_response_code": "NOT_FOUND"},
+    }
     manager = {
         "@type": f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "keys",
@@ -183,11 +187,15 @@ def _render_key_listener(surface: Surface, settings: GatewaySettings) -> dict[st
         "http_filters": render_key_filters(surface, settings),
     }
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    return {"name": "keys", "internal_listener": {}, "filter_chains": [{"filters": filters}]}
+    return {
+        "name": "keys",
+        "address": {"pipe": {"path": settings.inner_address}},
+        "filter_chains": [{"filters": filters}],
+    }
 
 
-def _render_key_cluster() -> dict[str, Any]:
-    address = {"envoy_internal_address": {"server_listener_name": "keys"}}
+def _render_key_cluster(settings: GatewaySettings) -> dict[str, Any]:
+    address = {"pipe": {"path": settings.inner_address}}
     return {
         "name": "keys",
         "type": "STATIC",
@@ -228,4 +236,7 @@ def _render_overload(settings: GatewaySettings) -> dict[str, Any]:
 
 
 def _render_action(name: str, share: float) -> dict[str, Any]:
-    return {"name": name, "triggers": [{"name": "envoy.resource_monitors.fixed_heap", "threshold": {"value": share}}]}
+    return {
+        "name": name,
+        "triggers": [{"name": "envoy.resource_monitors.fixed_heap", "threshold": {"value": share}}],
+    }

@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2
 
 from gateway.clusters import TYPE
-from gateway.pages import list_page_paths
+from gateway.pages import PATHS
 from gateway.script import render_script
 from gateway.settings import GatewaySettings
 from gateway.surface import Surface
@@ -28,24 +28,33 @@ SECURITY_HEADERS = {
     "cache-control": "no-store",
 }
 HSTS = {"strict-transport-security": "max-age=31536000; includeSubDomains"}
-COMPRESSIBLE = ("application/json", "text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml")
+COMPRESSIBLE = [
+    {"prefix": kind}
+    for kind in (
+        "application/json",
+        "text/html",
+        "text/css",
+        "text/javascript",
+        "application/javascript",
+        "image/svg+xml",
+    )
+]
 
 
 def render_filters(surface: Surface, settings: GatewaySettings, *, https: bool) -> list[dict[str, Any]]:
     """Return the chain for clients."""
-    filters = [
+    return [
         _render_headers(https=https),
         _render_compressor(),
         _name("cors", f"{FILTERS}.cors.v3.Cors"),
         *([_render_rate_limit(settings)] if settings.requests_per_second else []),
         _name("grpc_web", f"{FILTERS}.grpc_web.v3.GrpcWeb"),
         _render_jwt(settings),
-        _name("lua", f"{FILTERS}.lua.v3.Lua")
-        | {"typed_config": _render_lua(render_script(surface, list_page_paths(settings)))},
+        _name("lua", f"{FILTERS}.lua.v3.Lua") | {"typed_config": _render_lua(render_script(surface, PATHS))},
+        _render_buffer(settings),
         _render_transcoder(surface, settings),
         render_router(),
     ]
-    return filters
 
 
 def render_key_filters(surface: Surface, settings: GatewaySettings) -> list[dict[str, Any]]:
@@ -87,7 +96,8 @@ def _render_compressor() -> dict[str, Any]:
         "typed_config": {
             "@type": f"{FILTERS}.compressor.v3.Compressor",
             "response_direction_config": {
-                "common_config": {"min_content_length": 1024, "content_type": list(COMPRESSIBLE)},
+                "common_config": {"min_content_length": 1024, "content_type_matcher": COMPRESSIBLE},
+                "uncompressible_response_codes": [204, 304],
                 "weaken_etag_on_compress": True,
             },
             "compressor_library": {
@@ -138,7 +148,10 @@ def _render_jwt(settings: GatewaySettings) -> dict[str, Any]:
     RPCs nor API tokens. The header counts before the cookie, so each request asks one provider only.
     """
     has_header = {"name": "authorization", "present_match": True}
-    api_token = {"name": "authorization", "string_match": {"prefix": f"Bearer {API_TOKEN_PREFIX}", "ignore_case": True}}
+    api_token = {
+        "name": "authorization",
+        "string_match": {"prefix": f"Bearer {API_TOKEN_PREFIX}", "ignore_case": True},
+    }
     return {
         "name": "envoy.filters.http.jwt_authn",
         "typed_config": {
@@ -182,6 +195,13 @@ def _render_lua(source: str) -> dict[str, Any]:
     return {"@type": f"{FILTERS}.lua.v3.Lua", "default_source_code": {"inline_string": source}}
 
 
+def _render_buffer(settings: GatewaySettings) -> dict[str, Any]:
+    """Hold a REST body until it is complete, or too large: 413. Routes of gRPC calls switch it off."""
+    buffer = _name("buffer", f"{FILTERS}.buffer.v3.Buffer")
+    buffer["typed_config"]["max_request_bytes"] = settings.max_request_bytes
+    return buffer
+
+
 def _render_transcoder(surface: Surface, settings: GatewaySettings) -> dict[str, Any]:
     return {
         "name": "envoy.filters.http.grpc_json_transcoder",
@@ -192,7 +212,7 @@ def _render_transcoder(surface: Surface, settings: GatewaySettings) -> dict[str,
             "convert_grpc_status": True,
             "ignore_unknown_query_parameters": True,
             "query_param_unescape_plus": True,
-            "max_request_body_size": settings.max_request_bytes,
+            "max_request_body_size": 2 * settings.max_request_bytes,
             "max_response_body_size": settings.max_response_bytes,
             "print_options": {"preserve_proto_field_names": True, "always_print_primitive_fields": True},
             "request_validation_options": {"reject_binding_body_field_collisions": True},

@@ -8,6 +8,10 @@ local CODES = {
   [10] = "ABORTED", [11] = "OUT_OF_RANGE", [12] = "UNIMPLEMENTED", [13] = "INTERNAL", [14] = "UNAVAILABLE",
   [15] = "DATA_LOSS", [16] = "UNAUTHENTICATED",
 }
+local STATUSES = {
+  [1] = "499", [3] = "400", [4] = "504", [5] = "404", [6] = "409", [7] = "403", [8] = "429", [9] = "400",
+  [10] = "409", [11] = "400", [12] = "501", [14] = "503", [16] = "401",
+}
 -- What a caller may not read: the message of a fault is for the log.
 local HIDDEN = { [2] = true, [13] = true, [15] = true }
 
@@ -110,32 +114,114 @@ function envoy_on_request(handle)
     end
     return refuse(handle, 405, method .. " is not possible here", { ["allow"] = table.concat(allowed, ", ") })
   end
+  if operation.array then handle:streamInfo():dynamicMetadata():set("proximity.gateway", "array", true) end
   if operation.body and not check_body(handle, headers) then return end
   check_access(handle, headers, operation.access)
 end
 
-local function empty_body(handle, headers)
-  headers:remove("content-type")
+-- Waiting for a body ends the life of every object that the script holds: they are asked for again behind it.
+local function read_body(handle)
   local body = handle:body(true)
+  return body, body and body:length() > 0 and body:getBytes(0, body:length()) or ""
+end
+
+local function empty_body(handle)
+  local body = read_body(handle)
   if body then body:setBytes("") end
-  headers:remove("content-length")
+  handle:headers():remove("content-type")
+  handle:headers():remove("content-length")
 end
 
 -- {"code":5,"message":"...","details":[...]}, as the transcoder prints google.rpc.Status, becomes REST's shape. The
--- message stays escaped as it is. What the gateway answered by itself has the shape already.
-local function reshape_error(handle, headers)
-  local body = handle:body(true)
-  local text = body and body:length() > 0 and body:getBytes(0, body:length()) or ""
-  local code, rest = text:match('^{"code":(%d+),"message":(.*)}$')
-  if not code then return end
-  code = tonumber(code)
+-- message stays escaped as it is.
+local function render_status(code, rest)
   local name = CODES[code] or "UNKNOWN"
-  if HIDDEN[code] then
-    text = '{"error":"Internal error","code":"' .. name .. '","details":[]}'
-  else
-    text = '{"error":' .. rest .. ',"code":"' .. name .. '"}'
+  if HIDDEN[code] then return '{"error":"Internal error","code":"' .. name .. '","details":[]}' end
+  return '{"error":' .. rest .. ',"code":"' .. name .. '"}'
+end
+
+local KINDS = {
+  TYPE_INT32 = "a whole number from -2147483648 to 2147483647",
+  TYPE_UINT32 = "a whole number from 0 to 4294967295",
+  TYPE_INT64 = "a whole number",
+  TYPE_UINT64 = "a whole number from 0",
+  TYPE_DOUBLE = "a number",
+  TYPE_FLOAT = "a number",
+  TYPE_BOOL = "true or false",
+  TYPE_STRING = "a string",
+  ["type.googleapis.com/google.protobuf.Timestamp"] = "a time like 2026-01-31T12:00:00Z",
+  ["type.googleapis.com/google.protobuf.Struct"] = "an object",
+}
+
+-- What the transcoder says about a request, for a person: the field and the sentence. Values are not repeated, for
+-- they may be secret. `text` is still escaped for JSON.
+local function explain_refusal(text)
+  local field, kind = text:match("^([%w_%.%[%]]+): invalid value .* for type (%S+)$")
+  if field then
+    field = field:gsub("%[%d+%]%.value$", ""):gsub("%[%d+%]%.key$", "")
+    return field, field .. " must be " .. (KINDS[kind] or "of another type")
   end
-  headers:replace("content-length", tostring(body:setBytes(text)))
+  field = text:match("oneof field '_([%w_]+)' is already set")
+  if field then return field, field .. " is given more than once" end
+  field = text:match("of the field ([%w_%.]+) is conflicting with")
+  if field then return field, field .. " in the body differs from the one in the path" end
+  if text:find("cannot start list") then return nil, "A list stands where a single value belongs" end
+  if text:find("Root element must be a message") then return nil, "The body must be a JSON object" end
+  if text:find("UTF%-8") then return nil, "The body is not valid UTF-8" end
+  local nested = text:match("^([%w_%.%[%]]+): ")
+  if nested then return nested, nested .. " is not valid" end
+  if text:find("too deep") then return nil, "The body is nested too deeply" end
+  local reason = text:match("^(%a[^\\]*)\\")
+  if reason then return nil, "The body is not valid JSON: " .. reason:gsub("%.$", "") end
+  if text == "" then return nil, "The path or a header of the request is not valid" end
+  return nil, "The request is not valid"
+end
+
+local function render_refusal(text)
+  local field, sentence = explain_refusal(text)
+  local details = "[]"
+  if field then
+    details = '[{"@type":"type.googleapis.com/google.rpc.BadRequest","field_violations":[{"field":"' .. field
+      .. '","description":"' .. sentence .. '"}]}]'
+  end
+  return '{"error":"' .. sentence .. '","code":"INVALID_ARGUMENT","details":' .. details .. "}"
+end
+
+-- Answers that the gateway made by itself have the shape already; only their words may be the transcoder's.
+local function reshape_error(handle, status)
+  local body, text = read_body(handle)
+  local code, rest = text:match('^{"code":(%d+),"message":(.*)}$')
+  local refusal = text:match('^{"code":"INVALID_ARGUMENT","details":%[%],"error":"(.*)"}%s*$')
+  if code then
+    text = render_status(tonumber(code), rest)
+  elseif refusal and status == "400" then
+    text = render_refusal(refusal)
+  else
+    return
+  end
+  handle:headers():replace("content-length", tostring(body:setBytes(text)))
+end
+
+local function unescape(message)
+  return (message:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+local function quote(text)
+  return '"' .. text:gsub('[%c"\\]', function(c) return string.format("\\u%04x", c:byte()) end) .. '"'
+end
+
+-- A stream that REST prints as an array is held until its status is known: it is whole, or it is an error. What broke
+-- off would look like a complete array, for the transcoder closes the bracket and has said 200 long before.
+local function settle_array(handle)
+  local body, text = read_body(handle)
+  local trailers = handle:trailers()
+  local code = tonumber(trailers and trailers:get("grpc-status") or "0") or 2
+  if code == 0 or not body then return end
+  local rest = quote(unescape(trailers:get("grpc-message") or "")) .. ',"details":[]'
+  rest = text:match('^{"code":%d+,"message":(.*)}$') or rest
+  local headers = handle:headers()
+  headers:replace(":status", STATUSES[code] or "500")
+  headers:replace("content-length", tostring(body:setBytes(render_status(code, rest))))
 end
 
 function envoy_on_response(handle)
@@ -144,17 +230,22 @@ function envoy_on_response(handle)
   if wanted then headers:remove("x-http-code") end
   local kind = headers:get("content-type") or ""
   if kind:sub(1, 16) == "application/grpc" then return end
-  local status = headers:get(":status")
-  if status == "200" and wanted and wanted:match("^2%d%d$") or wanted == "304" or wanted == "503" then
-    if status ~= "200" then return end
-    headers:replace(":status", wanted)
-    if wanted == "204" or wanted == "304" then empty_body(handle, headers) end
-    return
+  for _, name in ipairs({ "grpc-status", "grpc-message", "grpc-accept-encoding", "grpc-encoding" }) do
+    headers:remove(name)
   end
-  if kind:sub(1, 17) == "text/event-stream" then
+  if headers:get("etag") and not headers:get("cache-control") then
+    headers:add("cache-control", "private, no-cache")
+  end
+  local status = headers:get(":status")
+  if status == "200" and wanted and (wanted:match("^2%d%d$") or wanted == "304" or wanted == "503") then
+    headers:replace(":status", wanted)
+    if wanted == "204" or wanted == "304" then empty_body(handle) end
+  elseif status == "200" and (handle:streamInfo():dynamicMetadata():get("proximity.gateway") or {})["array"] then
+    settle_array(handle)
+  elseif kind:sub(1, 17) == "text/event-stream" then
     headers:replace("cache-control", "no-cache")
     headers:replace("x-accel-buffering", "no")
   elseif tonumber(status) >= 400 and kind:sub(1, 16) == "application/json" then
-    reshape_error(handle, headers)
+    reshape_error(handle, status)
   end
 end

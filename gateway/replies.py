@@ -41,7 +41,10 @@ def _leave_native_calls() -> dict[str, Any]:
 
 
 def _map_status(operator: str, status: int, body: dict[str, Any]) -> dict[str, Any]:
-    comparison = {"op": operator, "value": {"default_value": status, "runtime_key": f"gateway.reply.{operator}.{status}"}}
+    comparison = {
+        "op": operator,
+        "value": {"default_value": status, "runtime_key": f"gateway.reply.{operator}.{status}"},
+    }
     return {
         "filter": {"status_code_filter": {"comparison": comparison}},
         "body_format_override": {"json_format": body, "content_type": "application/json"},

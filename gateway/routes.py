@@ -15,11 +15,12 @@ from gateway.settings import GatewaySettings
 from gateway.surface import Method, Surface
 
 GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+UNBUFFERED = {"@type": f"{TYPE}.extensions.filters.http.buffer.v3.BufferPerRoute", "disabled": True}
 CORS_METHODS = "GET, POST, PUT, PATCH, DELETE"
-CORS_REQUEST_HEADERS = (
-    "authorization, content-type, x-csrftoken, idempotency-key, if-none-match, last-event-id, x-grpc-web, grpc-timeout"
+CORS_REQUEST_HEADERS = "authorization, content-type, x-csrftoken, idempotency-key, if-none-match, last-event-id, x-grpc-web, grpc-timeout"
+CORS_RESPONSE_HEADERS = (
+    "location, link, etag, retry-after, deprecation, sunset, x-request-id, grpc-status, grpc-message"
 )
-CORS_RESPONSE_HEADERS = "location, link, etag, retry-after, deprecation, sunset, x-request-id, grpc-status, grpc-message"
 
 
 def render_routes(surface: Surface, settings: GatewaySettings, *, name: str) -> dict[str, Any]:
@@ -40,15 +41,25 @@ def render_routes(surface: Surface, settings: GatewaySettings, *, name: str) -> 
         "virtual_hosts": [host],
         "validate_clusters": False,
         "max_direct_response_body_size_bytes": 8 * 1024 * 1024,
-        # The service compares Origin with the name that the client used. gRPC does not show it :authority.
-        "request_headers_to_add": [_set_header("x-forwarded-host", "%REQ(:AUTHORITY)%", "OVERWRITE_IF_EXISTS_OR_ADD")],
+        "request_headers_to_add": [
+            # The service compares Origin with the name that the client used; gRPC does not show it :authority.
+            _set_header("x-forwarded-host", "%REQ(:AUTHORITY)%", "OVERWRITE_IF_EXISTS_OR_ADD"),
+            # The client alone. Left to itself Envoy appends to what came, and puts its own address for loopback.
+            _set_header(
+                "x-forwarded-for", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "OVERWRITE_IF_EXISTS_OR_ADD"
+            ),
+        ],
     }
 
 
 def _render_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
     seconds = settings.read_timeout_s if method.reads else settings.write_timeout_s
     route: dict[str, Any] = {"cluster": method.owner}
-    rendered: dict[str, Any] = {"match": {"path": method.path, "headers": [GRPC]}, "route": route}
+    rendered: dict[str, Any] = {
+        "match": {"path": method.path, "headers": [GRPC]},
+        "route": route,
+        "typed_per_filter_config": {"envoy.filters.http.buffer": UNBUFFERED},
+    }
     if method.is_endless:
         route["timeout"] = "0s"
         route["idle_timeout"] = f"{settings.stream_idle_timeout_s}s"
@@ -88,6 +99,7 @@ def _render_open_service(service: str) -> dict[str, Any]:
     return {
         "match": {"prefix": f"/{service}/", "headers": [GRPC]},
         "route": {"cluster": "inventory", "timeout": "0s", "idle_timeout": "300s"},
+        "typed_per_filter_config": {"envoy.filters.http.buffer": UNBUFFERED},
     }
 
 

@@ -9,10 +9,14 @@ from gateway.surface import Method, Surface
 
 SOURCE = Path(__file__).with_name("gateway.lua")
 # Answered by the gateway's own cluster choice, without credentials: what any gRPC client may ask a server.
-OPEN_SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection", "grpc.health.v1.Health")
+OPEN_SERVICES = (
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+    "grpc.health.v1.Health",
+)
 
 
-def render_script(surface: Surface, pages: list[str]) -> str:
+def render_script(surface: Surface, pages: tuple[str, ...]) -> str:
     """Return the Lua source for the RPCs of a surface and the documentation `pages` (paths, read by GET)."""
     native = {method.path: get_door(method) for method in surface.routed}
     return "\n".join(
@@ -33,14 +37,17 @@ def get_door(method: Method) -> str:
     return "open" if method.access == "public" or method.owner == "auth" else "user"
 
 
-def _build_tree(surface: Surface, pages: list[str]) -> dict[str, Any]:
+def _build_tree(surface: Surface, pages: tuple[str, ...]) -> dict[str, Any]:
     root: dict[str, Any] = {}
     for method in surface.routed:
         for binding in method.bindings:
-            operation = {"access": get_door(method), "body": binding.body != ""}
+            operation = {"access": get_door(method), "body": binding.body != "", "array": method.is_array}
             _descend(root, binding.segments).setdefault("ops", {})[binding.method] = operation
     for page in pages:
-        _descend(root, tuple(page.strip("/").split("/"))).setdefault("ops", {})["GET"] = {"access": "open", "body": False}
+        operation = {"access": "open", "body": False, "array": False}
+        _descend(root, tuple(page.strip("/").split("/"))).setdefault("ops", {}).update(
+            GET=operation, HEAD=operation
+        )
     return root
 
 

@@ -75,4 +75,10 @@ class GatewaySettings:
     max_connections: int = 10_000
     max_heap_bytes: int = 1024 * 1024 * 1024
     jwks_refresh_s: int = 60
+    key_socket: str = ""  # abstract Unix socket of the inner listener; default: named after the ports
     reuse_port: bool = False
+
+    @property
+    def inner_address(self) -> str:
+        """The abstract Unix socket on which the gateway answers itself."""
+        return "@" + (self.key_socket or f"proximity-gateway-{self.listen.port}-{self.admin.port}")

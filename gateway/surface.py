@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from google.api import annotations_pb2, http_pb2
+from google.api import annotations_pb2, http_pb2  # type: ignore[import-untyped]
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from proximity.common.v1 import access_pb2
@@ -117,12 +117,12 @@ class Surface:
         """The image's messages by name, with comments' positions dropped."""
         pool = descriptor_pool.DescriptorPool()
         for file in self.image.file:
-            pool.Add(file)  # type: ignore[no-untyped-call]
+            pool.Add(file)
         return pool
 
     def get_message(self, name: str) -> Descriptor:
         """Return the message with the full name `name`; KeyError when there is none."""
-        return self.pool.FindMessageTypeByName(name)  # type: ignore[no-any-return, no-untyped-call]
+        return self.pool.FindMessageTypeByName(name)
 
     def find_field(self, message: str, path: str) -> FieldDescriptor | None:
         """Return the field at a dotted path from a message, or None."""

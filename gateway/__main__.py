@@ -1,0 +1,124 @@
+"""`python -m gateway`: render the configuration, check the protos, write the OpenAPI document."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from gateway.check import check_surface
+from gateway.config import render_bootstrap
+from gateway.openapi import render_openapi
+from gateway.settings import Certificate, Endpoint, GatewaySettings, UpstreamTls
+from gateway.surface import load_surface
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    options = _build_parser().parse_args(arguments)
+    if options.command == "check":
+        faults = check_surface(load_surface())
+        sys.stdout.writelines(f"{fault}\n" for fault in faults)
+        return 1 if faults else 0
+    try:
+        document = render_openapi(load_surface()) if options.command == "openapi" else _render(options)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    _write(options.out, json.dumps(document, indent=2 if options.command == "openapi" else None) + "\n")
+    return 0
+
+
+def _write(path: str, text: str) -> None:
+    """Write a file whole or not at all: Envoy may be starting from it."""
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    target = Path(path)
+    partial = target.with_name(target.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(target)
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gateway", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check", help="print the faults in the protos' paths and declarations")
+    openapi = commands.add_parser("openapi", help="write the OpenAPI 3.1 document")
+    openapi.add_argument("--out", required=True, metavar="FILE", help="- is standard output")
+    _add_render(commands.add_parser("render", help="write Envoy's configuration"))
+    return parser
+
+
+def _add_render(render: argparse.ArgumentParser) -> None:
+    default = GatewaySettings(endpoints={})
+    add = render.add_argument
+    add("--out", required=True, metavar="FILE", help="- is standard output")
+    add("--endpoint", action="append", default=[], metavar="SERVICE=HOST:PORT", help="one replica; repeat")
+    add("--listen", type=Endpoint.parse, default=default.listen, metavar="HOST:PORT")
+    add("--admin", type=Endpoint.parse, default=default.admin, metavar="HOST:PORT")
+    add("--tls-cert", type=Path, metavar="PEM", help="serve https as well, on the same port")
+    add("--tls-key", type=Path, metavar="PEM")
+    add("--upstream-ca", type=Path, metavar="PEM", help="mutual TLS to the services")
+    add("--upstream-cert", type=Path, metavar="PEM")
+    add("--upstream-key", type=Path, metavar="PEM")
+    add(
+        "--cors-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="a foreign origin that may call; repeat",
+    )
+    add(
+        "--trusted-proxies",
+        type=int,
+        default=default.trusted_proxies,
+        help="proxies that write x-forwarded-for",
+    )
+    add(
+        "--requests-per-second",
+        type=int,
+        default=default.requests_per_second,
+        help="for one address; 0: no limit",
+    )
+    add("--requests-burst", type=int, default=default.requests_burst)
+    add("--access-log", metavar="FILE", help="/dev/stdout works")
+    add("--reuse-port", action="store_true", help="one socket for each worker thread")
+
+
+def _render(options: argparse.Namespace) -> dict[str, object]:
+    upstream = None
+    if any((options.upstream_ca, options.upstream_cert, options.upstream_key)):
+        if not all((options.upstream_ca, options.upstream_cert, options.upstream_key)):
+            raise ValueError("--upstream-ca, --upstream-cert and --upstream-key belong together")
+        upstream = UpstreamTls(options.upstream_ca, Certificate(options.upstream_cert, options.upstream_key))
+    if bool(options.tls_cert) != bool(options.tls_key):
+        raise ValueError("--tls-cert and --tls-key belong together")
+    return render_bootstrap(
+        GatewaySettings(
+            endpoints=_parse_endpoints(options.endpoint),
+            listen=options.listen,
+            admin=options.admin,
+            certificate=Certificate(options.tls_cert, options.tls_key) if options.tls_cert else None,
+            upstream_tls=upstream,
+            cors_origins=tuple(options.cors_origin),
+            trusted_proxies=options.trusted_proxies,
+            requests_per_second=options.requests_per_second,
+            requests_burst=options.requests_burst,
+            access_log=options.access_log,
+            reuse_port=options.reuse_port,
+        )
+    )
+
+
+def _parse_endpoints(texts: list[str]) -> dict[str, tuple[Endpoint, ...]]:
+    endpoints: dict[str, tuple[Endpoint, ...]] = {}
+    for text in texts:
+        service, _, address = text.partition("=")
+        endpoints[service] = (*endpoints.get(service, ()), Endpoint.parse(address))
+    return endpoints
+
+
+if __name__ == "__main__":
+    sys.exit(main())

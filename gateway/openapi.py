@@ -1,0 +1,154 @@
+"""The OpenAPI 3.1 document of the REST API, from the protos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from gateway.comments import split_summary
+from gateway.responses import HEADERS, RESPONSES, SCHEMAS, render_responses
+from gateway.schemas import Schemas
+from gateway.surface import HTTP_BODY, Binding, Method, Surface
+
+API_VERSION = "1.0.0"
+DESCRIPTION = """\
+An application platform for Proxmox VE: deploy applications from a catalog into containers, keep them running, back \
+them up, move them, and adopt containers that exist already.
+
+Every path works with and without a trailing slash. Times are RFC 3339 in UTC. A field without a value is left out; \
+lists are never null. Unknown fields and query parameters are ignored.
+
+Sign in with `POST /api/auth/login` and send `Authorization: Bearer <access>`. A browser may rely on the cookies that \
+signing in sets; its writes then also carry `X-CSRFToken`, equal to the cookie `csrftoken`. Personal API tokens \
+(`prx_...`) go into the same header. If a header and a cookie are sent, the header counts.
+
+Errors have one shape, whatever part of the system refuses: see `Error`.
+"""
+SECURITY_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access token (JWT, 60 minutes) or a personal API token.",
+    },
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "proximity-auth-cookie",
+        "description": "Set by signing in.",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-CSRFToken",
+        "description": "The value of the cookie csrftoken. Needed by writes that the cookie vouches for.",
+    },
+}
+
+
+def render_openapi(surface: Surface) -> dict[str, Any]:
+    """Return the document; the same surface gives the same document."""
+    schemas = Schemas(surface)
+    paths: dict[str, Any] = {}
+    for method in surface.routed:
+        for number, binding in enumerate(method.bindings):
+            operation = _render_operation(surface, schemas, method, number=number)
+            paths.setdefault(binding.path, {})[binding.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Proximity", "version": API_VERSION, "description": DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "tags": list(_render_tags(surface, schemas)),
+        "paths": {path: paths[path] for path in sorted(paths)},
+        "components": {
+            "schemas": dict(sorted((schemas.components | SCHEMAS).items())),
+            "responses": RESPONSES,
+            "headers": HEADERS,
+            "securitySchemes": SECURITY_SCHEMES,
+        },
+    }
+
+
+def _render_tags(surface: Surface, schemas: Schemas) -> Iterator[dict[str, str]]:
+    for service in surface.transcoded:
+        yield {"name": _get_tag(service), "description": schemas.comments.get(service, "")}
+
+
+def _get_tag(service: str) -> str:
+    return service.rsplit(".", 1)[1].removesuffix("Service")
+
+
+def _render_operation(surface: Surface, schemas: Schemas, method: Method, *, number: int) -> dict[str, Any]:
+    binding = method.bindings[number]
+    summary, description = split_summary(schemas.comments.get(f"{method.service}.{method.name}", method.name))
+    if number:
+        first = method.bindings[0]
+        description += f"\n\nThe same as {first.method} {first.path}."
+    operation: dict[str, Any] = {
+        "operationId": method.name + (f"_{number + 1}" if number else ""),
+        "tags": [_get_tag(method.service)],
+        "summary": summary,
+        "description": description,
+        "x-access": method.access,
+        "security": _render_security(method),
+    }
+    if parameters := list(_render_parameters(surface, schemas, method, binding=binding)):
+        operation["parameters"] = parameters
+    if binding.body:
+        operation["requestBody"] = _render_body(schemas, method, binding)
+    operation["responses"] = render_responses(schemas, method, binding)
+    return operation
+
+
+def _render_security(method: Method) -> list[dict[str, list[str]]]:
+    if method.access == "public":
+        return []
+    cookie: dict[str, list[str]] = {"cookie": []} if method.reads else {"cookie": [], "csrf": []}
+    return [{"bearer": []}, cookie]
+
+
+def _render_body(schemas: Schemas, method: Method, binding: Binding) -> dict[str, Any]:
+    schema = schemas.render_body(method.input, binding.variables)
+    return {"required": schemas.is_needed(schema), "content": {"application/json": {"schema": schema}}}
+
+
+def _render_parameters(
+    surface: Surface, schemas: Schemas, method: Method, *, binding: Binding
+) -> Iterator[dict[str, Any]]:
+    for variable in binding.variables:
+        field = surface.find_field(method.input, variable)
+        if field is None:
+            raise ValueError(f"{binding.path}: {{{variable}}} is not a field of {method.input}")
+        schema = schemas.render_parameter(field)
+        if schema.get("type") == "string":
+            schema["minLength"] = max(schema.get("minLength", 0), 1)
+        yield _render_parameter(schemas, field, place="path", schema=schema)
+    if not binding.body:
+        for field in surface.get_message(method.input).fields:
+            if field.name not in binding.variables and _is_queryable(field):
+                yield _render_parameter(schemas, field, place="query", schema=schemas.render_parameter(field))
+    if method.creates:
+        yield _render_header("Idempotency-Key", "Makes a repeated request harmless: for 24 hours the same key with the "
+            "same body gives the first answer again, and with another body 409.", {"type": "string", "maxLength": 255})  # fmt: skip
+    if method.is_endless and method.output == HTTP_BODY:
+        yield _render_header("Last-Event-ID", "The id of the last event that was received: the stream goes on behind "
+            "it.", {"type": "string", "maxLength": 255})  # fmt: skip
+
+
+def _is_queryable(field: FieldDescriptor) -> bool:
+    return field.message_type is None or field.message_type.full_name == "google.protobuf.Timestamp"
+
+
+def _render_parameter(
+    schemas: Schemas, field: FieldDescriptor, *, place: str, schema: dict[str, Any]
+) -> dict[str, Any]:
+    required = place == "path" or (schema.get("minLength", 0) > 0 and not field.has_presence)
+    parameter: dict[str, Any] = {"name": field.name, "in": place, "required": required, "schema": schema}
+    if comment := schemas.comments.get(field.full_name):
+        parameter["description"] = comment
+    return parameter
+
+
+def _render_header(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}

@@ -1,0 +1,188 @@
+"""JSON schemas of messages, as the transcoder reads and prints them, with the rules that stand on the fields."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from proximity.common.v1 import rules_pb2
+
+from gateway.comments import collect_comments
+from gateway.surface import Surface
+
+Schema = dict[str, Any]
+
+INT32 = {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1}
+UINT32 = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
+WIDE = {"type": "string", "pattern": "^-?[0-9]+$"}  # 64 bits print as strings
+NUMBER = {"type": "number", "format": "double"}
+SCALARS: dict[int, Schema] = {
+    FieldDescriptor.TYPE_BOOL: {"type": "boolean"},
+    FieldDescriptor.TYPE_STRING: {"type": "string"},
+    FieldDescriptor.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
+    FieldDescriptor.TYPE_DOUBLE: NUMBER,
+    FieldDescriptor.TYPE_FLOAT: NUMBER,
+    FieldDescriptor.TYPE_INT32: INT32,
+    FieldDescriptor.TYPE_SINT32: INT32,
+    FieldDescriptor.TYPE_SFIXED32: INT32,
+    FieldDescriptor.TYPE_UINT32: UINT32,
+    FieldDescriptor.TYPE_FIXED32: UINT32,
+    FieldDescriptor.TYPE_INT64: WIDE,
+    FieldDescriptor.TYPE_UINT64: WIDE,
+}
+WELL_KNOWN: dict[str, Schema] = {
+    "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
+    "google.protobuf.Duration": {"type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?s$"},
+    "google.protobuf.Struct": {"type": "object"},
+    "google.protobuf.Value": {},
+    "google.protobuf.ListValue": {"type": "array"},
+    "google.protobuf.Empty": {"type": "object"},
+    "google.protobuf.Any": {
+        "type": "object",
+        "required": ["@type"],
+        "properties": {"@type": {"type": "string"}},
+    },
+}
+
+
+class Schemas:
+    """Collects the component schemas that the operations refer to."""
+
+    def __init__(self, surface: Surface) -> None:
+        self._surface = surface
+        self._owners: dict[str, str] = {}
+        self.comments = collect_comments(surface.image)
+        self.components: dict[str, Schema] = {}
+
+    def refer_to_answer(self, name: str) -> Schema:
+        """Return the schema of an answer; every field that is not optional is always printed."""
+        return self._refer(self._surface.get_message(name), is_request=False)
+
+    def render_body(self, name: str, without: tuple[str, ...]) -> Schema:
+        """Return the schema of a request body, without the fields that the path binds."""
+        if name in WELL_KNOWN:
+            return dict(WELL_KNOWN[name])
+        message = self._surface.get_message(name)
+        schema = self._render_object(message, is_request=True, without=without)
+        if self.components.setdefault(message.name, schema) != schema:
+            return schema  # the same request with other fields in its path
+        return {"$ref": f"#/components/schemas/{message.name}"}
+
+    def is_needed(self, schema: Schema) -> bool:
+        """Whether a body of this schema must be sent."""
+        name = schema.get("$ref", "").rpartition("/")[2]
+        return "required" in (self.components[name] if name else schema)
+
+    def render_parameter(self, field: FieldDescriptor) -> Schema:
+        """Return the schema of a query or path parameter, without its description."""
+        schema = self._render_field(field, is_request=True)
+        schema.pop("description", None)
+        schema.pop("writeOnly", None)
+        return schema
+
+    def is_paged(self, name: str) -> bool:
+        """Whether a request asks for a page of a list."""
+        return "per_page" in self._surface.get_message(name).fields_by_name
+
+    def _refer(self, message: Descriptor, *, is_request: bool) -> Schema:
+        name = str(message.full_name)
+        if name in WELL_KNOWN:
+            return dict(WELL_KNOWN[name])
+        key = str(message.name) + ("Input" if is_request else "")
+        if self._owners.setdefault(key, name) != name:
+            key = name.split(".")[1].capitalize() + key
+        if key not in self.components:
+            self.components[key] = {}  # a message may hold itself
+            self.components[key] = self._render_object(message, is_request=is_request)
+        return {"$ref": f"#/components/schemas/{key}"}
+
+    def _render_object(
+        self, message: Descriptor, *, is_request: bool, without: tuple[str, ...] = ()
+    ) -> Schema:
+        fields = [field for field in message.fields if field.name not in without]
+        schema: Schema = {"type": "object"}
+        if comment := self.comments.get(message.full_name):
+            schema["description"] = comment
+        schema["properties"] = {
+            field.name: self._render_field(field, is_request=is_request) for field in fields
+        }
+        required = [field.name for field in fields if _is_required(field, is_request=is_request)]
+        if required:
+            schema["required"] = required
+        return schema
+
+    def _render_field(self, field: FieldDescriptor, *, is_request: bool) -> Schema:
+        rules = get_rules(field)
+        schema = self._render_type(field, is_request=is_request)
+        if is_request:
+            _apply_rules(schema, rules)
+        if rules.example:
+            schema["examples"] = [json.loads(rules.example)]
+        if comment := self.comments.get(field.full_name):
+            schema["description"] = comment
+        return schema
+
+    def _render_type(self, field: FieldDescriptor, *, is_request: bool) -> Schema:
+        message = field.message_type
+        if message is not None and message.GetOptions().map_entry:
+            value = self._render_single(message.fields_by_name["value"], is_request=is_request)
+            return {"type": "object", "additionalProperties": value}
+        single = self._render_single(field, is_request=is_request)
+        return {"type": "array", "items": single} if field.is_repeated else single
+
+    def _render_single(self, field: FieldDescriptor, *, is_request: bool) -> Schema:
+        if field.enum_type is not None:
+            return {"type": "string", "enum": [value.name for value in field.enum_type.values]}
+        if field.message_type is not None:
+            return self._refer(field.message_type, is_request=is_request)
+        return dict(SCALARS[field.type])
+
+
+def get_rules(field: FieldDescriptor) -> rules_pb2.Rules:
+    """Return the rules that stand on a field, whichever pool it comes from."""
+    parsed = descriptor_pb2.FieldOptions.FromString(field.GetOptions().SerializeToString())
+    return parsed.Extensions[rules_pb2.rules]
+
+
+def _is_required(field: FieldDescriptor, *, is_request: bool) -> bool:
+    if is_request:
+        return get_rules(field).required
+    return field.is_repeated or not _is_optional(field)
+
+
+def _is_optional(field: FieldDescriptor) -> bool:
+    """Whether the field is marked `optional`: protoc gives it a one-of of its own."""
+    return field.containing_oneof is not None
+
+
+def _apply_rules(schema: Schema, rules: rules_pb2.Rules) -> None:
+    """Write the rules of a field into its schema; in lists, those of single values go to the elements."""
+    target = schema["items"] if schema.get("type") == "array" else schema
+    if rules.HasField("max_items"):
+        schema["maxItems" if schema.get("type") == "array" else "maxProperties"] = rules.max_items
+    if target.get("type") == "string":
+        _apply_text_rules(target, rules)
+    if target.get("type") in {"integer", "number"}:
+        whole = target["type"] == "integer"
+        if rules.HasField("min"):
+            target["minimum"] = int(rules.min) if whole else rules.min
+        if rules.HasField("max"):
+            target["maximum"] = int(rules.max) if whole else rules.max
+    if rules.secret:
+        schema["writeOnly"] = True
+
+
+def _apply_text_rules(schema: Schema, rules: rules_pb2.Rules) -> None:
+    least = max(rules.min_len, int(rules.required))
+    if least:
+        schema["minLength"] = least
+    if rules.HasField("max_len"):
+        schema["maxLength"] = rules.max_len
+    if rules.pattern:
+        schema["pattern"] = f"^(?:{rules.pattern})$"
+    if getattr(rules, "in"):
+        schema["enum"] = list(getattr(rules, "in"))
+    if rules.format or rules.secret:
+        schema["format"] = rules.format or "password"
