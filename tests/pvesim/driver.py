@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable
 from tests.pvesim.model.cluster import Cluster
 from tests.pvesim.model.entities import Task
 from tests.pvesim.model.errors import ApiError, TaskFailedError
-from tests.pvesim.model.work import Job, Pause, Share
+from tests.pvesim.model.work import Job, Pause, Share, interrupt
 from tests.pvesim.store import StateStore
 
 SAVE_SECONDS = 0.03
-INTERRUPT_POLL = 0.05
 log = logging.getLogger(__name__)
 
 
@@ -66,14 +65,13 @@ class Driver:
     async def _run(self, job: Job) -> None:
         status = "OK"
         try:
-            await self._meddle(job.task)
             await self._drive(job)
         except TaskFailedError as error:
             status = str(error)
         except ApiError as error:
             status = error.reason
         except asyncio.CancelledError:
-            status = await self._abort(job)
+            status = interrupt(job.work, "interrupted by signal")
         except Exception as error:
             log.exception("task_crashed %s", job.task.upid)
             status = f"internal error of the simulator: {error}"
@@ -83,25 +81,25 @@ class Driver:
         self.kick()
 
     async def _drive(self, job: Job) -> None:
+        await asyncio.sleep(0)
+        meddled = False
         for pause in job.work:
+            if not meddled:
+                meddled = True
+                await self._spoil(job)
             await self.settle()
             self.kick()
             await asyncio.sleep(self._measure(pause))
 
+    async def _spoil(self, job: Job) -> None:
+        """Let a fault hold or fail a task once it has begun."""
+        try:
+            await self._meddle(job.task)
+        except TaskFailedError as error:
+            raise TaskFailedError(interrupt(job.work, str(error))) from error
+
     def _measure(self, pause: Pause) -> float:
         return pause.part * self._task_seconds if isinstance(pause, Share) else pause.seconds
-
-    async def _abort(self, job: Job) -> str:
-        """Stop the work where it is; it may still clean up behind itself."""
-        try:
-            pause = job.work.throw(TaskFailedError("interrupted by signal"))
-            while True:
-                del pause
-                pause = next(job.work)
-        except StopIteration:
-            return "OK"
-        except TaskFailedError as error:
-            return str(error)
 
     async def close(self) -> None:
         """Stop driving; what runs is ended by `recover_tasks` at the next start."""

@@ -96,6 +96,10 @@ class Faults:
         """The first rule that strikes this request."""
         return next((one for one in self.rules if one.kind not in TASK_KINDS and one.strike(facts)), None)
 
+    def find_lock_fault(self, facts: Mapping[str, Any]) -> Rule | None:
+        """The first rule that keeps a lock from this task."""
+        return next((one for one in self.rules if one.kind == "lock_timeout" and one.strike(facts)), None)
+
     def find_task_fault(self, facts: Mapping[str, Any]) -> Rule | None:
         """The first rule that strikes this task."""
         return next((one for one in self.rules if one.kind in TASK_KINDS and one.strike(facts)), None)

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.pvesim.guest.guest import Guest, Place
-from tests.pvesim.guest.world import World
+from tests.pvesim.guest import Guest, Place, World
 from tests.pvesim.model.cluster import Cluster
 from tests.pvesim.model.configs import split_option
 from tests.pvesim.model.entities import Container

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from tests.pvesim.guest.guest import Guest
+from tests.pvesim.guest import Guest, World
 from tests.pvesim.guest.node import NodeContainer
-from tests.pvesim.guest.world import World
 from tests.pvesim.model.configs import render_file
 from tests.pvesim.model.entities import Container
 from tests.pvesim.model.reading import get_name

@@ -9,9 +9,7 @@ from typing import Any
 
 from tests.pvesim.driver import Driver
 from tests.pvesim.faults import Faults
-from tests.pvesim.guest.guest import Guest
-from tests.pvesim.guest.servers import GuestServers
-from tests.pvesim.guest.world import World
+from tests.pvesim.guest import Guest, GuestServers, World
 from tests.pvesim.inside import Inside, Insides
 from tests.pvesim.model.cluster import Cluster
 from tests.pvesim.model.entities import Container, Task
@@ -78,6 +76,7 @@ class Simulation:
         servers = GuestServers(world)
         mover = _Mover(cluster, world, servers)
         meddler = _Meddler(faults)
+        cluster.is_lock_stuck = meddler.is_lock_stuck
         driver = Driver(cluster, store, task_seconds=task_seconds, settle=mover.settle, meddle=meddler.meddle)
         simulation = cls(cluster, driver, world, servers, faults, login_delay)
         mover.watch(driver)
@@ -169,6 +168,7 @@ class _Meddler:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
+        self._asked: set[str] = set()
 
     async def meddle(self, task: Task) -> None:
         """Hold or fail a task before it does anything.
@@ -176,8 +176,7 @@ class _Meddler:
         Raises:
             TaskFailedError: a fault says so.
         """
-        facts = {"method": "TASK", "path": task.type, "type": task.type, "node": task.node, "vmid": task.id}
-        rule = self._faults.find_task_fault(facts)
+        rule = self._faults.find_task_fault(_describe_task(task))
         if rule is None:
             return
         if rule.kind == "task_hang":
@@ -187,6 +186,17 @@ class _Meddler:
             "write error: No space left on device" if rule.kind == "storage_full" else "simulated failure"
         )
         raise TaskFailedError(rule.reason or default)
+
+    def is_lock_stuck(self, task: Task) -> bool:
+        """Whether a fault keeps the first lock that it asks for from this task."""
+        if task.upid in self._asked:
+            return False
+        self._asked.add(task.upid)
+        return self._faults.find_lock_fault(_describe_task(task)) is not None
+
+
+def _describe_task(task: Task) -> dict[str, str]:
+    return {"method": "TASK", "path": task.type, "type": task.type, "node": task.node, "vmid": task.id}
 
 
 _NOTHING = Guest.from_template("debian-12-standard", hostname="nothing")

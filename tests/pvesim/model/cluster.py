@@ -62,6 +62,7 @@ class Cluster:
     changed: set[tuple[str, str]] = field(default_factory=set)
     moved: set[int] = field(default_factory=set)
     interrupted: set[str] = field(default_factory=set)
+    is_lock_stuck: Callable[[Task], bool] = lambda _task: False
     consoles: dict[int, Session] = field(default_factory=dict)
     revision: int = 0
     totals: object = None
@@ -222,6 +223,8 @@ class Cluster:
 
     def hold(self, task: Task, name: str, *, limit: float, path: str) -> "Work":
         """Wait for a lock inside a task; Proxmox's words if it does not come."""
+        if self.is_lock_stuck(task):
+            raise TaskFailedError(f"can't lock file '{path}' - got timeout")
         got = yield from self.locks.wait(name, task.upid, limit=limit, clock=self.clock)
         if not got:
             raise TaskFailedError(f"can't lock file '{path}' - got timeout")

@@ -1,9 +1,11 @@
 """Work that takes time: generators that yield how long the next part lasts."""
 
+import inspect
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from tests.pvesim.model.entities import Task
+from tests.pvesim.model.errors import TaskFailedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,24 @@ class Locks:
         """Give back everything that a task held."""
         for name in [name for name, holder in self.holders.items() if holder == upid]:
             del self.holders[name]
+
+
+def interrupt(work: Work, reason: str) -> str:
+    """Fail work where it is; it cleans up behind itself and gives the status it ends with.
+
+    Work that has not begun is begun first: what was prepared for it has to be undone.
+    """
+    try:
+        if inspect.getgeneratorstate(work) == inspect.GEN_CREATED:
+            next(work)
+        work.throw(TaskFailedError(reason))
+        for _ in work:
+            pass
+    except StopIteration:
+        return "OK"
+    except TaskFailedError as error:
+        return str(error)
+    return "OK"
 
 
 @dataclass

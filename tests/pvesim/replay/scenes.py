@@ -107,12 +107,15 @@ class Scene:
 
     def _prepare_backups(self) -> None:
         self._prepare_changed_web()
-        stuck = {"kind": "lock_timeout", "match": {"type": "vzrollback"}, "after": 1, "times": 1}
-        silent = {"kind": "error", "status": 596, "reason": "Connection timed out", "after": 0, "times": 1}
-        path = "can't lock file '/var/lock/pve-manager/pve-migrate-110' - got timeout"
         rules = [
-            {**stuck, "kind": "task_fail", "reason": path},
-            {**silent, "match": {"method": "GET", "path": "/lxc/110/status/current"}},
+            {"kind": "lock_timeout", "match": {"type": "vzrollback"}, "after": 1, "times": 1},
+            {
+                "kind": "error",
+                "status": 596,
+                "reason": "Connection timed out",
+                "match": {"method": "GET", "path": "/lxc/110/status/current"},
+                "times": 1,
+            },
         ]
         self.client.control("POST", "/faults", rules)
 
