@@ -126,8 +126,12 @@ def _read_mode(text: str, old: int) -> int:
     if text.isdigit():
         return int(text, 8)
     for clause in text.split(","):
-        operator = next(c for c in clause if c in "+-=")
+        operator = next((c for c in clause if c in "+-="), "")
+        if not operator:
+            raise ValueError(f"invalid mode: '{text}'")
         who, _, what = clause.partition(operator)
+        if not set(who) <= set("ugoa"):
+            raise ValueError(f"invalid mode: '{text}'")
         bits = sum({"r": 4, "w": 2, "x": 1}.get(letter, 0) for letter in what)
         mask = sum(bits << {"u": 6, "g": 3, "o": 0}[w] for w in (who.replace("a", "ugo") or "ugo"))
         old = old | mask if operator == "+" else (old & ~mask if operator == "-" else mask)
@@ -199,6 +203,8 @@ async def make_temporary(process: Process) -> int:
     options, names = split_options(process.args, valued=("-p", "--suffix"))
     directory = options.get("-p") or "/tmp"
     template = names[0] if names else "tmp.XXXXXXXXXX"
+    if not template.endswith("XXX"):
+        return process.fail(f"too few X's in template '{template}'")
     while True:
         letters = "".join(random.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(10))
         stem = template.rstrip("X")

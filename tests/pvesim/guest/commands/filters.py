@@ -195,7 +195,11 @@ async def compare_files(process: Process) -> int:
 @command("expr")
 async def compute(process: Process) -> int:
     from tests.pvesim.guest.shell.arithmetic import evaluate
+    from tests.pvesim.guest.shell.state import ExpansionError
 
-    value = evaluate(" ".join(process.args), {})
+    try:
+        value = evaluate(" ".join(process.args), {})
+    except ExpansionError:
+        return process.complain("expr: syntax error", 2)
     process.say(str(value))
     return int(value == 0)

@@ -120,6 +120,8 @@ class Shell:
             return await self.run_node(node, streams)
         except LeaveError as leave:
             return leave.status
+        except LoopError:
+            return 0
         except ExpansionError as error:
             return self.complain(str(error), status=SYNTAX_STATUS)
 
