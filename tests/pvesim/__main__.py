@@ -29,6 +29,12 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--login-delay", type=float, default=0.0, help="seconds before a 401, 3 on a real server"
     )
+    parser.add_argument(
+        "--status-seconds",
+        type=float,
+        default=0.0,
+        help="how long new containers are unknown in cluster/resources",
+    )
     return parser.parse_args(argv)
 
 
@@ -46,6 +52,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     simulation = await Simulation.open(
         folder, beginning, task_seconds=arguments.task_seconds, login_delay=arguments.login_delay
     )
+    simulation.cluster.status_seconds = arguments.status_seconds
     doors = await open_doors(
         simulation, folder, arguments.host, port=arguments.port, ssh_port=arguments.ssh_port
     )

@@ -99,7 +99,7 @@ def _follow(scene: Scene, exchange: dict[str, Any], upid: str, verdict: Verdict)
 def _send(scene: Scene, exchange: dict[str, Any]) -> Answer:
     label = str(exchange["label"])
     method, _, path = str(exchange["req"]).partition(" ")
-    headers = scene.choose_headers(label)
+    headers = scene.choose_headers(label, exchange)
     for recorded, mine in scene.upids.items():
         for written in (recorded, recorded.replace(":", "%3A").replace("@", "%40").replace("!", "%21")):
             path = path.replace(written, mine)

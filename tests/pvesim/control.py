@@ -18,6 +18,7 @@ class Control:
 
     def __init__(self, simulation: Simulation) -> None:
         self._sim = simulation
+        self._down: set[str] = set()
 
     def add_routes(self, app: web.Application) -> None:
         """Put every handler where it belongs."""
@@ -56,10 +57,21 @@ class Control:
             self._sim.faults.add([one for one in rules if one.get("kind") not in FAULT_KINDS])
         except (ValueError, TypeError, AttributeError) as error:
             return web.json_response({"error": str(error)}, status=400)
+        self._switch_nodes()
         return await self.list_faults(request)
+
+    def _switch_nodes(self) -> None:
+        """A lasting `node_down` that names nothing but the node takes the whole node down."""
+        down = self._sim.faults.list_down_nodes()
+        for name in self._down ^ down:
+            if name in self._sim.cluster.nodes:
+                self._sim.cluster.nodes[name].online = name not in down
+                self._sim.cluster.touch("nodes", name)
+        self._down = down
 
     async def clear_faults(self, request: web.Request) -> web.Response:
         self._sim.faults.clear()
+        self._switch_nodes()
         self._sim.world.faults.clear()
         return web.json_response({"rules": []})
 

@@ -96,6 +96,11 @@ class Faults:
         """The first rule that strikes this request."""
         return next((one for one in self.rules if one.kind not in TASK_KINDS and one.strike(facts)), None)
 
+    def list_down_nodes(self) -> set[str]:
+        """Nodes that are down as a whole, not only for some requests."""
+        lasting = [one for one in self.rules if one.kind == "node_down" and set(one.match) == {"node"}]
+        return {str(one.match["node"]) for one in lasting if one.times is None and not one.after}
+
     def find_lock_fault(self, facts: Mapping[str, Any]) -> Rule | None:
         """The first rule that keeps a lock from this task."""
         return next((one for one in self.rules if one.kind == "lock_timeout" and one.strike(facts)), None)

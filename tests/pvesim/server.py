@@ -13,7 +13,7 @@ import tests.pvesim.api
 from tests.pvesim.api.indexes import ROOT_INDEX
 from tests.pvesim.bodies import RawError, parse_body, parse_form, render_result
 from tests.pvesim.consoles import Consoles
-from tests.pvesim.faults import HANG_SECONDS, Rule
+from tests.pvesim.faults import Rule
 from tests.pvesim.model.consoles import Session
 from tests.pvesim.model.errors import ApiError
 from tests.pvesim.model.router import dispatch, find_method
@@ -26,6 +26,7 @@ OPEN = frozenset({"/access/ticket", "/access/domains"})
 JSON = "application/json;charset=UTF-8"
 HEADERS = {"Server": "pve-api-daemon/3.0", "Cache-Control": "max-age=0", "Pragma": "no-cache"}
 RACE_SECONDS = 0.002
+SILENCE_SECONDS = 30
 __all__ = ["ApiServer", "tests"]
 
 
@@ -72,16 +73,15 @@ class ApiServer:
             raise ApiError(501, f"method '{method}' not available", empty=True)
         self._check_entry()
         facts = describe_request(method, path)
+        params, unreadable = await _read_params(request)
+        seen.update(params=params)
         rule = self._sim.faults.find_request_fault(facts)
         if rule is not None:
             await self._spoil_before(rule)
-        params = parse_form(request.query_string)
-        if method in {"POST", "PUT"}:
-            user = self._identify(request, path)
-            params = parse_body(request.headers.get("Content-Type", ""), await request.read())
-        else:
-            user = self._identify(request, path)
-        seen.update(user=user, params=params)
+        user = self._identify(request, path)
+        seen.update(user=user)
+        if unreadable is not None:
+            raise unreadable
         if path == "/":
             return ROOT_INDEX
         if method == "POST" and re.fullmatch(r"/nodes/[^/]+/lxc", path):
@@ -107,9 +107,8 @@ class ApiServer:
 
     async def _spoil_before(self, rule: Rule) -> None:
         """What a fault does to a request before it is looked at."""
-        if rule.kind in {"latency", "hang"} or rule.seconds:
-            await asyncio.sleep(rule.seconds or HANG_SECONDS)
-        if rule.kind == "hang" and rule.seconds:
+        await asyncio.sleep(rule.seconds or (SILENCE_SECONDS if rule.kind == "hang" else 0))
+        if rule.kind == "hang":
             raise ApiError(596, "Connection timed out", empty=True)
         if rule.kind == "reset":
             raise ResetError
@@ -141,6 +140,16 @@ class ApiServer:
         node = self._sim.cluster.nodes.get(self._entry)
         if node is not None and not node.online:
             raise ResetError
+
+
+async def _read_params(request: web.Request) -> tuple[dict[str, Any], RawError | ApiError | None]:
+    """The request's parameters, or what is wrong with its body: said only after the credentials."""
+    if request.method not in {"POST", "PUT"}:
+        return parse_form(request.query_string), None
+    try:
+        return parse_body(request.headers.get("Content-Type", ""), await request.read()), None
+    except (RawError, ApiError) as error:
+        return {}, error
 
 
 def hide_secrets(params: dict[str, Any]) -> dict[str, Any]:

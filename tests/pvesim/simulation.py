@@ -109,12 +109,13 @@ def begin(cluster: Cluster, beginning: Beginning) -> None:
 def _wake(cluster: Cluster) -> None:
     """After a restart: what ran runs on; its insides are told where they are."""
     for container in cluster.containers.values():
-        if container.running and container.guest:
-            was_up = container.guest.to_dict().get("running")
-            container.guest.prepare(cluster, container)
-            if not was_up:
-                container.guest.boot()
-            cluster.moved.add(container.vmid)
+        guest = find_guest(container)
+        if container.guest is None or guest is None:
+            continue
+        container.guest.prepare(cluster, container)
+        if container.running and not guest.running:
+            container.guest.boot()
+        cluster.moved.add(container.vmid)
 
 
 class _Mover:
@@ -139,6 +140,8 @@ class _Mover:
 
     async def _sync(self, vmid: int, container: Container | None) -> None:
         guest = find_guest(container)
+        if container and container.guest and guest and guest.place.vmid != vmid:
+            container.guest.prepare(self._cluster, container)
         if container is None or guest is None or not container.running:
             await self._servers.sync(str(vmid), None, guest or _NOTHING)
             return

@@ -192,7 +192,8 @@ def get_options(call: Call) -> dict[str, Any]:
         for tag in str(one.config.get("tags", "")).split(";")
         if tag
     }
-    found: dict[str, Any] = {"description": "", "mac_prefix": "BC:24:11", **call.cluster.options}
+    shown = {key: value for key, value in call.cluster.options.items() if not key.startswith("_")}
+    found: dict[str, Any] = {"description": "", "mac_prefix": "BC:24:11", **shown}
     return {**found, "allowed-tags": sorted(tags)}
 
 

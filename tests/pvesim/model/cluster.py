@@ -40,6 +40,7 @@ class Cluster:
     dhcp: bool = True
     cgroup_mode: int = 2
     clock_shift: float = 0
+    status_seconds: float = 0
     serial: int = 0
     secret: str = ""
     options: dict[str, Any] = field(default_factory=dict)
@@ -108,6 +109,7 @@ class Cluster:
     def add_container(self, container: Container) -> None:
         """Add or replace a container."""
         self.containers[container.vmid] = container
+        container.created_at = container.created_at or self.now()
         self.mark(container)
 
     def mark(self, container: Container) -> None:

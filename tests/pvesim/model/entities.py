@@ -116,6 +116,7 @@ class Container:
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     running: bool = False
     started_at: float = 0
+    created_at: float = 0
     pid: int = 0
     guest: GuestLike | None = None
     image: dict[str, Any] | None = None

@@ -98,7 +98,8 @@ def render_resource(cluster: Cluster, container: Container) -> dict[str, Any]:
 def render_member(cluster: Cluster, container: Container) -> dict[str, Any]:
     """A container as `/pools` lists it: without tags and lock."""
     identity = {"id": f"lxc/{container.vmid}", "vmid": container.vmid, "type": "lxc", "node": container.node}
-    if not cluster.nodes[container.node].online:
+    fresh = cluster.now() - container.created_at < cluster.status_seconds
+    if fresh or not cluster.nodes[container.node].online:
         return {**identity, "status": "unknown"}
     entry = {
         **measure(cluster, container),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.pvesim.replay.client import Client
+from tests.pvesim.replay.infer import infer_containers, speaks_token
 
 Headers = dict[str, str]
 DEBIAN = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst"
@@ -84,8 +85,12 @@ class Scene:
         }.get(name)
         if prepare:
             prepare()
-        elif not _creates_web(exchanges):
-            self._prepare_web()
+        else:
+            found = infer_containers(exchanges)
+            for container in found:
+                self.client.control("POST", "/containers", container)
+            if not _mentions_web(exchanges, found):
+                self._prepare_web()
 
     def _add(self, wanted: dict[str, Any], **config: Any) -> None:
         merged = {**wanted, "config": {**wanted["config"], **config}}
@@ -169,8 +174,8 @@ class Scene:
 
     # Credentials ---------------------------------------------------------------
 
-    def choose_headers(self, label: str) -> Headers:
-        """The credentials that a label speaks of; root's cookie where it speaks of none."""
+    def choose_headers(self, label: str, exchange: dict[str, Any]) -> Headers:
+        """The credentials that an exchange tells of; root's cookie where it tells of none."""
         ready = self.client.ready
         secret = ready["token_secret"]
         tokens = {
@@ -196,7 +201,7 @@ class Scene:
             return {"Authorization": f"Bearer {secret}"}
         if label == "unprivileged token":
             return self.alice
-        if label.startswith("token ok"):
+        if label.startswith("token ok") or speaks_token(exchange):
             return {"Authorization": f"PVEAPIToken={ready['token_id']}={secret}"}
         return self.cookie
 
@@ -209,7 +214,10 @@ def _find_start(exchanges: list[dict[str, Any]]) -> int:
     return 1795312335
 
 
-def _creates_web(exchanges: list[dict[str, Any]]) -> bool:
-    return any(
-        one["req"].startswith("POST") and (one["params"] or {}).get("vmid") == 105 for one in exchanges
+def _mentions_web(exchanges: list[dict[str, Any]], found: list[dict[str, Any]]) -> bool:
+    """Whether container 105, which nearly every recording uses, is made or shown by this one."""
+    made = any(
+        WEB["vmid"] in ((one["params"] or {}).get("vmid"), (one["params"] or {}).get("newid"))
+        for one in exchanges
     )
+    return made or any(one["vmid"] == WEB["vmid"] for one in found)

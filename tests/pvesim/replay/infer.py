@@ -1,0 +1,77 @@
+"""What an unknown recording tells about the state in which it began."""
+
+import re
+from typing import Any
+
+Exchange = dict[str, Any]
+RUNNING = re.compile(r"already running|container is running|running container")
+
+
+def speaks_token(exchange: Exchange) -> bool:
+    """Whether an answer can only have been root's API token's."""
+    return "!app:" in str(exchange["body"]) or "only allowed for root@pam" in str(exchange["reason"])
+
+
+def infer_containers(exchanges: list[Exchange]) -> list[dict[str, Any]]:
+    """The containers that were there before the first exchange, as `POST /_sim/containers` takes them."""
+    made: set[int] = set()
+    found: dict[int, dict[str, Any]] = {}
+    for exchange in exchanges:
+        made |= _list_made(exchange)
+        vmid = _find_vmid(exchange)
+        if vmid is None or vmid in made or vmid in found or not _shows_existence(exchange):
+            continue
+        found[vmid] = {
+            "vmid": vmid,
+            "node": str(exchange["req"]).split("/")[2],
+            "template": "debian-12-standard",
+            "config": _find_config(exchanges, vmid),
+            "running": _was_running(exchanges, vmid),
+        }
+    return list(found.values())
+
+
+def _find_vmid(exchange: Exchange) -> int | None:
+    matched = re.search(r"/lxc/(\d+)", str(exchange["req"]))
+    return int(matched[1]) if matched else None
+
+
+def _list_made(exchange: Exchange) -> set[int]:
+    params = exchange["params"] or {}
+    made = exchange["status"] == 200 and str(exchange["req"]).startswith("POST")
+    return {int(params[key]) for key in ("vmid", "newid") if made and str(params.get(key, "")).isdigit()}
+
+
+def _shows_existence(exchange: Exchange) -> bool:
+    if exchange["status"] == 200:
+        started = str(exchange["req"]).endswith(("/status/start", "/interfaces", "/snapshot"))
+        return not started or "does not exist" not in str(exchange.get("task_status"))
+    return bool(RUNNING.search(str(exchange["reason"])))
+
+
+def _find_config(exchanges: list[Exchange], vmid: int) -> dict[str, Any]:
+    """The first configuration that was read of it, without what cannot be set."""
+    for exchange in exchanges:
+        path = str(exchange["req"])
+        if path.endswith(f"/lxc/{vmid}/config") and path.startswith("GET") and exchange["status"] == 200:
+            config = dict(exchange["body"]["data"])
+            unset = ("digest", "parent")
+            return {key: value for key, value in config.items() if key not in unset}
+    return {}
+
+
+def _was_running(exchanges: list[Exchange], vmid: int) -> bool:
+    """What the first exchange that shows it says."""
+    for exchange in exchanges:
+        if _find_vmid(exchange) != vmid:
+            continue
+        path, ok = str(exchange["req"]), bool(exchange["status"] == 200)
+        if path.endswith("/status/current") and ok:
+            return bool(exchange["body"]["data"]["status"] == "running")
+        if path.endswith(("/status/stop", "/status/shutdown", "/status/reboot", "/status/suspend")):
+            return ok
+        if path.endswith("/status/start"):
+            return not ok
+        if RUNNING.search(str(exchange["reason"])):
+            return True
+    return False
