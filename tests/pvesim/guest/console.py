@@ -145,21 +145,18 @@ class Console:
         while self._login and not await self._log_in():
             self._send(b"\r\nLogin incorrect\r\n")
         shell = self._make_shell()
-        script = ""
+        script = Script()
         while True:
             line = await self._read_at_prompt(shell, continued=bool(script))
             if line == b"\x03":
                 self._send(b"^C\r\n")
-                script = ""
-                continue
-            if not line:
+                script = Script()
+            elif not line:
                 break
-            script += line.decode(errors="surrogateescape")
-            if _is_incomplete(script):
-                continue
-            if await self._run_script(shell, script):
-                break
-            script = ""
+            elif script.add(line):
+                if await self._run_script(shell, script.text):
+                    break
+                script = Script()
         self._send(b"exit\r\n")
 
     async def _log_in(self) -> bool:
@@ -231,13 +228,37 @@ class Console:
         return 0
 
 
-def _is_incomplete(script: str) -> bool:
-    parser = Parser(script)
-    try:
-        while parser.parse_next() is not None:
-            pass
-    except IncompleteScriptError:
-        return True
-    except ShellSyntaxError:
-        return False
-    return script.endswith("\\\n")
+class Script:
+    """A script being typed: knows when it is complete, at a cost that does not grow with each line."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._awaited: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._lines)
+
+    def add(self, line: bytes) -> bool:
+        """Add a line; whether the script is complete (or can never be)."""
+        text = line.decode(errors="surrogateescape")
+        self._lines.append(text)
+        if self._awaited is not None and text.strip("\t\n") != self._awaited:
+            return False
+        return not self._is_incomplete()
+
+    def _is_incomplete(self) -> bool:
+        parser = Parser(self.text)
+        self._awaited = None
+        try:
+            while parser.parse_next() is not None:
+                pass
+        except IncompleteScriptError as error:
+            self._awaited = error.delimiter
+            return True
+        except ShellSyntaxError:
+            return False
+        return self._lines[-1].endswith("\\\n")

@@ -200,6 +200,13 @@ async def test_a_hanging_command_ends_when_cancelled(alpine: Guest, world: World
         await asyncio.wait_for(run_script(alpine, "docker ps", world=world), 0.05)
 
 
+async def test_up_stays_in_the_foreground_unless_detached(alpine: Guest, world: World) -> None:
+    await install_docker(alpine, world=world)
+    await start_compose(alpine, WEB, world=world)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(run_script(alpine, "cd /opt/app && docker compose up", world=world), 0.05)
+
+
 @pytest.mark.parametrize("image", ["postgres:16", "mariadb:11", "mysql:8"])
 async def test_a_database_without_a_password_does_not_run(image: str, alpine: Guest, world: World) -> None:
     await install_docker(alpine, world=world)

@@ -25,6 +25,7 @@ SCRIPTS = [
     ("until true; do echo never; done; echo end", "end\n"),
     ("case abc.yml in *.yaml|*.yml) echo yaml;; *) echo other;; esac", "yaml\n"),
     ('f() { echo "got $1 of $#"; return 3; }; f a b; echo $?', "got a of 2\n3\n"),
+    ("f() { local x=1; x=2; echo $x; }; x=0; f; echo $x", "2\n0\n"),
     ("cat <<EOF\nhi $HOME\nEOF", "hi /root\n"),
     ("cat <<'EOF'\nhi $HOME\nEOF", "hi $HOME\n"),
     ("cat <<-EOF\n\tindented\n\tEOF\necho after", "indented\nafter\n"),

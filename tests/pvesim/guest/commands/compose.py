@@ -1,5 +1,6 @@
 """`docker compose` (and the old `docker-compose`)."""
 
+import asyncio
 import json
 
 import yaml
@@ -13,6 +14,7 @@ from tests.pvesim.guest.docker.listing import describe_ports, show_status, show_
 from tests.pvesim.guest.docker.state import Container, DockerError
 from tests.pvesim.guest.guest import Guest
 from tests.pvesim.guest.machine import Process
+from tests.pvesim.guest.world import HANG_SECONDS
 
 GLOBAL_VALUED = (
     "-f",
@@ -144,6 +146,9 @@ async def start_up(call: Invocation) -> int:
         orphans=call.has("--remove-orphans"),
     )
     await call.process.world.settle_guest(call.engine.guest)
+    if not call.has("-d", "--detach", "--wait", "--no-start"):
+        call.process.say(f"Attaching to {', '.join(service.name for service in services)}")
+        await asyncio.sleep(HANG_SECONDS)
     if call.has("--wait"):
         await composer.wait(services, float(call.options.get("--wait-timeout") or WAIT_LIMIT))
     return 0

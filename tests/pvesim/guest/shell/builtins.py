@@ -75,7 +75,18 @@ async def continue_loop(shell: Shell, args: list[str], streams: Streams) -> int:
     raise LoopError(_number(args, 1), again=True)
 
 
-@builtin("export", "readonly", "local", "declare")
+@builtin("local")
+async def declare_local(shell: Shell, args: list[str], streams: Streams) -> int:
+    if not shell.state.local_values:
+        return shell.complain("local: not in a function", status=2)
+    for word in args:
+        name, equals, value = word.partition("=")
+        shell.state.local_values[-1].setdefault(name, shell.state.variables.get(name))
+        shell.state.variables[name] = value if equals else ""
+    return 0
+
+
+@builtin("export", "readonly", "declare")
 async def export_variables(shell: Shell, args: list[str], streams: Streams) -> int:
     for word in args:
         name, equals, value = word.partition("=")

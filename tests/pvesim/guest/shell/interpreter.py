@@ -287,6 +287,7 @@ class Shell:
             return self.complain(f"{words[0]}: maximum function recursion depth exceeded")
         saved, self.state.arguments = self.state.arguments, words[1:]
         self.process.depth += 1
+        self.state.local_values.append({})
         try:
             return await self.run_node(self.state.functions[words[0]], streams)
         except ReturnError as leave:
@@ -294,6 +295,14 @@ class Shell:
         finally:
             self.process.depth -= 1
             self.state.arguments = saved
+            self._restore(self.state.local_values.pop())
+
+    def _restore(self, values: dict[str, str | None]) -> None:
+        for name, value in values.items():
+            if value is None:
+                self.state.variables.pop(name, None)
+            else:
+                self.state.variables[name] = value
 
     async def _substitute(self, script: str) -> str:
         sink = BytesSink()

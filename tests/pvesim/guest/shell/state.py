@@ -42,6 +42,8 @@ class State:
     functions: dict[str, Node] = field(default_factory=dict)
     options: set[str] = field(default_factory=set)
     traps: dict[str, str] = field(default_factory=dict)
+    local_values: list[dict[str, str | None]] = field(default_factory=list)
+    """Of each function being run, what its local variables were before."""
     status: int = 0
     background: int = 0
     guarded: int = 0
@@ -61,4 +63,5 @@ class State:
             functions=dict(self.functions),
             options=set(self.options),
             traps={},
+            local_values=[],
         )

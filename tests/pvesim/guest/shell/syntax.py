@@ -8,7 +8,12 @@ class ShellSyntaxError(Exception):
 
 
 class IncompleteScriptError(ShellSyntaxError):
-    """The script ends inside something; more input may complete it."""
+    """The script ends inside something; more input may complete it.
+
+    `delimiter` is the line that ends the heredoc it is inside of, if it is one.
+    """
+
+    delimiter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,9 @@ class Tokens:
             if shown == delimiter:
                 return "".join(lines)
             lines.append(shown + "\n")
-        raise IncompleteScriptError(f"here-document delimited by end-of-file (wanted {delimiter!r})")
+        error = IncompleteScriptError(f"here-document delimited by end-of-file (wanted {delimiter!r})")
+        error.delimiter = delimiter
+        raise error
 
     def _check_heredocs(self) -> None:
         if self._heredocs:
