@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 from services.catalog.domain.entities import OWN_SOURCE, Item
-from services.catalog.domain.errors import CatalogError
 from services.catalog.domain.faults import Fault
 from services.catalog.domain.loader import load_items
 from services.catalog.domain.render import render_item
 from services.catalog.domain.values import RenderRequest
 from services.catalog.files import DATA, find_icon, read_item_files
 from services.catalog.icons import write_icons
+from services.common.errors import DomainError
 
 
 def check_folder(folder: Path) -> tuple[tuple[Item, ...], list[Fault]]:
@@ -40,7 +40,7 @@ def list_render_faults(item: Item) -> list[str]:
     for runtime in item.runtimes:
         try:
             render_item(item, RenderRequest(runtime=runtime, public_port=31_999, environment=environment))
-        except CatalogError as error:
+        except DomainError as error:
             faults.append(f"does not render as {runtime}: {error}")
     return faults
 

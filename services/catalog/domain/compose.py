@@ -144,6 +144,15 @@ def split_mount(text: str) -> list[str]:
     return [*parts, current]
 
 
+def read_pairs(value: Mapping[str, Any] | list[str] | None) -> dict[str, Any]:
+    """Read `environment` or `labels` in either of the forms compose takes."""
+    if isinstance(value, list):
+        return {
+            key: text if equals else None for key, equals, text in (pair.partition("=") for pair in value)
+        }
+    return dict(value or {})
+
+
 def is_on(value: object) -> bool:
     """Say whether compose could read the value as true (anything but a clear no)."""
     return value not in (False, None) and str(value).lower() not in {"false", "no", "off", "n", "0", ""}

@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.catalog.domain.faults import Fault
+from services.common.errors import (
+    BusyError,
+    DuplicateError,
+    InvalidError,
+    NotFoundError,
+    PreconditionError,
+    Violation,
+)
 
 
-class CatalogError(Exception):
-    """A refusal a person can act on."""
-
-
-class ItemNotFoundError(CatalogError):
+class ItemNotFoundError(NotFoundError):
     """No item of that id is published."""
 
 
-class RevisionNotFoundError(CatalogError):
+class RevisionNotFoundError(NotFoundError):
     """That revision of the item was never published."""
 
 
-class CategoryNotFoundError(CatalogError):
+class CategoryNotFoundError(NotFoundError):
     """No published item is in that category."""
 
 
-class InvalidItemError(CatalogError):
+class IconNotFoundError(NotFoundError):
+    """The item has no icon of its own."""
+
+
+class SourceNotFoundError(NotFoundError):
+    """No source of that id is registered."""
+
+
+class SourceDuplicateError(DuplicateError):
+    """A source of that name is registered already."""
+
+
+class SourceBusyError(BusyError):
+    """The source is being fetched."""
+
+
+class InvalidSourceError(InvalidError):
+    """The source cannot be registered like this."""
+
+
+class InvalidItemError(InvalidError):
     """A catalog file breaks the format; `faults` says where."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
@@ -31,21 +55,24 @@ class InvalidItemError(CatalogError):
         self.faults = tuple(faults)
 
 
-class InvalidInputsError(CatalogError):
-    """Inputs or environment do not fit the item; `violations` maps a name to what is wrong."""
+class InvalidInputsError(InvalidError):
+    """Inputs or environment do not fit the item; `faults` maps a field to what is wrong with it."""
 
-    def __init__(self, violations: dict[str, str]) -> None:
-        super().__init__("; ".join(f"{name}: {text}" for name, text in sorted(violations.items())))
-        self.violations = violations
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        text = "; ".join(f"{field} {fault}" for field, fault in sorted(faults.items()))
+        super().__init__(
+            text, violations=[Violation(field, fault) for field, fault in sorted(faults.items())]
+        )
+        self.faults = dict(faults)
 
 
-class UnsafeDefinitionError(CatalogError):
+class UnsafeDefinitionError(InvalidError):
     """The rendered definition asks for what the item does not allow."""
 
 
-class RuntimeNotSupportedError(CatalogError):
+class RuntimeNotSupportedError(InvalidError):
     """The item does not run in that runtime."""
 
 
-class SourceFetchError(CatalogError):
+class SourceFetchError(PreconditionError):
     """A source could not be read; nothing was published."""

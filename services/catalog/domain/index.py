@@ -50,10 +50,14 @@ class CatalogIndex:
         Raises:
             ItemNotFoundError: nothing of that id is published.
         """
-        item = self._by_id.get(item_id)
+        item = self.find_item(item_id)
         if item is None:
             raise ItemNotFoundError(f"the catalog has no app {item_id[:100]!r}")
         return item
+
+    def find_item(self, item_id: str) -> Item | None:
+        """Return an item, or None."""
+        return self._by_id.get(item_id)
 
     def list_items(self, wanted: ItemFilter) -> list[Item]:
         """Return the items that fit, by name."""

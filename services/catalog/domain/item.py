@@ -28,7 +28,7 @@ Record = Mapping[str, Any]
 
 def name_revision(document: Record) -> str:
     """Return the revision of a document: equal content, equal name."""
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

@@ -24,6 +24,7 @@ from services.catalog.domain.oci import OciDefinition, build_oci
 from services.catalog.domain.schema import check_schema
 from services.catalog.domain.values import RenderRequest, Values, collect_values
 from services.catalog.domain.yaml_text import write_yaml
+from services.common.errors import Violation
 
 MASK = "********"
 _HIDDEN = re.compile("\ue000([A-Za-z0-9_]+)\ue001")
@@ -66,7 +67,8 @@ def render_item(item: Item, request: RenderRequest) -> Rendered:
     runtime = request.runtime or item.runtimes[0]
     if runtime not in item.runtimes:
         runtimes = ", ".join(item.runtimes)
-        raise RuntimeNotSupportedError(f"{item.id} does not run as {runtime!r}: choose {runtimes}")
+        text = f"{item.id} does not run as {runtime!r}: choose {runtimes}"
+        raise RuntimeNotSupportedError(text, violations=[Violation("config.runtime", text)])
     values = collect_values(item, request)
     definition = _build_definition(item, request, values)
     is_oci = runtime == "oci"
@@ -155,13 +157,13 @@ def _build_service(
     result = {key: value for key, value in service.items() if not key.startswith("x-")}
     result.setdefault("restart", "unless-stopped")
     if extra:
-        result["environment"] = {**read_pairs(result.get("environment")), **extra}
+        result["environment"] = {**compose.read_pairs(result.get("environment")), **extra}
     labels = {"proximity.catalog": item.id, "proximity.revision": item.revision}
-    result["labels"] = {**read_pairs(result.get("labels")), **labels}
+    result["labels"] = {**compose.read_pairs(result.get("labels")), **labels}
     try:
         ports = compose.parse_ports(result.pop("ports", None))
     except compose.InvalidComposeError as error:
-        raise InvalidInputsError({"ports": str(error)}) from None
+        raise InvalidInputsError({"environment": str(error)}) from None
     if ports:
         result["ports"] = [_render_port(item, request, port, name=name) for port in ports]
     return result
@@ -175,7 +177,7 @@ def _render_port(
     if main and (main.service, main.container, main.protocol) == (name, port.target, port.protocol):
         target, published, host_ip = request.port or target, public or published, ""
     elif public and (published, port.protocol) == (public, "tcp"):
-        raise InvalidInputsError({"port": f"{public} is the port of another service of {item.id}"})
+        raise InvalidInputsError({"config.port": f"{public} is the port of another service of {item.id}"})
     record = {"target": target, "published": str(published), "protocol": port.protocol}
     return {**record, "host_ip": host_ip} if host_ip else record
 
@@ -189,15 +191,6 @@ def _move_port(port: PortSpec, request: RenderRequest, *, published: bool) -> Po
         container=container,
         published=(request.public_port or port.published) if published else container,
     )
-
-
-def read_pairs(value: Mapping[str, Any] | list[str] | None) -> dict[str, Any]:
-    """Read `environment` or `labels` in either of the forms compose takes."""
-    if isinstance(value, list):
-        return {
-            key: text if equals else None for key, equals, text in (pair.partition("=") for pair in value)
-        }
-    return dict(value or {})
 
 
 def _check_definition(item: Item, definition: dict[str, Any]) -> None:

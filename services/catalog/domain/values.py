@@ -65,7 +65,7 @@ def collect_values(item: Item, request: RenderRequest) -> Values:
     Raises:
         InvalidInputsError: all that is wrong, at once.
     """
-    violations: dict[str, str] = {}
+    faults: dict[str, str] = {}
     inputs: dict[str, str] = {}
     generated: dict[str, str] = {}
     for item_input in item.inputs:
@@ -74,15 +74,15 @@ def collect_values(item: Item, request: RenderRequest) -> Values:
             value = "********" if request.masked else generate_value(item_input.generate)
             generated |= {} if request.masked else {item_input.name: value}
         elif fault := _find_fault(item_input, value):
-            violations[item_input.name] = fault
+            faults[f"environment.{item_input.name}"] = fault
         if value is not None:
             inputs[item_input.name] = value
     extra = {name: value for name, value in request.environment.items() if name not in _list_names(item)}
-    violations |= _find_extra_faults(extra)
+    faults |= _find_extra_faults(extra)
     if request.image and (image_fault := find_tag_fault(request.image, pinned=False)):
-        violations["image"] = image_fault
-    if violations:
-        raise InvalidInputsError(violations)
+        faults["config.image"] = image_fault
+    if faults:
+        raise InvalidInputsError(faults)
     secrets = {item_input.name for item_input in item.inputs if item_input.secret}
     secrets |= {name for name in extra if is_secret_name(name)}
     return Values(inputs, extra, generated, frozenset(secrets))
@@ -117,7 +117,7 @@ def _find_extra_faults(extra: Mapping[str, str]) -> dict[str, str]:
         faults["environment"] = f"holds more than {_MAX_EXTRA} variables"
     for name, value in extra.items():
         if not _NAME.fullmatch(name) or name in _RESERVED:
-            faults[name[:80]] = "cannot be the name of a variable"
+            faults[f"environment.{name[:80]}"] = "cannot be the name of a variable"
         elif fault := find_text_fault(value):
-            faults[name] = fault
+            faults[f"environment.{name}"] = fault
     return faults

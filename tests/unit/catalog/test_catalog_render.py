@@ -150,14 +150,20 @@ def test_every_wrong_input_is_named_at_once_and_no_secret_repeated() -> None:
                 "TITLE": "a\x07",
             }
         )
-    assert caught.value.violations.keys() == {"SITE", "LEVEL", "bad name", "ADMIN_PASSWORD", "TITLE"}
+    assert {field.removeprefix("environment.") for field in caught.value.faults} == {
+        "SITE",
+        "LEVEL",
+        "bad name",
+        "ADMIN_PASSWORD",
+        "TITLE",
+    }
     assert "hush" not in str(caught.value)
 
 
 def test_a_required_input_without_a_value_is_a_violation() -> None:
     with pytest.raises(InvalidInputsError) as caught:
         render_item(build(), RenderRequest())
-    assert caught.value.violations == {"SITE": "is required"}
+    assert caught.value.faults == {"environment.SITE": "is required"}
 
 
 @pytest.mark.parametrize("value", ["/etc", "../../etc", "/var/run/docker.sock", "a:/b:rw,x", "~/x"])

@@ -1,0 +1,267 @@
+"""protobuf <-> domain."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from proximity.catalog.v1 import catalog_service_pb2 as pb
+from proximity.catalog.v1 import item_pb2
+
+from services.catalog.domain.entities import OWN_SOURCE, Input, Item, PortSpec, Probe, VolumeSpec
+from services.catalog.domain.index import ItemFilter
+from services.catalog.domain.render import Rendered
+from services.catalog.domain.sources import NewSource, Source, SourceFormat
+from services.catalog.domain.usecases import CatalogStats, Page, Reloaded
+from services.catalog.domain.values import RenderRequest
+from services.catalog.domain.yaml_text import write_yaml
+
+
+def parse_filter(request: pb.ListItemsRequest) -> ItemFilter:
+    """Return the filter of a list."""
+    return ItemFilter(request.architecture, request.memory, request.runtime, request.source)
+
+
+def parse_page(request: pb.ListItemsRequest) -> Page:
+    """Return the page that is asked for."""
+    return Page(
+        request.page if request.HasField("page") else None,
+        request.per_page if request.HasField("per_page") else None,
+    )
+
+
+def parse_preview(request: pb.PreviewItemRequest) -> RenderRequest:
+    """Return what to preview."""
+    return RenderRequest(runtime=request.runtime, environment=dict(request.environment), masked=True)
+
+
+def parse_render(request: pb.RenderItemRequest) -> RenderRequest:
+    """Return what to render."""
+    return RenderRequest(
+        runtime=request.runtime,
+        project=request.project,
+        hostname=request.hostname,
+        public_port=request.public_port,
+        environment=dict(request.environment),
+        generated=dict(request.generated),
+        image=request.image,
+        port=request.port,
+    )
+
+
+def parse_new_source(request: pb.CreateSourceRequest) -> NewSource:
+    """Return the source to register.
+
+    Raises:
+        InvalidSourceError: it cannot be one.
+    """
+    return NewSource(request.name, request.location, SourceFormat(request.format))
+
+
+def render_item(item: Item) -> item_pb2.Item:
+    """Render an item as the API shows it."""
+    resources = item.resources
+    message = item_pb2.Item(
+        id=item.id,
+        name=item.name,
+        version=item.version,
+        description=item.description,
+        icon=render_icon(item),
+        category=item.category,
+        docker_compose=write_yaml(dict(item.compose)),
+        ports=[render_port(port) for port in item.ports],
+        volumes=[render_volume(volume) for volume in item.volumes],
+        environment={i.name: "" if i.secret else i.default or "" for i in item.inputs},
+        min_memory=round(resources.memory.minimum),
+        min_cpu=resources.cpu.minimum,
+        tags=item.tags,
+        author=item.author,
+        website=item.website,
+        inputs=[_render_input(i) for i in item.inputs],
+        images=item.images,
+        runtimes=item.runtimes,
+        revision=item.revision,
+        source=item.source,
+        recommended_memory=round(resources.memory.recommended),
+        min_disk=round(resources.disk.minimum),
+        architectures=item.architectures,
+        license=item.license,
+        documentation=item.documentation,
+        default_credentials=_render_credentials(item),
+        recommended_cpu=resources.cpu.recommended,
+        recommended_disk=round(resources.disk.recommended),
+    )
+    if probe := render_probe(item.probe, item.main_port):
+        message.probe.CopyFrom(probe)
+    return message
+
+
+def render_icon(item: Item) -> str:
+    """Return the address of an item's icon."""
+    return f"/api/catalog/{item.id}/icon" if item.source == OWN_SOURCE else item.icon.removeprefix("icons/")
+
+
+def render_port(port: PortSpec) -> item_pb2.ItemPort:
+    """Render a port."""
+    return item_pb2.ItemPort(
+        port=port.container, protocol=port.protocol, purpose=port.purpose, main=port.main
+    )
+
+
+def render_volume(volume: VolumeSpec) -> item_pb2.ItemVolume:
+    """Render a volume."""
+    return item_pb2.ItemVolume(
+        name=volume.name, path=volume.path, purpose=volume.purpose, backup=volume.backup
+    )
+
+
+def _render_input(item_input: Input) -> item_pb2.ItemInput:
+    message = item_pb2.ItemInput(
+        name=item_input.name,
+        label=item_input.label,
+        type=item_input.type.value,
+        required=item_input.required,
+        pattern=item_input.pattern or "",
+        help=item_input.help,
+        choices=[choice.value for choice in item_input.choices],
+        secret=item_input.secret,
+        generated=item_input.generate is not None,
+    )
+    if item_input.default is not None and not item_input.secret:
+        message.default = item_input.default
+    return message
+
+
+def render_probe(probe: Probe, main: PortSpec | None) -> item_pb2.ItemProbe | None:
+    """Render a probe of the main port as it is inside the container, or None without one."""
+    if probe.kind == "none" or main is None:
+        return None
+    return item_pb2.ItemProbe(
+        scheme=probe.scheme if probe.kind == "http" else "tcp",
+        port=main.container,
+        path=probe.path if probe.kind == "http" else "",
+        grace_s=probe.grace_seconds,
+    )
+
+
+def _render_credentials(item: Item) -> str:
+    known = item.credentials
+    if known is None:
+        return ""
+    parts = [
+        f"User {known.username}." if known.username else "",
+        f"Password {known.password}." if known.password else "",
+    ]
+    return " ".join(part for part in [*parts, known.change] if part)
+
+
+def render_items(items: Sequence[Item], total: int | None = None) -> pb.ListItemsResponse:
+    """Render a list of items."""
+    return pb.ListItemsResponse(
+        total=len(items) if total is None else total, applications=[render_item(item) for item in items]
+    )
+
+
+def render_stats(stats: CatalogStats) -> pb.CatalogStats:
+    """Render the counts."""
+    message = pb.CatalogStats(
+        total_apps=stats.total_apps,
+        total_categories=len(stats.categories),
+        sources=stats.sources,
+        categories=stats.categories,
+    )
+    if stats.last_updated:
+        message.last_updated.FromDatetime(stats.last_updated)
+    return message
+
+
+def render_reloaded(result: Reloaded) -> pb.ReloadCatalogResponse:
+    """Render the outcome of a reload."""
+    rejected = f", {len(result.rejected)} files rejected" if result.rejected else ""
+    return pb.ReloadCatalogResponse(
+        success=True,
+        message=f"Catalog reloaded: {result.total} apps{rejected}",
+        total=result.total,
+        rejected=[item_pb2.Rejection(file=r.file, error=r.error) for r in result.rejected],
+    )
+
+
+def render_preview(rendered: Rendered) -> pb.PreviewItemResponse:
+    """Render what would run."""
+    resources = rendered.item.resources
+    return pb.PreviewItemResponse(
+        docker_compose=rendered.compose_yaml,
+        environment=rendered.environment,
+        images=rendered.images,
+        memory=round(resources.memory.recommended),
+        cores=resources.cpu.recommended,
+        disk=round(resources.disk.recommended),
+        ports=[render_port(port) for port in rendered.ports],
+        runtime=rendered.runtime,
+    )
+
+
+def render_rendering(rendered: Rendered) -> pb.Rendering:
+    """Render what to run."""
+    item, oci, main = rendered.item, rendered.oci, rendered.main_port
+    message = pb.Rendering(
+        catalog_id=item.id,
+        revision=item.revision,
+        version=item.version,
+        name=item.name,
+        runtimes=[rendered.runtime, *(r for r in item.runtimes if r != rendered.runtime)],
+        docker_compose=rendered.compose_yaml,
+        environment=rendered.environment,
+        secret_names=sorted(rendered.secrets),
+        generated=rendered.generated,
+        images=rendered.images,
+        min_memory=round(item.resources.memory.minimum),
+        min_cpu=item.resources.cpu.minimum,
+        min_disk=round(item.resources.disk.minimum),
+        internal_port=main.container if main else 0,
+        port_published=oci is None and main is not None,
+        volumes=[render_volume(volume) for volume in item.volumes],
+        image=oci.image if oci else "",
+        entrypoint=shlex.join(oci.entrypoint) if oci else "",
+        command=shlex.join(oci.command) if oci else "",
+    )
+    if probe := render_probe(item.probe, main):
+        message.probe.CopyFrom(probe)
+    return message
+
+
+def render_revisions(items: Sequence[Item]) -> pb.ListRevisionsResponse:
+    """Render the newest revisions of items."""
+    revisions = [pb.ItemRevision(app_id=i.id, revision=i.revision, version=i.version) for i in items]
+    return pb.ListRevisionsResponse(revisions=revisions)
+
+
+def render_source(source: Source) -> item_pb2.Source:
+    """Render a source."""
+    message = item_pb2.Source(
+        id=source.id,
+        name=source.name,
+        location=source.location,
+        format=source.format.value,
+        status=source.status.value,
+        item_count=source.item_count,
+        rejected_count=source.rejected_count,
+        created_at=_render_time(source.created_at.timestamp()),
+    )
+    if source.error:
+        message.error = source.error
+    if source.last_fetched_at:
+        message.last_fetched_at.CopyFrom(_render_time(source.last_fetched_at.timestamp()))
+    return message
+
+
+def render_sources(sources: Sequence[Source]) -> pb.ListSourcesResponse:
+    """Render a list of sources."""
+    return pb.ListSourcesResponse(sources=[render_source(s) for s in sources], total=len(sources))
+
+
+def _render_time(seconds: float) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromMicroseconds(round(seconds * 1_000_000))
+    return stamp

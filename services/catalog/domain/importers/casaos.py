@@ -1,0 +1,68 @@
+"""CasaOS app stores: a compose file per app with `x-casaos`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from services.catalog.domain.document import parse_document
+from services.catalog.domain.importers.draft import (
+    Draft,
+    RefusedEntryError,
+    make_id,
+    take_list,
+    take_mapping,
+    take_port,
+    take_text,
+)
+from services.catalog.domain.importers.folders import DEFINITIONS, Folder, list_folders
+
+Entry = tuple[str, Callable[[], Draft | None]]
+
+
+def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
+    """Yield every folder with a compose file."""
+    for folder in list_folders(files, *DEFINITIONS):
+        yield folder.path or folder.name, partial(_read_app, folder)
+
+
+def _read_app(folder: Folder) -> Draft | None:
+    found = folder.find_first(*DEFINITIONS)
+    if found is None:
+        return None
+    path, content = found
+    tree = take_mapping(parse_document(content, path).value)
+    about = take_mapping(tree.get("x-casaos"))
+    if not about:
+        raise RefusedEntryError("has no x-casaos section")
+    name = make_id(take_text(about.get("id") or tree.get("name") or folder.name, 60)) or make_id(folder.name)
+    services = take_mapping(tree.get("services"))
+    main = take_text(about.get("main"), 63)
+    tips = take_mapping(about.get("tips"))
+    draft = Draft(
+        file=path,
+        id=name,
+        compose=tree,
+        name=take_text(about.get("title"), 80),
+        version=take_text(about.get("version"), 60),
+        description=take_text(about.get("description")) or take_text(about.get("tagline")),
+        category=take_text(about.get("category"), 60),
+        tags=[take_text(about.get("category"), 40)],
+        author=take_text(about.get("developer") or about.get("author"), 120),
+        website=take_text(about.get("website"), 500),
+        icon=take_text(about.get("icon"), 200),
+        screenshots=[take_text(link, 500) for link in take_list(about.get("screenshot_link"))],
+        architectures=[str(a) for a in take_list(about.get("architectures"))],
+        known={"AppID": name, "PUID": "1000", "PGID": "1000"},
+        own_folders=(f"/DATA/AppData/{name}/", f"/DATA/AppData/{tree.get('name')}/", "/DATA/AppData/"),
+        shared_folders=("/DATA/",),
+        files=frozenset(folder.files),
+        main_service=main if main in services else "",
+        published_port=take_port(about.get("port_map")),
+        probe_path=take_text(about.get("index"), 300) or "/",
+        probe_scheme=take_text(about.get("scheme"), 10),
+    )
+    for text in (tips.get("before_install"), tips.get("custom")):
+        if note := take_text(text, 900):
+            draft.notes.append(note)
+    return draft

@@ -1,0 +1,90 @@
+"""Imports a whole collection: every entry becomes an item or a rejection that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from services.catalog.domain.document import Document, UnreadableDocumentError
+from services.catalog.domain.errors import InvalidItemError
+from services.catalog.domain.faults import Rejection
+from services.catalog.domain.importers import casaos, plain, portainer, runtipi, umbrel
+from services.catalog.domain.importers.draft import Draft, RefusedEntryError
+from services.catalog.domain.importers.normalize import build_document
+from services.catalog.domain.lint import parse_item
+from services.catalog.domain.loader import LoadedItem, load_items
+from services.catalog.domain.sources import SourceFormat
+
+Entry = tuple[str, Callable[[], Draft | None]]
+
+_READERS: Mapping[SourceFormat, Callable[[Mapping[str, bytes]], Iterator[Entry]]] = {
+    SourceFormat.PORTAINER: portainer.list_entries,
+    SourceFormat.CASAOS: casaos.list_entries,
+    SourceFormat.RUNTIPI: runtipi.list_entries,
+    SourceFormat.UMBREL: umbrel.list_entries,
+    SourceFormat.COMPOSE: plain.list_entries,
+}
+_MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a collection gave."""
+
+    items: tuple[LoadedItem, ...]
+    rejections: tuple[Rejection, ...]
+
+
+def import_collection(files: Mapping[str, bytes], *, source: str, kind: SourceFormat) -> Imported:
+    """Import a collection's files, given by path.
+
+    Args:
+        files: as the source holds them.
+        source: its name; item ids are `<source>.<id>`.
+        kind: the format it is written in.
+    """
+    if kind is SourceFormat.NATIVE:
+        return _import_native(files, source)
+    items: dict[str, LoadedItem] = {}
+    rejections: list[Rejection] = []
+    for file, read in _READERS[kind](files):
+        result = _import_entry(read, file, source)
+        if isinstance(result, LoadedItem):
+            if result.item.id in items:
+                rejections.append(
+                    Rejection(file, f"the id {result.document['id']!r} is taken by another entry")
+                )
+            else:
+                items[result.item.id] = result
+        elif result is not None:
+            rejections.append(result)
+    return Imported(tuple(items.values()), tuple(rejections))
+
+
+def _import_native(files: Mapping[str, bytes], source: str) -> Imported:
+    chosen = sorted(
+        (path, data) for path, data in files.items() if PurePosixPath(path).suffix in {".yml", ".yaml"}
+    )
+    loaded = load_items(chosen, source=source)
+    first = {fault.file: fault for fault in reversed(loaded.faults)}
+    rejections = [Rejection(fault.file, f"line {fault.line}: {fault.message}") for fault in first.values()]
+    return Imported(loaded.items, tuple(sorted(rejections, key=lambda r: r.file)))
+
+
+def _import_entry(read: Callable[[], Draft | None], file: str, source: str) -> LoadedItem | Rejection | None:
+    try:
+        draft = read()
+        if draft is None:
+            return None
+        document = build_document(draft)
+        item = parse_item(Document(file, document, {}), source=source, require_pinned=False)
+    except RefusedEntryError as error:
+        return Rejection(file, str(error))
+    except UnreadableDocumentError as error:
+        return Rejection(file, f"line {error.fault.line}: {error.fault.message}")
+    except InvalidItemError as error:
+        return Rejection(file, error.faults[0].message)
+    except _MISSHAPEN as error:
+        return Rejection(file, f"is not in the form of its collection: {type(error).__name__}: {error}"[:500])
+    return LoadedItem(item, document)

@@ -1,0 +1,96 @@
+"""What an importer knows of one entry of a collection, before it is brought into our format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.catalog.domain.document import Value
+
+
+class RefusedEntryError(Exception):
+    """An entry cannot be published; the message is the reason a person can act on."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """One entry as its collection describes it.
+
+    Attributes:
+        known: variables whose value the platform or the collection gives.
+        own_folders: where the collection keeps an app's own data, by prefix.
+        shared_folders: where it keeps what its apps share; each becomes a volume of the app.
+        inputs: input records in our format for variables that it asks people for.
+        files: paths beside the definition, which a mount may name.
+        main_service, main_port: what its web page is, as far as it is said.
+        published_port: where the collection would have opened it.
+    """
+
+    file: str
+    id: str
+    compose: Value
+    name: str = ""
+    version: str = ""
+    description: str = ""
+    category: str = ""
+    tags: list[str] = field(default_factory=list)
+    author: str = ""
+    website: str = ""
+    documentation: str = ""
+    source_code: str = ""
+    icon: str = ""
+    screenshots: list[str] = field(default_factory=list)
+    architectures: list[str] = field(default_factory=list)
+    known: dict[str, str] = field(default_factory=dict)
+    own_folders: tuple[str, ...] = ()
+    shared_folders: tuple[str, ...] = ()
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    files: frozenset[str] = frozenset()
+    main_service: str = ""
+    main_port: int = 0
+    published_port: int = 0
+    probe_path: str = "/"
+    probe_scheme: str = "http"
+    username: str = ""
+    password: str = ""
+    notes: list[str] = field(default_factory=list)
+    memory: int = 0
+
+
+def make_id(text: str) -> str:
+    """Return a name as an id: lower case letters, digits and dashes."""
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return words[:60].strip("-")
+
+
+def take_text(value: Value, limit: int = 4000) -> str:
+    """Return a text that may be given by language, without control characters, cut to a limit."""
+    if isinstance(value, dict):
+        for language in ("en_us", "en_US", "en_gb", "en_GB", "en"):
+            if isinstance(value.get(language), str):
+                return take_text(value[language], limit)
+        return take_text(next((text for text in value.values() if isinstance(text, str)), ""), limit)
+    if value is None or isinstance(value, list):
+        return ""
+    text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ue000\ue001]", "", str(value)).strip()
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def take_list(value: Value) -> list[Any]:
+    """Return a list, an absent or single value being one too."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def take_mapping(value: Value) -> Mapping[str, Any]:
+    """Return a mapping, empty where there is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def take_port(value: Value) -> int:
+    """Return a port, or 0."""
+    text = str(value).strip()
+    return int(text) if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65_535 else 0

@@ -1,0 +1,280 @@
+"""Makes a document of our format of a draft."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from services.catalog.domain import compose
+from services.catalog.domain.images import find_image
+from services.catalog.domain.importers.categories import name_category
+from services.catalog.domain.importers.definition import clean_definition
+from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_port, take_text
+from services.catalog.domain.interpolation import InterpolationError, list_variables
+from services.catalog.domain.lint import BUILT_IN_VARIABLES
+from services.catalog.domain.values import is_secret_name
+
+_ARCHITECTURES = {
+    "amd64": "amd64", "x86_64": "amd64", "x86-64": "amd64", "arm64": "arm64", "aarch64": "arm64", "arm": "arm",
+    "armv7": "arm", "armhf": "arm", "arm/v7": "arm", "386": "386",
+}  # fmt: skip
+_DEFAULT_MEMORY = 256
+_NO_WEB = {
+    5432: "database", 3306: "database", 6379: "database", 27017: "database", 1883: "messaging", 5672: "messaging",
+    25565: "other", 53: "dns", 22: "ssh", 21: "other", 25: "mail", 51820: "other",
+}  # fmt: skip
+_MAX_PORTS = 100
+
+
+def build_document(draft: Draft) -> dict[str, Any]:
+    """Return a draft as a document in our format, still to be linted.
+
+    Raises:
+        RefusedEntryError: it cannot run in a container of its own.
+    """
+    definition = clean_definition(draft)
+    services = definition["services"]
+    _open_main_port(draft, services)
+    ports = _list_ports(draft, services)
+    inputs = _list_inputs(draft, services)
+    image = _find_main_image(draft, services)
+    memory = max(draft.memory, 16) if draft.memory else _DEFAULT_MEMORY * len(services)
+    website = _take_url(draft.website) or _name_page(image)
+    document: dict[str, Any] = {
+        "id": make_id(draft.id) or make_id(draft.name),
+        "name": take_text(draft.name, 80) or draft.id,
+        "version": take_text(draft.version, 60) or _read_version(image),
+        "description": take_text(draft.description) or take_text(draft.name, 80) or draft.id,
+        "category": name_category(draft.category),
+        "tags": _list_tags(draft),
+        "author": take_text(draft.author, 120) or "Unknown",
+        "website": website,
+        "documentation": _take_url(draft.documentation) or website,
+        "license": "Unknown",
+        "architectures": _list_architectures(draft),
+        "runtimes": ["compose", "oci"] if _fits_oci(services, inputs) else ["compose"],
+        "resources": {
+            "memory": {"minimum": memory, "recommended": memory * 2},
+            "cpu": {"minimum": 0.5, "recommended": 1},
+            "disk": {"minimum": 4, "recommended": 16},
+        },
+        "ports": ports,
+        "volumes": _list_volumes(services),
+        "inputs": inputs,
+        "probe": _build_probe(draft, ports),
+        "notes": [note[:1000] for note in dict.fromkeys(draft.notes)][:50],
+        "compose": definition,
+    }
+    if draft.icon.startswith("https://") and len(draft.icon) <= 200 and not re.search(r"\s", draft.icon):
+        document["icon"] = draft.icon
+    if source_code := _take_url(draft.source_code):
+        document["source_code"] = source_code
+    if screenshots := [shot for shot in draft.screenshots if _take_url(shot)][:10]:
+        document["screenshots"] = screenshots
+    if draft.username or draft.password:
+        document["credentials"] = _build_credentials(draft)
+    return document
+
+
+def _open_main_port(draft: Draft, services: Mapping[str, Any]) -> None:
+    """Publish the main port where the collection's own proxy would have."""
+    if draft.main_service not in services:
+        draft.main_service = ""
+    if not draft.main_port:
+        return
+    name = draft.main_service or _find_service(services, draft.main_port) or next(iter(services))
+    draft.main_service = name
+    ports = services[name].setdefault("ports", [])
+    if services[name].get("network_mode"):
+        return
+    if not any(
+        port.target == draft.main_port and port.protocol == "tcp" for port in compose.parse_ports(ports)
+    ):
+        ports.insert(0, f"{draft.published_port or draft.main_port}:{draft.main_port}/tcp")
+
+
+def _find_service(services: Mapping[str, Any], target: int) -> str:
+    for name, service in services.items():
+        if any(port.target == target for port in compose.parse_ports(service.get("ports"))):
+            return str(name)
+    return ""
+
+
+def _list_ports(draft: Draft, services: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = [
+        (name, port)
+        for name, service in services.items()
+        for port in compose.parse_ports(service.get("ports"))
+    ]
+    if len(found) > _MAX_PORTS:
+        raise RefusedEntryError(f"publishes {len(found)} ports, more than {_MAX_PORTS}")
+    unique: dict[tuple[int | None, str], tuple[str, compose.PublishedPort]] = {}
+    for entry in found:
+        unique.setdefault((entry[1].published, entry[1].protocol), entry)
+    kept = list(unique.values())
+    if len(kept) < len(found):
+        _drop_repeated(services, unique)
+    main = _choose_main(draft, kept)
+    return [_describe_port(name, port, is_main=index == main) for index, (name, port) in enumerate(kept)]
+
+
+def _drop_repeated(
+    services: Mapping[str, Any], unique: Mapping[Any, tuple[str, compose.PublishedPort]]
+) -> None:
+    for name, service in services.items():
+        ports = compose.parse_ports(service.get("ports"))
+        mine = [p for p in ports if unique[p.published, p.protocol] == (name, p)]
+        if ports:
+            texts = dict.fromkeys(f"{port.published}:{port.target}/{port.protocol}" for port in mine)
+            service["ports"] = list(texts)
+
+
+def _choose_main(draft: Draft, ports: list[tuple[str, compose.PublishedPort]]) -> int | None:
+    """Return which port the platform opens: the one the collection names, else the likeliest."""
+    tcp = [index for index, (_, port) in enumerate(ports) if port.protocol == "tcp"]
+
+    def rank(index: int) -> tuple[bool, bool, bool, int]:
+        name, port = ports[index]
+        return (
+            port.target != draft.main_port,
+            bool(draft.published_port) and port.published != draft.published_port,
+            bool(draft.main_service) and name != draft.main_service,
+            1 if port.target in _NO_WEB else 0,
+        )
+
+    return min(tcp, key=lambda index: (rank(index), index)) if tcp else None
+
+
+def _describe_port(name: str, port: compose.PublishedPort, *, is_main: bool) -> dict[str, Any]:
+    record: dict[str, Any] = {"service": name, "container": port.target, "published": port.published}
+    if port.protocol != "tcp":
+        record["protocol"] = port.protocol
+    purpose = _NO_WEB.get(port.target, "other")
+    if not is_main:
+        return {**record, "purpose": purpose}
+    return (
+        {**record, "purpose": purpose, "main": True}
+        if port.target in _NO_WEB
+        else {**record, "purpose": "web"}
+    )
+
+
+def _build_probe(draft: Draft, ports: list[dict[str, Any]]) -> dict[str, Any]:
+    main = next((port for port in ports if port["purpose"] == "web" or port.get("main")), None)
+    if main is None:
+        return {"kind": "none"}
+    if main.get("main"):
+        return {"kind": "tcp", "grace_seconds": 180}
+    path = draft.probe_path if re.fullmatch(r"/[^\s]{0,300}", draft.probe_path) else "/"
+    probe = {"kind": "http", "path": path, "statuses": [200, 499], "grace_seconds": 300}
+    return {**probe, "scheme": "https"} if draft.probe_scheme == "https" else probe
+
+
+def _list_volumes(services: Mapping[str, Any]) -> list[dict[str, Any]]:
+    volumes = []
+    for name, service in services.items():
+        for mount in compose.parse_mounts(service.get("volumes")):
+            words = {*mount.source.split("-"), *mount.target.lower().split("/")}
+            purpose, backup = "data", True
+            if words & {"cache", "tmp", "temp", "transcode", "transcodes"}:
+                purpose, backup = "cache", False
+            elif words & {"media", "movies", "tv", "music", "downloads", "photos", "books"}:
+                purpose, backup = "media", False
+            elif words & {"db", "mysql", "postgresql", "postgres", "database", "mongo"}:
+                purpose = "database"
+            elif words & {"config", "configs", "etc"}:
+                purpose = "config"
+            volumes.append(
+                {
+                    "service": name,
+                    "name": mount.source,
+                    "path": mount.target,
+                    "purpose": purpose,
+                    "backup": backup,
+                }
+            )
+    return volumes
+
+
+def _list_inputs(draft: Draft, services: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the inputs that the definition uses, one for every variable that nobody declared."""
+    try:
+        used = list_variables(dict(services))
+    except InterpolationError as error:
+        raise RefusedEntryError(str(error)) from None
+    declared = {record["name"]: record for record in draft.inputs}
+    inputs = [record for name, record in declared.items() if name in used]
+    for name in sorted(used - declared.keys() - BUILT_IN_VARIABLES):
+        record: dict[str, Any] = {"name": name, "label": name.replace("_", " ").strip().capitalize() or name}
+        if is_secret_name(name):
+            inputs.append({**record, "type": "password", "generate": {"length": 32}})
+        else:
+            inputs.append({**record, "type": "text"})
+    return inputs
+
+
+def _fits_oci(services: Mapping[str, Any], inputs: list[dict[str, Any]]) -> bool:
+    if len(services) != 1:
+        return False
+    (service,) = services.values()
+    secrets = {i["name"] for i in inputs if i.get("secret", i["type"] == "password")}
+    words = list_variables([service.get("command"), service.get("entrypoint")])
+    simple = service.keys() <= {
+        "image", "environment", "ports", "volumes", "restart", "command", "entrypoint", "user", "hostname", "tty",
+        "stdin_open", "init", "healthcheck", "working_dir",
+    }  # fmt: skip
+    return simple and not secrets & words
+
+
+def _find_main_image(draft: Draft, services: Mapping[str, Any]) -> str:
+    service = services.get(draft.main_service) or next(iter(services.values()))
+    return str(service.get("image", ""))
+
+
+def _read_version(image: str) -> str:
+    parts = find_image(image)
+    return (parts.tag[:60] if parts else "") or "latest"
+
+
+def _name_page(image: str) -> str:
+    """Return where an image is described, when the collection names no website."""
+    parts = find_image(image)
+    name = parts.name if parts else ""
+    first = name.partition("/")[0]
+    if "." in first or ":" in first:
+        return f"https://{name}"
+    return (
+        f"https://hub.docker.com/r/{name}" if "/" in name else f"https://hub.docker.com/_/{name or 'scratch'}"
+    )
+
+
+def _take_url(value: object) -> str:
+    text = take_text(str(value or ""), 500)
+    return text if re.fullmatch(r"https?://[^\s]+", text) else ""
+
+
+def _list_tags(draft: Draft) -> list[str]:
+    words = [re.sub(r"[^a-z0-9 .+-]+", " ", str(tag).lower()).strip(" .+-") for tag in draft.tags]
+    return [word[:40].strip(" .+-") for word in dict.fromkeys(words) if word][:20]
+
+
+def _list_architectures(draft: Draft) -> list[str]:
+    found = [_ARCHITECTURES.get(str(name).lower()) for name in draft.architectures]
+    return list(dict.fromkeys(name for name in found if name)) or ["amd64"]
+
+
+def _build_credentials(draft: Draft) -> dict[str, str]:
+    record = {"username": take_text(draft.username, 200), "password": take_text(draft.password, 200)}
+    change = "After the first sign-in, in the app itself."
+    return {**{key: text for key, text in record.items() if text}, "change": change}
+
+
+def build_field(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an input record without what is empty, its numbers being numbers."""
+    cleaned = {key: value for key, value in record.items() if value not in (None, "", [])}
+    if "default" in record and record["default"] == "" and cleaned.get("type") == "text":
+        cleaned["default"] = ""
+    if cleaned.get("type") == "port" and not take_port(cleaned.get("default", 1)):
+        cleaned.pop("default")
+    return cleaned

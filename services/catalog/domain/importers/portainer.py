@@ -1,0 +1,163 @@
+"""Portainer templates, versions 2 and 3: one JSON file with a list of templates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from services.catalog.domain.document import Value, parse_document
+from services.catalog.domain.importers.draft import (
+    Draft,
+    RefusedEntryError,
+    make_id,
+    take_list,
+    take_mapping,
+    take_text,
+)
+from services.catalog.domain.importers.variables import add_default, make_variable
+
+Entry = tuple[str, Callable[[], Draft | None]]
+
+_KINDS = {2: "is a swarm stack", 4: "is an edge stack"}
+
+
+def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
+    """Yield the templates of every JSON file that is a list of them."""
+    for path, content in files.items():
+        if not path.endswith(".json"):
+            continue
+        try:
+            data = json.loads(content)
+        except (ValueError, RecursionError):
+            yield path, partial(_refuse, "is not JSON")
+            continue
+        templates = data.get("templates") if isinstance(data, dict) else data
+        if not isinstance(templates, list):
+            continue
+        taken: set[str] = set()
+        for number, template in enumerate(templates):
+            record = take_mapping(template)
+            name = _free_id(
+                make_id(take_text(record.get("name") or record.get("title"), 60)) or f"app-{number + 1}",
+                taken,
+            )
+            yield f"{path}#{name}", partial(_read_template, f"{path}#{name}", name, record, files)
+
+
+def _refuse(reason: str) -> Draft:
+    raise RefusedEntryError(reason)
+
+
+def _free_id(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted}-{number}", number + 1
+    taken.add(name)
+    return name
+
+
+def _read_template(
+    file: str, name: str, record: Mapping[str, Any], files: Mapping[str, bytes]
+) -> Draft | None:
+    kind = record.get("type")
+    if kind in _KINDS:
+        raise RefusedEntryError(f"{_KINDS[kind]}, not meant for a single host")
+    if kind not in {1, 3}:
+        raise RefusedEntryError(f"has the unknown type {kind!r}")
+    if str(record.get("platform") or "linux").lower() != "linux":
+        raise RefusedEntryError(f"is made for {record['platform']}")
+    compose = _read_stack(record, files) if kind == 3 else _build_container(name, record)
+    draft = Draft(
+        file=file,
+        id=name,
+        compose=compose,
+        name=take_text(record.get("title") or record.get("name"), 80),
+        description=take_text(record.get("description")),
+        category=" ".join(take_text(c, 60) for c in take_list(record.get("categories"))),
+        tags=[take_text(c, 40) for c in take_list(record.get("categories"))],
+        icon=take_text(record.get("logo"), 200),
+        inputs=[
+            _build_input(take_mapping(env))
+            for env in take_list(record.get("env"))
+            if take_mapping(env).get("name")
+        ],
+        own_folders=("/portainer/Files/AppData/Config/", "/portainer/Files/AppData/", "/portainer/"),
+        known={"PUID": "1000", "PGID": "1000"},
+    )
+    draft.inputs = list({i["name"]: i for i in draft.inputs}.values())
+    if note := take_text(record.get("note"), 900):
+        draft.notes.append(note)
+    if record.get("privileged") or str(record.get("network", "")) == "host":
+        raise RefusedEntryError(
+            "runs privileged" if record.get("privileged") else "uses the network of its host"
+        )
+    return draft
+
+
+def _read_stack(record: Mapping[str, Any], files: Mapping[str, bytes]) -> Value:
+    inline = record.get("stackFile") or record.get("stackFileContent")
+    if isinstance(inline, str) and "\n" in inline:
+        return parse_document(inline.encode(), "stack").value
+    repository = take_mapping(record.get("repository"))
+    path = take_text(repository.get("stackfile") or inline, 400).strip("/")
+    owner = urlsplit(take_text(repository.get("url"), 400)).path.strip("/").removesuffix(".git")
+    for candidate in (f"{owner}/{path}", path):
+        if path and candidate in files:
+            return parse_document(files[candidate], candidate).value
+    where = f" of {repository.get('url')}" if repository.get("url") else ""
+    raise RefusedEntryError(f"its stack file {path or '(none)'}{where} is not part of the collection")
+
+
+def _build_container(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    image = take_text(record.get("image"), 400)
+    registry = take_text(record.get("registry"), 200)
+    service: dict[str, Any] = {
+        "image": f"{registry}/{image}" if registry and not image.startswith(registry) else image,
+        "ports": [text if isinstance(text, dict) else str(text) for text in take_list(record.get("ports"))],
+        "volumes": [
+            _build_mount(take_mapping(v)) for v in take_list(record.get("volumes")) if take_mapping(v)
+        ],
+        "environment": {
+            str(e["name"]): f"${{{make_variable(str(e['name']))}}}"
+            for e in map(take_mapping, take_list(record.get("env")))
+            if e.get("name")
+        },
+    }
+    for key in ("command", "hostname"):
+        if text := take_text(record.get(key), 2000):
+            service[key] = text.replace("$", "$$")
+    if record.get("restart_policy") in {"no", "always", "unless-stopped", "on-failure"}:
+        service["restart"] = record["restart_policy"]
+    if record.get("interactive"):
+        service |= {"tty": True, "stdin_open": True}
+    return {"services": {name: service}}
+
+
+def _build_mount(volume: Mapping[str, Any]) -> str:
+    target = take_text(volume.get("container"), 400)
+    if not target.startswith("/"):
+        raise RefusedEntryError(f"mounts a volume at {target!r}, which is no path")
+    source = take_text(volume.get("bind"), 400)
+    mode = ":ro" if volume.get("readonly") else ""
+    return f"{source}:{target}{mode}" if source else target
+
+
+def _build_input(env: Mapping[str, Any]) -> dict[str, Any]:
+    name = make_variable(str(env["name"]))
+    record: dict[str, Any] = {"name": name, "label": take_text(env.get("label"), 300) or name, "type": "text"}
+    if text := take_text(env.get("description"), 4000):
+        record["help"] = text
+    options = [take_mapping(option) for option in take_list(env.get("select"))]
+    if options:
+        chosen = next((o for o in options if o.get("default")), options[0])
+        choices = {take_text(o.get("value"), 500): take_text(o.get("text"), 300) for o in options}
+        return {
+            **record,
+            "type": "choice",
+            "choices": [{"value": value, "label": label or value or "-"} for value, label in choices.items()],
+            "default": take_text(chosen.get("value"), 500),
+        }
+    return add_default(record, env.get("default", env.get("set")))

@@ -1,0 +1,184 @@
+"""Runtipi app stores: a folder per app with config.json and a compose definition, as YAML or their own JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from services.catalog.domain.document import parse_document
+from services.catalog.domain.importers.draft import (
+    Draft,
+    RefusedEntryError,
+    make_id,
+    take_list,
+    take_mapping,
+    take_port,
+    take_text,
+)
+from services.catalog.domain.importers.folders import DEFINITIONS, Folder, list_folders
+from services.catalog.domain.importers.variables import add_default, make_variable
+
+Entry = tuple[str, Callable[[], Draft | None]]
+
+_TYPES = {
+    "text": "text",
+    "password": "password",
+    "boolean": "boolean",
+    "number": "number",
+    "email": "email",
+    "url": "url",
+}
+
+
+def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
+    """Yield every folder with a config.json."""
+    for folder in list_folders(files, "config.json"):
+        yield folder.path or folder.name, partial(_read_app, folder)
+
+
+def _read_app(folder: Folder) -> Draft | None:
+    try:
+        config = json.loads(folder.files["config.json"])
+    except (ValueError, RecursionError):
+        raise RefusedEntryError("its config.json is not JSON") from None
+    if not isinstance(config, dict) or "id" not in config:
+        return None
+    if config.get("deprecated") or config.get("available") is False:
+        raise RefusedEntryError("is marked as no longer available by its collection")
+    path, tree, main, port = _read_definition(folder)
+    name = make_id(take_text(config["id"], 60))
+    host_port = take_port(config.get("port"))
+    return Draft(
+        file=path,
+        id=name,
+        compose=tree,
+        name=take_text(config.get("name"), 80),
+        version=take_text(config.get("version"), 60),
+        description=take_text(config.get("description")) or take_text(config.get("short_desc")),
+        category=" ".join(take_text(c, 60) for c in take_list(config.get("categories"))),
+        tags=[take_text(c, 40) for c in take_list(config.get("categories"))],
+        author=take_text(config.get("author"), 120),
+        website=take_text(config.get("website"), 500),
+        source_code=take_text(config.get("source"), 500),
+        architectures=[str(a) for a in take_list(config.get("supported_architectures"))],
+        known=_list_known(name, host_port),
+        own_folders=("${APP_DATA_DIR}/", "${APP_DATA_DIR}"),
+        shared_folders=("${ROOT_FOLDER_HOST}/", "${RUNTIPI_MEDIA_DIR}/", "${STORAGE_PATH}/"),
+        inputs=[
+            _build_input(f)
+            for f in map(take_mapping, take_list(config.get("form_fields")))
+            if f.get("env_variable")
+        ],
+        files=frozenset(folder.files),
+        main_service=main,
+        main_port=port,
+        published_port=host_port,
+        probe_path=take_text(config.get("url_suffix"), 300) or "/",
+        probe_scheme="https" if config.get("https") else "http",
+    )
+
+
+def _list_known(name: str, port: int) -> dict[str, str]:
+    return {
+        "APP_ID": name, "APP_PORT": str(port or ""), "APP_HOST": "${PROXIMITY_HOSTNAME}", "APP_PROTOCOL": "http",
+        "APP_DOMAIN": "${PROXIMITY_HOSTNAME}:${PROXIMITY_PUBLIC_PORT}", "INTERNAL_IP": "${PROXIMITY_HOSTNAME}",
+        "LOCAL_DOMAIN": "local", "DNS_IP": "1.1.1.1", "UID": "1000", "GID": "1000",
+        "APP_EXPOSED": "false", "NETWORK_INTERFACE": "",
+    }  # fmt: skip
+
+
+def _read_definition(folder: Folder) -> tuple[str, Any, str, int]:
+    """Return path, definition, main service and its port (0 where the definition publishes it itself)."""
+    found = folder.find_first(*DEFINITIONS)
+    if found:
+        tree = parse_document(found[1], found[0]).value
+        return found[0], tree, "", _find_target(take_mapping(tree))
+    found = folder.find_first("docker-compose.json")
+    if found is None:
+        raise RefusedEntryError("has no compose definition")
+    try:
+        services = take_list(take_mapping(json.loads(found[1])).get("services"))
+    except (ValueError, RecursionError):
+        raise RefusedEntryError("its docker-compose.json is not JSON") from None
+    tree = {"services": {str(s.get("name")): _read_service(s) for s in map(take_mapping, services)}}
+    main: Mapping[str, Any] = next((s for s in map(take_mapping, services) if s.get("isMain")), {})
+    return found[0], tree, str(main.get("name", "")), take_port(main.get("internalPort"))
+
+
+def _find_target(tree: Mapping[str, Any]) -> int:
+    """Return the port behind `${APP_PORT}:…`, which is the app's page."""
+    for service in take_mapping(tree.get("services")).values():
+        for entry in take_list(take_mapping(service).get("ports")):
+            text = str(entry)
+            if "APP_PORT" in text:
+                return take_port(text.rpartition(":")[2].partition("/")[0])
+    return 0
+
+
+def _read_service(record: Mapping[str, Any]) -> dict[str, Any]:
+    service: dict[str, Any] = {"image": str(record.get("image", ""))}
+    for key, name in (
+        ("command", "command"), ("entrypoint", "entrypoint"), ("user", "user"), ("hostname", "hostname"),
+        ("networkMode", "network_mode"), ("privileged", "privileged"), ("capAdd", "cap_add"), ("tty", "tty"),
+        ("devices", "devices"), ("shmSize", "shm_size"), ("workingDir", "working_dir"), ("pid", "pid"),
+        ("stdinOpen", "stdin_open"), ("ulimits", "ulimits"), ("sysctls", "sysctls"), ("dependsOn", "depends_on"),
+        ("readOnly", "read_only"), ("securityOpt", "security_opt"),
+    ):  # fmt: skip
+        if record.get(key) not in (None, [], ""):
+            service[name] = record[key]
+    environment = record.get("environment")
+    if isinstance(environment, list):
+        environment = {
+            str(e["key"]): e.get("value", "") for e in map(take_mapping, environment) if e.get("key")
+        }
+    if environment:
+        service["environment"] = environment
+    mounts = [take_mapping(v) for v in take_list(record.get("volumes"))]
+    service["volumes"] = [
+        f"{m['hostPath']}:{m['containerPath']}{':ro' if m.get('readOnly') else ''}"
+        for m in mounts
+        if m.get("hostPath") and m.get("containerPath")
+    ]
+    service["ports"] = [
+        text for p in map(take_mapping, take_list(record.get("addPorts"))) for text in _read_ports(p)
+    ]
+    return service
+
+
+def _read_ports(record: Mapping[str, Any]) -> list[str]:
+    protocols = [p for p in ("tcp", "udp") if record.get(p)] or ["tcp"]
+    return [f"{record.get('hostPort')}:{record.get('containerPort')}/{protocol}" for protocol in protocols]
+
+
+def _build_input(field: Mapping[str, Any]) -> dict[str, Any]:
+    name = make_variable(str(field["env_variable"]))
+    record: dict[str, Any] = {
+        "name": name,
+        "label": take_text(field.get("label"), 300) or name,
+        "type": "text",
+    }
+    if text := take_text(field.get("hint"), 4000):
+        record["help"] = text
+    kind = str(field.get("type"))
+    if kind == "random":
+        low = field.get("min")
+        length = min(max(low, 8), 128) if isinstance(low, int) and low else 32
+        alphabet = "base64" if field.get("encoding") == "base64" else "hex"
+        return {**record, "type": "password", "generate": {"length": length, "alphabet": alphabet}}
+    record["type"] = _TYPES.get(kind, "text")
+    record["required"] = bool(field.get("required"))
+    options = [take_mapping(o) for o in take_list(field.get("options"))]
+    if options:
+        choices = [
+            {"value": take_text(o.get("value"), 500), "label": take_text(o.get("label"), 300) or "-"}
+            for o in options
+        ]
+        record |= {"type": "choice", "choices": choices}
+    elif record["type"] in {"text", "password", "number"}:
+        limits = {"minimum": field.get("min"), "maximum": field.get("max")}
+        record |= {
+            key: value for key, value in limits.items() if isinstance(value, int | float) and value > 0
+        }
+    return add_default(record, field.get("default"))

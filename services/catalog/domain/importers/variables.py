@@ -1,0 +1,39 @@
+"""Names and defaults of the variables that collections ask people for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.catalog.domain.entities import InputType
+from services.catalog.domain.importers.definition import is_hard_coded
+from services.catalog.domain.importers.draft import take_text
+from services.catalog.domain.inputs import find_value_fault
+from services.catalog.domain.item import build_input, render_scalar
+from services.catalog.domain.values import is_secret_name
+
+
+def make_variable(text: str) -> str:
+    """Return a text as the name of a variable."""
+    name = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in text)[:100]
+    return name if name[:1].isalpha() or name.startswith("_") else f"_{name}"
+
+
+def add_default(record: dict[str, Any], default: object) -> dict[str, Any]:
+    """Add a default, or have a secret generated: one that everybody knows is none.
+
+    A default that does not fit the input is left out, the input being asked for then.
+    """
+    is_secret = record["type"] == InputType.PASSWORD or is_secret_name(record["name"])
+    empty = default is None or default == ""
+    if is_secret and record["type"] in {"text", "password"}:
+        if empty and record["type"] == "password" and record.get("required"):
+            return record
+        if empty or is_hard_coded(record["name"], str(default)) or record["type"] == "password":
+            length = int(min(max(record.get("minimum", 32), 8), record.get("maximum", 128), 128))
+            kept = {key: value for key, value in record.items() if key != "required"}
+            return {**kept, "type": "password", "generate": {"length": max(length, 8)}}
+    if default is None or isinstance(default, list | dict):
+        return record
+    text = take_text(render_scalar(default) if isinstance(default, bool | int | float) else default, 4000)
+    filled = {**record, "default": text}
+    return record if find_value_fault(build_input(filled), text) else filled

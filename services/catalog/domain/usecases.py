@@ -1,0 +1,220 @@
+"""One function per RPC, of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.catalog.domain.entities import OWN_SOURCE, Item
+from services.catalog.domain.errors import IconNotFoundError
+from services.catalog.domain.faults import Fault, Rejection
+from services.catalog.domain.index import CatalogIndex, ItemFilter
+from services.catalog.domain.interfaces import CatalogStore, NewRevision, SourceStore
+from services.catalog.domain.item import build_item
+from services.catalog.domain.loader import Loaded, LoadedItem
+from services.catalog.domain.render import Rendered
+from services.catalog.domain.render import render_item as render
+from services.catalog.domain.sources import NewSource, Source
+from services.catalog.domain.values import RenderRequest
+
+FETCH_LIMIT = timedelta(minutes=15)
+"""A fetch that was queued longer ago may be queued again: its worker is gone."""
+
+DEFAULT_PER_PAGE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list. Without a number and size it is the whole."""
+
+    number: int | None = None
+    size: int | None = None
+
+    def cut(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return the items that are on the page."""
+        if self.number is None and self.size is None:
+            return items
+        size = self.size or DEFAULT_PER_PAGE
+        first = ((self.number or 1) - 1) * size
+        return items[first : first + size]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogStats:
+    """Counts over everything published."""
+
+    total_apps: int
+    categories: dict[str, int]
+    sources: tuple[str, ...]
+    last_updated: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The outcome of a reload."""
+
+    total: int
+    rejected: tuple[Rejection, ...]
+
+
+def list_items(catalog: CatalogIndex, wanted: ItemFilter, *, page: Page) -> tuple[int, Sequence[Item]]:
+    """Return how many items fit, and those on the page."""
+    items = catalog.list_items(wanted)
+    return len(items), page.cut(items)
+
+
+def get_item(catalog: CatalogIndex, item_id: str) -> Item:
+    """Return an item.
+
+    Raises:
+        ItemNotFoundError: nothing of that id is published.
+    """
+    return catalog.get_item(item_id)
+
+
+def search_items(catalog: CatalogIndex, query: str) -> Sequence[Item]:
+    """Return what matches, best first."""
+    return catalog.search_items(query, ItemFilter())
+
+
+def list_category_items(catalog: CatalogIndex, category: str) -> Sequence[Item]:
+    """Return the items of a category.
+
+    Raises:
+        CategoryNotFoundError: no item is in it.
+    """
+    return catalog.list_category(category, ItemFilter())
+
+
+def list_categories(catalog: CatalogIndex) -> list[str]:
+    """Return the names of the categories, sorted."""
+    return sorted(catalog.categories, key=str.casefold)
+
+
+def get_catalog_stats(catalog: CatalogIndex) -> CatalogStats:
+    """Return the counts."""
+    return CatalogStats(
+        total_apps=len(catalog.items),
+        categories=dict(sorted(catalog.categories.items())),
+        sources=tuple(sorted(catalog.sources)),
+        last_updated=catalog.updated_at,
+    )
+
+
+async def reload_catalog(store: CatalogStore, loaded: Loaded) -> Reloaded:
+    """Publish what was read from our own files."""
+    rejected = tuple(
+        Rejection(fault.file, f"line {fault.line}: {fault.message}") for fault in _first(loaded.faults)
+    )
+    await publish_items(store, OWN_SOURCE, loaded.items, rejected)
+    return Reloaded(len(loaded.items), rejected)
+
+
+def _first(faults: Sequence[Fault]) -> list[Fault]:
+    """Return the first fault of each file."""
+    return list({fault.file: fault for fault in reversed(faults)}.values())[::-1]
+
+
+async def publish_items(
+    store: CatalogStore, source: str, items: Sequence[LoadedItem], rejected: Sequence[Rejection]
+) -> None:
+    """Make these the items of a source, all of them at once."""
+    new = [NewRevision(e.item.id, e.item.revision, e.item.version, e.document) for e in items]
+    await store.publish(source, new, rejections=rejected)
+
+
+async def load_catalog(store: CatalogStore) -> CatalogIndex:
+    """Read everything that is published now."""
+    newest = await store.get_newest_publication()
+    revisions = await store.list_current()
+    items = [build_item(r.document, source=r.source, revision=r.revision) for r in revisions]
+    return CatalogIndex(items, newest.published_at if newest else None)
+
+
+def preview_item(catalog: CatalogIndex, item_id: str, request: RenderRequest) -> Rendered:
+    """Render an item with its secrets masked.
+
+    Raises:
+        ItemNotFoundError: nothing of that id is published.
+        InvalidError: the inputs do not fit.
+    """
+    return render(catalog.get_item(item_id), request)
+
+
+def get_item_icon(catalog: CatalogIndex, item_id: str) -> str:
+    """Return the name of an item's icon file.
+
+    Raises:
+        ItemNotFoundError: nothing of that id is published.
+        IconNotFoundError: it has none of its own.
+    """
+    item = catalog.get_item(item_id)
+    if item.source != OWN_SOURCE or not item.icon.startswith("icons/"):
+        raise IconNotFoundError(f"{item.id} has no icon of its own")
+    return item.icon
+
+
+async def render_item(
+    catalog: CatalogIndex, store: CatalogStore, item_id: str, *, revision: str, request: RenderRequest
+) -> Rendered:
+    """Render the newest or the named revision of an item.
+
+    Raises:
+        ItemNotFoundError, RevisionNotFoundError: there is none.
+        InvalidError: the inputs do not fit.
+    """
+    return render(await find_revision(catalog, store, item_id, revision=revision), request)
+
+
+async def find_revision(catalog: CatalogIndex, store: CatalogStore, item_id: str, *, revision: str) -> Item:
+    """Return the newest state of an item, or the revision that is named, current or not.
+
+    Raises:
+        ItemNotFoundError, RevisionNotFoundError: there is none.
+    """
+    if not revision:
+        return catalog.get_item(item_id)
+    found = catalog.find_item(item_id)
+    if found is not None and found.revision == revision:
+        return found
+    kept = await store.get_revision(item_id, revision)
+    return build_item(kept.document, source=kept.source, revision=kept.revision)
+
+
+def list_revisions(catalog: CatalogIndex, item_ids: Sequence[str]) -> list[Item]:
+    """Return the newest state of those of the items that are published."""
+    return [item for item_id in item_ids if (item := catalog.find_item(item_id)) is not None]
+
+
+async def list_sources(store: SourceStore) -> list[Source]:
+    """Return all registered sources by name."""
+    return await store.list_sources()
+
+
+async def create_source(store: SourceStore, source: NewSource) -> Source:
+    """Register a source; it is fetched in the background.
+
+    Raises:
+        SourceDuplicateError: the name is taken.
+    """
+    return await store.add_source(source)
+
+
+async def refresh_source(store: SourceStore, source_id: int, *, now: datetime) -> Source:
+    """Fetch a source again, in the background.
+
+    Raises:
+        SourceNotFoundError: not registered.
+        SourceBusyError: it is being fetched.
+    """
+    return await store.queue_fetch(source_id, stale_before=now - FETCH_LIMIT)
+
+
+async def delete_source(store: SourceStore, source_id: int) -> None:
+    """Forget a source and its items; revisions stay for the apps that use them.
+
+    Raises:
+        SourceNotFoundError: not registered.
+    """
+    await store.delete_source(source_id)
