@@ -1,6 +1,8 @@
 """/_sim: faults, state, records and strangers, for tests. Loopback only, no credentials."""
 
+import ipaddress
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +13,8 @@ from tests.pvesim.model.errors import ApiError
 from tests.pvesim.model.running import bring_up, take_down
 from tests.pvesim.presets import add_stranger
 from tests.pvesim.simulation import Simulation, describe_state
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Control:
@@ -39,7 +43,7 @@ class Control:
             ("POST", "/_sim/clock", self.set_clock),
         ]
         for method, path, handler in routes:
-            app.router.add_route(method, path, handler)
+            app.router.add_route(method, path, _keep_local(handler))
 
     async def list_faults(self, request: web.Request) -> web.Response:
         guests = [
@@ -149,6 +153,17 @@ class Control:
     async def _done(self, vmid: int) -> web.Response:
         await self._sim.settle()
         return web.json_response({"vmid": vmid})
+
+
+def _keep_local(handler: Handler) -> Handler:
+    """Answer clients on this machine only."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if not ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback:
+            raise web.HTTPForbidden(text="/_sim is for clients on this machine")
+        return await handler(request)
+
+    return answer
 
 
 async def _read(request: web.Request) -> Any:

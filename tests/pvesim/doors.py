@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from ssl import SSLContext
@@ -19,6 +20,7 @@ from tests.pvesim.server import PREFIX, ApiServer
 from tests.pvesim.simulation import Simulation
 from tests.pvesim.tls import ensure_certificate
 
+log = logging.getLogger(__name__)
 MAX_BODY = 512 << 20
 SHUTDOWN_SECONDS = 0.3
 KEEPALIVE_SECONDS = 5
@@ -55,16 +57,22 @@ async def open_doors(simulation: Simulation, folder: Path, host: str, *, port: i
     nodes = [node for node in simulation.cluster.nodes.values() if node.joined]
     consoles = Consoles(simulation)
     doors = Doors(host, port=port, ssh_port=ssh_port, consoles=consoles)
+    control = Control(simulation)
     context, doors.fingerprint = ensure_certificate(folder, [node.name for node in nodes])
     for number, node in enumerate(nodes):
         node.fingerprint = doors.fingerprint
         node.address = _find_address(host, number)
         if number and node.address == host:
             continue
-        await _open_https(
-            ApiServer(simulation, consoles, entry=node.name), Control(simulation), doors, (node, context)
-        )
-        await _open_ssh(simulation, doors, node, folder=folder, first=number == 0)
+        api = ApiServer(simulation, consoles, entry=node.name)
+        try:
+            await _open_https(api, control, doors, (node, context))
+            await _open_ssh(simulation, doors, node, folder=folder, first=number == 0)
+        except OSError:
+            if number == 0:
+                raise
+            log.warning("node %s has no address of its own: %s is taken", node.name, node.address)
+            node.address = host
     return doors
 
 

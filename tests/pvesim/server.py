@@ -57,7 +57,7 @@ class ApiServer:
             if request.transport:
                 request.transport.abort()
             self._record(request, path, seen, status=0, reason="reset")
-            raise ConnectionResetError from None
+            return web.Response()
         except RawError as error:
             response, reason = _refuse_raw(error), error.reason
         except ApiError as error:

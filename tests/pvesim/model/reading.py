@@ -1,5 +1,6 @@
 """Containers as lists and statuses show them."""
 
+import hashlib
 from typing import Any
 
 from tests.pvesim.model.cluster import Cluster
@@ -122,19 +123,21 @@ def get_address(cluster: Cluster, container: Container) -> str | None:
     for _, network in list_networks(container.config):
         ip = network.get("ip", "")
         if ip == "dhcp" and cluster.dhcp:
-            return compute_address(cluster.name, container.vmid)
+            return compute_address(cluster.secret, container.vmid)
         if "/" in ip:
             return ip.split("/")[0]
     return None
 
 
-def compute_address(cluster: str, vmid: int) -> str:
-    """A loopback address of its own for a container, the same at every start."""
-    import hashlib
+def compute_address(secret: str, vmid: int) -> str:
+    """A loopback address of its own for a container, the same at every start.
 
-    salt = int.from_bytes(hashlib.sha256(cluster.encode()).digest()[:2], "big")
-    number = ((salt % 100 + 20) << 16) + (vmid * 253 + salt) % 65000 + 300
-    return f"127.{(number >> 16) & 255}.{(number >> 8) & 255}.{number & 255}"
+    Unique within a cluster for ids less than 65,000 apart; two clusters on one
+    machine rarely share an address, as their secrets differ.
+    """
+    salt = int.from_bytes(hashlib.sha256(secret.encode()).digest()[:4], "big")
+    number = (vmid * 253 + salt) % 65000 + 300
+    return f"127.{salt // 65000 % 200 + 20}.{number >> 8}.{number & 255}"
 
 
 def list_interfaces(cluster: Cluster, container: Container) -> list[dict[str, Any]]:
@@ -143,7 +146,7 @@ def list_interfaces(cluster: Cluster, container: Container) -> list[dict[str, An
     for _, network in list_networks(container.config):
         address = network.get("ip", "")
         if address == "dhcp":
-            address = f"{compute_address(cluster.name, container.vmid)}/8" if cluster.dhcp else ""
+            address = f"{compute_address(cluster.secret, container.vmid)}/8" if cluster.dhcp else ""
         cidr = address if "/" in address else ""
         found.append(_render_interface(network["name"], network.get("hwaddr", "").lower(), cidr))
     return found

@@ -1,65 +1,12 @@
 """The program itself: its ready line, its state across restarts and kills, its faults."""
 
-import json
 import os
 import select
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tests.pvesim.replay.client import Answer, Client
-
-START_SECONDS = 30
-
-
-@dataclass
-class Running:
-    process: "subprocess.Popen[str]"
-    client: Client
-
-    @property
-    def headers(self) -> dict[str, str]:
-        ready = self.client.ready
-        return {"Authorization": f"PVEAPIToken={ready['token_id']}={ready['token_secret']}"}
-
-    def call(self, verb: str, path: str, **params: Any) -> Answer:
-        return self.client.call(verb, path, params, headers=self.headers)
-
-    def run(self, verb: str, path: str, **params: Any) -> str:
-        answer = self.call(verb, path, **params)
-        assert answer.status == 200, answer
-        return str(self.client.wait_task(answer.data, self.headers)["data"]["exitstatus"])
-
-    def create(self, vmid: int, **options: Any) -> str:
-        template = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst"
-        return self.run("POST", "/nodes/pve1/lxc", vmid=vmid, ostemplate=template, **options)
-
-
-@contextmanager
-def start(folder: Path, *options: str) -> Iterator[Running]:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.pvesim",
-        "--state-dir",
-        str(folder),
-        "--task-seconds",
-        "0",
-        *options,
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert select.select([process.stdout], [], [], START_SECONDS)[0], "not ready in time"
-            yield Running(process, Client(json.loads(process.stdout.readline())))
-        finally:
-            process.kill()
+from tests.unit.pvesim.sim import DEBIAN, Running, start
 
 
 def wait_until_saved(folder: Path, sim: Running) -> None:
@@ -111,8 +58,7 @@ def test_the_state_survives_a_kill_at_any_time(tmp_path: Path) -> None:
 def test_a_creation_killed_half_way_is_gone_after_the_restart(tmp_path: Path) -> None:
     with start(tmp_path) as sim:
         sim.client.control("POST", "/faults", [{"kind": "task_hang"}])
-        template = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst"
-        upid = sim.call("POST", "/nodes/pve1/lxc", vmid=9000, ostemplate=template).data
+        upid = sim.call("POST", "/nodes/pve1/lxc", vmid=9000, ostemplate=DEBIAN).data
         wait_until_saved(tmp_path, sim)
         assert sim.call("GET", "/nodes/pve1/lxc/9000/config").data["lock"] == "create"
     with start(tmp_path) as sim:
@@ -134,9 +80,8 @@ def test_a_failed_task_and_a_lost_reply_happen_on_demand(tmp_path: Path) -> None
         assert sim.call("GET", "/cluster/nextid").data == "9000"
         lost = {"kind": "lost_reply", "match": {"method": "POST", "path": "/lxc$"}, "times": 1}
         sim.client.control("POST", "/faults", [lost])
-        template = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst"
         try:
-            sim.call("POST", "/nodes/pve1/lxc", vmid=9000, ostemplate=template)
+            sim.call("POST", "/nodes/pve1/lxc", vmid=9000, ostemplate=DEBIAN)
         except OSError:
             pass
         else:
