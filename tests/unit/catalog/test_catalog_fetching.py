@@ -1,0 +1,109 @@
+"""Reading sources from where they are, and from nowhere else."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from services.catalog.domain.errors import SourceFetchError
+from services.catalog.fetching import Fetcher, FetchLimits, is_public
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1", "fe80::1",
+        "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1",
+        "ff02::1", "::", "nonsense",
+    ],
+)  # fmt: skip
+def test_addresses_of_this_machine_and_network_are_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
+def test_addresses_of_the_internet_are_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["https://inside.example/x.json", "git+https://inside.example/x", "https://inside.example/x.git"],
+)
+async def test_a_host_with_any_private_address_is_refused(location: str) -> None:
+    fetcher = Fetcher(resolve=lambda host, port: ["8.8.8.8", "10.0.0.1"])
+    with pytest.raises(SourceFetchError, match=r"inside\.example is 10\.0\.0\.1"):
+        await fetcher.fetch_files(location)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://example.com/x", "ftp://example.com", "https://user:pw@example.com/x", "git+ssh://h/x"],
+)
+async def test_only_https_without_credentials_is_asked(location: str) -> None:
+    with pytest.raises(SourceFetchError, match="https address"):
+        await Fetcher(resolve=lambda host, port: ["8.8.8.8"]).fetch_files(location)
+
+
+async def test_a_folder_is_read_without_links_or_hidden_folders(tmp_path: Path) -> None:
+    root = tmp_path / "sources"
+    (root / "a").mkdir(parents=True)
+    (root / ".git").mkdir()
+    (root / "a" / "compose.yml").write_text("x: 1")
+    (root / "a" / "logo.png").write_bytes(b"png")
+    (root / ".git" / "config.json").write_text("{}")
+    (tmp_path / "secret.json").write_text("secret")
+    (root / "a" / "link.json").symlink_to(tmp_path / "secret.json")
+    files = await Fetcher(roots=(root,)).fetch_files(str(root))
+    assert files == {"a/compose.yml": b"x: 1", "a/logo.png": b""}
+
+
+@pytest.mark.parametrize("location", ["/etc", "/etc/hostname", "{root}/../secret.json", "{root}/link"])
+async def test_paths_outside_the_roots_are_refused(location: str, tmp_path: Path) -> None:
+    root = tmp_path / "sources"
+    root.mkdir()
+    (tmp_path / "secret.json").write_text("secret")
+    (root / "link").symlink_to(tmp_path)
+    with pytest.raises(SourceFetchError, match="CATALOG_SOURCE_ROOTS"):
+        await Fetcher(roots=(root,)).fetch_files(location.format(root=root))
+
+
+def write_tar(path: Path, members: dict[str, bytes], *links: str) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        for name in links:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(info)
+
+
+async def test_a_tar_is_read_in_memory_without_its_traps(tmp_path: Path) -> None:
+    path = tmp_path / "apps.tar.gz"
+    write_tar(path, {"a/x.yml": b"1", "../up.yml": b"2", "/abs.yml": b"3", "b.bin": b"4"}, "link.yml")
+    assert await Fetcher(roots=(tmp_path,)).fetch_files(str(path)) == {"a/x.yml": b"1", "b.bin": b""}
+
+
+async def test_a_tar_bomb_and_too_many_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.tar.gz"
+    write_tar(path, {"big.bin": b"0" * 50_000_000})
+    limits = FetchLimits(total_bytes=1_000_000)
+    with pytest.raises(SourceFetchError, match="unpacks to more than"):
+        await Fetcher(roots=(tmp_path,), limits=limits).fetch_files(str(path))
+    write_tar(path, {f"{n}.yml": b"" for n in range(20)})
+    with pytest.raises(SourceFetchError, match="more than 10 files"):
+        await Fetcher(roots=(tmp_path,), limits=FetchLimits(files=10)).fetch_files(str(path))
+
+
+async def test_what_is_no_archive_is_refused_with_its_reason(tmp_path: Path) -> None:
+    path = tmp_path / "broken.tar.gz"
+    path.write_bytes(b"\x1f\x8bnonsense")
+    with pytest.raises(SourceFetchError, match="cannot be read"):
+        await Fetcher(roots=(tmp_path,)).fetch_files(str(path))
+    with pytest.raises(SourceFetchError, match="does not exist"):
+        await Fetcher(roots=(tmp_path,)).fetch_files(str(tmp_path / "nothing"))
