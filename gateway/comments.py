@@ -42,6 +42,6 @@ def _walk_message(
 
 
 def split_summary(comment: str) -> tuple[str, str]:
-    """Return the first sentence without its full stop, and the whole."""
-    head, separator, _ = comment.partition(". ")
-    return (head if separator else comment).rstrip("."), comment
+    """Return the first sentence without its full stop, and what follows it."""
+    head, _, rest = comment.partition(". ")
+    return head.rstrip("."), rest

@@ -137,6 +137,7 @@ end
 local function render_status(code, rest)
   local name = CODES[code] or "UNKNOWN"
   if HIDDEN[code] then return '{"error":"Internal error","code":"' .. name .. '","details":[]}' end
+  rest = rest:gsub('^"Deadline Exceeded"', '"The service did not answer in time"')
   return '{"error":' .. rest .. ',"code":"' .. name .. '"}'
 end
 

@@ -84,12 +84,12 @@ def _render_operation(surface: Surface, schemas: Schemas, method: Method, *, num
     summary, description = split_summary(schemas.comments.get(f"{method.service}.{method.name}", method.name))
     if number:
         first = method.bindings[0]
-        description += f"\n\nThe same as {first.method} {first.path}."
+        description = f"{description}\n\nThe same as {first.method} {first.path}.".strip()
     operation: dict[str, Any] = {
         "operationId": method.name + (f"_{number + 1}" if number else ""),
         "tags": [_get_tag(method.service)],
         "summary": summary,
-        "description": description,
+        **({"description": description} if description else {}),
         "x-access": method.access,
         "security": _render_security(method),
     }

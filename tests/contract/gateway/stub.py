@@ -1,0 +1,135 @@
+"""Small real gRPC servers behind the gateway under test: they record calls and answer what a test tells them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.protobuf import message_factory
+from google.protobuf.message import Message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from gateway.surface import Method, load_surface
+
+Context = Any  # grpc.aio.ServicerContext; its stubs lack abort_with_status
+Answer = Callable[[Any, Context], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as it reached a service."""
+
+    owner: str  # the service whose server it reached
+    path: str
+    request: Any
+    metadata: dict[str, str]
+    time_remaining: float | None
+
+
+@dataclass
+class Backend:
+    """Five servers on five ports in one thread."""
+
+    ports: dict[str, int] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    _servers: dict[str, grpc.aio.Server] = field(default_factory=dict)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _thread: threading.Thread | None = None
+
+    def reset(self) -> None:
+        """Forget calls and answers."""
+        self.calls.clear()
+        self.answers.clear()
+        self.cancelled.clear()
+
+    def start(self) -> None:
+        """Start the servers; returns when all listen."""
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        for owner in load_surface().owners:
+            self._run(self._start_server(owner, 0))
+
+    def stop(self) -> None:
+        """Stop everything."""
+        for owner in list(self._servers):
+            self.stop_server(owner)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        assert self._thread is not None
+        self._thread.join(10)
+        self._loop.close()
+
+    def stop_server(self, owner: str) -> None:
+        """Take one service away."""
+        self._run(self._servers.pop(owner).stop(None))
+
+    def start_server(self, owner: str) -> None:
+        """Bring a service back to its port."""
+        self._run(self._start_server(owner, self.ports[owner]))
+
+    def _run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _start_server(self, owner: str, port: int) -> None:
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_metadata_size", 32 * 1024)])
+        methods = [method for method in load_surface().methods if method.owner == owner]
+        for service in {method.service for method in methods}:
+            handlers = {m.name: self._handle(owner, m) for m in methods if m.service == service}
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+        checker = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        await checker.set("", health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(checker, server)
+        names = sorted({method.service for method in methods})
+        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+        self.ports[owner] = server.add_insecure_port(f"127.0.0.1:{port}")
+        await server.start()
+        self._servers[owner] = server
+
+    def _handle(self, owner: str, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
+        request_type, response_type = get_type(method.input), get_type(method.output)
+
+        async def unary(request: Any, context: Context) -> Any:
+            self._record(owner, method, request, context)
+            answer = self.answers.get(method.path)
+            if answer:
+                return await answer(request, context)
+            if method.success != 200:
+                await context.send_initial_metadata([("x-http-code", str(method.success))])
+            return response_type()
+
+        async def stream(request: Any, context: Context) -> Any:
+            self._record(owner, method, request, context)
+            answer = self.answers.get(method.path)
+            try:
+                if answer:
+                    async for item in answer(request, context):  # type: ignore[attr-defined]
+                        yield item
+            except asyncio.CancelledError:
+                self.cancelled.set()
+                raise
+
+        make = (
+            grpc.unary_stream_rpc_method_handler
+            if method.server_streaming
+            else grpc.unary_unary_rpc_method_handler
+        )
+        return make(
+            stream if method.server_streaming else unary,
+            request_deserializer=request_type.FromString,
+            response_serializer=response_type.SerializeToString,
+        )
+
+    def _record(self, owner: str, method: Method, request: Any, context: Context) -> None:
+        metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+        self.calls.append(Call(owner, method.path, request, metadata, context.time_remaining()))
+
+
+def get_type(name: str) -> type[Message]:
+    """Return the class of a message by its full name."""
+    return message_factory.GetMessageClass(load_surface().get_message(name))

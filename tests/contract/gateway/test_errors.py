@@ -1,0 +1,239 @@
+"""Errors have one shape, whoever makes them, and say nothing that is not the caller's business."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from google.protobuf.any_pb2 import Any as Packed
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from grpc_status import rpc_status
+
+from gateway.surface import load_surface
+from tests.contract.gateway.stub import Backend, Context, get_type
+
+LIST_APPS = "/proximity.apps.v1.AppsService/ListApps"
+DISCOVER = "/proximity.apps.v1.AppsService/DiscoverContainers"
+STATUSES = {
+    "INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 400, "OUT_OF_RANGE": 400, "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403, "NOT_FOUND": 404, "ALREADY_EXISTS": 409, "ABORTED": 409, "RESOURCE_EXHAUSTED": 429,
+    "CANCELLED": 499, "UNKNOWN": 500, "INTERNAL": 500, "DATA_LOSS": 500, "UNIMPLEMENTED": 501, "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}  # fmt: skip
+HIDDEN = {"UNKNOWN", "INTERNAL", "DATA_LOSS"}
+
+
+def check_error(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    body: dict[str, Any] = response.json()
+    assert set(body) == {"error", "code", "details"}
+    assert body["code"] == code
+    assert body["error"]
+    assert isinstance(body["details"], list)
+    return body
+
+
+def list_violations(body: dict[str, Any]) -> list[str]:
+    return [each["field"] for detail in body["details"] for each in detail["field_violations"]]
+
+
+def refuse(code: str, message: str = 'no "such"\napp ü', **metadata: str) -> Any:
+    async def answer(_request: Any, context: Context) -> None:
+        await context.abort(
+            grpc.StatusCode[code], message, tuple((k.replace("_", "-"), v) for k, v in metadata.items())
+        )
+
+    return answer
+
+
+def refuse_stream(refusal: Any, items: int = 0) -> Any:
+    async def stream(request: Any, context: Context) -> Any:
+        for number in range(items):
+            yield get_type("proximity.apps.v1.DiscoveredContainer")(vmid=number)
+        await refusal(request, context)
+
+    return stream
+
+
+@pytest.mark.parametrize(("code", "status"), STATUSES.items())
+@pytest.mark.parametrize("kind", ["object", "array", "array that broke off"])
+def test_each_status_of_a_service(
+    client: httpx.Client, backend: Backend, code: str, status: int, kind: str
+) -> None:
+    backend.answers[LIST_APPS] = refuse(code)
+    backend.answers[DISCOVER] = refuse_stream(refuse(code), items=2 if kind.endswith("off") else 0)
+    body = check_error(client.get("/api/apps" if kind == "object" else "/api/apps/discover"), status, code)
+    assert body["error"] == ("Internal error" if code in HIDDEN else 'no "such"\napp ü')
+
+
+def test_details_reach_the_client(client: httpx.Client, backend: Backend) -> None:
+    async def answer(_request: Any, context: Context) -> None:
+        violation = error_details_pb2.BadRequest.FieldViolation(field="hostname", description="too short")
+        packed = Packed()
+        packed.Pack(error_details_pb2.BadRequest(field_violations=[violation]))
+        status = status_pb2.Status(code=3, message="hostname: too short", details=[packed])
+        await context.abort_with_status(rpc_status.to_status(status))
+
+    backend.answers[LIST_APPS] = answer
+    backend.answers[DISCOVER] = refuse_stream(answer)
+    for path in ("/api/apps", "/api/apps/discover"):
+        body = check_error(client.get(path), 400, "INVALID_ARGUMENT")
+        assert body["error"] == "hostname: too short"
+        assert body["details"][0]["@type"] == "type.googleapis.com/google.rpc.BadRequest"
+        assert list_violations(body) == ["hostname"]
+
+
+def test_an_exception_says_nothing(client: httpx.Client, backend: Backend) -> None:
+    async def answer(_request: Any, _context: Context) -> None:
+        raise RuntimeError("password is hunter2")
+
+    backend.answers[LIST_APPS] = answer
+    body = check_error(client.get("/api/apps"), 500, "UNKNOWN")
+    assert body == {"error": "Internal error", "code": "UNKNOWN", "details": []}
+
+
+@pytest.mark.parametrize("initial", [True, False], ids=["initial metadata", "trailing metadata"])
+@pytest.mark.parametrize("path", ["/api/apps", "/api/apps/discover"])
+def test_headers_travel_with_an_error(
+    client: httpx.Client, backend: Backend, path: str, initial: bool
+) -> None:
+    async def answer(_request: Any, context: Context) -> None:
+        headers = (("retry-after", "7"), ("set-cookie", "csrftoken=a"), ("set-cookie", "other=b"))
+        if initial:
+            await context.send_initial_metadata(headers)
+        await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "slow down", () if initial else headers)
+
+    backend.answers[LIST_APPS] = answer
+    backend.answers[DISCOVER] = refuse_stream(answer)
+    response = client.get(path)
+    check_error(response, 429, "RESOURCE_EXHAUSTED")
+    assert response.headers["retry-after"] == "7"
+    assert response.headers.get_list("set-cookie") == ["csrftoken=a", "other=b"]
+
+
+def test_unknown_paths_need_no_token(anonymous: httpx.Client) -> None:
+    for path in ("/api/nope", "/", "/api", "/api/apps/x/y/z/w"):
+        check_error(anonymous.get(path), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("path", sorted({b.path for m in load_surface().routed for b in m.bindings}))
+def test_wrong_methods_are_told_the_right_ones(anonymous: httpx.Client, path: str) -> None:
+    allowed = {b.method for m in load_surface().routed for b in m.bindings if b.path == path}
+    concrete = path.replace("{", "").replace("}", "")
+    response = anonymous.request("PROPFIND", concrete)
+    check_error(response, 405, "UNIMPLEMENTED")
+    assert allowed <= set(response.headers["allow"].split(", "))
+
+
+def test_allow_names_the_methods_of_the_path(client: httpx.Client) -> None:
+    response = client.delete("/api/apps")
+    check_error(response, 405, "UNIMPLEMENTED")
+    assert response.headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", None]
+)
+def test_other_content_types_are_refused(client: httpx.Client, backend: Backend, kind: str | None) -> None:
+    headers = {"content-type": kind} if kind else {}
+    check_error(client.post("/api/apps", content=b"{}", headers=headers), 415, "INVALID_ARGUMENT")
+    assert not [call for call in backend.calls if call.path.endswith("DeployApp")]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8", "Application/JSON"])
+def test_json_is_taken(client: httpx.Client, kind: str) -> None:
+    assert client.post("/api/apps", content=b"{}", headers={"content-type": kind}).status_code == 201
+
+
+def test_a_write_may_come_without_body(client: httpx.Client) -> None:
+    assert client.post("/api/apps/reconcile").status_code == 200
+
+
+MALFORMED = [
+    (b'{"a":', "not valid JSON"),
+    (b'{"password": hunter2}', "not valid JSON"),
+    (b"{hunter2}", "not valid JSON"),
+    (b"hunter2", "not valid JSON"),
+    (b"[1]", "must be a JSON object"),
+    (b'"hunter2"', "must be a JSON object"),
+    (b'{"hostname":"hunter2\xff"}', "UTF-8"),
+    (b'{"config":' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deeply"),
+    (b'{"hostname":["hunter2"]}', "list"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), MALFORMED, ids=range(len(MALFORMED)))
+def test_malformed_bodies_are_explained(client: httpx.Client, content: bytes, words: str) -> None:
+    response = client.post("/api/apps", content=content, headers={"content-type": "application/json"})
+    body = check_error(response, 400, "INVALID_ARGUMENT")
+    assert words in body["error"]
+    assert "hunter2" not in response.text
+
+
+WRONG = [
+    ("POST", "/api/apps", {"host_id": "hunter2"}, "host_id", "whole number"),
+    ("POST", "/api/apps", {"host_id": 99999999999}, "host_id", "whole number"),
+    ("POST", "/api/apps", {"host_id": 1.5}, "host_id", "whole number"),
+    ("POST", "/api/apps", {"hostname": 5}, "hostname", "a string"),
+    ("POST", "/api/apps", {"config": 5}, "config", "an object"),
+    ("POST", "/api/apps", {"environment": {"A": 5}}, "environment", "a string"),
+    ("POST", "/api/auth/tokens", {"expires_at": "hunter2"}, "expires_at", "a time like"),
+    ("PATCH", "/api/auth/users/7", {"is_staff": "hunter2"}, "is_staff", "true or false"),
+    ("PATCH", "/api/auth/users/7", {"id": 8}, "id", "differs"),
+    ("PATCH", "/api/auth/users/hunter2", {}, "id", "whole number"),
+    ("GET", "/api/apps?page=hunter2", None, "page", "whole number"),
+    ("GET", "/api/apps?page=99999999999", None, "page", "whole number"),
+    ("GET", "/api/apps?page=", None, "page", "whole number"),
+    ("GET", "/api/apps?status=a&status=b", None, "status", "more than once"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "field", "words"), WRONG)
+def test_wrong_values_name_their_field(
+    client: httpx.Client, method: str, path: str, body: Any, field: str, words: str
+) -> None:
+    response = client.request(method, path, json=body)
+    error = check_error(response, 400, "INVALID_ARGUMENT")
+    assert error["error"].startswith(field)
+    assert words in error["error"]
+    assert list_violations(error) == [field]
+    assert "hunter2" not in response.text
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bodies_have_a_limit(client: httpx.Client, backend: Backend, chunked: bool) -> None:
+    def send(size: int) -> httpx.Response:
+        content = json.dumps({"hostname": "a" * size}).encode()
+
+        def pieces() -> Iterator[bytes]:
+            for start in range(0, len(content), 60_000):
+                yield content[start : start + 60_000]
+
+        body = pieces() if chunked else content
+        return client.post("/api/apps", content=body, headers={"content-type": "application/json"})
+
+    assert send(1_900_000).status_code == 201
+    backend.reset()
+    check_error(send(2_200_000), 413, "INVALID_ARGUMENT")
+    assert not [call for call in backend.calls if call.path.endswith("DeployApp")]
+
+
+def test_headers_have_a_limit(client: httpx.Client) -> None:
+    assert client.get("/api/apps", headers={"x-large": "a" * 12_000}).status_code == 200
+    check_error(client.get("/api/apps", headers={"x-large": "a" * 20_000}), 431, "INVALID_ARGUMENT")
+
+
+def test_health_answers_503_with_the_whole_picture(client: httpx.Client, backend: Backend) -> None:
+    async def answer(_request: Any, context: Context) -> Any:
+        await context.send_initial_metadata((("x-http-code", "503"),))
+        return get_type("proximity.inventory.v1.Health")(status="unhealthy")
+
+    backend.answers["/proximity.inventory.v1.SystemService/GetHealth"] = answer
+    response = client.get("/api/health")
+    assert response.status_code == 503
+    assert response.json()["status"] == "unhealthy"
