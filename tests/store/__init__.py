@@ -1,0 +1,3 @@
+"""Suites of the stores, each on both databases."""
+
+import protos  # noqa: F401 - puts the generated code on the path
