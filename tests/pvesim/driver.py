@@ -88,6 +88,7 @@ class Driver:
                 meddled = True
                 await self._spoil(job)
             await self.settle()
+            self._cluster.touch("tasks", job.task.upid)
             self.kick()
             await asyncio.sleep(self._measure(pause))
 

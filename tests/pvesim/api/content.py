@@ -7,7 +7,7 @@ from typing import Any
 from tests.pvesim.model.archives import list_backups, mark_backups, parse_retention
 from tests.pvesim.model.cluster import Cluster, no_such_storage
 from tests.pvesim.model.entities import Storage, Task, Volume
-from tests.pvesim.model.errors import TaskFailedError, forbid, refuse
+from tests.pvesim.model.errors import TaskFailedError, bad_params, forbid, refuse
 from tests.pvesim.model.guard import parse_content
 from tests.pvesim.model.permissions import check, may
 from tests.pvesim.model.router import Call, route
@@ -73,8 +73,13 @@ def _render(volume: Volume) -> dict[str, Any]:
 
 def full_volid(call: Call) -> str:
     """The volume of the path, with its storage in front."""
-    volume = str(call.params["volume"])
-    return volume if ":" in volume else f"{call.params['storage']}:{volume}"
+    volume, storage = str(call.params["volume"]), call.params["storage"]
+    if ":" not in volume:
+        return f"{storage}:{volume}"
+    named = volume.partition(":")[0]
+    if named != storage:
+        raise bad_params({"volume": f"storage ID missmatch ({named} != {storage})\n"})
+    return volume
 
 
 def need_volume(call: Call) -> Volume:

@@ -160,7 +160,7 @@ def _check_limits(text: str, schema: dict[str, Any]) -> str | None:
             return f"value must have a maximum value of {schema['maximum']}"
         if "minimum" in schema and float(text) < float(schema["minimum"]):
             return f"value must have a minimum value of {schema['minimum']}"
-    if "enum" in schema and text not in map(str, schema["enum"]):
+    if schema.get("enum") and text not in map(str, schema["enum"]):
         return (
             f"value '{text}' does not have a value in the enumeration '{', '.join(map(str, schema['enum']))}'"
         )

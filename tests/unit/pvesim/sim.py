@@ -1,11 +1,14 @@
 """The program started for a test."""
 
+import base64
 import json
 import select
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 from tests.pvesim.replay.client import Answer, Client
 
 START_SECONDS = 30
+SAVE_SECONDS = 5
 DEBIAN = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst"
 
 
@@ -61,3 +65,17 @@ def start(folder: Path, *options: str) -> Iterator[Running]:
             yield Running(process, Client(json.loads(process.stdout.readline())))
         finally:
             process.kill()
+
+
+def wait_until_saved(folder: Path, kind: str, key: str, *, holding: str) -> None:
+    """Wait until the state on disk has that record with that text in it, base64 or plain."""
+    encoded = base64.b64encode(holding.encode()).decode().rstrip("=")
+    end = time.monotonic() + SAVE_SECONDS
+    while time.monotonic() < end:
+        with closing(sqlite3.connect(folder / "state.sqlite", timeout=SAVE_SECONDS)) as db:
+            query = "SELECT data FROM records WHERE kind = ? AND key LIKE ?"
+            found = [row[0] for row in db.execute(query, (kind, key))]
+        if any(holding in data or encoded in data for data in found):
+            return
+        select.select([], [], [], 0.01)
+    raise AssertionError(f"{kind} {key} with {holding!r} was not saved within {SAVE_SECONDS} s")

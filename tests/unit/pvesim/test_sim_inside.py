@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +10,7 @@ from urllib.request import Request, urlopen
 import aiohttp
 import asyncssh
 
-from tests.unit.pvesim.sim import Running, start
+from tests.unit.pvesim.sim import Running, start, wait_until_saved
 
 COMPOSE = """services:
   web:
@@ -57,7 +56,7 @@ async def test_an_app_deployed_over_ssh_answers_and_comes_back_after_a_kill(tmp_
         address = await deploy(sim, 9000)
         assert b"nginx:1.27" in fetch(f"http://{address}:8080/")
         fetch(f"http://{address}:8080/_data/page.html", b"mine")
-        wait_until_saved()
+        wait_until_saved(tmp_path, "containers", "9000", holding="mine")
         os.kill(sim.process.pid, signal.SIGKILL)
         sim.process.wait(timeout=5)
     with start(tmp_path) as sim:
@@ -129,10 +128,3 @@ async def test_a_node_runs_pct_for_its_own_containers(tmp_path: Path) -> None:
         ) as other:
             foreign = await other.run("pct status 9000")
         assert foreign.exit_status != 0
-
-
-def wait_until_saved() -> None:
-    """The program writes within 50 ms; ten times that is enough."""
-    end = time.monotonic() + 0.5
-    while time.monotonic() < end:
-        time.sleep(0.05)

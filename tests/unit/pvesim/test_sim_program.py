@@ -1,21 +1,11 @@
 """The program itself: its ready line, its state across restarts and kills, its faults."""
 
 import os
-import select
 import signal
 import time
 from pathlib import Path
 
-from tests.unit.pvesim.sim import DEBIAN, Running, start
-
-
-def wait_until_saved(folder: Path, sim: Running) -> None:
-    """Half a second is ten times what the program may take to write."""
-    before = time.monotonic()
-    while time.monotonic() - before < 0.5:
-        select.select([], [], [], 0.05)
-    assert (folder / "state.sqlite").exists()
-    assert sim.process.poll() is None
+from tests.unit.pvesim.sim import DEBIAN, start, wait_until_saved
 
 
 def test_the_ready_line_says_where_it_is_and_how_to_sign_in(tmp_path: Path) -> None:
@@ -44,7 +34,7 @@ def test_the_state_survives_a_kill_at_any_time(tmp_path: Path) -> None:
         assert sim.create(9000, hostname="kept", net0="name=eth0,bridge=vmbr0,ip=dhcp", start=1) == "OK"
         assert sim.run("POST", "/nodes/pve1/vzdump", vmid=9000, storage="backup") == "OK"
         first = dict(sim.client.ready)
-        wait_until_saved(tmp_path, sim)
+        wait_until_saved(tmp_path, "volumes", "%vzdump-lxc-9000%", holding="hostname: kept")
         os.kill(sim.process.pid, signal.SIGKILL)
         sim.process.wait(timeout=5)
     with start(tmp_path) as sim:
@@ -59,7 +49,7 @@ def test_a_creation_killed_half_way_is_gone_after_the_restart(tmp_path: Path) ->
     with start(tmp_path) as sim:
         sim.client.control("POST", "/faults", [{"kind": "task_hang"}])
         upid = sim.call("POST", "/nodes/pve1/lxc", vmid=9000, ostemplate=DEBIAN).data
-        wait_until_saved(tmp_path, sim)
+        wait_until_saved(tmp_path, "tasks", upid, holding="remove")
         assert sim.call("GET", "/nodes/pve1/lxc/9000/config").data["lock"] == "create"
     with start(tmp_path) as sim:
         assert sim.call("GET", "/cluster/nextid").data == "9000"
