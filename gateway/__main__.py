@@ -7,18 +7,20 @@ import json
 import sys
 from pathlib import Path
 
+from google.protobuf import descriptor_pb2
+
 from gateway.check import check_surface
 from gateway.config import render_bootstrap
 from gateway.openapi import render_openapi
 from gateway.settings import Certificate, Endpoint, GatewaySettings, UpstreamTls
-from gateway.surface import load_surface
+from gateway.surface import Surface, load_surface, parse_surface
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit status."""
     options = _build_parser().parse_args(arguments)
     if options.command == "check":
-        faults = check_surface(load_surface())
+        faults = check_surface(_load(options.image) if options.image else load_surface())
         sys.stdout.writelines(f"{fault}\n" for fault in faults)
         return 1 if faults else 0
     try:
@@ -28,6 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     _write(options.out, json.dumps(document, indent=2 if options.command == "openapi" else None) + "\n")
     return 0
+
+
+def _load(image: Path) -> Surface:
+    return parse_surface(descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes()))
 
 
 def _write(path: str, text: str) -> None:
@@ -44,7 +50,8 @@ def _write(path: str, text: str) -> None:
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gateway", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("check", help="print the faults in the protos' paths and declarations")
+    check = commands.add_parser("check", help="print the faults in the protos' paths and declarations")
+    check.add_argument("--image", type=Path, metavar="FILE", help="default: the committed descriptor image")
     openapi = commands.add_parser("openapi", help="write the OpenAPI 3.1 document")
     openapi.add_argument("--out", required=True, metavar="FILE", help="- is standard output")
     _add_render(commands.add_parser("render", help="write Envoy's configuration"))

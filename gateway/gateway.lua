@@ -26,6 +26,20 @@ local function collect(node, segments, index, found)
   if node.var then collect(node.var, segments, index + 1, found) end
 end
 
+-- Whether a path, decoded, is UTF-8 without NUL. Fields hold nothing else, and gRPC would fail on the way. Valid
+-- sequences give way to a dot, so that what stood around one cannot join.
+local SEQUENCES = {
+  "[\194-\223][\128-\191]", "\224[\160-\191][\128-\191]", "[\225-\236\238\239][\128-\191][\128-\191]",
+  "\237[\128-\159][\128-\191]", "\240[\144-\191][\128-\191][\128-\191]",
+  "[\241-\243][\128-\191][\128-\191][\128-\191]", "\244[\128-\143][\128-\191][\128-\191]",
+}
+local function is_text(path)
+  if not path:find("[%%\128-\255]") then return true end
+  local decoded = path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
+  for _, sequence in ipairs(SEQUENCES) do decoded = decoded:gsub(sequence, ".") end
+  return not decoded:find("[%z\128-\255]")
+end
+
 local function find_operation(method, path)
   local segments, found = {}, {}
   for segment in path:gsub("%?.*", ""):gmatch("[^/]+") do segments[#segments + 1] = segment end
@@ -107,6 +121,7 @@ function envoy_on_request(handle)
   end
   headers:remove("grpc-timeout")
   headers:remove("te")
+  if not is_text(path) then return refuse(handle, 400, "") end
   local operation, allowed = find_operation(method, path)
   if not operation then
     if #allowed == 0 then
@@ -154,27 +169,40 @@ local KINDS = {
   ["type.googleapis.com/google.protobuf.Struct"] = "an object",
 }
 
--- What the transcoder says about a request, for a person: the field and the sentence. Values are not repeated, for
--- they may be secret. `text` is still escaped for JSON.
+-- The transcoder's words that name a field, and ours.
+local FIELD_REFUSALS = {
+  { "oneof field '_([%w_]+)' is already set", "is given more than once" },
+  { "of the field ([%w_%.]+) is conflicting with", "in the body differs from the one in the path" },
+  { "Cannot bind a list to map for field '([%w_]+)'", "must be an object" },
+  { "Starting an object on a scalar field for type ([%w_]+)", "must not be an object" },
+  { "^([%w_%.%[%]]+): ", "is not valid" },
+}
+local REFUSALS = {
+  { "cannot start list", "A list stands where a single value belongs" },
+  { "Root element must be a message", "The body must be a JSON object" },
+  { "UTF%-8", "The body is not valid UTF-8" },
+  { "too deep", "The body is nested too deeply" },
+  { "must have a name", "A field of the body has no name" },
+  { "^$", "The path or a header of the request is not valid" },
+}
+
+-- What the transcoder says about a request, for a person: the field, if it names one, and the sentence. Values are
+-- not repeated, for they may be secret. `text` is still escaped for JSON.
 local function explain_refusal(text)
   local field, kind = text:match("^([%w_%.%[%]]+): invalid value .* for type (%S+)$")
   if field then
     field = field:gsub("%[%d+%]%.value$", ""):gsub("%[%d+%]%.key$", "")
     return field, field .. " must be " .. (KINDS[kind] or "of another type")
   end
-  field = text:match("oneof field '_([%w_]+)' is already set")
-  if field then return field, field .. " is given more than once" end
-  field = text:match("of the field ([%w_%.]+) is conflicting with")
-  if field then return field, field .. " in the body differs from the one in the path" end
-  if text:find("cannot start list") then return nil, "A list stands where a single value belongs" end
-  if text:find("Root element must be a message") then return nil, "The body must be a JSON object" end
-  if text:find("UTF%-8") then return nil, "The body is not valid UTF-8" end
-  local nested = text:match("^([%w_%.%[%]]+): ")
-  if nested then return nested, nested .. " is not valid" end
-  if text:find("too deep") then return nil, "The body is nested too deeply" end
+  for _, refusal in ipairs(FIELD_REFUSALS) do
+    field = text:match(refusal[1])
+    if field then return field, field .. " " .. refusal[2] end
+  end
+  for _, refusal in ipairs(REFUSALS) do
+    if text:find(refusal[1]) then return nil, refusal[2] end
+  end
   local reason = text:match("^(%a[^\\]*)\\")
   if reason then return nil, "The body is not valid JSON: " .. reason:gsub("%.$", "") end
-  if text == "" then return nil, "The path or a header of the request is not valid" end
   return nil, "The request is not valid"
 end
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 import httpx
@@ -164,6 +165,9 @@ MALFORMED = [
     (b'{"hostname":"hunter2\xff"}', "UTF-8"),
     (b'{"config":' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deeply"),
     (b'{"hostname":["hunter2"]}', "list"),
+    (b'{"":"hunter2"}', "no name"),
+    (b'{"hostname":"hunter2\\ud800"}', "not valid JSON"),
+    (b'{"host_id":NaN}', "not valid JSON"),
 ]
 
 
@@ -182,6 +186,8 @@ WRONG = [
     ("POST", "/api/apps", {"hostname": 5}, "hostname", "a string"),
     ("POST", "/api/apps", {"config": 5}, "config", "an object"),
     ("POST", "/api/apps", {"environment": {"A": 5}}, "environment", "a string"),
+    ("POST", "/api/apps", {"environment": ["hunter2"]}, "environment", "an object"),
+    ("POST", "/api/auth/tokens", {"scopes": {"hunter2": 1}}, "scopes", "not be an object"),
     ("POST", "/api/auth/tokens", {"expires_at": "hunter2"}, "expires_at", "a time like"),
     ("PATCH", "/api/auth/users/7", {"is_staff": "hunter2"}, "is_staff", "true or false"),
     ("PATCH", "/api/auth/users/7", {"id": 8}, "id", "differs"),
@@ -203,6 +209,21 @@ def test_wrong_values_name_their_field(
     assert words in error["error"]
     assert list_violations(error) == [field]
     assert "hunter2" not in response.text
+
+
+@pytest.mark.parametrize("text", ["%FF", "%00", "%C3", "%E2%C3%A9%82%AC", "%ED%A0%80", "%C0%AF"])
+@pytest.mark.parametrize("path", ["/api/catalog/category/{}", "/api/apps?search={}"])
+def test_paths_are_text(client: httpx.Client, backend: Backend, path: str, text: str) -> None:
+    check_error(client.get(path.format(text)), 400, "INVALID_ARGUMENT")
+    assert not [call for call in backend.calls if "List" in call.path]
+
+
+@pytest.mark.parametrize("text", ["ü", "€", "😀", "a b", "%", "日本語"])
+def test_any_language_reaches_its_field(client: httpx.Client, backend: Backend, text: str) -> None:
+    assert client.get("/api/apps", params={"search": text}).status_code == 200
+    assert backend.calls[-1].request.search == text
+    assert client.get(f"/api/catalog/category/{quote(text)}").status_code == 200
+    assert backend.calls[-1].request.category == text
 
 
 @pytest.mark.parametrize("chunked", [False, True])

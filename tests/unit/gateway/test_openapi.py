@@ -1,0 +1,172 @@
+"""The OpenAPI document is valid and says what the protos say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from gateway.__main__ import main
+from gateway.openapi import render_openapi
+from gateway.schemas import get_rules
+from gateway.surface import HTTP_BODY, load_surface, parse_surface
+
+SURFACE = load_surface()
+DOCUMENT = render_openapi(SURFACE)
+
+
+def list_operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for verb, operation in methods.items():
+            yield path, verb.upper(), operation
+
+
+def find_operation(verb: str, path: str) -> dict[str, Any]:
+    operation: dict[str, Any] = DOCUMENT["paths"][path][verb.lower()]
+    return operation
+
+
+def find_body(verb: str, path: str) -> dict[str, Any]:
+    schema = find_operation(verb, path)["requestBody"]["content"]["application/json"]["schema"]
+    return resolve(schema)
+
+
+def find_answer(verb: str, path: str, status: str = "200") -> dict[str, Any]:
+    return resolve(find_operation(verb, path)["responses"][status]["content"]["application/json"]["schema"])
+
+
+def resolve(schema: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = (
+        DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    )
+    return found
+
+
+def test_it_is_valid() -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
+
+
+def test_the_same_protos_give_the_same_document(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    for file in (first, second):
+        assert main(["openapi", "--out", str(file)]) == 0
+    assert first.read_text() == second.read_text()
+    assert json.loads(first.read_text()) == render_openapi(parse_surface(SURFACE.image)) == DOCUMENT
+
+
+def test_it_has_exactly_the_routed_paths() -> None:
+    declared = {(b.path, b.method) for m in SURFACE.routed for b in m.bindings}
+    assert {(path, verb) for path, verb, _ in list_operations()} == declared
+
+
+def test_operations_have_names_of_their_own() -> None:
+    names = [operation["operationId"] for _, _, operation in list_operations()]
+    assert len(set(names)) == len(names)
+    assert find_operation("POST", "/api/auth/registration")["operationId"] == "RegisterUser"
+    alias = find_operation("POST", "/api/auth/register")
+    assert alias["operationId"] == "RegisterUser_2"
+    assert "same as POST /api/auth/registration" in alias["description"]
+
+
+def test_every_operation_is_described() -> None:
+    for path, verb, operation in list_operations():
+        assert operation["summary"], (verb, path)
+        assert not operation["summary"].endswith(".")
+
+
+@pytest.mark.parametrize("method", [m for m in SURFACE.routed if m.bindings], ids=lambda m: m.name)
+def test_access_status_and_headers_are_the_declared_ones(method: Any) -> None:
+    for binding in method.bindings:
+        operation = find_operation(binding.method, binding.path)
+        assert operation["x-access"] == method.access
+        assert (operation["security"] == []) == (method.access == "public")
+        statuses = set(operation["responses"])
+        assert str(method.success) in statuses
+        assert {str(error) for error in method.errors} <= statuses
+        assert {"400", "401", "403", "404", "429", "500", "503", "504"} <= statuses
+        assert ("415" in statuses) == ("413" in statuses) == bool(binding.body)
+        headers = {p["name"] for p in operation.get("parameters", []) if p["in"] == "header"}
+        assert ("Idempotency-Key" in headers) == method.creates
+        assert ("Last-Event-ID" in headers) == (method.is_endless and method.output == HTTP_BODY)
+        content = operation["responses"][str(method.success)].get("content", {})
+        assert (content == {}) == (method.success == 204)
+        if method.is_array:
+            assert content["application/json"]["schema"]["type"] == "array"
+
+
+def test_path_and_query_have_every_field_of_a_read() -> None:
+    for method in SURFACE.routed:
+        for binding in method.bindings:
+            if binding.body:
+                continue
+            parameters = find_operation(binding.method, binding.path).get("parameters", [])
+            named = {p["name"] for p in parameters if p["in"] in {"path", "query"}}
+            assert named == {field.name for field in SURFACE.get_message(method.input).fields}
+            in_path = {p["name"] for p in parameters if p["in"] == "path"}
+            assert in_path == set(re.findall(r"{(\w+)}", binding.path))
+
+
+def test_errors_have_one_schema() -> None:
+    for path, verb, operation in list_operations():
+        for status, response in operation["responses"].items():
+            if int(status) >= 400 and not (path.endswith("/health") and status == "503"):
+                assert response == {"$ref": f"#/components/responses/Error{status}"}, (verb, path)
+    assert resolve({"$ref": "#/components/schemas/Error"})["required"] == ["error", "code", "details"]
+
+
+def test_rules_of_fields_are_in_the_schemas() -> None:
+    body = find_body("POST", "/api/apps")
+    assert body["required"] == ["catalog_id", "hostname"]
+    hostname = body["properties"]["hostname"]
+    assert (hostname["minLength"], hostname["maxLength"]) == (3, 63)
+    assert re.search(hostname["pattern"], "web-01")
+    assert not re.search(hostname["pattern"], "web_01")
+    backup = find_body("POST", "/api/apps/{app_id}/backups")["properties"]
+    assert backup["backup_type"]["enum"] == ["snapshot", "suspend", "stop"]
+    assert "app_id" not in backup
+    scopes = find_body("POST", "/api/auth/tokens")["properties"]["scopes"]
+    assert (scopes["maxItems"], scopes["items"]["enum"]) == (3, ["read", "write", "admin"])
+    cores = find_body("POST", "/api/core/settings/resources")["properties"]["default_cpu_cores"]
+    assert (cores["minimum"], cores["maximum"]) == (1, 128)
+    [per_page] = [p for p in find_operation("GET", "/api/apps")["parameters"] if p["name"] == "per_page"]
+    assert (per_page["schema"]["minimum"], per_page["schema"]["maximum"], per_page["required"]) == (
+        1,
+        100,
+        False,
+    )
+
+
+def test_secrets_are_write_only_and_have_no_example() -> None:
+    password = find_body("POST", "/api/auth/login")["properties"]["password"]
+    assert password["writeOnly"] is True
+    assert "examples" not in password
+    for name in {method.input for method in SURFACE.routed}:
+        for field in SURFACE.get_message(name).fields:
+            assert not (get_rules(field).secret and get_rules(field).example), field.full_name
+
+
+def test_answers_require_what_is_always_printed() -> None:
+    app = find_answer("GET", "/api/apps/{app_id}")
+    assert {"id", "status", "environment", "conditions", "created_at"} <= set(app["required"])
+    assert "url" not in app["required"]
+    assert app["properties"]["created_at"]["format"] == "date-time"
+    assert app["properties"]["memory_used"]["type"] == "number"
+    assert app["properties"]["environment"]["additionalProperties"] == {"type": "string"}
+
+
+def test_comments_are_the_descriptions() -> None:
+    assert find_answer("GET", "/api/auth/user")["properties"]["is_staff"]["description"] == "Administrator."
+    assert find_operation("POST", "/api/apps")["summary"] == "Deploy an app from the catalog"
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(DOCUMENT)):
+        target: Any = DOCUMENT
+        for part in reference.split("/"):
+            target = target[part]
+        assert target, reference
