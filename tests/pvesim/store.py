@@ -16,22 +16,24 @@ class StateStore:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute(
-            "CREATE TABLE IF NOT EXISTS records (kind TEXT, key TEXT, data TEXT, place INTEGER, PRIMARY KEY (kind, key))"
+            "CREATE TABLE IF NOT EXISTS records (kind TEXT, key TEXT, data TEXT, PRIMARY KEY (kind, key))"
         )
 
     def load(self, cluster: Cluster) -> bool:
         """Fill an empty cluster; False when nothing was ever saved."""
-        rows = self._db.execute("SELECT kind, key, data FROM records ORDER BY place").fetchall()
+        rows = self._db.execute("SELECT kind, key, data FROM records ORDER BY rowid").fetchall()
         for kind, key, data in rows:
             cluster.load_record(kind, key, json.loads(data))
+        cluster.tasks = dict(sorted(cluster.tasks.items(), key=lambda one: (one[1].starttime, one[1].pid)))
+        cluster.containers = dict(sorted(cluster.containers.items()))
         return bool(rows)
 
     def save(self, cluster: Cluster) -> None:
         """Write everything that changed since the last time, in one transaction."""
         if not cluster.changed:
             return
-        changed, cluster.changed = cluster.changed, set()
-        changed = {(kind, "all" if kind == "settings" else key) for kind, key in changed}
+        touched, cluster.changed = cluster.changed, {}
+        changed = dict.fromkeys((kind, "all" if kind == "settings" else key) for kind, key in touched)
         self._db.execute("BEGIN IMMEDIATE")
         for kind, key in changed:
             record = cluster.find_record(kind, key)
@@ -39,8 +41,7 @@ class StateStore:
                 self._db.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
                 continue
             self._db.execute(
-                "INSERT INTO records VALUES (?, ?, ?, (SELECT COALESCE(MAX(rowid), 0) + 1 FROM records))"
-                " ON CONFLICT (kind, key) DO UPDATE SET data = excluded.data",
+                "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET data = excluded.data",
                 (kind, key, json.dumps(record)),
             )
         self._db.execute("COMMIT")

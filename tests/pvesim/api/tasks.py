@@ -1,5 +1,6 @@
 """Tasks: lists, status, logs, stopping."""
 
+import re
 from typing import Any
 
 from tests.pvesim.model.entities import Task
@@ -8,6 +9,7 @@ from tests.pvesim.model.permissions import check, may
 from tests.pvesim.model.router import Call, Page, route
 
 TASKS = "/nodes/{node}/tasks"
+UPID = re.compile(r"UPID:[^:\s]+:[0-9A-F]{8}:[0-9A-F]{8,9}:[0-9A-F]{8}:[^:\s]+:[^:\s]*:[^:\s]+:")
 
 
 def owns(call: Call, task: Task) -> bool:
@@ -15,9 +17,17 @@ def owns(call: Call, task: Task) -> bool:
     return call.user in {task.user, task.user.partition("!")[0]} or call.user.partition("!")[0] == task.user
 
 
+def read_upid(call: Call) -> str:
+    """The UPID of the path, which must look like one."""
+    upid = str(call.params["upid"])
+    if not UPID.fullmatch(upid):
+        raise bad_params({"upid": "unable to parse worker upid"})
+    return upid
+
+
 def need_task(call: Call) -> Task:
     """The task of the path, if there is one and the caller may look at it."""
-    task = call.cluster.tasks.get(str(call.params["upid"]))
+    task = call.cluster.tasks.get(read_upid(call))
     if task is None:
         raise bad_params({"upid": "no such task"})
     if not owns(call, task):
@@ -106,10 +116,10 @@ def get_task(call: Call) -> dict[str, Any]:
 
 @route("GET", TASKS + "/{upid}/log")
 def get_log(call: Call) -> Page:
-    upid = str(call.params["upid"])
+    upid = read_upid(call)
     task = call.cluster.tasks.get(upid)
     if task is None:
-        folder = upid.split(":")[4][-1:] if upid.count(":") > 4 else "0"
+        folder = upid.split(":")[4][-1:]
         text = f"unable to open file - /var/log/pve/tasks/{folder}/{upid}: No such file or directory"
         return Page([{"n": 1, "t": text}], 1)
     need_task(call)
@@ -123,7 +133,7 @@ def get_log(call: Call) -> Page:
 
 @route("DELETE", TASKS + "/{upid}")
 def stop_task(call: Call) -> None:
-    task = call.cluster.tasks.get(str(call.params["upid"]))
+    task = call.cluster.tasks.get(read_upid(call))
     if task is None:
         raise bad_params({"upid": "no such task"})
     if not owns(call, task):

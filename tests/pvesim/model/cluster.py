@@ -60,7 +60,7 @@ class Cluster:
     rng: random.Random = field(default_factory=random.Random)
     locks: Locks = field(default_factory=Locks)
     started: list[Job] = field(default_factory=list)
-    changed: set[tuple[str, str]] = field(default_factory=set)
+    changed: dict[tuple[str, str], None] = field(default_factory=dict)
     moved: set[int] = field(default_factory=set)
     interrupted: set[str] = field(default_factory=set)
     is_lock_stuck: Callable[[Task], bool] = lambda _task: False
@@ -91,7 +91,7 @@ class Cluster:
 
     def touch(self, kind: str, key: object) -> None:
         """Say that a record was added, changed or removed."""
-        self.changed.add((kind, str(key)))
+        self.changed[kind, str(key)] = None
         self.revision += 1
 
     # Records -----------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The program itself: its ready line, its state across restarts and kills, its faults."""
 
+import json
 import os
 import signal
 import time
@@ -95,3 +96,17 @@ def test_strangers_appear_and_stop_outside_the_api(tmp_path: Path) -> None:
         sim.client.control("POST", "/containers/300/stop")
         assert sim.call("GET", "/nodes/pve1/lxc/300/status/current").data["status"] == "stopped"
         assert sim.client.control("GET", "/state")["containers"]["300"]["running"] is False
+
+
+def test_nodes_keep_their_order_and_addresses_over_a_restart(tmp_path: Path) -> None:
+    names = ["zeus", "hera", "ares"]
+    (tmp_path / "topology.json").write_text(
+        json.dumps({"name": "olymp", "nodes": [{"name": one} for one in names]})
+    )
+    options = ("--topology", str(tmp_path / "topology.json"))
+    for _ in range(2):
+        with start(tmp_path / "state", *options) as sim:
+            assert sim.client.ready["nodes"] == names
+            assert sim.client.ready["addresses"]["zeus"] == "127.0.0.1"
+            sim.process.send_signal(signal.SIGTERM)
+            sim.process.wait(timeout=5)
