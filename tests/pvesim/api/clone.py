@@ -73,7 +73,7 @@ def _check_target(cluster: Cluster, source: Container, target: str) -> None:
 
 def _clone_work(call: Call, task: Task, source: Container, *, target: str, newid: int) -> Work:
     cluster = call.cluster
-    task.recovery = {"vmid": newid, "remove": True}
+    task.recovery = {"vmid": newid, "remove": True, "unlock": source.vmid}
     task.log(f"creating a clone of container {source.vmid} with ID {newid}")
     try:
         yield from cluster.hold_container(task, newid)

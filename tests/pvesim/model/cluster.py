@@ -241,6 +241,9 @@ class Cluster:
         for task in [one for one in self.tasks.values() if one.running]:
             recovery = dict(task.recovery)
             self.finish_task(task, "interrupted by signal")
+            source = self.containers.get(recovery.get("unlock", -1))
+            if source is not None and source.config.pop("lock", None):
+                self.mark(source)
             container = self.containers.get(recovery.get("vmid", -1))
             if container is None:
                 continue

@@ -128,3 +128,13 @@ def test_images_become_containers_on_versions_that_can(demo: InstantProxmox) -> 
     assert "MINE" not in config["env"]
     demo.cluster.version = "8.4.1"
     assert refuse(demo, "POST", pull, reference="docker.io/library/redis:7.2").status == 501
+
+
+def test_a_clone_that_a_crash_interrupts_is_gone_and_its_source_free(demo: InstantProxmox) -> None:
+    create(demo)
+    demo.hold_tasks = True
+    upid = demo.post(f"{LXC}/9000/clone", newid=9001)
+    demo.run_tasks(until=lambda: bool(demo.cluster.tasks[upid].recovery))
+    demo.cluster.recover_tasks()
+    assert 9001 not in demo.cluster.containers
+    assert "lock" not in demo.get(f"{LXC}/9000/config")
