@@ -95,7 +95,7 @@ def _render_manager(settings: GatewaySettings, prefix: str) -> dict[str, Any]:
         "max_request_headers_kb": 16,
         "request_headers_timeout": f"{settings.headers_timeout_s}s",
         "request_timeout": f"{settings.request_timeout_s}s",
-        "stream_idle_timeout": "120s",
+        "stream_idle_timeout": f"{settings.idle_timeout_s}s",
         "drain_timeout": "10s",
         "delayed_close_timeout": "1s",
         "common_http_protocol_options": {

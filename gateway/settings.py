@@ -67,7 +67,8 @@ class GatewaySettings:
     max_response_bytes: int = 16 * 1024 * 1024
     read_timeout_s: int = 15
     write_timeout_s: int = 30
-    stream_idle_timeout_s: int = 3600
+    stream_idle_timeout_s: int = 3600  # of event streams
+    idle_timeout_s: int = 120  # of everything else, when neither side sends
     request_timeout_s: int = 60  # to receive a whole request
     headers_timeout_s: int = 10  # to receive its headers
     requests_per_second: int = 200  # per client address; 0: unlimited

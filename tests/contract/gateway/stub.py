@@ -35,6 +35,7 @@ class Call:
 class Backend:
     """Five servers on five ports in one thread."""
 
+    credentials: dict[str, grpc.ServerCredentials] = field(default_factory=dict)  # none: plain text
     ports: dict[str, int] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -87,7 +88,11 @@ class Backend:
         health_pb2_grpc.add_HealthServicer_to_server(checker, server)
         names = sorted({method.service for method in methods})
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
-        self.ports[owner] = server.add_insecure_port(f"127.0.0.1:{port}")
+        address = f"127.0.0.1:{port}"
+        secret = self.credentials.get(owner)
+        self.ports[owner] = (
+            server.add_secure_port(address, secret) if secret else server.add_insecure_port(address)
+        )
         await server.start()
         self._servers[owner] = server
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from typing import Any
@@ -29,6 +30,7 @@ def options() -> dict[str, Any]:
         "requests_per_second": 50,
         "requests_burst": 100,
         "max_connections": 20,
+        "idle_timeout_s": 1,
     }
 
 
@@ -80,6 +82,19 @@ def test_auth_away_locks_nobody_out(client: httpx.Client, backend: Backend) -> N
         assert client.get("/api/apps").status_code == 200
     finally:
         backend.start_server("auth")
+
+
+def test_a_quiet_event_stream_lives_on(client: httpx.Client, backend: Backend) -> None:
+    gate = asyncio.Event()
+
+    async def answer(_request: Any, _context: Context) -> Any:
+        yield get_type("google.api.HttpBody")(content_type="text/event-stream", data=b": hello\n\n")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(gate.wait(), 3)
+        yield get_type("google.api.HttpBody")(content_type="text/event-stream", data=b"data: 1\n\n")
+
+    backend.answers[f"{APPS}/WatchAppEvents"] = answer
+    assert client.get("/api/apps/web-1/events").text == ": hello\n\ndata: 1\n\n"
 
 
 def test_slow_headers_end_the_connection(envoy: Envoy) -> None:
