@@ -156,11 +156,31 @@ def _render_credentials(item: Item) -> str:
     return " ".join(part for part in [*parts, known.change] if part)
 
 
-def render_items(items: Sequence[Item], total: int | None = None) -> pb.ListItemsResponse:
-    """Render a list of items."""
-    return pb.ListItemsResponse(
-        total=len(items) if total is None else total, applications=[render_item(item) for item in items]
-    )
+class ItemMessages:
+    """Keeps the messages of the items, which are the same in every answer until another revision is published."""
+
+    def __init__(self) -> None:
+        self._messages: dict[tuple[str, str], item_pb2.Item] = {}
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Make the messages of these items, and forget those of all others."""
+        known = self._messages
+        self._messages = {
+            key: known.get(key) or render_item(item) for item in items if (key := _name_state(item))
+        }
+
+    def render(self, item: Item) -> item_pb2.Item:
+        """Return the message of an item; it must not be changed."""
+        return self._messages.get(_name_state(item)) or render_item(item)
+
+    def render_list(self, items: Sequence[Item], total: int | None = None) -> pb.ListItemsResponse:
+        """Render a list of items, of which there may be more in total."""
+        messages = [self.render(item) for item in items]
+        return pb.ListItemsResponse(total=len(items) if total is None else total, applications=messages)
+
+
+def _name_state(item: Item) -> tuple[str, str]:
+    return item.id, item.revision
 
 
 def render_stats(stats: CatalogStats) -> pb.CatalogStats:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.catalog.domain.document import MAX_BYTES
+from services.catalog.domain.errors import IconNotFoundError
 
 DATA = Path(__file__).resolve().parent / "data"
 """The items of this repository."""
@@ -30,3 +31,15 @@ def find_icon(icon: str, folder: Path = DATA) -> bytes | None:
     if not path.is_relative_to(folder.resolve() / "icons") or not path.is_file():
         return None
     return path.read_bytes() if path.stat().st_size <= _MAX_ICON_BYTES else None
+
+
+def read_icon(icon: str, folder: Path = DATA) -> bytes:
+    """Return the content of an item's icon.
+
+    Raises:
+        IconNotFoundError: the file is not there.
+    """
+    content = find_icon(icon, folder)
+    if content is None:
+        raise IconNotFoundError(f"there is no {icon}")
+    return content

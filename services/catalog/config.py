@@ -1,0 +1,60 @@
+"""Settings of the catalog."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from services.catalog.files import DATA
+from services.common.config import ServiceSettings, parse_bool, parse_int, parse_list, setting
+
+
+def parse_folder(text: str) -> Path:
+    """Return a folder that exists.
+
+    Raises:
+        ValueError: it does not.
+    """
+    path = Path(text)
+    if not path.is_dir():
+        raise ValueError(f"{text!r} is not a folder")
+    return path
+
+
+def parse_folders(text: str) -> tuple[Path, ...]:
+    """Return folders that exist, separated by commas.
+
+    Raises:
+        ValueError: one does not.
+    """
+    return tuple(parse_folder(part) for part in parse_list(text))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CatalogSettings(ServiceSettings):
+    """What the catalog needs to run."""
+
+    data: Path = setting(  # noqa: RUF009 - it makes a field, not a value
+        "CATALOG_DATA", default=DATA, parse=parse_folder, doc="Folder with the items of our own."
+    )
+    source_roots: tuple[Path, ...] = setting(
+        "CATALOG_SOURCE_ROOTS",
+        default=(),
+        parse=parse_folders,
+        doc="Folders on the server that registered sources may be in, comma-separated.",
+    )
+    allow_private_sources: bool = setting(
+        "CATALOG_ALLOW_PRIVATE_SOURCES",
+        default=False,
+        parse=parse_bool,
+        doc="Whether sources may be fetched from addresses of this machine and its network.",
+    )
+    fetch_seconds: int = setting(
+        "CATALOG_FETCH_SECONDS",
+        default=300,
+        parse=parse_int(5, 840),
+        doc="How long fetching a source may take.",
+    )
+    fetch_megabytes: int = setting(
+        "CATALOG_FETCH_MEGABYTES", default=256, parse=parse_int(1, 4096), doc="How large a source may be."
+    )

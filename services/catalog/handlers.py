@@ -1,0 +1,115 @@
+"""One method per RPC: parse, call one function, render."""
+# ruff: noqa: D102 - RPCs are documented in the proto, once
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from google.api import httpbody_pb2  # type: ignore[import-untyped]
+from google.protobuf import empty_pb2
+from proximity.catalog.v1 import catalog_service_pb2 as pb
+from proximity.catalog.v1 import item_pb2
+
+from services.catalog import convert
+from services.catalog.domain import usecases
+from services.catalog.domain.entities import OWN_SOURCE
+from services.catalog.domain.interfaces import CatalogStore, SourceStore
+from services.catalog.domain.loader import load_items
+from services.catalog.files import read_icon, read_item_files
+from services.catalog.holder import CatalogHolder
+from services.common.clock import Clock, now
+
+
+class CatalogHandlers:
+    """CatalogService."""
+
+    def __init__(
+        self,
+        holder: CatalogHolder,
+        catalog: CatalogStore,
+        sources: SourceStore,
+        *,
+        data: Path,
+        clock: Clock = now,
+    ) -> None:
+        self._holder = holder
+        self._catalog = catalog
+        self._sources = sources
+        self._data = data
+        self._clock = clock
+        self._items = convert.ItemMessages()
+        holder.on_refresh(self._items.prepare)
+
+    async def list_items(self, request: pb.ListItemsRequest) -> pb.ListItemsResponse:
+        page = convert.parse_page(request)
+        total, items = usecases.list_items(self._holder.index, convert.parse_filter(request), page=page)
+        return self._items.render_list(items, total)
+
+    async def get_item(self, request: pb.GetItemRequest) -> item_pb2.Item:
+        return self._items.render(usecases.get_item(self._holder.index, request.app_id))
+
+    async def search_items(self, request: pb.SearchItemsRequest) -> pb.ListItemsResponse:
+        return self._items.render_list(usecases.search_items(self._holder.index, request.q))
+
+    async def list_category_items(self, request: pb.ListCategoryItemsRequest) -> pb.ListItemsResponse:
+        return self._items.render_list(usecases.list_category_items(self._holder.index, request.category))
+
+    async def list_categories(self, _: empty_pb2.Empty) -> pb.ListCategoriesResponse:
+        return pb.ListCategoriesResponse(categories=usecases.list_categories(self._holder.index))
+
+    async def get_catalog_stats(self, _: empty_pb2.Empty) -> pb.CatalogStats:
+        return convert.render_stats(usecases.get_catalog_stats(self._holder.index))
+
+    async def reload_catalog(self, _: empty_pb2.Empty) -> pb.ReloadCatalogResponse:
+        result = await reload_files(self._catalog, self._data)
+        await self._holder.refresh()
+        return convert.render_reloaded(result)
+
+    async def preview_item(self, request: pb.PreviewItemRequest) -> pb.PreviewItemResponse:
+        wanted = convert.parse_preview(request)
+        return convert.render_preview(usecases.preview_item(self._holder.index, request.app_id, wanted))
+
+    async def get_item_icon(self, request: pb.GetItemIconRequest) -> httpbody_pb2.HttpBody:
+        icon = usecases.get_item_icon(self._holder.index, request.app_id)
+        return httpbody_pb2.HttpBody(content_type="image/svg+xml", data=read_icon(icon, self._data))
+
+    async def list_sources(self, _: empty_pb2.Empty) -> pb.ListSourcesResponse:
+        return convert.render_sources(await usecases.list_sources(self._sources))
+
+    async def create_source(self, request: pb.CreateSourceRequest) -> item_pb2.Source:
+        source = convert.parse_new_source(request)
+        return convert.render_source(await usecases.create_source(self._sources, source))
+
+    async def refresh_source(self, request: pb.RefreshSourceRequest) -> item_pb2.Source:
+        source = await usecases.refresh_source(self._sources, request.source_id, now=self._clock())
+        return convert.render_source(source)
+
+    async def delete_source(self, request: pb.DeleteSourceRequest) -> empty_pb2.Empty:
+        await usecases.delete_source(self._sources, request.source_id)
+        await self._holder.refresh()
+        return empty_pb2.Empty()
+
+
+class CatalogInternalHandlers:
+    """CatalogInternalService."""
+
+    def __init__(self, holder: CatalogHolder, catalog: CatalogStore) -> None:
+        self._holder = holder
+        self._catalog = catalog
+
+    async def render_item(self, request: pb.RenderItemRequest) -> pb.Rendering:
+        wanted = convert.parse_render(request)
+        rendered = await usecases.render_item(
+            self._holder.index, self._catalog, request.app_id, revision=request.revision, request=wanted
+        )
+        return convert.render_rendering(rendered)
+
+    async def list_revisions(self, request: pb.ListRevisionsRequest) -> pb.ListRevisionsResponse:
+        return convert.render_revisions(usecases.list_revisions(self._holder.index, request.app_ids))
+
+
+async def reload_files(catalog: CatalogStore, data: Path) -> usecases.Reloaded:
+    """Read our own files and publish them; the reading happens beside the event loop."""
+    loaded = await asyncio.to_thread(lambda: load_items(read_item_files(data), source=OWN_SOURCE))
+    return await usecases.reload_catalog(catalog, loaded)

