@@ -21,6 +21,18 @@ def parse_folder(text: str) -> Path:
     return path
 
 
+def parse_file(text: str) -> Path:
+    """Return a file that exists.
+
+    Raises:
+        ValueError: it does not.
+    """
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError(f"{text!r} is not a file")
+    return path
+
+
 def parse_folders(text: str) -> tuple[Path, ...]:
     """Return folders that exist, separated by commas.
 
@@ -48,6 +60,12 @@ class CatalogSettings(ServiceSettings):
         default=False,
         parse=parse_bool,
         doc="Whether sources may be fetched from addresses of this machine and its network.",
+    )
+    source_ca_file: Path | None = setting(  # noqa: RUF009 - it makes a field, not a value
+        "CATALOG_SOURCE_CA_FILE",
+        default=None,
+        parse=parse_file,
+        doc="Certificates (PEM) trusted for sources instead of the system's.",
     )
     fetch_seconds: int = setting(
         "CATALOG_FETCH_SECONDS",

@@ -55,14 +55,18 @@ class Fetcher:
     Attributes:
         roots: folders on this server that sources may be in.
         allow_private: whether addresses of this machine and network may be asked.
-        resolve, context: how hosts are found and their certificates checked.
+        ca_file: certificates trusted instead of the system's, as of a server of one's own.
+        resolve: how hosts are found.
     """
 
     roots: tuple[Path, ...] = ()
     allow_private: bool = False
     limits: FetchLimits = field(default_factory=FetchLimits)
+    ca_file: Path | None = None
     resolve: Resolver = resolve_host
-    context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+
+    def __post_init__(self) -> None:
+        self._context = ssl.create_default_context(cafile=self.ca_file)
 
     async def fetch_files(self, location: str) -> Mapping[str, bytes]:
         """See `SourceFetcher.fetch_files`."""
@@ -125,7 +129,7 @@ class Fetcher:
     def _download(self, url: str, deadline: float) -> bytes:
         for _ in range(_REDIRECTS + 1):
             parts, address = self.check_address(url)
-            with _PinnedConnection(parts, address, self.context, deadline) as connection:
+            with _PinnedConnection(parts, address, self._context, deadline) as connection:
                 response = connection.ask()
                 if response.status in _REDIRECT_STATUSES:
                     url = urljoin(url, response.headers.get("Location", ""))
@@ -158,9 +162,13 @@ class Fetcher:
         if not addresses:
             raise SourceFetchError(f"{parts.hostname} has no address")
         for address in addresses:
-            if not self.allow_private and not is_public(address):
+            if not self.may_ask(address):
                 raise SourceFetchError(f"{parts.hostname} is {address}, which is not a public address")
         return parts, addresses[0]
+
+    def may_ask(self, address: str) -> bool:
+        """Say whether an address may be connected to."""
+        return self.allow_private or is_public(address)
 
     def _clone(self, url: str, deadline: float) -> Mapping[str, bytes]:
         parts, address = self.check_address(url)
@@ -174,6 +182,8 @@ class Fetcher:
                 "protocol.https.allow": "always",
                 "core.hooksPath": "/dev/null",
             }
+            if self.ca_file:
+                options["http.sslCAInfo"] = str(self.ca_file.resolve())
             command = ["git", *(part for item in options.items() for part in ("-c", "=".join(item)))]
             command += [
                 "clone",
@@ -237,6 +247,7 @@ class _PinnedConnection:
 
     def __init__(self, parts: SplitResult, address: str, context: ssl.SSLContext, deadline: float) -> None:
         self._parts = parts
+        self._response: http.client.HTTPResponse | None = None
         left = max(deadline - time.monotonic(), 0.1)
         self._timeout = min(left, 30.0)
         host, port = parts.hostname or "", parts.port or 443
@@ -252,6 +263,8 @@ class _PinnedConnection:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._response is not None:
+            self._response.close()
         self._connection.close()
 
     def ask(self) -> http.client.HTTPResponse:
@@ -260,7 +273,8 @@ class _PinnedConnection:
             target += f"?{self._parts.query}"
         headers = {"User-Agent": "proximity-catalog", "Accept": "*/*", "Accept-Encoding": "identity"}
         self._connection.request("GET", target, headers=headers)
-        return self._connection.getresponse()
+        self._response = self._connection.getresponse()
+        return self._response
 
 
 def _walk_folder(folder: Path, file_bytes: int) -> Iterator[tuple[str, bytes]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from services.catalog.domain.errors import SourceFetchError
 from services.catalog.fetching import Fetcher, FetchLimits, is_public
+from tests.unit.catalog.source_server import HOST, serve_sources
 
 
 @pytest.mark.parametrize(
@@ -107,3 +110,77 @@ async def test_what_is_no_archive_is_refused_with_its_reason(tmp_path: Path) -> 
         await Fetcher(roots=(tmp_path,)).fetch_files(str(path))
     with pytest.raises(SourceFetchError, match="does not exist"):
         await Fetcher(roots=(tmp_path,)).fetch_files(str(tmp_path / "nothing"))
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[tuple[str, Fetcher]]:
+    repository = tmp_path / "repository"
+    (repository / "apps").mkdir(parents=True)
+    (repository / "apps" / "compose.yml").write_text("in: git")
+    git = ["git", "-C", str(repository), "-c", "user.name=T", "-c", "user.email=t@example.com"]
+    for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "one"]):
+        subprocess.run([*git, *command], check=True, timeout=20)
+    files = {"/files/t.json": b'{"a": 1}', "/files/big.json": b"x" * 3_000_000}
+    with serve_sources(tmp_path, files, repository) as (port, certificate):
+        fetcher = Fetcher(
+            allow_private=True, ca_file=certificate, resolve=lambda host, _: {HOST: ["127.0.0.1"]}.get(host, ["10.9.9.9"]),
+            limits=FetchLimits(total_bytes=2_000_000, seconds=20),
+        )  # fmt: skip
+        yield f"https://{HOST}:{port}", fetcher
+
+
+async def test_an_https_file_is_fetched_from_the_address_that_was_checked(
+    remote: tuple[str, Fetcher],
+) -> None:
+    base, fetcher = remote
+    assert await fetcher.fetch_files(f"{base}/files/t.json") == {"t.json": b'{"a": 1}'}
+    assert await fetcher.fetch_files(f"{base}/to/{base}/to//files/t.json") == {"t.json": b'{"a": 1}'}
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/files/none.json", "answered 404"), ("/files/big.json", "larger than 2000000"), ("/to/http://x.example/", "https"),
+        ("/to/https://user@x.example/", "https"), ("/to//to//to//to//to//to//to//files/t.json", "more than 5 redirections"),
+    ],
+)  # fmt: skip
+async def test_bad_answers_and_redirections_are_refused(
+    remote: tuple[str, Fetcher], path: str, reason: str
+) -> None:
+    base, fetcher = remote
+    with pytest.raises(SourceFetchError, match=reason):
+        await fetcher.fetch_files(base + path)
+
+
+async def test_a_redirection_to_a_private_address_is_refused(remote: tuple[str, Fetcher]) -> None:
+    base, fetcher = remote
+    careful = replace_policy(fetcher, public={"127.0.0.1"})
+    with pytest.raises(SourceFetchError, match=r"inside\.example is 10\.9\.9\.9"):
+        await careful.fetch_files(f"{base}/to/https://inside.example/secret.json")
+
+
+def replace_policy(fetcher: Fetcher, public: set[str]) -> Fetcher:
+    """Return a fetcher that takes only these addresses for public ones."""
+
+    class Careful(Fetcher):
+        def may_ask(self, address: str) -> bool:
+            return address in public
+
+    return Careful(ca_file=fetcher.ca_file, resolve=fetcher.resolve, limits=fetcher.limits)
+
+
+async def test_a_certificate_for_another_name_is_refused(remote: tuple[str, Fetcher]) -> None:
+    base, fetcher = remote
+    stranger = Fetcher(allow_private=True, ca_file=fetcher.ca_file, resolve=lambda *_: ["127.0.0.1"])
+    with pytest.raises(SourceFetchError, match="certificate verify failed"):
+        await stranger.fetch_files(base.replace(HOST, "other.example") + "/files/t.json")
+
+
+async def test_a_git_repository_is_cloned_from_the_address_that_was_checked(
+    remote: tuple[str, Fetcher],
+) -> None:
+    base, fetcher = remote
+    assert await fetcher.fetch_files(f"{base}/repo.git") == {"apps/compose.yml": b"in: git"}
+    assert await fetcher.fetch_files(f"git+{base}/repo.git") == {"apps/compose.yml": b"in: git"}
+    with pytest.raises(SourceFetchError, match="git could not clone"):
+        await fetcher.fetch_files(f"{base}/nothing.git")
