@@ -113,6 +113,7 @@ end
 function envoy_on_request(handle)
   local headers = handle:headers()
   local method, path = headers:get(":method"), headers:get(":path")
+  if not path then return refuse(handle, 405, "CONNECT is not possible here") end
   local kind = headers:get("content-type")
   if kind and kind:sub(1, 16) == "application/grpc" then
     local access = NATIVE[path]
@@ -253,15 +254,15 @@ local function settle_array(handle)
   headers:replace("content-length", tostring(body:setBytes(render_status(code, rest))))
 end
 
+local INNER_HEADERS = { "grpc-status", "grpc-message", "grpc-accept-encoding", "grpc-encoding" }
+
 function envoy_on_response(handle)
   local headers = handle:headers()
   local wanted = headers:get("x-http-code")
   if wanted then headers:remove("x-http-code") end
   local kind = headers:get("content-type") or ""
   if kind:sub(1, 16) == "application/grpc" then return end
-  for _, name in ipairs({ "grpc-status", "grpc-message", "grpc-accept-encoding", "grpc-encoding" }) do
-    headers:remove(name)
-  end
+  for _, name in ipairs(INNER_HEADERS) do headers:remove(name) end
   if headers:get("etag") and not headers:get("cache-control") then
     headers:add("cache-control", "private, no-cache")
   end

@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 from gateway.comments import split_summary
-from gateway.responses import HEADERS, RESPONSES, SCHEMAS, render_responses
+from gateway.responses import HEADERS, SCHEMAS, render_responses, render_shared_responses
 from gateway.schemas import Schemas
 from gateway.surface import HTTP_BODY, Binding, Method, Surface
 
@@ -63,7 +63,7 @@ def render_openapi(surface: Surface) -> dict[str, Any]:
         "paths": {path: paths[path] for path in sorted(paths)},
         "components": {
             "schemas": dict(sorted((schemas.components | SCHEMAS).items())),
-            "responses": RESPONSES,
+            "responses": render_shared_responses([each for path in paths.values() for each in path.values()]),
             "headers": HEADERS,
             "securitySchemes": SECURITY_SCHEMES,
         },

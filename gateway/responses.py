@@ -45,6 +45,7 @@ SCHEMAS: dict[str, Any] = {
                     "type": "object",
                     "required": ["@type"],
                     "properties": {"@type": {"type": "string"}},
+                    "additionalProperties": True,
                 },
             },
         },
@@ -71,7 +72,6 @@ HEADERS: dict[str, Any] = {
     },
     "ETag": {"description": "Names this state; send it as If-None-Match.", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "How to sign in.", "schema": {"type": "string"}},
-    "Set-Cookie": {"description": "The session's cookies.", "schema": {"type": "string"}},
 }
 ERROR_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
@@ -90,7 +90,15 @@ def _refer_headers(*names: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-RESPONSES = {f"Error{status}": _render_error(status) for status in DESCRIPTIONS}
+def render_shared_responses(operations: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the error responses that the operations refer to."""
+    used = {
+        int(status)
+        for operation in operations
+        for status, each in operation["responses"].items()
+        if "$ref" in each
+    }
+    return {f"Error{status}": _render_error(status) for status in sorted(used)}
 
 
 def render_responses(schemas: Schemas, method: Method, binding: Binding) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -12,7 +14,7 @@ import pytest
 from gateway.config import UpstreamTls
 from gateway.surface import load_surface
 from tests.contract.gateway.certificates import Authority
-from tests.contract.gateway.conftest import wait_until
+from tests.contract.gateway.conftest import Signer, wait_until
 from tests.contract.gateway.stub import Backend
 from tests.contract.gateway.test_errors import check_error
 
@@ -40,8 +42,17 @@ def running_backend(authority: Authority) -> Iterator[Backend]:
 
 
 @pytest.fixture(scope="module")
-def options(authority: Authority) -> dict[str, Any]:
-    return {"upstream_tls": UpstreamTls(authority.chain, authority.issue("gateway")), "trusted_proxies": 1}
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "access.log"
+
+
+@pytest.fixture(scope="module")
+def options(authority: Authority, log: Path) -> dict[str, Any]:
+    return {
+        "access_log": str(log),
+        "upstream_tls": UpstreamTls(authority.chain, authority.issue("gateway")),
+        "trusted_proxies": 1,
+    }
 
 
 def test_services_are_reached_with_certificates(client: httpx.Client) -> None:
@@ -64,3 +75,19 @@ def test_the_proxy_before_us_says_who_called(client: httpx.Client, backend: Back
     metadata = backend.calls[-1].metadata
     assert metadata["x-forwarded-for"] == "198.51.100.7"
     assert metadata["x-forwarded-proto"] == "https"
+
+
+def test_the_log_says_who_did_what_and_no_secrets(client: httpx.Client, signer: Signer, log: Path) -> None:
+    token = signer.sign(sub="41")
+
+    def is_logged() -> bool:
+        client.get("/api/apps/?search=hunter2", headers={"authorization": f"Bearer {token}"})
+        return any(json.loads(line)["user"] == "41" for line in log.read_text().splitlines())
+
+    wait_until(is_logged)
+    text = log.read_text()
+    line = next(line for line in map(json.loads, text.splitlines()) if line["user"] == "41")
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/api/apps/", 200)
+    assert line["request_id"]
+    for secret in ("hunter2", token, token.split(".")[2]):
+        assert secret not in text

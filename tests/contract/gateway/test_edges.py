@@ -197,6 +197,14 @@ SMUGGLED = [
 ]
 
 
+@pytest.mark.parametrize("line", ["CONNECT apps:50051", "TRACE /api/apps", "CONNECT /api/apps"])
+def test_no_other_server_is_reached_through_us(envoy: Envoy, backend: Backend, line: str) -> None:
+    request = f"{line} HTTP/1.1\r\nhost: apps:50051\r\nconnection: close\r\n\r\n"
+    status = send_raw(envoy, request.encode()).split(b" ")[1]
+    assert status in {b"400", b"403", b"404", b"405"}
+    assert not [call for call in backend.calls if call.owner == "apps"]
+
+
 @pytest.mark.parametrize("request_", SMUGGLED, ids=range(len(SMUGGLED)))
 def test_ambiguous_requests_are_refused(envoy: Envoy, backend: Backend, request_: bytes) -> None:
     assert send_raw(envoy, request_).startswith(b"HTTP/1.1 400")
