@@ -15,7 +15,7 @@ __all__ = ["Certificate", "Endpoint", "GatewaySettings", "UpstreamTls", "render_
 
 # Set by us or by Envoy; a client that sends them means no good.
 FOREIGN_HEADERS = ("x-jwt-", "x-proximity-", "x-envoy-", "x-http-code", "x-forwarded-host", "x-accel-")
-PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "x-real-ip", "forwarded")
+PROXY_HEADERS = ("x-forwarded-", "x-real-ip", "x-request-id", "forwarded")
 
 
 def render_bootstrap(settings: GatewaySettings, surface: Surface | None = None) -> dict[str, Any]:
@@ -116,11 +116,13 @@ def _render_manager(settings: GatewaySettings, prefix: str) -> dict[str, Any]:
 def _render_header_removal(settings: GatewaySettings) -> dict[str, Any]:
     """Nobody may pretend to be us, nor a proxy before us that does not exist."""
     prefixes = FOREIGN_HEADERS if settings.trusted_proxies else FOREIGN_HEADERS + PROXY_HEADERS
+    # gRPC takes the names of binary values seriously and fails when the value is not base64. We use none.
+    matchers = [{"prefix": prefix} for prefix in prefixes] + [{"suffix": "-bin"}]
     return {
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": {
             "@type": f"{TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-            "mutations": [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in prefixes],
+            "mutations": [{"remove_on_match": {"key_matcher": matcher}} for matcher in matchers],
         },
     }
 

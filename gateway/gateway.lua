@@ -101,6 +101,10 @@ local function check_body(handle, headers)
   local kind = headers:get("content-type")
   local length = headers:get("content-length")
   if length == "0" then return true end
+  if (headers:get("content-encoding") or "identity") ~= "identity" then
+    refuse(handle, 415, "The body must not be compressed")
+    return false
+  end
   if kind == nil then
     if not (length or headers:get("transfer-encoding")) then return true end
   elseif kind:lower():match("^application/json%s*$") or kind:lower():match("^application/json%s*;") then

@@ -96,6 +96,11 @@ def test_a_bad_token_is_refused(
     assert not reached(backend)
 
 
+def test_an_expired_token_is_called_so(rest: httpx.Client, signer: Signer) -> None:
+    body = rest.get("/api/apps", headers=carry_in_header(signer.sign(exp=1))).json()
+    assert body["error"] == "The access token has expired"
+
+
 def test_the_public_key_is_no_secret_to_sign_with(
     rest: httpx.Client, backend: Backend, signer: Signer
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -144,6 +145,13 @@ def test_other_content_types_are_refused(client: httpx.Client, backend: Backend,
     headers = {"content-type": kind} if kind else {}
     check_error(client.post("/api/apps", content=b"{}", headers=headers), 415, "INVALID_ARGUMENT")
     assert not [call for call in backend.calls if call.path.endswith("DeployApp")]
+
+
+def test_compressed_bodies_are_refused(client: httpx.Client) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    check_error(
+        client.post("/api/apps", content=gzip.compress(b"{}"), headers=headers), 415, "INVALID_ARGUMENT"
+    )
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8", "Application/JSON"])
