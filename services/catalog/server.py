@@ -1,0 +1,98 @@
+"""Composition root: the one file that constructs things."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from services.catalog.config import CatalogSettings
+from services.catalog.fetching import Fetcher, FetchLimits
+from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers, reload_files
+from services.catalog.holder import CatalogHolder
+from services.catalog.jobs import FetchJobs, follow_publications
+from services.catalog.store import SqlCatalogStore, inbox, outbox
+from services.common.db import Database, create_engine
+from services.common.log import get_logger
+from services.common.messaging import Bus
+from services.common.outbox import Relay
+
+log = get_logger()
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The parts of a catalog process: `api` and `internal` answer RPCs, `jobs` does the work."""
+
+    settings: CatalogSettings
+    db: Database
+    bus: Bus
+    store: SqlCatalogStore
+    holder: CatalogHolder
+    relay: Relay
+    api: CatalogHandlers
+    internal: CatalogInternalHandlers
+    jobs: FetchJobs
+
+
+def build_catalog(settings: CatalogSettings) -> Catalog:
+    """Construct the parts; nothing runs yet. Call it within an event loop."""
+    db = Database(create_engine(settings.database_url, service="catalog"))
+    bus = Bus(settings.nats_url, name="catalog", replicas=settings.nats_replicas)
+    store = SqlCatalogStore(db)
+    holder = CatalogHolder(store)
+    limits = FetchLimits(seconds=settings.fetch_seconds, total_bytes=settings.fetch_megabytes * 1024 * 1024)
+    fetcher = Fetcher(
+        roots=settings.source_roots,
+        allow_private=settings.allow_private_sources,
+        ca_file=settings.source_ca_file,
+        limits=limits,
+    )
+    return Catalog(
+        settings=settings,
+        db=db,
+        bus=bus,
+        store=store,
+        holder=holder,
+        relay=Relay(db, bus, outbox, inbox=inbox),
+        api=CatalogHandlers(holder, store, store, data=settings.data),
+        internal=CatalogInternalHandlers(holder, store),
+        jobs=FetchJobs(store, store, fetcher),
+    )
+
+
+@asynccontextmanager
+async def run_replica(catalog: Catalog) -> AsyncIterator[None]:
+    """Publish our own files, have the catalog in memory, and follow what is published, until the block ends."""
+    result = await reload_files(catalog.store, catalog.settings.data)
+    for rejection in result.rejected:
+        log.error("catalog_file_rejected", file=rejection.file, error=rejection.error)
+    await catalog.holder.refresh()
+    async with _run(catalog, catalog.relay.run(), follow_publications(catalog.holder, catalog.bus)):
+        yield
+
+
+@asynccontextmanager
+async def run_worker(catalog: Catalog) -> AsyncIterator[None]:
+    """Fetch sources as they are queued, until the block ends."""
+    catalog.jobs.start(catalog.bus)
+    async with _run(catalog, catalog.relay.run()):
+        yield
+
+
+@asynccontextmanager
+async def _run(catalog: Catalog, *work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(part) for part in work]
+    await asyncio.sleep(0)  # what listens must be listening before the bus connects
+    catalog.bus.start()
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await catalog.bus.close()
+        await catalog.db.close()

@@ -1,0 +1,118 @@
+"""The catalog's replicas and worker with a real NATS server: a source that is registered reaches every replica."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from google.protobuf import empty_pb2
+from proximity.catalog.v1 import catalog_service_pb2 as pb
+
+from services.catalog.config import CatalogSettings
+from services.catalog.server import Catalog, build_catalog, run_replica, run_worker
+from services.common.config import ConfigError, read_settings
+from tests.store.catalog_db import migrate
+from tests.unit.catalog.samples import ITEM
+
+EMPTY = empty_pb2.Empty()
+NATIVE = ITEM.replace("id: sample", "id: thing").replace("name: Sample App", "name: Thing")
+
+
+@pytest.fixture
+def nats(tmp_path: Path) -> Iterator[str]:
+    port = find_free_port()
+    program = Path(sys.executable).parent / "nats-server"
+    command = [
+        str(program),
+        "--jetstream",
+        "--store_dir",
+        str(tmp_path / "nats"),
+        "--addr",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        yield f"nats://127.0.0.1:{port}"
+        process.terminate()
+        process.wait(10)
+
+
+def find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def settings(nats: str, tmp_path: Path) -> CatalogSettings:
+    for name, text in (("data/sample.yaml", ITEM), ("sources/acme/thing.yaml", NATIVE)):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    environment = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/p.sqlite3", "NATS_URL": nats, "SECRET_KEY": os.urandom(16).hex(),
+        "CATALOG_DATA": str(tmp_path / "data"), "CATALOG_SOURCE_ROOTS": str(tmp_path / "sources"),
+    }  # fmt: skip
+    return read_settings(CatalogSettings, environment)
+
+
+def build(settings: CatalogSettings) -> Catalog:
+    catalog = build_catalog(settings)
+    with catalog.db.engine.begin() as connection:
+        if not sa.inspect(connection).has_table("revisions"):
+            migrate(connection)
+    return catalog
+
+
+async def wait_until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - another process decides when
+            await asyncio.sleep(0.02)
+
+
+async def test_a_registered_source_is_fetched_by_a_worker_and_seen_by_every_replica(
+    settings: CatalogSettings,
+) -> None:
+    first, second, worker = build(settings), build(settings), build(settings)
+    async with run_replica(first), run_replica(second), run_worker(worker):
+        location = str(settings.source_roots[0] / "acme")
+        created = await first.api.create_source(
+            pb.CreateSourceRequest(name="acme", location=location, format="native")
+        )
+        await wait_until(lambda: all(r.holder.index.find_item("acme.thing") for r in (first, second)))
+        (source,) = (await second.api.list_sources(EMPTY)).sources
+        assert (source.status, source.item_count) == ("published", 1)
+        (settings.data / "sample.yaml").write_text(ITEM.replace("Sample App", "Renamed"))
+        await first.api.reload_catalog(EMPTY)
+        await wait_until(lambda: second.holder.index.get_item("sample").name == "Renamed")
+        await second.api.delete_source(pb.DeleteSourceRequest(source_id=created.id))
+        await wait_until(lambda: first.holder.index.find_item("acme.thing") is None)
+
+
+async def test_a_replica_answers_without_nats(settings: CatalogSettings) -> None:
+    lonely = build(dataclasses.replace(settings, nats_url="nats://127.0.0.1:1"))
+    async with run_replica(lonely):
+        assert (await lonely.api.get_item(pb.GetItemRequest(app_id="sample"))).name == "Sample App"
+
+
+def test_every_fault_of_the_settings_is_reported_at_once() -> None:
+    environment = {
+        "SECRET_KEY": "x",
+        "CATALOG_DATA": "/nowhere",
+        "CATALOG_FETCH_SECONDS": "1",
+        "CATALOG_SOURCE_ROOTS": "/a,/b",
+    }
+    with pytest.raises(ConfigError) as caught:
+        read_settings(CatalogSettings, environment)
+    assert [fault.partition(":")[0] for fault in caught.value.faults] == [
+        "CATALOG_DATA", "CATALOG_SOURCE_ROOTS", "CATALOG_FETCH_SECONDS",
+    ]  # fmt: skip
