@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+UNAVAILABLE = 503
 # Status -> gRPC code's name, and the sentence; None keeps the sentence that the filter gave.
 REPLIES: dict[int, tuple[str, str | None]] = {
     400: ("INVALID_ARGUMENT", None),
@@ -45,10 +46,15 @@ def _map_status(operator: str, status: int, body: dict[str, Any]) -> dict[str, A
         "op": operator,
         "value": {"default_value": status, "runtime_key": f"gateway.reply.{operator}.{status}"},
     }
-    return {
+    mapper: dict[str, Any] = {
         "filter": {"status_code_filter": {"comparison": comparison}},
         "body_format_override": {"json_format": body, "content_type": "application/json"},
     }
+    if status == UNAVAILABLE:
+        mapper["headers_to_add"] = [
+            {"header": {"key": "retry-after", "value": "2"}, "append_action": "ADD_IF_ABSENT"}
+        ]
+    return mapper
 
 
 def _render_body(code: str, sentence: str | None) -> dict[str, Any]:

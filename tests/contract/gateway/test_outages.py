@@ -49,7 +49,9 @@ def test_a_service_that_hangs_is_504(client: httpx.Client, backend: Backend) -> 
 def test_a_service_that_is_away_is_503_and_comes_back(client: httpx.Client, backend: Backend) -> None:
     backend.stop_server("catalog")
     try:
-        body = check_error(client.get("/api/catalog"), 503, "UNAVAILABLE")
+        response = client.get("/api/catalog")
+        body = check_error(response, 503, "UNAVAILABLE")
+        assert response.headers["retry-after"] == "2"
         assert body["error"] == "The service is not available; try again shortly"
         check_error(client.post("/api/catalog/reload"), 503, "UNAVAILABLE")
         assert client.get("/api/apps").status_code == 200

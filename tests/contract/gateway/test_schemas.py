@@ -43,7 +43,7 @@ def fill(message: Message, *, optional: bool, depth: int = 0) -> Any:
     return message
 
 
-def fill_field(message: Message, field: FieldDescriptor, *, optional: bool, depth: int) -> None:
+def fill_field(message: Message, field: Any, *, optional: bool, depth: int) -> None:
     target = getattr(message, field.name)
     if field.message_type is None:
         value = SCALARS[field.type]
