@@ -98,8 +98,10 @@ def render_item(item: Item) -> item_pb2.Item:
 
 
 def render_icon(item: Item) -> str:
-    """Return the address of an item's icon."""
-    return f"/api/catalog/{item.id}/icon" if item.source == OWN_SOURCE else item.icon.removeprefix("icons/")
+    """Return the address of an item's icon, empty where it has none."""
+    if item.source == OWN_SOURCE:
+        return f"/api/catalog/{item.id}/icon"
+    return item.icon if item.icon.startswith("https://") else ""
 
 
 def render_port(port: PortSpec) -> item_pb2.ItemPort:

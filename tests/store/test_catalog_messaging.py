@@ -116,3 +116,21 @@ def test_every_fault_of_the_settings_is_reported_at_once() -> None:
     assert [fault.partition(":")[0] for fault in caught.value.faults] == [
         "CATALOG_DATA", "CATALOG_SOURCE_ROOTS", "CATALOG_FETCH_SECONDS",
     ]  # fmt: skip
+
+
+async def test_the_worker_process_fetches_and_ends_when_told(settings: CatalogSettings) -> None:
+    replica = build(settings)
+    environment = os.environ | {
+        "DATABASE_URL": settings.database_url, "NATS_URL": settings.nats_url, "SECRET_KEY": settings.secret_key,
+        "CATALOG_SOURCE_ROOTS": str(settings.source_roots[0]),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "services.catalog", "work"]
+    async with run_replica(replica):
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.DEVNULL)
+        location = str(settings.source_roots[0] / "acme")
+        await replica.api.create_source(
+            pb.CreateSourceRequest(name="acme", location=location, format="native")
+        )
+        await wait_until(lambda: replica.holder.index.find_item("acme.thing") is not None)
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 20) == 0

@@ -20,23 +20,23 @@ BUILT_IN_VARIABLES = frozenset({"PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT", "
 """What the platform itself puts in, besides the inputs."""
 
 
-def parse_item(document: Document, *, source: str, require_pinned: bool = True) -> Item:
+def parse_item(document: Document, *, source: str, strict: bool = True) -> Item:
     """Return the item a document describes.
 
     Args:
         document: what a file held.
         source: where it comes from.
-        require_pinned: whether an image without a fixed version is a fault.
+        strict: whether images without a fixed version and secrets on command lines are faults.
 
     Raises:
         InvalidItemError: with every fault that was found.
     """
-    if faults := lint_document(document, require_pinned=require_pinned):
+    if faults := lint_document(document, strict=strict):
         raise InvalidItemError(faults)
     return build_item(document.value, source=source)
 
 
-def lint_document(document: Document, *, require_pinned: bool = True) -> list[Fault]:
+def lint_document(document: Document, *, strict: bool = True) -> list[Fault]:
     """Return what is wrong with a document, in the order of its lines."""
     faults = check_schema(document, document.value, schema="schema.json")
     if faults:
@@ -45,17 +45,17 @@ def lint_document(document: Document, *, require_pinned: bool = True) -> list[Fa
     faults = check_schema(document, definition, schema="compose.schema.json", at=("compose",))
     if faults:
         return sorted(faults)
-    return sorted(_Linter(document, require_pinned).list_faults())
+    return sorted(_Linter(document, strict).list_faults())
 
 
 class _Linter:
     """The rules that need more than one field; the schemas have passed."""
 
-    def __init__(self, document: Document, require_pinned: bool) -> None:
+    def __init__(self, document: Document, strict: bool) -> None:
         self._document = document
         self._value: dict[str, Any] = document.value
         self._services: dict[str, Any] = document.value["compose"]["services"]
-        self._require_pinned = require_pinned
+        self._strict = strict
 
     def list_faults(self) -> Iterator[Fault]:
         unread = list(self._check_syntax())
@@ -94,7 +94,7 @@ class _Linter:
             at: Path = ("compose", "services", name)
             if "image" not in service:
                 yield self._fault(at, f"the service {name} has no image")
-            elif fault := find_tag_fault(service["image"], pinned=self._require_pinned):
+            elif fault := find_tag_fault(service["image"], pinned=self._strict):
                 yield self._fault((*at, "image"), fault)
             for other in service.get("depends_on") or ():
                 if other not in self._services:
@@ -216,7 +216,7 @@ class _Linter:
         secrets = {i["name"] for i in self._value["inputs"] if i.get("secret", i["type"] == "password")}
         for name, service in self._services.items():
             for key in ("command", "entrypoint"):
-                if secrets & list_variables(service.get(key)):
+                if self._strict and secrets & list_variables(service.get(key)):
                     path = ("compose", "services", name, key)
                     yield self._fault(
                         path, f"the {key} of {name} shows a secret to everybody who lists processes"

@@ -134,6 +134,8 @@ services:
   db:
     image: postgres:16
     environment: [POSTGRES_PASSWORD=s3cr3tvalue]
+    command: ["postgres", "--check", "x-s3cr3tvalue"]
+    healthcheck: {test: "login -ps3cr3tvalue", interval: 5s}
     volumes: ["/DATA/AppData/$AppID/db:/var/lib/postgresql/data"]
 x-casaos:
   main: photo
@@ -157,6 +159,8 @@ def test_a_casaos_app_loses_its_host_and_its_hard_coded_secret() -> None:
     assert "s3cr3tvalue" not in str(services)
     assert services["photo"]["environment"]["DB_URL"] == "postgres://u:${DB_PASS}@db/x"
     assert services["db"]["environment"]["POSTGRES_PASSWORD"] == "${DB_PASS}"
+    assert services["db"]["healthcheck"]["test"] == "login -p${DB_PASS}"
+    assert services["db"]["command"][2] == "x-${DB_PASS}"
     assert services["photo"]["environment"]["PUID"] == "1000"
     assert not {"network_mode", "devices", "container_name", "deploy"} & services["photo"].keys()
     assert [mount.split(":")[1] for mount in services["photo"]["volumes"]] == ["/config", "/media"]
@@ -190,6 +194,7 @@ networks:
 RUNTIPI_JSON = {
     "services": [
         {"name": "notes", "image": "acme/notes:3.1", "isMain": True, "internalPort": 3000,
+         "healthCheck": {"test": "curl -f localhost", "startPeriod": "5s"},
          "environment": [{"key": "KEY", "value": "${NOTES_KEY}"}, {"key": "MAIL", "value": "${NOTES_MAIL}"}, {"key": "KIND", "value": "${NOTES_KIND}"}],
          "volumes": [{"hostPath": "${APP_DATA_DIR}/data/notes", "containerPath": "/data"}]}
     ]
@@ -324,3 +329,21 @@ def test_nonsense_never_crashes_an_import(kind: SourceFormat) -> None:
         assert all(rejection.error for rejection in imported.rejections)
         for entry in imported.items:
             json.dumps(entry.document).encode()
+
+
+def test_a_secret_that_is_also_a_word_is_replaced_where_it_is_a_secret_only() -> None:
+    text = """
+services:
+  db:
+    image: postgres:16
+    environment: {POSTGRES_USER: postgres, POSTGRES_PASSWORD: postgres, URL: "pg://postgres:postgres@db/postgres"}
+    command: [postgres, -c, max_connections=50]
+    ports: ["5432:5432"]
+"""
+    (service,) = run(load_one({"db/compose.yml": text}, SourceFormat.COMPOSE)).values()
+    assert service["environment"] == {
+        "POSTGRES_USER": "postgres",
+        "POSTGRES_PASSWORD": "${POSTGRES_PASSWORD}",
+        "URL": "pg://postgres:${POSTGRES_PASSWORD}@db/postgres",
+    }
+    assert service["command"][0] == "postgres"

@@ -78,7 +78,7 @@ def _import_entry(read: Callable[[], Draft | None], file: str, source: str) -> L
         if draft is None:
             return None
         document = build_document(draft)
-        item = parse_item(Document(file, document, {}), source=source, require_pinned=False)
+        item = parse_item(Document(file, document, {}), source=source, strict=False)
     except RefusedEntryError as error:
         return Rejection(file, str(error))
     except UnreadableDocumentError as error:

@@ -49,6 +49,7 @@ _PLAIN_WORDS = frozenset(
     {"true", "false", "yes", "no", "none", "null", "0", "1", "file", "disabled", "enabled"}
 )
 _HARD_CODED_MIN = 3
+_DISTINCT_MIN = 6
 
 
 def clean_definition(draft: Draft) -> dict[str, Any]:
@@ -293,10 +294,25 @@ def replace_hard_coded_secrets(draft: Draft, services: Mapping[str, Any]) -> Non
                 draft.inputs.append(
                     {"name": name, "label": label or name, "type": "password", "generate": {"length": 32}}
                 )
-    if names:
-        for service in services.values():
-            pairs = take_mapping(service.get("environment"))
+    for service in services.values() if names else ():
+        pairs = take_mapping(service.get("environment"))
+        if pairs:
             service["environment"] = {key: _hide(key, value, names) for key, value in pairs.items()}
+        for key in {"command", "entrypoint", "healthcheck"} & service.keys():
+            service[key] = map_texts(service[key], lambda text: _hide_inside(text, names))
+
+
+def _hide_inside(text: str, names: Mapping[str, str]) -> str:
+    for secret, name in names.items():
+        if is_distinct(secret):
+            text = text.replace(secret, f"${{{name}}}")
+    return text
+
+
+def is_distinct(secret: str) -> bool:
+    """Say whether a text is a secret wherever it stands: `postgres` is also the name of a program."""
+    mixed = any(c.isdigit() for c in secret) and any(c.isalpha() for c in secret)
+    return len(secret) >= (_DISTINCT_MIN if mixed else 2 * _DISTINCT_MIN)
 
 
 def is_hard_coded(key: str, value: Value) -> bool:

@@ -128,6 +128,9 @@ def _read_service(record: Mapping[str, Any]) -> dict[str, Any]:
     ):  # fmt: skip
         if record.get(key) not in (None, [], ""):
             service[name] = record[key]
+    if health := take_mapping(record.get("healthCheck")):
+        names = {"startPeriod": "start_period", "startInterval": "start_interval"}
+        service["healthcheck"] = {names.get(key, key): value for key, value in health.items()}
     environment = record.get("environment")
     if isinstance(environment, list):
         environment = {

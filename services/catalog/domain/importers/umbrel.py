@@ -18,6 +18,7 @@ from services.catalog.domain.importers.draft import (
     take_text,
 )
 from services.catalog.domain.importers.folders import DEFINITIONS, Folder, list_folders
+from services.catalog.domain.importers.variables import make_variable
 from services.catalog.domain.interpolation import map_texts
 
 Entry = tuple[str, Callable[[], Draft | None]]
@@ -107,7 +108,8 @@ def _rename_hosts(own_id: str, services: Mapping[str, Any], text: str) -> str:
 
 def _list_known(own_id: str) -> dict[str, str]:
     return {
-        "APP_ID": own_id, "DEVICE_HOSTNAME": "${PROXIMITY_HOSTNAME}", "DEVICE_DOMAIN_NAME": "${PROXIMITY_HOSTNAME}",
+        "APP_ID": own_id, f"APP_{make_variable(own_id).upper()}_PORT": "${PROXIMITY_PUBLIC_PORT}",
+        "DEVICE_HOSTNAME": "${PROXIMITY_HOSTNAME}", "DEVICE_DOMAIN_NAME": "${PROXIMITY_HOSTNAME}",
         "APP_DOMAIN": "${PROXIMITY_HOSTNAME}", "NETWORK_IP": "10.21.0.0", "GATEWAY_IP": "10.21.0.1",
         "APP_HIDDEN_SERVICE": "notyetset.onion", "TOR_PROXY_IP": "127.0.0.1", "TOR_PROXY_PORT": "9050",
     }  # fmt: skip
