@@ -67,6 +67,7 @@ def _add_render(render: argparse.ArgumentParser) -> None:
     add("--admin", type=Endpoint.parse, default=default.admin, metavar="HOST:PORT")
     add("--tls-cert", type=Path, metavar="PEM", help="serve https as well, on the same port")
     add("--tls-key", type=Path, metavar="PEM")
+    add("--require-https", action="store_true", help="answer http with a redirect to https")
     add("--upstream-ca", type=Path, metavar="PEM", help="mutual TLS to the services")
     add("--upstream-cert", type=Path, metavar="PEM")
     add("--upstream-key", type=Path, metavar="PEM")
@@ -108,6 +109,7 @@ def _render(options: argparse.Namespace) -> dict[str, object]:
             listen=options.listen,
             admin=options.admin,
             certificate=Certificate(options.tls_cert, options.tls_key) if options.tls_cert else None,
+            require_https=options.require_https,
             upstream_tls=upstream,
             cors_origins=tuple(options.cors_origin),
             trusted_proxies=options.trusted_proxies,

@@ -57,6 +57,11 @@ def render_filters(surface: Surface, settings: GatewaySettings, *, https: bool) 
     ]
 
 
+def render_redirect_filters() -> list[dict[str, Any]]:
+    """Return the chain of a listener that only points to https."""
+    return [_render_headers(https=False), render_router()]
+
+
 def render_key_filters(surface: Surface, settings: GatewaySettings) -> list[dict[str, Any]]:
     """Return the chain of the inner listener through which jwt_authn fetches auth's keys."""
     return [_render_transcoder(surface, settings), render_router()]

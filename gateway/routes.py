@@ -52,6 +52,13 @@ def render_routes(surface: Surface, settings: GatewaySettings, *, name: str) -> 
     }
 
 
+def render_redirects(*, name: str) -> dict[str, Any]:
+    """Return the route configuration of a listener that only points to https."""
+    redirect = {"https_redirect": True, "response_code": "PERMANENT_REDIRECT"}
+    routes = [{"match": {"prefix": "/"}, "redirect": redirect}]
+    return {"name": name, "virtual_hosts": [{"name": "redirects", "domains": ["*"], "routes": routes}]}
+
+
 def _render_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
     seconds = settings.read_timeout_s if method.reads else settings.write_timeout_s
     route: dict[str, Any] = {"cluster": method.owner}

@@ -58,6 +58,7 @@ class GatewaySettings:
     listen: Endpoint = Endpoint("0.0.0.0", 8000)  # noqa: S104 - the gateway is what the network is meant to reach
     admin: Endpoint = Endpoint("127.0.0.1", 9901)
     certificate: Certificate | None = None
+    require_https: bool = False  # answer http with a redirect to https
     upstream_tls: UpstreamTls | None = None
     cors_origins: tuple[str, ...] = ()  # https://app.example.org, exactly
     trusted_proxies: int = 0  # how many proxies before us write x-forwarded-for

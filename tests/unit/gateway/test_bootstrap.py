@@ -104,6 +104,7 @@ def test_two_renderings_are_equal(tmp_path: Path) -> None:
         ([*ENDPOINTS, "--endpoint=mail=127.0.0.1:1"], "mail"),
         ([*ENDPOINTS, "--endpoint=apps=127.0.0.1"], "'127.0.0.1' is not host:port"),
         ([*ENDPOINTS, "--tls-cert=a.pem"], "belong together"),
+        ([*ENDPOINTS, "--require-https"], "no certificate"),
         ([*ENDPOINTS, "--upstream-ca=a.pem"], "belong together"),
     ],
 )
