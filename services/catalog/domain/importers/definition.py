@@ -13,8 +13,8 @@ from typing import Any
 from services.catalog.domain import compose
 from services.catalog.domain.document import Value
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list, take_mapping
+from services.catalog.domain.importers.hard_coded import replace_hard_coded_secrets
 from services.catalog.domain.interpolation import InterpolationError, interpolate_text, map_texts
-from services.catalog.domain.values import is_secret_name
 
 _VARIABLE = re.compile(
     r"(?<!\$)\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^{}$]*)?\}|([A-Za-z_][A-Za-z0-9_]*))"
@@ -45,11 +45,6 @@ _SYSTEM_FOLDERS = frozenset(
     }
 )
 _HARMLESS_OPTIONS = ("no-new-privileges", "seccomp", "apparmor")
-_PLAIN_WORDS = frozenset(
-    {"true", "false", "yes", "no", "none", "null", "0", "1", "file", "disabled", "enabled"}
-)
-_HARD_CODED_MIN = 3
-_DISTINCT_MIN = 6
 
 
 def clean_definition(draft: Draft) -> dict[str, Any]:
@@ -278,66 +273,3 @@ class _Volumes:
         self.names.add(name)
         self._by_source[source] = name
         return name
-
-
-def replace_hard_coded_secrets(draft: Draft, services: Mapping[str, Any]) -> None:
-    """Make inputs of secrets that stand in clear: equal values become one input, generated."""
-    taken = {record["name"] for record in draft.inputs}
-    names: dict[str, str] = {}
-    for service in services.values():
-        for key, value in take_mapping(service.get("environment")).items():
-            if is_hard_coded(key, value) and str(value) not in names:
-                name = _free_name(re.sub(r"[^A-Za-z0-9_]", "_", key), taken)
-                names[str(value)] = name
-                taken.add(name)
-                label = key.replace("_", " ").strip().capitalize()
-                draft.inputs.append(
-                    {"name": name, "label": label or name, "type": "password", "generate": {"length": 32}}
-                )
-    for service in services.values() if names else ():
-        pairs = take_mapping(service.get("environment"))
-        if pairs:
-            service["environment"] = {key: _hide(key, value, names) for key, value in pairs.items()}
-        for key in {"command", "entrypoint", "healthcheck"} & service.keys():
-            service[key] = map_texts(service[key], lambda text: _hide_inside(text, names))
-
-
-def _hide_inside(text: str, names: Mapping[str, str]) -> str:
-    for secret, name in names.items():
-        if is_distinct(secret):
-            text = text.replace(secret, f"${{{name}}}")
-    return text
-
-
-def is_distinct(secret: str) -> bool:
-    """Say whether a text is a secret wherever it stands: `postgres` is also the name of a program."""
-    mixed = any(c.isdigit() for c in secret) and any(c.isalpha() for c in secret)
-    return len(secret) >= (_DISTINCT_MIN if mixed else 2 * _DISTINCT_MIN)
-
-
-def is_hard_coded(key: str, value: Value) -> bool:
-    """Say whether a variable holds a secret in clear."""
-    text = str(value)
-    if not is_secret_name(key) or "$" in text or isinstance(value, bool):
-        return False
-    plain = text.lower() in _PLAIN_WORDS or text.startswith(("/", "http://", "https://"))
-    return len(text) >= _HARD_CODED_MIN and not plain
-
-
-def _hide(key: str, value: Value, names: Mapping[str, str]) -> Value:
-    text = str(value)
-    if is_hard_coded(key, value):
-        return f"${{{names[text]}}}"
-    if "://" in text:
-        for secret, name in names.items():
-            text = text.replace(f":{secret}@", f":${{{name}}}@")
-        return text
-    return value
-
-
-def _free_name(wanted: str, taken: set[str]) -> str:
-    wanted = wanted if re.match(r"[A-Za-z_]", wanted) else f"_{wanted}"
-    name, number = wanted[:90], 2
-    while name in taken:
-        name, number = f"{wanted[:90]}_{number}", number + 1
-    return name

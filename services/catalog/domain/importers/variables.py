@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from services.catalog.domain.entities import InputType
-from services.catalog.domain.importers.definition import is_hard_coded
 from services.catalog.domain.importers.draft import take_text
+from services.catalog.domain.importers.hard_coded import is_hard_coded
 from services.catalog.domain.inputs import find_value_fault
 from services.catalog.domain.item import build_input, render_scalar
 from services.catalog.domain.values import is_secret_name
