@@ -1,0 +1,152 @@
+"""Settings from the environment: one frozen object per process, every fault reported at once.
+
+A service's `config.py` declares a frozen dataclass whose fields carry `setting(...)`; `read_settings` fills it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+SERVICES = ("auth", "inventory", "apps", "backups", "catalog")
+
+
+class ConfigError(Exception):
+    """The environment does not make a valid configuration. `faults` says why, one line each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+def parse_bool(text: str) -> bool:
+    """True for 1, true, yes, on; False for 0, false, no, off and the empty string, whatever the case.
+
+    Raises:
+        ValueError: anything else.
+    """
+    lowered = text.strip().lower()
+    if lowered in {"1", "true", "yes", "on"}:
+        return True
+    if lowered in {"0", "false", "no", "off", ""}:
+        return False
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def parse_list(text: str) -> tuple[str, ...]:
+    """Values separated by commas, without empty ones."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_int(low: int, high: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(f"{value} is not between {low} and {high}")
+        return value
+
+    return parse
+
+
+def setting(
+    name: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    parse: Callable[[str], Any] = str,
+    doc: str,
+    secret: bool = False,
+) -> Any:
+    """Declare a field that comes from the environment variable `name`.
+
+    Args:
+        name: the variable.
+        default: the value when it is not set or empty; without one it is required.
+        parse: turns its text into the value; a ValueError is a fault.
+        doc: what it is for, in the table of settings.
+        secret: never shown.
+    """
+    metadata = {"name": name, "parse": parse, "doc": doc, "secret": secret, "default": default}
+    return dataclasses.field(metadata=metadata, repr=not secret)
+
+
+def read_settings(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
+    """Fill the settings class `kind` from the environment.
+
+    `NAME_FILE` names a file that holds the value of `NAME`, as secrets are mounted.
+
+    Raises:
+        ConfigError: with every fault found.
+    """
+    source = os.environ if environ is None else environ
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if "name" not in field.metadata:
+            continue
+        try:
+            values[field.name] = _read_value(field.metadata, source)
+        except (ValueError, OSError) as error:
+            faults.append(f"{field.metadata['name']}: {error}")
+    if faults:
+        raise ConfigError(faults)
+    return kind(**values)
+
+
+def _read_value(metadata: Mapping[str, Any], source: Mapping[str, str]) -> Any:
+    name = metadata["name"]
+    text = source.get(name, "")
+    if not text and source.get(f"{name}_FILE"):
+        text = Path(source[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
+    if text:
+        return metadata["parse"](text)
+    if metadata["default"] is dataclasses.MISSING:
+        raise ValueError("is required")
+    return metadata["default"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ServiceSettings:
+    """What every service needs to run."""
+
+    listen: str = setting("LISTEN", default="127.0.0.1:0", doc="Address and port of the gRPC server.")
+    database_url: str = setting(
+        "DATABASE_URL",
+        default="sqlite:///.proximity/db/proximity.sqlite3",
+        doc="sqlite:///PATH (a file per service is made of it) or postgresql://… (a schema per service).",
+        secret=True,
+    )
+    nats_url: str = setting("NATS_URL", default="nats://127.0.0.1:4222", doc="NATS servers, comma-separated.", secret=True)
+    nats_replicas: int = setting(
+        "NATS_REPLICAS", default=1, parse=parse_int(1, 5), doc="Replicas of the JetStream streams."
+    )
+    secret_key: str = setting(
+        "SECRET_KEY", doc="Secret from which the keys of secrets at rest are made.", secret=True
+    )
+    previous_secret_keys: tuple[str, ...] = setting(
+        "PREVIOUS_SECRET_KEYS", default=(), parse=parse_list, doc="Former values of SECRET_KEY, comma-separated, newest first.", secret=True
+    )
+    service_keys: Path = setting(
+        "SERVICE_KEYS_DIR", default=Path(".proximity/keys"), parse=Path,
+        doc="Directory with <service>.key of this service and <service>.pub of every service (Ed25519, PEM).",
+    )
+    debug: bool = setting("DEBUG", default=False, parse=parse_bool, doc="Development: debug logs, migrations at start.")
+    cors_origins: tuple[str, ...] = setting(
+        "CORS_ALLOWED_ORIGINS", default=(), parse=parse_list, doc="Origins of other sites whose pages may call the API."
+    )
+    auth_address: str = setting("AUTH_ADDRESS", default="127.0.0.1:50051", doc="gRPC address of auth.")
+    inventory_address: str = setting("INVENTORY_ADDRESS", default="127.0.0.1:50052", doc="gRPC address of inventory.")
+    apps_address: str = setting("APPS_ADDRESS", default="127.0.0.1:50053", doc="gRPC address of apps.")
+    backups_address: str = setting("BACKUPS_ADDRESS", default="127.0.0.1:50054", doc="gRPC address of backups.")
+    catalog_address: str = setting("CATALOG_ADDRESS", default="127.0.0.1:50055", doc="gRPC address of catalog.")
+    sentry_dsn: str = setting("SENTRY_DSN", default="", doc="Where errors are reported to.", secret=True)
+
+    def address_of(self, service: str) -> str:
+        """The gRPC address of a service."""
+        return str(getattr(self, f"{service}_address"))

@@ -1,0 +1,98 @@
+"""What a domain may refuse. A service's own errors derive from these and say no by name.
+
+`rpc` turns them into gRPC statuses; nothing here knows about that. Each class has a `reason`, constant
+UPPER_SNAKE_CASE, that clients can rely on; by default it is the class's name without `Error`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One field's fault: its path (`config.memory`) and what is wrong, naming the value."""
+
+    field: str
+    description: str
+
+
+class DomainError(Exception):
+    """A refusal that the caller may see.
+
+    Args:
+        message: one sentence that a person can act on, naming the bad value.
+        violations: the fields at fault, where fields are at fault.
+        metadata: machine-readable facts, all strings.
+        retry_after: seconds after which trying again makes sense.
+    """
+
+    reason: ClassVar[str] = "DOMAIN"
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if "reason" not in cls.__dict__:
+            words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__.removesuffix("Error"))
+            cls.reason = words.upper()
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        violations: Sequence[Violation] = (),
+        metadata: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.violations = tuple(violations)
+        self.metadata = dict(metadata or {})
+        self.retry_after = retry_after
+
+
+class InvalidError(DomainError):
+    """The request itself is wrong: 400."""
+
+
+class PreconditionError(DomainError):
+    """The request is well formed but the thing is in no state for it: 400."""
+
+
+class UnauthenticatedError(DomainError):
+    """No credentials, or bad ones: 401."""
+
+
+class ForbiddenError(DomainError):
+    """Signed in, but not allowed: 403."""
+
+
+class NotFoundError(DomainError):
+    """It does not exist, or not for this caller: 404."""
+
+
+class DuplicateError(DomainError):
+    """It exists already: 409."""
+
+
+class BusyError(DomainError):
+    """Something else is under way, or the state changed meanwhile: 409."""
+
+
+class ExhaustedError(DomainError):
+    """Too many requests, or a quota is used up: 429."""
+
+
+class UnavailableError(DomainError):
+    """Something that is needed does not answer now; trying again may help: 503."""
+
+
+class DeadlineError(DomainError):
+    """It took too long: 504."""
+
+
+def invalid_field(field: str, description: str) -> InvalidError:
+    """An InvalidError for one field, with the description as its sentence."""
+    return InvalidError(f"{field}: {description}", violations=[Violation(field, description)])

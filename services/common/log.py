@@ -1,0 +1,47 @@
+"""Structured logs: one JSON object a line on standard error, constant event names, values as keywords, no secrets."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_SECRET_WORDS = ("password", "secret", "token", "authorization", "cookie", "private_key", "ssh_key", "refresh", "credential")
+_PUBLIC_NAMES = {"token_id", "secret_names"}
+
+
+def _mask_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name in event:
+        lowered = name.lower()
+        if lowered not in _PUBLIC_NAMES and any(word in lowered for word in _SECRET_WORDS):
+            event[name] = "********"
+    return event
+
+
+def configure_logging(service: str, *, debug: bool) -> None:
+    """Set up logging for this process: DEBUG in development, INFO otherwise."""
+    level = logging.DEBUG if debug else logging.INFO
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _mask_secrets,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    """The logger. Events are constant snake_case names: `log.info("operation_finished", operation_id=...)`."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return logger

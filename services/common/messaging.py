@@ -1,0 +1,249 @@
+"""NATS: the streams, publishing, consuming and the key-value store.
+
+The connection is made in the background and kept for ever: a service starts and answers without NATS, and works again
+within seconds when it returns. What must not be lost is in a database first (`outbox`); NATS wakes.
+
+Streams: JOBS (`jobs.>`, work queue), EVENTS (`events.>`, kept 7 days), AUDIT (`audit.>`). Live hints for listeners go
+over core NATS (`live.>`) and may be lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, KeyValueConfig, RetentionPolicy, StreamConfig
+from nats.js.errors import BucketNotFoundError, NotFoundError
+from nats.js.kv import KeyValue
+
+from services.common.errors import UnavailableError
+from services.common.log import get_logger
+
+log = get_logger()
+
+REVOCATIONS_BUCKET = "revocations"
+_REQUEST_TIMEOUT_S = 5.0
+_MAX_DELIVER = 20
+_CLOSE_ATTEMPTS = 10
+
+
+class MessagingUnavailableError(UnavailableError):
+    """NATS does not answer."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message to publish: what `outbox` stores and `Bus.publish` sends."""
+
+    subject: str
+    payload: bytes
+    message_id: str
+
+
+class Bus:
+    """The connection to NATS.
+
+    Args:
+        url: servers, comma-separated.
+        name: of the connection, seen in NATS's monitoring.
+        replicas: of the streams, when this process is the first to make them.
+    """
+
+    def __init__(self, url: str, *, name: str, replicas: int = 1) -> None:
+        self._servers = [part.strip() for part in url.split(",") if part.strip()]
+        self._name = name
+        self._replicas = replicas
+        self._client = Client()
+        self._js: JetStreamContext | None = None
+        self._ready = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
+
+    def start(self) -> None:
+        """Begin to connect, in the background."""
+        self._spawn(self._connect())
+
+    def on_connect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Call `callback` after every connection and reconnection."""
+        self._on_reconnect.append(callback)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether NATS answers now, as far as is known."""
+        return self._ready.is_set() and self._client.is_connected
+
+    async def wait_connected(self, *, timeout: float) -> bool:
+        """Wait until the streams are there; False when that takes longer than `timeout` seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ready.wait(), timeout)
+        return self.is_connected
+
+    async def publish(self, message: Message) -> None:
+        """Publish to a stream and wait until it is stored. The same message_id within 2 minutes is stored once.
+
+        Raises:
+            MessagingUnavailableError: it is not known to be stored.
+        """
+        try:
+            await self._jetstream().publish(
+                message.subject, message.payload, timeout=_REQUEST_TIMEOUT_S, headers={"Nats-Msg-Id": message.message_id}
+            )
+        except (NatsError, TimeoutError, OSError) as error:
+            raise MessagingUnavailableError(f"NATS did not take {message.subject}") from error
+
+    async def hint(self, subject: str, payload: bytes = b"") -> None:
+        """Tell whoever listens now; nobody minds when it is lost."""
+        if self.is_connected:
+            with contextlib.suppress(NatsError, OSError):
+                await self._client.publish(subject, payload)
+
+    async def listen(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """Receive hints on `subject` (wildcards allowed); returns the function that stops it.
+
+        Raises:
+            MessagingUnavailableError: not connected.
+        """
+        self._jetstream()
+        subscription = await self._client.subscribe(subject, cb=callback)
+        return subscription.unsubscribe
+
+    def consume(
+        self, stream: str, subject: str, *, durable: str, handler: Callable[[Msg], Awaitable[None]], concurrency: int = 8
+    ) -> None:
+        """Give every message of a durable consumer to `handler`, for ever.
+
+        A message is acknowledged when the handler returns, and delivered again, with growing delay and at most
+        20 times, when it raises.
+        """
+        self._spawn(self._consume(stream, subject, durable=durable, handler=handler, concurrency=concurrency))
+
+    async def key_value(self, bucket: str) -> KeyValue:
+        """A key-value bucket.
+
+        Raises:
+            MessagingUnavailableError: NATS does not answer.
+        """
+        try:
+            return await self._jetstream().key_value(bucket)
+        except (NatsError, TimeoutError, OSError) as error:
+            raise MessagingUnavailableError(f"NATS does not answer for bucket {bucket}") from error
+
+    async def close(self) -> None:
+        """Stop consuming and close the connection."""
+        for _ in range(_CLOSE_ATTEMPTS):  # Python 3.11's wait_for loses a cancellation that meets a result
+            for task in self._tasks:
+                task.cancel()
+            if not self._tasks or not (await asyncio.wait(self._tasks, timeout=0.5))[1]:
+                break
+        if self._js is None:  # never connected
+            return
+        with contextlib.suppress(NatsError, TimeoutError, OSError):
+            await asyncio.wait_for(self._client.close(), 2)
+
+    def _jetstream(self) -> JetStreamContext:
+        if self._js is None or not self._client.is_connected:
+            raise MessagingUnavailableError("NATS is not connected")
+        return self._js
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)  # type: ignore[arg-type]
+        task.add_done_callback(self._tasks.discard)  # type: ignore[arg-type]
+
+    async def _connect(self) -> None:
+        delay = 0.1
+        while not self._ready.is_set():
+            try:
+                if not self._client.is_connected:
+                    self._client = await nats.connect(
+                        servers=self._servers, name=self._name, connect_timeout=2, max_reconnect_attempts=-1,
+                        reconnect_time_wait=0.5, ping_interval=5, max_outstanding_pings=2,
+                        error_cb=_log_error, reconnected_cb=self._connected, allow_reconnect=True,
+                    )
+                self._js = self._client.jetstream(timeout=_REQUEST_TIMEOUT_S)
+                await self._ensure_streams(self._js)
+                self._ready.set()
+                await self._connected()
+            except (NatsError, TimeoutError, OSError) as error:
+                log.warning("nats_unavailable", error=str(error) or type(error).__name__)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 2.0)
+
+    async def _connected(self) -> None:
+        log.info("nats_connected", server=str(self._client.connected_url.netloc) if self._client.connected_url else "")
+        for callback in self._on_reconnect:
+            self._spawn(callback())
+
+    async def _ensure_streams(self, js: JetStreamContext) -> None:
+        day = 86_400.0
+        for config in (
+            StreamConfig(name="JOBS", subjects=["jobs.>"], retention=RetentionPolicy.WORK_QUEUE, max_age=7 * day),
+            StreamConfig(name="EVENTS", subjects=["events.>"], max_age=7 * day, max_bytes=1 << 30),
+            StreamConfig(name="AUDIT", subjects=["audit.>"], max_age=30 * day, max_bytes=1 << 30),
+        ):
+            config.num_replicas = self._replicas
+            config.duplicate_window = 120
+            try:
+                await js.stream_info(str(config.name))
+            except NotFoundError:
+                await js.add_stream(config)
+        try:
+            await js.key_value(REVOCATIONS_BUCKET)
+        except BucketNotFoundError:
+            await js.create_key_value(KeyValueConfig(bucket=REVOCATIONS_BUCKET, ttl=8 * day, replicas=self._replicas))
+
+    async def _consume(
+        self, stream: str, subject: str, *, durable: str, handler: Callable[[Msg], Awaitable[None]], concurrency: int
+    ) -> None:
+        slots = asyncio.Semaphore(concurrency)
+        while True:
+            await self._ready.wait()
+            try:
+                async for message in self._fetch(stream, subject, durable=durable, batch=concurrency):
+                    await slots.acquire()
+                    self._spawn(_handle(message, handler, slots))
+            except (NatsError, TimeoutError, OSError) as error:
+                log.warning("nats_consumer_interrupted", durable=durable, error=str(error) or type(error).__name__)
+                await asyncio.sleep(1)
+
+    async def _fetch(self, stream: str, subject: str, *, durable: str, batch: int) -> AsyncIterator[Msg]:
+        js = self._jetstream()
+        config = ConsumerConfig(
+            ack_policy=AckPolicy.EXPLICIT, ack_wait=30, max_deliver=_MAX_DELIVER, max_ack_pending=1000
+        )
+        subscription = await js.pull_subscribe(subject, durable=durable, stream=stream, config=config)
+        try:
+            while True:
+                try:
+                    messages = await subscription.fetch(batch, timeout=30, heartbeat=5)
+                except TimeoutError:
+                    continue
+                for message in messages:
+                    yield message
+        finally:
+            with contextlib.suppress(NatsError, OSError):
+                await subscription.unsubscribe()
+
+
+async def _handle(message: Msg, handler: Callable[[Msg], Awaitable[None]], slots: asyncio.Semaphore) -> None:
+    try:
+        await handler(message)
+        await message.ack()
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises, the message comes again
+        attempts = message.metadata.num_delivered
+        log.exception("message_failed", subject=message.subject, attempts=attempts, error=str(error))
+        with contextlib.suppress(NatsError, OSError):
+            await message.nak(delay=min(2.0**attempts, 60.0))
+    finally:
+        slots.release()
+
+
+async def _log_error(error: Exception) -> None:
+    log.warning("nats_error", error=str(error) or type(error).__name__)

@@ -1,0 +1,106 @@
+"""One request as a handler sees it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+
+from services.common.tokens import ANONYMOUS, Caller, CredentialsMissingError, User
+
+ACCESS_COOKIE = "proximity-auth-cookie"
+REFRESH_COOKIE = "proximity-refresh-cookie"
+CSRF_COOKIE = "csrftoken"
+
+
+@dataclass
+class Call:
+    """Who calls, from where, and what to answer besides the message.
+
+    Attributes:
+        method: full name of the RPC, `/package.Service/Method`.
+        metadata: what the client sent, names in lower case.
+        caller: who calls.
+        request_id: 32 hex digits; the same for every repetition with the same Idempotency-Key, else random. What a
+            handler creates takes its ids from it, so that a repetition after a crash finds what the first one made.
+    """
+
+    method: str
+    metadata: Mapping[str, str]
+    peer: str = ""
+    caller: Caller = ANONYMOUS
+    via_cookie: bool = False
+    request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    http_status: int | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    audit_target: str = ""
+    _cookies: dict[str, str] | None = None
+
+    @property
+    def user(self) -> User:
+        """The user who calls, or on whose behalf a service calls.
+
+        Raises:
+            CredentialsMissingError: nobody.
+        """
+        if self.caller.user is None:
+            raise CredentialsMissingError("Authentication credentials were not provided")
+        return self.caller.user
+
+    @property
+    def owner_filter(self) -> int | None:
+        """The user id that owned things must have for this caller; None for administrators, who see all."""
+        return None if self.user.is_admin else self.user.id
+
+    @property
+    def address(self) -> str:
+        """Address of the client, as the gateway saw it; of the peer for direct calls."""
+        forwarded = self.metadata.get("x-forwarded-for", "")
+        return self.metadata.get("x-envoy-external-address") or forwarded.rpartition(",")[2].strip() or self.peer
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the client came by https."""
+        return self.metadata.get("x-forwarded-proto") == "https"
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies that the client sent."""
+        if self._cookies is None:
+            self._cookies = parse_cookies(self.metadata.get("cookie", ""))
+        return self._cookies
+
+    def set_status(self, status: int) -> None:
+        """Answer with this HTTP status instead of the one that the RPC declares."""
+        self.http_status = status
+
+    def add_header(self, name: str, value: str) -> None:
+        """Add a header to the REST answer (initial metadata of the gRPC one)."""
+        self.headers.append((name.lower(), value))
+
+    def set_cookie(self, name: str, value: str, *, max_age: int, path: str = "/", http_only: bool = True) -> None:
+        """Set a cookie, SameSite=Lax, Secure on https; `max_age` in seconds, 0 removes it."""
+        parts = [f"{name}={value}", f"Path={path}", f"Max-Age={max_age}", "SameSite=Lax"]
+        if http_only:
+            parts.append("HttpOnly")
+        if self.is_https:
+            parts.append("Secure")
+        self.add_header("set-cookie", "; ".join(parts))
+
+    def add_location(self, path: str, *, retry_after: int = 1) -> None:
+        """Say where to look for what was accepted, and when."""
+        self.add_header("location", path)
+        self.add_header("retry-after", str(retry_after))
+
+
+def parse_cookies(header: str) -> dict[str, str]:
+    """The cookies of a Cookie header; an unreadable header has none."""
+    if not header:
+        return {}
+    jar: SimpleCookie = SimpleCookie()
+    try:
+        jar.load(header)
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in jar.items()}

@@ -1,0 +1,109 @@
+"""Calls to other services: identity, deadline and retries.
+
+    clients = Clients(signer, settings.address_of)
+    container = await clients.call("inventory", ContainerServiceStub, "GetContainer", request, user=None)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+
+from services.common.errors import DomainError, UnavailableError
+from services.common.rpc.status import parse_error
+from services.common.tokens import ServiceSigner, User
+
+_ATTEMPTS = 3
+_OPTIONS = (
+    ("grpc.max_receive_message_length", 64 << 20),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.lb_policy_name", "round_robin"),
+)
+
+
+class Clients:
+    """Channels to the other services, made at first use.
+
+    Args:
+        signer: signs this service's tokens.
+        address_of: gRPC address of a service.
+    """
+
+    def __init__(self, signer: ServiceSigner, address_of: Callable[[str], str]) -> None:
+        self._signer = signer
+        self._address_of = address_of
+        self._stubs: dict[tuple[str, type], Any] = {}
+        self._channels: dict[str, grpc.aio.Channel] = {}
+
+    async def call(
+        self, service: str, stub: type, method: str, request: Any, *, user: User | None = None,
+        timeout: float = 10.0, retry: bool = True,
+    ) -> Any:
+        """Call a unary RPC.
+
+        Args:
+            service: the service that is called.
+            stub: its generated stub class.
+            method: name of the RPC.
+            request: the message.
+            user: on whose behalf; None for the platform itself.
+            timeout: seconds per attempt.
+            retry: whether a call that may have run may run again (idempotent RPCs); up to 3 attempts.
+
+        Raises:
+            DomainError: as the other service refused; UnavailableError when it does not answer.
+        """
+        rpc = getattr(self._stub(service, stub), method)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await rpc(request, metadata=self._metadata(service, user), timeout=timeout)
+            except grpc.aio.AioRpcError as error:
+                refusal = parse_error(error)
+                if not retry or attempt == _ATTEMPTS or not isinstance(refusal, UnavailableError):
+                    raise refusal from error
+            await asyncio.sleep(random.uniform(0.5, 1.0) * 0.1 * 2**attempt)  # noqa: S311 - jitter
+        raise AssertionError("unreachable")
+
+    async def stream(
+        self, service: str, stub: type, method: str, request: Any, *, user: User | None = None, timeout: float | None = None
+    ) -> AsyncIterator[Any]:
+        """Call a streaming RPC; `timeout` in seconds for the whole stream, None for no limit.
+
+        Raises:
+            DomainError: as the other service refused; UnavailableError when it does not answer.
+        """
+        call = getattr(self._stub(service, stub), method)(request, metadata=self._metadata(service, user), timeout=timeout)
+        try:
+            async for item in call:
+                yield item
+        except grpc.aio.AioRpcError as error:
+            raise parse_error(error) from error
+        finally:
+            call.cancel()
+
+    async def close(self) -> None:
+        """Close every channel."""
+        for channel in self._channels.values():
+            await channel.close()
+
+    def _stub(self, service: str, stub: type) -> Any:
+        known = self._stubs.get((service, stub))
+        if known is None:
+            channel = self._channels.get(service)
+            if channel is None:
+                channel = self._channels[service] = grpc.aio.insecure_channel(self._address_of(service), options=_OPTIONS)
+            known = self._stubs[(service, stub)] = stub(channel)
+        return known
+
+    def _metadata(self, service: str, user: User | None) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self._signer.sign(service, user=user)}"),)
+
+
+__all__ = ["Clients", "DomainError"]

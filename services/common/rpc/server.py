@@ -1,0 +1,246 @@
+"""Handlers to grpc.aio services. Around each handler: guard, rules, idempotency, deadline, errors, audit.
+
+A handler is a method named like its RPC in snake_case: `async def deploy_app(self, request, call) -> App`, or an async
+generator for a stream. An RPC without a handler is a fault at start, not UNIMPLEMENTED at run time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+import grpc
+from google.protobuf import message_factory
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+from proximity.common.v1 import access_pb2
+
+from services.common.errors import DeadlineError, DomainError, InvalidError
+from services.common.idempotency import Answer, IdempotencyStore, request_id_of
+from services.common.log import get_logger
+from services.common.rpc.call import Call
+from services.common.rpc.guard import Guard, rule_of
+from services.common.rpc.status import InternalError, code_of, render_status
+from services.common.rules import check_message
+from services.common.tokens import CredentialsInvalidError, CredentialsMissingError
+
+log = get_logger()
+
+DEFAULT_DEADLINE_S = 30.0
+_MAX_IDEMPOTENCY_KEY = 255
+_OPTIONS = (
+    ("grpc.max_receive_message_length", 16 << 20),
+    ("grpc.max_send_message_length", 64 << 20),
+    ("grpc.max_metadata_size", 64 << 10),
+    ("grpc.so_reuseport", 1),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5000),
+)
+
+
+class DeadlineExceededError(DeadlineError):
+    """The work took longer than the caller would wait."""
+
+
+class Audit(Protocol):
+    """Records mutating calls."""
+
+    async def record(self, call: Call, *, action: str, outcome: str) -> None:
+        """Record one call: `action` is `apps.DeployApp`, `outcome` the name of the gRPC code."""
+
+
+class NoAudit:
+    """Records nothing: for tests and internal services."""
+
+    async def record(self, call: Call, *, action: str, outcome: str) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What stands around every handler of a service.
+
+    Attributes:
+        on_failed_admission: called when a call is refused for its credentials, to set headers (auth's CSRF cookie).
+    """
+
+    guard: Guard
+    idempotency: IdempotencyStore | None = None
+    audit: Audit = NoAudit()
+    on_failed_admission: Callable[[Call], None] | None = None
+
+
+def create_server() -> grpc.aio.Server:
+    """A gRPC server with the platform's limits."""
+    return grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=5000)
+
+
+def add_service(server: grpc.aio.Server, service: ServiceDescriptor, handlers: object, surroundings: Surroundings) -> None:
+    """Serve `service` with the methods of `handlers`.
+
+    Raises:
+        TypeError: an RPC has no handler, or declares no access.
+    """
+    rpcs: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+    for method in service.methods:
+        handler = getattr(handlers, snake_case(method.name), None)
+        if handler is None:
+            raise TypeError(f"{type(handlers).__name__} has no handler for {method.full_name}")
+        if rule_of(method).access == access_pb2.ACCESS_UNSPECIFIED:
+            raise TypeError(f"{method.full_name} declares no access")
+        rpcs[method.name] = _Rpc(method, handler, surroundings).as_grpc()
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, rpcs),))
+
+
+def snake_case(name: str) -> str:
+    """DeployApp -> deploy_app."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+class _Rpc:
+    """One RPC with what stands around its handler."""
+
+    def __init__(
+        self, method: MethodDescriptor, handler: Callable[[Any, Call], Any], surroundings: Surroundings
+    ) -> None:
+        self._method = method
+        self._handler = handler
+        self._around = surroundings
+        self._rule = rule_of(method)
+        options = method.GetOptions().Extensions[access_pb2.rpc]
+        self._success = options.success or 200
+        self._creates = options.creates
+        self._name = f"/{method.containing_service.full_name}/{method.name}"
+        self._action = f"{method.containing_service.full_name.split('.')[1]}.{method.name}"
+        self._audited = self._rule.writes and self._rule.access != access_pb2.ACCESS_INTERNAL
+        self._response = message_factory.GetMessageClass(method.output_type)
+
+    def as_grpc(self) -> grpc.RpcMethodHandler[Any, Any]:
+        request_class = message_factory.GetMessageClass(self._method.input_type)
+        make = grpc.unary_stream_rpc_method_handler if self._method.server_streaming else grpc.unary_unary_rpc_method_handler
+        run: Any = self._stream if self._method.server_streaming else self._unary
+        return make(
+            run, request_deserializer=request_class.FromString, response_serializer=self._response.SerializeToString
+        )
+
+    async def _unary(self, request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+        call = self._new_call(context)
+        try:
+            await self._admit(call)
+            check_message(request)
+            async with asyncio.timeout(_remaining(context)):
+                response = await self._respond(request, call)
+        except Exception as error:  # noqa: BLE001 - every error becomes a status here
+            await self._fail(error, call, context)
+        if self._audited:
+            await self._record(call, "OK")
+        await self._send_headers(call, context)
+        return response
+
+    async def _stream(self, request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Message]:
+        call = self._new_call(context)
+        try:
+            await self._admit(call)
+            check_message(request)
+            headers_sent = False
+            async for item in self._handler(request, call):
+                if not headers_sent:
+                    await self._send_headers(call, context)
+                    headers_sent = True
+                yield item
+        except Exception as error:  # noqa: BLE001 - every error becomes a status here
+            await self._fail(error, call, context)
+
+    def _new_call(self, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
+        metadata: dict[str, str] = {}
+        for name, value in context.invocation_metadata() or ():
+            if isinstance(value, str):
+                metadata[name] = f"{metadata[name]}; {value}" if name == "cookie" and name in metadata else value
+        return Call(self._name, metadata, peer=context.peer())
+
+    async def _admit(self, call: Call) -> None:
+        try:
+            await self._around.guard.admit(call, self._rule)
+        except (CredentialsMissingError, CredentialsInvalidError):
+            if self._around.on_failed_admission is not None:
+                self._around.on_failed_admission(call)
+            raise
+
+    async def _respond(self, request: Message, call: Call) -> Message:
+        key = call.metadata.get("idempotency-key", "") if self._creates else ""
+        store = self._around.idempotency
+        if not key or store is None:
+            return await _await(self._handler(request, call))
+        if len(key) > _MAX_IDEMPOTENCY_KEY:
+            raise InvalidError(f"Idempotency-Key: has {len(key)} characters; at most {_MAX_IDEMPOTENCY_KEY} are allowed")
+        principal = f"user {call.caller.user.id}" if call.caller.user else f"address {call.address}"
+        call.request_id = request_id_of(principal, self._name, key)
+        earlier = await store.claim(call.request_id, request.SerializeToString(deterministic=True))
+        if earlier is not None:
+            call.http_status, call.headers = earlier.http_status, list(earlier.headers)
+            return self._response.FromString(earlier.message)
+        try:
+            response = await _await(self._handler(request, call))
+        except DomainError:
+            await store.release(call.request_id)
+            raise
+        headers = tuple((name, value) for name, value in call.headers if name != "set-cookie")
+        await store.answer(call.request_id, Answer(response.SerializeToString(), call.http_status, headers))
+        return response
+
+    async def _send_headers(self, call: Call, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        status = call.http_status or self._success
+        headers = call.headers if status == 200 else [("x-http-code", str(status)), *call.headers]
+        if headers:
+            await context.send_initial_metadata(tuple(headers))
+
+    async def _fail(self, error: Exception, call: Call, context: grpc.aio.ServicerContext[Any, Any]) -> NoReturn:
+        refusal = self._as_domain_error(error, call)
+        status = render_status(refusal)
+        if self._audited:
+            await self._record(call, grpc_code_name(code_of(refusal)))
+        if refusal.retry_after is not None:
+            call.add_header("retry-after", str(max(1, round(refusal.retry_after))))
+        if call.headers:
+            await context.send_initial_metadata(tuple(call.headers))
+        await context.abort_with_status(rpc_status.to_status(status))
+        raise AssertionError("unreachable")
+
+    def _as_domain_error(self, error: Exception, call: Call) -> DomainError:
+        if isinstance(error, DomainError):
+            return error
+        if isinstance(error, TimeoutError):
+            return DeadlineExceededError("the work took longer than the caller would wait")
+        trace_id = uuid.uuid4().hex[:16]
+        log.error("rpc_failed", method=self._name, trace_id=trace_id, request=call.request_id, exc_info=error)
+        return InternalError(f"internal error; the log has more under {trace_id}", metadata={"trace_id": trace_id})
+
+    async def _record(self, call: Call, outcome: str) -> None:
+        try:
+            await self._around.audit.record(call, action=self._action, outcome=outcome)
+        except DomainError as error:
+            log.error("audit_lost", action=self._action, outcome=outcome, error=error.message)
+
+
+def grpc_code_name(code: int) -> str:
+    """NOT_FOUND for 5."""
+    return next(status.name for status in grpc.StatusCode if status.value[0] == code)
+
+
+def _remaining(context: grpc.aio.ServicerContext[Any, Any]) -> float:
+    remaining = context.time_remaining()
+    return DEFAULT_DEADLINE_S if remaining is None else min(max(remaining - 0.02, 0.001), 600.0)
+
+
+async def _await(result: Awaitable[Message]) -> Message:
+    return await result
+
+
+def service_names(services: Sequence[ServiceDescriptor]) -> list[str]:
+    """Full names of services, for reflection and health."""
+    return [service.full_name for service in services]

@@ -1,0 +1,89 @@
+"""Domain errors to google.rpc.Status and back."""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from services.common import errors
+
+DOMAIN = "proximity"
+
+_CODES: tuple[tuple[type[errors.DomainError], int], ...] = (
+    (errors.InvalidError, code_pb2.INVALID_ARGUMENT),
+    (errors.PreconditionError, code_pb2.FAILED_PRECONDITION),
+    (errors.UnauthenticatedError, code_pb2.UNAUTHENTICATED),
+    (errors.ForbiddenError, code_pb2.PERMISSION_DENIED),
+    (errors.NotFoundError, code_pb2.NOT_FOUND),
+    (errors.DuplicateError, code_pb2.ALREADY_EXISTS),
+    (errors.BusyError, code_pb2.ABORTED),
+    (errors.ExhaustedError, code_pb2.RESOURCE_EXHAUSTED),
+    (errors.UnavailableError, code_pb2.UNAVAILABLE),
+    (errors.DeadlineError, code_pb2.DEADLINE_EXCEEDED),
+)
+_KINDS = {code: kind for kind, code in _CODES}
+
+
+class InternalError(errors.DomainError):
+    """Another service failed in a way it does not explain."""
+
+
+def code_of(error: errors.DomainError) -> int:
+    """The google.rpc code of an error."""
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    return code_pb2.INTERNAL
+
+
+def render_status(error: errors.DomainError) -> status_pb2.Status:
+    """The google.rpc.Status of an error, with ErrorInfo, BadRequest and RetryInfo as they apply."""
+    details: list[any_pb2.Any] = []
+
+    def add(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo) -> None:
+        packed = any_pb2.Any()
+        packed.Pack(message)
+        details.append(packed)
+
+    add(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata))
+    if error.violations:
+        add(
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
+                    for v in error.violations
+                ]
+            )
+        )
+    if error.retry_after is not None:
+        seconds = int(error.retry_after)
+        nanos = int((error.retry_after - seconds) * 1e9)
+        add(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=seconds, nanos=nanos)))
+    return status_pb2.Status(code=code_of(error), message=error.message, details=details)
+
+
+def parse_error(error: grpc.aio.AioRpcError) -> errors.DomainError:
+    """The domain error that another service answered; keeps reason, violations and retry delay."""
+    code = error.code().value[0]
+    kind = _KINDS.get(code, InternalError)
+    details = error.details() or error.code().name
+    if code in (code_pb2.UNKNOWN, code_pb2.UNIMPLEMENTED, code_pb2.CANCELLED):
+        kind = errors.UnavailableError if code == code_pb2.CANCELLED else InternalError
+    result = kind(details)
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    for packed in status.details if status is not None else ():
+        _read_detail(result, packed)
+    return result
+
+
+def _read_detail(result: errors.DomainError, packed: any_pb2.Any) -> None:
+    info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+    if packed.Unpack(info):
+        result.metadata = dict(info.metadata)
+        result.reason = info.reason  # type: ignore[misc]
+    elif packed.Unpack(bad):
+        result.violations = tuple(errors.Violation(v.field, v.description) for v in bad.field_violations)
+    elif packed.Unpack(retry):
+        result.retry_after = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9

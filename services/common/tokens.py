@@ -1,0 +1,247 @@
+"""Who is calling: user tokens signed by auth, service tokens signed by each service, and revocations.
+
+A user's access token is a JWT (EdDSA; issuer and audience `proximity`; claims `sub` user id, `name`, `staff`, `sid`
+session family, `jti`, `typ` access). A service's token names itself (`iss` proximity-service, `sub`), the service it
+is meant for (`aud`) and, when it acts for a user, that user: rights are never wider than the user's. A personal API
+token is opaque (`prx_…`); auth says whose it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from services.common.config import SERVICES
+from services.common.errors import UnauthenticatedError
+
+ISSUER = "proximity"
+AUDIENCE = "proximity"
+SERVICE_ISSUER = "proximity-service"
+SERVICE_TOKEN_S = 60
+ACCESS_TOKEN_S = 3600
+API_TOKEN_PREFIX = "prx_"  # noqa: S105 - a prefix, not a secret
+ALL_SCOPES = ("read", "write", "admin")
+_CACHE_SIZE = 20_000
+
+
+class CredentialsMissingError(UnauthenticatedError):
+    """No credentials were sent."""
+
+
+class CredentialsInvalidError(UnauthenticatedError):
+    """The credentials are not valid, or no longer."""
+
+
+@dataclass(frozen=True)
+class User:
+    """The user who calls, or on whose behalf a service calls."""
+
+    id: int
+    username: str
+    is_staff: bool
+    scopes: tuple[str, ...] = ALL_SCOPES
+
+    @property
+    def is_admin(self) -> bool:
+        """Administrator, with credentials that may act as one."""
+        return self.is_staff and "admin" in self.scopes
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: a user, a service (perhaps for a user), or nobody."""
+
+    user: User | None = None
+    service: str = ""
+    session: str = ""
+    token_id: str = ""
+    issued_at: float = 0.0
+    expires_at: float = 0.0
+
+
+ANONYMOUS = Caller()
+
+
+class Revocations:
+    """What is no longer valid before its time: tokens, sessions and users. Filled from NATS by `watch_revocations`."""
+
+    def __init__(self) -> None:
+        self._cutoffs: dict[str, float] = {}
+
+    def revoke(self, key: str, cutoff: float) -> None:
+        """Refuse what `key` (`jti.…`, `sid.…`, `user.…`) names and was issued up to `cutoff`, in epoch seconds."""
+        self._cutoffs[key] = max(cutoff, self._cutoffs.get(key, 0.0))
+
+    def is_revoked(self, caller: Caller) -> bool:
+        """Whether a caller's token was revoked."""
+        if not self._cutoffs:
+            return False
+        keys = [f"jti.{caller.token_id}", f"sid.{caller.session}"]
+        if caller.user is not None:
+            keys.append(f"user.{caller.user.id}")
+        return any(caller.issued_at <= self._cutoffs.get(key, -1.0) for key in keys)
+
+
+Keys = Callable[[str], Awaitable[Ed25519PublicKey | None]]
+ApiTokens = Callable[[str], Awaitable[Caller]]
+
+
+@dataclass
+class TokenVerifier:
+    """Verifies bearer tokens of all three kinds.
+
+    Args:
+        service: the service that this runs in; service tokens must be meant for it.
+        service_keys: public keys of the services, by name.
+        find_key: auth's public key of a key id, or None.
+        revocations: what was revoked.
+        authenticate_api_token: whose an API token is.
+    """
+
+    service: str
+    service_keys: Mapping[str, Ed25519PublicKey]
+    find_key: Keys
+    revocations: Revocations
+    authenticate_api_token: ApiTokens
+    _cache: dict[str, Caller] = field(default_factory=dict)
+
+    async def verify(self, token: str) -> Caller:
+        """Say who a token belongs to. A verified one is remembered until it ends.
+
+        Raises:
+            CredentialsInvalidError: forged, expired, revoked, or meant for somebody else.
+        """
+        caller = self._cache.get(token)
+        if caller is None:
+            caller = await self._verify_new(token)
+            if len(self._cache) >= _CACHE_SIZE:
+                self._cache.clear()
+            self._cache[token] = caller
+        if caller.expires_at <= time.time():
+            self._cache.pop(token, None)
+            raise CredentialsInvalidError("the token has expired")
+        if self.revocations.is_revoked(caller):
+            raise CredentialsInvalidError("the token was revoked")
+        return caller
+
+    async def _verify_new(self, token: str) -> Caller:
+        if token.startswith(API_TOKEN_PREFIX):
+            return await self.authenticate_api_token(token)
+        try:
+            header = jwt.get_unverified_header(token)
+            kid = str(header.get("kid", ""))
+            if kid.startswith("service:"):
+                return self._verify_service(token, kid.removeprefix("service:"))
+            key = await self.find_key(kid)
+            if key is None:
+                raise CredentialsInvalidError("the token is signed with an unknown key")
+            claims = jwt.decode(
+                token, key, algorithms=["EdDSA"], audience=AUDIENCE, issuer=ISSUER,
+                options={"require": ["exp", "iat", "sub", "jti"]},
+            )
+            if claims.get("typ") != "access":
+                raise CredentialsInvalidError("the token is not an access token")
+            return _caller_of_claims(claims)
+        except (jwt.InvalidTokenError, ValueError, KeyError, TypeError) as error:
+            raise CredentialsInvalidError("the token is not valid") from error
+
+    def _verify_service(self, token: str, name: str) -> Caller:
+        key = self.service_keys.get(name)
+        if key is None:
+            raise CredentialsInvalidError("the token is signed by an unknown service")
+        claims = jwt.decode(
+            token, key, algorithms=["EdDSA"], audience=self.service, issuer=SERVICE_ISSUER,
+            options={"require": ["exp", "iat", "sub"]},
+        )
+        if claims["sub"] != name:
+            raise CredentialsInvalidError("the token names another service than its key")
+        act = claims.get("act")
+        user = User(int(act["id"]), str(act["name"]), bool(act["staff"]), tuple(act["scopes"])) if act else None
+        return Caller(user=user, service=name, issued_at=float(claims["iat"]), expires_at=float(claims["exp"]))
+
+
+def _caller_of_claims(claims: Mapping[str, Any]) -> Caller:
+    user = User(int(claims["sub"]), str(claims["name"]), bool(claims["staff"]))
+    return Caller(
+        user=user, session=str(claims.get("sid", "")), token_id=str(claims["jti"]),
+        issued_at=float(claims["iat"]), expires_at=float(claims["exp"]),
+    )
+
+
+class ServiceSigner:
+    """Signs this service's own tokens.
+
+    Args:
+        service: its name.
+        key: its private key.
+    """
+
+    def __init__(self, service: str, key: Ed25519PrivateKey) -> None:
+        self._service = service
+        self._key = key
+        self._cache: dict[tuple[str, User | None], tuple[float, str]] = {}
+
+    def sign(self, audience: str, *, user: User | None = None) -> str:
+        """A token for calling the service `audience`, for `user` or for itself; valid for 30-60 seconds."""
+        known = self._cache.get((audience, user))
+        issued = time.time()
+        if known is not None and known[0] > issued + SERVICE_TOKEN_S / 2:
+            return known[1]
+        claims: dict[str, Any] = {
+            "iss": SERVICE_ISSUER, "sub": self._service, "aud": audience, "iat": int(issued),
+            "exp": int(issued) + SERVICE_TOKEN_S,
+        }
+        if user is not None:
+            claims["act"] = {"id": user.id, "name": user.username, "staff": user.is_staff, "scopes": list(user.scopes)}
+        token = jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": f"service:{self._service}"})
+        if len(self._cache) > 1000:
+            self._cache.clear()
+        self._cache[(audience, user)] = (issued + SERVICE_TOKEN_S, token)
+        return token
+
+
+def read_service_keys(directory: Path, service: str) -> tuple[Ed25519PrivateKey, dict[str, Ed25519PublicKey]]:
+    """Read this service's private key and every service's public key.
+
+    Raises:
+        FileNotFoundError: a key is missing.
+        ValueError: a file is no Ed25519 key.
+    """
+    private = serialization.load_pem_private_key((directory / f"{service}.key").read_bytes(), password=None)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise ValueError(f"{directory / f'{service}.key'} is no Ed25519 key")
+    publics: dict[str, Ed25519PublicKey] = {}
+    for name in SERVICES:
+        public = serialization.load_pem_public_key((directory / f"{name}.pub").read_bytes())
+        if not isinstance(public, Ed25519PublicKey):
+            raise ValueError(f"{directory / f'{name}.pub'} is no Ed25519 key")
+        publics[name] = public
+    return private, publics
+
+
+def make_service_keys(directory: Path) -> None:
+    """Make the key pairs that are missing; only the owner can read the private ones."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in SERVICES:
+        private_file = directory / f"{name}.key"
+        if private_file.exists():
+            continue
+        key = Ed25519PrivateKey.generate()
+        private_file.touch(mode=0o600)
+        private_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        (directory / f"{name}.pub").write_bytes(
+            key.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
