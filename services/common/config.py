@@ -122,7 +122,9 @@ class ServiceSettings:
         doc="sqlite:///PATH (a file per service is made of it) or postgresql://… (a schema per service).",
         secret=True,
     )
-    nats_url: str = setting("NATS_URL", default="nats://127.0.0.1:4222", doc="NATS servers, comma-separated.", secret=True)
+    nats_url: str = setting(
+        "NATS_URL", default="nats://127.0.0.1:4222", doc="NATS servers, comma-separated.", secret=True
+    )
     nats_replicas: int = setting(
         "NATS_REPLICAS", default=1, parse=parse_int(1, 5), doc="Replicas of the JetStream streams."
     )
@@ -130,21 +132,38 @@ class ServiceSettings:
         "SECRET_KEY", doc="Secret from which the keys of secrets at rest are made.", secret=True
     )
     previous_secret_keys: tuple[str, ...] = setting(
-        "PREVIOUS_SECRET_KEYS", default=(), parse=parse_list, doc="Former values of SECRET_KEY, comma-separated, newest first.", secret=True
+        "PREVIOUS_SECRET_KEYS",
+        default=(),
+        parse=parse_list,
+        doc="Former values of SECRET_KEY, comma-separated, newest first.",
+        secret=True,
     )
     service_keys: Path = setting(
-        "SERVICE_KEYS_DIR", default=Path(".proximity/keys"), parse=Path,
+        "SERVICE_KEYS_DIR",
+        default=Path(".proximity/keys"),
+        parse=Path,
         doc="Directory with <service>.key of this service and <service>.pub of every service (Ed25519, PEM).",
     )
-    debug: bool = setting("DEBUG", default=False, parse=parse_bool, doc="Development: debug logs, migrations at start.")
+    debug: bool = setting(
+        "DEBUG", default=False, parse=parse_bool, doc="Development: debug logs, migrations at start."
+    )
     cors_origins: tuple[str, ...] = setting(
-        "CORS_ALLOWED_ORIGINS", default=(), parse=parse_list, doc="Origins of other sites whose pages may call the API."
+        "CORS_ALLOWED_ORIGINS",
+        default=(),
+        parse=parse_list,
+        doc="Origins of other sites whose pages may call the API.",
     )
     auth_address: str = setting("AUTH_ADDRESS", default="127.0.0.1:50051", doc="gRPC address of auth.")
-    inventory_address: str = setting("INVENTORY_ADDRESS", default="127.0.0.1:50052", doc="gRPC address of inventory.")
+    inventory_address: str = setting(
+        "INVENTORY_ADDRESS", default="127.0.0.1:50052", doc="gRPC address of inventory."
+    )
     apps_address: str = setting("APPS_ADDRESS", default="127.0.0.1:50053", doc="gRPC address of apps.")
-    backups_address: str = setting("BACKUPS_ADDRESS", default="127.0.0.1:50054", doc="gRPC address of backups.")
-    catalog_address: str = setting("CATALOG_ADDRESS", default="127.0.0.1:50055", doc="gRPC address of catalog.")
+    backups_address: str = setting(
+        "BACKUPS_ADDRESS", default="127.0.0.1:50054", doc="gRPC address of backups."
+    )
+    catalog_address: str = setting(
+        "CATALOG_ADDRESS", default="127.0.0.1:50055", doc="gRPC address of catalog."
+    )
     sentry_dsn: str = setting("SENTRY_DSN", default="", doc="Where errors are reported to.", secret=True)
 
     def address_of(self, service: str) -> str:

@@ -92,7 +92,10 @@ def create_engine(url: str, *, service: str, pool_size: int = 4) -> sa.Engine:
 def _create_sqlite_engine(target: str, pool_size: int) -> sa.Engine:
     Path(target.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
-        target, poolclass=QueuePool, pool_size=pool_size, max_overflow=pool_size,
+        target,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=pool_size,
         connect_args={"timeout": 10, "check_same_thread": False, "isolation_level": None},
     )
 
@@ -147,7 +150,9 @@ class Database:
         await asyncio.to_thread(self._threads.shutdown)
         self.engine.dispose()
 
-    async def _run(self, runner: Callable[[Callable[[sa.Connection], T]], T], fn: Callable[[sa.Connection], T]) -> T:
+    async def _run(
+        self, runner: Callable[[Callable[[sa.Connection], T]], T], fn: Callable[[sa.Connection], T]
+    ) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _run_with_retries, runner, fn)
 
@@ -167,12 +172,16 @@ class Database:
                 transaction.commit()
             except sa.exc.DBAPIError as error:
                 if error.connection_invalidated:
-                    raise DatabaseUnavailableError("the connection to the database broke during a commit") from error
+                    raise DatabaseUnavailableError(
+                        "the connection to the database broke during a commit"
+                    ) from error
                 raise
             return result
 
 
-def _run_with_retries(runner: Callable[[Callable[[sa.Connection], T]], T], fn: Callable[[sa.Connection], T]) -> T:
+def _run_with_retries(
+    runner: Callable[[Callable[[sa.Connection], T]], T], fn: Callable[[sa.Connection], T]
+) -> T:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return runner(fn)

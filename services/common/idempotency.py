@@ -99,7 +99,9 @@ class IdempotencyStore:
         sealed = self._sealer.seal(text, place=f"idempotency.answer.{request_id}")
         table = self._table
         await self._db.write(
-            lambda connection: connection.execute(table.update().where(table.c.id == request_id).values(answer=sealed))
+            lambda connection: connection.execute(
+                table.update().where(table.c.id == request_id).values(answer=sealed)
+            )
         )
 
     async def release(self, request_id: str) -> None:
@@ -114,9 +116,13 @@ class IdempotencyStore:
     async def prune(self) -> None:
         """Forget answers older than 24 hours."""
         table, limit = self._table, now() - KEEP
-        await self._db.write(lambda connection: connection.execute(table.delete().where(table.c.created_at < limit)))
+        await self._db.write(
+            lambda connection: connection.execute(table.delete().where(table.c.created_at < limit))
+        )
 
-    def _claim(self, connection: sa.Connection, request_id: str, body_hash: str) -> sa.Row[tuple[object, ...]] | None:
+    def _claim(
+        self, connection: sa.Connection, request_id: str, body_hash: str
+    ) -> sa.Row[tuple[object, ...]] | None:
         table, current = self._table, now()
         inserted = connection.execute(
             insert_ignore(table, connection).values(
@@ -140,5 +146,7 @@ class IdempotencyStore:
         return connection.execute(sa.select(table).where(table.c.id == request_id)).one_or_none()
 
     def _open(self, request_id: str, sealed: str) -> Answer:
-        message, status, headers = json.loads(self._sealer.open(sealed, place=f"idempotency.answer.{request_id}"))
+        message, status, headers = json.loads(
+            self._sealer.open(sealed, place=f"idempotency.answer.{request_id}")
+        )
         return Answer(base64.b64decode(message), status, tuple((name, value) for name, value in headers))

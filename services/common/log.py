@@ -9,7 +9,17 @@ from typing import Any
 
 import structlog
 
-_SECRET_WORDS = ("password", "secret", "token", "authorization", "cookie", "private_key", "ssh_key", "refresh", "credential")
+_SECRET_WORDS = (
+    "password",
+    "secret",
+    "token",
+    "authorization",
+    "cookie",
+    "private_key",
+    "ssh_key",
+    "refresh",
+    "credential",
+)
 _PUBLIC_NAMES = {"token_id", "secret_names"}
 
 

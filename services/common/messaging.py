@@ -93,7 +93,10 @@ class Bus:
         """
         try:
             await self._jetstream().publish(
-                message.subject, message.payload, timeout=_REQUEST_TIMEOUT_S, headers={"Nats-Msg-Id": message.message_id}
+                message.subject,
+                message.payload,
+                timeout=_REQUEST_TIMEOUT_S,
+                headers={"Nats-Msg-Id": message.message_id},
             )
         except (NatsError, TimeoutError, OSError) as error:
             raise MessagingUnavailableError(f"NATS did not take {message.subject}") from error
@@ -104,7 +107,9 @@ class Bus:
             with contextlib.suppress(NatsError, OSError):
                 await self._client.publish(subject, payload)
 
-    async def listen(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    async def listen(
+        self, subject: str, callback: Callable[[Msg], Awaitable[None]]
+    ) -> Callable[[], Awaitable[None]]:
         """Receive hints on `subject` (wildcards allowed); returns the function that stops it.
 
         Raises:
@@ -115,7 +120,13 @@ class Bus:
         return subscription.unsubscribe
 
     def consume(
-        self, stream: str, subject: str, *, durable: str, handler: Callable[[Msg], Awaitable[None]], concurrency: int = 8
+        self,
+        stream: str,
+        subject: str,
+        *,
+        durable: str,
+        handler: Callable[[Msg], Awaitable[None]],
+        concurrency: int = 8,
     ) -> None:
         """Give every message of a durable consumer to `handler`, for ever.
 
@@ -163,9 +174,16 @@ class Bus:
             try:
                 if not self._client.is_connected:
                     self._client = await nats.connect(
-                        servers=self._servers, name=self._name, connect_timeout=2, max_reconnect_attempts=-1,
-                        reconnect_time_wait=0.5, ping_interval=5, max_outstanding_pings=2,
-                        error_cb=_log_error, reconnected_cb=self._connected, allow_reconnect=True,
+                        servers=self._servers,
+                        name=self._name,
+                        connect_timeout=2,
+                        max_reconnect_attempts=-1,
+                        reconnect_time_wait=0.5,
+                        ping_interval=5,
+                        max_outstanding_pings=2,
+                        error_cb=_log_error,
+                        reconnected_cb=self._connected,
+                        allow_reconnect=True,
                     )
                 self._js = self._client.jetstream(timeout=_REQUEST_TIMEOUT_S)
                 await self._ensure_streams(self._js)
@@ -177,14 +195,19 @@ class Bus:
                 delay = min(delay * 2, 2.0)
 
     async def _connected(self) -> None:
-        log.info("nats_connected", server=str(self._client.connected_url.netloc) if self._client.connected_url else "")
+        log.info(
+            "nats_connected",
+            server=str(self._client.connected_url.netloc) if self._client.connected_url else "",
+        )
         for callback in self._on_reconnect:
             self._spawn(callback())
 
     async def _ensure_streams(self, js: JetStreamContext) -> None:
         day = 86_400.0
         for config in (
-            StreamConfig(name="JOBS", subjects=["jobs.>"], retention=RetentionPolicy.WORK_QUEUE, max_age=7 * day),
+            StreamConfig(
+                name="JOBS", subjects=["jobs.>"], retention=RetentionPolicy.WORK_QUEUE, max_age=7 * day
+            ),
             StreamConfig(name="EVENTS", subjects=["events.>"], max_age=7 * day, max_bytes=1 << 30),
             StreamConfig(name="AUDIT", subjects=["audit.>"], max_age=30 * day, max_bytes=1 << 30),
         ):
@@ -197,10 +220,18 @@ class Bus:
         try:
             await js.key_value(REVOCATIONS_BUCKET)
         except BucketNotFoundError:
-            await js.create_key_value(KeyValueConfig(bucket=REVOCATIONS_BUCKET, ttl=8 * day, replicas=self._replicas))
+            await js.create_key_value(
+                KeyValueConfig(bucket=REVOCATIONS_BUCKET, ttl=8 * day, replicas=self._replicas)
+            )
 
     async def _consume(
-        self, stream: str, subject: str, *, durable: str, handler: Callable[[Msg], Awaitable[None]], concurrency: int
+        self,
+        stream: str,
+        subject: str,
+        *,
+        durable: str,
+        handler: Callable[[Msg], Awaitable[None]],
+        concurrency: int,
     ) -> None:
         slots = asyncio.Semaphore(concurrency)
         while True:
@@ -210,7 +241,9 @@ class Bus:
                     await slots.acquire()
                     self._spawn(_handle(message, handler, slots))
             except (NatsError, TimeoutError, OSError) as error:
-                log.warning("nats_consumer_interrupted", durable=durable, error=str(error) or type(error).__name__)
+                log.warning(
+                    "nats_consumer_interrupted", durable=durable, error=str(error) or type(error).__name__
+                )
                 await asyncio.sleep(1)
 
     async def _fetch(self, stream: str, subject: str, *, durable: str, batch: int) -> AsyncIterator[Msg]:

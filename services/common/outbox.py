@@ -58,7 +58,10 @@ def add_messages(connection: sa.Connection, outbox: sa.Table, messages: Iterable
     for message in messages:
         connection.execute(
             insert_ignore(outbox, connection).values(
-                message_id=message.message_id, subject=message.subject, payload=message.payload, created_at=now()
+                message_id=message.message_id,
+                subject=message.subject,
+                payload=message.payload,
+                created_at=now(),
             )
         )
 
@@ -115,7 +118,9 @@ class Relay:
                 sent.append(row.id)
         finally:
             if sent:
-                await self._db.write(lambda connection: connection.execute(outbox.delete().where(outbox.c.id.in_(sent))))
+                await self._db.write(
+                    lambda connection: connection.execute(outbox.delete().where(outbox.c.id.in_(sent)))
+                )
         return len(rows)
 
     async def prune_inbox(self, *, keep: timedelta = timedelta(days=30)) -> None:
@@ -123,4 +128,6 @@ class Relay:
         inbox = self._inbox
         if inbox is not None:
             limit = now() - keep
-            await self._db.write(lambda connection: connection.execute(inbox.delete().where(inbox.c.received_at < limit)))
+            await self._db.write(
+                lambda connection: connection.execute(inbox.delete().where(inbox.c.received_at < limit))
+            )

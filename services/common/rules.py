@@ -58,7 +58,11 @@ def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
         value = getattr(message, name)
         if field.is_repeated:
             if rules.HasField("max_items") and len(value) > rules.max_items:
-                violations.append(Violation(prefix + name, f"has {len(value)} entries; at most {rules.max_items} are allowed"))
+                violations.append(
+                    Violation(
+                        prefix + name, f"has {len(value)} entries; at most {rules.max_items} are allowed"
+                    )
+                )
                 return
             if field.message_type is None:
                 for index, element in enumerate(value):
@@ -78,7 +82,9 @@ def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
     return check
 
 
-def _apply(checks: tuple[Callable[[Any], str], ...], value: Any, path: str, violations: list[Violation]) -> None:
+def _apply(
+    checks: tuple[Callable[[Any], str], ...], value: Any, path: str, violations: list[Violation]
+) -> None:
     for check in checks:
         if fault := check(value):
             violations.append(Violation(path, fault))
@@ -87,7 +93,9 @@ def _apply(checks: tuple[Callable[[Any], str], ...], value: Any, path: str, viol
 
 def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[Any], str]]:
     def show(value: object) -> str:
-        return "the value" if rules.secret else repr(value if len(str(value)) <= 80 else f"{str(value)[:80]}…")
+        return (
+            "the value" if rules.secret else repr(value if len(str(value)) <= 80 else f"{str(value)[:80]}…")
+        )
 
     checks: list[Callable[[Any], str]] = []
     if is_text:
@@ -100,20 +108,32 @@ def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[An
         checks.append(lambda value: f"{show(value)} is more than {high:g}" if value > high else "")
     if rules.HasField("min_len"):
         least = rules.min_len
-        checks.append(lambda value: f"{show(value)} is shorter than {least} characters" if len(value) < least else "")
+        checks.append(
+            lambda value: f"{show(value)} is shorter than {least} characters" if len(value) < least else ""
+        )
     if rules.HasField("max_len"):
         most = rules.max_len
-        checks.append(lambda value: f"has {len(value)} characters; at most {most} are allowed" if len(value) > most else "")
+        checks.append(
+            lambda value: (
+                f"has {len(value)} characters; at most {most} are allowed" if len(value) > most else ""
+            )
+        )
     if getattr(rules, "in"):
         allowed = frozenset(getattr(rules, "in"))
         names = ", ".join(getattr(rules, "in"))
         checks.append(lambda value: "" if value in allowed else f"{show(value)} is not one of: {names}")
     if rules.pattern:
         pattern = re.compile(rules.pattern)
-        checks.append(lambda value: "" if pattern.fullmatch(value) else f"{show(value)} does not match {rules.pattern}")
+        checks.append(
+            lambda value: "" if pattern.fullmatch(value) else f"{show(value)} does not match {rules.pattern}"
+        )
     if rules.format in _FORMATS:
         is_valid = _FORMATS[rules.format]
-        checks.append(lambda value: "" if not value or is_valid(value) else f"{show(value)} is not a valid {rules.format}")
+        checks.append(
+            lambda value: (
+                "" if not value or is_valid(value) else f"{show(value)} is not a valid {rules.format}"
+            )
+        )
     return checks
 
 

@@ -33,7 +33,9 @@ class Sealer:
     def __init__(self, secret_key: str, *, previous: Sequence[str] = ()) -> None:
         self._keys: dict[str, AESGCM] = {}
         for secret in (*previous, secret_key):
-            key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"proximity sealing v1").derive(secret.encode())
+            key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"proximity sealing v1").derive(
+                secret.encode()
+            )
             self._current = hashlib.sha256(b"key id" + key).hexdigest()[:8]
             self._keys[self._current] = AESGCM(key)
 

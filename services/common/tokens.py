@@ -143,7 +143,11 @@ class TokenVerifier:
             if key is None:
                 raise CredentialsInvalidError("the token is signed with an unknown key")
             claims = jwt.decode(
-                token, key, algorithms=["EdDSA"], audience=AUDIENCE, issuer=ISSUER,
+                token,
+                key,
+                algorithms=["EdDSA"],
+                audience=AUDIENCE,
+                issuer=ISSUER,
                 options={"require": ["exp", "iat", "sub", "jti"]},
             )
             if claims.get("typ") != "access":
@@ -157,21 +161,32 @@ class TokenVerifier:
         if key is None:
             raise CredentialsInvalidError("the token is signed by an unknown service")
         claims = jwt.decode(
-            token, key, algorithms=["EdDSA"], audience=self.service, issuer=SERVICE_ISSUER,
+            token,
+            key,
+            algorithms=["EdDSA"],
+            audience=self.service,
+            issuer=SERVICE_ISSUER,
             options={"require": ["exp", "iat", "sub"]},
         )
         if claims["sub"] != name:
             raise CredentialsInvalidError("the token names another service than its key")
         act = claims.get("act")
-        user = User(int(act["id"]), str(act["name"]), bool(act["staff"]), tuple(act["scopes"])) if act else None
-        return Caller(user=user, service=name, issued_at=float(claims["iat"]), expires_at=float(claims["exp"]))
+        user = (
+            User(int(act["id"]), str(act["name"]), bool(act["staff"]), tuple(act["scopes"])) if act else None
+        )
+        return Caller(
+            user=user, service=name, issued_at=float(claims["iat"]), expires_at=float(claims["exp"])
+        )
 
 
 def _caller_of_claims(claims: Mapping[str, Any]) -> Caller:
     user = User(int(claims["sub"]), str(claims["name"]), bool(claims["staff"]))
     return Caller(
-        user=user, session=str(claims.get("sid", "")), token_id=str(claims["jti"]),
-        issued_at=float(claims["iat"]), expires_at=float(claims["exp"]),
+        user=user,
+        session=str(claims.get("sid", "")),
+        token_id=str(claims["jti"]),
+        issued_at=float(claims["iat"]),
+        expires_at=float(claims["exp"]),
     )
 
 
@@ -195,11 +210,19 @@ class ServiceSigner:
         if known is not None and known[0] > issued + SERVICE_TOKEN_S / 2:
             return known[1]
         claims: dict[str, Any] = {
-            "iss": SERVICE_ISSUER, "sub": self._service, "aud": audience, "iat": int(issued),
+            "iss": SERVICE_ISSUER,
+            "sub": self._service,
+            "aud": audience,
+            "iat": int(issued),
             "exp": int(issued) + SERVICE_TOKEN_S,
         }
         if user is not None:
-            claims["act"] = {"id": user.id, "name": user.username, "staff": user.is_staff, "scopes": list(user.scopes)}
+            claims["act"] = {
+                "id": user.id,
+                "name": user.username,
+                "staff": user.is_staff,
+                "scopes": list(user.scopes),
+            }
         token = jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": f"service:{self._service}"})
         if len(self._cache) > 1000:
             self._cache.clear()

@@ -1,8 +1,8 @@
 """gRPC, server and client side: the only place that knows status codes.
 
-    status   domain errors <-> google.rpc.Status
-    call     one request as a handler sees it: who calls, what to answer besides the message
-    guard    who may call: tokens, scopes, CSRF
-    server   handlers -> grpc.aio services, with guard, rules, idempotency, errors and audit around each
-    client   channels to other services, with identity, deadline and retries
+status   domain errors <-> google.rpc.Status
+call     one request as a handler sees it: who calls, what to answer besides the message
+guard    who may call: tokens, scopes, CSRF
+server   handlers -> grpc.aio services, with guard, rules, idempotency, errors and audit around each
+client   channels to other services, with identity, deadline and retries
 """

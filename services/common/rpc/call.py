@@ -57,7 +57,9 @@ class Call:
     def address(self) -> str:
         """Address of the client, as the gateway saw it; of the peer for direct calls."""
         forwarded = self.metadata.get("x-forwarded-for", "")
-        return self.metadata.get("x-envoy-external-address") or forwarded.rpartition(",")[2].strip() or self.peer
+        return (
+            self.metadata.get("x-envoy-external-address") or forwarded.rpartition(",")[2].strip() or self.peer
+        )
 
     @property
     def is_https(self) -> bool:
@@ -79,7 +81,9 @@ class Call:
         """Add a header to the REST answer (initial metadata of the gRPC one)."""
         self.headers.append((name.lower(), value))
 
-    def set_cookie(self, name: str, value: str, *, max_age: int, path: str = "/", http_only: bool = True) -> None:
+    def set_cookie(
+        self, name: str, value: str, *, max_age: int, path: str = "/", http_only: bool = True
+    ) -> None:
         """Set a cookie, SameSite=Lax, Secure on https; `max_age` in seconds, 0 removes it."""
         parts = [f"{name}={value}", f"Path={path}", f"Max-Age={max_age}", "SameSite=Lax"]
         if http_only:

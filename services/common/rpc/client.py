@@ -1,7 +1,7 @@
 """Calls to other services: identity, deadline and retries.
 
-    clients = Clients(signer, settings.address_of)
-    container = await clients.call("inventory", ContainerServiceStub, "GetContainer", request, user=None)
+clients = Clients(signer, settings.address_of)
+container = await clients.call("inventory", ContainerServiceStub, "GetContainer", request, user=None)
 """
 
 from __future__ import annotations
@@ -43,8 +43,15 @@ class Clients:
         self._channels: dict[str, grpc.aio.Channel] = {}
 
     async def call(
-        self, service: str, stub: type, method: str, request: Any, *, user: User | None = None,
-        timeout: float = 10.0, retry: bool = True,
+        self,
+        service: str,
+        stub: type,
+        method: str,
+        request: Any,
+        *,
+        user: User | None = None,
+        timeout: float = 10.0,
+        retry: bool = True,
     ) -> Any:
         """Call a unary RPC.
 
@@ -72,14 +79,23 @@ class Clients:
         raise AssertionError("unreachable")
 
     async def stream(
-        self, service: str, stub: type, method: str, request: Any, *, user: User | None = None, timeout: float | None = None
+        self,
+        service: str,
+        stub: type,
+        method: str,
+        request: Any,
+        *,
+        user: User | None = None,
+        timeout: float | None = None,
     ) -> AsyncIterator[Any]:
         """Call a streaming RPC; `timeout` in seconds for the whole stream, None for no limit.
 
         Raises:
             DomainError: as the other service refused; UnavailableError when it does not answer.
         """
-        call = getattr(self._stub(service, stub), method)(request, metadata=self._metadata(service, user), timeout=timeout)
+        call = getattr(self._stub(service, stub), method)(
+            request, metadata=self._metadata(service, user), timeout=timeout
+        )
         try:
             async for item in call:
                 yield item
@@ -98,7 +114,9 @@ class Clients:
         if known is None:
             channel = self._channels.get(service)
             if channel is None:
-                channel = self._channels[service] = grpc.aio.insecure_channel(self._address_of(service), options=_OPTIONS)
+                channel = self._channels[service] = grpc.aio.insecure_channel(
+                    self._address_of(service), options=_OPTIONS
+                )
             known = self._stubs[(service, stub)] = stub(channel)
         return known
 

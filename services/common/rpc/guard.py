@@ -13,7 +13,13 @@ from proximity.common.v1 import access_pb2
 
 from services.common.errors import ForbiddenError
 from services.common.rpc.call import ACCESS_COOKIE, CSRF_COOKIE, Call
-from services.common.tokens import ANONYMOUS, Caller, CredentialsInvalidError, CredentialsMissingError, TokenVerifier
+from services.common.tokens import (
+    ANONYMOUS,
+    Caller,
+    CredentialsInvalidError,
+    CredentialsMissingError,
+    TokenVerifier,
+)
 
 
 class AdminRequiredError(ForbiddenError):
@@ -92,9 +98,15 @@ class Guard:
         cookie = call.cookies.get(CSRF_COOKIE, "")
         sent = call.metadata.get("x-csrftoken", "")
         if not cookie or not hmac.compare_digest(cookie.encode(), sent.encode()):
-            raise CsrfRejectedError("CSRF token missing or incorrect: send the csrftoken cookie as X-CSRFToken")
+            raise CsrfRejectedError(
+                "CSRF token missing or incorrect: send the csrftoken cookie as X-CSRFToken"
+            )
         origin = call.metadata.get("origin", "")
-        if origin and origin not in self._origins and urlsplit(origin).netloc != call.metadata.get("x-proximity-host", ""):
+        if (
+            origin
+            and origin not in self._origins
+            and urlsplit(origin).netloc != call.metadata.get("x-proximity-host", "")
+        ):
             raise CsrfRejectedError(f"origin {origin} may not write with a cookie")
 
     @staticmethod

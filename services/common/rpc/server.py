@@ -80,7 +80,9 @@ def create_server() -> grpc.aio.Server:
     return grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=5000)
 
 
-def add_service(server: grpc.aio.Server, service: ServiceDescriptor, handlers: object, surroundings: Surroundings) -> None:
+def add_service(
+    server: grpc.aio.Server, service: ServiceDescriptor, handlers: object, surroundings: Surroundings
+) -> None:
     """Serve `service` with the methods of `handlers`.
 
     Raises:
@@ -122,10 +124,16 @@ class _Rpc:
 
     def as_grpc(self) -> grpc.RpcMethodHandler[Any, Any]:
         request_class = message_factory.GetMessageClass(self._method.input_type)
-        make = grpc.unary_stream_rpc_method_handler if self._method.server_streaming else grpc.unary_unary_rpc_method_handler
+        make = (
+            grpc.unary_stream_rpc_method_handler
+            if self._method.server_streaming
+            else grpc.unary_unary_rpc_method_handler
+        )
         run: Any = self._stream if self._method.server_streaming else self._unary
         return make(
-            run, request_deserializer=request_class.FromString, response_serializer=self._response.SerializeToString
+            run,
+            request_deserializer=request_class.FromString,
+            response_serializer=self._response.SerializeToString,
         )
 
     async def _unary(self, request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
@@ -142,7 +150,9 @@ class _Rpc:
         await self._send_headers(call, context)
         return response
 
-    async def _stream(self, request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Message]:
+    async def _stream(
+        self, request: Message, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[Message]:
         call = self._new_call(context)
         try:
             await self._admit(call)
@@ -160,7 +170,9 @@ class _Rpc:
         metadata: dict[str, str] = {}
         for name, value in context.invocation_metadata() or ():
             if isinstance(value, str):
-                metadata[name] = f"{metadata[name]}; {value}" if name == "cookie" and name in metadata else value
+                metadata[name] = (
+                    f"{metadata[name]}; {value}" if name == "cookie" and name in metadata else value
+                )
         return Call(self._name, metadata, peer=context.peer())
 
     async def _admit(self, call: Call) -> None:
@@ -177,7 +189,9 @@ class _Rpc:
         if not key or store is None:
             return await _await(self._handler(request, call))
         if len(key) > _MAX_IDEMPOTENCY_KEY:
-            raise InvalidError(f"Idempotency-Key: has {len(key)} characters; at most {_MAX_IDEMPOTENCY_KEY} are allowed")
+            raise InvalidError(
+                f"Idempotency-Key: has {len(key)} characters; at most {_MAX_IDEMPOTENCY_KEY} are allowed"
+            )
         principal = f"user {call.caller.user.id}" if call.caller.user else f"address {call.address}"
         call.request_id = request_id_of(principal, self._name, key)
         earlier = await store.claim(call.request_id, request.SerializeToString(deterministic=True))
@@ -199,7 +213,9 @@ class _Rpc:
         if headers:
             await context.send_initial_metadata(tuple(headers))
 
-    async def _fail(self, error: Exception, call: Call, context: grpc.aio.ServicerContext[Any, Any]) -> NoReturn:
+    async def _fail(
+        self, error: Exception, call: Call, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> NoReturn:
         refusal = self._as_domain_error(error, call)
         status = render_status(refusal)
         if self._audited:
@@ -218,7 +234,9 @@ class _Rpc:
             return DeadlineExceededError("the work took longer than the caller would wait")
         trace_id = uuid.uuid4().hex[:16]
         log.error("rpc_failed", method=self._name, trace_id=trace_id, request=call.request_id, exc_info=error)
-        return InternalError(f"internal error; the log has more under {trace_id}", metadata={"trace_id": trace_id})
+        return InternalError(
+            f"internal error; the log has more under {trace_id}", metadata={"trace_id": trace_id}
+        )
 
     async def _record(self, call: Call, outcome: str) -> None:
         try:

@@ -42,7 +42,9 @@ def render_status(error: errors.DomainError) -> status_pb2.Status:
     """The google.rpc.Status of an error, with ErrorInfo, BadRequest and RetryInfo as they apply."""
     details: list[any_pb2.Any] = []
 
-    def add(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo) -> None:
+    def add(
+        message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo,
+    ) -> None:
         packed = any_pb2.Any()
         packed.Pack(message)
         details.append(packed)
@@ -79,7 +81,11 @@ def parse_error(error: grpc.aio.AioRpcError) -> errors.DomainError:
 
 
 def _read_detail(result: errors.DomainError, packed: any_pb2.Any) -> None:
-    info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+    info, bad, retry = (
+        error_details_pb2.ErrorInfo(),
+        error_details_pb2.BadRequest(),
+        error_details_pb2.RetryInfo(),
+    )
     if packed.Unpack(info):
         result.metadata = dict(info.metadata)
         result.reason = info.reason  # type: ignore[misc]

@@ -1,0 +1,318 @@
+"""The life of a server or worker process: what it is made of, how it starts, how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+import uvloop
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.empty_pb2 import Empty
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from nats.errors import Error as NatsError
+from proximity.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
+
+from services.common.config import ConfigError, ServiceSettings, read_settings
+from services.common.db import Database, create_engine
+from services.common.errors import DomainError, UnavailableError
+from services.common.idempotency import IdempotencyStore
+from services.common.log import configure_logging, get_logger
+from services.common.messaging import REVOCATIONS_BUCKET, Bus
+from services.common.outbox import Relay
+from services.common.rpc.call import Call
+from services.common.rpc.client import Clients
+from services.common.rpc.guard import Guard
+from services.common.rpc.server import Audit, NoAudit, Surroundings, add_service, create_server
+from services.common.sealing import Sealer
+from services.common.tokens import (
+    ApiTokens,
+    Caller,
+    CredentialsInvalidError,
+    Keys,
+    Revocations,
+    ServiceSigner,
+    TokenVerifier,
+    User,
+    read_service_keys,
+)
+
+log = get_logger()
+
+VERSION = "2.0.0"
+_DRAIN_S = 5.0
+_KEYS_REFRESH_S = 5.0
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a process shares between its parts."""
+
+    service: str
+    settings: ServiceSettings
+    db: Database
+    bus: Bus
+    sealer: Sealer
+    signer: ServiceSigner
+    clients: Clients
+    revocations: Revocations
+    guard: Guard
+
+
+def build_runtime(
+    service: str,
+    settings: ServiceSettings,
+    *,
+    find_key: Keys | None = None,
+    authenticate_api_token: ApiTokens | None = None,
+) -> Runtime:
+    """Make the shared parts. auth passes how it finds its own keys and tokens; the others ask auth.
+
+    Raises:
+        FileNotFoundError: a service key is missing.
+    """
+    private, publics = read_service_keys(settings.service_keys, service)
+    signer = ServiceSigner(service, private)
+    clients = Clients(signer, settings.address_of)
+    revocations = Revocations()
+    asking = _AskingAuth(clients)
+    verifier = TokenVerifier(
+        service=service,
+        service_keys=publics,
+        find_key=find_key or asking.find_key,
+        revocations=revocations,
+        authenticate_api_token=authenticate_api_token or asking.authenticate_api_token,
+    )
+    return Runtime(
+        service=service,
+        settings=settings,
+        db=Database(create_engine(settings.database_url, service=service)),
+        bus=Bus(settings.nats_url, name=service, replicas=settings.nats_replicas),
+        sealer=Sealer(settings.secret_key, previous=settings.previous_secret_keys),
+        signer=signer,
+        clients=clients,
+        revocations=revocations,
+        guard=Guard(verifier, origins=settings.cors_origins),
+    )
+
+
+class _AskingAuth:
+    """Keys and API tokens as auth knows them."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._keys: dict[str, Ed25519PublicKey] = {}
+        self._asked_at = 0.0
+
+    async def find_key(self, kid: str) -> Ed25519PublicKey | None:
+        """The public key of a key id; asks auth for unknown ones, at most every 5 seconds."""
+        loop = asyncio.get_running_loop()
+        if kid not in self._keys and (not self._asked_at or loop.time() - self._asked_at >= _KEYS_REFRESH_S):
+            jwks = await self._clients.call(
+                "auth", auth_service_pb2_grpc.AuthServiceStub, "GetJwks", Empty(), timeout=3
+            )
+            self._asked_at = loop.time()
+            for key in jwks.keys:
+                self._keys[key.kid] = Ed25519PublicKey.from_public_bytes(_decode_base64url(key.x))
+        return self._keys.get(kid)
+
+    async def authenticate_api_token(self, token: str) -> Caller:
+        """Whose an API token is; remembered for at most 60 seconds by the verifier's cache."""
+        request = auth_service_pb2.AuthenticateApiTokenRequest(token=token)
+        stub = auth_service_pb2_grpc.AuthInternalServiceStub
+        try:
+            answer = await self._clients.call("auth", stub, "AuthenticateApiToken", request, timeout=3)
+        except UnavailableError:
+            raise
+        except DomainError as error:
+            raise CredentialsInvalidError("the API token is not valid") from error
+        return caller_of_api_token(answer)
+
+
+def caller_of_api_token(answer: auth_service_pb2.AuthenticateApiTokenResponse) -> Caller:
+    """The caller behind an API token; to be asked again after 60 seconds at most."""
+    import time
+
+    current = time.time()
+    expires = (
+        min(current + 60, answer.expires_at.ToSeconds()) if answer.HasField("expires_at") else current + 60
+    )
+    user = User(answer.user_id, answer.username, answer.is_staff, tuple(answer.scopes))
+    return Caller(user=user, token_id=f"api-{answer.token_id}", issued_at=current, expires_at=expires)
+
+
+def _decode_base64url(text: str) -> bytes:
+    import base64
+
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+async def watch_revocations(bus: Bus, revocations: Revocations) -> None:
+    """Follow the revocations in NATS's key-value store for ever; begins again with all of them after a loss."""
+    while True:
+        await bus.wait_connected(timeout=60)
+        try:
+            bucket = await bus.key_value(REVOCATIONS_BUCKET)
+            watcher = await bucket.watchall()
+            async for entry in watcher:
+                if entry is not None and entry.value:
+                    revocations.revoke(entry.key, float(entry.value))
+        except (NatsError, TimeoutError, OSError, UnavailableError, ValueError) as error:
+            log.warning("revocations_interrupted", error=str(error) or type(error).__name__)
+        await asyncio.sleep(1)
+
+
+async def serve(
+    runtime: Runtime,
+    *,
+    services: Sequence[tuple[ServiceDescriptor, object]],
+    outbox: sa.Table | None = None,
+    inbox: sa.Table | None = None,
+    idempotency: sa.Table | None = None,
+    relay: Relay | None = None,
+    audit: Audit | None = None,
+    background: Sequence[Coroutine[Any, Any, None]] = (),
+    on_failed_admission: Callable[[Call], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    Args:
+        relay: when the service made its own, to wake it after commits; else one is made for `outbox`.
+        background: coroutines that run beside the server for ever.
+    """
+    store = IdempotencyStore(runtime.db, idempotency, runtime.sealer) if idempotency is not None else None
+    surroundings = Surroundings(runtime.guard, store, audit or NoAudit(), on_failed_admission)
+    server = create_server()
+    names = [descriptor.full_name for descriptor, _ in services]
+    for descriptor, handlers in services:
+        add_service(server, descriptor, handlers, surroundings)
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    port = server.add_insecure_port(runtime.settings.listen)
+    runtime.bus.start()
+    await server.start()
+    for name in (*names, ""):
+        await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+    log.info("serving", port=port)
+    tasks = [
+        watch_revocations(runtime.bus, runtime.revocations),
+        *_relaying(runtime, outbox, inbox, relay),
+        *background,
+    ]
+    try:
+        await _run_until_signal(tasks)
+    finally:
+        await servicer.enter_graceful_shutdown()
+        await server.stop(_DRAIN_S)
+        await close_runtime(runtime)
+
+
+async def work(
+    runtime: Runtime,
+    *,
+    background: Sequence[Coroutine[Any, Any, None]],
+    outbox: sa.Table | None = None,
+    inbox: sa.Table | None = None,
+    relay: Relay | None = None,
+) -> None:
+    """Run a worker's coroutines until SIGTERM or SIGINT."""
+    runtime.bus.start()
+    log.info("working")
+    try:
+        await _run_until_signal([*_relaying(runtime, outbox, inbox, relay), *background])
+    finally:
+        await close_runtime(runtime)
+
+
+async def close_runtime(runtime: Runtime) -> None:
+    """Close connections, in order."""
+    await runtime.clients.close()
+    await runtime.bus.close()
+    await runtime.db.close()
+
+
+def _relaying(
+    runtime: Runtime, outbox: sa.Table | None, inbox: sa.Table | None, relay: Relay | None
+) -> list[Coroutine[Any, Any, None]]:
+    if relay is None and outbox is not None:
+        relay = Relay(runtime.db, runtime.bus, outbox, inbox=inbox)
+    return [relay.run()] if relay is not None else []
+
+
+async def _run_until_signal(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run all until a signal comes. One that fails ends the process: its supervisor starts it anew."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    waiter = asyncio.ensure_future(stop.wait())
+    try:
+        done, _ = await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if task is not waiter:
+                task.result()
+    finally:
+        for task in (*tasks, waiter):
+            task.cancel()
+        await asyncio.gather(*tasks, waiter, return_exceptions=True)
+
+
+def main(
+    service: str,
+    settings_class: type[ServiceSettings],
+    *,
+    serve: Callable[[Any], Awaitable[None]],
+    work: Callable[[Any], Awaitable[None]] | None = None,
+    argv: Sequence[str] | None = None,
+) -> int:
+    """The command line of a service: serve, work, migrate, check-config. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog=f"python -m services.{service}")
+    commands = ["serve", *(["work"] if work else []), "migrate", "check-config"]
+    parser.add_argument("command", choices=commands)
+    command = parser.parse_args(argv).command
+    try:
+        settings = read_settings(settings_class)
+    except ConfigError as error:
+        for fault in error.faults:
+            sys.stderr.write(f"{fault}\n")
+        return 2
+    if command == "check-config":
+        sys.stdout.write("the configuration is valid\n")
+        return 0
+    configure_logging(service, debug=settings.debug)
+    if command == "migrate" or settings.debug:
+        from services.common.migrations import upgrade
+
+        upgrade(settings.database_url, service)
+        if command == "migrate":
+            return 0
+    run = serve if command == "serve" or work is None else work
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(_as_coroutine(run(settings)))
+    return 0
+
+
+async def _as_coroutine(awaitable: Awaitable[None]) -> None:
+    await awaitable
+
+
+__all__ = [
+    "VERSION",
+    "Runtime",
+    "build_runtime",
+    "close_runtime",
+    "main",
+    "serve",
+    "watch_revocations",
+    "work",
+]
