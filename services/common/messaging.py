@@ -165,8 +165,8 @@ class Bus:
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)  # type: ignore[arg-type]
-        task.add_done_callback(self._tasks.discard)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _connect(self) -> None:
         delay = 0.1
@@ -269,7 +269,7 @@ async def _handle(message: Msg, handler: Callable[[Msg], Awaitable[None]], slots
     try:
         await handler(message)
         await message.ack()
-    except Exception as error:  # noqa: BLE001 - whatever a handler raises, the message comes again
+    except Exception as error:
         attempts = message.metadata.num_delivered
         log.exception("message_failed", subject=message.subject, attempts=attempts, error=str(error))
         with contextlib.suppress(NatsError, OSError):

@@ -16,6 +16,7 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.empty_pb2 import Empty
+from grpc_health.v1 import _async as aio_health
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from nats.errors import Error as NatsError
@@ -184,9 +185,8 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
 
-    Args:
-        relay: when the service made its own, to wake it after commits; else one is made for `outbox`.
-        background: coroutines that run beside the server for ever.
+    `relay` is the service's own when it wakes it after commits; else one is made for `outbox`. The coroutines of
+    `background` run beside the server for ever.
     """
     store = IdempotencyStore(runtime.db, idempotency, runtime.sealer) if idempotency is not None else None
     surroundings = Surroundings(runtime.guard, store, audit or NoAudit(), on_failed_admission)
@@ -194,7 +194,7 @@ async def serve(
     names = [descriptor.full_name for descriptor, _ in services]
     for descriptor, handlers in services:
         add_service(server, descriptor, handlers, surroundings)
-    servicer = health.aio.HealthServicer()
+    servicer = aio_health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     port = server.add_insecure_port(runtime.settings.listen)

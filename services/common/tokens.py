@@ -235,16 +235,16 @@ def read_service_keys(directory: Path, service: str) -> tuple[Ed25519PrivateKey,
 
     Raises:
         FileNotFoundError: a key is missing.
-        ValueError: a file is no Ed25519 key.
+        TypeError: a file is no Ed25519 key.
     """
     private = serialization.load_pem_private_key((directory / f"{service}.key").read_bytes(), password=None)
     if not isinstance(private, Ed25519PrivateKey):
-        raise ValueError(f"{directory / f'{service}.key'} is no Ed25519 key")
+        raise TypeError(f"{directory / f'{service}.key'} is no Ed25519 key")
     publics: dict[str, Ed25519PublicKey] = {}
     for name in SERVICES:
         public = serialization.load_pem_public_key((directory / f"{name}.pub").read_bytes())
         if not isinstance(public, Ed25519PublicKey):
-            raise ValueError(f"{directory / f'{name}.pub'} is no Ed25519 key")
+            raise TypeError(f"{directory / f'{name}.pub'} is no Ed25519 key")
         publics[name] = public
     return private, publics
 

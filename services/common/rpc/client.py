@@ -107,7 +107,7 @@ class Clients:
     async def close(self) -> None:
         """Close every channel."""
         for channel in self._channels.values():
-            await channel.close()
+            await channel.close(None)
 
     def _stub(self, service: str, stub: type) -> Any:
         known = self._stubs.get((service, stub))

@@ -126,11 +126,7 @@ class Guard:
             return
         if caller.service or caller.user is None:
             raise ServiceOnlyError("services may not call this")
-        needed = {
-            access_pb2.ACCESS_USER: "write" if rule.writes else "read",
-            access_pb2.ACCESS_OWNER: "write" if rule.writes else "read",
-            access_pb2.ACCESS_ADMIN: "admin",
-        }.get(rule.access)
+        needed = _needed_scope(rule)
         if needed is None:
             raise ForbiddenError("this call declares no access")
         if needed == "admin" and not caller.user.is_staff:
@@ -138,3 +134,11 @@ class Guard:
         scopes = caller.user.scopes
         if needed not in scopes and not (needed == "read" and scopes):
             raise ScopeMissingError(f"the API token lacks the scope {needed}")
+
+
+def _needed_scope(rule: Rule) -> str | None:
+    if rule.access == access_pb2.ACCESS_ADMIN:
+        return "admin"
+    if rule.access in (access_pb2.ACCESS_USER, access_pb2.ACCESS_OWNER):
+        return "write" if rule.writes else "read"
+    return None

@@ -10,7 +10,7 @@ import asyncio
 import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 import grpc
@@ -71,7 +71,7 @@ class Surroundings:
 
     guard: Guard
     idempotency: IdempotencyStore | None = None
-    audit: Audit = NoAudit()
+    audit: Audit = field(default_factory=NoAudit)
     on_failed_admission: Callable[[Call], None] | None = None
 
 
@@ -224,7 +224,8 @@ class _Rpc:
             call.add_header("retry-after", str(max(1, round(refusal.retry_after))))
         if call.headers:
             await context.send_initial_metadata(tuple(call.headers))
-        await context.abort_with_status(rpc_status.to_status(status))
+        rich = rpc_status.to_status(status)
+        await context.abort(rich.code, rich.details, rich.trailing_metadata)
         raise AssertionError("unreachable")
 
     def _as_domain_error(self, error: Exception, call: Call) -> DomainError:
@@ -242,7 +243,7 @@ class _Rpc:
         try:
             await self._around.audit.record(call, action=self._action, outcome=outcome)
         except DomainError as error:
-            log.error("audit_lost", action=self._action, outcome=outcome, error=error.message)
+            log.warning("audit_lost", action=self._action, outcome=outcome, error=error.message)
 
 
 def grpc_code_name(code: int) -> str:

@@ -34,8 +34,8 @@ def code_of(error: errors.DomainError) -> int:
     """The google.rpc code of an error."""
     for kind, code in _CODES:
         if isinstance(error, kind):
-            return code
-    return code_pb2.INTERNAL
+            return int(code)
+    return int(code_pb2.INTERNAL)
 
 
 def render_status(error: errors.DomainError) -> status_pb2.Status:

@@ -1,0 +1,9 @@
+"""Long work as named steps that any worker can take over.
+
+    model    steps, workflows, what a step may say
+    store    operations and steps in a service's own database; claims with leases and fencing tokens
+    engine   runs workflows: checkpoints, retries, waiting, cancelling, undoing
+
+The rule: look before you act, and write an id down before you use it. A finished step never runs again; the one under
+way at a crash does.
+"""

@@ -1,0 +1,169 @@
+"""Steps, workflows, and what a step may say."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from services.common.errors import DomainError, UnavailableError
+
+MAX_ATTEMPTS = 3
+State = Any
+Change = Any
+
+
+class TransientError(UnavailableError):
+    """A step failed in a way that may pass: it is tried again, at most 3 times."""
+
+
+class WaitError(Exception):
+    """A step cannot go on yet. Waiting is not an attempt; the operation's deadline bounds it.
+
+    Args:
+        reason: what it waits for, for a person.
+        delay: seconds until it looks again.
+    """
+
+    def __init__(self, reason: str, *, delay: float = 2.0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.delay = delay
+
+
+class LeaseLostError(Exception):
+    """Another worker has taken the operation over; this one must do nothing more."""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """A new state, and changes to commit together with it."""
+
+    state: State
+    changes: tuple[Change, ...] = ()
+
+
+class Context(Protocol):
+    """What a step may do besides its work."""
+
+    @property
+    def operation(self) -> ClaimedOperation:
+        """The operation that the step belongs to."""
+
+    async def log(self, message: str, *, level: str = "info") -> None:
+        """Write a line into the log of the operation's subject; level is info, warning or error."""
+
+    async def save(self, state: State, *changes: Change) -> None:
+        """Write state (and changes) down in the middle of a step, before an id in it is used."""
+
+    async def note_upid(self, upid: str) -> None:
+        """Note a Proxmox task that the step started."""
+
+    async def progress(self, fraction: float, *, message: str = "") -> None:
+        """Say how far the step is, 0-1."""
+
+
+Run = Callable[[Any, Context], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a workflow.
+
+    Attributes:
+        name: constant snake_case.
+        description: what it does, for a person: "Creating the container".
+        run: does it, and returns the new state or a StepResult. It may run again after a crash: it looks first.
+        undo: takes it back; also called when the step failed midway. It may run again as well.
+        weight: its share of the progress.
+    """
+
+    name: str
+    description: str
+    run: Run
+    undo: Run | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A tuple of steps over one frozen state.
+
+    Attributes:
+        kind: constant snake_case, the name of the RPC.
+        state_type: frozen dataclass of values that JSON can hold.
+        on_succeeded: changes to commit with the success.
+        on_failed: changes to commit with the failure or cancellation, after undoing: (state, error, cancelled).
+        timeout_s: seconds after which the janitor ends it.
+    """
+
+    kind: str
+    steps: tuple[Step, ...]
+    state_type: type[Any]
+    on_succeeded: Callable[[Any], Sequence[Change]]
+    on_failed: Callable[[Any, str, bool], Sequence[Change]]
+    timeout_s: float = 24 * 3600.0
+
+    def load_state(self, data: dict[str, Any]) -> Any:
+        """The state from its JSON; fields that a newer or older version does not know are left out."""
+        names = {field.name for field in dataclasses.fields(self.state_type)}
+        values = {name: value for name, value in data.items() if name in names}
+        return self.state_type(**values)
+
+
+def dump_state(state: Any) -> dict[str, Any]:
+    """A state as JSON values."""
+    return dataclasses.asdict(state)
+
+
+@dataclass(frozen=True)
+class NewOperation:
+    """An operation to record.
+
+    Attributes:
+        subject: what it works on (an app id); at most one unfinished operation per subject.
+        not_before: earliest start; None is now.
+        held: another service carries it out, no worker here does.
+    """
+
+    id: str
+    subject: str
+    kind: str
+    state: dict[str, Any]
+    steps: tuple[tuple[str, str], ...] = ()
+    requested_by: int | None = None
+    not_before: datetime | None = None
+    trace_id: str = ""
+    held: bool = False
+
+
+@dataclass(frozen=True)
+class ClaimedOperation:
+    """An operation that this worker holds, under a fencing token."""
+
+    id: str
+    subject: str
+    kind: str
+    state: dict[str, Any]
+    status: str
+    step_index: int
+    fence: int
+    error: str
+    cancel_requested: bool
+    undo_attempts: int
+    requested_by: int | None
+    created_at: datetime
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether trying again may help: connections, time-outs, services and Proxmox that do not answer."""
+    return isinstance(error, UnavailableError | TimeoutError | ConnectionError)
+
+
+def describe(error: BaseException) -> str:
+    """The sentence of an error, for the log."""
+    if isinstance(error, DomainError):
+        return error.message
+    return str(error) or type(error).__name__

@@ -1,0 +1,338 @@
+"""Operations and their steps in a service's own database.
+
+A claim is a lease with a fencing token: every later write names the token and does nothing when another worker has
+claimed since, so a worker that was paused cannot overwrite its successor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.common.clock import now
+from services.common.db import Database, UtcDateTime
+from services.common.operations.model import Change, ClaimedOperation, LeaseLostError, NewOperation
+
+LEASE_S = 8.0
+RUNNABLE = ("queued", "running", "waiting", "undoing")
+Apply = Callable[[sa.Connection, "ClaimedOperation", Change], None]
+
+
+@dataclass(frozen=True)
+class OperationTables:
+    """The two tables."""
+
+    operations: sa.Table
+    steps: sa.Table
+
+
+def define_tables(metadata: sa.MetaData) -> OperationTables:
+    """Define `operations` and `operation_steps` in a service's metadata."""
+    operations = sa.Table(
+        "operations",
+        metadata,
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("subject", sa.String(120), nullable=False),
+        sa.Column("kind", sa.String(50), nullable=False),
+        sa.Column("status", sa.String(20), nullable=False),
+        sa.Column("state", sa.JSON, nullable=False),
+        sa.Column("step_index", sa.Integer, nullable=False),
+        sa.Column("step_count", sa.Integer, nullable=False),
+        sa.Column("progress", sa.Integer, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("undo_attempts", sa.Integer, nullable=False),
+        sa.Column("error", sa.Text, nullable=False),
+        sa.Column("waiting_for", sa.Text, nullable=False),
+        sa.Column("worker", sa.String(100), nullable=False),
+        sa.Column("lease_until", UtcDateTime),
+        sa.Column("fence", sa.Integer, nullable=False),
+        sa.Column("not_before", UtcDateTime, nullable=False),
+        sa.Column("cancel_requested", sa.Boolean, nullable=False),
+        sa.Column("held", sa.Boolean, nullable=False),
+        sa.Column("requested_by", sa.Integer),
+        sa.Column("trace_id", sa.String(64), nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("started_at", UtcDateTime),
+        sa.Column("updated_at", UtcDateTime, nullable=False),
+        sa.Column("finished_at", UtcDateTime),
+    )
+    unfinished = operations.c.finished_at.is_(None)
+    sa.Index(
+        "operations_one_unfinished",
+        operations.c.subject,
+        unique=True,
+        sqlite_where=unfinished,
+        postgresql_where=unfinished,
+    )
+    sa.Index(
+        "operations_runnable", operations.c.not_before, sqlite_where=unfinished, postgresql_where=unfinished
+    )
+    sa.Index("operations_of_subject", operations.c.subject, operations.c.created_at)
+    steps = sa.Table(
+        "operation_steps",
+        metadata,
+        sa.Column("operation_id", sa.String(64), primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("name", sa.String(60), nullable=False),
+        sa.Column("description", sa.String(200), nullable=False),
+        sa.Column("status", sa.String(20), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("started_at", UtcDateTime),
+        sa.Column("finished_at", UtcDateTime),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("upids", sa.JSON, nullable=False),
+    )
+    return OperationTables(operations, steps)
+
+
+def add_operation(connection: sa.Connection, tables: OperationTables, new: NewOperation) -> None:
+    """Record an operation in the transaction of `connection`.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the subject has an unfinished operation, or the id is known.
+    """
+    current = now()
+    connection.execute(
+        tables.operations.insert().values(
+            id=new.id,
+            subject=new.subject,
+            kind=new.kind,
+            status="running" if new.held else "queued",
+            state=new.state,
+            step_index=0,
+            step_count=len(new.steps),
+            progress=0,
+            attempt=0,
+            undo_attempts=0,
+            error="",
+            waiting_for="",
+            worker="",
+            fence=0,
+            not_before=new.not_before or current,
+            cancel_requested=False,
+            held=new.held,
+            requested_by=new.requested_by,
+            trace_id=new.trace_id,
+            created_at=current,
+            updated_at=current,
+        )
+    )
+    if new.steps:
+        connection.execute(
+            tables.steps.insert(),
+            [
+                {
+                    "operation_id": new.id,
+                    "position": position,
+                    "name": name,
+                    "description": description,
+                    "status": "pending",
+                    "attempts": 0,
+                    "message": "",
+                    "upids": [],
+                }
+                for position, (name, description) in enumerate(new.steps)
+            ],
+        )
+
+
+class SqlOperationStore:
+    """What the engine needs of the database.
+
+    Args:
+        db: the service's database.
+        tables: from `define_tables`.
+        apply: writes one change of a workflow within a checkpoint's transaction.
+        log: writes one line `(connection, operation, level, message, step)` into the subject's log.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        tables: OperationTables,
+        apply: Apply,
+        log: Callable[[sa.Connection, ClaimedOperation, str, str, str], None],
+    ) -> None:
+        self._db = db
+        self._tables = tables
+        self._apply = apply
+        self._log = log
+
+    async def claim_next(self, worker: str) -> ClaimedOperation | None:
+        """Claim the operation that is next: of the user with fewest running ones, then the oldest."""
+        return await self._db.write(lambda connection: self._claim_next(connection, worker))
+
+    async def renew(self, operation: ClaimedOperation) -> bool:
+        """Renew the lease and say whether a cancellation is asked for.
+
+        Raises:
+            LeaseLostError: another worker has it.
+        """
+        return await self._db.write(lambda connection: self._renew(connection, operation))
+
+    async def update(
+        self, operation: ClaimedOperation, values: dict[str, Any], *, changes: Sequence[Change] = ()
+    ) -> None:
+        """Write columns of the operation and changes, in one transaction.
+
+        Raises:
+            LeaseLostError: another worker has it.
+        """
+
+        def fn(connection: sa.Connection) -> None:
+            self._fenced_update(connection, operation, values)
+            for change in changes:
+                self._apply(connection, operation, change)
+
+        await self._db.write(fn)
+
+    async def update_step(
+        self,
+        operation: ClaimedOperation,
+        position: int,
+        step: dict[str, Any],
+        *,
+        values: dict[str, Any] | None = None,
+        changes: Sequence[Change] = (),
+        line: tuple[str, str, str] | None = None,
+        count_attempt: bool = False,
+    ) -> None:
+        """Write columns of a step, of the operation, changes and a log line `(level, message, step)` together.
+
+        Raises:
+            LeaseLostError: another worker has it.
+        """
+        steps = self._tables.steps
+
+        def fn(connection: sa.Connection) -> None:
+            self._fenced_update(connection, operation, values or {})
+            fields: dict[str, Any] = dict(step)
+            if count_attempt:
+                fields["attempts"] = steps.c.attempts + 1
+                fields["started_at"] = sa.func.coalesce(
+                    steps.c.started_at, sa.bindparam("t", now(), UtcDateTime)
+                )
+            connection.execute(
+                steps.update()
+                .where(steps.c.operation_id == operation.id, steps.c.position == position)
+                .values(**fields)
+            )
+            for change in changes:
+                self._apply(connection, operation, change)
+            if line is not None:
+                self._log(connection, operation, *line)
+
+        await self._db.write(fn)
+
+    async def note_upid(self, operation: ClaimedOperation, position: int, upid: str) -> None:
+        """Add a Proxmox task to a step's record."""
+        steps = self._tables.steps
+        key = (steps.c.operation_id == operation.id, steps.c.position == position)
+
+        def fn(connection: sa.Connection) -> None:
+            known = connection.execute(sa.select(steps.c.upids).where(*key)).scalar() or []
+            if upid not in known:
+                connection.execute(steps.update().where(*key).values(upids=[*known, upid]))
+
+        await self._db.write(fn)
+
+    async def write_line(self, operation: ClaimedOperation, level: str, message: str, step: str) -> None:
+        """Write a line into the log of the operation's subject."""
+        await self._db.write(lambda connection: self._log(connection, operation, level, message, step))
+
+    def _claim_next(self, connection: sa.Connection, worker: str) -> ClaimedOperation | None:
+        operations, current = self._tables.operations, now()
+        free = sa.or_(operations.c.lease_until.is_(None), operations.c.lease_until < current)
+        running = operations.alias("running")
+        load = (
+            sa.select(sa.func.count())
+            .select_from(running)
+            .where(
+                running.c.finished_at.is_(None),
+                running.c.requested_by == operations.c.requested_by,
+                running.c.lease_until >= current,
+            )
+            .scalar_subquery()
+        )
+        query = (
+            sa.select(operations.c.id)
+            .where(
+                operations.c.finished_at.is_(None),
+                operations.c.held.is_(False),
+                operations.c.status.in_(RUNNABLE),
+                operations.c.not_before <= current,
+                free,
+            )
+            .order_by(load, operations.c.created_at)
+            .limit(1)
+        )
+        if connection.dialect.name != "sqlite":
+            query = query.with_for_update(skip_locked=True, of=operations)
+        found = connection.execute(query).scalar()
+        if found is None:
+            return None
+        row = connection.execute(
+            operations.update()
+            .where(operations.c.id == found)
+            .values(
+                worker=worker,
+                lease_until=current + timedelta(seconds=LEASE_S),
+                fence=operations.c.fence + 1,
+                started_at=sa.func.coalesce(
+                    operations.c.started_at, sa.bindparam("began", current, UtcDateTime)
+                ),
+                updated_at=current,
+            )
+            .returning(operations)
+        ).one()
+        return claimed_of_row(row)
+
+    def _renew(self, connection: sa.Connection, operation: ClaimedOperation) -> bool:
+        self._fenced_update(connection, operation, {})
+        operations = self._tables.operations
+        query = sa.select(operations.c.cancel_requested).where(operations.c.id == operation.id)
+        return bool(connection.execute(query).scalar())
+
+    def _fenced_update(
+        self, connection: sa.Connection, operation: ClaimedOperation, values: dict[str, Any]
+    ) -> None:
+        operations, current = self._tables.operations, now()
+        fields: dict[str, Any] = {
+            "lease_until": current + timedelta(seconds=LEASE_S),
+            "updated_at": current,
+            **values,
+        }
+        result = connection.execute(
+            operations.update()
+            .where(
+                operations.c.id == operation.id,
+                operations.c.fence == operation.fence,
+                operations.c.finished_at.is_(None),
+            )
+            .values(**fields)
+        )
+        if not result.rowcount:
+            raise LeaseLostError(operation.id)
+
+
+def claimed_of_row(row: sa.Row[Any]) -> ClaimedOperation:
+    """A ClaimedOperation of a row of `operations`."""
+    created_at: datetime = row.created_at
+    return ClaimedOperation(
+        id=row.id,
+        subject=row.subject,
+        kind=row.kind,
+        state=row.state,
+        status=row.status,
+        step_index=row.step_index,
+        fence=row.fence,
+        error=row.error,
+        cancel_requested=row.cancel_requested,
+        undo_attempts=row.undo_attempts,
+        requested_by=row.requested_by,
+        created_at=created_at,
+    )
