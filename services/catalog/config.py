@@ -46,7 +46,7 @@ def parse_folders(text: str) -> tuple[Path, ...]:
 class CatalogSettings(ServiceSettings):
     """What the catalog needs to run."""
 
-    data: Path = setting(  # noqa: RUF009 - it makes a field, not a value
+    data: Path = setting(
         "CATALOG_DATA", default=DATA, parse=parse_folder, doc="Folder with the items of our own."
     )
     source_roots: tuple[Path, ...] = setting(
@@ -61,7 +61,7 @@ class CatalogSettings(ServiceSettings):
         parse=parse_bool,
         doc="Whether sources may be fetched from addresses of this machine and its network.",
     )
-    source_ca_file: Path | None = setting(  # noqa: RUF009 - it makes a field, not a value
+    source_ca_file: Path | None = setting(
         "CATALOG_SOURCE_CA_FILE",
         default=None,
         parse=parse_file,

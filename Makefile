@@ -1,0 +1,86 @@
+# Everything a developer or a CI runs. `make help` lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+SUITES := $(wildcard tests/unit tests/store tests/contract tests/e2e)
+SERVICES := $(patsubst services/%/__main__.py,%,$(wildcard services/*/__main__.py))
+IMAGE := protos/gen/proximity.binpb
+# What the protos must stay compatible with.
+BASE ?= $(shell git rev-parse --verify --quiet origin/main || git rev-parse --verify --quiet main)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv protos protos-current protos-breaking lint test test-unit run demo pvesim pvesim-conformance \
+	catalog-check check-config lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 24
+
+venv: .venv/.installed ## make .venv from the locked requirements
+
+.venv/.installed: requirements-dev.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+protos: venv ## generate code and the descriptor image from the protos
+	$(BIN)/python -m protos.generate
+
+protos-current: venv ## fail where protos/gen is not what the protos say
+	rm -rf build/protos
+	$(BIN)/python -m protos.generate build/protos
+	diff -r --exclude=__pycache__ protos/gen build/protos
+
+protos-breaking: venv ## fail where the protos break clients of the base (BASE=commit, default main)
+	mkdir -p build
+	if [ -n "$(BASE)" ] && git cat-file -e "$(BASE):$(IMAGE)" 2>/dev/null; then \
+		git show "$(BASE):$(IMAGE)" > build/base.binpb && \
+		$(BIN)/buf breaking $(IMAGE) --config protos/buf.yaml --against build/base.binpb; \
+	else echo "no base to compare the protos with"; fi
+
+lint: venv protos-current protos-breaking ## everything that is checked without running the code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint $(IMAGE) --config protos/buf.yaml
+	$(BIN)/python -m gateway check
+
+test: lint catalog-check ## what CI runs: lint, then every suite
+	$(BIN)/python -m pytest -q $(SUITES)
+
+test-unit: venv ## the fast suites only
+	$(BIN)/python -m pytest -q tests/unit
+
+run: venv ## the whole platform on this machine
+	$(BIN)/python -m deploy.local run
+
+demo: venv ## the whole platform against a simulated Proxmox VE
+	$(BIN)/python -m deploy.local demo
+
+pvesim: venv ## a simulated Proxmox VE; prints where it is and how to sign in
+	$(BIN)/python -m tests.pvesim --state-dir .proximity/pvesim
+
+pvesim-conformance: venv ## how far the simulator answers as the recorded server did
+	$(BIN)/python -m tests.pvesim.conformance
+
+catalog-check: venv ## check and render every item of the catalog
+	$(BIN)/python -m services.catalog check
+
+check-config: venv ## check the settings of every service, every fault at once
+	@failed=0; for service in $(SERVICES); do \
+		echo "$$service"; $(BIN)/python -m services.$$service check-config || failed=1; \
+	done; exit $$failed
+
+lock: .venv/.uv ## resolve pyproject.toml anew into requirements.txt and requirements-dev.txt
+	.venv/.uv/bin/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--universal --extra sim -o requirements.txt >/dev/null
+	.venv/.uv/bin/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--universal --extra sim --extra dev -o requirements-dev.txt >/dev/null
+
+.venv/.uv:
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --disable-pip-version-check 'uv>=0.8'
+
+clean: ## remove what can be made again; keeps .proximity, the state of `make run`
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
