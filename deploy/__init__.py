@@ -1,0 +1,1 @@
+"""How the platform is put to work: on one machine, in containers, on a cluster."""

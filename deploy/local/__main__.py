@@ -1,0 +1,37 @@
+"""`python -m deploy.local run | demo`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from deploy.local.settings import LocalSettings
+from deploy.local.stack import StackError
+from services.common.config import ConfigError, read_settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the exit status: 1 what failed, 2 what was set wrongly."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="start everything and stay until SIGINT or SIGTERM")
+    commands.add_parser("demo", help="start everything, take an app through its life, end")
+    options = parser.parse_args(arguments)
+    try:
+        settings = read_settings(LocalSettings)
+    except ConfigError as error:
+        sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
+        return 2
+    from deploy.local import runner
+
+    command = runner.run if options.command == "run" else runner.run_demo
+    try:
+        return asyncio.run(command(settings))
+    except StackError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The two commands: run until told to end, and run for as long as the demonstration takes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+from rich.console import Console
+
+from deploy.local.demo import DemoError, play_demo
+from deploy.local.settings import LocalSettings
+from deploy.local.stack import Stack, StackError
+
+_console = Console(highlight=False, soft_wrap=True)
+
+
+def _report(sentence: str) -> None:
+    _console.print(f"[dim]{sentence}[/]")
+
+
+async def run(settings: LocalSettings) -> int:
+    """Start everything, say where it is, stay until SIGINT or SIGTERM."""
+    ended = _listen_for_signals()
+    stack = Stack(settings, report=_report)
+    try:
+        if not await _run_unless(ended, stack.start()):
+            return 0
+        _say_where(stack)
+        await ended.wait()
+        _report("ending")
+    finally:
+        await stack.stop()
+    return 0
+
+
+async def run_demo(settings: LocalSettings) -> int:
+    """Start everything, take an app through its life, end; 1 with the reason when something failed."""
+    ended = _listen_for_signals()
+    stack = Stack(settings, report=_report)
+    try:
+        _report("starting the platform")
+        if not await _run_unless(ended, stack.start()) or stack.secrets is None:
+            return 130
+        play = asyncio.to_thread(play_demo, settings, stack.secrets.admin_password, console=_console)
+        return 0 if await _run_unless(ended, play) else 130
+    except (DemoError, StackError) as error:
+        _console.print(f"[bold red]failed:[/] {error}", markup=True)
+        _console.print(f"the logs are in {stack.logs}")
+        return 1
+    finally:
+        await stack.stop()
+
+
+def _listen_for_signals() -> asyncio.Event:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    return ended
+
+
+async def _run_unless(ended: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
+    """Run `work`; False when a signal came first. What it raises is raised here."""
+    task = asyncio.ensure_future(work)
+    waiting = asyncio.ensure_future(ended.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        task.result()
+        return True
+    task.cancel()
+    await asyncio.wait({task}, timeout=2)
+    return False
+
+
+def _say_where(stack: Stack) -> None:
+    settings, secrets = stack.settings, stack.secrets
+    https = settings.url.replace("http://", "https://", 1)
+    _console.print(f"[bold green]Proximity is ready[/] at {settings.url}/api (and {https}/api)")
+    _console.print(f"  documentation  {settings.url}/api/docs")
+    if secrets is not None and secrets.is_new:
+        _console.print(f"  administrator  {settings.admin_username}, password {secrets.admin_password}")
+        _console.print("                 shown once; change it after signing in")
+    else:
+        _console.print(f"  administrator  {settings.admin_username}")
+    if settings.is_simulated:
+        _console.print(f"  Proxmox VE     simulated, see {settings.state}/pvesim.json")
+    _console.print(f"  logs           {stack.logs}", end="\n\n")

@@ -1,0 +1,58 @@
+"""What may be decided about a local stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.common.config import parse_bool, parse_int, parse_list, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSettings:
+    """One stack. The environment also reaches the services, so their own settings work here too."""
+
+    host: str = setting("PROXIMITY_HOST", default="127.0.0.1", doc="Address that the gateway listens on.")
+    port: int = setting(
+        "PROXIMITY_PORT", default=8000, parse=parse_int(1, 65535), doc="Port of the gateway, http and https."
+    )
+    state_dir: Path = setting(
+        "PROXIMITY_STATE_DIR", default=Path(".proximity"), parse=Path, doc="Databases, keys, logs."
+    )
+    admin_username: str = setting("PROXIMITY_ADMIN_USERNAME", default="admin", doc="First administrator.")
+    admin_password: str = setting(
+        "PROXIMITY_ADMIN_PASSWORD", default="", doc="Password of the first; else generated.", secret=True
+    )
+    database_url: str = setting(
+        "DATABASE_URL", default="", doc="postgresql://… instead of SQLite files in the state.", secret=True
+    )
+    nats_url: str = setting(
+        "NATS_URL", default="", doc="NATS servers instead of one started here.", secret=True
+    )
+    proxmox_host: str = setting(
+        "PROXMOX_HOST", default="", doc="A Proxmox host instead of the simulated one."
+    )
+    testing_mode: bool = setting(
+        "TESTING_MODE", default=False, parse=parse_bool, doc="The simulated Proxmox in any case."
+    )
+    mock_proxmox: bool = setting("USE_MOCK_PROXMOX", default=False, parse=parse_bool, doc="The same.")
+    secret_key: str = setting("SECRET_KEY", default="", doc="Else generated into the state.", secret=True)
+    cors_origins: tuple[str, ...] = setting(
+        "CORS_ALLOWED_ORIGINS", default=(), parse=parse_list, doc="Other sites whose pages may call the API."
+    )
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the simulated Proxmox takes part."""
+        return self.testing_mode or self.mock_proxmox or not self.proxmox_host
+
+    @property
+    def state(self) -> Path:
+        """The state directory, absolute."""
+        return self.state_dir.absolute()
+
+    @property
+    def url(self) -> str:
+        """Where the gateway answers on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"

