@@ -1,4 +1,4 @@
-"""`python -m services.catalog work | check-config | check [folder] | icons [folder]`."""
+"""`python -m services.catalog serve | work | migrate | check-config | check [folder] | icons [folder]`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from pathlib import Path
 from services.catalog.check import check_catalog, draw_icons
 from services.catalog.config import CatalogSettings
 from services.catalog.files import DATA
-from services.catalog.server import build_catalog, run_worker
-from services.common.config import ConfigError, read_settings
-from services.common.log import configure_logging
+from services.catalog.server import build_catalog, run_worker, serve
+from services.common import process
 
-_COMMANDS = ("work", "check-config", "check", "icons")
+_COMMANDS = ("serve", "work", "migrate", "check-config", "check", "icons")
 
 
 def run_command(arguments: list[str]) -> int:
@@ -26,22 +25,10 @@ def run_command(arguments: list[str]) -> int:
             return check_catalog(folder)
         case "icons":
             return draw_icons(folder)
-        case "work" | "check-config":
-            return _run_with_settings(command)
+        case "serve" | "work" | "migrate" | "check-config":
+            return process.main("catalog", CatalogSettings, serve=serve, work=work, argv=arguments)
     sys.stderr.write(f"usage: python -m services.catalog {' | '.join(_COMMANDS)}\n")
     return 2
-
-
-def _run_with_settings(command: str) -> int:
-    try:
-        settings = read_settings(CatalogSettings)
-    except ConfigError as error:
-        sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
-        return 2
-    if command == "work":
-        configure_logging("catalog", debug=settings.debug)
-        asyncio.run(work(settings))
-    return 0
 
 
 async def work(settings: CatalogSettings) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from google.api import httpbody_pb2  # type: ignore[import-untyped]
+from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2

@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from proximity.catalog.v1 import catalog_service_pb2 as pb
+
 from services.catalog.config import CatalogSettings
 from services.catalog.fetching import Fetcher, FetchLimits
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers, reload_files
 from services.catalog.holder import CatalogHolder
 from services.catalog.jobs import FetchJobs, follow_publications
-from services.catalog.store import SqlCatalogStore, inbox, outbox
+from services.catalog.store import SqlCatalogStore, idempotency, inbox, outbox
+from services.common import process
 from services.common.db import Database, create_engine
 from services.common.log import get_logger
 from services.common.messaging import Bus
@@ -37,10 +40,12 @@ class Catalog:
     jobs: FetchJobs
 
 
-def build_catalog(settings: CatalogSettings) -> Catalog:
+def build_catalog(
+    settings: CatalogSettings, *, db: Database | None = None, bus: Bus | None = None
+) -> Catalog:
     """Construct the parts; nothing runs yet. Call it within an event loop."""
-    db = Database(create_engine(settings.database_url, service="catalog"))
-    bus = Bus(settings.nats_url, name="catalog", replicas=settings.nats_replicas)
+    db = db or Database(create_engine(settings.database_url, service="catalog"))
+    bus = bus or Bus(settings.nats_url, name="catalog", replicas=settings.nats_replicas)
     store = SqlCatalogStore(db)
     holder = CatalogHolder(store)
     limits = FetchLimits(seconds=settings.fetch_seconds, total_bytes=settings.fetch_megabytes * 1024 * 1024)
@@ -63,13 +68,35 @@ def build_catalog(settings: CatalogSettings) -> Catalog:
     )
 
 
-@asynccontextmanager
-async def run_replica(catalog: Catalog) -> AsyncIterator[None]:
-    """Publish our own files, have the catalog in memory, and follow what is published, until the block ends."""
+async def serve(settings: CatalogSettings) -> None:
+    """Publish our own files, have the catalog in memory, and answer RPCs until told to end."""
+    runtime = process.build_runtime("catalog", settings)
+    catalog = build_catalog(settings, db=runtime.db, bus=runtime.bus)
+    await _publish_own_files(catalog)
+    services = pb.DESCRIPTOR.services_by_name
+    await process.serve(
+        runtime,
+        services=[
+            (services["CatalogService"], catalog.api),
+            (services["CatalogInternalService"], catalog.internal),
+        ],
+        idempotency=idempotency,
+        relay=catalog.relay,
+        background=[follow_publications(catalog.holder, catalog.bus)],
+    )
+
+
+async def _publish_own_files(catalog: Catalog) -> None:
     result = await reload_files(catalog.store, catalog.settings.data)
     for rejection in result.rejected:
         log.error("catalog_file_rejected", file=rejection.file, error=rejection.error)
     await catalog.holder.refresh()
+
+
+@asynccontextmanager
+async def run_replica(catalog: Catalog) -> AsyncIterator[None]:
+    """Publish our own files, have the catalog in memory, and follow what is published, until the block ends."""
+    await _publish_own_files(catalog)
     async with _run(catalog, catalog.relay.run(), follow_publications(catalog.holder, catalog.bus)):
         yield
 

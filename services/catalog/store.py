@@ -22,6 +22,7 @@ from services.catalog.domain.interfaces import NewRevision, Publication
 from services.catalog.domain.sources import NewSource, Source, SourceFormat, SourceStatus
 from services.common.clock import Clock, now
 from services.common.db import Database, UtcDateTime, insert_ignore
+from services.common.idempotency import define_table as define_idempotency_table
 from services.common.outbox import add_messages, define_tables, new_message
 
 REVISION_PUBLISHED = "events.catalog.v1.revision_published"
@@ -29,6 +30,7 @@ FETCH_SOURCE = "jobs.catalog.v1.fetch_source"
 
 metadata = sa.MetaData()
 outbox, inbox = define_tables(metadata)
+idempotency = define_idempotency_table(metadata)
 
 revisions = sa.Table(
     "revisions",

@@ -105,7 +105,7 @@ class Guard:
         if (
             origin
             and origin not in self._origins
-            and urlsplit(origin).netloc != call.metadata.get("x-proximity-host", "")
+            and urlsplit(origin).netloc != call.metadata.get("x-forwarded-host", "")
         ):
             raise CsrfRejectedError(f"origin {origin} may not write with a cookie")
 

@@ -1,12 +1,13 @@
 """Handlers to grpc.aio services. Around each handler: guard, rules, idempotency, deadline, errors, audit.
 
 A handler is a method named like its RPC in snake_case: `async def deploy_app(self, request, call) -> App`, or an async
-generator for a stream. An RPC without a handler is a fault at start, not UNIMPLEMENTED at run time.
+generator for a stream; one that needs nothing of the call may leave it out. An RPC without a handler is a fault at start, not UNIMPLEMENTED at run time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -111,7 +112,7 @@ class _Rpc:
         self, method: MethodDescriptor, handler: Callable[[Any, Call], Any], surroundings: Surroundings
     ) -> None:
         self._method = method
-        self._handler = handler
+        self._handler = _taking_call(handler)
         self._around = surroundings
         self._rule = rule_of(method)
         options = method.GetOptions().Extensions[access_pb2.rpc]
@@ -263,3 +264,9 @@ async def _await(result: Awaitable[Message]) -> Message:
 def service_names(services: Sequence[ServiceDescriptor]) -> list[str]:
     """Full names of services, for reflection and health."""
     return [service.full_name for service in services]
+
+
+def _taking_call(handler: Callable[..., Any]) -> Callable[[Any, Call], Any]:
+    if len(inspect.signature(handler).parameters) > 1:
+        return handler
+    return lambda request, _: handler(request)

@@ -71,8 +71,25 @@ def upgrade() -> None:
         sa.Column("last_fetched_at", UtcDateTime),
         sa.Column("created_at", UtcDateTime, nullable=False),
     )
+    op.create_table(
+        "idempotency",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("body_hash", sa.String(64), nullable=False),
+        sa.Column("answer", sa.Text),
+        sa.Column("claimed_at", UtcDateTime, nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False, index=True),
+    )
 
 
 def downgrade() -> None:
-    for table in ("sources", "rejections", "publications", "current_items", "revisions", "inbox", "outbox"):
+    for table in (
+        "idempotency",
+        "sources",
+        "rejections",
+        "publications",
+        "current_items",
+        "revisions",
+        "inbox",
+        "outbox",
+    ):
         op.drop_table(table)
