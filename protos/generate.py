@@ -28,11 +28,14 @@ def generate(output: Path) -> None:
     output.mkdir(parents=True)
     sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.glob("proximity/**/*.proto"))
     google_protos = Path(annotations_pb2.__file__).parents[2]
+    programs = Path(sys.executable).parent  # the plugins of this environment, whatever PATH says
     arguments = [
         "protoc",
         f"-I{PROTOS}",
         f"-I{files('grpc_tools') / '_proto'}",
         f"-I{google_protos}",
+        f"--plugin=protoc-gen-mypy={programs / 'protoc-gen-mypy'}",
+        f"--plugin=protoc-gen-mypy_grpc={programs / 'protoc-gen-mypy_grpc'}",
         f"--python_out={output}",
         f"--grpc_python_out={output}",
         f"--mypy_out={output}",

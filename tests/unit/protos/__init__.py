@@ -1,0 +1,1 @@
+"""The protos and what is generated from them."""
