@@ -80,6 +80,7 @@ async def serve(settings: CatalogSettings) -> None:
             (services["CatalogService"], catalog.api),
             (services["CatalogInternalService"], catalog.internal),
         ],
+        outbox=outbox,
         idempotency=idempotency,
         relay=catalog.relay,
         background=[follow_publications(catalog.holder, catalog.bus)],

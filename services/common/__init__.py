@@ -1,6 +1,7 @@
 """What two services need and no domain noun names: wire, database, messaging, tokens, secrets, operations.
 
 It imports no service. Modules:
+    audit        mutating calls reported to auth
     clock        the time, in one place
     config       settings from the environment, every fault reported at once
     db           one database per service; all work as functions of a connection, retried when that is safe

@@ -22,6 +22,7 @@ from grpc_reflection.v1alpha import reflection
 from nats.errors import Error as NatsError
 from proximity.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 
+from services.common.audit import OutboxAudit
 from services.common.config import ConfigError, ServiceSettings, read_settings
 from services.common.db import Database, create_engine
 from services.common.errors import DomainError, UnavailableError
@@ -189,7 +190,9 @@ async def serve(
     `background` run beside the server for ever.
     """
     store = IdempotencyStore(runtime.db, idempotency, runtime.sealer) if idempotency is not None else None
-    surroundings = Surroundings(runtime.guard, store, audit or NoAudit(), on_failed_admission)
+    if audit is None:
+        audit = OutboxAudit(runtime.db, outbox) if outbox is not None else NoAudit()
+    surroundings = Surroundings(runtime.guard, store, audit, on_failed_admission)
     server = create_server()
     names = [descriptor.full_name for descriptor, _ in services]
     for descriptor, handlers in services:

@@ -216,6 +216,8 @@ class SqlOperationStore:
                 fields["started_at"] = sa.func.coalesce(
                     steps.c.started_at, sa.bindparam("t", now(), UtcDateTime)
                 )
+            if step.get("status") == "undone":  # the step that failed stays the one that failed
+                fields["status"] = sa.case((steps.c.status == "failed", "failed"), else_="undone")
             connection.execute(
                 steps.update()
                 .where(steps.c.operation_id == operation.id, steps.c.position == position)
