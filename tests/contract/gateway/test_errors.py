@@ -12,7 +12,7 @@ import grpc
 import httpx
 import pytest
 from google.protobuf.any_pb2 import Any as Packed
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from gateway.surface import load_surface
