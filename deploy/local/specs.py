@@ -73,6 +73,8 @@ def make_environment(
             "PROXMOX_SSH_PORT": str(proxmox["ssh_port"]),
             "PROXMOX_USER": str(proxmox["user"]),
             "PROXMOX_PASSWORD": str(proxmox["password"]),
+            "PROXMOX_TOKEN_ID": "",
+            "PROXMOX_TOKEN_SECRET": "",
             "PROXMOX_VERIFY_SSL": "True",
             "PROXMOX_FINGERPRINT": str(proxmox["fingerprint"]),
         }

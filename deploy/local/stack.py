@@ -62,6 +62,7 @@ class Stack:
             StackError: another stack has the state directory or the port, or a part did not become ready.
         """
         self._acquire()
+        (self.settings.state / "pvesim.json").unlink(missing_ok=True)
         self.secrets = make_secrets(self.settings)
         ports = choose_ports(self.settings.state, list(PORTS))
         if not self.settings.nats_url:
@@ -83,8 +84,8 @@ class Stack:
         first = [each for each in self.processes if each not in needed]
         await asyncio.gather(*(each.stop(timeout=_STOP_S) for each in first))
         await asyncio.gather(*(each.stop(timeout=_LAST_STOP_S) for each in needed))
-        (self.settings.state / "run.json").unlink(missing_ok=True)
         if self._lock is not None:
+            (self.settings.state / "run.json").unlink(missing_ok=True)
             self._lock.release()
             self._lock = None
 
