@@ -1,0 +1,264 @@
+"""A server admits whom the proto names, and answers every refusal as a google.rpc status."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import jwt
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from proximity.catalog.v1 import catalog_service_pb2 as pb
+from proximity.catalog.v1 import catalog_service_pb2_grpc as stubs
+from proximity.catalog.v1 import item_pb2
+
+from services.common import idempotency
+from services.common.db import Database, create_engine
+from services.common.errors import DomainError, DuplicateError, NotFoundError
+from services.common.rpc.call import Call
+from services.common.rpc.client import Clients
+from services.common.rpc.guard import Guard
+from services.common.rpc.server import Surroundings, add_service, create_server
+from services.common.sealing import Sealer
+from services.common.tokens import (
+    Caller,
+    CredentialsInvalidError,
+    Revocations,
+    ServiceSigner,
+    TokenVerifier,
+    User,
+    make_service_keys,
+    read_service_keys,
+)
+
+KEY = Ed25519PrivateKey.generate()
+METADATA = sa.MetaData()
+IDEMPOTENCY = idempotency.define_table(METADATA)
+
+
+class Handlers:
+    """Answers enough of the catalog to look at what stands around it."""
+
+    def __init__(self) -> None:
+        self.created: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        async def refuse(request: object, call: Call) -> object:
+            raise NotFoundError(f"{name} is not here")
+
+        return refuse
+
+    async def get_item(self, request: pb.GetItemRequest, call: Call) -> item_pb2.Item:
+        if request.app_id == "boom":
+            raise RuntimeError("the password is hunter2")
+        return item_pb2.Item(id=request.app_id, name=call.user.username)
+
+    async def create_source(self, request: pb.CreateSourceRequest, call: Call) -> item_pb2.Source:
+        if call.request_id in self.created:
+            raise DuplicateError("made twice")
+        self.created.append(call.request_id)
+        call.add_location("/api/catalog/sources/1")
+        return item_pb2.Source(id=len(self.created), name=request.name)
+
+    async def render_item(self, request: pb.RenderItemRequest, call: Call) -> pb.Rendering:
+        return pb.Rendering(
+            name=call.caller.service, catalog_id=call.user.username if call.caller.user else ""
+        )
+
+
+class Stack:
+    """A server, and what its tests need to speak to it."""
+
+    def __init__(self, address: str, keys: Path, revocations: Revocations, handlers: Handlers) -> None:
+        self.channel = grpc.aio.insecure_channel(address)
+        self.api = stubs.CatalogServiceStub(self.channel)
+        self.internal = stubs.CatalogInternalServiceStub(self.channel)
+        self.keys = keys
+        self.revocations = revocations
+        self.handlers = handlers
+        self.address = address
+
+
+def token(*, key: Ed25519PrivateKey = KEY, algorithm: str = "EdDSA", **changes: object) -> str:
+    claims = {
+        "iss": "proximity",
+        "aud": "proximity",
+        "sub": "7",
+        "name": "alice",
+        "staff": False,
+        "sid": "s",
+        "jti": "j",
+        "typ": "access",
+        "iat": int(time.time()) - 1,
+        "exp": int(time.time()) + 60,
+        **changes,
+    }
+    return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": "k1"})
+
+
+def bearer(value: str, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {value}"), *more)
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    make_service_keys(tmp_path)
+    _, publics = read_service_keys(tmp_path, "catalog")
+    revocations = Revocations()
+
+    async def find_key(kid: str) -> Ed25519PublicKey | None:
+        return KEY.public_key() if kid == "k1" else None
+
+    async def authenticate(value: str) -> Caller:
+        if value != "prx_read":
+            raise CredentialsInvalidError("the API token is not valid")
+        return Caller(user=User(7, "alice", is_staff=True, scopes=("read",)), expires_at=time.time() + 60)
+
+    engine = create_engine(f"sqlite:///{tmp_path}/rpc.sqlite3", service="catalog")
+    METADATA.create_all(engine)
+    db = Database(engine)
+    guard = Guard(TokenVerifier("catalog", publics, find_key, revocations, authenticate))
+    around = Surroundings(guard, idempotency.IdempotencyStore(db, IDEMPOTENCY, Sealer("x")))
+    server = create_server()
+    handlers = Handlers()
+    for service in pb.DESCRIPTOR.services_by_name.values():
+        add_service(server, service, handlers, around)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    result = Stack(f"127.0.0.1:{port}", tmp_path, revocations, handlers)
+    yield result
+    await result.channel.close(None)
+    await server.stop(None)
+    await db.close()
+
+
+async def code_of(call: object) -> str:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call  # type: ignore[misc]
+    return str(caught.value.code().name)
+
+
+ITEM = pb.GetItemRequest(app_id="nginx")
+SOURCE = pb.CreateSourceRequest(name="acme", location="/srv/acme", format="native")
+
+
+async def test_a_signed_in_user_gets_an_answer(stack: Stack) -> None:
+    assert (await stack.api.GetItem(ITEM, metadata=bearer(token()))).name == "alice"
+    cookie = (("cookie", f"proximity-auth-cookie={token()}"),)
+    assert (await stack.api.GetItem(ITEM, metadata=cookie)).name == "alice"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "nonsense",
+        "a.b.c",
+        token(exp=int(time.time()) - 5),
+        token(aud="other"),
+        token(iss="other"),
+        token(typ="refresh"),
+        token(key=Ed25519PrivateKey.generate()),
+        "prx_wrong",
+        jwt.encode({"sub": "7"}, "x" * 32, algorithm="HS256", headers={"kid": "k1"}),
+    ],
+)
+async def test_bad_tokens_are_refused(stack: Stack, value: str) -> None:
+    assert await code_of(stack.api.GetItem(ITEM, metadata=bearer(value))) == "UNAUTHENTICATED"
+
+
+async def test_a_revoked_token_is_refused_at_once(stack: Stack) -> None:
+    await stack.api.GetItem(ITEM, metadata=bearer(token()))
+    stack.revocations.revoke("sid.s", time.time())
+    assert await code_of(stack.api.GetItem(ITEM, metadata=bearer(token()))) == "UNAUTHENTICATED"
+
+
+async def test_administrators_only(stack: Stack) -> None:
+    assert await code_of(stack.api.CreateSource(SOURCE, metadata=bearer(token()))) == "PERMISSION_DENIED"
+    assert await code_of(stack.api.CreateSource(SOURCE, metadata=bearer("prx_read"))) == "PERMISSION_DENIED"
+    assert (await stack.api.CreateSource(SOURCE, metadata=bearer(token(staff=True)))).name == "acme"
+
+
+async def test_internal_calls_need_the_right_service(stack: Stack) -> None:
+    request = pb.RenderItemRequest(app_id="nginx")
+    for name, expected in (("apps", "OK"), ("backups", "PERMISSION_DENIED")):
+        private, _ = read_service_keys(stack.keys, name)
+        metadata = bearer(ServiceSigner(name, private).sign("catalog"))
+        if expected == "OK":
+            assert (await stack.internal.RenderItem(request, metadata=metadata)).name == "apps"
+        else:
+            assert await code_of(stack.internal.RenderItem(request, metadata=metadata)) == expected
+    private, _ = read_service_keys(stack.keys, "apps")
+    elsewhere = bearer(ServiceSigner("apps", private).sign("backups"))
+    assert await code_of(stack.internal.RenderItem(request, metadata=elsewhere)) == "UNAUTHENTICATED"
+    assert (
+        await code_of(stack.internal.RenderItem(request, metadata=bearer(token(staff=True))))
+        == "PERMISSION_DENIED"
+    )
+
+
+async def test_a_service_acts_for_a_user(stack: Stack) -> None:
+    private, _ = read_service_keys(stack.keys, "apps")
+    clients = Clients(ServiceSigner("apps", private), lambda _: stack.address)
+    user = User(7, "alice", is_staff=False)
+    request = pb.RenderItemRequest(app_id="nginx")
+    answer = await clients.call("catalog", stubs.CatalogInternalServiceStub, "RenderItem", request, user=user)
+    assert (answer.name, answer.catalog_id) == ("apps", "alice")
+    with pytest.raises(NotFoundError, match="list_revisions is not here") as caught:
+        await clients.call(
+            "catalog", stubs.CatalogInternalServiceStub, "ListRevisions", pb.ListRevisionsRequest()
+        )
+    assert isinstance(caught.value, DomainError)
+    assert caught.value.reason == "NOT_FOUND"
+    await clients.close()
+
+
+async def test_a_fault_of_ours_says_nothing_about_itself(stack: Stack) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stack.api.GetItem(pb.GetItemRequest(app_id="boom"), metadata=bearer(token()))
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_bad_fields_are_named(stack: Stack) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stack.api.ListItems(pb.ListItemsRequest(per_page=1000), metadata=bearer(token()))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "per_page: 1000 is more than 100" in str(caught.value.details())
+
+
+async def test_writes_with_a_cookie_need_the_csrf_token(stack: Stack) -> None:
+    cookie = f"proximity-auth-cookie={token(staff=True)}; csrftoken=abc"
+    plain = (("cookie", cookie),)
+    assert await code_of(stack.api.CreateSource(SOURCE, metadata=plain)) == "PERMISSION_DENIED"
+    foreign = (
+        *plain,
+        ("x-csrftoken", "abc"),
+        ("origin", "https://evil.example"),
+        ("x-forwarded-host", "here"),
+    )
+    assert await code_of(stack.api.CreateSource(SOURCE, metadata=foreign)) == "PERMISSION_DENIED"
+    good = (*plain, ("x-csrftoken", "abc"), ("origin", "https://here"), ("x-forwarded-host", "here"))
+    assert (await stack.api.CreateSource(SOURCE, metadata=good)).name == "acme"
+
+
+async def test_the_same_key_gives_the_same_answer(stack: Stack) -> None:
+    metadata = bearer(token(staff=True), ("idempotency-key", "one"))
+    first = await stack.api.CreateSource(SOURCE, metadata=metadata)
+    assert await stack.api.CreateSource(SOURCE, metadata=metadata) == first
+    assert len(stack.handlers.created) == 1
+    other = pb.CreateSourceRequest(name="other", location="/srv/acme", format="native")
+    assert await code_of(stack.api.CreateSource(other, metadata=metadata)) == "ALREADY_EXISTS"
+    fresh = bearer(token(staff=True), ("idempotency-key", "two"))
+    await stack.api.CreateSource(other, metadata=fresh)
+    assert len(stack.handlers.created) == 2
+
+
+async def test_success_says_its_http_status(stack: Stack) -> None:
+    call = stack.api.CreateSource(SOURCE, metadata=bearer(token(staff=True)))
+    headers = dict(await call.initial_metadata())
+    assert headers["x-http-code"] == "201"
+    assert headers["location"] == "/api/catalog/sources/1"

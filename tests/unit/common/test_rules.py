@@ -1,0 +1,64 @@
+"""A fault on a field names the field and the value, and never a secret."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from proximity.apps.v1 import apps_service_pb2 as apps
+from proximity.auth.v1 import auth_service_pb2 as auth
+from proximity.inventory.v1 import settings_pb2 as settings
+
+from services.common.errors import InvalidError
+from services.common.rules import check_message
+
+
+def faults(message: object) -> dict[str, str]:
+    with pytest.raises(InvalidError) as caught:
+        check_message(message)  # type: ignore[arg-type]
+    return {violation.field: violation.description for violation in caught.value.violations}
+
+
+def test_every_fault_is_reported_at_once() -> None:
+    found = faults(apps.DeployAppRequest(hostname="A", network_cidr="10.0.0.1"))
+    assert set(found) == {"catalog_id", "hostname", "network_cidr"}
+    assert "'A'" in found["hostname"]
+
+
+def test_a_valid_request_passes() -> None:
+    check_message(apps.DeployAppRequest(catalog_id="adminer", hostname="web-01", network_cidr="10.0.0.5/24"))
+
+
+@pytest.mark.parametrize("hostname", ["ab", "-ab", "ab-", "a_b", "A-b", "a" * 64, "a b", "a\nb"])
+def test_hostnames_are_labels(hostname: str) -> None:
+    assert "hostname" in faults(apps.DeployAppRequest(catalog_id="adminer", hostname=hostname))
+
+
+def test_secrets_are_not_shown() -> None:
+    found = faults(auth.LoginRequest(username="admin", password="hunter2" * 200))
+    assert "hunter2" not in found["password"]
+
+
+def test_absent_optional_fields_are_not_checked() -> None:
+    check_message(settings.UpdateResourceSettingsRequest())
+
+
+@pytest.mark.parametrize(("cores", "valid"), [(0, False), (1, True), (128, True), (129, False)])
+def test_numbers_have_bounds(cores: int, *, valid: bool) -> None:
+    message = settings.UpdateResourceSettingsRequest(default_cpu_cores=cores)
+    if valid:
+        check_message(message)
+    else:
+        assert str(cores) in faults(message)["default_cpu_cores"]
+
+
+def test_words_come_from_their_list() -> None:
+    assert "explode" in faults(apps.PerformAppActionRequest(app_id="x", action="explode"))["action"]
+
+
+@given(st.text(max_size=80))
+def test_no_text_breaks_the_check(text: str) -> None:
+    with contextlib.suppress(InvalidError):
+        check_message(apps.DeployAppRequest(catalog_id=text, hostname=text, network_cidr=text, name=text))
