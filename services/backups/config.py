@@ -1,0 +1,19 @@
+"""Settings of backups."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from services.common.config import ServiceSettings, parse_int, setting
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BackupsSettings(ServiceSettings):
+    """What backups needs to run."""
+
+    concurrency: int = setting(
+        "BACKUPS_CONCURRENCY",
+        default=16,
+        parse=parse_int(1, 200),
+        doc="How many backups, restores and deletions one worker carries out at once.",
+    )

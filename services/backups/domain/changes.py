@@ -1,0 +1,61 @@
+"""What a workflow changes in the database, in the transaction of its checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NoteProgress:
+    """How far the making of a backup is, 0-100."""
+
+    backup_id: int
+    progress: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompleteBackup:
+    """The archive is there; `size` in bytes."""
+
+    backup_id: int
+    app_id: str
+    volume_id: str
+    file_name: str
+    storage: str
+    size: int
+
+
+@dataclass(frozen=True)
+class FailBackup:
+    """The backup could not be made."""
+
+    backup_id: int
+    app_id: str
+    error: str
+
+
+@dataclass(frozen=True)
+class EndRestore:
+    """The app was restored, or, with an error, was not; the backup is as usable as before."""
+
+    backup_id: int
+    app_id: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class RemoveBackup:
+    """The archive is gone."""
+
+    backup_id: int
+
+
+@dataclass(frozen=True)
+class KeepBackup:
+    """The archive could not be deleted: the backup stays."""
+
+    backup_id: int
+    error: str
+
+
+BackupChange = NoteProgress | CompleteBackup | FailBackup | EndRestore | RemoveBackup | KeepBackup

@@ -1,0 +1,181 @@
+"""Backups and what is known of apps, containers and archives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+class BackupStatus(StrEnum):
+    """How a backup stands."""
+
+    CREATING = "creating"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    RESTORING = "restoring"
+    DELETING = "deleting"
+
+
+IN_USE = frozenset({BackupStatus.CREATING, BackupStatus.RESTORING, BackupStatus.DELETING})
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupOrder:
+    """What a person asks for: Proxmox's mode and compression, a storage or the best one, a note."""
+
+    backup_type: str = "snapshot"
+    compression: str = "zstd"
+    storage: str = ""
+    notes: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backup:
+    """A backup of an app.
+
+    Attributes:
+        mark: written into the archive's notes, so that an archive can be found whose name was never learned.
+        volume_id: Proxmox's name of the archive; empty until it is known.
+        size: bytes.
+        progress: 0-100 while it is made.
+        app_removed_at: when the app went; the backup outlives it.
+    """
+
+    id: int
+    app_id: str
+    owner_id: int
+    host_id: int
+    vmid: int
+    order: BackupOrder
+    mark: str
+    status: BackupStatus
+    created_at: datetime
+    updated_at: datetime
+    volume_id: str = ""
+    file_name: str = ""
+    storage: str = ""
+    size: int = 0
+    error: str = ""
+    protected: bool = False
+    notes: str = ""
+    progress: int | None = None
+    completed_at: datetime | None = None
+    app_removed_at: datetime | None = None
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether an operation on it is under way."""
+        return self.status in IN_USE
+
+
+@dataclass(frozen=True)
+class BackupStats:
+    """Counts of an app's backups; `total_size` in bytes, of the completed ones."""
+
+    total: int
+    completed: int
+    failed: int
+    in_progress: int
+    total_size: int
+
+    @property
+    def average_size(self) -> float:
+        """Bytes of a completed backup on average; 0 without any."""
+        return self.total_size / self.completed if self.completed else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppFacts:
+    """What apps says of an app. `status` is the one before the operation that holds it."""
+
+    app_id: str
+    name: str
+    status: str
+    host_id: int
+    vmid: int
+    node: str
+    owner_id: int
+    operation_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How far an operation is, for the app's users; `progress` 0-100."""
+
+    progress: int
+    step: str
+    description: str
+    step_index: int
+    step_count: int
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a container is: the key is host and vmid, the node a hint."""
+
+    host_id: int
+    vmid: int
+    node: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A Proxmox task; without upid it had nothing to do and is done, with `result` what it found."""
+
+    host_id: int
+    node: str
+    upid: str
+    result: str = ""
+
+
+@dataclass(frozen=True)
+class TaskUpdate:
+    """News of a task: the last has `done` set."""
+
+    percent: int | None
+    done: bool
+    succeeded: bool
+    exit_status: str
+    result: str
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive on a storage; `size` in bytes."""
+
+    volume_id: str
+    storage: str
+    file_name: str
+    size: int
+    notes: str
+
+
+@dataclass(frozen=True)
+class BesideOrder:
+    """A new app made of an archive, beside the one that it was made of."""
+
+    operation_id: str
+    source_app_id: str
+    archive: str
+    new_hostname: str
+
+
+@dataclass(frozen=True)
+class BesideStarted:
+    """The new app, and what to tell the person who asked."""
+
+    app_id: str
+    message: str
+
+
+@dataclass(frozen=True)
+class OperationStanding:
+    """How an operation stands: unknown, unfinished, succeeded or failed."""
+
+    status: str
+    updated_at: datetime | None = None

@@ -1,0 +1,45 @@
+"""What backups refuses."""
+
+from __future__ import annotations
+
+from services.common.errors import BusyError, NotFoundError, PreconditionError
+
+
+class BackupNotFoundError(NotFoundError):
+    """There is no such backup of this app, or not for this caller."""
+
+
+class BackupNotCompletedError(PreconditionError):
+    """Only a completed backup has an archive to restore."""
+
+
+class BackupElsewhereError(PreconditionError):
+    """The archive is on another Proxmox host than the app."""
+
+
+class AppNotBackupableError(PreconditionError):
+    """The app is in no state to be backed up."""
+
+
+class BackupProtectedError(BusyError):
+    """A protected backup is not deleted."""
+
+
+class BackupInUseError(BusyError):
+    """The backup is being made, restored or deleted."""
+
+
+class AppBusyError(BusyError):
+    """Another backup or restore of the app is under way."""
+
+
+class DumpFailedError(PreconditionError):
+    """Proxmox could not make the archive."""
+
+
+class RestoreFailedError(PreconditionError):
+    """Proxmox could not restore the archive, or start or stop the container for it."""
+
+
+class DeleteFailedError(PreconditionError):
+    """Proxmox could not delete the archive."""

@@ -1,0 +1,195 @@
+"""One function per RPC, named like it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.backups.domain.entities import (
+    AppFacts,
+    Backup,
+    BackupOrder,
+    BackupStats,
+    BackupStatus,
+    BesideOrder,
+    BesideStarted,
+    OperationStanding,
+)
+from services.backups.domain.errors import (
+    AppNotBackupableError,
+    BackupElsewhereError,
+    BackupInUseError,
+    BackupNotCompletedError,
+)
+from services.backups.domain.interfaces import Apps, BackupKey, BackupStore, Containers, NewBackup
+from services.common.errors import DomainError
+
+_NOT_BACKUPABLE = frozenset({"removing", "error"})
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks: `user` acts for `user_id`; `owner_id` is None for those who see all."""
+
+    user: object
+    user_id: int
+    owner_id: int | None
+    request_id: str
+
+
+async def list_backups(
+    store: BackupStore, apps: Apps, asker: Asker, *, app_id: str, page: int, per_page: int
+) -> tuple[int, list[Backup]]:
+    """How many backups an app has, and a page of them, newest first."""
+    await apps.get_app(app_id, user_id=asker.owner_id)
+    return await store.list_backups(
+        app_id, owner_id=asker.owner_id, offset=(page - 1) * per_page, limit=per_page
+    )
+
+
+async def get_backup(store: BackupStore, apps: Apps, asker: Asker, *, key: BackupKey) -> Backup:
+    """One backup."""
+    await apps.get_app(key.app_id, user_id=asker.owner_id)
+    return await store.get_backup(key)
+
+
+async def get_backup_stats(store: BackupStore, apps: Apps, asker: Asker, *, app_id: str) -> BackupStats:
+    """Counts and sizes of an app's backups."""
+    await apps.get_app(app_id, user_id=asker.owner_id)
+    return await store.get_stats(app_id, owner_id=asker.owner_id)
+
+
+async def create_backup(
+    store: BackupStore, apps: Apps, asker: Asker, *, app_id: str, order: BackupOrder
+) -> Backup:
+    """Write the backup down, hold the app, and let a worker begin.
+
+    Raises:
+        AppNotBackupableError: the app is in removing or error.
+        BusyError: another operation of the app is under way.
+    """
+    app = await apps.get_app(app_id, user_id=asker.owner_id)
+    check_backupable(app)
+    backup = await store.add_backup(NewBackup(asker.request_id, app, order, asker.user_id))
+    await _hold_and_start(store, apps, asker, app_id=app_id, kind="backup")
+    return backup
+
+
+def check_backupable(app: AppFacts) -> None:
+    """Refuse an app that cannot be backed up.
+
+    Raises:
+        AppNotBackupableError: with its status.
+    """
+    if app.status in _NOT_BACKUPABLE:
+        raise AppNotBackupableError(f"{app.name} is in status {app.status!r} and cannot be backed up")
+
+
+async def _hold_and_start(store: BackupStore, apps: Apps, asker: Asker, *, app_id: str, kind: str) -> None:
+    if not await store.is_waiting(asker.request_id):
+        return  # a repeated request whose work is under way or done
+    try:
+        await apps.begin_operation(app_id, asker.request_id, kind=kind)
+    except DomainError:
+        await store.withdraw_operation(asker.request_id)
+        raise
+    await store.start_operation(asker.request_id)
+
+
+async def update_backup(
+    store: BackupStore,
+    apps: Apps,
+    containers: Containers,
+    asker: Asker,
+    *,
+    key: BackupKey,
+    protected: bool | None,
+    notes: str | None,
+) -> Backup:
+    """Change protection and notes, of the archive first and then of the backup.
+
+    Raises:
+        BackupInUseError: it is being made, restored or deleted.
+    """
+    backup = await get_backup(store, apps, asker, key=key)
+    if backup.is_in_use:
+        raise BackupInUseError(f"backup {backup.id} is {backup.status.value}; change it when that is done")
+    if backup.volume_id and (protected is not None or notes is not None):
+        await containers.update_archive(backup.host_id, backup.volume_id, protected=protected, notes=notes)
+    return await store.update_backup(key, protected=protected, notes=notes)
+
+
+async def restore_backup(store: BackupStore, apps: Apps, asker: Asker, *, key: BackupKey) -> Backup:
+    """Mark the backup restoring, hold the app, and let a worker begin.
+
+    Raises:
+        BackupNotCompletedError: it has no archive.
+        BackupElsewhereError: its archive is on another host than the app.
+        BusyError: the backup or the app is busy.
+    """
+    app = await apps.get_app(key.app_id, user_id=asker.owner_id)
+    backup = await store.get_backup(key)
+    check_on_host(backup, app)
+    backup = await store.begin_restore(
+        key, operation_id=asker.request_id, app=app, requested_by=asker.user_id
+    )
+    await _hold_and_start(store, apps, asker, app_id=key.app_id, kind="restore")
+    return backup
+
+
+async def restore_beside(
+    store: BackupStore, apps: Apps, asker: Asker, *, key: BackupKey, new_hostname: str
+) -> BesideStarted:
+    """Let apps make a new app of the backup.
+
+    Raises:
+        BackupNotCompletedError: it has no archive.
+        BackupInUseError: it is being deleted or restored.
+    """
+    await apps.get_app(key.app_id, user_id=asker.owner_id)
+    backup = await store.get_backup(key)
+    check_restorable(backup)
+    order = BesideOrder(asker.request_id, key.app_id, backup.volume_id, new_hostname)
+    return await apps.restore_beside(order, user=asker.user)
+
+
+def check_restorable(backup: Backup) -> None:
+    """Refuse a backup that cannot be restored now.
+
+    Raises:
+        BackupNotCompletedError: it was never completed.
+        BackupInUseError: it is being restored or deleted.
+    """
+    if backup.status in {BackupStatus.RESTORING, BackupStatus.DELETING}:
+        raise BackupInUseError(f"backup {backup.id} is {backup.status.value}")
+    if backup.status is not BackupStatus.COMPLETED:
+        raise BackupNotCompletedError(
+            f"backup {backup.id} is {backup.status.value}; only a completed one can be restored"
+        )
+
+
+def check_on_host(backup: Backup, app: AppFacts) -> None:
+    """Refuse to restore across Proxmox hosts, whose storages do not see each other.
+
+    Raises:
+        BackupElsewhereError: naming both hosts.
+    """
+    if backup.host_id != app.host_id:
+        raise BackupElsewhereError(
+            f"backup {backup.id} is on Proxmox host {backup.host_id}, the app on host {app.host_id}"
+        )
+
+
+async def delete_backup(store: BackupStore, apps: Apps, asker: Asker, *, key: BackupKey) -> Backup:
+    """Mark the backup deleting and let a worker delete its archive.
+
+    Raises:
+        BackupProtectedError: it is protected.
+        BackupInUseError: it is in use.
+    """
+    await apps.get_app(key.app_id, user_id=asker.owner_id)
+    return await store.begin_delete(key, operation_id=asker.request_id, requested_by=asker.user_id)
+
+
+async def get_holding_operation(store: BackupStore, operation_id: str) -> OperationStanding:
+    """How an operation stands that holds an app."""
+    return await store.get_standing(operation_id)

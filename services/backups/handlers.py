@@ -1,0 +1,126 @@
+"""One method per RPC: parse, call one function, render."""
+# ruff: noqa: D102 - RPCs are documented in the proto, once
+
+from __future__ import annotations
+
+from proximity.backups.v1 import backup_pb2
+from proximity.backups.v1 import backups_service_pb2 as pb
+
+from services.backups import convert
+from services.backups.domain import usecases
+from services.backups.domain.interfaces import Apps, BackupStore, Containers
+from services.common.rpc.call import Call
+
+
+class BackupsHandlers:
+    """BackupsService."""
+
+    def __init__(self, store: BackupStore, apps: Apps, containers: Containers) -> None:
+        self._store = store
+        self._apps = apps
+        self._containers = containers
+
+    async def list_backups(self, request: pb.ListBackupsRequest, call: Call) -> pb.ListBackupsResponse:
+        page, per_page = convert.parse_page(request)
+        total, backups = await usecases.list_backups(
+            self._store,
+            self._apps,
+            convert.parse_asker(call),
+            app_id=request.app_id,
+            page=page,
+            per_page=per_page,
+        )
+        call.add_header(
+            "link", convert.render_links(request.app_id, page=page, per_page=per_page, total=total)
+        )
+        return convert.render_backups(backups, total)
+
+    async def create_backup(self, request: pb.CreateBackupRequest, call: Call) -> pb.CreateBackupResponse:
+        backup = await usecases.create_backup(
+            self._store,
+            self._apps,
+            convert.parse_asker(call),
+            app_id=request.app_id,
+            order=convert.parse_order(request),
+        )
+        call.add_location(f"/api/apps/{request.app_id}/backups/{backup.id}")
+        return pb.CreateBackupResponse(
+            id=backup.id, status="creating", message=f"Backup {backup.id} of {request.app_id} is being made"
+        )
+
+    async def get_backup_stats(self, request: pb.GetBackupStatsRequest, call: Call) -> pb.BackupStats:
+        stats = await usecases.get_backup_stats(
+            self._store, self._apps, convert.parse_asker(call), app_id=request.app_id
+        )
+        return convert.render_stats(stats)
+
+    async def get_backup(self, request: pb.GetBackupRequest, call: Call) -> backup_pb2.Backup:
+        backup = await usecases.get_backup(
+            self._store, self._apps, convert.parse_asker(call), key=convert.parse_key(request, call)
+        )
+        return convert.render_backup(backup)
+
+    async def update_backup(self, request: pb.UpdateBackupRequest, call: Call) -> backup_pb2.Backup:
+        backup = await usecases.update_backup(
+            self._store,
+            self._apps,
+            self._containers,
+            convert.parse_asker(call),
+            key=convert.parse_key(request, call),
+            protected=request.protected if request.HasField("protected") else None,
+            notes=request.notes if request.HasField("notes") else None,
+        )
+        return convert.render_backup(backup)
+
+    async def restore_backup(self, request: pb.RestoreBackupRequest, call: Call) -> pb.RestoreBackupResponse:
+        if request.HasField("new_hostname"):
+            return await self._restore_beside(request, call)
+        backup = await usecases.restore_backup(
+            self._store, self._apps, convert.parse_asker(call), key=convert.parse_key(request, call)
+        )
+        call.add_location(f"/api/apps/{request.app_id}/status")
+        return pb.RestoreBackupResponse(
+            backup_id=backup.id,
+            application_id=request.app_id,
+            status="restoring",
+            message=f"Backup {backup.id} is being restored over {request.app_id}",
+        )
+
+    async def _restore_beside(self, request: pb.RestoreBackupRequest, call: Call) -> pb.RestoreBackupResponse:
+        started = await usecases.restore_beside(
+            self._store,
+            self._apps,
+            convert.parse_asker(call),
+            key=convert.parse_key(request, call),
+            new_hostname=request.new_hostname,
+        )
+        call.add_location(f"/api/apps/{started.app_id}/status")
+        return pb.RestoreBackupResponse(
+            backup_id=request.backup_id,
+            application_id=started.app_id,
+            status="restoring",
+            message=started.message,
+        )
+
+    async def delete_backup(self, request: pb.DeleteBackupRequest, call: Call) -> pb.DeleteBackupResponse:
+        backup = await usecases.delete_backup(
+            self._store, self._apps, convert.parse_asker(call), key=convert.parse_key(request, call)
+        )
+        call.add_location(f"/api/apps/{request.app_id}/backups/{backup.id}")
+        return pb.DeleteBackupResponse(
+            backup_id=backup.id, status="deleting", message=f"Backup {backup.id} is being deleted"
+        )
+
+
+class BackupsInternalHandlers:
+    """BackupsInternalService."""
+
+    def __init__(self, store: BackupStore) -> None:
+        self._store = store
+
+    async def get_holding_operation(
+        self, request: pb.GetHoldingOperationRequest, _: Call
+    ) -> pb.HoldingOperation:
+        return convert.render_standing(
+            await usecases.get_holding_operation(self._store, request.operation_id)
+        )

@@ -1,0 +1,55 @@
+"""NATS in: what wakes the worker, and what happens to apps."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nats.aio.msg import Msg
+from proximity.apps.v1 import events_pb2
+
+from services.backups.domain.interfaces import BackupStore
+from services.backups.store import RUN_OPERATION
+from services.common.errors import UnavailableError
+from services.common.idempotency import IdempotencyStore
+from services.common.log import get_logger
+from services.common.messaging import Bus
+from services.common.outbox import Relay
+
+log = get_logger()
+
+APP_REMOVED = "events.apps.v1.app_removed"
+_PRUNE_S = 3600.0
+
+
+class BackupJobs:
+    """Wakes the engine when there is work, and marks the backups of apps that are gone."""
+
+    def __init__(self, store: BackupStore, wake: asyncio.Event) -> None:
+        self._store = store
+        self._wake = wake
+
+    def start(self, bus: Bus) -> None:
+        """Consume, in the background; call it within an event loop."""
+        bus.consume("JOBS", RUN_OPERATION, durable="backups-run", handler=self.run_operation)
+        bus.consume("EVENTS", APP_REMOVED, durable="backups-app-removed", handler=self.note_app_removed)
+
+    async def run_operation(self, _: Msg) -> None:
+        """Wake the engine; the database says what there is to do."""
+        self._wake.set()
+
+    async def note_app_removed(self, message: Msg) -> None:
+        """Mark the backups of an app that is gone."""
+        removed = events_pb2.AppRemoved.FromString(message.data)
+        message_id = (message.headers or {}).get("Nats-Msg-Id") or f"removed-{removed.app_id}"
+        await self._store.note_app_removed(removed.app_id, message_id=message_id)
+
+
+async def prune(relay: Relay, answers: IdempotencyStore) -> None:
+    """Forget old answers and received messages, every hour, for ever."""
+    while True:
+        try:
+            await answers.prune()
+            await relay.prune_inbox()
+        except UnavailableError as error:
+            log.warning("prune_postponed", error=error.message)
+        await asyncio.sleep(_PRUNE_S)

@@ -1,0 +1,1 @@
+"""Schema of the backups service, version by version."""

@@ -1,0 +1,170 @@
+"""Apps and containers as other services have them: `Apps` and `Containers` over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+from proximity.apps.v1 import apps_service_pb2 as apps_pb
+from proximity.apps.v1.apps_service_pb2_grpc import AppsInternalServiceStub
+from proximity.inventory.v1 import container_service_pb2 as containers_pb
+from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
+
+from services.backups import convert
+from services.backups.domain.entities import (
+    AppFacts,
+    Archive,
+    BackupOrder,
+    BesideOrder,
+    BesideStarted,
+    Place,
+    Report,
+    Task,
+    TaskUpdate,
+)
+from services.common.errors import NotFoundError
+from services.common.rpc.client import Clients
+from services.common.tokens import User
+
+_ATTEMPT_S = 4.0  # three attempts end before a worker takes up what was only written down (15 s)
+_PROXMOX_S = 60.0
+_TASK_S = 24 * 3600.0
+
+
+class RemoteApps:
+    """See `Apps`."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def get_app(self, app_id: str, *, user_id: int | None) -> AppFacts:
+        """See `Apps.get_app`."""
+        hold = await self._call("GetAppHold", apps_pb.GetAppHoldRequest(app_id=app_id, user_id=user_id))
+        return convert.parse_app(hold)
+
+    async def begin_operation(self, app_id: str, operation_id: str, *, kind: str) -> AppFacts:
+        """See `Apps.begin_operation`."""
+        request = apps_pb.BeginOperationRequest(app_id=app_id, operation_id=operation_id, kind=kind)
+        return convert.parse_app(await self._call("BeginOperation", request))
+
+    async def report_operation(self, app_id: str, operation_id: str, *, report: Report) -> None:
+        """See `Apps.report_operation`."""
+        await self._call("ReportOperation", convert.render_report(app_id, operation_id, report=report))
+
+    async def finish_operation(
+        self, app_id: str, operation_id: str, *, succeeded: bool, message: str, status: str = ""
+    ) -> None:
+        """See `Apps.finish_operation`."""
+        request = apps_pb.FinishOperationRequest(
+            app_id=app_id, operation_id=operation_id, succeeded=succeeded, message=message, status=status
+        )
+        await self._call("FinishOperation", request)
+
+    async def restore_beside(self, order: BesideOrder, *, user: object) -> BesideStarted:
+        """See `Apps.restore_beside`."""
+        request = apps_pb.RestoreBesideRequest(
+            operation_id=order.operation_id,
+            source_app_id=order.source_app_id,
+            archive=order.archive,
+            new_hostname=order.new_hostname,
+        )
+        started = await self._call(
+            "RestoreBeside", request, user=user if isinstance(user, User) else None, timeout=10
+        )
+        return BesideStarted(started.app_id, started.message)
+
+    async def _call(
+        self, method: str, request: Message, *, user: User | None = None, timeout: float = _ATTEMPT_S
+    ) -> Any:
+        return await self._clients.call(
+            "apps", AppsInternalServiceStub, method, request, user=user, timeout=timeout
+        )
+
+
+class RemoteContainers:
+    """See `Containers`."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def backup_container(self, place: Place, *, owner: str, order: BackupOrder, mark: str) -> Task:
+        """See `Containers.backup_container`."""
+        request = containers_pb.BackupContainerRequest(
+            container=convert.render_place(place),
+            owner=owner,
+            mode=order.backup_type,
+            compression=order.compression,
+            storage=order.storage,
+            notes=order.notes,
+            backup_id=mark,
+        )
+        return convert.parse_task(await self._call("BackupContainer", request))
+
+    async def restore_container(self, place: Place, *, owner: str, archive: str) -> Task:
+        """See `Containers.restore_container`."""
+        request = containers_pb.RestoreContainerRequest(
+            container=convert.render_place(place), owner=owner, archive=archive
+        )
+        return convert.parse_task(await self._call("RestoreContainer", request))
+
+    async def start_container(self, place: Place, *, owner: str) -> Task:
+        """See `Containers.start_container`."""
+        return await self._act("StartContainer", place, owner=owner)
+
+    async def stop_container(self, place: Place, *, owner: str) -> Task:
+        """See `Containers.stop_container`."""
+        return await self._act("StopContainer", place, owner=owner)
+
+    async def is_running(self, place: Place) -> bool:
+        """See `Containers.is_running`."""
+        request = containers_pb.GetContainerRequest(container=convert.render_place(place))
+        try:
+            container = await self._call("GetContainer", request)
+        except NotFoundError:
+            return False
+        return bool(container.status == "running")
+
+    async def list_archives(self, place: Place) -> tuple[Sequence[Archive], bool]:
+        """See `Containers.list_archives`."""
+        request = containers_pb.ListArchivesRequest(host_id=place.host_id, vmid=place.vmid)
+        listed = await self._call("ListArchives", request)
+        return [convert.parse_archive(archive) for archive in listed.archives], listed.complete
+
+    async def update_archive(
+        self, host_id: int, volume_id: str, *, protected: bool | None, notes: str | None
+    ) -> None:
+        """See `Containers.update_archive`."""
+        request = containers_pb.UpdateArchiveRequest(
+            host_id=host_id, volume_id=volume_id, protected=protected, notes=notes
+        )
+        await self._call("UpdateArchive", request, timeout=20)
+
+    async def delete_archive(self, host_id: int, volume_id: str) -> Task:
+        """See `Containers.delete_archive`."""
+        request = containers_pb.DeleteArchiveRequest(host_id=host_id, volume_id=volume_id)
+        try:
+            return convert.parse_task(await self._call("DeleteArchive", request))
+        except NotFoundError:
+            return Task(host_id, "", "")
+
+    async def stop_task(self, task: Task) -> None:
+        """See `Containers.stop_task`."""
+        await self._call("StopTask", convert.render_watch(task))
+
+    async def watch_task(self, task: Task) -> AsyncIterator[TaskUpdate]:
+        """See `Containers.watch_task`."""
+        stream = self._clients.stream(
+            "inventory", ContainerServiceStub, "WatchTask", convert.render_watch(task), timeout=_TASK_S
+        )
+        async for progress in stream:
+            yield convert.parse_progress(progress)
+
+    async def _act(self, method: str, place: Place, *, owner: str) -> Task:
+        request = containers_pb.ContainerActionRequest(container=convert.render_place(place), owner=owner)
+        return convert.parse_task(await self._call(method, request))
+
+    async def _call(
+        self, method: str, request: Message, *, timeout: float = _PROXMOX_S
+    ) -> Any:
+        return await self._clients.call("inventory", ContainerServiceStub, method, request, timeout=timeout)

@@ -1,0 +1,90 @@
+"""Composition root: the one file that constructs things."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from proximity.backups.v1 import backups_service_pb2 as pb
+
+from services.backups.config import BackupsSettings
+from services.backups.domain.interfaces import Apps, Containers
+from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
+from services.backups.jobs import BackupJobs, prune
+from services.backups.remote import RemoteApps, RemoteContainers
+from services.backups.store import SqlBackupStore, build_operation_store, idempotency, inbox, outbox
+from services.backups.workflows import create_backup, delete_backup, restore_backup
+from services.common import process
+from services.common.idempotency import IdempotencyStore
+from services.common.operations.engine import Engine
+from services.common.operations.model import Workflow
+from services.common.outbox import Relay
+from services.common.process import Runtime, build_runtime
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What both processes of the service share."""
+
+    runtime: Runtime
+    relay: Relay
+    apps: Apps
+    containers: Containers
+    workflows: Mapping[str, Workflow]
+    store: SqlBackupStore
+
+
+def build_workflows(apps: Apps, containers: Containers) -> dict[str, Workflow]:
+    """The workflows, by kind."""
+    return {
+        create_backup.KIND: create_backup.build_workflow(apps, containers),
+        restore_backup.KIND: restore_backup.build_workflow(apps, containers),
+        delete_backup.KIND: delete_backup.build_workflow(containers),
+    }
+
+
+def build_parts(settings: BackupsSettings) -> Parts:
+    """Construct the parts; nothing runs yet. Call it within an event loop."""
+    runtime = build_runtime("backups", settings)
+    relay = Relay(runtime.db, runtime.bus, outbox, inbox=inbox)
+    apps, containers = RemoteApps(runtime.clients), RemoteContainers(runtime.clients)
+    workflows = build_workflows(apps, containers)
+    store = SqlBackupStore(runtime.db, workflows, on_message=relay.wake)
+    return Parts(runtime, relay, apps, containers, workflows, store)
+
+
+async def serve(settings: BackupsSettings) -> None:
+    """Answer RPCs until told to end."""
+    parts = build_parts(settings)
+    service = pb.DESCRIPTOR.services_by_name
+    await process.serve(
+        parts.runtime,
+        services=[
+            (service["BackupsService"], BackupsHandlers(parts.store, parts.apps, parts.containers)),
+            (service["BackupsInternalService"], BackupsInternalHandlers(parts.store)),
+        ],
+        relay=parts.relay,
+        idempotency=idempotency,
+    )
+
+
+async def work(settings: BackupsSettings) -> None:
+    """Carry out operations until told to end."""
+    parts = build_parts(settings)
+    wake = asyncio.Event()
+    BackupJobs(parts.store, wake).start(parts.runtime.bus)
+    engine = Engine(
+        build_operation_store(parts.runtime.db), parts.workflows, f"{socket.gethostname()}-{os.getpid()}"
+    )
+    answers = IdempotencyStore(parts.runtime.db, idempotency, parts.runtime.sealer)
+    await process.work(
+        parts.runtime,
+        background=[
+            engine.run_forever(wake, concurrency=settings.concurrency),
+            prune(parts.relay, answers),
+        ],
+        relay=parts.relay,
+    )

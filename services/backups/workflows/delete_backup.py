@@ -1,0 +1,80 @@
+"""Deleting a backup: its archive, then its row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from services.backups.domain.changes import BackupChange, KeepBackup, RemoveBackup
+from services.backups.domain.entities import Place, Task
+from services.backups.domain.interfaces import Containers
+from services.backups.workflows.create_backup import find_archive
+from services.backups.workflows.following import follow_task
+from services.common.operations.model import Context, Step, TransientError, Workflow
+
+KIND = "delete_backup"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteBackupState:
+    """What is known; without a volume id the archive is looked for by its mark."""
+
+    operation_id: str
+    backup_id: int
+    host_id: int
+    vmid: int
+    mark: str
+    volume_id: str = ""
+    node: str = ""
+    upid: str = ""
+
+
+@dataclass(frozen=True)
+class DeleteBackup:
+    """The steps."""
+
+    containers: Containers
+
+    async def find_archive(self, state: DeleteBackupState, _: Context) -> DeleteBackupState:
+        """Find the archive of a backup that failed before its name was known."""
+        if state.volume_id:
+            return state
+        archives, complete = await self.containers.list_archives(Place(state.host_id, state.vmid, ""))
+        archive = find_archive(archives, volume_id="", mark=state.mark)
+        if archive is None and not complete:
+            raise TransientError("not every storage that could hold the archive answers")
+        return replace(state, volume_id=archive.volume_id if archive else "")
+
+    async def delete_archive(self, state: DeleteBackupState, ctx: Context) -> DeleteBackupState:
+        """Delete the archive, or go on with the task that does; one that is gone is nothing to do."""
+        if not state.volume_id:
+            return state
+        if not state.upid:
+            task = await self.containers.delete_archive(state.host_id, state.volume_id)
+            state = replace(state, node=task.node, upid=task.upid)
+            await ctx.save(state)
+            await ctx.note_upid(task.upid)
+        await follow_task(self.containers, Task(state.host_id, state.node, state.upid))
+        return state
+
+
+def _remove(state: DeleteBackupState) -> tuple[BackupChange, ...]:
+    return (RemoveBackup(state.backup_id),)
+
+
+def _keep(state: DeleteBackupState, error: str, _: bool) -> tuple[BackupChange, ...]:
+    return (KeepBackup(state.backup_id, error),)
+
+
+def build_workflow(containers: Containers) -> Workflow:
+    """The workflow that deletes a backup."""
+    steps = DeleteBackup(containers)
+    return Workflow(
+        KIND,
+        (
+            Step("find_archive", "Finding the archive", steps.find_archive),
+            Step("delete_archive", "Deleting the archive", steps.delete_archive, weight=9),
+        ),
+        DeleteBackupState,
+        _remove,
+        _keep,
+    )
