@@ -1,0 +1,57 @@
+"""`python -m services.auth serve | migrate | check-config | audit-verify | rotate-signing-key`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from services.auth.config import AuthSettings
+from services.auth.domain.errors import AuditBrokenError
+from services.auth.server import build_auth, serve
+from services.common.clock import now
+from services.common.config import ConfigError, read_settings
+from services.common.process import close_runtime, main
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    if arguments[:1] not in (["audit-verify"], ["rotate-signing-key"]):
+        return main("auth", AuthSettings, serve=serve, argv=arguments)
+    try:
+        settings = read_settings(AuthSettings)
+    except ConfigError as error:
+        sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
+        return 2
+    work = verify_audit if arguments[0] == "audit-verify" else rotate_signing_key
+    return asyncio.run(work(settings))
+
+
+async def verify_audit(settings: AuthSettings) -> int:
+    """Check the audit log's chain: 0, or 1 where it was changed."""
+    auth = build_auth(settings)
+    try:
+        count = await auth.audit.verify()
+    except AuditBrokenError as error:
+        sys.stderr.write(f"the audit log is broken: {error}\n")
+        return 1
+    finally:
+        auth.hasher.close()
+        await close_runtime(auth.runtime)
+    sys.stdout.write(f"the audit log is whole: {count} entries\n")
+    return 0
+
+
+async def rotate_signing_key(settings: AuthSettings) -> int:
+    """Make a new signing key now; it signs in ten minutes."""
+    auth = build_auth(settings)
+    try:
+        await auth.keys.rotate(signs_before=now())
+    finally:
+        auth.hasher.close()
+        await close_runtime(auth.runtime)
+    sys.stdout.write("a new signing key is published\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(sys.argv[1:]))

@@ -1,0 +1,203 @@
+"""protobuf <-> domain."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from proximity.auth.v1 import auth_service_pb2 as pb
+from proximity.auth.v1 import events_pb2, user_pb2
+
+from services.auth.domain.entities import (
+    Account,
+    ApiToken,
+    AuditEntry,
+    NewAuditEntry,
+    Page,
+    Registration,
+    SignedIn,
+    SigningKey,
+)
+from services.auth.signing import encode_base64url
+
+_DEFAULT_PER_PAGE = 20
+
+
+def parse_registration(request: pb.RegisterUserRequest) -> Registration:
+    """What is asked for; the password is `password` or `password1`."""
+    return Registration(
+        username=request.username,
+        email=request.email,
+        password=request.password or request.password1,
+        password_field="password" if request.password or not request.password1 else "password1",
+        repeated=request.password2,
+        first_name=request.first_name,
+        last_name=request.last_name,
+    )
+
+
+def parse_profile(request: pb.UpdateCurrentUserRequest) -> dict[str, Any]:
+    """The fields that were sent."""
+    return {field.name: value for field, value in request.ListFields()}
+
+
+def parse_page(request: pb.ListUsersRequest | pb.ListAuditEntriesRequest) -> Page:
+    """The page that is asked for."""
+    number = request.page if request.HasField("page") else 1
+    return Page(number, request.per_page if request.HasField("per_page") else _DEFAULT_PER_PAGE)
+
+
+def parse_time(message: Timestamp) -> datetime:
+    """A time in UTC."""
+    return message.ToDatetime(tzinfo=UTC)
+
+
+def parse_address(address: str) -> str:
+    """The address without the port that gRPC shows for direct peers."""
+    text = address
+    for prefix in ("ipv4:", "ipv6:"):
+        if text.startswith(prefix):
+            text = text.removeprefix(prefix).rpartition(":")[0]
+    return text.replace("%5B", "").replace("%5D", "").strip("[]")[:100]
+
+
+def parse_network(address: str) -> str:
+    """Whom a limit per address counts: the address, of IPv6 the /64 that one customer has."""
+    text = parse_address(address)
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    return text if parsed.version == 4 else str(ipaddress.ip_network(f"{parsed}/64", strict=False))
+
+
+def parse_audit_record(record: events_pb2.AuditRecorded) -> NewAuditEntry:
+    """A reported call, no field longer than its column."""
+    identity = record.id or hashlib.sha256(record.SerializeToString(deterministic=True)).hexdigest()
+    return NewAuditEntry(
+        message_id=identity[:100],
+        timestamp=parse_time(record.timestamp),
+        user_id=record.user_id if record.HasField("user_id") else None,
+        username=record.username[:150],
+        action=record.action[:100],
+        target=record.target[:500],
+        address=parse_address(record.address),
+        outcome=record.outcome[:40],
+    )
+
+
+def render_time(moment: datetime) -> Timestamp:
+    """A protobuf time."""
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def render_user(account: Account) -> user_pb2.User:
+    """An account as the API shows it."""
+    message = user_pb2.User(
+        id=account.id,
+        pk=account.id,
+        username=account.username,
+        email=account.email,
+        first_name=account.first_name,
+        last_name=account.last_name,
+        avatar=account.avatar,
+        bio=account.bio,
+        preferred_theme=account.preferred_theme,
+        is_staff=account.is_staff,
+        is_active=account.is_active,
+        date_joined=render_time(account.date_joined),
+    )
+    if account.last_login is not None:
+        message.last_login.CopyFrom(render_time(account.last_login))
+    return message
+
+
+def render_session(signed_in: SignedIn) -> user_pb2.Session:
+    """What a sign-in gives."""
+    return user_pb2.Session(
+        access=signed_in.access,
+        refresh=signed_in.refresh,
+        expires_in=signed_in.expires_in,
+        user=render_user(signed_in.account),
+    )
+
+
+def render_token_pair(signed_in: SignedIn) -> user_pb2.TokenPair:
+    """What a refresh gives."""
+    return user_pb2.TokenPair(
+        access=signed_in.access, refresh=signed_in.refresh, expires_in=signed_in.expires_in
+    )
+
+
+def render_users(accounts: Sequence[Account], total: int, page: Page) -> pb.ListUsersResponse:
+    """A page of accounts."""
+    users = [render_user(account) for account in accounts]
+    return pb.ListUsersResponse(users=users, total=total, page=page.number, per_page=page.size)
+
+
+def render_api_token(token: ApiToken, *, secret: str = "") -> user_pb2.ApiToken:
+    """An API token; with the token itself in the one answer that shows it."""
+    message = user_pb2.ApiToken(
+        id=token.id,
+        name=token.name,
+        scopes=token.scopes,
+        created_at=render_time(token.created_at),
+        expires_at=render_time(token.expires_at),
+    )
+    if token.last_used_at is not None:
+        message.last_used_at.CopyFrom(render_time(token.last_used_at))
+    if secret:
+        message.token = secret
+    return message
+
+
+def render_identity(token: ApiToken, account: Account) -> pb.AuthenticateApiTokenResponse:
+    """Whose an API token is and what it may do."""
+    return pb.AuthenticateApiTokenResponse(
+        user_id=account.id,
+        username=account.username,
+        is_staff=account.is_staff,
+        scopes=token.scopes,
+        expires_at=render_time(token.expires_at),
+        token_id=token.id,
+    )
+
+
+def render_audit_entries(
+    entries: Sequence[AuditEntry], total: int, page: Page
+) -> pb.ListAuditEntriesResponse:
+    """A page of the audit log."""
+    rendered = [_render_audit_entry(entry) for entry in entries]
+    return pb.ListAuditEntriesResponse(entries=rendered, total=total, page=page.number, per_page=page.size)
+
+
+def _render_audit_entry(entry: AuditEntry) -> user_pb2.AuditEntry:
+    return user_pb2.AuditEntry(
+        id=entry.id,
+        timestamp=render_time(entry.timestamp),
+        user_id=entry.user_id,
+        username=entry.username,
+        action=entry.action,
+        target=entry.target,
+        address=entry.address,
+        outcome=entry.outcome,
+        hash=entry.hash,
+    )
+
+
+def render_jwks(keys: Sequence[SigningKey]) -> user_pb2.Jwks:
+    """The public keys as a JSON Web Key Set."""
+    return user_pb2.Jwks(
+        keys=[
+            user_pb2.Jwk(
+                kty="OKP", crv="Ed25519", kid=key.kid, x=encode_base64url(key.public), alg="EdDSA", use="sig"
+            )
+            for key in keys
+        ]
+    )

@@ -1,0 +1,41 @@
+"""The cookies of browsers that are signed in."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from services.auth.domain.entities import REFRESH_TOKEN_TTL, SignedIn
+from services.common.rpc.call import ACCESS_COOKIE, CSRF_COOKIE, REFRESH_COOKIE, Call
+
+REFRESH_PATH = "/api/auth"
+_REFRESH_S = int(REFRESH_TOKEN_TTL.total_seconds())
+_CSRF_FORM = re.compile(r"[A-Za-z0-9_-]{32,64}")
+
+
+def set_session_cookies(call: Call, signed_in: SignedIn) -> None:
+    """Give the pair of tokens as cookies, and a new CSRF token."""
+    call.set_cookie(ACCESS_COOKIE, signed_in.access, max_age=signed_in.expires_in)
+    call.set_cookie(REFRESH_COOKIE, signed_in.refresh, max_age=_REFRESH_S, path=REFRESH_PATH)
+    call.set_cookie(CSRF_COOKIE, secrets.token_urlsafe(32), max_age=_REFRESH_S, http_only=False)
+
+
+def refresh_session_cookies(call: Call, signed_in: SignedIn) -> None:
+    """Give the next pair of tokens as cookies; the CSRF token stays, other tabs use it."""
+    call.set_cookie(ACCESS_COOKIE, signed_in.access, max_age=signed_in.expires_in)
+    call.set_cookie(REFRESH_COOKIE, signed_in.refresh, max_age=_REFRESH_S, path=REFRESH_PATH)
+    set_csrf_cookie(call)
+
+
+def clear_session_cookies(call: Call) -> None:
+    """Remove all three cookies."""
+    call.set_cookie(ACCESS_COOKIE, "", max_age=0)
+    call.set_cookie(REFRESH_COOKIE, "", max_age=0, path=REFRESH_PATH)
+    call.set_cookie(CSRF_COOKIE, "", max_age=0, http_only=False)
+
+
+def set_csrf_cookie(call: Call) -> None:
+    """Give a CSRF token, the one that the browser has if it has one."""
+    known = call.cookies.get(CSRF_COOKIE, "")
+    value = known if _CSRF_FORM.fullmatch(known) else secrets.token_urlsafe(32)
+    call.set_cookie(CSRF_COOKIE, value, max_age=_REFRESH_S, http_only=False)

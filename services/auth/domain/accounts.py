@@ -1,0 +1,87 @@
+"""Profiles and the administration of accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.auth.domain.entities import Account, Page
+from services.auth.domain.errors import InvalidQuestionError, UserNotFoundError
+from services.auth.domain.interfaces import AccountStore, RevocationSink
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """What these use cases share."""
+
+    store: AccountStore
+    sink: RevocationSink
+
+
+async def get_current_user(accounts: Accounts, user_id: int) -> Account:
+    """The account of who calls.
+
+    Raises:
+        UserNotFoundError: it was deleted meanwhile.
+    """
+    return await accounts.store.get_account(user_id)
+
+
+async def update_current_user(accounts: Accounts, user_id: int, changes: Mapping[str, Any]) -> Account:
+    """Change one's profile: what is not in `changes` stays.
+
+    Raises:
+        EmailTakenError: another account has the address.
+    """
+    if not changes:
+        return await accounts.store.get_account(user_id)
+    return await accounts.store.update_profile(user_id, changes)
+
+
+async def list_users(accounts: Accounts, search: str, page: Page) -> tuple[list[Account], int]:
+    """Accounts by id, and how many there are in all."""
+    return await accounts.store.list_accounts(search, page)
+
+
+async def update_user(
+    accounts: Accounts, user_id: int, *, is_staff: bool | None, is_active: bool | None
+) -> Account:
+    """Promote, demote, activate or deactivate an account; what it may no longer do ends within a second.
+
+    Raises:
+        UserNotFoundError: there is no such account.
+        LastAdminError: no active administrator would be left.
+    """
+    account, revocations = await accounts.store.update_account(
+        user_id, is_staff=is_staff, is_active=is_active
+    )
+    accounts.sink.note_revoked(revocations)
+    return account
+
+
+async def delete_user(accounts: Accounts, user_id: int) -> None:
+    """Remove an account with its sessions and API tokens.
+
+    Raises:
+        UserNotFoundError: there is no such account.
+        LastAdminError: no active administrator would be left.
+    """
+    accounts.sink.note_revoked(await accounts.store.delete_account(user_id))
+
+
+async def find_user(accounts: Accounts, user_id: int | None, username: str | None) -> Account:
+    """The account of an id or, without one, of a name.
+
+    Raises:
+        UserNotFoundError: there is none.
+        InvalidQuestionError: neither was given.
+    """
+    if user_id is not None:
+        return await accounts.store.get_account(user_id)
+    if not username:
+        raise InvalidQuestionError("either id or username is needed")
+    account = await accounts.store.find_account(username)
+    if account is None:
+        raise UserNotFoundError(f"there is no user {username!r}")
+    return account

@@ -1,0 +1,88 @@
+"""Personal API tokens: opaque, stored hashed, scoped, expiring, shown once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.auth.domain.entities import Account, ApiToken, NewApiToken
+from services.auth.domain.errors import ApiTokenInvalidError, InvalidExpiryError, ScopeNotAllowedError
+from services.auth.domain.interfaces import ApiTokenStore, RevocationSink
+from services.auth.domain.sign_in import hash_token
+from services.common.clock import Clock, now
+from services.common.errors import Violation
+from services.common.tokens import ALL_SCOPES, API_TOKEN_PREFIX, User
+
+DEFAULT_TTL = timedelta(days=90)
+MAX_TTL = timedelta(days=730)
+
+
+@dataclass(frozen=True)
+class ApiTokens:
+    """What these use cases share."""
+
+    store: ApiTokenStore
+    sink: RevocationSink
+    clock: Clock = now
+
+
+async def create_api_token(
+    tokens: ApiTokens, user: User, *, name: str, scopes: Sequence[str], expires_at: datetime | None
+) -> tuple[ApiToken, str]:
+    """Make an API token for `user`; the token itself is in this answer only.
+
+    Raises:
+        ScopeNotAllowedError: a scope goes beyond what the user, with the credentials at hand, may do.
+        InvalidExpiryError: it would end in the past or in more than 2 years.
+        ApiTokenNameTakenError: the user has one of this name.
+    """
+    wanted = tuple(scope for scope in ALL_SCOPES if scope in (scopes or ("read",)))
+    for scope in wanted:
+        if scope not in user.scopes or (scope == "admin" and not user.is_staff):
+            raise ScopeNotAllowedError(f"{user.username} may not make a token with the scope {scope}")
+    token = API_TOKEN_PREFIX + secrets.token_urlsafe(32)
+    new = NewApiToken(
+        user_id=user.id,
+        name=name,
+        scopes=wanted,
+        token_hash=hash_token(token),
+        expires_at=_check_expiry(expires_at, tokens.clock()),
+    )
+    return await tokens.store.add_token(new), token
+
+
+async def list_api_tokens(tokens: ApiTokens, user_id: int) -> list[ApiToken]:
+    """A user's tokens, newest first."""
+    return await tokens.store.list_tokens(user_id)
+
+
+async def delete_api_token(tokens: ApiTokens, token_id: int, *, user_id: int) -> None:
+    """End a token of a user, everywhere within a second.
+
+    Raises:
+        ApiTokenNotFoundError: the user has none of this id.
+    """
+    tokens.sink.note_revoked(await tokens.store.delete_token(token_id, user_id=user_id))
+
+
+async def authenticate_api_token(tokens: ApiTokens, token: str) -> tuple[ApiToken, Account]:
+    """Whose a token is.
+
+    Raises:
+        ApiTokenInvalidError: unknown, ended, or its user is not active.
+    """
+    known = await tokens.store.find_by_hash(hash_token(token)) if token.startswith(API_TOKEN_PREFIX) else None
+    if known is None:
+        raise ApiTokenInvalidError("the API token is not valid")
+    return known
+
+
+def _check_expiry(wanted: datetime | None, current: datetime) -> datetime:
+    if wanted is None:
+        return current + DEFAULT_TTL
+    if not current < wanted <= current + MAX_TTL:
+        fault = f"{wanted.isoformat()} is not between now and in 2 years"
+        raise InvalidExpiryError(f"expires_at: {fault}", violations=[Violation("expires_at", fault)])
+    return wanted

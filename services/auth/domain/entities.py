@@ -1,0 +1,183 @@
+"""Accounts, sessions, API tokens and audit entries. All frozen; who holds one holds a valid one."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+DEFAULT_THEME = "rack_proximity"
+REFRESH_TOKEN_TTL = timedelta(days=7)
+
+
+def normalize_name(name: str) -> str:
+    """The form in which user names and addresses are unique: without case and compatibility forms."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A user's account.
+
+    Attributes:
+        valid_after: access tokens issued up to this time, in epoch seconds, are revoked.
+    """
+
+    id: int
+    username: str
+    email: str
+    password_hash: str
+    first_name: str
+    last_name: str
+    avatar: str
+    bio: str
+    preferred_theme: str
+    is_staff: bool
+    is_active: bool
+    date_joined: datetime
+    last_login: datetime | None
+    valid_after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewAccount:
+    """An account to add. `is_staff` None makes it administrator if it is the first."""
+
+    username: str
+    email: str
+    password_hash: str
+    first_name: str = ""
+    last_name: str = ""
+    is_staff: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What somebody fills in to get an account."""
+
+    username: str
+    email: str
+    password: str
+    password_field: str
+    repeated: str
+    first_name: str
+    last_name: str
+
+
+@dataclass(frozen=True)
+class NewRefreshToken:
+    """A refresh token to store: only its hash is."""
+
+    token_hash: str
+    family: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """What signing in or refreshing gives."""
+
+    access: str
+    refresh: str
+    expires_in: int
+    account: Account
+    session: str
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """What `key` (`jti.…`, `sid.…`, `user.…`) names is refused if it was issued up to `cutoff`, in epoch seconds."""
+
+    key: str
+    cutoff: float
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """A refresh token was used up for the first time."""
+
+    account: Account
+    session: str
+
+
+@dataclass(frozen=True)
+class Reused:
+    """A refresh token was used for the second time; its family is ended."""
+
+    revocations: tuple[Revocation, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewApiToken:
+    """An API token to add: only its hash is stored."""
+
+    user_id: int
+    name: str
+    scopes: tuple[str, ...]
+    token_hash: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiToken:
+    """A personal API token, without the token itself."""
+
+    id: int
+    user_id: int
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigningKey:
+    """A key pair that access tokens are signed with.
+
+    Attributes:
+        private: PEM, None where it is published only.
+        signs_from: from when on it signs; it is published before.
+        expires_at: until when it is published; None while it signs or will sign.
+    """
+
+    kid: str
+    public: bytes
+    private: str | None
+    signs_from: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewAuditEntry:
+    """A call to record. The same `message_id` is recorded once."""
+
+    message_id: str
+    timestamp: datetime
+    user_id: int | None
+    username: str
+    action: str
+    target: str
+    address: str
+    outcome: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry(NewAuditEntry):
+    """An entry of the audit log; ids have no gaps, `hash` covers it and all before it."""
+
+    id: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a list: `number` from 1, `size` entries at most."""
+
+    number: int
+    size: int
+
+    @property
+    def offset(self) -> int:
+        """How many entries come before it."""
+        return (self.number - 1) * self.size

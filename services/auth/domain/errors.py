@@ -1,0 +1,89 @@
+"""Every refusal of auth, by name."""
+
+from __future__ import annotations
+
+from services.common.errors import (
+    BusyError,
+    DuplicateError,
+    ExhaustedError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnauthenticatedError,
+)
+
+
+class SignInFailedError(UnauthenticatedError):
+    """Unknown user, wrong password or deactivated account: which one, nobody is told."""
+
+
+class RefreshTokenInvalidError(UnauthenticatedError):
+    """The refresh token is unknown, ended, or was used before."""
+
+
+class AccessTokenInvalidError(UnauthenticatedError):
+    """It is no access token of a user."""
+
+
+class ApiTokenInvalidError(UnauthenticatedError):
+    """The API token is unknown or ended."""
+
+
+class TooManyAttemptsError(ExhaustedError):
+    """Too many failures from this address or for this account; `retry_after` says when to try again."""
+
+
+class RegistrationClosedError(ForbiddenError):
+    """Accounts are made by the administrator only."""
+
+
+class ScopeNotAllowedError(ForbiddenError):
+    """An API token may not do more than who makes it."""
+
+
+class InvalidRegistrationError(InvalidError):
+    """The account cannot be made like this; the violations say why."""
+
+
+class InvalidPasswordError(InvalidError):
+    """The new password is not good enough; the violations say why."""
+
+
+class WrongPasswordError(InvalidError):
+    """The old password is wrong."""
+
+
+class InvalidExpiryError(InvalidError):
+    """An API token cannot end then."""
+
+
+class InvalidQuestionError(InvalidError):
+    """It does not say which account is meant."""
+
+
+class UserNotFoundError(NotFoundError):
+    """There is no such account."""
+
+
+class ApiTokenNotFoundError(NotFoundError):
+    """There is no such API token, or it is somebody else's."""
+
+
+class UsernameTakenError(DuplicateError):
+    """An account with this name exists, whatever the case."""
+
+
+class EmailTakenError(DuplicateError):
+    """An account with this address exists, whatever the case."""
+
+
+class ApiTokenNameTakenError(DuplicateError):
+    """The user has an API token of this name."""
+
+
+class LastAdminError(BusyError):
+    """Without this account nobody would be administrator."""
+
+
+class AuditBrokenError(Exception):
+    """The audit log was changed after it was written."""

@@ -1,0 +1,180 @@
+"""What the use cases need from the outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from services.auth.domain.entities import (
+    Account,
+    ApiToken,
+    NewAccount,
+    NewApiToken,
+    NewRefreshToken,
+    Page,
+    Reused,
+    Revocation,
+    Rotated,
+)
+from services.auth.domain.limits import Limit
+
+
+class AccountStore(Protocol):
+    """Accounts. Names and addresses are unique whatever their case."""
+
+    async def add_account(self, new: NewAccount, *, only_first: bool = False) -> Account | None:
+        """Add an account; the first becomes administrator unless `new` says otherwise.
+
+        With `only_first`, None when there is an account already.
+
+        Raises:
+            UsernameTakenError, EmailTakenError: it exists.
+        """
+
+    async def find_account(self, username: str) -> Account | None:
+        """The account of that name, whatever the case."""
+
+    async def get_account(self, user_id: int) -> Account:
+        """The account.
+
+        Raises:
+            UserNotFoundError: there is none.
+        """
+
+    async def list_accounts(self, search: str, page: Page) -> tuple[list[Account], int]:
+        """Accounts whose name or address contains `search`, by id, and how many there are in all."""
+
+    async def update_profile(self, user_id: int, changes: Mapping[str, Any]) -> Account:
+        """Change columns of the profile.
+
+        Raises:
+            UserNotFoundError, EmailTakenError: it cannot be changed so.
+        """
+
+    async def update_password_hash(self, user_id: int, password_hash: str, *, was: str) -> None:
+        """Replace the hash `was` of a password by another hash of the same password."""
+
+    async def change_password(
+        self, user_id: int, password_hash: str, *, keep_session: str
+    ) -> tuple[Account, Sequence[Revocation]]:
+        """Change a password and end every session but one.
+
+        Raises:
+            UserNotFoundError: there is no such account.
+        """
+
+    async def update_account(
+        self, user_id: int, *, is_staff: bool | None, is_active: bool | None
+    ) -> tuple[Account, Sequence[Revocation]]:
+        """Promote, demote, activate or deactivate; demoting and deactivating revoke.
+
+        Raises:
+            UserNotFoundError: there is no such account.
+            LastAdminError: no active administrator would be left.
+        """
+
+    async def delete_account(self, user_id: int) -> Sequence[Revocation]:
+        """Remove an account with its sessions and tokens.
+
+        Raises:
+            UserNotFoundError: there is no such account.
+            LastAdminError: no active administrator would be left.
+        """
+
+
+class SessionStore(Protocol):
+    """Families of refresh tokens."""
+
+    async def add_session(
+        self, user_id: int, token: NewRefreshToken, *, password_hash: str, address: str
+    ) -> Account:
+        """Begin a session and note the sign-in.
+
+        Raises:
+            SignInFailedError: the account is gone, not active, or has another password than was checked.
+        """
+
+    async def rotate(self, token_hash: str, new_hash: str, *, expires_at: datetime) -> Rotated | Reused:
+        """Use up a refresh token and add the next of its family. One that was used before ends the family.
+
+        Raises:
+            RefreshTokenInvalidError: it is unknown or ended, or the account is not active.
+        """
+
+    async def end_sessions(
+        self, families: Sequence[str], *, token_hash: str | None, token_id: str
+    ) -> Sequence[Revocation]:
+        """End families, the family of a refresh token, and an access token; unknown ones are nothing."""
+
+
+class AttemptStore(Protocol):
+    """Counters of attempts."""
+
+    async def find_block(self, keys: Sequence[str]) -> datetime | None:
+        """Until when the strictest of these counters allows no attempt; None when all do."""
+
+    async def note(self, attempts: Sequence[tuple[Limit, str]]) -> None:
+        """Count an attempt for each limit and subject."""
+
+    async def clear(self, keys: Sequence[str]) -> None:
+        """Forget counters."""
+
+
+class ApiTokenStore(Protocol):
+    """Personal API tokens."""
+
+    async def add_token(self, new: NewApiToken) -> ApiToken:
+        """Add a token.
+
+        Raises:
+            ApiTokenNameTakenError: the user has one of this name.
+        """
+
+    async def list_tokens(self, user_id: int) -> list[ApiToken]:
+        """A user's tokens, newest first."""
+
+    async def delete_token(self, token_id: int, *, user_id: int) -> Sequence[Revocation]:
+        """Remove a token of a user.
+
+        Raises:
+            ApiTokenNotFoundError: the user has none of this id.
+        """
+
+    async def find_by_hash(self, token_hash: str) -> tuple[ApiToken, Account] | None:
+        """A token that has not ended, with its active owner; notes its use at most once a minute."""
+
+
+class PasswordHasher(Protocol):
+    """Hashes passwords, a few at a time."""
+
+    def slot(self) -> AbstractAsyncContextManager[None]:
+        """A turn to hash. What must not happen between two attempts happens inside it.
+
+        Raises:
+            TooManyAttemptsError: too many wait already.
+        """
+
+    async def verify(self, password_hash: str | None, password: str) -> bool:
+        """Whether the password is right; without a hash never, in the same time."""
+
+    async def hash(self, password: str) -> str:
+        """Hash a password."""
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether a hash was made with other parameters than today's."""
+
+
+class AccessTokens(Protocol):
+    """Signs access tokens."""
+
+    async def sign(self, account: Account, *, session: str) -> str:
+        """An access token for an account; waits up to a second when one issued now would count as revoked."""
+
+
+class RevocationSink(Protocol):
+    """Learns at once what was revoked."""
+
+    def note_revoked(self, revocations: Sequence[Revocation]) -> None:
+        """Refuse it here, and tell every service."""

@@ -1,0 +1,47 @@
+"""Which passwords are good enough."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+
+from services.auth.domain.common_passwords import COMMON_PASSWORDS
+from services.auth.domain.entities import normalize_name
+
+MIN_LENGTH = 8
+_TOO_LIKE = 0.7
+
+
+def find_faults(password: str, username: str) -> list[str]:
+    """What is wrong with a password, each fault a sentence without the password; empty when it is good."""
+    faults: list[str] = []
+    if len(password) < MIN_LENGTH:
+        faults.append(f"is too short: it has {len(password)} characters, at least {MIN_LENGTH} are needed")
+    if _is_common(password):
+        faults.append("is too common")
+    if password.isdigit():
+        faults.append("must not be all digits")
+    if _is_like(password, username):
+        faults.append("is too like the username")
+    return faults
+
+
+def _is_common(password: str) -> bool:
+    folded = password.casefold().strip()
+    return (
+        folded in COMMON_PASSWORDS or folded.rstrip("0123456789!?.") in COMMON_PASSWORDS or _repeats(folded)
+    )
+
+
+def _repeats(text: str) -> bool:
+    return len(set(text)) <= 2 and len(text) < 20
+
+
+def _is_like(password: str, username: str) -> bool:
+    one, other = normalize_name(password), normalize_name(username)
+    if not one or len(other) < 3:
+        return one == other
+    if one in (other, other[::-1]) or (
+        len(other) >= 4 and other in one and len(one) - len(other) < MIN_LENGTH
+    ):
+        return True
+    return SequenceMatcher(a=one[:150], b=other).ratio() >= _TOO_LIKE

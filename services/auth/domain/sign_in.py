@@ -1,0 +1,242 @@
+"""Signing in and out: login, logout, registration, refresh and the change of a password."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.auth.domain.entities import (
+    REFRESH_TOKEN_TTL,
+    Account,
+    NewAccount,
+    NewRefreshToken,
+    Registration,
+    Reused,
+    SignedIn,
+    normalize_name,
+)
+from services.auth.domain.errors import (
+    InvalidPasswordError,
+    InvalidRegistrationError,
+    RefreshTokenInvalidError,
+    RegistrationClosedError,
+    SignInFailedError,
+    TooManyAttemptsError,
+    WrongPasswordError,
+)
+from services.auth.domain.interfaces import (
+    AccessTokens,
+    AccountStore,
+    AttemptStore,
+    PasswordHasher,
+    RevocationSink,
+    SessionStore,
+)
+from services.auth.domain.limits import Limit
+from services.auth.domain.passwords import find_faults
+from services.common.clock import Clock, now
+from services.common.errors import Violation
+from services.common.tokens import ACCESS_TOKEN_S
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many failures and registrations are free, per account and address."""
+
+    login_account: Limit
+    login_address: Limit
+    registration_address: Limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """What the use cases of signing in share."""
+
+    accounts: AccountStore
+    sessions: SessionStore
+    attempts: AttemptStore
+    hasher: PasswordHasher
+    tokens: AccessTokens
+    sink: RevocationSink
+    limits: Limits
+    allow_registration: bool = True
+    clock: Clock = now
+
+
+def hash_token(token: str) -> str:
+    """The form in which random tokens are stored: SHA-256 in hex."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def login(auth: SignIn, username: str, password: str, *, address: str) -> SignedIn:
+    """Sign in with a password.
+
+    Raises:
+        SignInFailedError: unknown user, wrong password or deactivated account.
+        TooManyAttemptsError: too many failures before.
+    """
+    account_key = normalize_name(username)
+    account = await _check_password(
+        auth,
+        await auth.accounts.find_account(username),
+        password,
+        (
+            (auth.limits.login_account, account_key),
+            (auth.limits.login_address, address),
+        ),
+    )
+    if account is None:
+        raise SignInFailedError("Wrong username or password")
+    await auth.attempts.clear([auth.limits.login_account.key_of(account_key)])
+    signed_in = await _begin_session(auth, account, address=address)
+    await _upgrade_hash(auth, account, password)
+    return signed_in
+
+
+async def register_user(auth: SignIn, registration: Registration, *, address: str) -> SignedIn:
+    """Make an account and sign in. The first becomes administrator.
+
+    Raises:
+        RegistrationClosedError: accounts are made by the administrator.
+        InvalidRegistrationError: a field is not good enough.
+        UsernameTakenError, EmailTakenError: there is such an account.
+        TooManyAttemptsError: too many registrations from this address.
+    """
+    if not auth.allow_registration:
+        raise RegistrationClosedError("Registration is closed; ask an administrator for an account")
+    if violations := find_registration_faults(registration):
+        message = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
+        raise InvalidRegistrationError(message, violations=violations)
+    limited = ((auth.limits.registration_address, address),)
+    async with auth.hasher.slot():
+        await _check_limits(auth, limited)
+        await auth.attempts.note(limited)
+        password_hash = await auth.hasher.hash(registration.password)
+    account = await auth.accounts.add_account(
+        NewAccount(
+            username=registration.username,
+            email=registration.email,
+            password_hash=password_hash,
+            first_name=registration.first_name,
+            last_name=registration.last_name,
+        )
+    )
+    if account is None:
+        raise AssertionError("an account was neither added nor refused")
+    return await _begin_session(auth, account, address=address)
+
+
+def find_registration_faults(registration: Registration) -> list[Violation]:
+    """What is wrong with the passwords of a registration."""
+    field = registration.password_field
+    if not registration.password:
+        return [Violation(field, "is required")]
+    faults = [Violation(field, fault) for fault in find_faults(registration.password, registration.username)]
+    if registration.repeated and registration.repeated != registration.password:
+        faults.append(Violation("password2", "is not the same password"))
+    return faults
+
+
+async def refresh_token(auth: SignIn, refresh: str) -> SignedIn:
+    """Exchange a refresh token for a new pair. One that was used before ends its whole family.
+
+    Raises:
+        RefreshTokenInvalidError: it is unknown, ended or was used before.
+    """
+    if not refresh:
+        raise RefreshTokenInvalidError("No refresh token was sent")
+    fresh = new_refresh_token()
+    expires_at = auth.clock() + REFRESH_TOKEN_TTL
+    outcome = await auth.sessions.rotate(hash_token(refresh), hash_token(fresh), expires_at=expires_at)
+    if isinstance(outcome, Reused):
+        auth.sink.note_revoked(outcome.revocations)
+        raise RefreshTokenInvalidError("The refresh token was used before; sign in again")
+    access = await auth.tokens.sign(outcome.account, session=outcome.session)
+    return SignedIn(access, fresh, ACCESS_TOKEN_S, outcome.account, outcome.session)
+
+
+async def logout(auth: SignIn, refresh: str, *, session: str, token_id: str) -> None:
+    """End the family of a refresh token, a session and an access token, as far as there are any."""
+    if not (refresh or session or token_id):
+        return
+    revocations = await auth.sessions.end_sessions(
+        [session] if session else [], token_hash=hash_token(refresh) if refresh else None, token_id=token_id
+    )
+    auth.sink.note_revoked(revocations)
+
+
+async def change_password(
+    auth: SignIn, user_id: int, *, old: str, new: str, session: str, address: str
+) -> None:
+    """Change a password; every session but the caller's ends.
+
+    Raises:
+        WrongPasswordError: `old` is not the password.
+        InvalidPasswordError: `new` is not good enough.
+        TooManyAttemptsError: too many wrong old passwords before.
+    """
+    known = await auth.accounts.get_account(user_id)
+    account_key = normalize_name(known.username)
+    limited = ((auth.limits.login_account, account_key), (auth.limits.login_address, address))
+    if await _check_password(auth, known, old, limited) is None:
+        violation = Violation("old_password", "is wrong")
+        raise WrongPasswordError("The old password is wrong", violations=[violation])
+    if faults := find_faults(new, known.username):
+        raise InvalidPasswordError(
+            "; ".join(f"new_password {fault}" for fault in faults),
+            violations=[Violation("new_password", fault) for fault in faults],
+        )
+    async with auth.hasher.slot():
+        password_hash = await auth.hasher.hash(new)
+    _, revocations = await auth.accounts.change_password(user_id, password_hash, keep_session=session)
+    auth.sink.note_revoked(revocations)
+
+
+def new_refresh_token() -> str:
+    """A random refresh token: 256 bits."""
+    return secrets.token_urlsafe(32)
+
+
+async def _begin_session(auth: SignIn, checked: Account, *, address: str) -> SignedIn:
+    refresh, session = new_refresh_token(), secrets.token_hex(16)
+    token = NewRefreshToken(hash_token(refresh), session, auth.clock() + REFRESH_TOKEN_TTL)
+    account = await auth.sessions.add_session(
+        checked.id, token, password_hash=checked.password_hash, address=address
+    )
+    access = await auth.tokens.sign(account, session=session)
+    return SignedIn(access, refresh, ACCESS_TOKEN_S, account, session)
+
+
+async def _check_password(
+    auth: SignIn, account: Account | None, password: str, limited: Sequence[tuple[Limit, str]]
+) -> Account | None:
+    """The account if the password is right. A failure is counted before anybody else's turn comes."""
+    async with auth.hasher.slot():
+        await _check_limits(auth, limited)
+        usable = account is not None and account.is_active
+        is_right = await auth.hasher.verify(account.password_hash if account and usable else None, password)
+        if not is_right:
+            await auth.attempts.note(limited)
+    return account if is_right else None
+
+
+async def _check_limits(auth: SignIn, limited: Sequence[tuple[Limit, str]]) -> None:
+    blocked_until = await auth.attempts.find_block([limit.key_of(subject) for limit, subject in limited])
+    if blocked_until is not None:
+        wait = _seconds_until(blocked_until, auth.clock())
+        raise TooManyAttemptsError(f"Too many attempts; try again in {wait} seconds", retry_after=wait)
+
+
+def _seconds_until(moment: datetime, current: datetime) -> int:
+    return max(1, round((moment - current).total_seconds() + 0.5))
+
+
+async def _upgrade_hash(auth: SignIn, account: Account, password: str) -> None:
+    if not auth.hasher.is_outdated(account.password_hash):
+        return
+    async with auth.hasher.slot():
+        password_hash = await auth.hasher.hash(password)
+    await auth.accounts.update_password_hash(account.id, password_hash, was=account.password_hash)

@@ -1,0 +1,207 @@
+"""One method per RPC: parse, call one function, render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from google.protobuf.empty_pb2 import Empty
+from proximity.auth.v1 import auth_service_pb2 as pb
+from proximity.auth.v1 import user_pb2
+from proximity.common.v1 import operation_pb2
+
+from services.auth import convert, cookies
+from services.auth.domain import accounts as account_cases
+from services.auth.domain import api_tokens as token_cases
+from services.auth.domain import sign_in as sign_in_cases
+from services.auth.domain.accounts import Accounts
+from services.auth.domain.api_tokens import ApiTokens
+from services.auth.domain.entities import SignedIn
+from services.auth.domain.errors import AccessTokenInvalidError
+from services.auth.domain.sign_in import SignIn
+from services.auth.signing import SigningKeys
+from services.auth.store.audit import SqlAuditStore
+from services.common.rpc.call import REFRESH_COOKIE, Call
+from services.common.rpc.guard import Guard
+from services.common.tokens import Caller, TokenVerifier, User
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthHandlers:
+    """AuthService."""
+
+    sign_in: SignIn
+    accounts: Accounts
+    tokens: ApiTokens
+    keys: SigningKeys
+    audit: SqlAuditStore
+    guard: Guard
+    verifier: TokenVerifier
+
+    async def login(self, request: pb.LoginRequest, call: Call) -> user_pb2.Session:
+        """Sign in."""
+        call.caller, call.audit_target = Caller(), f"user {request.username}"
+        address = convert.parse_network(call.address)
+        signed_in = await sign_in_cases.login(
+            self.sign_in, request.username, request.password, address=address
+        )
+        return _answer_signed_in(call, signed_in)
+
+    async def register_user(self, request: pb.RegisterUserRequest, call: Call) -> user_pb2.Session:
+        """Make an account and sign in."""
+        call.caller, call.audit_target = Caller(), f"user {request.username}"
+        address = convert.parse_network(call.address)
+        registration = convert.parse_registration(request)
+        signed_in = await sign_in_cases.register_user(self.sign_in, registration, address=address)
+        return _answer_signed_in(call, signed_in)
+
+    async def logout(self, request: pb.LogoutRequest, call: Call) -> operation_pb2.Detail:
+        """Sign out."""
+        refresh = self._find_refresh(request.refresh, call)
+        caller = call.caller
+        session, token_id = caller.session, caller.token_id if caller.session else ""
+        if call.via_cookie and session:
+            self.guard.check_csrf(call)
+        await sign_in_cases.logout(self.sign_in, refresh, session=session, token_id=token_id)
+        cookies.clear_session_cookies(call)
+        return operation_pb2.Detail(detail="Successfully logged out.")
+
+    async def refresh_token(self, request: pb.RefreshTokenRequest, call: Call) -> user_pb2.TokenPair:
+        """Exchange a refresh token."""
+        refresh = self._find_refresh(request.refresh, call)
+        signed_in = await sign_in_cases.refresh_token(self.sign_in, refresh)
+        call.caller = _caller_of(signed_in)
+        cookies.refresh_session_cookies(call, signed_in)
+        return convert.render_token_pair(signed_in)
+
+    async def verify_token(self, request: pb.VerifyTokenRequest, call: Call) -> Empty:  # noqa: ARG002 - all have it
+        """Say whether an access token is valid."""
+        caller = await self.verifier.verify(request.token)
+        if caller.user is None or caller.service:
+            raise AccessTokenInvalidError("the token is not an access token")
+        return Empty()
+
+    async def get_current_user(self, request: Empty, call: Call) -> user_pb2.User:  # noqa: ARG002 - all have it
+        """Show the caller's account."""
+        account = await account_cases.get_current_user(self.accounts, call.user.id)
+        cookies.set_csrf_cookie(call)
+        return convert.render_user(account)
+
+    async def update_current_user(self, request: pb.UpdateCurrentUserRequest, call: Call) -> user_pb2.User:
+        """Change the caller's profile."""
+        changes = convert.parse_profile(request)
+        return convert.render_user(
+            await account_cases.update_current_user(self.accounts, call.user.id, changes)
+        )
+
+    async def change_password(self, request: pb.ChangePasswordRequest, call: Call) -> operation_pb2.Detail:
+        """Change the caller's password."""
+        await sign_in_cases.change_password(
+            self.sign_in,
+            call.user.id,
+            old=request.old_password,
+            new=request.new_password,
+            session=call.caller.session,
+            address=convert.parse_network(call.address),
+        )
+        return operation_pb2.Detail(detail="New password has been saved.")
+
+    async def list_users(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:  # noqa: ARG002 - all have it
+        """List accounts."""
+        page = convert.parse_page(request)
+        accounts, total = await account_cases.list_users(self.accounts, request.search, page)
+        return convert.render_users(accounts, total, page)
+
+    async def update_user(self, request: pb.UpdateUserRequest, call: Call) -> user_pb2.User:
+        """Promote, demote, activate or deactivate."""
+        call.audit_target = f"user {request.id}"
+        account = await account_cases.update_user(
+            self.accounts,
+            request.id,
+            is_staff=request.is_staff if request.HasField("is_staff") else None,
+            is_active=request.is_active if request.HasField("is_active") else None,
+        )
+        return convert.render_user(account)
+
+    async def delete_user(self, request: pb.DeleteUserRequest, call: Call) -> Empty:
+        """Remove an account."""
+        call.audit_target = f"user {request.id}"
+        await account_cases.delete_user(self.accounts, request.id)
+        return Empty()
+
+    async def list_api_tokens(self, request: Empty, call: Call) -> pb.ListApiTokensResponse:  # noqa: ARG002 - all have it
+        """List the caller's API tokens."""
+        tokens = await token_cases.list_api_tokens(self.tokens, call.user.id)
+        rendered = [convert.render_api_token(token) for token in tokens]
+        return pb.ListApiTokensResponse(tokens=rendered, total=len(rendered))
+
+    async def create_api_token(self, request: pb.CreateApiTokenRequest, call: Call) -> user_pb2.ApiToken:
+        """Make an API token."""
+        token, secret = await token_cases.create_api_token(
+            self.tokens,
+            call.user,
+            name=request.name,
+            scopes=request.scopes,
+            expires_at=convert.parse_time(request.expires_at) if request.HasField("expires_at") else None,
+        )
+        call.audit_target = f"API token {token.id}"
+        return convert.render_api_token(token, secret=secret)
+
+    async def delete_api_token(self, request: pb.DeleteApiTokenRequest, call: Call) -> Empty:
+        """End an API token."""
+        call.audit_target = f"API token {request.id}"
+        await token_cases.delete_api_token(self.tokens, request.id, user_id=call.user.id)
+        return Empty()
+
+    async def list_audit_entries(
+        self,
+        request: pb.ListAuditEntriesRequest,
+        call: Call,  # noqa: ARG002 - all have it
+    ) -> pb.ListAuditEntriesResponse:
+        """List the audit log."""
+        page = convert.parse_page(request)
+        entries, total = await self.audit.list_entries(request.user, request.action, page)
+        return convert.render_audit_entries(entries, total, page)
+
+    async def get_jwks(self, request: Empty, call: Call) -> user_pb2.Jwks:  # noqa: ARG002 - all have it
+        """Show the public keys."""
+        return convert.render_jwks(await self.keys.list_published())
+
+    def _find_refresh(self, sent: str, call: Call) -> str:
+        """The refresh token of the body or else of the cookie, which needs the CSRF token with it."""
+        if sent or REFRESH_COOKIE not in call.cookies:
+            return sent
+        self.guard.check_csrf(call)
+        return call.cookies[REFRESH_COOKIE]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthInternalHandlers:
+    """AuthInternalService."""
+
+    accounts: Accounts
+    tokens: ApiTokens
+
+    async def authenticate_api_token(
+        self,
+        request: pb.AuthenticateApiTokenRequest,
+        call: Call,  # noqa: ARG002 - all have it
+    ) -> pb.AuthenticateApiTokenResponse:
+        """Say whose an API token is."""
+        return convert.render_identity(*await token_cases.authenticate_api_token(self.tokens, request.token))
+
+    async def find_user(self, request: pb.FindUserRequest, call: Call) -> user_pb2.User:  # noqa: ARG002 - all have it
+        """Find an account."""
+        user_id = request.id if request.HasField("id") else None
+        username = request.username if request.HasField("username") else None
+        return convert.render_user(await account_cases.find_user(self.accounts, user_id, username))
+
+
+def _answer_signed_in(call: Call, signed_in: SignedIn) -> user_pb2.Session:
+    call.caller = _caller_of(signed_in)
+    cookies.set_session_cookies(call, signed_in)
+    return convert.render_session(signed_in)
+
+
+def _caller_of(signed_in: SignedIn) -> Caller:
+    account = signed_in.account
+    return Caller(user=User(account.id, account.username, account.is_staff), session=signed_in.session)

@@ -1,0 +1,212 @@
+"""The composition root: the one file that constructs things."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from proximity.auth.v1 import auth_service_pb2 as pb
+
+from services.auth import cookies, jobs
+from services.auth.auditing import DirectAudit
+from services.auth.config import AuthSettings
+from services.auth.convert import render_identity
+from services.auth.domain.accounts import Accounts
+from services.auth.domain.api_tokens import ApiTokens, authenticate_api_token
+from services.auth.domain.entities import NewAccount
+from services.auth.domain.errors import ApiTokenInvalidError
+from services.auth.domain.limits import Limit
+from services.auth.domain.passwords import find_faults
+from services.auth.domain.sign_in import Limits, SignIn
+from services.auth.handlers import AuthHandlers, AuthInternalHandlers
+from services.auth.hashing import Argon2Hasher
+from services.auth.revoking import RevocationPublisher
+from services.auth.signing import SigningKeys
+from services.auth.store.accounts import SqlAccountStore
+from services.auth.store.api_tokens import SqlApiTokenStore
+from services.auth.store.attempts import SqlAttemptStore
+from services.auth.store.audit import SqlAuditStore
+from services.auth.store.revocations import SqlRevocationStore
+from services.auth.store.sessions import SqlSessionStore
+from services.auth.store.signing_keys import SqlSigningKeyStore
+from services.auth.store.tables import idempotency, inbox, outbox
+from services.common import process
+from services.common.config import ConfigError
+from services.common.errors import DomainError
+from services.common.idempotency import IdempotencyStore
+from services.common.log import get_logger
+from services.common.outbox import Relay
+from services.common.process import Runtime
+from services.common.tokens import Caller, CredentialsInvalidError, TokenVerifier, read_service_keys
+
+log = get_logger()
+
+_PRUNE_S = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auth:
+    """Everything that auth is made of."""
+
+    settings: AuthSettings
+    runtime: Runtime
+    accounts: SqlAccountStore
+    hasher: Argon2Hasher
+    keys: SigningKeys
+    audit: SqlAuditStore
+    publisher: RevocationPublisher
+    relay: Relay
+    handlers: AuthHandlers
+    internal: AuthInternalHandlers
+    pruned: tuple[Any, ...]
+
+
+class _Own:
+    """Keys and API tokens for this service's own guard, which is made before the stores are."""
+
+    keys: SigningKeys
+    tokens: ApiTokens
+
+    async def find_key(self, kid: str) -> Ed25519PublicKey | None:
+        return await self.keys.find_key(kid)
+
+    async def authenticate_api_token(self, token: str) -> Caller:
+        try:
+            known, account = await authenticate_api_token(self.tokens, token)
+        except ApiTokenInvalidError as error:
+            raise CredentialsInvalidError(error.message) from error
+        return process.caller_of_api_token(render_identity(known, account))
+
+
+def build_auth(settings: AuthSettings) -> Auth:
+    """Make everything; nothing is connected yet."""
+    own = _Own()
+    runtime = process.build_runtime(
+        "auth", settings, find_key=own.find_key, authenticate_api_token=own.authenticate_api_token
+    )
+    db = runtime.db
+    sessions, attempts, revoked = SqlSessionStore(db), SqlAttemptStore(db), SqlRevocationStore(db)
+    accounts, audit = SqlAccountStore(db), SqlAuditStore(db)
+    publisher = RevocationPublisher(revoked, runtime.bus, runtime.revocations)
+    hasher = Argon2Hasher(settings.password_threads)
+    relay = Relay(db, runtime.bus, outbox, inbox=inbox)
+    own.keys = SigningKeys(
+        SqlSigningKeyStore(db, runtime.sealer), lifetime=timedelta(days=settings.signing_key_days)
+    )
+    own.tokens = ApiTokens(SqlApiTokenStore(db), publisher)
+    account_cases = Accounts(accounts, publisher)
+    sign_in = SignIn(
+        accounts=accounts,
+        sessions=sessions,
+        attempts=attempts,
+        hasher=hasher,
+        tokens=own.keys,
+        sink=publisher,
+        limits=_limits(settings),
+        allow_registration=settings.allow_registration,
+    )
+    verifier = TokenVerifier(
+        service="auth",
+        service_keys=read_service_keys(settings.service_keys, "auth")[1],
+        find_key=own.find_key,
+        revocations=runtime.revocations,
+        authenticate_api_token=own.authenticate_api_token,
+    )
+    handlers = AuthHandlers(
+        sign_in=sign_in,
+        accounts=account_cases,
+        tokens=own.tokens,
+        keys=own.keys,
+        audit=audit,
+        guard=runtime.guard,
+        verifier=verifier,
+    )
+    return Auth(
+        settings=settings,
+        runtime=runtime,
+        accounts=accounts,
+        hasher=hasher,
+        keys=own.keys,
+        audit=audit,
+        publisher=publisher,
+        relay=relay,
+        handlers=handlers,
+        internal=AuthInternalHandlers(accounts=account_cases, tokens=own.tokens),
+        pruned=(sessions, attempts, revoked, IdempotencyStore(db, idempotency, runtime.sealer)),
+    )
+
+
+async def serve(settings: AuthSettings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    auth = build_auth(settings)
+    await prepare(auth)
+    jobs.consume_audit(auth.runtime.bus, auth.audit)
+    services = pb.DESCRIPTOR.services_by_name
+    try:
+        await process.serve(
+            auth.runtime,
+            services=[
+                (services["AuthService"], auth.handlers),
+                (services["AuthInternalService"], auth.internal),
+            ],
+            idempotency=idempotency,
+            relay=auth.relay,
+            audit=DirectAudit(auth.audit),
+            background=background(auth),
+            on_failed_admission=cookies.set_csrf_cookie,
+        )
+    finally:
+        auth.hasher.close()
+
+
+async def prepare(auth: Auth) -> None:
+    """What has to be there before the first call: keys, revocations, the first administrator.
+
+    Raises:
+        ConfigError: the first administrator's password is not good enough for production.
+    """
+    await auth.keys.load()
+    await auth.publisher.load()
+    await ensure_first_admin(auth)
+
+
+async def ensure_first_admin(auth: Auth) -> None:
+    """Make the administrator that the settings name when there is no account at all."""
+    username, password = auth.settings.admin_username, auth.settings.admin_password
+    if not username or not password:
+        return
+    faults = find_faults(password, username)
+    if faults and not auth.settings.debug:
+        raise ConfigError([f"PROXIMITY_ADMIN_PASSWORD: {fault}" for fault in faults])
+    new = NewAccount(
+        username=username, email="", password_hash=await auth.hasher.hash(password), is_staff=True
+    )
+    if await auth.accounts.add_account(new, only_first=True) is not None:
+        log.info("first_admin_made", username=username)
+
+
+def background(auth: Auth) -> list[Coroutine[Any, Any, None]]:
+    """What runs beside the server for ever."""
+    return [auth.keys.run(), auth.publisher.run(), _prune(auth)]
+
+
+async def _prune(auth: Auth) -> None:
+    while True:
+        await asyncio.sleep(_PRUNE_S)
+        for store in auth.pruned:
+            try:
+                await store.prune()
+            except DomainError as error:
+                log.warning("prune_failed", store=type(store).__name__, error=error.message)
+
+
+def _limits(settings: AuthSettings) -> Limits:
+    return Limits(
+        Limit("login-account", settings.login_failures_per_account, timedelta(minutes=1)),
+        Limit("login-address", settings.login_failures_per_address, timedelta(minutes=15)),
+        Limit("registration-address", settings.registrations_per_address, timedelta(minutes=15)),
+    )

@@ -1,0 +1,156 @@
+"""Access tokens: which key signs, which are published, and when a new one takes over.
+
+A new key is published for some minutes before it signs, so that every verifier knows it by then; an old one is
+published until the last of its tokens has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import secrets
+import time
+from datetime import datetime, timedelta
+from math import floor
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from services.auth.domain.entities import Account, SigningKey
+from services.auth.store.signing_keys import SqlSigningKeyStore
+from services.common.clock import Clock, now
+from services.common.errors import DomainError, UnavailableError
+from services.common.log import get_logger
+from services.common.tokens import ACCESS_TOKEN_S, AUDIENCE, ISSUER
+
+log = get_logger()
+
+PUBLISHED_BEFORE = timedelta(minutes=10)
+_REFRESH_S = 60.0
+_ASK_AGAIN_S = 1.0
+
+
+class SigningKeyMissingError(UnavailableError):
+    """No key can sign yet."""
+
+
+class SigningKeys:
+    """The signing keys as this process knows them, read anew every minute.
+
+    Args:
+        store: where they are kept.
+        lifetime: how long a key signs.
+    """
+
+    def __init__(self, store: SqlSigningKeyStore, *, lifetime: timedelta, clock: Clock = now) -> None:
+        self._store = store
+        self._lifetime = lifetime
+        self._clock = clock
+        self._keys: dict[str, SigningKey] = {}
+        self._loaded_at = 0.0
+        self._private: tuple[str, Ed25519PrivateKey] | None = None
+
+    async def load(self) -> None:
+        """Read the keys; make one when none signs, or the newest is older than the lifetime."""
+        await self.rotate(signs_before=self._clock() - self._lifetime)
+
+    async def rotate(self, *, signs_before: datetime) -> bool:
+        """Make a new key unless one signs from `signs_before` or later; whether one was made."""
+        added = False
+        if not await self._has_recent(signs_before):
+            new = make_signing_key(self._clock() + PUBLISHED_BEFORE)
+            added = await self._store.add_key(new, signs_before=signs_before)
+            await self._read()
+        return added
+
+    async def run(self) -> None:
+        """Keep the keys fresh, for ever."""
+        while True:
+            await asyncio.sleep(_REFRESH_S)
+            try:
+                await self.load()
+                await self._store.prune()
+            except DomainError as error:
+                log.warning("signing_keys_not_refreshed", error=error.message)
+
+    async def find_key(self, kid: str) -> Ed25519PublicKey | None:
+        """The public key of a key id; looks again, at most every second, for an unknown one."""
+        if kid not in self._keys and time.monotonic() - self._loaded_at >= _ASK_AGAIN_S:
+            await self._read()
+        key = self._keys.get(kid)
+        return None if key is None else Ed25519PublicKey.from_public_bytes(key.public)
+
+    async def list_published(self) -> list[SigningKey]:
+        """The keys to publish, oldest first."""
+        if not self._keys:
+            await self.load()
+        return list(self._keys.values())
+
+    async def sign(self, account: Account, *, session: str) -> str:
+        """See the domain's `AccessTokens.sign`."""
+        wait = floor(account.valid_after) + 1 - self._clock().timestamp()
+        if wait > 0:
+            await asyncio.sleep(min(wait, 1.0))
+        kid, private = await self._signing_key()
+        issued = int(self._clock().timestamp())
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": str(account.id),
+            "name": account.username,
+            "staff": account.is_staff,
+            "sid": session,
+            "jti": secrets.token_hex(16),
+            "typ": "access",
+            "iat": issued,
+            "exp": issued + ACCESS_TOKEN_S,
+        }
+        return jwt.encode(claims, private, algorithm="EdDSA", headers={"kid": kid})
+
+    async def _signing_key(self) -> tuple[str, Ed25519PrivateKey]:
+        if not self._keys:
+            await self.load()
+        current = self._clock()
+        usable = [key for key in self._keys.values() if key.private and key.signs_from <= current]
+        if not usable:
+            raise SigningKeyMissingError("no key can sign access tokens yet", retry_after=2)
+        newest = max(usable, key=lambda key: key.signs_from)
+        if self._private is None or self._private[0] != newest.kid:
+            loaded = serialization.load_pem_private_key((newest.private or "").encode(), password=None)
+            if not isinstance(loaded, Ed25519PrivateKey):
+                raise SigningKeyMissingError(f"the key {newest.kid} is no Ed25519 key")
+            self._private = (newest.kid, loaded)
+        return self._private
+
+    async def _has_recent(self, signs_before: datetime) -> bool:
+        await self._read()
+        usable = (key for key in self._keys.values() if key.private and key.expires_at is None)
+        return any(key.signs_from >= signs_before for key in usable)
+
+    async def _read(self) -> None:
+        self._keys = {key.kid: key for key in await self._store.list_keys()}
+        self._loaded_at = time.monotonic()
+
+
+def make_signing_key(signs_from: datetime) -> SigningKey:
+    """A new key pair; its id is the key's thumbprint (RFC 8037)."""
+    private = Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    thumbprint = hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{encode_base64url(public)}"}}'.encode())
+    return SigningKey(
+        kid=encode_base64url(thumbprint.digest()),
+        public=public,
+        private=pem.decode(),
+        signs_from=signs_from,
+        expires_at=None,
+    )
+
+
+def encode_base64url(data: bytes) -> str:
+    """Base64url without padding, as JSON Web Keys have it."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,96 @@
+"""Signing keys in the database, their private halves sealed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from services.auth.domain.entities import SigningKey
+from services.auth.store.locks import SIGNING_KEYS, lock
+from services.auth.store.tables import signing_keys
+from services.common.clock import Clock, now
+from services.common.db import Database
+from services.common.log import get_logger
+from services.common.sealing import SealBrokenError, Sealer
+from services.common.tokens import ACCESS_TOKEN_S
+
+log = get_logger()
+
+_OUTLIVES = timedelta(seconds=ACCESS_TOKEN_S + 600)
+
+
+class SqlSigningKeyStore:
+    """Signing keys in SQLite or PostgreSQL."""
+
+    def __init__(self, db: Database, sealer: Sealer, clock: Clock = now) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._clock = clock
+
+    async def list_keys(self) -> list[SigningKey]:
+        """The keys that are published, oldest first."""
+        return await self._db.read(lambda connection: self._list(connection, self._clock()))
+
+    async def add_key(self, new: SigningKey, *, signs_before: datetime) -> bool:
+        """Add a key unless one that can be opened signs, or will sign, from `signs_before` or later.
+
+        The others end an hour, the life of a token, after the new one begins to sign. `new` signs at once when no
+        other can. Returns whether it was added.
+        """
+        moment = self._clock()
+
+        def write(connection: sa.Connection) -> bool:
+            lock(connection, SIGNING_KEYS)
+            usable = [key for key in self._list(connection, moment) if key.private and key.expires_at is None]
+            if any(key.signs_from >= signs_before for key in usable):
+                return False
+            signs_from = new.signs_from if usable else moment
+            connection.execute(
+                signing_keys.update()
+                .where(signing_keys.c.expires_at.is_(None))
+                .values(expires_at=signs_from + _OUTLIVES)
+            )
+            connection.execute(
+                signing_keys.insert().values(
+                    kid=new.kid,
+                    public=new.public,
+                    sealed_private=self._sealer.seal(new.private or "", place=_place(new.kid)),
+                    signs_from=signs_from,
+                )
+            )
+            return True
+
+        return await self._db.write(write)
+
+    async def prune(self) -> None:
+        """Forget keys whose tokens have all ended."""
+        delete = signing_keys.delete().where(signing_keys.c.expires_at < self._clock())
+        await self._db.write(lambda connection: connection.execute(delete))
+
+    def _list(self, connection: sa.Connection, moment: datetime) -> list[SigningKey]:
+        query = sa.select(signing_keys).where(
+            signing_keys.c.expires_at.is_(None) | (signing_keys.c.expires_at > moment)
+        )
+        rows = connection.execute(query.order_by(signing_keys.c.signs_from)).all()
+        return [
+            SigningKey(
+                kid=row.kid,
+                public=bytes(row.public),
+                private=self._open(row.kid, row.sealed_private),
+                signs_from=row.signs_from,
+                expires_at=row.expires_at,
+            )
+            for row in rows
+        ]
+
+    def _open(self, kid: str, sealed: str) -> str | None:
+        try:
+            return self._sealer.open(sealed, place=_place(kid))
+        except SealBrokenError as error:
+            log.warning("signing_key_unreadable", kid=kid, error=str(error))
+            return None
+
+
+def _place(kid: str) -> str:
+    return f"signing_keys.private.{kid}"
