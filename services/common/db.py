@@ -220,11 +220,14 @@ def _is_transient(error: sa.exc.DBAPIError) -> bool:
 
 
 def insert_ignore(table: sa.Table, connection: sa.Connection) -> Any:
-    """An INSERT that does nothing when the row is there already, in the connection's dialect."""
+    """An INSERT that does nothing when the row is there already, in the connection's dialect.
+
+    Its result's `rowcount` is 1 or 0, also on PostgreSQL, where an INSERT keeps none unless it is asked to.
+    """
     if connection.dialect.name == "sqlite":
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-        return sqlite_insert(table).on_conflict_do_nothing()
+        return sqlite_insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
-    return postgresql_insert(table).on_conflict_do_nothing()
+    return postgresql_insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
