@@ -1,0 +1,24 @@
+"""A database for the suites of backups: SQLite and a real PostgreSQL, its tables made by the migrations."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.common.db import Database, create_engine
+from services.common.migrations import upgrade
+from tests.store.catalog_db import make_database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/p.sqlite3"
+    else:
+        url = make_database(request.getfixturevalue("server"))
+    upgrade(url, "backups")
+    database = Database(create_engine(url, service="backups"))
+    yield database
+    await database.close()

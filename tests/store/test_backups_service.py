@@ -1,0 +1,391 @@
+"""Backups from request to end: handlers, store and engine on both databases; apps and containers in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from proximity.backups.v1 import backup_pb2
+from proximity.backups.v1 import backups_service_pb2 as pb
+
+from services.backups.domain.entities import BackupOrder
+from services.backups.domain.errors import (
+    AppBusyError,
+    AppNotBackupableError,
+    BackupInUseError,
+    BackupNotCompletedError,
+    BackupNotFoundError,
+    BackupProtectedError,
+)
+from services.backups.domain.interfaces import NewBackup
+from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
+from services.backups.server import build_workflows
+from services.backups.store import (
+    APP_RESTORED,
+    BACKUP_COMPLETED,
+    BACKUP_FAILED,
+    RUN_OPERATION,
+    SqlBackupStore,
+    backups,
+    build_operation_store,
+    metadata,
+    operations,
+    outbox,
+)
+from services.common.clock import now
+from services.common.db import Database
+from services.common.errors import NotFoundError, UnavailableError
+from services.common.operations.engine import Engine
+from services.common.rpc.call import Call
+from services.common.tokens import Caller, User
+from tests.store.backups_db import db
+from tests.store.catalog_db import server
+from tests.unit.backups.fakes import APP, FakeApps, FakeContainers
+
+__all__ = ["db", "server"]
+
+OWNER = User(7, "olga", is_staff=False)
+STRANGER = User(8, "sven", is_staff=False)
+ADMIN = User(1, "root", is_staff=True)
+
+
+def call_of(user: User = OWNER) -> Call:
+    return Call("/test", {}, caller=Caller(user=user))
+
+
+@dataclass
+class World:
+    db: Database
+    apps: FakeApps
+    containers: FakeContainers
+    store: SqlBackupStore
+    api: BackupsHandlers
+    internal: BackupsInternalHandlers
+    engine: Engine
+
+    async def create(self, call: Call | None = None) -> int:
+        answer = await self.api.create_backup(
+            pb.CreateBackupRequest(app_id=APP.app_id, notes="before the update"), call or call_of()
+        )
+        return answer.id
+
+    async def get(self, backup_id: int, user: User = OWNER) -> backup_pb2.Backup:
+        request = pb.GetBackupRequest(app_id=APP.app_id, backup_id=backup_id)
+        return await self.api.get_backup(request, call_of(user))
+
+    async def restore(self, backup_id: int, call: Call | None = None) -> pb.RestoreBackupResponse:
+        request = pb.RestoreBackupRequest(app_id=APP.app_id, backup_id=backup_id)
+        return await self.api.restore_backup(request, call or call_of())
+
+    async def delete(self, backup_id: int, user: User = OWNER) -> pb.DeleteBackupResponse:
+        request = pb.DeleteBackupRequest(app_id=APP.app_id, backup_id=backup_id)
+        return await self.api.delete_backup(request, call_of(user))
+
+    async def run_all(self) -> int:
+        """Run what may run now, to its end; how many operations that were."""
+        operation_store, count = build_operation_store(self.db), 0
+        while (operation := await operation_store.claim_next("test")) is not None:
+            await self.engine.run(operation)
+            count += 1
+        return count
+
+    async def make_completed(self) -> int:
+        backup_id = await self.create()
+        assert await self.run_all() == 1
+        return backup_id
+
+    async def list_subjects(self) -> list[str]:
+        query = sa.select(outbox.c.subject).order_by(outbox.c.id)
+        return list(await self.db.read(lambda connection: connection.execute(query).scalars().all()))
+
+    async def count(self, table: sa.Table) -> int:
+        query = sa.select(sa.func.count()).select_from(table)
+        return await self.db.read(lambda connection: int(connection.execute(query).scalar_one()))
+
+
+@pytest.fixture
+def build(db: Database) -> Callable[[], World]:
+    def make() -> World:
+        apps, containers = FakeApps(), FakeContainers()
+        workflows = build_workflows(apps, containers)
+        store = SqlBackupStore(db, workflows)
+        api = BackupsHandlers(store, apps, containers)
+        engine = Engine(build_operation_store(db), workflows, "test", retry_s=0.01)
+        return World(db, apps, containers, store, api, BackupsInternalHandlers(store), engine)
+
+    return make
+
+
+@pytest.fixture
+def world(build: Callable[[], World]) -> World:
+    return build()
+
+
+async def test_the_migrations_make_the_tables_that_the_store_uses(db: Database) -> None:
+    def compare(connection: sa.Connection) -> list[object]:
+        options = {"include_name": lambda name, kind, _: kind != "table" or name in metadata.tables}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+    assert await db.read(compare) == []
+
+
+async def test_a_backup_is_made_and_the_app_let_go(world: World) -> None:
+    call = call_of()
+    backup_id = await world.create(call)
+    assert ("location", f"/api/apps/{APP.app_id}/backups/{backup_id}") in call.headers
+    before = await world.get(backup_id)
+    assert (before.status, before.is_in_progress, before.progress) == ("creating", True, 0)
+    assert world.apps.held == {APP.app_id: call.request_id}
+    standing = await world.internal.get_holding_operation(
+        pb.GetHoldingOperationRequest(operation_id=call.request_id), call_of()
+    )
+    assert standing.status == "unfinished"
+    assert await world.run_all() == 1
+    after = await world.get(backup_id)
+    assert (after.status, after.is_completed, after.size_mb, after.storage_name) == (
+        "completed", True, 3.0, "local",
+    )  # fmt: skip
+    assert after.notes == "before the update"
+    assert after.HasField("completed_at")
+    assert not after.HasField("progress")
+    assert (world.apps.held, world.apps.finished) == ({}, [(call.request_id, True, "")])
+    assert [report.progress for report in world.apps.reports] == [0, 50]
+    assert await world.list_subjects() == [RUN_OPERATION, BACKUP_COMPLETED]
+    standing = await world.internal.get_holding_operation(
+        pb.GetHoldingOperationRequest(operation_id=call.request_id), call_of()
+    )
+    assert standing.status == "succeeded"
+
+
+async def test_a_refused_backup_leaves_nothing(world: World) -> None:
+    world.apps.refusal = AppBusyError("the app is being updated")
+    with pytest.raises(AppBusyError, match="being updated"):
+        await world.create()
+    assert (await world.count(backups), await world.count(operations)) == (0, 0)
+    world.apps.refusal = None
+    for status in ("removing", "error"):
+        world.apps.apps[APP.app_id] = replace(APP, status=status)
+        with pytest.raises(AppNotBackupableError, match=status):
+            await world.create()
+    assert await world.list_subjects() == []
+
+
+async def test_a_second_operation_on_the_app_is_refused(world: World) -> None:
+    backup_id = await world.make_completed()
+    await world.create()
+    with pytest.raises(AppBusyError, match=APP.app_id):
+        await world.create()
+    with pytest.raises(AppBusyError, match=APP.app_id):
+        await world.restore(backup_id)
+    assert (await world.get(backup_id)).status == "completed"
+
+
+async def test_a_repeated_request_makes_one_backup(world: World) -> None:
+    call = call_of()
+    first = await world.create(call)
+    assert await world.create(call) == first
+    await world.run_all()
+    assert await world.create(call) == first
+    assert (world.apps.held, len(world.containers.archives)) == ({}, 1)
+
+
+async def test_a_backup_whose_beginner_died_is_taken_up_later(world: World) -> None:
+    world.apps.down = True
+    with pytest.raises(UnavailableError):
+        await world.create()
+    world.apps.down = False
+    app = await world.apps.get_app(APP.app_id, user_id=None)
+    early = SqlBackupStore(
+        world.db,
+        build_workflows(world.apps, world.containers),
+        clock=lambda: now() - timedelta(seconds=14),
+    )
+    await early.add_backup(NewBackup("a" * 32, app, BackupOrder(), 7))
+    assert await world.run_all() == 0
+    await world.db.write(
+        lambda connection: connection.execute(
+            operations.update().values(not_before=now() - timedelta(seconds=1))
+        )
+    )
+    assert await world.run_all() == 1
+    listed = await world.api.list_backups(pb.ListBackupsRequest(app_id=APP.app_id), call_of())
+    assert [backup.status for backup in listed.backups] == ["completed"]
+
+
+async def test_a_failed_archive_fails_the_backup_and_lets_the_app_go(world: World) -> None:
+    world.containers.failing.add("vzdump")
+    backup_id = await world.make_completed()
+    failed = await world.get(backup_id)
+    assert failed.status == "failed"
+    assert "vzdump broke" in failed.error_message
+    assert [(done, status) for _, done, status in world.apps.finished] == [(False, "")]
+    assert await world.list_subjects() == [RUN_OPERATION, BACKUP_FAILED]
+    with pytest.raises(BackupNotCompletedError, match="failed"):
+        await world.restore(backup_id)
+    await world.delete(backup_id)
+    await world.run_all()
+    with pytest.raises(BackupNotFoundError):
+        await world.get(backup_id)
+
+
+async def test_a_lost_answer_makes_no_second_archive(world: World) -> None:
+    world.containers.lost.add("vzdump")
+    backup_id = await world.make_completed()
+    assert (await world.get(backup_id)).status == "completed"
+    assert world.containers.started == ["vzdump"]
+
+
+async def test_a_restore_stops_overwrites_and_starts_again(world: World) -> None:
+    backup_id = await world.make_completed()
+    world.containers.content = "second"
+    answer = await world.restore(backup_id)
+    assert (answer.status, answer.application_id) == ("restoring", APP.app_id)
+    assert (await world.get(backup_id)).status == "restoring"
+    with pytest.raises(BackupInUseError, match="restoring"):
+        await world.delete(backup_id)
+    assert await world.run_all() == 1
+    assert (world.containers.content, world.containers.running) == ("first", True)
+    assert world.containers.started == ["vzdump", "vzstop", "vzrestore", "vzstart"]
+    assert (await world.get(backup_id)).status == "completed"
+    assert world.apps.finished[-1][1:] == (True, "running")
+    assert (await world.list_subjects())[-1] == APP_RESTORED
+
+
+async def test_a_stopped_app_stays_stopped_when_it_is_restored(world: World) -> None:
+    backup_id = await world.make_completed()
+    world.containers.running = False
+    await world.restore(backup_id)
+    await world.run_all()
+    assert world.containers.started == ["vzdump", "vzrestore"]
+    assert world.apps.finished[-1][1:] == (True, "stopped")
+
+
+async def test_a_lost_answer_of_stopping_still_starts_the_app_afterwards(world: World) -> None:
+    backup_id = await world.make_completed()
+    world.containers.lost.add("vzstop")
+    await world.restore(backup_id)
+    await world.run_all()
+    assert world.containers.running
+    assert world.apps.finished[-1][1:] == (True, "running")
+
+
+async def test_an_app_that_was_not_overwritten_runs_again_after_a_failed_restore(world: World) -> None:
+    backup_id = await world.make_completed()
+    world.containers.failing.add("vzrestore")
+    await world.restore(backup_id)
+    await world.run_all()
+    after = await world.get(backup_id)
+    assert after.status == "completed"
+    assert "vzrestore broke" in after.error_message
+    assert world.containers.running
+    assert world.apps.finished[-1][1:] == (False, "")
+
+
+async def test_an_app_that_does_not_start_after_a_failed_restore_is_in_error(world: World) -> None:
+    backup_id = await world.make_completed()
+    world.containers.failing |= {"vzrestore", "vzstart"}
+    await world.restore(backup_id)
+    await world.run_all()
+    assert world.apps.finished[-1][1:] == (False, "error")
+
+
+async def test_a_refused_restore_leaves_the_backup_as_it_was(world: World) -> None:
+    backup_id = await world.make_completed()
+    world.apps.refusal = AppBusyError("the app is being updated")
+    with pytest.raises(AppBusyError, match="being updated"):
+        await world.restore(backup_id)
+    assert (await world.get(backup_id)).status == "completed"
+    assert await world.run_all() == 0
+
+
+async def test_a_restore_beside_is_left_to_apps(world: World) -> None:
+    backup_id = await world.make_completed()
+    request = pb.RestoreBackupRequest(app_id=APP.app_id, backup_id=backup_id, new_hostname="web-02")
+    answer = await world.api.restore_backup(request, call_of())
+    assert answer.application_id == "web-99999999"
+    assert world.apps.beside[0].archive in world.containers.archives
+    assert await world.run_all() == 0
+
+
+async def test_protection_and_notes_reach_the_archive_and_protect(world: World) -> None:
+    backup_id = await world.make_completed()
+    request = pb.UpdateBackupRequest(app_id=APP.app_id, backup_id=backup_id, protected=True, notes="keep")
+    changed = await world.api.update_backup(request, call_of())
+    assert (changed.protected, changed.notes) == (True, "keep")
+    assert list(world.containers.protection.values()) == [True]
+    with pytest.raises(BackupProtectedError, match=str(backup_id)):
+        await world.delete(backup_id)
+    request = pb.UpdateBackupRequest(app_id=APP.app_id, backup_id=backup_id, protected=False)
+    assert (await world.api.update_backup(request, call_of())).notes == "keep"
+    assert (await world.delete(backup_id)).status == "deleting"
+
+
+async def test_a_deleted_backup_goes_with_its_archive(world: World) -> None:
+    backup_id = await world.make_completed()
+    await world.delete(backup_id)
+    with pytest.raises(BackupInUseError, match="deleting"):
+        await world.delete(backup_id)
+    assert await world.run_all() == 1
+    assert (world.containers.archives, await world.count(backups)) == ({}, 0)
+
+
+async def test_a_backup_whose_archive_cannot_be_deleted_stays(world: World) -> None:
+    backup_id = await world.make_completed()
+    world.containers.failing.add("imgdel")
+    await world.delete(backup_id)
+    await world.run_all()
+    kept = await world.get(backup_id)
+    assert kept.status == "completed"
+    assert "imgdel broke" in kept.error_message
+
+
+async def test_nobody_sees_or_touches_the_backups_of_another(world: World) -> None:
+    backup_id = await world.make_completed()
+    for attempt in (
+        world.get(backup_id, STRANGER),
+        world.delete(backup_id, STRANGER),
+        world.restore(backup_id, call_of(STRANGER)),
+        world.create(call_of(STRANGER)),
+        world.api.list_backups(pb.ListBackupsRequest(app_id=APP.app_id), call_of(STRANGER)),
+        world.api.get_backup_stats(pb.GetBackupStatsRequest(app_id=APP.app_id), call_of(STRANGER)),
+        world.api.update_backup(
+            pb.UpdateBackupRequest(app_id=APP.app_id, backup_id=backup_id, notes="x"), call_of(STRANGER)
+        ),
+    ):
+        with pytest.raises(NotFoundError):
+            await attempt
+    assert (await world.get(backup_id, ADMIN)).status == "completed"
+
+
+async def test_lists_are_paged_newest_first_and_counted(world: World) -> None:
+    made = [await world.make_completed() for _ in range(3)]
+    world.containers.failing.add("vzdump")
+    made.append(await world.make_completed())
+    call = call_of()
+    page = await world.api.list_backups(pb.ListBackupsRequest(app_id=APP.app_id, page=2, per_page=2), call)
+    assert ([backup.id for backup in page.backups], page.total) == ([made[1], made[0]], 4)
+    assert 'page=1&per_page=2>; rel="prev"' in dict(call.headers)["link"]
+    stats = await world.api.get_backup_stats(pb.GetBackupStatsRequest(app_id=APP.app_id), call_of())
+    assert (stats.total_backups, stats.completed_backups, stats.failed_backups) == (4, 3, 1)
+    assert (stats.in_progress_backups, stats.average_size_mb) == (0, 3.0)
+
+
+async def test_the_backups_of_a_removed_app_are_kept_and_marked(world: World) -> None:
+    await world.make_completed()
+    await world.store.note_app_removed(APP.app_id, message_id="m1")
+    query = sa.select(backups.c.app_removed_at)
+    first = await world.db.read(lambda connection: connection.execute(query).scalar_one())
+    await world.store.note_app_removed(APP.app_id, message_id="m1")
+    assert first is not None
+    assert await world.db.read(lambda connection: connection.execute(query).scalar_one()) == first
+    assert len(world.containers.archives) == 1
+
+
+async def test_an_unknown_operation_holds_nothing(world: World) -> None:
+    request = pb.GetHoldingOperationRequest(operation_id="never")
+    assert (await world.internal.get_holding_operation(request, call_of())).status == "unknown"

@@ -1,0 +1,166 @@
+"""Apps and containers in memory, as the workflows see them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from services.backups.domain.entities import (
+    AppFacts,
+    Archive,
+    BackupOrder,
+    BesideOrder,
+    BesideStarted,
+    Place,
+    Report,
+    Task,
+    TaskUpdate,
+)
+from services.backups.domain.errors import AppBusyError
+from services.common.errors import DomainError, NotFoundError, PreconditionError, UnavailableError
+
+APP = AppFacts(
+    app_id="web-0a1b2c3d", name="web", status="running", host_id=1, vmid=9001, node="pve1", owner_id=7
+)
+
+
+class FakeAppGoneError(NotFoundError):
+    """There is no such app for this user."""
+
+
+@dataclass
+class FakeApps:
+    """Holds apps. `down` makes every call fail; `refusal` is what begin_operation answers."""
+
+    apps: dict[str, AppFacts] = field(default_factory=lambda: {APP.app_id: APP})
+    held: dict[str, str] = field(default_factory=dict)
+    finished: list[tuple[str, bool, str]] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+    beside: list[BesideOrder] = field(default_factory=list)
+    refusal: DomainError | None = None
+    down: bool = False
+
+    def _answer(self) -> None:
+        if self.down:
+            raise UnavailableError("apps does not answer")
+
+    async def get_app(self, app_id: str, *, user_id: int | None) -> AppFacts:
+        self._answer()
+        app = self.apps.get(app_id)
+        if app is None or user_id not in (None, app.owner_id):
+            raise FakeAppGoneError(f"there is no app {app_id!r}")
+        return replace(app, operation_id=self.held.get(app_id, ""))
+
+    async def begin_operation(self, app_id: str, operation_id: str, *, kind: str) -> AppFacts:
+        if self.refusal is not None:
+            raise self.refusal
+        app = await self.get_app(app_id, user_id=None)
+        if self.held.get(app_id, operation_id) != operation_id:
+            raise AppBusyError(f"{app_id} is busy")
+        self.held[app_id] = operation_id
+        return app
+
+    async def report_operation(self, app_id: str, operation_id: str, *, report: Report) -> None:
+        self._answer()
+        self.reports.append(report)
+
+    async def finish_operation(
+        self, app_id: str, operation_id: str, *, succeeded: bool, message: str, status: str = ""
+    ) -> None:
+        self._answer()
+        if self.held.get(app_id) == operation_id:
+            del self.held[app_id]
+            self.finished.append((operation_id, succeeded, status))
+
+    async def restore_beside(self, order: BesideOrder, *, user: object) -> BesideStarted:
+        self._answer()
+        self.beside.append(order)
+        return BesideStarted("web-99999999", f"{order.new_hostname} is made of {order.archive}")
+
+
+@dataclass
+class FakeContainers:
+    """One Proxmox host. `failing` names the tasks that end with an error; `lost` those whose answer is lost once."""
+
+    running: bool = True
+    content: str = "first"
+    archives: dict[str, tuple[Archive, str]] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    complete: bool = True
+    started: list[str] = field(default_factory=list)
+    outcomes: dict[str, TaskUpdate] = field(default_factory=dict)
+    protection: dict[str, bool] = field(default_factory=dict)
+
+    def _begin(self, kind: str, result: str = "") -> Task:
+        upid = f"UPID:pve1:{len(self.outcomes)}:{kind}"
+        self.started.append(kind)
+        failed = kind in self.failing
+        self.outcomes[upid] = TaskUpdate(
+            None,
+            done=True,
+            succeeded=not failed,
+            exit_status=f"{kind} broke" if failed else "OK",
+            result=result,
+        )
+        return Task(1, "pve1", upid)
+
+    def _may_lose(self, kind: str) -> None:
+        if kind in self.lost:
+            self.lost.remove(kind)
+            raise UnavailableError(f"the answer of {kind} was lost")
+
+    async def backup_container(self, place: Place, *, owner: str, order: BackupOrder, mark: str) -> Task:
+        for archive, _ in self.archives.values():
+            if mark in archive.notes:
+                return Task(1, "pve1", "", archive.volume_id)
+        name = f"vzdump-lxc-{place.vmid}-{len(self.archives)}.tar.zst"
+        volume = f"local:backup/{name}"
+        if "vzdump" not in self.failing:
+            archive = Archive(volume, "local", name, 3 << 20, f"{order.notes}\n{mark}")
+            self.archives[volume] = (archive, self.content)
+        task = self._begin("vzdump", volume)
+        self._may_lose("vzdump")
+        return task
+
+    async def restore_container(self, place: Place, *, owner: str, archive: str) -> Task:
+        if self.running:
+            raise PreconditionError("the container runs")
+        if "vzrestore" not in self.failing:
+            self.content = self.archives[archive][1]
+        return self._begin("vzrestore")
+
+    async def start_container(self, place: Place, *, owner: str) -> Task:
+        self.running = "vzstart" not in self.failing
+        return self._begin("vzstart")
+
+    async def stop_container(self, place: Place, *, owner: str) -> Task:
+        self.running = "vzstop" in self.failing
+        task = self._begin("vzstop")
+        self._may_lose("vzstop")
+        return task
+
+    async def is_running(self, place: Place) -> bool:
+        return self.running
+
+    async def list_archives(self, place: Place) -> tuple[Sequence[Archive], bool]:
+        return [archive for archive, _ in self.archives.values()], self.complete
+
+    async def update_archive(
+        self, host_id: int, volume_id: str, *, protected: bool | None, notes: str | None
+    ) -> None:
+        if protected is not None:
+            self.protection[volume_id] = protected
+
+    async def delete_archive(self, host_id: int, volume_id: str) -> Task:
+        if "imgdel" not in self.failing:
+            self.archives.pop(volume_id, None)
+        return self._begin("imgdel")
+
+    async def stop_task(self, task: Task) -> None:
+        return None
+
+    async def watch_task(self, task: Task) -> AsyncIterator[TaskUpdate]:
+        self._may_lose("watch")
+        yield TaskUpdate(50, done=False, succeeded=False, exit_status="", result="")
+        yield self.outcomes[task.upid]
