@@ -164,7 +164,5 @@ class RemoteContainers:
         request = containers_pb.ContainerActionRequest(container=convert.render_place(place), owner=owner)
         return convert.parse_task(await self._call(method, request))
 
-    async def _call(
-        self, method: str, request: Message, *, timeout: float = _PROXMOX_S
-    ) -> Any:
+    async def _call(self, method: str, request: Message, *, timeout: float = _PROXMOX_S) -> Any:
         return await self._clients.call("inventory", ContainerServiceStub, method, request, timeout=timeout)
