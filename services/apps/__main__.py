@@ -1,0 +1,12 @@
+"""`python -m services.apps serve | work | migrate | check-config`."""
+
+from __future__ import annotations
+
+import sys
+
+from services.apps.config import AppsSettings
+from services.apps.server import serve_apps, work_apps
+from services.common.process import main
+
+if __name__ == "__main__":
+    sys.exit(main("apps", AppsSettings, serve=serve_apps, work=work_apps))

@@ -1,0 +1,229 @@
+"""Domain to protobuf and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.timestamp_pb2 import Timestamp
+from proximity.apps.v1 import app_pb2
+from proximity.apps.v1 import apps_service_pb2 as pb
+from proximity.common.v1 import operation_pb2
+
+from services.apps.domain.config import parse_config
+from services.apps.domain.deploying import NewApp
+from services.apps.domain.entities import App, AppEvent, Operation
+from services.apps.domain.interfaces import Container
+
+DEFAULT_PER_PAGE = 20
+
+
+def render_time(at: datetime) -> Timestamp:
+    """A time on the wire."""
+    stamp = Timestamp()
+    stamp.FromDatetime(at)
+    return stamp
+
+
+def parse_page(request: Any) -> tuple[int, int]:
+    """Page from 1, and how many a page has."""
+    return request.page or 1, request.per_page or DEFAULT_PER_PAGE
+
+
+def parse_new_app(request: pb.DeployAppRequest, *, request_id: str, owner_id: int) -> NewApp:
+    """What a deployment asks for.
+
+    Raises:
+        InvalidError: `config` is not valid.
+    """
+    return NewApp(
+        id=f"{request.catalog_id}-{request_id[:8]}",
+        owner_id=owner_id,
+        catalog_id=request.catalog_id,
+        hostname=request.hostname,
+        name=request.name,
+        config=parse_config(json_format.MessageToDict(request.config)),
+        environment=dict(request.environment),
+        node=request.node,
+        host_id=request.host_id if request.HasField("host_id") else None,
+        network_cidr=request.network_cidr,
+    )
+
+
+def parse_resources(request: pb.UpdateAppRequest) -> dict[str, int]:
+    """The resources that a change names, as `config` calls them."""
+    given = {
+        "memory": request.memory if request.HasField("memory") else None,
+        "cores": request.cores if request.HasField("cores") else None,
+        "disk_size": request.disk if request.HasField("disk") else None,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def render_app(app: App, *, live: Container | None = None) -> app_pb2.App:
+    """An app, with metrics when its container is given."""
+    message = app_pb2.App(
+        id=app.id,
+        catalog_id=app.catalog_id,
+        name=app.name,
+        hostname=app.hostname,
+        status=app.status,
+        url=app.url or None,
+        iframe_url=app.url or None,
+        public_port=app.public_port,
+        internal_port=app.internal_port,
+        lxc_id=app.vmid,
+        node=app.node,
+        node_name=app.node,
+        host_id=app.host_id,
+        owner_id=app.owner_id,
+        environment=app.visible_environment,
+        runtime=app.runtime,
+        created_at=render_time(app.created_at),
+        updated_at=render_time(app.updated_at),
+        state_changed_at=render_time(app.state_changed_at),
+        error=app.error or None,
+        revision=app.revision or None,
+        adopted=app.adopted,
+        conditions=[
+            app_pb2.Condition(type=item.type, message=item.message, since=render_time(item.since))
+            for item in app.conditions
+        ],
+    )
+    message.config.update(dict(app.config))
+    if live is not None and live.status == "running":
+        message.cpu_usage = round(live.cpu_usage * 100, 2)
+        message.memory_used, message.memory_total = live.memory_used, live.memory
+        message.disk_used, message.disk_total = live.disk_used, live.disk
+    return message
+
+
+def render_stats(live: Container) -> pb.AppStats:
+    """Metrics of a container."""
+    return pb.AppStats(
+        cpu_usage=round(live.cpu_usage * 100, 2),
+        memory_used=live.memory_used,
+        memory_total=live.memory,
+        disk_used=live.disk_used,
+        disk_total=live.disk,
+        uptime=live.uptime,
+        status=live.status,
+    )
+
+
+def render_status(app: App, operation: Operation | None) -> pb.AppStatus:
+    """Simple for a stable app, with progress and step for one in transition."""
+    if app.is_stable or operation is None:
+        return pb.AppStatus(id=app.id, status=app.status, message=app.error or None)
+    step = operation.step
+    return pb.AppStatus(
+        id=app.id,
+        status=app.status,
+        message=operation.waiting_for or (step.description if step else None),
+        operation=operation.kind,
+        progress=operation.progress,
+        step=step.name if step else "",
+        step_description=step.description if step else "",
+        step_index=operation.step_index,
+        step_count=operation.step_count,
+        attempt=operation.attempt,
+        started_at=render_time(operation.started_at or operation.created_at),
+        updated_at=render_time(operation.updated_at),
+        error=operation.error or None,
+    )
+
+
+def render_log(event: AppEvent) -> app_pb2.LogEntry:
+    """A line of the log."""
+    return app_pb2.LogEntry(
+        id=event.id,
+        timestamp=render_time(event.at),
+        level=event.level,
+        message=event.message,
+        step=event.step,
+    )
+
+
+def render_operation(operation: Operation) -> operation_pb2.Operation:
+    """An operation with its steps; one that was given up shows as failed."""
+    step = operation.step
+    message = operation_pb2.Operation(
+        id=operation.id,
+        app_id=operation.app_id,
+        kind=operation.kind,
+        status="failed" if operation.status == "dead" else operation.status,
+        progress=operation.progress,
+        step=step.name if step else None,
+        step_description=step.description if step else None,
+        step_index=operation.step_index,
+        step_count=operation.step_count,
+        attempt=operation.attempt,
+        error=operation.error or None,
+        waiting_for=operation.waiting_for or None,
+        worker=operation.worker or None,
+        trace_id=operation.trace_id or None,
+        cancel_requested=operation.cancel_requested,
+        requested_by=operation.requested_by,
+        created_at=render_time(operation.created_at),
+        updated_at=render_time(operation.updated_at),
+        started_at=render_time(operation.started_at) if operation.started_at else None,
+        finished_at=render_time(operation.finished_at) if operation.finished_at else None,
+    )
+    for item in operation.steps:
+        message.steps.add(
+            name=item.name,
+            description=item.description,
+            status=item.status,
+            attempts=item.attempts,
+            message=item.message or None,
+            upids=item.upids,
+            started_at=render_time(item.started_at) if item.started_at else None,
+            finished_at=render_time(item.finished_at) if item.finished_at else None,
+        )
+    return message
+
+
+def render_operations(
+    operations: Sequence[Operation], total: int, *, page: int, per_page: int
+) -> pb.ListOperationsResponse:
+    """A page of operations."""
+    return pb.ListOperationsResponse(
+        operations=[render_operation(item) for item in operations], total=total, page=page, per_page=per_page
+    )
+
+
+def render_discovered(item: Container) -> app_pb2.DiscoveredContainer:
+    """A container that no app owns."""
+    return app_pb2.DiscoveredContainer(
+        vmid=item.vmid,
+        name=item.name,
+        status=item.status,
+        node=item.node,
+        host_id=item.host_id,
+        memory=item.memory,
+        disk=item.disk,
+        uptime=item.uptime,
+        cpus=item.cpus,
+        ip_address=item.address or None,
+        tags=item.tags,
+    )
+
+
+def render_hold(app: App, operation: Operation | None, *, status: str = "") -> pb.AppHold:
+    """An app as other services need it."""
+    return pb.AppHold(
+        app_id=app.id,
+        name=app.name,
+        hostname=app.hostname,
+        status=status or app.status,
+        host_id=app.host_id,
+        vmid=app.vmid or 0,
+        node=app.node,
+        owner_id=app.owner_id,
+        adopted=app.adopted,
+        operation_id=operation.id if operation else "",
+        port=app.port,
+        runtime=app.runtime,
+    )

@@ -1,0 +1,1 @@
+"""Entities, errors and interfaces of apps; no I/O."""

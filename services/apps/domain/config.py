@@ -1,0 +1,93 @@
+"""What a deployment may set in `config`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.common.errors import InvalidError, Violation
+
+_NUMBERS = {
+    "memory": (64, 524_288),
+    "cores": (1, 128),
+    "disk_size": (1, 10_240),
+    "swap": (0, 32_768),
+    "port": (1, 65_535),
+}
+_TEXTS = {"ostemplate": 300, "storage": 100, "image": 300}
+_RUNTIMES = ("compose", "oci", "auto")
+KEYS = (*_NUMBERS, *_TEXTS, "runtime")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Resources of a container: MB, cores, GB, MB."""
+
+    memory: int
+    cores: int
+    disk_size: int
+    swap: int
+
+
+@dataclass(frozen=True)
+class DeployConfig:
+    """A valid `config`; what is not set is absent from `values`."""
+
+    values: Mapping[str, Any]
+
+    def number(self, key: str) -> int | None:
+        """A number that was given, or None."""
+        value = self.values.get(key)
+        return None if value is None else int(value)
+
+    def text(self, key: str) -> str:
+        """A text that was given, or the empty one."""
+        return str(self.values.get(key, ""))
+
+    @property
+    def runtime(self) -> str:
+        """compose, oci, or empty for whichever suits."""
+        runtime = self.text("runtime")
+        return "" if runtime == "auto" else runtime
+
+
+def parse_config(raw: Mapping[str, Any]) -> DeployConfig:
+    """Parse the `config` of a deployment.
+
+    Raises:
+        InvalidError: with a violation for every key that is unknown or out of its range.
+    """
+    violations: list[Violation] = []
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        fault = _find_fault(key, value)
+        if fault:
+            violations.append(Violation(f"config.{key}", fault))
+        elif value is not None:
+            values[key] = int(value) if key in _NUMBERS else value
+    if violations:
+        raise InvalidError(f"{violations[0].field}: {violations[0].description}", violations=violations)
+    return DeployConfig(values)
+
+
+def _find_fault(key: str, value: object) -> str:
+    if key not in KEYS:
+        return f"is not known; known are {', '.join(KEYS)}"
+    if value is None:
+        return ""
+    if key in _NUMBERS:
+        return _find_number_fault(value, *_NUMBERS[key])
+    if not isinstance(value, str):
+        return f"{value!r} is not text"
+    if key == "runtime":
+        return "" if value in _RUNTIMES else f"{value!r} is not one of {', '.join(_RUNTIMES)}"
+    return (
+        "" if 0 < len(value) <= _TEXTS[key] else f"must have 1 to {_TEXTS[key]} characters, not {len(value)}"
+    )
+
+
+def _find_number_fault(value: object, low: int, high: int) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        return f"{value!r} is not a whole number"
+    return "" if low <= value <= high else f"{int(value)} is not between {low} and {high}"

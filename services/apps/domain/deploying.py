@@ -1,0 +1,150 @@
+"""Deploying: what is asked, what the catalog says and what the settings say become an app."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.apps.domain.config import DeployConfig
+from services.apps.domain.entities import App
+from services.apps.domain.errors import NotAvailableError
+from services.apps.domain.interfaces import Catalog, Containers, Defaults, Placement, Rendering, Wanted
+from services.common.clock import now
+from services.common.errors import NotFoundError, invalid_field
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewApp:
+    """What somebody wants deployed."""
+
+    id: str
+    owner_id: int
+    catalog_id: str
+    hostname: str
+    name: str
+    config: DeployConfig
+    environment: Mapping[str, str] = field(repr=False)
+    node: str = ""
+    host_id: int | None = None
+    network_cidr: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Where and how a new app will run, before it has a port."""
+
+    new: NewApp
+    runtime: str
+    placement: Placement
+    defaults: Defaults
+
+
+async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Plan:
+    """Check the inputs against the catalog and choose a place.
+
+    Raises:
+        InvalidError: the catalog does not know the item, or an input is wrong.
+        NotAvailableError: the place cannot run it.
+    """
+    rendering = await render_app(new, catalog, runtime=new.config.runtime, public_port=0)
+    defaults = await containers.get_defaults()
+    wanted = new.config.runtime or rendering.runtimes[0]
+    only_oci = rendering.runtimes == ("oci",)
+    placement = await containers.place(
+        Wanted(
+            host_id=new.host_id,
+            node=new.node,
+            memory=_resources(new, rendering, defaults)["memory"],
+            disk_size=_resources(new, rendering, defaults)["disk_size"],
+            storage=new.config.text("storage"),
+            oci=new.config.runtime == "oci" or only_oci,
+            bridge=defaults.bridge,
+        )
+    )
+    if wanted == "oci" and not placement.oci:
+        if new.config.runtime == "oci" or only_oci:
+            raise NotAvailableError(f"node {placement.node} cannot run OCI images: {placement.oci_reason}")
+        wanted = "compose"
+    if wanted == "compose" and placement.exec_mode == "none":
+        raise NotAvailableError(
+            f"node {placement.node} gives no way into its containers; see the host's SSH settings"
+        )
+    return Plan(new=new, runtime=wanted, placement=placement, defaults=defaults)
+
+
+async def render_app(new: NewApp, catalog: Catalog, *, runtime: str, public_port: int) -> Rendering:
+    """Render a new app's item for a runtime and port.
+
+    Raises:
+        InvalidError: the catalog has no such item, or an input is wrong.
+    """
+    try:
+        return await catalog.render(
+            new.catalog_id,
+            new.environment,
+            public_port=public_port,
+            runtime=runtime,
+            image=new.config.text("image"),
+            port=new.config.number("port") or 0,
+            hostname=new.hostname,
+            project=new.hostname,
+        )
+    except NotFoundError as error:
+        raise invalid_field("catalog_id", f"{new.catalog_id!r} is not in the catalog") from error
+
+
+async def build_app(plan: Plan, catalog: Catalog, *, public_port: int) -> App:
+    """The app as it will run with a port."""
+    new, place, defaults = plan.new, plan.placement, plan.defaults
+    rendering = await render_app(new, catalog, runtime=plan.runtime, public_port=public_port)
+    texts = {key: value for key, value in new.config.values.items() if isinstance(value, str)}
+    current = now()
+    return App(
+        id=new.id,
+        catalog_id=new.catalog_id,
+        name=new.name or new.hostname,
+        hostname=new.hostname,
+        status="deploying",
+        host_id=place.host_id,
+        node=place.node,
+        owner_id=new.owner_id,
+        runtime=plan.runtime,
+        internal_port=rendering.internal_port or None,
+        public_port=public_port,
+        published=rendering.port_published and plan.runtime == "compose",
+        config={**texts, **_resources(new, rendering, defaults), "runtime": plan.runtime},
+        environment=rendering.environment,
+        secret_names=rendering.secret_names,
+        rendering=_render_record(new, rendering, defaults),
+        revision=rendering.revision,
+        created_at=current,
+        updated_at=current,
+        state_changed_at=current,
+    )
+
+
+def _resources(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[str, int]:
+    number = new.config.number
+    swap = number("swap")
+    return {
+        "memory": number("memory") or max(defaults.memory, rendering.min_memory),
+        "cores": number("cores") or defaults.cores,
+        "disk_size": number("disk_size") or max(defaults.disk_size, rendering.min_disk),
+        "swap": defaults.swap if swap is None else swap,
+    }
+
+
+def _render_record(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[str, Any]:
+    return {
+        "compose": rendering.docker_compose,
+        "images": list(rendering.images),
+        "probe": dict(rendering.probe),
+        "image": rendering.image,
+        "entrypoint": rendering.entrypoint,
+        "mounts": [list(mount) for mount in rendering.mounts],
+        "network_cidr": new.network_cidr,
+        "bridge": defaults.bridge,
+        "gateway": defaults.gateway,
+        "nameservers": list(defaults.nameservers),
+    }

@@ -1,0 +1,210 @@
+"""Apps as the domain sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+STABLE = frozenset({"running", "stopped", "error"})
+MASK = "********"
+
+ACTIONS: Mapping[str, tuple[str, str, str]] = {
+    # action: status meanwhile, kind of operation, word for people
+    "start": ("starting", "start_app", "Starting"),
+    "stop": ("stopping", "stop_app", "Stopping"),
+    "restart": ("restarting", "restart_app", "Restarting"),
+    "delete": ("removing", "delete_app", "Deleting"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A difference between an app and its container."""
+
+    type: str
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """An application in a container.
+
+    Attributes:
+        environment: every value, secret ones included; shown only through `visible_environment`.
+        rendering: what runs in it, without secrets: compose, images, probe, entrypoint, mounts.
+        published: whether the main port is published on `public_port` inside the container.
+    """
+
+    id: str
+    catalog_id: str
+    name: str
+    hostname: str
+    status: str
+    host_id: int
+    node: str
+    vmid: int | None = None
+    owner_id: int
+    runtime: str
+    internal_port: int | None = None
+    public_port: int | None = None
+    published: bool = False
+    address: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_names: tuple[str, ...] = ()
+    rendering: Mapping[str, Any] = field(default_factory=dict)
+    revision: str = ""
+    adopted: bool = False
+    error: str = ""
+    conditions: tuple[Condition, ...] = ()
+    created_at: datetime
+    updated_at: datetime
+    state_changed_at: datetime
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether no operation is under way."""
+        return self.status in STABLE
+
+    @property
+    def port(self) -> int | None:
+        """The port that answers at the container's address."""
+        return self.public_port if self.published else self.internal_port
+
+    @property
+    def url(self) -> str:
+        """Where it answers; empty while that is not known."""
+        if not self.address or self.port is None:
+            return ""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"http://{host}:{self.port}"
+
+    @property
+    def visible_environment(self) -> dict[str, str]:
+        """The environment with secret values masked."""
+        return {
+            name: MASK if name in self.secret_names else value for name, value in self.environment.items()
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begin:
+    """An operation to record with what it changes at once.
+
+    Attributes:
+        status: of the app while it runs.
+        held: another service carries it out.
+    """
+
+    id: str
+    kind: str
+    status: str
+    state: Mapping[str, Any] = field(repr=False)
+    steps: tuple[tuple[str, str], ...] = ()
+    requested_by: int | None = None
+    held: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppFilter:
+    """Which apps to list; None: all."""
+
+    owner_id: int | None = None
+    status: str | None = None
+    search: str = ""
+    host_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppEvent:
+    """Something that happened to an app; `kind` is status (the message is the new one) or log."""
+
+    id: int
+    kind: str
+    level: str
+    message: str
+    step: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationStep:
+    """One step of an operation."""
+
+    name: str
+    description: str
+    status: str
+    attempts: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    message: str
+    upids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One long operation on an app; `status` is also dead, when a person is needed."""
+
+    id: str
+    app_id: str
+    kind: str
+    status: str
+    progress: int
+    step_index: int
+    step_count: int
+    attempt: int
+    error: str
+    waiting_for: str
+    worker: str
+    trace_id: str
+    cancel_requested: bool
+    held: bool
+    requested_by: int | None
+    created_at: datetime
+    started_at: datetime | None
+    updated_at: datetime
+    finished_at: datetime | None
+    steps: tuple[OperationStep, ...] = ()
+
+    @property
+    def step(self) -> OperationStep | None:
+        """The step under way."""
+        return self.steps[self.step_index] if self.step_index < len(self.steps) else None
+
+
+@dataclass(frozen=True)
+class ChangeApp:
+    """Set columns of an app; a new status is announced."""
+
+    app_id: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class AddLog:
+    """Add a line to an app's log."""
+
+    app_id: str
+    message: str
+    level: str = "info"
+    step: str = ""
+
+
+@dataclass(frozen=True)
+class RemoveApp:
+    """Forget an app, its port and its log; announce it."""
+
+    app_id: str
+
+
+@dataclass(frozen=True)
+class AnnounceDeployed:
+    """Say that an app runs for the first time."""
+
+    app_id: str
+
+
+Change = ChangeApp | AddLog | RemoveApp | AnnounceDeployed

@@ -1,0 +1,56 @@
+"""What apps refuses, by name."""
+
+from __future__ import annotations
+
+from services.common.errors import (
+    BusyError,
+    DomainError,
+    DuplicateError,
+    ExhaustedError,
+    NotFoundError,
+    PreconditionError,
+)
+
+
+class AppNotFoundError(NotFoundError):
+    """No such app, or not the caller's."""
+
+
+class OperationNotFoundError(NotFoundError):
+    """No such operation of this app."""
+
+
+class ContainerNotFoundError(NotFoundError):
+    """The host answers and has no such container."""
+
+
+class AppBusyError(BusyError):
+    """Another operation on the app is under way."""
+
+
+class HostnameTakenError(DuplicateError):
+    """Another app has the hostname."""
+
+
+class ContainerManagedError(DuplicateError):
+    """An app owns the container already."""
+
+
+class NoFreePortError(ExhaustedError):
+    """Every port of the host's range is taken."""
+
+
+class AppStateError(PreconditionError):
+    """The app is in no state for this."""
+
+
+class NotAvailableError(PreconditionError):
+    """The platform cannot do this for this app."""
+
+
+class NoOnlineNodeError(DomainError):
+    """No node is online."""
+
+
+class StepFailedError(DomainError):
+    """A step of an operation failed in a way that trying again does not change."""

@@ -1,0 +1,244 @@
+"""What apps needs of the world outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Where a container is; the key is (host_id, vmid)."""
+
+    host_id: int
+    vmid: int
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A Proxmox task; an empty upid had nothing to do."""
+
+    host_id: int
+    node: str
+    upid: str
+    result: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a place for a container must offer."""
+
+    host_id: int | None = None
+    node: str = ""
+    memory: int = 0
+    disk_size: int = 0
+    storage: str = ""
+    oci: bool = False
+    bridge: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """The place chosen."""
+
+    host_id: int
+    node: str
+    oci: bool
+    oci_reason: str = ""
+    exec_mode: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """The settings that a deployment takes its defaults from: MB, cores, GB, MB."""
+
+    memory: int
+    cores: int
+    disk_size: int
+    swap: int
+    bridge: str
+    gateway: str
+    nameservers: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewContainer:
+    """A container to create."""
+
+    hostname: str
+    memory: int
+    swap: int
+    cores: int
+    disk_size: int
+    template: str
+    storage: str
+    network_cidr: str
+    bridge: str
+    gateway: str
+    nameservers: tuple[str, ...]
+    docker: bool
+    oci: bool
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    entrypoint: str = ""
+    mounts: tuple[tuple[str, int], ...] = ()
+    note: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A container as it is now: bytes, seconds, cpu 0-1."""
+
+    host_id: int
+    vmid: int
+    node: str
+    name: str
+    status: str
+    memory: float = 0
+    memory_used: float = 0
+    disk: float = 0
+    disk_used: float = 0
+    uptime: float = 0
+    cpus: int = 0
+    cpu_usage: float = 0
+    address: str = ""
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+    template: bool = False
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Containers found, the hosts that answered completely, and those that did not."""
+
+    containers: tuple[Container, ...]
+    complete: frozenset[int]
+    skipped: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether a port answered."""
+
+    answered: bool
+    address: str
+    message: str
+
+
+OnProgress = Callable[[int | None, Sequence[str]], Awaitable[None]]
+OnText = Callable[[str], Awaitable[None]]
+
+
+class Containers(Protocol):
+    """Inventory, as workflows and use cases need it. Everything is idempotent by the owner's mark."""
+
+    async def place(self, wanted: Wanted) -> Placement:
+        """Choose host and node."""
+
+    async def get_defaults(self) -> Defaults:
+        """Read the settings for deployments."""
+
+    async def reserve_vmid(self, host_id: int, owner: str) -> int:
+        """Reserve a container id; the same owner gets the same."""
+
+    async def release_vmid(self, host_id: int, owner: str) -> None:
+        """Give a reservation back."""
+
+    async def create(self, ref: Ref, owner: str, new: NewContainer) -> Task:
+        """Create a container."""
+
+    async def act(self, action: str, ref: Ref, *, owner: str) -> Task:
+        """Start, stop, reboot or destroy."""
+
+    async def mark(self, action: str, ref: Ref, *, owner: str) -> None:
+        """Adopt: put the marks on; release: take them off."""
+
+    async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
+        """Copy a container."""
+
+    async def configure(self, ref: Ref, owner: str, *, changes: Mapping[str, Any]) -> Task:
+        """Change memory_mb, cores, disk_gb, hostname or environment."""
+
+    async def snapshot(self, action: str, ref: Ref, *, owner: str, name: str) -> Task:
+        """Make, go back to (rollback) or delete a snapshot."""
+
+    async def migrate(self, ref: Ref, owner: str, *, node: str) -> Task:
+        """Move to another node of the host."""
+
+    async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
+        """Make a new container of an archive."""
+
+    async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
+        """Pull an OCI image as a template."""
+
+    async def finish(self, task: Task, on_progress: OnProgress) -> str:
+        """Follow a task to its end and return its result.
+
+        Raises:
+            StepFailedError: the task failed.
+        """
+
+    async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
+        """One container; None when the host answers and has none."""
+
+    async def scan(self, host_id: int | None = None, *, with_addresses: bool = False) -> Scan:
+        """All containers of the hosts that answer."""
+
+    async def find_web_port(self, ref: Ref) -> int | None:
+        """The port inside that looks like the application's page."""
+
+    async def execute(
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, timeout_s: int = 900
+    ) -> int:
+        """Run a command inside and return its exit status."""
+
+    async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
+        """Write a file inside, whole or not at all."""
+
+    async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
+        """Ask a port."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """What to run, from the catalog."""
+
+    catalog_id: str
+    revision: str
+    name: str
+    runtimes: tuple[str, ...]
+    docker_compose: str
+    environment: Mapping[str, str] = field(repr=False)
+    secret_names: tuple[str, ...]
+    images: tuple[str, ...]
+    min_memory: int
+    min_disk: int
+    internal_port: int
+    port_published: bool
+    probe: Mapping[str, Any]
+    mounts: tuple[tuple[str, int], ...]
+    image: str
+    entrypoint: str
+    command: str
+
+
+class Catalog(Protocol):
+    """The catalog, as deploying needs it."""
+
+    async def render(
+        self,
+        catalog_id: str,
+        environment: Mapping[str, str],
+        *,
+        public_port: int,
+        runtime: str,
+        image: str = "",
+        port: int = 0,
+        hostname: str = "",
+        project: str = "",
+        revision: str = "",
+        generated: Mapping[str, str] | None = None,
+    ) -> Rendering:
+        """Render an item; refuses with a violation for each bad input."""

@@ -1,0 +1,316 @@
+"""One function per RPC that decides something."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.apps.domain.compose import republish
+from services.apps.domain.deploying import NewApp, build_app, plan_app
+from services.apps.domain.entities import ACTIONS, AddLog, App, Begin, Change
+from services.apps.domain.errors import (
+    AppBusyError,
+    AppStateError,
+    ContainerManagedError,
+    ContainerNotFoundError,
+    NoFreePortError,
+    NotAvailableError,
+)
+from services.apps.domain.interfaces import Catalog, Container, Containers, Ref
+from services.common.clock import now
+from services.common.errors import InvalidError, NotFoundError, invalid_field
+
+_PORT_ATTEMPTS = 20
+Plans = Mapping[str, tuple[tuple[str, str], ...]]
+
+
+class AppStore(Protocol):
+    """What use cases need of the database."""
+
+    async def get_app(self, app_id: str, *, owner: int | None = None) -> App:
+        """One app."""
+
+    async def list_all_apps(self, *, host_id: int | None = None) -> list[App]:
+        """Every app."""
+
+    async def choose_port(self, host_id: int) -> int:
+        """A port that is free now."""
+
+    async def add_app(self, app: App, begin: Begin) -> bool:
+        """Add an app with its first operation; False when its port was taken meanwhile."""
+
+    async def begin(
+        self, app_id: str, begin: Begin, *, values: Mapping[str, Any] | None = None, message: str = ""
+    ) -> None:
+        """Begin an operation."""
+
+    async def change(self, *changes: Change) -> None:
+        """Apply changes."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What use cases work with; `plans` has the steps of each kind of operation."""
+
+    store: AppStore
+    containers: Containers
+    catalog: Catalog
+    plans: Plans
+
+
+@dataclass(frozen=True)
+class Asked:
+    """By whom and under which id an operation is asked."""
+
+    operation_id: str
+    user_id: int | None
+
+
+async def deploy_app(world: World, new: NewApp, asked: Asked) -> App:
+    """Record a new app and its deployment; asked twice with the same id, the first one is answered."""
+    try:
+        return await world.store.get_app(new.id, owner=new.owner_id)
+    except NotFoundError:
+        plan = await plan_app(new, world.catalog, world.containers)
+    for _ in range(_PORT_ATTEMPTS):
+        port = await world.store.choose_port(plan.placement.host_id)
+        app = await build_app(plan, world.catalog, public_port=port)
+        if await world.store.add_app(app, _begin_new(world, app, "deploy_app", asked)):
+            return app
+    raise NoFreePortError(f"no port of host {plan.placement.host_id} could be taken", retry_after=1)
+
+
+async def perform_action(world: World, app: App, action: str, asked: Asked) -> str | None:
+    """Queue an action and say what is being done; None when there is nothing to do.
+
+    Raises:
+        AppBusyError: another operation is under way.
+        AppStateError: the app has no container.
+    """
+    status, kind, word = ACTIONS[action]
+    if (action, app.status) in {("start", "running"), ("stop", "stopped")}:
+        return None
+    if app.status == status == "removing":
+        return None
+    require_stable(app)
+    if app.vmid is None and action != "delete":
+        raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
+    message = f"{word} {app.hostname}"
+    await world.store.begin(app.id, begin_on(world, app, kind, asked, status=status), message=message)
+    return message
+
+
+async def clone_app(world: World, source: App, asked: Asked, *, hostname: str, archive: str = "") -> App:
+    """Record a copy of an app, from its container or from an archive, and its operation.
+
+    Raises:
+        AppBusyError: an operation on the source is under way.
+        AppStateError: the source has no container.
+        NotAvailableError: the source was adopted: its ports are not ours to change.
+    """
+    if not archive:
+        require_stable(source)
+    if source.vmid is None:
+        raise AppStateError(f"{source.id} has no container to copy")
+    kind = "restore_beside" if archive else "clone_app"
+    for _ in range(_PORT_ATTEMPTS):
+        port = await world.store.choose_port(source.host_id)
+        app = _copy_of(source, asked, hostname=hostname, port=port)
+        state = {
+            "source_app_id": source.id,
+            "source_vmid": source.vmid,
+            "source_node": source.node,
+            "archive": archive,
+        }
+        if await world.store.add_app(app, _begin_new(world, app, kind, asked, **state)):
+            return app
+    raise NoFreePortError(f"no port of host {source.host_id} could be taken", retry_after=1)
+
+
+async def adopt_container(
+    world: World, ref: Ref, asked: Asked, *, kind: str, port: int | None, owner_id: int
+) -> App:
+    """Record an app for a container that nobody owns, and take it over.
+
+    Raises:
+        ContainerNotFoundError: the host has no such container.
+        ContainerManagedError: an app owns it.
+    """
+    if not ref.host_id:
+        ref = await _find_host(world, ref)
+    container = await world.containers.find(ref)
+    if container is None or container.template or (ref.node and container.node != ref.node):
+        raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")
+    app = _adopted(container, asked, kind=kind, port=port, owner_id=owner_id)
+    if container.owner and container.owner != app.id:
+        raise ContainerManagedError(f"container {ref.vmid} belongs to {container.owner}")
+    await world.store.add_app(app, _begin_new(world, app, "adopt_container", asked, vmid=ref.vmid, port=port))
+    return app
+
+
+async def update_app(
+    world: World,
+    app: App,
+    asked: Asked,
+    *,
+    name: str | None,
+    resources: Mapping[str, int],
+    environment: Mapping[str, str],
+) -> None:
+    """Change name, memory, cores, disk_size or environment; only what the container must do is an operation.
+
+    Raises:
+        InvalidError: the disk would shrink.
+        AppBusyError: another operation is under way.
+    """
+    require_stable(app)
+    if resources.get("disk_size", 0) and resources["disk_size"] < int(app.config.get("disk_size", 0)):
+        raise invalid_field("disk", f"{resources['disk_size']} is less than now, and disks only grow")
+    if app.adopted and environment:
+        raise NotAvailableError(f"{app.id} was adopted; its environment is not managed")
+    masked = {key: value for key, value in environment.items() if value != "********"}
+    unknown = sorted(set(masked) - set(app.environment))
+    if unknown:
+        raise InvalidError(f"environment.{unknown[0]}: {app.catalog_id} has no such input")
+    changed: dict[str, Any] = {"name": name} if name else {}
+    changed["config"] = {**app.config, **resources}
+    changed["environment"] = {**app.environment, **masked}
+    names = {"memory": "memory_mb", "cores": "cores", "disk_size": "disk_gb"}
+    changes: dict[str, Any] = {names[key]: value for key, value in resources.items()}
+    if masked:
+        changes["has_environment"] = True
+    begin = begin_on(world, app, "update_app", asked, status="updating", changes=changes)
+    await world.store.begin(app.id, begin, values=changed, message=f"Changing {app.hostname}")
+
+
+async def migrate_app(world: World, app: App, asked: Asked, *, node: str) -> None:
+    """Move an app to another node.
+
+    Raises:
+        AppStateError: it is there already, or has no container.
+    """
+    require_stable(app)
+    if app.vmid is None:
+        raise AppStateError(f"{app.id} has no container")
+    if app.node == node:
+        raise AppStateError(f"{app.id} is on {node} already")
+    begin = begin_on(world, app, "migrate_app", asked, status="updating", target_node=node)
+    await world.store.begin(app.id, begin, message=f"Moving {app.hostname} to {node}")
+
+
+async def discover_containers(world: World, host_id: int | None) -> Sequence[Container]:
+    """Containers that no app owns."""
+    scan = await world.containers.scan(host_id, with_addresses=True)
+    owned = {(app.host_id, app.vmid) for app in await world.store.list_all_apps(host_id=host_id)}
+    return [
+        container
+        for container in scan.containers
+        if (container.host_id, container.vmid) not in owned and not container.template
+    ]
+
+
+def require_stable(app: App) -> None:
+    """Raise AppBusyError while an operation is under way."""
+    if not app.is_stable:
+        raise AppBusyError(f"{app.id} is {app.status}; wait until that has ended", retry_after=2)
+
+
+def begin_on(world: World, app: App, kind: str, asked: Asked, *, status: str, **state: Any) -> Begin:
+    """An operation on an app that has a container."""
+    base = {
+        "app_id": app.id,
+        "host_id": app.host_id,
+        "node": app.node,
+        "vmid": app.vmid,
+        "previous": app.status,
+        "was_running": app.status == "running",
+        "address": app.address,
+    }
+    return Begin(
+        id=asked.operation_id,
+        kind=kind,
+        status=status,
+        state={**base, **state},
+        steps=world.plans[kind],
+        requested_by=asked.user_id,
+    )
+
+
+def _begin_new(world: World, app: App, kind: str, asked: Asked, **state: Any) -> Begin:
+    return begin_on(world, app, kind, asked, status=app.status, **state)
+
+
+def _copy_of(source: App, asked: Asked, *, hostname: str, port: int) -> App:
+    rendering = dict(source.rendering)
+    if source.published and source.public_port is not None and rendering.get("compose"):
+        rendering["compose"] = republish(str(rendering["compose"]), source.public_port, port)
+    current = now()
+    return dataclasses.replace(
+        source,
+        id=f"{source.catalog_id}-{asked.operation_id[:8]}",
+        name=hostname,
+        hostname=hostname,
+        status="cloning",
+        vmid=None,
+        public_port=port,
+        address="",
+        rendering=rendering,
+        adopted=False,
+        runtime="oci" if source.adopted else source.runtime,
+        error="",
+        conditions=(),
+        created_at=current,
+        updated_at=current,
+        state_changed_at=current,
+    )
+
+
+def _adopted(container: Container, asked: Asked, *, kind: str, port: int | None, owner_id: int) -> App:
+    current = now()
+    name = container.name or f"ct{container.vmid}"
+    gigabyte = 1024**3
+    return App(
+        id=f"{kind}-{asked.operation_id[:8]}",
+        catalog_id=kind,
+        name=name,
+        hostname=f"{name[:52]}-{container.vmid}" if len(name) < 3 else name[:63],
+        status="adopting",
+        host_id=container.host_id,
+        node=container.node,
+        vmid=container.vmid,
+        owner_id=owner_id,
+        runtime="adopted",
+        internal_port=port,
+        address=container.address,
+        config={
+            "memory": int(container.memory / 1024**2),
+            "cores": container.cpus,
+            "disk_size": int(container.disk / gigabyte),
+        },
+        adopted=True,
+        created_at=current,
+        updated_at=current,
+        state_changed_at=current,
+    )
+
+
+async def _find_host(world: World, ref: Ref) -> Ref:
+    scan = await world.containers.scan()
+    for container in scan.containers:
+        if container.vmid == ref.vmid and container.node == ref.node:
+            return Ref(container.host_id, container.vmid, container.node)
+    raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")
+
+
+__all__ = [
+    "AddLog",
+    "Asked",
+    "World",
+    "adopt_container",
+    "clone_app",
+    "deploy_app",
+    "perform_action",
+    "update_app",
+]

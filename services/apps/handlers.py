@@ -1,0 +1,277 @@
+"""AppsService: one method per RPC: parse, call one function, render."""
+# ruff: noqa: D102 - RPCs are documented in the proto, once
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from google.api import httpbody_pb2
+from proximity.apps.v1 import app_pb2
+from proximity.apps.v1 import apps_service_pb2 as pb
+from proximity.common.v1 import operation_pb2
+
+from services.apps import convert
+from services.apps.domain import usecases
+from services.apps.domain.entities import App, AppFilter
+from services.apps.domain.errors import AppBusyError, ContainerNotFoundError, NotAvailableError
+from services.apps.domain.interfaces import Container, Ref
+from services.apps.domain.reconciling import Reconciler
+from services.apps.domain.usecases import Asked, World
+from services.apps.store import SqlAppStore
+from services.apps.watching import Watcher, parse_event_id, render_sse
+from services.common.errors import DomainError
+from services.common.outbox import Relay
+from services.common.rpc.call import Call
+
+_LIVE_S = 1.0
+
+
+@dataclass(frozen=True)
+class AppsHandlers:
+    """AppsService."""
+
+    store: SqlAppStore
+    world: World
+    watcher: Watcher
+    reconciler: Reconciler
+    relay: Relay
+
+    async def list_apps(self, request: pb.ListAppsRequest, call: Call) -> pb.ListAppsResponse:
+        page, per_page = convert.parse_page(request)
+        owner = request.owner if request.HasField("owner") else None
+        wanted = AppFilter(
+            owner_id=call.owner_filter if call.owner_filter is not None else owner,
+            status=request.status if request.HasField("status") else None,
+            search=request.search,
+            host_id=request.host_id if request.HasField("host_id") else None,
+        )
+        apps, total = await self.store.list_apps(wanted, page=page, per_page=per_page)
+        rendered = [convert.render_app(app) for app in apps]
+        return pb.ListAppsResponse(apps=rendered, total=total, page=page, per_page=per_page)
+
+    async def deploy_app(self, request: pb.DeployAppRequest, call: Call) -> app_pb2.App:
+        new = convert.parse_new_app(request, request_id=call.request_id, owner_id=call.user.id)
+        app = await usecases.deploy_app(self.world, new, _asked(call))
+        self.relay.wake()
+        call.add_location(f"/api/apps/{app.id}")
+        return convert.render_app(app)
+
+    async def get_app(self, request: pb.GetAppRequest, call: Call) -> app_pb2.App:
+        app = await self._get(request.app_id, call)
+        return convert.render_app(app, live=await self._find_live(app) if app.status == "running" else None)
+
+    async def update_app(self, request: pb.UpdateAppRequest, call: Call) -> app_pb2.App:
+        app = await self._get(request.app_id, call)
+        await usecases.update_app(
+            self.world,
+            app,
+            _asked(call),
+            name=request.name if request.HasField("name") else None,
+            resources=convert.parse_resources(request),
+            environment=dict(request.environment),
+        )
+        self.relay.wake()
+        return convert.render_app(await self._get(request.app_id, call))
+
+    async def delete_app(self, request: pb.DeleteAppRequest, call: Call) -> pb.DeleteAppResponse:
+        app = await self._get(request.app_id, call)
+        message, operation_id = await self._act(app, "delete", call)
+        return pb.DeleteAppResponse(id=app.id, status="removing", message=message, operation_id=operation_id)
+
+    async def get_app_status(self, request: pb.GetAppStatusRequest, call: Call) -> pb.AppStatus:
+        app = await self._get(request.app_id, call)
+        operation = None if app.is_stable else await self.store.find_unfinished(app.id)
+        return convert.render_status(app, operation)
+
+    async def perform_app_action(
+        self, request: pb.PerformAppActionRequest, call: Call
+    ) -> pb.PerformAppActionResponse:
+        app = await self._get(request.app_id, call)
+        message, operation_id = await self._act(app, request.action, call)
+        return pb.PerformAppActionResponse(success=True, message=message, operation_id=operation_id or None)
+
+    async def clone_app(self, request: pb.CloneAppRequest, call: Call) -> pb.CloneAppResponse:
+        source = await self._get(request.app_id, call)
+        app = await usecases.clone_app(self.world, source, _asked(call), hostname=request.new_hostname)
+        self.relay.wake()
+        call.add_location(f"/api/apps/{app.id}")
+        return pb.CloneAppResponse(
+            success=True,
+            message=f"Cloning {source.hostname} to {app.hostname}",
+            source_app_id=source.id,
+            new_hostname=app.hostname,
+            app_id=app.id,
+            operation_id=call.request_id,
+        )
+
+    async def upgrade_app(self, request: pb.UpgradeAppRequest, call: Call) -> pb.AppOperationResponse:
+        app = await self._get(request.app_id, call)
+        raise NotAvailableError(f"updating {app.id} to another revision is not available")
+
+    async def rollback_app(self, request: pb.RollbackAppRequest, call: Call) -> pb.AppOperationResponse:
+        app = await self._get(request.app_id, call)
+        raise NotAvailableError(f"{app.id} has no update to go back from")
+
+    async def migrate_app(self, request: pb.MigrateAppRequest, call: Call) -> pb.AppOperationResponse:
+        app = await self._get(request.app_id, call)
+        await usecases.migrate_app(self.world, app, _asked(call), node=request.target_node)
+        self.relay.wake()
+        call.add_location(f"/api/apps/{app.id}/status")
+        message = f"Moving {app.hostname} to {request.target_node}"
+        return pb.AppOperationResponse(
+            success=True, message=message, app_id=app.id, operation_id=call.request_id
+        )
+
+    async def discover_containers(
+        self, request: pb.DiscoverContainersRequest, _call: Call
+    ) -> AsyncIterator[app_pb2.DiscoveredContainer]:
+        host_id = request.host_id if request.HasField("host_id") else None
+        for container in await usecases.discover_containers(self.world, host_id):
+            yield convert.render_discovered(container)
+
+    async def adopt_container(
+        self, request: pb.AdoptContainerRequest, call: Call
+    ) -> pb.AdoptContainerResponse:
+        kind = request.suggested_type or "custom"
+        port = request.port_to_expose if request.HasField("port_to_expose") else None
+        owner = request.owner if request.HasField("owner") else call.user.id
+        ref = Ref(request.host_id, request.vmid, request.node_name)
+        app = await usecases.adopt_container(
+            self.world, ref, _asked(call), kind=kind, port=port, owner_id=owner
+        )
+        self.relay.wake()
+        call.add_location(f"/api/apps/{app.id}")
+        return pb.AdoptContainerResponse(
+            success=True,
+            message=f"Adopting {app.hostname}",
+            app_id=app.id,
+            vmid=request.vmid,
+            node=app.node,
+            type=kind,
+            port_detection=f"manual:{port}" if port is not None else "automatic",
+            operation_id=call.request_id,
+        )
+
+    async def list_app_logs(self, request: pb.ListAppLogsRequest, call: Call) -> pb.ListAppLogsResponse:
+        app = await self._get(request.app_id, call)
+        limit = request.tail or request.limit or 100
+        logs, total = await self.store.list_logs(app.id, limit=limit, level=request.level)
+        return pb.ListAppLogsResponse(
+            app_id=app.id, logs=[convert.render_log(line) for line in logs], total=total
+        )
+
+    async def get_app_stats(self, request: pb.GetAppStatsRequest, call: Call) -> pb.AppStats:
+        app = await self._get(request.app_id, call)
+        live = None if app.vmid is None else await self.world.containers.find(_ref(app), timeout=5)
+        if live is None:
+            raise ContainerNotFoundError(f"{app.id} has no container")
+        return convert.render_stats(live)
+
+    async def list_operations(
+        self, request: pb.ListOperationsRequest, call: Call
+    ) -> pb.ListOperationsResponse:
+        app = await self._get(request.app_id, call)
+        page, per_page = convert.parse_page(request)
+        found, total = await self.store.list_operations(app.id, page=page, per_page=per_page)
+        return convert.render_operations(found, total, page=page, per_page=per_page)
+
+    async def get_operation(self, request: pb.GetOperationRequest, call: Call) -> operation_pb2.Operation:
+        app = await self._get(request.app_id, call)
+        return convert.render_operation(await self.store.find_operation(request.operation_id, app_id=app.id))
+
+    async def cancel_operation(
+        self, request: pb.CancelOperationRequest, call: Call
+    ) -> operation_pb2.Operation:
+        app = await self._get(request.app_id, call)
+        await self.store.find_operation(request.operation_id, app_id=app.id)
+        if not await self.store.request_cancel(request.operation_id):
+            raise AppBusyError(f"operation {request.operation_id} has ended or cannot be cancelled")
+        return convert.render_operation(await self.store.find_operation(request.operation_id, app_id=app.id))
+
+    async def watch_app_events(
+        self, request: pb.WatchAppEventsRequest, call: Call
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        app = await self._get(request.app_id, call)
+        after = parse_event_id(call.metadata.get("last-event-id", ""))
+        async for event in self.watcher.follow(app.id, after=after):
+            yield httpbody_pb2.HttpBody(content_type="text/event-stream", data=render_sse(event))
+
+    async def stream_app_events(
+        self, request: pb.StreamAppEventsRequest, call: Call
+    ) -> AsyncIterator[pb.AppEvent]:
+        app = await self._get(request.app_id, call)
+        async for event in self.watcher.follow(app.id, after=parse_event_id(request.last_event_id)):
+            if event is not None:
+                yield event
+
+    async def reconcile_apps(self, request: pb.ReconcileAppsRequest, _call: Call) -> pb.ReconcileAppsResponse:
+        host_id = request.host_id if request.HasField("host_id") else None
+        result = await self.reconciler.reconcile(host_id)
+        return pb.ReconcileAppsResponse(
+            success=True,
+            message=f"Compared {result.checked} apps, found {len(result.findings)} differences",
+            checked=result.checked,
+            skipped_hosts=result.skipped,
+            findings=[
+                pb.ReconcileFinding(
+                    type=item.type,
+                    app_id=item.app_id or None,
+                    host_id=item.host_id,
+                    vmid=item.vmid,
+                    message=item.message,
+                    healed=item.healed,
+                )
+                for item in result.findings
+            ],
+        )
+
+    async def destroy_orphan(self, request: pb.DestroyOrphanRequest, _call: Call) -> pb.AppOperationResponse:
+        raise NotAvailableError(
+            f"destroying container {request.vmid} of host {request.host_id} is not available; remove it in Proxmox"
+        )
+
+    async def list_dead_letters(
+        self, request: pb.ListDeadLettersRequest, _call: Call
+    ) -> pb.ListOperationsResponse:
+        page, per_page = convert.parse_page(request)
+        found, total = await self.store.list_operations(None, page=page, per_page=per_page, status="dead")
+        return convert.render_operations(found, total, page=page, per_page=per_page)
+
+    async def replay_operation(
+        self, request: pb.ReplayOperationRequest, _call: Call
+    ) -> operation_pb2.Operation:
+        operation = await self.store.find_operation(request.operation_id)
+        if not await self.store.replay(operation.id):
+            raise AppBusyError(f"operation {operation.id} is {operation.status} and was not given up")
+        self.relay.wake()
+        return convert.render_operation(await self.store.find_operation(operation.id))
+
+    async def _get(self, app_id: str, call: Call) -> App:
+        call.audit_target = app_id
+        return await self.store.get_app(app_id, owner=call.owner_filter)
+
+    async def _act(self, app: App, action: str, call: Call) -> tuple[str, str]:
+        message = await usecases.perform_action(self.world, app, action, _asked(call))
+        self.relay.wake()
+        if message is None:
+            call.set_status(200)
+            return f"{app.hostname} is {app.status} already", ""
+        call.add_location(f"/api/apps/{app.id}/status")
+        return message, call.request_id
+
+    async def _find_live(self, app: App) -> Container | None:
+        if app.vmid is None:
+            return None
+        try:
+            return await self.world.containers.find(_ref(app), timeout=_LIVE_S)
+        except DomainError:
+            return None
+
+
+def _asked(call: Call) -> Asked:
+    return Asked(call.request_id, call.user.id)
+
+
+def _ref(app: App) -> Ref:
+    return Ref(app.host_id, app.vmid or 0, app.node)

@@ -1,0 +1,119 @@
+"""AppsInternalService: what other services ask of apps."""
+# ruff: noqa: D102 - RPCs are documented in the proto, once
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from google.protobuf.empty_pb2 import Empty
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps import convert
+from services.apps.domain import usecases
+from services.apps.domain.entities import STABLE, AddLog, Begin, Change, ChangeApp
+from services.apps.domain.errors import AppStateError, OperationNotFoundError
+from services.apps.domain.usecases import Asked, World
+from services.apps.store import SqlAppStore
+from services.common.clock import now
+from services.common.errors import invalid_field
+from services.common.outbox import Relay
+from services.common.rpc.call import Call
+
+_HELD = {"backup": "backing_up", "restore": "restoring"}
+_LEVELS = ("info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class AppsInternalHandlers:
+    """AppsInternalService."""
+
+    store: SqlAppStore
+    world: World
+    relay: Relay
+
+    async def begin_operation(self, request: pb.BeginOperationRequest, call: Call) -> pb.AppHold:
+        app = await self.store.get_app(request.app_id)
+        operation = await self.store.find_unfinished(app.id)
+        if operation is not None and operation.id == request.operation_id:
+            previous = await self.store.get_held_status(operation.id)
+            return convert.render_hold(app, operation, status=previous)
+        usecases.require_stable(app)
+        if app.vmid is None:
+            raise AppStateError(f"{app.id} has no container")
+        user = call.caller.user
+        begin = Begin(
+            id=request.operation_id,
+            kind=request.kind,
+            status=_HELD[request.kind],
+            state={"app_id": app.id, "previous": app.status},
+            requested_by=user.id if user else None,
+            held=True,
+        )
+        await self.store.begin(app.id, begin)
+        self.relay.wake()
+        return convert.render_hold(app, await self.store.find_operation(begin.id), status=app.status)
+
+    async def report_operation(self, request: pb.ReportOperationRequest, _call: Call) -> Empty:
+        values = {
+            "progress": min(max(request.progress, 0), 100),
+            "step_index": request.step_index,
+            "step_count": request.step_count,
+        }
+        level = request.level if request.level in _LEVELS else "info"
+        lines = [AddLog(request.app_id, request.message, level, request.step)] if request.message else []
+        await self.store.report(request.operation_id, values, *lines)
+        return Empty()
+
+    async def finish_operation(self, request: pb.FinishOperationRequest, _call: Call) -> Empty:
+        if request.status and request.status not in STABLE:
+            raise invalid_field("status", f"{request.status!r} is not one of {', '.join(sorted(STABLE))}")
+        operation = await self.store.find_operation(request.operation_id, app_id=request.app_id)
+        if not operation.held:
+            raise OperationNotFoundError(f"operation {operation.id} is not held by another service")
+        status = request.status or await self.store.get_held_status(operation.id)
+        error = "" if request.succeeded else request.message
+        values = {
+            "status": "succeeded" if request.succeeded else "failed",
+            "progress": 100 if request.succeeded else operation.progress,
+            "error": error,
+            "finished_at": now(),
+        }
+        changes: list[Change] = [
+            ChangeApp(request.app_id, {"status": status, "error": error if status == "error" else ""})
+        ]
+        if request.message:
+            level = "info" if request.succeeded else "error"
+            changes.append(AddLog(request.app_id, request.message, level, operation.kind))
+        await self.store.report(operation.id, values, *changes)
+        self.relay.wake()
+        return Empty()
+
+    async def get_app_hold(self, request: pb.GetAppHoldRequest, call: Call) -> pb.AppHold:
+        user = call.caller.user
+        asked_for = request.user_id if request.HasField("user_id") else None
+        owner = None if user is not None and user.is_admin else asked_for
+        app = await self.store.get_app(request.app_id, owner=owner)
+        return convert.render_hold(app, await self.store.find_unfinished(app.id))
+
+    async def restore_beside(self, request: pb.RestoreBesideRequest, call: Call) -> pb.CloneAppResponse:
+        source = await self.store.get_app(request.source_app_id)
+        user = call.caller.user
+        asked = Asked(request.operation_id, user.id if user else None)
+        app = await usecases.clone_app(
+            self.world, source, asked, hostname=request.new_hostname, archive=request.archive
+        )
+        self.relay.wake()
+        return pb.CloneAppResponse(
+            success=True,
+            message=f"Restoring {source.hostname} as {app.hostname}",
+            source_app_id=source.id,
+            new_hostname=app.hostname,
+            app_id=app.id,
+            operation_id=request.operation_id,
+        )
+
+    async def count_apps(self, request: pb.CountAppsRequest, _call: Call) -> pb.CountAppsResponse:
+        host_id = request.host_id if request.HasField("host_id") else None
+        return pb.CountAppsResponse(
+            count=await self.store.count_apps(host_id=host_id, revision=request.revision)
+        )

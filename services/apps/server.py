@@ -1,0 +1,103 @@
+"""Composition root: the one file that constructs things."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.clients import GrpcCatalog, GrpcContainers
+from services.apps.config import AppsSettings
+from services.apps.domain.reconciling import Reconciler
+from services.apps.domain.usecases import World
+from services.apps.handlers import AppsHandlers
+from services.apps.handlers_internal import AppsInternalHandlers
+from services.apps.jobs import run_schedules, wake_on_jobs
+from services.apps.store import SqlAppStore
+from services.apps.tables import idempotency, inbox, operation_tables, outbox
+from services.apps.watching import Hints, Watcher
+from services.apps.workflows import build_workflows
+from services.apps.workflows.shared import Tools
+from services.common.operations.engine import Engine
+from services.common.operations.model import Workflow
+from services.common.operations.store import SqlOperationStore
+from services.common.outbox import Relay
+from services.common.process import Runtime, build_runtime, serve, work
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What server and worker have in common."""
+
+    runtime: Runtime
+    hints: Hints
+    store: SqlAppStore
+    containers: GrpcContainers
+    workflows: dict[str, Workflow]
+    relay: Relay
+    reconciler: Reconciler
+
+
+def build_parts(settings: AppsSettings) -> Parts:
+    """Construct what server and worker share; call it within an event loop."""
+    runtime = build_runtime("apps", settings)
+    hints = Hints(runtime.bus)
+    store = SqlAppStore(runtime.db, runtime.sealer, notify=hints.notify)
+    containers = GrpcContainers(runtime.clients)
+    return Parts(
+        runtime=runtime,
+        hints=hints,
+        store=store,
+        containers=containers,
+        workflows=build_workflows(Tools(containers, store)),
+        relay=Relay(runtime.db, runtime.bus, outbox, inbox=inbox),
+        reconciler=Reconciler(store, containers),
+    )
+
+
+async def serve_apps(settings: AppsSettings) -> None:
+    """Answer RPCs until told to end."""
+    parts = build_parts(settings)
+    world = World(
+        parts.store, parts.containers, GrpcCatalog(parts.runtime.clients), plans_of(parts.workflows)
+    )
+    watcher = Watcher(parts.store, parts.runtime.bus)
+    public = AppsHandlers(parts.store, world, watcher, parts.reconciler, parts.relay)
+    internal = AppsInternalHandlers(parts.store, world, parts.relay)
+    names = pb.DESCRIPTOR.services_by_name
+    await serve(
+        parts.runtime,
+        services=[(names["AppsService"], public), (names["AppsInternalService"], internal)],
+        idempotency=idempotency,
+        relay=parts.relay,
+        background=[parts.hints.run()],
+    )
+
+
+async def work_apps(settings: AppsSettings) -> None:
+    """Carry out operations until told to end."""
+    parts = build_parts(settings)
+    operations = SqlOperationStore(parts.runtime.db, operation_tables, parts.store.apply, parts.store.log)
+    engine = Engine(operations, parts.workflows, f"{socket.gethostname()}-{os.getpid()}")
+    wake = asyncio.Event()
+    wake_on_jobs(parts.runtime.bus, wake)
+    await work(
+        parts.runtime,
+        relay=parts.relay,
+        background=[
+            parts.hints.run(),
+            engine.run_forever(wake, concurrency=settings.worker_concurrency),
+            run_schedules(parts.store, parts.reconciler),
+        ],
+    )
+
+
+def plans_of(workflows: dict[str, Workflow]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Names and descriptions of the steps of each kind."""
+    return {
+        kind: tuple((step.name, step.description) for step in workflow.steps)
+        for kind, workflow in workflows.items()
+    }

@@ -1,0 +1,79 @@
+"""The tables of apps."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.common import idempotency as common_idempotency
+from services.common.db import UtcDateTime
+from services.common.operations.store import define_tables as define_operations
+from services.common.outbox import define_tables as define_outbox
+
+metadata = sa.MetaData()
+outbox, inbox = define_outbox(metadata)
+idempotency = common_idempotency.define_table(metadata)
+operation_tables = define_operations(metadata)
+
+apps = sa.Table(
+    "apps",
+    metadata,
+    sa.Column("id", sa.String(120), primary_key=True),
+    sa.Column("catalog_id", sa.String(100), nullable=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("hostname", sa.String(63), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("host_id", sa.Integer, nullable=False),
+    sa.Column("node", sa.String(63), nullable=False),
+    sa.Column("vmid", sa.Integer),
+    sa.Column("owner_id", sa.Integer, nullable=False),
+    sa.Column("runtime", sa.String(10), nullable=False),
+    sa.Column("internal_port", sa.Integer),
+    sa.Column("public_port", sa.Integer),
+    sa.Column("published", sa.Boolean, nullable=False),
+    sa.Column("address", sa.String(45), nullable=False),
+    sa.Column("config", sa.JSON, nullable=False),
+    sa.Column("environment", sa.Text, nullable=False),
+    sa.Column("secret_names", sa.JSON, nullable=False),
+    sa.Column("rendering", sa.JSON, nullable=False),
+    sa.Column("revision", sa.String(100), nullable=False),
+    sa.Column("adopted", sa.Boolean, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("conditions", sa.JSON, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("state_changed_at", UtcDateTime, nullable=False),
+)
+sa.Index("apps_hostname", apps.c.hostname, unique=True)
+sa.Index("apps_container", apps.c.host_id, apps.c.vmid, unique=True)
+sa.Index("apps_newest", apps.c.created_at, apps.c.id)
+sa.Index("apps_of_owner", apps.c.owner_id, apps.c.created_at, apps.c.id)
+sa.Index("apps_by_status", apps.c.status, apps.c.created_at)
+
+ports = sa.Table(
+    "ports",
+    metadata,
+    sa.Column("host_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("public_port", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("app_id", sa.String(120), nullable=False, index=True),
+)
+
+app_events = sa.Table(
+    "app_events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("app_id", sa.String(120), nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("level", sa.String(10), nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("step", sa.String(60), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+sa.Index("app_events_of_app", app_events.c.app_id, app_events.c.id)
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("next_run_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,30 @@
+"""One file per long operation, its steps in running order."""
+
+from __future__ import annotations
+
+from services.apps.workflows.adopt_container import adopt_container
+from services.apps.workflows.clone_app import clone_app, restore_beside
+from services.apps.workflows.delete_app import delete_app
+from services.apps.workflows.deploy_app import deploy_app
+from services.apps.workflows.shared import Tools
+from services.apps.workflows.start_app import restart_app, start_app, stop_app
+from services.apps.workflows.update_app import migrate_app, update_app
+from services.common.operations.model import Workflow
+
+_ALL = (
+    deploy_app,
+    start_app,
+    stop_app,
+    restart_app,
+    delete_app,
+    clone_app,
+    restore_beside,
+    adopt_container,
+    update_app,
+    migrate_app,
+)
+
+
+def build_workflows(tools: Tools) -> dict[str, Workflow]:
+    """Every workflow by kind."""
+    return {workflow.kind: workflow for workflow in (build(tools) for build in _ALL)}

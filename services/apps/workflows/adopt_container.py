@@ -1,0 +1,63 @@
+"""Take over a container as it is; what runs in it is not touched."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from services.apps.domain.entities import AnnounceDeployed, Change, ChangeApp, RemoveApp
+from services.apps.domain.errors import ContainerNotFoundError
+from services.apps.workflows.shared import AppState, Tools
+from services.common.errors import DomainError
+from services.common.operations.model import Context, Step, Workflow
+
+
+def adopt_container(tools: Tools) -> Workflow:
+    """The workflow; a failure takes the mark off again and forgets the app."""
+
+    async def mark_container(state: AppState, _ctx: Context) -> AppState:
+        await tools.containers.mark("adopt", state.ref, owner=state.app_id)
+        return state
+
+    async def unmark_container(state: AppState, _ctx: Context) -> AppState:
+        if await tools.find(state) is not None:
+            await tools.containers.mark("release", state.ref, owner=state.app_id)
+        return state
+
+    async def detect_port(state: AppState, ctx: Context) -> AppState:
+        container = await tools.find(state)
+        if container is None:
+            raise ContainerNotFoundError(f"container {state.vmid} is gone")
+        found = dataclasses.replace(
+            state, address=container.address, node=container.node, was_running=container.status == "running"
+        )
+        if found.port is not None or not found.was_running:
+            return found
+        try:
+            port = await tools.containers.find_web_port(state.ref)
+        except DomainError as error:
+            await ctx.log(f"The port could not be found: {error.message}", level="warning")
+            return found
+        await ctx.log(f"Port {port} looks like its page" if port else "No port looks like its page")
+        return dataclasses.replace(found, port=port)
+
+    return Workflow(
+        kind="adopt_container",
+        steps=(
+            Step("mark_container", "Marking the container", mark_container, unmark_container),
+            Step("detect_port", "Looking for its port", detect_port),
+        ),
+        state_type=AppState,
+        on_succeeded=_end,
+        on_failed=lambda state, _error, _cancelled: (RemoveApp(state.app_id),),
+        timeout_s=3600,
+    )
+
+
+def _end(state: AppState) -> tuple[Change, ...]:
+    values = {
+        "status": "running" if state.was_running else "stopped",
+        "address": state.address,
+        "internal_port": state.port,
+        "node": state.node,
+    }
+    return (ChangeApp(state.app_id, values), AnnounceDeployed(state.app_id))

@@ -1,0 +1,38 @@
+"""Delete an app: a deployed one with its container, an adopted one without."""
+
+from __future__ import annotations
+
+from services.apps.domain.entities import RemoveApp
+from services.apps.workflows.shared import AppState, Steps, Tools, end_failed
+from services.common.operations.model import Context, Step, Workflow
+
+
+def delete_app(tools: Tools) -> Workflow:
+    """The workflow. A container that is gone already is no fault."""
+    steps = Steps(tools)
+
+    async def remove_container(state: AppState, ctx: Context) -> AppState:
+        app = await tools.apps.get_app(state.app_id)
+        if state.vmid is None:
+            return state
+        if not app.adopted:
+            return await steps.destroy(state, ctx)
+        if await tools.find(state) is not None:
+            await tools.containers.mark("release", state.ref, owner=app.id)
+        return state
+
+    async def release_vmid(state: AppState, _ctx: Context) -> AppState:
+        await tools.containers.release_vmid(state.host_id, state.app_id)
+        return state
+
+    return Workflow(
+        kind="delete_app",
+        steps=(
+            Step("remove_container", "Removing the container", remove_container, weight=5),
+            Step("release_vmid", "Giving the container id back", release_vmid),
+        ),
+        state_type=AppState,
+        on_succeeded=lambda state: (RemoveApp(state.app_id),),
+        on_failed=end_failed,
+        timeout_s=3600,
+    )

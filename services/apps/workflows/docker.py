@@ -1,0 +1,197 @@
+"""Docker in a container: installed, given a compose definition, brought up, asked whether it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+from services.apps.domain.compose import render_env_file
+from services.apps.domain.entities import App, ChangeApp
+from services.apps.domain.errors import StepFailedError
+from services.apps.workflows.shared import AppState, Tools
+from services.common.operations.model import Context, Step, StepResult, TransientError
+
+FOLDER = "/opt/proximity"
+COMPOSE = f"{FOLDER}/compose.yaml"
+_UP = ("docker", "compose", "-f", COMPOSE, "up", "-d", "--remove-orphans")
+_PULL = ("docker", "compose", "-f", COMPOSE, "pull")
+_DAEMON_WAIT_S = 30.0
+_GRACE_S = 120
+_POLL_S = 1.0
+_APT = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
+_ALPINE = (
+    "apk add --no-cache docker docker-cli-compose",
+    "rc-update add docker default",
+    "rc-service docker start",
+)
+_DOCKER_REPOSITORY = (
+    f"{_APT} ca-certificates curl",
+    "mkdir -p /etc/apt/keyrings",
+    "curl -fsSL https://download.docker.com/linux/{id}/gpg -o /etc/apt/keyrings/docker.asc",
+    (
+        'echo "deb [signed-by=/etc/apt/keyrings/docker.asc] https://download.docker.com/linux/{id} {codename} stable"'
+        " > /etc/apt/sources.list.d/docker.list"
+    ),
+    "apt-get update",
+    f"{_APT} docker-ce docker-ce-cli containerd.io docker-compose-plugin",
+)
+_BUNDLED = {
+    "ubuntu": f"{_APT} docker.io docker-compose-v2",
+    "debian": f"{_APT} docker.io docker-compose-plugin",
+}
+
+
+class DockerSteps:
+    """Steps of apps that run as compose projects; they do nothing for other runtimes."""
+
+    def __init__(self, tools: Tools, *, poll_s: float = _POLL_S) -> None:
+        self._tools = tools
+        self._poll_s = poll_s
+
+    @property
+    def install_docker(self) -> Step:
+        """Docker and its compose plugin are there and the daemon answers."""
+        return Step("install_docker", "Installing Docker", self._install, weight=20)
+
+    @property
+    def push_compose(self) -> Step:
+        """The definition and its values are in the container."""
+        return Step("push_compose", "Writing the configuration", self.push, weight=2)
+
+    @property
+    def pull_images(self) -> Step:
+        """Every image is in the container."""
+        return Step("pull_images", "Downloading the images", self._pull, weight=30)
+
+    @property
+    def compose_up(self) -> Step:
+        """Every service was started."""
+        return Step("compose_up", "Starting the application", self._up, weight=8)
+
+    @property
+    def probe(self) -> Step:
+        """The application answers."""
+        return Step("probe", "Waiting for the application to answer", self._probe, weight=10)
+
+    async def push(self, state: AppState, _ctx: Context) -> AppState:
+        """Write compose.yaml and .env, readable by root alone."""
+        app = await self._tools.apps.get_app(state.app_id)
+        if app.runtime == "compose":
+            push = self._tools.containers.push_file
+            compose = str(app.rendering.get("compose", ""))
+            await push(state.ref, app.id, path=COMPOSE, content=compose, mode=0o600)
+            text = render_env_file(app.environment)
+            await push(state.ref, app.id, path=f"{FOLDER}/.env", content=text, mode=0o600)
+        return state
+
+    async def _install(self, state: AppState, ctx: Context) -> AppState:
+        app = await self._tools.apps.get_app(state.app_id)
+        if app.runtime != "compose":
+            return state
+        code, _ = await self._tools.execute(state, ctx, argv=_shell("docker compose version"), quiet=True)
+        if code:
+            await self._install_packages(state, ctx)
+        await self._wait_daemon(state, ctx)
+        return state
+
+    async def _install_packages(self, state: AppState, ctx: Context) -> None:
+        text = await self._tools.require(
+            state, ctx, argv=("cat", "/etc/os-release"), purpose="Reading /etc/os-release"
+        )
+        system, codename = read_os_release(text)
+        if system == "alpine":
+            for command in _ALPINE:
+                await self._tools.require(state, ctx, argv=_shell(command), purpose=command)
+            return
+        if system not in _BUNDLED:
+            raise StepFailedError(f"Docker cannot be installed on {system or 'an unknown system'}")
+        await self._tools.require(state, ctx, argv=_shell("apt-get update"), purpose="apt-get update")
+        code, _ = await self._tools.execute(state, ctx, argv=_shell(_BUNDLED[system]), quiet=True)
+        if code:
+            await ctx.log("Using Docker's own package repository")
+            for template in _DOCKER_REPOSITORY:
+                command = template.format(id=system, codename=codename)
+                await self._tools.require(state, ctx, argv=_shell(command), purpose=command)
+        await self._tools.execute(state, ctx, argv=_shell("systemctl enable --now docker"), quiet=True)
+
+    async def _wait_daemon(self, state: AppState, ctx: Context) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _DAEMON_WAIT_S
+        while loop.time() < end:
+            code, _ = await self._tools.execute(state, ctx, argv=_shell("docker info"), quiet=True)
+            if not code:
+                return
+            await asyncio.sleep(self._poll_s)
+        raise TransientError(f"the Docker daemon does not answer after {_DAEMON_WAIT_S:.0f} s")
+
+    async def _pull(self, state: AppState, ctx: Context) -> AppState:
+        app = await self._tools.apps.get_app(state.app_id)
+        if app.runtime == "compose":
+            await self._tools.require(state, ctx, argv=_PULL, purpose="Downloading the images")
+        return state
+
+    async def _up(self, state: AppState, ctx: Context) -> AppState:
+        app = await self._tools.apps.get_app(state.app_id)
+        if app.runtime == "compose":
+            await self._tools.require(state, ctx, argv=_UP, purpose="docker compose up")
+        return state
+
+    async def _probe(self, state: AppState, ctx: Context) -> StepResult:
+        app = await self._tools.apps.get_app(state.app_id)
+        if app.port is None:
+            return StepResult(state)
+        scheme, port, path, grace_s = _probe_of(app)
+        loop = asyncio.get_running_loop()
+        end, message = loop.time() + grace_s, ""
+        while True:
+            probe = await self._tools.containers.probe(state.ref, app.id, port=port, scheme=scheme, path=path)
+            if probe.answered:
+                address = probe.address or state.address
+                change = ChangeApp(app.id, {"address": address}) if address else ChangeApp(app.id, {})
+                return StepResult(dataclasses.replace(state, address=address), (change,))
+            message = probe.message
+            if loop.time() >= end:
+                break
+            await asyncio.sleep(self._poll_s)
+        await self._log_what_it_says(app, state, ctx)
+        raise StepFailedError(
+            f"port {port} does not answer after {grace_s} s: {message or 'nothing listens'}"
+        )
+
+    async def _log_what_it_says(self, app: App, state: AppState, ctx: Context) -> None:
+        if app.runtime == "compose":
+            argv = ("docker", "compose", "-f", COMPOSE, "logs", "--tail", "20")
+            _, text = await self._tools.execute(state, ctx, argv=argv, quiet=True)
+            for line in text.splitlines()[-20:]:
+                await ctx.log(_hide_secrets(line, app)[:500], level="warning")
+
+
+def read_os_release(text: str) -> tuple[str, str]:
+    """ID and VERSION_CODENAME of an /etc/os-release."""
+    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
+    values = {name.strip(): value.strip().strip("\"'") for name, value in pairs}
+    return values.get("ID", ""), values.get("VERSION_CODENAME", "")
+
+
+def _probe_of(app: App) -> tuple[str, int, str, int]:
+    probe = app.rendering.get("probe") or {}
+    asked = int(probe.get("port") or 0)
+    port = asked if asked and asked != app.internal_port else int(app.port or 0)
+    return (
+        str(probe.get("scheme") or "tcp"),
+        port,
+        str(probe.get("path") or "/"),
+        int(probe.get("grace_s") or _GRACE_S),
+    )
+
+
+def _hide_secrets(line: str, app: App) -> str:
+    for name in app.secret_names:
+        value = app.environment.get(name, "")
+        if len(value) >= 4:
+            line = line.replace(value, "********")
+    return line
+
+
+def _shell(command: str) -> tuple[str, ...]:
+    return ("sh", "-c", command)

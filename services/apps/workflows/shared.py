@@ -1,0 +1,234 @@
+"""What several workflows do: the state, tasks, and steps on one container."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from services.apps.domain.entities import App, Change, ChangeApp
+from services.apps.domain.errors import AppNotFoundError, StepFailedError
+from services.apps.domain.interfaces import Container, Containers, Ref, Task
+from services.common.operations.model import Context, Step, StepResult, TransientError
+
+_ADDRESS_WAIT_S = 60.0
+_POLL_S = 0.5
+_LINE_LIMIT = 500
+
+
+@dataclass(frozen=True)
+class AppState:
+    """What an operation has found out so far; no secrets.
+
+    Attributes:
+        previous: status of the app before.
+        was_running: whether its container ran before.
+        source_*: the app that is copied.
+        archive: the backup that a new app is made of.
+        changes: what `update_app` changes in the container.
+        image: volume id of the pulled OCI image.
+    """
+
+    app_id: str
+    host_id: int
+    node: str = ""
+    vmid: int | None = None
+    previous: str = "running"
+    was_running: bool = True
+    source_app_id: str = ""
+    source_vmid: int = 0
+    source_node: str = ""
+    archive: str = ""
+    target_node: str = ""
+    image: str = ""
+    address: str = ""
+    port: int | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ref(self) -> Ref:
+        """The container.
+
+        Raises:
+            StepFailedError: it has none.
+        """
+        if self.vmid is None:
+            raise StepFailedError(f"the app {self.app_id} has no container")
+        return Ref(self.host_id, self.vmid, self.node)
+
+    @property
+    def source(self) -> Ref:
+        """The container that is copied."""
+        return Ref(self.host_id, self.source_vmid, self.source_node)
+
+
+class AppReader(Protocol):
+    """Where steps read the app they work on."""
+
+    async def get_app(self, app_id: str) -> App:
+        """One app."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What steps work with."""
+
+    containers: Containers
+    apps: AppReader
+
+    async def finish(self, task: Task, ctx: Context) -> str:
+        """Follow a task: its upid and lines are noted, its progress shown."""
+        await ctx.note_upid(task.upid)
+
+        async def on_progress(percent: int | None, lines: Sequence[str]) -> None:
+            if percent is not None:
+                await ctx.progress(percent / 100)
+            for line in lines[-5:]:
+                await ctx.log(line[:_LINE_LIMIT])
+
+        return await self.containers.finish(task, on_progress)
+
+    async def act(self, action: str, state: AppState, ctx: Context) -> None:
+        """Start, stop, reboot or destroy the app's container, to the end."""
+        task = await self.containers.act(action, state.ref, owner=state.app_id)
+        await self.finish(task, ctx)
+
+    async def execute(
+        self, state: AppState, ctx: Context, *, argv: Sequence[str], quiet: bool = False
+    ) -> tuple[int, str]:
+        """Run a command in the container; its exit status and the end of what it said."""
+        said: list[str] = []
+
+        async def on_text(text: str) -> None:
+            said.append(text)
+
+        code = await self.containers.execute(state.ref, state.app_id, argv=argv, on_text=on_text)
+        text = "".join(said)
+        if not quiet and code:
+            for line in [line for line in text.splitlines() if line.strip()][-5:]:
+                await ctx.log(line[:_LINE_LIMIT], level="warning")
+        return code, text
+
+    async def require(self, state: AppState, ctx: Context, *, argv: Sequence[str], purpose: str) -> str:
+        """Run a command that must succeed.
+
+        Raises:
+            TransientError: it did not; networks and mirrors come and go.
+        """
+        code, text = await self.execute(state, ctx, argv=argv)
+        if code:
+            lines = [line for line in text.splitlines() if line.strip()]
+            raise TransientError(
+                f"{purpose} failed with status {code}: {(lines or ['no output'])[-1][:_LINE_LIMIT]}"
+            )
+        return text
+
+    async def find(self, state: AppState) -> Container | None:
+        """The app's container as it is now."""
+        return None if state.vmid is None else await self.containers.find(state.ref)
+
+    async def wait_address(self, state: AppState) -> str:
+        """The container's address, as soon as it has one.
+
+        Raises:
+            TransientError: not within a minute.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _ADDRESS_WAIT_S
+        while loop.time() < end:
+            container = await self.find(state)
+            if container is not None and container.address:
+                return container.address
+            await asyncio.sleep(_POLL_S)
+        raise TransientError(f"container {state.vmid} has no address after {_ADDRESS_WAIT_S:.0f} s")
+
+
+class Steps:
+    """Steps on one container, shared by workflows."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    @property
+    def reserve_vmid(self) -> Step:
+        """A container id of our own; undone by giving it back."""
+        return Step("reserve_vmid", "Reserving a container id", self._reserve, self._release, weight=1)
+
+    @property
+    def start_container(self) -> Step:
+        """The container runs and has an address."""
+        return Step("start_container", "Starting the container", self._start, weight=4)
+
+    def destroying(self, name: str, description: str, run: Any, *, weight: float) -> Step:
+        """A step that makes a container; undone by destroying it."""
+        return Step(name, description, run, self.destroy, weight=weight)
+
+    async def destroy(self, state: AppState, ctx: Context) -> AppState:
+        """Stop and destroy the app's container, if it is there."""
+        container = await self._tools.find(state)
+        if container is None:
+            return state
+        if container.status == "running":
+            await self._tools.act("stop", state, ctx)
+        await self._tools.act("destroy", state, ctx)
+        return state
+
+    async def _reserve(self, state: AppState, ctx: Context) -> StepResult:
+        vmid = await self._tools.containers.reserve_vmid(state.host_id, state.app_id)
+        await ctx.log(f"The container id is {vmid}")
+        found = dataclasses.replace(state, vmid=vmid)
+        return StepResult(found, (ChangeApp(state.app_id, {"vmid": vmid}),))
+
+    async def _release(self, state: AppState, _ctx: Context) -> StepResult:
+        await self._tools.containers.release_vmid(state.host_id, state.app_id)
+        change = ChangeApp(state.app_id, {"vmid": None, "address": ""})
+        return StepResult(dataclasses.replace(state, vmid=None), (change,))
+
+    async def _start(self, state: AppState, ctx: Context) -> StepResult:
+        await self._tools.act("start", state, ctx)
+        address = await self._tools.wait_address(state)
+        found = dataclasses.replace(state, address=address)
+        return StepResult(found, (ChangeApp(state.app_id, {"address": address}),))
+
+
+def end_failed(state: AppState, error: str, cancelled: bool) -> tuple[Change, ...]:
+    """The app is in error, or as before when the user cancelled."""
+    if cancelled:
+        return (ChangeApp(state.app_id, {"status": state.previous, "error": ""}),)
+    return (ChangeApp(state.app_id, {"status": "error", "error": error}),)
+
+
+def end_failed_new(state: AppState, error: str, cancelled: bool) -> tuple[Change, ...]:
+    """An app that never came to be: in error, its port free again."""
+    reason = "cancelled" if cancelled else error
+    return (
+        ChangeApp(
+            state.app_id, {"status": "error", "error": reason, "public_port": None, "published": False}
+        ),
+    )
+
+
+def end_with(status: str, *, forget_address: bool = False) -> Any:
+    """The function that ends an operation with a status."""
+
+    def end(state: AppState) -> tuple[Change, ...]:
+        values: dict[str, Any] = {"status": status, "error": "", "conditions": []}
+        if forget_address:
+            values["address"] = ""
+        return (ChangeApp(state.app_id, values),)
+
+    return end
+
+
+__all__ = [
+    "AppNotFoundError",
+    "AppReader",
+    "AppState",
+    "Steps",
+    "Tools",
+    "end_failed",
+    "end_failed_new",
+    "end_with",
+]

@@ -1,0 +1,60 @@
+"""Start, stop and restart an app."""
+
+from __future__ import annotations
+
+from services.apps.workflows.docker import DockerSteps
+from services.apps.workflows.shared import AppState, Steps, Tools, end_failed, end_with
+from services.common.operations.model import Context, Step, Workflow
+
+
+def start_app(tools: Tools) -> Workflow:
+    """Start the container; what runs in it starts with it."""
+    return Workflow(
+        kind="start_app",
+        steps=(Steps(tools).start_container, DockerSteps(tools).probe),
+        state_type=AppState,
+        on_succeeded=end_with("running"),
+        on_failed=end_failed,
+        timeout_s=3600,
+    )
+
+
+def stop_app(tools: Tools) -> Workflow:
+    """Shut the container down."""
+
+    async def stop_container(state: AppState, ctx: Context) -> AppState:
+        await tools.act("stop", state, ctx)
+        return state
+
+    return Workflow(
+        kind="stop_app",
+        steps=(Step("stop_container", "Stopping the container", stop_container),),
+        state_type=AppState,
+        on_succeeded=end_with("stopped", forget_address=True),
+        on_failed=end_failed,
+        timeout_s=3600,
+    )
+
+
+def restart_app(tools: Tools) -> Workflow:
+    """Reboot the container, or start it when it does not run."""
+    steps = Steps(tools)
+
+    async def reboot_container(state: AppState, ctx: Context) -> AppState:
+        container = await tools.find(state)
+        if container is not None and container.status == "running":
+            await tools.act("reboot", state, ctx)
+        return state
+
+    return Workflow(
+        kind="restart_app",
+        steps=(
+            Step("reboot_container", "Rebooting the container", reboot_container),
+            steps.start_container,
+            DockerSteps(tools).probe,
+        ),
+        state_type=AppState,
+        on_succeeded=end_with("running"),
+        on_failed=end_failed,
+        timeout_s=3600,
+    )

@@ -1,0 +1,79 @@
+"""Change an app's resources and environment, or move it to another node."""
+
+from __future__ import annotations
+
+from services.apps.domain.entities import Change, ChangeApp
+from services.apps.workflows.docker import DockerSteps
+from services.apps.workflows.shared import AppState, Steps, Tools, end_failed
+from services.common.operations.model import Context, Step, Workflow
+
+
+def update_app(tools: Tools) -> Workflow:
+    """Change the container, then what runs in it."""
+    docker = DockerSteps(tools)
+
+    async def configure_container(state: AppState, ctx: Context) -> AppState:
+        changes = {name: value for name, value in state.changes.items() if name != "has_environment"}
+        app = await tools.apps.get_app(state.app_id)
+        if app.runtime == "oci" and state.changes.get("has_environment"):
+            changes["environment"] = app.environment
+        if changes:
+            await tools.finish(await tools.containers.configure(state.ref, app.id, changes=changes), ctx)
+        return state
+
+    async def apply_environment(state: AppState, ctx: Context) -> AppState:
+        app = await tools.apps.get_app(state.app_id)
+        if not state.changes.get("has_environment") or not state.was_running:
+            return state
+        if app.runtime == "oci":
+            await tools.act("reboot", state, ctx)
+            return state
+        await docker.push(state, ctx)
+        return await docker.compose_up.run(state, ctx)  # type: ignore[no-any-return]
+
+    return Workflow(
+        kind="update_app",
+        steps=(
+            Step("configure_container", "Changing the container", configure_container),
+            Step("apply_environment", "Applying the environment", apply_environment),
+        ),
+        state_type=AppState,
+        on_succeeded=_end_as_before,
+        on_failed=end_failed,
+        timeout_s=3600,
+    )
+
+
+def migrate_app(tools: Tools) -> Workflow:
+    """Move the container to another node of its host."""
+
+    async def migrate_container(state: AppState, ctx: Context) -> AppState:
+        task = await tools.containers.migrate(state.ref, state.app_id, node=state.target_node)
+        await tools.finish(task, ctx)
+        return state
+
+    async def look_where_it_is(state: AppState, ctx: Context) -> AppState:
+        if not state.was_running:
+            return state
+        return (await Steps(tools).start_container.run(state, ctx)).state  # type: ignore[no-any-return]
+
+    return Workflow(
+        kind="migrate_app",
+        steps=(
+            Step("migrate_container", "Moving the container", migrate_container, weight=10),
+            Step("start_container", "Looking whether it runs", look_where_it_is),
+        ),
+        state_type=AppState,
+        on_succeeded=_end_moved,
+        on_failed=end_failed,
+        timeout_s=6 * 3600,
+    )
+
+
+def _end_as_before(state: AppState) -> tuple[Change, ...]:
+    return (ChangeApp(state.app_id, {"status": "running" if state.was_running else "stopped", "error": ""}),)
+
+
+def _end_moved(state: AppState) -> tuple[Change, ...]:
+    values = {"node": state.target_node, **({"address": state.address} if state.address else {})}
+    return (*_end_as_before(state), ChangeApp(state.app_id, values))

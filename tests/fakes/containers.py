@@ -1,0 +1,219 @@
+"""Containers in memory: what inventory does, without Proxmox."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.apps.domain.errors import StepFailedError
+from services.apps.domain.interfaces import (
+    Container,
+    Defaults,
+    NewContainer,
+    OnProgress,
+    OnText,
+    Placement,
+    Probe,
+    Ref,
+    Rendering,
+    Scan,
+    Task,
+    Wanted,
+)
+from services.common.errors import UnavailableError
+
+GIGABYTE = float(1024**3)
+
+
+class FakeContainers:
+    """One host with two nodes. `broken` names calls that fail, with how often they fail still."""
+
+    def __init__(self) -> None:
+        self.containers: dict[int, Container] = {}
+        self.reserved: dict[str, int] = {}
+        self.files: dict[tuple[int, str], str] = {}
+        self.docker: set[int] = set()
+        self.commands: list[tuple[str, ...]] = []
+        self.broken: dict[str, int] = {}
+        self.answers = True
+        self.complete = True
+
+    def _call(self, name: str) -> None:
+        if self.broken.get(name, 0) > 0:
+            self.broken[name] -= 1
+            raise UnavailableError(f"{name} did not work")
+
+    async def place(self, wanted: Wanted) -> Placement:
+        self._call("place")
+        return Placement(host_id=wanted.host_id or 1, node=wanted.node or "pve1", oci=True, exec_mode="ssh")
+
+    async def get_defaults(self) -> Defaults:
+        return Defaults(
+            memory=2048,
+            cores=2,
+            disk_size=20,
+            swap=512,
+            bridge="vmbr0",
+            gateway="10.0.0.1",
+            nameservers=("8.8.8.8",),
+        )
+
+    async def reserve_vmid(self, host_id: int, owner: str) -> int:
+        self._call("reserve")
+        return self.reserved.setdefault(owner, 9000 + len(self.reserved))
+
+    async def release_vmid(self, host_id: int, owner: str) -> None:
+        self._call("release_vmid")
+        self.reserved.pop(owner, None)
+
+    async def create(self, ref: Ref, owner: str, new: NewContainer) -> Task:
+        self._call("create")
+        known = self.containers.setdefault(ref.vmid, _stopped(ref, owner, new.hostname))
+        if known.owner != owner:
+            raise StepFailedError(f"{ref.vmid} is not of {owner}")
+        return _task(ref)
+
+    async def act(self, action: str, ref: Ref, *, owner: str) -> Task:
+        self._call(action)
+        container = self._own(ref, owner)
+        if action == "destroy":
+            del self.containers[ref.vmid]
+        elif action == "stop":
+            self.containers[ref.vmid] = dataclasses.replace(container, status="stopped", address="")
+        else:
+            address = f"10.0.0.{ref.vmid % 250}"
+            self.containers[ref.vmid] = dataclasses.replace(container, status="running", address=address)
+        return _task(ref)
+
+    async def mark(self, action: str, ref: Ref, *, owner: str) -> None:
+        container = self.containers[ref.vmid]
+        self.containers[ref.vmid] = dataclasses.replace(container, owner=owner if action == "adopt" else "")
+
+    async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
+        self._own(source, source_owner)
+        self.containers.setdefault(target.vmid, _stopped(target, owner, hostname))
+        if source.vmid in self.docker:
+            self.docker.add(target.vmid)
+        return _task(target)
+
+    async def configure(self, ref: Ref, owner: str, *, changes: Mapping[str, Any]) -> Task:
+        container = self._own(ref, owner)
+        memory = changes.get("memory_mb", container.memory / 1024**2) * 1024**2
+        self.containers[ref.vmid] = dataclasses.replace(container, memory=memory)
+        return _task(ref)
+
+    async def snapshot(self, action: str, ref: Ref, *, owner: str, name: str) -> Task:
+        self._own(ref, owner)
+        return _task(ref)
+
+    async def migrate(self, ref: Ref, owner: str, *, node: str) -> Task:
+        self.containers[ref.vmid] = dataclasses.replace(self._own(ref, owner), node=node)
+        return _task(ref)
+
+    async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
+        self.containers.setdefault(ref.vmid, _stopped(ref, owner, hostname))
+        return _task(ref)
+
+    async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
+        return Task(host_id, node, "", f"local:vztmpl/{image}")
+
+    async def finish(self, task: Task, on_progress: OnProgress) -> str:
+        await on_progress(50, [])
+        return task.result
+
+    async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
+        self._call("find")
+        return self.containers.get(ref.vmid)
+
+    async def scan(self, host_id: int | None = None, *, with_addresses: bool = False) -> Scan:
+        if not self.complete:
+            return Scan((), frozenset(), (1,))
+        return Scan(tuple(self.containers.values()), frozenset({1}))
+
+    async def find_web_port(self, ref: Ref) -> int | None:
+        return 80
+
+    async def execute(
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, timeout_s: int = 900
+    ) -> int:
+        self._own(ref, owner)
+        self.commands.append(tuple(argv))
+        text = " ".join(argv)
+        if "os-release" in text:
+            await on_text('NAME="Debian"\nID=debian\nVERSION_CODENAME=trixie\n')
+        if "docker.io" in text:
+            self.docker.add(ref.vmid)
+        if "docker" in text and "install" not in text and ref.vmid not in self.docker:
+            return 127
+        return 0
+
+    async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
+        self._own(ref, owner)
+        self.files[ref.vmid, path] = content
+
+    async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
+        container = self._own(ref, owner)
+        return Probe(self.answers, container.address, "" if self.answers else "refused")
+
+    def _own(self, ref: Ref, owner: str) -> Container:
+        container = self.containers.get(ref.vmid)
+        if container is None or container.owner != owner:
+            raise StepFailedError(f"container {ref.vmid} is not of {owner}")
+        return container
+
+
+class FakeCatalog:
+    """One item, adminer, that takes a password."""
+
+    async def render(
+        self,
+        catalog_id: str,
+        environment: Mapping[str, str],
+        *,
+        public_port: int,
+        runtime: str,
+        image: str = "",
+        port: int = 0,
+        hostname: str = "",
+        project: str = "",
+        revision: str = "",
+        generated: Mapping[str, str] | None = None,
+    ) -> Rendering:
+        return Rendering(
+            catalog_id=catalog_id,
+            revision="r1",
+            name="Adminer",
+            runtimes=("compose", "oci"),
+            docker_compose=f'services:\n  web:\n    image: adminer\n    ports: ["{public_port}:8080"]\n',
+            environment={"PASSWORD": "s3cret'x", **environment},
+            secret_names=("PASSWORD",),
+            images=("adminer",),
+            min_memory=256,
+            min_disk=2,
+            internal_port=8080,
+            port_published=True,
+            probe={"scheme": "http", "port": 8080, "path": "/", "grace_s": 1},
+            mounts=(),
+            image="adminer",
+            entrypoint="",
+            command="",
+        )
+
+
+def _stopped(ref: Ref, owner: str, name: str) -> Container:
+    return Container(
+        host_id=ref.host_id,
+        vmid=ref.vmid,
+        node=ref.node,
+        name=name,
+        status="stopped",
+        memory=GIGABYTE,
+        disk=8 * GIGABYTE,
+        cpus=2,
+        owner=owner,
+    )
+
+
+def _task(ref: Ref) -> Task:
+    return Task(ref.host_id, ref.node, f"UPID:{ref.node}:{ref.vmid}")

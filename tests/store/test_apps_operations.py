@@ -1,0 +1,234 @@
+"""Whole operations on both databases, with the real engine and containers in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+
+import pytest
+import sqlalchemy as sa
+
+from services.apps.domain import usecases
+from services.apps.domain.config import parse_config
+from services.apps.domain.deploying import NewApp
+from services.apps.domain.entities import App, AppFilter
+from services.apps.domain.errors import AppBusyError, AppNotFoundError, HostnameTakenError
+from services.apps.domain.interfaces import Ref
+from services.apps.domain.reconciling import Reconciler
+from services.apps.domain.usecases import Asked, World
+from services.apps.server import plans_of
+from services.apps.store import SqlAppStore
+from services.apps.tables import operation_tables, outbox, ports
+from services.apps.workflows import build_workflows
+from services.apps.workflows.shared import Tools
+from services.common.db import Database
+from services.common.operations.engine import Engine
+from services.common.operations.store import SqlOperationStore
+from services.common.sealing import Sealer
+from tests.fakes.containers import FakeCatalog, FakeContainers
+from tests.store.apps_db import db, server  # noqa: F401 - fixtures
+
+
+@dataclasses.dataclass
+class Platform:
+    database: Database
+    store: SqlAppStore
+    containers: FakeContainers
+    world: World
+    engine: Engine
+    operations: SqlOperationStore
+
+    async def run(self) -> None:
+        while (operation := await self.operations.claim_next("w1")) is not None:
+            await self.engine.run(operation)
+
+    async def deploy(self, hostname: str = "web-01", *, request_id: str = "", owner: int = 1) -> App:
+        request_id = request_id or uuid.uuid4().hex
+        new = NewApp(
+            id=f"adminer-{request_id[:8]}",
+            owner_id=owner,
+            catalog_id="adminer",
+            hostname=hostname,
+            name="",
+            config=parse_config({"memory": 512}),
+            environment={"THEME": "dark"},
+        )
+        return await usecases.deploy_app(self.world, new, Asked(request_id, owner))
+
+    async def act(self, app_id: str, action: str) -> str | None:
+        app = await self.store.get_app(app_id)
+        return await usecases.perform_action(self.world, app, action, asked())
+
+
+def asked() -> Asked:
+    return Asked(uuid.uuid4().hex, 1)
+
+
+@pytest.fixture
+async def platform(db: Database) -> Platform:  # noqa: F811 - the fixture
+    store, containers = SqlAppStore(db, Sealer("k" * 40)), FakeContainers()
+    workflows = build_workflows(Tools(containers, store))
+    operations = SqlOperationStore(db, operation_tables, store.apply, store.log)
+    engine = Engine(operations, workflows, "w1", retry_s=0.01)
+    world = World(store, containers, FakeCatalog(), plans_of(workflows))
+    return Platform(db, store, containers, world, engine, operations)
+
+
+async def test_a_deployed_app_runs_and_answers_at_its_port(platform: Platform) -> None:
+    app = await platform.deploy()
+    assert app.status == "deploying"
+    await platform.run()
+    app = await platform.store.get_app(app.id)
+    assert (app.status, app.error, app.vmid) == ("running", "", 9000)
+    assert app.url == f"http://{app.address}:{app.public_port}"
+    assert 'PASSWORD="s3cret\'x"' in platform.containers.files[9000, "/opt/proximity/.env"]
+    assert app.visible_environment == {"PASSWORD": "********", "THEME": "dark"}
+    logs, total = await platform.store.list_logs(app.id, limit=100)
+    assert total == len(logs) >= 9
+    assert logs[-1].message == "Reserving a container id"
+
+
+async def test_secrets_are_in_no_table(platform: Platform) -> None:
+    await platform.deploy()
+    await platform.run()
+    tables = (
+        *operation_tables.__dict__.values(),
+        *SqlAppStore.__init__.__globals__["apps"].metadata.sorted_tables,
+    )
+
+    def fn(connection: sa.Connection) -> str:
+        return "".join(str(connection.execute(sa.select(table)).all()) for table in tables)
+
+    assert "s3cret" not in await platform.database.read(fn)
+
+
+async def test_the_same_request_twice_makes_one_app(platform: Platform) -> None:
+    first = await platform.deploy(request_id="a" * 32)
+    second = await platform.deploy(request_id="a" * 32)
+    assert first.id == second.id
+    assert (await platform.store.list_apps(AppFilter(), page=1, per_page=10))[1] == 1
+
+
+async def test_a_taken_hostname_is_refused_and_takes_no_port(platform: Platform) -> None:
+    await platform.deploy("web-01")
+    with pytest.raises(HostnameTakenError, match="web-01"):
+        await platform.deploy("web-01")
+    count = sa.select(sa.func.count()).select_from(ports)
+    assert await platform.database.read(lambda connection: connection.execute(count).scalar_one()) == 1
+
+
+async def test_a_deployment_that_does_not_answer_leaves_nothing_behind(platform: Platform) -> None:
+    platform.containers.answers = False
+    app = await platform.deploy()
+    await platform.run()
+    app = await platform.store.get_app(app.id)
+    assert app.status == "error"
+    assert "does not answer" in app.error
+    assert (platform.containers.containers, platform.containers.reserved) == ({}, {})
+    assert (app.vmid, app.public_port) == (None, None)
+    await platform.act(app.id, "delete")
+    await platform.run()
+    with pytest.raises(AppNotFoundError):
+        await platform.store.get_app(app.id)
+
+
+async def test_what_passes_is_tried_again(platform: Platform) -> None:
+    platform.containers.broken = {"create": 2, "start": 1}
+    app = await platform.deploy()
+    await platform.run()
+    assert (await platform.store.get_app(app.id)).status == "running"
+
+
+async def test_stop_start_restart_delete(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    assert await platform.act(app.id, "start") is None
+    for action, status in (("stop", "stopped"), ("start", "running"), ("restart", "running")):
+        assert await platform.act(app.id, action)
+        await platform.run()
+        assert (await platform.store.get_app(app.id)).status == status
+    await platform.act(app.id, "delete")
+    with pytest.raises(AppBusyError):
+        await platform.act(app.id, "stop")
+    await platform.run()
+    with pytest.raises(AppNotFoundError):
+        await platform.store.get_app(app.id)
+    assert platform.containers.containers == {}
+    subjects = await platform.database.read(lambda c: c.execute(sa.select(outbox.c.subject)).scalars().all())
+    assert "events.apps.v1.app_removed" in subjects
+
+
+async def test_somebody_elses_app_does_not_exist(platform: Platform) -> None:
+    app = await platform.deploy(owner=1)
+    with pytest.raises(AppNotFoundError):
+        await platform.store.get_app(app.id, owner=2)
+    assert await platform.store.list_apps(AppFilter(owner_id=2), page=1, per_page=10) == ([], 0)
+
+
+async def test_a_clone_runs_beside_its_source(platform: Platform) -> None:
+    source = await platform.deploy()
+    await platform.run()
+    source = await platform.store.get_app(source.id)
+    clone = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    assert clone.status == "cloning"
+    await platform.run()
+    clone = await platform.store.get_app(clone.id)
+    assert (clone.status, clone.vmid) == ("running", 9001)
+    assert clone.public_port != source.public_port
+    assert f"{clone.public_port}:8080" in platform.containers.files[9001, "/opt/proximity/compose.yaml"]
+
+
+async def test_an_adopted_container_is_left_alone_when_its_app_is_deleted(platform: Platform) -> None:
+    await platform.containers.restore_beside(Ref(1, 300, "pve1"), "", archive="", hostname="old-box")
+    await platform.containers.act("start", Ref(1, 300, "pve1"), owner="")
+    found = await usecases.discover_containers(platform.world, None)
+    assert [item.vmid for item in found] == [300]
+    app = await usecases.adopt_container(
+        platform.world, Ref(1, 300, "pve1"), asked(), kind="custom", port=None, owner_id=1
+    )
+    await platform.run()
+    app = await platform.store.get_app(app.id)
+    assert (app.status, app.internal_port, app.runtime) == ("running", 80, "adopted")
+    assert await usecases.discover_containers(platform.world, None) == []
+    await platform.act(app.id, "delete")
+    await platform.run()
+    assert platform.containers.containers[300].status == "running"
+    assert platform.containers.containers[300].owner == ""
+
+
+async def test_reconcile_believes_only_hosts_that_answer(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    reconciler = Reconciler(platform.store, platform.containers)
+    await platform.containers.act("stop", Ref(1, 9000, "pve1"), owner=app.id)
+    platform.containers.complete = False
+    assert (await reconciler.reconcile()).skipped == (1,)
+    assert (await platform.store.get_app(app.id)).status == "running"
+    platform.containers.complete = True
+    result = await reconciler.reconcile()
+    assert [item.type for item in result.findings] == ["stopped_outside"]
+    assert (await platform.store.get_app(app.id)).status == "stopped"
+
+
+async def test_an_operation_is_cancelled_and_undone(platform: Platform) -> None:
+    app = await platform.deploy()
+    operation = await platform.store.find_unfinished(app.id)
+    assert operation is not None
+    assert await platform.store.request_cancel(operation.id)
+    await platform.run()
+    assert (await platform.store.find_operation(operation.id)).status == "cancelled"
+    assert platform.containers.containers == {}
+
+
+async def test_changed_memory_reaches_the_container(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    app = await platform.store.get_app(app.id)
+    await usecases.update_app(
+        platform.world, app, asked(), name="New", resources={"memory": 1024}, environment={"THEME": "light"}
+    )
+    await platform.run()
+    app = await platform.store.get_app(app.id)
+    assert (app.name, app.status, app.config["memory"]) == ("New", "running", 1024)
+    assert platform.containers.containers[9000].memory == 1024 * 1024**2
+    assert "THEME='light'" in platform.containers.files[9000, "/opt/proximity/.env"]
