@@ -1,0 +1,65 @@
+"""Settings of the inventory."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from services.common.config import ServiceSettings, parse_bool, parse_int, setting
+
+_TESTING_VMID_MIN = 9000
+_VMID_MIN = 100
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InventorySettings(ServiceSettings):
+    """What the inventory needs to run."""
+
+    proxmox_host: str = setting(
+        "PROXMOX_HOST", default="", doc="First Proxmox host, registered when there is none."
+    )
+    proxmox_port: int = setting(
+        "PROXMOX_PORT", default=8006, parse=parse_int(1, 65535), doc="API port of the first host."
+    )
+    proxmox_user: str = setting("PROXMOX_USER", default="root@pam", doc="User of the first host.")
+    proxmox_password: str = setting(
+        "PROXMOX_PASSWORD", default="", doc="Password of the first host.", secret=True
+    )
+    proxmox_token_id: str = setting("PROXMOX_TOKEN_ID", default="", doc="API token instead of a password.")
+    proxmox_token_secret: str = setting(
+        "PROXMOX_TOKEN_SECRET", default="", doc="Secret of the API token.", secret=True
+    )
+    proxmox_verify_ssl: bool = setting(
+        "PROXMOX_VERIFY_SSL",
+        default=True,
+        parse=parse_bool,
+        doc="Whether to verify the first host's certificate.",
+    )
+    proxmox_ssh_port: int = setting(
+        "PROXMOX_SSH_PORT", default=22, parse=parse_int(1, 65535), doc="SSH port of the first host."
+    )
+    proxmox_fingerprint: str = setting(
+        "PROXMOX_FINGERPRINT",
+        default="",
+        doc="SHA-256 fingerprint that the first host's certificate is pinned to.",
+    )
+    testing_mode: bool = setting(
+        "TESTING_MODE", default=False, parse=parse_bool, doc="Container ids start at 9000."
+    )
+    use_mock_proxmox: bool = setting(
+        "USE_MOCK_PROXMOX", default=False, parse=parse_bool, doc="The hosts are simulated; ids start at 9000."
+    )
+    vmid_min: int = setting(
+        "VMID_MIN", default=0, parse=parse_int(100, 999_999_999), doc="Lowest container id."
+    )
+    vmid_max: int = setting(
+        "VMID_MAX", default=999_999_999, parse=parse_int(100, 999_999_999), doc="Highest container id."
+    )
+    sync_seconds: int = setting(
+        "NODE_SYNC_SECONDS", default=30, parse=parse_int(1, 3600), doc="How often the nodes are read."
+    )
+
+    @property
+    def lowest_vmid(self) -> int:
+        """The first container id that may be reserved."""
+        testing = self.testing_mode or self.use_mock_proxmox
+        return self.vmid_min or (_TESTING_VMID_MIN if testing else _VMID_MIN)

@@ -1,0 +1,264 @@
+"""ContainerService, one method per RPC."""
+# ruff: noqa: D102 - RPCs are documented in the proto, once
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from google.protobuf import empty_pb2
+from proximity.inventory.v1 import container_service_pb2 as cs
+
+from services.common.rpc.call import Call
+from services.inventory import convert
+from services.inventory.placing import Placing
+from services.inventory.proxmox import archives, copies, create, inside, power, reading, tasks
+from services.inventory.proxmox.containers import Containers
+from services.inventory.proxmox.ssh import Shells
+from services.inventory.store import SqlSettingsStore, SqlVmidStore
+
+
+class ContainerHandlers:
+    """ContainerService."""
+
+    def __init__(
+        self,
+        containers: Containers,
+        shells: Shells,
+        *,
+        placing: Placing,
+        vmids: SqlVmidStore,
+        settings: SqlSettingsStore,
+    ) -> None:
+        self._containers = containers
+        self._fleet = containers.fleet
+        self._shells = shells
+        self._placing = placing
+        self._vmids = vmids
+        self._settings = settings
+
+    async def place_container(self, request: cs.PlaceContainerRequest, _call: Call) -> cs.Placement:
+        return await self._placing.place(request)
+
+    async def reserve_vmid(self, request: cs.ReserveVmidRequest, _call: Call) -> cs.ReserveVmidResponse:
+        return cs.ReserveVmidResponse(vmid=await self._placing.reserve_vmid(request.host_id, request.owner))
+
+    async def release_vmid(self, request: cs.ReleaseVmidRequest, _call: Call) -> empty_pb2.Empty:
+        await self._vmids.release_vmid(request.host_id, request.owner)
+        return empty_pb2.Empty()
+
+    async def create_container(self, request: cs.CreateContainerRequest, _call: Call) -> cs.Task:
+        wanted = convert.parse_new_container(request)
+        ref = convert.parse_ref(request.container)
+        return convert.render_task(
+            await create.create_container(self._containers, ref, request.owner, wanted=wanted)
+        )
+
+    async def start_container(self, request: cs.ContainerActionRequest, _call: Call) -> cs.Task:
+        ref = convert.parse_ref(request.container)
+        return convert.render_task(await power.start_container(self._containers, ref, request.owner))
+
+    async def stop_container(self, request: cs.ContainerActionRequest, _call: Call) -> cs.Task:
+        ref = convert.parse_ref(request.container)
+        task = await power.stop_container(self._containers, ref, request.owner, timeout_s=request.timeout_s)
+        return convert.render_task(task)
+
+    async def reboot_container(self, request: cs.ContainerActionRequest, _call: Call) -> cs.Task:
+        ref = convert.parse_ref(request.container)
+        task = await power.reboot_container(self._containers, ref, request.owner, timeout_s=request.timeout_s)
+        return convert.render_task(task)
+
+    async def destroy_container(self, request: cs.ContainerActionRequest, _call: Call) -> cs.Task:
+        ref = convert.parse_ref(request.container)
+        task = await power.destroy_container(self._containers, self._shells, ref, owner=request.owner)
+        return convert.render_task(task)
+
+    async def clone_container(self, request: cs.CloneContainerRequest, _call: Call) -> cs.Task:
+        task = await copies.clone_container(
+            self._containers,
+            convert.parse_ref(request.source),
+            source_owner=request.source_owner,
+            target=convert.parse_ref(request.target),
+            target_owner=request.target_owner,
+            hostname=request.hostname,
+        )
+        return convert.render_task(task)
+
+    async def configure_container(self, request: cs.ConfigureContainerRequest, _call: Call) -> cs.Task:
+        task = await copies.configure_container(
+            self._containers,
+            convert.parse_ref(request.container),
+            request.owner,
+            changes=convert.parse_configuration(request),
+            disk_gb=request.disk_gb if request.HasField("disk_gb") else None,
+            environment=dict(request.environment),
+        )
+        return convert.render_task(task)
+
+    async def adopt_container(self, request: cs.ContainerActionRequest, _call: Call) -> empty_pb2.Empty:
+        ref = convert.parse_ref(request.container)
+        await self._containers.look(ref)
+        await self._vmids.claim_vmid(ref.host_id, ref.vmid, owner=request.owner)
+        await copies.adopt_container(self._containers, ref, request.owner)
+        return empty_pb2.Empty()
+
+    async def release_container(self, request: cs.ContainerActionRequest, _call: Call) -> empty_pb2.Empty:
+        ref = convert.parse_ref(request.container)
+        await copies.release_container(self._containers, ref, request.owner)
+        await self._vmids.release_vmid(ref.host_id, request.owner)
+        return empty_pb2.Empty()
+
+    async def snapshot_container(self, request: cs.SnapshotRequest, _call: Call) -> cs.Task:
+        ref = convert.parse_ref(request.container)
+        task = await copies.snapshot_container(self._containers, ref, request.owner, name=request.name)
+        return convert.render_task(task)
+
+    async def rollback_container(self, request: cs.SnapshotRequest, _call: Call) -> cs.Task:
+        ref = convert.parse_ref(request.container)
+        task = await copies.rollback_container(self._containers, ref, request.owner, name=request.name)
+        return convert.render_task(task)
+
+    async def delete_snapshot(self, request: cs.SnapshotRequest, _call: Call) -> cs.Task:
+        ref = convert.parse_ref(request.container)
+        task = await copies.delete_snapshot(self._containers, ref, request.owner, name=request.name)
+        return convert.render_task(task)
+
+    async def migrate_container(self, request: cs.MigrateContainerRequest, _call: Call) -> cs.Task:
+        ref = convert.parse_ref(request.container)
+        task = await copies.migrate_container(
+            self._containers, ref, request.owner, target_node=request.target_node
+        )
+        return convert.render_task(task)
+
+    async def backup_container(self, request: cs.BackupContainerRequest, _call: Call) -> cs.Task:
+        task = await archives.backup_container(
+            self._containers,
+            convert.parse_ref(request.container),
+            request.owner,
+            mode=request.mode,
+            compression=request.compression,
+            storage=request.storage,
+            notes=request.notes,
+            protected=request.protected,
+            backup_id=request.backup_id,
+        )
+        return convert.render_task(task)
+
+    async def restore_container(self, request: cs.RestoreContainerRequest, _call: Call) -> cs.Task:
+        task = await archives.restore_container(
+            self._containers,
+            convert.parse_ref(request.container),
+            request.owner,
+            archive=request.archive,
+            beside=request.beside,
+            hostname=request.hostname,
+            storage=request.storage,
+        )
+        return convert.render_task(task)
+
+    async def list_archives(self, request: cs.ListArchivesRequest, _call: Call) -> cs.ListArchivesResponse:
+        client = await self._fleet.get_client(request.host_id)
+        found, complete = await archives.list_archives(client, vmid=request.vmid, storage=request.storage)
+        return cs.ListArchivesResponse(
+            archives=[convert.render_archive(one) for one in found], complete=complete
+        )
+
+    async def update_archive(self, request: cs.UpdateArchiveRequest, _call: Call) -> empty_pb2.Empty:
+        client = await self._fleet.get_client(request.host_id)
+        changes = convert.parse_changes(request, ("notes", "protected"))
+        await archives.update_archive(
+            client, request.volume_id, notes=changes.get("notes"), protected=changes.get("protected")
+        )
+        return empty_pb2.Empty()
+
+    async def delete_archive(self, request: cs.DeleteArchiveRequest, _call: Call) -> cs.Task:
+        client = await self._fleet.get_client(request.host_id)
+        return convert.render_task(await archives.delete_archive(client, request.volume_id))
+
+    async def watch_task(self, request: cs.WatchTaskRequest, _call: Call) -> AsyncIterator[cs.TaskProgress]:
+        client = await self._fleet.get_client(request.host_id)
+        watched = tasks.watch_task(client, request.node, request.upid, stall_s=request.stall_timeout_s)
+        archive = ""
+        async for progress in watched:
+            message = convert.render_progress(progress)
+            if progress.result:
+                archive = await archives.find_volume_id(client, request.node, progress.result)
+                message.result = archive
+            yield message
+
+    async def list_container_tasks(
+        self, request: cs.ListContainerTasksRequest, _call: Call
+    ) -> cs.ListContainerTasksResponse:
+        ref = convert.parse_ref(request.container)
+        found = await self._placing.list_tasks(ref, include_finished=request.include_finished)
+        return cs.ListContainerTasksResponse(
+            tasks=[convert.render_container_task(one, ref.node) for one in found]
+        )
+
+    async def stop_task(self, request: cs.WatchTaskRequest, _call: Call) -> empty_pb2.Empty:
+        await tasks.stop_task(await self._fleet.get_client(request.host_id), request.node, request.upid)
+        return empty_pb2.Empty()
+
+    async def get_container(self, request: cs.GetContainerRequest, _call: Call) -> cs.Container:
+        view = await self._containers.look(convert.parse_ref(request.container))
+        return convert.render_container(await reading.read_container(view))
+
+    async def list_containers(
+        self, request: cs.ListContainersRequest, _call: Call
+    ) -> cs.ListContainersResponse:
+        host_id = request.host_id if request.HasField("host_id") else None
+        scans = await self._placing.scan_hosts(host_id, with_addresses=request.with_addresses)
+        return convert.render_scans(scans)
+
+    async def inspect_container(self, request: cs.GetContainerRequest, _call: Call) -> cs.Inspection:
+        ref = convert.parse_ref(request.container)
+        return convert.render_inspection(await inside.inspect_container(self._containers, self._shells, ref))
+
+    async def exec(self, request: cs.ExecRequest, _call: Call) -> AsyncIterator[cs.ExecOutput]:
+        pieces = inside.exec_command(
+            self._containers,
+            self._shells,
+            convert.parse_ref(request.container),
+            owner=request.owner,
+            argv=list(request.argv),
+            stall_s=request.stall_timeout_s,
+            timeout_s=request.timeout_s,
+        )
+        async for piece in pieces:
+            yield cs.ExecOutput(text=piece) if isinstance(piece, str) else cs.ExecOutput(exit_code=piece)
+
+    async def push_file(self, request: cs.PushFileRequest, _call: Call) -> empty_pb2.Empty:
+        await inside.push_file(
+            self._containers,
+            self._shells,
+            convert.parse_ref(request.container),
+            owner=request.owner,
+            path=request.path,
+            content=request.content,
+            mode=request.mode,
+        )
+        return empty_pb2.Empty()
+
+    async def probe_port(self, request: cs.ProbePortRequest, _call: Call) -> cs.ProbePortResponse:
+        probe = await inside.probe_port(
+            self._containers,
+            self._shells,
+            convert.parse_ref(request.container),
+            owner=request.owner,
+            port=request.port,
+            scheme=request.scheme or "tcp",
+            path=request.path,
+        )
+        return convert.render_probe(probe)
+
+    async def pull_image(self, request: cs.PullImageRequest, _call: Call) -> cs.Task:
+        client = await self._fleet.get_client(request.host_id)
+        task = await archives.pull_image(
+            client, request.node, reference=request.reference, storage=request.storage
+        )
+        return convert.render_task(task)
+
+    async def get_deployment_defaults(self, _: empty_pb2.Empty, _call: Call) -> cs.DeploymentDefaults:
+        resources, network = await self._settings.get_resources(), await self._settings.get_network()
+        return cs.DeploymentDefaults(
+            resources=convert.render_resources(*resources), network=convert.render_network(*network)
+        )

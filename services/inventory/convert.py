@@ -1,0 +1,290 @@
+"""Protobuf <-> domain."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf import json_format, struct_pb2
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from proximity.inventory.v1 import container_service_pb2 as cs
+from proximity.inventory.v1 import host_pb2, settings_pb2
+from proximity.inventory.v1 import inventory_service_pb2 as pb
+
+from services.inventory.domain.entities import Host, Network, NewHost, Node, Resources, Secrets, full_token_id
+from services.inventory.proxmox.archives import Archive
+from services.inventory.proxmox.containers import Ref, Task
+from services.inventory.proxmox.create import Mount, NewContainer
+from services.inventory.proxmox.inside import Inspection, Probe
+from services.inventory.proxmox.reading import Container, Scan
+from services.inventory.proxmox.tasks import Progress
+
+_SECRETS = ("password", "token_secret", "ssh_key")
+
+
+def render_time(moment: datetime | None) -> Timestamp | None:
+    """A time on the wire."""
+    if moment is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+def parse_changes(request: Message, names: tuple[str, ...]) -> dict[str, Any]:
+    """The optional fields that a request names."""
+    return {name: getattr(request, name) for name in names if request.HasField(name)}
+
+
+def parse_new_host(request: pb.CreateHostRequest) -> NewHost:
+    """The host to register.
+
+    Raises:
+        InvalidError: its credentials are not complete.
+    """
+    user = request.user or "root@pam"
+    return NewHost(
+        name=request.name,
+        host=request.host,
+        port=request.port or 8006,
+        user=user,
+        ssh_port=request.ssh_port or 22,
+        verify_ssl=request.verify_ssl if request.HasField("verify_ssl") else True,
+        fingerprint=request.fingerprint,
+        token_id=full_token_id(user, request.token_id),
+        is_default=request.is_default,
+        secrets=Secrets(**{name: getattr(request, name) for name in _SECRETS}),
+    )
+
+
+def parse_host_changes(request: pb.UpdateHostRequest) -> dict[str, Any]:
+    """What a request changes of a host."""
+    names = (
+        "name",
+        "host",
+        "port",
+        "user",
+        "ssh_port",
+        "verify_ssl",
+        "fingerprint",
+        "token_id",
+        "is_default",
+        "is_active",
+    )
+    changes = parse_changes(request, (*names, *_SECRETS))
+    if changes.get("token_id"):
+        changes["token_id"] = full_token_id(changes.get("user", "root@pam"), changes["token_id"])
+    if changes.get("is_default") is False:
+        del changes["is_default"]
+    return changes
+
+
+def render_host(host: Host) -> host_pb2.Host:
+    """A host without its secrets."""
+    message = host_pb2.Host(
+        id=host.id,
+        name=host.name,
+        host=host.host,
+        port=host.port,
+        user=host.user,
+        ssh_port=host.ssh_port,
+        verify_ssl=host.verify_ssl,
+        is_active=host.is_active,
+        is_default=host.is_default,
+        status=host.status,
+        version=host.version or None,
+        fingerprint=host.fingerprint or None,
+        last_error=host.last_error or None,
+        exec_mode=host.exec_mode,
+        token_id=host.token_id or None,
+        created_at=render_time(host.created_at),
+        updated_at=render_time(host.updated_at),
+    )
+    if host.last_seen is not None:
+        message.last_seen.FromDatetime(host.last_seen)
+    return message
+
+
+def render_node(node: Node, *, with_address: bool = True) -> host_pb2.Node:
+    """A node; its address is for administrators' pages only."""
+    return host_pb2.Node(
+        id=node.id,
+        host_id=node.host_id,
+        host_name=node.host_name,
+        name=node.name,
+        status=node.status,
+        cpu_count=node.cpu_count,
+        cpu_usage=node.cpu_usage,
+        memory_total=node.memory_total,
+        memory_used=node.memory_used,
+        storage_total=node.storage_total,
+        storage_used=node.storage_used,
+        uptime=node.uptime,
+        ip_address=(node.ip_address or None) if with_address else None,
+        pve_version=node.pve_version or None,
+        lxc_count=node.lxc_count,
+        last_updated=render_time(node.last_updated),
+    )
+
+
+def render_resources(resources: Resources, updated_at: datetime) -> settings_pb2.ResourceSettings:
+    """The default resources."""
+    return settings_pb2.ResourceSettings(**vars(resources), updated_at=render_time(updated_at))
+
+
+def render_network(network: Network, updated_at: datetime) -> settings_pb2.NetworkSettings:
+    """The default network."""
+    values = {**vars(network), "default_dns_secondary": network.default_dns_secondary or None}
+    return settings_pb2.NetworkSettings(**values, updated_at=render_time(updated_at))
+
+
+def parse_ref(ref: cs.ContainerRef) -> Ref:
+    """Where a container is."""
+    return Ref(ref.host_id, ref.vmid, ref.node)
+
+
+def render_task(task: Task) -> cs.Task:
+    """A task."""
+    return cs.Task(host_id=task.host_id, node=task.node, upid=task.upid, result=task.result)
+
+
+def render_progress(progress: Progress) -> cs.TaskProgress:
+    """What a task said."""
+    return cs.TaskProgress(
+        percent=progress.percent,
+        lines=progress.lines,
+        done=progress.done,
+        succeeded=progress.succeeded,
+        exit_status=progress.exit_status,
+        result=progress.result,
+    )
+
+
+def parse_new_container(request: cs.CreateContainerRequest) -> NewContainer:
+    """What is asked of a new container."""
+    return NewContainer(
+        hostname=request.hostname,
+        memory_mb=request.memory_mb or 512,
+        swap_mb=request.swap_mb,
+        cores=request.cores or 1,
+        disk_gb=request.disk_gb or 4,
+        template=request.template,
+        storage=request.storage,
+        network_cidr=request.network_cidr,
+        bridge=request.bridge,
+        vlan_tag=request.vlan_tag if request.HasField("vlan_tag") else None,
+        gateway=request.gateway,
+        nameservers=tuple(request.nameservers),
+        password=request.password,
+        docker=request.docker,
+        oci=request.oci,
+        environment=dict(request.environment),
+        entrypoint=request.entrypoint,
+        mounts=tuple(Mount(path=one.path, size_gb=one.size_gb, backup=one.backup) for one in request.mounts),
+        note=request.note,
+    )
+
+
+def parse_configuration(request: cs.ConfigureContainerRequest) -> dict[str, Any]:
+    """Options of Proxmox that a request changes."""
+    names = {
+        "memory_mb": "memory",
+        "cores": "cores",
+        "swap_mb": "swap",
+        "hostname": "hostname",
+        "entrypoint": "entrypoint",
+    }
+    return {names[key]: value for key, value in parse_changes(request, tuple(names)).items()}
+
+
+def render_container(one: Container) -> cs.Container:
+    """A container."""
+    message = cs.Container(
+        host_id=one.host_id,
+        host_name=one.host_name,
+        vmid=one.vmid,
+        node=one.node,
+        name=one.name,
+        status=one.status,
+        memory=one.memory,
+        memory_used=one.memory_used,
+        disk=one.disk,
+        disk_used=one.disk_used,
+        uptime=one.uptime,
+        cpus=one.cpus,
+        cpu_usage=one.cpu_usage,
+        ip_address=one.ip_address or None,
+        tags=one.tags,
+        owner=one.owner,
+        lock=one.lock or None,
+        template=one.template,
+    )
+    if one.config:
+        message.config.CopyFrom(json_format.ParseDict(one.config, struct_pb2.Struct()))
+    return message
+
+
+def render_scans(scans: list[Scan]) -> cs.ListContainersResponse:
+    """The containers of hosts and how their scans went."""
+    return cs.ListContainersResponse(
+        containers=[render_container(one) for scan in scans for one in scan.containers],
+        scans=[
+            cs.HostScan(
+                host_id=scan.host_id,
+                complete=scan.complete,
+                error=scan.error,
+                missing_nodes=scan.missing_nodes,
+            )
+            for scan in scans
+        ],
+    )
+
+
+def render_archive(one: Archive) -> cs.Archive:
+    """An archive."""
+    return cs.Archive(
+        volume_id=one.volume_id,
+        storage=one.storage,
+        file_name=one.volume_id.rpartition("/")[2],
+        vmid=one.vmid,
+        size=one.size,
+        protected=one.protected,
+        notes=one.notes,
+        node=one.node,
+        created_at=render_time(datetime.fromtimestamp(one.created_at, UTC)),
+    )
+
+
+def render_container_task(one: dict[str, Any], node: str) -> cs.ContainerTask:
+    """A task of a container as Proxmox lists it."""
+    running = not one.get("endtime")
+    return cs.ContainerTask(
+        upid=str(one["upid"]),
+        node=str(one.get("node") or node),
+        type=str(one.get("type") or ""),
+        running=running,
+        exit_status="" if running else str(one.get("status") or ""),
+        started_at=render_time(datetime.fromtimestamp(int(one.get("starttime") or 0), UTC)),
+    )
+
+
+def render_probe(probe: Probe) -> cs.ProbePortResponse:
+    """Whether a port answered."""
+    return cs.ProbePortResponse(
+        answered=probe.answered, address=probe.address, http_status=probe.http_status, message=probe.message
+    )
+
+
+def render_inspection(found: Inspection) -> cs.Inspection:
+    """What is inside a container."""
+    return cs.Inspection(
+        ports=[
+            cs.ListeningPort(port=one.port, protocol=one.protocol, process=one.process, http=one.http)
+            for one in found.ports
+        ],
+        web_port=found.web_port,
+        image=found.image or None,
+        os=found.os or None,
+        ip_address=found.ip_address or None,
+    )

@@ -1,0 +1,184 @@
+"""Hosts, nodes and settings as values."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from services.common.errors import InvalidError, Violation, invalid_field
+
+DEFAULT_PORT = 8006
+DEFAULT_SSH_PORT = 22
+DEFAULT_USER = "root@pam"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What a host is signed in to with; never shown."""
+
+    password: str = field(default="", repr=False)
+    token_secret: str = field(default="", repr=False)
+    ssh_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A Proxmox VE server, or a cluster known by one of its nodes."""
+
+    id: int
+    name: str
+    host: str
+    port: int
+    user: str
+    ssh_port: int
+    verify_ssl: bool
+    fingerprint: str
+    token_id: str
+    is_active: bool
+    is_default: bool
+    status: str
+    version: str
+    last_error: str
+    last_seen: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    has_ssh_key: bool = False
+    has_password: bool = False
+
+    @property
+    def exec_mode(self) -> str:
+        """How commands get into its containers: ssh, console or none."""
+        return choose_exec_mode(
+            self.user, token_id=self.token_id, has_password=self.has_password, has_ssh_key=self.has_ssh_key
+        )
+
+
+def choose_exec_mode(user: str, *, token_id: str, has_password: bool, has_ssh_key: bool) -> str:
+    """Say how commands get into containers with these credentials: ssh, console or none."""
+    if has_ssh_key or (has_password and user == DEFAULT_USER):
+        return "ssh"
+    return "console" if token_id else "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewHost:
+    """A host to register; complete and consistent.
+
+    Raises:
+        InvalidError: no credentials, or half of them.
+    """
+
+    name: str
+    host: str
+    port: int = DEFAULT_PORT
+    user: str = DEFAULT_USER
+    ssh_port: int = DEFAULT_SSH_PORT
+    verify_ssl: bool = True
+    fingerprint: str = ""
+    token_id: str = ""
+    is_default: bool = False
+    secrets: Secrets = Secrets()
+
+    def __post_init__(self) -> None:
+        check_credentials(self.token_id, self.secrets)
+
+
+def check_credentials(token_id: str, secrets: Secrets) -> None:
+    """Refuse credentials that cannot sign in.
+
+    Raises:
+        InvalidError: neither a password nor a token, or a token without its other half.
+    """
+    if bool(token_id) != bool(secrets.token_secret):
+        missing = "token_secret" if token_id else "token_id"
+        raise invalid_field(missing, "an API token needs both token_id and token_secret")
+    if not secrets.password and not token_id:
+        raise InvalidError(
+            "password: a password, or token_id and token_secret, is required",
+            violations=[Violation("password", "a password, or token_id and token_secret, is required")],
+        )
+
+
+def full_token_id(user: str, token_id: str) -> str:
+    """Return `user@realm!name` for a token given by its full name or its name alone."""
+    return token_id if not token_id or "!" in token_id else f"{user}!{token_id}"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node as last seen; sizes in bytes, uptime in seconds."""
+
+    host_id: int
+    name: str
+    status: str
+    cpu_count: int = 0
+    cpu_usage: float = 0.0
+    memory_total: float = 0.0
+    memory_used: float = 0.0
+    storage_total: float = 0.0
+    storage_used: float = 0.0
+    uptime: float = 0.0
+    ip_address: str = ""
+    pve_version: str = ""
+    lxc_count: int = 0
+    id: int = 0
+    host_name: str = ""
+    last_updated: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a deployment gets that says nothing else."""
+
+    default_cpu_cores: int = 2
+    default_memory_mb: int = 2048
+    default_disk_gb: int = 20
+    default_swap_mb: int = 512
+
+    def change(self, values: dict[str, Any]) -> Resources:
+        """Return these with `values` changed."""
+        return replace(self, **values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """The network that containers get by default.
+
+    Raises:
+        InvalidError: something is no address, or the gateway is not in the subnet.
+    """
+
+    default_subnet: str = "10.0.0.0/24"
+    default_gateway: str = "10.0.0.1"
+    default_dns_primary: str = "8.8.8.8"
+    default_dns_secondary: str = "8.8.4.4"
+    default_bridge: str = "vmbr0"
+
+    def __post_init__(self) -> None:
+        subnet = _parse_subnet(self.default_subnet)
+        gateway = _parse_address("default_gateway", self.default_gateway)
+        if gateway not in subnet:
+            raise invalid_field("default_gateway", f"{gateway} is not in the subnet {subnet}")
+        _parse_address("default_dns_primary", self.default_dns_primary)
+        if self.default_dns_secondary:
+            _parse_address("default_dns_secondary", self.default_dns_secondary)
+
+    def change(self, values: dict[str, Any]) -> Network:
+        """Return these with `values` changed."""
+        return replace(self, **values)
+
+
+def _parse_subnet(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise invalid_field("default_subnet", f"{text!r} is no network in CIDR notation") from None
+
+
+def _parse_address(name: str, text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        raise invalid_field(name, f"{text!r} is no IP address") from None

@@ -1,0 +1,117 @@
+"""What the inventory refuses, by name."""
+
+from __future__ import annotations
+
+from services.common.errors import (
+    BusyError,
+    DuplicateError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    PreconditionError,
+    UnavailableError,
+)
+
+
+class HostNotFoundError(NotFoundError):
+    """No host has this id."""
+
+
+class HostDuplicateError(DuplicateError):
+    """A host of this name is registered already."""
+
+
+class HostInUseError(BusyError):
+    """Apps live on the host."""
+
+
+class HostInactiveError(PreconditionError):
+    """The host was switched off by an administrator."""
+
+
+class HostUnreachableError(UnavailableError):
+    """The host or node does not answer."""
+
+
+class HostCredentialsRefusedError(PreconditionError):
+    """The host does not accept its credentials."""
+
+
+class ProxmoxRefusedError(PreconditionError):
+    """Proxmox refused, with its own words."""
+
+
+class WriteUncertainError(UnavailableError):
+    """No answer came to a request that may have been carried out; look before trying again."""
+
+
+class NodeUnknownError(InvalidError):
+    """The host has no such node."""
+
+
+class NodeOfflineError(PreconditionError):
+    """The node is down."""
+
+
+class NoOnlineNodeError(UnavailableError):
+    """No node can take a container now."""
+
+
+class NoFreeVmidError(UnavailableError):
+    """Every container id of the range is taken."""
+
+
+class VmidTakenError(BusyError):
+    """Somebody else took the container id."""
+
+
+class ContainerNotFoundError(NotFoundError):
+    """The host answers and has no such container."""
+
+
+class ContainerLockedError(BusyError):
+    """Proxmox works on the container."""
+
+
+class ContainerRunningError(BusyError):
+    """It must be stopped first."""
+
+
+class ContainerStoppedError(PreconditionError):
+    """It must run for this."""
+
+
+class NotOursError(ForbiddenError):
+    """The container does not carry the owner's mark."""
+
+
+class TemplateNotFoundError(PreconditionError):
+    """No template suits, and none can be downloaded."""
+
+
+class TemplateDownloadingError(UnavailableError):
+    """The template is being downloaded; ask again."""
+
+
+class StorageNotFoundError(PreconditionError):
+    """No storage suits."""
+
+
+class ArchiveNotFoundError(NotFoundError):
+    """No such archive."""
+
+
+class ExecUnavailableError(PreconditionError):
+    """The host's credentials allow no commands inside containers."""
+
+
+class ExecHungError(UnavailableError):
+    """The command said nothing for too long."""
+
+
+class TaskStalledError(UnavailableError):
+    """The task says nothing new."""
+
+
+class TaskNotFoundError(NotFoundError):
+    """Proxmox knows no such task."""

@@ -1,0 +1,171 @@
+"""SystemService and HostService, one method per RPC."""
+# ruff: noqa: D102, PT019 - RPCs are documented in the proto, once; TestHost is no test
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from google.protobuf import empty_pb2
+from proximity.inventory.v1 import host_pb2, settings_pb2
+from proximity.inventory.v1 import inventory_service_pb2 as pb
+
+from services.common.clock import now
+from services.common.errors import DomainError
+from services.common.process import VERSION
+from services.common.rpc.call import Call
+from services.inventory import convert
+from services.inventory.domain.entities import Host
+from services.inventory.health import HealthChecks
+from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.fleet import Fleet, make_access
+from services.inventory.proxmox.nodes import list_missing_privileges, read_fingerprint
+from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore
+from services.inventory.syncing import NodeSync, sync_host
+
+_RESOURCES = ("default_cpu_cores", "default_memory_mb", "default_disk_gb", "default_swap_mb")
+_NETWORK = (
+    "default_subnet",
+    "default_gateway",
+    "default_dns_primary",
+    "default_dns_secondary",
+    "default_bridge",
+)
+_TEST_TIMEOUT_S = 15.0
+
+
+class SystemHandlers:
+    """SystemService."""
+
+    def __init__(
+        self, checks: HealthChecks, settings: SqlSettingsStore, *, hosts: SqlHostStore, vmids: SqlVmidStore
+    ) -> None:
+        self._checks = checks
+        self._settings = settings
+        self._hosts = hosts
+        self._vmids = vmids
+
+    async def get_health(self, _: empty_pb2.Empty, call: Call) -> pb.Health:
+        report = await self._checks.check()
+        if report.status == "unhealthy":
+            call.set_status(503)
+        return pb.Health(
+            status=report.status,
+            database=report.database,
+            cache=report.cache,
+            messaging=report.messaging,
+            services=report.services,
+            service="proximity-backend",
+            version=VERSION,
+            timestamp=convert.render_time(now()),
+        )
+
+    async def get_system_info(self, _: empty_pb2.Empty, _call: Call) -> pb.SystemInfo:
+        hosts, nodes, apps = await asyncio.gather(
+            self._hosts.list_hosts(), self._hosts.list_nodes(), self._vmids.count()
+        )
+        return pb.SystemInfo(
+            version=VERSION,
+            default_theme="dark",
+            enable_multi_host=True,
+            host_count=len(hosts),
+            node_count=len(nodes),
+            app_count=apps,
+        )
+
+    async def list_system_nodes(self, _: empty_pb2.Empty, _call: Call) -> AsyncIterator[host_pb2.Node]:
+        for node in await self._hosts.list_nodes():
+            yield convert.render_node(node, with_address=False)
+
+    async def get_resource_settings(self, _: empty_pb2.Empty, _call: Call) -> settings_pb2.ResourceSettings:
+        return convert.render_resources(*await self._settings.get_resources())
+
+    async def update_resource_settings(
+        self, request: settings_pb2.UpdateResourceSettingsRequest, _call: Call
+    ) -> settings_pb2.ResourceSettings:
+        changes = convert.parse_changes(request, _RESOURCES)
+        return convert.render_resources(*await self._settings.change_resources(changes))
+
+    async def get_network_settings(self, _: empty_pb2.Empty, _call: Call) -> settings_pb2.NetworkSettings:
+        return convert.render_network(*await self._settings.get_network())
+
+    async def update_network_settings(
+        self, request: settings_pb2.UpdateNetworkSettingsRequest, _call: Call
+    ) -> settings_pb2.NetworkSettings:
+        changes = convert.parse_changes(request, _NETWORK)
+        return convert.render_network(*await self._settings.change_network(changes))
+
+
+class HostHandlers:
+    """HostService."""
+
+    def __init__(self, store: SqlHostStore, fleet: Fleet, sync: NodeSync) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._sync = sync
+
+    async def list_hosts(self, _: empty_pb2.Empty, _call: Call) -> AsyncIterator[host_pb2.Host]:
+        for host in await self._store.list_hosts():
+            yield convert.render_host(host)
+
+    async def create_host(self, request: pb.CreateHostRequest, call: Call) -> host_pb2.Host:
+        host = await self._store.add_host(convert.parse_new_host(request), request_id=call.request_id)
+        self._sync.wake()
+        return convert.render_host(host)
+
+    async def get_host(self, request: pb.GetHostRequest, _call: Call) -> host_pb2.Host:
+        return convert.render_host(await self._store.get_host(request.id))
+
+    async def update_host(self, request: pb.UpdateHostRequest, _call: Call) -> host_pb2.Host:
+        host = await self._store.update_host(request.id, convert.parse_host_changes(request))
+        self._sync.wake()
+        return convert.render_host(host)
+
+    async def delete_host(self, request: pb.DeleteHostRequest, _call: Call) -> empty_pb2.Empty:
+        await self._store.delete_host(request.id)
+        self._fleet.forget(request.id)
+        return empty_pb2.Empty()
+
+    async def test_host(self, request: pb.TestHostRequest, _call: Call) -> pb.TestHostResponse:
+        host = await self._store.get_host(request.id)
+        client = ProxmoxClient(make_access(host, await self._store.get_secrets(host.id)), threads=2)
+        try:
+            return await _try_host(host, client)
+        finally:
+            client.close()
+
+    async def sync_host_nodes(
+        self, request: pb.SyncHostNodesRequest, _call: Call
+    ) -> pb.SyncHostNodesResponse:
+        host = await self._store.get_host(request.id)
+        count = await sync_host(self._store, self._fleet, host)
+        return pb.SyncHostNodesResponse(success=True, message=f"Synced {count} nodes", nodes=count)
+
+    async def list_nodes(self, request: pb.ListNodesRequest, _call: Call) -> AsyncIterator[host_pb2.Node]:
+        host_id = request.host_id if request.HasField("host_id") else None
+        for node in await self._store.list_nodes(host_id):
+            yield convert.render_node(node)
+
+
+async def _try_host(host: Host, client: ProxmoxClient) -> pb.TestHostResponse:
+    fingerprint = await read_fingerprint(host.host, host.port)
+    answer = pb.TestHostResponse(fingerprint=fingerprint or None, exec_mode=host.exec_mode)
+    try:
+        async with asyncio.timeout(_TEST_TIMEOUT_S):
+            await client.get("/version")
+            began = time.perf_counter()
+            version = str((await client.get("/version"))["version"])
+            answer.latency_ms = round((time.perf_counter() - began) * 1000, 3)
+            answer.missing_privileges.extend(await list_missing_privileges(client))
+    except DomainError as error:
+        answer.message = error.message
+        return answer
+    except TimeoutError:
+        answer.message = f"{host.name} did not answer within {_TEST_TIMEOUT_S:.0f} s"
+        return answer
+    answer.success, answer.version = True, version
+    answer.message = f"Connected to Proxmox VE {version}"
+    if answer.missing_privileges:
+        answer.message += f"; missing privileges: {', '.join(answer.missing_privileges)}"
+    return answer

@@ -1,0 +1,98 @@
+"""Health of the platform and its parts, each asked with a short timeout."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+import grpc
+import sqlalchemy as sa
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from nats.errors import Error as NatsError
+
+from services.common.config import SERVICES, ServiceSettings
+from services.common.db import Database
+from services.common.errors import DomainError
+from services.common.messaging import REVOCATIONS_BUCKET, Bus
+
+CONNECTED = "connected"
+_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """`connected`, or `error: …`, of every part."""
+
+    database: str
+    cache: str
+    messaging: str
+    services: dict[str, str]
+
+    @property
+    def status(self) -> str:
+        """Healthy; degraded without a part that can be missed; unhealthy without the database."""
+        if self.database != CONNECTED:
+            return "unhealthy"
+        parts = (self.cache, self.messaging, *self.services.values())
+        return "healthy" if all(part == CONNECTED for part in parts) else "degraded"
+
+
+class HealthChecks:
+    """Asks the parts."""
+
+    def __init__(self, service: str, settings: ServiceSettings, db: Database, bus: Bus) -> None:
+        self._service = service
+        self._settings = settings
+        self._db = db
+        self._bus = bus
+        self._channels: dict[str, grpc.aio.Channel] = {}
+
+    async def check(self) -> Report:
+        """Ask all parts at once."""
+        others = [name for name in SERVICES if name != self._service]
+        database, cache, messaging, *rest = await asyncio.gather(
+            _explain(self._ask_database()),
+            _explain(self._ask_cache()),
+            _explain(self._ask_messaging()),
+            *(_explain(self._ask_service(name)) for name in others),
+        )
+        found = {self._service: CONNECTED, **dict(zip(others, rest, strict=True))}
+        return Report(database, cache, messaging, {name: found[name] for name in SERVICES})
+
+    async def close(self) -> None:
+        """Close the channels."""
+        for channel in self._channels.values():
+            await channel.close(None)
+
+    async def _ask_database(self) -> None:
+        await self._db.read(lambda connection: connection.execute(sa.text("SELECT 1")).scalar())
+
+    async def _ask_cache(self) -> None:
+        await (await self._bus.key_value(REVOCATIONS_BUCKET)).status()
+
+    async def _ask_messaging(self) -> None:
+        if not self._bus.is_connected:
+            raise ConnectionError("NATS is not connected")
+        await self._bus.key_value(REVOCATIONS_BUCKET)
+
+    async def _ask_service(self, name: str) -> None:
+        channel = self._channels.get(name)
+        if channel is None:
+            channel = self._channels[name] = grpc.aio.insecure_channel(self._settings.address_of(name))
+        stub = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_S, wait_for_ready=False)
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            raise ConnectionError("not serving")
+
+
+async def _explain(asking: Awaitable[None]) -> str:
+    try:
+        await asyncio.wait_for(asking, _TIMEOUT_S)
+    except grpc.aio.AioRpcError as error:
+        return f"error: {error.code().name.lower()}"
+    except (DomainError, NatsError, OSError) as error:
+        return f"error: {str(error) or type(error).__name__}"
+    except TimeoutError:
+        return "error: timed out"
+    return CONNECTED

@@ -1,0 +1,124 @@
+"""Where containers go and where they are, over all hosts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from proximity.inventory.v1 import container_service_pb2 as cs
+
+from services.common.errors import DomainError
+from services.common.sealing import SealBrokenError
+from services.inventory.domain.entities import Host
+from services.inventory.domain.placement import Candidate, Wish, find_oci_obstacle, place_container
+from services.inventory.proxmox.containers import Ref, find_node, list_running_tasks
+from services.inventory.proxmox.fleet import Fleet
+from services.inventory.proxmox.reading import Scan, scan_host
+from services.inventory.store import SqlHostStore, SqlVmidStore
+
+_HOST_TIMEOUT_S = 25.0
+
+
+class Placing:
+    """Questions that concern hosts as a whole."""
+
+    def __init__(self, hosts: SqlHostStore, vmids: SqlVmidStore, fleet: Fleet) -> None:
+        self._hosts = hosts
+        self._vmids = vmids
+        self._fleet = fleet
+
+    async def place(self, request: cs.PlaceContainerRequest) -> cs.Placement:
+        """Choose a host and node, by one call per host.
+
+        Raises:
+            NodeUnknownError: no host has the named node.
+            NodeOfflineError: it is down.
+            NoOnlineNodeError: none is up.
+        """
+        hosts = await self._choose_hosts(request.host_id if request.HasField("host_id") else None)
+        answers = await asyncio.gather(*(self._list_candidates(host) for host in hosts))
+        wish = Wish(request.node, request.memory_mb, request.storage, request.oci)
+        chosen = place_container([one for answer in answers for one in answer], wish)
+        obstacle = find_oci_obstacle(chosen.version)
+        return cs.Placement(
+            host_id=chosen.host_id,
+            host_name=chosen.host_name,
+            node=chosen.node,
+            oci=not obstacle,
+            oci_reason=obstacle,
+            exec_mode=chosen.exec_mode,
+        )
+
+    async def reserve_vmid(self, host_id: int, owner: str) -> int:
+        """Reserve a container id that neither Proxmox nor a reservation uses.
+
+        Raises:
+            HostUnreachableError: the host does not say which are used.
+        """
+        held = await self._vmids.find_vmid(host_id, owner)
+        if held is not None:
+            return held
+        client = await self._fleet.get_client(host_id)
+        taken = {int(one["vmid"]) for one in await client.get("/cluster/resources", type="vm")}
+        return await self._vmids.reserve_vmid(host_id, owner, taken=taken)
+
+    async def scan_hosts(self, host_id: int | None, *, with_addresses: bool) -> list[Scan]:
+        """Return the containers of one host or of all; a host that does not answer says so in its scan."""
+        hosts = await self._choose_hosts(host_id)
+        return list(
+            await asyncio.gather(*(self._scan(host, with_addresses=with_addresses) for host in hosts))
+        )
+
+    async def list_tasks(self, ref: Ref, *, include_finished: bool) -> list[dict[str, Any]]:
+        """Return the tasks of a container, newest first."""
+        client = await self._fleet.get_client(ref.host_id)
+        node = ref.node or await find_node(client, ref.vmid) or ""
+        if not node:
+            return []
+        if not include_finished:
+            return list(await list_running_tasks(client, node, ref.vmid))
+        found = await client.get(f"/nodes/{node}/tasks", vmid=ref.vmid, source="all", limit=100)
+        return sorted(found, key=lambda one: -int(one.get("starttime") or 0))
+
+    async def _choose_hosts(self, host_id: int | None) -> list[Host]:
+        if host_id is not None:
+            return [await self._hosts.get_host(host_id)]
+        return [host for host in await self._hosts.list_hosts() if host.is_active]
+
+    async def _scan(self, host: Host, *, with_addresses: bool) -> Scan:
+        try:
+            async with asyncio.timeout(_HOST_TIMEOUT_S):
+                return await scan_host(await self._fleet.get_client_of(host), with_addresses=with_addresses)
+        except (DomainError, SealBrokenError, TimeoutError) as error:
+            return Scan(host.id, complete=False, error=str(error) or "timed out")
+
+    async def _list_candidates(self, host: Host) -> list[Candidate]:
+        try:
+            async with asyncio.timeout(_HOST_TIMEOUT_S):
+                client = await self._fleet.get_client_of(host)
+                resources = await client.get("/cluster/resources")
+                version = host.version or str((await client.get("/version"))["version"])
+        except (DomainError, SealBrokenError, TimeoutError):
+            nodes = await self._hosts.list_nodes(host.id)
+            return [Candidate(host.id, host.name, node.name, online=False) for node in nodes]
+        return [
+            Candidate(
+                host_id=host.id,
+                host_name=host.name,
+                node=str(one["node"]),
+                online=one.get("status") == "online",
+                is_default_host=host.is_default,
+                free_memory=float(one.get("maxmem") or 0) - float(one.get("mem") or 0),
+                version=version,
+                exec_mode=host.exec_mode,
+                storages=_list_storages(resources, str(one["node"])),
+            )
+            for one in resources
+            if one.get("type") == "node"
+        ]
+
+
+def _list_storages(resources: list[dict[str, Any]], node: str) -> frozenset[str]:
+    return frozenset(
+        str(one["storage"]) for one in resources if one.get("type") == "storage" and one.get("node") == node
+    )

@@ -1,0 +1,212 @@
+"""One host's API: requests in threads of its own, so that a silent host holds up no other.
+
+Reads are repeated when they fail for a reason that passes. A write is repeated only when Proxmox said that it did
+nothing (a lock, a node that is not reached); when no answer came, `WriteUncertainError` asks the caller to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import requests
+from proxmoxer.core import ResourceException
+
+from services.common.errors import DomainError
+from services.inventory.domain.errors import (
+    HostCredentialsRefusedError,
+    HostUnreachableError,
+    ProxmoxRefusedError,
+    WriteUncertainError,
+)
+from services.inventory.proxmox.session import Access, Ticket, make_api, make_auth
+
+_ATTEMPTS = 4
+_THREADS = 8
+_MAX_SILENCE_S = 15.0
+_UNREACHED = {595}
+_SILENT = {596}
+
+
+class LockTimeoutError(ProxmoxRefusedError):
+    """Proxmox could not get the container's lock in time."""
+
+
+class ProxmoxClient:
+    """The API of one host.
+
+    Args:
+        access: how to reach it.
+        threads: how many requests run at once.
+    """
+
+    def __init__(self, access: Access, *, threads: int = _THREADS) -> None:
+        self.access = access
+        self._auth = make_auth(access)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"pve-{access.host_id}")
+        self._local = threading.local()
+        self._closers: list[Callable[[], None]] = []
+        self._silent_until = 0.0
+        self._silence = 0.0
+        self._silence_error = ""
+
+    async def get(self, path: str, **params: Any) -> Any:
+        """Read; retried when that may help.
+
+        Raises:
+            HostUnreachableError: the host or the node does not answer.
+            HostCredentialsRefusedError: it does not accept the credentials.
+            ProxmoxRefusedError: it refuses, in its own words.
+        """
+        return await self._run("get", path, params)
+
+    async def post(self, path: str, **params: Any) -> Any:
+        """Write with POST.
+
+        Raises:
+            WriteUncertainError: no answer came; look before trying again.
+            DomainError: as `get`.
+        """
+        return await self._run("post", path, params)
+
+    async def put(self, path: str, **params: Any) -> Any:
+        """Write with PUT; raises as `post`."""
+        return await self._run("put", path, params)
+
+    async def delete(self, path: str, **params: Any) -> Any:
+        """Write with DELETE; raises as `post`."""
+        return await self._run("delete", path, params)
+
+    def close(self) -> None:
+        """Close the sessions; requests under way end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for close in self._closers:
+            close()
+
+    def forget_silence(self) -> None:
+        """Ask the host again at once, whatever it did before."""
+        self._silent_until = 0.0
+
+    async def _run(self, method: str, path: str, params: dict[str, Any]) -> Any:
+        if time.monotonic() < self._silent_until:
+            raise HostUnreachableError(self._silence_error, retry_after=self._silent_until - time.monotonic())
+        clean = {name: _render(value) for name, value in params.items() if value is not None}
+        loop = asyncio.get_running_loop()
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                answer = await loop.run_in_executor(self._threads, self._request, method, path, clean)
+            except (LockTimeoutError, HostUnreachableError) as error:
+                self._note(error)
+                if attempt == _ATTEMPTS or (isinstance(error, HostUnreachableError) and attempt > 1):
+                    raise
+            else:
+                self._silence = 0.0
+                return answer
+            await asyncio.sleep(random.uniform(0.5, 1.0) * 0.1 * 2**attempt)  # noqa: S311 - jitter
+        raise AssertionError("unreachable")
+
+    def _note(self, error: DomainError) -> None:
+        if isinstance(error, HostUnreachableError) and error.metadata.get("scope") == "host":
+            self._silence = min(max(self._silence * 2, 0.5), _MAX_SILENCE_S)
+            self._silence_error = error.message
+            self._silent_until = time.monotonic() + (self._silence if self._silence > 1 else 0)
+
+    def _request(self, method: str, path: str, params: dict[str, Any]) -> Any:
+        try:
+            return self._send(method, path, params)
+        except HostCredentialsRefusedError:
+            if not isinstance(self._auth, Ticket):
+                raise
+            self._auth.drop()
+            return self._send(method, path, params)
+
+    def _send(self, method: str, path: str, params: dict[str, Any]) -> Any:
+        try:
+            return getattr(self._api()(path.strip("/")), method)(**params)
+        except ResourceException as error:
+            raise self._translate(error, method=method, path=path) from error
+        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
+            raise self._unreachable(error) from error
+        except (requests.exceptions.RequestException, OSError) as error:
+            if method == "get" or _never_sent(error):
+                raise self._unreachable(error) from error
+            raise self._uncertain(method, path) from error
+
+    def _api(self) -> Any:
+        api = getattr(self._local, "api", None)
+        if api is None:
+            api, close = make_api(self.access, self._auth)
+            self._local.api = api
+            self._closers.append(close)
+        return api
+
+    def _uncertain(self, method: str, path: str) -> WriteUncertainError:
+        return WriteUncertainError(
+            f"{self.access.name} gave no answer to {method.upper()} {path}", retry_after=1
+        )
+
+    def _unreachable(self, error: Exception) -> HostUnreachableError:
+        return HostUnreachableError(
+            f"{self.access.name} ({self.access.host}:{self.access.port}) does not answer: {_explain(error)}",
+            metadata={"scope": "host"},
+            retry_after=5,
+        )
+
+    def _translate(self, error: ResourceException, *, method: str, path: str) -> DomainError:
+        status = int(error.status_code)
+        reason = str(error.content or error.status_message or "").strip() or str(error.status_message)
+        if status == 401:
+            return HostCredentialsRefusedError(f"{self.access.name} refuses {self.access.user}: {reason}")
+        if status in _UNREACHED or (status in _SILENT and method == "get"):
+            return HostUnreachableError(
+                f"{self.access.name}: no answer for {path}: {error.status_message}", retry_after=5
+            )
+        if status in _SILENT or status in {502, 503, 504}:
+            return self._uncertain(method, path)
+        if "got timeout" in reason:
+            return LockTimeoutError(f"{self.access.name}: {reason}", retry_after=2)
+        fields = "; ".join(f"{key}: {value}" for key, value in _as_dict(error.errors).items())
+        sentence = f"{self.access.name}: {reason}" + (f" ({fields})" if fields else "")
+        return ProxmoxRefusedError(
+            sentence, metadata={"status": str(status), "said": f"{reason} {fields}"[:500]}
+        )
+
+
+def said(error: DomainError) -> str:
+    """What Proxmox itself said, in an error of this module."""
+    return error.metadata.get("said", error.message)
+
+
+def _as_dict(errors: Any) -> dict[str, Any]:
+    return errors if isinstance(errors, dict) else {}
+
+
+def _render(value: Any) -> Any:
+    return int(value) if isinstance(value, bool) else value
+
+
+def _never_sent(error: Exception) -> bool:
+    text = str(error)
+    return any(
+        word in text for word in ("NewConnectionError", "Failed to establish", "Name or service", "refused")
+    )
+
+
+def _explain(error: Exception) -> str:
+    text = str(error)
+    if "ingerprint" in text:
+        return "its certificate is not the pinned one"
+    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
+        return "its certificate cannot be verified; give its fingerprint, or set verify_ssl to false"
+    if "refused" in text:
+        return "connection refused"
+    if "timed out" in text or "Timeout" in type(error).__name__:
+        return "timed out"
+    if "resolve" in text or "Name or service" in text:
+        return "its name cannot be resolved"
+    return type(error).__name__

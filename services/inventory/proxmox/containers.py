@@ -1,0 +1,192 @@
+"""Finding a container, looking at it, and acting on it so that a repetition does no harm."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from services.inventory.domain.errors import (
+    ContainerNotFoundError,
+    HostUnreachableError,
+    ProxmoxRefusedError,
+    WriteUncertainError,
+)
+from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.fleet import Fleet
+from services.inventory.proxmox.marks import check_owner
+
+_LOOKS = 5
+_LOOK_AGAIN_S = 0.2
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Where a container is; the node is a hint."""
+
+    host_id: int
+    vmid: int
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task of Proxmox, or nothing to do (no upid)."""
+
+    host_id: int
+    node: str
+    upid: str = ""
+    result: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """A container as it is now: its configuration, status and running tasks."""
+
+    client: ProxmoxClient
+    node: str
+    vmid: int
+    config: dict[str, Any]
+    status: dict[str, Any] = field(default_factory=dict)
+    tasks: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Its path in the API."""
+        return f"/nodes/{self.node}/lxc/{self.vmid}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs."""
+        return self.status.get("status") == "running"
+
+    @property
+    def lock(self) -> str:
+        """What Proxmox does with it, empty when nothing."""
+        return str(self.config.get("lock") or "")
+
+    def find_task(self, types: Collection[str]) -> Task | None:
+        """A running task of one of these types."""
+        for task in self.tasks:
+            if task.get("type") in types:
+                return Task(self.client.access.host_id, self.node, str(task["upid"]))
+        return None
+
+    def done(self, result: str = "") -> Task:
+        """Nothing to do."""
+        return Task(self.client.access.host_id, self.node, result=result)
+
+
+class Vmids(Protocol):
+    """Who holds which container id."""
+
+    async def find_owner(self, host_id: int, vmid: int) -> str | None:
+        """Return who holds an id, or None."""
+
+
+class Containers:
+    """The containers of all hosts."""
+
+    def __init__(self, fleet: Fleet, vmids: Vmids) -> None:
+        self.fleet = fleet
+        self.vmids = vmids
+
+    async def look(self, ref: Ref) -> View:
+        """Look at a container.
+
+        Raises:
+            ContainerNotFoundError: the host answers and has none.
+            HostUnreachableError: the host or the node does not answer.
+        """
+        client = await self.fleet.get_client(ref.host_id)
+        if ref.node:
+            try:
+                return await _look_on(client, ref.node, ref.vmid)
+            except ProxmoxRefusedError:
+                pass  # it is not there: it may have moved
+        node = await find_node(client, ref.vmid)
+        if node is None:
+            raise ContainerNotFoundError(f"{client.access.name} has no container {ref.vmid}")
+        try:
+            return await _look_on(client, node, ref.vmid)
+        except ProxmoxRefusedError as error:
+            if "does not exist" in error.message:
+                raise ContainerNotFoundError(f"{client.access.name} has no container {ref.vmid}") from error
+            raise
+
+    async def find(self, ref: Ref) -> View | None:
+        """Look at a container, or None when the host answers and has none."""
+        try:
+            return await self.look(ref)
+        except ContainerNotFoundError:
+            return None
+
+    async def look_owned(self, ref: Ref, owner: str) -> View:
+        """Look at a container of `owner`.
+
+        Raises:
+            NotOursError: it does not carry the owner's marks.
+        """
+        view = await self.look(ref)
+        check_owner(view.config, owner, vmid=ref.vmid)
+        return view
+
+
+async def find_node(client: ProxmoxClient, vmid: int) -> str | None:
+    """Return the node that a container is on, or None."""
+    for one in await client.get("/cluster/resources", type="vm"):
+        if int(one["vmid"]) == vmid and one.get("type") == "lxc":
+            return str(one["node"])
+    return None
+
+
+async def list_running_tasks(client: ProxmoxClient, node: str, vmid: int) -> tuple[dict[str, Any], ...]:
+    """Return the running tasks of a container, newest first."""
+    found = await client.get(f"/nodes/{node}/tasks", vmid=vmid, source="active", limit=50)
+    running = [
+        one
+        for one in found
+        if not one.get("endtime") and one.get("status") in (None, "", "RUNNING", "running")
+    ]
+    return tuple(sorted(running, key=lambda one: -int(one.get("starttime") or 0)))
+
+
+async def _look_on(client: ProxmoxClient, node: str, vmid: int) -> View:
+    config, status, tasks = await asyncio.gather(
+        client.get(f"/nodes/{node}/lxc/{vmid}/config"),
+        client.get(f"/nodes/{node}/lxc/{vmid}/status/current"),
+        list_running_tasks(client, node, vmid),
+    )
+    return View(client, node, vmid, config, status, tasks)
+
+
+async def act(
+    view: View,
+    request: Callable[[], Awaitable[Any]],
+    *,
+    types: Collection[str],
+    node: str = "",
+    vmid: int = 0,
+) -> Task:
+    """Ask Proxmox for a task; when no answer comes, look for the task that it may have started.
+
+    Raises:
+        WriteUncertainError: no answer, and no such task runs: it is over, or never began. The caller asks again.
+        DomainError: Proxmox refused.
+    """
+    where, which = node or view.node, vmid or view.vmid
+    try:
+        upid = await request()
+    except WriteUncertainError:
+        for _ in range(_LOOKS):
+            try:
+                tasks = await list_running_tasks(view.client, where, which)
+            except HostUnreachableError:
+                tasks = ()
+            found = View(view.client, where, which, {}, {}, tasks).find_task(types)
+            if found is not None:
+                return found
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        raise
+    return Task(view.client.access.host_id, where, str(upid or ""))

@@ -1,0 +1,203 @@
+"""Clones, snapshots, migrations and changes of the configuration."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from services.inventory.domain.errors import (
+    ContainerLockedError,
+    ContainerRunningError,
+    NodeUnknownError,
+    ProxmoxRefusedError,
+    VmidTakenError,
+)
+from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
+from services.inventory.proxmox.create import render_environment
+from services.inventory.proxmox.marks import (
+    add_marks,
+    check_owner,
+    drop_marks,
+    find_owner,
+    render_description,
+)
+from services.inventory.proxmox.tasks import watch_task
+
+CLONE_SNAPSHOT = "proximity-clone"
+_GIB = 1 << 30
+
+
+async def clone_container(
+    containers: Containers, source: Ref, *, source_owner: str, target: Ref, target_owner: str, hostname: str
+) -> Task:
+    """Copy a container to one of another owner; a running one from a snapshot.
+
+    Raises:
+        ContainerRunningError: it runs on a storage without snapshots; stop it first.
+        VmidTakenError: the target's id belongs to somebody else.
+    """
+    view = await containers.look_owned(source, source_owner)
+    copy = await containers.find(target)
+    if copy is not None:
+        if find_owner(copy.config) == target_owner and not copy.lock:
+            return copy.done()
+        if task := view.find_task(("vzclone",)) or copy.find_task(("vzclone",)):
+            return task
+        raise VmidTakenError(f"the container id {target.vmid} is taken")
+    if task := view.find_task(("vzclone",)):
+        return task
+    options: dict[str, Any] = {
+        "newid": target.vmid,
+        "hostname": hostname,
+        "full": 1,
+        "description": render_description(target_owner),
+    }
+    if target.node and target.node != view.node:
+        options["target"] = target.node
+    if view.is_running:
+        options["snapname"] = await _make_clone_snapshot(view)
+    return await act(view, lambda: view.client.post(f"{view.path}/clone", **options), types=("vzclone",))
+
+
+async def _make_clone_snapshot(view: View) -> str:
+    feature = await view.client.get(f"{view.path}/feature", feature="snapshot")
+    if not int(feature.get("hasFeature") or 0):
+        raise ContainerRunningError(
+            f"container {view.vmid} runs on a storage without snapshots; stop it to clone it",
+            metadata={"can_snapshot": "false"},
+        )
+    name = f"{CLONE_SNAPSHOT}-{view.vmid}"
+    if not await _has_snapshot(view, name):
+        upid = await view.client.post(f"{view.path}/snapshot", snapname=name)
+        await _finish(view, str(upid))
+    return name
+
+
+async def _finish(view: View, upid: str) -> None:
+    async for progress in watch_task(view.client, view.node, upid, stall_s=120):
+        if progress.done and not progress.succeeded:
+            raise ProxmoxRefusedError(f"{view.client.access.name}: {progress.exit_status}")
+
+
+async def _has_snapshot(view: View, name: str) -> bool:
+    return any(one.get("name") == name for one in await view.client.get(f"{view.path}/snapshot"))
+
+
+async def snapshot_container(containers: Containers, ref: Ref, owner: str, *, name: str) -> Task:
+    """Take a snapshot; one of this name is left alone."""
+    view = await containers.look_owned(ref, owner)
+    if task := view.find_task(("vzsnapshot",)):
+        return task
+    if await _has_snapshot(view, name):
+        return view.done(name)
+    _check_unlocked(view)
+    task = await act(
+        view, lambda: view.client.post(f"{view.path}/snapshot", snapname=name), types=("vzsnapshot",)
+    )
+    return Task(task.host_id, task.node, task.upid, name)
+
+
+async def rollback_container(containers: Containers, ref: Ref, owner: str, *, name: str) -> Task:
+    """Go back to a snapshot."""
+    view = await containers.look_owned(ref, owner)
+    if task := view.find_task(("vzrollback",)):
+        return task
+    _check_unlocked(view)
+    path = f"{view.path}/snapshot/{name}/rollback"
+    return await act(view, lambda: view.client.post(path), types=("vzrollback",))
+
+
+async def delete_snapshot(containers: Containers, ref: Ref, owner: str, *, name: str) -> Task:
+    """Delete a snapshot; one that is gone is done."""
+    view = await containers.look_owned(ref, owner)
+    if task := view.find_task(("vzdelsnapshot",)):
+        return task
+    if not await _has_snapshot(view, name):
+        return view.done()
+    _check_unlocked(view)
+    path = f"{view.path}/snapshot/{name}"
+    return await act(view, lambda: view.client.delete(path), types=("vzdelsnapshot",))
+
+
+async def migrate_container(containers: Containers, ref: Ref, owner: str, *, target_node: str) -> Task:
+    """Move a container to another node of its cluster; a running one is restarted there."""
+    view = await containers.look_owned(ref, owner)
+    if task := view.find_task(("vzmigrate",)):
+        return task
+    if view.node == target_node:
+        return view.done()
+    names = {one.get("node") for one in await view.client.get("/nodes")}
+    if target_node not in names:
+        raise NodeUnknownError(f"node: {view.client.access.name} has no node {target_node[:100]!r}")
+    _check_unlocked(view)
+    options: dict[str, Any] = {"target": target_node, **({"restart": 1} if view.is_running else {})}
+    return await act(view, lambda: view.client.post(f"{view.path}/migrate", **options), types=("vzmigrate",))
+
+
+async def adopt_container(containers: Containers, ref: Ref, owner: str) -> None:
+    """Put the owner's marks on a container that nobody owns.
+
+    Raises:
+        NotOursError: somebody owns it.
+    """
+    view = await containers.look(ref)
+    if find_owner(view.config) == owner:
+        return
+    if find_owner(view.config) is not None:
+        check_owner(view.config, owner, vmid=ref.vmid)
+    await _put_config(view, add_marks(view.config, owner))
+
+
+async def release_container(containers: Containers, ref: Ref, owner: str) -> None:
+    """Take the owner's marks off; a container that is gone or bears none is done."""
+    view = await containers.find(ref)
+    if view is None or find_owner(view.config) is None:
+        return
+    check_owner(view.config, owner, vmid=ref.vmid)
+    await _put_config(view, drop_marks(view.config))
+
+
+async def configure_container(
+    containers: Containers,
+    ref: Ref,
+    owner: str,
+    *,
+    changes: Mapping[str, Any],
+    disk_gb: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Task:
+    """Change the configuration, and grow the root disk when it is smaller than asked."""
+    view = await containers.look_owned(ref, owner)
+    options = {name: value for name, value in changes.items() if str(view.config.get(name, "")) != str(value)}
+    if environment:
+        options["env"] = render_environment(environment)
+    if options:
+        await _put_config(view, options)
+    if disk_gb is None or _read_disk_gb(view.config) >= disk_gb:
+        return view.done()
+    if task := view.find_task(("resize",)):
+        return task
+    return await act(
+        view,
+        lambda: view.client.put(f"{view.path}/resize", disk="rootfs", size=f"{disk_gb}G"),
+        types=("resize",),
+    )
+
+
+async def _put_config(view: View, options: Mapping[str, Any]) -> None:
+    await view.client.put(f"{view.path}/config", **{**options, "digest": view.config.get("digest")})
+    await asyncio.sleep(0)
+
+
+def _read_disk_gb(config: Mapping[str, Any]) -> float:
+    for part in str(config.get("rootfs") or "").split(","):
+        if part.startswith("size="):
+            number, unit = part[5:-1], part[-1].upper()
+            return float(number) * {"K": 1 / (1 << 20), "M": 1 / 1024, "G": 1.0, "T": 1024.0}.get(unit, 0.0)
+    return 0.0
+
+
+def _check_unlocked(view: View) -> None:
+    if view.lock:
+        raise ContainerLockedError(f"container {view.vmid} is locked ({view.lock})", retry_after=2)

@@ -1,0 +1,140 @@
+"""New containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.inventory.domain.errors import ProxmoxRefusedError, VmidTakenError
+from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
+from services.inventory.proxmox.marks import TAG, find_owner, render_description
+from services.inventory.proxmox.storages import choose_storage
+from services.inventory.proxmox.templates import get_template
+
+_CREATING = ("vzcreate",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A volume of its own."""
+
+    path: str
+    size_gb: int
+    backup: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewContainer:
+    """What is asked of a new container; empty means Proxmox's or our own choice."""
+
+    hostname: str
+    memory_mb: int
+    cores: int
+    disk_gb: int
+    swap_mb: int = 0
+    template: str = ""
+    storage: str = ""
+    network_cidr: str = ""
+    bridge: str = ""
+    vlan_tag: int | None = None
+    gateway: str = ""
+    nameservers: tuple[str, ...] = ()
+    password: str = field(default="", repr=False)
+    docker: bool = False
+    oci: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    entrypoint: str = ""
+    mounts: tuple[Mount, ...] = ()
+    note: str = ""
+
+
+async def create_container(containers: Containers, ref: Ref, owner: str, *, wanted: NewContainer) -> Task:
+    """Create a container with the owner's marks; one that is there with them is left alone.
+
+    Raises:
+        VmidTakenError: the id belongs to somebody else by now; reserve another.
+        TemplateDownloadingError: ask again.
+        DomainError: Proxmox refused.
+    """
+    view = await containers.find(ref)
+    if view is not None:
+        return await _resume(containers, view, owner)
+    client = await containers.fleet.get_client(ref.host_id)
+    options = await _build_options(client, ref, owner, wanted=wanted)
+    new = View(client, ref.node, ref.vmid, {})
+    try:
+        return await act(new, lambda: client.post(f"/nodes/{ref.node}/lxc", **options), types=_CREATING)
+    except ProxmoxRefusedError as error:
+        if "already exists" not in error.message:
+            raise
+        raced = await containers.find(ref)
+        if raced is None:
+            raise VmidTakenError(f"the container id {ref.vmid} is taken") from error
+        return await _resume(containers, raced, owner)
+
+
+async def _resume(containers: Containers, view: View, owner: str) -> Task:
+    found = find_owner(view.config)
+    if found == owner and view.lock != "create":
+        return view.done()
+    holder = await containers.vmids.find_owner(view.client.access.host_id, view.vmid)
+    if found in (None, owner) and view.lock == "create" and holder == owner:
+        if task := view.find_task(_CREATING):
+            return task
+        raise VmidTakenError(
+            f"a creation of {view.vmid} was broken off; destroy the container and create it again"
+        )
+    raise VmidTakenError(f"the container id {view.vmid} belongs to {found or 'a container without marks'}")
+
+
+async def _build_options(
+    client: ProxmoxClient, ref: Ref, owner: str, *, wanted: NewContainer
+) -> dict[str, Any]:
+    storage = await choose_storage(client, ref.node, "rootdir", wanted=wanted.storage)
+    options: dict[str, Any] = {
+        "vmid": ref.vmid,
+        "ostemplate": await get_template(client, ref.node, wanted.template),
+        "hostname": wanted.hostname,
+        "memory": wanted.memory_mb,
+        "swap": wanted.swap_mb,
+        "cores": wanted.cores,
+        "rootfs": f"{storage}:{wanted.disk_gb}",
+        "net0": render_network(wanted),
+        "unprivileged": 1,
+        "onboot": 1,
+        "tags": TAG,
+        "description": render_description(owner, note=wanted.note),
+    }
+    if wanted.nameservers:
+        options["nameserver"] = " ".join(wanted.nameservers)
+    if wanted.password and not wanted.oci:
+        options["password"] = wanted.password
+    if wanted.docker:
+        options["features"] = "nesting=1,keyctl=1" if client.access.is_full_root else "nesting=1"
+    if client.access.token_id and not wanted.oci:
+        options["cmode"] = "shell"  # so that commands can go through the console
+    for number, mount in enumerate(wanted.mounts):
+        options[f"mp{number}"] = f"{storage}:{mount.size_gb},mp={mount.path},backup={int(mount.backup)}"
+    return options
+
+
+def render_network(wanted: NewContainer) -> str:
+    """The option net0: DHCP unless an address is given."""
+    parts = ["name=eth0", f"bridge={wanted.bridge or 'vmbr0'}"]
+    if not wanted.network_cidr or wanted.network_cidr == "dhcp":
+        parts.append("ip=dhcp")
+    else:
+        family = "ip6" if ":" in wanted.network_cidr else "ip"
+        parts.append(f"{family}={wanted.network_cidr}")
+        if wanted.gateway:
+            parts.append(f"{'gw6' if family == 'ip6' else 'gw'}={wanted.gateway}")
+    if wanted.vlan_tag is not None:
+        parts.append(f"tag={wanted.vlan_tag}")
+    return ",".join(parts)
+
+
+def render_environment(environment: Mapping[str, str]) -> str:
+    """The option env: NUL-separated, as Proxmox keeps it."""
+    return "\0".join(f"{name}={value}" for name, value in environment.items())

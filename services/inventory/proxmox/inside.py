@@ -1,0 +1,234 @@
+"""Inside containers of an owner: commands, files, ports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import shlex
+import ssl
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from services.common.errors import DomainError
+from services.inventory.domain.errors import ContainerStoppedError, ProxmoxRefusedError
+from services.inventory.proxmox.containers import Containers, Ref, View
+from services.inventory.proxmox.reading import find_address
+from services.inventory.proxmox.ssh import Shells
+
+DEFAULT_STALL_S = 300
+DEFAULT_TIMEOUT_S = 1800
+_PUSH_S = 60.0
+_PROBE_S = 2.0
+_INSPECT_S = 15.0
+_WEB_PORTS = (80, 8080, 3000, 8000, 443, 8443, 5000, 9000)
+_NO_WEB = {22, 25, 53, 111, 3306, 5432, 6379, 27017, 11211}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether a port answered."""
+
+    answered: bool
+    address: str = ""
+    http_status: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A listening port and what it looks like."""
+
+    port: int
+    protocol: str
+    process: str
+    http: bool
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is inside a running container."""
+
+    ports: tuple[Listening, ...]
+    web_port: int | None
+    image: str
+    os: str
+    ip_address: str
+
+
+async def exec_command(
+    containers: Containers,
+    shells: Shells,
+    ref: Ref,
+    *,
+    owner: str,
+    argv: Sequence[str],
+    stall_s: int,
+    timeout_s: int,
+) -> AsyncIterator[str | int]:
+    """Run a command in a container, without a shell: pieces of output, then the exit code."""
+    view = await _look_running(containers, ref, owner)
+    command = ["pct", "exec", str(ref.vmid), "--", *argv]
+    async for piece in shells.stream(
+        view.client,
+        view.node,
+        command,
+        stall_s=stall_s or DEFAULT_STALL_S,
+        timeout_s=timeout_s or DEFAULT_TIMEOUT_S,
+    ):
+        yield piece
+
+
+async def push_file(
+    containers: Containers, shells: Shells, ref: Ref, *, owner: str, path: str, content: bytes, mode: int
+) -> None:
+    """Write a file, whole or not at all: pushed beside its place, then moved."""
+    view = await _look_running(containers, ref, owner)
+    token = uuid.uuid4().hex
+    staged, beside = f"/tmp/proximity-{token}", f"{path}.{token[:8]}"  # noqa: S108 - the name is random
+    lines = [
+        "umask 077",
+        f"cat > {staged}",
+        shlex.join(["pct", "exec", str(ref.vmid), "--", "mkdir", "-p", path.rpartition("/")[0] or "/"]),
+        shlex.join(["pct", "push", str(ref.vmid), staged, beside, "--perms", f"{mode or 0o644:04o}"]),
+        shlex.join(["pct", "exec", str(ref.vmid), "--", "mv", "-f", beside, path]),
+    ]
+    script = " && ".join(lines) + f"; code=$?; rm -f {staged}; exit $code"
+    done = await shells.run(view.client, view.node, ["sh", "-c", script], timeout_s=_PUSH_S, stdin=content)
+    if done.exit_code != 0:
+        raise ProxmoxRefusedError(
+            f"{path} was not written in container {ref.vmid}: {done.text.strip()[:300]}"
+        )
+
+
+async def probe_port(
+    containers: Containers, shells: Shells, ref: Ref, *, owner: str, port: int, scheme: str, path: str
+) -> Probe:
+    """Ask a port from here and, failing that, from inside."""
+    view = await containers.look_owned(ref, owner)
+    if not view.is_running:
+        return Probe(answered=False, message=f"container {ref.vmid} does not run")
+    address = await find_address(view.client, view.node, ref.vmid)
+    message = f"container {ref.vmid} has no address yet"
+    if address:
+        outside = await _ask(address, port, scheme=scheme, path=path or "/")
+        if outside.answered:
+            return outside
+        message = outside.message
+    if await _answers_inside(view, shells, port=port, scheme=scheme, path=path or "/"):
+        return Probe(answered=True, address=address, message="it answers inside the container")
+    return Probe(answered=False, address=address, message=message)
+
+
+async def inspect_container(containers: Containers, shells: Shells, ref: Ref) -> Inspection:
+    """Say what listens in a running container and which port looks like its page.
+
+    Raises:
+        ContainerStoppedError: it does not run.
+    """
+    view = await containers.look(ref)
+    if not view.is_running:
+        raise ContainerStoppedError(f"container {ref.vmid} does not run")
+    address = await find_address(view.client, view.node, ref.vmid)
+    listing = await _try(view, shells, ["sh", "-c", "ss -Htlnp 2>/dev/null || netstat -tlnp 2>/dev/null"])
+    release = await _try(view, shells, ["cat", "/etc/os-release"])
+    image = await _try(view, shells, ["sh", "-c", "docker ps --format '{{.Image}}' 2>/dev/null | head -n 1"])
+    ports = parse_listeners(listing)
+    answers = (
+        await asyncio.gather(*(_ask(address, port, scheme="http", path="/") for port, _ in ports))
+        if address
+        else []
+    )
+    http = {port for (port, _), answer in zip(ports, answers, strict=False) if answer.http_status is not None}
+    name = re.search(r'^PRETTY_NAME="?([^"\n]+)', release, re.MULTILINE)
+    return Inspection(
+        ports=tuple(Listening(port, "tcp", process, port in http) for port, process in ports),
+        web_port=choose_web_port([port for port, _ in ports], http),
+        image=image.strip().split("\n")[0],
+        os=name.group(1) if name else str(view.config.get("ostype") or ""),
+        ip_address=address,
+    )
+
+
+def parse_listeners(text: str) -> list[tuple[int, str]]:
+    """Ports and processes from the output of `ss -Htlnp` or `netstat -tlnp`; those on loopback alone are left out."""
+    found: dict[int, str] = {}
+    for line in text.splitlines():
+        match = re.search(r"(?:^|\s)(\S+):(\d+)\s+\S+:\*", line)
+        if not match or match.group(1) in {"127.0.0.1", "[::1]", "::1"}:
+            continue
+        program = re.search(r'\(\("([^"]+)"|\b\d+/(\S+)', line)
+        found.setdefault(int(match.group(2)), (program.group(1) or program.group(2) or "") if program else "")
+    return sorted(found.items())
+
+
+def choose_web_port(ports: Sequence[int], http: set[int]) -> int | None:
+    """The port that looks like the page: what answers HTTP, the usual ones first; else a usual one that listens."""
+    usual = {port: rank for rank, port in enumerate(_WEB_PORTS)}
+    for group in (
+        sorted(http),
+        [port for port in ports if port in usual],
+        [p for p in ports if p not in _NO_WEB],
+    ):
+        if group:
+            return min(group, key=lambda port: (usual.get(port, len(usual)), port))
+    return None
+
+
+async def _look_running(containers: Containers, ref: Ref, owner: str) -> View:
+    view = await containers.look_owned(ref, owner)
+    if not view.is_running:
+        raise ContainerStoppedError(f"container {ref.vmid} does not run")
+    return view
+
+
+async def _try(view: View, shells: Shells, argv: Sequence[str]) -> str:
+    command = ["pct", "exec", str(view.vmid), "--", *argv]
+    try:
+        done = await shells.run(view.client, view.node, command, timeout_s=_INSPECT_S)
+    except DomainError:
+        return ""
+    return done.text if done.exit_code == 0 else ""
+
+
+async def _answers_inside(view: View, shells: Shells, *, port: int, scheme: str, path: str) -> bool:
+    if scheme in {"http", "https"}:
+        url = shlex.quote(f"{scheme}://127.0.0.1:{port}{path}")
+        script = (
+            f"wget -q -T 2 -O /dev/null {url} 2>/dev/null || curl -s -k -m 2 -o /dev/null {url}"
+            " && echo proximity-answered"
+        )
+        return "proximity-answered" in await _try(view, shells, ["sh", "-c", script])
+    listing = await _try(view, shells, ["sh", "-c", "ss -Htlnp 2>/dev/null || netstat -tlnp 2>/dev/null"])
+    return port in {one for one, _ in parse_listeners(listing)}
+
+
+async def _ask(address: str, port: int, *, scheme: str, path: str) -> Probe:
+    context: ssl.SSLContext | None = None
+    if scheme == "https":
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = (
+            False,
+            ssl.CERT_NONE,
+        )  # whether it answers, not who it is
+    writer: asyncio.StreamWriter | None = None
+    try:
+        async with asyncio.timeout(_PROBE_S):
+            reader, writer = await asyncio.open_connection(address, port, ssl=context)
+            if scheme == "tcp":
+                return Probe(answered=True, address=address)
+            host = f"[{address}]" if ":" in address else address
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+            status = re.match(rb"HTTP/\S+ (\d{3})", await reader.readline())
+    except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        why = str(error) or "timed out"
+        return Probe(answered=False, address=address, message=f"{address}:{port} does not answer: {why}")
+    finally:
+        if writer is not None:
+            writer.close()
+            with contextlib.suppress(OSError, TimeoutError):
+                await asyncio.wait_for(writer.wait_closed(), 1)
+    if status is None:
+        return Probe(answered=False, address=address, message=f"{address}:{port} does not speak HTTP")
+    return Probe(answered=True, address=address, http_status=int(status.group(1)))

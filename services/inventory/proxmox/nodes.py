@@ -1,0 +1,112 @@
+"""Nodes as they are now, and what a host's credentials can do."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from typing import Any
+
+from services.common.errors import DomainError
+from services.inventory.domain.entities import Node
+from services.inventory.proxmox.client import ProxmoxClient
+
+NEEDED_PRIVILEGES = {
+    "/vms": ("VM.Allocate", "VM.Audit", "VM.PowerMgmt", "VM.Config.Disk", "VM.Config.Network", "VM.Config.Options",
+             "VM.Config.Memory", "VM.Config.CPU", "VM.Backup", "VM.Snapshot", "VM.Clone"),
+    "/storage": ("Datastore.AllocateSpace", "Datastore.AllocateTemplate", "Datastore.Audit"),
+    "/nodes": ("Sys.Audit",),
+}  # fmt: skip
+_PROBE_TIMEOUT_S = 5.0
+
+
+async def read_nodes(client: ProxmoxClient) -> tuple[str, list[Node]]:
+    """Read the version and all nodes of a host: two calls, and one more per online node for its version.
+
+    Raises:
+        DomainError: as `ProxmoxClient.get`.
+    """
+    version, resources, status = await asyncio.gather(
+        client.get("/version"), client.get("/cluster/resources"), _read_addresses(client)
+    )
+    host_id, release = client.access.host_id, str(version["version"])
+    containers: dict[str, int] = {}
+    storages: dict[str, tuple[float, float]] = {}
+    for one in resources:
+        if one.get("type") == "lxc":
+            containers[one["node"]] = containers.get(one["node"], 0) + 1
+        if (
+            one.get("type") == "storage"
+            and one.get("status") == "available"
+            and not int(one.get("shared") or 0)
+        ):
+            used, total = storages.get(one["node"], (0.0, 0.0))
+            storages[one["node"]] = (
+                used + float(one.get("disk") or 0),
+                total + float(one.get("maxdisk") or 0),
+            )
+    return release, [
+        _build_node(one, host_id, facts=(storages, containers, status, release))
+        for one in resources
+        if one.get("type") == "node"
+    ]
+
+
+def _build_node(one: dict[str, Any], host_id: int, *, facts: tuple[Any, Any, Any, str]) -> Node:
+    storages, containers, addresses, release = facts
+    name = str(one["node"])
+    used, total = storages.get(name, (float(one.get("disk") or 0), float(one.get("maxdisk") or 0)))
+    return Node(
+        host_id=host_id,
+        name=name,
+        status={"online": "online", "offline": "offline"}.get(str(one.get("status")), "unknown"),
+        cpu_count=int(one.get("maxcpu") or 0),
+        cpu_usage=float(one.get("cpu") or 0.0),
+        memory_total=float(one.get("maxmem") or 0),
+        memory_used=float(one.get("mem") or 0),
+        storage_total=total,
+        storage_used=used,
+        uptime=float(one.get("uptime") or 0),
+        ip_address=addresses.get(name, ""),
+        pve_version=release,
+        lxc_count=containers.get(name, 0),
+    )
+
+
+async def _read_addresses(client: ProxmoxClient) -> dict[str, str]:
+    try:
+        status = await client.get("/cluster/status")
+    except DomainError:
+        return {}
+    return {one["name"]: str(one.get("ip") or "") for one in status if one.get("type") == "node"}
+
+
+async def find_node_address(client: ProxmoxClient, node: str) -> str:
+    """Return the address of a node; the host's own when the cluster does not say."""
+    return (await _read_addresses(client)).get(node) or client.access.host
+
+
+async def list_missing_privileges(client: ProxmoxClient) -> list[str]:
+    """Return what the credentials may not do and a deployment needs."""
+    if client.access.is_full_root:
+        return []
+    granted: dict[str, dict[str, int]] = await client.get("/access/permissions")
+    missing: list[str] = []
+    for path, privileges in NEEDED_PRIVILEGES.items():
+        here = {**granted.get("/", {}), **granted.get(path, {})}
+        missing += [name for name in privileges if name not in here]
+    return missing
+
+
+async def read_fingerprint(host: str, port: int) -> str:
+    """Return the SHA-256 fingerprint of the certificate that a server shows, `AA:BB:…`; empty when it shows none."""
+
+    def fetch() -> str:
+        pem = ssl.get_server_certificate((host, port), timeout=_PROBE_TIMEOUT_S)
+        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest().upper()
+        return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
+
+    try:
+        return await asyncio.to_thread(fetch)
+    except OSError:
+        return ""

@@ -1,0 +1,137 @@
+"""Start, stop, reboot, destroy."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.inventory.domain.errors import (
+    ContainerLockedError,
+    ContainerRunningError,
+    ContainerStoppedError,
+    NotOursError,
+    ProxmoxRefusedError,
+)
+from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
+from services.inventory.proxmox.marks import check_owner, find_owner
+from services.inventory.proxmox.ssh import Shells
+
+_SHUTDOWN_S = 30
+_STOPPING = ("vzstop", "vzshutdown")
+_UNLOCK_S = 20.0
+
+
+async def start_container(containers: Containers, ref: Ref, owner: str) -> Task:
+    """Start a container of `owner`; one that runs is left alone."""
+    view = await containers.look_owned(ref, owner)
+    if under_way := view.find_task(("vzstart", "vzreboot")):
+        return under_way
+    if view.is_running and not view.find_task(_STOPPING):
+        return view.done()
+    _check_unlocked(view)
+    try:
+        return await act(view, lambda: view.client.post(f"{view.path}/status/start"), types=("vzstart",))
+    except ProxmoxRefusedError as error:
+        if "already running" in error.message:
+            return view.done()
+        raise
+
+
+async def stop_container(containers: Containers, ref: Ref, owner: str, *, timeout_s: int = 0) -> Task:
+    """Shut a container of `owner` down, by force when it does not end in time; a stopped one is left alone."""
+    view = await containers.look_owned(ref, owner)
+    if under_way := view.find_task(_STOPPING):
+        return under_way
+    if not view.is_running:
+        return view.done()
+    _check_unlocked(view)
+    wait = timeout_s or _SHUTDOWN_S
+    try:
+        return await act(
+            view,
+            lambda: view.client.post(f"{view.path}/status/shutdown", timeout=wait, forceStop=1),
+            types=_STOPPING,
+        )
+    except ProxmoxRefusedError as error:
+        if "not running" in error.message:
+            return view.done()
+        raise
+
+
+async def reboot_container(containers: Containers, ref: Ref, owner: str, *, timeout_s: int = 0) -> Task:
+    """Reboot a running container of `owner`.
+
+    Raises:
+        ContainerStoppedError: it does not run.
+    """
+    view = await containers.look_owned(ref, owner)
+    if under_way := view.find_task(("vzreboot",)):
+        return under_way
+    if not view.is_running:
+        raise ContainerStoppedError(f"container {ref.vmid} does not run")
+    _check_unlocked(view)
+    return await act(
+        view,
+        lambda: view.client.post(f"{view.path}/status/reboot", timeout=timeout_s or _SHUTDOWN_S),
+        types=("vzreboot",),
+    )
+
+
+async def destroy_container(containers: Containers, shells: Shells, ref: Ref, *, owner: str) -> Task:
+    """Destroy a stopped container of `owner`; one that is gone is done.
+
+    A creation that died leaves a container that is locked and bare of marks. It counts as the owner's when the id is
+    reserved for the owner and nothing runs.
+
+    Raises:
+        ContainerRunningError: it runs.
+        NotOursError: it is not the owner's.
+    """
+    view = await containers.find(ref)
+    if view is None:
+        return Task(ref.host_id, ref.node)
+    if under_way := view.find_task(("vzdestroy",)):
+        return under_way
+    if await _is_left_behind(containers, view, owner):
+        await _unlock(shells, view)
+        if await containers.find(ref) is None:
+            return view.done()
+    else:
+        check_owner(view.config, owner, vmid=ref.vmid)
+        _check_unlocked(view)
+    if view.is_running:
+        raise ContainerRunningError(f"container {ref.vmid} runs; stop it first")
+    try:
+        return await act(
+            view,
+            lambda: view.client.delete(view.path, purge=1, **{"destroy-unreferenced-disks": 1}),
+            types=("vzdestroy",),
+        )
+    except ProxmoxRefusedError as error:
+        if "does not exist" in error.message:
+            return view.done()
+        raise
+
+
+async def _is_left_behind(containers: Containers, view: View, owner: str) -> bool:
+    if view.lock not in {"create", "disk"} or find_owner(view.config) not in (None, owner):
+        return False
+    holder = await containers.vmids.find_owner(view.client.access.host_id, view.vmid)
+    if holder != owner:
+        raise NotOursError(f"container {view.vmid} is being created by somebody else")
+    if view.tasks:
+        raise ContainerLockedError(f"container {view.vmid} is still being created", retry_after=2)
+    return True
+
+
+async def _unlock(shells: Shells, view: View) -> None:
+    result = await shells.run(view.client, view.node, ["pct", "unlock", str(view.vmid)], timeout_s=_UNLOCK_S)
+    if result.exit_code != 0:
+        raise ContainerLockedError(
+            f"container {view.vmid} is locked ({view.lock}): {result.text.strip()[:200]}"
+        )
+    await asyncio.sleep(0)
+
+
+def _check_unlocked(view: View) -> None:
+    if view.lock:
+        raise ContainerLockedError(f"container {view.vmid} is locked ({view.lock})", retry_after=2)

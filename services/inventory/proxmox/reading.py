@@ -1,0 +1,142 @@
+"""Containers as Proxmox reports them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from services.common.errors import DomainError
+from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.containers import View
+from services.inventory.proxmox.marks import TAG, find_owner, split_tags
+
+_PARALLEL = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A container; sizes in bytes, uptime in seconds."""
+
+    host_id: int
+    host_name: str
+    vmid: int
+    node: str
+    name: str
+    status: str
+    memory: float = 0.0
+    memory_used: float = 0.0
+    disk: float = 0.0
+    disk_used: float = 0.0
+    uptime: float = 0.0
+    cpus: int = 0
+    cpu_usage: float = 0.0
+    ip_address: str = ""
+    tags: tuple[str, ...] = ()
+    owner: str | None = None
+    lock: str = ""
+    template: bool = False
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """How the scan of one host went."""
+
+    host_id: int
+    containers: tuple[Container, ...] = ()
+    complete: bool = True
+    error: str = ""
+    missing_nodes: tuple[str, ...] = ()
+
+
+async def read_container(view: View) -> Container:
+    """Return the container of a view, with its address when it runs."""
+    one = _build(
+        view.client, {**view.status, "node": view.node, "vmid": view.vmid, "tags": view.config.get("tags")}
+    )
+    address = await find_address(view.client, view.node, view.vmid) if view.is_running else ""
+    hidden = {name: value for name, value in view.config.items() if name != "env"}
+    return replace(
+        one,
+        ip_address=address,
+        owner=find_owner(view.config),
+        lock=view.lock,
+        config=hidden,
+        name=str(view.config.get("hostname") or one.name),
+    )
+
+
+async def scan_host(client: ProxmoxClient, *, with_addresses: bool = False) -> Scan:
+    """Return all containers of a host by one call; the owners of those with our tag cost one more each."""
+    try:
+        resources = await client.get("/cluster/resources")
+    except DomainError as error:
+        return Scan(client.access.host_id, complete=False, error=error.message)
+    missing = tuple(
+        sorted(
+            str(one["node"])
+            for one in resources
+            if one.get("type") == "node" and one.get("status") != "online"
+        )
+    )
+    found = [_build(client, one) for one in resources if one.get("type") == "lxc"]
+    slots = asyncio.Semaphore(_PARALLEL)
+
+    async def complete(one: Container) -> Container:
+        async with slots:
+            return await _complete(client, one, with_address=with_addresses and one.status == "running")
+
+    reachable = [one for one in found if one.node not in missing]
+    done = await asyncio.gather(*(complete(one) for one in reachable))
+    lost = tuple(one for one in found if one.node in missing)
+    why = f"nodes that do not answer: {', '.join(missing)}" if missing else ""
+    return Scan(client.access.host_id, (*done, *lost), not missing, why, missing)
+
+
+async def _complete(client: ProxmoxClient, one: Container, *, with_address: bool) -> Container:
+    owner, address = one.owner, ""
+    if TAG in one.tags:
+        try:
+            owner = find_owner(await client.get(f"/nodes/{one.node}/lxc/{one.vmid}/config"))
+        except DomainError:
+            owner = None
+    if with_address:
+        address = await find_address(client, one.node, one.vmid)
+    return replace(one, owner=owner, ip_address=address)
+
+
+async def find_address(client: ProxmoxClient, node: str, vmid: int) -> str:
+    """Return the address of a running container, IPv4 first; empty while it has none."""
+    try:
+        interfaces = await client.get(f"/nodes/{node}/lxc/{vmid}/interfaces") or []
+    except DomainError:
+        return ""
+    for family in ("inet", "inet6"):
+        for one in interfaces:
+            address = str(one.get(family) or "").split("/")[0]
+            if one.get("name") != "lo" and address and not address.startswith("fe80:"):
+                return address
+    return ""
+
+
+def _build(client: ProxmoxClient, one: dict[str, Any]) -> Container:
+    status = str(one.get("status") or "unknown")
+    return Container(
+        host_id=client.access.host_id,
+        host_name=client.access.name,
+        vmid=int(one["vmid"]),
+        node=str(one["node"]),
+        name=str(one.get("name") or f"CT{one['vmid']}"),
+        status=status if status in {"running", "stopped"} else "unknown",
+        memory=float(one.get("maxmem") or 0),
+        memory_used=float(one.get("mem") or 0),
+        disk=float(one.get("maxdisk") or 0),
+        disk_used=float(one.get("disk") or 0),
+        uptime=float(one.get("uptime") or 0),
+        cpus=int(float(one.get("maxcpu") or one.get("cpus") or 0)),
+        cpu_usage=float(one.get("cpu") or 0.0),
+        tags=tuple(split_tags(str(one.get("tags") or ""))),
+        lock=str(one.get("lock") or ""),
+        template=bool(int(one.get("template") or 0)),
+    )

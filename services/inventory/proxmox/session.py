@@ -1,0 +1,159 @@
+"""Sessions on proxmoxer: a ticket shared by all threads, certificates verified or pinned."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from proxmoxer.backends.https import (
+    JsonSerializer,
+    ProxmoxHTTPApiTokenAuth,
+    ProxmoxHTTPAuthBase,
+    ProxmoxHttpSession,
+)
+from proxmoxer.core import ProxmoxResource
+from requests.adapters import HTTPAdapter
+
+from services.inventory.domain.errors import HostCredentialsRefusedError
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 35.0  # Proxmox itself gives up after 30
+_TICKET_AGE_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Access:
+    """How one host is reached and signed in to."""
+
+    host_id: int
+    name: str
+    host: str
+    port: int
+    user: str
+    verify_ssl: bool = True
+    fingerprint: str = ""
+    token_id: str = ""
+    ssh_port: int = 22
+    password: str = field(default="", repr=False)
+    token_secret: str = field(default="", repr=False)
+    ssh_key: str = field(default="", repr=False)
+
+    @property
+    def base_url(self) -> str:
+        """The root of the API."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"https://{host}:{self.port}/api2/json"
+
+    @property
+    def is_full_root(self) -> bool:
+        """Signed in as root with a password, which alone may use every feature of containers."""
+        return self.user == "root@pam" and not self.token_id
+
+
+class _PinnedAdapter(HTTPAdapter):
+    """Accepts the one certificate with this fingerprint, whoever signed it."""
+
+    def __init__(self, fingerprint: str) -> None:
+        self._fingerprint = fingerprint.replace(":", "").lower()
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["assert_fingerprint"] = self._fingerprint
+        super().init_poolmanager(*args, **kwargs)
+
+
+class Ticket(ProxmoxHTTPAuthBase):  # type: ignore[misc]
+    """A sign-in by password: the ticket of all threads, renewed every hour and after a 401."""
+
+    def __init__(self, access: Access, verify: bool) -> None:
+        super().__init__(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), verify_ssl=verify)
+        self._access = access
+        self._lock = threading.Lock()
+        self._ticket = ""
+        self._csrf = ""
+        self._born = 0.0
+
+    def get_cookies(self) -> Any:
+        """The ticket as a cookie; signs in first when there is none."""
+        self._renew_when_old()
+        jar = requests.cookies.RequestsCookieJar()
+        jar.set("PVEAuthCookie", self._ticket)
+        return jar
+
+    def get_tokens(self) -> tuple[str, str]:
+        """Ticket and CSRF token."""
+        self._renew_when_old()
+        return self._ticket, self._csrf
+
+    def drop(self) -> None:
+        """Sign in anew before the next request: the host did not accept the ticket."""
+        self._ticket = ""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add what a write needs besides the cookie."""
+        if request.method != "GET":
+            request.headers["CSRFPreventionToken"] = self._csrf
+        return request
+
+    def _renew_when_old(self) -> None:
+        with self._lock:
+            if self._ticket and time.monotonic() - self._born < _TICKET_AGE_S:
+                return
+            credentials = {"username": self._access.user, "password": self._access.password}
+            with _new_plain_session(self._access) as session:
+                response = session.post(
+                    f"{self._access.base_url}/access/ticket",
+                    data=credentials,
+                    timeout=self.timeout,
+                    verify=self.verify_ssl,
+                )
+            if response.status_code >= 500:  # the node is there, its services are not
+                response.raise_for_status()
+            data = (response.json().get("data") or {}) if response.status_code == 200 else {}
+            if not data.get("ticket") or data.get("NeedTFA"):
+                reason = "a second factor is asked for" if data else response.reason
+                raise HostCredentialsRefusedError(
+                    f"{self._access.name} refuses {self._access.user}: {reason}"
+                )
+            self._ticket, self._csrf = data["ticket"], data["CSRFPreventionToken"]
+            self._born = time.monotonic()
+
+
+def make_auth(access: Access) -> ProxmoxHTTPAuthBase:
+    """What signs the requests of all threads."""
+    verify = access.verify_ssl and not access.fingerprint
+    if not access.token_id:
+        return Ticket(access, verify)
+    user, _, name = access.token_id.rpartition("!")
+    return ProxmoxHTTPApiTokenAuth(
+        user or access.user,
+        name,
+        access.token_secret,
+        verify_ssl=verify,
+        timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+    )
+
+
+def make_api(access: Access, auth: ProxmoxHTTPAuthBase) -> tuple[ProxmoxResource, Callable[[], None]]:
+    """The root of the API for one thread, and what closes it."""
+    session = ProxmoxHttpSession()
+    session.auth = auth
+    session.headers["accept"] = "application/json"
+    _pin(session, access)
+    resource = ProxmoxResource(base_url=access.base_url, session=session, serializer=JsonSerializer())
+    return resource, session.close
+
+
+def _new_plain_session(access: Access) -> requests.Session:
+    session = requests.Session()
+    _pin(session, access)
+    return session
+
+
+def _pin(session: requests.Session, access: Access) -> None:
+    if access.fingerprint:
+        session.mount("https://", _PinnedAdapter(access.fingerprint))

@@ -1,0 +1,194 @@
+"""SSH to the nodes. The host key is pinned at first use: a node that shows another one is not talked to."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import asyncssh
+
+from services.inventory.domain.errors import ExecHungError, ExecUnavailableError, HostUnreachableError
+from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.nodes import find_node_address
+
+CONNECT_TIMEOUT_S = 10.0
+_CHUNK = 32 * 1024
+_CHANNELS = 6  # OpenSSH allows ten at a time
+
+
+class SshKeys(Protocol):
+    """The pinned host keys."""
+
+    async def find_ssh_key(self, host_id: int, address: str) -> str:
+        """Return the key pinned for an address; empty when none is."""
+
+    async def pin_ssh_key(self, host_id: int, address: str, *, public_key: str) -> None:
+        """Pin a key, unless one is pinned already."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended: its output and exit code."""
+
+    text: str
+    exit_code: int
+
+
+@dataclass
+class _Shell:
+    connection: asyncssh.SSHClientConnection
+    channels: asyncio.Semaphore
+
+
+class Shells:
+    """Connections to the nodes, kept open."""
+
+    def __init__(self, keys: SshKeys) -> None:
+        self._keys = keys
+        self._shells: dict[tuple[int, str, int], _Shell] = {}
+        self._locks: dict[tuple[int, str], asyncio.Lock] = {}
+
+    async def run(
+        self,
+        client: ProxmoxClient,
+        node: str,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: bytes | None = None,
+    ) -> Completed:
+        """Run a command on a node to its end.
+
+        Raises:
+            ExecUnavailableError: the credentials allow no SSH.
+            HostUnreachableError: the node does not answer.
+            ExecHungError: it took longer than `timeout_s`.
+        """
+        shell = await self._get_shell(client, node)
+        try:
+            async with asyncio.timeout(timeout_s), shell.channels:
+                done = await shell.connection.run(
+                    shlex.join(argv), input=stdin, encoding=None, stderr=asyncssh.STDOUT, check=False
+                )
+        except TimeoutError:
+            raise ExecHungError(f"{argv[0]} on {node} did not end within {timeout_s:.0f} s") from None
+        except (asyncssh.Error, OSError) as error:
+            raise HostUnreachableError(f"SSH to {node} broke: {error}", retry_after=2) from error
+        output = done.stdout if isinstance(done.stdout, bytes) else b""
+        return Completed(
+            output.decode(errors="replace"), done.returncode if done.returncode is not None else -1
+        )
+
+    async def stream(
+        self, client: ProxmoxClient, node: str, argv: Sequence[str], *, stall_s: float, timeout_s: float
+    ) -> AsyncIterator[str | int]:
+        """Run a command on a node: pieces of its output, then its exit code.
+
+        Raises:
+            ExecHungError: no output for `stall_s`, or longer than `timeout_s` in all.
+            DomainError: as `run`.
+        """
+        shell = await self._get_shell(client, node)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
+        process: asyncssh.SSHClientProcess[bytes] | None = None
+        try:
+            async with shell.channels:
+                process = running = await asyncio.wait_for(
+                    shell.connection.create_process(shlex.join(argv), encoding=None, stderr=asyncssh.STDOUT),
+                    CONNECT_TIMEOUT_S,
+                )
+                running.stdin.write_eof()
+                while True:
+                    patience = min(stall_s, end - loop.time())
+                    piece = await asyncio.wait_for(running.stdout.read(_CHUNK), max(patience, 0.001))
+                    if not piece:
+                        break
+                    yield piece.decode(errors="replace")
+                await asyncio.wait_for(running.wait_closed(), CONNECT_TIMEOUT_S)
+                yield running.returncode if running.returncode is not None else -1
+        except TimeoutError:
+            over = loop.time() >= end
+            why = f"did not end within {timeout_s:.0f} s" if over else f"said nothing for {stall_s:.0f} s"
+            raise ExecHungError(f"the command {why}") from None
+        except (asyncssh.Error, OSError) as error:
+            raise HostUnreachableError(f"SSH to {node} broke: {error}", retry_after=2) from error
+        finally:
+            if process is not None and process.returncode is None:
+                process.kill()
+            if process is not None:
+                process.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for shell in self._shells.values():
+            shell.connection.close()
+        self._shells.clear()
+
+    async def _get_shell(self, client: ProxmoxClient, node: str) -> _Shell:
+        access = client.access
+        if not (access.ssh_key or (access.password and access.user == "root@pam")):
+            raise ExecUnavailableError(
+                f"{access.name}: commands inside containers need root's password or an SSH key on the host"
+            )
+        lock = self._locks.setdefault((access.host_id, node), asyncio.Lock())
+        async with lock:
+            key = (access.host_id, node, id(client))
+            known = self._shells.get(key)
+            if known is None or known.connection.is_closed():
+                shell = _Shell(await self._connect(client, node), asyncio.Semaphore(_CHANNELS))
+                self._drop_old(access.host_id, node)
+                self._shells[key] = known = shell
+            return known
+
+    def _drop_old(self, host_id: int, node: str) -> None:
+        for key in [key for key in self._shells if key[:2] == (host_id, node)]:
+            self._shells.pop(key).connection.close()
+
+    async def _connect(self, client: ProxmoxClient, node: str) -> asyncssh.SSHClientConnection:
+        access = client.access
+        address = await find_node_address(client, node)
+        place = f"{address}:{access.ssh_port}"
+        pinned = await self._keys.find_ssh_key(access.host_id, place)
+        if not pinned:
+            pinned = await self._learn(address, access.ssh_port)
+            await self._keys.pin_ssh_key(access.host_id, place, public_key=pinned)
+            pinned = await self._keys.find_ssh_key(access.host_id, place)
+        try:
+            return await asyncio.wait_for(
+                asyncssh.connect(
+                    address,
+                    access.ssh_port,
+                    username="root",
+                    password=access.password if access.user == "root@pam" and access.password else None,
+                    client_keys=[asyncssh.import_private_key(access.ssh_key)] if access.ssh_key else None,
+                    known_hosts=([asyncssh.import_public_key(pinned)], [], []),
+                    agent_path=None,
+                    config=None,
+                    keepalive_interval=15,
+                    keepalive_count_max=3,
+                ),
+                CONNECT_TIMEOUT_S,
+            )
+        except asyncssh.HostKeyNotVerifiable as error:
+            raise ExecUnavailableError(f"{place} shows another SSH host key than the pinned one") from error
+        except (asyncssh.PermissionDenied, asyncssh.KeyImportError) as error:
+            raise ExecUnavailableError(f"{place} refuses root's SSH sign-in: {error}") from error
+        except (asyncssh.Error, OSError, TimeoutError) as error:
+            why = str(error) or "timed out"
+            raise HostUnreachableError(f"SSH to {place} fails: {why}", retry_after=5) from error
+
+    async def _learn(self, address: str, port: int) -> str:
+        try:
+            key = await asyncio.wait_for(
+                asyncssh.get_server_host_key(address, port, config=None), CONNECT_TIMEOUT_S
+            )
+        except (asyncssh.Error, OSError, TimeoutError) as error:
+            why = str(error) or "timed out"
+            raise HostUnreachableError(f"SSH to {address}:{port} fails: {why}", retry_after=5) from error
+        if key is None:
+            raise HostUnreachableError(f"SSH at {address}:{port} shows no host key", retry_after=5)
+        return key.export_public_key().decode().strip()

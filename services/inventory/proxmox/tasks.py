@@ -1,0 +1,122 @@
+"""Following tasks to their end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from services.inventory.domain.errors import (
+    HostUnreachableError,
+    ProxmoxRefusedError,
+    TaskNotFoundError,
+    TaskStalledError,
+)
+from services.inventory.proxmox.client import ProxmoxClient
+
+DEFAULT_STALL_S = 900
+_FIRST_POLL_S = 0.02
+_LONGEST_POLL_S = 1.0
+_LOG_PAGE = 500
+_ARCHIVE = re.compile(r"creating vzdump archive '([^']+)'")
+_PERCENT = re.compile(r"(\d{1,3})(?:\.\d+)?%")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a task said since the last look, and its end."""
+
+    lines: tuple[str, ...] = ()
+    percent: int | None = None
+    done: bool = False
+    succeeded: bool = False
+    exit_status: str = ""
+    result: str = ""
+
+
+async def watch_task(
+    client: ProxmoxClient, node: str, upid: str, *, stall_s: int = 0
+) -> AsyncIterator[Progress]:
+    """Follow a task: new lines while it runs, then one last progress with `done`.
+
+    Raises:
+        TaskNotFoundError: Proxmox knows no such task.
+        TaskStalledError: it says nothing new for `stall_s` seconds.
+        HostUnreachableError: the host is silent; asking again later gives the same end.
+    """
+    if not upid:
+        yield Progress(done=True, succeeded=True, exit_status="OK")
+        return
+    loop = asyncio.get_running_loop()
+    seen, delay, heard, archive = 0, _FIRST_POLL_S, loop.time(), ""
+    patience = stall_s or DEFAULT_STALL_S
+    while True:
+        status = await _read_status(client, node, upid)
+        ended = status.get("status") != "running"
+        lines = await _read_lines(client, node, upid, start=seen) if ended or delay > _FIRST_POLL_S else []
+        seen += len(lines)
+        archive = _find_archive(lines) or archive
+        if ended:
+            exit_status = str(status.get("exitstatus") or "unknown")
+            succeeded = exit_status == "OK" or exit_status.startswith("WARNINGS")
+            yield Progress(
+                tuple(lines),
+                done=True,
+                succeeded=succeeded,
+                exit_status=exit_status,
+                result=archive if succeeded else "",
+            )
+            return
+        if lines:
+            heard = loop.time()
+            yield Progress(tuple(lines), percent=_find_percent(lines))
+        if loop.time() - heard > patience:
+            raise TaskStalledError(f"the task {upid} said nothing new for {patience} s")
+        await asyncio.sleep(delay)
+        delay = min(delay * 1.5, _LONGEST_POLL_S)
+
+
+async def stop_task(client: ProxmoxClient, node: str, upid: str) -> None:
+    """Stop a task; one that has ended is left alone."""
+    if upid:
+        await client.delete(f"/nodes/{node}/tasks/{upid}")
+
+
+async def _read_status(client: ProxmoxClient, node: str, upid: str) -> dict[str, Any]:
+    try:
+        status: dict[str, Any] = await client.get(f"/nodes/{node}/tasks/{upid}/status")
+    except ProxmoxRefusedError as error:
+        if "no such task" in error.message or error.metadata.get("status") == "400":
+            raise TaskNotFoundError(f"{client.access.name} knows no task {upid}") from error
+        raise
+    return status
+
+
+async def _read_lines(client: ProxmoxClient, node: str, upid: str, *, start: int) -> list[str]:
+    try:
+        found = await client.get(f"/nodes/{node}/tasks/{upid}/log", start=start, limit=_LOG_PAGE)
+    except HostUnreachableError:
+        return []
+    lines = [str(one.get("t") or "") for one in found]
+    return (
+        []
+        if lines in (["no content"], [""]) or (lines and lines[0].startswith("unable to open file"))
+        else lines
+    )
+
+
+def _find_archive(lines: list[str]) -> str:
+    """The archive's file, as vzdump's log names it."""
+    for line in lines:
+        if match := _ARCHIVE.search(line):
+            return match.group(1)
+    return ""
+
+
+def _find_percent(lines: list[str]) -> int | None:
+    for line in reversed(lines):
+        if match := _PERCENT.search(line):
+            return min(int(match.group(1)), 100)
+    return None

@@ -1,0 +1,115 @@
+"""The composition root: the one file that constructs things."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from proximity.inventory.v1 import container_service_pb2, inventory_service_pb2
+
+from services.common import process
+from services.common.errors import DomainError
+from services.common.idempotency import IdempotencyStore
+from services.common.log import get_logger
+from services.inventory.config import InventorySettings
+from services.inventory.container_handlers import ContainerHandlers
+from services.inventory.domain.entities import NewHost, Secrets, full_token_id
+from services.inventory.handlers import HostHandlers, SystemHandlers
+from services.inventory.health import HealthChecks
+from services.inventory.placing import Placing
+from services.inventory.proxmox.containers import Containers
+from services.inventory.proxmox.fleet import Fleet
+from services.inventory.proxmox.ssh import Shells
+from services.inventory.store import (
+    SqlHostStore,
+    SqlSettingsStore,
+    SqlVmidStore,
+    idempotency,
+    inbox,
+    outbox,
+)
+from services.inventory.syncing import NodeSync
+
+log = get_logger()
+
+_PRUNE_S = 3600.0
+
+
+async def serve(settings: InventorySettings) -> None:
+    """Serve until a signal comes."""
+    runtime = process.build_runtime("inventory", settings)
+    hosts = SqlHostStore(runtime.db, runtime.sealer)
+    vmids = SqlVmidStore(runtime.db, lowest=settings.lowest_vmid, highest=settings.vmid_max)
+    defaults = SqlSettingsStore(runtime.db)
+    fleet, shells = Fleet(hosts), Shells(hosts)
+    sync = NodeSync(hosts, fleet, every_s=settings.sync_seconds)
+    checks = HealthChecks("inventory", settings, runtime.db, runtime.bus)
+    containers = ContainerHandlers(
+        Containers(fleet, vmids),
+        shells,
+        placing=Placing(hosts, vmids, fleet),
+        vmids=vmids,
+        settings=defaults,
+    )
+    services = inventory_service_pb2.DESCRIPTOR.services_by_name
+    await add_first_host(hosts, settings)
+    background: list[Coroutine[Any, Any, None]] = [
+        sync.run(),
+        _prune(IdempotencyStore(runtime.db, idempotency, runtime.sealer)),
+    ]
+    try:
+        await process.serve(
+            runtime,
+            services=[
+                (services["SystemService"], SystemHandlers(checks, defaults, hosts=hosts, vmids=vmids)),
+                (services["HostService"], HostHandlers(hosts, fleet, sync)),
+                (container_service_pb2.DESCRIPTOR.services_by_name["ContainerService"], containers),
+            ],
+            outbox=outbox,
+            inbox=inbox,
+            idempotency=idempotency,
+            background=background,
+        )
+    finally:
+        await checks.close()
+        await shells.close()
+        fleet.close()
+
+
+async def add_first_host(hosts: SqlHostStore, settings: InventorySettings) -> None:
+    """Register the host of the environment when there is none yet."""
+    if not settings.proxmox_host or await hosts.list_hosts():
+        return
+    try:
+        new = NewHost(
+            name="default",
+            host=settings.proxmox_host,
+            port=settings.proxmox_port,
+            user=settings.proxmox_user,
+            ssh_port=settings.proxmox_ssh_port,
+            verify_ssl=settings.proxmox_verify_ssl,
+            fingerprint=settings.proxmox_fingerprint,
+            token_id=full_token_id(settings.proxmox_user, settings.proxmox_token_id),
+            is_default=True,
+            secrets=Secrets(password=settings.proxmox_password, token_secret=settings.proxmox_token_secret),
+        )
+        host = await hosts.add_host(new)
+        log.info("first_host_added", host_id=host.id, host=host.host)
+    except DomainError as error:
+        log.warning("first_host_not_added", error=error.message)
+
+
+async def _prune(store: IdempotencyStore) -> None:
+    while True:
+        try:
+            await store.prune()
+        except DomainError as error:
+            log.warning("prune_failed", error=error.message)
+        await asyncio.sleep(_PRUNE_S)
+
+
+def run() -> None:
+    """Run the command line."""
+    sys.exit(process.main("inventory", InventorySettings, serve=serve))

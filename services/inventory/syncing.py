@@ -1,0 +1,90 @@
+"""Reading the nodes of all hosts again and again, without letting a silent one hold up the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+from services.common.errors import DomainError, UnavailableError
+from services.common.log import get_logger
+from services.common.sealing import SealBrokenError
+from services.inventory.domain.entities import Host
+from services.inventory.proxmox.fleet import Fleet
+from services.inventory.proxmox.nodes import read_nodes
+from services.inventory.store import SqlHostStore
+
+log = get_logger()
+
+_LONGEST_SILENCE_S = 300.0
+_HOST_TIMEOUT_S = 40.0
+
+
+async def sync_host(store: SqlHostStore, fleet: Fleet, host: Host) -> int:
+    """Read the nodes of a host, write them down, and return how many there are.
+
+    Raises:
+        DomainError: it does not answer or refuses; that is written down too.
+    """
+    try:
+        client = await fleet.get_client_of(host)
+        async with asyncio.timeout(_HOST_TIMEOUT_S):
+            version, found = await read_nodes(client)
+    except SealBrokenError:
+        message = f"the credentials of {host.name!r} do not open with this SECRET_KEY; set them again"
+        await store.note_silence(host.id, message)
+        raise UnavailableError(message) from None
+    except DomainError as error:
+        await store.note_silence(host.id, error.message)
+        raise
+    except TimeoutError:
+        message = f"{host.name} did not answer within {_HOST_TIMEOUT_S:.0f} s"
+        await store.note_silence(host.id, message)
+        raise UnavailableError(message) from None
+    await store.note_answer(host.id, version=version, found=found)
+    return len(found)
+
+
+class NodeSync:
+    """Keeps the nodes of all hosts up to date; silent hosts are asked less and less often."""
+
+    def __init__(self, store: SqlHostStore, fleet: Fleet, *, every_s: float) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._every = every_s
+        self._wake = asyncio.Event()
+        self._due: dict[int, tuple[float, float]] = {}
+
+    def wake(self) -> None:
+        """Look again now, at all hosts."""
+        self._due.clear()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Keep reading, for ever."""
+        while True:
+            try:
+                await self.sync_due()
+            except DomainError as error:
+                log.warning("node_sync_waits", error=error.message)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._every)
+            self._wake.clear()
+
+    async def sync_due(self) -> None:
+        """Read every active host whose turn it is, all at once."""
+        hosts = [host for host in await self._store.list_hosts() if host.is_active]
+        moment = time.monotonic()
+        await asyncio.gather(
+            *(self._sync(host) for host in hosts if self._due.get(host.id, (0.0, 0.0))[0] <= moment)
+        )
+
+    async def _sync(self, host: Host) -> None:
+        try:
+            await sync_host(self._store, self._fleet, host)
+        except DomainError as error:
+            silence = min(max(self._due.get(host.id, (0.0, 0.0))[1] * 2, self._every), _LONGEST_SILENCE_S)
+            self._due[host.id] = (time.monotonic() + silence, silence)
+            log.warning("host_silent", host_id=host.id, error=error.message)
+        else:
+            self._due.pop(host.id, None)

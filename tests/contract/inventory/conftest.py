@@ -1,0 +1,131 @@
+"""The inventory's handlers on a SQLite file and the simulated Proxmox, a real program."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from proximity.inventory.v1 import container_service_pb2 as cs
+
+from services.common.db import Database, create_engine
+from services.common.migrations import upgrade
+from services.common.rpc.call import Call
+from services.common.sealing import Sealer
+from services.inventory.container_handlers import ContainerHandlers
+from services.inventory.domain.entities import Host, NewHost, Secrets
+from services.inventory.handlers import HostHandlers
+from services.inventory.placing import Placing
+from services.inventory.proxmox.containers import Containers
+from services.inventory.proxmox.fleet import Fleet
+from services.inventory.proxmox.ssh import Shells
+from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore
+from services.inventory.syncing import NodeSync
+from tests.unit.pvesim.sim import Running, start
+
+OWNER = "nginx-0a1b2c3d"
+
+
+@dataclass
+class Inventory:
+    """The parts, wired as the server wires them."""
+
+    sim: Running
+    store: SqlHostStore
+    vmids: SqlVmidStore
+    fleet: Fleet
+    hosts: HostHandlers
+    containers: ContainerHandlers
+    host: Host
+
+    async def create(self, owner: str = OWNER, **options: Any) -> cs.ContainerRef:
+        """Reserve an id and create a container on pve1, to its end."""
+        reserved = await self.containers.reserve_vmid(
+            cs.ReserveVmidRequest(host_id=self.host.id, owner=owner), new_call()
+        )
+        ref = cs.ContainerRef(host_id=self.host.id, vmid=reserved.vmid, node="pve1")
+        request = cs.CreateContainerRequest(
+            container=ref,
+            owner=owner,
+            hostname="web",
+            memory_mb=512,
+            cores=1,
+            disk_gb=4,
+            docker=True,
+            **options,
+        )
+        task = await self.containers.create_container(request, new_call())
+        assert (await self.finish(task)).succeeded
+        return ref
+
+    async def finish(self, task: cs.Task) -> cs.TaskProgress:
+        """Follow a task to its end."""
+        request = cs.WatchTaskRequest(host_id=task.host_id, node=task.node, upid=task.upid)
+        last = cs.TaskProgress()
+        async for progress in self.containers.watch_task(request, new_call()):
+            last = progress
+        assert last.done
+        return last
+
+    async def start(self, ref: cs.ContainerRef, owner: str = OWNER) -> None:
+        """Start a container, to its end."""
+        task = await self.containers.start_container(
+            cs.ContainerActionRequest(container=ref, owner=owner), new_call()
+        )
+        assert (await self.finish(task)).succeeded
+
+    async def run(self, ref: cs.ContainerRef, *argv: str, owner: str = OWNER) -> tuple[str, int]:
+        """Run a command in a container."""
+        request = cs.ExecRequest(container=ref, owner=owner, argv=argv)
+        text, code = "", -1
+        async for piece in self.containers.exec(request, new_call()):
+            text += piece.text
+            if piece.HasField("exit_code"):
+                code = piece.exit_code
+        return text, code
+
+
+def new_call() -> Call:
+    return Call("/test", {})
+
+
+@pytest.fixture(scope="module")
+def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with start(tmp_path_factory.mktemp("sim")) as running:
+        yield running
+
+
+@pytest.fixture
+async def inventory(sim: Running, tmp_path: Path) -> AsyncIterator[Inventory]:
+    url = f"sqlite:///{tmp_path}/p.sqlite3"
+    upgrade(url, "inventory")
+    db = Database(create_engine(url, service="inventory"))
+    store = SqlHostStore(db, Sealer("k" * 40))
+    vmids = SqlVmidStore(db, lowest=9000, highest=9999)
+    fleet, shells = Fleet(store), Shells(store)
+    ready = sim.client.ready
+    host = await store.add_host(
+        NewHost(
+            name="default",
+            host=str(ready["host"]),
+            port=int(ready["port"]),
+            ssh_port=int(ready["ssh_port"]),
+            fingerprint=str(ready["fingerprint"]),
+            secrets=Secrets(password=str(ready["password"])),
+        )
+    )
+    containers = ContainerHandlers(
+        Containers(fleet, vmids),
+        shells,
+        placing=Placing(store, vmids, fleet),
+        vmids=vmids,
+        settings=SqlSettingsStore(db),
+    )
+    hosts = HostHandlers(store, fleet, NodeSync(store, fleet, every_s=30))
+    yield Inventory(sim, store, vmids, fleet, hosts, containers, host)
+    await shells.close()
+    fleet.close()
+    await db.close()
+    sim.client.control("DELETE", "/faults")

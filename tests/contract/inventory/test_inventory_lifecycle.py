@@ -1,0 +1,88 @@
+"""A container from reservation to destruction, against the simulated Proxmox."""
+
+import pytest
+from proximity.inventory.v1 import container_service_pb2 as cs
+from proximity.inventory.v1 import inventory_service_pb2 as pb
+
+from services.inventory.domain.errors import ContainerNotFoundError, NotOursError, VmidTakenError
+from tests.contract.inventory.conftest import OWNER, Inventory, new_call
+
+
+async def test_a_host_is_tested_and_its_nodes_are_read(inventory: Inventory) -> None:
+    answer = await inventory.hosts.test_host(pb.TestHostRequest(id=inventory.host.id), new_call())
+    assert (answer.success, answer.version, answer.exec_mode) == (True, "9.2.11", "ssh"), answer.message
+    assert answer.fingerprint == inventory.sim.client.ready["fingerprint"]
+    synced = await inventory.hosts.sync_host_nodes(pb.SyncHostNodesRequest(id=inventory.host.id), new_call())
+    assert synced.message == "Synced 3 nodes"
+    nodes = [node async for node in inventory.hosts.list_nodes(pb.ListNodesRequest(), new_call())]
+    assert [node.name for node in nodes] == ["pve1", "pve2", "pve3"]
+    assert all(node.status == "online" and node.memory_total > 0 and node.storage_total > 0 for node in nodes)
+
+
+async def test_a_container_lives_from_creation_to_destruction(inventory: Inventory) -> None:
+    ref = await inventory.create()
+    await inventory.start(ref)
+    found = await inventory.containers.get_container(cs.GetContainerRequest(container=ref), new_call())
+    assert (found.status, found.owner, found.name, found.node) == ("running", OWNER, "web", "pve1")
+    assert found.ip_address
+    assert found.config["features"] == "nesting=1,keyctl=1"
+
+    text, code = await inventory.run(ref, "sh", "-c", "echo 'a b'; exit 3")
+    assert (text, code) == ("a b\n", 3)
+    push = cs.PushFileRequest(
+        container=ref, owner=OWNER, path="/opt/app/.env", content=b"A='x y'\n", mode=0o600
+    )
+    await inventory.containers.push_file(push, new_call())
+    assert await inventory.run(ref, "cat", "/opt/app/.env") == ("A='x y'\n", 0)
+
+    action = cs.ContainerActionRequest(container=ref, owner=OWNER, timeout_s=5)
+    assert (await inventory.finish(await inventory.containers.reboot_container(action, new_call()))).succeeded
+    assert (await inventory.finish(await inventory.containers.stop_container(action, new_call()))).succeeded
+    assert (await inventory.containers.stop_container(action, new_call())).upid == ""
+    assert (
+        await inventory.finish(await inventory.containers.destroy_container(action, new_call()))
+    ).succeeded
+    assert (await inventory.containers.destroy_container(action, new_call())).upid == ""
+    with pytest.raises(ContainerNotFoundError):
+        await inventory.containers.get_container(cs.GetContainerRequest(container=ref), new_call())
+
+
+async def test_what_is_as_asked_is_left_alone(inventory: Inventory) -> None:
+    ref = await inventory.create("same-app")
+    again = cs.CreateContainerRequest(container=ref, owner="same-app", hostname="web", memory_mb=512)
+    assert (await inventory.containers.create_container(again, new_call())).upid == ""
+    await inventory.start(ref, "same-app")
+    action = cs.ContainerActionRequest(container=ref, owner="same-app")
+    assert (await inventory.containers.start_container(action, new_call())).upid == ""
+
+
+async def test_a_strangers_container_is_never_touched(inventory: Inventory) -> None:
+    stranger = cs.ContainerRef(host_id=inventory.host.id, vmid=101, node="pve1")
+    action = cs.ContainerActionRequest(container=stranger, owner=OWNER)
+    with pytest.raises(NotOursError):
+        await inventory.containers.stop_container(action, new_call())
+    with pytest.raises(NotOursError):
+        await inventory.containers.destroy_container(action, new_call())
+    with pytest.raises(NotOursError):
+        await inventory.run(stranger, "true")
+    with pytest.raises(VmidTakenError):
+        await inventory.containers.create_container(
+            cs.CreateContainerRequest(container=stranger, owner=OWNER, hostname="web"), new_call()
+        )
+
+
+async def test_a_reservation_is_the_same_for_the_same_owner_and_new_for_another(inventory: Inventory) -> None:
+    request = cs.ReserveVmidRequest(host_id=inventory.host.id, owner="one")
+    first = await inventory.containers.reserve_vmid(request, new_call())
+    assert first == await inventory.containers.reserve_vmid(request, new_call())
+    request.owner = "other"
+    assert first != await inventory.containers.reserve_vmid(request, new_call())
+
+
+async def test_the_list_of_containers_names_owners_and_says_that_it_is_complete(inventory: Inventory) -> None:
+    ref = await inventory.create("listed-app")
+    answer = await inventory.containers.list_containers(cs.ListContainersRequest(), new_call())
+    owners = {one.vmid: one.owner for one in answer.containers}
+    assert owners[ref.vmid] == "listed-app"
+    assert owners[101] == ""
+    assert [scan.complete for scan in answer.scans] == [True]
