@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
 
 TRANSIENT = {
     "deploying",
@@ -180,3 +181,21 @@ def write_page(url: str, text: str) -> None:
         raise DemoError(f"PUT {url}: {error}") from error
     if answer.status_code not in {200, 201, 204}:
         raise DemoError(f"PUT {url} answered {answer.status_code}")
+
+
+class PinnedAdapter(HTTPAdapter):
+    """Trusts the one certificate with a SHA-256 fingerprint, whoever signed it.
+
+    Args:
+        fingerprint: hexadecimal, with or without colons.
+    """
+
+    def __init__(self, fingerprint: str) -> None:
+        self._fingerprint = fingerprint.replace(":", "").lower()
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, D102 - as the base class has it
+        super().init_poolmanager(*args, **kwargs, assert_fingerprint=self._fingerprint)
+
+    def cert_verify(self, conn: Any, *_args: Any, **_kwargs: Any) -> None:  # noqa: ANN401, D102 - as the base class has it
+        conn.cert_reqs = "CERT_NONE"  # the fingerprint decides

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from deploy.local.api import Api, DemoError, read_page, write_page
+from deploy.local.api import Api, DemoError, PinnedAdapter, read_page, write_page
 from deploy.local.settings import LocalSettings
 
 __all__ = ["DemoError", "play_demo"]
@@ -181,7 +181,8 @@ class Demo:
 
     def _make_stranger(self) -> int:
         """Have somebody else make a container in the simulated Proxmox and return its id."""
-        url = json.loads((self._settings.state / "pvesim.json").read_text(encoding="utf-8"))["url"]
+        text = (self._settings.state / "pvesim.json").read_text(encoding="utf-8")
+        simulator: dict[str, Any] = json.loads(text)
         vmid = 700 + secrets.randbelow(8000)
         container = {
             "vmid": vmid,
@@ -191,10 +192,9 @@ class Demo:
             "services": ["nginx"],
             "running": True,
         }
-        # The control of the simulator, on this machine, has a certificate of its own making.
         session = requests.Session()
-        session.verify = False
-        answer = session.post(f"{url}/_sim/containers", json=container, timeout=10)
+        session.mount("https://", PinnedAdapter(simulator["fingerprint"]))
+        answer = session.post(f"{simulator['url']}/_sim/containers", json=container, timeout=10)
         if answer.status_code >= 300:
             raise DemoError(f"no stranger could be made: {answer.text[:300]}")
         return vmid
