@@ -44,12 +44,14 @@ class BackupJobs:
         await self._store.note_app_removed(removed.app_id, message_id=message_id)
 
 
-async def prune(relay: Relay, answers: IdempotencyStore) -> None:
-    """Forget old answers and received messages, every hour, for ever."""
+async def prune(store: BackupStore, relay: Relay, answers: IdempotencyStore) -> None:
+    """Forget old answers and received messages, and clean up what was given up, every hour, for ever."""
     while True:
         try:
             await answers.prune()
             await relay.prune_inbox()
+            if revived := await store.revive_operations():
+                log.warning("operations_revived", count=revived)
         except UnavailableError as error:
             log.warning("prune_postponed", error=error.message)
         await asyncio.sleep(_PRUNE_S)

@@ -43,10 +43,12 @@ class RemoteApps:
         hold = await self._call("GetAppHold", apps_pb.GetAppHoldRequest(app_id=app_id, user_id=user_id))
         return convert.parse_app(hold)
 
-    async def begin_operation(self, app_id: str, operation_id: str, *, kind: str) -> AppFacts:
+    async def begin_operation(
+        self, app_id: str, operation_id: str, *, kind: str, user: object = None
+    ) -> AppFacts:
         """See `Apps.begin_operation`."""
         request = apps_pb.BeginOperationRequest(app_id=app_id, operation_id=operation_id, kind=kind)
-        return convert.parse_app(await self._call("BeginOperation", request))
+        return convert.parse_app(await self._call("BeginOperation", request, user=user))
 
     async def report_operation(self, app_id: str, operation_id: str, *, report: Report) -> None:
         """See `Apps.report_operation`."""
@@ -69,16 +71,19 @@ class RemoteApps:
             archive=order.archive,
             new_hostname=order.new_hostname,
         )
-        started = await self._call(
-            "RestoreBeside", request, user=user if isinstance(user, User) else None, timeout=10
-        )
+        started = await self._call("RestoreBeside", request, user=user, timeout=10)
         return BesideStarted(started.app_id, started.message)
 
     async def _call(
-        self, method: str, request: Message, *, user: User | None = None, timeout: float = _ATTEMPT_S
+        self, method: str, request: Message, *, user: object = None, timeout: float = _ATTEMPT_S
     ) -> Any:
         return await self._clients.call(
-            "apps", AppsInternalServiceStub, method, request, user=user, timeout=timeout
+            "apps",
+            AppsInternalServiceStub,
+            method,
+            request,
+            user=user if isinstance(user, User) else None,
+            timeout=timeout,
         )
 
 

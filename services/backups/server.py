@@ -84,7 +84,7 @@ async def work(settings: BackupsSettings) -> None:
         parts.runtime,
         background=[
             engine.run_forever(wake, concurrency=settings.concurrency),
-            prune(parts.relay, answers),
+            prune(parts.store, parts.relay, answers),
         ],
         relay=parts.relay,
     )

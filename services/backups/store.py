@@ -289,6 +289,15 @@ class SqlBackupStore:
 
         await self._db.write(write)
 
+    async def revive_operations(self) -> int:
+        """See `BackupStore.revive_operations`."""
+        query = (
+            operations.update()
+            .where(operations.c.status == "dead", operations.c.undo_attempts > 0)
+            .values(status="undoing", undo_attempts=0, not_before=self._clock(), updated_at=self._clock())
+        )
+        return await self._db.write(lambda connection: connection.execute(query).rowcount)
+
     async def get_standing(self, operation_id: str) -> OperationStanding:
         """See `BackupStore.get_standing`."""
         row = await self._db.read(lambda connection: _find_operation(connection, operation_id))

@@ -43,11 +43,11 @@ from services.common.errors import NotFoundError, UnavailableError
 from services.common.operations.engine import Engine
 from services.common.rpc.call import Call
 from services.common.tokens import Caller, User
-from tests.store.backups_db import db
+from tests.store.backups_db import db, migrated_file, migrated_url
 from tests.store.catalog_db import server
 from tests.unit.backups.fakes import APP, FakeApps, FakeContainers
 
-__all__ = ["db", "server"]
+__all__ = ["db", "migrated_file", "migrated_url", "server"]
 
 OWNER = User(7, "olga", is_staff=False)
 STRANGER = User(8, "sven", is_staff=False)
@@ -389,3 +389,18 @@ async def test_the_backups_of_a_removed_app_are_kept_and_marked(world: World) ->
 async def test_an_unknown_operation_holds_nothing(world: World) -> None:
     request = pb.GetHoldingOperationRequest(operation_id="never")
     assert (await world.internal.get_holding_operation(request, call_of())).status == "unknown"
+
+
+async def test_cleaning_up_that_was_given_up_is_taken_up_again(world: World) -> None:
+    world.containers.failing.add("vzdump")
+    backup_id = await world.create()
+    operation_store = build_operation_store(world.db)
+    operation = await operation_store.claim_next("test")
+    assert operation is not None
+    given_up = {"status": "dead", "undo_attempts": 20, "error": "it broke", "lease_until": None}
+    await operation_store.update(operation, given_up)
+    assert await world.run_all() == 0
+    assert await world.store.revive_operations() == 1
+    assert await world.run_all() == 1
+    assert (await world.get(backup_id)).status == "failed"
+    assert world.apps.held == {}

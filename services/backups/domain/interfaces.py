@@ -107,6 +107,9 @@ class BackupStore(Protocol):
     async def withdraw_operation(self, operation_id: str) -> None:
         """Take back an operation that no worker has taken up, with the backup or mark that came with it."""
 
+    async def revive_operations(self) -> int:
+        """Let workers clean up again after what was given up; how many operations that were."""
+
     async def get_standing(self, operation_id: str) -> OperationStanding:
         """How an operation stands."""
 
@@ -124,8 +127,10 @@ class Apps(Protocol):
             NotFoundError: there is none, or it is not the user's.
         """
 
-    async def begin_operation(self, app_id: str, operation_id: str, *, kind: str) -> AppFacts:
-        """Hold an app for a `backup` or `restore`; the same again for the same operation id.
+    async def begin_operation(
+        self, app_id: str, operation_id: str, *, kind: str, user: object = None
+    ) -> AppFacts:
+        """Hold an app for a `backup` or `restore`, for `user`; the same again for the same operation id.
 
         Raises:
             BusyError: another operation is under way.

@@ -88,7 +88,7 @@ async def _hold_and_start(store: BackupStore, apps: Apps, asker: Asker, *, app_i
     if not await store.is_waiting(asker.request_id):
         return  # a repeated request whose work is under way or done
     try:
-        await apps.begin_operation(app_id, asker.request_id, kind=kind)
+        await apps.begin_operation(app_id, asker.request_id, kind=kind, user=asker.user)
     except DomainError:
         await store.withdraw_operation(asker.request_id)
         raise

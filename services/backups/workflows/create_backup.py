@@ -144,9 +144,9 @@ class CreateBackup:
 
 
 def find_archive(archives: Sequence[Archive], *, volume_id: str, mark: str) -> Archive | None:
-    """The archive of a name, or, while the name is not known, of a mark."""
+    """The archive of a name or of a mark, which is in its notes."""
     for archive in archives:
-        if archive.volume_id == volume_id if volume_id else mark in archive.notes:
+        if archive.volume_id == volume_id or mark in archive.notes:
             return archive
     return None
 

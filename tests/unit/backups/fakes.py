@@ -51,7 +51,9 @@ class FakeApps:
             raise FakeAppGoneError(f"there is no app {app_id!r}")
         return replace(app, operation_id=self.held.get(app_id, ""))
 
-    async def begin_operation(self, app_id: str, operation_id: str, *, kind: str) -> AppFacts:
+    async def begin_operation(
+        self, app_id: str, operation_id: str, *, kind: str, user: object = None
+    ) -> AppFacts:
         if self.refusal is not None:
             raise self.refusal
         app = await self.get_app(app_id, user_id=None)
