@@ -22,7 +22,6 @@ from services.auth.domain.entities import (
     SignedIn,
     SigningKey,
 )
-from services.auth.signing import encode_base64url
 
 _DEFAULT_PER_PAGE = 20
 
@@ -195,9 +194,7 @@ def render_jwks(keys: Sequence[SigningKey]) -> user_pb2.Jwks:
     """The public keys as a JSON Web Key Set."""
     return user_pb2.Jwks(
         keys=[
-            user_pb2.Jwk(
-                kty="OKP", crv="Ed25519", kid=key.kid, x=encode_base64url(key.public), alg="EdDSA", use="sig"
-            )
+            user_pb2.Jwk(kty="OKP", crv="Ed25519", kid=key.kid, x=key.x, alg="EdDSA", use="sig")
             for key in keys
         ]
     )

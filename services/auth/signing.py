@@ -7,7 +7,6 @@ published until the last of its tokens has ended.
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import secrets
 import time
@@ -18,7 +17,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from services.auth.domain.entities import Account, SigningKey
+from services.auth.domain.entities import Account, SigningKey, encode_base64url
 from services.auth.store.signing_keys import SqlSigningKeyStore
 from services.common.clock import Clock, now
 from services.common.errors import DomainError, UnavailableError
@@ -149,8 +148,3 @@ def make_signing_key(signs_from: datetime) -> SigningKey:
         signs_from=signs_from,
         expires_at=None,
     )
-
-
-def encode_base64url(data: bytes) -> str:
-    """Base64url without padding, as JSON Web Keys have it."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 DEFAULT_THEME = "rack_proximity"
 REFRESH_TOKEN_TTL = timedelta(days=7)
+
+
+def encode_base64url(data: bytes) -> str:
+    """Base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def normalize_name(name: str) -> str:
@@ -146,6 +152,11 @@ class SigningKey:
     private: str | None
     signs_from: datetime
     expires_at: datetime | None
+
+    @property
+    def x(self) -> str:
+        """The public key as a JSON Web Key has it."""
+        return encode_base64url(self.public)
 
 
 @dataclass(frozen=True, kw_only=True)
