@@ -15,6 +15,7 @@ from services.apps.domain.errors import (
     AppStateError,
     ContainerManagedError,
     ContainerNotFoundError,
+    HostnameTakenError,
     NoFreePortError,
     NotAvailableError,
 )
@@ -146,7 +147,12 @@ async def adopt_container(
     app = _adopted(container, asked, kind=kind, port=port, owner_id=owner_id)
     if container.owner and container.owner != app.id:
         raise ContainerManagedError(f"container {ref.vmid} belongs to {container.owner}")
-    await world.store.add_app(app, _begin_new(world, app, "adopt_container", asked, vmid=ref.vmid, port=port))
+    state = {"vmid": ref.vmid, "port": port}
+    try:
+        await world.store.add_app(app, _begin_new(world, app, "adopt_container", asked, **state))
+    except HostnameTakenError:  # it exists already; the platform only needs another name for it
+        app = dataclasses.replace(app, hostname=f"{app.name[:52]}-{ref.vmid}")
+        await world.store.add_app(app, _begin_new(world, app, "adopt_container", asked, **state))
     return app
 
 

@@ -1,0 +1,164 @@
+"""Handlers on both databases: what the wire gets."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import uuid
+
+import pytest
+from google.protobuf import json_format
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.domain.errors import AppBusyError, AppNotFoundError, NotAvailableError
+from services.apps.domain.reconciling import Reconciler
+from services.apps.handlers import AppsHandlers
+from services.apps.handlers_internal import AppsInternalHandlers
+from services.apps.tables import outbox
+from services.apps.watching import Watcher
+from services.common.db import Database
+from services.common.errors import InvalidError
+from services.common.messaging import Bus
+from services.common.outbox import Relay
+from services.common.rpc.call import Call
+from services.common.rpc.server import snake_case
+from services.common.tokens import Caller, User
+from tests.store.apps_db import db, server  # noqa: F401 - fixtures
+from tests.store.test_apps_operations import Platform, platform  # noqa: F401 - a fixture
+
+
+@dataclasses.dataclass
+class Service:
+    platform: Platform
+    api: AppsHandlers
+    internal: AppsInternalHandlers
+
+    async def deploy(self, hostname: str = "web-01", *, user: int = 1, **fields: object) -> pb.App:  # type: ignore[name-defined]
+        request = pb.DeployAppRequest(catalog_id="adminer", hostname=hostname)
+        json_format.ParseDict(fields, request)
+        return await self.api.deploy_app(request, call(user))
+
+
+def call(user: int = 1, *, staff: bool = False) -> Call:
+    return Call("/x", {}, caller=Caller(user=User(user, f"u{user}", staff)))
+
+
+def inner() -> Call:
+    return Call("/x", {}, caller=Caller(service="backups"))
+
+
+@pytest.fixture
+async def service(platform: Platform, db: Database) -> Service:  # noqa: F811 - fixtures
+    bus = Bus("nats://127.0.0.1:1", name="test")
+    relay = Relay(db, bus, outbox)
+    watcher = Watcher(platform.store, bus)
+    reconciler = Reconciler(platform.store, platform.containers)
+    return Service(
+        platform,
+        AppsHandlers(platform.store, platform.world, watcher, reconciler, relay),
+        AppsInternalHandlers(platform.store, platform.world, relay),
+    )
+
+
+def test_every_rpc_has_a_handler() -> None:
+    names = pb.DESCRIPTOR.services_by_name
+    pairs = ((names["AppsService"], AppsHandlers), (names["AppsInternalService"], AppsInternalHandlers))
+    missing = [
+        method.full_name
+        for descriptor, kind in pairs
+        for method in descriptor.methods
+        if not hasattr(kind, snake_case(method.name))
+    ]
+    assert missing == []
+
+
+async def test_an_app_shows_no_secret_and_its_status_on_the_way(service: Service) -> None:
+    app = await service.deploy(config={"memory": 512})
+    assert (app.status, app.environment["PASSWORD"]) == ("deploying", "********")
+    assert app.public_port >= 8100
+    status = await service.api.get_app_status(pb.GetAppStatusRequest(app_id=app.id), call())
+    assert (status.operation, status.step, status.step_count) == ("deploy_app", "reserve_vmid", 9)
+    await service.platform.run()
+    app = await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())
+    assert (app.status, app.memory_total) == ("running", 1024.0**3)
+    status = await service.api.get_app_status(pb.GetAppStatusRequest(app_id=app.id), call())
+    assert not status.HasField("operation")
+
+
+async def test_an_unknown_key_of_config_is_refused(service: Service) -> None:
+    with pytest.raises(InvalidError, match=r"config\.ram"):
+        await service.deploy(config={"ram": 1})
+
+
+async def test_starting_a_running_app_answers_200_and_queues_nothing(service: Service) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    asked = call()
+    request = pb.PerformAppActionRequest(app_id=app.id, action="start")
+    answer = await service.api.perform_app_action(request, asked)
+    assert (answer.success, answer.HasField("operation_id"), asked.http_status) == (True, False, 200)
+    assert await service.platform.store.find_unfinished(app.id) is None
+
+
+async def test_only_the_owner_and_administrators_see_an_app(service: Service) -> None:
+    app = await service.deploy(user=1)
+    request = pb.GetAppRequest(app_id=app.id)
+    with pytest.raises(AppNotFoundError):
+        await service.api.get_app(request, call(2))
+    assert (await service.api.get_app(request, call(2, staff=True))).id == app.id
+    assert (await service.api.list_apps(pb.ListAppsRequest(), call(2))).total == 0
+    assert (await service.api.list_apps(pb.ListAppsRequest(search="WEB"), call(1))).total == 1
+
+
+async def test_events_tell_the_log_and_end_with_the_removal(service: Service) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    seen: list[str] = []
+    told = asyncio.Event()
+
+    async def watch() -> None:
+        watched = dataclasses.replace(call(), metadata={"last-event-id": "0"})
+        async for body in service.api.watch_app_events(pb.WatchAppEventsRequest(app_id=app.id), watched):
+            seen.append(body.data.decode())
+            if "event: status" in seen[-1]:
+                told.set()
+
+    task = asyncio.create_task(watch())
+    async with asyncio.timeout(10):
+        await told.wait()
+        await service.api.delete_app(pb.DeleteAppRequest(app_id=app.id), call())
+        await service.platform.run()
+        await task
+    assert "Reserving a container id" in seen[0]
+    assert "event: removed" in seen[-1]
+
+
+async def test_a_held_app_is_busy_until_the_holder_ends(service: Service) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    request = pb.BeginOperationRequest(app_id=app.id, operation_id=uuid.uuid4().hex, kind="backup")
+    first = await service.internal.begin_operation(request, inner())
+    again = await service.internal.begin_operation(request, inner())
+    assert (first.status, again.status, again.operation_id) == ("running", "running", request.operation_id)
+    other = pb.BeginOperationRequest(app_id=app.id, operation_id="x", kind="restore")
+    with pytest.raises(AppBusyError):
+        await service.internal.begin_operation(other, inner())
+    await service.internal.report_operation(
+        pb.ReportOperationRequest(
+            app_id=app.id, operation_id=request.operation_id, progress=40, message="40 %"
+        ),
+        inner(),
+    )
+    status = await service.api.get_app_status(pb.GetAppStatusRequest(app_id=app.id), call())
+    assert (status.status, status.progress) == ("backing_up", 40)
+    done = pb.FinishOperationRequest(app_id=app.id, operation_id=request.operation_id, succeeded=True)
+    await service.internal.finish_operation(done, inner())
+    await service.internal.finish_operation(done, inner())
+    assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).status == "running"
+
+
+async def test_what_is_not_there_yet_is_refused(service: Service) -> None:
+    app = await service.deploy()
+    with pytest.raises(NotAvailableError):
+        await service.api.destroy_orphan(pb.DestroyOrphanRequest(host_id=1, vmid=100), call(staff=True))
+    assert app.id

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from services.apps.domain.compose import render_env_file, republish
+from services.apps.domain.config import parse_config
+from services.apps.watching import parse_event_id
+from services.apps.workflows.docker import read_os_release
+from services.common.errors import InvalidError
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        ({"memory": 63}, "config.memory"),
+        ({"memory": 524_289}, "config.memory"),
+        ({"memory": True}, "config.memory"),
+        ({"cores": 1.5}, "config.cores"),
+        ({"disk_size": 0}, "config.disk_size"),
+        ({"swap": -1}, "config.swap"),
+        ({"port": 65_536}, "config.port"),
+        ({"runtime": "vm"}, "config.runtime"),
+        ({"image": ""}, "config.image"),
+        ({"ram": 1}, "config.ram"),
+    ],
+)
+def test_what_is_not_valid_is_named(raw: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidError) as refusal:
+        parse_config(raw)
+    assert [violation.field for violation in refusal.value.violations] == [field]
+
+
+def test_every_fault_is_reported_at_once() -> None:
+    with pytest.raises(InvalidError) as refusal:
+        parse_config({"memory": 1, "cores": 0, "x": 1})
+    assert len(refusal.value.violations) == 3
+
+
+def test_numbers_from_json_are_whole_numbers() -> None:
+    config = parse_config({"memory": 512.0, "swap": 0, "runtime": "auto"})
+    assert (config.number("memory"), config.number("swap"), config.runtime) == (512, 0, "")
+
+
+def test_a_definition_is_published_on_another_port_and_else_unchanged() -> None:
+    compose = yaml.safe_dump(
+        {
+            "services": {
+                "web": {"image": "a", "ports": ["8100:80", "127.0.0.1:8100:81/tcp", "9000:8100", 8100]},
+                "db": {"image": "b", "ports": [{"target": 8100, "published": "8100"}]},
+            }
+        }
+    )
+    services = yaml.safe_load(republish(compose, 8100, 8200))["services"]
+    assert services["web"]["ports"] == ["8200:80", "127.0.0.1:8200:81/tcp", "9000:8100", 8100]
+    assert services["db"]["ports"] == [{"target": 8100, "published": "8200"}]
+
+
+def test_values_are_quoted_so_that_nothing_in_them_has_a_meaning() -> None:
+    text = render_env_file({"A": "a b#c $D", "B": 'it\'s $5 \\ "x"'})
+    assert text == 'A=\'a b#c $D\'\nB="it\'s \\$5 \\\\ \\"x\\""\n'
+
+
+def test_the_system_is_read_from_its_release_file() -> None:
+    assert read_os_release('ID="alpine"\nVERSION_ID=3.20\n') == ("alpine", "")
+    assert read_os_release("ID=debian\nVERSION_CODENAME=bookworm\n") == ("debian", "bookworm")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("12", 12), ("", None), ("x", None), ("-1", None), ("9" * 30, None)]
+)
+def test_only_our_own_event_ids_count(text: str, expected: int | None) -> None:
+    assert parse_event_id(text) == expected
