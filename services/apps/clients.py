@@ -286,14 +286,6 @@ class GrpcCatalog:
         )
         return _rendering(answer)
 
-    async def list_revisions(self, catalog_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Newest revision and version by item."""
-        request = catalog_pb.ListRevisionsRequest(app_ids=catalog_ids)
-        answer = await self._clients.call(
-            "catalog", CatalogInternalServiceStub, "ListRevisions", request, timeout=10
-        )
-        return {item.app_id: (item.revision, item.version) for item in answer.revisions}
-
 
 def _ref(ref: Ref) -> pb.ContainerRef:
     return pb.ContainerRef(host_id=ref.host_id, vmid=ref.vmid, node=ref.node)

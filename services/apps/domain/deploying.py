@@ -49,7 +49,7 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
     """
     rendering = await render_app(new, catalog, runtime=new.config.runtime, public_port=0)
     defaults = await containers.get_defaults()
-    wanted = new.config.runtime or rendering.runtimes[0]
+    wanted = new.config.runtime or (rendering.runtimes or ("compose",))[0]
     only_oci = rendering.runtimes == ("oci",)
     placement = await containers.place(
         Wanted(

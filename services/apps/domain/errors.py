@@ -48,9 +48,5 @@ class NotAvailableError(PreconditionError):
     """The platform cannot do this for this app."""
 
 
-class NoOnlineNodeError(DomainError):
-    """No node is online."""
-
-
 class StepFailedError(DomainError):
     """A step of an operation failed in a way that trying again does not change."""

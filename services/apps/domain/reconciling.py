@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.apps.domain.entities import AddLog, App, ChangeApp, Condition
+from services.apps.domain.entities import AddLog, App, ChangeApp
 from services.apps.domain.interfaces import Container, Containers
 from services.apps.domain.usecases import AppStore
 from services.common.clock import now
-
-MARK = "proximity"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +104,3 @@ def find_condition(app: App, container: Container | None) -> tuple[str, str, str
 def _orphan(item: Container) -> Finding:
     message = f"container {item.vmid} carries the mark of {item.owner}, which is no app"
     return Finding(type="orphan", host_id=item.host_id, vmid=item.vmid, message=message)
-
-
-__all__ = ["Condition", "Finding", "Reconciled", "Reconciler", "find_condition"]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from services.apps.domain.compose import republish
 from services.apps.domain.deploying import NewApp, build_app, plan_app
-from services.apps.domain.entities import ACTIONS, AddLog, App, Begin, Change
+from services.apps.domain.entities import ACTIONS, App, Begin, Change
 from services.apps.domain.errors import (
     AppBusyError,
     AppStateError,
@@ -308,15 +308,3 @@ async def _find_host(world: World, ref: Ref) -> Ref:
         if container.vmid == ref.vmid and container.node == ref.node:
             return Ref(container.host_id, container.vmid, container.node)
     raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")
-
-
-__all__ = [
-    "AddLog",
-    "Asked",
-    "World",
-    "adopt_container",
-    "clone_app",
-    "deploy_app",
-    "perform_action",
-    "update_app",
-]

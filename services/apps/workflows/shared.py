@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from services.apps.domain.entities import App, Change, ChangeApp
-from services.apps.domain.errors import AppNotFoundError, StepFailedError
+from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import Container, Containers, Ref, Task
 from services.common.operations.model import Context, Step, StepResult, TransientError
 
@@ -220,15 +220,3 @@ def end_with(status: str, *, forget_address: bool = False) -> Any:
         return (ChangeApp(state.app_id, values),)
 
     return end
-
-
-__all__ = [
-    "AppNotFoundError",
-    "AppReader",
-    "AppState",
-    "Steps",
-    "Tools",
-    "end_failed",
-    "end_failed_new",
-    "end_with",
-]
