@@ -1,0 +1,418 @@
+"""auth as its callers see it: the real gRPC server on SQLite, with NATS for what others have to learn."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import jwt
+import pytest
+from argon2 import PasswordHasher
+from google.protobuf.empty_pb2 import Empty
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from proximity.auth.v1 import auth_service_pb2 as pb
+from proximity.auth.v1 import auth_service_pb2_grpc as stubs
+from proximity.auth.v1 import events_pb2, user_pb2
+
+from services.auth import cookies, jobs
+from services.auth.auditing import DirectAudit
+from services.auth.config import AuthSettings
+from services.auth.convert import render_time
+from services.auth.hashing import Argon2Hasher
+from services.auth.server import Auth, background, build_auth, prepare
+from services.auth.store.tables import idempotency
+from services.common.clock import now
+from services.common.config import ConfigError, read_settings
+from services.common.idempotency import IdempotencyStore
+from services.common.messaging import Bus
+from services.common.outbox import new_message
+from services.common.process import close_runtime, watch_revocations
+from services.common.rpc.call import parse_cookies
+from services.common.rpc.server import Surroundings, add_service, create_server
+from services.common.tokens import Caller, Revocations, ServiceSigner, make_service_keys, read_service_keys
+from services.common.tokens import User as TokenUser
+from tests.store.auth_db import sqlite_file
+from tests.store.test_catalog_messaging import nats
+
+__all__ = ["nats", "sqlite_file"]
+
+PASSWORD = "Correct-Horse-9"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+@dataclass
+class Client:
+    """A client of auth."""
+
+    auth: Auth
+    public: Any
+    internal: Any
+
+    async def register(self, username: str) -> user_pb2.Session:
+        request = pb.RegisterUserRequest(username=username, password=PASSWORD)
+        return await self.public.RegisterUser(request)  # type: ignore[no-any-return]
+
+
+def bearer(token: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {token}"),)
+
+
+async def refused(call: Any) -> tuple[str, grpc.aio.AioRpcError]:
+    """The name of the code that a call is refused with, and the error."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value.code().name, caught.value
+
+
+def make_settings(tmp_path: Path, **changes: str) -> AuthSettings:
+    make_service_keys(tmp_path / "keys")
+    environment = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/p.sqlite3",
+        "NATS_URL": "nats://127.0.0.1:1",
+        "SECRET_KEY": "a secret of this test alone",
+        "SERVICE_KEYS_DIR": str(tmp_path / "keys"),
+        "LOGIN_FAILURES_PER_ACCOUNT": "3",
+        "LOGIN_FAILURES_PER_ADDRESS": "8",
+        **changes,
+    }
+    return read_settings(AuthSettings, environment)
+
+
+@pytest.fixture(autouse=True)
+def database(sqlite_file: Path, tmp_path: Path) -> None:
+    shutil.copy(sqlite_file, tmp_path)
+
+
+@asynccontextmanager
+async def run(settings: AuthSettings, *, messaging: bool = False) -> AsyncIterator[Client]:
+    auth = build_auth(settings)
+    auth.hasher.close()
+    hasher = Argon2Hasher(2, CHEAP)
+    sign_in = replace(auth.handlers.sign_in, hasher=hasher)
+    auth = replace(auth, hasher=hasher, handlers=replace(auth.handlers, sign_in=sign_in))
+    await prepare(auth)
+    store = IdempotencyStore(auth.runtime.db, idempotency, auth.runtime.sealer)
+    around = Surroundings(auth.runtime.guard, store, DirectAudit(auth.audit), cookies.set_csrf_cookie)
+    server = create_server()
+    services = pb.DESCRIPTOR.services_by_name
+    add_service(server, services["AuthService"], auth.handlers, around)
+    add_service(server, services["AuthInternalService"], auth.internal, around)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    tasks = [asyncio.ensure_future(work) for work in background(auth)] if messaging else []
+    if messaging:
+        jobs.consume_audit(auth.runtime.bus, auth.audit)
+        auth.runtime.bus.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Client(auth, stubs.AuthServiceStub(channel), stubs.AuthInternalServiceStub(channel))
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await server.stop(None)
+    hasher.close()
+    await close_runtime(auth.runtime)
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    async with run(make_settings(tmp_path)) as running:
+        yield running
+
+
+async def read_cookies(call: Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in await call.initial_metadata():
+        if name == "set-cookie":
+            found |= parse_cookies(value.partition(";")[0])
+    return found
+
+
+async def test_the_first_user_is_administrator_and_the_second_is_not(client: Client) -> None:
+    first, second = await client.register("root"), await client.register("alice")
+    assert (first.user.is_staff, second.user.is_staff) == (True, False)
+    me = await client.public.GetCurrentUser(Empty(), metadata=bearer(second.access))
+    assert (me.username, me.pk, me.preferred_theme) == ("alice", second.user.id, "rack_proximity")
+    assert await client.public.VerifyToken(pb.VerifyTokenRequest(token=second.access)) == Empty()
+    code, _ = await refused(client.public.ListUsers(pb.ListUsersRequest(), metadata=bearer(second.access)))
+    assert code == "PERMISSION_DENIED"
+
+
+async def test_an_access_token_says_what_every_service_verifies(client: Client) -> None:
+    session = await client.register("root")
+    jwks = await client.public.GetJwks(Empty())
+    header = jwt.get_unverified_header(session.access)
+    assert (header["alg"], header["kid"]) == ("EdDSA", jwks.keys[0].kid)
+    key = jwt.PyJWK({"kty": "OKP", "crv": "Ed25519", "x": jwks.keys[0].x, "alg": "EdDSA"})
+    claims = jwt.decode(session.access, key, algorithms=["EdDSA"], audience="proximity", issuer="proximity")
+    assert claims["exp"] - claims["iat"] == session.expires_in == 3600
+    assert (claims["sub"], claims["name"], claims["staff"], claims["typ"]) == ("1", "root", True, "access")
+
+
+async def test_every_fault_of_a_registration_is_named(client: Client) -> None:
+    request = pb.RegisterUserRequest(username="alice", password1="1234567", password2="other")
+    code, error = await refused(client.public.RegisterUser(request))
+    bad = error_details_pb2.BadRequest()
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    assert status is not None
+    assert any(detail.Unpack(bad) for detail in status.details)
+    assert code == "INVALID_ARGUMENT"
+    assert [item.field for item in bad.field_violations] == ["password1"] * 2 + ["password2"]
+
+
+async def test_a_wrong_password_and_an_unknown_user_look_the_same(client: Client) -> None:
+    await client.register("root")
+    seen = set()
+    for username in ("root", "nobody"):
+        request = pb.LoginRequest(username=username, password="wrong")
+        code, error = await refused(client.public.Login(request))
+        seen.add((code, error.details()))
+    assert len(seen) == 1
+    assert seen.pop()[0] == "UNAUTHENTICATED"
+
+
+async def test_failures_make_the_next_attempt_wait_even_with_the_right_password(client: Client) -> None:
+    await client.register("root")
+    wrong, right = (pb.LoginRequest(username="Root", password=text) for text in ("wrong", PASSWORD))
+    for _ in range(4):
+        assert (await refused(client.public.Login(wrong)))[0] == "UNAUTHENTICATED"
+    code, error = await refused(client.public.Login(right))
+    assert code == "RESOURCE_EXHAUSTED"
+    assert int(dict(error.initial_metadata() or ())["retry-after"]) >= 1
+
+
+async def test_failures_for_many_names_from_one_address_make_it_wait(client: Client) -> None:
+    requests = [pb.LoginRequest(username=f"user{number}", password="wrong") for number in range(12)]
+    codes = [(await refused(client.public.Login(request)))[0] for request in requests]
+    assert codes == ["UNAUTHENTICATED"] * 9 + ["RESOURCE_EXHAUSTED"] * 3
+
+
+async def test_guesses_sent_at_once_are_limited_like_those_sent_one_by_one(client: Client) -> None:
+    await client.register("root")
+    requests = [pb.LoginRequest(username="root", password="wrong") for _ in range(20)]
+    codes = [code for code, _ in await asyncio.gather(*(refused(client.public.Login(r)) for r in requests))]
+    assert codes.count("UNAUTHENTICATED") <= 5
+
+
+async def test_many_right_sign_ins_at_once_all_succeed(client: Client) -> None:
+    await client.register("root")
+    request = pb.LoginRequest(username="root", password=PASSWORD)
+    sessions = await asyncio.gather(*(client.public.Login(request) for _ in range(20)))
+    assert len({session.refresh for session in sessions}) == 20
+
+
+async def test_a_refresh_token_used_twice_ends_the_session_at_once(client: Client) -> None:
+    session = await client.register("root")
+    request = pb.RefreshTokenRequest(refresh=session.refresh)
+    pair = await client.public.RefreshToken(request)
+    await client.public.GetCurrentUser(Empty(), metadata=bearer(pair.access))
+    assert (await refused(client.public.RefreshToken(request)))[0] == "UNAUTHENTICATED"
+    for token in (session.access, pair.access):
+        assert (await refused(client.public.GetCurrentUser(Empty(), metadata=bearer(token))))[
+            0
+        ] == "UNAUTHENTICATED"
+    again = pb.RefreshTokenRequest(refresh=pair.refresh)
+    assert (await refused(client.public.RefreshToken(again)))[0] == "UNAUTHENTICATED"
+    swapped = pb.RefreshTokenRequest(refresh=pair.access)
+    assert (await refused(client.public.RefreshToken(swapped)))[0] == "UNAUTHENTICATED"
+
+
+async def test_cookies_refresh_and_sign_out_only_with_the_csrf_token(client: Client) -> None:
+    call = client.public.RegisterUser(pb.RegisterUserRequest(username="root", password=PASSWORD))
+    await call
+    jar = await read_cookies(call)
+    cookie = ("cookie", "; ".join(f"{name}={value}" for name, value in jar.items()))
+    for rpc, request in (
+        (client.public.RefreshToken, pb.RefreshTokenRequest()),
+        (client.public.Logout, pb.LogoutRequest()),
+    ):
+        assert (await refused(rpc(request, metadata=(cookie,))))[0] == "PERMISSION_DENIED"
+    csrf = ("x-csrftoken", jar["csrftoken"])
+    refreshed = client.public.RefreshToken(pb.RefreshTokenRequest(), metadata=(cookie, csrf))
+    await refreshed
+    jar |= await read_cookies(refreshed)
+    cookie = ("cookie", "; ".join(f"{name}={value}" for name, value in jar.items()))
+    left = client.public.Logout(pb.LogoutRequest(), metadata=(cookie, csrf))
+    await left
+    assert set((await read_cookies(left)).values()) == {""}
+    assert (await refused(client.public.GetCurrentUser(Empty(), metadata=(cookie,))))[0] == "UNAUTHENTICATED"
+    late = pb.RefreshTokenRequest(refresh=jar["proximity-refresh-cookie"])
+    assert (await refused(client.public.RefreshToken(late)))[0] == "UNAUTHENTICATED"
+
+
+async def test_a_page_that_is_not_signed_in_gets_a_csrf_token(client: Client) -> None:
+    code, error = await refused(client.public.GetCurrentUser(Empty()))
+    assert code == "UNAUTHENTICATED"
+    assert str(dict(error.initial_metadata() or ())["set-cookie"]).startswith("csrftoken=")
+
+
+async def test_a_new_password_ends_the_other_sessions_and_not_this_one(client: Client) -> None:
+    mine = await client.register("root")
+    login = pb.LoginRequest(username="root", password=PASSWORD)
+    other = await client.public.Login(login)
+    change = pb.ChangePasswordRequest(old_password=PASSWORD, new_password="Zebra-Quilt-77")
+    wrong = pb.ChangePasswordRequest(old_password="wrong", new_password="Zebra-Quilt-77")
+    weak = pb.ChangePasswordRequest(old_password=PASSWORD, new_password="password")
+    for request in (wrong, weak):
+        call = client.public.ChangePassword(request, metadata=bearer(mine.access))
+        assert (await refused(call))[0] == "INVALID_ARGUMENT"
+    await client.public.ChangePassword(change, metadata=bearer(mine.access))
+    await client.public.GetCurrentUser(Empty(), metadata=bearer(mine.access))
+    assert (await refused(client.public.GetCurrentUser(Empty(), metadata=bearer(other.access))))[
+        0
+    ] == "UNAUTHENTICATED"
+    assert (await refused(client.public.Login(login)))[0] == "UNAUTHENTICATED"
+
+
+async def test_a_demoted_administrator_is_none_at_once(client: Client) -> None:
+    root, alice = await client.register("root"), await client.register("alice")
+    promote, demote = (pb.UpdateUserRequest(id=alice.user.id, is_staff=value) for value in (True, False))
+    await client.public.UpdateUser(promote, metadata=bearer(root.access))
+    request = pb.RefreshTokenRequest(refresh=alice.refresh)
+    pair = await client.public.RefreshToken(request)
+    listed = await client.public.ListUsers(pb.ListUsersRequest(), metadata=bearer(pair.access))
+    assert (listed.total, listed.page, listed.per_page) == (2, 1, 20)
+    await client.public.UpdateUser(demote, metadata=bearer(root.access))
+    code, _ = await refused(client.public.ListUsers(pb.ListUsersRequest(), metadata=bearer(pair.access)))
+    assert code == "UNAUTHENTICATED"
+    last = pb.DeleteUserRequest(id=root.user.id)
+    assert (await refused(client.public.DeleteUser(last, metadata=bearer(root.access))))[0] == "ABORTED"
+
+
+async def test_an_api_token_may_what_its_scopes_say_and_no_more(client: Client) -> None:
+    root = await client.register("root")
+    made = pb.CreateApiTokenRequest(name="ci")
+    token = await client.public.CreateApiToken(made, metadata=bearer(root.access))
+    shown = await client.public.ListApiTokens(Empty(), metadata=bearer(token.token))
+    assert (shown.total, shown.tokens[0].HasField("token"), list(shown.tokens[0].scopes)) == (
+        1,
+        False,
+        ["read"],
+    )
+    for call in (
+        client.public.CreateApiToken(pb.CreateApiTokenRequest(name="x"), metadata=bearer(token.token)),
+        client.public.ListUsers(pb.ListUsersRequest(), metadata=bearer(token.token)),
+    ):
+        assert (await refused(call))[0] == "PERMISSION_DENIED"
+    writer = pb.CreateApiTokenRequest(name="writer", scopes=["write"])
+    write = await client.public.CreateApiToken(writer, metadata=bearer(root.access))
+    wider = pb.CreateApiTokenRequest(name="wider", scopes=["admin"])
+    assert (await refused(client.public.CreateApiToken(wider, metadata=bearer(write.token))))[
+        0
+    ] == "PERMISSION_DENIED"
+    await client.public.DeleteApiToken(pb.DeleteApiTokenRequest(id=token.id), metadata=bearer(root.access))
+    assert (await refused(client.public.ListApiTokens(Empty(), metadata=bearer(token.token))))[
+        0
+    ] == "UNAUTHENTICATED"
+
+
+async def test_an_ordinary_user_makes_no_admin_token_and_none_that_ends_in_the_past(client: Client) -> None:
+    await client.register("root")
+    alice = await client.register("alice")
+    admin = pb.CreateApiTokenRequest(name="x", scopes=["admin"])
+    assert (await refused(client.public.CreateApiToken(admin, metadata=bearer(alice.access))))[
+        0
+    ] == "PERMISSION_DENIED"
+    past = pb.CreateApiTokenRequest(name="x")
+    past.expires_at.FromSeconds(1)
+    assert (await refused(client.public.CreateApiToken(past, metadata=bearer(alice.access))))[
+        0
+    ] == "INVALID_ARGUMENT"
+
+
+async def test_services_and_nobody_else_ask_the_internal_questions(client: Client, tmp_path: Path) -> None:
+    root = await client.register("root")
+    private, _ = read_service_keys(tmp_path / "keys", "apps")
+    metadata = bearer(ServiceSigner("apps", private).sign("auth"))
+    found = await client.internal.FindUser(pb.FindUserRequest(username="ROOT"), metadata=metadata)
+    assert found.id == root.user.id
+    missing = pb.FindUserRequest(id=99)
+    assert (await refused(client.internal.FindUser(missing, metadata=metadata)))[0] == "NOT_FOUND"
+    created = pb.CreateApiTokenRequest(name="ci", scopes=["read", "write"])
+    token = await client.public.CreateApiToken(created, metadata=bearer(root.access))
+    question = pb.AuthenticateApiTokenRequest(token=token.token)
+    answer = await client.internal.AuthenticateApiToken(question, metadata=metadata)
+    assert (answer.username, list(answer.scopes), answer.token_id) == ("root", ["read", "write"], token.id)
+    for credentials in (bearer(root.access), ()):
+        code, _ = await refused(client.internal.AuthenticateApiToken(question, metadata=credentials))
+        assert code in {"PERMISSION_DENIED", "UNAUTHENTICATED"}
+
+
+async def test_sign_ins_and_changes_are_in_the_audit_log(client: Client) -> None:
+    root = await client.register("root")
+    await refused(client.public.Login(pb.LoginRequest(username="root", password="wrong")))
+    request = pb.ListAuditEntriesRequest(action="auth.Login")
+    listed = await client.public.ListAuditEntries(request, metadata=bearer(root.access))
+    assert [(entry.outcome, entry.target) for entry in listed.entries] == [("UNAUTHENTICATED", "user root")]
+    request = pb.ListAuditEntriesRequest(user="root")
+    listed = await client.public.ListAuditEntries(request, metadata=bearer(root.access))
+    assert [entry.action for entry in listed.entries] == ["auth.RegisterUser"]
+    assert await client.auth.audit.verify() == 2
+
+
+async def test_registration_can_be_closed(tmp_path: Path) -> None:
+    async with run(make_settings(tmp_path, ALLOW_REGISTRATION="False")) as client:
+        assert (await refused(client.register("root")))[0] == "PERMISSION_DENIED"
+
+
+async def test_the_first_administrator_comes_from_the_settings_once(tmp_path: Path) -> None:
+    named = {"PROXIMITY_ADMIN_USERNAME": "root", "PROXIMITY_ADMIN_PASSWORD": PASSWORD}
+    for password in (PASSWORD, "Another-Horse-9"):
+        settings = make_settings(tmp_path, **named | {"PROXIMITY_ADMIN_PASSWORD": password})
+        async with run(settings) as client:
+            session = await client.public.Login(pb.LoginRequest(username="root", password=PASSWORD))
+            assert session.user.is_staff
+    weak = make_settings(tmp_path, **named | {"PROXIMITY_ADMIN_PASSWORD": "admin123"})
+    with pytest.raises(ConfigError, match="too common"):
+        async with run(weak):
+            pass
+
+
+async def test_other_services_learn_of_a_revocation_within_a_second(tmp_path: Path, nats: str) -> None:
+    async with run(make_settings(tmp_path, NATS_URL=nats), messaging=True) as client:
+        other, known = Bus(nats, name="other"), Revocations()
+        other.start()
+        watching = asyncio.ensure_future(watch_revocations(other, known))
+        assert await client.auth.runtime.bus.wait_connected(timeout=20)
+        assert await other.wait_connected(timeout=20)
+        session = await client.register("root")
+        claims = jwt.decode(session.access, options={"verify_signature": False})
+        caller = Caller(TokenUser(1, "root", True), session=claims["sid"], issued_at=claims["iat"])  # noqa: FBT003 - it is is_staff
+        await client.public.Logout(pb.LogoutRequest(refresh=session.refresh))
+        async with asyncio.timeout(5):
+            while not known.is_revoked(caller):  # noqa: ASYNC110 - NATS decides when
+                await asyncio.sleep(0.01)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await other.close()
+
+
+async def test_what_other_services_report_is_chained_once(tmp_path: Path, nats: str) -> None:
+    async with run(make_settings(tmp_path, NATS_URL=nats), messaging=True) as client:
+        bus = client.auth.runtime.bus
+        assert await bus.wait_connected(timeout=20)
+        record = events_pb2.AuditRecorded(
+            id=secrets.token_hex(8),
+            timestamp=render_time(now()),
+            username="root",
+            action="apps.DeployApp",
+            target="app web",
+            address="192.0.2.1",
+            outcome="OK",
+        )
+        for _ in range(2):
+            await bus.publish(new_message(jobs.AUDIT_RECORDED, record))
+        root = await client.register("root")
+        request = pb.ListAuditEntriesRequest(action="apps.DeployApp")
+        async with asyncio.timeout(10):
+            while not (await client.public.ListAuditEntries(request, metadata=bearer(root.access))).total:  # noqa: ASYNC110 - NATS decides when
+                await asyncio.sleep(0.02)
+        await client.auth.audit.verify()
+        assert (await client.public.ListAuditEntries(request, metadata=bearer(root.access))).total == 1

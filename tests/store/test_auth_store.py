@@ -1,0 +1,433 @@
+"""The stores of auth hold on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from proximity.auth.v1 import events_pb2
+
+from services.auth.domain.entities import (
+    Account,
+    NewAccount,
+    NewApiToken,
+    NewAuditEntry,
+    NewRefreshToken,
+    Page,
+    Reused,
+    Rotated,
+)
+from services.auth.domain.errors import (
+    ApiTokenNameTakenError,
+    ApiTokenNotFoundError,
+    AuditBrokenError,
+    EmailTakenError,
+    LastAdminError,
+    RefreshTokenInvalidError,
+    SignInFailedError,
+    UsernameTakenError,
+    UserNotFoundError,
+)
+from services.auth.domain.limits import Limit
+from services.auth.signing import PUBLISHED_BEFORE, SigningKeys
+from services.auth.store.accounts import SqlAccountStore
+from services.auth.store.api_tokens import SqlApiTokenStore
+from services.auth.store.attempts import SqlAttemptStore
+from services.auth.store.audit import SqlAuditStore
+from services.auth.store.revocations import SqlRevocationStore
+from services.auth.store.sessions import SqlSessionStore
+from services.auth.store.signing_keys import SqlSigningKeyStore
+from services.auth.store.tables import audit_entries, metadata, outbox
+from services.common.db import Database
+from services.common.sealing import Sealer
+from tests.store.auth_db import db, postgresql_url, sqlite_file
+from tests.store.catalog_db import server
+
+__all__ = ["db", "postgresql_url", "server", "sqlite_file"]
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+WEEK = timedelta(days=7)
+
+
+class Time:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.moment = START
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def advance(self, **duration: float) -> None:
+        self.moment += timedelta(**duration)
+
+
+@pytest.fixture
+def clock() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def accounts(db: Database, clock: Time) -> SqlAccountStore:
+    return SqlAccountStore(db, clock)
+
+
+@pytest.fixture
+def sessions(db: Database, clock: Time) -> SqlSessionStore:
+    return SqlSessionStore(db, clock)
+
+
+@pytest.fixture
+def tokens(db: Database, clock: Time) -> SqlApiTokenStore:
+    return SqlApiTokenStore(db, clock)
+
+
+async def add(
+    accounts: SqlAccountStore, username: str, *, email: str = "", is_staff: bool | None = None
+) -> Account:
+    account = await accounts.add_account(
+        NewAccount(username=username, email=email, password_hash="hash", is_staff=is_staff)
+    )
+    assert account is not None
+    return account
+
+
+async def begin(sessions: SqlSessionStore, account: Account, token: str, *, family: str = "family") -> None:
+    new = NewRefreshToken(token, family, START + WEEK)
+    await sessions.add_session(account.id, new, password_hash="hash", address="192.0.2.1")
+
+
+async def test_the_migrations_make_the_tables_that_the_code_uses(db: Database) -> None:
+    inspector = sa.inspect(db.engine)
+    for table in metadata.tables.values():
+        assert {column["name"] for column in inspector.get_columns(table.name)} == set(table.columns.keys())
+
+
+async def test_of_many_first_users_one_is_administrator(accounts: SqlAccountStore) -> None:
+    added = await asyncio.gather(*(add(accounts, f"user{number}") for number in range(8)))
+    assert [account.is_staff for account in added].count(True) == 1
+
+
+async def test_of_many_with_the_same_name_one_gets_it(accounts: SqlAccountStore) -> None:
+    names = ["alice", "ALICE", "Alice", "aLICE"]
+    results = await asyncio.gather(*(add(accounts, name) for name in names), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["Account", *["UsernameTakenError"] * 3]
+
+
+async def test_names_and_addresses_are_unique_whatever_the_case(accounts: SqlAccountStore) -> None:
+    alice = await add(accounts, "alice", email="A@example.org")
+    bob = await add(accounts, "bob")
+    await add(accounts, "carol")
+    with pytest.raises(UsernameTakenError):
+        await add(accounts, "Alice")
+    with pytest.raises(EmailTakenError):
+        await add(accounts, "dave", email="a@EXAMPLE.org")
+    with pytest.raises(EmailTakenError):
+        await accounts.update_profile(bob.id, {"email": "a@example.ORG"})
+    assert (await accounts.update_profile(alice.id, {"email": "a@example.org"})).email == "a@example.org"
+    assert (await accounts.update_profile(alice.id, {"email": "", "bio": "x"})).email == ""
+    assert (await accounts.update_profile(bob.id, {"email": "a@example.org"})).email == "a@example.org"
+    found = await accounts.find_account("ALICE")
+    assert found is not None
+    assert (found.id, found.bio, found.preferred_theme) == (alice.id, "x", "rack_proximity")
+
+
+async def test_only_first_adds_nothing_when_somebody_is_there(accounts: SqlAccountStore) -> None:
+    await add(accounts, "alice")
+    new = NewAccount(username="root", email="", password_hash="hash", is_staff=True)
+    assert await accounts.add_account(new, only_first=True) is None
+    assert await accounts.find_account("root") is None
+
+
+async def test_a_search_takes_wildcards_as_they_are(accounts: SqlAccountStore) -> None:
+    for name in ("a_b", "axb", "A_C"):
+        await add(accounts, name)
+    found, total = await accounts.list_accounts("a_", Page(1, 1))
+    assert ([account.username for account in found], total) == (["a_b"], 2)
+
+
+async def test_the_last_active_administrator_stays_one(accounts: SqlAccountStore) -> None:
+    root = await add(accounts, "root")
+    other = await add(accounts, "other", is_staff=True)
+    await accounts.update_account(other.id, is_staff=None, is_active=False)
+    for is_staff, is_active in ((False, None), (None, False)):
+        with pytest.raises(LastAdminError):
+            await accounts.update_account(root.id, is_staff=is_staff, is_active=is_active)
+    with pytest.raises(LastAdminError):
+        await accounts.delete_account(root.id)
+    await accounts.delete_account(other.id)
+    with pytest.raises(UserNotFoundError):
+        await accounts.get_account(other.id)
+
+
+async def test_two_administrators_cannot_demote_each_other_at_once(accounts: SqlAccountStore) -> None:
+    one = await add(accounts, "one")
+    other = await add(accounts, "other", is_staff=True)
+    results = await asyncio.gather(
+        *(accounts.update_account(account.id, is_staff=False, is_active=None) for account in (one, other)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, LastAdminError) for result in results) == 1
+
+
+async def test_a_deactivated_user_loses_sessions_and_everybody_learns_of_it(
+    db: Database, accounts: SqlAccountStore, sessions: SqlSessionStore
+) -> None:
+    await add(accounts, "root")
+    alice = await add(accounts, "alice")
+    await begin(sessions, alice, "t1")
+    changed, revoked = await accounts.update_account(alice.id, is_staff=None, is_active=False)
+    assert {item.key for item in revoked} == {f"user.{alice.id}", "sid.family"}
+    assert changed.valid_after == START.timestamp()
+    with pytest.raises(RefreshTokenInvalidError):
+        await sessions.rotate("t1", "t2", expires_at=START + WEEK)
+    with pytest.raises(SignInFailedError):
+        await begin(sessions, alice, "t3", family="other")
+    rows = await db.read(lambda connection: connection.execute(sa.select(outbox)).all())
+    event = events_pb2.UserDeactivated.FromString(bytes(rows[0].payload))
+    assert (event.user_id, event.deleted) == (alice.id, False)
+
+
+async def test_a_demoted_user_keeps_the_session_but_not_the_tokens_so_far(
+    accounts: SqlAccountStore, sessions: SqlSessionStore
+) -> None:
+    await add(accounts, "root")
+    alice = await add(accounts, "alice", is_staff=True)
+    await begin(sessions, alice, "t1")
+    _, revoked = await accounts.update_account(alice.id, is_staff=False, is_active=None)
+    assert [item.key for item in revoked] == [f"user.{alice.id}"]
+    rotated = await sessions.rotate("t1", "t2", expires_at=START + WEEK)
+    assert isinstance(rotated, Rotated)
+    assert not rotated.account.is_staff
+
+
+async def test_a_refresh_token_works_once_and_its_second_use_ends_the_family(
+    accounts: SqlAccountStore, sessions: SqlSessionStore
+) -> None:
+    alice = await add(accounts, "alice")
+    await begin(sessions, alice, "t1")
+    assert isinstance(await sessions.rotate("t1", "t2", expires_at=START + WEEK), Rotated)
+    reused = await sessions.rotate("t1", "t3", expires_at=START + WEEK)
+    assert isinstance(reused, Reused)
+    assert [item.key for item in reused.revocations] == ["sid.family"]
+    for token in ("t1", "t2", "t3"):
+        with pytest.raises(RefreshTokenInvalidError):
+            await sessions.rotate(token, "t4", expires_at=START + WEEK)
+
+
+async def test_of_many_refreshes_with_one_token_at_most_one_gets_a_pair(
+    accounts: SqlAccountStore, sessions: SqlSessionStore
+) -> None:
+    await begin(sessions, await add(accounts, "alice"), "t1")
+    outcomes = await asyncio.gather(
+        *(sessions.rotate("t1", f"n{number}", expires_at=START + WEEK) for number in range(6)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(outcome, Rotated) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, Reused) for outcome in outcomes) == 1
+
+
+async def test_an_expired_refresh_token_gives_nothing(
+    accounts: SqlAccountStore, sessions: SqlSessionStore, clock: Time
+) -> None:
+    await begin(sessions, await add(accounts, "alice"), "t1")
+    clock.advance(days=7, seconds=1)
+    outcome = await sessions.rotate("t1", "t2", expires_at=clock() + WEEK)
+    assert isinstance(outcome, Reused)
+    await sessions.prune()
+    with pytest.raises(RefreshTokenInvalidError):
+        await sessions.rotate("t1", "t2", expires_at=clock() + WEEK)
+
+
+async def test_a_new_password_ends_every_other_session_and_refuses_sign_ins_under_way(
+    accounts: SqlAccountStore, sessions: SqlSessionStore
+) -> None:
+    alice = await add(accounts, "alice")
+    for family in ("mine", "other"):
+        await begin(sessions, alice, f"token of {family}", family=family)
+    _, revoked = await accounts.change_password(alice.id, "new hash", keep_session="mine")
+    assert [item.key for item in revoked] == ["sid.other"]
+    assert isinstance(await sessions.rotate("token of mine", "t2", expires_at=START + WEEK), Rotated)
+    with pytest.raises(SignInFailedError):
+        await begin(sessions, alice, "t3", family="late")
+
+
+async def test_revocations_wait_until_they_are_published(
+    db: Database, accounts: SqlAccountStore, sessions: SqlSessionStore, clock: Time
+) -> None:
+    await begin(sessions, await add(accounts, "alice"), "t1")
+    await sessions.end_sessions([], token_hash="t1", token_id="j1")
+    store = SqlRevocationStore(db, clock)
+    pending = await store.list_unpublished(10)
+    assert {item.key for item in pending} == {"sid.family", "jti.j1"}
+    await store.mark_published([item.id for item in pending])
+    assert await store.list_unpublished(10) == []
+    assert len(await store.list_current()) == 2
+    clock.advance(hours=2)
+    await store.prune()
+    assert await store.list_current() == []
+
+
+async def test_attempts_are_counted_once_each_and_forgotten_on_success(db: Database, clock: Time) -> None:
+    store, limit = SqlAttemptStore(db, clock), Limit("login-account", 3, timedelta(minutes=1))
+    keys = [limit.key_of("alice")]
+    await asyncio.gather(*(store.note([(limit, "alice")]) for _ in range(3)))
+    assert await store.find_block(keys) is None
+    await store.note([(limit, "alice")])
+    assert await store.find_block(keys) == START + timedelta(seconds=2)
+    assert await store.find_block([limit.key_of("bob")]) is None
+    clock.advance(seconds=2)
+    assert await store.find_block(keys) is None
+    await store.note([(limit, "alice")])
+    await store.clear(keys)
+    assert await store.find_block(keys) is None
+
+
+def new_token(user: Account, name: str = "ci") -> NewApiToken:
+    return NewApiToken(
+        user_id=user.id,
+        name=name,
+        scopes=("read", "write"),
+        token_hash=secrets.token_hex(32),
+        expires_at=START + timedelta(days=1),
+    )
+
+
+async def test_an_api_token_belongs_to_its_user_until_it_ends(
+    accounts: SqlAccountStore, tokens: SqlApiTokenStore, clock: Time
+) -> None:
+    root, alice = await add(accounts, "root"), await add(accounts, "alice")
+    new = new_token(alice)
+    token = await tokens.add_token(new)
+    with pytest.raises(ApiTokenNameTakenError):
+        await tokens.add_token(new_token(alice))
+    await tokens.add_token(new_token(root))
+    found = await tokens.find_by_hash(new.token_hash)
+    assert found is not None
+    assert (found[0].scopes, found[1].id) == (("read", "write"), alice.id)
+    assert (await tokens.list_tokens(alice.id))[0].last_used_at == START
+    with pytest.raises(ApiTokenNotFoundError):
+        await tokens.delete_token(token.id, user_id=root.id)
+    clock.advance(days=1)
+    assert await tokens.find_by_hash(new.token_hash) is None
+
+
+async def test_an_api_token_ends_with_its_user(accounts: SqlAccountStore, tokens: SqlApiTokenStore) -> None:
+    await add(accounts, "root")
+    alice, bob = await add(accounts, "alice"), await add(accounts, "bob")
+    of_alice, of_bob = new_token(alice), new_token(bob)
+    await tokens.add_token(of_alice)
+    await tokens.add_token(of_bob)
+    await accounts.update_account(alice.id, is_staff=None, is_active=False)
+    await accounts.delete_account(bob.id)
+    assert await tokens.find_by_hash(of_alice.token_hash) is None
+    assert await tokens.find_by_hash(of_bob.token_hash) is None
+
+
+async def test_of_many_replicas_that_start_at_once_one_makes_the_signing_key(
+    db: Database, clock: Time
+) -> None:
+    store = SqlSigningKeyStore(db, Sealer("secret"), clock)
+    replicas = [SigningKeys(store, lifetime=timedelta(days=30), clock=clock) for _ in range(5)]
+    await asyncio.gather(*(replica.load() for replica in replicas))
+    assert len(await store.list_keys()) == 1
+
+
+async def test_a_new_signing_key_is_published_before_it_signs_and_the_old_one_after(
+    db: Database, accounts: SqlAccountStore, clock: Time
+) -> None:
+    alice = await add(accounts, "alice")
+    store = SqlSigningKeyStore(db, Sealer("secret"), clock)
+    keys = SigningKeys(store, lifetime=timedelta(days=30), clock=clock)
+    await keys.load()
+    first = {key.kid for key in await keys.list_published()}
+    clock.advance(days=31)
+    await keys.load()
+    published = {key.kid for key in await keys.list_published()}
+    assert len(published) == 2
+    old = await kid_of(keys, alice)
+    assert {old} == first
+    clock.advance(seconds=PUBLISHED_BEFORE.total_seconds())
+    new = await kid_of(keys, alice)
+    assert {new} == published - first
+    clock.advance(minutes=59)
+    await keys.load()
+    assert await keys.find_key(old) is not None
+    clock.advance(minutes=20)
+    await keys.load()
+    await store.prune()
+    assert {key.kid for key in await keys.list_published()} == {new}
+
+
+async def test_keys_sealed_with_a_lost_secret_are_replaced_at_once(
+    db: Database, accounts: SqlAccountStore, clock: Time
+) -> None:
+    alice = await add(accounts, "alice")
+    for secret in ("one", "another"):
+        keys = SigningKeys(
+            SqlSigningKeyStore(db, Sealer(secret), clock), lifetime=timedelta(days=30), clock=clock
+        )
+        await keys.load()
+        assert await kid_of(keys, alice) in {key.kid for key in await keys.list_published() if key.private}
+
+
+async def kid_of(keys: SigningKeys, account: Account) -> str:
+    import jwt
+
+    return str(jwt.get_unverified_header(await keys.sign(account, session="s"))["kid"])
+
+
+def entry(number: int) -> NewAuditEntry:
+    return NewAuditEntry(
+        message_id=f"m{number}",
+        timestamp=START,
+        user_id=None,
+        username=f"user{number % 2}",
+        action="apps.DeployApp",
+        target="",
+        address="192.0.2.1",
+        outcome="OK",
+    )
+
+
+async def test_the_audit_log_takes_each_message_once_in_one_chain(db: Database) -> None:
+    store = SqlAuditStore(db)
+    await asyncio.gather(*(store.append(entry(number % 6)) for number in range(12)))
+    assert await store.verify() == 6
+    entries, total = await store.list_entries("user1", "apps.DeployApp", Page(1, 2))
+    assert total == 3
+    assert entries[0].id > entries[1].id
+    assert (await store.list_entries("", "apps.DeleteApp", Page(1, 2))) == ([], 0)
+
+
+async def test_a_changed_or_removed_entry_is_found(db: Database) -> None:
+    store = SqlAuditStore(db)
+    for number in range(4):
+        await store.append(entry(number))
+    change = audit_entries.update().where(audit_entries.c.id == 2)
+    await db.write(lambda connection: connection.execute(change.values(outcome="FAILED")))
+    with pytest.raises(AuditBrokenError, match="entry 2"):
+        await store.verify()
+    await db.write(lambda connection: connection.execute(change.values(outcome="OK")))
+    assert await store.verify() == 4
+    last = audit_entries.delete().where(audit_entries.c.id == 4)
+    await db.write(lambda connection: connection.execute(last))
+    with pytest.raises(AuditBrokenError, match="at the end"):
+        await store.verify()
+
+
+async def test_an_access_token_issued_after_a_revocation_is_valid(
+    db: Database, accounts: SqlAccountStore
+) -> None:
+    import jwt
+
+    alice = await add(accounts, "alice")
+    keys = SigningKeys(SqlSigningKeyStore(db, Sealer("secret")), lifetime=timedelta(days=30))
+    await keys.load()
+    moment = datetime.now(UTC).timestamp()
+    token = await keys.sign(replace(alice, valid_after=float(int(moment))), session="s")
+    assert jwt.decode(token, options={"verify_signature": False})["iat"] > moment

@@ -1,0 +1,1 @@
+"""auth, without a database."""

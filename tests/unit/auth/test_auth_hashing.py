@@ -1,0 +1,58 @@
+"""Argon2 in its threads, and signing keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from argon2 import PasswordHasher
+
+from services.auth.hashing import Argon2Hasher
+from services.auth.signing import make_signing_key
+from services.common.clock import now
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+@pytest.fixture
+def hasher() -> Iterator[Argon2Hasher]:
+    made = Argon2Hasher(2, CHEAP)
+    yield made
+    made.close()
+
+
+async def test_only_the_right_password_of_a_known_user_is_right(hasher: Argon2Hasher) -> None:
+    password_hash = await hasher.hash("Correct-Horse-9")
+    assert await hasher.verify(password_hash, "Correct-Horse-9")
+    assert not await hasher.verify(password_hash, "correct-Horse-9")
+    assert not await hasher.verify(None, "Correct-Horse-9")
+    assert not await hasher.verify("no hash", "Correct-Horse-9")
+
+
+async def test_a_hash_of_other_parameters_is_outdated(hasher: Argon2Hasher) -> None:
+    assert hasher.is_outdated(PasswordHasher(time_cost=2, memory_cost=64, parallelism=1).hash("x"))
+    assert not hasher.is_outdated(await hasher.hash("x"))
+
+
+async def test_no_more_than_the_threads_have_their_turn_at_once(hasher: Argon2Hasher) -> None:
+    running = most = 0
+
+    async def take_turn() -> None:
+        nonlocal running, most
+        async with hasher.slot():
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+
+    await asyncio.gather(*(take_turn() for _ in range(10)))
+    assert most == 2
+
+
+def test_the_id_of_a_key_comes_from_the_key() -> None:
+    one, other = make_signing_key(now()), make_signing_key(now())
+    assert one.kid != other.kid
+    assert len(one.kid) == 43
+    assert one.private is not None
+    assert len(one.public) == 32
