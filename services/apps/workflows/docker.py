@@ -73,10 +73,12 @@ class DockerSteps:
         """The application answers."""
         return Step("probe", "Waiting for the application to answer", self._probe, weight=10)
 
-    async def push(self, state: AppState, _ctx: Context) -> AppState:
+    async def push(self, state: AppState, ctx: Context) -> AppState:
         """Write compose.yaml and .env, readable by root alone."""
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime == "compose":
+            argv = ("mkdir", "-p", FOLDER)
+            await self._tools.require(state, ctx, argv=argv, purpose=f"Making {FOLDER}")
             push = self._tools.containers.push_file
             compose = str(app.rendering.get("compose", ""))
             await push(state.ref, app.id, path=COMPOSE, content=compose, mode=0o600)

@@ -1,0 +1,81 @@
+"""The steps with Docker, inside simulated Alpine and Debian containers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from services.apps.domain.entities import App
+from services.apps.domain.interfaces import OnText, Ref
+from services.apps.workflows.docker import DockerSteps
+from services.apps.workflows.shared import AppState, Tools
+from services.common.clock import now
+from tests.fakes.containers import FakeContainers
+from tests.pvesim.guest import Guest, World
+from tests.unit.pvesim_guest.conftest import ALPINE, DEBIAN, make_guest
+
+APP = "adminer-00000001"
+COMPOSE = 'services:\n  web:\n    image: nginx:1.27\n    environment: {GREETING: "${GREETING}"}\n    ports: ["8100:80"]\n'
+
+
+class GuestContainers(FakeContainers):
+    """Commands and files go into a simulated guest."""
+
+    def __init__(self, guest: Guest, world: World) -> None:
+        super().__init__()
+        self.guest, self.world = guest, world
+
+    async def execute(
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, timeout_s: int = 900
+    ) -> int:
+        done = await self.guest.run(list(argv), world=self.world)
+        await on_text((done.stdout + done.stderr).decode())
+        return done.exit_code
+
+    async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
+        self.guest.fs.write(path, content.encode())
+
+
+class OneApp:
+    async def get_app(self, app_id: str) -> App:
+        return App(
+            id=app_id,
+            catalog_id="adminer",
+            name="a",
+            hostname="web-01",
+            status="deploying",
+            host_id=1,
+            node="pve1",
+            vmid=105,
+            owner_id=1,
+            runtime="compose",
+            rendering={"compose": COMPOSE},
+            environment={"GREETING": "it's $HOME"},
+            created_at=now(),
+            updated_at=now(),
+            state_changed_at=now(),
+        )
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    async def log(self, message: str, *, level: str = "info") -> None:
+        self.lines.append(message)
+
+
+@pytest.mark.parametrize("template", [ALPINE, DEBIAN], ids=["alpine", "debian"])
+async def test_a_bare_container_ends_with_the_app_up(template: str) -> None:
+    world, notes = World(), Notes()
+    guest = make_guest(template, world=world)
+    docker = DockerSteps(Tools(GuestContainers(guest, world), OneApp()), poll_s=0.01)
+    state = AppState(APP, 1, "pve1", 105)
+    for step in (docker.install_docker, docker.push_compose, docker.pull_images, docker.compose_up):
+        await step.run(state, notes)  # type: ignore[arg-type]
+    listed = await guest.run(["sh", "-c", "docker compose -f /opt/proximity/compose.yaml ps"], world=world)
+    assert b"nginx:1.27" in listed.stdout
+    await docker.install_docker.run(state, notes)  # type: ignore[arg-type]
+    inside = await guest.run(["cat", "/opt/proximity/.env"], world=world)
+    assert inside.stdout == b'GREETING="it\'s \\$HOME"\n'
