@@ -15,15 +15,14 @@ from services.common.process import close_runtime, main
 
 def run_command(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
-    if arguments[:1] not in (["audit-verify"], ["rotate-signing-key"]):
-        return main("auth", AuthSettings, serve=serve, argv=arguments)
+    own = {"audit-verify": verify_audit, "rotate-signing-key": rotate_signing_key}
     try:
-        settings = read_settings(AuthSettings)
+        if not arguments or arguments[0] not in own:
+            return main("auth", AuthSettings, serve=serve, argv=arguments)
+        return asyncio.run(own[arguments[0]](read_settings(AuthSettings)))
     except ConfigError as error:
         sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
         return 2
-    work = verify_audit if arguments[0] == "audit-verify" else rotate_signing_key
-    return asyncio.run(work(settings))
 
 
 async def verify_audit(settings: AuthSettings) -> int:
