@@ -71,6 +71,7 @@ async def serve_apps(settings: AppsSettings) -> None:
     await serve(
         parts.runtime,
         services=[(names["AppsService"], public), (names["AppsInternalService"], internal)],
+        outbox=outbox,
         idempotency=idempotency,
         relay=parts.relay,
         background=[parts.hints.run()],

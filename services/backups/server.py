@@ -66,6 +66,7 @@ async def serve(settings: BackupsSettings) -> None:
             (service["BackupsService"], BackupsHandlers(parts.store, parts.apps, parts.containers)),
             (service["BackupsInternalService"], BackupsInternalHandlers(parts.store)),
         ],
+        outbox=outbox,
         relay=parts.relay,
         idempotency=idempotency,
     )
