@@ -83,6 +83,10 @@ def _say_where(stack: Stack) -> None:
     if secrets is not None and secrets.is_new:
         _console.print(f"  administrator  {settings.admin_username}, password {secrets.admin_password}")
         _console.print("                 shown once; change it after signing in")
+    elif not settings.admin_password:
+        _console.print(
+            f"  administrator  {settings.admin_username}, first password in {settings.state}/keys/admin_password"
+        )
     else:
         _console.print(f"  administrator  {settings.admin_username}")
     if settings.is_simulated:
