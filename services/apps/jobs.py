@@ -19,6 +19,7 @@ log = get_logger()
 _RECONCILE = timedelta(hours=1)
 _JANITOR = timedelta(hours=6)
 _KEEP_EVENTS = timedelta(days=90)
+_OVERDUE = timedelta(hours=12)  # no operation of ours may take longer
 _LOOK_S = 30.0
 
 
@@ -39,8 +40,9 @@ async def run_schedules(store: SqlAppStore, reconciler: Reconciler) -> None:
                 result = await reconciler.reconcile()
                 log.info("reconciled", checked=result.checked, findings=len(result.findings))
             if await store.claim_schedule("janitor", every=_JANITOR):
+                stuck = await store.cancel_overdue(before=now() - _OVERDUE)
                 removed = await store.prune_events(before=now() - _KEEP_EVENTS)
-                log.info("cleaned_up", events=removed)
+                log.info("cleaned_up", events=removed, overdue_operations=stuck)
         except DomainError as error:
             log.warning("schedule_failed", error=error.message)
         await asyncio.sleep(_LOOK_S)

@@ -280,6 +280,12 @@ class SqlAppStore:
         )
         return bool(await self._db.write(lambda connection: connection.execute(query).rowcount))
 
+    async def cancel_overdue(self, *, before: datetime) -> int:
+        """Ask every operation of ours recorded before a time to stop, which undoes it; how many there were."""
+        overdue = (ops.c.finished_at.is_(None), ops.c.held.is_(False), ops.c.created_at < before)
+        query = ops.update().where(*overdue).values(cancel_requested=True, updated_at=now())
+        return int(await self._db.write(lambda connection: connection.execute(query).rowcount))
+
     async def replay(self, operation_id: str) -> bool:
         """Take up an operation again that was given up; False when it was not."""
 

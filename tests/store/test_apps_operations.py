@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from services.apps.store import SqlAppStore
 from services.apps.tables import operation_tables, outbox, ports
 from services.apps.workflows import build_workflows
 from services.apps.workflows.shared import Tools
+from services.common.clock import now
 from services.common.db import Database
 from services.common.operations.engine import Engine
 from services.common.operations.store import SqlOperationStore
@@ -217,6 +219,18 @@ async def test_an_operation_is_cancelled_and_undone(platform: Platform) -> None:
     assert await platform.store.request_cancel(operation.id)
     await platform.run()
     assert (await platform.store.find_operation(operation.id)).status == "cancelled"
+    assert platform.containers.containers == {}
+
+
+async def test_the_janitor_ends_and_undoes_what_is_overdue(platform: Platform) -> None:
+    app = await platform.deploy()
+    operation = await platform.store.find_unfinished(app.id)
+    assert operation is not None
+    assert await platform.store.cancel_overdue(before=now() - timedelta(hours=1)) == 0
+    assert await platform.store.cancel_overdue(before=now() + timedelta(hours=1)) == 1
+    await platform.run()
+    assert (await platform.store.find_operation(operation.id)).status == "cancelled"
+    assert (await platform.store.get_app(app.id)).status == "error"
     assert platform.containers.containers == {}
 
 

@@ -243,8 +243,8 @@ class _Rpc:
     async def _record(self, call: Call, outcome: str) -> None:
         try:
             await self._around.audit.record(call, action=self._action, outcome=outcome)
-        except DomainError as error:
-            log.warning("audit_lost", action=self._action, outcome=outcome, error=error.message)
+        except Exception:  # the answer stands, whatever keeps it from being recorded
+            log.exception("audit_lost", action=self._action, outcome=outcome)
 
 
 def grpc_code_name(code: int) -> str:
