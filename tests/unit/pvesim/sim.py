@@ -16,7 +16,7 @@ from typing import Any
 from tests.pvesim.replay.client import Answer, Client
 
 START_SECONDS = 30
-SAVE_SECONDS = 5
+SAVE_SECONDS = 30
 DEBIAN = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst"
 
 
