@@ -6,6 +6,8 @@ SERVICES := $(patsubst services/%/__main__.py,%,$(wildcard services/*/__main__.p
 IMAGE := protos/gen/proximity.binpb
 # What the protos must stay compatible with.
 BASE ?= $(shell git rev-parse --verify --quiet origin/main || git rev-parse --verify --quiet main)
+# A folder for each run: pytest closes the common one to other users, PostgreSQL's among them, whenever a run begins.
+PYTEST = root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
 .PHONY: help venv protos protos-current protos-breaking lint test test-unit run demo pvesim pvesim-conformance \
@@ -45,10 +47,10 @@ lint: venv protos-current protos-breaking ## everything that is checked without 
 	$(BIN)/python -m gateway check
 
 test: lint catalog-check ## what CI runs: lint, then every suite
-	$(BIN)/python -m pytest -q $(SUITES)
+	$(PYTEST) $(SUITES)
 
 test-unit: venv ## the fast suites only
-	$(BIN)/python -m pytest -q tests/unit
+	$(PYTEST) tests/unit
 
 run: venv ## the whole platform on this machine
 	$(BIN)/python -m deploy.local run
