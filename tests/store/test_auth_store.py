@@ -45,9 +45,8 @@ from services.auth.store.tables import audit_entries, metadata, outbox
 from services.common.db import Database
 from services.common.sealing import Sealer
 from tests.store.auth_db import db, postgresql_url, sqlite_file
-from tests.store.catalog_db import server
 
-__all__ = ["db", "postgresql_url", "server", "sqlite_file"]
+__all__ = ["db", "postgresql_url", "sqlite_file"]
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WEEK = timedelta(days=7)

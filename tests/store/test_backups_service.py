@@ -44,10 +44,9 @@ from services.common.operations.engine import Engine
 from services.common.rpc.call import Call
 from services.common.tokens import Caller, User
 from tests.store.backups_db import db, migrated_file, migrated_url
-from tests.store.catalog_db import server
 from tests.unit.backups.fakes import APP, FakeApps, FakeContainers
 
-__all__ = ["db", "migrated_file", "migrated_url", "server"]
+__all__ = ["db", "migrated_file", "migrated_url"]
 
 OWNER = User(7, "olga", is_staff=False)
 STRANGER = User(8, "sven", is_staff=False)

@@ -29,10 +29,10 @@ from services.catalog.holder import CatalogHolder
 from services.catalog.store import SqlCatalogStore
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.db import Database
-from tests.store.catalog_db import db, server
+from tests.store.catalog_db import db
 from tests.unit.catalog.samples import ITEM
 
-__all__ = ["db", "server"]
+__all__ = ["db"]
 
 EMPTY = empty_pb2.Empty()
 

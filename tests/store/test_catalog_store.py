@@ -23,9 +23,9 @@ from services.catalog.files import DATA, read_item_files
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED, SqlCatalogStore, metadata, outbox
 from services.common.clock import now
 from services.common.db import Database
-from tests.store.catalog_db import db, server
+from tests.store.catalog_db import db
 
-__all__ = ["db", "server"]
+__all__ = ["db"]
 
 
 @pytest.fixture
