@@ -49,17 +49,13 @@ class Host:
 
     @property
     def exec_mode(self) -> str:
-        """How commands get into its containers: ssh, console or none."""
-        return choose_exec_mode(
-            self.user, token_id=self.token_id, has_password=self.has_password, has_ssh_key=self.has_ssh_key
-        )
+        """How commands get into its containers: ssh, or none."""
+        return choose_exec_mode(self.user, has_password=self.has_password, has_ssh_key=self.has_ssh_key)
 
 
-def choose_exec_mode(user: str, *, token_id: str, has_password: bool, has_ssh_key: bool) -> str:
-    """Say how commands get into containers with these credentials: ssh, console or none."""
-    if has_ssh_key or (has_password and user == DEFAULT_USER):
-        return "ssh"
-    return "console" if token_id else "none"
+def choose_exec_mode(user: str, *, has_password: bool, has_ssh_key: bool) -> str:
+    """Say how commands get into containers with these credentials: ssh, or none."""
+    return "ssh" if has_ssh_key or (has_password and user == DEFAULT_USER) else "none"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,6 +73,10 @@ class ContainerLockedError(BusyError):
     """Proxmox works on the container."""
 
 
+class ContainerCreatingError(UnavailableError):
+    """It is still being created; ask again."""
+
+
 class ContainerRunningError(BusyError):
     """It must be stopped first."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from services.common.errors import DomainError
+from services.common.log import get_logger
 from services.inventory.domain.errors import (
     ContainerLockedError,
     ContainerRunningError,
@@ -14,7 +16,7 @@ from services.inventory.domain.errors import (
     VmidTakenError,
 )
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
-from services.inventory.proxmox.create import render_environment
+from services.inventory.proxmox.create import merge_environment
 from services.inventory.proxmox.marks import (
     add_marks,
     check_owner,
@@ -23,6 +25,8 @@ from services.inventory.proxmox.marks import (
     render_description,
 )
 from services.inventory.proxmox.tasks import watch_task
+
+log = get_logger()
 
 CLONE_SNAPSHOT = "proximity-clone"
 _GIB = 1 << 30
@@ -56,21 +60,44 @@ async def clone_container(
     if target.node and target.node != view.node:
         options["target"] = target.node
     if view.is_running:
-        options["snapname"] = await _make_clone_snapshot(view)
-    return await act(view, lambda: view.client.post(f"{view.path}/clone", **options), types=("vzclone",))
+        options["snapname"] = await _make_clone_snapshot(view, target.vmid)
+    task = await act(view, lambda: view.client.post(f"{view.path}/clone", **options), types=("vzclone",))
+    if view.is_running:
+        _spawn(_drop_after(view, task, str(options["snapname"])))
+    return task
 
 
-async def _make_clone_snapshot(view: View) -> str:
+_cleaning: set[asyncio.Task[None]] = set()
+
+
+def _spawn(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
+    _cleaning.add(task)
+    task.add_done_callback(_cleaning.discard)
+
+
+async def _drop_after(view: View, task: Task, name: str) -> None:
+    """Delete a clone's snapshot when the clone has ended; the next clone finds what a crash leaves behind."""
+    try:
+        async for _ in watch_task(view.client, task.node, task.upid):
+            pass
+        await view.client.delete(f"{view.path}/snapshot/{name}")
+    except DomainError as error:
+        log.warning("clone_snapshot_left", vmid=view.vmid, snapshot=name, error=error.message)
+
+
+async def _make_clone_snapshot(view: View, target: int) -> str:
     feature = await view.client.get(f"{view.path}/feature", feature="snapshot")
     if not int(feature.get("hasFeature") or 0):
         raise ContainerRunningError(
             f"container {view.vmid} runs on a storage without snapshots; stop it to clone it",
             metadata={"can_snapshot": "false"},
         )
-    name = f"{CLONE_SNAPSHOT}-{view.vmid}"
-    if not await _has_snapshot(view, name):
-        upid = await view.client.post(f"{view.path}/snapshot", snapname=name)
-        await _finish(view, str(upid))
+    for one in await view.client.get(f"{view.path}/snapshot"):
+        if str(one.get("name")).startswith(CLONE_SNAPSHOT):  # of an earlier clone, and no longer true
+            await _finish(view, str(await view.client.delete(f"{view.path}/snapshot/{one['name']}")))
+    name = f"{CLONE_SNAPSHOT}-{target}"
+    await _finish(view, str(await view.client.post(f"{view.path}/snapshot", snapname=name)))
     return name
 
 
@@ -171,7 +198,7 @@ async def configure_container(
     view = await containers.look_owned(ref, owner)
     options = {name: value for name, value in changes.items() if str(view.config.get(name, "")) != str(value)}
     if environment:
-        options["env"] = render_environment(environment)
+        options["env"] = merge_environment(view.config, environment)
     if options:
         await _put_config(view, options)
     if disk_gb is None or _read_disk_gb(view.config) >= disk_gb:

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.inventory.domain.errors import ProxmoxRefusedError, VmidTakenError
+from services.inventory.domain.errors import ContainerCreatingError, ProxmoxRefusedError, VmidTakenError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
 from services.inventory.proxmox.marks import TAG, find_owner, render_description
 from services.inventory.proxmox.storages import choose_storage
+from services.inventory.proxmox.tasks import has_ended
 from services.inventory.proxmox.templates import get_template
 
 _CREATING = ("vzcreate",)
+_OCI_WAIT_S = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,29 @@ async def create_container(containers: Containers, ref: Ref, owner: str, *, want
         TemplateDownloadingError: ask again.
         DomainError: Proxmox refused.
     """
+    task = await _start_creation(containers, ref, owner, wanted=wanted)
+    if not wanted.oci or not (wanted.environment or wanted.entrypoint):
+        return task
+    if task.upid:
+        client = await containers.fleet.get_client(ref.host_id)
+        if not await has_ended(client, task.node, task.upid, wait_s=_OCI_WAIT_S):
+            raise ContainerCreatingError(f"container {ref.vmid} is still being created", retry_after=2)
+    return await _set_environment(containers, ref, task, wanted=wanted)
+
+
+async def _set_environment(containers: Containers, ref: Ref, task: Task, *, wanted: NewContainer) -> Task:
+    """Set what an image overwrites during the creation; a creation that failed says so through its task."""
+    view = await containers.find(ref)
+    if view is None:
+        return task
+    options: dict[str, Any] = {"env": merge_environment(view.config, wanted.environment)}
+    if wanted.entrypoint:
+        options["entrypoint"] = wanted.entrypoint
+    await view.client.put(f"{view.path}/config", **options)
+    return task
+
+
+async def _start_creation(containers: Containers, ref: Ref, owner: str, *, wanted: NewContainer) -> Task:
     view = await containers.find(ref)
     if view is not None:
         return await _resume(containers, view, owner)
@@ -113,8 +138,6 @@ async def _build_options(
         options["password"] = wanted.password
     if wanted.docker:
         options["features"] = "nesting=1,keyctl=1" if client.access.is_full_root else "nesting=1"
-    if client.access.token_id and not wanted.oci:
-        options["cmode"] = "shell"  # so that commands can go through the console
     for number, mount in enumerate(wanted.mounts):
         options[f"mp{number}"] = f"{storage}:{mount.size_gb},mp={mount.path},backup={int(mount.backup)}"
     return options
@@ -135,6 +158,8 @@ def render_network(wanted: NewContainer) -> str:
     return ",".join(parts)
 
 
-def render_environment(environment: Mapping[str, str]) -> str:
-    """The option env: NUL-separated, as Proxmox keeps it."""
-    return "\0".join(f"{name}={value}" for name, value in environment.items())
+def merge_environment(config: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    """The option env, NUL-separated as Proxmox keeps it: what the image sets, changed by `environment`."""
+    given = [entry.partition("=") for entry in str(config.get("env") or "").split("\0") if entry]
+    merged = {name: value for name, _, value in given} | dict(environment)
+    return "\0".join(f"{name}={value}" for name, value in merged.items())

@@ -78,6 +78,18 @@ async def watch_task(
         delay = min(delay * 1.5, _LONGEST_POLL_S)
 
 
+async def has_ended(client: ProxmoxClient, node: str, upid: str, *, wait_s: float) -> bool:
+    """Wait up to `wait_s` seconds for a task to end; says whether it did, however it ended."""
+    try:
+        async with asyncio.timeout(wait_s):
+            async for progress in watch_task(client, node, upid):
+                if progress.done:
+                    return True
+    except TimeoutError:
+        return False
+    return False
+
+
 async def stop_task(client: ProxmoxClient, node: str, upid: str) -> None:
     """Stop a task; one that has ended is left alone."""
     if upid:

@@ -1,9 +1,12 @@
 """Backups, restores, clones, snapshots, moves and marks, against the simulated Proxmox."""
 
+import asyncio
+
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.inventory.domain.errors import ContainerRunningError, NotOursError
+from services.inventory.proxmox import copies
 from tests.contract.inventory.conftest import OWNER, Inventory, new_call
 
 
@@ -79,6 +82,23 @@ async def test_a_running_container_is_cloned_where_its_storage_can(
     found = await containers.get_container(cs.GetContainerRequest(container=target), new_call())
     assert (found.owner, found.name) == (owner, "twin")
     assert (await containers.clone_container(request, new_call())).upid == ""
+    await asyncio.gather(*copies._cleaning)
+    path = f"/nodes/pve1/lxc/{ref.vmid}/snapshot"
+    assert [one["name"] for one in inventory.sim.call("GET", path).data] == ["current"]
+
+
+async def test_an_image_becomes_a_container_with_the_environment_asked_for(inventory: Inventory) -> None:
+    pull = cs.PullImageRequest(
+        host_id=inventory.host.id, node="pve1", reference="nginx:alpine", storage="local"
+    )
+    task = await inventory.containers.pull_image(pull, new_call())
+    assert (await inventory.finish(task)).succeeded
+    assert (await inventory.containers.pull_image(pull, new_call())).upid == ""
+    ref = await inventory.create("image-app", template=task.result, oci=True, environment={"GREETING": "a b"})
+    config = inventory.sim.call("GET", f"/nodes/pve1/lxc/{ref.vmid}/config").data
+    entries = str(config["env"]).split("\0")
+    assert "GREETING=a b" in entries
+    assert any(entry.startswith("PATH=") for entry in entries)
 
 
 async def test_snapshots_come_and_go(inventory: Inventory) -> None:
@@ -106,7 +126,7 @@ async def test_a_container_is_configured_grown_and_moved(inventory: Inventory) -
     assert (await inventory.finish(await inventory.containers.migrate_container(move, new_call()))).succeeded
     found = await inventory.containers.get_container(cs.GetContainerRequest(container=ref), new_call())
     assert (found.node, found.memory, found.cpus) == ("pve2", 1024 * 2**20, 2)
-    assert "size=6G" in found.config["rootfs"]
+    assert "size=6G" in str(found.config["rootfs"])
 
 
 async def test_a_container_without_marks_is_adopted_and_released(inventory: Inventory) -> None:

@@ -63,10 +63,7 @@ def test_a_host_needs_credentials_that_can_sign_in() -> None:
 
 
 def test_commands_go_by_ssh_only_with_roots_credentials() -> None:
-    modes = [
-        choose_exec_mode(user, token_id="", has_password=True, has_ssh_key=False)
-        for user in ("root@pam", "a@pve")
-    ]
+    modes = [choose_exec_mode(user, has_password=True, has_ssh_key=False) for user in ("root@pam", "a@pve")]
     assert modes == ["ssh", "none"]
 
 
