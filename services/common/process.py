@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import contextlib
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -141,8 +143,6 @@ class _AskingAuth:
 
 def caller_of_api_token(answer: auth_service_pb2.AuthenticateApiTokenResponse) -> Caller:
     """The caller behind an API token; to be asked again after 60 seconds at most."""
-    import time
-
     current = time.time()
     expires = (
         min(current + 60, answer.expires_at.ToSeconds()) if answer.HasField("expires_at") else current + 60
@@ -152,8 +152,6 @@ def caller_of_api_token(answer: auth_service_pb2.AuthenticateApiTokenResponse) -
 
 
 def _decode_base64url(text: str) -> bytes:
-    import base64
-
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 

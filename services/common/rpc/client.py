@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 
-from services.common.errors import DomainError, UnavailableError
+from services.common.errors import UnavailableError
 from services.common.rpc.status import parse_error
 from services.common.tokens import ServiceSigner, User
 
@@ -122,6 +122,3 @@ class Clients:
 
     def _metadata(self, service: str, user: User | None) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self._signer.sign(service, user=user)}"),)
-
-
-__all__ = ["Clients", "DomainError"]

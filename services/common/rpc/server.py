@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import re
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
@@ -259,11 +259,6 @@ def _remaining(context: grpc.aio.ServicerContext[Any, Any]) -> float:
 
 async def _await(result: Awaitable[Message]) -> Message:
     return await result
-
-
-def service_names(services: Sequence[ServiceDescriptor]) -> list[str]:
-    """Full names of services, for reflection and health."""
-    return [service.full_name for service in services]
 
 
 def _taking_call(handler: Callable[..., Any]) -> Callable[[Any, Call], Any]:
