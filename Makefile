@@ -4,8 +4,10 @@ BIN := .venv/bin
 SUITES := $(wildcard tests/unit tests/store tests/contract tests/e2e)
 SERVICES := $(patsubst services/%/__main__.py,%,$(wildcard services/*/__main__.py))
 IMAGE := protos/gen/proximity.binpb
-# What the protos must stay compatible with.
-BASE ?= $(shell git rev-parse --verify --quiet origin/main || git rev-parse --verify --quiet main)
+# What the protos must stay compatible with: where this branch left main, or on main itself the commit before.
+MAIN := $(shell git rev-parse --verify --quiet origin/main || git rev-parse --verify --quiet main)
+FORK := $(shell git merge-base HEAD $(MAIN) 2>/dev/null)
+BASE ?= $(if $(filter $(FORK),$(shell git rev-parse HEAD 2>/dev/null)),HEAD^,$(FORK))
 # A folder for each run: pytest closes the common one to other users, PostgreSQL's among them, whenever a run begins.
 PYTEST = root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest -q
 
