@@ -1,0 +1,181 @@
+"""What changes apps within a transaction: rows, log, operations, messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from proximity.apps.v1 import events_pb2
+from proximity.common.v1 import operation_pb2
+
+from services.apps.domain.entities import (
+    STABLE,
+    AddLog,
+    AnnounceDeployed,
+    App,
+    Begin,
+    Change,
+    ChangeApp,
+    RemoveApp,
+)
+from services.apps.domain.errors import AppBusyError
+from services.apps.store.rows import AppRows
+from services.apps.tables import app_events, apps, operation_tables, outbox, ports
+from services.common.clock import now
+from services.common.db import insert_ignore
+from services.common.operations.model import ClaimedOperation, NewOperation
+from services.common.operations.store import add_operation
+from services.common.outbox import add_messages, new_message
+
+RUN_OPERATION = "jobs.apps.v1.run_operation"
+_EVENTS = "events.apps.v1"
+
+ops = operation_tables.operations
+
+
+class AppChanges:
+    """Changes of apps in the transaction of a connection.
+
+    Args:
+        rows: renders apps as rows.
+        notify: called with the id of an app that something happened to.
+    """
+
+    def __init__(self, rows: AppRows, notify: Callable[[str], None]) -> None:
+        self._rows = rows
+        self._notify = notify
+
+    def apply(self, connection: sa.Connection, _operation: ClaimedOperation | None, change: Change) -> None:
+        """Apply one change of a workflow; what concerns an app that is gone does nothing."""
+        match change:
+            case ChangeApp(app_id, values):
+                self._change_app(connection, app_id, values)
+            case AddLog(app_id, message, level, step):
+                self._add_event(connection, app_id, "log", message=message, level=level, step=step)
+            case AnnounceDeployed(app_id):
+                row = _facts(connection, app_id)
+                if row is not None:
+                    event = events_pb2.AppDeployed(
+                        app_id=app_id, owner_id=row.owner_id, host_id=row.host_id, vmid=row.vmid or 0
+                    )
+                    add_messages(connection, outbox, [new_message(f"{_EVENTS}.app_deployed", event)])
+            case RemoveApp(app_id):
+                self._remove(connection, app_id)
+
+    def log(
+        self, connection: sa.Connection, operation: ClaimedOperation, level: str, message: str, step: str
+    ) -> None:
+        """Write a line of an operation into its app's log."""
+        if _facts(connection, operation.subject) is not None:
+            self._add_event(connection, operation.subject, "log", message=message, level=level, step=step)
+
+    def add_app(self, connection: sa.Connection, app: App, begin: Begin) -> bool:
+        """Add an app, its port and its first operation; False when its port was taken meanwhile."""
+        if connection.execute(sa.select(ops.c.id).where(ops.c.id == begin.id)).first() is not None:
+            return True
+        if app.public_port is not None:
+            values = {"host_id": app.host_id, "public_port": app.public_port, "app_id": app.id}
+            if not connection.execute(insert_ignore(ports, connection).values(**values)).rowcount:
+                return False
+        connection.execute(apps.insert().values(**self._rows.render_app(app)))
+        self._add_operation(connection, app.id, begin)
+        self._announce_status(connection, app.id, begin.status)
+        return True
+
+    def begin(
+        self, connection: sa.Connection, app_id: str, begin: Begin, values: dict[str, Any], message: str
+    ) -> None:
+        """Begin an operation on an app that has none under way.
+
+        Raises:
+            AppBusyError: another one is under way.
+        """
+        query = apps.update().where(apps.c.id == app_id, apps.c.status.in_(STABLE))
+        current = now()
+        fields = {"status": begin.status, "state_changed_at": current, "updated_at": current, "error": ""}
+        if not connection.execute(
+            query.values(**fields, **self._rows.render_columns(app_id, values))
+        ).rowcount:
+            raise AppBusyError(f"another operation on {app_id} is under way", retry_after=2)
+        self._add_operation(connection, app_id, begin)
+        self._announce_status(connection, app_id, begin.status)
+        if message:
+            self._add_event(connection, app_id, "log", message=message)
+
+    def _add_operation(self, connection: sa.Connection, app_id: str, begin: Begin) -> None:
+        new = NewOperation(
+            begin.id,
+            app_id,
+            begin.kind,
+            dict(begin.state),
+            begin.steps,
+            begin.requested_by,
+            held=begin.held,
+        )
+        add_operation(connection, operation_tables, new)
+        if not begin.held:
+            self.wake(connection, begin.id)
+
+    def wake(self, connection: sa.Connection, operation_id: str, *, again: bool = False) -> None:
+        """Queue the message that wakes a worker for an operation."""
+        job = operation_pb2.RunOperation(operation_id=operation_id)
+        message_id = "" if again else operation_id
+        add_messages(connection, outbox, [new_message(RUN_OPERATION, job, message_id=message_id)])
+
+    def _change_app(self, connection: sa.Connection, app_id: str, values: Mapping[str, Any]) -> None:
+        current = now()
+        fields = {**self._rows.render_columns(app_id, values), "updated_at": current}
+        if "public_port" in values and values["public_port"] is None:
+            connection.execute(ports.delete().where(ports.c.app_id == app_id))
+        status = values.get("status")
+        if status is not None:
+            fields["state_changed_at"] = current
+        if connection.execute(apps.update().where(apps.c.id == app_id).values(**fields)).rowcount and status:
+            self._announce_status(connection, app_id, str(status))
+
+    def _remove(self, connection: sa.Connection, app_id: str) -> None:
+        row = _facts(connection, app_id)
+        if row is None:
+            return
+        connection.execute(ports.delete().where(ports.c.app_id == app_id))
+        connection.execute(app_events.delete().where(app_events.c.app_id == app_id))
+        connection.execute(apps.delete().where(apps.c.id == app_id))
+        event = events_pb2.AppRemoved(
+            app_id=app_id, owner_id=row.owner_id, host_id=row.host_id, vmid=row.vmid or 0, adopted=row.adopted
+        )
+        add_messages(connection, outbox, [new_message(f"{_EVENTS}.app_removed", event)])
+        self._notify(app_id)
+
+    def _announce_status(self, connection: sa.Connection, app_id: str, status: str) -> None:
+        self._add_event(connection, app_id, "status", message=status)
+        event = events_pb2.AppStatusChanged(app_id=app_id, status=status)
+        event.timestamp.FromDatetime(now())
+        add_messages(connection, outbox, [new_message(f"{_EVENTS}.app_status_changed", event)])
+
+    def _add_event(
+        self,
+        connection: sa.Connection,
+        app_id: str,
+        kind: str,
+        *,
+        message: str,
+        level: str = "info",
+        step: str = "",
+    ) -> None:
+        values = {
+            "app_id": app_id,
+            "kind": kind,
+            "level": level,
+            "message": message,
+            "step": step,
+            "at": now(),
+        }
+        connection.execute(app_events.insert().values(**values))
+        self._notify(app_id)
+
+
+def _facts(connection: sa.Connection, app_id: str) -> sa.Row[Any] | None:
+    query = sa.select(apps.c.owner_id, apps.c.host_id, apps.c.vmid, apps.c.adopted).where(apps.c.id == app_id)
+    rows: list[Any] = list(connection.execute(query))
+    return rows[0] if rows else None

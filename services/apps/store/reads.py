@@ -1,0 +1,185 @@
+"""Reading apps, their events and their operations."""
+
+from __future__ import annotations
+
+import random
+
+import sqlalchemy as sa
+
+from services.apps.domain.entities import App, AppEvent, AppFilter, Operation
+from services.apps.domain.errors import AppNotFoundError, NoFreePortError, OperationNotFoundError
+from services.apps.store.rows import AppRows, parse_event, read_operations
+from services.apps.tables import app_events, apps, operation_tables, ports
+from services.common.db import Database
+
+_PORTS = (8100, 65_000)
+_WELL_KNOWN = frozenset({8443, 8888, 9090, 9443, 11211, 27017, 50000, 60000})
+_CHOICE = 64
+
+ops = operation_tables.operations
+
+
+class AppReads:
+    """What is asked about apps."""
+
+    def __init__(self, db: Database, rows: AppRows) -> None:
+        self._db = db
+        self._rows = rows
+
+    async def get_app(self, app_id: str, *, owner: int | None = None) -> App:
+        """One app.
+
+        Raises:
+            AppNotFoundError: there is none, or it is not the owner's.
+        """
+        query = sa.select(apps).where(apps.c.id == app_id)
+        if owner is not None:
+            query = query.where(apps.c.owner_id == owner)
+        row = await self._db.read(lambda connection: connection.execute(query).one_or_none())
+        if row is None:
+            raise AppNotFoundError(f"there is no app {app_id}")
+        return self._rows.parse_app(row)
+
+    async def list_apps(self, wanted: AppFilter, *, page: int, per_page: int) -> tuple[list[App], int]:
+        """One page of apps, newest first, and how many there are in all."""
+        where = _conditions_of(wanted)
+        total = sa.select(sa.func.count()).select_from(apps).where(*where).scalar_subquery()
+        query = (
+            sa.select(apps, total.label("total"))
+            .where(*where)
+            .order_by(apps.c.created_at.desc(), apps.c.id.desc())
+            .limit(per_page)
+            .offset((page - 1) * per_page)
+        )
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        if rows or page == 1:
+            return [self._rows.parse_app(row) for row in rows], rows[0].total if rows else 0
+        return [], int(
+            await self._db.read(lambda connection: connection.execute(sa.select(total)).scalar_one())
+        )
+
+    async def list_all_apps(self, *, host_id: int | None = None) -> list[App]:
+        """Every app, for reconciliation."""
+        query = sa.select(apps).where(*_conditions_of(AppFilter(host_id=host_id)))
+        return [
+            self._rows.parse_app(row)
+            for row in await self._db.read(lambda connection: connection.execute(query).all())
+        ]
+
+    async def count_apps(self, *, host_id: int | None = None, revision: str = "") -> int:
+        """How many apps there are."""
+        where = _conditions_of(AppFilter(host_id=host_id))
+        if revision:
+            where.append(apps.c.revision == revision)
+        query = sa.select(sa.func.count()).select_from(apps).where(*where)
+        return int(await self._db.read(lambda connection: connection.execute(query).scalar_one()))
+
+    async def list_events(self, app_id: str, *, after: int, limit: int = 200) -> list[AppEvent]:
+        """What happened to an app after an event, in order."""
+        query = (
+            sa.select(app_events)
+            .where(app_events.c.app_id == app_id, app_events.c.id > after)
+            .order_by(app_events.c.id)
+            .limit(limit)
+        )
+        return [
+            parse_event(row)
+            for row in await self._db.read(lambda connection: connection.execute(query).all())
+        ]
+
+    async def list_logs(self, app_id: str, *, limit: int, level: str = "") -> tuple[list[AppEvent], int]:
+        """The newest lines of an app's log, newest first, and how many there are."""
+        where = [app_events.c.app_id == app_id, app_events.c.kind == "log"]
+        if level:
+            where.append(app_events.c.level == level)
+        total = sa.select(sa.func.count()).select_from(app_events).where(*where).scalar_subquery()
+        query = (
+            sa.select(app_events, total.label("total"))
+            .where(*where)
+            .order_by(app_events.c.id.desc())
+            .limit(limit)
+        )
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return [parse_event(row) for row in rows], rows[0].total if rows else 0
+
+    async def find_last_event_id(self, app_id: str) -> int:
+        """Id of the newest event of an app, 0 when there is none."""
+        query = sa.select(sa.func.max(app_events.c.id)).where(app_events.c.app_id == app_id)
+        return int(await self._db.read(lambda connection: connection.execute(query).scalar()) or 0)
+
+    async def find_operation(self, operation_id: str, *, app_id: str | None = None) -> Operation:
+        """One operation with its steps.
+
+        Raises:
+            OperationNotFoundError: there is none, or it is another app's.
+        """
+        query = sa.select(ops).where(ops.c.id == operation_id)
+        if app_id is not None:
+            query = query.where(ops.c.subject == app_id)
+        found = await self._db.read(lambda connection: read_operations(connection, query))
+        if not found:
+            raise OperationNotFoundError(f"there is no operation {operation_id}")
+        return found[0]
+
+    async def get_held_status(self, operation_id: str) -> str:
+        """The app's status before an operation that another service carries out."""
+        query = sa.select(ops.c.state).where(ops.c.id == operation_id)
+        state = await self._db.read(lambda connection: connection.execute(query).scalar_one())
+        return str(state.get("previous", "running"))
+
+    async def find_unfinished(self, app_id: str) -> Operation | None:
+        """The operation under way on an app."""
+        query = sa.select(ops).where(ops.c.subject == app_id, ops.c.finished_at.is_(None))
+        found = await self._db.read(lambda connection: read_operations(connection, query))
+        return found[0] if found else None
+
+    async def list_operations(
+        self, app_id: str | None, *, page: int, per_page: int, status: str = ""
+    ) -> tuple[list[Operation], int]:
+        """One page of operations, newest first, and how many there are."""
+        where = [ops.c.subject == app_id] if app_id is not None else []
+        if status:
+            where.append(ops.c.status == status)
+        query = sa.select(ops).where(*where).order_by(ops.c.created_at.desc(), ops.c.id)
+        query = query.limit(per_page).offset((page - 1) * per_page)
+        count = sa.select(sa.func.count()).select_from(ops).where(*where)
+
+        def fn(connection: sa.Connection) -> tuple[list[Operation], int]:
+            return read_operations(connection, query), int(connection.execute(count).scalar_one())
+
+        return await self._db.read(fn)
+
+    async def choose_port(self, host_id: int) -> int:
+        """A port that is free on a host now; `add_app` takes it.
+
+        Raises:
+            NoFreePortError: every port is taken.
+        """
+        query = sa.select(ports.c.public_port).where(ports.c.host_id == host_id)
+        rows = await self._db.read(lambda connection: connection.execute(query).scalars().all())
+        taken = _WELL_KNOWN.union(rows)
+        free: list[int] = []
+        for port in range(*_PORTS):
+            if port not in taken:
+                free.append(port)
+                if len(free) == _CHOICE:
+                    break
+        if not free:
+            raise NoFreePortError(f"every port of host {host_id} is taken")
+        return random.choice(free)  # noqa: S311 - so that deployments at once do not meet
+
+
+def _conditions_of(wanted: AppFilter) -> list[sa.ColumnElement[bool]]:
+    where: list[sa.ColumnElement[bool]] = []
+    if wanted.owner_id is not None:
+        where.append(apps.c.owner_id == wanted.owner_id)
+    if wanted.status is not None:
+        where.append(apps.c.status == wanted.status)
+    if wanted.host_id is not None:
+        where.append(apps.c.host_id == wanted.host_id)
+    if wanted.search:
+        where.append(
+            apps.c.name.icontains(wanted.search, autoescape=True)
+            | apps.c.hostname.icontains(wanted.search, autoescape=True)
+        )
+    return where

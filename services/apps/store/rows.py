@@ -1,0 +1,99 @@
+"""Rows of apps and their domain values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.apps.domain.entities import App, AppEvent, Condition, Operation, OperationStep
+from services.apps.tables import apps, operation_tables
+from services.common.sealing import Sealer
+
+_APP_COLUMNS = frozenset(column.name for column in apps.c)
+op_steps = operation_tables.steps
+
+
+class AppRows:
+    """Apps as rows and back; the environment is sealed for its row."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    def parse_app(self, row: sa.Row[Any]) -> App:
+        """The app of a row of `apps`."""
+        values = {name: value for name, value in row._mapping.items() if name in _APP_COLUMNS}  # noqa: SLF001 - SQLAlchemy's public name
+        sealed = values["environment"]
+        values["environment"] = json.loads(self._sealer.open(sealed, place=f"apps.environment.{row.id}"))
+        values["secret_names"] = tuple(values["secret_names"])
+        values["conditions"] = tuple(
+            Condition(type=item["type"], message=item["message"], since=datetime.fromisoformat(item["since"]))
+            for item in values["conditions"]
+        )
+        return App(**values)
+
+    def render_app(self, app: App) -> dict[str, Any]:
+        """The row of an app."""
+        row = {column: getattr(app, column) for column in _APP_COLUMNS}
+        row["environment"] = self._seal(app.id, app.environment)
+        row["config"], row["rendering"] = dict(app.config), dict(app.rendering)
+        row["secret_names"], row["conditions"] = list(app.secret_names), _render_conditions(app.conditions)
+        return row
+
+    def render_columns(self, app_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Changed columns of an app.
+
+        Raises:
+            ValueError: there is no such column.
+        """
+        unknown = set(values) - _APP_COLUMNS
+        if unknown:
+            raise ValueError(f"apps has no column {', '.join(sorted(unknown))}")
+        fields = dict(values)
+        if "environment" in fields:
+            fields["environment"] = self._seal(app_id, fields["environment"])
+        return fields
+
+    def _seal(self, app_id: str, environment: Mapping[str, str]) -> str:
+        return self._sealer.seal(json.dumps(dict(environment)), place=f"apps.environment.{app_id}")
+
+
+def _render_conditions(conditions: Sequence[Condition]) -> list[dict[str, str]]:
+    """Conditions as JSON values."""
+    return [{"type": c.type, "message": c.message, "since": c.since.isoformat()} for c in conditions]
+
+
+def parse_event(row: sa.Row[Any]) -> AppEvent:
+    """The event of a row of `app_events`."""
+    return AppEvent(id=row.id, kind=row.kind, level=row.level, message=row.message, step=row.step, at=row.at)
+
+
+def read_operations(connection: sa.Connection, query: sa.Select[Any]) -> list[Operation]:
+    """The operations that a query finds, with their steps."""
+    rows = connection.execute(query).all()
+    ids = [row.id for row in rows]
+    found: dict[str, list[OperationStep]] = {operation_id: [] for operation_id in ids}
+    if ids:
+        steps = sa.select(op_steps).where(op_steps.c.operation_id.in_(ids)).order_by(op_steps.c.position)
+        for row in connection.execute(steps):
+            found[row.operation_id].append(
+                OperationStep(
+                    name=row.name,
+                    description=row.description,
+                    status=row.status,
+                    attempts=row.attempts,
+                    started_at=row.started_at,
+                    finished_at=row.finished_at,
+                    message=row.message,
+                    upids=tuple(row.upids),
+                )
+            )
+    return [_operation(row, found[row.id]) for row in rows]
+
+
+def _operation(row: sa.Row[Any], steps: Sequence[OperationStep]) -> Operation:
+    names = Operation.__dataclass_fields__.keys() - {"app_id", "steps"}
+    return Operation(app_id=row.subject, steps=tuple(steps), **{name: getattr(row, name) for name in names})

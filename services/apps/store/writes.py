@@ -1,0 +1,137 @@
+"""The store of apps: reading, and what writes in a transaction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.apps.domain.entities import App, Begin, Change
+from services.apps.domain.errors import AppBusyError, ContainerManagedError, HostnameTakenError
+from services.apps.store.changes import AppChanges
+from services.apps.store.reads import AppReads
+from services.apps.store.rows import AppRows
+from services.apps.tables import app_events, operation_tables, schedules
+from services.common.clock import now
+from services.common.db import Database, insert_ignore
+from services.common.sealing import Sealer
+
+ops = operation_tables.operations
+
+
+class SqlAppStore(AppReads):
+    """Apps, ports, events and the operations on them.
+
+    Args:
+        notify: called, from a thread, with the id of an app that something happened to.
+    """
+
+    def __init__(
+        self, db: Database, sealer: Sealer, *, notify: Callable[[str], None] = lambda _app_id: None
+    ) -> None:
+        rows = AppRows(sealer)
+        super().__init__(db, rows)
+        self._changes = AppChanges(rows, notify)
+        self.apply = self._changes.apply
+        self.log = self._changes.log
+
+    async def add_app(self, app: App, begin: Begin) -> bool:
+        """Add an app, its port and its first operation, and queue it; False when its port was taken meanwhile.
+
+        An operation that is known already is left alone: the request came twice.
+
+        Raises:
+            HostnameTakenError, ContainerManagedError: another app has it.
+        """
+        try:
+            return await self._db.write(lambda connection: self._changes.add_app(connection, app, begin))
+        except sa.exc.IntegrityError as error:
+            if "vmid" in str(error.orig) or "apps_container" in str(error.orig):
+                raise ContainerManagedError(
+                    f"container {app.vmid} of host {app.host_id} is managed already"
+                ) from error
+            raise HostnameTakenError(f"hostname {app.hostname} is taken") from error
+
+    async def begin(
+        self, app_id: str, begin: Begin, *, values: Mapping[str, Any] | None = None, message: str = ""
+    ) -> None:
+        """Begin an operation on an app that has none under way.
+
+        Raises:
+            AppBusyError: another one is under way.
+        """
+        try:
+            await self._db.write(
+                lambda connection: self._changes.begin(connection, app_id, begin, {**(values or {})}, message)
+            )
+        except sa.exc.IntegrityError as error:
+            raise AppBusyError(f"another operation on {app_id} is under way", retry_after=2) from error
+
+    async def change(self, *changes: Change) -> None:
+        """Apply changes in one transaction."""
+
+        def fn(connection: sa.Connection) -> None:
+            for change in changes:
+                self._changes.apply(connection, None, change)
+
+        await self._db.write(fn)
+
+    async def report(self, operation_id: str, values: Mapping[str, Any], *changes: Change) -> bool:
+        """Set columns of an unfinished operation that another service carries out; False if there is none."""
+
+        def fn(connection: sa.Connection) -> bool:
+            query = ops.update().where(ops.c.id == operation_id, ops.c.held, ops.c.finished_at.is_(None))
+            found = connection.execute(query.values(updated_at=now(), **values)).rowcount
+            for change in changes if found else ():
+                self._changes.apply(connection, None, change)
+            return bool(found)
+
+        return await self._db.write(fn)
+
+    async def request_cancel(self, operation_id: str) -> bool:
+        """Ask an unfinished operation to stop; False when it has ended or another service carries it out."""
+        query = (
+            ops.update()
+            .where(ops.c.id == operation_id, ops.c.finished_at.is_(None), ops.c.held.is_(False))
+            .values(cancel_requested=True, updated_at=now())
+        )
+        return bool(await self._db.write(lambda connection: connection.execute(query).rowcount))
+
+    async def cancel_overdue(self, *, before: datetime) -> int:
+        """Ask every operation of ours recorded before a time to stop, which undoes it; how many there were."""
+        overdue = (ops.c.finished_at.is_(None), ops.c.held.is_(False), ops.c.created_at < before)
+        query = ops.update().where(*overdue).values(cancel_requested=True, updated_at=now())
+        return int(await self._db.write(lambda connection: connection.execute(query).rowcount))
+
+    async def replay(self, operation_id: str) -> bool:
+        """Take up an operation again that was given up; False when it was not."""
+
+        def fn(connection: sa.Connection) -> bool:
+            query = ops.update().where(ops.c.id == operation_id, ops.c.status == "dead")
+            values = {"status": "undoing", "undo_attempts": 0, "not_before": now(), "lease_until": None}
+            found = connection.execute(query.values(updated_at=now(), **values)).rowcount
+            if found:
+                self._changes.wake(connection, operation_id, again=True)
+            return bool(found)
+
+        return await self._db.write(fn)
+
+    async def claim_schedule(self, name: str, *, every: timedelta) -> bool:
+        """Whether a periodic job is due and now this process's; the first run is one period after the first ask."""
+        current = now()
+
+        def fn(connection: sa.Connection) -> bool:
+            connection.execute(
+                insert_ignore(schedules, connection).values(name=name, next_run_at=current + every)
+            )
+            query = schedules.update().where(schedules.c.name == name, schedules.c.next_run_at <= current)
+            return bool(connection.execute(query.values(next_run_at=current + every)).rowcount)
+
+        return await self._db.write(fn)
+
+    async def prune_events(self, *, before: datetime) -> int:
+        """Forget events older than a time; how many there were."""
+        query = app_events.delete().where(app_events.c.at < before)
+        return int(await self._db.write(lambda connection: connection.execute(query).rowcount))
