@@ -19,7 +19,7 @@ from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import Asked, World
 from services.apps.server import plans_of
 from services.apps.store import SqlAppStore
-from services.apps.tables import operation_tables, outbox, ports
+from services.apps.tables import metadata, operation_tables, outbox, ports
 from services.apps.workflows import build_workflows
 from services.apps.workflows.shared import Tools
 from services.common.clock import now
@@ -93,13 +93,9 @@ async def test_a_deployed_app_runs_and_answers_at_its_port(platform: Platform) -
 async def test_secrets_are_in_no_table(platform: Platform) -> None:
     await platform.deploy()
     await platform.run()
-    tables = (
-        *operation_tables.__dict__.values(),
-        *SqlAppStore.__init__.__globals__["apps"].metadata.sorted_tables,
-    )
 
     def fn(connection: sa.Connection) -> str:
-        return "".join(str(connection.execute(sa.select(table)).all()) for table in tables)
+        return "".join(str(connection.execute(sa.select(table)).all()) for table in metadata.sorted_tables)
 
     assert "s3cret" not in await platform.database.read(fn)
 
