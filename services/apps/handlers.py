@@ -47,6 +47,7 @@ class AppsHandlers:
             host_id=request.host_id if request.HasField("host_id") else None,
         )
         apps, total = await self.store.list_apps(wanted, page=page, per_page=per_page)
+        call.add_page_links(page=page, per_page=per_page, total=total)
         rendered = [convert.render_app(app) for app in apps]
         return pb.ListAppsResponse(apps=rendered, total=total, page=page, per_page=per_page)
 
@@ -174,6 +175,7 @@ class AppsHandlers:
         app = await self._get(request.app_id, call)
         page, per_page = convert.parse_page(request)
         found, total = await self.store.list_operations(app.id, page=page, per_page=per_page)
+        call.add_page_links(page=page, per_page=per_page, total=total)
         return convert.render_operations(found, total, page=page, per_page=per_page)
 
     async def get_operation(self, request: pb.GetOperationRequest, call: Call) -> operation_pb2.Operation:
@@ -232,10 +234,11 @@ class AppsHandlers:
         )
 
     async def list_dead_letters(
-        self, request: pb.ListDeadLettersRequest, _call: Call
+        self, request: pb.ListDeadLettersRequest, call: Call
     ) -> pb.ListOperationsResponse:
         page, per_page = convert.parse_page(request)
         found, total = await self.store.list_operations(None, page=page, per_page=per_page, status="dead")
+        call.add_page_links(page=page, per_page=per_page, total=total)
         return convert.render_operations(found, total, page=page, per_page=per_page)
 
     async def replay_operation(

@@ -105,10 +105,11 @@ class AuthHandlers:
         )
         return operation_pb2.Detail(detail="New password has been saved.")
 
-    async def list_users(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:  # noqa: ARG002 - all have it
+    async def list_users(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:
         """List accounts."""
         page = convert.parse_page(request)
         accounts, total = await account_cases.list_users(self.accounts, request.search, page)
+        call.add_page_links(page=page.number, per_page=page.size, total=total)
         return convert.render_users(accounts, total, page)
 
     async def update_user(self, request: pb.UpdateUserRequest, call: Call) -> user_pb2.User:
@@ -153,13 +154,12 @@ class AuthHandlers:
         return Empty()
 
     async def list_audit_entries(
-        self,
-        request: pb.ListAuditEntriesRequest,
-        call: Call,  # noqa: ARG002 - all have it
+        self, request: pb.ListAuditEntriesRequest, call: Call
     ) -> pb.ListAuditEntriesResponse:
         """List the audit log."""
         page = convert.parse_page(request)
         entries, total = await self.audit.list_entries(request.user, request.action, page)
+        call.add_page_links(page=page.number, per_page=page.size, total=total)
         return convert.render_audit_entries(entries, total, page)
 
     async def get_jwks(self, request: Empty, call: Call) -> user_pb2.Jwks:  # noqa: ARG002 - all have it

@@ -116,17 +116,6 @@ def render_time(moment: datetime | None) -> Timestamp | None:
     return stamp
 
 
-def render_links(app_id: str, *, page: int, per_page: int, total: int) -> str:
-    """The Link header of a page: first, prev, next and last."""
-    last = max(1, -(-total // per_page))
-    pages = {"first": 1, "prev": page - 1, "next": page + 1, "last": last}
-    shown = {name: number for name, number in pages.items() if 1 <= number <= last}
-    base = f"/api/apps/{app_id}/backups"
-    return ", ".join(
-        f'<{base}?page={number}&per_page={per_page}>; rel="{name}"' for name, number in shown.items()
-    )
-
-
 def parse_app(hold: apps_pb.AppHold) -> AppFacts:
     """An app's facts."""
     return AppFacts(

@@ -30,9 +30,7 @@ class BackupsHandlers:
             page=page,
             per_page=per_page,
         )
-        call.add_header(
-            "link", convert.render_links(request.app_id, page=page, per_page=per_page, total=total)
-        )
+        call.add_page_links(page=page, per_page=per_page, total=total)
         return convert.render_backups(backups, total)
 
     async def create_backup(self, request: pb.CreateBackupRequest, call: Call) -> pb.CreateBackupResponse:

@@ -19,6 +19,7 @@ from services.catalog.domain.loader import load_items
 from services.catalog.files import read_icon, read_item_files
 from services.catalog.holder import CatalogHolder
 from services.common.clock import Clock, now
+from services.common.rpc.call import Call
 
 
 class CatalogHandlers:
@@ -41,9 +42,12 @@ class CatalogHandlers:
         self._items = convert.ItemMessages()
         holder.on_refresh(self._items.prepare)
 
-    async def list_items(self, request: pb.ListItemsRequest) -> pb.ListItemsResponse:
+    async def list_items(self, request: pb.ListItemsRequest, call: Call) -> pb.ListItemsResponse:
         page = convert.parse_page(request)
         total, items = usecases.list_items(self._holder.index, convert.parse_filter(request), page=page)
+        if not page.is_whole:
+            number, size = page.resolve()
+            call.add_page_links(page=number, per_page=size, total=total)
         return self._items.render_list(items, total)
 
     async def get_item(self, request: pb.GetItemRequest) -> item_pb2.Item:

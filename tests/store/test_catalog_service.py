@@ -29,6 +29,7 @@ from services.catalog.holder import CatalogHolder
 from services.catalog.store import SqlCatalogStore
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.db import Database
+from services.common.rpc.call import Call
 from tests.store.catalog_db import db
 from tests.unit.catalog.samples import ITEM
 
@@ -72,6 +73,9 @@ async def ours(db: Database) -> Service:
     return service
 
 
+CALL = Call("/proximity.catalog.v1.CatalogService/ListItems", {})
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
@@ -80,14 +84,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def test_the_whole_catalog_is_listed_found_and_counted(ours: Service) -> None:
-    everything = await ours.api.list_items(pb.ListItemsRequest())
+    everything = await ours.api.list_items(pb.ListItemsRequest(), CALL)
     assert everything.total == len(everything.applications) >= 60
     names = [item.name.casefold() for item in everything.applications]
     assert names == sorted(names)
-    second = await ours.api.list_items(pb.ListItemsRequest(page=2, per_page=10))
+    second = await ours.api.list_items(pb.ListItemsRequest(page=2, per_page=10), CALL)
     assert [i.id for i in second.applications] == [i.id for i in everything.applications[10:20]]
     assert second.total == everything.total
-    small = await ours.api.list_items(pb.ListItemsRequest(memory=64))
+    small = await ours.api.list_items(pb.ListItemsRequest(memory=64), CALL)
     assert 0 < small.total < everything.total
     found = await ours.api.search_items(pb.SearchItemsRequest(q="nextclod"))
     assert found.applications[0].id == "nextcloud"

@@ -34,11 +34,19 @@ class Page:
 
     def cut(self, items: Sequence[Item]) -> Sequence[Item]:
         """Return the items that are on the page."""
-        if self.number is None and self.size is None:
+        if self.is_whole:
             return items
-        size = self.size or DEFAULT_PER_PAGE
-        first = ((self.number or 1) - 1) * size
-        return items[first : first + size]
+        number, size = self.resolve()
+        return items[(number - 1) * size : number * size]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the list is asked for."""
+        return self.number is None and self.size is None
+
+    def resolve(self) -> tuple[int, int]:
+        """Return number and size, what was not given by default."""
+        return self.number or 1, self.size or DEFAULT_PER_PAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl, quote, urlencode
 
 from services.common.tokens import ANONYMOUS, Caller, CredentialsMissingError, User
 
@@ -97,6 +98,16 @@ class Call:
         self.add_header("location", path)
         self.add_header("retry-after", str(retry_after))
 
+    def add_page_links(self, *, page: int, per_page: int, total: int) -> None:
+        """Name the first, previous, next and last page of a list of `total` entries (RFC 8288), as REST was asked.
+
+        The other parameters of the request stay, so that a filtered list goes on filtered. Native gRPC calls have no
+        address to name and get nothing.
+        """
+        asked = self.metadata.get("x-envoy-original-path", "")
+        if asked:
+            self.add_header("link", render_page_links(asked, page=page, per_page=per_page, total=total))
+
 
 def parse_cookies(header: str) -> dict[str, str]:
     """The cookies of a Cookie header; an unreadable header has none."""
@@ -108,3 +119,17 @@ def parse_cookies(header: str) -> dict[str, str]:
     except CookieError:
         return {}
     return {name: morsel.value for name, morsel in jar.items()}
+
+
+def render_page_links(asked: str, *, page: int, per_page: int, total: int) -> str:
+    """The Link header of page `page` of the list at the path and query `asked`."""
+    path, _, query = asked.partition("?")
+    kept = [(name, value) for name, value in parse_qsl(query) if name not in {"page", "per_page"}]
+    last = max(1, -(-total // per_page))
+    # Behind the last page, what comes before is the last.
+    numbers = {"first": 1, "prev": min(page - 1, last), "next": page + 1, "last": last}
+    return ", ".join(
+        f'<{quote(path, safe="/%")}?{urlencode([*kept, ("page", number), ("per_page", per_page)])}>; rel="{name}"'
+        for name, number in numbers.items()
+        if 1 <= number <= last
+    )

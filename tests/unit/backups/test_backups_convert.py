@@ -59,19 +59,6 @@ def test_a_request_without_wishes_gets_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "total", "relations"),
-    [
-        (1, 0, {"first", "last"}),
-        (2, 60, {"first", "prev", "next", "last"}),
-        (3, 60, {"first", "prev", "last"}),
-    ],
-)
-def test_links_lead_only_to_pages_that_exist(page: int, total: int, relations: set[str]) -> None:
-    links = convert.render_links("a", page=page, per_page=20, total=total)
-    assert {part.rpartition('rel="')[2].rstrip('"') for part in links.split(", ")} == relations
-
-
-@pytest.mark.parametrize(
     ("status", "error"),
     [
         (BackupStatus.CREATING, BackupNotCompletedError),
