@@ -1,7 +1,7 @@
 # Everything a developer or a CI runs. `make help` lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
-SUITES := $(wildcard tests/unit tests/store tests/contract tests/e2e)
+SUITES := $(wildcard tests/unit tests/store tests/contract tests/security tests/e2e)
 SERVICES := $(patsubst services/%/__main__.py,%,$(wildcard services/*/__main__.py))
 IMAGE := protos/gen/proximity.binpb
 # What the protos must stay compatible with: where this branch left main, or on main itself the commit before.
