@@ -12,7 +12,7 @@ BASE ?= $(if $(filter $(FORK),$(shell git rev-parse HEAD 2>/dev/null)),HEAD^,$(F
 PYTEST = root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help venv protos protos-current protos-breaking lint test test-unit run demo pvesim pvesim-conformance \
+.PHONY: help venv protos protos-current protos-breaking lint test test-unit run demo bench bench-compare pvesim pvesim-conformance \
 	catalog-check check-config lock clean
 
 help: ## list the targets
@@ -59,6 +59,13 @@ run: venv ## the whole platform on this machine
 
 demo: venv ## the whole platform against a simulated Proxmox VE
 	$(BIN)/python -m deploy.local demo
+
+bench: venv ## load the platform (needs wrk); DB=postgres|sqlite APPS=20000 C=16 ROUNDS=3 QUICK=1
+	$(BIN)/python -m tests.bench run --database $(or $(DB),postgres) --apps $(or $(APPS),$(if $(QUICK),1000,20000)) \
+		--connections $(or $(C),16) --rounds $(or $(ROUNDS),$(if $(QUICK),1,3)) --seconds $(if $(QUICK),1,3)
+
+bench-compare: venv ## fail where a ratio of the last bench is 15 % below the baseline
+	$(BIN)/python -m tests.bench compare
 
 pvesim: venv ## a simulated Proxmox VE; prints where it is and how to sign in
 	$(BIN)/python -m tests.pvesim --state-dir .proximity/pvesim

@@ -48,6 +48,11 @@ class Api:
         user: dict[str, Any] = answer["user"]
         return user
 
+    @property
+    def token(self) -> str:
+        """The access token of the signed-in user."""
+        return str(self._session.headers["Authorization"]).removeprefix("Bearer ")
+
     def send(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, expect: int = 0
     ) -> dict[str, Any]:

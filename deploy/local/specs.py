@@ -129,19 +129,22 @@ def make_nats(settings: LocalSettings, ports: Mapping[str, int]) -> Spec:
     return Spec("nats", (str(program), *arguments), dict(os.environ))
 
 
+def make_gateway_settings(settings: LocalSettings, ports: Mapping[str, int]) -> GatewaySettings:
+    """Return what the gateway is told; makes its certificate when there is none."""
+    chain, key = ensure_certificate(settings.state / "keys")
+    return GatewaySettings(
+        endpoints={service: (Endpoint("127.0.0.1", ports[service]),) for service in SERVICES},
+        listen=Endpoint(settings.host, settings.port),
+        admin=Endpoint("127.0.0.1", ports["admin"]),
+        certificate=Certificate(chain, key),
+        cors_origins=settings.cors_origins,
+        access_log=str(settings.state / "logs" / "access.log"),
+    )
+
+
 def make_gateway(settings: LocalSettings, ports: Mapping[str, int]) -> Spec:
     """Write the gateway's configuration and return its process."""
-    chain, key = ensure_certificate(settings.state / "keys")
-    bootstrap = render_bootstrap(
-        GatewaySettings(
-            endpoints={service: (Endpoint("127.0.0.1", ports[service]),) for service in SERVICES},
-            listen=Endpoint(settings.host, settings.port),
-            admin=Endpoint("127.0.0.1", ports["admin"]),
-            certificate=Certificate(chain, key),
-            cors_origins=settings.cors_origins,
-            access_log=str(settings.state / "logs" / "access.log"),
-        )
-    )
+    bootstrap = render_bootstrap(make_gateway_settings(settings, ports))
     file = settings.state / "envoy.json"
     file.write_text(json.dumps(bootstrap), encoding="utf-8")
     options = ("--disable-hot-restart", "--concurrency", "2", "--log-level", "warning")

