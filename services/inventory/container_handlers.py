@@ -13,7 +13,7 @@ from services.inventory import convert
 from services.inventory.placing import Placing
 from services.inventory.proxmox import archives, copies, create, inside, power, reading, tasks
 from services.inventory.proxmox.containers import Containers
-from services.inventory.proxmox.ssh import Shells
+from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlSettingsStore, SqlVmidStore
 
 
@@ -23,7 +23,7 @@ class ContainerHandlers:
     def __init__(
         self,
         containers: Containers,
-        shells: Shells,
+        ways: Ways,
         *,
         placing: Placing,
         vmids: SqlVmidStore,
@@ -31,7 +31,7 @@ class ContainerHandlers:
     ) -> None:
         self._containers = containers
         self._fleet = containers.fleet
-        self._shells = shells
+        self._ways = ways
         self._placing = placing
         self._vmids = vmids
         self._settings = settings
@@ -50,7 +50,9 @@ class ContainerHandlers:
         wanted = convert.parse_new_container(request)
         ref = convert.parse_ref(request.container)
         return convert.render_task(
-            await create.create_container(self._containers, ref, request.owner, wanted=wanted)
+            await create.create_container(
+                self._containers, self._ways, ref, owner=request.owner, wanted=wanted
+            )
         )
 
     async def start_container(self, request: cs.ContainerActionRequest, _call: Call) -> cs.Task:
@@ -69,7 +71,7 @@ class ContainerHandlers:
 
     async def destroy_container(self, request: cs.ContainerActionRequest, _call: Call) -> cs.Task:
         ref = convert.parse_ref(request.container)
-        task = await power.destroy_container(self._containers, self._shells, ref, owner=request.owner)
+        task = await power.destroy_container(self._containers, self._ways, ref, owner=request.owner)
         return convert.render_task(task)
 
     async def clone_container(self, request: cs.CloneContainerRequest, _call: Call) -> cs.Task:
@@ -211,12 +213,12 @@ class ContainerHandlers:
 
     async def inspect_container(self, request: cs.GetContainerRequest, _call: Call) -> cs.Inspection:
         ref = convert.parse_ref(request.container)
-        return convert.render_inspection(await inside.inspect_container(self._containers, self._shells, ref))
+        return convert.render_inspection(await inside.inspect_container(self._containers, self._ways, ref))
 
     async def exec(self, request: cs.ExecRequest, _call: Call) -> AsyncIterator[cs.ExecOutput]:
         pieces = inside.exec_command(
             self._containers,
-            self._shells,
+            self._ways,
             convert.parse_ref(request.container),
             owner=request.owner,
             argv=list(request.argv),
@@ -229,7 +231,7 @@ class ContainerHandlers:
     async def push_file(self, request: cs.PushFileRequest, _call: Call) -> empty_pb2.Empty:
         await inside.push_file(
             self._containers,
-            self._shells,
+            self._ways,
             convert.parse_ref(request.container),
             owner=request.owner,
             path=request.path,
@@ -241,7 +243,7 @@ class ContainerHandlers:
     async def probe_port(self, request: cs.ProbePortRequest, _call: Call) -> cs.ProbePortResponse:
         probe = await inside.probe_port(
             self._containers,
-            self._shells,
+            self._ways,
             convert.parse_ref(request.container),
             owner=request.owner,
             port=request.port,

@@ -20,7 +20,9 @@ from services.inventory.domain.entities import Host
 from services.inventory.health import HealthChecks
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.fleet import Fleet, make_access
-from services.inventory.proxmox.nodes import list_missing_privileges, read_fingerprint
+from services.inventory.proxmox.nodes import read_fingerprint
+from services.inventory.proxmox.privileges import list_missing
+from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore
 from services.inventory.syncing import NodeSync, sync_host
 
@@ -100,10 +102,11 @@ class SystemHandlers:
 class HostHandlers:
     """HostService."""
 
-    def __init__(self, store: SqlHostStore, fleet: Fleet, sync: NodeSync) -> None:
+    def __init__(self, store: SqlHostStore, fleet: Fleet, sync: NodeSync, ways: Ways) -> None:
         self._store = store
         self._fleet = fleet
         self._sync = sync
+        self._ways = ways
 
     async def list_hosts(self, _: empty_pb2.Empty, _call: Call) -> AsyncIterator[host_pb2.Host]:
         for host in await self._store.list_hosts():
@@ -131,7 +134,7 @@ class HostHandlers:
         host = await self._store.get_host(request.id)
         client = ProxmoxClient(make_access(host, await self._store.get_secrets(host.id)), threads=2)
         try:
-            return await _try_host(host, client)
+            return await _try_host(host, client, self._ways)
         finally:
             client.close()
 
@@ -139,7 +142,7 @@ class HostHandlers:
         self, request: pb.SyncHostNodesRequest, _call: Call
     ) -> pb.SyncHostNodesResponse:
         host = await self._store.get_host(request.id)
-        count = await sync_host(self._store, self._fleet, host)
+        count = await sync_host(self._store, self._fleet, self._ways, host=host)
         return pb.SyncHostNodesResponse(success=True, message=f"Synced {count} nodes", nodes=count)
 
     async def list_nodes(self, request: pb.ListNodesRequest, _call: Call) -> AsyncIterator[host_pb2.Node]:
@@ -148,7 +151,7 @@ class HostHandlers:
             yield convert.render_node(node)
 
 
-async def _try_host(host: Host, client: ProxmoxClient) -> pb.TestHostResponse:
+async def _try_host(host: Host, client: ProxmoxClient, ways: Ways) -> pb.TestHostResponse:
     fingerprint = await read_fingerprint(host.host, host.port)
     answer = pb.TestHostResponse(fingerprint=fingerprint or None, exec_mode=host.exec_mode)
     try:
@@ -157,15 +160,18 @@ async def _try_host(host: Host, client: ProxmoxClient) -> pb.TestHostResponse:
             began = time.perf_counter()
             version = str((await client.get("/version"))["version"])
             answer.latency_ms = round((time.perf_counter() - began) * 1000, 3)
-            answer.missing_privileges.extend(await list_missing_privileges(client))
+            answer.missing_privileges.extend(await list_missing(client))
+            way = await ways.find_way(client, again=True)
     except DomainError as error:
         answer.message = error.message
         return answer
     except TimeoutError:
         answer.message = f"{host.name} did not answer within {_TEST_TIMEOUT_S:.0f} s"
         return answer
-    answer.success, answer.version = True, version
+    answer.success, answer.version, answer.exec_mode = True, version, way.mode
     answer.message = f"Connected to Proxmox VE {version}"
+    if way.reason:
+        answer.message += f"; commands get into containers by {way.mode}: {way.reason}"
     if answer.missing_privileges:
         answer.message += f"; missing privileges: {', '.join(answer.missing_privileges)}"
     return answer

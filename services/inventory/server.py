@@ -19,9 +19,11 @@ from services.inventory.domain.entities import NewHost, Secrets, full_token_id
 from services.inventory.handlers import HostHandlers, SystemHandlers
 from services.inventory.health import HealthChecks
 from services.inventory.placing import Placing
+from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.containers import Containers
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.ssh import Shells
+from services.inventory.proxmox.ways import Ways
 from services.inventory.store import (
     SqlHostStore,
     SqlSettingsStore,
@@ -43,12 +45,13 @@ async def serve(settings: InventorySettings) -> None:
     hosts = SqlHostStore(runtime.db, runtime.sealer)
     vmids = SqlVmidStore(runtime.db, lowest=settings.lowest_vmid, highest=settings.vmid_max)
     defaults = SqlSettingsStore(runtime.db)
-    fleet, shells = Fleet(hosts), Shells(hosts)
-    sync = NodeSync(hosts, fleet, every_s=settings.sync_seconds)
+    fleet = Fleet(hosts)
+    ways = Ways(Shells(hosts), Consoles())
+    sync = NodeSync(hosts, fleet, ways, every_s=settings.sync_seconds)
     checks = HealthChecks("inventory", settings, runtime.db, runtime.bus)
     containers = ContainerHandlers(
         Containers(fleet, vmids),
-        shells,
+        ways,
         placing=Placing(hosts, vmids, fleet),
         vmids=vmids,
         settings=defaults,
@@ -64,7 +67,7 @@ async def serve(settings: InventorySettings) -> None:
             runtime,
             services=[
                 (services["SystemService"], SystemHandlers(checks, defaults, hosts=hosts, vmids=vmids)),
-                (services["HostService"], HostHandlers(hosts, fleet, sync)),
+                (services["HostService"], HostHandlers(hosts, fleet, sync, ways)),
                 (container_service_pb2.DESCRIPTOR.services_by_name["ContainerService"], containers),
             ],
             outbox=outbox,
@@ -74,7 +77,7 @@ async def serve(settings: InventorySettings) -> None:
         )
     finally:
         await checks.close()
-        await shells.close()
+        await ways.close()
         fleet.close()
 
 

@@ -23,6 +23,7 @@ from services.inventory.domain.entities import (
     Resources,
     Secrets,
     check_credentials,
+    guess_exec_mode,
 )
 from services.inventory.domain.errors import (
     HostDuplicateError,
@@ -56,6 +57,7 @@ hosts = sa.Table(
     sa.Column("password", sa.Text, nullable=False, server_default=""),
     sa.Column("token_secret", sa.Text, nullable=False, server_default=""),
     sa.Column("ssh_key", sa.Text, nullable=False, server_default=""),
+    sa.Column("exec_mode", sa.String(10), nullable=False, server_default=""),
     sa.Column("is_active", sa.Boolean, nullable=False),
     sa.Column("is_default", sa.Boolean, nullable=False),
     sa.Column("status", sa.String(20), nullable=False, server_default="unknown"),
@@ -198,6 +200,7 @@ class SqlHostStore:
                 secrets = Secrets(**{key: given.get(key, getattr(current, key)) for key in _SECRETS})
                 check_credentials(plain.get("token_id", row.token_id), secrets)
                 self._write_secrets(connection, host_id, secrets)
+                plain["exec_mode"] = ""  # another way may lead in now
             connection.execute(hosts.update().where(hosts.c.id == host_id).values(**plain, updated_at=moment))
             if changes.get("is_default"):
                 _make_default(connection, host_id)
@@ -237,10 +240,14 @@ class SqlHostStore:
 
         await self._db.write(write)
 
-    async def note_answer(self, host_id: int, *, version: str, found: Sequence[Node]) -> None:
-        """Write down that a host answered, and its nodes."""
+    async def note_answer(
+        self, host_id: int, *, version: str, found: Sequence[Node], exec_mode: str = ""
+    ) -> None:
+        """Write down that a host answered, its nodes, and how commands get into its containers."""
         moment = self._clock()
         values = {"status": "online", "version": version, "last_error": "", "last_seen": moment}
+        if exec_mode:
+            values["exec_mode"] = exec_mode
 
         def write(connection: sa.Connection) -> None:
             connection.execute(hosts.update().where(hosts.c.id == host_id).values(**values))
@@ -482,7 +489,10 @@ def _read_host(connection: sa.Connection, host_id: int) -> Host:
 def _build_host(row: sa.Row[Any]) -> Host:
     hidden = (*_SECRETS, "request_id")
     values = {key: value for key, value in row._mapping.items() if key not in hidden}  # noqa: SLF001 - public name
-    return Host(**values, has_ssh_key=bool(row.ssh_key), has_password=bool(row.password))
+    values["exec_mode"] = row.exec_mode or guess_exec_mode(
+        row.user, has_password=bool(row.password), has_ssh_key=bool(row.ssh_key)
+    )
+    return Host(**values)
 
 
 def _build_node(row: sa.Row[Any]) -> Node:

@@ -12,6 +12,7 @@ from services.common.sealing import SealBrokenError
 from services.inventory.domain.entities import Host
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.nodes import read_nodes
+from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore
 
 log = get_logger()
@@ -20,8 +21,8 @@ _LONGEST_SILENCE_S = 300.0
 _HOST_TIMEOUT_S = 40.0
 
 
-async def sync_host(store: SqlHostStore, fleet: Fleet, host: Host) -> int:
-    """Read the nodes of a host, write them down, and return how many there are.
+async def sync_host(store: SqlHostStore, fleet: Fleet, ways: Ways, *, host: Host) -> int:
+    """Read the nodes of a host and how commands get in, write them down, and return how many nodes there are.
 
     Raises:
         DomainError: it does not answer or refuses; that is written down too.
@@ -30,6 +31,7 @@ async def sync_host(store: SqlHostStore, fleet: Fleet, host: Host) -> int:
         client = await fleet.get_client_of(host)
         async with asyncio.timeout(_HOST_TIMEOUT_S):
             version, found = await read_nodes(client)
+            way = await ways.find_way(client)
     except SealBrokenError:
         message = f"the credentials of {host.name!r} do not open with this SECRET_KEY; set them again"
         await store.note_silence(host.id, message)
@@ -41,16 +43,17 @@ async def sync_host(store: SqlHostStore, fleet: Fleet, host: Host) -> int:
         message = f"{host.name} did not answer within {_HOST_TIMEOUT_S:.0f} s"
         await store.note_silence(host.id, message)
         raise UnavailableError(message) from None
-    await store.note_answer(host.id, version=version, found=found)
+    await store.note_answer(host.id, version=version, found=found, exec_mode=way.mode)
     return len(found)
 
 
 class NodeSync:
     """Keeps the nodes of all hosts up to date; silent hosts are asked less and less often."""
 
-    def __init__(self, store: SqlHostStore, fleet: Fleet, *, every_s: float) -> None:
+    def __init__(self, store: SqlHostStore, fleet: Fleet, ways: Ways, *, every_s: float) -> None:
         self._store = store
         self._fleet = fleet
+        self._ways = ways
         self._every = every_s
         self._wake = asyncio.Event()
         self._due: dict[int, tuple[float, float]] = {}
@@ -81,7 +84,7 @@ class NodeSync:
 
     async def _sync(self, host: Host) -> None:
         try:
-            await sync_host(self._store, self._fleet, host)
+            await sync_host(self._store, self._fleet, self._ways, host=host)
         except DomainError as error:
             silence = min(max(self._due.get(host.id, (0.0, 0.0))[1] * 2, self._every), _LONGEST_SILENCE_S)
             self._due[host.id] = (time.monotonic() + silence, silence)

@@ -44,18 +44,12 @@ class Host:
     last_seen: datetime | None
     created_at: datetime
     updated_at: datetime
-    has_ssh_key: bool = False
-    has_password: bool = False
-
-    @property
-    def exec_mode(self) -> str:
-        """How commands get into its containers: ssh, or none."""
-        return choose_exec_mode(self.user, has_password=self.has_password, has_ssh_key=self.has_ssh_key)
+    exec_mode: str = "none"
 
 
-def choose_exec_mode(user: str, *, has_password: bool, has_ssh_key: bool) -> str:
-    """Say how commands get into containers with these credentials: ssh, or none."""
-    return "ssh" if has_ssh_key or (has_password and user == DEFAULT_USER) else "none"
+def guess_exec_mode(user: str, *, has_password: bool, has_ssh_key: bool) -> str:
+    """Say how commands probably get into containers with these credentials, before it was tried: ssh or console."""
+    return "ssh" if has_ssh_key or (has_password and user == DEFAULT_USER) else "console"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,10 @@ create      new containers; templates finds what they are made of
 copies      clones, snapshots, migrations
 archives    backups and what becomes of them
 tasks       following tasks
-ssh         commands and files by SSH and `pct`
+ways        commands and files in containers, by SSH or by the API's console
+ssh         SSH to the nodes
+consoles    commands and files by the console; terminal and websocket are below it
 inside      commands, files and ports of a container
+privileges  what the credentials must be allowed and are
 nodes       nodes as they are now
 """

@@ -24,7 +24,7 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
     WriteUncertainError,
 )
-from services.inventory.proxmox.session import Access, Ticket, make_api, make_auth
+from services.inventory.proxmox.session import Access, Ticket, make_api, make_auth, make_headers
 
 _ATTEMPTS = 4
 _THREADS = 8
@@ -55,7 +55,7 @@ class ProxmoxClient:
         self._silence = 0.0
         self._silence_error = ""
 
-    async def get(self, path: str, **params: Any) -> Any:
+    async def get(self, path: str, /, **params: Any) -> Any:
         """Read; retried when that may help.
 
         Raises:
@@ -65,7 +65,7 @@ class ProxmoxClient:
         """
         return await self._run("get", path, params)
 
-    async def post(self, path: str, **params: Any) -> Any:
+    async def post(self, path: str, /, **params: Any) -> Any:
         """Write with POST.
 
         Raises:
@@ -74,13 +74,23 @@ class ProxmoxClient:
         """
         return await self._run("post", path, params)
 
-    async def put(self, path: str, **params: Any) -> Any:
+    async def put(self, path: str, /, **params: Any) -> Any:
         """Write with PUT; raises as `post`."""
         return await self._run("put", path, params)
 
-    async def delete(self, path: str, **params: Any) -> Any:
+    async def delete(self, path: str, /, **params: Any) -> Any:
         """Write with DELETE; raises as `post`."""
         return await self._run("delete", path, params)
+
+    async def get_headers(self) -> dict[str, str]:
+        """Return the headers that sign a request which does not go through here; signs in when that is due.
+
+        Raises:
+            HostUnreachableError: the host does not answer.
+            HostCredentialsRefusedError: it does not accept the credentials.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._make_headers)
 
     def close(self) -> None:
         """Close the sessions; requests under way end by themselves."""
@@ -136,6 +146,12 @@ class ProxmoxClient:
             if method == "get" or _never_sent(error):
                 raise self._unreachable(error) from error
             raise self._uncertain(method, path) from error
+
+    def _make_headers(self) -> dict[str, str]:
+        try:
+            return make_headers(self._auth)
+        except (requests.exceptions.RequestException, OSError) as error:
+            raise self._unreachable(error) from error
 
     def _api(self) -> Any:
         api = getattr(self._local, "api", None)

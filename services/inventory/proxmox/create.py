@@ -13,6 +13,7 @@ from services.inventory.proxmox.marks import TAG, find_owner, render_description
 from services.inventory.proxmox.storages import choose_storage
 from services.inventory.proxmox.tasks import has_ended
 from services.inventory.proxmox.templates import get_template
+from services.inventory.proxmox.ways import Ways
 
 _CREATING = ("vzcreate",)
 _OCI_WAIT_S = 15.0
@@ -52,15 +53,19 @@ class NewContainer:
     note: str = ""
 
 
-async def create_container(containers: Containers, ref: Ref, owner: str, *, wanted: NewContainer) -> Task:
+async def create_container(
+    containers: Containers, ways: Ways, ref: Ref, *, owner: str, wanted: NewContainer
+) -> Task:
     """Create a container with the owner's marks; one that is there with them is left alone.
+
+    Where the console is the only way in, it gets one that asks for no login.
 
     Raises:
         VmidTakenError: the id belongs to somebody else by now; reserve another.
         TemplateDownloadingError: ask again.
         DomainError: Proxmox refused.
     """
-    task = await _start_creation(containers, ref, owner, wanted=wanted)
+    task = await _start_creation(containers, ways, ref, owner=owner, wanted=wanted)
     if not wanted.oci or not (wanted.environment or wanted.entrypoint):
         return task
     if task.upid:
@@ -82,12 +87,16 @@ async def _set_environment(containers: Containers, ref: Ref, task: Task, *, want
     return task
 
 
-async def _start_creation(containers: Containers, ref: Ref, owner: str, *, wanted: NewContainer) -> Task:
+async def _start_creation(
+    containers: Containers, ways: Ways, ref: Ref, *, owner: str, wanted: NewContainer
+) -> Task:
     view = await containers.find(ref)
     if view is not None:
         return await _resume(containers, view, owner)
     client = await containers.fleet.get_client(ref.host_id)
     options = await _build_options(client, ref, owner, wanted=wanted)
+    if wanted.docker and (await ways.find_way(client)).mode == "console":
+        options["cmode"] = "shell"
     new = View(client, ref.node, ref.vmid, {})
     try:
         return await act(new, lambda: client.post(f"/nodes/{ref.node}/lxc", **options), types=_CREATING)

@@ -7,19 +7,17 @@ import contextlib
 import re
 import shlex
 import ssl
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from services.common.errors import DomainError
-from services.inventory.domain.errors import ContainerStoppedError, ProxmoxRefusedError
+from services.inventory.domain.errors import ContainerStoppedError
 from services.inventory.proxmox.containers import Containers, Ref, View
 from services.inventory.proxmox.reading import find_address
-from services.inventory.proxmox.ssh import Shells
+from services.inventory.proxmox.ways import Ways
 
 DEFAULT_STALL_S = 300
 DEFAULT_TIMEOUT_S = 1800
-_PUSH_S = 60.0
 _PROBE_S = 2.0
 _INSPECT_S = 15.0
 _WEB_PORTS = (80, 8080, 3000, 8000, 443, 8443, 5000, 9000)
@@ -59,7 +57,7 @@ class Inspection:
 
 async def exec_command(
     containers: Containers,
-    shells: Shells,
+    ways: Ways,
     ref: Ref,
     *,
     owner: str,
@@ -69,41 +67,21 @@ async def exec_command(
 ) -> AsyncIterator[str | int]:
     """Run a command in a container, without a shell: pieces of output, then the exit code."""
     view = await _look_running(containers, ref, owner)
-    command = ["pct", "exec", str(ref.vmid), "--", *argv]
-    async for piece in shells.stream(
-        view.client,
-        view.node,
-        command,
-        stall_s=stall_s or DEFAULT_STALL_S,
-        timeout_s=timeout_s or DEFAULT_TIMEOUT_S,
-    ):
+    patience, limit = stall_s or DEFAULT_STALL_S, timeout_s or DEFAULT_TIMEOUT_S
+    async for piece in ways.stream(view, argv, stall_s=patience, timeout_s=limit):
         yield piece
 
 
 async def push_file(
-    containers: Containers, shells: Shells, ref: Ref, *, owner: str, path: str, content: bytes, mode: int
+    containers: Containers, ways: Ways, ref: Ref, *, owner: str, path: str, content: bytes, mode: int
 ) -> None:
-    """Write a file, whole or not at all: pushed beside its place, then moved."""
+    """Write a file, whole or not at all."""
     view = await _look_running(containers, ref, owner)
-    token = uuid.uuid4().hex
-    staged, beside = f"/tmp/proximity-{token}", f"{path}.{token[:8]}"  # noqa: S108 - the name is random
-    lines = [
-        "umask 077",
-        f"cat > {staged}",
-        shlex.join(["pct", "exec", str(ref.vmid), "--", "mkdir", "-p", path.rpartition("/")[0] or "/"]),
-        shlex.join(["pct", "push", str(ref.vmid), staged, beside, "--perms", f"{mode or 0o644:04o}"]),
-        shlex.join(["pct", "exec", str(ref.vmid), "--", "mv", "-f", beside, path]),
-    ]
-    script = " && ".join(lines) + f"; code=$?; rm -f {staged}; exit $code"
-    done = await shells.run(view.client, view.node, ["sh", "-c", script], timeout_s=_PUSH_S, stdin=content)
-    if done.exit_code != 0:
-        raise ProxmoxRefusedError(
-            f"{path} was not written in container {ref.vmid}: {done.text.strip()[:300]}"
-        )
+    await ways.push(view, path=path, content=content, mode=mode)
 
 
 async def probe_port(
-    containers: Containers, shells: Shells, ref: Ref, *, owner: str, port: int, scheme: str, path: str
+    containers: Containers, ways: Ways, ref: Ref, *, owner: str, port: int, scheme: str, path: str
 ) -> Probe:
     """Ask a port from here and, failing that, from inside."""
     view = await containers.look_owned(ref, owner)
@@ -116,12 +94,12 @@ async def probe_port(
         if outside.answered:
             return outside
         message = outside.message
-    if await _answers_inside(view, shells, port=port, scheme=scheme, path=path or "/"):
+    if await _answers_inside(view, ways, port=port, scheme=scheme, path=path or "/"):
         return Probe(answered=True, address=address, message="it answers inside the container")
     return Probe(answered=False, address=address, message=message)
 
 
-async def inspect_container(containers: Containers, shells: Shells, ref: Ref) -> Inspection:
+async def inspect_container(containers: Containers, ways: Ways, ref: Ref) -> Inspection:
     """Say what listens in a running container and which port looks like its page.
 
     Raises:
@@ -131,9 +109,9 @@ async def inspect_container(containers: Containers, shells: Shells, ref: Ref) ->
     if not view.is_running:
         raise ContainerStoppedError(f"container {ref.vmid} does not run")
     address = await find_address(view.client, view.node, ref.vmid)
-    listing = await _try(view, shells, ["sh", "-c", "ss -Htlnp 2>/dev/null || netstat -tlnp 2>/dev/null"])
-    release = await _try(view, shells, ["cat", "/etc/os-release"])
-    image = await _try(view, shells, ["sh", "-c", "docker ps --format '{{.Image}}' 2>/dev/null | head -n 1"])
+    listing = await _try(view, ways, ["sh", "-c", "ss -Htlnp 2>/dev/null || netstat -tlnp 2>/dev/null"])
+    release = await _try(view, ways, ["cat", "/etc/os-release"])
+    image = await _try(view, ways, ["sh", "-c", "docker ps --format '{{.Image}}' 2>/dev/null | head -n 1"])
     ports = parse_listeners(listing)
     answers = (
         await asyncio.gather(*(_ask(address, port, scheme="http", path="/") for port, _ in ports))
@@ -183,24 +161,23 @@ async def _look_running(containers: Containers, ref: Ref, owner: str) -> View:
     return view
 
 
-async def _try(view: View, shells: Shells, argv: Sequence[str]) -> str:
-    command = ["pct", "exec", str(view.vmid), "--", *argv]
+async def _try(view: View, ways: Ways, argv: Sequence[str]) -> str:
     try:
-        done = await shells.run(view.client, view.node, command, timeout_s=_INSPECT_S)
+        done = await ways.run(view, argv, timeout_s=_INSPECT_S)
     except DomainError:
         return ""
     return done.text if done.exit_code == 0 else ""
 
 
-async def _answers_inside(view: View, shells: Shells, *, port: int, scheme: str, path: str) -> bool:
+async def _answers_inside(view: View, ways: Ways, *, port: int, scheme: str, path: str) -> bool:
     if scheme in {"http", "https"}:
         url = shlex.quote(f"{scheme}://127.0.0.1:{port}{path}")
         script = (
             f"wget -q -T 2 -O /dev/null {url} 2>/dev/null || curl -s -k -m 2 -o /dev/null {url}"
             " && echo proximity-answered"
         )
-        return "proximity-answered" in await _try(view, shells, ["sh", "-c", script])
-    listing = await _try(view, shells, ["sh", "-c", "ss -Htlnp 2>/dev/null || netstat -tlnp 2>/dev/null"])
+        return "proximity-answered" in await _try(view, ways, ["sh", "-c", script])
+    listing = await _try(view, ways, ["sh", "-c", "ss -Htlnp 2>/dev/null || netstat -tlnp 2>/dev/null"])
     return port in {one for one, _ in parse_listeners(listing)}
 
 

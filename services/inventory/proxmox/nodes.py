@@ -1,4 +1,4 @@
-"""Nodes as they are now, and what a host's credentials can do."""
+"""Nodes as they are now."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ from services.common.errors import DomainError
 from services.inventory.domain.entities import Node
 from services.inventory.proxmox.client import ProxmoxClient
 
-NEEDED_PRIVILEGES = {
-    "/vms": ("VM.Allocate", "VM.Audit", "VM.PowerMgmt", "VM.Config.Disk", "VM.Config.Network", "VM.Config.Options",
-             "VM.Config.Memory", "VM.Config.CPU", "VM.Backup", "VM.Snapshot", "VM.Clone"),
-    "/storage": ("Datastore.AllocateSpace", "Datastore.AllocateTemplate", "Datastore.Audit"),
-    "/nodes": ("Sys.Audit",),
-}  # fmt: skip
 _PROBE_TIMEOUT_S = 5.0
 
 
@@ -84,18 +78,6 @@ async def _read_addresses(client: ProxmoxClient) -> dict[str, str]:
 async def find_node_address(client: ProxmoxClient, node: str) -> str:
     """Return the address of a node; the host's own when the cluster does not say."""
     return (await _read_addresses(client)).get(node) or client.access.host
-
-
-async def list_missing_privileges(client: ProxmoxClient) -> list[str]:
-    """Return what the credentials may not do and a deployment needs."""
-    if client.access.is_full_root:
-        return []
-    granted: dict[str, dict[str, int]] = await client.get("/access/permissions")
-    missing: list[str] = []
-    for path, privileges in NEEDED_PRIVILEGES.items():
-        here = {**granted.get("/", {}), **granted.get(path, {})}
-        missing += [name for name in privileges if name not in here]
-    return missing
 
 
 async def read_fingerprint(host: str, port: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from services.inventory.domain.errors import (
     ContainerLockedError,
     ContainerRunningError,
@@ -13,11 +11,10 @@ from services.inventory.domain.errors import (
 )
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
 from services.inventory.proxmox.marks import check_owner, find_owner
-from services.inventory.proxmox.ssh import Shells
+from services.inventory.proxmox.ways import Ways
 
 _SHUTDOWN_S = 30
 _STOPPING = ("vzstop", "vzshutdown")
-_UNLOCK_S = 20.0
 
 
 async def start_container(containers: Containers, ref: Ref, owner: str) -> Task:
@@ -76,7 +73,7 @@ async def reboot_container(containers: Containers, ref: Ref, owner: str, *, time
     )
 
 
-async def destroy_container(containers: Containers, shells: Shells, ref: Ref, *, owner: str) -> Task:
+async def destroy_container(containers: Containers, ways: Ways, ref: Ref, *, owner: str) -> Task:
     """Destroy a stopped container of `owner`; one that is gone is done.
 
     A creation that died leaves a container that is locked and bare of marks. It counts as the owner's when the id is
@@ -92,7 +89,7 @@ async def destroy_container(containers: Containers, shells: Shells, ref: Ref, *,
     if under_way := view.find_task(("vzdestroy",)):
         return under_way
     if await _is_left_behind(containers, view, owner):
-        await _unlock(shells, view)
+        await ways.unlock(view)
         if await containers.find(ref) is None:
             return view.done()
     else:
@@ -121,15 +118,6 @@ async def _is_left_behind(containers: Containers, view: View, owner: str) -> boo
     if view.tasks:
         raise ContainerLockedError(f"container {view.vmid} is still being created", retry_after=2)
     return True
-
-
-async def _unlock(shells: Shells, view: View) -> None:
-    result = await shells.run(view.client, view.node, ["pct", "unlock", str(view.vmid)], timeout_s=_UNLOCK_S)
-    if result.exit_code != 0:
-        raise ContainerLockedError(
-            f"container {view.vmid} is locked ({view.lock}): {result.text.strip()[:200]}"
-        )
-    await asyncio.sleep(0)
 
 
 def _check_unlocked(view: View) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import requests
 from proxmoxer.backends.https import (
@@ -47,6 +48,11 @@ class Access:
         """The root of the API."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"https://{host}:{self.port}/api2/json"
+
+    @property
+    def has_ssh(self) -> bool:
+        """Whether the credentials may be good for SSH: root's password, or a key."""
+        return bool(self.ssh_key) or (self.user == "root@pam" and bool(self.password))
 
     @property
     def is_full_root(self) -> bool:
@@ -136,6 +142,14 @@ def make_auth(access: Access) -> ProxmoxHTTPAuthBase:
         verify_ssl=verify,
         timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
     )
+
+
+def make_headers(auth: ProxmoxHTTPAuthBase) -> dict[str, str]:
+    """The headers that sign a request: the API token, or the ticket as a cookie."""
+    if isinstance(auth, Ticket):
+        return {"Cookie": f"PVEAuthCookie={quote(auth.get_tokens()[0], safe='')}"}
+    signed: requests.PreparedRequest = auth(requests.Request("GET", "https://host/").prepare())
+    return {"Authorization": str(signed.headers["Authorization"])}
 
 
 def make_api(access: Access, auth: ProxmoxHTTPAuthBase) -> tuple[ProxmoxResource, Callable[[], None]]:

@@ -122,6 +122,16 @@ class Shells:
             if process is not None:
                 process.close()
 
+    async def check(self, client: ProxmoxClient) -> None:
+        """Sign in at the host and leave again.
+
+        Raises:
+            ExecUnavailableError: the credentials allow no SSH, or the host's key is not the pinned one.
+            HostUnreachableError: nobody answers.
+        """
+        _check_credentials(client)
+        (await self._connect(client, client.access.host)).close()
+
     async def close(self) -> None:
         """Close every connection."""
         for shell in self._shells.values():
@@ -130,16 +140,14 @@ class Shells:
 
     async def _get_shell(self, client: ProxmoxClient, node: str) -> _Shell:
         access = client.access
-        if not (access.ssh_key or (access.password and access.user == "root@pam")):
-            raise ExecUnavailableError(
-                f"{access.name}: commands inside containers need root's password or an SSH key on the host"
-            )
+        _check_credentials(client)
         lock = self._locks.setdefault((access.host_id, node), asyncio.Lock())
         async with lock:
             key = (access.host_id, node, id(client))
             known = self._shells.get(key)
             if known is None or known.connection.is_closed():
-                shell = _Shell(await self._connect(client, node), asyncio.Semaphore(_CHANNELS))
+                address = await find_node_address(client, node)
+                shell = _Shell(await self._connect(client, address), asyncio.Semaphore(_CHANNELS))
                 self._drop_old(access.host_id, node)
                 self._shells[key] = known = shell
             return known
@@ -148,9 +156,8 @@ class Shells:
         for key in [key for key in self._shells if key[:2] == (host_id, node)]:
             self._shells.pop(key).connection.close()
 
-    async def _connect(self, client: ProxmoxClient, node: str) -> asyncssh.SSHClientConnection:
+    async def _connect(self, client: ProxmoxClient, address: str) -> asyncssh.SSHClientConnection:
         access = client.access
-        address = await find_node_address(client, node)
         place = f"{address}:{access.ssh_port}"
         pinned = await self._keys.find_ssh_key(access.host_id, place)
         if not pinned:
@@ -174,7 +181,10 @@ class Shells:
                 CONNECT_TIMEOUT_S,
             )
         except asyncssh.HostKeyNotVerifiable as error:
-            raise ExecUnavailableError(f"{place} shows another SSH host key than the pinned one") from error
+            raise ExecUnavailableError(
+                f"{place} shows another SSH host key than the one pinned at first use; if the node was "
+                "installed anew, set the host's address or SSH port again to pin the new key"
+            ) from error
         except (asyncssh.PermissionDenied, asyncssh.KeyImportError) as error:
             raise ExecUnavailableError(f"{place} refuses root's SSH sign-in: {error}") from error
         except (asyncssh.Error, OSError, TimeoutError) as error:
@@ -192,3 +202,10 @@ class Shells:
         if key is None:
             raise HostUnreachableError(f"SSH at {address}:{port} shows no host key", retry_after=5)
         return key.export_public_key().decode().strip()
+
+
+def _check_credentials(client: ProxmoxClient) -> None:
+    if not client.access.has_ssh:
+        raise ExecUnavailableError(
+            f"{client.access.name}: SSH needs root's password or an SSH key among the host's credentials"
+        )

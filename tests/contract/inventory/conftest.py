@@ -18,9 +18,11 @@ from services.inventory.container_handlers import ContainerHandlers
 from services.inventory.domain.entities import Host, NewHost, Secrets
 from services.inventory.handlers import HostHandlers
 from services.inventory.placing import Placing
+from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.containers import Containers
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.ssh import Shells
+from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore
 from services.inventory.syncing import NodeSync
 from tests.unit.pvesim.sim import Running, start
@@ -53,8 +55,7 @@ class Inventory:
             memory_mb=512,
             cores=1,
             disk_gb=4,
-            docker=True,
-            **options,
+            **{"docker": True, **options},
         )
         task = await self.containers.create_container(request, new_call())
         assert (await self.finish(task)).succeeded
@@ -98,13 +99,27 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture
-async def inventory(sim: Running, tmp_path: Path) -> AsyncIterator[Inventory]:
+def secrets(sim: Running) -> Secrets:
+    """What the host is signed in to with; suites may have their own."""
+    return Secrets(password=str(sim.client.ready["password"]))
+
+
+@pytest.fixture
+def access() -> dict[str, Any]:
+    """What else the host is registered with."""
+    return {}
+
+
+@pytest.fixture
+async def inventory(
+    sim: Running, tmp_path: Path, secrets: Secrets, access: dict[str, Any]
+) -> AsyncIterator[Inventory]:
     url = f"sqlite:///{tmp_path}/p.sqlite3"
     upgrade(url, "inventory")
     db = Database(create_engine(url, service="inventory"))
     store = SqlHostStore(db, Sealer("k" * 40))
     vmids = SqlVmidStore(db, lowest=9000, highest=9999)
-    fleet, shells = Fleet(store), Shells(store)
+    fleet, ways = Fleet(store), Ways(Shells(store), Consoles())
     ready = sim.client.ready
     host = await store.add_host(
         NewHost(
@@ -113,19 +128,20 @@ async def inventory(sim: Running, tmp_path: Path) -> AsyncIterator[Inventory]:
             port=int(ready["port"]),
             ssh_port=int(ready["ssh_port"]),
             fingerprint=str(ready["fingerprint"]),
-            secrets=Secrets(password=str(ready["password"])),
+            secrets=secrets,
+            **access,
         )
     )
     containers = ContainerHandlers(
         Containers(fleet, vmids),
-        shells,
+        ways,
         placing=Placing(store, vmids, fleet),
         vmids=vmids,
         settings=SqlSettingsStore(db),
     )
-    hosts = HostHandlers(store, fleet, NodeSync(store, fleet, every_s=30))
+    hosts = HostHandlers(store, fleet, NodeSync(store, fleet, ways, every_s=30), ways)
     yield Inventory(sim, store, vmids, fleet, hosts, containers, host)
-    await shells.close()
+    await ways.close()
     fleet.close()
     await db.close()
     sim.client.control("DELETE", "/faults")

@@ -300,11 +300,9 @@ class Guest(Machine):
             stdout,
             stderr,
         )
-        line = " ".join(argv)
-        if fault := world.take_fault("command_hang", self.place.key, subject=line):
-            await asyncio.sleep(fault.seconds)
-        if fault := world.take_fault("command_fail", self.place.key, subject=line):
-            return process.complain(fault.text or f"{argv[0]}: failed", fault.exit_code)
+        struck = await self._strike(process)
+        if struck is not None:
+            return struck
         code = await self.spawn(process)
         if code is None:
             place = f"lxc-attach: {self.place.vmid or self.place.key}: ../src/lxc/attach.c: lxc_attach_run_command: 1841"
@@ -313,3 +311,21 @@ class Guest(Machine):
             )
         await world.settle_guest(self)
         return code
+
+    async def spawn(self, process: Process) -> int | None:
+        """Run a process; what comes by the console is recorded and struck here, as `pct exec` is in `stream`."""
+        if process.terminal is not None and process.argv[:2] == ["sh", "-c"]:
+            process.world.record(self.place.key, process.argv, raw=" ".join(process.argv[2:]))
+            struck = await self._strike(process)
+            if struck is not None:
+                return struck
+        return await super().spawn(process)
+
+    async def _strike(self, process: Process) -> int | None:
+        """Let a fault of the world hang or fail a command; its exit code when it failed."""
+        world, line = process.world, " ".join(process.argv)
+        if fault := world.take_fault("command_hang", self.place.key, subject=line):
+            await asyncio.sleep(fault.seconds)
+        if fault := world.take_fault("command_fail", self.place.key, subject=line):
+            return process.complain(fault.text or f"{process.argv[0]}: failed", fault.exit_code)
+        return None

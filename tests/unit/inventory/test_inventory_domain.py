@@ -3,7 +3,7 @@
 import pytest
 
 from services.common.errors import InvalidError
-from services.inventory.domain.entities import Network, NewHost, Secrets, choose_exec_mode
+from services.inventory.domain.entities import Network, NewHost, Secrets, guess_exec_mode
 from services.inventory.domain.errors import (
     NodeOfflineError,
     NodeUnknownError,
@@ -63,8 +63,8 @@ def test_a_host_needs_credentials_that_can_sign_in() -> None:
 
 
 def test_commands_go_by_ssh_only_with_roots_credentials() -> None:
-    modes = [choose_exec_mode(user, has_password=True, has_ssh_key=False) for user in ("root@pam", "a@pve")]
-    assert modes == ["ssh", "none"]
+    modes = [guess_exec_mode(user, has_password=True, has_ssh_key=False) for user in ("root@pam", "a@pve")]
+    assert modes == ["ssh", "console"]
 
 
 def test_marks_are_added_to_what_is_there_and_taken_off_again() -> None:

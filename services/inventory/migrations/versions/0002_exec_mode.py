@@ -1,0 +1,15 @@
+"""How commands get into a host's containers, as it was found out: ssh, console or none; empty until it was tried."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("hosts", sa.Column("exec_mode", sa.String(10), nullable=False, server_default=""))

@@ -1,0 +1,255 @@
+"""Commands and files by the console that Proxmox's API gives: no SSH, a token with VM.Console is enough.
+
+A container has one shell that everybody attached sees. So each command is one typed line that cannot be told apart
+from its echo but by markers, runs with its own input, and says its exit code at the end. What is long or not plain
+is typed as base64, in lines that busybox takes, and written to a file first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import shlex
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from services.common.errors import DomainError
+from services.inventory.domain.errors import (
+    ContainerStoppedError,
+    ExecHungError,
+    ExecUnavailableError,
+    HostUnreachableError,
+    ProxmoxRefusedError,
+)
+from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.terminal import Echo, Screen
+from services.inventory.proxmox.websocket import ConsoleSocket, open_console
+
+LINE = 800  # bytes of base64 in a line: busybox keeps 1022 bytes of a line, terminals 4095
+WINDOW = 3  # lines under way before the shell has said that it took them
+INLINE = 600
+_WAKE_S = 120.0  # a command of somebody who went away may still run
+_LINE_S = 20.0
+_IDLE_S = 20.0
+_CLEAR_LINE, _INTERRUPT = b"\x15", b"\x03"
+
+
+@dataclass
+class _Session:
+    """The shell of one container, used by one command at a time."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    socket: ConsoleSocket | None = None
+    closing: asyncio.TimerHandle | None = None
+
+
+class Consoles:
+    """The consoles of all containers; an attachment is kept for a while after a command."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[tuple[int, int], _Session] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def stream(
+        self,
+        client: ProxmoxClient,
+        node: str,
+        vmid: int,
+        *,
+        argv: Sequence[str],
+        stall_s: float,
+        timeout_s: float,
+    ) -> AsyncIterator[str | int]:
+        """Run a command in a running container: pieces of its output, then its exit code.
+
+        Raises:
+            ExecHungError: no output for `stall_s`, or longer than `timeout_s` in all.
+            ExecUnavailableError: the console asks for a login.
+            ContainerStoppedError: the container does not run.
+            HostUnreachableError: the connection broke; the command may still run.
+        """
+        session = self._find_session(client, vmid)
+        async with session.lock:
+            socket = await self._attach(session, client, node, vmid=vmid)
+            try:
+                async for piece in _run(socket, argv, stall_s=stall_s, timeout_s=timeout_s):
+                    yield piece
+            except BaseException:
+                await self._drop(session)
+                raise
+            self._keep(session)
+
+    async def push(
+        self, client: ProxmoxClient, node: str, vmid: int, *, path: str, content: bytes, mode: int
+    ) -> None:
+        """Write a file, whole or not at all.
+
+        Raises:
+            ProxmoxRefusedError: the container's file system refuses it.
+            DomainError: as `stream`.
+        """
+        session = self._find_session(client, vmid)
+        async with session.lock:
+            socket = await self._attach(session, client, node, vmid=vmid)
+            try:
+                staged = await _stage(socket, content)
+                script = _render_move(staged, path, mode)
+                text, code = "", -1
+                async for piece in _run(socket, ["sh", "-c", script], stall_s=_LINE_S, timeout_s=_LINE_S * 3):
+                    text, code = (text + piece, code) if isinstance(piece, str) else (text, piece)
+            except BaseException:
+                await self._drop(session)
+                raise
+            self._keep(session)
+        if code != 0:
+            raise ProxmoxRefusedError(
+                f"{path} was not written in container {vmid}: {text.strip()[:300] or f'status {code}'}"
+            )
+
+    async def close(self) -> None:
+        """Detach from every container."""
+        for session in self._sessions.values():
+            await self._drop(session)
+        await asyncio.gather(*self._ending)
+        self._sessions.clear()
+
+    def _find_session(self, client: ProxmoxClient, vmid: int) -> _Session:
+        return self._sessions.setdefault((client.access.host_id, vmid), _Session())
+
+    async def _attach(
+        self, session: _Session, client: ProxmoxClient, node: str, *, vmid: int
+    ) -> ConsoleSocket:
+        """The attachment that is there when its shell answers, else a new one."""
+        if session.closing is not None:
+            session.closing.cancel()
+        if session.socket is not None:
+            try:
+                await _wake(session.socket, vmid, patience_s=_LINE_S)
+            except DomainError:
+                await self._drop(session)
+            else:
+                return session.socket
+        session.socket = await open_console(client, node, vmid)
+        try:
+            await _wake(session.socket, vmid, patience_s=_WAKE_S)
+        except BaseException:
+            await self._drop(session)
+            raise
+        return session.socket
+
+    def _keep(self, session: _Session) -> None:
+        session.closing = asyncio.get_running_loop().call_later(_IDLE_S, self._expire, session)
+
+    def _expire(self, session: _Session) -> None:
+        if not session.lock.locked():
+            ending = asyncio.get_running_loop().create_task(self._drop(session))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+
+    async def _drop(self, session: _Session) -> None:
+        if session.closing is not None:
+            session.closing.cancel()
+        socket, session.socket, session.closing = session.socket, None, None
+        if socket is not None:
+            await socket.close()
+
+
+def new_token() -> str:
+    """What no output contains by chance."""
+    return f"px{uuid.uuid4().hex[:16]}"
+
+
+async def _wake(socket: ConsoleSocket, vmid: int, *, patience_s: float) -> None:
+    """Empty the line that somebody may have left, and wait until the shell takes commands."""
+    token = new_token()
+    screen = Screen(socket)
+    await socket.type(_CLEAR_LINE + f"unset HISTFILE; printf '%s-%s\\n' {token} awake\n".encode())
+    try:
+        await screen.find(
+            f"{token}-awake".encode(),
+            patience_s=patience_s,
+            given_up=lambda shown: _refuse_obstacle(shown, vmid),
+        )
+    except TimeoutError:
+        raise ExecHungError(f"the shell of container {vmid} does not answer: another command runs") from None
+
+
+def _refuse_obstacle(shown: bytes, vmid: int) -> None:
+    """Refuse what makes waiting useless, in what the terminal has shown."""
+    if b"is not running" in shown:
+        raise ContainerStoppedError(f"container {vmid} does not run")
+    if b"Password:" in shown or b"Login incorrect" in shown:
+        raise ExecUnavailableError(
+            f"the console of container {vmid} asks for a login; set its console mode to shell "
+            f"(`pct set {vmid} --cmode shell`) and restart it, or give the host SSH credentials"
+        )
+
+
+async def _run(
+    socket: ConsoleSocket, argv: Sequence[str], *, stall_s: float, timeout_s: float
+) -> AsyncIterator[str | int]:
+    command = shlex.join(argv)
+    typed = base64.b64encode(command.encode()).decode()
+    staged = await _stage(socket, command.encode()) if len(typed) > INLINE else ""
+    source = f"base64 -d {staged};rm -f {staged}" if staged else f"printf %s {typed}|base64 -d"
+    call = f'sh -c "$({source})"'
+    token = new_token()
+    line = f"{{ printf '%s-%s\\n' {token} begin;{call} </dev/null 2>&1;printf '%s-%s-%s-' {token} end $?; }}|cat\n"
+    await socket.type(line.encode())
+    screen, echo = Screen(socket), Echo(token)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + timeout_s
+    try:
+        while echo.exit_code is None:
+            patience = min(stall_s, end - loop.time())
+            text = echo.feed(await screen.read(patience_s=patience))
+            if text:
+                yield text
+    except TimeoutError:
+        await socket.type(_INTERRUPT)
+        over = loop.time() >= end
+        why = f"did not end within {timeout_s:.0f} s" if over else f"said nothing for {stall_s:.0f} s"
+        raise ExecHungError(f"the command {why}") from None
+    except BaseException:
+        with contextlib.suppress(DomainError):
+            await socket.type(_INTERRUPT)  # nobody waits for it any more
+        raise
+    yield echo.exit_code
+
+
+async def _stage(socket: ConsoleSocket, content: bytes) -> str:
+    """Type a content as base64 into a file of the container, and return its path."""
+    token = new_token()
+    place = f"/tmp/.{token}"  # noqa: S108 - the name is random
+    typed = base64.b64encode(content).decode()
+    lines = [typed[i : i + LINE] for i in range(0, len(typed), LINE)] or [""]
+    screen = Screen(socket)
+    await socket.type(f"(umask 077;: >{place});printf '%s-%s.\\n' {token} 0\n".encode())
+    await _await_line(screen, token, 0)
+    for number, piece in enumerate(lines, 1):
+        await socket.type(f"printf %s '{piece}'>>{place}&&printf '%s-%s.\\n' {token} {number}\n".encode())
+        if number % WINDOW == 0 or number == len(lines):
+            await _await_line(screen, token, number)
+    await socket.type(f"printf '%s-%s.\\n' {token} size$(($(wc -c <{place})))\n".encode())
+    await _await_line(screen, token, f"size{len(typed)}")
+    return place
+
+
+async def _await_line(screen: Screen, token: str, number: int | str) -> None:
+    try:
+        await screen.find(f"{token}-{number}.".encode(), patience_s=_LINE_S)
+    except TimeoutError:
+        raise HostUnreachableError("the console lost what was typed", retry_after=1) from None
+
+
+def _render_move(staged: str, path: str, mode: int) -> str:
+    folder, beside = path.rpartition("/")[0] or "/", f"{path}.{staged[-8:]}"
+    steps = [
+        f"mkdir -p {shlex.quote(folder)}",
+        f"(umask 077; base64 -d {staged} > {shlex.quote(beside)})",
+        f"chmod {mode or 0o644:04o} {shlex.quote(beside)}",
+        f"mv -f {shlex.quote(beside)} {shlex.quote(path)}",
+    ]
+    return " && ".join(steps) + f"; code=$?; rm -f {staged} {shlex.quote(beside)}; exit $code"

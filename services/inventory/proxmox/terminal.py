@@ -1,0 +1,82 @@
+"""What a console shows: markers found in it, a command's output taken out of it."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable
+
+from services.inventory.proxmox.websocket import ConsoleSocket
+
+_KEPT = 64 * 1024
+
+
+class Screen:
+    """What a terminal has shown since a moment."""
+
+    def __init__(self, socket: ConsoleSocket) -> None:
+        self._socket = socket
+        self.seen = b""
+
+    async def read(self, *, patience_s: float) -> bytes:
+        """Return what it shows next; raises as `ConsoleSocket.read`."""
+        return await self._socket.read(patience_s=max(patience_s, 0.001))
+
+    async def find(
+        self, marker: bytes, *, patience_s: float, given_up: Callable[[bytes], None] | None = None
+    ) -> None:
+        """Wait until it shows `marker`; `given_up` may raise at what it shows instead.
+
+        Raises:
+            TimeoutError: nothing new for `patience_s`.
+        """
+        while marker not in self.seen:
+            if given_up is not None:
+                given_up(self.seen)
+            self.seen = (self.seen + await self.read(patience_s=patience_s))[-_KEPT:]
+
+
+class Echo:
+    """Takes the output of one command out of what the terminal shows around it."""
+
+    def __init__(self, token: str) -> None:
+        self._begin = f"{token}-begin".encode()
+        self._end = re.compile(rb"%s-end-(\d+)-" % token.encode())
+        self._longest = len(token) + len("-end-255-")
+        self._held = b""
+        self._began = False
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self.exit_code: int | None = None
+
+    def feed(self, data: bytes) -> str:
+        """Add what is shown; returns the command's output in it. `exit_code` is set at the end."""
+        self._held += data
+        if not self._began and not self._find_begin():
+            return ""
+        if found := self._end.search(self._held):
+            output, self._held = self._held[: found.start()], b""
+            self.exit_code = int(found.group(1))
+            return self._decode(output, final=True)
+        keep = self._count_held_back()
+        output, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
+        return self._decode(output, final=False)
+
+    def _find_begin(self) -> bool:
+        _, found, after = self._held.partition(self._begin)
+        if not found or b"\n" not in after:
+            self._held = self._held[-_KEPT:]
+            return False
+        self._began, self._held = True, after.partition(b"\n")[2]
+        return True
+
+    def _count_held_back(self) -> int:
+        """Bytes at the end that may be the beginning of the end marker, or half a line break."""
+        tail = self._held[-self._longest :]
+        first = self._begin[:1]
+        at = tail.rfind(first + b"x")
+        if at >= 0:
+            return len(tail) - at
+        return 1 if tail.endswith((b"\r", first)) else 0
+
+    def _decode(self, output: bytes, *, final: bool) -> str:
+        return self._decoder.decode(output.replace(b"\r\n", b"\n"), final)

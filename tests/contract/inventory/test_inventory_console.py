@@ -1,0 +1,100 @@
+"""Commands and files in containers by the API's console, with a token alone."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from proximity.inventory.v1 import container_service_pb2 as cs
+from proximity.inventory.v1 import inventory_service_pb2 as pb
+
+from services.inventory.domain.entities import Secrets
+from services.inventory.domain.errors import ExecHungError, ExecUnavailableError
+from tests.contract.inventory.conftest import OWNER, Inventory, new_call
+from tests.unit.pvesim.sim import Running
+
+ALPINE = "alpine-3"
+
+
+@pytest.fixture
+def secrets(sim: Running) -> Secrets:
+    return Secrets(token_secret=str(sim.client.ready["token_secret"]))
+
+
+@pytest.fixture
+def access(sim: Running) -> dict[str, Any]:
+    return {"token_id": str(sim.client.ready["token_id"])}
+
+
+def list_node_commands(sim: Running) -> list[dict[str, Any]]:
+    return [one for one in sim.client.control("GET", "/commands") if str(one["where"]).startswith("node/")]
+
+
+@pytest.mark.parametrize("template", ["debian-12-standard", ALPINE])
+async def test_a_token_is_enough_to_run_commands_and_write_files(inventory: Inventory, template: str) -> None:
+    answer = await inventory.hosts.test_host(pb.TestHostRequest(id=inventory.host.id), new_call())
+    assert (answer.success, answer.exec_mode) == (True, "console"), answer.message
+    owner = f"console-{template}"
+    ref = await inventory.create(owner, template=template)
+    await inventory.start(ref, owner)
+    before = len(list_node_commands(inventory.sim))
+
+    assert await inventory.run(ref, "sh", "-c", "echo 'a b'; exit 3", owner=owner) == ("a b\n", 3)
+    assert await inventory.run(ref, "printf", "no end of line, ü, $HOME, !x", owner=owner) == (
+        "no end of line, ü, $HOME, !x",
+        0,
+    )
+    assert await inventory.run(ref, "false", owner=owner) == ("", 1)
+    text, code = await inventory.run(ref, "seq", "1", "20000", owner=owner)
+    assert (text.count("\n"), text[-6:], code) == (20000, "20000\n", 0)
+
+    content = "".join(f"line {number}: $x `y` \"z\" 'q' é\t!\n" for number in range(2000))
+    push = cs.PushFileRequest(
+        container=ref, owner=owner, path="/opt/a b/large.txt", content=content.encode(), mode=0o600
+    )
+    await inventory.containers.push_file(push, new_call())
+    assert await inventory.run(ref, "cat", "/opt/a b/large.txt", owner=owner) == (content, 0)
+    listing, _ = await inventory.run(ref, "ls", "-la", "/opt/a b", owner=owner)
+    assert "-rw-------" in listing
+    assert sum("large.txt" in line for line in listing.splitlines()) == 1
+
+    long = "x" * 5000
+    assert await inventory.run(ref, "echo", long, owner=owner) == (f"{long}\n", 0)
+    assert list_node_commands(inventory.sim)[before:] == []
+
+
+async def test_commands_at_the_same_time_do_not_mix(inventory: Inventory) -> None:
+    ref = await inventory.create("console-mix")
+    await inventory.start(ref, "console-mix")
+    answers = await asyncio.gather(
+        *(inventory.run(ref, "sh", "-c", f"seq {n} {n + 50}", owner="console-mix") for n in range(5))
+    )
+    for n, (text, code) in enumerate(answers):
+        assert (text.split(), code) == ([str(one) for one in range(n, n + 51)], 0)
+
+
+async def test_a_command_that_hangs_is_interrupted_and_the_next_one_runs(inventory: Inventory) -> None:
+    ref = await inventory.create("console-hang")
+    await inventory.start(ref, "console-hang")
+    hang = {"kind": "command_hang", "where": str(ref.vmid), "subject": "uname"}
+    inventory.sim.client.control("POST", "/faults", [hang])
+    request = cs.ExecRequest(container=ref, owner="console-hang", argv=["uname"], stall_timeout_s=1)
+    with pytest.raises(ExecHungError):
+        async for _ in inventory.containers.exec(request, new_call()):
+            pass
+    assert await inventory.run(ref, "echo", "on", owner="console-hang") == ("on\n", 0)
+
+
+async def test_a_restart_between_commands_does_no_harm(inventory: Inventory) -> None:
+    ref = await inventory.create("console-reboot")
+    await inventory.start(ref, "console-reboot")
+    assert await inventory.run(ref, "echo", "1", owner="console-reboot") == ("1\n", 0)
+    action = cs.ContainerActionRequest(container=ref, owner="console-reboot", timeout_s=5)
+    assert (await inventory.finish(await inventory.containers.reboot_container(action, new_call()))).succeeded
+    assert await inventory.run(ref, "echo", "2", owner="console-reboot") == ("2\n", 0)
+
+
+async def test_a_console_that_asks_for_a_login_says_what_to_do(inventory: Inventory) -> None:
+    ref = await inventory.create(OWNER, docker=False)
+    await inventory.start(ref)
+    with pytest.raises(ExecUnavailableError, match="--cmode shell"):
+        await inventory.run(ref, "true")
