@@ -77,3 +77,15 @@ schedules = sa.Table(
     sa.Column("name", sa.String(40), primary_key=True),
     sa.Column("next_run_at", UtcDateTime, nullable=False),
 )
+
+sightings = sa.Table(
+    "sightings",
+    metadata,
+    sa.Column("host_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("vmid", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("subject", sa.String(120), primary_key=True),
+    sa.Column("scans", sa.Integer, nullable=False),
+    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Column("last_seen_at", UtcDateTime, nullable=False),
+)

@@ -2,7 +2,9 @@
 
     model    steps, workflows, what a step may say
     store    operations and steps in a service's own database; claims with leases and fencing tokens
-    engine   runs workflows: checkpoints, retries, waiting, cancelling, undoing
+    engine   claims operations and runs them
+    held     an operation under a worker's lease, and what is written down of it
+    run      forward and backwards: retries, waiting, cancelling, undoing
 
 The rule: look before you act, and write an id down before you use it. A finished step never runs again; the one under
 way at a crash does.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.common.errors import DomainError, UnavailableError
+from services.common.errors import DeadlineError, DomainError, UnavailableError
 
 MAX_ATTEMPTS = 3
 State = Any
@@ -21,6 +21,8 @@ class TransientError(UnavailableError):
 
 class WaitError(Exception):
     """A step cannot go on yet. Waiting is not an attempt; the operation's deadline bounds it.
+
+    The worker lets the operation go; any worker takes it up again at this step when the delay is over.
 
     Args:
         reason: what it waits for, for a person.
@@ -52,6 +54,10 @@ class Context(Protocol):
     def operation(self) -> ClaimedOperation:
         """The operation that the step belongs to."""
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody asked for the operation to end."""
+
     async def log(self, message: str, *, level: str = "info") -> None:
         """Write a line into the log of the operation's subject; level is info, warning or error."""
 
@@ -78,6 +84,7 @@ class Step:
         run: does it, and returns the new state or a StepResult. It may run again after a crash: it looks first.
         undo: takes it back; also called when the step failed midway. It may run again as well.
         weight: its share of the progress.
+        cancellable: False from where there is no way back: a cancellation is then too late.
     """
 
     name: str
@@ -85,6 +92,7 @@ class Step:
     run: Run
     undo: Run | None = None
     weight: float = 1.0
+    cancellable: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class Workflow:
         state_type: frozen dataclass of values that JSON can hold.
         on_succeeded: changes to commit with the success.
         on_failed: changes to commit with the failure or cancellation, after undoing: (state, error, cancelled).
-        timeout_s: seconds after which the janitor ends it.
+        timeout_s: seconds after its first step began, after which it fails and is undone.
     """
 
     kind: str
@@ -126,6 +134,7 @@ class NewOperation:
         subject: what it works on (an app id); at most one unfinished operation per subject.
         not_before: earliest start; None is now.
         held: another service carries it out, no worker here does.
+        node, storage: what it burdens, for limits (`Limits`); empty: nothing that counts.
     """
 
     id: str
@@ -137,6 +146,22 @@ class NewOperation:
     not_before: datetime | None = None
     trace_id: str = ""
     held: bool = False
+    node: str = ""
+    storage: str = ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many operations run at once in all workers together; 0: any number.
+
+    Attributes:
+        per_node, per_storage: with the same `node` or `storage`.
+        per_user: asked for by one user.
+    """
+
+    per_node: int = 0
+    per_storage: int = 0
+    per_user: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,11 +180,13 @@ class ClaimedOperation:
     undo_attempts: int
     requested_by: int | None
     created_at: datetime
+    started_at: datetime
+    attempt: int = 0
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether trying again may help: connections, time-outs, services and Proxmox that do not answer."""
-    return isinstance(error, UnavailableError | TimeoutError | ConnectionError)
+    return isinstance(error, UnavailableError | DeadlineError | TimeoutError | ConnectionError)
 
 
 def describe(error: BaseException) -> str:

@@ -6,7 +6,7 @@ claimed since, so a worker that was paused cannot overwrite its successor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,10 +15,20 @@ import sqlalchemy as sa
 
 from services.common.clock import now
 from services.common.db import Database, UtcDateTime
-from services.common.operations.model import Change, ClaimedOperation, LeaseLostError, NewOperation
+from services.common.operations.claiming import find_next
+from services.common.operations.model import (
+    Change,
+    ClaimedOperation,
+    LeaseLostError,
+    Limits,
+    NewOperation,
+)
 
 LEASE_S = 8.0
-RUNNABLE = ("queued", "running", "waiting", "undoing")
+NO_LIMITS = Limits()
+_CLAIM_LOCK = (
+    0x70726F78  # one number for all services: each has a database or schema of its own, and claims are brief
+)
 Apply = Callable[[sa.Connection, "ClaimedOperation", Change], None]
 
 
@@ -53,6 +63,8 @@ def define_tables(metadata: sa.MetaData) -> OperationTables:
         sa.Column("not_before", UtcDateTime, nullable=False),
         sa.Column("cancel_requested", sa.Boolean, nullable=False),
         sa.Column("held", sa.Boolean, nullable=False),
+        sa.Column("node", sa.String(80), nullable=False, server_default=""),
+        sa.Column("storage", sa.String(120), nullable=False, server_default=""),
         sa.Column("requested_by", sa.Integer),
         sa.Column("trace_id", sa.String(64), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
@@ -115,6 +127,8 @@ def add_operation(connection: sa.Connection, tables: OperationTables, new: NewOp
             not_before=new.not_before or current,
             cancel_requested=False,
             held=new.held,
+            node=new.node,
+            storage=new.storage,
             requested_by=new.requested_by,
             trace_id=new.trace_id,
             created_at=current,
@@ -148,6 +162,7 @@ class SqlOperationStore:
         tables: from `define_tables`.
         apply: writes one change of a workflow within a checkpoint's transaction.
         log: writes one line `(connection, operation, level, message, step)` into the subject's log.
+        limits: how much may run at once.
     """
 
     def __init__(
@@ -156,15 +171,20 @@ class SqlOperationStore:
         tables: OperationTables,
         apply: Apply,
         log: Callable[[sa.Connection, ClaimedOperation, str, str, str], None],
+        *,
+        limits: Limits = NO_LIMITS,
     ) -> None:
+        self._limits = limits
         self._db = db
         self._tables = tables
         self._apply = apply
         self._log = log
 
-    async def claim_next(self, worker: str) -> ClaimedOperation | None:
-        """Claim the operation that is next: of the user with fewest running ones, then the oldest."""
-        return await self._db.write(lambda connection: self._claim_next(connection, worker))
+    async def claim_next(
+        self, worker: str, *, kinds: Collection[str] | None = None
+    ) -> ClaimedOperation | None:
+        """Claim the operation of one of these kinds that is next; see `claiming.find_next`."""
+        return await self._db.write(lambda connection: self._claim_next(connection, worker, kinds))
 
     async def renew(self, operation: ClaimedOperation) -> bool:
         """Renew the lease and say whether a cancellation is asked for.
@@ -246,35 +266,13 @@ class SqlOperationStore:
         """Write a line into the log of the operation's subject."""
         await self._db.write(lambda connection: self._log(connection, operation, level, message, step))
 
-    def _claim_next(self, connection: sa.Connection, worker: str) -> ClaimedOperation | None:
+    def _claim_next(
+        self, connection: sa.Connection, worker: str, kinds: Collection[str] | None
+    ) -> ClaimedOperation | None:
         operations, current = self._tables.operations, now()
-        free = sa.or_(operations.c.lease_until.is_(None), operations.c.lease_until < current)
-        running = operations.alias("running")
-        load = (
-            sa.select(sa.func.count())
-            .select_from(running)
-            .where(
-                running.c.finished_at.is_(None),
-                running.c.requested_by == operations.c.requested_by,
-                running.c.lease_until >= current,
-            )
-            .scalar_subquery()
-        )
-        query = (
-            sa.select(operations.c.id)
-            .where(
-                operations.c.finished_at.is_(None),
-                operations.c.held.is_(False),
-                operations.c.status.in_(RUNNABLE),
-                operations.c.not_before <= current,
-                free,
-            )
-            .order_by(load, operations.c.created_at)
-            .limit(1)
-        )
-        if connection.dialect.name != "sqlite":
-            query = query.with_for_update(skip_locked=True, of=operations)
-        found = connection.execute(query).scalar()
+        if connection.dialect.name == "postgresql":  # one claim at a time, so that limits hold exactly
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
+        found = connection.execute(find_next(operations, kinds, self._limits, current=current)).scalar()
         if found is None:
             return None
         row = connection.execute(
@@ -337,4 +335,6 @@ def claimed_of_row(row: sa.Row[Any]) -> ClaimedOperation:
         undo_attempts=row.undo_attempts,
         requested_by=row.requested_by,
         created_at=created_at,
+        started_at=row.started_at or created_at,
+        attempt=row.attempt,
     )

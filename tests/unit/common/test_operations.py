@@ -163,8 +163,14 @@ async def test_what_cannot_get_better_is_not_tried_again(world: World) -> None:
 async def test_waiting_is_not_an_attempt(world: World) -> None:
     world.faults["one.before"] = [WaitError("the node is busy", delay=0.001) for _ in range(5)]
     await world.add()
+    for _ in range(5):
+        await world.run()
+        row = await world.row()
+        assert (row.status, row.waiting_for, row.lease_until) == ("waiting", "the node is busy", None)
+        await world.expire_leases()
     await world.run()
     assert (await world.row()).status == "succeeded"
+    assert (await world.steps())[0] == ("done", 1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,186 @@
+"""Running an operation forward and, when a step fails for good, backwards.
+
+After each step, its state and the next position are committed together with the step's changes. A failure is undone
+step by step, backwards; undoing that fails is tried again with growing delay, visible as what the operation waits
+for, and given up for a person (`dead`) after 20 tries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from typing import Any
+
+from services.common.clock import now
+from services.common.errors import DomainError
+from services.common.log import get_logger
+from services.common.operations.held import CANCELLED, EndRequestedError, HeldOperation, StepContext
+from services.common.operations.model import (
+    MAX_ATTEMPTS,
+    LeaseLostError,
+    Step,
+    WaitError,
+    describe,
+    is_transient,
+)
+
+log = get_logger()
+
+_UNDO_LIMIT = 20
+_UNDO_DELAY_MAX_S = 600.0
+_BACK_OFF = 3.0
+
+
+class OperationRun:
+    """Runs an operation that this worker holds.
+
+    Args:
+        held: the operation.
+        retry_s: seconds before the first retry of a step.
+    """
+
+    def __init__(self, held: HeldOperation, *, retry_s: float) -> None:
+        self._held = held
+        self._retry_s = retry_s
+        self._resumed = held.operation.status == "waiting"
+
+    async def run(self) -> None:
+        """Run it to its end.
+
+        Raises:
+            ReleasedError: it waits and was let go.
+            LeaseLostError: another worker has it.
+            UnavailableError: the database does not answer.
+        """
+        held = self._held
+        if held.operation.status == "undoing":
+            await self._undo()
+            return
+        for position in range(held.operation.step_index, len(held.workflow.steps)):
+            error = await self._run_step(position, held.workflow.steps[position])
+            if error is not None:
+                await held.begin_undo(position, error)
+                await self._undo()
+                return
+        await held.finish("succeeded", "", tuple(held.workflow.on_succeeded(held.state)))
+
+    async def _run_step(self, position: int, step: Step) -> str | None:
+        """Run a step to its end; None, or why it failed for good."""
+        attempt = self._held.operation.attempt - 1 if self._resumed else 0
+        while (reason := self._held.find_end(step)) is None:
+            attempt += 1
+            await self._begin_step(position, step, attempt)
+            context = StepContext(self._held, position)
+            try:
+                result = await self._held.keep_while(step.run(self._held.state, context), step=step)
+            except EndRequestedError:
+                continue
+            except LeaseLostError:
+                raise
+            except WaitError as wait:
+                await self._wait(position, wait)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the operation ends properly
+                if not is_transient(error) or attempt >= MAX_ATTEMPTS:
+                    return await self._note_failure(position, step, error)
+                await self._back_off(position, step, error, attempt)
+            else:
+                await self._held.checkpoint(position, result)
+                return None
+        return reason
+
+    async def _begin_step(self, position: int, step: Step, attempt: int) -> None:
+        resumed, self._resumed = self._resumed, False
+        values = {
+            "status": "running",
+            "step_index": position,
+            "attempt": attempt,
+            "waiting_for": "",
+            "progress": self._held.progress_at(position, 0.0),
+        }
+        await self._held.store.update_step(
+            self._held.operation,
+            position,
+            {"status": "running"},
+            values=values,
+            line=("info", step.description, step.name) if attempt == 1 and not resumed else None,
+            count_attempt=not resumed,
+        )
+
+    async def _wait(self, position: int, wait: WaitError) -> None:
+        values = {"status": "waiting", "waiting_for": wait.reason}
+        step = {"status": "waiting", "message": wait.reason}
+        await self._held.release(position, step, values=values, delay=wait.delay)
+
+    async def _back_off(self, position: int, step: Step, error: BaseException, attempt: int) -> None:
+        delay = self._retry_s * _BACK_OFF ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+        line = f"{step.description} failed (attempt {attempt} of {MAX_ATTEMPTS}): {describe(error)}"
+        await self._held.store.update_step(
+            self._held.operation,
+            position,
+            {"message": describe(error)},
+            values={"waiting_for": f"another attempt after: {describe(error)}"},
+            line=("warning", line, step.name),
+        )
+        with contextlib.suppress(EndRequestedError):
+            await self._held.keep_while(asyncio.sleep(delay), step=step)
+
+    async def _note_failure(self, position: int, step: Step, error: BaseException) -> str:
+        message = describe(error)
+        if not isinstance(error, DomainError | TimeoutError | ConnectionError):
+            log.error("step_broken", operation_id=self._held.operation.id, step=step.name, exc_info=error)
+            message = f"internal error ({type(error).__name__})"
+        await self._held.store.update_step(
+            self._held.operation,
+            position,
+            {"status": "failed", "message": message, "finished_at": now()},
+            line=("error", f"{step.description} failed: {message}", step.name),
+        )
+        return f"{step.description}: {message}"
+
+    async def _undo(self) -> None:
+        """Take back what was done, last step first, then finish as failed or cancelled."""
+        held = self._held
+        error = held.operation.error
+        for position in range(min(held.operation.step_index, len(held.workflow.steps) - 1), -1, -1):
+            step = held.workflow.steps[position]
+            if step.undo is not None:
+                await self._undo_step(position, step, step.undo(held.state, StepContext(held, position)))
+        cancelled = error == CANCELLED
+        changes = tuple(held.workflow.on_failed(held.state, error, cancelled))
+        await held.finish("cancelled" if cancelled else "failed", error, changes)
+
+    async def _undo_step(self, position: int, step: Step, work: Any) -> None:
+        try:
+            result = await self._held.keep_while(work, step=None)
+        except LeaseLostError:
+            raise
+        except Exception as problem:  # noqa: BLE001 - whatever it is, cleaning up is tried again
+            await self._postpone_undo(position, step, problem)
+        else:
+            await self._held.checkpoint(position, result, undone=True)
+
+    async def _postpone_undo(self, position: int, step: Step, problem: Exception) -> None:
+        """Let the operation go until cleaning up may work; give it up for a person after the last try."""
+        waits = isinstance(problem, WaitError)
+        tries = self._held.operation.undo_attempts + (0 if waits else 1)
+        reason = f"cleaning up ({step.description}) failed: {describe(problem)}"
+        log.warning(
+            "undo_postponed", operation_id=self._held.operation.id, step=step.name, tries=tries, why=reason
+        )
+        values: dict[str, Any] = {
+            "status": "undoing" if tries < _UNDO_LIMIT else "dead",
+            "undo_attempts": tries,
+            "waiting_for": reason,
+            "step_index": position,
+        }
+        await self._held.release(
+            position,
+            {"status": "undoing", "message": describe(problem)},
+            values=values,
+            delay=problem.delay if isinstance(problem, WaitError) else self._find_undo_delay(tries),
+            line=None if waits else ("error", reason, step.name),
+        )
+
+    def _find_undo_delay(self, tries: int) -> float:
+        return min(self._retry_s * 2.0**tries, _UNDO_DELAY_MAX_S) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
