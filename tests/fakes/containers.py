@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ from services.apps.domain.interfaces import (
     Task,
     Wanted,
 )
-from services.common.errors import UnavailableError
+from services.common.errors import BusyError, UnavailableError
 
 GIGABYTE = float(1024**3)
 
@@ -37,6 +38,11 @@ class FakeContainers:
         self.commands: list[tuple[str, ...]] = []
         self.broken: dict[str, int] = {}
         self.answers = True
+        self.can_snapshot = True
+        self.strangers: set[int] = set()
+        self.wrecks: set[int] = set()
+        self.hung = asyncio.Event()
+        self.hangs = ""
         self.complete = True
 
     def _call(self, name: str) -> None:
@@ -61,7 +67,10 @@ class FakeContainers:
 
     async def reserve_vmid(self, host_id: int, owner: str) -> int:
         self._call("reserve")
-        return self.reserved.setdefault(owner, 9000 + len(self.reserved))
+        if owner not in self.reserved:
+            used = self.strangers | set(self.reserved.values())
+            self.reserved[owner] = next(vmid for vmid in range(9000, 9999) if vmid not in used)
+        return self.reserved[owner]
 
     async def release_vmid(self, host_id: int, owner: str) -> None:
         self._call("release_vmid")
@@ -69,6 +78,10 @@ class FakeContainers:
 
     async def create(self, ref: Ref, owner: str, new: NewContainer) -> Task:
         self._call("create")
+        if ref.vmid in self.strangers:
+            raise _busy("VMID_TAKEN", f"the container id {ref.vmid} is taken")
+        if ref.vmid in self.wrecks:
+            raise _busy("CREATION_BROKEN", f"the creation of container {ref.vmid} was broken off")
         known = self.containers.setdefault(ref.vmid, _stopped(ref, owner, new.hostname))
         if known.owner != owner:
             raise StepFailedError(f"{ref.vmid} is not of {owner}")
@@ -76,6 +89,9 @@ class FakeContainers:
 
     async def act(self, action: str, ref: Ref, *, owner: str) -> Task:
         self._call(action)
+        if action == "destroy" and ref.vmid in self.wrecks:
+            self.wrecks.discard(ref.vmid)
+            return _task(ref)
         container = self._own(ref, owner)
         if action == "destroy":
             del self.containers[ref.vmid]
@@ -91,7 +107,13 @@ class FakeContainers:
         self.containers[ref.vmid] = dataclasses.replace(container, owner=owner if action == "adopt" else "")
 
     async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
-        self._own(source, source_owner)
+        copied = self._own(source, source_owner)
+        if copied.status == "running" and not self.can_snapshot:
+            raise _busy("CONTAINER_RUNNING", f"container {source.vmid} runs on a storage without snapshots")
+        self._call("clone")
+        if self.hangs == "clone":
+            self.hung.set()
+            await asyncio.Event().wait()
         self.containers.setdefault(target.vmid, _stopped(target, owner, hostname))
         if source.vmid in self.docker:
             self.docker.add(target.vmid)
@@ -213,6 +235,12 @@ def _stopped(ref: Ref, owner: str, name: str) -> Container:
         cpus=2,
         owner=owner,
     )
+
+
+def _busy(reason: str, message: str) -> BusyError:
+    error = BusyError(message)
+    error.reason = reason  # type: ignore[misc]  # as the wire brings it
+    return error
 
 
 def _task(ref: Ref) -> Task:

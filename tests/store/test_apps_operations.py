@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import uuid
 from datetime import timedelta
@@ -43,6 +44,14 @@ class Platform:
     async def run(self) -> None:
         while (operation := await self.operations.claim_next("w1")) is not None:
             await self.engine.run(operation)
+
+    async def run_to_the_end(self) -> None:
+        """Run until no operation waits for its next attempt."""
+        waiting = sa.select(sa.func.count()).where(operation_tables.operations.c.finished_at.is_(None))
+        async with asyncio.timeout(20):
+            while await self.database.read(lambda connection: connection.execute(waiting).scalar_one()):
+                await self.run()
+                await asyncio.sleep(0.01)
 
     async def deploy(self, hostname: str = "web-01", *, request_id: str = "", owner: int = 1) -> App:
         request_id = request_id or uuid.uuid4().hex
@@ -174,6 +183,74 @@ async def test_a_clone_runs_beside_its_source(platform: Platform) -> None:
     assert (clone.status, clone.vmid) == ("running", 9001)
     assert clone.public_port != source.public_port
     assert f"{clone.public_port}:8080" in platform.containers.files[9001, "/opt/proximity/compose.yaml"]
+
+
+async def test_a_source_that_must_stop_for_its_clone_is_started_again(platform: Platform) -> None:
+    source = await platform.deploy()
+    await platform.run()
+    source = await platform.store.get_app(source.id)
+    platform.containers.can_snapshot = False
+    clone = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    await platform.run()
+    assert (await platform.store.get_app(clone.id)).status == "running"
+    assert platform.containers.containers[9000].status == "running"
+    lines = [line.message for line in (await platform.store.list_logs(clone.id, limit=100))[0]]
+    assert any("The source is stopped while it is copied" in line for line in lines)
+    assert "The source was started again" in lines
+
+
+async def test_a_source_that_was_stopped_runs_again_when_its_clone_fails(platform: Platform) -> None:
+    source = await platform.deploy()
+    await platform.run()
+    source = await platform.store.get_app(source.id)
+    platform.containers.can_snapshot = False
+    platform.containers.broken["clone"] = 99
+    clone = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    await platform.run_to_the_end()
+    assert (await platform.store.get_app(clone.id)).status == "error"
+    assert platform.containers.containers[9000].status == "running"
+    assert 9001 not in platform.containers.containers
+
+
+async def test_a_worker_that_dies_while_the_source_is_stopped_leaves_that_written_down(
+    platform: Platform,
+) -> None:
+    source = await platform.deploy()
+    await platform.run()
+    source = await platform.store.get_app(source.id)
+    platform.containers.can_snapshot = False
+    platform.containers.hangs = "clone"
+    clone = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    worker = asyncio.create_task(platform.run())
+    await asyncio.wait_for(platform.containers.hung.wait(), 20)
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
+    assert platform.containers.containers[9000].status == "stopped"
+    platform.containers.hangs = ""
+    over = operation_tables.operations.update().values(lease_until=now() - timedelta(seconds=1))
+    await platform.database.write(lambda connection: connection.execute(over))
+    platform.containers.can_snapshot = True  # nothing reminds of it but the state
+    await platform.run_to_the_end()
+    assert (await platform.store.get_app(clone.id)).status == "running"
+    assert platform.containers.containers[9000].status == "running"
+
+
+async def test_an_id_that_a_stranger_took_is_given_back_and_another_one_used(platform: Platform) -> None:
+    app = await platform.deploy()
+    platform.containers.reserved[app.id] = 9000
+    platform.containers.strangers = {9000}
+    await platform.run()
+    app = await platform.store.get_app(app.id)
+    assert (app.status, app.vmid) == ("running", 9001)
+    assert platform.containers.reserved == {app.id: 9001}
+
+
+async def test_what_an_own_broken_creation_left_is_destroyed_first(platform: Platform) -> None:
+    platform.containers.wrecks = {9000}
+    app = await platform.deploy()
+    await platform.run()
+    app = await platform.store.get_app(app.id)
+    assert (app.status, app.vmid, platform.containers.wrecks) == ("running", 9000, set())
 
 
 async def test_an_adopted_container_is_left_alone_when_its_app_is_deleted(platform: Platform) -> None:

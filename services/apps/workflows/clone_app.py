@@ -2,49 +2,98 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
 
+from services.apps.domain.interfaces import Task
 from services.apps.workflows.deploy_app import end_deployed
 from services.apps.workflows.docker import DockerSteps
+from services.apps.workflows.making import make_container
 from services.apps.workflows.shared import AppState, Steps, Tools, end_failed_new
-from services.common.operations.model import Context, Workflow
+from services.common.errors import BusyError, DomainError
+from services.common.operations.model import Context, Step, Workflow, is_transient
+
+_MUST_STOP = "CONTAINER_RUNNING"
 
 
 def clone_app(tools: Tools) -> Workflow:
-    """From the container of the source."""
+    """From the container of the source; where its storage has no snapshots, the source is stopped meanwhile."""
+    steps = Steps(tools)
 
-    async def clone_container(state: AppState, ctx: Context) -> AppState:
+    async def ask_clone(state: AppState) -> Task:
         app = await tools.apps.get_app(state.app_id)
-        task = await tools.containers.clone(
+        return await tools.containers.clone(
             state.source, state.source_app_id, target=state.ref, owner=app.id, hostname=app.hostname
         )
-        await tools.finish(task, ctx)
-        return state
 
-    return _copy(tools, "clone_app", ("clone_container", "Copying the container"), clone_container)
+    async def clone_container(state: AppState, ctx: Context) -> AppState:
+        if not state.source_stopped:
+            try:
+                return await make_container(tools, state, ctx, ask_clone)
+            except BusyError as error:
+                if error.reason != _MUST_STOP:
+                    raise
+                state = dataclasses.replace(state, source_stopped=True)
+                await ctx.save(state)  # whoever goes on after a crash starts the source again
+                await ctx.log(f"{error.message}. The source is stopped while it is copied", level="warning")
+        await _act_on_source(tools, "stop", state, ctx)
+        return await make_container(tools, state, ctx, ask_clone)
+
+    async def start_source(state: AppState, ctx: Context) -> AppState:
+        if not state.source_stopped:
+            return state
+        try:
+            await _act_on_source(tools, "start", state, ctx)
+        except DomainError as error:
+            if is_transient(error):
+                raise
+            await ctx.log(f"The source could not be started again: {error.message}", level="error")
+        else:
+            await ctx.log("The source was started again")
+        return dataclasses.replace(state, source_stopped=False)
+
+    async def destroy_and_start_source(state: AppState, ctx: Context) -> AppState:
+        return await start_source(await steps.destroy(state, ctx), ctx)
+
+    cloning = Step(
+        "clone_container", "Copying the container", clone_container, destroy_and_start_source, weight=30
+    )
+    starting = Step("start_source", "Starting what was stopped for it", start_source)
+    return _copy(tools, "clone_app", cloning, starting)
+
+
+async def _act_on_source(tools: Tools, action: str, state: AppState, ctx: Context) -> None:
+    """Stop or start the source; one that is gone needs neither."""
+    if await tools.containers.find(state.source) is None:
+        return
+    task = await tools.containers.act(action, state.source, owner=state.source_app_id)
+    await tools.finish(task, ctx)
 
 
 def restore_beside(tools: Tools) -> Workflow:
     """From an archive."""
 
-    async def restore_container(state: AppState, ctx: Context) -> AppState:
+    async def ask_restore(state: AppState) -> Task:
         app = await tools.apps.get_app(state.app_id)
-        task = await tools.containers.restore_beside(
+        return await tools.containers.restore_beside(
             state.ref, app.id, archive=state.archive, hostname=app.hostname
         )
-        await tools.finish(task, ctx)
-        return state
 
-    return _copy(tools, "restore_beside", ("restore_container", "Restoring the archive"), restore_container)
+    async def restore_container(state: AppState, ctx: Context) -> AppState:
+        return await make_container(tools, state, ctx, ask_restore)
+
+    restoring = Steps(tools).destroying(
+        "restore_container", "Restoring the archive", restore_container, weight=30
+    )
+    return _copy(tools, "restore_beside", restoring)
 
 
-def _copy(tools: Tools, kind: str, name: tuple[str, str], run: Any) -> Workflow:
+def _copy(tools: Tools, kind: str, *making: Step) -> Workflow:
     steps, docker = Steps(tools), DockerSteps(tools)
     return Workflow(
         kind=kind,
         steps=(
             steps.reserve_vmid,
-            steps.destroying(*name, run, weight=30),
+            *making,
             steps.start_container,
             docker.push_compose,
             docker.compose_up,

@@ -8,6 +8,7 @@ import secrets
 from services.apps.domain.entities import AnnounceDeployed, App, Change
 from services.apps.domain.interfaces import NewContainer
 from services.apps.workflows.docker import DockerSteps
+from services.apps.workflows.making import make_container
 from services.apps.workflows.shared import AppState, Steps, Tools, end_failed_new, end_with
 from services.common.operations.model import Context, Step, Workflow
 
@@ -31,9 +32,9 @@ def deploy_app(tools: Tools) -> Workflow:
     async def create_container(state: AppState, ctx: Context) -> AppState:
         app = await tools.apps.get_app(state.app_id)
         new = _new_container(app, state.image)
-        task = await tools.containers.create(state.ref, app.id, new)
-        await tools.finish(task, ctx)
-        return state
+        return await make_container(
+            tools, state, ctx, lambda state: tools.containers.create(state.ref, app.id, new)
+        )
 
     return Workflow(
         kind="deploy_app",

@@ -26,6 +26,7 @@ class AppState:
         previous: status of the app before.
         was_running: whether its container ran before.
         source_*: the app that is copied.
+        source_stopped: the source was stopped for the copy and has to be started again.
         archive: the backup that a new app is made of.
         changes: what `update_app` changes in the container.
         image: volume id of the pulled OCI image.
@@ -40,6 +41,7 @@ class AppState:
     source_app_id: str = ""
     source_vmid: int = 0
     source_node: str = ""
+    source_stopped: bool = False
     archive: str = ""
     target_node: str = ""
     image: str = ""

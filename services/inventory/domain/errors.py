@@ -62,7 +62,11 @@ class NoFreeVmidError(UnavailableError):
 
 
 class VmidTakenError(BusyError):
-    """Somebody else took the container id."""
+    """Somebody else took the container id: release it and reserve another."""
+
+
+class CreationBrokenError(BusyError):
+    """A creation of the owner's own was broken off: destroy what it left, then create again."""
 
 
 class ContainerNotFoundError(NotFoundError):

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.errors import DomainError
-from services.inventory.domain.errors import ArchiveNotFoundError, ContainerRunningError, VmidTakenError
+from services.inventory.domain.errors import ArchiveNotFoundError, ContainerRunningError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
-from services.inventory.proxmox.marks import TAG, find_owner, render_description
+from services.inventory.proxmox.create import resume_creation
+from services.inventory.proxmox.marks import TAG, render_description
 from services.inventory.proxmox.storages import choose_storage
 
 _FILE = re.compile(r"vzdump-lxc-(\d+)-")
@@ -85,6 +86,7 @@ async def restore_container(
     Raises:
         ContainerRunningError: what would be overwritten runs.
         VmidTakenError: beside, and the id belongs to somebody else.
+        CreationBrokenError: beside, and an earlier restore was broken off.
     """
     view = await containers.find(ref)
     if view is not None and (task := view.find_task(_RESTORING)):
@@ -113,9 +115,7 @@ async def _restore_beside(
     containers: Containers, ref: Ref, owner: str, *, view: View | None, archive: str, names: tuple[str, str]
 ) -> Task:
     if view is not None:
-        if find_owner(view.config) == owner and not view.lock:
-            return view.done()
-        raise VmidTakenError(f"the container id {ref.vmid} is taken")
+        return await resume_creation(containers, view, owner, types=_RESTORING)
     client = await containers.fleet.get_client(ref.host_id)
     hostname, storage = names
     options = {

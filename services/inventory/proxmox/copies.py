@@ -13,10 +13,9 @@ from services.inventory.domain.errors import (
     ContainerRunningError,
     NodeUnknownError,
     ProxmoxRefusedError,
-    VmidTakenError,
 )
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
-from services.inventory.proxmox.create import merge_environment
+from services.inventory.proxmox.create import merge_environment, resume_creation
 from services.inventory.proxmox.marks import (
     add_marks,
     check_owner,
@@ -40,15 +39,12 @@ async def clone_container(
     Raises:
         ContainerRunningError: it runs on a storage without snapshots; stop it first.
         VmidTakenError: the target's id belongs to somebody else.
+        CreationBrokenError: an earlier copy was broken off; destroy it first.
     """
     view = await containers.look_owned(source, source_owner)
     copy = await containers.find(target)
     if copy is not None:
-        if find_owner(copy.config) == target_owner and not copy.lock:
-            return copy.done()
-        if task := view.find_task(("vzclone",)) or copy.find_task(("vzclone",)):
-            return task
-        raise VmidTakenError(f"the container id {target.vmid} is taken")
+        return await resume_creation(containers, copy, target_owner, types=("vzclone",), source=view)
     if task := view.find_task(("vzclone",)):
         return task
     options: dict[str, Any] = {

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.inventory.domain.errors import ContainerCreatingError, ProxmoxRefusedError, VmidTakenError
+from services.inventory.domain.errors import (
+    ContainerCreatingError,
+    CreationBrokenError,
+    ProxmoxRefusedError,
+    VmidTakenError,
+)
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
 from services.inventory.proxmox.marks import TAG, find_owner, render_description
@@ -16,6 +21,7 @@ from services.inventory.proxmox.templates import get_template
 from services.inventory.proxmox.ways import Ways
 
 _CREATING = ("vzcreate",)
+_UNFINISHED = ("create", "disk")
 _OCI_WAIT_S = 15.0
 
 
@@ -62,6 +68,7 @@ async def create_container(
 
     Raises:
         VmidTakenError: the id belongs to somebody else by now; reserve another.
+        CreationBrokenError: an earlier creation left a wreck; destroy it first.
         TemplateDownloadingError: ask again.
         DomainError: Proxmox refused.
     """
@@ -92,7 +99,7 @@ async def _start_creation(
 ) -> Task:
     view = await containers.find(ref)
     if view is not None:
-        return await _resume(containers, view, owner)
+        return await resume_creation(containers, view, owner, types=_CREATING)
     client = await containers.fleet.get_client(ref.host_id)
     options = await _build_options(client, ref, owner, wanted=wanted)
     if wanted.docker and (await ways.find_way(client)).mode == "console":
@@ -106,21 +113,38 @@ async def _start_creation(
         raced = await containers.find(ref)
         if raced is None:
             raise VmidTakenError(f"the container id {ref.vmid} is taken") from error
-        return await _resume(containers, raced, owner)
+        return await resume_creation(containers, raced, owner, types=_CREATING)
 
 
-async def _resume(containers: Containers, view: View, owner: str) -> Task:
+async def resume_creation(
+    containers: Containers, view: View, owner: str, *, types: Collection[str], source: View | None = None
+) -> Task:
+    """Say what becomes of a container that is there before it was created: it is done, under way, or in the way.
+
+    Args:
+        containers: where reservations are asked.
+        view: what is there.
+        owner: who wants to create it.
+        types: of the task that would create it.
+        source: the container whose task that is, when it is copied from one.
+
+    Raises:
+        VmidTakenError: it is somebody else's.
+        CreationBrokenError: it is what an own creation left when it was broken off.
+    """
     found = find_owner(view.config)
-    if found == owner and view.lock != "create":
+    if found == owner and view.lock not in _UNFINISHED:
         return view.done()
     holder = await containers.vmids.find_owner(view.client.access.host_id, view.vmid)
-    if found in (None, owner) and view.lock == "create" and holder == owner:
-        if task := view.find_task(_CREATING):
-            return task
+    if found not in (None, owner) or view.lock not in _UNFINISHED or holder != owner:
         raise VmidTakenError(
-            f"a creation of {view.vmid} was broken off; destroy the container and create it again"
+            f"the container id {view.vmid} belongs to {found or 'a container without marks'}"
         )
-    raise VmidTakenError(f"the container id {view.vmid} belongs to {found or 'a container without marks'}")
+    if task := view.find_task(types) or (source and source.find_task(types)):
+        return task
+    raise CreationBrokenError(
+        f"the creation of container {view.vmid} was broken off; destroy what is left and create it again"
+    )
 
 
 async def _build_options(
