@@ -13,7 +13,7 @@ PYTEST = root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && PYTEST_DEBUG_TEMPR
 
 .DEFAULT_GOAL := help
 .PHONY: help venv protos protos-current protos-breaking lint test test-unit run demo bench bench-compare pvesim pvesim-conformance \
-	catalog-check check-config lock clean
+	catalog-check certs check-config lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 24
@@ -72,6 +72,9 @@ pvesim: venv ## a simulated Proxmox VE; prints where it is and how to sign in
 
 pvesim-conformance: venv ## how far the simulator answers as the recorded server did
 	$(BIN)/python -m tests.pvesim.conformance
+
+certs: venv ## certificates for mutual TLS between gateway and services (CERTS=directory)
+	$(BIN)/python -m deploy.certificates $(or $(CERTS),.proximity/certs)
 
 catalog-check: venv ## check and render every item of the catalog
 	$(BIN)/python -m services.catalog check

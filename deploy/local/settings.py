@@ -37,6 +37,12 @@ class LocalSettings:
     )
     mock_proxmox: bool = setting("USE_MOCK_PROXMOX", default=False, parse=parse_bool, doc="The same.")
     secret_key: str = setting("SECRET_KEY", default="", doc="Else generated into the state.", secret=True)
+    mutual_tls: bool = setting(
+        "PROXIMITY_MTLS",
+        default=False,
+        parse=parse_bool,
+        doc="Mutual TLS between the gateway and the services, with certificates made in the state directory.",
+    )
     cors_origins: tuple[str, ...] = setting(
         "CORS_ALLOWED_ORIGINS", default=(), parse=parse_list, doc="Other sites whose pages may call the API."
     )

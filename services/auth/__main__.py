@@ -1,4 +1,4 @@
-"""`python -m services.auth serve | migrate | check-config | audit-verify | rotate-signing-key`."""
+"""`python -m services.auth serve | migrate | check-config | rotate-keys | audit verify | rotate-signing-key`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from services.auth.config import AuthSettings
 from services.auth.domain.errors import AuditBrokenError
 from services.auth.server import build_auth, serve
+from services.auth.store.tables import SEALED
 from services.common.clock import now
 from services.common.config import ConfigError, read_settings
 from services.common.process import close_runtime, main
@@ -15,10 +16,12 @@ from services.common.process import close_runtime, main
 
 def run_command(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
+    if arguments == ["audit", "verify"]:
+        arguments = ["audit-verify"]
     own = {"audit-verify": verify_audit, "rotate-signing-key": rotate_signing_key}
     try:
         if not arguments or arguments[0] not in own:
-            return main("auth", AuthSettings, serve=serve, argv=arguments)
+            return main("auth", AuthSettings, serve=serve, sealed=SEALED, argv=arguments)
         return asyncio.run(own[arguments[0]](read_settings(AuthSettings)))
     except ConfigError as error:
         sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))

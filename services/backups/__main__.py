@@ -1,10 +1,12 @@
-"""`python -m services.backups serve | work | migrate | check-config`."""
+"""`python -m services.backups serve | work | migrate | check-config | rotate-keys`."""
 
 import sys
 
 from services.backups.config import BackupsSettings
 from services.backups.server import serve, work
+from services.backups.store import idempotency
+from services.common.idempotency import seal_column
 from services.common.process import main
 
 if __name__ == "__main__":
-    sys.exit(main("backups", BackupsSettings, serve=serve, work=work))
+    sys.exit(main("backups", BackupsSettings, serve=serve, work=work, sealed=[seal_column(idempotency)]))

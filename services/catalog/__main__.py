@@ -1,4 +1,4 @@
-"""`python -m services.catalog serve | work | migrate | check-config | check [folder] | icons [folder]`."""
+"""`python -m services.catalog serve | work | migrate | check-config | rotate-keys | check [folder] | icons [folder]`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from services.catalog.check import check_catalog, draw_icons
 from services.catalog.config import CatalogSettings
 from services.catalog.files import DATA
 from services.catalog.server import build_catalog, run_worker, serve
+from services.catalog.store import idempotency
 from services.common import process
+from services.common.idempotency import seal_column
 
-_COMMANDS = ("serve", "work", "migrate", "check-config", "check", "icons")
+_COMMANDS = ("serve", "work", "migrate", "check-config", "rotate-keys", "check", "icons")
 
 
 def run_command(arguments: list[str]) -> int:
@@ -25,8 +27,11 @@ def run_command(arguments: list[str]) -> int:
             return check_catalog(folder)
         case "icons":
             return draw_icons(folder)
-        case "serve" | "work" | "migrate" | "check-config":
-            return process.main("catalog", CatalogSettings, serve=serve, work=work, argv=arguments)
+        case "serve" | "work" | "migrate" | "check-config" | "rotate-keys":
+            sealed = [seal_column(idempotency)]
+            return process.main(
+                "catalog", CatalogSettings, serve=serve, work=work, sealed=sealed, argv=arguments
+            )
     sys.stderr.write(f"usage: python -m services.catalog {' | '.join(_COMMANDS)}\n")
     return 2
 

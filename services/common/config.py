@@ -6,6 +6,7 @@ A service's `config.py` declares a frozen dataclass whose fields carry `setting(
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 SERVICES = ("auth", "inventory", "apps", "backups", "catalog")
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 class ConfigError(Exception):
@@ -41,6 +43,18 @@ def parse_bool(text: str) -> bool:
 def parse_list(text: str) -> tuple[str, ...]:
     """Values separated by commas, without empty ones."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_networks(text: str) -> tuple[str, ...]:
+    """Networks like 10.0.0.0/8, comma-separated.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    found = parse_list(text)
+    for network in found:
+        ipaddress.ip_network(network)
+    return found
 
 
 def parse_int(low: int, high: int) -> Callable[[str], int]:
@@ -143,6 +157,18 @@ class ServiceSettings:
         default=Path(".proximity/keys"),
         parse=Path,
         doc="Directory with <service>.key of this service and <service>.pub of every service (Ed25519, PEM).",
+    )
+    tls_dir: Path | None = setting(
+        "TLS_DIR",
+        default=None,
+        parse=Path,
+        doc="Directory with ca.crt and this service's <service>.crt and .key: mutual TLS; else plain text.",
+    )
+    gateway_networks: tuple[str, ...] = setting(
+        "GATEWAY_NETWORKS",
+        default=LOOPBACK,
+        parse=parse_networks,
+        doc="Networks of gateways that may say whom they forward, where TLS_DIR does not say who is one.",
     )
     debug: bool = setting(
         "DEBUG", default=False, parse=parse_bool, doc="Development: debug logs, migrations at start."

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from services.common.clock import now
 from services.common.db import Database, UtcDateTime, insert_ignore
 from services.common.errors import BusyError, DuplicateError
+from services.common.resealing import SealedColumn
 from services.common.sealing import Sealer
 
 KEEP = timedelta(hours=24)
@@ -54,6 +55,11 @@ def define_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("claimed_at", UtcDateTime, nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False, index=True),
     )
+
+
+def seal_column(table: sa.Table) -> SealedColumn:
+    """The column of kept answers, which are sealed."""
+    return SealedColumn(table.c.answer, "idempotency.answer")
 
 
 def request_id_of(principal: str, method: str, key: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 import sqlalchemy as sa
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -32,10 +33,13 @@ from services.common.idempotency import IdempotencyStore
 from services.common.log import configure_logging, get_logger
 from services.common.messaging import REVOCATIONS_BUCKET, Bus
 from services.common.outbox import Relay
+from services.common.resealing import SealedColumn, reseal
 from services.common.rpc.call import Call
 from services.common.rpc.client import Clients
 from services.common.rpc.guard import Guard
+from services.common.rpc.peers import Peers
 from services.common.rpc.server import Audit, NoAudit, Surroundings, add_service, create_server
+from services.common.rpc.tls import PeerTls, read_tls
 from services.common.sealing import Sealer
 from services.common.tokens import (
     ApiTokens,
@@ -69,6 +73,7 @@ class Runtime:
     clients: Clients
     revocations: Revocations
     guard: Guard
+    tls: PeerTls | None = None
 
 
 def build_runtime(
@@ -81,11 +86,12 @@ def build_runtime(
     """Make the shared parts. auth passes how it finds its own keys and tokens; the others ask auth.
 
     Raises:
-        FileNotFoundError: a service key is missing.
+        FileNotFoundError: a service key or a certificate is missing.
     """
     private, publics = read_service_keys(settings.service_keys, service)
     signer = ServiceSigner(service, private)
-    clients = Clients(signer, settings.address_of)
+    tls = read_tls(settings.tls_dir, service)
+    clients = Clients(signer, settings.address_of, tls=tls)
     revocations = Revocations()
     asking = _AskingAuth(clients)
     verifier = TokenVerifier(
@@ -105,6 +111,7 @@ def build_runtime(
         clients=clients,
         revocations=revocations,
         guard=Guard(verifier, origins=settings.cors_origins),
+        tls=tls,
     )
 
 
@@ -190,7 +197,8 @@ async def serve(
     store = IdempotencyStore(runtime.db, idempotency, runtime.sealer) if idempotency is not None else None
     if audit is None:
         audit = OutboxAudit(runtime.db, outbox) if outbox is not None else NoAudit()
-    surroundings = Surroundings(runtime.guard, store, audit, on_failed_admission)
+    peers = Peers(by_certificate=runtime.tls is not None, gateways=runtime.settings.gateway_networks)
+    surroundings = Surroundings(runtime.guard, store, audit, on_failed_admission, peers)
     server = create_server()
     names = [descriptor.full_name for descriptor, _ in services]
     for descriptor, handlers in services:
@@ -198,7 +206,7 @@ async def serve(
     servicer = aio_health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    port = server.add_insecure_port(runtime.settings.listen)
+    port = _listen(server, runtime)
     runtime.bus.start()
     await server.start()
     for name in (*names, ""):
@@ -215,6 +223,12 @@ async def serve(
         await servicer.enter_graceful_shutdown()
         await server.stop(_DRAIN_S)
         await close_runtime(runtime)
+
+
+def _listen(server: grpc.aio.Server, runtime: Runtime) -> int:
+    if runtime.tls is None:
+        return server.add_insecure_port(runtime.settings.listen)
+    return server.add_secure_port(runtime.settings.listen, runtime.tls.make_server_credentials())
 
 
 async def work(
@@ -274,11 +288,12 @@ def main(
     *,
     serve: Callable[[Any], Awaitable[None]],
     work: Callable[[Any], Awaitable[None]] | None = None,
+    sealed: Sequence[SealedColumn] = (),
     argv: Sequence[str] | None = None,
 ) -> int:
-    """The command line of a service: serve, work, migrate, check-config. Returns the exit status."""
+    """The command line of a service: serve, work, migrate, check-config, rotate-keys. Returns the exit status."""
     parser = argparse.ArgumentParser(prog=f"python -m services.{service}")
-    commands = ["serve", *(["work"] if work else []), "migrate", "check-config"]
+    commands = ["serve", *(["work"] if work else []), "migrate", "check-config", "rotate-keys"]
     parser.add_argument("command", choices=commands)
     command = parser.parse_args(argv).command
     try:
@@ -297,10 +312,25 @@ def main(
         upgrade(settings.database_url, service)
         if command == "migrate":
             return 0
+    if command == "rotate-keys":
+        return asyncio.run(_rotate_keys(service, settings, sealed))
     run = serve if command == "serve" or work is None else work
     with contextlib.suppress(KeyboardInterrupt):
         uvloop.run(_as_coroutine(run(settings)))
     return 0
+
+
+async def _rotate_keys(service: str, settings: ServiceSettings, sealed: Sequence[SealedColumn]) -> int:
+    """Seal everything with SECRET_KEY: 0, or 1 where a value does not open with any key."""
+    db = Database(create_engine(settings.database_url, service=service))
+    try:
+        sealer = Sealer(settings.secret_key, previous=settings.previous_secret_keys)
+        done = await reseal(db, sealer, sealed)
+    finally:
+        await db.close()
+    sys.stdout.write(f"{done.count} values of {service} are sealed anew\n")
+    sys.stderr.write("".join(f"{place} does not open with any key\n" for place in done.broken))
+    return 1 if done.broken else 0
 
 
 async def _as_coroutine(awaitable: Awaitable[None]) -> None:

@@ -1,4 +1,4 @@
-"""`python -m services.inventory serve | work | migrate | check-config`."""
+"""`python -m services.inventory serve | migrate | check-config | rotate-keys`."""
 
 from services.inventory.server import run
 

@@ -15,6 +15,7 @@ from services.common.config import SERVICES, ServiceSettings
 from services.common.db import Database
 from services.common.errors import DomainError
 from services.common.messaging import REVOCATIONS_BUCKET, Bus
+from services.common.rpc.tls import PeerTls, open_channel
 
 CONNECTED = "connected"
 _TIMEOUT_S = 1.0
@@ -41,7 +42,10 @@ class Report:
 class HealthChecks:
     """Asks the parts."""
 
-    def __init__(self, service: str, settings: ServiceSettings, db: Database, bus: Bus) -> None:
+    def __init__(
+        self, service: str, settings: ServiceSettings, db: Database, bus: Bus, *, tls: PeerTls | None = None
+    ) -> None:
+        self._tls = tls
         self._service = service
         self._settings = settings
         self._db = db
@@ -79,7 +83,8 @@ class HealthChecks:
     async def _ask_service(self, name: str) -> None:
         channel = self._channels.get(name)
         if channel is None:
-            channel = self._channels[name] = grpc.aio.insecure_channel(self._settings.address_of(name))
+            address = self._settings.address_of(name)
+            channel = self._channels[name] = open_channel(address, name, tls=self._tls)
         stub = health_pb2_grpc.HealthStub(channel)
         answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_S, wait_for_ready=False)
         if answer.status != health_pb2.HealthCheckResponse.SERVING:

@@ -25,6 +25,7 @@ from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import (
+    SEALED,
     SqlHostStore,
     SqlSettingsStore,
     SqlVmidStore,
@@ -48,7 +49,7 @@ async def serve(settings: InventorySettings) -> None:
     fleet = Fleet(hosts)
     ways = Ways(Shells(hosts), Consoles())
     sync = NodeSync(hosts, fleet, ways, every_s=settings.sync_seconds)
-    checks = HealthChecks("inventory", settings, runtime.db, runtime.bus)
+    checks = HealthChecks("inventory", settings, runtime.db, runtime.bus, tls=runtime.tls)
     containers = ContainerHandlers(
         Containers(fleet, vmids),
         ways,
@@ -115,4 +116,4 @@ async def _prune(store: IdempotencyStore) -> None:
 
 def run() -> None:
     """Run the command line."""
-    sys.exit(process.main("inventory", InventorySettings, serve=serve))
+    sys.exit(process.main("inventory", InventorySettings, serve=serve, sealed=SEALED))

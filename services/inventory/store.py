@@ -14,6 +14,7 @@ from services.common import idempotency as idempotency_module
 from services.common.clock import Clock, now
 from services.common.db import Database, UtcDateTime, insert_ignore
 from services.common.outbox import add_messages, define_tables, new_message
+from services.common.resealing import SealedColumn
 from services.common.sealing import Sealer
 from services.inventory.domain.entities import (
     Host,
@@ -101,6 +102,10 @@ settings = sa.Table(
     sa.Column("name", sa.String(40), primary_key=True),
     sa.Column("content", sa.Text, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+SEALED = (
+    idempotency_module.seal_column(idempotency),
+    *(SealedColumn(hosts.c[name], f"hosts.{name}") for name in _SECRETS),
 )
 _FACTS = (
     "cpu_count",

@@ -43,9 +43,9 @@ def make_environment(state: Path, port: int) -> dict[str, str]:
 
 
 class RunningStack:
-    """`python -m deploy.local run` on a state directory; `url` is the gateway."""
+    """`python -m deploy.local run` on a state directory; `url` is the gateway, `more` goes into the environment."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, **more: str) -> None:
         self.state = state
         self.port = find_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -55,7 +55,7 @@ class RunningStack:
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "deploy.local", "run"],
-                env=make_environment(state, self.port),
+                env=make_environment(state, self.port) | more,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

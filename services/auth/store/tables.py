@@ -6,7 +6,9 @@ import sqlalchemy as sa
 
 from services.common import idempotency as common_idempotency
 from services.common.db import UtcDateTime
+from services.common.idempotency import seal_column
 from services.common.outbox import define_tables
+from services.common.resealing import SealedColumn
 
 metadata = sa.MetaData()
 outbox, inbox = define_tables(metadata)
@@ -91,6 +93,10 @@ signing_keys = sa.Table(
     sa.Column("sealed_private", sa.Text, nullable=False),
     sa.Column("signs_from", UtcDateTime, nullable=False),
     sa.Column("expires_at", UtcDateTime),
+)
+SEALED = (
+    seal_column(idempotency),
+    SealedColumn(signing_keys.c.sealed_private, "signing_keys.private"),
 )
 audit_entries = sa.Table(
     "audit_entries",

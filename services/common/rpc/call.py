@@ -22,6 +22,7 @@ class Call:
     Attributes:
         method: full name of the RPC, `/package.Service/Method`.
         metadata: what the client sent, names in lower case.
+        peer_name: whom the peer's certificate names; empty without mutual TLS.
         caller: who calls.
         request_id: 32 hex digits; the same for every repetition with the same Idempotency-Key, else random. What a
             handler creates takes its ids from it, so that a repetition after a crash finds what the first one made.
@@ -30,6 +31,7 @@ class Call:
     method: str
     metadata: Mapping[str, str]
     peer: str = ""
+    peer_name: str = ""
     caller: Caller = ANONYMOUS
     via_cookie: bool = False
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)

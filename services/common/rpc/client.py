@@ -15,6 +15,7 @@ import grpc
 
 from services.common.errors import UnavailableError
 from services.common.rpc.status import parse_error
+from services.common.rpc.tls import PeerTls, open_channel
 from services.common.tokens import ServiceSigner, User
 
 _ATTEMPTS = 3
@@ -34,9 +35,13 @@ class Clients:
     Args:
         signer: signs this service's tokens.
         address_of: gRPC address of a service.
+        tls: this service's certificate; None speaks plain text.
     """
 
-    def __init__(self, signer: ServiceSigner, address_of: Callable[[str], str]) -> None:
+    def __init__(
+        self, signer: ServiceSigner, address_of: Callable[[str], str], *, tls: PeerTls | None = None
+    ) -> None:
+        self._tls = tls
         self._signer = signer
         self._address_of = address_of
         self._stubs: dict[tuple[str, type], Any] = {}
@@ -114,8 +119,8 @@ class Clients:
         if known is None:
             channel = self._channels.get(service)
             if channel is None:
-                channel = self._channels[service] = grpc.aio.insecure_channel(
-                    self._address_of(service), options=_OPTIONS
+                channel = self._channels[service] = open_channel(
+                    self._address_of(service), service, tls=self._tls, options=_OPTIONS
                 )
             known = self._stubs[(service, stub)] = stub(channel)
         return known

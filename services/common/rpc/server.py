@@ -26,6 +26,7 @@ from services.common.idempotency import Answer, IdempotencyStore, request_id_of
 from services.common.log import get_logger
 from services.common.rpc.call import Call
 from services.common.rpc.guard import Guard, rule_of
+from services.common.rpc.peers import Peers, drop_forwarded
 from services.common.rpc.status import InternalError, code_of, render_status
 from services.common.rules import check_message
 from services.common.tokens import CredentialsInvalidError, CredentialsMissingError
@@ -74,6 +75,7 @@ class Surroundings:
     idempotency: IdempotencyStore | None = None
     audit: Audit = field(default_factory=NoAudit)
     on_failed_admission: Callable[[Call], None] | None = None
+    peers: Peers = field(default_factory=Peers)
 
 
 def create_server() -> grpc.aio.Server:
@@ -174,11 +176,16 @@ class _Rpc:
                 metadata[name] = (
                     f"{metadata[name]}; {value}" if name == "cookie" and name in metadata else value
                 )
-        return Call(self._name, metadata, peer=context.peer())
+        peers, peer = self._around.peers, context.peer()
+        name = peers.name(context)
+        if not peers.is_gateway(name, peer):
+            metadata = drop_forwarded(metadata)
+        return Call(self._name, metadata, peer=peer, peer_name=name)
 
     async def _admit(self, call: Call) -> None:
         try:
             await self._around.guard.admit(call, self._rule)
+            self._around.peers.check(call)
         except (CredentialsMissingError, CredentialsInvalidError):
             if self._around.on_failed_admission is not None:
                 self._around.on_failed_admission(call)

@@ -1,0 +1,123 @@
+"""SECRET_KEY can be changed while the platform runs, and no sealed value is forgotten."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from services.apps.tables import SEALED as SEALED_BY_APPS
+from services.auth.store.tables import SEALED as SEALED_BY_AUTH
+from services.backups.store import idempotency as answers_of_backups
+from services.catalog.store import idempotency as answers_of_catalog
+from services.common.db import Database, create_engine
+from services.common.idempotency import seal_column
+from services.common.migrations import upgrade
+from services.common.resealing import reseal
+from services.common.sealing import SealBrokenError, Sealer
+from services.inventory.domain.entities import NewHost, Secrets
+from services.inventory.store import SEALED as SEALED_BY_INVENTORY
+from services.inventory.store import SqlHostStore, hosts
+
+SERVICES = Path(__file__).parents[2] / "services"
+OLD, NEW = "the-old-secret-of-32-characters!", "the-new-secret-of-32-characters!"
+ALL_SEALED = (
+    *SEALED_BY_APPS,
+    *SEALED_BY_AUTH,
+    *SEALED_BY_INVENTORY,
+    seal_column(answers_of_backups),
+    seal_column(answers_of_catalog),
+)
+
+
+def find_places(tree: ast.AST) -> Iterator[str]:
+    """What the code seals: the beginning of every `place` that is given to `seal`, and of every function of places."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr) and len(node.values) >= 2:
+            text = ast.unparse(node).removeprefix("f'").removesuffix("'")
+            parts = text.split(".")
+            if len(parts) == 3 and parts[2].startswith("{") and parts[0].isidentifier():
+                yield ".".join(parts[:2])
+
+
+def test_every_place_that_is_sealed_is_rotated() -> None:
+    found: set[str] = set()
+    for file in SERVICES.rglob("*.py"):
+        text = file.read_text()
+        if "sealer" in text.lower() and file.name not in {"resealing.py", "sealing.py"}:
+            found |= set(find_places(ast.parse(text)))
+    names = {
+        place.replace("{name}", name) for place in found for name in ("password", "token_secret", "ssh_key")
+    }
+    rotated = {column.place for column in ALL_SEALED}
+    assert names <= rotated, "sealed but not rotated"
+    assert {"hosts.password", "apps.environment", "signing_keys.private", "idempotency.answer"} <= names
+
+
+async def add_host(db: Database, sealer: Sealer, name: str) -> int:
+    secrets = Secrets(password=f"password of {name}", token_secret="")
+    return (await SqlHostStore(db, sealer).add_host(NewHost(name=name, host="192.0.2.1", secrets=secrets))).id
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path}/p.sqlite3"
+    upgrade(url, "inventory")
+    return url
+
+
+async def test_values_are_sealed_anew_and_open_without_the_old_key(url: str) -> None:
+    db = Database(create_engine(url, service="inventory"))
+    ids = [await add_host(db, Sealer(OLD), f"h{number}") for number in range(205)]
+    both = Sealer(NEW, previous=[OLD])
+    ids.append(await add_host(db, both, "meanwhile"))
+    done = await reseal(db, both, SEALED_BY_INVENTORY)
+    assert (done.count, done.broken) == (205, ())
+    store = SqlHostStore(db, Sealer(NEW))
+    assert [(await store.get_secrets(one)).password for one in ids[-2:]] == [
+        "password of h204",
+        "password of meanwhile",
+    ]
+    with pytest.raises(SealBrokenError):
+        await SqlHostStore(db, Sealer(OLD)).get_secrets(ids[0])
+    assert (await reseal(db, both, SEALED_BY_INVENTORY)).count == 0
+    await db.close()
+
+
+async def test_a_value_that_does_not_open_is_named_and_left_alone(url: str) -> None:
+    db = Database(create_engine(url, service="inventory"))
+    host_id = await add_host(db, Sealer("a key that nobody has any more.."), "lost")
+    done = await reseal(db, Sealer(NEW, previous=[OLD]), SEALED_BY_INVENTORY)
+    assert done.broken == (f"hosts.password.{host_id}",)
+    await db.close()
+
+
+def test_the_command_rotates_and_says_how_much(url: str) -> None:
+    asyncio.run(add_one(url))
+    environment = os.environ | {"DATABASE_URL": url, "SECRET_KEY": NEW, "PREVIOUS_SECRET_KEYS": OLD}
+    done = subprocess.run(
+        [sys.executable, "-m", "services.inventory", "rotate-keys"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "1 values of inventory are sealed anew\n"), done.stderr
+    engine = create_engine(url, service="inventory")
+    with engine.connect() as connection:
+        sealed = connection.execute(sa.select(hosts.c.password)).scalar_one()
+    engine.dispose()
+    assert Sealer(NEW).open(sealed, place="hosts.password.1") == "password of one"
+
+
+async def add_one(url: str) -> None:
+    db = Database(create_engine(url, service="inventory"))
+    await add_host(db, Sealer(OLD), "one")
+    await db.close()
