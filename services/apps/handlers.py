@@ -19,7 +19,8 @@ from services.apps.domain.interfaces import Container, Ref
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import Asked, World
 from services.apps.store import SqlAppStore
-from services.apps.watching import Watcher, parse_event_id, render_sse
+from services.apps.watching import PING, Watcher, parse_event_id
+from services.common.clock import now
 from services.common.errors import DomainError
 from services.common.outbox import Relay
 from services.common.rpc.call import Call
@@ -196,16 +197,20 @@ class AppsHandlers:
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
         app = await self._get(request.app_id, call)
         after = parse_event_id(call.metadata.get("last-event-id", ""))
-        async for event in self.watcher.follow(app.id, after=after):
-            yield httpbody_pb2.HttpBody(content_type="text/event-stream", data=render_sse(event))
+        async for happening in self.watcher.follow(app.id, after=after):
+            frame = happening.frame if happening is not None else PING
+            yield httpbody_pb2.HttpBody(content_type="text/event-stream", data=frame)
 
     async def stream_app_events(
         self, request: pb.StreamAppEventsRequest, call: Call
     ) -> AsyncIterator[pb.AppEvent]:
         app = await self._get(request.app_id, call)
-        async for event in self.watcher.follow(app.id, after=parse_event_id(request.last_event_id)):
-            if event is not None:
-                yield event
+        async for happening in self.watcher.follow(app.id, after=parse_event_id(request.last_event_id)):
+            yield (
+                happening.event
+                if happening is not None
+                else pb.AppEvent(timestamp=convert.render_time(now()))
+            )
 
     async def reconcile_apps(self, request: pb.ReconcileAppsRequest, _call: Call) -> pb.ReconcileAppsResponse:
         host_id = request.host_id if request.HasField("host_id") else None

@@ -74,7 +74,7 @@ async def serve_apps(settings: AppsSettings) -> None:
         outbox=outbox,
         idempotency=idempotency,
         relay=parts.relay,
-        background=[parts.hints.run()],
+        background=[parts.hints.run(), watcher.run()],
     )
 
 

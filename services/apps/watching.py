@@ -1,24 +1,24 @@
-"""What happens to an app, as it happens: hints over NATS, with reading every 2 seconds for those that get lost."""
+"""Following what happens to an app, as it happens: hints over NATS, and a pulse for those that get lost."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import AsyncGenerator
 
-from google.protobuf import json_format
 from nats.aio.msg import Msg
-from proximity.apps.v1 import app_pb2
-from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps import convert
-from services.apps.domain.errors import AppNotFoundError
+from services.apps.feeds import PAGE, Feed, Happening, Listener, make_event, tell_rows
 from services.apps.store import SqlAppStore
-from services.common.clock import now
+from services.common.errors import UnavailableError
+from services.common.log import get_logger
 from services.common.messaging import Bus
 
-_POLL_S = 2.0
+log = get_logger()
+
+_SUBJECT = "live.apps"
+_PULSE_S = 2.0
+_OVERLAP = 5  # pulses; of two transactions the later number may commit first
 _PING_S = 15.0
 _DEBOUNCE_S = 0.03
 PING = b": ping\n\n"
@@ -45,112 +45,139 @@ class Hints:
             self._wake.clear()
             pending, self._pending = self._pending, set()
             for app_id in pending:
-                await self._bus.hint(subject_of(app_id))
+                await self._bus.hint(f"{_SUBJECT}.{app_id.replace('.', '_')}", app_id.encode())
 
     def _add(self, app_id: str) -> None:
         self._pending.add(app_id)
         self._wake.set()
 
 
-@dataclass(frozen=True)
 class Watcher:
-    """Follows the events of apps."""
+    """Follows the events of apps for any number of listeners.
 
-    store: SqlAppStore
-    bus: Bus
+    Args:
+        store: where the events are.
+        bus: brings the hints.
+        ping_s: seconds between signs of life.
+        pulse_s: seconds between readings that no hint asked for.
+    """
 
-    async def follow(self, app_id: str, *, after: int | None) -> AsyncIterator[pb.AppEvent | None]:
+    def __init__(
+        self, store: SqlAppStore, bus: Bus, *, ping_s: float = _PING_S, pulse_s: float = _PULSE_S
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._ping_s = ping_s
+        self._pulse_s = pulse_s
+        self._feeds: dict[str, Feed] = {}
+
+    async def run(self) -> None:
+        """Keep the feeds going, for ever: listen to hints and look by itself now and then."""
+        listening = asyncio.create_task(self._listen())
+        newest: deque[int] = deque(maxlen=_OVERLAP)
+        try:
+            while True:
+                try:
+                    newest.append(await self._beat(newest[0] if newest else None))
+                except UnavailableError as error:
+                    log.warning("pulse_interrupted", error=str(error))
+                await asyncio.sleep(self._pulse_s)
+        finally:
+            listening.cancel()
+
+    async def follow(self, app_id: str, *, after: int | None) -> AsyncGenerator[Happening | None, None]:
         """Events after an id (None: the status now, then what comes); None as a sign of life every 15 seconds.
 
-        Ends after the removal of the app.
+        Ends after the removal of the app, and only then.
+
+        Raises:
+            AppNotFoundError: there is no such app.
         """
-        changed = asyncio.Event()
-        stop = await self._listen(app_id, changed)
+        listener = Listener()
+        feed = await self._join(app_id, listener)
         try:
-            async for event in self._follow(app_id, after, changed):
-                yield event
+            async for happening in self._follow(feed, listener, after):
+                yield happening
         finally:
-            await stop()
+            self._leave(feed, listener)
 
     async def _follow(
-        self, app_id: str, after: int | None, changed: asyncio.Event
-    ) -> AsyncIterator[pb.AppEvent | None]:
-        last = after if after is not None else await self.store.find_last_event_id(app_id)
-        known = pb.AppStatus()
-        loop = asyncio.get_running_loop()
-        said = loop.time()
+        self, feed: Feed, listener: Listener, after: int | None
+    ) -> AsyncGenerator[Happening | None, None]:
+        last = feed.last if after is None else min(after, feed.last)
+        serial = -1
+        listener.is_behind = True
         while True:
-            changed.clear()
-            for event in await self.store.list_events(app_id, after=last):
-                last = event.id
-                if event.kind == "log":
-                    said = loop.time()
-                    yield _event(last, log=convert.render_log(event))
-            try:
-                status = await self._status(app_id)
-            except AppNotFoundError:
-                gone = pb.DeleteAppResponse(id=app_id, status="removed", message="The app is gone")
-                yield _event(last + 1, removed=gone)
+            if listener.is_behind:
+                listener.is_behind = False
+                async for happening in self._catch_up(feed, last):
+                    last, serial = happening.number, happening.serial
+                    yield happening
+            happening_or_none = listener.take()
+            if happening_or_none is None:
+                if not await listener.wait(self._ping_s):
+                    yield None
+                continue
+            if happening_or_none.serial <= serial:
+                continue
+            last = happening_or_none.number
+            yield happening_or_none
+            if happening_or_none.event.HasField("removed"):
                 return
-            if status != known:
-                known, said = status, loop.time()
-                yield _event(last, status=status)
-            if loop.time() - said >= _PING_S:
-                said = loop.time()
-                yield None
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), _POLL_S)
 
-    async def _status(self, app_id: str) -> pb.AppStatus:
-        app = await self.store.get_app(app_id)
-        operation = None if app.is_stable else await self.store.find_unfinished(app_id)
-        status = convert.render_status(app, operation)
-        status.ClearField("updated_at")
-        return status
+    async def _catch_up(self, feed: Feed, after: int) -> AsyncGenerator[Happening, None]:
+        """What was recorded after an id up to where the feed is, and the status there."""
+        serial, end, status = feed.serial, feed.last, feed.status
+        while after < end:
+            rows = await self._store.list_events(feed.app_id, after=after, limit=PAGE)
+            shown = [row for row in rows if row.id <= end]
+            final = status.status if len(rows) < PAGE else ""
+            for number, event in tell_rows(feed.app_id, shown, known="", final=final):
+                yield Happening(number, event, serial)
+            if len(rows) < PAGE:
+                break
+            after = rows[-1].id
+        yield Happening(end, make_event(end, status=status), serial)
 
-    async def _listen(self, app_id: str, changed: asyncio.Event) -> Callable[[], Awaitable[None]]:
-        async def note(_: Msg) -> None:
-            changed.set()
+    async def _join(self, app_id: str, listener: Listener) -> Feed:
+        feed = self._feeds.get(app_id)
+        if feed is None or feed.is_gone:
+            feed = self._feeds[app_id] = Feed(self._store, app_id)
+        feed.listeners.add(listener)
+        try:
+            await feed.load()
+        except BaseException:
+            self._leave(feed, listener)
+            raise
+        return feed
 
-        async def nothing() -> None:
-            return
+    def _leave(self, feed: Feed, listener: Listener) -> None:
+        feed.listeners.discard(listener)
+        if not feed.listeners:
+            feed.close()
+            if self._feeds.get(feed.app_id) is feed:
+                del self._feeds[feed.app_id]
 
-        if not self.bus.is_connected:
-            return nothing
-        return await self.bus.listen(subject_of(app_id), note)
+    async def _listen(self) -> None:
+        while not await self._bus.wait_connected(timeout=60):
+            pass
+        await self._bus.listen(f"{_SUBJECT}.*", self._note)
 
+    async def _note(self, message: Msg) -> None:
+        feed = self._feeds.get(message.data.decode(errors="replace"))
+        if feed is not None:
+            feed.wake()
 
-def subject_of(app_id: str) -> str:
-    """Where hints about an app are sent."""
-    return f"live.apps.{app_id.replace('.', '_')}"
-
-
-def render_sse(event: pb.AppEvent | None) -> bytes:
-    """A server-sent event; a comment for a sign of life."""
-    if event is None:
-        return PING
-    kind = event.WhichOneof("event") or "status"
-    data = json_format.MessageToJson(
-        getattr(event, kind),
-        preserving_proto_field_name=True,
-        indent=None,
-        always_print_fields_with_no_presence=True,
-    )
-    return f"id: {event.id}\nevent: {kind}\ndata: {data}\n\n".encode()
+    async def _beat(self, after: int | None) -> int:
+        """Wake the feeds that have something to tell; returns the newest event of all."""
+        newest, touched = await self._store.list_touched(after=after)
+        kept = await self._store.list_existing(list(self._feeds))
+        for feed in list(self._feeds.values()):
+            if touched.get(feed.app_id, 0) > feed.last or feed.is_restless or feed.app_id not in kept:
+                feed.wake()
+        return newest
 
 
 def parse_event_id(text: str) -> int | None:
     """The number of a Last-Event-ID; None when there is none that we gave."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
-
-
-def _event(
-    event_id: int,
-    *,
-    status: pb.AppStatus | None = None,
-    log: app_pb2.LogEntry | None = None,
-    removed: pb.DeleteAppResponse | None = None,
-) -> pb.AppEvent:
-    return pb.AppEvent(
-        id=str(event_id), timestamp=convert.render_time(now()), status=status, log=log, removed=removed
-    )

@@ -119,13 +119,13 @@ class TokenVerifier:
             CredentialsInvalidError: forged, expired, revoked, or meant for somebody else.
         """
         caller = self._cache.get(token)
-        if caller is None:
+        if caller is None or caller.expires_at <= time.time():  # an API token is asked for again now and then
+            self._cache.pop(token, None)
             caller = await self._verify_new(token)
             if len(self._cache) >= _CACHE_SIZE:
                 self._cache.clear()
             self._cache[token] = caller
         if caller.expires_at <= time.time():
-            self._cache.pop(token, None)
             raise CredentialsInvalidError("the token has expired")
         if self.revocations.is_revoked(caller):
             raise CredentialsInvalidError("the token was revoked")
@@ -153,6 +153,8 @@ class TokenVerifier:
             if claims.get("typ") != "access":
                 raise CredentialsInvalidError("the token is not an access token")
             return _caller_of_claims(claims)
+        except jwt.ExpiredSignatureError as error:
+            raise CredentialsInvalidError("the token has expired") from error
         except (jwt.InvalidTokenError, ValueError, KeyError, TypeError) as error:
             raise CredentialsInvalidError("the token is not valid") from error
 

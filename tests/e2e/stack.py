@@ -89,6 +89,12 @@ class RunningStack:
         api.sign_in(username, password)
         return api
 
+    def kill_process(self, name: str) -> None:
+        """End one process of it, which is started again."""
+        mine = psutil.Process(self.process.pid).children()
+        [found] = [each for each in mine if each.cmdline()[-2:] == [f"services.{name}", "serve"]]
+        found.kill()
+
     def kill(self) -> None:
         """End the runner without a chance to say goodbye."""
         self.process.kill()

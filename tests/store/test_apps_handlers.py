@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import uuid
+from collections.abc import AsyncIterator
 
 import pytest
 from google.protobuf import json_format
@@ -48,16 +49,18 @@ def inner() -> Call:
 
 
 @pytest.fixture
-async def service(platform: Platform, db: Database) -> Service:  # noqa: F811 - fixtures
+async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:  # noqa: F811 - fixtures
     bus = Bus("nats://127.0.0.1:1", name="test")
     relay = Relay(db, bus, outbox)
     watcher = Watcher(platform.store, bus)
     reconciler = Reconciler(platform.store, platform.containers)
-    return Service(
+    watching = asyncio.create_task(watcher.run())
+    yield Service(
         platform,
         AppsHandlers(platform.store, platform.world, watcher, reconciler, relay),
         AppsInternalHandlers(platform.store, platform.world, relay),
     )
+    watching.cancel()
 
 
 def test_every_rpc_has_a_handler() -> None:
@@ -129,7 +132,7 @@ async def test_events_tell_the_log_and_end_with_the_removal(service: Service) ->
         await service.api.delete_app(pb.DeleteAppRequest(app_id=app.id), call())
         await service.platform.run()
         await task
-    assert "Reserving a container id" in seen[0]
+    assert "Reserving a container id" in seen[1]
     assert "event: removed" in seen[-1]
 
 

@@ -171,6 +171,8 @@ class AppChanges:
             "step": step,
             "at": now(),
         }
+        # Whoever resumes after an id must have seen all before it: the events of an app commit in order of their ids.
+        connection.execute(sa.select(apps.c.id).where(apps.c.id == app_id).with_for_update())
         connection.execute(app_events.insert().values(**values))
         self._notify(app_id)
 

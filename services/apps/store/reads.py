@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -106,6 +107,25 @@ class AppReads:
         """Id of the newest event of an app, 0 when there is none."""
         query = sa.select(sa.func.max(app_events.c.id)).where(app_events.c.app_id == app_id)
         return int(await self._db.read(lambda connection: connection.execute(query).scalar()) or 0)
+
+    async def list_touched(self, *, after: int | None) -> tuple[int, dict[str, int]]:
+        """Id of the newest event of all, and of the newest of each app with events after an id (None: of no app)."""
+        newest = sa.func.max(app_events.c.id)
+        if after is None:
+            query = sa.select(newest)
+            return int(await self._db.read(lambda connection: connection.execute(query).scalar()) or 0), {}
+        by_app = sa.select(app_events.c.app_id, newest).where(app_events.c.id > after)
+        by_app = by_app.group_by(app_events.c.app_id)
+        rows = await self._db.read(lambda connection: connection.execute(by_app).all())
+        touched = {str(app_id): int(last) for app_id, last in rows}
+        return max(touched.values(), default=after), touched
+
+    async def list_existing(self, app_ids: Sequence[str]) -> set[str]:
+        """Those of some apps that are still there."""
+        if not app_ids:
+            return set()
+        query = sa.select(apps.c.id).where(apps.c.id.in_(app_ids))
+        return set(await self._db.read(lambda connection: connection.execute(query).scalars().all()))
 
     async def find_operation(self, operation_id: str, *, app_id: str | None = None) -> Operation:
         """One operation with its steps.

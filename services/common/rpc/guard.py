@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from proximity.common.v1 import access_pb2
 
-from services.common.errors import ForbiddenError
+from services.common.errors import ForbiddenError, UnavailableError
 from services.common.rpc.call import ACCESS_COOKIE, CSRF_COOKIE, Call
 from services.common.tokens import (
     ANONYMOUS,
@@ -88,6 +89,17 @@ class Guard:
         self._check_access(call.caller, rule)
         if call.via_cookie and rule.writes:
             self.check_csrf(call)
+
+    async def recheck(self, call: Call) -> None:
+        """End a user's stream whose credentials no longer count. While auth does not answer, streams go on.
+
+        Raises:
+            CredentialsInvalidError: they expired or were revoked meanwhile.
+        """
+        if call.caller.user is None or call.caller.service:
+            return
+        with contextlib.suppress(UnavailableError):
+            await self._verifier.verify(self._find_token(call))
 
     def check_csrf(self, call: Call) -> None:
         """Refuse a write whose credential is a cookie unless the page that sent it can read our cookies.

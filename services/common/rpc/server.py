@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,6 +36,7 @@ log = get_logger()
 
 DEFAULT_DEADLINE_S = 30.0
 _MAX_IDEMPOTENCY_KEY = 255
+_RAW_BODY = "google.api.HttpBody"
 _OPTIONS = (
     ("grpc.max_receive_message_length", 16 << 20),
     ("grpc.max_send_message_length", 64 << 20),
@@ -157,17 +159,23 @@ class _Rpc:
         self, request: Message, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[Message]:
         call = self._new_call(context)
+        headers_sent = False
         try:
             await self._admit(call)
             check_message(request)
-            headers_sent = False
             async for item in self._handler(request, call):
                 if not headers_sent:
                     await self._send_headers(call, context)
                     headers_sent = True
+                else:
+                    await self._around.guard.recheck(call)
                 yield item
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
-            await self._fail(error, call, context)
+            refusal = self._as_domain_error(error, call)
+            if headers_sent and self._method.output_type.full_name == _RAW_BODY:
+                # HTTP has said 200 long before and shows no trailers: without this the stream would look complete.
+                yield self._response(data=render_failure_frame(refusal))
+            await self._fail(refusal, call, context)
 
     def _new_call(self, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
         metadata: dict[str, str] = {}
@@ -252,6 +260,12 @@ class _Rpc:
             await self._around.audit.record(call, action=self._action, outcome=outcome)
         except Exception:  # the answer stands, whatever keeps it from being recorded
             log.exception("audit_lost", action=self._action, outcome=outcome)
+
+
+def render_failure_frame(error: DomainError) -> bytes:
+    """The last server-sent event of a stream that failed, in the shape of REST's errors."""
+    failure = {"error": error.message, "code": grpc_code_name(code_of(error)), "details": []}
+    return f"event: failed\ndata: {json.dumps(failure)}\n\n".encode()
 
 
 def grpc_code_name(code: int) -> str:

@@ -292,14 +292,17 @@ class AppsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchAppEvents(self, request, context):
-        """Server-sent events: status, progress and log lines as they happen. Resumable with the Last-Event-ID header.
+        """Server-sent events: status, progress and log lines as they happen; a comment every 15 seconds. Resumable with the
+        Last-Event-ID header: 0 begins with the first, without the header with the status now. A stream is complete only
+        after the event `removed`. `failed` says why it ends before (the credentials expired, say); whatever else ends it
+        is to be resumed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamAppEvents(self, request, context):
-        """The same as a typed stream, for gRPC clients.
+        """The same as a typed stream, for gRPC clients. An event without content is a sign of life.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -74,9 +74,13 @@ class AppsServiceStub:
     CancelOperation: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.CancelOperationRequest, _operation_pb2.Operation]
     """Ask an operation to stop; what it did is undone step by step."""
     WatchAppEvents: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.WatchAppEventsRequest, _httpbody_pb2.HttpBody]
-    """Server-sent events: status, progress and log lines as they happen. Resumable with the Last-Event-ID header."""
+    """Server-sent events: status, progress and log lines as they happen; a comment every 15 seconds. Resumable with the
+    Last-Event-ID header: 0 begins with the first, without the header with the status now. A stream is complete only
+    after the event `removed`. `failed` says why it ends before (the credentials expired, say); whatever else ends it
+    is to be resumed.
+    """
     StreamAppEvents: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.StreamAppEventsRequest, _apps_service_pb2.AppEvent]
-    """The same as a typed stream, for gRPC clients."""
+    """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
     ReconcileApps: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ReconcileAppsRequest, _apps_service_pb2.ReconcileAppsResponse]
     """Compare every app with the containers of the hosts that answer, now."""
     DestroyOrphan: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.DestroyOrphanRequest, _apps_service_pb2.AppOperationResponse]
@@ -128,9 +132,13 @@ class AppsServiceAsyncStub(AppsServiceStub):
     CancelOperation: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.CancelOperationRequest, _operation_pb2.Operation]  # type: ignore[assignment]
     """Ask an operation to stop; what it did is undone step by step."""
     WatchAppEvents: _aio.UnaryStreamMultiCallable[_apps_service_pb2.WatchAppEventsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Server-sent events: status, progress and log lines as they happen. Resumable with the Last-Event-ID header."""
+    """Server-sent events: status, progress and log lines as they happen; a comment every 15 seconds. Resumable with the
+    Last-Event-ID header: 0 begins with the first, without the header with the status now. A stream is complete only
+    after the event `removed`. `failed` says why it ends before (the credentials expired, say); whatever else ends it
+    is to be resumed.
+    """
     StreamAppEvents: _aio.UnaryStreamMultiCallable[_apps_service_pb2.StreamAppEventsRequest, _apps_service_pb2.AppEvent]  # type: ignore[assignment]
-    """The same as a typed stream, for gRPC clients."""
+    """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
     ReconcileApps: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ReconcileAppsRequest, _apps_service_pb2.ReconcileAppsResponse]  # type: ignore[assignment]
     """Compare every app with the containers of the hosts that answer, now."""
     DestroyOrphan: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.DestroyOrphanRequest, _apps_service_pb2.AppOperationResponse]  # type: ignore[assignment]
@@ -293,7 +301,11 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _apps_service_pb2.WatchAppEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """Server-sent events: status, progress and log lines as they happen. Resumable with the Last-Event-ID header."""
+        """Server-sent events: status, progress and log lines as they happen; a comment every 15 seconds. Resumable with the
+        Last-Event-ID header: 0 begins with the first, without the header with the status now. A stream is complete only
+        after the event `removed`. `failed` says why it ends before (the credentials expired, say); whatever else ends it
+        is to be resumed.
+        """
 
     @_abc_1.abstractmethod
     def StreamAppEvents(
@@ -301,7 +313,7 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _apps_service_pb2.StreamAppEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_apps_service_pb2.AppEvent], _abc.AsyncIterator[_apps_service_pb2.AppEvent]]:
-        """The same as a typed stream, for gRPC clients."""
+        """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
 
     @_abc_1.abstractmethod
     def ReconcileApps(
