@@ -11,9 +11,10 @@ BASE ?= $(if $(filter $(FORK),$(shell git rev-parse HEAD 2>/dev/null)),HEAD^,$(F
 # A folder for each run: pytest closes the common one to other users, PostgreSQL's among them, whenever a run begins.
 PYTEST = root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest -q
 
+COMPILE = .venv/.uv/bin/uv pip compile --generate-hashes --no-emit-index-url --no-header --no-annotate --universal
+
 .DEFAULT_GOAL := help
-.PHONY: help venv protos protos-current protos-breaking lint test test-unit run demo bench bench-compare pvesim pvesim-conformance \
-	catalog-check certs check-config lock clean
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 24
@@ -84,11 +85,14 @@ check-config: venv ## check the settings of every service, every fault at once
 		echo "$$service"; $(BIN)/python -m services.$$service check-config || failed=1; \
 	done; exit $$failed
 
-lock: .venv/.uv ## resolve pyproject.toml anew into requirements.txt and requirements-dev.txt
-	.venv/.uv/bin/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--universal --extra sim -o requirements.txt >/dev/null
-	.venv/.uv/bin/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--universal --extra sim --extra dev -o requirements-dev.txt >/dev/null
+secrets: venv ## make the secrets that deploy/compose.yaml mounts
+	$(BIN)/python -m deploy.secrets deploy/secrets
+
+lock: .venv/.uv ## resolve pyproject.toml anew into the files with hashes: for development and for each image
+	$(COMPILE) pyproject.toml --group dev -o requirements-dev.txt >/dev/null
+	$(COMPILE) pyproject.toml -o deploy/requirements-service.txt >/dev/null
+	$(COMPILE) --group gateway -o deploy/requirements-gateway.txt >/dev/null
+	$(COMPILE) --group pvesim -o deploy/requirements-pvesim.txt >/dev/null
 
 .venv/.uv:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

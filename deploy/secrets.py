@@ -1,0 +1,50 @@
+"""`python -m deploy.secrets DIRECTORY`: make the secrets that deploy/compose.yaml mounts, where they are missing.
+
+The directory is its owner's alone. The files in it can be read by others because Compose mounts them as they are and
+the processes in the containers are not root.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from deploy.local.state import ensure_certificate, ensure_secret
+from services.common.tokens import make_service_keys
+
+_DATABASE = "postgresql://proximity:{password}@postgres:5432/proximity"
+
+
+def make_secrets(directory: Path) -> None:
+    """Make what is missing; what is there stays as it is."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory.chmod(0o700)
+    make_service_keys(directory)
+    ensure_certificate(directory)
+    for name in ("secret_key", "admin_password"):
+        ensure_secret(directory / name)
+    password, _ = ensure_secret(directory / "postgres_password")
+    _write_missing(directory / "database_url", _DATABASE.format(password=password))
+    nats, _ = ensure_secret(directory / "nats_password")
+    _write_missing(directory / "nats_auth", f'authorization {{ user: proximity, password: "{nats}" }}\n')
+    _write_missing(directory / "nats_url", f"nats://proximity:{nats}@nats:4222")
+    for file in directory.iterdir():
+        file.chmod(0o444)
+
+
+def _write_missing(file: Path, text: str) -> None:
+    if not file.exists():
+        file.write_text(text, encoding="utf-8")
+
+
+def main(arguments: list[str]) -> int:
+    """Make the secrets in the directory named; 2 without one."""
+    if len(arguments) != 1:
+        sys.stderr.write(f"{__doc__}\n")
+        return 2
+    make_secrets(Path(arguments[0]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
