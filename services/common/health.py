@@ -1,10 +1,13 @@
 """grpc.health.v1 on a port of its own, without TLS or tokens, for the probes of whoever keeps the process running.
 
 A service answers health checks on its own port too; workers have no other port, and the probes of Kubernetes speak
-no TLS.
+no TLS. `python -m services.common.health` asks the one at HEALTH_LISTEN and ends with 0 when it serves.
 """
 
 from __future__ import annotations
+
+import os
+import sys
 
 import grpc
 from grpc_health.v1 import _async as aio_health
@@ -29,7 +32,7 @@ async def start_health_server(address: str) -> grpc.aio.Server:
 
 
 def is_serving(address: str) -> bool:
-    """Ask the health server on `address`, for 3 seconds at most."""
+    """Ask the health server on `address` (host:port), for 3 seconds at most."""
     host, _, port = address.rpartition(":")
     target = f"{'127.0.0.1' if host in {'0.0.0.0', '[::]', ''} else host}:{port}"  # noqa: S104 - compared, not bound
     with grpc.insecure_channel(target) as channel:
@@ -40,3 +43,7 @@ def is_serving(address: str) -> bool:
         except grpc.RpcError:
             return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if is_serving(os.environ.get("HEALTH_LISTEN", "")) else 1)

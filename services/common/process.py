@@ -29,7 +29,7 @@ from services.common.audit import OutboxAudit
 from services.common.config import ConfigError, ServiceSettings, read_settings
 from services.common.db import Database, create_engine
 from services.common.errors import DomainError, UnavailableError
-from services.common.health import is_serving, start_health_server
+from services.common.health import start_health_server
 from services.common.idempotency import IdempotencyStore
 from services.common.log import configure_logging, get_logger
 from services.common.messaging import REVOCATIONS_BUCKET, Bus
@@ -315,8 +315,6 @@ def main(
     if command == "check-config":
         sys.stdout.write("the configuration is valid\n")
         return 0
-    if command == "health":
-        return 0 if is_serving(settings.health_listen) else 1
     configure_logging(service, debug=settings.debug)
     if command == "migrate" or settings.debug:
         from services.common.migrations import upgrade
