@@ -85,6 +85,9 @@ check-config: venv ## check the settings of every service, every fault at once
 		echo "$$service"; $(BIN)/python -m services.$$service check-config || failed=1; \
 	done; exit $$failed
 
+kubernetes: venv ## make the manifests of deploy/kubernetes/base
+	$(BIN)/python -m deploy.kubernetes
+
 secrets: venv ## make the secrets that deploy/compose.yaml mounts
 	$(BIN)/python -m deploy.secrets deploy/secrets
 

@@ -1,0 +1,80 @@
+"""deploy/kubernetes/base: current, valid, restrained, and open only where the protos name a caller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from deploy.kubernetes.__main__ import BASE, write_manifests
+from deploy.kubernetes.manifests import find_callers
+from gateway.surface import load_surface
+from services.common.config import SERVICES
+
+
+def _read(directory: Path) -> dict[str, list[dict[str, Any]]]:
+    return {
+        file.name: list(yaml.safe_load_all(file.read_text("utf-8")))
+        for file in sorted(directory.glob("*.yaml"))
+    }
+
+
+FILES = _read(BASE)
+OBJECTS = [each for name, objects in FILES.items() if name != "kustomization.yaml" for each in objects]
+PODS = [each["spec"]["template"]["spec"] for each in OBJECTS if each["kind"] in {"Deployment", "Job"}]
+
+
+def test_the_manifests_are_what_the_code_makes(tmp_path: Path) -> None:
+    write_manifests(tmp_path)
+    assert _read(tmp_path) == FILES
+
+
+def test_kustomize_finds_every_file() -> None:
+    assert set(FILES["kustomization.yaml"][0]["resources"]) == set(FILES) - {"kustomization.yaml"}
+
+
+@pytest.mark.parametrize("manifest", OBJECTS, ids=lambda each: f"{each['kind']}-{each['metadata']['name']}")
+def test_the_schema_accepts_it(manifest: dict[str, Any]) -> None:
+    kubernetes_validate.validate(manifest, "1.31", strict=True)
+
+
+def test_every_pod_is_restricted() -> None:
+    for pod in PODS:
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["automountServiceAccountToken"] is False
+        for container in pod["containers"]:
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert container["resources"]["limits"]["memory"]
+
+
+def _find_policy(component: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(
+        each["spec"]
+        for each in OBJECTS
+        if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == component
+    )
+    return found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_reached_by_its_callers_alone(service: str) -> None:
+    callers = find_callers(load_surface())
+    expected = {"gateway"} | callers[service]
+    expected |= {f"{each}-worker" for each in callers[service] if each in {"apps", "backups", "catalog"}}
+    peers = _find_policy(service)["ingress"][0]["from"]
+    assert {each["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for each in peers} == expected
+
+
+def test_proxmox_is_reached_by_inventory_alone() -> None:
+    ports = {
+        each["metadata"]["name"]
+        for each in OBJECTS
+        if each["kind"] == "NetworkPolicy"
+        for rule in each["spec"]["egress"]
+        if any(port["port"] == 8006 for port in rule["ports"])
+    }
+    assert ports == {"inventory"}
