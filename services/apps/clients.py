@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
+from proximity.backups.v1 import backups_service_pb2 as backups_pb
+from proximity.backups.v1.backups_service_pb2_grpc import BackupsInternalServiceStub
 from proximity.catalog.v1 import catalog_service_pb2 as catalog_pb
 from proximity.catalog.v1.catalog_service_pb2_grpc import CatalogInternalServiceStub
 from proximity.inventory.v1 import container_service_pb2 as pb
@@ -15,7 +17,9 @@ from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import (
     Container,
     Defaults,
+    HeldBackup,
     NewContainer,
+    Newest,
     OnProgress,
     OnText,
     Placement,
@@ -172,6 +176,11 @@ class GrpcContainers:
         )
         return _task(await self._call("RestoreContainer", request))
 
+    async def restore(self, ref: Ref, owner: str, *, archive: str) -> Task:
+        """Overwrite a container with an archive of it."""
+        request = pb.RestoreContainerRequest(container=_ref(ref), owner=owner, archive=archive)
+        return _task(await self._call("RestoreContainer", request))
+
     async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
         """Pull an OCI image."""
         request = pb.PullImageRequest(host_id=host_id, node=node, reference=image, storage=storage)
@@ -267,6 +276,7 @@ class GrpcCatalog:
         project: str = "",
         revision: str = "",
         generated: Mapping[str, str] | None = None,
+        from_revision: str = "",
     ) -> Rendering:
         """Render an item."""
         request = catalog_pb.RenderItemRequest(
@@ -280,11 +290,47 @@ class GrpcCatalog:
             port=port,
             hostname=hostname,
             project=project,
+            from_revision=from_revision,
         )
         answer = await self._clients.call(
             "catalog", CatalogInternalServiceStub, "RenderItem", request, timeout=10
         )
         return _rendering(answer)
+
+    async def list_newest(self) -> Mapping[str, Newest]:
+        """The newest revision of every item."""
+        request = catalog_pb.ListRevisionsRequest()
+        answer = await self._clients.call(
+            "catalog", CatalogInternalServiceStub, "ListRevisions", request, timeout=10
+        )
+        return {item.app_id: Newest(item.revision, item.version) for item in answer.revisions}
+
+
+class GrpcBackups:
+    """`Backups` on the wire."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def create(self, app_id: str, operation_id: str, *, notes: str, requested_by: int) -> HeldBackup:
+        """Have a backup made."""
+        request = backups_pb.CreateHeldBackupRequest(
+            app_id=app_id, operation_id=operation_id, notes=notes, requested_by=requested_by
+        )
+        return await self._call("CreateHeldBackup", request)
+
+    async def find(self, operation_id: str) -> HeldBackup | None:
+        """The backup of an operation."""
+        try:
+            return await self._call(
+                "GetHeldBackup", backups_pb.GetHeldBackupRequest(operation_id=operation_id)
+            )
+        except NotFoundError:
+            return None
+
+    async def _call(self, method: str, request: Any) -> HeldBackup:
+        answer = await self._clients.call("backups", BackupsInternalServiceStub, method, request, timeout=10)
+        return HeldBackup(answer.id, answer.status, answer.progress, answer.error, answer.archive)
 
 
 def _ref(ref: Ref) -> pb.ContainerRef:
@@ -321,6 +367,7 @@ def _rendering(answer: catalog_pb.Rendering) -> Rendering:
     return Rendering(
         catalog_id=answer.catalog_id,
         revision=answer.revision,
+        version=answer.version,
         name=answer.name,
         runtimes=tuple(answer.runtimes),
         docker_compose=answer.docker_compose,

@@ -15,7 +15,7 @@ from proximity.common.v1 import operation_pb2
 from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import App, AppEvent, Operation
-from services.apps.domain.interfaces import Container
+from services.apps.domain.interfaces import Container, Newest
 
 DEFAULT_PER_PAGE = 20
 
@@ -62,8 +62,8 @@ def parse_resources(request: pb.UpdateAppRequest) -> dict[str, int]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def render_app(app: App, *, live: Container | None = None) -> app_pb2.App:
-    """An app, with metrics when its container is given."""
+def render_app(app: App, *, live: Container | None = None, update: Newest | None = None) -> app_pb2.App:
+    """An app, with metrics when its container is given, and the newer revision if there is one."""
     message = app_pb2.App(
         id=app.id,
         catalog_id=app.catalog_id,
@@ -93,6 +93,8 @@ def render_app(app: App, *, live: Container | None = None) -> app_pb2.App:
         ],
     )
     message.config.update(dict(app.config))
+    if update is not None:
+        message.update.revision, message.update.version = update.revision, update.version
     if live is not None and live.status == "running":
         message.cpu_usage = round(live.cpu_usage * 100, 2)
         message.memory_used, message.memory_total = live.memory_used, live.memory

@@ -12,12 +12,13 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.common.v1 import operation_pb2
 
 from services.apps import convert
-from services.apps.domain import usecases
+from services.apps.domain import upgrading, usecases
 from services.apps.domain.entities import App, AppFilter
 from services.apps.domain.errors import AppBusyError, ContainerNotFoundError, NotAvailableError
-from services.apps.domain.interfaces import Container, Ref
+from services.apps.domain.interfaces import Backups, Container, Ref
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import Asked, World
+from services.apps.newest import NewestRevisions
 from services.apps.store import SqlAppStore
 from services.apps.watching import PING, Watcher, parse_event_id
 from services.common.clock import now
@@ -37,6 +38,8 @@ class AppsHandlers:
     watcher: Watcher
     reconciler: Reconciler
     relay: Relay
+    backups: Backups
+    newest: NewestRevisions
 
     async def list_apps(self, request: pb.ListAppsRequest, call: Call) -> pb.ListAppsResponse:
         page, per_page = convert.parse_page(request)
@@ -49,7 +52,7 @@ class AppsHandlers:
         )
         apps, total = await self.store.list_apps(wanted, page=page, per_page=per_page)
         call.add_page_links(page=page, per_page=per_page, total=total)
-        rendered = [convert.render_app(app) for app in apps]
+        rendered = [self._render(app) for app in apps]
         return pb.ListAppsResponse(apps=rendered, total=total, page=page, per_page=per_page)
 
     async def deploy_app(self, request: pb.DeployAppRequest, call: Call) -> app_pb2.App:
@@ -57,11 +60,11 @@ class AppsHandlers:
         app = await usecases.deploy_app(self.world, new, _asked(call))
         self.relay.wake()
         call.add_location(f"/api/apps/{app.id}")
-        return convert.render_app(app)
+        return self._render(app)
 
     async def get_app(self, request: pb.GetAppRequest, call: Call) -> app_pb2.App:
         app = await self._get(request.app_id, call)
-        return convert.render_app(app, live=await self._find_live(app) if app.status == "running" else None)
+        return self._render(app, live=await self._find_live(app) if app.status == "running" else None)
 
     async def update_app(self, request: pb.UpdateAppRequest, call: Call) -> app_pb2.App:
         app = await self._get(request.app_id, call)
@@ -74,7 +77,7 @@ class AppsHandlers:
             environment=dict(request.environment),
         )
         self.relay.wake()
-        return convert.render_app(await self._get(request.app_id, call))
+        return self._render(await self._get(request.app_id, call))
 
     async def delete_app(self, request: pb.DeleteAppRequest, call: Call) -> pb.DeleteAppResponse:
         app = await self._get(request.app_id, call)
@@ -109,21 +112,18 @@ class AppsHandlers:
 
     async def upgrade_app(self, request: pb.UpgradeAppRequest, call: Call) -> pb.AppOperationResponse:
         app = await self._get(request.app_id, call)
-        raise NotAvailableError(f"updating {app.id} to another revision is not available")
+        message = await upgrading.upgrade_app(self.world, app, _asked(call), revision=request.revision)
+        return self._accept(app, call, message)
 
     async def rollback_app(self, request: pb.RollbackAppRequest, call: Call) -> pb.AppOperationResponse:
         app = await self._get(request.app_id, call)
-        raise NotAvailableError(f"{app.id} has no update to go back from")
+        message = await upgrading.rollback_app(self.world, self.backups, app, _asked(call))
+        return self._accept(app, call, message)
 
     async def migrate_app(self, request: pb.MigrateAppRequest, call: Call) -> pb.AppOperationResponse:
         app = await self._get(request.app_id, call)
         await usecases.migrate_app(self.world, app, _asked(call), node=request.target_node)
-        self.relay.wake()
-        call.add_location(f"/api/apps/{app.id}/status")
-        message = f"Moving {app.hostname} to {request.target_node}"
-        return pb.AppOperationResponse(
-            success=True, message=message, app_id=app.id, operation_id=call.request_id
-        )
+        return self._accept(app, call, f"Moving {app.hostname} to {request.target_node}")
 
     async def discover_containers(
         self, request: pb.DiscoverContainersRequest, _call: Call
@@ -258,6 +258,16 @@ class AppsHandlers:
     async def _get(self, app_id: str, call: Call) -> App:
         call.audit_target = app_id
         return await self.store.get_app(app_id, owner=call.owner_filter)
+
+    def _render(self, app: App, *, live: Container | None = None) -> app_pb2.App:
+        return convert.render_app(app, live=live, update=self.newest.find_update(app))
+
+    def _accept(self, app: App, call: Call, message: str) -> pb.AppOperationResponse:
+        self.relay.wake()
+        call.add_location(f"/api/apps/{app.id}/status")
+        return pb.AppOperationResponse(
+            success=True, message=message, app_id=app.id, operation_id=call.request_id
+        )
 
     async def _act(self, app: App, action: str, call: Call) -> tuple[str, str]:
         message = await usecases.perform_action(self.world, app, action, _asked(call))

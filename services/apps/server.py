@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.clients import GrpcCatalog, GrpcContainers
+from services.apps.clients import GrpcBackups, GrpcCatalog, GrpcContainers
 from services.apps.config import AppsSettings
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import World
 from services.apps.handlers import AppsHandlers
 from services.apps.handlers_internal import AppsInternalHandlers
 from services.apps.jobs import run_schedules, wake_on_jobs
+from services.apps.newest import NewestRevisions
 from services.apps.store import SqlAppStore
 from services.apps.tables import idempotency, inbox, operation_tables, outbox
 from services.apps.watching import Hints, Watcher
@@ -36,6 +37,7 @@ class Parts:
     hints: Hints
     store: SqlAppStore
     containers: GrpcContainers
+    backups: GrpcBackups
     workflows: dict[str, Workflow]
     relay: Relay
     reconciler: Reconciler
@@ -47,12 +49,14 @@ def build_parts(settings: AppsSettings) -> Parts:
     hints = Hints(runtime.bus)
     store = SqlAppStore(runtime.db, runtime.sealer, notify=hints.notify)
     containers = GrpcContainers(runtime.clients)
+    backups = GrpcBackups(runtime.clients)
     return Parts(
         runtime=runtime,
         hints=hints,
         store=store,
         containers=containers,
-        workflows=build_workflows(Tools(containers, store)),
+        backups=backups,
+        workflows=build_workflows(Tools(containers, store), backups, store),
         relay=Relay(runtime.db, runtime.bus, outbox, inbox=inbox),
         reconciler=Reconciler(store, containers),
     )
@@ -65,7 +69,8 @@ async def serve_apps(settings: AppsSettings) -> None:
         parts.store, parts.containers, GrpcCatalog(parts.runtime.clients), plans_of(parts.workflows)
     )
     watcher = Watcher(parts.store, parts.runtime.bus)
-    public = AppsHandlers(parts.store, world, watcher, parts.reconciler, parts.relay)
+    newest = NewestRevisions(world.catalog)
+    public = AppsHandlers(parts.store, world, watcher, parts.reconciler, parts.relay, parts.backups, newest)
     internal = AppsInternalHandlers(parts.store, world, parts.relay)
     names = pb.DESCRIPTOR.services_by_name
     await serve(
@@ -74,7 +79,7 @@ async def serve_apps(settings: AppsSettings) -> None:
         outbox=outbox,
         idempotency=idempotency,
         relay=parts.relay,
-        background=[parts.hints.run(), watcher.run()],
+        background=[parts.hints.run(), watcher.run(), newest.follow(parts.runtime.bus)],
     )
 
 

@@ -75,6 +75,19 @@ app_events = sa.Table(
 )
 sa.Index("app_events_of_app", app_events.c.app_id, app_events.c.id)
 
+upgrades = sa.Table(
+    "upgrades",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("app_id", sa.String(120), nullable=False),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("archive", sa.String(400), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+sa.Index("upgrades_of_app", upgrades.c.app_id, upgrades.c.created_at)
+
 schedules = sa.Table(
     "schedules",
     metadata,

@@ -102,6 +102,17 @@ def render_stats(stats: BackupStats) -> pb.BackupStats:
     )
 
 
+def render_held(backup: Backup) -> pb.HeldBackup:
+    """A backup that an operation of apps had made."""
+    return pb.HeldBackup(
+        id=backup.id,
+        status=backup.status.value,
+        progress=backup.progress or 0,
+        error=backup.error,
+        archive=backup.volume_id,
+    )
+
+
 def render_standing(standing: OperationStanding) -> pb.HoldingOperation:
     """How an operation stands."""
     return pb.HoldingOperation(status=standing.status, updated_at=render_time(standing.updated_at))

@@ -113,8 +113,9 @@ class BackupsHandlers:
 class BackupsInternalHandlers:
     """BackupsInternalService."""
 
-    def __init__(self, store: BackupStore) -> None:
+    def __init__(self, store: BackupStore, apps: Apps) -> None:
         self._store = store
+        self._apps = apps
 
     async def get_holding_operation(
         self, request: pb.GetHoldingOperationRequest, _: Call
@@ -122,3 +123,17 @@ class BackupsInternalHandlers:
         return convert.render_standing(
             await usecases.get_holding_operation(self._store, request.operation_id)
         )
+
+    async def create_held_backup(self, request: pb.CreateHeldBackupRequest, _: Call) -> pb.HeldBackup:
+        backup = await usecases.create_held_backup(
+            self._store,
+            self._apps,
+            app_id=request.app_id,
+            operation_id=request.operation_id,
+            notes=request.notes,
+            requested_by=request.requested_by,
+        )
+        return convert.render_held(backup)
+
+    async def get_held_backup(self, request: pb.GetHeldBackupRequest, _: Call) -> pb.HeldBackup:
+        return convert.render_held(await usecases.get_held_backup(self._store, request.operation_id))

@@ -64,7 +64,7 @@ async def serve(settings: BackupsSettings) -> None:
         parts.runtime,
         services=[
             (service["BackupsService"], BackupsHandlers(parts.store, parts.apps, parts.containers)),
-            (service["BackupsInternalService"], BackupsInternalHandlers(parts.store)),
+            (service["BackupsInternalService"], BackupsInternalHandlers(parts.store, parts.apps)),
         ],
         outbox=outbox,
         relay=parts.relay,

@@ -251,6 +251,14 @@ class SqlBackupStore:
         self._on_message()
         return backup
 
+    async def get_operation_backup(self, operation_id: str) -> Backup:
+        """See `BackupStore.get_operation_backup`."""
+        query = sa.select(backups).where(backups.c.mark == operation_id)
+        row = await self._db.read(lambda connection: connection.execute(query).one_or_none())
+        if row is None:
+            raise BackupNotFoundError(f"the operation {operation_id} has no backup")
+        return backup_of_row(row)
+
     async def is_waiting(self, operation_id: str) -> bool:
         """See `BackupStore.is_waiting`."""
         row = await self._db.read(lambda connection: _find_operation(connection, operation_id))

@@ -237,6 +237,7 @@ def render_rendering(rendered: Rendered) -> pb.Rendering:
         environment=rendered.environment,
         secret_names=sorted(rendered.secrets),
         generated=rendered.generated,
+        inputs=rendered.inputs,
         images=rendered.images,
         min_memory=round(item.resources.memory.minimum),
         min_cpu=item.resources.cpu.minimum,

@@ -105,7 +105,12 @@ class CatalogInternalHandlers:
     async def render_item(self, request: pb.RenderItemRequest) -> pb.Rendering:
         wanted = convert.parse_render(request)
         rendered = await usecases.render_item(
-            self._holder.index, self._catalog, request.app_id, revision=request.revision, request=wanted
+            self._holder.index,
+            self._catalog,
+            request.app_id,
+            revision=request.revision,
+            request=wanted,
+            from_revision=request.from_revision,
         )
         return convert.render_rendering(rendered)
 

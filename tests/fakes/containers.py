@@ -11,7 +11,9 @@ from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import (
     Container,
     Defaults,
+    HeldBackup,
     NewContainer,
+    Newest,
     OnProgress,
     OnText,
     Placement,
@@ -22,13 +24,17 @@ from services.apps.domain.interfaces import (
     Task,
     Wanted,
 )
-from services.common.errors import BusyError, UnavailableError
+from services.common.errors import BusyError, NotFoundError, UnavailableError
 
 GIGABYTE = float(1024**3)
 
 
 class FakeContainers:
-    """One host with two nodes. `broken` names calls that fail, with how often they fail still."""
+    """One host with two nodes.
+
+    `broken` names calls that fail, with how often they fail still; what is brought up with a definition that holds one
+    of the `silent` words does not answer.
+    """
 
     def __init__(self) -> None:
         self.containers: dict[int, Container] = {}
@@ -43,6 +49,8 @@ class FakeContainers:
         self.wrecks: set[int] = set()
         self.hung = asyncio.Event()
         self.hangs = ""
+        self.silent: set[str] = set()
+        self.archives: dict[str, tuple[Container, dict[str, str]]] = {}
         self.complete = True
 
     def _call(self, name: str) -> None:
@@ -137,6 +145,23 @@ class FakeContainers:
         self.containers.setdefault(ref.vmid, _stopped(ref, owner, hostname))
         return _task(ref)
 
+    def archive(self, vmid: int) -> str:
+        """Make an archive of a container, as backups has it done, and return its name."""
+        files = {path: text for (owner, path), text in self.files.items() if owner == vmid}
+        name = f"backup:{vmid}-{len(self.archives)}"
+        self.archives[name] = (self.containers[vmid], files)
+        return name
+
+    async def restore(self, ref: Ref, owner: str, *, archive: str) -> Task:
+        self._call("restore")
+        if self._own(ref, owner).status == "running":
+            raise StepFailedError(f"container {ref.vmid} runs")
+        container, files = self.archives[archive]
+        self.containers[ref.vmid] = dataclasses.replace(container, status="stopped", address="")
+        self.files = {key: text for key, text in self.files.items() if key[0] != ref.vmid}
+        self.files |= {(ref.vmid, path): text for path, text in files.items()}
+        return _task(ref)
+
     async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
         return Task(host_id, node, "", f"local:vztmpl/{image}")
 
@@ -176,7 +201,9 @@ class FakeContainers:
 
     async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
         container = self._own(ref, owner)
-        return Probe(self.answers, container.address, "" if self.answers else "refused")
+        definition = self.files.get((ref.vmid, "/opt/proximity/compose.yaml"), "")
+        answers = self.answers and not any(word in definition for word in self.silent)
+        return Probe(answers, container.address, "" if answers else "refused")
 
     def _own(self, ref: Ref, owner: str) -> Container:
         container = self.containers.get(ref.vmid)
@@ -185,8 +212,40 @@ class FakeContainers:
         return container
 
 
+class FakeBackups:
+    """Backups of `FakeContainers`, made at once; with `error` set they fail."""
+
+    def __init__(self, containers: FakeContainers) -> None:
+        self.containers = containers
+        self.made: dict[str, HeldBackup] = {}
+        self.error = ""
+
+    async def create(self, app_id: str, operation_id: str, *, notes: str, requested_by: int) -> HeldBackup:
+        known = self.made.get(operation_id)
+        if known is not None and known.status != "creating":
+            return known
+        if known is None:  # as slow as one more question
+            self.made[operation_id] = HeldBackup(len(self.made) + 1, "creating")
+        elif self.error:
+            self.made[operation_id] = HeldBackup(known.id, "failed", error=self.error)
+        else:
+            (vmid,) = (c.vmid for c in self.containers.containers.values() if c.owner == app_id)
+            archive = self.containers.archive(vmid)
+            self.made[operation_id] = HeldBackup(known.id, "completed", archive=archive)
+        return self.made[operation_id]
+
+    async def find(self, operation_id: str) -> HeldBackup | None:
+        return self.made.get(operation_id)
+
+
 class FakeCatalog:
-    """One item, adminer, that takes a password."""
+    """One item, adminer, that takes a password; `revisions` are published, the last one is the newest."""
+
+    def __init__(self) -> None:
+        self.revisions = ["r1"]
+
+    async def list_newest(self) -> Mapping[str, Newest]:
+        return {"adminer": Newest(self.revisions[-1], f"version {self.revisions[-1]}")}
 
     async def render(
         self,
@@ -201,13 +260,22 @@ class FakeCatalog:
         project: str = "",
         revision: str = "",
         generated: Mapping[str, str] | None = None,
+        from_revision: str = "",
     ) -> Rendering:
+        revision = revision or self.revisions[-1]
+        if revision not in self.revisions:
+            raise NotFoundError(f"{catalog_id} has no revision {revision}")
+        theme = environment.get("THEME", "")
         return Rendering(
             catalog_id=catalog_id,
-            revision="r1",
+            revision=revision,
+            version=f"version {revision}",
             name="Adminer",
             runtimes=("compose", "oci"),
-            docker_compose=f'services:\n  web:\n    image: adminer\n    ports: ["{public_port}:8080"]\n',
+            docker_compose=(
+                f"name: {project}\nservices:\n  web:\n    image: adminer:{revision}\n"
+                f'    environment: {{THEME: "{theme}"}}\n    ports: ["{public_port}:8080"]\n'
+            ),
             environment={"PASSWORD": "s3cret'x", **environment},
             secret_names=("PASSWORD",),
             images=("adminer",),

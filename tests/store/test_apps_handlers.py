@@ -15,6 +15,7 @@ from services.apps.domain.errors import AppBusyError, AppNotFoundError, NotAvail
 from services.apps.domain.reconciling import Reconciler
 from services.apps.handlers import AppsHandlers
 from services.apps.handlers_internal import AppsInternalHandlers
+from services.apps.newest import NewestRevisions
 from services.apps.tables import outbox
 from services.apps.watching import Watcher
 from services.common.db import Database
@@ -57,7 +58,15 @@ async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:  
     watching = asyncio.create_task(watcher.run())
     yield Service(
         platform,
-        AppsHandlers(platform.store, platform.world, watcher, reconciler, relay),
+        AppsHandlers(
+            platform.store,
+            platform.world,
+            watcher,
+            reconciler,
+            relay,
+            platform.backups,
+            NewestRevisions(platform.catalog),
+        ),
         AppsInternalHandlers(platform.store, platform.world, relay),
     )
     watching.cancel()

@@ -28,7 +28,7 @@ from services.common.db import Database
 from services.common.operations.engine import Engine
 from services.common.operations.store import SqlOperationStore
 from services.common.sealing import Sealer
-from tests.fakes.containers import FakeCatalog, FakeContainers
+from tests.fakes.containers import FakeBackups, FakeCatalog, FakeContainers
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 
 
@@ -40,6 +40,8 @@ class Platform:
     world: World
     engine: Engine
     operations: SqlOperationStore
+    backups: FakeBackups
+    catalog: FakeCatalog
 
     async def run(self) -> None:
         while (operation := await self.operations.claim_next("w1")) is not None:
@@ -78,11 +80,12 @@ def asked() -> Asked:
 @pytest.fixture
 async def platform(db: Database) -> Platform:  # noqa: F811 - the fixture
     store, containers = SqlAppStore(db, Sealer("k" * 40)), FakeContainers()
-    workflows = build_workflows(Tools(containers, store))
+    backups, catalog = FakeBackups(containers), FakeCatalog()
+    workflows = build_workflows(Tools(containers, store), backups, store)
     operations = SqlOperationStore(db, operation_tables, store.apply, store.log)
     engine = Engine(operations, workflows, "w1", retry_s=0.01)
-    world = World(store, containers, FakeCatalog(), plans_of(workflows))
-    return Platform(db, store, containers, world, engine, operations)
+    world = World(store, containers, catalog, plans_of(workflows))
+    return Platform(db, store, containers, world, engine, operations, backups, catalog)
 
 
 async def test_a_deployed_app_runs_and_answers_at_its_port(platform: Platform) -> None:

@@ -17,6 +17,7 @@ from services.backups.domain.entities import BackupOrder
 from services.backups.domain.errors import (
     AppBusyError,
     AppNotBackupableError,
+    AppNotHeldError,
     BackupInUseError,
     BackupNotCompletedError,
     BackupNotFoundError,
@@ -115,7 +116,7 @@ def build(db: Database) -> Callable[[], World]:
         store = SqlBackupStore(db, workflows)
         api = BackupsHandlers(store, apps, containers)
         engine = Engine(build_operation_store(db), workflows, "test", retry_s=0.01)
-        return World(db, apps, containers, store, api, BackupsInternalHandlers(store), engine)
+        return World(db, apps, containers, store, api, BackupsInternalHandlers(store, apps), engine)
 
     return make
 
@@ -172,6 +173,29 @@ async def test_a_refused_backup_leaves_nothing(world: World) -> None:
         with pytest.raises(AppNotBackupableError, match=status):
             await world.create()
     assert await world.list_subjects() == []
+
+
+async def test_a_backup_is_made_for_the_operation_that_holds_the_app(world: World) -> None:
+    request = pb.CreateHeldBackupRequest(
+        app_id=APP.app_id, operation_id="op1", notes="before", requested_by=OWNER.id
+    )
+    with pytest.raises(AppNotHeldError, match="held by nobody, not by op1"):
+        await world.internal.create_held_backup(request, call_of())
+    world.apps.held[APP.app_id] = "op1"
+    first = await world.internal.create_held_backup(request, call_of())
+    assert (first.status, first.archive) == ("creating", "")
+    assert await world.run_all() == 1
+    world.apps.held[APP.app_id] = "op1"  # to apps itself the backup's end changes nothing
+    again = await world.internal.create_held_backup(request, call_of())
+    assert (again.id, again.status, again.error) == (first.id, "completed", "")
+    assert again.archive in world.containers.archives
+    found = pb.GetHeldBackupRequest(operation_id="op1")
+    assert await world.internal.get_held_backup(found, call_of()) == again
+    assert (await world.get(first.id)).notes == "before"
+    await world.delete(first.id)
+    await world.run_all()
+    with pytest.raises(BackupNotFoundError, match="op1"):
+        await world.internal.get_held_backup(found, call_of())
 
 
 async def test_a_second_operation_on_the_app_is_refused(world: World) -> None:

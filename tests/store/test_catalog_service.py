@@ -175,6 +175,32 @@ async def test_the_newest_revisions_of_known_items_are_told(ours: Service) -> No
     )
 
 
+async def test_all_newest_revisions_are_told_when_none_is_named(ours: Service) -> None:
+    answer = await ours.internal.list_revisions(pb.ListRevisionsRequest())
+    assert len(answer.revisions) == len(ours.holder.index.items)
+
+
+async def test_values_go_to_another_revision_but_for_those_of_inputs_that_are_gone(
+    db: Database, folder: Path
+) -> None:
+    service = Service(db, folder)
+    await service.api.reload_catalog(EMPTY)
+    given = {"SITE": "https://example.com", "TITLE": "Kept", "OWN_VARIABLE": "mine"}
+    old = await service.internal.render_item(pb.RenderItemRequest(app_id="sample", environment=given))
+    assert old.inputs == old.environment
+    assert old.inputs.keys() == {"SITE", "TITLE", "LEVEL", "ADMIN_PASSWORD", "OWN_VARIABLE"}
+    text = ITEM.replace("        LEVEL: ${LEVEL}\n", "").replace(
+        "  - {name: LEVEL, label: Level, type: number, minimum: 1, maximum: 9, default: 3}\n", ""
+    )
+    (folder / "sample.yaml").write_text(text)
+    await service.api.reload_catalog(EMPTY)
+    request = pb.RenderItemRequest(app_id="sample", environment=old.inputs, from_revision=old.revision)
+    new = await service.internal.render_item(request)
+    assert new.revision != old.revision
+    assert new.inputs == {name: value for name, value in old.inputs.items() if name != "LEVEL"}
+    assert new.generated == {}
+
+
 async def test_a_reload_takes_changes_keeps_old_revisions_and_reports_bad_files(
     db: Database, folder: Path
 ) -> None:

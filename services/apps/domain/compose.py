@@ -21,6 +21,12 @@ def _quote(value: str) -> str:
     return f'"{value}"'
 
 
+def read_project(compose: str) -> str:
+    """The name of a definition's project, empty where it has none."""
+    document: Any = yaml.safe_load(compose)
+    return str(document.get("name") or "") if isinstance(document, dict) else ""
+
+
 def republish(compose: str, old: int, new: int) -> str:
     """The definition with host port `old` changed to `new`; the rest means the same."""
     document: Any = yaml.safe_load(compose)

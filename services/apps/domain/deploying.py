@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.apps.domain.compose import read_project
 from services.apps.domain.config import DeployConfig
 from services.apps.domain.entities import App
 from services.apps.domain.errors import NotAvailableError
@@ -113,7 +114,7 @@ async def build_app(plan: Plan, catalog: Catalog, *, public_port: int) -> App:
         internal_port=rendering.internal_port or None,
         public_port=public_port,
         published=rendering.port_published and plan.runtime == "compose",
-        config={**texts, **_resources(new, rendering, defaults), "runtime": plan.runtime},
+        config={**texts, **_given_port(new), **_resources(new, rendering, defaults), "runtime": plan.runtime},
         environment=rendering.environment,
         secret_names=rendering.secret_names,
         rendering=_render_record(new, rendering, defaults),
@@ -122,6 +123,43 @@ async def build_app(plan: Plan, catalog: Catalog, *, public_port: int) -> App:
         updated_at=current,
         state_changed_at=current,
     )
+
+
+async def render_again(
+    catalog: Catalog, app: App, environment: Mapping[str, str], *, revision: str
+) -> Rendering:
+    """Render what an app runs with these values: of its own revision, of another, or (empty) of the newest.
+
+    The compose project keeps its name, as Docker finds the volumes by it.
+
+    Raises:
+        InvalidError: a value does not fit its input.
+        NotFoundError: the catalog has no such item or revision.
+    """
+    return await catalog.render(
+        app.catalog_id,
+        environment,
+        public_port=app.public_port or 0,
+        runtime=app.runtime,
+        image=str(app.config.get("image", "")),
+        port=int(app.config.get("port", 0)),
+        hostname=app.hostname,
+        project=read_project(str(app.rendering.get("compose", ""))) or app.hostname,
+        revision=revision,
+        from_revision=app.revision,
+    )
+
+
+def update_record(record: Mapping[str, Any], rendering: Rendering) -> dict[str, Any]:
+    """The record of what runs in a compose app, after it was rendered again."""
+    return {
+        **record,
+        "version": rendering.version,
+        "compose": rendering.docker_compose,
+        "images": list(rendering.images),
+        "probe": dict(rendering.probe),
+        "mounts": [list(mount) for mount in rendering.mounts],
+    }
 
 
 def _resources(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[str, int]:
@@ -135,8 +173,14 @@ def _resources(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[st
     }
 
 
+def _given_port(new: NewApp) -> dict[str, int]:
+    port = new.config.number("port")
+    return {} if port is None else {"port": port}
+
+
 def _render_record(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[str, Any]:
     return {
+        "version": rendering.version,
         "compose": rendering.docker_compose,
         "images": list(rendering.images),
         "probe": dict(rendering.probe),

@@ -207,4 +207,57 @@ class AnnounceDeployed:
     app_id: str
 
 
-Change = ChangeApp | AddLog | RemoveApp | AnnounceDeployed
+@dataclass(frozen=True, kw_only=True)
+class AppVersion:
+    """All of an app that another revision of its catalog item changes."""
+
+    revision: str
+    version: str = ""
+    internal_port: int | None
+    published: bool
+    environment: Mapping[str, str] = field(repr=False)
+    secret_names: tuple[str, ...]
+    rendering: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upgrade:
+    """A change of an app from one version to another; its id is that of the operation that made it.
+
+    Attributes:
+        status: begun; current once the app is of the version `after`; undone once it is of `before` again.
+        archive: the backup made before, as Proxmox names it.
+    """
+
+    id: str
+    app_id: str
+    before: AppVersion
+    after: AppVersion
+    status: str = "begun"
+    archive: str = ""
+
+
+@dataclass(frozen=True)
+class AddUpgrade:
+    """Note an upgrade that begins."""
+
+    upgrade: Upgrade
+
+
+@dataclass(frozen=True)
+class NoteArchive:
+    """Note the backup that was made before an upgrade."""
+
+    upgrade_id: str
+    archive: str
+
+
+@dataclass(frozen=True)
+class SwitchVersion:
+    """Make an app be of the version after an upgrade, or of the one before it."""
+
+    upgrade_id: str
+    forward: bool
+
+
+Change = ChangeApp | AddLog | RemoveApp | AnnounceDeployed | AddUpgrade | NoteArchive | SwitchVersion

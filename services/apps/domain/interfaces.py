@@ -170,6 +170,9 @@ class Containers(Protocol):
     async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
         """Make a new container of an archive."""
 
+    async def restore(self, ref: Ref, owner: str, *, archive: str) -> Task:
+        """Overwrite a stopped container with an archive of it."""
+
     async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
         """Pull an OCI image as a template."""
 
@@ -222,6 +225,36 @@ class Rendering:
     image: str
     entrypoint: str
     command: str
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class HeldBackup:
+    """A backup that one of our operations had made; `archive` is Proxmox's name of it, `progress` 0-100."""
+
+    id: int
+    status: str
+    progress: int = 0
+    error: str = ""
+    archive: str = ""
+
+
+class Backups(Protocol):
+    """Backups, as upgrading needs them."""
+
+    async def create(self, app_id: str, operation_id: str, *, notes: str, requested_by: int) -> HeldBackup:
+        """Have a backup made of an app that an operation of ours holds; the same one again for the same operation."""
+
+    async def find(self, operation_id: str) -> HeldBackup | None:
+        """The backup that an operation had made; None when there is none (any more)."""
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest revision of a catalog item, and its version for people."""
+
+    revision: str
+    version: str
 
 
 class Catalog(Protocol):
@@ -240,5 +273,12 @@ class Catalog(Protocol):
         project: str = "",
         revision: str = "",
         generated: Mapping[str, str] | None = None,
+        from_revision: str = "",
     ) -> Rendering:
-        """Render an item; refuses with a violation for each bad input."""
+        """Render an item; refuses with a violation for each bad input.
+
+        `from_revision` is the one that the values are of: those of inputs that are gone since are left out.
+        """
+
+    async def list_newest(self) -> Mapping[str, Newest]:
+        """The newest revision of every item."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.apps.domain.compose import republish
-from services.apps.domain.deploying import NewApp, build_app, plan_app
-from services.apps.domain.entities import ACTIONS, App, Begin, Change
+from services.apps.domain.deploying import NewApp, build_app, plan_app, render_again, update_record
+from services.apps.domain.entities import ACTIONS, App, Begin, Change, Upgrade
 from services.apps.domain.errors import (
     AppBusyError,
     AppStateError,
@@ -43,9 +43,18 @@ class AppStore(Protocol):
         """Add an app with its first operation; False when its port was taken meanwhile."""
 
     async def begin(
-        self, app_id: str, begin: Begin, *, values: Mapping[str, Any] | None = None, message: str = ""
+        self,
+        app_id: str,
+        begin: Begin,
+        *,
+        values: Mapping[str, Any] | None = None,
+        message: str = "",
+        changes: Sequence[Change] = (),
     ) -> None:
-        """Begin an operation."""
+        """Begin an operation, with changes in the same transaction."""
+
+    async def find_upgrade(self, app_id: str) -> Upgrade | None:
+        """The upgrade that an app owes its version to."""
 
     async def change(self, *changes: Change) -> None:
         """Apply changes."""
@@ -183,6 +192,14 @@ async def update_app(
     changed: dict[str, Any] = {"name": name} if name else {}
     changed["config"] = {**app.config, **resources}
     changed["environment"] = {**app.environment, **masked}
+    if masked and app.runtime == "compose":
+        rendering = await render_again(
+            world.catalog, app, changed["environment"], revision=app.revision
+        )  # what is no secret stands in the definition itself
+        changed |= {
+            "environment": rendering.environment,
+            "rendering": update_record(app.rendering, rendering),
+        }
     names = {"memory": "memory_mb", "cores": "cores", "disk_size": "disk_gb"}
     changes: dict[str, Any] = {names[key]: value for key, value in resources.items()}
     if masked:

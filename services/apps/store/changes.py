@@ -12,15 +12,19 @@ from proximity.common.v1 import operation_pb2
 from services.apps.domain.entities import (
     STABLE,
     AddLog,
+    AddUpgrade,
     AnnounceDeployed,
     App,
     Begin,
     Change,
     ChangeApp,
+    NoteArchive,
     RemoveApp,
+    SwitchVersion,
 )
 from services.apps.domain.errors import AppBusyError
 from services.apps.store.rows import AppRows
+from services.apps.store.upgrades import UpgradeRows
 from services.apps.tables import app_events, apps, operation_tables, outbox, ports
 from services.common.clock import now
 from services.common.db import insert_ignore
@@ -39,11 +43,13 @@ class AppChanges:
 
     Args:
         rows: renders apps as rows.
+        upgrades: keeps the versions that apps had.
         notify: called with the id of an app that something happened to.
     """
 
-    def __init__(self, rows: AppRows, notify: Callable[[str], None]) -> None:
+    def __init__(self, rows: AppRows, upgrades: UpgradeRows, notify: Callable[[str], None]) -> None:
         self._rows = rows
+        self._upgrades = upgrades
         self._notify = notify
 
     def apply(self, connection: sa.Connection, _operation: ClaimedOperation | None, change: Change) -> None:
@@ -62,6 +68,12 @@ class AppChanges:
                     add_messages(connection, outbox, [new_message(f"{_EVENTS}.app_deployed", event)])
             case RemoveApp(app_id):
                 self._remove(connection, app_id)
+            case AddUpgrade(upgrade):
+                self._upgrades.add(connection, upgrade)
+            case NoteArchive(upgrade_id, archive):
+                self._upgrades.note_archive(connection, upgrade_id, archive)
+            case SwitchVersion(upgrade_id, forward):
+                self._upgrades.switch(connection, upgrade_id, forward=forward)
 
     def log(
         self, connection: sa.Connection, operation: ClaimedOperation, level: str, message: str, step: str
@@ -140,6 +152,7 @@ class AppChanges:
             return
         connection.execute(ports.delete().where(ports.c.app_id == app_id))
         connection.execute(app_events.delete().where(app_events.c.app_id == app_id))
+        self._upgrades.remove(connection, app_id)
         connection.execute(apps.delete().where(apps.c.id == app_id))
         event = events_pb2.AppRemoved(
             app_id=app_id, owner_id=row.owner_id, host_id=row.host_id, vmid=row.vmid or 0, adopted=row.adopted

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.apps.domain.entities import App, Begin, Change
+from services.apps.domain.entities import App, Begin, Change, Upgrade
 from services.apps.domain.errors import AppBusyError, ContainerManagedError, HostnameTakenError
 from services.apps.store.changes import AppChanges
 from services.apps.store.reads import AppReads
 from services.apps.store.rows import AppRows
+from services.apps.store.upgrades import UpgradeRows
 from services.apps.tables import app_events, operation_tables, schedules
 from services.common.clock import now
 from services.common.db import Database, insert_ignore
@@ -33,7 +34,8 @@ class SqlAppStore(AppReads):
     ) -> None:
         rows = AppRows(sealer)
         super().__init__(db, rows)
-        self._changes = AppChanges(rows, notify)
+        self._upgrades = UpgradeRows(sealer, rows)
+        self._changes = AppChanges(rows, self._upgrades, notify)
         self.apply = self._changes.apply
         self.log = self._changes.log
 
@@ -55,19 +57,37 @@ class SqlAppStore(AppReads):
             raise HostnameTakenError(f"hostname {app.hostname} is taken") from error
 
     async def begin(
-        self, app_id: str, begin: Begin, *, values: Mapping[str, Any] | None = None, message: str = ""
+        self,
+        app_id: str,
+        begin: Begin,
+        *,
+        values: Mapping[str, Any] | None = None,
+        message: str = "",
+        changes: Sequence[Change] = (),
     ) -> None:
-        """Begin an operation on an app that has none under way.
+        """Begin an operation on an app that has none under way, with changes in the same transaction.
 
         Raises:
             AppBusyError: another one is under way.
         """
+
+        def fn(connection: sa.Connection) -> None:
+            self._changes.begin(connection, app_id, begin, {**(values or {})}, message)
+            for change in changes:
+                self._changes.apply(connection, None, change)
+
         try:
-            await self._db.write(
-                lambda connection: self._changes.begin(connection, app_id, begin, {**(values or {})}, message)
-            )
+            await self._db.write(fn)
         except sa.exc.IntegrityError as error:
             raise AppBusyError(f"another operation on {app_id} is under way", retry_after=2) from error
+
+    async def get_upgrade(self, upgrade_id: str) -> Upgrade:
+        """An upgrade that an operation named."""
+        return await self._db.read(lambda connection: self._upgrades.get(connection, upgrade_id))
+
+    async def find_upgrade(self, app_id: str) -> Upgrade | None:
+        """The upgrade that an app owes its version to, if it owes it to one."""
+        return await self._db.read(lambda connection: self._upgrades.find_current(connection, app_id))
 
     async def change(self, *changes: Change) -> None:
         """Apply changes in one transaction."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.apps.domain.interfaces import Backups
 from services.apps.workflows.adopt_container import adopt_container
 from services.apps.workflows.clone_app import clone_app, restore_beside
 from services.apps.workflows.delete_app import delete_app
@@ -9,6 +10,7 @@ from services.apps.workflows.deploy_app import deploy_app
 from services.apps.workflows.shared import Tools
 from services.apps.workflows.start_app import restart_app, start_app, stop_app
 from services.apps.workflows.update_app import migrate_app, update_app
+from services.apps.workflows.upgrade_app import UpgradeReader, rollback_app, upgrade_app
 from services.common.operations.model import Workflow
 
 _ALL = (
@@ -25,6 +27,8 @@ _ALL = (
 )
 
 
-def build_workflows(tools: Tools) -> dict[str, Workflow]:
+def build_workflows(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> dict[str, Workflow]:
     """Every workflow by kind."""
-    return {workflow.kind: workflow for workflow in (build(tools) for build in _ALL)}
+    workflows = [build(tools) for build in _ALL]
+    workflows += [build(tools, backups, upgrades) for build in (upgrade_app, rollback_app)]
+    return {workflow.kind: workflow for workflow in workflows}

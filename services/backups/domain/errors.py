@@ -29,6 +29,10 @@ class BackupInUseError(BusyError):
     """The backup is being made, restored or deleted."""
 
 
+class AppNotHeldError(PreconditionError):
+    """The operation that wants a backup made does not hold the app."""
+
+
 class AppBusyError(BusyError):
     """Another backup or restore of the app is under way."""
 

@@ -98,6 +98,13 @@ class BackupStore(Protocol):
             BackupInUseError: it is in use.
         """
 
+    async def get_operation_backup(self, operation_id: str) -> Backup:
+        """The backup that an operation made.
+
+        Raises:
+            BackupNotFoundError: it made none, or that was deleted.
+        """
+
     async def is_waiting(self, operation_id: str) -> bool:
         """Whether an operation is written down and no worker has taken it up."""
 

@@ -16,6 +16,7 @@ from services.backups.domain.entities import (
 )
 from services.backups.domain.errors import (
     AppNotBackupableError,
+    AppNotHeldError,
     BackupElsewhereError,
     BackupInUseError,
     BackupNotCompletedError,
@@ -72,6 +73,36 @@ async def create_backup(
     backup = await store.add_backup(NewBackup(asker.request_id, app, order, asker.user_id))
     await _hold_and_start(store, apps, asker, app_id=app_id, kind="backup")
     return backup
+
+
+async def create_held_backup(
+    store: BackupStore, apps: Apps, *, app_id: str, operation_id: str, notes: str, requested_by: int
+) -> Backup:
+    """Write a backup down for an operation of apps that holds the app already, and let a worker begin.
+
+    The backup's own operation has the same id, so apps takes it for the holder's. Asked again, the same backup is
+    answered.
+
+    Raises:
+        AppNotHeldError: another operation holds the app, or none.
+    """
+    app = await apps.get_app(app_id, user_id=None)
+    if app.operation_id != operation_id:
+        raise AppNotHeldError(f"{app_id} is held by {app.operation_id or 'nobody'}, not by {operation_id}")
+    order = BackupOrder(notes=notes)
+    backup = await store.add_backup(NewBackup(operation_id, app, order, requested_by))
+    if await store.is_waiting(operation_id):
+        await store.start_operation(operation_id)
+    return backup
+
+
+async def get_held_backup(store: BackupStore, operation_id: str) -> Backup:
+    """The backup that an operation of apps had made.
+
+    Raises:
+        BackupNotFoundError: there is none (any more).
+    """
+    return await store.get_operation_backup(operation_id)
 
 
 def check_backupable(app: AppFacts) -> None:

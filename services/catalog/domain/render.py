@@ -41,6 +41,7 @@ class Rendered:
             the environment of the container.
         secrets: the names in `environment` never to be shown.
         generated: the values made up now, to be handed in again next time.
+        inputs: every value by input, and the variables that are no input, to be handed in for another revision.
         oci: the one image to run, where the runtime is oci.
     """
 
@@ -51,6 +52,7 @@ class Rendered:
     environment: Mapping[str, str]
     secrets: frozenset[str]
     generated: Mapping[str, str]
+    inputs: Mapping[str, str]
     main_port: PortSpec | None
     ports: tuple[PortSpec, ...]
     images: tuple[str, ...]
@@ -86,6 +88,7 @@ def render_item(item: Item, request: RenderRequest) -> Rendered:
         environment=environment,
         secrets=secrets,
         generated=values.generated,
+        inputs={} if request.masked else {**values.inputs, **values.extra},
         main_port=next((port for port in ports if port.main), None),
         ports=ports,
         images=compose.list_images(definition),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.catalog.domain.entities import OWN_SOURCE, Item, Revision
-from services.catalog.domain.errors import IconNotFoundError
+from services.catalog.domain.errors import IconNotFoundError, RevisionNotFoundError
 from services.catalog.domain.faults import Fault, Rejection
 from services.catalog.domain.index import CatalogIndex, ItemFilter
 from services.catalog.domain.interfaces import CatalogStore, NewRevision, SourceStore
@@ -17,7 +18,7 @@ from services.catalog.domain.loader import Loaded, LoadedItem
 from services.catalog.domain.render import Rendered
 from services.catalog.domain.render import render_item as render
 from services.catalog.domain.sources import NewSource, Source
-from services.catalog.domain.values import RenderRequest
+from services.catalog.domain.values import RenderRequest, drop_past_inputs
 
 FETCH_LIMIT = timedelta(minutes=15)
 """A fetch that was queued longer ago may be queued again: its worker is gone."""
@@ -170,15 +171,34 @@ def get_item_icon(catalog: CatalogIndex, item_id: str) -> str:
 
 
 async def render_item(
-    catalog: CatalogIndex, store: CatalogStore, item_id: str, *, revision: str, request: RenderRequest
+    catalog: CatalogIndex,
+    store: CatalogStore,
+    item_id: str,
+    *,
+    revision: str,
+    request: RenderRequest,
+    from_revision: str = "",
 ) -> Rendered:
     """Render the newest or the named revision of an item.
+
+    Args:
+        catalog: what is published now.
+        store: what was ever published.
+        item_id: which item.
+        revision: empty for the newest.
+        request: what is wanted of it.
+        from_revision: the one that the values are of; those of inputs that are gone since are left out.
 
     Raises:
         ItemNotFoundError, RevisionNotFoundError: there is none.
         InvalidError: the inputs do not fit.
     """
-    return render(await find_revision(catalog, store, item_id, revision=revision), request)
+    item = await find_revision(catalog, store, item_id, revision=revision)
+    if from_revision not in {"", item.revision}:
+        with contextlib.suppress(RevisionNotFoundError):  # then nothing says which values were of inputs
+            earlier = await find_revision(catalog, store, item_id, revision=from_revision)
+            request = drop_past_inputs(request, earlier, item)
+    return render(item, request)
 
 
 async def find_revision(catalog: CatalogIndex, store: CatalogStore, item_id: str, *, revision: str) -> Item:
@@ -197,7 +217,9 @@ async def find_revision(catalog: CatalogIndex, store: CatalogStore, item_id: str
 
 
 def list_revisions(catalog: CatalogIndex, item_ids: Sequence[str]) -> list[Item]:
-    """Return the newest state of those of the items that are published."""
+    """Return the newest state of those of the items that are published; of all when none is named."""
+    if not item_ids:
+        return list(catalog.items)
     return [item for item_id in item_ids if (item := catalog.find_item(item_id)) is not None]
 
 

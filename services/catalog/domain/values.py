@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.catalog.domain.entities import Input, Item
 from services.catalog.domain.errors import InvalidInputsError
@@ -86,6 +86,13 @@ def collect_values(item: Item, request: RenderRequest) -> Values:
     secrets = {item_input.name for item_input in item.inputs if item_input.secret}
     secrets |= {name for name in extra if is_secret_name(name)}
     return Values(inputs, extra, generated, frozenset(secrets))
+
+
+def drop_past_inputs(request: RenderRequest, earlier: Item, item: Item) -> RenderRequest:
+    """Return a request without the values of inputs that an item had earlier and has no more."""
+    past = _list_names(earlier) - _list_names(item)
+    environment = {name: value for name, value in request.environment.items() if name not in past}
+    return replace(request, environment=environment)
 
 
 def is_secret_name(name: str) -> bool:

@@ -395,3 +395,88 @@ class HoldingOperation(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__updated_at) -> _WhichOneofReturnType__updated_at | None: ...
 
 Global___HoldingOperation: _TypeAlias = HoldingOperation  # noqa: Y015
+
+@_typing.final
+class CreateHeldBackupRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    OPERATION_ID_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    operation_id: _builtins.str
+    """The operation that holds the app."""
+    notes: _builtins.str
+    requested_by: _builtins.int
+    """Id of the user who asked for the operation."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        operation_id: _builtins.str = ...,
+        notes: _builtins.str = ...,
+        requested_by: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "notes", b"notes", "operation_id", b"operation_id", "requested_by", b"requested_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateHeldBackupRequest: _TypeAlias = CreateHeldBackupRequest  # noqa: Y015
+
+@_typing.final
+class GetHeldBackupRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPERATION_ID_FIELD_NUMBER: _builtins.int
+    operation_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        operation_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation_id", b"operation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHeldBackupRequest: _TypeAlias = GetHeldBackupRequest  # noqa: Y015
+
+@_typing.final
+class HeldBackup(_message.Message):
+    """A backup that an operation of apps had made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    ARCHIVE_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    status: _builtins.str
+    """As of any backup: creating, completed, failed, restoring or deleting."""
+    progress: _builtins.int
+    """0-100, while it is made."""
+    error: _builtins.str
+    archive: _builtins.str
+    """Volume id of the archive; empty until it is made."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        status: _builtins.str = ...,
+        progress: _builtins.int = ...,
+        error: _builtins.str = ...,
+        archive: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "error", b"error", "id", b"id", "progress", b"progress", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldBackup: _TypeAlias = HeldBackup  # noqa: Y015

@@ -382,6 +382,16 @@ class BackupsInternalServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.GetHoldingOperationRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HoldingOperation.FromString,
                 _registered_method=True)
+        self.CreateHeldBackup = channel.unary_unary(
+                '/proximity.backups.v1.BackupsInternalService/CreateHeldBackup',
+                request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CreateHeldBackupRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HeldBackup.FromString,
+                _registered_method=True)
+        self.GetHeldBackup = channel.unary_unary(
+                '/proximity.backups.v1.BackupsInternalService/GetHeldBackup',
+                request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.GetHeldBackupRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HeldBackup.FromString,
+                _registered_method=True)
 
 
 class BackupsInternalServiceServicer:
@@ -395,6 +405,21 @@ class BackupsInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateHeldBackup(self, request, context):
+        """Make a backup of an app for an operation of apps that is under way on it. The same backup again for the same
+        operation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetHeldBackup(self, request, context):
+        """The backup that an operation of apps had made. NOT_FOUND when there is none (any more).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BackupsInternalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -402,6 +427,16 @@ def add_BackupsInternalServiceServicer_to_server(servicer, server):
                     servicer.GetHoldingOperation,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.GetHoldingOperationRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HoldingOperation.SerializeToString,
+            ),
+            'CreateHeldBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateHeldBackup,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CreateHeldBackupRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HeldBackup.SerializeToString,
+            ),
+            'GetHeldBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHeldBackup,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.GetHeldBackupRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HeldBackup.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -432,6 +467,60 @@ class BackupsInternalService:
             '/proximity.backups.v1.BackupsInternalService/GetHoldingOperation',
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.GetHoldingOperationRequest.SerializeToString,
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.HoldingOperation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateHeldBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsInternalService/CreateHeldBackup',
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.CreateHeldBackupRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.HeldBackup.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHeldBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsInternalService/GetHeldBackup',
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.GetHeldBackupRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.HeldBackup.FromString,
             options,
             channel_credentials,
             insecure,

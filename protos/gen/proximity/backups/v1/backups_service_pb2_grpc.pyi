@@ -145,6 +145,12 @@ class BackupsInternalServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BackupsInternalServiceAsyncStub: ...
     GetHoldingOperation: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.GetHoldingOperationRequest, _backups_service_pb2.HoldingOperation]
     """How an operation that holds an app stands, for an app that has not heard of it for long."""
+    CreateHeldBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.CreateHeldBackupRequest, _backups_service_pb2.HeldBackup]
+    """Make a backup of an app for an operation of apps that is under way on it. The same backup again for the same
+    operation.
+    """
+    GetHeldBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.GetHeldBackupRequest, _backups_service_pb2.HeldBackup]
+    """The backup that an operation of apps had made. NOT_FOUND when there is none (any more)."""
 
 @_typing.type_check_only
 class BackupsInternalServiceAsyncStub(BackupsInternalServiceStub):
@@ -153,6 +159,12 @@ class BackupsInternalServiceAsyncStub(BackupsInternalServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetHoldingOperation: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.GetHoldingOperationRequest, _backups_service_pb2.HoldingOperation]  # type: ignore[assignment]
     """How an operation that holds an app stands, for an app that has not heard of it for long."""
+    CreateHeldBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.CreateHeldBackupRequest, _backups_service_pb2.HeldBackup]  # type: ignore[assignment]
+    """Make a backup of an app for an operation of apps that is under way on it. The same backup again for the same
+    operation.
+    """
+    GetHeldBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.GetHeldBackupRequest, _backups_service_pb2.HeldBackup]  # type: ignore[assignment]
+    """The backup that an operation of apps had made. NOT_FOUND when there is none (any more)."""
 
 class BackupsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
     """What other services ask of backups."""
@@ -164,5 +176,23 @@ class BackupsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_backups_service_pb2.HoldingOperation, _abc.Awaitable[_backups_service_pb2.HoldingOperation]]:
         """How an operation that holds an app stands, for an app that has not heard of it for long."""
+
+    @_abc_1.abstractmethod
+    def CreateHeldBackup(
+        self,
+        request: _backups_service_pb2.CreateHeldBackupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.HeldBackup, _abc.Awaitable[_backups_service_pb2.HeldBackup]]:
+        """Make a backup of an app for an operation of apps that is under way on it. The same backup again for the same
+        operation.
+        """
+
+    @_abc_1.abstractmethod
+    def GetHeldBackup(
+        self,
+        request: _backups_service_pb2.GetHeldBackupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.HeldBackup, _abc.Awaitable[_backups_service_pb2.HeldBackup]]:
+        """The backup that an operation of apps had made. NOT_FOUND when there is none (any more)."""
 
 def add_BackupsInternalServiceServicer_to_server(servicer: BackupsInternalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -536,6 +536,7 @@ class RenderItemRequest(_message.Message):
     PORT_FIELD_NUMBER: _builtins.int
     HOSTNAME_FIELD_NUMBER: _builtins.int
     PROJECT_FIELD_NUMBER: _builtins.int
+    FROM_REVISION_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     revision: _builtins.str
     """Empty: the newest."""
@@ -549,6 +550,8 @@ class RenderItemRequest(_message.Message):
     """Main port in place of the item's."""
     hostname: _builtins.str
     project: _builtins.str
+    from_revision: _builtins.str
+    """Revision that the values were rendered for; values of inputs that the item no longer has are left out."""
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What the user gave."""
@@ -570,10 +573,11 @@ class RenderItemRequest(_message.Message):
         port: _builtins.int = ...,
         hostname: _builtins.str = ...,
         project: _builtins.str = ...,
+        from_revision: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "environment", b"environment", "generated", b"generated", "hostname", b"hostname", "image", b"image", "port", b"port", "project", b"project", "public_port", b"public_port", "revision", b"revision", "runtime", b"runtime"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "environment", b"environment", "from_revision", b"from_revision", "generated", b"generated", "hostname", b"hostname", "image", b"image", "port", b"port", "project", b"project", "public_port", b"public_port", "revision", b"revision", "runtime", b"runtime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -625,6 +629,26 @@ class Rendering(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class InputsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     CATALOG_ID_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
@@ -645,6 +669,7 @@ class Rendering(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     ENTRYPOINT_FIELD_NUMBER: _builtins.int
     COMMAND_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
     catalog_id: _builtins.str
     revision: _builtins.str
     version: _builtins.str
@@ -686,6 +711,10 @@ class Rendering(_message.Message):
     def probe(self) -> _item_pb2.ItemProbe: ...
     @_builtins.property
     def volumes(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.ItemVolume]: ...
+    @_builtins.property
+    def inputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """All values by input, to be handed in again for another revision; of a compose rendering the same as environment."""
+
     def __init__(
         self,
         *,
@@ -709,10 +738,11 @@ class Rendering(_message.Message):
         image: _builtins.str = ...,
         entrypoint: _builtins.str = ...,
         command: _builtins.str = ...,
+        inputs: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "catalog_id", b"catalog_id", "command", b"command", "docker_compose", b"docker_compose", "entrypoint", b"entrypoint", "environment", b"environment", "generated", b"generated", "image", b"image", "images", b"images", "internal_port", b"internal_port", "min_cpu", b"min_cpu", "min_disk", b"min_disk", "min_memory", b"min_memory", "name", b"name", "port_published", b"port_published", "probe", b"probe", "revision", b"revision", "runtimes", b"runtimes", "secret_names", b"secret_names", "version", b"version", "volumes", b"volumes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "catalog_id", b"catalog_id", "command", b"command", "docker_compose", b"docker_compose", "entrypoint", b"entrypoint", "environment", b"environment", "generated", b"generated", "image", b"image", "images", b"images", "inputs", b"inputs", "internal_port", b"internal_port", "min_cpu", b"min_cpu", "min_disk", b"min_disk", "min_memory", b"min_memory", "name", b"name", "port_published", b"port_published", "probe", b"probe", "revision", b"revision", "runtimes", b"runtimes", "secret_names", b"secret_names", "version", b"version", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__probe: _TypeAlias = _typing.Literal["probe"]  # noqa: Y015
     _WhichOneofArgType__probe: _TypeAlias = _typing.Literal["_probe", b"_probe"]  # noqa: Y015
@@ -726,7 +756,9 @@ class ListRevisionsRequest(_message.Message):
 
     APP_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Empty: all items."""
+
     def __init__(
         self,
         *,

@@ -113,7 +113,7 @@ class Operation(_message.Message):
     app_id: _builtins.str
     kind: _builtins.str
     """deploy_app, start_app, stop_app, restart_app, clone_app, adopt_container, delete_app, update_app, migrate_app,
-    backup, restore or restore_beside.
+    upgrade_app, rollback_app, backup, restore or restore_beside.
     """
     status: _builtins.str
     """queued, running, waiting, undoing, succeeded, failed or cancelled."""

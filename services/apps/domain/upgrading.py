@@ -1,0 +1,109 @@
+"""Upgrading: an app goes to another revision of its catalog item, and back."""
+
+from __future__ import annotations
+
+from services.apps.domain.deploying import render_again, update_record
+from services.apps.domain.entities import AddUpgrade, App, AppVersion, Upgrade
+from services.apps.domain.errors import AppStateError, NotAvailableError
+from services.apps.domain.interfaces import Backups, Rendering
+from services.apps.domain.usecases import Asked, World, begin_on, require_stable
+
+
+async def upgrade_app(world: World, app: App, asked: Asked, *, revision: str = "") -> str:
+    """Record the change of an app to another revision, the newest if none is named, and say what is being done.
+
+    Everything that can be refused is refused here, before anything is touched.
+
+    Raises:
+        AppBusyError: another operation is under way.
+        AppStateError: it neither runs nor rests, or is of that revision already.
+        NotAvailableError: it is none that the catalog's revisions can be applied to.
+        InvalidError: its values do not fit the inputs of that revision.
+        NotFoundError: the catalog has no such item or revision.
+    """
+    require_upgradable(app)
+    rendering = await render_again(world.catalog, app, app.environment, revision=revision)
+    if rendering.revision == app.revision:
+        raise AppStateError(f"{app.id} is of revision {app.revision} already")
+    upgrade = Upgrade(
+        id=asked.operation_id, app_id=app.id, before=version_of(app), after=_version_after(app, rendering)
+    )
+    name = rendering.version or rendering.revision
+    begin = begin_on(world, app, "upgrade_app", asked, status="updating", upgrade_id=upgrade.id, version=name)
+    message = f"Updating {app.hostname} to {name}"
+    await world.store.begin(app.id, begin, message=message, changes=(AddUpgrade(upgrade),))
+    return message
+
+
+async def rollback_app(world: World, backups: Backups, app: App, asked: Asked) -> str:
+    """Record the way back to the state before the last update, and say what is being done.
+
+    Raises:
+        AppBusyError: another operation is under way.
+        AppStateError: there is no update to go back from, or its backup is gone.
+    """
+    require_upgradable(app)
+    upgrade = await world.store.find_upgrade(app.id)
+    if upgrade is None or not upgrade.archive:
+        raise AppStateError(f"{app.id} has no update to go back from")
+    backup = await backups.find(upgrade.id)
+    if backup is None or backup.status != "completed":
+        raise AppStateError(f"the backup made before the last update of {app.id} is gone")
+    name = upgrade.before.version or upgrade.before.revision
+    begin = begin_on(
+        world,
+        app,
+        "rollback_app",
+        asked,
+        status="updating",
+        upgrade_id=upgrade.id,
+        version=name,
+        target_archive=backup.archive,
+    )
+    message = f"Taking {app.hostname} back to {name}"
+    await world.store.begin(app.id, begin, message=message)
+    return message
+
+
+def require_upgradable(app: App) -> None:
+    """Refuse an app that revisions cannot be applied to, or not now.
+
+    Raises:
+        AppBusyError: another operation is under way.
+        AppStateError: it is in error, or has no container.
+        NotAvailableError: it was adopted, or is an image run as the container.
+    """
+    require_stable(app)
+    if app.adopted:
+        raise NotAvailableError(f"{app.id} was adopted; what runs in it is not managed")
+    if app.runtime != "compose":
+        raise NotAvailableError(
+            f"{app.id} is an image run as the container, which Proxmox cannot exchange; deploy it anew"
+        )
+    if app.vmid is None or app.status not in {"running", "stopped"}:
+        raise AppStateError(f"{app.id} is {app.status}; only what runs or is stopped can be updated")
+
+
+def version_of(app: App) -> AppVersion:
+    """What an app runs now."""
+    return AppVersion(
+        revision=app.revision,
+        version=str(app.rendering.get("version", "")),
+        internal_port=app.internal_port,
+        published=app.published,
+        environment=app.environment,
+        secret_names=app.secret_names,
+        rendering=app.rendering,
+    )
+
+
+def _version_after(app: App, rendering: Rendering) -> AppVersion:
+    return AppVersion(
+        revision=rendering.revision,
+        version=rendering.version,
+        internal_port=rendering.internal_port or None,
+        published=rendering.port_published,
+        environment=rendering.environment,
+        secret_names=rendering.secret_names,
+        rendering=update_record(app.rendering, rendering),
+    )

@@ -1,0 +1,105 @@
+"""Rows of upgrades: the version before and the one after, both sealed, as they hold the app's secrets."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.apps.domain.entities import AppVersion, Upgrade
+from services.apps.store.rows import AppRows
+from services.apps.tables import apps, upgrades
+from services.common.clock import now
+from services.common.db import insert_ignore
+from services.common.sealing import Sealer
+
+
+class UpgradeRows:
+    """Upgrades in the transaction of a connection."""
+
+    def __init__(self, sealer: Sealer, rows: AppRows) -> None:
+        self._sealer = sealer
+        self._rows = rows
+
+    def add(self, connection: sa.Connection, upgrade: Upgrade) -> None:
+        """Add an upgrade; one that is known already is left alone."""
+        values = {
+            "id": upgrade.id,
+            "app_id": upgrade.app_id,
+            "status": upgrade.status,
+            "before": self._seal(upgrade.id, upgrade.before),
+            "after": self._seal(upgrade.id, upgrade.after),
+            "archive": upgrade.archive,
+            "created_at": now(),
+        }
+        connection.execute(insert_ignore(upgrades, connection).values(**values))
+
+    def note_archive(self, connection: sa.Connection, upgrade_id: str, archive: str) -> None:
+        """Note the backup that was made before an upgrade."""
+        connection.execute(upgrades.update().where(upgrades.c.id == upgrade_id).values(archive=archive))
+
+    def switch(self, connection: sa.Connection, upgrade_id: str, *, forward: bool) -> None:
+        """Make the app be of the version after or before; one that was never switched forward is only marked."""
+        row = connection.execute(sa.select(upgrades).where(upgrades.c.id == upgrade_id)).one_or_none()
+        status = "current" if forward else "undone"
+        if row is None or row.status == status:
+            return
+        if forward or row.status == "current":
+            version = self._open(upgrade_id, row.after if forward else row.before)
+            values = {column.name: getattr(version, column.name) for column in _VERSION_COLUMNS}
+            values = {
+                **values,
+                "secret_names": list(version.secret_names),
+                "rendering": dict(version.rendering),
+            }
+            fields = {**self._rows.render_columns(row.app_id, values), "updated_at": now()}
+            connection.execute(apps.update().where(apps.c.id == row.app_id).values(**fields))
+        connection.execute(upgrades.update().where(upgrades.c.id == upgrade_id).values(status=status))
+
+    def find_current(self, connection: sa.Connection, app_id: str) -> Upgrade | None:
+        """The upgrade that an app owes its version to, if it owes it to one."""
+        query = (
+            sa.select(upgrades)
+            .where(upgrades.c.app_id == app_id, upgrades.c.status == "current")
+            .order_by(upgrades.c.created_at.desc())
+            .limit(1)
+        )
+        row = connection.execute(query).one_or_none()
+        return None if row is None else self._parse(row)
+
+    def get(self, connection: sa.Connection, upgrade_id: str) -> Upgrade:
+        """An upgrade that an operation named."""
+        return self._parse(connection.execute(sa.select(upgrades).where(upgrades.c.id == upgrade_id)).one())
+
+    def _parse(self, row: sa.Row[Any]) -> Upgrade:
+        return Upgrade(
+            id=row.id,
+            app_id=row.app_id,
+            before=self._open(row.id, row.before),
+            after=self._open(row.id, row.after),
+            status=row.status,
+            archive=row.archive,
+        )
+
+    def remove(self, connection: sa.Connection, app_id: str) -> None:
+        """Forget the upgrades of an app."""
+        connection.execute(upgrades.delete().where(upgrades.c.app_id == app_id))
+
+    def _seal(self, upgrade_id: str, version: AppVersion) -> str:
+        return self._sealer.seal(json.dumps(dataclasses.asdict(version)), place=f"apps.upgrades.{upgrade_id}")
+
+    def _open(self, upgrade_id: str, sealed: str) -> AppVersion:
+        values: dict[str, Any] = json.loads(self._sealer.open(sealed, place=f"apps.upgrades.{upgrade_id}"))
+        return AppVersion(**{**values, "secret_names": tuple(values["secret_names"])})
+
+
+_VERSION_COLUMNS = (
+    apps.c.revision,
+    apps.c.internal_port,
+    apps.c.published,
+    apps.c.environment,
+    apps.c.secret_names,
+    apps.c.rendering,
+)

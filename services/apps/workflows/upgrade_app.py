@@ -1,0 +1,246 @@
+"""Bring an app to another revision, and take it back: always after a backup, which a failure goes back to.
+
+The images come while the old version still runs, then the backup is made, so that little is lost with what was
+written between the backup and a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.apps.domain.compose import render_env_file
+from services.apps.domain.entities import AddLog, Change, ChangeApp, NoteArchive, SwitchVersion, Upgrade
+from services.apps.domain.errors import StepFailedError
+from services.apps.domain.interfaces import Backups, HeldBackup
+from services.apps.workflows.docker import FOLDER, DockerSteps
+from services.apps.workflows.shared import AppState, Steps, Tools
+from services.common.errors import UnavailableError
+from services.common.operations.model import Context, Step, StepResult, WaitError, Workflow
+
+_NEXT = f"{FOLDER}/next"
+_POLL_S = (0.1, 2.0)
+_BACKUP_S = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class UpgradeState(AppState):
+    """What an upgrade, or the way back from one, has found out.
+
+    Attributes:
+        upgrade_id: the upgrade that is made or gone back from.
+        version: where it goes, for people.
+        archive: the backup that this operation had made.
+        target_archive: of the way back: the backup that is restored.
+        touched: the container may no longer be what it was.
+        recovered: after a failure, it is again what it was, and answers if it ran.
+    """
+
+    upgrade_id: str = ""
+    version: str = ""
+    target_archive: str = ""
+    touched: bool = False
+    recovered: bool = False
+
+
+class UpgradeReader(Protocol):
+    """Where steps read the upgrade they work on."""
+
+    async def get_upgrade(self, upgrade_id: str) -> Upgrade:
+        """One upgrade."""
+
+
+@dataclass(frozen=True)
+class UpgradeSteps:
+    """Steps of both directions."""
+
+    tools: Tools
+    backups: Backups
+    upgrades: UpgradeReader
+
+    async def start(self, state: UpgradeState, ctx: Context) -> StepResult:
+        """The container runs: images are fetched in it."""
+        return await Steps(self.tools).start_container.run(state, ctx)  # type: ignore[no-any-return]
+
+    async def stop_again(self, state: UpgradeState, ctx: Context) -> UpgradeState:
+        """Stop the container if it did not run before."""
+        container = await self.tools.find(state)
+        if not state.was_running and container is not None and container.status == "running":
+            await self.tools.act("stop", state, ctx)
+        return state
+
+    async def pull_images(self, state: UpgradeState, ctx: Context) -> UpgradeState:
+        """Fetch the images of the version to come, beside what runs."""
+        after = (await self.upgrades.get_upgrade(state.upgrade_id)).after
+        made = ("mkdir", "-p", _NEXT)
+        await self.tools.require(state, ctx, argv=made, purpose=f"Making {_NEXT}")
+        files = {"compose.yaml": str(after.rendering["compose"]), ".env": render_env_file(after.environment)}
+        for name, content in files.items():
+            path = f"{_NEXT}/{name}"
+            await self.tools.containers.push_file(
+                state.ref, state.app_id, path=path, content=content, mode=0o600
+            )
+        argv = ("docker", "compose", "-f", f"{_NEXT}/compose.yaml", "pull")
+        await self.tools.require(state, ctx, argv=argv, purpose="Downloading the images")
+        return state
+
+    async def back_up(self, state: UpgradeState, ctx: Context) -> StepResult:
+        """Have a backup made, and wait for it."""
+        backup = await self._ask_backup(state, ctx)
+        async for _ in _pause(_BACKUP_S):
+            if backup.status != "creating":
+                break
+            await ctx.progress(backup.progress / 100)
+            backup = await self._ask_backup(state, ctx)
+        if backup.status != "completed":
+            raise StepFailedError(
+                f"backup {backup.id} is {backup.status}: {backup.error or 'it took too long'}"
+            )
+        await ctx.log(f"Backup {backup.id} was made before anything is changed")
+        found = dataclasses.replace(state, archive=backup.archive)
+        made = () if state.target_archive else (NoteArchive(state.upgrade_id, backup.archive),)
+        return StepResult(found, made)
+
+    async def leave(self, state: UpgradeState, ctx: Context) -> UpgradeState:
+        """Let a backup under way end, as the app is free afterwards, and stop what did not run before."""
+        async for _ in _pause(_BACKUP_S):
+            backup = await self.backups.find(ctx.operation.id)
+            if backup is None or backup.status != "creating":
+                break
+        return await self.stop_again(state, ctx)
+
+    async def _ask_backup(self, state: UpgradeState, ctx: Context) -> HeldBackup:
+        direction = "going back" if state.target_archive else "updating"
+        operation = ctx.operation
+        try:
+            return await self.backups.create(
+                state.app_id,
+                operation.id,
+                notes=f"Made before {direction} to {state.version}",
+                requested_by=operation.requested_by or 0,
+            )
+        except UnavailableError as error:
+            raise WaitError(f"backups: {error.message}") from error
+
+    async def bring_up(self, state: UpgradeState, ctx: Context) -> UpgradeState:
+        """From here on the container changes: the new definition, and what it starts."""
+        state = dataclasses.replace(state, touched=True)
+        await ctx.save(state, SwitchVersion(state.upgrade_id, forward=True))
+        docker = DockerSteps(self.tools)
+        await docker.push(state, ctx)
+        await docker.compose_up.run(state, ctx)
+        return state
+
+    async def restore_target(self, state: UpgradeState, ctx: Context) -> UpgradeState:
+        """From here on the container changes: it becomes what it was before the update."""
+        state = dataclasses.replace(state, touched=True)
+        await ctx.save(state, SwitchVersion(state.upgrade_id, forward=False))
+        await self._restore(state, ctx, state.target_archive)
+        return state
+
+    async def take_back(self, state: UpgradeState, ctx: Context) -> UpgradeState:
+        """Make the container what this operation's backup has, and see that it answers."""
+        if not state.touched:
+            return state
+        await ctx.save(state, SwitchVersion(state.upgrade_id, forward=bool(state.target_archive)))
+        await ctx.log("Going back to the backup made before", level="warning")
+        await self._restore(state, ctx, state.archive)
+        try:
+            state = (await self.start(state, ctx)).state
+            state = (await DockerSteps(self.tools).probe.run(state, ctx)).state
+        except StepFailedError as error:
+            await ctx.log(f"What ran before does not answer either: {error.message}", level="error")
+            return state
+        await ctx.log("What ran before answers again")
+        return dataclasses.replace(state, recovered=True)
+
+    async def _restore(self, state: UpgradeState, ctx: Context, archive: str) -> None:
+        app = await self.tools.apps.get_app(state.app_id)
+        containers, container = self.tools.containers, await self.tools.find(state)
+        if container is None:  # a restore that failed midway leaves none
+            task = await containers.restore_beside(state.ref, app.id, archive=archive, hostname=app.hostname)
+        else:
+            if container.status == "running":
+                await self.tools.act("stop", state, ctx)
+            task = await containers.restore(state.ref, app.id, archive=archive)
+        await self.tools.finish(task, ctx)
+        names = {"memory_mb": "memory", "cores": "cores", "disk_gb": "disk_size"}
+        changes = {name: app.config[key] for name, key in names.items() if app.config.get(key)}
+        await self.tools.finish(await containers.configure(state.ref, app.id, changes=changes), ctx)
+
+
+async def _pause(limit_s: float) -> AsyncIterator[None]:
+    """Let time go by between looks, more and more, until the limit is reached."""
+    shortest, longest = _POLL_S
+    loop = asyncio.get_running_loop()
+    end, pause = loop.time() + limit_s, shortest
+    while loop.time() < end:
+        yield
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, longest)
+
+
+def upgrade_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Workflow:
+    """To the version after the upgrade."""
+    steps = UpgradeSteps(tools, backups, upgrades)
+    return Workflow(
+        kind="upgrade_app",
+        steps=(
+            Step("start_container", "Starting the container", steps.start, steps.stop_again, weight=2),
+            Step("pull_images", "Downloading the images", steps.pull_images, weight=30),
+            Step("back_up", "Making a backup", steps.back_up, steps.leave, weight=30),
+            Step("bring_up", "Starting the new version", steps.bring_up, steps.take_back, weight=10),
+            DockerSteps(tools).probe,
+            Step("settle", "Leaving it as it was found", steps.stop_again, weight=1),
+        ),
+        state_type=UpgradeState,
+        on_succeeded=_end,
+        on_failed=_end_failed,
+        timeout_s=12 * 3600,
+    )
+
+
+def rollback_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Workflow:
+    """To the version before the upgrade, with the data of then."""
+    steps = UpgradeSteps(tools, backups, upgrades)
+    return Workflow(
+        kind="rollback_app",
+        steps=(
+            Step("back_up", "Making a backup", steps.back_up, steps.leave, weight=30),
+            Step("restore", "Restoring the earlier backup", steps.restore_target, steps.take_back, weight=30),
+            Step("start_container", "Starting the container", steps.start, weight=4),
+            DockerSteps(tools).probe,
+            Step("settle", "Leaving it as it was found", steps.stop_again, weight=1),
+        ),
+        state_type=UpgradeState,
+        on_succeeded=_end,
+        on_failed=_end_failed,
+        timeout_s=12 * 3600,
+    )
+
+
+def _end(state: UpgradeState) -> tuple[Change, ...]:
+    status = "running" if state.was_running else "stopped"
+    values = {"status": status, "error": "", "conditions": [], **_address_of(state)}
+    return (
+        ChangeApp(state.app_id, values),
+        AddLog(state.app_id, f"It is of version {state.version} now"),
+    )
+
+
+def _end_failed(state: UpgradeState, error: str, _cancelled: bool) -> tuple[Change, ...]:
+    """The app is as before; in error only where what ran before does not answer any more."""
+    damaged = state.touched and not state.recovered
+    values = {"status": "error", "error": error} if damaged else {"status": state.previous, "error": ""}
+    forward = bool(state.target_archive)
+    return (
+        ChangeApp(state.app_id, {**values, **_address_of(state)}),
+        SwitchVersion(state.upgrade_id, forward=forward),
+    )
+
+
+def _address_of(state: UpgradeState) -> dict[str, Any]:
+    return {} if state.was_running else {"address": ""}

@@ -1,0 +1,268 @@
+"""Upgrades and the way back, on both databases, with the real engine and containers in memory."""
+
+# ruff: noqa: F811 - parameters are named like the fixtures they take
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.domain import upgrading, usecases
+from services.apps.domain.entities import App
+from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
+from services.apps.domain.interfaces import Ref
+from services.apps.domain.usecases import Asked
+from services.apps.tables import operation_tables
+from services.common.errors import NotFoundError, UnavailableError
+from services.common.operations.engine import Engine
+from services.common.operations.model import ClaimedOperation
+from services.common.operations.store import SqlOperationStore
+from tests.store.apps_db import db  # noqa: F401 - fixtures
+from tests.store.test_apps_handlers import Service, call, service  # noqa: F401 - fixtures
+from tests.store.test_apps_operations import Platform, asked, platform  # noqa: F401 - fixtures
+
+COMPOSE = "/opt/proximity/compose.yaml"
+
+
+async def deploy(platform: Platform, *, revisions: tuple[str, ...] = ("r1", "r2")) -> App:
+    """An app of the first revision, the others published after it."""
+    app = await platform.deploy()
+    await platform.run()
+    platform.catalog.revisions = list(revisions)
+    return await platform.store.get_app(app.id)
+
+
+async def upgrade(platform: Platform, app: App, *, revision: str = "") -> App:
+    await upgrading.upgrade_app(platform.world, app, asked(), revision=revision)
+    await platform.run()
+    return await platform.store.get_app(app.id)
+
+
+async def roll_back(platform: Platform, app: App) -> App:
+    await upgrading.rollback_app(platform.world, platform.backups, app, asked())
+    await platform.run()
+    return await platform.store.get_app(app.id)
+
+
+def read_definition(platform: Platform, app: App) -> str:
+    return platform.containers.files[app.vmid or 0, COMPOSE]
+
+
+async def list_messages(platform: Platform, app: App) -> list[str]:
+    logs, _ = await platform.store.list_logs(app.id, limit=200)
+    return [line.message for line in logs]
+
+
+async def test_an_upgrade_backs_up_first_and_brings_the_new_version_up(platform: Platform) -> None:
+    before = await deploy(platform)
+    after = await upgrade(platform, before)
+    assert (after.status, after.revision, after.error) == ("running", "r2", "")
+    assert "adminer:r2" in read_definition(platform, after)
+    ((old, files),) = platform.containers.archives.values()
+    assert (old.vmid, "adminer:r1" in files[COMPOSE]) == (before.vmid, True)
+    assert after.environment == before.environment
+    assert (after.public_port, after.url) == (before.public_port, before.url)
+
+
+async def test_a_version_that_does_not_answer_gives_way_to_the_one_before(platform: Platform) -> None:
+    before = await deploy(platform)
+    platform.containers.silent = {"adminer:r2"}
+    after = await upgrade(platform, before)
+    assert (after.status, after.revision, after.error) == ("running", "r1", "")
+    assert after.rendering == before.rendering
+    assert "adminer:r1" in read_definition(platform, after)
+    assert platform.containers.containers[after.vmid or 0].status == "running"
+    messages = await list_messages(platform, after)
+    assert "What ran before answers again" in messages
+    operations, _ = await platform.store.list_operations(after.id, page=1, per_page=1)
+    assert (operations[0].status, "does not answer" in operations[0].error) == ("failed", True)
+    with pytest.raises(AppStateError, match="no update to go back from"):
+        await roll_back(platform, after)
+
+
+async def test_an_app_that_no_version_gets_to_answer_is_in_error(platform: Platform) -> None:
+    before = await deploy(platform)
+    platform.containers.answers = False
+    after = await upgrade(platform, before)
+    assert (after.status, after.revision) == ("error", "r1")
+    assert "does not answer" in after.error
+
+
+async def test_without_a_backup_nothing_is_touched(platform: Platform) -> None:
+    before = await deploy(platform)
+    platform.backups.error = "no space left"
+    after = await upgrade(platform, before)
+    assert (after.status, after.revision, after.rendering) == ("running", "r1", before.rendering)
+    assert "adminer:r1" in read_definition(platform, after)
+    assert any("no space left" in message for message in await list_messages(platform, after))
+
+
+async def test_a_stopped_app_is_stopped_again_after_its_upgrade(platform: Platform) -> None:
+    app = await deploy(platform)
+    await platform.act(app.id, "stop")
+    await platform.run()
+    after = await upgrade(platform, await platform.store.get_app(app.id))
+    assert (after.status, after.revision, after.address) == ("stopped", "r2", "")
+    assert platform.containers.containers[after.vmid or 0].status == "stopped"
+
+
+async def test_a_stopped_app_is_stopped_again_after_a_failure(platform: Platform) -> None:
+    app = await deploy(platform)
+    await platform.act(app.id, "stop")
+    await platform.run()
+    platform.containers.silent = {"adminer:r2"}
+    after = await upgrade(platform, await platform.store.get_app(app.id))
+    assert (after.status, after.revision, after.error) == ("stopped", "r1", "")
+    assert platform.containers.containers[after.vmid or 0].status == "stopped"
+
+
+async def test_going_back_by_hand_restores_version_after_version(platform: Platform) -> None:
+    app = await deploy(platform, revisions=("r1", "r2", "r3"))
+    app = await upgrade(platform, app, revision="r2")
+    app = await upgrade(platform, app)
+    assert app.revision == "r3"
+    for revision in ("r2", "r1"):
+        app = await roll_back(platform, app)
+        assert (app.status, app.revision) == ("running", revision)
+        assert f"adminer:{revision}" in read_definition(platform, app)
+    with pytest.raises(AppStateError, match="no update to go back from"):
+        await roll_back(platform, app)
+    again = await upgrade(platform, app, revision="r3")
+    assert (again.status, again.revision) == ("running", "r3")
+
+
+async def test_a_way_back_that_fails_leaves_the_new_version(platform: Platform) -> None:
+    app = await upgrade(platform, await deploy(platform))
+    platform.containers.silent = {"adminer:r1"}
+    app = await roll_back(platform, app)
+    assert (app.status, app.revision, app.error) == ("running", "r2", "")
+    assert "adminer:r2" in read_definition(platform, app)
+    platform.containers.silent = set()
+    assert (await roll_back(platform, app)).revision == "r1"
+
+
+async def test_a_way_back_needs_its_backup(platform: Platform) -> None:
+    app = await upgrade(platform, await deploy(platform))
+    platform.backups.made.clear()
+    with pytest.raises(AppStateError, match="is gone"):
+        await roll_back(platform, app)
+
+
+async def test_what_cannot_be_upgraded_is_refused_before_anything_happens(platform: Platform) -> None:
+    app = await deploy(platform, revisions=("r1",))
+    with pytest.raises(AppStateError, match="r1 already"):
+        await upgrade(platform, app)
+    with pytest.raises(NotFoundError, match="r9"):
+        await upgrade(platform, app, revision="r9")
+    platform.catalog.revisions.append("r2")
+    await upgrading.upgrade_app(platform.world, app, asked())
+    with pytest.raises(AppBusyError):
+        await upgrade(platform, await platform.store.get_app(app.id))
+    platform.containers.containers[300] = platform.containers.containers[app.vmid or 0].__class__(
+        host_id=1, vmid=300, node="pve1", name="old", status="running"
+    )
+    adopted = await usecases.adopt_container(
+        platform.world, Ref(1, 300, "pve1"), asked(), kind="custom", port=80, owner_id=1
+    )
+    await platform.run()
+    with pytest.raises(NotAvailableError, match="adopted"):
+        await upgrade(platform, await platform.store.get_app(adopted.id))
+
+
+async def test_what_does_not_answer_for_a_while_holds_an_upgrade_up_only(platform: Platform) -> None:
+    app = await deploy(platform)
+    platform.containers.silent = {"adminer:r2"}
+    platform.containers.broken = dict.fromkeys(("start", "stop", "restore", "find"), 1)
+    after = await upgrade(platform, app)
+    for _ in range(50):  # undoing is postponed by milliseconds here
+        if after.is_stable:
+            break
+        await platform.run()
+        after = await platform.store.get_app(app.id)
+    assert (after.status, after.revision) == ("running", "r1")
+
+
+@pytest.mark.parametrize("direction", ["upgrade_app", "rollback_app"])
+async def test_a_worker_that_dies_in_any_step_is_followed_by_one_that_ends_the_work(
+    platform: Platform, direction: str
+) -> None:
+    """Every step runs twice: what it did is committed by nobody the first time."""
+    app = await deploy(platform)
+    if direction == "rollback_app":
+        app = await upgrade(platform, app)
+    operation_id = uuid.uuid4().hex
+    if direction == "upgrade_app":
+        await upgrading.upgrade_app(platform.world, app, Asked(operation_id, 1))
+    else:
+        await upgrading.rollback_app(platform.world, platform.backups, app, Asked(operation_id, 1))
+    await run_dying(platform)
+    found = await platform.store.find_operation(operation_id)
+    assert (found.status, {step.status for step in found.steps}) == ("succeeded", {"done"})
+    app = await platform.store.get_app(app.id)
+    assert (app.status, app.revision) == ("running", "r2" if direction == "upgrade_app" else "r1")
+    assert f"adminer:{app.revision}" in read_definition(platform, app)
+
+
+async def run_dying(platform: Platform) -> None:
+    """Run the one operation with workers that each die when they are about to commit a step."""
+    died: set[int] = set()
+
+    class DyingStore(SqlOperationStore):
+        async def update_step(
+            self, operation: ClaimedOperation, position: int, step: dict[str, Any], **more: Any
+        ) -> None:
+            if step.get("status") == "done" and position not in died:
+                died.add(position)
+                raise UnavailableError("the worker died here")
+            await super().update_step(operation, position, step, **more)
+
+    store = platform.store
+    operations = DyingStore(platform.database, operation_tables, store.apply, store.log)
+    engine = Engine(operations, platform.engine._workflows, "w2", retry_s=0.01)
+    free = operation_tables.operations.update().values(lease_until=None)
+    while (operation := await operations.claim_next("w2")) is not None:
+        await engine.run(operation)
+        await platform.database.write(lambda connection: connection.execute(free))
+    assert len(died) >= 5
+
+
+async def test_a_changed_value_reaches_the_definition(platform: Platform) -> None:
+    app = await deploy(platform, revisions=("r1", "r2"))
+    await usecases.update_app(
+        platform.world, app, asked(), name=None, resources={}, environment={"THEME": "light"}
+    )
+    await platform.run()
+    app = await platform.store.get_app(app.id)
+    assert 'THEME: "light"' in read_definition(platform, app)
+    assert (app.revision, app.environment["THEME"]) == ("r1", "light")
+
+
+async def test_a_copy_keeps_the_project_whose_volumes_it_has(platform: Platform) -> None:
+    source = await deploy(platform)
+    copy = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    await platform.run()
+    copy = await upgrade(platform, await platform.store.get_app(copy.id))
+    assert copy.revision == "r2"
+    assert read_definition(platform, copy).startswith("name: web-01\n")
+
+
+async def test_apps_say_that_an_update_is_available(service: Service) -> None:
+    app = await deploy(service.platform)
+    newest = service.api.newest
+    assert not (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).HasField("update")
+    assert await newest.refresh()
+    shown = await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())
+    assert (shown.update.revision, shown.update.version) == ("r2", "version r2")
+    (listed,) = (await service.api.list_apps(pb.ListAppsRequest(), call())).apps
+    assert listed.update.revision == "r2"
+    asked_call = call()
+    answer = await service.api.upgrade_app(pb.UpgradeAppRequest(app_id=app.id), asked_call)
+    assert (answer.operation_id, answer.app_id) == (asked_call.request_id, app.id)
+    await service.platform.run()
+    assert not (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).HasField("update")
+    await service.api.rollback_app(pb.RollbackAppRequest(app_id=app.id), call())
+    await service.platform.run()
+    assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).revision == "r1"
