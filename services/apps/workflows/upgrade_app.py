@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,7 +21,8 @@ from services.common.errors import UnavailableError
 from services.common.operations.model import Context, Step, StepResult, WaitError, Workflow
 
 _NEXT = f"{FOLDER}/next"
-_POLL_S = (0.1, 2.0)
+_LOOK_S = 0.5
+_POLL_S = 1.0
 _BACKUP_S = 6 * 3600.0
 
 
@@ -88,17 +88,13 @@ class UpgradeSteps:
         return state
 
     async def back_up(self, state: UpgradeState, ctx: Context) -> StepResult:
-        """Have a backup made, and wait for it."""
+        """Have a backup made; waiting for it, the worker does other things."""
         backup = await self._ask_backup(state, ctx)
-        async for _ in _pause(_BACKUP_S):
-            if backup.status != "creating":
-                break
+        if backup.status == "creating":
             await ctx.progress(backup.progress / 100)
-            backup = await self._ask_backup(state, ctx)
+            raise WaitError(f"backup {backup.id}", delay=_LOOK_S)
         if backup.status != "completed":
-            raise StepFailedError(
-                f"backup {backup.id} is {backup.status}: {backup.error or 'it took too long'}"
-            )
+            raise StepFailedError(f"backup {backup.id} is {backup.status}: {backup.error}")
         await ctx.log(f"Backup {backup.id} was made before anything is changed")
         found = dataclasses.replace(state, archive=backup.archive)
         made = () if state.target_archive else (NoteArchive(state.upgrade_id, backup.archive),)
@@ -106,10 +102,13 @@ class UpgradeSteps:
 
     async def leave(self, state: UpgradeState, ctx: Context) -> UpgradeState:
         """Let a backup under way end, as the app is free afterwards, and stop what did not run before."""
-        async for _ in _pause(_BACKUP_S):
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _BACKUP_S
+        while loop.time() < end:
             backup = await self.backups.find(ctx.operation.id)
             if backup is None or backup.status != "creating":
                 break
+            await asyncio.sleep(_POLL_S)
         return await self.stop_again(state, ctx)
 
     async def _ask_backup(self, state: UpgradeState, ctx: Context) -> HeldBackup:
@@ -170,17 +169,6 @@ class UpgradeSteps:
         names = {"memory_mb": "memory", "cores": "cores", "disk_gb": "disk_size"}
         changes = {name: app.config[key] for name, key in names.items() if app.config.get(key)}
         await self.tools.finish(await containers.configure(state.ref, app.id, changes=changes), ctx)
-
-
-async def _pause(limit_s: float) -> AsyncIterator[None]:
-    """Let time go by between looks, more and more, until the limit is reached."""
-    shortest, longest = _POLL_S
-    loop = asyncio.get_running_loop()
-    end, pause = loop.time() + limit_s, shortest
-    while loop.time() < end:
-        yield
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, longest)
 
 
 def upgrade_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Workflow:

@@ -7,8 +7,8 @@ from alembic import op
 
 from services.common.db import UtcDateTime
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003_upgrades"
+down_revision = "0002_limits"
 branch_labels = None
 depends_on = None
 
@@ -26,3 +26,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("upgrades_of_app", "upgrades", ["app_id", "created_at"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_table("upgrades")
