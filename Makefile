@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SUITES := $(wildcard tests/unit tests/store tests/contract tests/security tests/e2e)
 SERVICES := $(patsubst services/%/__main__.py,%,$(wildcard services/*/__main__.py))
+# Seeds of `make chaos`, three random ones when empty, and how long each storm lasts.
+SEED ?=
+SECONDS ?= 180
 IMAGE := protos/gen/proximity.binpb
 # What the protos must stay compatible with: where this branch left main, or on main itself the commit before.
 MAIN := $(shell git rev-parse --verify --quiet origin/main || git rev-parse --verify --quiet main)
@@ -67,6 +70,9 @@ bench: venv ## load the platform (needs wrk); DB=postgres|sqlite APPS=20000 C=16
 
 bench-compare: venv ## fail where a ratio of the last bench is 15 % below the baseline
 	$(BIN)/python -m tests.bench compare
+
+chaos: venv ## users against a platform that is killed, paused and cut off (SEED=..., SECONDS=180)
+	$(BIN)/python -m tests.chaos $(foreach seed,$(SEED),--seed $(seed)) --seconds $(SECONDS)
 
 pvesim: venv ## a simulated Proxmox VE; prints where it is and how to sign in
 	$(BIN)/python -m tests.pvesim --state-dir .proximity/pvesim

@@ -30,12 +30,14 @@ class Spec:
         arguments: the program and its arguments.
         environment: all of it.
         on_line: receives every line of standard output, which is logged too.
+        user: whose process it is; None is this one's. PostgreSQL does not run as root.
     """
 
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     on_line: Callable[[str], None] | None = field(default=None, compare=False)
+    user: str | None = None
 
 
 def _die_with(parent: int) -> Callable[[], None]:
@@ -70,18 +72,34 @@ async def spawn(spec: Spec, logs: Path) -> asyncio.subprocess.Process:
             stdout=asyncio.subprocess.PIPE if spec.on_line else log,
             stderr=log,
             start_new_session=True,
+            user=spec.user,
             preexec_fn=_die_with(os.getpid()),
         )
 
 
 class Supervised:
-    """A process that is kept running until `stop`."""
+    """A process that is kept running until `stop`.
 
-    def __init__(self, spec: Spec, logs: Path, *, report: Callable[[str], None]) -> None:
+    Args:
+        spec: what to run.
+        logs: the folder of its log.
+        report: is told when it ends.
+        longest_delay: seconds before it is started again when it ends over and over.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        logs: Path,
+        *,
+        report: Callable[[str], None],
+        longest_delay: float = _LAST_DELAY_S,
+    ) -> None:
         self.spec = spec
         self.restarts = 0
         self._logs = logs
         self._report = report
+        self._longest_delay = longest_delay
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -125,7 +143,7 @@ class Supervised:
             self.restarts += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
-            delay = min(delay * 2, _LAST_DELAY_S)
+            delay = min(delay * 2, self._longest_delay)
 
     async def _run_once(self) -> int | str:
         try:

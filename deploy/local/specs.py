@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,10 @@ def _run_module(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *arguments)
 
 
-def list_services(environment: Mapping[str, str], ports: Mapping[str, int]) -> list[Spec]:
-    """Return every service and every worker."""
+def list_services(
+    environment: Mapping[str, str], ports: Mapping[str, int], *, workers: int = 1
+) -> list[Spec]:
+    """Return every service and every worker; the second of a service's `workers` is `<service>-worker-2`."""
     serving = [
         Spec(
             service,
@@ -101,8 +103,13 @@ def list_services(environment: Mapping[str, str], ports: Mapping[str, int]) -> l
         for service in SERVICES
     ]
     working = [
-        Spec(f"{service}-worker", _run_module(f"services.{service}", "work"), environment)
+        Spec(
+            f"{service}-worker{f'-{number}' if number > 1 else ''}",
+            _run_module(f"services.{service}", "work"),
+            environment,
+        )
         for service in WORKERS
+        for number in range(1, workers + 1)
     ]
     return serving + working
 
@@ -116,13 +123,18 @@ def list_migrations(environment: Mapping[str, str]) -> list[Spec]:
 
 
 def make_simulator(
-    settings: LocalSettings, ports: Mapping[str, int], *, on_line: Callable[[str], None]
+    settings: LocalSettings,
+    ports: Mapping[str, int],
+    *,
+    on_line: Callable[[str], None],
+    options: Sequence[str] = (),
 ) -> Spec:
-    """Return the simulated Proxmox VE."""
+    """Return the simulated Proxmox VE; `options` are more of its own."""
     arguments = _run_module(
         "tests.pvesim",
         *("--state-dir", str(settings.state / "pvesim"), "--first-vmid", "9000"),
         *("--port", str(ports["pvesim"]), "--ssh-port", str(ports["pvesim-ssh"])),
+        *options,
     )
     return Spec("pvesim", arguments, _inherit(), on_line)
 

@@ -1,0 +1,15 @@
+"""Chaos: users act at random while every part is killed, paused and cut off; then it is checked that all holds.
+
+    python -m tests.chaos --seed 1 --seconds 180
+
+    choices    what users do and what strikes, from a seed alone
+    platform   the processes, real ones: PostgreSQL, NATS, Envoy, services, two workers each, simulated Proxmox
+    links      TCP connections that can be cut, held and delayed
+    users      send the requests and write down every exchange (`history`)
+    blows      carry out what strikes
+    evidence   reads the databases, Proxmox and the API after the storm
+    checks     pure functions from evidence to violations
+    storm      one run from its start to its verdict
+
+A seed repeats the run's choices; the machine decides at which instruction they meet. `FOUND.md` lists what was found.
+"""

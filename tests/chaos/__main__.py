@@ -1,0 +1,77 @@
+"""`python -m tests.chaos`: storms, one after another, each from its seed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.chaos.platform import PlatformError
+from tests.chaos.storm import Verdict, run_storm
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the storms; 1 when something did not hold in one of them."""
+    options = _parse_arguments(argv)
+    seeds = options.seed or [secrets.randbelow(1_000_000) for _ in range(options.count)]
+    broken = [seed for seed in seeds if not _run_one(seed, options.seconds, options.keep)]
+    if broken:
+        _say(f"broken: {' '.join(map(str, broken))}")
+        return 1
+    _say(f"everything held in {len(seeds)} storms")
+    return 0
+
+
+def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, action="append", help="a seed; may be given more than once")
+    parser.add_argument("--count", type=int, default=3, help="how many random seeds, when none is given")
+    parser.add_argument("--seconds", type=float, default=180.0, help="how long users act in each")
+    parser.add_argument("--keep", type=Path, help="keep logs, history and evidence of every storm here")
+    return parser.parse_args(argv)
+
+
+def _run_one(seed: int, seconds: float, keep: Path | None) -> bool:
+    """Run a storm and say how it went; True when everything held. Evidence of one that broke is kept."""
+    state = (keep or Path(tempfile.mkdtemp(prefix="proximity-storm-"))) / f"seed-{seed}"
+    shutil.rmtree(state, ignore_errors=True)
+    began = time.monotonic()
+    _say(f"seed {seed}: repeat with python -m tests.chaos --seed {seed} --seconds {seconds:g}")
+    try:
+        verdict = asyncio.run(run_storm(seed, seconds=seconds, state=state, report=_say))
+    except PlatformError as error:
+        _say(f"seed {seed}: {error}; logs in {state}")
+        return False
+    _show(seed, verdict, took=time.monotonic() - began)
+    if verdict.violations:
+        _say(f"seed {seed}: evidence in {state}")
+    elif keep is None:
+        shutil.rmtree(state.parent, ignore_errors=True)
+    return not verdict.violations
+
+
+def _show(seed: int, verdict: Verdict, *, took: float) -> None:
+    ends = ", ".join(f"{name} {count}" for name, count in verdict.operations.items())
+    _say(
+        f"seed {seed}: {verdict.exchanges} requests, {verdict.accepted} accepted writes, {verdict.blows} blows, "
+        f"settled in {verdict.settled_s:.0f} s, {took:.0f} s in all"
+    )
+    _say(f"seed {seed}: {ends}")
+    for violation in verdict.violations:
+        _say(f"seed {seed}: BROKEN {violation}")
+    if not verdict.violations:
+        _say(f"seed {seed}: everything holds")
+
+
+def _say(sentence: str) -> None:
+    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""What users do and what strikes the platform, from a seed alone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+ACTIONS: Mapping[str, int] = {
+    # how often, relative to each other
+    "deploy": 22,
+    "stop": 7,
+    "start": 8,
+    "restart": 7,
+    "clone": 7,
+    "adopt": 5,
+    "delete": 7,
+    "cancel": 6,
+    "back_up": 12,
+    "restore": 7,
+    "restore_beside": 5,
+    "delete_backup": 6,
+    "update": 7,
+    "resend": 9,
+    "look": 14,
+    "pry": 4,
+}
+BLOWS: Mapping[str, int] = {
+    "kill": 26,
+    "pause": 14,
+    "restart": 12,
+    "cut": 12,
+    "hold": 7,
+    "delay": 8,
+    "fault": 24,
+    "offline": 4,
+}
+LINKS = ("nats", "postgres", "proxmox", "ssh")
+_TASKS = (
+    "vzcreate",
+    "vzstart",
+    "vzshutdown",
+    "vzreboot",
+    "vzclone",
+    "vzdump",
+    "vzrestore",
+    "vzdestroy",
+    "imgdel",
+)
+_FAULTS = (
+    *("latency", "error", "reset", "reset", "lost_reply", "lost_reply", "ticket_expired", "lock_timeout"),
+    *("hang", "node_down", "task_fail", "task_hang", "storage_full"),
+)
+_PAUSE_S = (0.3, 1.4)
+_CALM_S = (0.8, 4.0)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One action of a user.
+
+    Attributes:
+        number: of the action among this user's.
+        user: which of the users.
+        pause: seconds to wait before it.
+        action: one of `ACTIONS`.
+        pick: 0 to 1, chooses among what is there.
+        value: a number for what needs one.
+        resend: whether an answer that does not come is asked for again with the same key.
+    """
+
+    number: int
+    user: int
+    pause: float
+    action: str
+    pick: float
+    value: int
+    resend: bool
+
+    @property
+    def key(self) -> str:
+        """The Idempotency-Key, and what hostnames are made of."""
+        return f"u{self.user}-{self.number:04d}"
+
+
+@dataclass(frozen=True)
+class Blow:
+    """Something that strikes the platform.
+
+    Attributes:
+        at: seconds after the beginning.
+        kind: one of `BLOWS`.
+        target: the process, link or node.
+        seconds: how long it lasts.
+        rule: of `/_sim/faults`.
+    """
+
+    at: float
+    kind: str
+    target: str
+    seconds: float = 0.0
+    rule: Mapping[str, Any] = field(default_factory=dict)
+
+
+def choose_actions(seed: int, *, user: int, count: int) -> list[Choice]:
+    """What a user does, in order; only the first user is an administrator, who alone may adopt."""
+    rng = random.Random(f"{seed} user {user}")
+    weights = [0 if name == "adopt" and user else weight for name, weight in ACTIONS.items()]
+    return [
+        Choice(
+            number=number,
+            user=user,
+            pause=rng.uniform(*_PAUSE_S),
+            action=rng.choices(list(ACTIONS), weights)[0],
+            pick=rng.random(),
+            value=rng.randrange(1 << 16),
+            resend=rng.random() < 0.6,
+        )
+        for number in range(count)
+    ]
+
+
+def choose_blows(seed: int, *, seconds: float, processes: Sequence[str], nodes: Sequence[str]) -> list[Blow]:
+    """What strikes within `seconds`, in order."""
+    rng = random.Random(f"{seed} blows")
+    blows: list[Blow] = []
+    at = rng.uniform(2, 5)
+    while at < seconds:
+        blows.append(_choose_blow(rng, at, processes, nodes))
+        at += rng.uniform(*_CALM_S)
+    return blows
+
+
+def _choose_blow(rng: random.Random, at: float, processes: Sequence[str], nodes: Sequence[str]) -> Blow:
+    kind = rng.choices(list(BLOWS), list(BLOWS.values()))[0]
+    target, length = rng.choice(processes), rng.random()
+    link, rule = rng.choice(LINKS), _choose_rule(rng, nodes)
+    match kind:
+        case "kill" | "restart":
+            return Blow(at, kind, target)
+        case "pause":  # now and then longer than a lease of 8 seconds
+            return Blow(at, kind, target, 0.5 + 13 * length**2)
+        case "cut":
+            return Blow(at, kind, link)
+        case "hold":
+            return Blow(at, kind, link, 0.5 + 6 * length)
+        case "delay":
+            return Blow(at, kind, link, 2 + 6 * length)
+        case "offline":
+            return Blow(at, kind, rng.choice(list(nodes)), 2 + 8 * length)
+        case _:
+            return Blow(at, kind, "proxmox", rule=rule)
+
+
+def _choose_rule(rng: random.Random, nodes: Sequence[str]) -> dict[str, Any]:
+    """A fault of Proxmox; each strikes a few times and is over."""
+    kind = rng.choice(_FAULTS)
+    times, task = rng.randint(1, 3), rng.choice(_TASKS)
+    method = rng.choice(("GET", "POST", "POST", "PUT", "DELETE"))
+    rule: dict[str, Any] = {"kind": kind, "times": times, "seed": rng.randrange(1 << 16)}
+    match kind:
+        case "task_fail" | "storage_full":
+            return rule | {"match": {"type": task}, "times": 1}
+        case "task_hang":
+            return rule | {"match": {"type": task}, "times": 1, "seconds": 12.0}
+        case "latency":
+            return rule | {"match": {}, "times": 40, "seconds": 0.4}
+        case "error":
+            return rule | {
+                "match": {"method": method},
+                "status": 500,
+                "reason": "can't lock file '/run/lock' - got timeout",
+            }
+        case "hang":
+            return rule | {"match": {"method": method}, "times": 1, "seconds": 4.0}
+        case "node_down":
+            return rule | {"match": {"node": rng.choice(list(nodes))}, "times": 12}
+        case _:
+            return rule | {"match": {"method": method}}

@@ -1,0 +1,173 @@
+"""One run: everything starts, users act while it is struck, it settles, it is checked."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import requests
+
+from tests.chaos.blows import Storm
+from tests.chaos.checks import check_all
+from tests.chaos.choices import choose_actions, choose_blows
+from tests.chaos.evidence import Evidence, is_settled, read_databases
+from tests.chaos.history import History
+from tests.chaos.platform import PASSWORD, Platform, PlatformError
+from tests.chaos.topology import NODES
+from tests.chaos.users import User
+
+USERS = 4
+SETTLE_S = 420.0
+_MOST_ACTIONS = 5000
+_LOOK_S = 1.0
+_PAGE_S = 15.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run went.
+
+    Attributes:
+        violations: what does not hold.
+        exchanges: how many requests were answered or not.
+        accepted: how many of them were.
+        operations: how many of each end, by name.
+        blows: how many struck.
+        settled_s: how long it took until nothing was under way.
+    """
+
+    violations: tuple[str, ...]
+    exchanges: int
+    accepted: int
+    operations: dict[str, int]
+    blows: int
+    settled_s: float
+
+
+async def run_storm(seed: int, *, seconds: float, state: Path, report: Callable[[str], None]) -> Verdict:
+    """Run once.
+
+    Args:
+        seed: of every choice.
+        seconds: how long users act.
+        state: an empty directory; what happened is in it afterwards.
+        report: is told what goes on.
+
+    Raises:
+        PlatformError: it does not start, or is not well again after the storm.
+    """
+    platform = Platform(state, report=lambda _: None)
+    try:
+        await platform.start()
+        report(f"seed {seed}: {len(platform.processes)} processes run, the storm begins")
+        return await _play(platform, seed, seconds=seconds, report=report)
+    finally:
+        await platform.stop()
+
+
+async def _play(platform: Platform, seed: int, *, seconds: float, report: Callable[[str], None]) -> Verdict:
+    history, storm = History(platform.state / "history.jsonl"), Storm(platform)
+    users = [User(platform.url, history, index) for index in range(USERS)]
+    for user in users:
+        await user.sign_in(f"person{user.index}" if user.index else "admin", PASSWORD)
+    before = await asyncio.to_thread(platform.ask_simulator, "GET", "/state")
+    blows = choose_blows(seed, seconds=seconds, processes=list(platform.processes), nodes=NODES)
+    began = time.monotonic()
+    acting = (
+        user.carry_out(
+            choose_actions(seed, user=user.index, count=_MOST_ACTIONS), until=began + seconds, others=users
+        )
+        for user in users
+    )
+    await asyncio.gather(storm.rage(blows, began=began), *acting)
+    report(f"seed {seed}: {len(history.exchanges)} requests and {len(blows)} blows; it calms down")
+    calmed = time.monotonic()
+    try:
+        await storm.calm()
+        evidence = await _settle(platform, Evidence(history=tuple(history), before=before))
+        settled_s = time.monotonic() - calmed
+        evidence = await _look_closer(platform, evidence, users[0])
+    finally:
+        for user in users:
+            await user.close()
+        history.close()
+    return _judge(platform, evidence, blows=len(blows), settled_s=settled_s)
+
+
+async def _settle(platform: Platform, evidence: Evidence) -> Evidence:
+    """Wait until nothing is under way, for at most `SETTLE_S`; what is there then."""
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        try:
+            rows = await asyncio.to_thread(read_databases, platform.database_url)
+            after = await asyncio.to_thread(platform.ask_simulator, "GET", "/state")
+        except (psycopg.Error, requests.RequestException) as error:
+            if time.monotonic() > deadline:
+                raise PlatformError(f"databases or Proxmox do not come back: {error}") from error
+        else:
+            found = dataclasses.replace(evidence, **rows, after=after)
+            if is_settled(found) or time.monotonic() > deadline:
+                return found
+        await asyncio.sleep(_LOOK_S)
+
+
+async def _look_closer(platform: Platform, evidence: Evidence, admin: User) -> Evidence:
+    """Add what apps answer and what a reconciliation finds."""
+    pages = {
+        str(app["id"]): await _read_page(str(one["address"]), port)
+        for app in evidence.apps
+        if app["status"] == "running" and not app["adopted"]
+        if (port := app["public_port"] if app["published"] else app["internal_port"]) is not None
+        if (one := evidence.containers.get(app["vmid"])) is not None and one["address"]
+    }
+    reconciled = await admin.write("/apps/reconcile", {}, action="reconcile")
+    findings = reconciled.answer.get("findings", []) if reconciled.is_accepted else [reconciled.answer]
+    return dataclasses.replace(evidence, pages=pages, findings=findings)
+
+
+async def _read_page(address: str, port: int) -> int:
+    deadline, status = time.monotonic() + _PAGE_S, 0
+    async with httpx.AsyncClient(timeout=5) as http:
+        while time.monotonic() < deadline:
+            try:
+                status = (await http.get(f"http://{address}:{port}/")).status_code
+            except httpx.HTTPError:
+                status = 0
+            if status == 200:
+                break
+            await asyncio.sleep(0.5)
+    return status
+
+
+def _judge(platform: Platform, evidence: Evidence, *, blows: int, settled_s: float) -> Verdict:
+    _keep(platform.state / "evidence.json", evidence)
+    operations = Counter(
+        f"{one['kind']} {one['status']}" for one in (*evidence.operations, *evidence.backup_operations)
+    )
+    return Verdict(
+        violations=tuple(check_all(evidence)),
+        exchanges=len(evidence.history),
+        accepted=sum(one.is_accepted and one.method != "GET" for one in evidence.history),
+        operations=dict(sorted(operations.items())),
+        blows=blows,
+        settled_s=settled_s,
+    )
+
+
+def _keep(file: Path, evidence: Evidence) -> None:
+    """Leave the evidence for a person to look at."""
+    fields: dict[str, Any] = {
+        field.name: getattr(evidence, field.name)
+        for field in dataclasses.fields(evidence)
+        if field.name != "history"
+    }
+    file.write_text(json.dumps(fields, default=str, indent=1), encoding="utf-8")

@@ -1,0 +1,52 @@
+"""A seed repeats its choices, and they reach everything."""
+
+from __future__ import annotations
+
+from tests.chaos.choices import ACTIONS, BLOWS, LINKS, choose_actions, choose_blows
+from tests.pvesim.faults import Faults
+
+PROCESSES = ("postgres", "nats", "pvesim", "apps", "apps-worker", "apps-worker-2", "gateway")
+NODES = ("pve1", "pve2")
+
+
+def test_the_same_seed_makes_the_same_choices() -> None:
+    first, second = (choose_actions(7, user=1, count=200) for _ in range(2))
+    assert first == second
+    storms = [choose_blows(7, seconds=180, processes=PROCESSES, nodes=NODES) for _ in range(2)]
+    assert storms[0] == storms[1]
+
+
+def test_another_seed_and_another_user_choose_otherwise() -> None:
+    assert choose_actions(7, user=1, count=50) != choose_actions(8, user=1, count=50)
+    mine, theirs = (choose_actions(7, user=user, count=50) for user in (1, 2))
+    assert [one.action for one in mine] != [one.action for one in theirs]
+
+
+def test_a_longer_storm_begins_like_a_shorter_one() -> None:
+    short = choose_blows(7, seconds=60, processes=PROCESSES, nodes=NODES)
+    assert choose_blows(7, seconds=180, processes=PROCESSES, nodes=NODES)[: len(short)] == short
+
+
+def test_every_action_is_taken_and_only_the_administrator_adopts() -> None:
+    assert {one.action for one in choose_actions(7, user=0, count=500)} == set(ACTIONS)
+    assert {one.action for one in choose_actions(7, user=1, count=500)} == set(ACTIONS) - {"adopt"}
+
+
+def test_every_kind_of_blow_strikes_every_target_in_time() -> None:
+    blows = choose_blows(7, seconds=3000, processes=PROCESSES, nodes=NODES)
+    assert {one.kind for one in blows} == set(BLOWS)
+    for kind in ("kill", "pause", "restart"):
+        assert {one.target for one in blows if one.kind == kind} == set(PROCESSES)
+    assert {one.target for one in blows if one.kind == "cut"} == set(LINKS)
+    assert [one.at for one in blows] == sorted(one.at for one in blows)
+    assert all(0 <= one.at < 3000 for one in blows)
+
+
+def test_the_simulator_takes_every_fault_and_each_comes_to_an_end() -> None:
+    rules = [
+        dict(one.rule) for one in choose_blows(7, seconds=3000, processes=PROCESSES, nodes=NODES) if one.rule
+    ]
+    faults = Faults()
+    faults.add(rules)
+    assert len(faults.rules) == len(rules) > 50
+    assert all(rule.times for rule in faults.rules)
