@@ -11,7 +11,7 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 from services.common.rpc.call import Call
 from services.inventory import convert
 from services.inventory.placing import Placing
-from services.inventory.proxmox import archives, copies, create, inside, power, reading, tasks
+from services.inventory.proxmox import archives, copies, create, images, inside, power, reading, tasks
 from services.inventory.proxmox.containers import Containers
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlSettingsStore, SqlVmidStore
@@ -254,7 +254,7 @@ class ContainerHandlers:
 
     async def pull_image(self, request: cs.PullImageRequest, _call: Call) -> cs.Task:
         client = await self._fleet.get_client(request.host_id)
-        task = await archives.pull_image(
+        task = await images.pull_image(
             client, request.node, reference=request.reference, storage=request.storage
         )
         return convert.render_task(task)

@@ -10,36 +10,43 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 from services.common.errors import DomainError
 from services.common.sealing import SealBrokenError
 from services.inventory.domain.entities import Host
-from services.inventory.domain.placement import Candidate, Wish, find_oci_obstacle, place_container
+from services.inventory.domain.errors import BridgeNotFoundError, NoFreeVmidError, ProxmoxRefusedError
+from services.inventory.domain.placement import Candidate, Wish, describe_oci_obstacle, rank_candidates
 from services.inventory.proxmox.containers import Ref, find_node, list_running_tasks
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.reading import Scan, scan_host
+from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlVmidStore
 
 _HOST_TIMEOUT_S = 25.0
+_HIDDEN_IDS = 50
 
 
 class Placing:
     """Questions that concern hosts as a whole."""
 
-    def __init__(self, hosts: SqlHostStore, vmids: SqlVmidStore, fleet: Fleet) -> None:
+    def __init__(self, hosts: SqlHostStore, vmids: SqlVmidStore, fleet: Fleet, ways: Ways) -> None:
         self._hosts = hosts
         self._vmids = vmids
         self._fleet = fleet
+        self._ways = ways
 
     async def place(self, request: cs.PlaceContainerRequest) -> cs.Placement:
-        """Choose a host and node, by one call per host.
+        """Choose a host and node: one call per host, and one for the bridges of each place that is looked at.
 
         Raises:
             NodeUnknownError: no host has the named node.
             NodeOfflineError: it is down.
             NoOnlineNodeError: none is up.
+            StorageNotFoundError: no node in question has the named storage.
+            BridgeNotFoundError: none has the bridge.
         """
         hosts = await self._choose_hosts(request.host_id if request.HasField("host_id") else None)
         answers = await asyncio.gather(*(self._list_candidates(host) for host in hosts))
-        wish = Wish(request.node, request.memory_mb, request.storage, request.oci)
-        chosen = place_container([one for answer in answers for one in answer], wish)
-        obstacle = find_oci_obstacle(chosen.version)
+        wish = Wish(request.node, request.memory_mb, request.storage, request.oci, request.disk_gb)
+        ranked = rank_candidates([one for answer in answers for one in answer], wish)
+        chosen = await self._take_bridged(ranked, request.bridge)
+        obstacle = describe_oci_obstacle(chosen)
         return cs.Placement(
             host_id=chosen.host_id,
             host_name=chosen.host_name,
@@ -49,8 +56,25 @@ class Placing:
             exec_mode=chosen.exec_mode,
         )
 
+    async def _take_bridged(self, ranked: list[Candidate], bridge: str) -> Candidate:
+        """The first place that has the bridge; a node that does not say which it has is taken at its word."""
+        if not bridge:
+            return ranked[0]
+        for one in ranked:
+            client = await self._fleet.get_client(one.host_id)
+            try:
+                found = await client.get(f"/nodes/{one.node}/network", type="any_bridge")
+            except DomainError:
+                return one
+            if bridge in {str(entry.get("iface")) for entry in found}:
+                return one
+        names = ", ".join(one.node for one in ranked)
+        raise BridgeNotFoundError(f"bridge: {names} has no bridge {bridge!r} that the credentials may use")
+
     async def reserve_vmid(self, host_id: int, owner: str) -> int:
         """Reserve a container id that neither Proxmox nor a reservation uses.
+
+        Proxmox is asked about the very id too, as the list has only what the credentials may see.
 
         Raises:
             HostUnreachableError: the host does not say which are used.
@@ -60,7 +84,16 @@ class Placing:
             return held
         client = await self._fleet.get_client(host_id)
         taken = {int(one["vmid"]) for one in await client.get("/cluster/resources", type="vm")}
-        return await self._vmids.reserve_vmid(host_id, owner, taken=taken)
+        for _ in range(_HIDDEN_IDS):
+            vmid = await self._vmids.reserve_vmid(host_id, owner, taken=taken)
+            try:
+                await client.get("/cluster/nextid", vmid=vmid)
+            except ProxmoxRefusedError:
+                await self._vmids.release_vmid(host_id, owner)
+                taken.add(vmid)
+            else:
+                return vmid
+        raise NoFreeVmidError(f"{_HIDDEN_IDS} container ids in a row are taken by others on host {host_id}")
 
     async def scan_hosts(self, host_id: int | None, *, with_addresses: bool) -> list[Scan]:
         """Return the containers of one host or of all; a host that does not answer says so in its scan."""
@@ -98,6 +131,7 @@ class Placing:
                 client = await self._fleet.get_client_of(host)
                 resources = await client.get("/cluster/resources")
                 version = host.version or str((await client.get("/version"))["version"])
+                obstacle = await self._ways.find_pull_obstacle(client)
         except (DomainError, SealBrokenError, TimeoutError):
             nodes = await self._hosts.list_nodes(host.id)
             return [Candidate(host.id, host.name, node.name, online=False) for node in nodes]
@@ -111,14 +145,21 @@ class Placing:
                 free_memory=float(one.get("maxmem") or 0) - float(one.get("mem") or 0),
                 version=version,
                 exec_mode=host.exec_mode,
-                storages=_list_storages(resources, str(one["node"])),
+                storages=_measure_storages(resources, str(one["node"])),
+                oci_obstacle=obstacle,
             )
             for one in resources
             if one.get("type") == "node"
         ]
 
 
-def _list_storages(resources: list[dict[str, Any]], node: str) -> frozenset[str]:
-    return frozenset(
-        str(one["storage"]) for one in resources if one.get("type") == "storage" and one.get("node") == node
-    )
+def _measure_storages(resources: list[dict[str, Any]], node: str) -> dict[str, float]:
+    """Free bytes of the storages of a node that take root disks."""
+    return {
+        str(one["storage"]): float(one.get("maxdisk") or 0) - float(one.get("disk") or 0)
+        for one in resources
+        if one.get("type") == "storage"
+        and one.get("node") == node
+        and one.get("status") == "available"
+        and "rootdir" in str(one.get("content") or "rootdir").split(",")
+    }

@@ -53,7 +53,7 @@ async def serve(settings: InventorySettings) -> None:
     containers = ContainerHandlers(
         Containers(fleet, vmids),
         ways,
-        placing=Placing(hosts, vmids, fleet),
+        placing=Placing(hosts, vmids, fleet, ways),
         vmids=vmids,
         settings=defaults,
     )

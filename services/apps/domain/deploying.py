@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,7 @@ class Plan:
     runtime: str
     placement: Placement
     defaults: Defaults
+    runtime_reason: str = ""
 
 
 async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Plan:
@@ -50,7 +51,6 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
     """
     rendering = await render_app(new, catalog, runtime=new.config.runtime, public_port=0)
     defaults = await containers.get_defaults()
-    wanted = new.config.runtime or (rendering.runtimes or ("compose",))[0]
     only_oci = rendering.runtimes == ("oci",)
     placement = await containers.place(
         Wanted(
@@ -63,15 +63,37 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
             bridge=defaults.bridge,
         )
     )
-    if wanted == "oci" and not placement.oci:
-        if new.config.runtime == "oci" or only_oci:
-            raise NotAvailableError(f"node {placement.node} cannot run OCI images: {placement.oci_reason}")
-        wanted = "compose"
-    if wanted == "compose" and placement.exec_mode == "none":
-        raise NotAvailableError(
-            f"node {placement.node} gives no way into its containers; see the host's SSH settings"
-        )
-    return Plan(new=new, runtime=wanted, placement=placement, defaults=defaults)
+    runtime, reason = choose_runtime(new.config.runtime, rendering.runtimes or ("compose",), placement)
+    return Plan(new=new, runtime=runtime, placement=placement, defaults=defaults, runtime_reason=reason)
+
+
+def choose_runtime(asked: str, offered: Sequence[str], place: Placement) -> tuple[str, str]:
+    """Choose how an app runs: as asked, else as the catalog prefers, else as the place can.
+
+    Args:
+        asked: compose, oci, or empty for whichever suits.
+        offered: what the catalog's item can run as, the preferred one first.
+        place: where it will run.
+
+    Returns:
+        The runtime, and why it is not the one asked for or preferred; empty when it is.
+
+    Raises:
+        NotAvailableError: the place can do none that is left.
+    """
+    wanted = asked or offered[0]
+    shut = f"node {place.node} gives no way into its containers, which Docker needs; see the host's connection test"
+    closed = place.exec_mode == "none"
+    if wanted == "oci" and not place.oci:
+        barred = f"node {place.node} cannot run OCI images: {place.oci_reason}"
+        if "compose" not in offered or closed:
+            raise NotAvailableError(barred)
+        return "compose", f"It runs with Docker Compose: {barred}"
+    if wanted == "compose" and closed:
+        if asked or "oci" not in offered or not place.oci:
+            raise NotAvailableError(shut)
+        return "oci", f"It runs as an OCI image: {shut}"
+    return wanted, ""
 
 
 async def render_app(new: NewApp, catalog: Catalog, *, runtime: str, public_port: int) -> Rendering:
@@ -117,7 +139,7 @@ async def build_app(plan: Plan, catalog: Catalog, *, public_port: int) -> App:
         config={**texts, **_given_port(new), **_resources(new, rendering, defaults), "runtime": plan.runtime},
         environment=rendering.environment,
         secret_names=rendering.secret_names,
-        rendering=_render_record(new, rendering, defaults),
+        rendering=_render_record(plan, rendering),
         revision=rendering.revision,
         created_at=current,
         updated_at=current,
@@ -178,14 +200,16 @@ def _given_port(new: NewApp) -> dict[str, int]:
     return {} if port is None else {"port": port}
 
 
-def _render_record(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[str, Any]:
+def _render_record(plan: Plan, rendering: Rendering) -> dict[str, Any]:
+    new, defaults = plan.new, plan.defaults
     return {
         "version": rendering.version,
+        "runtime_reason": plan.runtime_reason,
         "compose": rendering.docker_compose,
         "images": list(rendering.images),
         "probe": dict(rendering.probe),
         "image": rendering.image,
-        "entrypoint": rendering.entrypoint,
+        "entrypoint": " ".join(filter(None, (rendering.entrypoint, rendering.command))),
         "mounts": [list(mount) for mount in rendering.mounts],
         "network_cidr": new.network_cidr,
         "bridge": defaults.bridge,

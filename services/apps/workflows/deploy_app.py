@@ -21,12 +21,13 @@ def deploy_app(tools: Tools) -> Workflow:
 
     async def pull_oci_image(state: AppState, ctx: Context) -> AppState:
         app = await tools.apps.get_app(state.app_id)
+        if reason := str(app.rendering.get("runtime_reason", "")):
+            await ctx.log(reason, level="warning")
         if app.runtime != "oci":
             return state
         image = str(app.rendering["image"])
-        storage = str(app.config.get("storage", ""))
         task = await tools.containers.pull_image(state.host_id, state.node, image=image, storage="")
-        await ctx.log(f"Downloading {image}{f' for {storage}' if storage else ''}")
+        await ctx.log(f"Downloading {image}")
         return dataclasses.replace(state, image=await tools.finish(task, ctx))
 
     async def create_container(state: AppState, ctx: Context) -> AppState:

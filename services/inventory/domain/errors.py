@@ -101,8 +101,16 @@ class TemplateDownloadingError(UnavailableError):
     """The template is being downloaded; ask again."""
 
 
+class ImageUnusableError(PreconditionError):
+    """The host cannot pull this OCI image."""
+
+
 class StorageNotFoundError(PreconditionError):
     """No storage suits."""
+
+
+class BridgeNotFoundError(PreconditionError):
+    """No node in question has the bridge."""
 
 
 class ArchiveNotFoundError(NotFoundError):

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.inventory.domain.errors import NodeOfflineError, NodeUnknownError, NoOnlineNodeError
+from services.inventory.domain.errors import (
+    NodeOfflineError,
+    NodeUnknownError,
+    NoOnlineNodeError,
+    StorageNotFoundError,
+)
 
 OCI_SINCE = (9, 1)
+_GIB = 1 << 30
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A node as a place for a container, read just now."""
+    """A node as a place for a container, read just now.
+
+    Attributes:
+        free_memory: bytes.
+        storages: free bytes of each storage that takes root disks.
+        oci_obstacle: why its host's credentials or programs run no OCI images; empty when they may.
+    """
 
     host_id: int
     host_name: str
@@ -23,7 +35,8 @@ class Candidate:
     free_memory: float = 0.0
     version: str = ""
     exec_mode: str = "none"
-    storages: frozenset[str] = field(default_factory=frozenset)
+    storages: Mapping[str, float] = field(default_factory=dict)
+    oci_obstacle: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,40 +47,56 @@ class Wish:
     memory_mb: int = 0
     storage: str = ""
     oci: bool = False
+    disk_gb: int = 0
 
 
-def place_container(candidates: Sequence[Candidate], wish: Wish) -> Candidate:
-    """Choose: the named node; else the online one with most free memory that has what is asked; else any online.
+def rank_candidates(candidates: Sequence[Candidate], wish: Wish) -> list[Candidate]:
+    """Order the places, best first: the named node alone; else online ones that have what is asked, then any online.
+
+    Among equals the default host comes first, then free memory counts.
 
     Raises:
         NodeUnknownError: the named node does not exist.
         NodeOfflineError: the named node is down.
         NoOnlineNodeError: there is none.
+        StorageNotFoundError: no node in question has the named storage.
     """
-    if wish.node:
-        return _take_named(candidates, wish.node)
-    online = [one for one in candidates if one.online]
+    online = _take_named(candidates, wish.node) if wish.node else [one for one in candidates if one.online]
     if not online:
         raise NoOnlineNodeError("no Proxmox node is online", retry_after=10)
-    return max(online, key=lambda one: (_suits(one, wish), one.is_default_host, one.free_memory))
+    fitting = [one for one in online if not wish.storage or wish.storage in one.storages]
+    if not fitting:
+        where = f"node {wish.node}" if wish.node else "no online node"
+        raise StorageNotFoundError(
+            f"storage: {where} has {'no ' if wish.node else ''}storage {wish.storage!r} for root disks"
+        )
+    return sorted(
+        fitting, key=lambda one: (_suits(one, wish), one.is_default_host, one.free_memory), reverse=True
+    )
 
 
-def _take_named(candidates: Sequence[Candidate], name: str) -> Candidate:
-    named = sorted((one for one in candidates if one.node == name), key=lambda one: not one.is_default_host)
+def _take_named(candidates: Sequence[Candidate], name: str) -> list[Candidate]:
+    named = [one for one in candidates if one.node == name]
     if not named:
         raise NodeUnknownError(f"node: there is no node {name[:100]!r}")
-    for one in named:
-        if one.online:
-            return one
-    raise NodeOfflineError(f"node: {name!r} is offline")
+    online = [one for one in named if one.online]
+    if not online:
+        raise NodeOfflineError(f"node: {name!r} is offline")
+    return online
 
 
 def _suits(one: Candidate, wish: Wish) -> bool:
+    free = one.storages.get(wish.storage, 0.0) if wish.storage else max(one.storages.values(), default=0.0)
     return (
         one.free_memory >= wish.memory_mb * 1024 * 1024
-        and (not wish.storage or wish.storage in one.storages)
-        and (not wish.oci or not find_oci_obstacle(one.version))
+        and free >= wish.disk_gb * _GIB
+        and (not wish.oci or not describe_oci_obstacle(one))
     )
+
+
+def describe_oci_obstacle(one: Candidate) -> str:
+    """Say why a place runs no OCI images as containers; empty when it does."""
+    return find_oci_obstacle(one.version) or one.oci_obstacle
 
 
 def parse_version(text: str) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ marks       whose a container is
 containers  what is done with containers
 power       start, stop, reboot, destroy
 create      new containers; templates finds what they are made of
+images      OCI images as templates
 copies      clones, snapshots, migrations
 archives    backups and what becomes of them
 tasks       following tasks

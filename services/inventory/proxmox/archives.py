@@ -209,17 +209,6 @@ async def delete_archive(client: ProxmoxClient, volume_id: str) -> Task:
     return Task(client.access.host_id, archive.node, str(upid or ""))
 
 
-async def pull_image(client: ProxmoxClient, node: str, *, reference: str, storage: str) -> Task:
-    """Pull an OCI image into template storage; one that is there already is done."""
-    target = await choose_storage(client, node, "vztmpl", wanted=storage)
-    name = reference.rpartition("/")[2].replace(":", "_")
-    for one in await client.get(f"/nodes/{node}/storage/{target}/content", content="vztmpl"):
-        if str(one["volid"]).rpartition("/")[2] in (f"{name}.tar", name):
-            return Task(client.access.host_id, node, result=str(one["volid"]))
-    upid = await client.post(f"/nodes/{node}/storage/{target}/oci-registry-pull", reference=reference)
-    return Task(client.access.host_id, node, str(upid), f"{target}:vztmpl/{name}.tar")
-
-
 def _read_vmid(one: dict[str, Any]) -> int:
     match = _FILE.search(str(one["volid"]))
     return int(one.get("vmid") or (match.group(1) if match else 0))

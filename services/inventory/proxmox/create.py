@@ -186,6 +186,8 @@ def render_network(wanted: NewContainer) -> str:
         parts.append(f"{family}={wanted.network_cidr}")
         if wanted.gateway:
             parts.append(f"{'gw6' if family == 'ip6' else 'gw'}={wanted.gateway}")
+    if wanted.oci:
+        parts.append("host-managed=1")  # an application's image brings no DHCP client
     if wanted.vlan_tag is not None:
         parts.append(f"tag={wanted.vlan_tag}")
     return ",".join(parts)

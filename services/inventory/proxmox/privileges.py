@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.inventory.proxmox.client import ProxmoxClient
 
 CONSOLE = "VM.Console"
+PULL = "Sys.AccessNetwork"
 NEEDED: dict[str, tuple[str, ...]] = {
     "/vms": (
         "VM.Allocate", "VM.Audit", "VM.Backup", "VM.Clone", "VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory",

@@ -19,7 +19,7 @@ from services.inventory.domain.errors import (
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.containers import View
-from services.inventory.proxmox.privileges import CONSOLE, list_granted
+from services.inventory.proxmox.privileges import CONSOLE, PULL, list_granted
 from services.inventory.proxmox.ssh import Completed, Shells
 
 _PUSH_S = 60.0
@@ -42,6 +42,7 @@ class Ways:
         self.shells = shells
         self.consoles = consoles
         self._known: WeakKeyDictionary[ProxmoxClient, tuple[float, Way]] = WeakKeyDictionary()
+        self._pulls: WeakKeyDictionary[ProxmoxClient, tuple[float, str]] = WeakKeyDictionary()
 
     async def find_way(self, client: ProxmoxClient, *, again: bool = False) -> Way:
         """Say which way leads into the containers of a host, tried with its credentials; `again` asks anew.
@@ -55,6 +56,20 @@ class Ways:
         way = await self._try_ways(client)
         self._known[client] = (time.monotonic(), way)
         return way
+
+    async def find_pull_obstacle(self, client: ProxmoxClient) -> str:
+        """Say what keeps a host's credentials from pulling OCI images; empty when nothing does.
+
+        Raises:
+            HostUnreachableError: the host's API does not say what the credentials may do.
+        """
+        known = self._pulls.get(client)
+        if known is not None and time.monotonic() - known[0] < _MEMORY_S:
+            return known[1]
+        allowed = client.access.is_full_root or PULL in (await list_granted(client, "/nodes"))
+        obstacle = "" if allowed else f"its credentials lack {PULL} on /nodes, which pulling OCI images needs"
+        self._pulls[client] = (time.monotonic(), obstacle)
+        return obstacle
 
     async def stream(
         self, view: View, argv: Sequence[str], *, stall_s: float, timeout_s: float

@@ -135,7 +135,7 @@ async def inventory(
     containers = ContainerHandlers(
         Containers(fleet, vmids),
         ways,
-        placing=Placing(store, vmids, fleet),
+        placing=Placing(store, vmids, fleet, ways),
         vmids=vmids,
         settings=SqlSettingsStore(db),
     )

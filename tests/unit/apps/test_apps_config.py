@@ -7,6 +7,9 @@ import yaml
 
 from services.apps.domain.compose import render_env_file, republish
 from services.apps.domain.config import parse_config
+from services.apps.domain.deploying import choose_runtime
+from services.apps.domain.errors import NotAvailableError
+from services.apps.domain.interfaces import Placement
 from services.apps.watching import parse_event_id
 from services.apps.workflows.docker import read_os_release
 from services.common.errors import InvalidError
@@ -73,3 +76,45 @@ def test_the_system_is_read_from_its_release_file() -> None:
 )
 def test_only_our_own_event_ids_count(text: str, expected: int | None) -> None:
     assert parse_event_id(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "offered", "place", "runtime"),
+    [
+        ("", ("compose", "oci"), {}, "compose"),
+        ("", ("oci", "compose"), {}, "oci"),
+        ("oci", ("compose", "oci"), {}, "oci"),
+        ("oci", ("compose", "oci"), {"oci": False}, "compose"),
+        ("", ("oci", "compose"), {"oci": False}, "compose"),
+        ("", ("compose", "oci"), {"exec_mode": "none"}, "oci"),
+    ],
+)
+def test_an_app_runs_as_asked_or_as_its_place_can(
+    asked: str, offered: tuple[str, ...], place: dict[str, Any], runtime: str
+) -> None:
+    there = make_place(**place)
+    chosen, reason = choose_runtime(asked, offered, there)
+    assert chosen == runtime
+    assert bool(reason) == bool(place)
+    assert not reason or "pve1" in reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "offered", "place"),
+    [
+        ("", ("oci",), {"oci": False}),
+        ("compose", ("compose", "oci"), {"exec_mode": "none"}),
+        ("", ("compose",), {"exec_mode": "none"}),
+        ("oci", ("compose", "oci"), {"oci": False, "exec_mode": "none"}),
+    ],
+)
+def test_an_app_that_its_place_cannot_run_is_refused(
+    asked: str, offered: tuple[str, ...], place: dict[str, Any]
+) -> None:
+    with pytest.raises(NotAvailableError, match="pve1"):
+        choose_runtime(asked, offered, make_place(**place))
+
+
+def make_place(**changes: Any) -> Placement:
+    known = {"host_id": 1, "node": "pve1", "oci": True, "oci_reason": "too old", "exec_mode": "ssh"}
+    return Placement(**{**known, **changes})

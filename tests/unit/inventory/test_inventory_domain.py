@@ -1,16 +1,21 @@
 """Placement, settings, credentials and marks."""
 
+import dataclasses
+
 import pytest
 
 from services.common.errors import InvalidError
 from services.inventory.domain.entities import Network, NewHost, Secrets, guess_exec_mode
 from services.inventory.domain.errors import (
+    ImageUnusableError,
     NodeOfflineError,
     NodeUnknownError,
     NoOnlineNodeError,
     NotOursError,
+    StorageNotFoundError,
 )
-from services.inventory.domain.placement import Candidate, Wish, find_oci_obstacle, place_container
+from services.inventory.domain.placement import Candidate, Wish, find_oci_obstacle, rank_candidates
+from services.inventory.proxmox.images import make_file_name, parse_reference
 from services.inventory.proxmox.inside import choose_web_port, parse_listeners
 from services.inventory.proxmox.marks import add_marks, check_owner, drop_marks, find_owner
 
@@ -18,27 +23,59 @@ GIB = 2.0**30
 
 
 def make_node(name: str, *, online: bool = True, free: float = 4 * GIB) -> Candidate:
-    return Candidate(1, "h", name, online, free_memory=free, version="9.2.11")
+    storages = {"fast": 10 * GIB, "slow": 100 * GIB}
+    return Candidate(1, "h", name, online, free_memory=free, version="9.2.11", storages=storages)
 
 
 def test_the_online_node_with_most_free_memory_is_chosen() -> None:
     nodes = [make_node("a"), make_node("b", free=8 * GIB), make_node("c", online=False, free=64 * GIB)]
-    assert place_container(nodes, Wish(memory_mb=512)).node == "b"
+    assert rank_candidates(nodes, Wish(memory_mb=512))[0].node == "b"
 
 
 def test_a_node_that_is_too_full_is_taken_when_there_is_no_other() -> None:
-    assert place_container([make_node("a", free=0)], Wish(memory_mb=512)).node == "a"
+    assert rank_candidates([make_node("a", free=0)], Wish(memory_mb=512))[0].node == "a"
 
 
 def test_a_named_node_must_exist_and_be_up() -> None:
     nodes = [make_node("a"), make_node("b", online=False)]
-    assert place_container(nodes, Wish(node="a")).node == "a"
+    assert rank_candidates(nodes, Wish(node="a"))[0].node == "a"
     with pytest.raises(NodeUnknownError):
-        place_container(nodes, Wish(node="x"))
+        rank_candidates(nodes, Wish(node="x"))
     with pytest.raises(NodeOfflineError):
-        place_container(nodes, Wish(node="b"))
+        rank_candidates(nodes, Wish(node="b"))
     with pytest.raises(NoOnlineNodeError):
-        place_container([make_node("b", online=False)], Wish())
+        rank_candidates([make_node("b", online=False)], Wish())
+
+
+def test_a_node_with_room_on_the_storage_comes_before_one_with_more_memory() -> None:
+    full = dataclasses.replace(make_node("a", free=64 * GIB), storages={"fast": GIB})
+    nodes = [full, make_node("b")]
+    assert rank_candidates(nodes, Wish(disk_gb=8))[0].node == "b"
+    assert rank_candidates(nodes, Wish(disk_gb=8, storage="fast"))[0].node == "b"
+    assert rank_candidates([full], Wish(disk_gb=8))[0].node == "a"
+    with pytest.raises(StorageNotFoundError, match="'tape'"):
+        rank_candidates(nodes, Wish(storage="tape"))
+
+
+def test_a_host_whose_credentials_pull_no_images_comes_after_others_for_oci() -> None:
+    barred = dataclasses.replace(make_node("a", free=64 * GIB), oci_obstacle="not allowed")
+    assert rank_candidates([barred, make_node("b")], Wish(oci=True))[0].node == "b"
+    assert rank_candidates([barred, make_node("b")], Wish())[0].node == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("nginx", "nginx:latest"),
+        ("registry:5000/a/b", "registry:5000/a/b:latest"),
+        ("nginx:1.27@sha256:" + "0" * 64, "nginx:1.27"),
+    ],
+)
+def test_images_are_named_as_proxmox_pulls_them(text: str, reference: str) -> None:
+    assert parse_reference(text) == reference
+    with pytest.raises(ImageUnusableError):
+        parse_reference("nginx@sha256:" + "0" * 64)
+    assert make_file_name("a/nginx:1") != make_file_name("b/nginx:1")
 
 
 def test_oci_needs_proxmox_9_1() -> None:

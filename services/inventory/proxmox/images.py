@@ -1,0 +1,69 @@
+"""OCI images as templates (PVE >= 9.1)."""
+
+from __future__ import annotations
+
+import re
+
+from services.inventory.domain.errors import ImageUnusableError, ProxmoxRefusedError
+from services.inventory.proxmox.client import ProxmoxClient, said
+from services.inventory.proxmox.containers import Task
+from services.inventory.proxmox.storages import choose_storage
+
+_LONGEST_NAME = 200
+
+
+def parse_reference(text: str) -> str:
+    """Return an image as `name:tag`; a digest beside a tag is left out, a missing tag is `latest`.
+
+    Raises:
+        ImageUnusableError: a digest alone, which Proxmox does not pull.
+    """
+    name, at, _ = text.partition("@")
+    has_tag = ":" in name.rpartition("/")[2]
+    if at and not has_tag:
+        raise ImageUnusableError(
+            f"image {text[:200]!r} has a digest and no tag, which Proxmox VE cannot pull"
+        )
+    return name if has_tag else f"{name}:latest"
+
+
+def make_file_name(reference: str) -> str:
+    """Return a template's file name that no other image has."""
+    return re.sub(r"[^-a-zA-Z0-9_.]", "_", reference)[-_LONGEST_NAME:] + ".tar"
+
+
+async def pull_image(client: ProxmoxClient, node: str, *, reference: str, storage: str) -> Task:
+    """Pull an image into template storage; one that is there already is done.
+
+    Raises:
+        ImageUnusableError: Proxmox cannot pull such an image.
+        ProxmoxRefusedError: it refuses; a missing program is named with what to do.
+    """
+    image = parse_reference(reference)
+    name = make_file_name(image)
+    target = await choose_storage(client, node, "vztmpl", wanted=storage)
+    path, volume = f"/nodes/{node}/storage/{target}", f"{target}:vztmpl/{name}"
+    done = Task(client.access.host_id, node, result=volume)
+    if volume in {str(one["volid"]) for one in await client.get(f"{path}/content", content="vztmpl")}:
+        return done
+    if upid := await _find_pull(client, node, name):
+        return Task(client.access.host_id, node, upid, volume)
+    try:
+        upid = await client.post(f"{path}/oci-registry-pull", reference=image, filename=name)
+    except ProxmoxRefusedError as error:
+        if "existing file" in said(error):
+            return done
+        if "skopeo" in said(error):
+            raise ImageUnusableError(
+                f"node {node} cannot pull OCI images: run `apt install skopeo` on it, or use runtime compose"
+            ) from error
+        raise
+    return Task(client.access.host_id, node, str(upid), volume)
+
+
+async def _find_pull(client: ProxmoxClient, node: str, name: str) -> str:
+    """The task that pulls the image already, for another app or before a crash."""
+    for one in await client.get(f"/nodes/{node}/tasks", source="active", typefilter="ociregistrypull"):
+        if not one.get("endtime") and one.get("id") == name:
+            return str(one["upid"])
+    return ""
