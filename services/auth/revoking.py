@@ -64,6 +64,7 @@ class RevocationPublisher:
 
     async def _publish_pending(self) -> None:
         if not self._bus.is_connected:
+            await self.load()  # what another replica revoked is in the database
             return
         if self._again:
             await self._publish(await self._store.list_current())

@@ -28,7 +28,7 @@ from proximity.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from services.common.audit import OutboxAudit
 from services.common.config import ConfigError, ServiceSettings, read_settings
 from services.common.db import Database, create_engine
-from services.common.errors import DomainError, UnavailableError
+from services.common.errors import DomainError, UnauthenticatedError, UnavailableError
 from services.common.health import start_health_server
 from services.common.idempotency import IdempotencyStore
 from services.common.log import configure_logging, get_logger
@@ -59,6 +59,7 @@ log = get_logger()
 VERSION = "2.0.0"
 _DRAIN_S = 5.0
 _KEYS_REFRESH_S = 5.0
+_FOLLOW_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -93,20 +94,23 @@ def build_runtime(
     signer = ServiceSigner(service, private)
     tls = read_tls(settings.tls_dir, service)
     clients = Clients(signer, settings.address_of, tls=tls)
-    revocations = Revocations()
+    bus = Bus(settings.nats_url, name=service, replicas=settings.nats_replicas)
     asking = _AskingAuth(clients)
+    is_auth = find_key is not None
+    revocations = Revocations(None if is_auth else lambda: bus.is_connected)
     verifier = TokenVerifier(
         service=service,
         service_keys=publics,
         find_key=find_key or asking.find_key,
         revocations=revocations,
         authenticate_api_token=authenticate_api_token or asking.authenticate_api_token,
+        confirm=None if is_auth else asking.confirm,
     )
     return Runtime(
         service=service,
         settings=settings,
         db=Database(create_engine(settings.database_url, service=service)),
-        bus=Bus(settings.nats_url, name=service, replicas=settings.nats_replicas),
+        bus=bus,
         sealer=Sealer(settings.secret_key, previous=settings.previous_secret_keys),
         signer=signer,
         clients=clients,
@@ -148,6 +152,20 @@ class _AskingAuth:
             raise CredentialsInvalidError("the API token is not valid") from error
         return caller_of_api_token(answer)
 
+    async def confirm(self, token: str) -> None:
+        """Have auth say that an access token is valid and was not revoked.
+
+        Raises:
+            CredentialsInvalidError: it is not.
+            UnavailableError: auth does not answer either; then nobody knows.
+        """
+        request = auth_service_pb2.VerifyTokenRequest(token=token)
+        stub = auth_service_pb2_grpc.AuthServiceStub
+        try:
+            await self._clients.call("auth", stub, "VerifyToken", request, timeout=3)
+        except UnauthenticatedError as error:
+            raise CredentialsInvalidError(error.message) from error
+
 
 def caller_of_api_token(answer: auth_service_pb2.AuthenticateApiTokenResponse) -> Caller:
     """The caller behind an API token; to be asked again after 60 seconds at most."""
@@ -164,18 +182,47 @@ def _decode_base64url(text: str) -> bytes:
 
 
 async def watch_revocations(bus: Bus, revocations: Revocations) -> None:
-    """Follow the revocations in NATS's key-value store for ever; begins again with all of them after a loss."""
+    """Follow the revocations in NATS's key-value store for ever; begins again with all of them at every connection.
+
+    A watcher of before a reconnection may be silent for ever: its consumer can be gone with the server that had it.
+    """
+    connected = asyncio.Event()
+
+    async def note_connected() -> None:
+        revocations.is_loaded = False
+        connected.set()
+
+    bus.on_connect(note_connected)
     while True:
         await bus.wait_connected(timeout=60)
+        connected.clear()
+        following = asyncio.ensure_future(_follow_revocations(bus, revocations))
+        waiting = asyncio.ensure_future(connected.wait())
         try:
-            bucket = await bus.key_value(REVOCATIONS_BUCKET)
-            watcher = await bucket.watchall()
+            await asyncio.wait({following, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            following.cancel()
+            waiting.cancel()
+            await asyncio.gather(following, waiting, return_exceptions=True)
+        if not connected.is_set():
+            await asyncio.sleep(_FOLLOW_AGAIN_S)
+
+
+async def _follow_revocations(bus: Bus, revocations: Revocations) -> None:
+    try:
+        bucket = await bus.key_value(REVOCATIONS_BUCKET)
+        watcher = await bucket.watchall()
+        try:
             async for entry in watcher:
-                if entry is not None and entry.value:
+                if entry is None:  # these were all that there are so far
+                    revocations.is_loaded = True
+                elif entry.value:
                     revocations.revoke(entry.key, float(entry.value))
-        except (NatsError, TimeoutError, OSError, UnavailableError, ValueError) as error:
-            log.warning("revocations_interrupted", error=str(error) or type(error).__name__)
-        await asyncio.sleep(1)
+        finally:
+            with contextlib.suppress(NatsError, TimeoutError, OSError):
+                await asyncio.wait_for(watcher.stop(), 1)  # type: ignore[no-untyped-call]
+    except (NatsError, TimeoutError, OSError, UnavailableError, ValueError) as error:
+        log.warning("revocations_interrupted", error=str(error) or type(error).__name__)
 
 
 async def serve(

@@ -28,6 +28,7 @@ SERVICE_TOKEN_S = 60
 ACCESS_TOKEN_S = 3600
 API_TOKEN_PREFIX = "prx_"  # noqa: S105 - a prefix, not a secret
 ALL_SCOPES = ("read", "write", "admin")
+CONFIRMED_S = 1.0
 _CACHE_SIZE = 20_000
 
 
@@ -70,10 +71,24 @@ ANONYMOUS = Caller()
 
 
 class Revocations:
-    """What is no longer valid before its time: tokens, sessions and users. Filled from NATS by `watch_revocations`."""
+    """What is no longer valid before its time: tokens, sessions and users. Filled from NATS by `watch_revocations`.
 
-    def __init__(self) -> None:
+    Args:
+        is_connected: whether the source that fills it answers now; None where it is filled by its own process.
+
+    Attributes:
+        is_loaded: whether everything that the source knew at the last connection is here.
+    """
+
+    def __init__(self, is_connected: Callable[[], bool] | None = None) -> None:
         self._cutoffs: dict[str, float] = {}
+        self._is_connected = is_connected
+        self.is_loaded = is_connected is None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether a revocation would be known here by now."""
+        return self.is_loaded and (self._is_connected is None or self._is_connected())
 
     def revoke(self, key: str, cutoff: float) -> None:
         """Refuse what `key` (`jti.…`, `sid.…`, `user.…`) names and was issued up to `cutoff`, in epoch seconds."""
@@ -91,6 +106,7 @@ class Revocations:
 
 Keys = Callable[[str], Awaitable[Ed25519PublicKey | None]]
 ApiTokens = Callable[[str], Awaitable[Caller]]
+Confirm = Callable[[str], Awaitable[None]]
 
 
 @dataclass
@@ -103,6 +119,7 @@ class TokenVerifier:
         find_key: auth's public key of a key id, or None.
         revocations: what was revoked.
         authenticate_api_token: whose an API token is.
+        confirm: asks auth whether an access token is still valid, for as long as `revocations` cannot say.
     """
 
     service: str
@@ -110,7 +127,9 @@ class TokenVerifier:
     find_key: Keys
     revocations: Revocations
     authenticate_api_token: ApiTokens
+    confirm: Confirm | None = None
     _cache: dict[str, Caller] = field(default_factory=dict)
+    _confirmed: dict[str, float] = field(default_factory=dict)
 
     async def verify(self, token: str) -> Caller:
         """Say who a token belongs to. A verified one is remembered until it ends.
@@ -129,7 +148,22 @@ class TokenVerifier:
             raise CredentialsInvalidError("the token has expired")
         if self.revocations.is_revoked(caller):
             raise CredentialsInvalidError("the token was revoked")
+        if self.confirm is not None and not self.revocations.is_current and not caller.service:
+            await self._confirm(token, self.confirm)
         return caller
+
+    async def _confirm(self, token: str, confirm: Confirm) -> None:
+        """Have auth say that a token is valid, unless it did within the last second."""
+        current = time.monotonic()
+        if current - self._confirmed.get(token, -1.0) < CONFIRMED_S:
+            return
+        if token.startswith(API_TOKEN_PREFIX):
+            await self.authenticate_api_token(token)
+        else:
+            await confirm(token)
+        if len(self._confirmed) >= _CACHE_SIZE:
+            self._confirmed.clear()
+        self._confirmed[token] = current
 
     async def _verify_new(self, token: str) -> Caller:
         if token.startswith(API_TOKEN_PREFIX):

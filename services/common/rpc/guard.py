@@ -73,13 +73,14 @@ class Guard:
 
         Raises:
             CredentialsMissingError, CredentialsInvalidError: not signed in (not for public RPCs).
+            UnavailableError: nobody can say whether the credentials are still valid (not for public RPCs).
             AdminRequiredError, ScopeMissingError, ServiceOnlyError, CsrfRejectedError: not allowed.
         """
         token = self._find_token(call)
         is_public = rule.access == access_pb2.ACCESS_PUBLIC
         try:
             call.caller = await self._verifier.verify(token) if token else ANONYMOUS
-        except CredentialsInvalidError:
+        except (CredentialsInvalidError, UnavailableError):
             if not is_public:
                 raise
         if is_public:
