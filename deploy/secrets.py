@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from deploy.certificates import make_certificates
 from deploy.local.state import ensure_certificate, ensure_secret
 from services.common.tokens import make_service_keys
 
@@ -21,6 +22,7 @@ def make_secrets(directory: Path) -> None:
     directory.chmod(0o700)
     make_service_keys(directory)
     ensure_certificate(directory)
+    make_certificates(directory / "tls")
     for name in ("secret_key", "admin_password"):
         ensure_secret(directory / name)
     password, _ = ensure_secret(directory / "postgres_password")
@@ -28,8 +30,9 @@ def make_secrets(directory: Path) -> None:
     nats, _ = ensure_secret(directory / "nats_password")
     _write_missing(directory / "nats_auth", f'authorization {{ user: proximity, password: "{nats}" }}\n')
     _write_missing(directory / "nats_url", f"nats://proximity:{nats}@nats:4222")
-    for file in directory.iterdir():
-        file.chmod(0o444)
+    for file in directory.rglob("*"):
+        if file.is_file():
+            file.chmod(0o444)
 
 
 def _write_missing(file: Path, text: str) -> None:

@@ -69,6 +69,7 @@ def _list_common() -> list[Manifest]:
         "NATS_REPLICAS": "3",
         "SECRET_KEY_FILE": "/run/secrets/secret_key",
         "SERVICE_KEYS_DIR": "/run/secrets",
+        "TLS_DIR": "/run/tls",
         "LISTEN": f"0.0.0.0:{GRPC_PORT}",
         "HEALTH_LISTEN": f"0.0.0.0:{HEALTH_PORT}",
         "CORS_ALLOWED_ORIGINS": "",
@@ -85,7 +86,7 @@ def _list_service(service: str, callers: dict[str, set[str]]) -> list[Manifest]:
         spec={
             "clusterIP": "None",  # callers see every replica and balance by call, not by connection
             "selector": make_labels(service),
-            "ports": [{"name": "grpc", "port": GRPC_PORT, "appProtocol": "kubernetes.io/h2c"}],
+            "ports": [{"name": "grpc", "port": GRPC_PORT, "appProtocol": "grpc"}],
         },
     )
     reached = _list_reached(service, callers)
@@ -152,7 +153,11 @@ def _list_gateway() -> list[Manifest]:
     container = {
         "name": "gateway",
         "image": f"proximity-gateway:{VERSION}",
-        "args": ["serve", f"--listen=0.0.0.0:{_GATEWAY_PORT}", *endpoints, "--access-log=/dev/stdout"],
+        "args": [
+            *("serve", f"--listen=0.0.0.0:{_GATEWAY_PORT}", *endpoints),
+            *("--upstream-ca=/run/tls/ca.crt", "--upstream-cert=/run/tls/gateway.crt"),
+            *("--upstream-key=/run/tls/gateway.key", "--trusted-proxies=1", "--access-log=/dev/stdout"),
+        ],
         "ports": [{"name": "http", "containerPort": _GATEWAY_PORT}],
         "resources": {"requests": {"cpu": "200m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
         **make_probes({"tcpSocket": {"port": _GATEWAY_PORT}}),

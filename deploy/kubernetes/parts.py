@@ -55,6 +55,7 @@ def make_pod(component: str, container: Manifest, *, secret: str, restart: str =
             "containers": [_restrain(container)],
             "volumes": [
                 {"name": "secrets", "secret": {"secretName": secret, "defaultMode": 0o440}},
+                {"name": "tls", "secret": {"secretName": f"{secret}-tls", "defaultMode": 0o440}},
                 {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
             ],
         },
@@ -72,6 +73,7 @@ def _restrain(container: Manifest) -> Manifest:
         },
         "volumeMounts": [
             {"name": "secrets", "mountPath": "/run/secrets", "readOnly": True},
+            {"name": "tls", "mountPath": "/run/tls", "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own
         ],
     }

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 from pathlib import Path
 
 from services.catalog.check import check_catalog, draw_icons
 from services.catalog.config import CatalogSettings
 from services.catalog.files import DATA
-from services.catalog.server import build_catalog, run_worker, serve
+from services.catalog.server import serve, work
 from services.catalog.store import idempotency
 from services.common import process
 from services.common.idempotency import seal_column
@@ -34,16 +32,6 @@ def run_command(arguments: list[str]) -> int:
             )
     sys.stderr.write(f"usage: python -m services.catalog {' | '.join(_COMMANDS)}\n")
     return 2
-
-
-async def work(settings: CatalogSettings) -> None:
-    """Fetch sources until told to end by SIGTERM or SIGINT."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    async with run_worker(build_catalog(settings)):
-        await ended.wait()
 
 
 if __name__ == "__main__":

@@ -87,6 +87,14 @@ async def serve(settings: CatalogSettings) -> None:
     )
 
 
+async def work(settings: CatalogSettings) -> None:
+    """Fetch sources as they are queued until told to end."""
+    runtime = process.build_runtime("catalog", settings)
+    catalog = build_catalog(settings, db=runtime.db, bus=runtime.bus)
+    catalog.jobs.start(catalog.bus)
+    await process.work(runtime, background=[], relay=catalog.relay)
+
+
 async def _publish_own_files(catalog: Catalog) -> None:
     result = await reload_files(catalog.store, catalog.settings.data)
     for rejection in result.rejected:

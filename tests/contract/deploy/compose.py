@@ -19,7 +19,7 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "deploy" / "compose.yaml"
-_PATHS = ("/run/secrets", "/etc/nats", "/data")
+_PATHS = ("/run/secrets", "/run/tls", "/etc/nats", "/data")
 _IMAGE_ENVIRONMENT = {"LISTEN": "0.0.0.0:50051"}  # ENV of deploy/Dockerfile
 
 

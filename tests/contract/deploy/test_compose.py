@@ -44,13 +44,18 @@ def test_every_process_is_restrained(document: dict[str, Any]) -> None:
 
 def test_each_service_has_its_own_private_key_alone(document: dict[str, Any]) -> None:
     for name, service in document["services"].items():
-        keys = {each for each in service.get("secrets", []) if each.endswith(".key")}
-        own = {"gateway.key"} if name == "gateway" else {f"{name.partition('-')[0]}.key"}
+        keys = {each for each in map(_source_of, service.get("secrets", [])) if each.endswith(".key")}
+        owner = name.partition("-")[0]
+        own = {f"{owner}.key", f"tls_{owner}.key"}
         assert keys == (set() if name in {"postgres", "nats", "pvesim"} else own), name
 
 
 def test_only_the_gateway_can_be_reached_from_outside(document: dict[str, Any]) -> None:
     assert [name for name, service in document["services"].items() if "ports" in service] == ["gateway"]
+
+
+def _source_of(secret: str | dict[str, str]) -> str:
+    return secret if isinstance(secret, str) else secret["source"]
 
 
 class Composition:
@@ -129,10 +134,12 @@ def _lay_out(document: dict[str, Any], translator: Translator, root: Path, serve
     secrets, configs = root / "run" / "secrets", root / "etc" / "nats"
     made = root / "made"
     make_secrets(made)
-    secrets.mkdir(parents=True)
-    configs.mkdir(parents=True)
+    tls = root / "run" / "tls"
+    for folder in (secrets, configs, tls):
+        folder.mkdir(parents=True)
     for name, secret in document["secrets"].items():
-        shutil.copy(made / Path(secret["file"]).name, secrets / name)
+        file = made / Path(secret["file"]).relative_to("secrets")
+        shutil.copy(file, tls / file.name if name.startswith("tls_") else secrets / name)
     for name in ("database_url", "nats_url"):
         (secrets / name).chmod(0o600)
     (secrets / "database_url").write_text(_make_database(server))
