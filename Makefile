@@ -24,9 +24,10 @@ help: ## list the targets
 
 venv: .venv/.installed ## make .venv from the locked requirements
 
-.venv/.installed: requirements-dev.txt
+.venv/.installed: requirements-dev.txt clients/python/pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python
 	touch $@
 
 protos: venv ## generate code and the descriptor image from the protos

@@ -1,0 +1,122 @@
+"""backups, backup, restore."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+from proximity.apps.v1 import apps_service_pb2
+from proximity.backups.v1 import backup_pb2
+from proximity.backups.v1 import backups_service_pb2 as pb
+
+from proximity_cli.apps import AppId, NoWait
+from proximity_cli.connection import Platform, connect
+from proximity_cli.failures import CliError
+from proximity_cli.following import show_progress, wait_for_app
+from proximity_cli.output import Json, print_done, print_json, print_table, render_size, render_time
+
+_POLL_S = 0.3
+_LIMIT_S = 6 * 3600.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("backups")(list_backups)
+    app.command()(backup)
+    app.command()(restore)
+
+
+def list_backups(app_id: AppId, as_json: Json = False) -> None:
+    """List the backups of an app, newest first."""
+    platform = connect()
+    answer = platform.read(platform.backups.ListBackups, pb.ListBackupsRequest(app_id=app_id))
+    if as_json:
+        return print_json(list(answer.backups))
+    rows = [
+        (
+            each.id,
+            each.status,
+            render_time(each.created_at),
+            render_size(each.size),
+            each.backup_type,
+            each.notes,
+        )
+        for each in answer.backups
+    ]
+    print_table(("ID", "STATUS", "MADE", "SIZE", "TYPE", "NOTES"), rows, empty="There are no backups.")
+    return None
+
+
+def backup(
+    app_id: AppId,
+    mode: Annotated[str, typer.Option(help="snapshot, suspend or stop.")] = "snapshot",
+    compression: Annotated[str, typer.Option(help="zstd, gzip or lzo.")] = "zstd",
+    notes: Annotated[str, typer.Option(help="For people.")] = "",
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Make a backup of an app."""
+    platform = connect()
+    request = pb.CreateBackupRequest(app_id=app_id, backup_type=mode, compression=compression, notes=notes)
+    made = platform.create(platform.backups.CreateBackup, request)
+    if no_wait:
+        return print_json(made) if as_json else print_done(made.message)
+    done = _wait_for_backup(platform, app_id, made.id, title=f"Backing up {app_id}")
+    if as_json:
+        return print_json(done)
+    print_done(f"backup {done.id} of {app_id}: {render_size(done.size)}, {done.file_name}")
+    return None
+
+
+def restore(
+    app_id: AppId,
+    backup_id: Annotated[int, typer.Argument(help="Number of the backup.")],
+    to: Annotated[str | None, typer.Option(help="Restore beside, as a new app with this hostname.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    no_wait: NoWait = False,
+) -> None:
+    """Restore a backup over its app, whose present data are lost; with --to, as a new app."""
+    if not yes and not to:
+        typer.confirm(f"Overwrite all data of {app_id} with backup {backup_id}?", abort=True)
+    platform = connect()
+    request = pb.RestoreBackupRequest(app_id=app_id, backup_id=backup_id, new_hostname=to)
+    answer = platform.create(platform.backups.RestoreBackup, request)
+    if no_wait:
+        return print_done(answer.message)
+    if to:
+        status = wait_for_app(platform, answer.application_id, answer.message)
+    else:
+        _wait_for_backup(platform, app_id, backup_id, title=answer.message)
+        status = wait_for_app(platform, app_id, answer.message)
+    print_done(
+        f"{answer.application_id} is {status} again" if not to else f"{answer.application_id} is {status}"
+    )
+    return None
+
+
+def _wait_for_backup(platform: Platform, app_id: str, backup_id: int, *, title: str) -> backup_pb2.Backup:
+    """Wait until nothing is done with a backup any more.
+
+    Raises:
+        CliError: it failed, or took six hours.
+    """
+    deadline = time.monotonic() + _LIMIT_S
+    request = pb.GetBackupRequest(app_id=app_id, backup_id=backup_id)
+    with show_progress(title) as show:
+        while time.monotonic() < deadline:
+            found = platform.read(platform.backups.GetBackup, request)
+            if found.status == "failed":
+                raise CliError(
+                    f"backup {backup_id} failed: {found.error_message}", hint=f"proximity logs {app_id}"
+                )
+            if not found.is_in_progress and found.status == "completed":
+                return found
+            show(_find_status(platform, app_id))
+            time.sleep(_POLL_S)
+    raise CliError(f"backup {backup_id} of {app_id} is not done after {_LIMIT_S / 3600:g} hours")
+
+
+def _find_status(platform: Platform, app_id: str) -> apps_service_pb2.AppStatus:
+    request = apps_service_pb2.GetAppStatusRequest(app_id=app_id)
+    return platform.read(platform.apps.GetAppStatus, request)

@@ -1,0 +1,195 @@
+"""A channel to the gateway and the stubs on it: TLS, tokens, retries."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import ssl
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import grpc
+from proximity.apps.v1 import apps_service_pb2_grpc
+from proximity.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
+from proximity.backups.v1 import backups_service_pb2_grpc
+from proximity.catalog.v1 import catalog_service_pb2_grpc
+from proximity.inventory.v1 import inventory_service_pb2_grpc
+
+from proximity_cli.failures import NOT_REACHABLE, CliError
+from proximity_cli.session import Session, lock_session, read_session, write_session
+
+T = TypeVar("T")
+_ATTEMPTS = 3
+_DELAY_S = 0.4
+_TIMEOUT_S = 30.0
+_TLS_TIMEOUT_S = 10.0
+_EARLY_S = 30.0  # a token that ends so soon is renewed
+_OPTIONS = (("grpc.keepalive_time_ms", 30_000), ("grpc.max_receive_message_length", 64 << 20))
+
+
+class Platform:
+    """The platform as one user sees it.
+
+    Args:
+        session: where and who.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.channel = open_channel(session)
+        self.auth = auth_service_pb2_grpc.AuthServiceStub(self.channel)
+        self.apps = apps_service_pb2_grpc.AppsServiceStub(self.channel)
+        self.backups = backups_service_pb2_grpc.BackupsServiceStub(self.channel)
+        self.catalog = catalog_service_pb2_grpc.CatalogServiceStub(self.channel)
+        self.hosts = inventory_service_pb2_grpc.HostServiceStub(self.channel)
+
+    def read(self, rpc: Callable[..., T], request: Any) -> T:  # noqa: ANN401 - any message
+        """Call an RPC that changes nothing; tried again while the platform is away."""
+        return self._try(lambda: rpc(request, timeout=_TIMEOUT_S, metadata=self._sign()))
+
+    def create(self, rpc: Callable[..., T], request: Any) -> T:  # noqa: ANN401 - any message
+        """Call an RPC that makes something, under a key by which a repetition makes it once."""
+        metadata = (("idempotency-key", uuid.uuid4().hex),)
+        return self._try(lambda: rpc(request, timeout=_TIMEOUT_S, metadata=(*self._sign(), *metadata)))
+
+    def change(self, rpc: Callable[..., T], request: Any) -> T:  # noqa: ANN401 - any message
+        """Call an RPC once."""
+        return rpc(request, timeout=_TIMEOUT_S, metadata=self._sign())
+
+    def stream(self, rpc: Callable[..., Iterable[T]], request: Any) -> Iterable[T]:  # noqa: ANN401 - any message
+        """Call an RPC that answers for as long as it likes."""
+        return rpc(request, metadata=self._sign())
+
+    def _try(self, call: Callable[[], T]) -> T:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return call()
+            except grpc.RpcError as error:
+                away = isinstance(error, grpc.Call) and error.code() == grpc.StatusCode.UNAVAILABLE
+                if not away or attempt == _ATTEMPTS:
+                    raise
+            time.sleep(_DELAY_S * attempt)
+        raise AssertionError("unreachable")
+
+    def _sign(self) -> tuple[tuple[str, str], ...]:
+        if self.session.refresh and self.session.expires_at - time.time() < _EARLY_S:
+            with lock_session():
+                self.session = self._renew(read_session())
+        return (("authorization", f"Bearer {self.session.access}"),)
+
+    def _renew(self, kept: Session) -> Session:
+        if kept.expires_at - time.time() >= _EARLY_S:  # another process was faster
+            return kept
+        request = auth_service_pb2.RefreshTokenRequest(refresh=kept.refresh)
+        pair = self.auth.RefreshToken(request, timeout=_TIMEOUT_S)
+        renewed = replace(
+            kept, access=pair.access, refresh=pair.refresh, expires_at=time.time() + pair.expires_in
+        )
+        write_session(renewed)
+        return renewed
+
+
+def connect() -> Platform:
+    """Return the platform of the session.
+
+    Raises:
+        CliError: nobody is signed in, or the address or certificate will not do.
+    """
+    return Platform(read_session())
+
+
+def open_channel(session: Session) -> grpc.Channel:
+    """Return a channel to the session's address.
+
+    Raises:
+        CliError: the address is none, or its certificate is not the pinned one.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is said by the commands
+    parts = urlsplit(session.url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise CliError(f"{session.url} is no address; it reads like https://host:8000", status=2)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if parts.scheme == "http":
+        return grpc.insecure_channel(f"{host}:{port}", options=_OPTIONS)
+    if session.pin or session.insecure:
+        certificate, name = fetch_certificate(parts.hostname, port)
+        check_pin(certificate, session)
+        options = (*_OPTIONS, ("grpc.ssl_target_name_override", name)) if name else _OPTIONS
+        credentials = grpc.ssl_channel_credentials(certificate.encode())
+        return grpc.secure_channel(f"{host}:{port}", credentials, options=options)
+    credentials = grpc.ssl_channel_credentials(session.ca.encode() or None)
+    return grpc.secure_channel(f"{host}:{port}", credentials, options=_OPTIONS)
+
+
+def fetch_certificate(host: str, port: int) -> tuple[str, str]:
+    """Return the certificate (PEM) that a server shows, and a name in it.
+
+    Raises:
+        CliError: it shows none.
+    """
+    try:
+        pem = ssl.get_server_certificate((host, port), timeout=_TLS_TIMEOUT_S)
+        return pem, _find_name(host, port, pem)
+    except OSError as error:
+        raise CliError(f"{host}:{port} shows no usable certificate: {error}", status=NOT_REACHABLE) from error
+
+
+def _find_name(host: str, port: int, pem: str) -> str:
+    context = ssl.create_default_context(cadata=pem)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    with (
+        socket.create_connection((host, port), timeout=_TLS_TIMEOUT_S) as plain,
+        context.wrap_socket(plain, server_hostname=host) as secured,
+    ):
+        names: Any = (secured.getpeercert() or {}).get("subjectAltName", ())
+    return next((str(value) for kind, value in names if kind == "DNS"), "")
+
+
+def check_trust(session: Session) -> None:
+    """See that a server's certificate will be trusted, before a password is sent.
+
+    Raises:
+        CliError: it will not; the message names its fingerprint. Or there is no server.
+    """
+    parts = urlsplit(session.url)
+    if parts.scheme != "https" or session.insecure or session.pin or not parts.hostname:
+        return
+    address = (parts.hostname, parts.port or 443)
+    context = ssl.create_default_context(cadata=session.ca or None)
+    try:
+        with (
+            socket.create_connection(address, timeout=_TLS_TIMEOUT_S) as plain,
+            context.wrap_socket(plain, server_hostname=parts.hostname),
+        ):
+            return
+    except ssl.SSLCertVerificationError as error:
+        found = read_fingerprint(ssl.get_server_certificate(address, timeout=_TLS_TIMEOUT_S))
+        raise CliError(
+            f"The certificate of {session.url} is not trusted: {error.verify_message}",
+            hint=f"Its SHA-256 is {found}\nIf that is what the server's owner says: --pin {found}",
+        ) from error
+    except OSError as error:
+        raise CliError(f"{session.url} does not answer: {error}", status=NOT_REACHABLE) from error
+
+
+def check_pin(certificate: str, session: Session) -> None:
+    """Hold a certificate against the pinned fingerprint, if there is one.
+
+    Raises:
+        CliError: it is another one.
+    """
+    found = read_fingerprint(certificate)
+    if session.pin and found != session.pin.replace(":", "").lower():
+        raise CliError(f"The certificate of {session.url} is not the pinned one: its SHA-256 is {found}")
+
+
+def read_fingerprint(certificate: str) -> str:
+    """Return the SHA-256 of a certificate, hexadecimal."""
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest()

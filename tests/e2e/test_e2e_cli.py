@@ -1,0 +1,118 @@
+"""The command line against the whole platform: what a person does in a terminal, and a program with --json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import ssl
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
+
+ROOT = Path(__file__).parents[2]
+PATHS = (ROOT / "clients" / "python", ROOT / "protos" / "gen")
+LIMIT_S = 110.0
+
+
+class Terminal:
+    """Runs commands, each in a process of its own, with a session of its own."""
+
+    def __init__(self, directory: Path, **environment: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PROXIMITY_")}
+        paths = os.pathsep.join(str(path) for path in PATHS)
+        self.environment = {
+            **kept,
+            "PROXIMITY_CONFIG_DIR": str(directory),
+            "PYTHONPATH": paths,
+            **environment,
+        }
+
+    def run(self, *arguments: str, status: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "proximity_cli", *arguments],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+        )
+        assert done.returncode == status, (arguments, done.stdout, done.stderr)
+        return done
+
+    def read(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+    def sign_in(self, url: str, *options: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        arguments = ("login", url, "--username", USERNAME, "--password-stdin", *options)
+        return self.run(*arguments, stdin=f"{PASSWORD}\n", status=status)
+
+
+@pytest.fixture
+def terminal(stack: RunningStack, tmp_path: Path) -> Terminal:
+    terminal = Terminal(tmp_path / "session")
+    terminal.sign_in(stack.url)
+    return terminal
+
+
+@pytest.mark.timeout(300)
+def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
+    hostname = f"cli-{uuid.uuid4().hex[:8]}"
+    assert "adminer" in terminal.run("catalog", "search", "adminer").stdout
+    assert [host["status"] for host in terminal.read("hosts")] == ["online"]
+    app = terminal.read("deploy", "adminer", hostname, "--memory", "512")
+    assert (app["status"], app["config"]["memory"]) == ("running", 512)
+    assert hostname in terminal.run("apps").stdout
+    log = terminal.run("logs", app["id"], "--json").stdout.splitlines()
+    assert json.loads(log[0])["message"] == "Reserving a container id"
+    backup = terminal.read("backup", app["id"], "--notes", "first")
+    assert (backup["status"], backup["notes"]) == ("completed", "first")
+    assert "running again" in terminal.run("restore", app["id"], str(backup["id"]), "--yes").stdout
+    assert "is stopped" in terminal.run("stop", app["id"]).stdout
+    with subprocess.Popen(
+        [sys.executable, "-m", "proximity_cli", "logs", app["id"], "--follow"],
+        env=terminal.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as following:
+        assert following.stdout is not None
+        terminal.run("delete", app["id"], "--yes")
+        assert "Stopping the container" in following.stdout.read()
+        assert following.wait(LIMIT_S) == 0  # the removal ends it
+    assert "there is no app" in terminal.run("show", app["id"], status=5).stderr
+
+
+def test_refusals_are_sentences_with_their_own_exit_status(
+    terminal: Terminal, stack: RunningStack, tmp_path: Path
+) -> None:
+    assert "shorter than 3" in terminal.run("deploy", "adminer", "x", status=1).stderr
+    assert "NAME=VALUE" in terminal.run("deploy", "adminer", "web-x", "--env", "A", status=2).stderr
+    terminal.run("fly", status=2)
+    stranger = Terminal(tmp_path / "nobody")
+    assert "proximity login" in stranger.run("apps", status=3).stderr
+    lost = Terminal(tmp_path / "lost", PROXIMITY_TOKEN="prx_x", PROXIMITY_URL="http://127.0.0.1:1")
+    assert "does not answer" in lost.run("hosts", status=4).stderr
+    arguments = ("login", stack.url, "--username", USERNAME, "--password-stdin")
+    assert "Wrong username or password" in stranger.run(*arguments, stdin="wrong\n", status=3).stderr
+    terminal.run("logout")
+    terminal.run("apps", status=3)
+
+
+def test_a_certificate_is_trusted_by_file_or_fingerprint_or_not_at_all(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    url = f"https://127.0.0.1:{stack.port}"
+    file = stack.state / "keys" / "gateway.crt"
+    fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(file.read_text())).hexdigest()
+    terminal = Terminal(tmp_path / "session")
+    assert fingerprint in terminal.sign_in(url, status=1).stderr
+    assert "not the pinned one" in terminal.sign_in(url, "--pin", "00", status=1).stderr
+    for options in (("--ca", str(file)), ("--pin", fingerprint), ("--insecure",)):
+        terminal.sign_in(url, *options)
+        assert terminal.read("whoami")["username"] == USERNAME
