@@ -1,0 +1,27 @@
+"""What all cases share, in front of the one platform of all suites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateway.openapi import render_openapi
+from gateway.surface import load_surface
+from tests.contract.api.world import World
+from tests.e2e.stack import RunningStack
+
+
+@pytest.fixture(scope="session")
+def world(stack: RunningStack) -> Iterator[World]:
+    """The accounts and things that the cases speak of."""
+    made = World(stack)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def document() -> dict[str, Any]:
+    """The OpenAPI document of the protos; a test of its own says that the gateway serves the same."""
+    return render_openapi(load_surface())

@@ -1,0 +1,139 @@
+"""Every field of every request refuses what its type and rules exclude: 400 that names it, and nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from google.protobuf.descriptor import FieldDescriptor
+
+from gateway.schemas import get_rules
+from gateway.surface import Binding, load_surface
+from tests.contract.api.table import Case, load_cases
+from tests.contract.api.test_api_table import CALLERS, fill_path, list_violations
+from tests.contract.api.world import Json, World
+from tests.contract.api.wrong import list_wrong_texts, list_wrong_values
+
+SURFACE = load_surface()
+# Where many things are counted; a refused request changes none of them.
+COUNTED = ("/api/apps?per_page=1", "/api/auth/users?per_page=1", "/api/catalog/sources")
+KEPT = ("/api/core/settings/resources", "/api/core/settings/network")
+
+
+def list_fields(case: Case, binding: Binding, place: str) -> list[FieldDescriptor]:
+    """The fields that a request carries in its path, its query or its body."""
+    fields = list(SURFACE.get_message(case.method.input).fields)
+    if place == "path":
+        return [field for field in fields if field.name in binding.variables]
+    if bool(binding.body) != (place == "body"):
+        return []
+    return [field for field in fields if field.name not in binding.variables]
+
+
+def describe(world: World) -> Json:
+    """What a refused request must leave as it is."""
+    found = {path: world.ask(path)["total"] for path in COUNTED}
+    found |= {path: {**world.ask(path), "updated_at": None} for path in KEPT}
+    hosts = world.ask("/api/proxmox/hosts")
+    found["hosts"] = [
+        {k: v for k, v in host.items() if k not in {"last_seen", "updated_at"}} for host in hosts
+    ]
+    app = world.settle(world.resolve("$app.id", {}))
+    found["app"] = {key: app[key] for key in ("name", "hostname", "status", "config", "environment", "node")}
+    found["backups"] = world.ask(f"/api/apps/{app['id']}/backups")["total"]
+    found["tokens"] = world.ask("/api/auth/tokens", caller="alice")["total"]
+    user = world.ask("/api/auth/user", caller="alice")
+    return found | {"user": {key: each for key, each in user.items() if key != "last_login"}}
+
+
+def check_named(answer: httpx.Response, field: str, why: str) -> None:
+    """The answer is a 400 whose violations name the field, or a place within it."""
+    assert answer.status_code == 400, f"{field} {why}: {answer.status_code} {answer.text[:400]}"
+    named = list_violations(answer.json())
+    within = [each for each in named if each == field or each.startswith((f"{field}.", f"{field}["))]
+    assert within, f"{field} {why}: {answer.text[:400]}"
+
+
+class Asker:
+    """Sends the good request of a case with one thing changed."""
+
+    def __init__(self, world: World, case: Case, binding: Binding) -> None:
+        made: Json = {}
+        source = case.good or case.refusals[0] if case.refusals or case.good else None
+        self._world, self._binding = world, binding
+        self._path = world.resolve({**(source.path if source else {})}, made)
+        self._query = world.resolve(source.query if source else {}, made)
+        self.body = world.resolve((source.body if source else None) or {}, made)
+        caller = source.caller if source and source.caller else CALLERS[case.access]
+        self._caller = world.resolve(caller, made)
+
+    def send(self, *, path: Json | None = None, query: Any = None, body: Any = None) -> httpx.Response:
+        how: Json = {}
+        if self._binding.body:
+            how["json"] = self.body if body is None else body
+        else:
+            how["params"] = self._query if query is None else query
+        target = fill_path(self._binding, self._path | (path or {}))
+        return self._world.send(self._binding.method, target, caller=self._caller, **how)
+
+    def without(self, name: str) -> Json:
+        return {key: value for key, value in self.body.items() if key != name}
+
+    def query_with(self, name: str, *values: str) -> list[tuple[str, str]]:
+        kept = [(key, str(value)) for key, value in self._query.items() if key != name]
+        return kept + [(name, value) for value in values]
+
+
+def try_body(asker: Asker, fields: list[FieldDescriptor]) -> Iterator[tuple[str, str, httpx.Response]]:
+    for field in fields:
+        for why, value in list_wrong_values(field):
+            yield field.name, why, asker.send(body=asker.body | {field.name: value})
+        if get_rules(field).required:
+            yield field.name, "left out", asker.send(body=asker.without(field.name))
+            yield field.name, "null", asker.send(body=asker.body | {field.name: None})
+
+
+def try_query(asker: Asker, fields: list[FieldDescriptor]) -> Iterator[tuple[str, str, httpx.Response]]:
+    for field in fields:
+        for why, value in list_wrong_texts(field):
+            yield field.name, why, asker.send(query=asker.query_with(field.name, value))
+
+
+def try_path(asker: Asker, fields: list[FieldDescriptor]) -> Iterator[tuple[str, str, httpx.Response]]:
+    for field in fields:
+        for why, value in list_wrong_texts(field):
+            if "/" not in value and value.strip("."):
+                yield field.name, why, asker.send(path={field.name: quote(value, safe="")})
+
+
+ALL = [(case, binding) for case in load_cases().values() for binding in case.method.bindings]
+SENT = [each for each in ALL if SURFACE.get_message(each[0].method.input).fields]
+
+
+def name_request(value: Case | Binding) -> str:
+    return value.name if isinstance(value, Case) else f"{value.method} {value.path}"
+
+
+@pytest.mark.parametrize(("case", "binding"), SENT, ids=name_request)
+def test_wrong_values_are_refused_by_name_and_change_nothing(
+    world: World, case: Case, binding: Binding
+) -> None:
+    asker = Asker(world, case, binding)
+    before = None if case.method.reads else describe(world)
+    for place, attempts in (("path", try_path), ("query", try_query), ("body", try_body)):
+        for field, why, answer in attempts(asker, list_fields(case, binding, place)):
+            check_named(answer, field, f"{why} in the {place}")
+    if before is not None:
+        assert describe(world) == before
+
+
+@pytest.mark.parametrize(("case", "binding"), [each for each in ALL if each[1].body], ids=name_request)
+def test_a_list_or_a_text_is_no_body(world: World, case: Case, binding: Binding) -> None:
+    asker = Asker(world, case, binding)
+    for body in ([], ["a"], "a", 5, True):
+        answer = asker.send(body=body)
+        assert answer.status_code == 400, f"{body!r}: {answer.text[:300]}"
+        assert set(answer.json()) == {"error", "code", "details"}

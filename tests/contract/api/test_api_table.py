@@ -1,0 +1,237 @@
+"""Every RPC through the whole stack, as its case file says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+
+from gateway.surface import Binding
+from tests.contract.api.shapes import find_faults
+from tests.contract.api.table import Case, Request, load_cases
+from tests.contract.api.world import Json, World
+
+CALLERS = {"public": "anonymous", "user": "alice", "owner": "alice", "admin": "admin"}
+CASES = [case for case in load_cases().values() if case.requests]
+
+
+def choose_caller(case: Case, request: Request) -> str:
+    return request.caller or CALLERS[case.access]
+
+
+def fill_path(binding: Binding, values: Json) -> str:
+    path = binding.path
+    for name in binding.variables:
+        path = path.replace(f"{{{name}}}", str(values[name]))
+    return path
+
+
+def send_request(
+    world: World, case: Case, request: Request, *, binding: Binding, made: Json, **how: Any
+) -> httpx.Response:
+    path = fill_path(binding, world.resolve(request.path, made))
+    caller = how.pop("caller", None) or world.resolve(choose_caller(case, request), made)
+    if how.pop("slash", False):
+        path += "/"
+    if request.query:
+        how["params"] = world.resolve(request.query, made)
+    if request.body is not None:
+        how["json"] = world.resolve(request.body, made)
+    return world.send(binding.method, path, caller=caller, headers=request.headers, **how)
+
+
+@lru_cache(maxsize=200)
+def compile_schema(document: str, path: str, method: str, status: str) -> Any:
+    """The validator of a documented answer; None where nothing is documented to be in it."""
+    whole = json.loads(document)
+    responses = whole["paths"][path][method.lower()]["responses"]
+    assert status in responses, f"{method} {path} answers {status}, which is not documented"
+    response = responses[status]
+    if "$ref" in response:
+        response = whole["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    schema = response.get("content", {}).get("application/json", {}).get("schema")
+    if schema is None:
+        return None
+    return jsonschema_rs.validator_for(schema | {"components": whole["components"]})
+
+
+def check_documented(answer: httpx.Response, binding: Binding, document: Json) -> None:
+    """The status is a documented one, and the body fits its schema."""
+    text = json.dumps(document)
+    validator = compile_schema(text, binding.path, binding.method, str(answer.status_code))
+    if validator is None:
+        return
+    faults = [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(answer.json())]
+    assert not faults, faults
+
+
+def check_answer(
+    world: World, case: Case, answer: httpx.Response, *, made: Json, binding: Binding, document: Json
+) -> None:
+    assert case.good is not None
+    assert answer.status_code == case.good.status, f"{answer.request.url}: {answer.text[:600]}"
+    check_documented(answer, binding, document)
+    for name in case.good.sends:
+        assert name in answer.headers, f"{name} is missing: {dict(answer.headers)}"
+    if case.good.status == 204:
+        assert answer.content == b""
+        return
+    if case.good.shape is not None:
+        assert find_faults(answer.json(), case.good.shape) == []
+    check_values(answer.json(), world.resolve(case.good.answer, made))
+
+
+def check_values(found: Any, wanted: Any) -> None:
+    if isinstance(wanted, dict):
+        for name, each in wanted.items():
+            assert name in found, f"{name} is missing in {found}"
+            check_values(found[name], each)
+    else:
+        assert found == wanted
+
+
+def check_refusal(answer: httpx.Response, request: Request) -> None:
+    assert answer.status_code == request.status, f"{request.why}: {answer.status_code} {answer.text[:600]}"
+    body = answer.json()
+    assert set(body) == {"error", "code", "details"}
+    assert body["error"], "an error says what is wrong"
+    if request.code:
+        assert body["code"] == request.code
+    if request.error:
+        assert request.error in body["error"]
+    if request.field:
+        assert request.field in list_violations(body), body
+
+
+def list_violations(body: Json) -> list[str]:
+    return [each["field"] for detail in body["details"] for each in detail.get("field_violations", ())]
+
+
+def list_ways(case: Case) -> Iterator[tuple[str, bool]]:
+    """How a request is sent: by which credential, and whether with a slash at the end."""
+    yield "bearer", False
+    if not case.once:
+        yield "cookie", True
+    if case.method.reads:
+        yield "cookie", False
+        yield "bearer", True
+
+
+GOOD = [
+    pytest.param(case, binding, via, slash, id=f"{case.name}-{binding.method}-{number}-{via}{'/' * slash}")
+    for case in CASES
+    if case.good is not None and not case.stream
+    for number, binding in enumerate(case.method.bindings)
+    for via, slash in list_ways(case)
+]
+
+
+@pytest.mark.parametrize(("case", "binding", "via", "slash"), GOOD)
+def test_a_good_request(
+    world: World, document: Json, case: Case, binding: Binding, via: str, slash: bool
+) -> None:
+    made: Json = {}
+    assert case.good is not None
+    answer = send_request(world, case, case.good, binding=binding, made=made, via=via, slash=slash)
+    check_answer(world, case, answer, made=made, binding=binding, document=document)
+    if case.follow:
+        world.follow(case.follow, answer, made)
+
+
+@pytest.mark.parametrize("slash", [False, True])
+@pytest.mark.parametrize("via", ["bearer", "cookie"])
+@pytest.mark.parametrize("case", [case for case in CASES if case.stream], ids=lambda case: case.name)
+def test_a_stream_begins(world: World, case: Case, via: str, slash: bool) -> None:
+    assert case.good is not None
+    path = fill_path(case.method.bindings[0], world.resolve(case.good.path, {})) + "/" * slash
+    access = world.find_access("alice")
+    headers = {"Cookie": f"proximity-auth-cookie={access}"}
+    if via == "bearer":
+        headers = {"Authorization": f"Bearer {access}"}
+    with world.http.stream("GET", path, headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert next(answer.iter_lines())
+
+
+CLOSED = [case for case in CASES if case.access != "public"]
+
+
+@pytest.mark.parametrize("case", CLOSED, ids=lambda case: case.name)
+def test_nobody_without_credentials_gets_in(world: World, document: Json, case: Case) -> None:
+    for binding in case.method.bindings:
+        path = fill_path(binding, dict.fromkeys(binding.variables, "1"))
+        for headers in ({}, {"Authorization": "Bearer abc.def.ghi"}, {"Cookie": "proximity-auth-cookie=abc"}):
+            answer = world.send(binding.method, path, headers=headers)
+            check_refusal(answer, Request(why=str(headers), status=401, code="UNAUTHENTICATED"))
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+            check_documented(answer, binding, document)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.access == "admin"], ids=lambda case: case.name)
+def test_users_may_not_do_what_is_for_administrators(world: World, document: Json, case: Case) -> None:
+    for binding in case.method.bindings:
+        path = fill_path(binding, dict.fromkeys(binding.variables, "1"))
+        answer = world.send(binding.method, path, caller="alice")
+        wanted = Request(status=403, code="PERMISSION_DENIED", error="Admin privileges required")
+        check_refusal(answer, wanted)
+        check_documented(answer, binding, document)
+
+
+WRITES = [case for case in CLOSED if not case.method.reads]
+
+
+@pytest.mark.parametrize("case", WRITES, ids=lambda case: case.name)
+def test_a_cookie_alone_does_not_write(world: World, case: Case) -> None:
+    """A page elsewhere can make a browser send the cookie, but not read the token beside it."""
+    access = world.find_access(CALLERS[case.access])
+    cookies = f"proximity-auth-cookie={access}; csrftoken=t"
+    for binding in case.method.bindings:
+        path = fill_path(binding, dict.fromkeys(binding.variables, "1"))
+        bad: tuple[dict[str, str], ...] = (
+            {},
+            {"X-CSRFToken": "u"},
+            {"X-CSRFToken": "t", "Origin": "https://evil.example"},
+        )
+        for headers in bad:
+            answer = world.send(binding.method, path, headers={"Cookie": cookies, **headers})
+            check_refusal(answer, Request(why=str(headers), status=403, code="PERMISSION_DENIED"))
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.access == "owner"], ids=lambda case: case.name)
+def test_what_is_somebody_elses_does_not_exist(world: World, document: Json, case: Case) -> None:
+    """Bob gets the same answer for Alice's app as for none, but for the name he asked by."""
+    given = case.good.path if case.good else case.refusals[0].path | {"app_id": "$app.id"}
+    for binding in case.method.bindings:
+        hidden = world.resolve(given | {"app_id": "$app.id"}, {})
+        answers = []
+        for values in (hidden, hidden | {"app_id": "whoami-00000000"}):
+            request = Request(status=404, code="NOT_FOUND", body=case.good.body if case.good else None)
+            body = world.resolve(request.body, {})
+            how = {} if body is None else {"json": body}
+            answer = world.send(binding.method, fill_path(binding, values), caller="bob", **how)
+            check_refusal(answer, request)
+            check_documented(answer, binding, document)
+            answers.append(answer.text.replace(values["app_id"], "the app"))
+        assert answers[0] == answers[1]
+
+
+REFUSED = [
+    pytest.param(case, request, id=f"{case.name}-{request.why}")
+    for case in CASES
+    for request in case.refusals
+]
+
+
+@pytest.mark.parametrize(("case", "request_"), REFUSED)
+def test_a_refusal_says_why(world: World, document: Json, case: Case, request_: Request) -> None:
+    made: Json = {}
+    binding = case.method.bindings[0]
+    answer = send_request(world, case, request_, binding=binding, made=made)
+    check_refusal(answer, request_)
+    check_documented(answer, binding, document)

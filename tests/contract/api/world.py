@@ -1,0 +1,280 @@
+"""The accounts and things that the cases speak of, made when they are first named.
+
+A `share_` method makes what all cases use and none changes for good; a `make_` method makes one for the request that
+names it.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
+
+PHRASE = "a-Long-phrase-77"
+LIMIT_S = 90.0
+# Limits count by address; what the cases do here is on nobody else's account.
+ADDRESS = "127.20.0.1"
+RESTING = {"running", "stopped", "error"}
+Json = dict[str, Any]
+
+
+class World:
+    """Everybody who calls, and everything they call about.
+
+    Alice owns the shared app, Bob owns nothing, the administrator was there first.
+    """
+
+    def __init__(self, stack: RunningStack) -> None:
+        self.stack = stack
+        self.http = httpx.Client(
+            base_url=stack.url, timeout=40, transport=httpx.HTTPTransport(local_address=ADDRESS)
+        )
+        self._access: dict[str, str] = {}
+        self._shared: dict[str, Any] = {}
+
+    def close(self) -> None:
+        """End the connections."""
+        self.http.close()
+
+    def find_access(self, caller: str | Json) -> str:
+        """The access token of a caller: a name, or an account that `spare_user` made."""
+        if not isinstance(caller, str):
+            return str(caller["access"])
+        if caller not in self._access:
+            made = self._sign_in() if caller == "admin" else self.register(caller)
+            self._access[caller] = made["access"]
+        return self._access[caller]
+
+    def _sign_in(self) -> Json:
+        answer = self.http.post("/api/auth/login", json={"username": USERNAME, "password": PASSWORD})
+        self.http.cookies.clear()
+        return read_object(answer, 200)
+
+    def register(self, name: str) -> Json:
+        """Make an account and return its session."""
+        body = {"username": f"{name}-{uuid.uuid4().hex[:6]}", "password": PHRASE}
+        answer = self.http.post("/api/auth/registration", json=body)
+        self.http.cookies.clear()
+        return read_object(answer, 201)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        caller: str | Json = "anonymous",
+        via: str = "bearer",
+        headers: dict[str, str] | None = None,
+        **rest: Any,
+    ) -> httpx.Response:
+        """Send a request; `via` is how its sender proves who it is."""
+        credentials: dict[str, str] = {}
+        if caller != "anonymous":
+            access = self.find_access(caller)
+            credentials = {"Authorization": f"Bearer {access}"}
+            if via == "cookie":
+                credentials = {
+                    "Cookie": f"proximity-auth-cookie={access}; csrftoken=t",
+                    "X-CSRFToken": "t",
+                }
+        answer = self.http.request(method, path, headers=credentials | (headers or {}), **rest)
+        self.http.cookies.clear()
+        return answer
+
+    def ask(self, path: str, *, caller: str | Json = "admin") -> Any:
+        """Read what must be there."""
+        return read(self.send("GET", path, caller=caller), 200)
+
+    def resolve(self, value: Any, made: Json) -> Any:
+        """Put things in place of their names; `made` keeps what was made for this request."""
+        if isinstance(value, dict):
+            return {key: self.resolve(each, made) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(each, made) for each in value]
+        if not isinstance(value, str) or not value.startswith("$"):
+            return value
+        name, *parts = value[1:].split(".")
+        found = self._find(name, made)
+        for part in parts:
+            found = found[part]
+        return found
+
+    def _find(self, name: str, made: Json) -> Any:
+        if name in made:
+            return made[name]
+        maker: Callable[[], Any] | None = getattr(self, f"make_{name}", None)
+        if maker is not None:
+            return made.setdefault(name, maker())
+        if name not in self._shared:
+            self._shared[name] = getattr(self, f"share_{name}")()
+        return self._shared[name]
+
+    def share_app(self) -> Json:
+        """Alice's app, which runs."""
+        return self.deploy("alice")
+
+    def share_other_app(self) -> Json:
+        """Another one, whose hostname is taken."""
+        return self.deploy("admin")
+
+    def share_operation(self) -> Json:
+        """The deployment of the shared app."""
+        app = self._find("app", {})
+        operations: list[Json] = self.ask(f"/api/apps/{app['id']}/operations?per_page=100")["operations"]
+        return next(each for each in operations if each["kind"] == "deploy_app")
+
+    def share_backup(self) -> Json:
+        """A complete backup of the shared app."""
+        return self.back_up(self._find("app", {}))
+
+    def share_host(self) -> Json:
+        """The simulated Proxmox."""
+        hosts: list[Json] = self.ask("/api/proxmox/hosts")
+        return hosts[0]
+
+    def share_bob(self) -> Json:
+        """Bob's account."""
+        found: Json = self.ask("/api/auth/user", caller="bob")
+        return found
+
+    def share_alice(self) -> Json:
+        """Alice's account."""
+        found: Json = self.ask("/api/auth/user", caller="alice")
+        return found
+
+    def share_bobs_token(self) -> Json:
+        """An API token of Bob's."""
+        return self._make_token("bob")
+
+    def make_hostname(self) -> str:
+        return f"h-{uuid.uuid4().hex[:8]}"
+
+    def make_word(self) -> str:
+        return f"w{uuid.uuid4().hex[:8]}"
+
+    def make_soon(self) -> str:
+        return (datetime.now(UTC) + timedelta(days=7)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def make_spare_user(self) -> Json:
+        """A session of an account that nobody needs afterwards."""
+        return self.register("spare")
+
+    def make_spare_token(self) -> Json:
+        """An API token of Alice's."""
+        return self._make_token("alice")
+
+    def _make_token(self, caller: str) -> Json:
+        answer = self.send("POST", "/api/auth/tokens", caller=caller, json={"name": self.make_word()})
+        return read_object(answer, 201)
+
+    def make_spare_host(self) -> Json:
+        """A host that is not there: 192.0.2.0/24 is for documentation."""
+        body = {"name": self.make_word(), "host": "192.0.2.1", "password": "secret"}
+        return read_object(self.send("POST", "/api/proxmox/hosts", caller="admin", json=body), 201)
+
+    def make_spare_source(self) -> Json:
+        """A source of catalog items that cannot be fetched."""
+        body = {"name": self.make_word(), "location": "https://192.0.2.1/x.tar.gz", "format": "native"}
+        return read_object(self.send("POST", "/api/catalog/sources", caller="admin", json=body), 201)
+
+    def make_spare_app(self) -> Json:
+        """An app of Alice's that may be changed or removed."""
+        return self.deploy("alice")
+
+    def make_spare_backup(self) -> Json:
+        """A backup of the shared app that may be removed."""
+        return self.back_up(self._find("app", {}))
+
+    def make_begun(self) -> Json:
+        """A deployment of Alice's that has just begun, with its operation."""
+        app = self.begin_deployment("alice")
+        operation = self.ask(f"/api/apps/{app['id']}/operations")["operations"][0]
+        return {"app": app, "operation": operation}
+
+    def make_elsewhere(self) -> str:
+        """A node where the other app does not live."""
+        here = self.ask(f"/api/apps/{self._find('other_app', {})['id']}")["node"]
+        return "pve2" if here == "pve1" else "pve1"
+
+    def make_stranger(self) -> Json:
+        """A container that nobody made through the platform."""
+        body = {"hostname": self.make_hostname(), "template": "debian-13", "running": True}
+        answer = httpx.post(
+            f"{self.stack.simulator['url']}/_sim/containers", json=body, verify=False, timeout=20
+        )
+        answer.raise_for_status()
+        found: list[Json] = self.ask("/api/apps/discover")
+        return next(each for each in found if each["name"] == body["hostname"])
+
+    def begin_deployment(self, caller: str | Json, **given: Any) -> Json:
+        """Ask for an app."""
+        body = {"catalog_id": "whoami", "hostname": self.make_hostname()} | given
+        return read_object(self.send("POST", "/api/apps", caller=caller, json=body), 201)
+
+    def deploy(self, caller: str | Json) -> Json:
+        """Deploy an app and wait until it runs."""
+        return self.settle(self.begin_deployment(caller)["id"], wanted="running")
+
+    def settle(self, app_id: str, *, wanted: str = "") -> Json:
+        """Wait until nothing goes on with an app any more."""
+        deadline = time.monotonic() + LIMIT_S
+        while time.monotonic() < deadline:
+            app: Json = self.ask(f"/api/apps/{app_id}")
+            if app["status"] in RESTING:
+                assert not wanted or app["status"] == wanted, app
+                return app
+            time.sleep(0.1)
+        raise AssertionError(f"{app_id} did not come to rest within {LIMIT_S:g} s: {app}")
+
+    def wait_until_gone(self, app_id: str) -> None:
+        """Wait until an app is removed."""
+        deadline = time.monotonic() + LIMIT_S
+        while self.send("GET", f"/api/apps/{app_id}/status", caller="admin").status_code != 404:
+            assert time.monotonic() < deadline, f"{app_id} is still there after {LIMIT_S:g} s"
+            time.sleep(0.1)
+
+    def back_up(self, app: Json) -> Json:
+        """Make a backup of an app and wait until it is complete."""
+        self.settle(app["id"])
+        path = f"/api/apps/{app['id']}/backups"
+        made = read(self.send("POST", path, caller="alice", json={}), 202)
+        deadline = time.monotonic() + LIMIT_S
+        while time.monotonic() < deadline:
+            backup: Json = self.ask(f"{path}/{made['id']}")
+            if backup["is_completed"]:
+                self.settle(app["id"])
+                return backup
+            assert backup["is_in_progress"], backup
+            time.sleep(0.1)
+        raise AssertionError(f"backup {made['id']} is not complete after {LIMIT_S:g} s")
+
+    def follow(self, wanted: str, answer: httpx.Response, made: Json) -> None:
+        """Wait until what a request began has ended: `settle $app`, `settle answer.id` or `gone $spare_app.id`."""
+        verb, _, name = wanted.partition(" ")
+        if name.startswith("answer."):
+            app_id = str(answer.json()[name.removeprefix("answer.")])
+        else:
+            app_id = str(self.resolve(name, made))
+        if verb == "gone":
+            self.wait_until_gone(app_id)
+        else:
+            self.settle(app_id)
+
+
+def read(answer: httpx.Response, status: int) -> Any:
+    """The JSON of an answer that has this status."""
+    assert answer.status_code == status, f"{answer.request.method} {answer.request.url}: {answer.text[:500]}"
+    return answer.json()
+
+
+def read_object(answer: httpx.Response, status: int) -> Json:
+    """The same, of an object."""
+    found = read(answer, status)
+    assert isinstance(found, dict)
+    return found
