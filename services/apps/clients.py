@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
+from proximity.auth.v1 import auth_service_pb2 as auth_pb
+from proximity.auth.v1.auth_service_pb2_grpc import AuthInternalServiceStub
 from proximity.backups.v1 import backups_service_pb2 as backups_pb
 from proximity.backups.v1.backups_service_pb2_grpc import BackupsInternalServiceStub
 from proximity.catalog.v1 import catalog_service_pb2 as catalog_pb
@@ -255,6 +257,22 @@ class GrpcContainers:
         request = pb.ProbePortRequest(container=_ref(ref), owner=owner, port=port, scheme=scheme, path=path)
         answer = await self._call("ProbePort", request, timeout=20)
         return Probe(answer.answered, answer.address, answer.message)
+
+
+class GrpcUsers:
+    """`Users` on the wire."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def has_user(self, user_id: int) -> bool:
+        """Whether there is such an account."""
+        request = auth_pb.FindUserRequest(id=user_id)
+        try:
+            await self._clients.call("auth", AuthInternalServiceStub, "FindUser", request)
+        except NotFoundError:
+            return False
+        return True
 
 
 class GrpcCatalog:

@@ -190,6 +190,7 @@ class AppsHandlers:
         await self.store.find_operation(request.operation_id, app_id=app.id)
         if not await self.store.request_cancel(request.operation_id):
             raise AppBusyError(f"operation {request.operation_id} has ended or cannot be cancelled")
+        call.add_location(f"/api/apps/{app.id}/operations/{request.operation_id}")
         return convert.render_operation(await self.store.find_operation(request.operation_id, app_id=app.id))
 
     async def watch_app_events(
@@ -247,11 +248,12 @@ class AppsHandlers:
         return convert.render_operations(found, total, page=page, per_page=per_page)
 
     async def replay_operation(
-        self, request: pb.ReplayOperationRequest, _call: Call
+        self, request: pb.ReplayOperationRequest, call: Call
     ) -> operation_pb2.Operation:
         operation = await self.store.find_operation(request.operation_id)
         if not await self.store.replay(operation.id):
             raise AppBusyError(f"operation {operation.id} is {operation.status} and was not given up")
+        call.add_location(f"/api/apps/{operation.app_id}/operations/{operation.id}")
         self.relay.wake()
         return convert.render_operation(await self.store.find_operation(operation.id))
 

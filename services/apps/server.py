@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.clients import GrpcBackups, GrpcCatalog, GrpcContainers
+from services.apps.clients import GrpcBackups, GrpcCatalog, GrpcContainers, GrpcUsers
 from services.apps.config import AppsSettings
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import World
@@ -65,8 +65,13 @@ def build_parts(settings: AppsSettings) -> Parts:
 async def serve_apps(settings: AppsSettings) -> None:
     """Answer RPCs until told to end."""
     parts = build_parts(settings)
+    clients = parts.runtime.clients
     world = World(
-        parts.store, parts.containers, GrpcCatalog(parts.runtime.clients), plans_of(parts.workflows)
+        parts.store,
+        parts.containers,
+        GrpcCatalog(clients),
+        plans_of(parts.workflows),
+        GrpcUsers(clients),
     )
     watcher = Watcher(parts.store, parts.runtime.bus)
     newest = NewestRevisions(world.catalog)

@@ -85,8 +85,9 @@ class CatalogHandlers:
         source = convert.parse_new_source(request)
         return convert.render_source(await usecases.create_source(self._sources, source))
 
-    async def refresh_source(self, request: pb.RefreshSourceRequest) -> item_pb2.Source:
+    async def refresh_source(self, request: pb.RefreshSourceRequest, call: Call) -> item_pb2.Source:
         source = await usecases.refresh_source(self._sources, request.source_id, now=self._clock())
+        call.add_location("/api/catalog/sources")
         return convert.render_source(source)
 
     async def delete_source(self, request: pb.DeleteSourceRequest) -> empty_pb2.Empty:

@@ -313,3 +313,14 @@ def _busy(reason: str, message: str) -> BusyError:
 
 def _task(ref: Ref) -> Task:
     return Task(ref.host_id, ref.node, f"UPID:{ref.node}:{ref.vmid}")
+
+
+class FakeUsers:
+    """The accounts that there are."""
+
+    def __init__(self, *known: int) -> None:
+        self.known = set(known)
+
+    async def has_user(self, user_id: int) -> bool:
+        """Whether there is such an account."""
+        return user_id in self.known

@@ -28,7 +28,7 @@ from services.common.db import Database
 from services.common.operations.engine import Engine
 from services.common.operations.store import SqlOperationStore
 from services.common.sealing import Sealer
-from tests.fakes.containers import FakeBackups, FakeCatalog, FakeContainers
+from tests.fakes.containers import FakeBackups, FakeCatalog, FakeContainers, FakeUsers
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 
 
@@ -84,7 +84,7 @@ async def platform(db: Database) -> Platform:  # noqa: F811 - the fixture
     workflows = build_workflows(Tools(containers, store), backups, store)
     operations = SqlOperationStore(db, operation_tables, store.apply, store.log)
     engine = Engine(operations, workflows, "w1", retry_s=0.01)
-    world = World(store, containers, catalog, plans_of(workflows))
+    world = World(store, containers, catalog, plans_of(workflows), FakeUsers(1, 2))
     return Platform(db, store, containers, world, engine, operations, backups, catalog)
 
 

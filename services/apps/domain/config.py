@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,11 @@ _NUMBERS = {
     "port": (1, 65_535),
 }
 _TEXTS = {"ostemplate": 300, "storage": 100, "image": 300}
+# A storage as Proxmox names them; a template by its file, with or without its storage (local:vztmpl/debian-13.tar.zst).
+_PATTERNS = {
+    "storage": re.compile(r"[A-Za-z][A-Za-z0-9._-]*"),
+    "ostemplate": re.compile(r"[A-Za-z0-9](?!.*\.\.)[A-Za-z0-9._:/+~-]*"),
+}
 _RUNTIMES = ("compose", "oci", "auto")
 KEYS = (*_NUMBERS, *_TEXTS, "runtime")
 
@@ -82,9 +88,15 @@ def _find_fault(key: str, value: object) -> str:
         return f"{value!r} is not text"
     if key == "runtime":
         return "" if value in _RUNTIMES else f"{value!r} is not one of {', '.join(_RUNTIMES)}"
-    return (
-        "" if 0 < len(value) <= _TEXTS[key] else f"must have 1 to {_TEXTS[key]} characters, not {len(value)}"
-    )
+    return _find_text_fault(key, value)
+
+
+def _find_text_fault(key: str, value: str) -> str:
+    if not 0 < len(value) <= _TEXTS[key]:
+        return f"must have 1 to {_TEXTS[key]} characters, not {len(value)}"
+    if key in _PATTERNS and not _PATTERNS[key].fullmatch(value):
+        return f"{value!r} is no {key} of Proxmox"
+    return ""
 
 
 def _find_number_fault(value: object, low: int, high: int) -> str:

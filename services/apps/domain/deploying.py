@@ -52,7 +52,8 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
     rendering = await render_app(new, catalog, runtime=new.config.runtime, public_port=0)
     defaults = await containers.get_defaults()
     only_oci = rendering.runtimes == ("oci",)
-    placement = await containers.place(
+    placement = await find_place(
+        containers,
         Wanted(
             host_id=new.host_id,
             node=new.node,
@@ -61,7 +62,7 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
             storage=new.config.text("storage"),
             oci=new.config.runtime == "oci" or only_oci,
             bridge=defaults.bridge,
-        )
+        ),
     )
     runtime, reason = choose_runtime(new.config.runtime, rendering.runtimes or ("compose",), placement)
     return Plan(new=new, runtime=runtime, placement=placement, defaults=defaults, runtime_reason=reason)
@@ -94,6 +95,18 @@ def choose_runtime(asked: str, offered: Sequence[str], place: Placement) -> tupl
             raise NotAvailableError(shut)
         return "oci", f"It runs as an OCI image: {shut}"
     return wanted, ""
+
+
+async def find_place(containers: Containers, wanted: Wanted) -> Placement:
+    """Choose a place; a host that does not exist is a fault of the request.
+
+    Raises:
+        InvalidError: no such host or node.
+    """
+    try:
+        return await containers.place(wanted)
+    except NotFoundError as error:
+        raise invalid_field("host_id", f"there is no host {wanted.host_id}") from error
 
 
 async def render_app(new: NewApp, catalog: Catalog, *, runtime: str, public_port: int) -> Rendering:

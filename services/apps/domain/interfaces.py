@@ -282,3 +282,10 @@ class Catalog(Protocol):
 
     async def list_newest(self) -> Mapping[str, Newest]:
         """The newest revision of every item."""
+
+
+class Users(Protocol):
+    """Auth, as adopting needs it."""
+
+    async def has_user(self, user_id: int) -> bool:
+        """Whether there is such an account."""

@@ -19,9 +19,9 @@ from services.apps.domain.errors import (
     NoFreePortError,
     NotAvailableError,
 )
-from services.apps.domain.interfaces import Catalog, Container, Containers, Ref
+from services.apps.domain.interfaces import Catalog, Container, Containers, Ref, Users, Wanted
 from services.common.clock import now
-from services.common.errors import InvalidError, NotFoundError, invalid_field
+from services.common.errors import InvalidError, NotFoundError, PreconditionError, invalid_field
 
 _PORT_ATTEMPTS = 20
 Plans = Mapping[str, tuple[tuple[str, str], ...]]
@@ -68,6 +68,7 @@ class World:
     containers: Containers
     catalog: Catalog
     plans: Plans
+    users: Users
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,10 @@ async def adopt_container(
     Raises:
         ContainerNotFoundError: the host has no such container.
         ContainerManagedError: an app owns it.
+        InvalidError: there is no user `owner_id`.
     """
+    if owner_id != asked.user_id and not await world.users.has_user(owner_id):
+        raise invalid_field("owner", f"there is no user {owner_id}")
     if not ref.host_id:
         ref = await _find_host(world, ref)
     container = await world.containers.find(ref)
@@ -188,7 +192,7 @@ async def update_app(
     masked = {key: value for key, value in environment.items() if value != "********"}
     unknown = sorted(set(masked) - set(app.environment))
     if unknown:
-        raise InvalidError(f"environment.{unknown[0]}: {app.catalog_id} has no such input")
+        raise invalid_field(f"environment.{unknown[0]}", f"{app.catalog_id} has no such input")
     changed: dict[str, Any] = {"name": name} if name else {}
     changed["config"] = {**app.config, **resources}
     changed["environment"] = {**app.environment, **masked}
@@ -213,12 +217,18 @@ async def migrate_app(world: World, app: App, asked: Asked, *, node: str) -> Non
 
     Raises:
         AppStateError: it is there already, or has no container.
+        InvalidError: its host has no such node, or the node is down.
     """
     require_stable(app)
     if app.vmid is None:
         raise AppStateError(f"{app.id} has no container")
     if app.node == node:
         raise AppStateError(f"{app.id} is on {node} already")
+    wanted = Wanted(host_id=app.host_id, node=node)
+    try:
+        await world.containers.place(wanted)
+    except (InvalidError, PreconditionError) as error:
+        raise invalid_field("target_node", error.message.removeprefix("node: ")) from error
     begin = begin_on(world, app, "migrate_app", asked, status="updating", target_node=node)
     await world.store.begin(app.id, begin, message=f"Moving {app.hostname} to {node}")
 

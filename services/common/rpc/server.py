@@ -22,7 +22,7 @@ from google.protobuf.message import Message
 from grpc_status import rpc_status
 from proximity.common.v1 import access_pb2
 
-from services.common.errors import DeadlineError, DomainError, InvalidError
+from services.common.errors import DeadlineError, DomainError, InvalidError, UnauthenticatedError
 from services.common.idempotency import Answer, IdempotencyStore, request_id_of
 from services.common.log import get_logger
 from services.common.rpc.call import Call
@@ -236,6 +236,8 @@ class _Rpc:
         status = render_status(refusal)
         if self._audited:
             await self._record(call, grpc_code_name(code_of(refusal)))
+        if isinstance(refusal, UnauthenticatedError):
+            call.add_header("www-authenticate", "Bearer")
         if refusal.retry_after is not None:
             call.add_header("retry-after", str(max(1, round(refusal.retry_after))))
         if call.headers:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import asyncssh
+
 from services.common.errors import InvalidError, Violation, invalid_field
 
 DEFAULT_PORT = 8006
@@ -79,8 +81,10 @@ def check_credentials(token_id: str, secrets: Secrets) -> None:
     """Refuse credentials that cannot sign in.
 
     Raises:
-        InvalidError: neither a password nor a token, or a token without its other half.
+        InvalidError: neither a password nor a token, a token without its other half, or a key that cannot be read.
     """
+    if secrets.ssh_key:
+        check_ssh_key(secrets.ssh_key)
     if bool(token_id) != bool(secrets.token_secret):
         missing = "token_secret" if token_id else "token_id"
         raise invalid_field(missing, "an API token needs both token_id and token_secret")
@@ -89,6 +93,18 @@ def check_credentials(token_id: str, secrets: Secrets) -> None:
             "password: a password, or token_id and token_secret, is required",
             violations=[Violation("password", "a password, or token_id and token_secret, is required")],
         )
+
+
+def check_ssh_key(text: str) -> None:
+    """Refuse a private key that could never sign in; it is not shown.
+
+    Raises:
+        InvalidError: it is no private key, or one under a passphrase.
+    """
+    try:
+        asyncssh.import_private_key(text)
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        raise invalid_field("ssh_key", "is no private key without a passphrase") from error
 
 
 def full_token_id(user: str, token_id: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.common.errors import Violation
 from services.inventory.domain.errors import (
     NodeOfflineError,
     NodeUnknownError,
@@ -78,10 +79,15 @@ def rank_candidates(candidates: Sequence[Candidate], wish: Wish) -> list[Candida
 def _take_named(candidates: Sequence[Candidate], name: str) -> list[Candidate]:
     named = [one for one in candidates if one.node == name]
     if not named:
-        raise NodeUnknownError(f"node: there is no node {name[:100]!r}")
+        raise NodeUnknownError(
+            f"node: there is no node {name[:100]!r}",
+            violations=[Violation("node", f"there is no node {name[:100]!r}")],
+        )
     online = [one for one in named if one.online]
     if not online:
-        raise NodeOfflineError(f"node: {name!r} is offline")
+        raise NodeOfflineError(
+            f"node: {name!r} is offline", violations=[Violation("node", f"{name!r} is offline")]
+        )
     return online
 
 

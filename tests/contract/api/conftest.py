@@ -9,6 +9,7 @@ import pytest
 
 from gateway.openapi import render_openapi
 from gateway.surface import load_surface
+from tests.contract.api.documented import Documented
 from tests.contract.api.world import World
 from tests.e2e.stack import RunningStack
 
@@ -19,6 +20,12 @@ def world(stack: RunningStack) -> Iterator[World]:
     made = World(stack)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def documented(document: dict[str, Any]) -> Documented:
+    """The same, to hold answers against."""
+    return Documented(document)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from tests.contract.api.wrong import list_wrong_texts, list_wrong_values
 SURFACE = load_surface()
 # Where many things are counted; a refused request changes none of them.
 COUNTED = ("/api/apps?per_page=1", "/api/auth/users?per_page=1", "/api/catalog/sources")
+SET_BY_PEOPLE = ("id", "name", "host", "port", "user", "ssh_port", "verify_ssl", "is_active", "is_default")
 KEPT = ("/api/core/settings/resources", "/api/core/settings/network")
 
 
@@ -35,13 +36,11 @@ def list_fields(case: Case, binding: Binding, place: str) -> list[FieldDescripto
 
 def describe(world: World) -> Json:
     """What a refused request must leave as it is."""
+    app = world.settle(world.resolve("$app.id", {}))
     found = {path: world.ask(path)["total"] for path in COUNTED}
     found |= {path: {**world.ask(path), "updated_at": None} for path in KEPT}
     hosts = world.ask("/api/proxmox/hosts")
-    found["hosts"] = [
-        {k: v for k, v in host.items() if k not in {"last_seen", "updated_at"}} for host in hosts
-    ]
-    app = world.settle(world.resolve("$app.id", {}))
+    found["hosts"] = [{name: host[name] for name in SET_BY_PEOPLE} for host in hosts]
     found["app"] = {key: app[key] for key in ("name", "hostname", "status", "config", "environment", "node")}
     found["backups"] = world.ask(f"/api/apps/{app['id']}/backups")["total"]
     found["tokens"] = world.ask("/api/auth/tokens", caller="alice")["total"]

@@ -180,8 +180,15 @@ class World:
 
     def make_spare_source(self) -> Json:
         """A source of catalog items that cannot be fetched."""
-        body = {"name": self.make_word(), "location": "https://192.0.2.1/x.tar.gz", "format": "native"}
-        return read_object(self.send("POST", "/api/catalog/sources", caller="admin", json=body), 201)
+        body = {"name": self.make_word(), "location": "/no/such/folder", "format": "native"}
+        made = read_object(self.send("POST", "/api/catalog/sources", caller="admin", json=body), 201)
+        deadline = time.monotonic() + LIMIT_S
+        while made["status"] != "failed":
+            assert time.monotonic() < deadline, f"{made} is not given up within {LIMIT_S:g} s"
+            time.sleep(0.05)
+            sources = self.ask("/api/catalog/sources")["sources"]
+            made = next(each for each in sources if each["id"] == made["id"])
+        return made
 
     def make_spare_app(self) -> Json:
         """An app of Alice's that may be changed or removed."""
