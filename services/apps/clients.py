@@ -225,6 +225,12 @@ class GrpcContainers:
             tuple(scan.host_id for scan in answer.scans if not scan.complete),
         )
 
+    async def measure(self, host_id: int, *, timeout: float) -> Mapping[int, Container]:
+        """The containers of a host by id."""
+        request = pb.ListContainersRequest(host_id=host_id, brief=True)
+        answer = await self._call("ListContainers", request, timeout=timeout, retry=False)
+        return {item.vmid: _container(item) for item in answer.containers}
+
     async def find_web_port(self, ref: Ref) -> int | None:
         """The port of the application's page."""
         answer = await self._call("InspectContainer", pb.GetContainerRequest(container=_ref(ref)))

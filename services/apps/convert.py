@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,7 +14,7 @@ from proximity.common.v1 import operation_pb2
 
 from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
-from services.apps.domain.entities import App, AppEvent, Operation
+from services.apps.domain.entities import STABLE, App, AppEvent, Operation
 from services.apps.domain.interfaces import Container, Newest
 
 DEFAULT_PER_PAGE = 20
@@ -62,8 +62,8 @@ def parse_resources(request: pb.UpdateAppRequest) -> dict[str, int]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def render_app(app: App, *, live: Container | None = None, update: Newest | None = None) -> app_pb2.App:
-    """An app, with metrics when its container is given, and the newer revision if there is one."""
+def render_app(app: App, *, update: Newest | None = None) -> app_pb2.App:
+    """An app without metrics, and the newer revision if there is one."""
     message = app_pb2.App(
         id=app.id,
         catalog_id=app.catalog_id,
@@ -95,11 +95,15 @@ def render_app(app: App, *, live: Container | None = None, update: Newest | None
     message.config.update(dict(app.config))
     if update is not None:
         message.update.revision, message.update.version = update.revision, update.version
+    return message
+
+
+def add_metrics(message: app_pb2.App, live: Container | None) -> None:
+    """Add the metrics of a container that runs."""
     if live is not None and live.status == "running":
         message.cpu_usage = round(live.cpu_usage * 100, 2)
         message.memory_used, message.memory_total = live.memory_used, live.memory
         message.disk_used, message.disk_total = live.disk_used, live.disk
-    return message
 
 
 def render_stats(live: Container) -> pb.AppStats:
@@ -115,9 +119,25 @@ def render_stats(live: Container) -> pb.AppStats:
     )
 
 
-def render_status(app: App, operation: Operation | None) -> pb.AppStatus:
+class Standing(Protocol):
+    """What an app's status is told by."""
+
+    @property
+    def id(self) -> str:
+        """Of the app."""
+
+    @property
+    def status(self) -> str:
+        """Its status."""
+
+    @property
+    def error(self) -> str:
+        """Why it is in error."""
+
+
+def render_status(app: Standing, operation: Operation | None) -> pb.AppStatus:
     """Simple for a stable app, with progress and step for one in transition."""
-    if app.is_stable or operation is None:
+    if app.status in STABLE or operation is None:
         return pb.AppStatus(id=app.id, status=app.status, message=app.error or None)
     step = operation.step
     return pb.AppStatus(

@@ -13,20 +13,19 @@ from proximity.common.v1 import operation_pb2
 
 from services.apps import convert
 from services.apps.domain import upgrading, usecases
-from services.apps.domain.entities import App, AppFilter
+from services.apps.domain.entities import STABLE, App, AppFilter
 from services.apps.domain.errors import AppBusyError, ContainerNotFoundError, NotAvailableError
-from services.apps.domain.interfaces import Backups, Container, Ref
+from services.apps.domain.interfaces import Backups, Ref
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import Asked, World
+from services.apps.metrics import Metrics
 from services.apps.newest import NewestRevisions
+from services.apps.showing import Showcase
 from services.apps.store import SqlAppStore
 from services.apps.watching import PING, Watcher, parse_event_id
 from services.common.clock import now
-from services.common.errors import DomainError
 from services.common.outbox import Relay
 from services.common.rpc.call import Call
-
-_LIVE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,8 @@ class AppsHandlers:
     relay: Relay
     backups: Backups
     newest: NewestRevisions
+    showcase: Showcase
+    metrics: Metrics
 
     async def list_apps(self, request: pb.ListAppsRequest, call: Call) -> pb.ListAppsResponse:
         page, per_page = convert.parse_page(request)
@@ -50,10 +51,9 @@ class AppsHandlers:
             search=request.search,
             host_id=request.host_id if request.HasField("host_id") else None,
         )
-        apps, total = await self.store.list_apps(wanted, page=page, per_page=per_page)
-        call.add_page_links(page=page, per_page=per_page, total=total)
-        rendered = [self._render(app) for app in apps]
-        return pb.ListAppsResponse(apps=rendered, total=total, page=page, per_page=per_page)
+        answer = await self.showcase.list_apps(wanted, page=page, per_page=per_page)
+        call.add_page_links(page=page, per_page=per_page, total=answer.total)
+        return answer
 
     async def deploy_app(self, request: pb.DeployAppRequest, call: Call) -> app_pb2.App:
         new = convert.parse_new_app(request, request_id=call.request_id, owner_id=call.user.id)
@@ -63,8 +63,12 @@ class AppsHandlers:
         return self._render(app)
 
     async def get_app(self, request: pb.GetAppRequest, call: Call) -> app_pb2.App:
-        app = await self._get(request.app_id, call)
-        return self._render(app, live=await self._find_live(app) if app.status == "running" else None)
+        call.audit_target = request.app_id
+        version = await self.store.find_version(request.app_id, owner=call.owner_filter)
+        app = await self.showcase.get_app(version)
+        if version.status == "running" and version.vmid is not None:
+            convert.add_metrics(app, await self.metrics.find(version.host_id, version.vmid))
+        return app
 
     async def update_app(self, request: pb.UpdateAppRequest, call: Call) -> app_pb2.App:
         app = await self._get(request.app_id, call)
@@ -85,8 +89,9 @@ class AppsHandlers:
         return pb.DeleteAppResponse(id=app.id, status="removing", message=message, operation_id=operation_id)
 
     async def get_app_status(self, request: pb.GetAppStatusRequest, call: Call) -> pb.AppStatus:
-        app = await self._get(request.app_id, call)
-        operation = None if app.is_stable else await self.store.find_unfinished(app.id)
+        call.audit_target = request.app_id
+        app = await self.store.find_version(request.app_id, owner=call.owner_filter)
+        operation = None if app.status in STABLE else await self.store.find_unfinished(app.id)
         return convert.render_status(app, operation)
 
     async def perform_app_action(
@@ -156,11 +161,9 @@ class AppsHandlers:
         )
 
     async def list_app_logs(self, request: pb.ListAppLogsRequest, call: Call) -> pb.ListAppLogsResponse:
-        app = await self._get(request.app_id, call)
         limit = request.tail or request.limit or 100
-        logs, total = await self.store.list_logs(app.id, limit=limit, level=request.level)
-        return pb.ListAppLogsResponse(
-            app_id=app.id, logs=[convert.render_log(line) for line in logs], total=total
+        return await self.showcase.list_logs(
+            request.app_id, owner=call.owner_filter, limit=limit, level=request.level
         )
 
     async def get_app_stats(self, request: pb.GetAppStatsRequest, call: Call) -> pb.AppStats:
@@ -261,8 +264,8 @@ class AppsHandlers:
         call.audit_target = app_id
         return await self.store.get_app(app_id, owner=call.owner_filter)
 
-    def _render(self, app: App, *, live: Container | None = None) -> app_pb2.App:
-        return convert.render_app(app, live=live, update=self.newest.find_update(app))
+    def _render(self, app: App) -> app_pb2.App:
+        return convert.render_app(app, update=self.newest.find_update(app))
 
     def _accept(self, app: App, call: Call, message: str) -> pb.AppOperationResponse:
         self.relay.wake()
@@ -279,14 +282,6 @@ class AppsHandlers:
             return f"{app.hostname} is {app.status} already", ""
         call.add_location(f"/api/apps/{app.id}/status")
         return message, call.request_id
-
-    async def _find_live(self, app: App) -> Container | None:
-        if app.vmid is None:
-            return None
-        try:
-            return await self.world.containers.find(_ref(app), timeout=_LIVE_S)
-        except DomainError:
-            return None
 
 
 def _asked(call: Call) -> Asked:

@@ -22,11 +22,16 @@ _RETRY_S = 2.0
 
 
 class NewestRevisions:
-    """Asked of the catalog when it publishes something, and every minute for an event that was lost."""
+    """Asked of the catalog when it publishes something, and every minute for an event that was lost.
+
+    Attributes:
+        generation: another one whenever anything changed.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._newest: Mapping[str, Newest] = {}
+        self.generation = 0
 
     def find_update(self, app: App) -> Newest | None:
         """A newer revision of an app's item; None also while the catalog was never reached."""
@@ -37,10 +42,13 @@ class NewestRevisions:
     async def refresh(self) -> bool:
         """Ask the catalog; what is known stays when it does not answer."""
         try:
-            self._newest = await self._catalog.list_newest()
+            newest = await self._catalog.list_newest()
         except DomainError as error:
             log.warning("newest_revisions_unknown", error=error.message)
             return False
+        if newest != self._newest:
+            self._newest = newest
+            self.generation += 1
         return True
 
     async def follow(self, bus: Bus) -> None:

@@ -16,7 +16,9 @@ from services.apps.domain.usecases import World
 from services.apps.handlers import AppsHandlers
 from services.apps.handlers_internal import AppsInternalHandlers
 from services.apps.jobs import run_schedules, wake_on_jobs
+from services.apps.metrics import Metrics
 from services.apps.newest import NewestRevisions
+from services.apps.showing import Showcase
 from services.apps.store import SqlAppStore
 from services.apps.tables import idempotency, inbox, operation_tables, outbox
 from services.apps.watching import Hints, Watcher
@@ -75,7 +77,17 @@ async def serve_apps(settings: AppsSettings) -> None:
     )
     watcher = Watcher(parts.store, parts.runtime.bus)
     newest = NewestRevisions(world.catalog)
-    public = AppsHandlers(parts.store, world, watcher, parts.reconciler, parts.relay, parts.backups, newest)
+    public = AppsHandlers(
+        parts.store,
+        world,
+        watcher,
+        parts.reconciler,
+        parts.relay,
+        parts.backups,
+        newest,
+        Showcase(parts.store, newest),
+        Metrics(parts.containers),
+    )
     internal = AppsInternalHandlers(parts.store, world, parts.relay)
     names = pb.DESCRIPTOR.services_by_name
     await serve(

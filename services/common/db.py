@@ -21,16 +21,13 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from services.common.errors import UnavailableError
+from services.common.reading import DatabaseUnavailableError, Query, Reader
 
 T = TypeVar("T")
 
 _ATTEMPTS = 6
 _RETRYABLE_STATES = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 _FULL_STATES = {"53100"}
-
-
-class DatabaseUnavailableError(UnavailableError):
-    """The database does not answer."""
 
 
 class DatabaseFullError(UnavailableError):
@@ -126,6 +123,7 @@ class Database:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="db")
+        self._reader = Reader(engine)
         self._write_engine = engine.execution_options(begin="IMMEDIATE")
 
     async def read(self, fn: Callable[[sa.Connection], T]) -> T:
@@ -147,9 +145,19 @@ class Database:
         """
         return await self._run(self._write, fn)
 
+    async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
+        """The rows of a query that must be fast; see `reading`.
+
+        Raises:
+            DatabaseUnavailableError: the database did not answer, after retries.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._reader.fetch, query, params)
+
     async def close(self) -> None:
         """Let running functions end, then close every connection."""
         await asyncio.to_thread(self._threads.shutdown)
+        self._reader.close()
         self.engine.dispose()
 
     async def _run(

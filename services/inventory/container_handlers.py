@@ -208,7 +208,9 @@ class ContainerHandlers:
         self, request: cs.ListContainersRequest, _call: Call
     ) -> cs.ListContainersResponse:
         host_id = request.host_id if request.HasField("host_id") else None
-        scans = await self._placing.scan_hosts(host_id, with_addresses=request.with_addresses)
+        scans = await self._placing.scan_hosts(
+            host_id, with_addresses=request.with_addresses, brief=request.brief
+        )
         return convert.render_scans(scans)
 
     async def inspect_container(self, request: cs.GetContainerRequest, _call: Call) -> cs.Inspection:

@@ -95,11 +95,15 @@ class Placing:
                 return vmid
         raise NoFreeVmidError(f"{_HIDDEN_IDS} container ids in a row are taken by others on host {host_id}")
 
-    async def scan_hosts(self, host_id: int | None, *, with_addresses: bool) -> list[Scan]:
+    async def scan_hosts(
+        self, host_id: int | None, *, with_addresses: bool = False, brief: bool = False
+    ) -> list[Scan]:
         """Return the containers of one host or of all; a host that does not answer says so in its scan."""
         hosts = await self._choose_hosts(host_id)
         return list(
-            await asyncio.gather(*(self._scan(host, with_addresses=with_addresses) for host in hosts))
+            await asyncio.gather(
+                *(self._scan(host, with_addresses=with_addresses, brief=brief) for host in hosts)
+            )
         )
 
     async def list_tasks(self, ref: Ref, *, include_finished: bool) -> list[dict[str, Any]]:
@@ -118,10 +122,11 @@ class Placing:
             return [await self._hosts.get_host(host_id)]
         return [host for host in await self._hosts.list_hosts() if host.is_active]
 
-    async def _scan(self, host: Host, *, with_addresses: bool) -> Scan:
+    async def _scan(self, host: Host, *, with_addresses: bool, brief: bool) -> Scan:
         try:
             async with asyncio.timeout(_HOST_TIMEOUT_S):
-                return await scan_host(await self._fleet.get_client_of(host), with_addresses=with_addresses)
+                client = await self._fleet.get_client_of(host)
+                return await scan_host(client, with_addresses=with_addresses, brief=brief)
         except (DomainError, SealBrokenError, TimeoutError) as error:
             return Scan(host.id, complete=False, error=str(error) or "timed out")
 

@@ -178,6 +178,9 @@ class FakeContainers:
             return Scan((), frozenset(), (1,))
         return Scan(tuple(self.containers.values()), frozenset({1}))
 
+    async def measure(self, host_id: int, *, timeout: float) -> dict[int, Container]:
+        return dict(self.containers) if self.complete else {}
+
     async def find_web_port(self, ref: Ref) -> int | None:
         return 80
 

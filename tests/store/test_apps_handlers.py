@@ -15,7 +15,9 @@ from services.apps.domain.errors import AppBusyError, AppNotFoundError, NotAvail
 from services.apps.domain.reconciling import Reconciler
 from services.apps.handlers import AppsHandlers
 from services.apps.handlers_internal import AppsInternalHandlers
+from services.apps.metrics import Metrics
 from services.apps.newest import NewestRevisions
+from services.apps.showing import Showcase
 from services.apps.tables import outbox
 from services.apps.watching import Watcher
 from services.common.db import Database
@@ -55,6 +57,7 @@ async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:  
     relay = Relay(db, bus, outbox)
     watcher = Watcher(platform.store, bus)
     reconciler = Reconciler(platform.store, platform.containers)
+    newest = NewestRevisions(platform.catalog)
     watching = asyncio.create_task(watcher.run())
     yield Service(
         platform,
@@ -65,7 +68,9 @@ async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:  
             reconciler,
             relay,
             platform.backups,
-            NewestRevisions(platform.catalog),
+            newest,
+            Showcase(platform.store, newest),
+            Metrics(platform.containers),
         ),
         AppsInternalHandlers(platform.store, platform.world, relay),
     )

@@ -189,6 +189,9 @@ class Containers(Protocol):
     async def scan(self, host_id: int | None = None, *, with_addresses: bool = False) -> Scan:
         """All containers of the hosts that answer."""
 
+    async def measure(self, host_id: int, *, timeout: float) -> Mapping[int, Container]:
+        """The containers of a host by id, as one call to it tells: without owners and addresses."""
+
     async def find_web_port(self, ref: Ref) -> int | None:
         """The port inside that looks like the application's page."""
 

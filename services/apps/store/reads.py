@@ -41,6 +41,12 @@ class AppReads:
             raise AppNotFoundError(f"there is no app {app_id}")
         return self._rows.parse_app(row)
 
+    async def get_apps(self, app_ids: Sequence[str]) -> list[App]:
+        """Those of these apps that there are, in any order."""
+        query = sa.select(apps).where(apps.c.id.in_(app_ids))
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return [self._rows.parse_app(row) for row in rows]
+
     async def list_apps(self, wanted: AppFilter, *, page: int, per_page: int) -> tuple[list[App], int]:
         """One page of apps, newest first, and how many there are in all."""
         where = _conditions_of(wanted)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from services.apps.domain.entities import App, Begin, Change, Upgrade
 from services.apps.domain.errors import AppBusyError, ContainerManagedError, HostnameTakenError
 from services.apps.store.changes import AppChanges
+from services.apps.store.lookups import AppLookups
 from services.apps.store.reads import AppReads
 from services.apps.store.rows import AppRows
 from services.apps.store.upgrades import UpgradeRows
@@ -22,7 +23,7 @@ from services.common.sealing import Sealer
 ops = operation_tables.operations
 
 
-class SqlAppStore(AppReads):
+class SqlAppStore(AppReads, AppLookups):
     """Apps, ports, events and the operations on them.
 
     Args:
@@ -33,7 +34,8 @@ class SqlAppStore(AppReads):
         self, db: Database, sealer: Sealer, *, notify: Callable[[str], None] = lambda _app_id: None
     ) -> None:
         rows = AppRows(sealer)
-        super().__init__(db, rows)
+        AppReads.__init__(self, db, rows)
+        AppLookups.__init__(self, db)
         self._upgrades = UpgradeRows(sealer, rows)
         self._changes = AppChanges(rows, self._upgrades, notify)
         self.apply = self._changes.apply

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
@@ -34,7 +34,7 @@ class Call:
     peer_name: str = ""
     caller: Caller = ANONYMOUS
     via_cookie: bool = False
-    request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    request_id: str = field(default_factory=lambda: os.urandom(16).hex())
     http_status: int | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
     audit_target: str = ""

@@ -67,6 +67,7 @@ def _networks_have(host: str, networks: tuple[str, ...]) -> bool:
     return any(address.version == network.version and address in network for network in found)
 
 
+@lru_cache(maxsize=4096)
 def _is_within(peer: str, networks: tuple[str, ...]) -> bool:
     """Whether gRPC's name of a peer (`ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000`, `unix:…`) is in the networks."""
     kind, _, rest = peer.partition(":")

@@ -6,7 +6,6 @@ generator for a stream; one that needs nothing of the call may leave it out. An 
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
 import re
@@ -26,6 +25,7 @@ from services.common.errors import DeadlineError, DomainError, InvalidError, Una
 from services.common.idempotency import Answer, IdempotencyStore, request_id_of
 from services.common.log import get_logger
 from services.common.rpc.call import Call
+from services.common.rpc.deadline import Deadline
 from services.common.rpc.guard import Guard, rule_of
 from services.common.rpc.peers import Peers, drop_forwarded
 from services.common.rpc.status import InternalError, code_of, render_status
@@ -146,7 +146,7 @@ class _Rpc:
         try:
             await self._admit(call)
             check_message(request)
-            async with asyncio.timeout(_remaining(context)):
+            with Deadline(_remaining(context)):
                 response = await self._respond(request, call)
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
             await self._fail(error, call, context)
@@ -178,12 +178,10 @@ class _Rpc:
             await self._fail(refusal, call, context)
 
     def _new_call(self, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
-        metadata: dict[str, str] = {}
-        for name, value in context.invocation_metadata() or ():
-            if isinstance(value, str):
-                metadata[name] = (
-                    f"{metadata[name]}; {value}" if name == "cookie" and name in metadata else value
-                )
+        sent: Any = context.invocation_metadata() or ()
+        metadata: dict[str, str] = dict(sent)
+        if "cookie" in metadata:  # HTTP/2 may send cookies one by one
+            metadata["cookie"] = "; ".join(value for name, value in sent if name == "cookie")
         peers, peer = self._around.peers, context.peer()
         name = peers.name(context)
         if not peers.is_gateway(name, peer):

@@ -67,8 +67,11 @@ async def read_container(view: View) -> Container:
     )
 
 
-async def scan_host(client: ProxmoxClient, *, with_addresses: bool = False) -> Scan:
-    """Return all containers of a host by one call; the owners of those with our tag cost one more each."""
+async def scan_host(client: ProxmoxClient, *, with_addresses: bool = False, brief: bool = False) -> Scan:
+    """Return all containers of a host by one call; the owners of those with our tag cost one more each.
+
+    `brief` leaves out what costs more than the one call.
+    """
     try:
         resources = await client.get("/cluster/resources")
     except DomainError as error:
@@ -81,6 +84,9 @@ async def scan_host(client: ProxmoxClient, *, with_addresses: bool = False) -> S
         )
     )
     found = [_build(client, one) for one in resources if one.get("type") == "lxc"]
+    why = f"nodes that do not answer: {', '.join(missing)}" if missing else ""
+    if brief:
+        return Scan(client.access.host_id, tuple(found), not missing, why, missing)
     slots = asyncio.Semaphore(_PARALLEL)
 
     async def complete(one: Container) -> Container:
@@ -90,7 +96,6 @@ async def scan_host(client: ProxmoxClient, *, with_addresses: bool = False) -> S
     reachable = [one for one in found if one.node not in missing]
     done = await asyncio.gather(*(complete(one) for one in reachable))
     lost = tuple(one for one in found if one.node in missing)
-    why = f"nodes that do not answer: {', '.join(missing)}" if missing else ""
     return Scan(client.access.host_id, (*done, *lost), not missing, why, missing)
 
 

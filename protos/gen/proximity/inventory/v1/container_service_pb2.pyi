@@ -1069,18 +1069,22 @@ class ListContainersRequest(_message.Message):
 
     HOST_ID_FIELD_NUMBER: _builtins.int
     WITH_ADDRESSES_FIELD_NUMBER: _builtins.int
+    BRIEF_FIELD_NUMBER: _builtins.int
     host_id: _builtins.int
     with_addresses: _builtins.bool
     """Look up addresses too, which costs a call a container."""
+    brief: _builtins.bool
+    """Only what one call a host tells: no owners and no addresses."""
     def __init__(
         self,
         *,
         host_id: _builtins.int | None = ...,
         with_addresses: _builtins.bool = ...,
+        brief: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "host_id", b"host_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "host_id", b"host_id", "with_addresses", b"with_addresses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "brief", b"brief", "host_id", b"host_id", "with_addresses", b"with_addresses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015

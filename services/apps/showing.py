@@ -1,0 +1,120 @@
+"""Apps and logs as clients get them, rendered once for each change.
+
+What is kept is named by the state that it shows, as the database said it for this very request, so every replica
+answers alike and nothing has to be thrown away when an app changes. Secret values are masked before.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from proximity.apps.v1 import app_pb2
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps import convert
+from services.apps.domain.entities import AppFilter
+from services.apps.domain.errors import AppNotFoundError
+from services.apps.newest import NewestRevisions
+from services.apps.store import SqlAppStore
+from services.apps.store.lookups import AppVersion
+
+_APPS = 5000
+_LOGS = 200
+_APPS_TAG = b"\x0a"  # field 1, length-delimited: `apps` of ListAppsResponse
+
+
+class Showcase:
+    """What is shown of apps.
+
+    Args:
+        store: where they are.
+        newest: which of them could be updated.
+    """
+
+    def __init__(self, store: SqlAppStore, newest: NewestRevisions) -> None:
+        self._store = store
+        self._newest = newest
+        self._apps = _Kept(_APPS)
+        self._logs = _Kept(_LOGS)
+
+    async def list_apps(self, wanted: AppFilter, *, page: int, per_page: int) -> pb.ListAppsResponse:
+        """A page of apps."""
+        versions, total = await self._store.list_versions(wanted, page=page, per_page=per_page)
+        pieces = [_APPS_TAG + _length(piece) + piece for piece in await self._render(versions)]
+        answer = pb.ListAppsResponse.FromString(b"".join(pieces))
+        answer.total, answer.page, answer.per_page = total, page, per_page
+        return answer
+
+    async def get_app(self, version: AppVersion) -> app_pb2.App:
+        """One app.
+
+        Raises:
+            AppNotFoundError: it has gone meanwhile.
+        """
+        found = await self._render([(version.id, version.stamp)])
+        if not found:
+            raise AppNotFoundError(f"there is no app {version.id}")
+        return app_pb2.App.FromString(found[0])
+
+    async def list_logs(
+        self, app_id: str, *, owner: int | None, limit: int, level: str
+    ) -> pb.ListAppLogsResponse:
+        """The newest lines of an app's log.
+
+        Raises:
+            AppNotFoundError: there is no such app, or it is not the owner's.
+        """
+        version = await self._store.find_log(app_id, owner=owner, level=level)
+        key = f"{app_id} {limit} {level}"
+        kept = self._logs.find(key, version)
+        if kept is None:
+            logs, total = await self._store.list_logs(app_id, limit=limit, level=level)
+            lines = [convert.render_log(line) for line in logs]
+            kept = pb.ListAppLogsResponse(app_id=app_id, logs=lines, total=total).SerializeToString()
+            self._logs.keep(key, version, kept)
+        return pb.ListAppLogsResponse.FromString(kept)
+
+    async def _render(self, versions: Sequence[tuple[str, object]]) -> list[bytes]:
+        """The apps of these versions, or newer; what has gone meanwhile is left out."""
+        now = self._newest.generation
+        found = {app_id: self._apps.find(app_id, (stamp, now)) for app_id, stamp in versions}
+        missing = {app_id: (stamp, now) for app_id, stamp in versions if found[app_id] is None}
+        if missing:
+            for app in await self._store.get_apps(list(missing)):
+                message = convert.render_app(app, update=self._newest.find_update(app))
+                found[app.id] = rendered = message.SerializeToString()
+                # A newer state than the one that was named is shown, and rendered again when it is named.
+                self._apps.keep(app.id, missing[app.id], rendered)
+        return [piece for piece in found.values() if piece is not None]
+
+
+class _Kept:
+    """Bytes by key, each for one version; those used longest ago are dropped."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[str, tuple[object, bytes]] = OrderedDict()
+
+    def find(self, key: str, version: object) -> bytes | None:
+        entry = self._entries.get(key)
+        if entry is None or entry[0] != version:
+            return None
+        self._entries.move_to_end(key)
+        return entry[1]
+
+    def keep(self, key: str, version: object, value: bytes) -> None:
+        self._entries[key] = (version, value)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+
+def _length(piece: bytes) -> bytes:
+    """A length as protobuf writes it."""
+    rest, out = len(piece), bytearray()
+    while rest > 127:
+        out.append(rest & 127 | 128)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)

@@ -1,0 +1,188 @@
+"""The reads that every page of a client makes: one round trip each, and no more columns than they need.
+
+They answer with versions: a version says which state of an app there is to show, and what is rendered of that state
+can be kept (`services.apps.showing`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.apps.domain.entities import AppFilter
+from services.apps.domain.errors import AppNotFoundError
+from services.apps.tables import app_events, apps
+from services.common.db import Database
+from services.common.reading import Query
+
+_DEEP = 200
+_LARGE = 1000
+_KEPT_S = 2.0
+_KEPT = 1000
+_param = sa.bindparam
+
+
+@dataclass(frozen=True, slots=True)
+class AppVersion:
+    """An app's state by name, and what is asked for most.
+
+    Attributes:
+        stamp: changes whenever the app does.
+    """
+
+    id: str
+    stamp: object
+    status: str
+    error: str
+    host_id: int
+    vmid: int | None
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogVersion:
+    """An app's log by its newest line and how many lines it has."""
+
+    newest: int
+    total: int
+
+
+class AppLookups:
+    """What clients ask all the time."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._totals = _Totals()
+
+    async def find_version(self, app_id: str, *, owner: int | None) -> AppVersion:
+        """The state of one app.
+
+        Raises:
+            AppNotFoundError: there is none, or it is not the owner's.
+        """
+        params = {"id": app_id} if owner is None else {"id": app_id, "owner": owner}
+        rows = await self._db.fetch(_version_query(owner is not None), params)
+        if not rows:
+            raise AppNotFoundError(f"there is no app {app_id}")
+        return AppVersion(*rows[0])
+
+    async def list_versions(
+        self, wanted: AppFilter, *, page: int, per_page: int
+    ) -> tuple[list[tuple[str, object]], int]:
+        """Ids and stamps of one page of apps, newest first, and how many there are in all.
+
+        A total beyond 1,000 may be up to 2 seconds old: counting costs as much as there is to count.
+        """
+        total = self._totals.find(wanted)
+        offset = (page - 1) * per_page
+        params = _params_of(wanted)
+        query = _page_query(frozenset(params), is_counted=total is None, is_deep=offset >= _DEEP)
+        rows = await self._db.fetch(query, {**params, "limit": per_page, "offset": offset})
+        if total is None:
+            total = rows[0][2] if rows else await self._count(params) if page > 1 else 0
+            self._totals.keep(wanted, total)
+        return [(row[0], row[1]) for row in rows], total
+
+    async def find_log(self, app_id: str, *, owner: int | None, level: str) -> LogVersion:
+        """The state of an app's log.
+
+        Raises:
+            AppNotFoundError: there is no such app, or it is not the owner's.
+        """
+        params: dict[str, Any] = {"id": app_id}
+        params |= {} if owner is None else {"owner": owner}
+        params |= {"level": level} if level else {}
+        rows = await self._db.fetch(_log_query(frozenset(params)), params)
+        if not rows:
+            raise AppNotFoundError(f"there is no app {app_id}")
+        return LogVersion(rows[0][1] or 0, rows[0][0])
+
+    async def _count(self, params: dict[str, Any]) -> int:
+        return int((await self._db.fetch(_count_query(frozenset(params)), params))[0][0])
+
+
+class _Totals:
+    """Large totals, for 2 seconds each."""
+
+    def __init__(self) -> None:
+        self._known: dict[AppFilter, tuple[float, int]] = {}
+
+    def find(self, wanted: AppFilter) -> int | None:
+        known = self._known.get(wanted)
+        return known[1] if known is not None and known[0] > time.monotonic() else None
+
+    def keep(self, wanted: AppFilter, total: int) -> None:
+        if total <= _LARGE:
+            return
+        if len(self._known) >= _KEPT:
+            self._known.clear()
+        self._known[wanted] = (time.monotonic() + _KEPT_S, total)
+
+
+def escape_pattern(text: str) -> str:
+    """A LIKE pattern for texts that contain `text`; the escape character is a slash."""
+    escaped = text.lower().replace("/", "//").replace("%", "/%").replace("_", "/_")
+    return f"%{escaped}%"
+
+
+def _params_of(wanted: AppFilter) -> dict[str, Any]:
+    params = {"owner": wanted.owner_id, "status": wanted.status, "host": wanted.host_id}
+    if wanted.search:
+        params["search"] = escape_pattern(wanted.search)
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _where(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
+    search = _param("search", type_=sa.String)
+    conditions = {
+        "owner": apps.c.owner_id == _param("owner"),
+        "status": apps.c.status == _param("status"),
+        "host": apps.c.host_id == _param("host"),
+        "search": sa.func.lower(apps.c.name).like(search, escape="/")
+        | sa.func.lower(apps.c.hostname).like(search, escape="/"),
+    }
+    return [condition for name, condition in conditions.items() if name in names]
+
+
+def _total_of(names: frozenset[str]) -> sa.Select[Any]:
+    return sa.select(sa.func.count()).select_from(apps).where(*_where(names))
+
+
+@cache
+def _count_query(names: frozenset[str]) -> Query:
+    return Query(_total_of(names))
+
+
+@cache
+def _page_query(names: frozenset[str], *, is_counted: bool, is_deep: bool) -> Query:
+    order = (apps.c.created_at.desc(), apps.c.id.desc())
+    total = [_total_of(names).scalar_subquery()] if is_counted else []
+    query = sa.select(apps.c.id, apps.c.updated_at, *total)
+    if not is_deep:
+        page = query.where(*_where(names)).order_by(*order)
+        return Query(page.limit(_param("limit")).offset(_param("offset")))
+    # What is skipped is skipped in the index alone; the rows are read for the page.
+    ids = sa.select(apps.c.id).where(*_where(names)).order_by(*order)
+    chosen = ids.limit(_param("limit")).offset(_param("offset")).subquery()
+    return Query(query.join(chosen, chosen.c.id == apps.c.id).order_by(*order))
+
+
+@cache
+def _version_query(is_owned: bool) -> Query:
+    columns = ("id", "updated_at", "status", "error", "host_id", "vmid", "node")
+    query = sa.select(*(apps.c[name] for name in columns)).where(apps.c.id == _param("id"))
+    return Query(query.where(apps.c.owner_id == _param("owner")) if is_owned else query)
+
+
+@cache
+def _log_query(names: frozenset[str]) -> Query:
+    lines = [app_events.c.app_id == _param("id"), app_events.c.kind == sa.literal_column("'log'")]
+    if "level" in names:
+        lines.append(app_events.c.level == _param("level"))
+    found = sa.select(sa.func.count(), sa.func.max(app_events.c.id)).where(*lines).subquery()
+    query = sa.select(found).join(apps, sa.true()).where(apps.c.id == _param("id"))
+    return Query(query.where(apps.c.owner_id == _param("owner")) if "owner" in names else query)
