@@ -55,7 +55,6 @@ def list_cases(app_id: str, *, apps: int, owner_index: int) -> list[Case]:
         Case("catalog, page", "catalog", ["/api/catalog?page=1&per_page=20"], 0.7),
         Case("catalog, item", "catalog", ["/api/catalog/nginx"], 0.7),
         Case("catalog, search", "catalog", ["/api/catalog/search?q=nginx"], 0.7),
-        Case("catalog, all", "catalog", ["/api/catalog"]),
         Case("catalog, categories", "catalog", ["/api/catalog/categories"]),
         Case("hosts", "apps", ["/api/proxmox/hosts"]),
         Case("nodes", "apps", ["/api/proxmox/nodes"]),
