@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
+from services.auth.domain.passwords import find_faults
 from services.common.config import ServiceSettings, parse_bool, parse_int, setting
 
 
@@ -44,3 +46,9 @@ class AuthSettings(ServiceSettings):
     signing_key_days: int = setting(
         "SIGNING_KEY_DAYS", default=30, parse=parse_int(1, 3650), doc="How long a key signs access tokens."
     )
+
+    def find_weaknesses(self) -> Iterator[tuple[str, str]]:
+        """See `ServiceSettings.find_weaknesses`."""
+        yield from super().find_weaknesses()
+        for fault in find_faults(self.admin_password, self.admin_username) if self.admin_password else ():
+            yield "", f"PROXIMITY_ADMIN_PASSWORD: {fault}"

@@ -20,7 +20,6 @@ from services.auth.domain.api_tokens import ApiTokens, authenticate_api_token
 from services.auth.domain.entities import NewAccount
 from services.auth.domain.errors import ApiTokenInvalidError
 from services.auth.domain.limits import Limit
-from services.auth.domain.passwords import find_faults
 from services.auth.domain.sign_in import Limits, SignIn
 from services.auth.handlers import AuthHandlers, AuthInternalHandlers
 from services.auth.hashing import Argon2Hasher
@@ -35,7 +34,6 @@ from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
 from services.auth.store.tables import idempotency, inbox, outbox
 from services.common import process
-from services.common.config import ConfigError
 from services.common.errors import DomainError
 from services.common.idempotency import IdempotencyStore
 from services.common.log import get_logger
@@ -164,11 +162,7 @@ async def serve(settings: AuthSettings) -> None:
 
 
 async def prepare(auth: Auth) -> None:
-    """What has to be there before the first call: keys, revocations, the first administrator.
-
-    Raises:
-        ConfigError: the first administrator's password is not good enough for production.
-    """
+    """What has to be there before the first call: keys, revocations, the first administrator."""
     await auth.keys.load()
     await auth.publisher.load()
     await ensure_first_admin(auth)
@@ -179,9 +173,6 @@ async def ensure_first_admin(auth: Auth) -> None:
     username, password = auth.settings.admin_username, auth.settings.admin_password
     if not username or not password:
         return
-    faults = find_faults(password, username)
-    if faults and not auth.settings.debug:
-        raise ConfigError([f"PROXIMITY_ADMIN_PASSWORD: {fault}" for fault in faults])
     new = NewAccount(
         username=username, email="", password_hash=await auth.hasher.hash(password), is_staff=True
     )

@@ -8,9 +8,11 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+
+from services.common.weaknesses import WEAKNESSES, find_weak_secret, find_weak_url, parse_weaknesses
 
 T = TypeVar("T")
 
@@ -110,7 +112,21 @@ def read_settings(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
             faults.append(f"{field.metadata['name']}: {error}")
     if faults:
         raise ConfigError(faults)
-    return kind(**values)
+    settings = kind(**values)
+    if isinstance(settings, ServiceSettings) and (faults := _list_unaccepted(settings)):
+        raise ConfigError(faults)
+    return settings
+
+
+def _list_unaccepted(settings: ServiceSettings) -> list[str]:
+    """What is too weak for production, unless ALLOW_INSECURE names it."""
+    if settings.debug:
+        return []
+    return [
+        f"{text}; to accept that, name it: ALLOW_INSECURE={name}" if name in WEAKNESSES else text
+        for name, text in settings.find_weaknesses()
+        if name not in settings.allow_insecure
+    ]
 
 
 def _read_value(metadata: Mapping[str, Any], source: Mapping[str, str]) -> Any:
@@ -196,6 +212,21 @@ class ServiceSettings:
         "CATALOG_ADDRESS", default="127.0.0.1:50055", doc="gRPC address of catalog."
     )
     sentry_dsn: str = setting("SENTRY_DSN", default="", doc="Where errors are reported to.", secret=True)
+
+    allow_insecure: tuple[str, ...] = setting(
+        "ALLOW_INSECURE",
+        default=(),
+        parse=parse_weaknesses,
+        doc=f"Weaknesses that production may have, comma-separated: {', '.join(WEAKNESSES)}.",
+    )
+
+    def find_weaknesses(self) -> Iterator[tuple[str, str]]:
+        """What production refuses: the name to accept it by, if it can be accepted, and a sentence."""
+        if fault := find_weak_secret(self.secret_key):
+            yield "", f"SECRET_KEY: {fault}"
+        for name, url in (("DATABASE_URL", self.database_url), ("NATS_URL", self.nats_url)):
+            if fault := find_weak_url(url):
+                yield "default-passwords", f"{name}: {fault}"
 
     def address_of(self, service: str) -> str:
         """The gRPC address of a service."""

@@ -248,7 +248,8 @@ async def serve(
     if audit is None:
         audit = OutboxAudit(runtime.db, outbox) if outbox is not None else NoAudit()
     peers = Peers(by_certificate=runtime.tls is not None, gateways=runtime.settings.gateway_networks)
-    surroundings = Surroundings(runtime.guard, store, audit, on_failed_admission, peers)
+    secure = not runtime.settings.debug and "http-cookies" not in runtime.settings.allow_insecure
+    surroundings = Surroundings(runtime.guard, store, audit, on_failed_admission, peers, secure)
     server = create_server()
     names = [descriptor.full_name for descriptor, _ in services]
     for descriptor, handlers in services:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 from services.common.config import ServiceSettings, parse_bool, parse_int, setting
+from services.common.weaknesses import is_default_password
 
 _TESTING_VMID_MIN = 9000
 _VMID_MIN = 100
@@ -57,6 +59,17 @@ class InventorySettings(ServiceSettings):
     sync_seconds: int = setting(
         "NODE_SYNC_SECONDS", default=30, parse=parse_int(1, 3600), doc="How often the nodes are read."
     )
+
+    def find_weaknesses(self) -> Iterator[tuple[str, str]]:
+        """See `ServiceSettings.find_weaknesses`."""
+        yield from super().find_weaknesses()
+        if not self.proxmox_host or self.use_mock_proxmox:
+            return
+        if not self.proxmox_verify_ssl and not self.proxmox_fingerprint:
+            yield "proxmox-tls", "PROXMOX_VERIFY_SSL: is off and PROXMOX_FINGERPRINT pins no certificate"
+        user = self.proxmox_user.partition("@")[0]
+        if self.proxmox_password and is_default_password(self.proxmox_password, user):
+            yield "default-passwords", f"PROXMOX_PASSWORD: is a default password of {self.proxmox_user}"
 
     @property
     def lowest_vmid(self) -> int:

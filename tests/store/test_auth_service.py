@@ -77,7 +77,7 @@ def make_settings(tmp_path: Path, **changes: str) -> AuthSettings:
     environment = {
         "DATABASE_URL": f"sqlite:///{tmp_path}/p.sqlite3",
         "NATS_URL": "nats://127.0.0.1:1",
-        "SECRET_KEY": "a secret of this test alone",
+        "SECRET_KEY": "the key that is of this test alone",
         "SERVICE_KEYS_DIR": str(tmp_path / "keys"),
         "LOGIN_FAILURES_PER_ACCOUNT": "3",
         "LOGIN_FAILURES_PER_ADDRESS": "8",
@@ -369,10 +369,8 @@ async def test_the_first_administrator_comes_from_the_settings_once(tmp_path: Pa
         async with run(settings) as client:
             session = await client.public.Login(pb.LoginRequest(username="root", password=PASSWORD))
             assert session.user.is_staff
-    weak = make_settings(tmp_path, **named | {"PROXIMITY_ADMIN_PASSWORD": "admin123"})
     with pytest.raises(ConfigError, match="too common"):
-        async with run(weak):
-            pass
+        make_settings(tmp_path, **named | {"PROXIMITY_ADMIN_PASSWORD": "admin123"})
 
 
 async def test_other_services_learn_of_a_revocation_within_a_second(tmp_path: Path, nats: str) -> None:

@@ -106,7 +106,7 @@ async def test_a_replica_answers_without_nats(settings: CatalogSettings) -> None
 
 def test_every_fault_of_the_settings_is_reported_at_once() -> None:
     environment = {
-        "SECRET_KEY": "x",
+        "SECRET_KEY": "the key that is of this test alone",
         "CATALOG_DATA": "/nowhere",
         "CATALOG_FETCH_SECONDS": "1",
         "CATALOG_SOURCE_ROOTS": "/a,/b",

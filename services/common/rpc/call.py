@@ -23,6 +23,7 @@ class Call:
         method: full name of the RPC, `/package.Service/Method`.
         metadata: what the client sent, names in lower case.
         peer_name: whom the peer's certificate names; empty without mutual TLS.
+        secure_cookies: cookies are Secure also where the client came by http.
         caller: who calls.
         request_id: 32 hex digits; the same for every repetition with the same Idempotency-Key, else random. What a
             handler creates takes its ids from it, so that a repetition after a crash finds what the first one made.
@@ -38,6 +39,7 @@ class Call:
     http_status: int | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
     audit_target: str = ""
+    secure_cookies: bool = False
     _cookies: dict[str, str] | None = None
 
     @property
@@ -87,11 +89,11 @@ class Call:
     def set_cookie(
         self, name: str, value: str, *, max_age: int, path: str = "/", http_only: bool = True
     ) -> None:
-        """Set a cookie, SameSite=Lax, Secure on https; `max_age` in seconds, 0 removes it."""
+        """Set a cookie, SameSite=Lax, Secure on https and in production; `max_age` in seconds, 0 removes it."""
         parts = [f"{name}={value}", f"Path={path}", f"Max-Age={max_age}", "SameSite=Lax"]
         if http_only:
             parts.append("HttpOnly")
-        if self.is_https:
+        if self.is_https or self.secure_cookies:
             parts.append("Secure")
         self.add_header("set-cookie", "; ".join(parts))
 

@@ -78,6 +78,7 @@ class Surroundings:
     audit: Audit = field(default_factory=NoAudit)
     on_failed_admission: Callable[[Call], None] | None = None
     peers: Peers = field(default_factory=Peers)
+    secure_cookies: bool = False
 
 
 def create_server() -> grpc.aio.Server:
@@ -186,7 +187,9 @@ class _Rpc:
         name = peers.name(context)
         if not peers.is_gateway(name, peer):
             metadata = drop_forwarded(metadata)
-        return Call(self._name, metadata, peer=peer, peer_name=name)
+        call = Call(self._name, metadata, peer=peer, peer_name=name)
+        call.secure_cookies = self._around.secure_cookies
+        return call
 
     async def _admit(self, call: Call) -> None:
         try:
