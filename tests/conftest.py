@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A platform that is ready."""
+    from tests.e2e.simulators import list_rejected
     from tests.e2e.stack import RunningStack
 
     running = RunningStack(tmp_path_factory.mktemp("platform") / "state")
     yield running
+    rejected = list_rejected(running.simulator)
     running.stop()
+    assert rejected == []
 
 
 @pytest.fixture(scope="session")

@@ -8,31 +8,11 @@ from typing import Any
 
 import requests
 
-from deploy.local.api import DemoError, PinnedAdapter
+from deploy.local.api import DemoError
+from tests.e2e.simulators import Simulator
 from tests.e2e.stack import RunningStack
 
 LIMIT_S = 90.0
-
-
-class Simulator:
-    """The control of the simulated Proxmox."""
-
-    def __init__(self, stack: RunningStack) -> None:
-        known = stack.simulator
-        self._url = f"{known['url']}/_sim"
-        self._session = requests.Session()
-        self._session.mount("https://", PinnedAdapter(known["fingerprint"]))
-
-    def list_vmids(self) -> set[int]:
-        containers = self._session.get(f"{self._url}/state", timeout=10).json()["containers"]
-        numbers = containers if isinstance(containers, dict) else [one["vmid"] for one in containers]
-        return {int(vmid) for vmid in numbers}
-
-    def add_fault(self, fault: dict[str, Any]) -> None:
-        self._session.post(f"{self._url}/faults", json=[fault], timeout=10).raise_for_status()
-
-    def clear_faults(self) -> None:
-        self._session.delete(f"{self._url}/faults", timeout=10).raise_for_status()
 
 
 def ignore(_: dict[str, Any]) -> None:
@@ -44,7 +24,7 @@ def make_body() -> dict[str, Any]:
 
 
 def test_a_deleted_app_leaves_no_container_and_strangers_stay(stack: RunningStack) -> None:
-    simulator, api = Simulator(stack), stack.sign_in()
+    simulator, api = Simulator(stack.simulator), stack.sign_in()
     before = simulator.list_vmids()
     app_id = api.send("POST", "/apps", make_body(), expect=201)["id"]
     app = api.wait_for_app(app_id, wanted="running", timeout=LIMIT_S, watch=ignore)
@@ -55,7 +35,7 @@ def test_a_deleted_app_leaves_no_container_and_strangers_stay(stack: RunningStac
 
 
 def test_a_deployment_that_cannot_succeed_says_why_and_leaves_nothing(stack: RunningStack) -> None:
-    simulator, api = Simulator(stack), stack.sign_in()
+    simulator, api = Simulator(stack.simulator), stack.sign_in()
     before = simulator.list_vmids()
     simulator.add_fault({"kind": "task_fail", "match": {"type": "vzcreate"}, "reason": "no space left"})
     try:
@@ -75,7 +55,7 @@ def test_a_deployment_that_cannot_succeed_says_why_and_leaves_nothing(stack: Run
 
 
 def test_a_lost_answer_of_proxmox_makes_no_second_container(stack: RunningStack) -> None:
-    simulator, api = Simulator(stack), stack.sign_in()
+    simulator, api = Simulator(stack.simulator), stack.sign_in()
     before = simulator.list_vmids()
     path = {"method": "POST", "path": "/lxc$"}
     simulator.add_fault({"kind": "lost_reply", "match": path, "times": 1})

@@ -25,6 +25,7 @@ from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore
 from services.inventory.syncing import NodeSync
+from tests.e2e.simulators import list_rejected
 from tests.unit.pvesim.sim import Running, start
 
 OWNER = "nginx-0a1b2c3d"
@@ -96,6 +97,7 @@ def new_call() -> Call:
 def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with start(tmp_path_factory.mktemp("sim")) as running:
         yield running
+        assert list_rejected(running.client.ready) == []
 
 
 @pytest.fixture

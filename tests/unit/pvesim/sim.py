@@ -30,10 +30,10 @@ class Running:
         ready = self.client.ready
         return {"Authorization": f"PVEAPIToken={ready['token_id']}={ready['token_secret']}"}
 
-    def call(self, verb: str, path: str, **params: Any) -> Answer:
+    def call(self, verb: str, path: str, /, **params: Any) -> Answer:
         return self.client.call(verb, path, params, headers=self.headers)
 
-    def run(self, verb: str, path: str, **params: Any) -> str:
+    def run(self, verb: str, path: str, /, **params: Any) -> str:
         answer = self.call(verb, path, **params)
         assert answer.status == 200, answer
         return str(self.client.wait_task(answer.data, self.headers)["data"]["exitstatus"])
