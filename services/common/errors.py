@@ -89,8 +89,8 @@ class UnavailableError(DomainError):
     """Something that is needed does not answer now; trying again may help: 503."""
 
 
-class DeadlineError(DomainError):
-    """It took too long: 504."""
+class DeadlineError(UnavailableError):
+    """It took too long, and it is not known whether it was done; trying again may help: 504."""
 
 
 def invalid_field(field: str, description: str) -> InvalidError:

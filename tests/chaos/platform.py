@@ -32,6 +32,7 @@ from deploy.local.specs import (
 )
 from deploy.local.stack import read_health
 from deploy.local.state import choose_ports, write_secret
+from services.common.config import read_settings
 from tests.chaos.links import Link
 from tests.chaos.postgres import make_folder, make_postgres
 from tests.chaos.topology import NODES, TOPOLOGY
@@ -75,20 +76,15 @@ class Platform:
 
     def _make_settings(self) -> LocalSettings:
         ports = self.ports
-        return LocalSettings(
-            host="127.0.0.1",
-            port=ports["http"],
-            state_dir=self.state,
-            admin_username="admin",
-            admin_password=PASSWORD,
-            database_url=f"postgresql://postgres@127.0.0.1:{ports['link-postgres']}/postgres",
-            nats_url=f"nats://127.0.0.1:{ports['link-nats']}",
-            proxmox_host="",
-            testing_mode=True,
-            mock_proxmox=False,
-            secret_key="",
-            cors_origins=(),
-        )
+        chosen = {
+            "PROXIMITY_PORT": str(ports["http"]),
+            "PROXIMITY_STATE_DIR": str(self.state),
+            "PROXIMITY_ADMIN_PASSWORD": PASSWORD,
+            "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{ports['link-postgres']}/postgres",
+            "NATS_URL": f"nats://127.0.0.1:{ports['link-nats']}",
+            "TESTING_MODE": "true",
+        }
+        return read_settings(LocalSettings, chosen)
 
     @property
     def url(self) -> str:

@@ -200,6 +200,7 @@ class FakeContainers:
 
     async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
         self._own(ref, owner)
+        self._call("push")
         self.files[ref.vmid, path] = content
 
     async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:

@@ -322,3 +322,17 @@ async def test_changed_memory_reaches_the_container(platform: Platform) -> None:
     assert (app.name, app.status, app.config["memory"]) == ("New", "running", 1024)
     assert platform.containers.containers[9000].memory == 1024 * 1024**2
     assert "THEME='light'" in platform.containers.files[9000, "/opt/proximity/.env"]
+
+
+async def test_a_change_that_fails_halfway_is_taken_back(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    app = await platform.store.get_app(app.id)
+    platform.containers.broken["push"] = 3
+    await usecases.update_app(
+        platform.world, app, asked(), name=None, resources={"memory": 1024}, environment={"THEME": "light"}
+    )
+    await platform.run()
+    found = await platform.store.get_app(app.id)
+    assert (found.status, found.config) == ("error", app.config)
+    assert platform.containers.containers[9000].memory == app.config["memory"] * 1024**2

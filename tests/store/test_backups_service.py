@@ -40,9 +40,10 @@ from services.backups.store import (
 )
 from services.common.clock import now
 from services.common.db import Database
-from services.common.errors import NotFoundError, UnavailableError
+from services.common.errors import DeadlineError, DomainError, NotFoundError, UnavailableError
 from services.common.operations.engine import Engine
 from services.common.rpc.call import Call
+from services.common.rpc.status import InternalError
 from services.common.tokens import Caller, User
 from tests.store.backups_db import db, migrated_file, migrated_url
 from tests.unit.backups.fakes import APP, FakeApps, FakeContainers
@@ -73,6 +74,11 @@ class World:
             pb.CreateBackupRequest(app_id=APP.app_id, notes="before the update"), call or call_of()
         )
         return answer.id
+
+    async def make_due(self) -> None:
+        """What waits has waited long enough."""
+        due = operations.update().values(not_before=now() - timedelta(seconds=1))
+        await self.db.write(lambda connection: connection.execute(due))
 
     async def get(self, backup_id: int, user: User = OWNER) -> backup_pb2.Backup:
         request = pb.GetBackupRequest(app_id=APP.app_id, backup_id=backup_id)
@@ -230,14 +236,32 @@ async def test_a_backup_whose_beginner_died_is_taken_up_later(world: World) -> N
     )
     await early.add_backup(NewBackup("a" * 32, app, BackupOrder(), 7))
     assert await world.run_all() == 0
-    await world.db.write(
-        lambda connection: connection.execute(
-            operations.update().values(not_before=now() - timedelta(seconds=1))
-        )
-    )
+    await world.make_due()
     assert await world.run_all() == 1
     listed = await world.api.list_backups(pb.ListBackupsRequest(app_id=APP.app_id), call_of())
     assert [backup.status for backup in listed.backups] == ["completed"]
+
+
+async def test_an_app_that_may_be_held_is_not_forgotten(world: World) -> None:
+    world.apps.lost = True
+    with pytest.raises(UnavailableError):
+        await world.create()
+    assert world.apps.held
+    await world.make_due()
+    assert await world.run_all() == 1
+    assert (world.apps.held, len(world.containers.archives)) == ({}, 1)
+
+
+@pytest.mark.parametrize("problem", [DeadlineError("it took too long"), InternalError("internal error")])
+async def test_an_app_is_let_go_however_often_that_fails(world: World, problem: DomainError) -> None:
+    backup_id = await world.create()
+    world.apps.broken = problem
+    await world.run_all()
+    assert world.apps.held
+    await world.make_due()
+    await world.run_all()
+    assert world.apps.held == {}
+    assert (await world.get(backup_id)).status == "completed"
 
 
 async def test_a_failed_archive_fails_the_backup_and_lets_the_app_go(world: World) -> None:

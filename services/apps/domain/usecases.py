@@ -208,7 +208,8 @@ async def update_app(
     changes: dict[str, Any] = {names[key]: value for key, value in resources.items()}
     if masked:
         changes["has_environment"] = True
-    begin = begin_on(world, app, "update_app", asked, status="updating", changes=changes)
+    former = {names[key]: app.config[key] for key in resources if key in app.config}
+    begin = begin_on(world, app, "update_app", asked, status="updating", changes=changes, former=former)
     await world.store.begin(app.id, begin, values=changed, message=f"Changing {app.hostname}")
 
 

@@ -29,6 +29,7 @@ class AppState:
         source_stopped: the source was stopped for the copy and has to be started again.
         archive: the backup that a new app is made of.
         changes: what `update_app` changes in the container.
+        former: the values of before, of those that it changes.
         image: volume id of the pulled OCI image.
     """
 
@@ -48,6 +49,7 @@ class AppState:
     address: str = ""
     port: int | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
+    former: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ref(self) -> Ref:

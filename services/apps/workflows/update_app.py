@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from services.apps.domain.entities import Change, ChangeApp
+from typing import Any
+
+from services.apps.domain.entities import App, Change, ChangeApp
+from services.apps.domain.interfaces import Container
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.shared import AppState, Steps, Tools, end_failed
-from services.common.operations.model import Context, Step, Workflow
+from services.common.operations.model import Context, Step, StepResult, Workflow
+
+_GIB = 1 << 30
 
 
 def update_app(tools: Tools) -> Workflow:
@@ -21,6 +26,17 @@ def update_app(tools: Tools) -> Workflow:
             await tools.finish(await tools.containers.configure(state.ref, app.id, changes=changes), ctx)
         return state
 
+    async def configure_as_before(state: AppState, ctx: Context) -> StepResult:
+        """Give memory and cores back; a disk that has grown stays as it is."""
+        container = await tools.find(state)
+        if container is None or not state.former:
+            return StepResult(state)
+        back = {name: value for name, value in state.former.items() if name != "disk_gb"}
+        if back:
+            await tools.finish(await tools.containers.configure(state.ref, state.app_id, changes=back), ctx)
+        app = await tools.apps.get_app(state.app_id)
+        return StepResult(state, (ChangeApp(app.id, {"config": _former_config(app, state, container)}),))
+
     async def apply_environment(state: AppState, ctx: Context) -> AppState:
         app = await tools.apps.get_app(state.app_id)
         if not state.changes.get("has_environment") or not state.was_running:
@@ -34,7 +50,7 @@ def update_app(tools: Tools) -> Workflow:
     return Workflow(
         kind="update_app",
         steps=(
-            Step("configure_container", "Changing the container", configure_container),
+            Step("configure_container", "Changing the container", configure_container, configure_as_before),
             Step("apply_environment", "Applying the environment", apply_environment),
         ),
         state_type=AppState,
@@ -42,6 +58,15 @@ def update_app(tools: Tools) -> Workflow:
         on_failed=end_failed,
         timeout_s=3600,
     )
+
+
+def _former_config(app: App, state: AppState, container: Container) -> dict[str, Any]:
+    """The configuration as it was before, with the disk that the container has."""
+    names = {"memory_mb": "memory", "cores": "cores"}
+    former = {names[name]: value for name, value in state.former.items() if name in names}
+    if "disk_gb" in state.former:
+        former["disk_size"] = max(int(state.former["disk_gb"]), int(container.disk // _GIB))
+    return {**app.config, **former}
 
 
 def migrate_app(tools: Tools) -> Workflow:

@@ -22,7 +22,7 @@ from services.backups.domain.errors import (
     BackupNotCompletedError,
 )
 from services.backups.domain.interfaces import Apps, BackupKey, BackupStore, Containers, NewBackup
-from services.common.errors import DomainError
+from services.common.errors import DomainError, UnavailableError
 
 _NOT_BACKUPABLE = frozenset({"removing", "error"})
 
@@ -120,6 +120,8 @@ async def _hold_and_start(store: BackupStore, apps: Apps, asker: Asker, *, app_i
         return  # a repeated request whose work is under way or done
     try:
         await apps.begin_operation(app_id, asker.request_id, kind=kind, user=asker.user)
+    except UnavailableError:
+        raise  # apps may hold the app for it: a worker looks, and goes on or gives the app back
     except DomainError:
         await store.withdraw_operation(asker.request_id)
         raise

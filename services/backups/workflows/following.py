@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from services.backups.domain.entities import Report, Task
 from services.backups.domain.interfaces import Apps, Containers
-from services.common.errors import DomainError, PreconditionError, UnavailableError
+from services.common.errors import DomainError, NotFoundError, PreconditionError, UnavailableError
 from services.common.log import get_logger
 from services.common.operations.model import WaitError
 
@@ -55,17 +55,17 @@ async def report(apps: Apps, app_id: str, operation_id: str, *, news: Report) ->
 async def release_app(
     apps: Apps, app_id: str, operation_id: str, *, succeeded: bool, message: str, status: str = ""
 ) -> None:
-    """Let the app go, however long apps does not answer. An app that is gone needs no release.
+    """Let the app go, however long apps does not do it. An app or a hold that is gone needs no release.
 
     Raises:
-        WaitError: apps does not answer.
+        WaitError: apps does not do it; an app that was let go by nobody could never be used again.
     """
     try:
         await apps.finish_operation(app_id, operation_id, succeeded=succeeded, message=message, status=status)
-    except UnavailableError as error:
-        raise WaitError(f"apps, to release {app_id}: {error.message}") from error
+    except NotFoundError as error:
+        log.warning("nothing_to_release", app_id=app_id, operation_id=operation_id, error=error.message)
     except DomainError as error:
-        log.warning("release_refused", app_id=app_id, operation_id=operation_id, error=error.message)
+        raise WaitError(f"apps, to release {app_id}: {error.message}") from error
 
 
 async def stop_quietly(containers: Containers, task: Task) -> None:

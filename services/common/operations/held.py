@@ -100,7 +100,7 @@ class HeldOperation:
             values |= {"status": "undoing", "step_index": position}
         else:
             values |= {"step_index": position + 1, "progress": self.progress_at(position, 1.0)}
-        await self.store.update_step(
+        self.is_cancelled = await self.store.update_step(
             self.operation,
             position,
             {"status": "undone", "finished_at": now()}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.common.errors import DeadlineError, DomainError, UnavailableError
+from services.common.errors import DomainError, UnavailableError
 
 MAX_ATTEMPTS = 3
 State = Any
@@ -186,7 +186,7 @@ class ClaimedOperation:
 
 def is_transient(error: BaseException) -> bool:
     """Whether trying again may help: connections, time-outs, services and Proxmox that do not answer."""
-    return isinstance(error, UnavailableError | DeadlineError | TimeoutError | ConnectionError)
+    return isinstance(error, UnavailableError | TimeoutError | ConnectionError)
 
 
 def describe(error: BaseException) -> str:

@@ -71,6 +71,8 @@ class OperationRun:
         while (reason := self._held.find_end(step)) is None:
             attempt += 1
             await self._begin_step(position, step, attempt)
+            if self._held.find_end(step) is not None:
+                continue
             context = StepContext(self._held, position)
             try:
                 result = await self._held.keep_while(step.run(self._held.state, context), step=step)
@@ -98,7 +100,7 @@ class OperationRun:
             "waiting_for": "",
             "progress": self._held.progress_at(position, 0.0),
         }
-        await self._held.store.update_step(
+        self._held.is_cancelled = await self._held.store.update_step(
             self._held.operation,
             position,
             {"status": "running"},

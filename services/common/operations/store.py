@@ -192,7 +192,7 @@ class SqlOperationStore:
         Raises:
             LeaseLostError: another worker has it.
         """
-        return await self._db.write(lambda connection: self._renew(connection, operation))
+        return await self._db.write(lambda connection: self._fenced_update(connection, operation, {}))
 
     async def update(
         self, operation: ClaimedOperation, values: dict[str, Any], *, changes: Sequence[Change] = ()
@@ -220,16 +220,19 @@ class SqlOperationStore:
         changes: Sequence[Change] = (),
         line: tuple[str, str, str] | None = None,
         count_attempt: bool = False,
-    ) -> None:
+    ) -> bool:
         """Write columns of a step, of the operation, changes and a log line `(level, message, step)` together.
+
+        Returns:
+            Whether a cancellation is asked for.
 
         Raises:
             LeaseLostError: another worker has it.
         """
         steps = self._tables.steps
 
-        def fn(connection: sa.Connection) -> None:
-            self._fenced_update(connection, operation, values or {})
+        def fn(connection: sa.Connection) -> bool:
+            is_cancelled = self._fenced_update(connection, operation, values or {})
             fields: dict[str, Any] = dict(step)
             if count_attempt:
                 fields["attempts"] = steps.c.attempts + 1
@@ -247,8 +250,9 @@ class SqlOperationStore:
                 self._apply(connection, operation, change)
             if line is not None:
                 self._log(connection, operation, *line)
+            return is_cancelled
 
-        await self._db.write(fn)
+        return await self._db.write(fn)
 
     async def note_upid(self, operation: ClaimedOperation, position: int, upid: str) -> None:
         """Add a Proxmox task to a step's record."""
@@ -291,22 +295,17 @@ class SqlOperationStore:
         ).one()
         return claimed_of_row(row)
 
-    def _renew(self, connection: sa.Connection, operation: ClaimedOperation) -> bool:
-        self._fenced_update(connection, operation, {})
-        operations = self._tables.operations
-        query = sa.select(operations.c.cancel_requested).where(operations.c.id == operation.id)
-        return bool(connection.execute(query).scalar())
-
     def _fenced_update(
         self, connection: sa.Connection, operation: ClaimedOperation, values: dict[str, Any]
-    ) -> None:
+    ) -> bool:
+        """Write, renew the lease, and say whether a cancellation is asked for."""
         operations, current = self._tables.operations, now()
         fields: dict[str, Any] = {
             "lease_until": current + timedelta(seconds=LEASE_S),
             "updated_at": current,
             **values,
         }
-        result = connection.execute(
+        row = connection.execute(
             operations.update()
             .where(
                 operations.c.id == operation.id,
@@ -314,9 +313,11 @@ class SqlOperationStore:
                 operations.c.finished_at.is_(None),
             )
             .values(**fields)
-        )
-        if not result.rowcount:
+            .returning(operations.c.cancel_requested)
+        ).one_or_none()
+        if row is None:
             raise LeaseLostError(operation.id)
+        return bool(row.cancel_requested)
 
 
 def claimed_of_row(row: sa.Row[Any]) -> ClaimedOperation:

@@ -20,8 +20,8 @@ _CODES: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.DuplicateError, code_pb2.ALREADY_EXISTS),
     (errors.BusyError, code_pb2.ABORTED),
     (errors.ExhaustedError, code_pb2.RESOURCE_EXHAUSTED),
+    (errors.DeadlineError, code_pb2.DEADLINE_EXCEEDED),  # before its base, which has another code
     (errors.UnavailableError, code_pb2.UNAVAILABLE),
-    (errors.DeadlineError, code_pb2.DEADLINE_EXCEEDED),
 )
 _KINDS = {code: kind for kind, code in _CODES}
 

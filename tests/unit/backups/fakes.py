@@ -30,7 +30,11 @@ class FakeAppGoneError(NotFoundError):
 
 @dataclass
 class FakeApps:
-    """Holds apps. `down` makes every call fail; `refusal` is what begin_operation answers."""
+    """Holds apps. `down` makes every call fail; `refusal` is what begin_operation answers.
+
+    `lost` makes it answer once that nothing is known, when the app is held; `broken` is what ending an operation
+    answers once.
+    """
 
     apps: dict[str, AppFacts] = field(default_factory=lambda: {APP.app_id: APP})
     held: dict[str, str] = field(default_factory=dict)
@@ -39,6 +43,8 @@ class FakeApps:
     beside: list[BesideOrder] = field(default_factory=list)
     refusal: DomainError | None = None
     down: bool = False
+    lost: bool = False
+    broken: DomainError | None = None
 
     def _answer(self) -> None:
         if self.down:
@@ -60,6 +66,9 @@ class FakeApps:
         if self.held.get(app_id, operation_id) != operation_id:
             raise AppBusyError(f"{app_id} is busy")
         self.held[app_id] = operation_id
+        if self.lost:
+            self.lost = False
+            raise UnavailableError("the answer was lost")
         return app
 
     async def report_operation(self, app_id: str, operation_id: str, *, report: Report) -> None:
@@ -70,6 +79,9 @@ class FakeApps:
         self, app_id: str, operation_id: str, *, succeeded: bool, message: str, status: str = ""
     ) -> None:
         self._answer()
+        if self.broken is not None:
+            problem, self.broken = self.broken, None
+            raise problem
         if self.held.get(app_id) == operation_id:
             del self.held[app_id]
             self.finished.append((operation_id, succeeded, status))

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.common.db import Database, create_engine
-from services.common.errors import PreconditionError
+from services.common.errors import DeadlineError, PreconditionError
 from services.common.operations.engine import Engine
 from services.common.operations.model import (
     ClaimedOperation,
@@ -244,6 +244,26 @@ async def test_cancelling_undoes(world: World) -> None:
     await world.run()
     assert (await world.row()).status == "cancelled"
     assert world.changes[-1] == ("failed", "cancelled by request", True)
+
+
+async def test_a_cancellation_is_noticed_between_steps_however_fast_they_are(world: World) -> None:
+    await world.add()
+    operation = await world.store.claim_next("w1")
+    assert operation is not None
+    await world.db.write(
+        lambda connection: connection.execute(TABLES.operations.update().values(cancel_requested=True))
+    )
+    await world.engine().run(operation)
+    assert (await world.row()).status == "cancelled"
+    assert world.things == []
+    assert "did one" not in world.changes
+
+
+async def test_a_deadline_of_another_service_is_no_failure_that_stays(world: World) -> None:
+    world.faults["two.after"] = [DeadlineError("apps took too long")]
+    await world.add()
+    await world.run()
+    assert (await world.row()).status == "succeeded"
 
 
 async def test_many_operations_run_once_each_with_several_workers(world: World) -> None:
