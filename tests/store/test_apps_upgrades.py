@@ -216,11 +216,11 @@ async def run_dying(platform: Platform, app_id: str) -> None:
     class DyingStore(SqlOperationStore):
         async def update_step(
             self, operation: ClaimedOperation, position: int, step: dict[str, Any], **more: Any
-        ) -> None:
+        ) -> bool:
             if step.get("status") == "done" and position not in died:
                 died.add(position)
                 raise UnavailableError("the worker died here")
-            await super().update_step(operation, position, step, **more)
+            return await super().update_step(operation, position, step, **more)
 
     store = platform.store
     operations = DyingStore(platform.database, operation_tables, store.apply, store.log)
