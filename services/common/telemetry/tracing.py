@@ -1,0 +1,114 @@
+"""One trace from the HTTP request to the last Proxmox call, by OpenTelemetry and W3C's traceparent.
+
+Spans are recorded and sent by OTLP over HTTP once `start_tracing` names a collector. Without one nothing is recorded,
+but who calls whom still passes the trace's id on, so that logs and operations carry it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from opentelemetry import context, trace
+from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_HEADER = "traceparent"
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_PROPAGATOR = TraceContextTextMapPropagator()
+_EXPORT_TIMEOUT_S = 5
+_recording = False
+
+
+def start_tracing(endpoint: str, *, service: str, version: str, ratio: float = 1.0) -> None:
+    """Record spans from now on and send them to the collector at `endpoint` (http://host:4318).
+
+    Args:
+        endpoint: base URL of an OTLP receiver over HTTP.
+        service: name of this process, `apps` or `apps-worker`.
+        version: of the platform.
+        ratio: share of the traces that begin here which are recorded, 0-1; others follow their parent.
+    """
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+
+    resource = Resource.create({"service.name": f"proximity-{service}", "service.version": version})
+    provider = TracerProvider(resource=resource, sampler=ParentBasedTraceIdRatio(ratio))
+    exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_EXPORT_TIMEOUT_S)
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1000))
+    trace.set_tracer_provider(provider)
+    global _recording  # noqa: PLW0603 - one tracer provider per process, as OpenTelemetry has it
+    _recording = True
+
+
+def stop_tracing() -> None:
+    """Send what is left, within 5 seconds."""
+    provider = trace.get_tracer_provider()
+    if _recording and hasattr(provider, "shutdown"):
+        provider.shutdown()
+
+
+def is_recording() -> bool:
+    """Whether spans go anywhere."""
+    return _recording
+
+
+@contextmanager
+def continue_trace(traceparent: str, name: str, *, kind: SpanKind = SpanKind.SERVER) -> Iterator[None]:
+    """A span whose parent another process began; a new trace where `traceparent` is no valid one."""
+    parent = _PROPAGATOR.extract({_HEADER: traceparent if _TRACEPARENT.fullmatch(traceparent) else _begin()})
+    token = context.attach(parent)
+    try:
+        if _recording:
+            with span(name, kind=kind):
+                yield
+        else:
+            yield
+    finally:
+        context.detach(token)
+
+
+@contextmanager
+def span(
+    name: str, *, kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str, str | int] | None = None
+) -> Iterator[None]:
+    """A span within the current one; an exception marks it as failed and goes on."""
+    if not _recording:
+        yield
+        return
+    tracer = trace.get_tracer("proximity")
+    with tracer.start_as_current_span(
+        name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
+    ) as current:
+        try:
+            yield
+        except Exception as error:
+            current.set_status(StatusCode.ERROR, type(error).__name__)
+            raise
+
+
+def current_traceparent() -> str:
+    """What names the current span to another process; empty outside of any trace."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return carrier.get(_HEADER, "")
+
+
+def current_trace_id() -> str:
+    """The current trace's id, 32 hexadecimal digits; empty outside of any trace."""
+    return trace_id_of(current_traceparent())
+
+
+def trace_id_of(traceparent: str) -> str:
+    """The trace id in a traceparent; empty where it is none."""
+    return traceparent[3:35] if _TRACEPARENT.fullmatch(traceparent) else ""
+
+
+def _begin() -> str:
+    """The name of a new trace; a recording provider makes its own."""
+    return "" if _recording else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
