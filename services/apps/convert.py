@@ -185,7 +185,7 @@ def render_operation(operation: Operation) -> operation_pb2.Operation:
         error=operation.error or None,
         waiting_for=operation.waiting_for or None,
         worker=operation.worker or None,
-        trace_id=operation.trace_id or None,
+        trace_id=trace_id_of(operation.trace_id) or None,
         cancel_requested=operation.cancel_requested,
         requested_by=operation.requested_by,
         created_at=render_time(operation.created_at),

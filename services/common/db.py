@@ -8,6 +8,8 @@ A store's method is one or two functions of a connection, run in a thread: `awai
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import functools
 import re
 import sqlite3
 import time
@@ -143,7 +145,7 @@ class Database:
             DatabaseFullError: the disk is full.
             sqlalchemy.exc.IntegrityError: a constraint does not hold; the store that knows it translates it.
         """
-        return await self._run(self._write, fn)
+        return await self._run(self._write, functools.partial(contextvars.copy_context().run, fn))
 
     async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
         """The rows of a query that must be fast; see `reading`.

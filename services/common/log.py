@@ -9,6 +9,8 @@ from typing import Any
 
 import structlog
 
+from services.common.telemetry.tracing import current_trace_id
+
 _SECRET_WORDS = (
     "password",
     "secret",
@@ -31,12 +33,19 @@ def _mask_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
     return event
 
 
+def _name_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if "trace_id" not in event and (trace_id := current_trace_id()):
+        event["trace_id"] = trace_id
+    return event
+
+
 def configure_logging(service: str, *, debug: bool) -> None:
     """Set up logging for this process: DEBUG in development, INFO otherwise."""
     level = logging.DEBUG if debug else logging.INFO
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _name_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

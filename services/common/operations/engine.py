@@ -16,6 +16,7 @@ from services.common.operations.held import HeldOperation, ReleasedError
 from services.common.operations.model import ClaimedOperation, LeaseLostError, Workflow
 from services.common.operations.run import OperationRun
 from services.common.operations.store import SqlOperationStore
+from services.common.telemetry.tracing import SpanKind, continue_trace
 
 log = get_logger()
 
@@ -83,7 +84,8 @@ class Engine:
         """Run a claimed operation until it ends, is lost, or must wait: then the seconds until it may go on."""
         held = HeldOperation(self._store, self._workflows[operation.kind], operation)
         try:
-            await OperationRun(held, retry_s=self._retry_s).run()
+            with continue_trace(operation.traceparent, operation.kind, kind=SpanKind.CONSUMER):
+                await OperationRun(held, retry_s=self._retry_s).run()
         except ReleasedError as released:
             return released.delay
         except LeaseLostError:

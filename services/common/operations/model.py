@@ -144,7 +144,7 @@ class NewOperation:
     steps: tuple[tuple[str, str], ...] = ()
     requested_by: int | None = None
     not_before: datetime | None = None
-    trace_id: str = ""
+    traceparent: str = ""
     held: bool = False
     node: str = ""
     storage: str = ""
@@ -182,6 +182,7 @@ class ClaimedOperation:
     created_at: datetime
     started_at: datetime
     attempt: int = 0
+    traceparent: str = ""
 
 
 def is_transient(error: BaseException) -> bool:

@@ -24,6 +24,8 @@ from services.common.operations.model import (
     describe,
     is_transient,
 )
+from services.common.telemetry.metrics import timing_step
+from services.common.telemetry.tracing import span
 
 log = get_logger()
 
@@ -75,7 +77,8 @@ class OperationRun:
                 continue
             context = StepContext(self._held, position)
             try:
-                result = await self._held.keep_while(step.run(self._held.state, context), step=step)
+                with span(step.name), timing_step(self._held.workflow.kind, step.name):
+                    result = await self._held.keep_while(step.run(self._held.state, context), step=step)
             except EndRequestedError:
                 continue
             except LeaseLostError:

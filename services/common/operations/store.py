@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from services.common.clock import now
 from services.common.db import Database, UtcDateTime
 from services.common.operations.claiming import find_next
+from services.common.telemetry.tracing import current_traceparent
 from services.common.operations.model import (
     Change,
     ClaimedOperation,
@@ -130,7 +131,7 @@ def add_operation(connection: sa.Connection, tables: OperationTables, new: NewOp
             node=new.node,
             storage=new.storage,
             requested_by=new.requested_by,
-            trace_id=new.trace_id,
+            trace_id=new.traceparent or current_traceparent(),
             created_at=current,
             updated_at=current,
         )
@@ -338,4 +339,5 @@ def claimed_of_row(row: sa.Row[Any]) -> ClaimedOperation:
         created_at=created_at,
         started_at=row.started_at or created_at,
         attempt=row.attempt,
+        traceparent=row.trace_id,
     )

@@ -16,6 +16,7 @@ import grpc
 from services.common.errors import UnavailableError
 from services.common.rpc.status import parse_error
 from services.common.rpc.tls import PeerTls, open_channel
+from services.common.telemetry.tracing import SpanKind, current_traceparent, span
 from services.common.tokens import ServiceSigner, User
 
 _ATTEMPTS = 3
@@ -75,7 +76,8 @@ class Clients:
         rpc = getattr(self._stub(service, stub), method)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await rpc(request, metadata=self._metadata(service, user), timeout=timeout)
+                with span(f"{service}.{method}", kind=SpanKind.CLIENT):
+                    return await rpc(request, metadata=self._metadata(service, user), timeout=timeout)
             except grpc.aio.AioRpcError as error:
                 refusal = parse_error(error)
                 if not retry or attempt == _ATTEMPTS or not isinstance(refusal, UnavailableError):
@@ -126,4 +128,6 @@ class Clients:
         return known
 
     def _metadata(self, service: str, user: User | None) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"Bearer {self._signer.sign(service, user=user)}"),)
+        identity = ("authorization", f"Bearer {self._signer.sign(service, user=user)}")
+        traceparent = current_traceparent()
+        return (identity, ("traceparent", traceparent)) if traceparent else (identity,)

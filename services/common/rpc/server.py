@@ -27,9 +27,12 @@ from services.common.log import get_logger
 from services.common.rpc.call import Call
 from services.common.rpc.deadline import Deadline
 from services.common.rpc.guard import Guard, rule_of
+from services.common.rpc.observing import observe_stream, observe_unary
 from services.common.rpc.peers import Peers, drop_forwarded
 from services.common.rpc.status import InternalError, code_of, render_status
 from services.common.rules import check_message
+from services.common.telemetry.reporting import report_error
+from services.common.telemetry.tracing import current_trace_id
 from services.common.tokens import CredentialsInvalidError, CredentialsMissingError
 
 log = get_logger()
@@ -135,7 +138,11 @@ class _Rpc:
             if self._method.server_streaming
             else grpc.unary_unary_rpc_method_handler
         )
-        run: Any = self._stream if self._method.server_streaming else self._unary
+        run: Any = (
+            observe_stream(self._stream, method=self._name)
+            if self._method.server_streaming
+            else observe_unary(self._unary, method=self._name, writes=self._rule.writes)
+        )
         return make(
             run,
             request_deserializer=request_class.FromString,
@@ -252,7 +259,10 @@ class _Rpc:
             return error
         if isinstance(error, TimeoutError):
             return DeadlineExceededError("the work took longer than the caller would wait")
-        trace_id = uuid.uuid4().hex[:16]
+        trace_id = current_trace_id() or uuid.uuid4().hex
+        user = call.caller.user
+        who = (user.id, user.username) if user else None
+        report_error(error, where=self._name, user=who, request_id=call.request_id)
         log.error("rpc_failed", method=self._name, trace_id=trace_id, request=call.request_id, exc_info=error)
         return InternalError(
             f"internal error; the log has more under {trace_id}", metadata={"trace_id": trace_id}

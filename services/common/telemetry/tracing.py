@@ -15,6 +15,18 @@ from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+__all__ = [
+    "SpanKind",
+    "continue_trace",
+    "current_trace_id",
+    "current_traceparent",
+    "is_recording",
+    "span",
+    "start_tracing",
+    "stop_tracing",
+    "trace_id_of",
+]
+
 _HEADER = "traceparent"
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _PROPAGATOR = TraceContextTextMapPropagator()
