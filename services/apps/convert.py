@@ -16,6 +16,7 @@ from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import STABLE, App, AppEvent, Operation
 from services.apps.domain.interfaces import Container, Newest
+from services.common.telemetry.tracing import trace_id_of
 
 DEFAULT_PER_PAGE = 20
 

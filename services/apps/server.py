@@ -28,7 +28,8 @@ from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
 from services.common.operations.store import SqlOperationStore
 from services.common.outbox import Relay
-from services.common.process import Runtime, build_runtime, serve, work
+from services.common.process import serve, work
+from services.common.runtime import Runtime, build_runtime
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from services.auth.domain.errors import AuditBrokenError
 from services.auth.server import build_auth, serve
 from services.auth.store.tables import SEALED
 from services.common.clock import now
+from services.common.commands import main
 from services.common.config import ConfigError, read_settings
-from services.common.process import close_runtime, main
+from services.common.runtime import close_runtime
 
 
 def run_command(arguments: list[str]) -> int:

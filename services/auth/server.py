@@ -38,7 +38,8 @@ from services.common.errors import DomainError
 from services.common.idempotency import IdempotencyStore
 from services.common.log import get_logger
 from services.common.outbox import Relay
-from services.common.process import Runtime
+from services.common.rpc.asking import caller_of_api_token
+from services.common.runtime import Runtime, build_runtime
 from services.common.tokens import Caller, CredentialsInvalidError, TokenVerifier, read_service_keys
 
 log = get_logger()
@@ -77,13 +78,13 @@ class _Own:
             known, account = await authenticate_api_token(self.tokens, token)
         except ApiTokenInvalidError as error:
             raise CredentialsInvalidError(error.message) from error
-        return process.caller_of_api_token(render_identity(known, account))
+        return caller_of_api_token(render_identity(known, account))
 
 
 def build_auth(settings: AuthSettings) -> Auth:
     """Make everything; nothing is connected yet."""
     own = _Own()
-    runtime = process.build_runtime(
+    runtime = build_runtime(
         "auth", settings, find_key=own.find_key, authenticate_api_token=own.authenticate_api_token
     )
     db = runtime.db

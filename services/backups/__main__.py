@@ -5,8 +5,8 @@ import sys
 from services.backups.config import BackupsSettings
 from services.backups.server import serve, work
 from services.backups.store import idempotency
+from services.common.commands import main
 from services.common.idempotency import seal_column
-from services.common.process import main
 
 if __name__ == "__main__":
     sys.exit(main("backups", BackupsSettings, serve=serve, work=work, sealed=[seal_column(idempotency)]))

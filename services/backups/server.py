@@ -22,7 +22,7 @@ from services.common.idempotency import IdempotencyStore
 from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
 from services.common.outbox import Relay
-from services.common.process import Runtime, build_runtime
+from services.common.runtime import Runtime, build_runtime
 
 
 @dataclass(frozen=True)

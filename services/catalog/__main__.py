@@ -10,7 +10,7 @@ from services.catalog.config import CatalogSettings
 from services.catalog.files import DATA
 from services.catalog.server import serve, work
 from services.catalog.store import idempotency
-from services.common import process
+from services.common.commands import main
 from services.common.idempotency import seal_column
 
 _COMMANDS = ("serve", "work", "migrate", "check-config", "rotate-keys", "check", "icons")
@@ -27,9 +27,7 @@ def run_command(arguments: list[str]) -> int:
             return draw_icons(folder)
         case "serve" | "work" | "migrate" | "check-config" | "rotate-keys":
             sealed = [seal_column(idempotency)]
-            return process.main(
-                "catalog", CatalogSettings, serve=serve, work=work, sealed=sealed, argv=arguments
-            )
+            return main("catalog", CatalogSettings, serve=serve, work=work, sealed=sealed, argv=arguments)
     sys.stderr.write(f"usage: python -m services.catalog {' | '.join(_COMMANDS)}\n")
     return 2
 

@@ -21,6 +21,7 @@ from services.common.db import Database, create_engine
 from services.common.log import get_logger
 from services.common.messaging import Bus
 from services.common.outbox import Relay
+from services.common.runtime import build_runtime
 
 log = get_logger()
 
@@ -70,7 +71,7 @@ def build_catalog(
 
 async def serve(settings: CatalogSettings) -> None:
     """Publish our own files, have the catalog in memory, and answer RPCs until told to end."""
-    runtime = process.build_runtime("catalog", settings)
+    runtime = build_runtime("catalog", settings)
     catalog = build_catalog(settings, db=runtime.db, bus=runtime.bus)
     await _publish_own_files(catalog)
     services = pb.DESCRIPTOR.services_by_name
@@ -89,7 +90,7 @@ async def serve(settings: CatalogSettings) -> None:
 
 async def work(settings: CatalogSettings) -> None:
     """Fetch sources as they are queued until told to end."""
-    runtime = process.build_runtime("catalog", settings)
+    runtime = build_runtime("catalog", settings)
     catalog = build_catalog(settings, db=runtime.db, bus=runtime.bus)
     catalog.jobs.start(catalog.bus)
     await process.work(runtime, background=[], relay=catalog.relay)

@@ -211,7 +211,22 @@ class ServiceSettings:
     catalog_address: str = setting(
         "CATALOG_ADDRESS", default="127.0.0.1:50055", doc="gRPC address of catalog."
     )
-    sentry_dsn: str = setting("SENTRY_DSN", default="", doc="Where errors are reported to.", secret=True)
+    sentry_dsn: str = setting(
+        "SENTRY_DSN",
+        default="",
+        doc="Where unexpected errors are reported to (Sentry's protocol).",
+        secret=True,
+    )
+    otlp_endpoint: str = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        default="",
+        doc="Collector of traces, OTLP over HTTP (http://host:4318); empty: none are recorded.",
+    )
+    metrics_listen: str = setting(
+        "METRICS_LISTEN",
+        default="",
+        doc="host:port that serves /metrics to Prometheus; empty: nothing is counted.",
+    )
 
     allow_insecure: tuple[str, ...] = setting(
         "ALLOW_INSECURE",

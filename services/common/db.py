@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 import re
 import sqlite3
 import time
@@ -145,7 +144,8 @@ class Database:
             DatabaseFullError: the disk is full.
             sqlalchemy.exc.IntegrityError: a constraint does not hold; the store that knows it translates it.
         """
-        return await self._run(self._write, functools.partial(contextvars.copy_context().run, fn))
+        run = contextvars.copy_context().run  # what is written down may name the trace
+        return await self._run(self._write, lambda connection: run(fn, connection))
 
     async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
         """The rows of a query that must be fast; see `reading`.
@@ -155,6 +155,11 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._reader.fetch, query, params)
+
+    def count_in_use(self) -> int:
+        """How many connections of the pool are in use."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     async def close(self) -> None:
         """Let running functions end, then close every connection."""

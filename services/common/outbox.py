@@ -21,6 +21,7 @@ from services.common.db import Database, UtcDateTime, insert_ignore
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
 from services.common.messaging import Bus, Message
+from services.common.telemetry.metrics import is_counting, note_outbox
 
 log = get_logger()
 
@@ -97,6 +98,7 @@ class Relay:
             try:
                 while await self.publish_batch() == _BATCH:
                     pass
+                await self._measure()
             except UnavailableError as error:
                 log.warning("outbox_waits", error=error.message)
 
@@ -122,6 +124,11 @@ class Relay:
                     lambda connection: connection.execute(outbox.delete().where(outbox.c.id.in_(sent)))
                 )
         return len(rows)
+
+    async def _measure(self) -> None:
+        if is_counting():
+            query = sa.select(sa.func.count()).select_from(self._outbox)
+            note_outbox(await self._db.read(lambda connection: connection.execute(query).scalar_one()))
 
     async def prune_inbox(self, *, keep: timedelta = timedelta(days=30)) -> None:
         """Forget messages received longer ago than `keep`."""

@@ -11,9 +11,9 @@ from google.protobuf import empty_pb2
 from proximity.inventory.v1 import host_pb2, settings_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
+from services.common import VERSION
 from services.common.clock import now
 from services.common.errors import DomainError
-from services.common.process import VERSION
 from services.common.rpc.call import Call
 from services.inventory import convert
 from services.inventory.domain.entities import Host

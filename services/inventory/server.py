@@ -10,9 +10,11 @@ from typing import Any
 from proximity.inventory.v1 import container_service_pb2, inventory_service_pb2
 
 from services.common import process
+from services.common.commands import main
 from services.common.errors import DomainError
 from services.common.idempotency import IdempotencyStore
 from services.common.log import get_logger
+from services.common.runtime import build_runtime
 from services.inventory.config import InventorySettings
 from services.inventory.container_handlers import ContainerHandlers
 from services.inventory.domain.entities import NewHost, Secrets, full_token_id
@@ -42,7 +44,7 @@ _PRUNE_S = 3600.0
 
 async def serve(settings: InventorySettings) -> None:
     """Serve until a signal comes."""
-    runtime = process.build_runtime("inventory", settings)
+    runtime = build_runtime("inventory", settings)
     hosts = SqlHostStore(runtime.db, runtime.sealer)
     vmids = SqlVmidStore(runtime.db, lowest=settings.lowest_vmid, highest=settings.vmid_max)
     defaults = SqlSettingsStore(runtime.db)
@@ -116,4 +118,4 @@ async def _prune(store: IdempotencyStore) -> None:
 
 def run() -> None:
     """Run the command line."""
-    sys.exit(process.main("inventory", InventorySettings, serve=serve, sealed=SEALED))
+    sys.exit(main("inventory", InventorySettings, serve=serve, sealed=SEALED))

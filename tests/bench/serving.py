@@ -15,6 +15,7 @@ from google.protobuf import empty_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 
 from services.common import process
+from services.common.runtime import Runtime
 from tests.bench.floor import BARE, FloorHandlers, describe_floor, make_answer
 
 
@@ -23,7 +24,7 @@ def serve_with_floor(owner: str) -> None:
     serve = process.serve
 
     async def serve_both(
-        runtime: process.Runtime, *, services: Sequence[tuple[ServiceDescriptor, object]], **rest: Any
+        runtime: Runtime, *, services: Sequence[tuple[ServiceDescriptor, object]], **rest: Any
     ) -> None:
         await serve(runtime, services=[*services, (describe_floor(owner), FloorHandlers(owner))], **rest)
 

@@ -31,12 +31,13 @@ from services.auth.server import Auth, background, build_auth, prepare
 from services.auth.store.tables import idempotency
 from services.common.clock import now
 from services.common.config import ConfigError, read_settings
+from services.common.following import watch_revocations
 from services.common.idempotency import IdempotencyStore
 from services.common.messaging import Bus
 from services.common.outbox import new_message
-from services.common.process import close_runtime, watch_revocations
 from services.common.rpc.call import parse_cookies
 from services.common.rpc.server import Surroundings, add_service, create_server
+from services.common.runtime import close_runtime
 from services.common.tokens import Caller, Revocations, ServiceSigner, make_service_keys, read_service_keys
 from services.common.tokens import User as TokenUser
 from tests.store.auth_db import sqlite_file

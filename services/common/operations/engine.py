@@ -16,12 +16,14 @@ from services.common.operations.held import HeldOperation, ReleasedError
 from services.common.operations.model import ClaimedOperation, LeaseLostError, Workflow
 from services.common.operations.run import OperationRun
 from services.common.operations.store import SqlOperationStore
+from services.common.telemetry.metrics import is_counting, note_queue
 from services.common.telemetry.tracing import SpanKind, continue_trace
 
 log = get_logger()
 
 _SWEEP_S = 2.0
 _RETRY_S = 2.0
+_MEASURE_S = 5.0
 
 
 class Engine:
@@ -50,6 +52,7 @@ class Engine:
     async def run_forever(self, wake: asyncio.Event, *, concurrency: int = 16) -> None:
         """Claim and run operations, at most `concurrency` at once."""
         running: set[asyncio.Task[float | None]] = set()
+        measured = asyncio.create_task(self._measure())
         loop = asyncio.get_running_loop()
 
         def end(task: asyncio.Task[float | None]) -> None:
@@ -68,9 +71,16 @@ class Engine:
                     running.add(task)
                     task.add_done_callback(end)
         finally:
-            for task in running:
+            for task in (*running, measured):
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*running, measured, return_exceptions=True)
+
+    async def _measure(self) -> None:
+        """Note the queue's length and age for who looks at the metrics."""
+        while is_counting():
+            with contextlib.suppress(UnavailableError):
+                note_queue(*await self._store.measure_queue())
+            await asyncio.sleep(_MEASURE_S)
 
     async def claim(self) -> ClaimedOperation | None:
         """Claim the operation whose turn it is; None when there is none, or the database does not answer."""

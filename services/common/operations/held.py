@@ -20,6 +20,7 @@ from services.common.operations.model import (
     dump_state,
 )
 from services.common.operations.store import LEASE_S, SqlOperationStore
+from services.common.telemetry.metrics import count_ended
 
 log = get_logger()
 
@@ -148,6 +149,7 @@ class HeldOperation:
             **({"progress": 100} if status == "succeeded" else {}),
         }
         await self.store.update(self.operation, values, changes=changes)
+        count_ended(self.operation.kind, status)
         log.info(
             "operation_finished", operation_id=self.operation.id, kind=self.operation.kind, status=status
         )

@@ -25,6 +25,7 @@ from services.common.operations.model import (
     is_transient,
 )
 from services.common.telemetry.metrics import timing_step
+from services.common.telemetry.reporting import report_error
 from services.common.telemetry.tracing import span
 
 log = get_logger()
@@ -133,6 +134,9 @@ class OperationRun:
     async def _note_failure(self, position: int, step: Step, error: BaseException) -> str:
         message = describe(error)
         if not isinstance(error, DomainError | TimeoutError | ConnectionError):
+            report_error(
+                error, where=f"{self._held.workflow.kind}.{step.name}", operation_id=self._held.operation.id
+            )
             log.error("step_broken", operation_id=self._held.operation.id, step=step.name, exc_info=error)
             message = f"internal error ({type(error).__name__})"
         await self._held.store.update_step(

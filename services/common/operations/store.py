@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from services.common.clock import now
 from services.common.db import Database, UtcDateTime
 from services.common.operations.claiming import find_next
-from services.common.telemetry.tracing import current_traceparent
 from services.common.operations.model import (
     Change,
     ClaimedOperation,
@@ -24,6 +23,7 @@ from services.common.operations.model import (
     Limits,
     NewOperation,
 )
+from services.common.telemetry.tracing import current_traceparent
 
 LEASE_S = 8.0
 NO_LIMITS = Limits()
@@ -186,6 +186,18 @@ class SqlOperationStore:
     ) -> ClaimedOperation | None:
         """Claim the operation of one of these kinds that is next; see `claiming.find_next`."""
         return await self._db.write(lambda connection: self._claim_next(connection, worker, kinds))
+
+    async def measure_queue(self) -> tuple[dict[str, int], float]:
+        """How many operations have not ended, by status, and the age of the oldest in seconds."""
+        operations = self._tables.operations
+        query = (
+            sa.select(operations.c.status, sa.func.count(), sa.func.min(operations.c.created_at))
+            .where(operations.c.finished_at.is_(None))
+            .group_by(operations.c.status)
+        )
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        oldest = min((row[2] for row in rows), default=now())
+        return {row[0]: row[1] for row in rows}, (now() - oldest).total_seconds()
 
     async def renew(self, operation: ClaimedOperation) -> bool:
         """Renew the lease and say whether a cancellation is asked for.

@@ -23,9 +23,7 @@ def observe_unary(
 
     async def observed(request: Any, context: Context) -> Any:
         start = time.perf_counter()
-        sample = (
-            reporting.start_transaction(method) if reporting.is_reporting() else contextlib.nullcontext()
-        )
+        sample = reporting.start_transaction(method) if reporting.is_reporting() else contextlib.nullcontext()
         with tracing.continue_trace(_read_traceparent(context), method), sample:
             try:
                 return await run(request, context)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 _serving = False
-_NAMES_IN_PATHS = re.compile(r"(?<=/)(?:(?<=nodes/)[^/]+|(?<=lxc/)\d+|(?<=storage/)[^/]+|(?<=tasks/)[^/]+|UPID:[^/]+)")
+_NAMES_IN_PATHS = re.compile(
+    r"(?<=/)(?:(?<=nodes/)[^/]+|(?<=lxc/)\d+|(?<=storage/)[^/]+|(?<=tasks/)[^/]+|UPID:[^/]+)"
+)
 
 
 def start_metrics(

@@ -1,0 +1,61 @@
+"""Revocations as NATS's key-value store has them, followed by every service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from nats.errors import Error as NatsError
+
+from services.common.errors import UnavailableError
+from services.common.log import get_logger
+from services.common.messaging import REVOCATIONS_BUCKET, Bus
+from services.common.tokens import Revocations
+
+log = get_logger()
+
+_FOLLOW_AGAIN_S = 0.5
+
+
+async def watch_revocations(bus: Bus, revocations: Revocations) -> None:
+    """Follow the revocations in NATS's key-value store for ever; begins again with all of them at every connection.
+
+    A watcher of before a reconnection may be silent for ever: its consumer can be gone with the server that had it.
+    """
+    connected = asyncio.Event()
+
+    async def note_connected() -> None:
+        revocations.is_loaded = False
+        connected.set()
+
+    bus.on_connect(note_connected)
+    while True:
+        await bus.wait_connected(timeout=60)
+        connected.clear()
+        following = asyncio.ensure_future(_follow_revocations(bus, revocations))
+        waiting = asyncio.ensure_future(connected.wait())
+        try:
+            await asyncio.wait({following, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            following.cancel()
+            waiting.cancel()
+            await asyncio.gather(following, waiting, return_exceptions=True)
+        if not connected.is_set():
+            await asyncio.sleep(_FOLLOW_AGAIN_S)
+
+
+async def _follow_revocations(bus: Bus, revocations: Revocations) -> None:
+    try:
+        bucket = await bus.key_value(REVOCATIONS_BUCKET)
+        watcher = await bucket.watchall()
+        try:
+            async for entry in watcher:
+                if entry is None:  # these were all that there are so far
+                    revocations.is_loaded = True
+                elif entry.value:
+                    revocations.revoke(entry.key, float(entry.value))
+        finally:
+            with contextlib.suppress(NatsError, TimeoutError, OSError):
+                await asyncio.wait_for(watcher.stop(), 1)  # type: ignore[no-untyped-call]
+    except (NatsError, TimeoutError, OSError, UnavailableError, ValueError) as error:
+        log.warning("revocations_interrupted", error=str(error) or type(error).__name__)
