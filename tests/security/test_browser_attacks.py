@@ -1,0 +1,209 @@
+"""What a foreign page, a clever client or a lying proxy may try: cookies, headers, paths, bodies."""
+
+from __future__ import annotations
+
+import http.client
+import uuid
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.stack import RunningStack
+from tests.security.conftest import Platform
+from tests.security.principals import GOOD_PASSWORD, register, sign_in
+
+JSON = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def browser(stack: RunningStack) -> requests.Session:
+    """Signed in by cookies."""
+    made, _ = register(stack)
+    session = requests.Session()
+    body = {"username": made["user"]["username"], "password": GOOD_PASSWORD}
+    session.post(f"{stack.url}/api/auth/login", json=body, timeout=20).raise_for_status()
+    return session
+
+
+@pytest.fixture(scope="module")
+def intruder(stack: RunningStack) -> str:
+    """The access token of an ordinary user."""
+    return str(register(stack)[0]["access"])
+
+
+def change_profile(stack: RunningStack, browser: requests.Session, **headers: str) -> int:
+    answer = browser.patch(
+        f"{stack.url}/api/auth/user", json={"bio": uuid.uuid4().hex}, headers=headers, timeout=10
+    )
+    return answer.status_code
+
+
+def test_a_write_by_cookie_needs_the_token_and_a_page_of_ours(
+    stack: RunningStack, browser: requests.Session
+) -> None:
+    token = browser.cookies["csrftoken"]
+    assert change_profile(stack, browser) == 403
+    assert change_profile(stack, browser, **{"X-CSRFToken": "x" * len(token)}) == 403
+    assert change_profile(stack, browser, **{"X-CSRFToken": ""}) == 403
+    for origin in ("https://evil.example", "null", f"http://127.0.0.1.evil.example:{stack.port}"):
+        assert change_profile(stack, browser, **{"X-CSRFToken": token, "Origin": origin}) == 403
+    forged = {"X-CSRFToken": token, "Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"}
+    assert change_profile(stack, browser, **forged) == 403
+    assert change_profile(stack, browser, **{"X-CSRFToken": token, "Origin": stack.url}) == 200
+    assert browser.get(f"{stack.url}/api/auth/user", timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+def test_a_form_of_a_foreign_page_is_no_request(stack: RunningStack, kind: str) -> None:
+    body = b'{"username": "admin", "password": "x"}'
+    answer = requests.post(
+        f"{stack.url}/api/auth/login", data=body, headers={"Content-Type": kind}, timeout=10
+    )
+    assert answer.status_code == 415
+
+
+def test_the_cookies_of_a_session_cannot_be_read_or_sent_by_others(stack: RunningStack) -> None:
+    body = {"username": "admin", "password": "first-of-many-9"}
+    answer = requests.post(
+        f"https://localhost:{stack.port}/api/auth/login",
+        json=body,
+        verify=str(stack.state / "keys" / "gateway.crt"),
+        timeout=20,
+    )
+    cookies = {line.partition("=")[0]: line for line in answer.raw.headers.getlist("set-cookie")}
+    assert set(cookies) == {"proximity-auth-cookie", "proximity-refresh-cookie", "csrftoken"}
+    for name, line in cookies.items():
+        assert "SameSite=Lax" in line
+        assert "Secure" in line
+        assert ("HttpOnly" in line) == (name != "csrftoken")
+    assert "Path=/api/auth;" in cookies["proximity-refresh-cookie"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-JWT-Payload",
+        "X-JWT-Claim-Sub",
+        "X-Proximity-User",
+        "X-Remote-User",
+        "X-Forwarded-User",
+        "X-User-Id",
+    ],
+)
+def test_headers_that_name_a_user_make_nobody_one(stack: RunningStack, header: str) -> None:
+    for value in ("1", "admin", '{"sub":"1","staff":true}', "eyJzdWIiOiIxIiwic3RhZmYiOnRydWV9"):
+        answer = requests.get(f"{stack.url}/api/auth/user", headers={header: value}, timeout=10)
+        assert answer.status_code == 401
+
+
+def test_a_client_chooses_no_status_and_no_upstream(stack: RunningStack) -> None:
+    headers = {
+        "X-HTTP-Code": "200",
+        "X-Envoy-Original-Path": "/api/health",
+        "X-Original-URL": "/api/health",
+        "X-Rewrite-URL": "/api/health",
+        "X-Envoy-Upstream-Rq-Timeout-Ms": "1",
+        "X-HTTP-Method-Override": "DELETE",
+    }
+    answer = requests.get(f"{stack.url}/api/apps", headers=headers, timeout=10)
+    assert answer.status_code == 401
+    assert "x-http-code" not in answer.headers
+
+
+def test_an_address_that_a_client_claims_is_not_believed(stack: RunningStack) -> None:
+    name = f"nobody{uuid.uuid4().hex[:8]}"
+    headers = {
+        "X-Forwarded-For": "203.0.113.77",
+        "X-Real-IP": "203.0.113.77",
+        "Forwarded": "for=203.0.113.77",
+    }
+    body = {"username": name, "password": "wrong-Password-1"}
+    requests.post(f"{stack.url}/api/auth/login", json=body, headers=headers, timeout=20)
+    entries = stack.sign_in().send("GET", "/auth/audit?action=auth.Login&per_page=20")["entries"]
+    mine = [entry for entry in entries if name in entry["target"]]
+    assert [entry["address"] for entry in mine] == ["127.0.0.1"]
+
+
+def send_raw(stack: RunningStack, path: str, token: str, method: str = "GET") -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=10)
+    try:
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        connection.putheader("Authorization", f"Bearer {token}")
+        connection.endheaders()
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/apps/%2e%2e/%2e%2e/proximity.auth.v1.AuthInternalService/FindUser",
+        "/api/apps/..%2f..%2fauth%2fusers",
+        "/api/apps/..%5c..%5cauth%5cusers",
+        "/api/apps/%252e%252e/auth/users",
+        "/api//auth//..//..//proximity.inventory.v1.ContainerService/Exec",
+        "/proximity.auth.v1.AuthInternalService/FindUser",
+        "/proximity.inventory.v1.ContainerService/ListContainers",
+        "/proximity.auth.v1.AuthService/ListUsers",
+        "/api/auth/users;a=b/../../health/../auth/users%00",
+        "/api/auth/users%00",
+        "/api/auth/users%0d%0aX-HTTP-Code:%20200",
+        "http://127.0.0.1:1/api/auth/users%2f",
+    ],
+)
+def test_tricks_with_paths_reach_nothing_else(stack: RunningStack, intruder: str, path: str) -> None:
+    assert send_raw(stack, path, intruder) in {400, 403, 404}
+
+
+def test_odd_spellings_of_a_path_are_still_the_administrators(stack: RunningStack, intruder: str) -> None:
+    for path in ("//api//auth//users", "/api/./auth/users/", "/api/apps/../auth/users", "/api/auth/%75sers"):
+        assert send_raw(stack, path, intruder) == 403
+
+
+def test_fields_that_are_not_asked_for_change_nothing(stack: RunningStack) -> None:
+    name = f"u{uuid.uuid4().hex[:10]}"
+    grab = {"is_staff": True, "is_superuser": True, "staff": True, "id": 1, "pk": 1, "is_active": False}
+    body = {"username": name, "password": GOOD_PASSWORD, "email": f"{name}@example.org", **grab}
+    made = requests.post(f"{stack.url}/api/auth/register", json=body, timeout=20)
+    assert made.status_code in {201, 400}
+    session = made.json() if made.status_code == 201 else register(stack)[0]
+    headers = {"Authorization": f"Bearer {session['access']}"}
+    changed = requests.patch(
+        f"{stack.url}/api/auth/user",
+        json={"bio": "x", "username": "admin", **grab},
+        headers=headers,
+        timeout=10,
+    )
+    assert changed.status_code in {200, 400}
+    user = requests.get(f"{stack.url}/api/auth/user", headers=headers, timeout=10).json()
+    assert user["is_staff"] is False
+    assert user["is_active"] is True
+    assert user["id"] == session["user"]["id"]
+    assert user["username"] == session["user"]["username"]
+
+
+def test_a_body_does_not_overrule_its_path(platform: Platform) -> None:
+    stack = platform.stack
+    victim, _ = register(stack)
+    admin = {"Authorization": f"Bearer {sign_in(stack)['access']}"}
+    body = {"id": victim["user"]["id"], "is_active": False}
+    answer = requests.patch(f"{stack.url}/api/auth/users/2000000000", json=body, headers=admin, timeout=10)
+    assert answer.status_code in {400, 404}
+    mine = {"Authorization": f"Bearer {victim['access']}"}
+    assert requests.get(f"{stack.url}/api/auth/user", headers=mine, timeout=10).status_code == 200
+    theft = {"app_id": platform.estate.app_id, "name": "mine"}
+    stolen = requests.patch(f"{stack.url}/api/apps/none-00000000", json=theft, headers=mine, timeout=10)
+    assert stolen.status_code in {400, 404}
+
+
+def test_an_app_is_deployed_for_who_asks_whatever_the_body_says(stack: RunningStack) -> None:
+    session, api = register(stack)
+    body = {"catalog_id": "adminer", "hostname": f"own-{uuid.uuid4().hex[:8]}"}
+    body |= {"owner_id": 1, "owner": 1, "status": "running", "lxc_id": 100, "id": "adminer-00000001"}  # type: ignore[dict-item]
+    app = api.send("POST", "/apps", body, expect=201)
+    assert app["owner_id"] == session["user"]["id"]
+    assert app["status"] == "deploying"
+    assert app["id"] != "adminer-00000001"
+    assert app.get("lxc_id") != 100
