@@ -52,8 +52,8 @@ _FAULTS = (
     *("latency", "error", "reset", "reset", "lost_reply", "lost_reply", "ticket_expired", "lock_timeout"),
     *("hang", "node_down", "task_fail", "task_hang", "storage_full"),
 )
-_PAUSE_S = (0.3, 1.4)
-_CALM_S = (0.8, 4.0)
+_PAUSE_S = (0.2, 1.2)
+_CALM_S = (1.0, 5.0)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from tests.chaos.platform import PASSWORD, Platform, PlatformError
 from tests.chaos.topology import NODES
 from tests.chaos.users import User
 
-USERS = 4
+USERS = 5
 SETTLE_S = 420.0
 _MOST_ACTIONS = 5000
 _LOOK_S = 1.0

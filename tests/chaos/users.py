@@ -14,7 +14,8 @@ from tests.chaos.history import METHODS, Exchange, History
 from tests.chaos.topology import ADOPTABLE, NODES
 
 _TIMEOUT_S = 20.0
-_MOST_APPS = 7
+_MOST_APPS = 6
+_RESTING = {"running", "stopped", "error"}
 _RESEND_AFTER_S = 0.7
 
 
@@ -109,10 +110,11 @@ class User:
         await self._create(choice, "/apps/adopt", body)
 
     async def _change(self, choice: Choice) -> None:
-        """What concerns one app."""
-        app = _pick(self._apps, choice.pick)
+        """What concerns one app: mostly one that rests, now and then one that is busy."""
+        await self._list()
+        resting = [app for app in self._apps if app.get("status") in _RESTING]
+        app = _pick(self._apps if choice.value % 6 == 0 else resting, choice.pick)
         if app is None:
-            await self._look(choice)
             return
         path, subject = f"/apps/{app['id']}", str(app["id"])
         body: dict[str, Any]
@@ -158,9 +160,7 @@ class User:
 
     async def _look(self, choice: Choice) -> None:
         """Read the list, and one app with its backups."""
-        listed = await self._send("GET", "/apps?per_page=100", action="look")
-        if listed.status == 200:
-            self._apps = [app for app in listed.answer["apps"] if app["owner_id"] == self.id]
+        await self._list()
         app = _pick(self._apps, choice.pick)
         if app is not None:
             await self.read(f"/apps/{app['id']}", subject=str(app["id"]))
@@ -168,6 +168,11 @@ class User:
             if backups.status == 200:
                 kept = [one for one in self._backups if one[0] != app["id"]]
                 self._backups = kept + [(str(app["id"]), int(one["id"])) for one in backups.answer["backups"]]
+
+    async def _list(self) -> None:
+        listed = await self._send("GET", "/apps?per_page=100", action="look")
+        if listed.status == 200:
+            self._apps = [app for app in listed.answer["apps"] if app["owner_id"] == self.id]
 
     async def _pry(self, choice: Choice, others: Sequence[User]) -> None:
         """Ask for what is somebody else's."""
