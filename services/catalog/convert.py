@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Sequence
 
@@ -10,7 +11,9 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
 from services.catalog.domain.entities import OWN_SOURCE, Input, Item, PortSpec, Probe, VolumeSpec
+from services.catalog.domain.faults import Rejection
 from services.catalog.domain.index import ItemFilter
+from services.catalog.domain.interfaces import Place
 from services.catalog.domain.render import Rendered
 from services.catalog.domain.sources import NewSource, Source, SourceFormat
 from services.catalog.domain.usecases import CatalogStats, Page, Reloaded
@@ -18,7 +21,9 @@ from services.catalog.domain.values import RenderRequest
 from services.catalog.domain.yaml_text import write_yaml
 
 
-def parse_filter(request: pb.ListItemsRequest) -> ItemFilter:
+def parse_filter(
+    request: pb.ListItemsRequest | pb.SearchItemsRequest | pb.ListCategoryItemsRequest,
+) -> ItemFilter:
     """Return the filter of a list."""
     return ItemFilter(request.architecture, request.memory, request.runtime, request.source)
 
@@ -34,6 +39,11 @@ def parse_page(request: pb.ListItemsRequest) -> Page:
 def parse_preview(request: pb.PreviewItemRequest) -> RenderRequest:
     """Return what to preview."""
     return RenderRequest(runtime=request.runtime, environment=dict(request.environment), masked=True)
+
+
+def parse_place(request: pb.PreviewItemRequest) -> Place:
+    """Return the place that a preview asks about."""
+    return Place(request.host_id if request.HasField("host_id") else None, request.node)
 
 
 def parse_render(request: pb.RenderItemRequest) -> RenderRequest:
@@ -91,6 +101,9 @@ def render_item(item: Item) -> item_pb2.Item:
         default_credentials=_render_credentials(item),
         recommended_cpu=resources.cpu.recommended,
         recommended_disk=round(resources.disk.recommended),
+        screenshots=item.screenshots,
+        notes=item.notes,
+        source_code=item.source_code,
     )
     if probe := render_probe(item.probe, item.main_port):
         message.probe.CopyFrom(probe)
@@ -158,6 +171,9 @@ def _render_credentials(item: Item) -> str:
     return " ".join(part for part in [*parts, known.change] if part)
 
 
+_FORM = hashlib.sha256(item_pb2.DESCRIPTOR.serialized_pb).hexdigest()[:8]
+
+
 class ItemMessages:
     """Keeps the messages of the items, which are the same in every answer until another revision is published."""
 
@@ -170,6 +186,10 @@ class ItemMessages:
         self._messages = {
             key: known.get(key) or render_item(item) for item in items if (key := _name_state(item))
         }
+
+    def name_state(self, state: str) -> str:
+        """Return the name of a state as this version of the service shows it."""
+        return f"{state}-{_FORM}"
 
     def render(self, item: Item) -> item_pb2.Item:
         """Return the message of an item; it must not be changed."""
@@ -209,8 +229,8 @@ def render_reloaded(result: Reloaded) -> pb.ReloadCatalogResponse:
     )
 
 
-def render_preview(rendered: Rendered) -> pb.PreviewItemResponse:
-    """Render what would run."""
+def render_preview(rendered: Rendered, place: Place) -> pb.PreviewItemResponse:
+    """Render what would run, and where."""
     resources = rendered.item.resources
     return pb.PreviewItemResponse(
         docker_compose=rendered.compose_yaml,
@@ -221,6 +241,12 @@ def render_preview(rendered: Rendered) -> pb.PreviewItemResponse:
         disk=round(resources.disk.recommended),
         ports=[render_port(port) for port in rendered.ports],
         runtime=rendered.runtime,
+        volumes=[render_volume(volume) for volume in rendered.item.volumes],
+        host_id=place.host_id,
+        node=place.node or None,
+        placement_message=place.message,
+        revision=rendered.item.revision,
+        version=rendered.item.version,
     )
 
 
@@ -252,6 +278,12 @@ def render_rendering(rendered: Rendered) -> pb.Rendering:
     if probe := render_probe(item.probe, main):
         message.probe.CopyFrom(probe)
     return message
+
+
+def render_rejections(rejected: Sequence[Rejection]) -> pb.ListRejectionsResponse:
+    """Render what was left out, and why."""
+    found = [item_pb2.Rejection(file=r.file, error=r.error) for r in rejected]
+    return pb.ListRejectionsResponse(rejections=found, total=len(found))
 
 
 def render_revisions(items: Sequence[Item]) -> pb.ListRevisionsResponse:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from services.catalog.domain.document import MAX_BYTES
@@ -11,6 +13,7 @@ from services.catalog.domain.errors import IconNotFoundError
 DATA = Path(__file__).resolve().parent / "data"
 """The items of this repository."""
 
+_SCHEMA = DATA.parent / "schema.json"
 MAX_FILES = 5000
 _MAX_ICON_BYTES = 256 * 1024
 
@@ -43,3 +46,14 @@ def read_icon(icon: str, folder: Path = DATA) -> bytes:
     if content is None:
         raise IconNotFoundError(f"there is no {icon}")
     return content
+
+
+@cache
+def read_schema() -> bytes:
+    """Return the JSON Schema of an item's file."""
+    return _SCHEMA.read_bytes()
+
+
+def name_content(content: bytes) -> str:
+    """Return the name of a content: equal content, equal name."""
+    return hashlib.sha256(content).hexdigest()[:20]

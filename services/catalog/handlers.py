@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from google.api import httpbody_pb2
@@ -14,16 +15,22 @@ from proximity.catalog.v1 import item_pb2
 from services.catalog import convert
 from services.catalog.domain import usecases
 from services.catalog.domain.entities import OWN_SOURCE
-from services.catalog.domain.interfaces import CatalogStore, SourceStore
+from services.catalog.domain.interfaces import CatalogStore, Nodes, SourceStore
 from services.catalog.domain.loader import load_items
-from services.catalog.files import read_icon, read_item_files
+from services.catalog.files import name_content, read_icon, read_item_files, read_schema
 from services.catalog.holder import CatalogHolder
 from services.common.clock import Clock, now
 from services.common.rpc.call import Call
 
+_ICON_S = 86_400
+
 
 class CatalogHandlers:
-    """CatalogService."""
+    """CatalogService.
+
+    Args:
+        wake: says that there is something to publish.
+    """
 
     def __init__(
         self,
@@ -31,67 +38,113 @@ class CatalogHandlers:
         catalog: CatalogStore,
         sources: SourceStore,
         *,
+        nodes: Nodes,
+        wake: Callable[[], None],
         data: Path,
         clock: Clock = now,
     ) -> None:
         self._holder = holder
         self._catalog = catalog
         self._sources = sources
+        self._nodes = nodes
+        self._wake = wake
         self._data = data
         self._clock = clock
         self._items = convert.ItemMessages()
         holder.on_refresh(self._items.prepare)
 
     async def list_items(self, request: pb.ListItemsRequest, call: Call) -> pb.ListItemsResponse:
+        index = self._holder.index
+        if call.has_state(self._items.name_state(index.etag)):
+            return pb.ListItemsResponse()
         page = convert.parse_page(request)
-        total, items = usecases.list_items(self._holder.index, convert.parse_filter(request), page=page)
+        total, items = usecases.list_items(index, convert.parse_filter(request), page=page)
         if not page.is_whole:
             number, size = page.resolve()
             call.add_page_links(page=number, per_page=size, total=total)
         return self._items.render_list(items, total)
 
-    async def get_item(self, request: pb.GetItemRequest) -> item_pb2.Item:
-        return self._items.render(usecases.get_item(self._holder.index, request.app_id))
+    async def get_item(self, request: pb.GetItemRequest, call: Call) -> item_pb2.Item:
+        item = usecases.get_item(self._holder.index, request.app_id)
+        if call.has_state(self._items.name_state(item.revision)):
+            return item_pb2.Item()
+        return self._items.render(item)
 
-    async def search_items(self, request: pb.SearchItemsRequest) -> pb.ListItemsResponse:
-        return self._items.render_list(usecases.search_items(self._holder.index, request.q))
+    async def search_items(self, request: pb.SearchItemsRequest, call: Call) -> pb.ListItemsResponse:
+        index = self._holder.index
+        if call.has_state(self._items.name_state(index.etag)):
+            return pb.ListItemsResponse()
+        return self._items.render_list(usecases.search_items(index, request.q, convert.parse_filter(request)))
 
-    async def list_category_items(self, request: pb.ListCategoryItemsRequest) -> pb.ListItemsResponse:
-        return self._items.render_list(usecases.list_category_items(self._holder.index, request.category))
+    async def list_category_items(
+        self, request: pb.ListCategoryItemsRequest, call: Call
+    ) -> pb.ListItemsResponse:
+        index = self._holder.index
+        items = usecases.list_category_items(index, request.category, convert.parse_filter(request))
+        if call.has_state(self._items.name_state(index.etag)):
+            return pb.ListItemsResponse()
+        return self._items.render_list(items)
 
-    async def list_categories(self, _: empty_pb2.Empty) -> pb.ListCategoriesResponse:
-        return pb.ListCategoriesResponse(categories=usecases.list_categories(self._holder.index))
+    async def list_categories(self, _: empty_pb2.Empty, call: Call) -> pb.ListCategoriesResponse:
+        index = self._holder.index
+        if call.has_state(self._items.name_state(index.etag)):
+            return pb.ListCategoriesResponse()
+        return pb.ListCategoriesResponse(categories=usecases.list_categories(index))
 
-    async def get_catalog_stats(self, _: empty_pb2.Empty) -> pb.CatalogStats:
-        return convert.render_stats(usecases.get_catalog_stats(self._holder.index))
+    async def get_catalog_stats(self, _: empty_pb2.Empty, call: Call) -> pb.CatalogStats:
+        index = self._holder.index
+        if call.has_state(self._items.name_state(index.etag)):
+            return pb.CatalogStats()
+        return convert.render_stats(usecases.get_catalog_stats(index))
 
     async def reload_catalog(self, _: empty_pb2.Empty) -> pb.ReloadCatalogResponse:
         result = await reload_files(self._catalog, self._data)
+        self._wake()
         await self._holder.refresh()
         return convert.render_reloaded(result)
 
     async def preview_item(self, request: pb.PreviewItemRequest) -> pb.PreviewItemResponse:
         wanted = convert.parse_preview(request)
-        return convert.render_preview(usecases.preview_item(self._holder.index, request.app_id, wanted))
+        rendered = usecases.preview_item(self._holder.index, request.app_id, wanted)
+        place = await usecases.find_place(self._nodes, rendered, convert.parse_place(request))
+        return convert.render_preview(rendered, place)
 
-    async def get_item_icon(self, request: pb.GetItemIconRequest) -> httpbody_pb2.HttpBody:
+    async def get_item_icon(self, request: pb.GetItemIconRequest, call: Call) -> httpbody_pb2.HttpBody:
         icon = usecases.get_item_icon(self._holder.index, request.app_id)
-        return httpbody_pb2.HttpBody(content_type="image/svg+xml", data=read_icon(icon, self._data))
+        content = read_icon(icon, self._data)
+        if call.has_state(name_content(content), max_age=_ICON_S):
+            return httpbody_pb2.HttpBody()
+        return httpbody_pb2.HttpBody(content_type="image/svg+xml", data=content)
+
+    async def get_item_schema(self, _: empty_pb2.Empty, call: Call) -> httpbody_pb2.HttpBody:
+        content = read_schema()
+        if call.has_state(name_content(content), max_age=_ICON_S):
+            return httpbody_pb2.HttpBody()
+        return httpbody_pb2.HttpBody(content_type="application/schema+json", data=content)
 
     async def list_sources(self, _: empty_pb2.Empty) -> pb.ListSourcesResponse:
         return convert.render_sources(await usecases.list_sources(self._sources))
 
-    async def create_source(self, request: pb.CreateSourceRequest) -> item_pb2.Source:
+    async def create_source(self, request: pb.CreateSourceRequest, call: Call) -> item_pb2.Source:
         source = convert.parse_new_source(request)
-        return convert.render_source(await usecases.create_source(self._sources, source))
+        registered = await usecases.create_source(self._sources, source)
+        self._wake()
+        call.add_location("/api/catalog/sources")
+        return convert.render_source(registered)
 
     async def refresh_source(self, request: pb.RefreshSourceRequest, call: Call) -> item_pb2.Source:
         source = await usecases.refresh_source(self._sources, request.source_id, now=self._clock())
+        self._wake()
         call.add_location("/api/catalog/sources")
         return convert.render_source(source)
 
+    async def list_rejections(self, request: pb.ListRejectionsRequest) -> pb.ListRejectionsResponse:
+        found = await usecases.list_rejections(self._catalog, self._sources, request.source_id)
+        return convert.render_rejections(found)
+
     async def delete_source(self, request: pb.DeleteSourceRequest) -> empty_pb2.Empty:
         await usecases.delete_source(self._sources, request.source_id)
+        self._wake()
         await self._holder.refresh()
         return empty_pb2.Empty()
 
@@ -116,6 +169,7 @@ class CatalogInternalHandlers:
         return convert.render_rendering(rendered)
 
     async def list_revisions(self, request: pb.ListRevisionsRequest) -> pb.ListRevisionsResponse:
+        await self._holder.refresh()  # who heard of a publication may ask before this replica has heard of it
         return convert.render_revisions(usecases.list_revisions(self._holder.index, request.app_ids))
 
 

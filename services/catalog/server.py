@@ -15,12 +15,14 @@ from services.catalog.fetching import Fetcher, FetchLimits
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers, reload_files
 from services.catalog.holder import CatalogHolder
 from services.catalog.jobs import FetchJobs, follow_publications
+from services.catalog.remote import RemoteNodes
 from services.catalog.store import SqlCatalogStore, idempotency, inbox, outbox
 from services.common import process
 from services.common.db import Database, create_engine
 from services.common.log import get_logger
 from services.common.messaging import Bus
 from services.common.outbox import Relay
+from services.common.rpc.client import Clients
 from services.common.runtime import build_runtime
 
 log = get_logger()
@@ -42,7 +44,11 @@ class Catalog:
 
 
 def build_catalog(
-    settings: CatalogSettings, *, db: Database | None = None, bus: Bus | None = None
+    settings: CatalogSettings,
+    *,
+    db: Database | None = None,
+    bus: Bus | None = None,
+    clients: Clients | None = None,
 ) -> Catalog:
     """Construct the parts; nothing runs yet. Call it within an event loop."""
     db = db or Database(create_engine(settings.database_url, service="catalog"))
@@ -56,14 +62,17 @@ def build_catalog(
         ca_file=settings.source_ca_file,
         limits=limits,
     )
+    relay = Relay(db, bus, outbox, inbox=inbox)
     return Catalog(
         settings=settings,
         db=db,
         bus=bus,
         store=store,
         holder=holder,
-        relay=Relay(db, bus, outbox, inbox=inbox),
-        api=CatalogHandlers(holder, store, store, data=settings.data),
+        relay=relay,
+        api=CatalogHandlers(
+            holder, store, store, nodes=RemoteNodes(clients), wake=relay.wake, data=settings.data
+        ),
         internal=CatalogInternalHandlers(holder, store),
         jobs=FetchJobs(store, store, fetcher),
     )
@@ -72,7 +81,7 @@ def build_catalog(
 async def serve(settings: CatalogSettings) -> None:
     """Publish our own files, have the catalog in memory, and answer RPCs until told to end."""
     runtime = build_runtime("catalog", settings)
-    catalog = build_catalog(settings, db=runtime.db, bus=runtime.bus)
+    catalog = build_catalog(settings, db=runtime.db, bus=runtime.bus, clients=runtime.clients)
     await _publish_own_files(catalog)
     services = pb.DESCRIPTOR.services_by_name
     await process.serve(

@@ -34,11 +34,14 @@ def make_environment(state: Path, port: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PROXMOX_")}
     for name in ("DATABASE_URL", "NATS_URL", "SECRET_KEY"):
         kept.pop(name, None)
+    sources = state / "sources"
+    sources.mkdir(parents=True, exist_ok=True)
     return kept | {
         "PROXIMITY_STATE_DIR": str(state),
         "PROXIMITY_PORT": str(port),
         "PROXIMITY_ADMIN_USERNAME": USERNAME,
         "PROXIMITY_ADMIN_PASSWORD": PASSWORD,
+        "CATALOG_SOURCE_ROOTS": str(sources),
     }
 
 

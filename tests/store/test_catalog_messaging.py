@@ -19,10 +19,17 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 from services.catalog.config import CatalogSettings
 from services.catalog.server import Catalog, build_catalog, run_replica, run_worker
 from services.common.config import ConfigError, read_settings
+from services.common.rpc.call import Call
 from tests.store.catalog_db import migrate
 from tests.unit.catalog.samples import ITEM
 
 EMPTY = empty_pb2.Empty()
+
+
+def ask() -> Call:
+    return Call("/x", {})
+
+
 NATIVE = ITEM.replace("id: sample", "id: thing").replace("name: Sample App", "name: Thing")
 
 
@@ -86,7 +93,7 @@ async def test_a_registered_source_is_fetched_by_a_worker_and_seen_by_every_repl
     async with run_replica(first), run_replica(second), run_worker(worker):
         location = str(settings.source_roots[0] / "acme")
         created = await first.api.create_source(
-            pb.CreateSourceRequest(name="acme", location=location, format="native")
+            pb.CreateSourceRequest(name="acme", location=location, format="native"), ask()
         )
         await wait_until(lambda: all(r.holder.index.find_item("acme.thing") for r in (first, second)))
         (source,) = (await second.api.list_sources(EMPTY)).sources
@@ -101,7 +108,7 @@ async def test_a_registered_source_is_fetched_by_a_worker_and_seen_by_every_repl
 async def test_a_replica_answers_without_nats(settings: CatalogSettings) -> None:
     lonely = build(dataclasses.replace(settings, nats_url="nats://127.0.0.1:1"))
     async with run_replica(lonely):
-        assert (await lonely.api.get_item(pb.GetItemRequest(app_id="sample"))).name == "Sample App"
+        assert (await lonely.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).name == "Sample App"
 
 
 def test_every_fault_of_the_settings_is_reported_at_once() -> None:
@@ -129,7 +136,7 @@ async def test_the_worker_process_fetches_and_ends_when_told(settings: CatalogSe
         process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.DEVNULL)
         location = str(settings.source_roots[0] / "acme")
         await replica.api.create_source(
-            pb.CreateSourceRequest(name="acme", location=location, format="native")
+            pb.CreateSourceRequest(name="acme", location=location, format="native"), ask()
         )
         await wait_until(lambda: replica.holder.index.find_item("acme.thing") is not None)
         process.terminate()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf import empty_pb2
@@ -23,12 +24,14 @@ from services.catalog.domain.errors import (
     SourceFetchError,
     SourceNotFoundError,
 )
+from services.catalog.domain.interfaces import Place
 from services.catalog.files import DATA
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
 from services.catalog.holder import CatalogHolder
 from services.catalog.store import SqlCatalogStore
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.db import Database
+from services.common.errors import PreconditionError
 from services.common.rpc.call import Call
 from tests.store.catalog_db import db
 from tests.unit.catalog.samples import ITEM
@@ -51,15 +54,38 @@ class FakeFetcher:
         return self.files
 
 
+class FakeNodes:
+    """One node with 1 GB to give."""
+
+    def __init__(self) -> None:
+        self.free = 1024
+
+    async def find_place(self, asked: Place, *, memory: int, disk: int, oci: bool) -> Place:
+        if memory > self.free:
+            raise PreconditionError(f"no node has {memory} MB")
+        return Place(1, asked.node or "pve1")
+
+
+def ask(**metadata: str) -> Call:
+    return Call("/x", {name.replace("_", "-"): value for name, value in metadata.items()})
+
+
 class Service:
     """A replica with its own memory."""
 
     def __init__(self, db: Database, data: Path) -> None:
         self.store = SqlCatalogStore(db)
         self.holder = CatalogHolder(self.store)
-        self.api = CatalogHandlers(self.holder, self.store, self.store, data=data)
+        self.nodes = FakeNodes()
+        self.woken = 0
+        self.api = CatalogHandlers(
+            self.holder, self.store, self.store, nodes=self.nodes, wake=self.wake, data=data
+        )
         self.internal = CatalogInternalHandlers(self.holder, self.store)
         self.fetcher = FakeFetcher()
+
+    def wake(self) -> None:
+        self.woken += 1
 
     async def fetch(self, source_id: int) -> None:
         await fetch_source(self.store, self.store, self.fetcher, source_id=source_id)
@@ -73,9 +99,6 @@ async def ours(db: Database) -> Service:
     return service
 
 
-CALL = Call("/proximity.catalog.v1.CatalogService/ListItems", {})
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
@@ -84,22 +107,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def test_the_whole_catalog_is_listed_found_and_counted(ours: Service) -> None:
-    everything = await ours.api.list_items(pb.ListItemsRequest(), CALL)
+    everything = await ours.api.list_items(pb.ListItemsRequest(), ask())
     assert everything.total == len(everything.applications) >= 60
     names = [item.name.casefold() for item in everything.applications]
     assert names == sorted(names)
-    second = await ours.api.list_items(pb.ListItemsRequest(page=2, per_page=10), CALL)
+    second = await ours.api.list_items(pb.ListItemsRequest(page=2, per_page=10), ask())
     assert [i.id for i in second.applications] == [i.id for i in everything.applications[10:20]]
     assert second.total == everything.total
-    small = await ours.api.list_items(pb.ListItemsRequest(memory=64), CALL)
+    small = await ours.api.list_items(pb.ListItemsRequest(memory=64), ask())
     assert 0 < small.total < everything.total
-    found = await ours.api.search_items(pb.SearchItemsRequest(q="nextclod"))
+    found = await ours.api.search_items(pb.SearchItemsRequest(q="nextclod"), ask())
     assert found.applications[0].id == "nextcloud"
-    category = await ours.api.list_category_items(pb.ListCategoryItemsRequest(category="databases"))
+    category = await ours.api.list_category_items(pb.ListCategoryItemsRequest(category="databases"), ask())
     assert "postgres" in {item.id for item in category.applications}
-    stats = await ours.api.get_catalog_stats(EMPTY)
+    stats = await ours.api.get_catalog_stats(EMPTY, ask())
     assert stats.total_apps == everything.total
-    assert list((await ours.api.list_categories(EMPTY)).categories) == sorted(
+    assert list((await ours.api.list_categories(EMPTY, ask())).categories) == sorted(
         stats.categories, key=str.casefold
     )
     assert sum(stats.categories.values()) == everything.total
@@ -107,21 +130,21 @@ async def test_the_whole_catalog_is_listed_found_and_counted(ours: Service) -> N
 
 
 async def test_an_item_says_all_that_the_contract_names_and_no_secret(ours: Service) -> None:
-    item = await ours.api.get_item(pb.GetItemRequest(app_id="postgres"))
+    item = await ours.api.get_item(pb.GetItemRequest(app_id="postgres"), ask())
     named = "id name version description icon category docker_compose ports volumes environment min_memory min_cpu tags author website inputs images runtimes revision source"
     assert set(named.split()) <= MessageToDict(item, preserving_proto_field_name=True).keys()
     assert item.environment["POSTGRES_PASSWORD"] == ""
     assert item.environment["POSTGRES_USER"] == "postgres"
     assert item.icon == "/api/catalog/postgres/icon"
-    icon = await ours.api.get_item_icon(pb.GetItemIconRequest(app_id="postgres"))
+    icon = await ours.api.get_item_icon(pb.GetItemIconRequest(app_id="postgres"), ask())
     assert (icon.content_type, icon.data[:4]) == ("image/svg+xml", b"<svg")
 
 
 async def test_what_is_not_there_is_refused_by_name(ours: Service) -> None:
     with pytest.raises(ItemNotFoundError, match="nothing"):
-        await ours.api.get_item(pb.GetItemRequest(app_id="nothing"))
+        await ours.api.get_item(pb.GetItemRequest(app_id="nothing"), ask())
     with pytest.raises(CategoryNotFoundError, match="Nothing"):
-        await ours.api.list_category_items(pb.ListCategoryItemsRequest(category="Nothing"))
+        await ours.api.list_category_items(pb.ListCategoryItemsRequest(category="Nothing"), ask())
     with pytest.raises(ItemNotFoundError):
         await ours.internal.render_item(pb.RenderItemRequest(app_id="nothing"))
     with pytest.raises(RevisionNotFoundError):
@@ -165,13 +188,85 @@ async def test_a_preview_shows_what_would_run_with_its_secrets_masked(ours: Serv
     assert shown.memory == 1024
 
 
+async def test_a_preview_says_where_it_would_go_or_why_nowhere(ours: Service) -> None:
+    request = pb.PreviewItemRequest(app_id="wordpress", node="pve2")
+    shown = await ours.api.preview_item(request)
+    assert (shown.host_id, shown.node, shown.placement_message) == (1, "pve2", "")
+    assert {volume.path for volume in shown.volumes} >= {"/var/lib/mysql"}
+    ours.nodes.free = 1
+    shown = await ours.api.preview_item(request)
+    assert (shown.HasField("node"), shown.HasField("host_id")) == (False, False)
+    assert (
+        shown.placement_message
+        == f"no node has {ours.holder.index.get_item('wordpress').resources.memory.minimum} MB"
+    )
+
+
+async def test_who_has_the_state_already_gets_no_body(db: Database, folder: Path) -> None:
+    service = Service(db, folder)
+    await service.api.reload_catalog(EMPTY)
+    calls: list[tuple[Callable[..., Any], Any]] = [
+        (service.api.list_items, pb.ListItemsRequest()), (service.api.get_item, pb.GetItemRequest(app_id="sample")),
+        (service.api.search_items, pb.SearchItemsRequest(q="sample")), (service.api.list_categories, EMPTY),
+        (service.api.list_category_items, pb.ListCategoryItemsRequest(category="tools")),
+        (service.api.get_catalog_stats, EMPTY), (service.api.get_item_schema, EMPTY),
+    ]  # fmt: skip
+    tags = {}
+    for method, request in calls:
+        first = ask()
+        assert (await method(request, first)).ByteSize() > 0
+        tags[method] = dict(first.headers)["etag"]
+        for known in (tags[method], f'"other", W/{tags[method]}', "*"):
+            again = ask(if_none_match=known)
+            assert (await method(request, again)).ByteSize() == 0
+            assert again.http_status == 304
+        other = ask(if_none_match='"other"')
+        assert (await method(request, other)).ByteSize() > 0
+        assert other.http_status is None
+    (folder / "sample.yaml").write_text(ITEM.replace('version: "1.0"', 'version: "2.0"'))
+    await service.api.reload_catalog(EMPTY)
+    for method, request in calls[:-1]:
+        changed = ask(if_none_match=tags[method])
+        assert (await method(request, changed)).ByteSize() > 0
+
+
+async def test_icons_and_the_schema_may_be_kept_for_a_day(ours: Service) -> None:
+    asked = ask()
+    icon = await ours.api.get_item_icon(pb.GetItemIconRequest(app_id="postgres"), asked)
+    assert icon.data.startswith(b"<svg")
+    headers = dict(asked.headers)
+    assert headers["cache-control"] == "public, max-age=86400"
+    again = ask(if_none_match=headers["etag"])
+    assert not (await ours.api.get_item_icon(pb.GetItemIconRequest(app_id="postgres"), again)).data
+    assert again.http_status == 304
+    schema = await ours.api.get_item_schema(EMPTY, ask())
+    assert (schema.content_type, json.loads(schema.data)["title"]) == (
+        "application/schema+json",
+        "Proximity catalog item",
+    )
+
+
+async def test_a_search_keeps_to_the_filters(ours: Service) -> None:
+    request = pb.SearchItemsRequest(
+        q="database", runtime="oci", memory=256, architecture="arm64", source="builtin"
+    )
+    found = (await ours.api.search_items(request, ask())).applications
+    assert found
+    assert all("oci" in i.runtimes and i.min_memory <= 256 and "arm64" in i.architectures for i in found)
+    assert (await ours.api.search_items(pb.SearchItemsRequest(q="database", source="x"), ask())).total == 0
+    few = pb.ListCategoryItemsRequest(category="databases", memory=64)
+    small = (await ours.api.list_category_items(few, ask())).applications
+    assert all(item.min_memory <= 64 for item in small)
+
+
 async def test_the_newest_revisions_of_known_items_are_told(ours: Service) -> None:
     answer = await ours.internal.list_revisions(
         pb.ListRevisionsRequest(app_ids=["nginx", "nothing", "redis"])
     )
     assert [entry.app_id for entry in answer.revisions] == ["nginx", "redis"]
     assert (
-        answer.revisions[0].revision == (await ours.api.get_item(pb.GetItemRequest(app_id="nginx"))).revision
+        answer.revisions[0].revision
+        == (await ours.api.get_item(pb.GetItemRequest(app_id="nginx"), ask())).revision
     )
 
 
@@ -207,16 +302,16 @@ async def test_a_reload_takes_changes_keeps_old_revisions_and_reports_bad_files(
     service, other = Service(db, folder), Service(db, folder)
     assert (await service.api.reload_catalog(EMPTY)).total == 1
     await other.holder.refresh()
-    old = await other.api.get_item(pb.GetItemRequest(app_id="sample"))
+    old = await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())
     (folder / "sample.yaml").write_text(ITEM.replace('version: "1.0"', 'version: "2.0"'))
     (folder / "broken.yaml").write_text("id: broken\n  name: [")
     result = await service.api.reload_catalog(EMPTY)
     assert (result.success, result.total, [r.file for r in result.rejected]) == (True, 1, ["broken.yaml"])
     assert "line 2" in result.rejected[0].error
-    assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"))).version == "1.0"
+    assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).version == "1.0"
     assert await other.holder.refresh()
     assert not await other.holder.refresh()
-    assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"))).version == "2.0"
+    assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).version == "2.0"
     kept = pb.RenderItemRequest(
         app_id="sample", revision=old.revision, environment={"SITE": "https://example.com"}
     )
@@ -225,10 +320,10 @@ async def test_a_reload_takes_changes_keeps_old_revisions_and_reports_bad_files(
 
 async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
     request = pb.CreateSourceRequest(name="acme", location="https://acme.example/t.json", format="portainer")
-    source = await ours.api.create_source(request)
-    assert source.status == "new"
+    source = await ours.api.create_source(request, ask())
+    assert (source.status, ours.woken) == ("new", 2)
     with pytest.raises(SourceDuplicateError):
-        await ours.api.create_source(request)
+        await ours.api.create_source(request, ask())
     with pytest.raises(SourceBusyError):
         await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id), CALL)
     web = {"type": 1, "title": "Web", "image": "acme/web:1", "ports": ["80:80"]}
@@ -236,10 +331,14 @@ async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
     await ours.fetch(source.id)
     (listed,) = (await ours.api.list_sources(EMPTY)).sources
     assert (listed.status, listed.item_count, listed.rejected_count) == ("published", 1, 1)
-    item = await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"))
+    left = await ours.api.list_rejections(pb.ListRejectionsRequest(source_id=source.id))
+    assert [(r.file, r.error) for r in left.rejections] == [
+        ("t.json#swarm", "is a swarm stack, not meant for a single host")
+    ]
+    item = await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"), ask())
     assert item.source == "acme"
     with pytest.raises(IconNotFoundError):
-        await ours.api.get_item_icon(pb.GetItemIconRequest(app_id="acme.web"))
+        await ours.api.get_item_icon(pb.GetItemIconRequest(app_id="acme.web"), ask())
 
     ours.fetcher.files = {"t.json": b"not json"}
     await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id), CALL)
@@ -247,7 +346,7 @@ async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
     (listed,) = (await ours.api.list_sources(EMPTY)).sources
     assert (listed.status, listed.item_count) == ("failed", 1)
     assert "is not JSON" in listed.error
-    assert (await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"))).revision == item.revision
+    assert (await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"), ask())).revision == item.revision
 
     ours.fetcher.error = "does not answer"
     await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id), CALL)
@@ -256,7 +355,7 @@ async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
 
     await ours.api.delete_source(pb.DeleteSourceRequest(source_id=source.id))
     with pytest.raises(ItemNotFoundError):
-        await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"))
+        await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"), ask())
     assert (
         await ours.internal.render_item(pb.RenderItemRequest(app_id="acme.web", revision=item.revision))
     ).name == "Web"
@@ -271,4 +370,6 @@ async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
 )  # fmt: skip
 async def test_a_source_that_cannot_be_is_refused(ours: Service, name: str, location: str) -> None:
     with pytest.raises(InvalidSourceError):
-        await ours.api.create_source(pb.CreateSourceRequest(name=name, location=location, format="native"))
+        await ours.api.create_source(
+            pb.CreateSourceRequest(name=name, location=location, format="native"), ask()
+        )

@@ -103,6 +103,26 @@ class SourceStore(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A Proxmox host and node; without them, `message` says why there is no place."""
+
+    host_id: int | None
+    node: str
+    message: str = ""
+
+
+class Nodes(Protocol):
+    """Knows where containers can go."""
+
+    async def find_place(self, asked: Place, *, memory: int, disk: int, oci: bool) -> Place:
+        """Return where a container would go: MB, GB; the host and node asked about, or any.
+
+        Raises:
+            DomainError: there is no place, or nobody knows.
+        """
+
+
 class SourceFetcher(Protocol):
     """Reads the files of a source from wherever it is."""
 

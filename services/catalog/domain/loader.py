@@ -13,6 +13,8 @@ from services.catalog.domain.faults import Fault
 from services.catalog.domain.item import Record
 from services.catalog.domain.lint import parse_item
 
+_RESERVED = frozenset({"categories", "category", "reload", "schema", "search", "sources", "stats"})
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedItem:
@@ -48,6 +50,10 @@ def load_items(files: Iterable[tuple[str, bytes]], *, source: str) -> Loaded:
         if own_id != PurePath(name).stem:
             faults.append(
                 Fault(name, document.line_of(("id",)), f"the file of {own_id!r} must be {own_id}.yaml")
+            )
+        elif item.id in _RESERVED:
+            faults.append(
+                Fault(name, document.line_of(("id",)), f"{own_id!r} is a path of the API and cannot be an id")
             )
         elif item.id in items:
             faults.append(

@@ -12,13 +12,14 @@ from services.catalog.domain.entities import OWN_SOURCE, Item, Revision
 from services.catalog.domain.errors import IconNotFoundError, RevisionNotFoundError
 from services.catalog.domain.faults import Fault, Rejection
 from services.catalog.domain.index import CatalogIndex, ItemFilter
-from services.catalog.domain.interfaces import CatalogStore, NewRevision, SourceStore
+from services.catalog.domain.interfaces import CatalogStore, NewRevision, Nodes, Place, SourceStore
 from services.catalog.domain.item import build_item
 from services.catalog.domain.loader import Loaded, LoadedItem
 from services.catalog.domain.render import Rendered
 from services.catalog.domain.render import render_item as render
 from services.catalog.domain.sources import NewSource, Source
 from services.catalog.domain.values import RenderRequest, drop_past_inputs
+from services.common.errors import DomainError
 
 FETCH_LIMIT = timedelta(minutes=15)
 """A fetch that was queued longer ago may be queued again: its worker is gone."""
@@ -83,18 +84,18 @@ def get_item(catalog: CatalogIndex, item_id: str) -> Item:
     return catalog.get_item(item_id)
 
 
-def search_items(catalog: CatalogIndex, query: str) -> Sequence[Item]:
-    """Return what matches, best first."""
-    return catalog.search_items(query, ItemFilter())
+def search_items(catalog: CatalogIndex, query: str, wanted: ItemFilter) -> Sequence[Item]:
+    """Return what matches and fits, best first."""
+    return catalog.search_items(query, wanted)
 
 
-def list_category_items(catalog: CatalogIndex, category: str) -> Sequence[Item]:
-    """Return the items of a category.
+def list_category_items(catalog: CatalogIndex, category: str, wanted: ItemFilter) -> Sequence[Item]:
+    """Return the items of a category that fit.
 
     Raises:
         CategoryNotFoundError: no item is in it.
     """
-    return catalog.list_category(category, ItemFilter())
+    return catalog.list_category(category, wanted)
 
 
 def list_categories(catalog: CatalogIndex) -> list[str]:
@@ -155,6 +156,20 @@ def preview_item(catalog: CatalogIndex, item_id: str, request: RenderRequest) ->
         InvalidError: the inputs do not fit.
     """
     return render(catalog.get_item(item_id), request)
+
+
+async def find_place(nodes: Nodes, rendered: Rendered, asked: Place) -> Place:
+    """Return where a deployment of this would go now; without a place, why there is none."""
+    resources = rendered.item.resources
+    try:
+        return await nodes.find_place(
+            asked,
+            memory=round(resources.memory.minimum),
+            disk=round(resources.disk.minimum),
+            oci=rendered.runtime == "oci",
+        )
+    except DomainError as error:
+        return Place(None, "", error.message)
 
 
 def get_item_icon(catalog: CatalogIndex, item_id: str) -> str:
@@ -245,6 +260,16 @@ async def refresh_source(store: SourceStore, source_id: int, *, now: datetime) -
         SourceBusyError: it is being fetched.
     """
     return await store.queue_fetch(source_id, stale_before=now - FETCH_LIMIT)
+
+
+async def list_rejections(catalog: CatalogStore, sources: SourceStore, source_id: int) -> Sequence[Rejection]:
+    """Return what the last publication of a source left out.
+
+    Raises:
+        SourceNotFoundError: not registered.
+    """
+    source = await sources.get_source(source_id)
+    return await catalog.list_rejections(source.name)
 
 
 async def delete_source(store: SourceStore, source_id: int) -> None:

@@ -102,6 +102,24 @@ class Call:
         self.add_header("location", path)
         self.add_header("retry-after", str(retry_after))
 
+    def has_state(self, etag: str, *, max_age: int | None = None) -> bool:
+        """Name the state that is answered; True when the client has it already and REST answers 304 without a body.
+
+        Args:
+            etag: opaque; what compression made of it matches as well.
+            max_age: seconds that anybody may keep the answer without asking; None: ask every time.
+        """
+        self.add_header("etag", f'"{etag}"')
+        if max_age is not None:
+            self.add_header("cache-control", f"public, max-age={max_age}")
+        known = {
+            part.strip().removeprefix("W/") for part in self.metadata.get("if-none-match", "").split(",")
+        }
+        if known.isdisjoint({f'"{etag}"', "*"}):
+            return False
+        self.set_status(304)
+        return True
+
     def add_page_links(self, *, page: int, per_page: int, total: int) -> None:
         """Name the first, previous, next and last page of a list of `total` entries (RFC 8288), as REST was asked.
 

@@ -83,6 +83,11 @@ class CatalogServiceStub:
                 request_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.GetItemIconRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.GetItemSchema = channel.unary_unary(
+                '/proximity.catalog.v1.CatalogService/GetItemSchema',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.ListSources = channel.unary_unary(
                 '/proximity.catalog.v1.CatalogService/ListSources',
                 request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
@@ -97,6 +102,11 @@ class CatalogServiceStub:
                 '/proximity.catalog.v1.CatalogService/RefreshSource',
                 request_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.RefreshSourceRequest.SerializeToString,
                 response_deserializer=proximity_dot_catalog_dot_v1_dot_item__pb2.Source.FromString,
+                _registered_method=True)
+        self.ListRejections = channel.unary_unary(
+                '/proximity.catalog.v1.CatalogService/ListRejections',
+                request_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.ListRejectionsRequest.SerializeToString,
+                response_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.ListRejectionsResponse.FromString,
                 _registered_method=True)
         self.DeleteSource = channel.unary_unary(
                 '/proximity.catalog.v1.CatalogService/DeleteSource',
@@ -172,6 +182,13 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetItemSchema(self, request, context):
+        """The JSON Schema of an item's file.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSources(self, request, context):
         """The registered sources.
         """
@@ -188,6 +205,13 @@ class CatalogServiceServicer:
 
     def RefreshSource(self, request, context):
         """Fetch a source again, in the background.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRejections(self, request, context):
+        """What the last publication of a source left out, and why.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -248,6 +272,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     request_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.GetItemIconRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
+            'GetItemSchema': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetItemSchema,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
             'ListSources': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSources,
                     request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
@@ -262,6 +291,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.RefreshSource,
                     request_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.RefreshSourceRequest.FromString,
                     response_serializer=proximity_dot_catalog_dot_v1_dot_item__pb2.Source.SerializeToString,
+            ),
+            'ListRejections': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRejections,
+                    request_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.ListRejectionsRequest.FromString,
+                    response_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.ListRejectionsResponse.SerializeToString,
             ),
             'DeleteSource': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteSource,
@@ -524,6 +558,33 @@ class CatalogService:
             _registered_method=True)
 
     @staticmethod
+    def GetItemSchema(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.catalog.v1.CatalogService/GetItemSchema',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListSources(request,
             target,
             options=(),
@@ -594,6 +655,33 @@ class CatalogService:
             '/proximity.catalog.v1.CatalogService/RefreshSource',
             proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.RefreshSourceRequest.SerializeToString,
             proximity_dot_catalog_dot_v1_dot_item__pb2.Source.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRejections(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.catalog.v1.CatalogService/ListRejections',
+            proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.ListRejectionsRequest.SerializeToString,
+            proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.ListRejectionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

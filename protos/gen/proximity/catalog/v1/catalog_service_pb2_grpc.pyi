@@ -54,12 +54,16 @@ class CatalogServiceStub:
     """What exactly would run with these inputs, secrets masked, and what it would need. Nothing is created."""
     GetItemIcon: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetItemIconRequest, _httpbody_pb2.HttpBody]
     """The icon of an item."""
+    GetItemSchema: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _httpbody_pb2.HttpBody]
+    """The JSON Schema of an item's file."""
     ListSources: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _catalog_service_pb2.ListSourcesResponse]
     """The registered sources."""
     CreateSource: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateSourceRequest, _item_pb2.Source]
     """Register a source; it is fetched in the background."""
     RefreshSource: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.RefreshSourceRequest, _item_pb2.Source]
     """Fetch a source again, in the background."""
+    ListRejections: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListRejectionsRequest, _catalog_service_pb2.ListRejectionsResponse]
+    """What the last publication of a source left out, and why."""
     DeleteSource: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.DeleteSourceRequest, _empty_pb2.Empty]
     """Forget a source and its items; revisions in use by apps stay."""
 
@@ -86,12 +90,16 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """What exactly would run with these inputs, secrets masked, and what it would need. Nothing is created."""
     GetItemIcon: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetItemIconRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """The icon of an item."""
+    GetItemSchema: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """The JSON Schema of an item's file."""
     ListSources: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _catalog_service_pb2.ListSourcesResponse]  # type: ignore[assignment]
     """The registered sources."""
     CreateSource: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateSourceRequest, _item_pb2.Source]  # type: ignore[assignment]
     """Register a source; it is fetched in the background."""
     RefreshSource: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.RefreshSourceRequest, _item_pb2.Source]  # type: ignore[assignment]
     """Fetch a source again, in the background."""
+    ListRejections: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListRejectionsRequest, _catalog_service_pb2.ListRejectionsResponse]  # type: ignore[assignment]
+    """What the last publication of a source left out, and why."""
     DeleteSource: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.DeleteSourceRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Forget a source and its items; revisions in use by apps stay."""
 
@@ -171,6 +179,14 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         """The icon of an item."""
 
     @_abc_1.abstractmethod
+    def GetItemSchema(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """The JSON Schema of an item's file."""
+
+    @_abc_1.abstractmethod
     def ListSources(
         self,
         request: _empty_pb2.Empty,
@@ -193,6 +209,14 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_item_pb2.Source, _abc.Awaitable[_item_pb2.Source]]:
         """Fetch a source again, in the background."""
+
+    @_abc_1.abstractmethod
+    def ListRejections(
+        self,
+        request: _catalog_service_pb2.ListRejectionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_service_pb2.ListRejectionsResponse, _abc.Awaitable[_catalog_service_pb2.ListRejectionsResponse]]:
+        """What the last publication of a source left out, and why."""
 
     @_abc_1.abstractmethod
     def DeleteSource(

@@ -74,6 +74,9 @@ class Item(_message.Message):
     DEFAULT_CREDENTIALS_FIELD_NUMBER: _builtins.int
     RECOMMENDED_CPU_FIELD_NUMBER: _builtins.int
     RECOMMENDED_DISK_FIELD_NUMBER: _builtins.int
+    SCREENSHOTS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    SOURCE_CODE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     version: _builtins.str
@@ -103,6 +106,7 @@ class Item(_message.Message):
     recommended_cpu: _builtins.float
     recommended_disk: _builtins.int
     """GB."""
+    source_code: _builtins.str
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemPort]: ...
     @_builtins.property
@@ -125,6 +129,12 @@ class Item(_message.Message):
     def architectures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def probe(self) -> Global___ItemProbe: ...
+    @_builtins.property
+    def screenshots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to know before deploying it."""
+
     def __init__(
         self,
         *,
@@ -157,10 +167,13 @@ class Item(_message.Message):
         default_credentials: _builtins.str = ...,
         recommended_cpu: _builtins.float = ...,
         recommended_disk: _builtins.int = ...,
+        screenshots: _abc.Iterable[_builtins.str] | None = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
+        source_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "architectures", b"architectures", "author", b"author", "category", b"category", "default_credentials", b"default_credentials", "description", b"description", "docker_compose", b"docker_compose", "documentation", b"documentation", "environment", b"environment", "icon", b"icon", "id", b"id", "images", b"images", "inputs", b"inputs", "license", b"license", "min_cpu", b"min_cpu", "min_disk", b"min_disk", "min_memory", b"min_memory", "name", b"name", "ports", b"ports", "probe", b"probe", "recommended_cpu", b"recommended_cpu", "recommended_disk", b"recommended_disk", "recommended_memory", b"recommended_memory", "revision", b"revision", "runtimes", b"runtimes", "source", b"source", "tags", b"tags", "version", b"version", "volumes", b"volumes", "website", b"website"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "architectures", b"architectures", "author", b"author", "category", b"category", "default_credentials", b"default_credentials", "description", b"description", "docker_compose", b"docker_compose", "documentation", b"documentation", "environment", b"environment", "icon", b"icon", "id", b"id", "images", b"images", "inputs", b"inputs", "license", b"license", "min_cpu", b"min_cpu", "min_disk", b"min_disk", "min_memory", b"min_memory", "name", b"name", "notes", b"notes", "ports", b"ports", "probe", b"probe", "recommended_cpu", b"recommended_cpu", "recommended_disk", b"recommended_disk", "recommended_memory", b"recommended_memory", "revision", b"revision", "runtimes", b"runtimes", "screenshots", b"screenshots", "source", b"source", "source_code", b"source_code", "tags", b"tags", "version", b"version", "volumes", b"volumes", "website", b"website"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__probe: _TypeAlias = _typing.Literal["probe"]  # noqa: Y015
     _WhichOneofArgType__probe: _TypeAlias = _typing.Literal["_probe", b"_probe"]  # noqa: Y015
