@@ -325,7 +325,7 @@ async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
     with pytest.raises(SourceDuplicateError):
         await ours.api.create_source(request, ask())
     with pytest.raises(SourceBusyError):
-        await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id), CALL)
+        await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id), ask())
     web = {"type": 1, "title": "Web", "image": "acme/web:1", "ports": ["80:80"]}
     ours.fetcher.files = {"t.json": json.dumps([web, {"type": 2, "title": "Swarm"}]).encode()}
     await ours.fetch(source.id)
@@ -341,7 +341,7 @@ async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
         await ours.api.get_item_icon(pb.GetItemIconRequest(app_id="acme.web"), ask())
 
     ours.fetcher.files = {"t.json": b"not json"}
-    await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id), CALL)
+    await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id), ask())
     await ours.fetch(source.id)
     (listed,) = (await ours.api.list_sources(EMPTY)).sources
     assert (listed.status, listed.item_count) == ("failed", 1)
@@ -349,7 +349,7 @@ async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
     assert (await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"), ask())).revision == item.revision
 
     ours.fetcher.error = "does not answer"
-    await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id), CALL)
+    await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id), ask())
     await ours.fetch(source.id)
     assert "does not answer" in (await ours.api.list_sources(EMPTY)).sources[0].error
 
