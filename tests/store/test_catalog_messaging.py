@@ -20,6 +20,7 @@ from services.catalog.config import CatalogSettings
 from services.catalog.server import Catalog, build_catalog, run_replica, run_worker
 from services.common.config import ConfigError, read_settings
 from services.common.rpc.call import Call
+from services.common.tokens import make_service_keys
 from tests.store.catalog_db import migrate
 from tests.unit.catalog.samples import ITEM
 
@@ -125,11 +126,14 @@ def test_every_fault_of_the_settings_is_reported_at_once() -> None:
     ]  # fmt: skip
 
 
-async def test_the_worker_process_fetches_and_ends_when_told(settings: CatalogSettings) -> None:
+async def test_the_worker_process_fetches_and_ends_when_told(
+    settings: CatalogSettings, tmp_path: Path
+) -> None:
     replica = build(settings)
+    make_service_keys(tmp_path / "keys")
     environment = os.environ | {
         "DATABASE_URL": settings.database_url, "NATS_URL": settings.nats_url, "SECRET_KEY": settings.secret_key,
-        "CATALOG_SOURCE_ROOTS": str(settings.source_roots[0]),
+        "CATALOG_SOURCE_ROOTS": str(settings.source_roots[0]), "SERVICE_KEYS_DIR": str(tmp_path / "keys"),
     }  # fmt: skip
     command = [sys.executable, "-m", "services.catalog", "work"]
     async with run_replica(replica):
