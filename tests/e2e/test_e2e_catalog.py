@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from deploy.local.api import Api, read_page, write_page
+from tests.e2e.simulators import Simulator
 from tests.e2e.stack import RunningStack
-from tests.e2e.test_e2e_proxmox import Simulator
 
 LIMIT_S = 90.0
 THING = """\
@@ -143,7 +143,7 @@ def test_a_preview_shows_what_would_run_and_where_without_secrets(stack: Running
 def test_an_app_follows_its_item_and_goes_back_by_itself_or_by_hand(
     stack: RunningStack, source: OwnSource
 ) -> None:
-    api, simulator = source.api, Simulator(stack)
+    api, simulator = source.api, Simulator(stack.simulator)
     first = source.publish("1.0")
     body = {"catalog_id": f"{source.name}.thing", "hostname": f"up-{uuid.uuid4().hex[:8]}"}
     app_id = api.send("POST", "/apps", body, expect=201)["id"]
