@@ -151,6 +151,7 @@ def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:
 _FORMATS: dict[str, Callable[[str], bool]] = {
     "email": lambda value: _EMAIL.fullmatch(value) is not None,
     "uri": lambda value: re.fullmatch(r"https?://[^\s/?#]+[^\s]*", value) is not None,
-    "ip": _parses(ipaddress.ip_address),
-    "cidr": lambda value: "/" in value and _parses(ipaddress.ip_interface)(value),
+    # A scope (fe80::1%eth0) may be any text at all, and would get into options as it is.
+    "ip": lambda value: "%" not in value and _parses(ipaddress.ip_address)(value),
+    "cidr": lambda value: "/" in value and "%" not in value and _parses(ipaddress.ip_interface)(value),
 }

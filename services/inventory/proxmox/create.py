@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.common.errors import invalid_field
 from services.inventory.domain.errors import (
     ContainerCreatingError,
     CreationBrokenError,
@@ -172,18 +173,35 @@ async def _build_options(
     if wanted.docker:
         options["features"] = "nesting=1,keyctl=1" if client.access.is_full_root else "nesting=1"
     for number, mount in enumerate(wanted.mounts):
-        options[f"mp{number}"] = f"{storage}:{mount.size_gb},mp={mount.path},backup={int(mount.backup)}"
+        path = _check_part("mounts.path", mount.path)
+        options[f"mp{number}"] = f"{storage}:{mount.size_gb},mp={path},backup={int(mount.backup)}"
     return options
 
 
+def _check_part(field_name: str, value: str) -> str:
+    """A value that stays one part of an option like `name=eth0,ip=…`.
+
+    Raises:
+        InvalidError: it would begin another part.
+    """
+    if any(character in value for character in ",=\n\0"):
+        raise invalid_field(field_name, f"{value[:80]!r} has a character that ends a part of an option")
+    return value
+
+
 def render_network(wanted: NewContainer) -> str:
-    """The option net0: DHCP unless an address is given."""
+    """The option net0: DHCP unless an address is given.
+
+    Raises:
+        InvalidError: the address would be more than an address.
+    """
     parts = ["name=eth0", f"bridge={wanted.bridge or 'vmbr0'}"]
     if not wanted.network_cidr or wanted.network_cidr == "dhcp":
         parts.append("ip=dhcp")
     else:
-        family = "ip6" if ":" in wanted.network_cidr else "ip"
-        parts.append(f"{family}={wanted.network_cidr}")
+        cidr = _check_part("network_cidr", wanted.network_cidr)
+        family = "ip6" if ":" in cidr else "ip"
+        parts.append(f"{family}={cidr}")
         if wanted.gateway:
             parts.append(f"{'gw6' if family == 'ip6' else 'gw'}={wanted.gateway}")
     if wanted.oci:
