@@ -135,6 +135,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         help="for one address; 0: no limit",
     )
     add("--requests-burst", type=int, default=default.requests_burst)
+    add("--traces", type=Endpoint.parse, metavar="HOST:PORT", help="collector of traces, OTLP over HTTP")
     add("--access-log", metavar="FILE", help="/dev/stdout works")
     add("--reuse-port", action="store_true", help="one socket for each worker thread")
 
@@ -161,6 +162,7 @@ def _render(options: argparse.Namespace) -> dict[str, object]:
             requests_burst=options.requests_burst,
             access_log=options.access_log,
             reuse_port=options.reuse_port,
+            traces=options.traces,
         )
     )
 

@@ -10,6 +10,7 @@ from gateway.filters import JWKS_PATH, render_filters, render_key_filters, rende
 from gateway.routes import render_redirects, render_routes
 from gateway.settings import Certificate, Endpoint, GatewaySettings, UpstreamTls
 from gateway.surface import Surface, load_surface
+from gateway.tracing import render_collector
 
 __all__ = ["Certificate", "Endpoint", "GatewaySettings", "UpstreamTls", "render_bootstrap"]
 
@@ -33,7 +34,11 @@ def render_bootstrap(settings: GatewaySettings, surface: Surface | None = None) 
         "admin": {"address": render_address(settings.admin)},
         "static_resources": {
             "listeners": [_render_listener(surface, settings), _render_key_listener(surface, settings)],
-            "clusters": [*render_clusters(settings), _render_key_cluster(settings)],
+            "clusters": [
+                *render_clusters(settings),
+                _render_key_cluster(settings),
+                *([render_collector(settings.traces)] if settings.traces else []),
+            ],
         },
         "overload_manager": _render_overload(settings),
     }

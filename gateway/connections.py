@@ -7,6 +7,7 @@ from typing import Any
 from gateway.clusters import TYPE
 from gateway.replies import render_local_replies
 from gateway.settings import GatewaySettings
+from gateway.tracing import render_tracing
 
 # Set by us or by Envoy; a client that sends them means no good.
 FOREIGN_HEADERS = ("x-jwt-", "x-proximity-", "x-envoy-", "x-http-code", "x-forwarded-host", "x-accel-")
@@ -47,6 +48,7 @@ def render_connections(settings: GatewaySettings, prefix: str) -> dict[str, Any]
             "connection_keepalive": {"interval": "60s", "timeout": "20s"},
         },
         "access_log": _render_access_log(settings),
+        **render_tracing(settings),
     }
 
 

@@ -79,6 +79,7 @@ class GatewaySettings:
     jwks_refresh_s: int = 60
     key_socket: str = ""  # abstract Unix socket of the inner listener; default: named after the ports
     reuse_port: bool = False
+    traces: Endpoint | None = None  # collector of traces, OTLP over HTTP
 
     @property
     def inner_address(self) -> str:

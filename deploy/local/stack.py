@@ -23,6 +23,8 @@ from deploy.local.specs import (
     make_nats,
     make_secrets,
     make_simulator,
+    name_metrics_ports,
+    write_targets,
 )
 from deploy.local.state import StateLock, choose_ports, write_secret
 
@@ -64,7 +66,7 @@ class Stack:
         self._acquire()
         (self.settings.state / "pvesim.json").unlink(missing_ok=True)
         self.secrets = make_secrets(self.settings)
-        ports = choose_ports(self.settings.state, list(PORTS))
+        ports = choose_ports(self.settings.state, [*PORTS, *name_metrics_ports(self.settings)])
         if not self.settings.nats_url:
             self._launch(make_nats(self.settings, ports))
         proxmox = await self._start_simulator(ports) if self.settings.is_simulated else {}
@@ -158,6 +160,8 @@ class Stack:
 
     def _describe(self, ports: dict[str, int]) -> None:
         """Say where things are, for those who look from outside."""
+        if self.settings.metrics:
+            write_targets(self.settings, ports)
         run = {
             "url": self.settings.url,
             "ports": ports,
