@@ -17,9 +17,10 @@ from services.common.errors import DomainError
 from services.common.rpc.call import Call
 from services.inventory import convert
 from services.inventory.domain.entities import Host
+from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.health import HealthChecks
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.fleet import Fleet, make_access
+from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.nodes import read_fingerprint
 from services.inventory.proxmox.privileges import list_missing
 from services.inventory.proxmox.ways import Ways
@@ -132,7 +133,10 @@ class HostHandlers:
 
     async def test_host(self, request: pb.TestHostRequest, _call: Call) -> pb.TestHostResponse:
         host = await self._store.get_host(request.id)
-        client = ProxmoxClient(make_access(host, await self._store.get_secrets(host.id)), threads=2)
+        try:
+            client = ProxmoxClient(await self._fleet.open_access(host), threads=2)
+        except HostUnreachableError as error:
+            return pb.TestHostResponse(message=error.message, exec_mode=host.exec_mode)
         try:
             return await _try_host(host, client, self._ways)
         finally:

@@ -126,7 +126,8 @@ class Placing:
         try:
             async with asyncio.timeout(_HOST_TIMEOUT_S):
                 client = await self._fleet.get_client_of(host)
-                return await scan_host(client, with_addresses=with_addresses, brief=brief)
+                owners = {} if brief else await self._vmids.list_owners(host.id)
+                return await scan_host(client, owners, with_addresses=with_addresses, brief=brief)
         except (DomainError, SealBrokenError, TimeoutError) as error:
             return Scan(host.id, complete=False, error=str(error) or "timed out")
 

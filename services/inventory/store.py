@@ -118,6 +118,7 @@ _FACTS = (
     "ip_address",
     "pve_version",
     "lxc_count",
+    "fingerprint",
 )
 
 
@@ -209,6 +210,8 @@ class SqlHostStore:
             connection.execute(hosts.update().where(hosts.c.id == host_id).values(**plain, updated_at=moment))
             if changes.get("is_default"):
                 _make_default(connection, host_id)
+            if {"host", "port"} & set(changes) and "fingerprint" not in changes:
+                _forget_pin(connection, host_id)
             if "host" in changes or "ssh_port" in changes:
                 connection.execute(ssh_keys.delete().where(ssh_keys.c.host_id == host_id))
             return _read_host(connection, host_id)
@@ -285,6 +288,16 @@ class SqlHostStore:
 
         await self._db.write(write)
 
+    async def pin_fingerprint(self, host_id: int, fingerprint: str) -> Host:
+        """Pin the certificate shown at the first connection, unless one is pinned already."""
+        unpinned = (hosts.c.id == host_id) & (hosts.c.fingerprint == "")
+
+        def write(connection: sa.Connection) -> Host:
+            connection.execute(hosts.update().where(unpinned).values(fingerprint=fingerprint))
+            return _read_host(connection, host_id)
+
+        return await self._db.write(write)
+
     async def list_nodes(self, host_id: int | None = None) -> list[Node]:
         """Return the nodes as last seen, by host and name."""
         query = sa.select(nodes, hosts.c.name.label("host_name")).join(hosts)
@@ -341,6 +354,12 @@ class SqlVmidStore:
         """Return who holds an id, or None."""
         query = sa.select(vmids.c.owner).where(vmids.c.host_id == host_id, vmids.c.vmid == vmid)
         return await self._db.read(lambda connection: connection.execute(query).scalar())
+
+    async def list_owners(self, host_id: int) -> dict[int, str]:
+        """Return who holds which id on a host."""
+        query = sa.select(vmids.c.vmid, vmids.c.owner).where(vmids.c.host_id == host_id)
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return {int(row.vmid): str(row.owner) for row in rows}
 
     async def reserve_vmid(self, host_id: int, owner: str, *, taken: AbstractSet[int]) -> int:
         """Reserve the lowest id that is neither reserved nor `taken`; the same owner always gets the same.
@@ -474,6 +493,12 @@ def _check_name(connection: sa.Connection, name: str, *, host_id: int = 0) -> No
 
 def _duplicate(name: str) -> HostDuplicateError:
     return HostDuplicateError(f"name: a host named {name[:100]!r} is registered already")
+
+
+def _forget_pin(connection: sa.Connection, host_id: int) -> None:
+    """A certificate that was pinned at first sight says nothing about another address."""
+    trusting = (hosts.c.id == host_id) & sa.not_(hosts.c.verify_ssl)
+    connection.execute(hosts.update().where(trusting).values(fingerprint=""))
 
 
 def _make_default(connection: sa.Connection, host_id: int) -> None:

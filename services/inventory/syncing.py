@@ -10,7 +10,7 @@ from services.common.errors import DomainError, UnavailableError
 from services.common.log import get_logger
 from services.common.sealing import SealBrokenError
 from services.inventory.domain.entities import Host
-from services.inventory.proxmox.fleet import Fleet
+from services.inventory.proxmox.fleet import Fleet, list_doors
 from services.inventory.proxmox.nodes import read_nodes
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore
@@ -31,6 +31,7 @@ async def sync_host(store: SqlHostStore, fleet: Fleet, ways: Ways, *, host: Host
         client = await fleet.get_client_of(host)
         async with asyncio.timeout(_HOST_TIMEOUT_S):
             version, found = await read_nodes(client)
+            client.use_doors(list_doors(found))
             way = await ways.find_way(client)
     except SealBrokenError:
         message = f"the credentials of {host.name!r} do not open with this SECRET_KEY; set them again"

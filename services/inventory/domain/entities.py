@@ -129,6 +129,7 @@ class Node:
     ip_address: str = ""
     pve_version: str = ""
     lxc_count: int = 0
+    fingerprint: str = ""
     id: int = 0
     host_name: str = ""
     last_updated: datetime | None = None

@@ -1,5 +1,7 @@
 """One host's API: requests in threads of its own, so that a silent host holds up no other.
 
+A cluster answers through any of its nodes, so another one is asked when the node in use is silent.
+
 Reads are repeated when they fail for a reason that passes. A write is repeated only when Proxmox said that it did
 nothing (a lock, a node that is not reached); when no answer came, `WriteUncertainError` asks the caller to look.
 """
@@ -7,10 +9,11 @@ nothing (a lock, a node that is not reached); when no answer came, `WriteUncerta
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +22,7 @@ import requests
 from proxmoxer.core import ResourceException
 
 from services.common.errors import DomainError
+from services.common.log import get_logger
 from services.common.telemetry.metrics import template_of, timing_proxmox
 from services.common.telemetry.tracing import SpanKind, span
 from services.inventory.domain.errors import (
@@ -27,7 +31,9 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
     WriteUncertainError,
 )
-from services.inventory.proxmox.session import Access, Ticket, make_api, make_auth, make_headers
+from services.inventory.proxmox.session import Access, Door, Ticket, make_api, make_auth, make_headers
+
+log = get_logger()
 
 _ATTEMPTS = 4
 _THREADS = 8
@@ -50,7 +56,9 @@ class ProxmoxClient:
 
     def __init__(self, access: Access, *, threads: int = _THREADS) -> None:
         self.access = access
-        self._auth = make_auth(access)
+        self._doors: tuple[Access, ...] = (access,)
+        self._door_lock = threading.Lock()
+        self._auth = make_auth(access, lambda: self.access)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"pve-{access.host_id}")
         self._local = threading.local()
         self._closers: list[Callable[[], None]] = []
@@ -94,6 +102,22 @@ class ProxmoxClient:
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._make_headers)
+
+    def use_doors(self, doors: Sequence[Door]) -> None:
+        """Know the cluster's other nodes: they are asked in turn when the one in use does not answer.
+
+        A pinned host is never asked through a node whose certificate is not pinned too.
+        """
+        first = self._doors[0]
+        others = [
+            dataclasses.replace(first, host=door.address, fingerprint=door.fingerprint)
+            for door in doors
+            if door.address not in ("", first.host) and bool(door.fingerprint) == bool(first.fingerprint)
+        ]
+        with self._door_lock:
+            self._doors = (first, *others)
+            if self.access not in self._doors:
+                self.access = first
 
     def close(self) -> None:
         """Close the sessions; requests under way end by themselves."""
@@ -140,6 +164,26 @@ class ProxmoxClient:
             return self._send(method, path, params)
 
     def _send(self, method: str, path: str, params: dict[str, Any]) -> Any:
+        """Send through the node in use; through the others when it does not answer."""
+        for _ in self._doors[1:]:
+            access = self.access
+            try:
+                return self._send_through(method, path, params)
+            except HostUnreachableError as error:
+                if error.metadata.get("scope") != "host":
+                    raise
+                self._leave(access)
+        return self._send_through(method, path, params)
+
+    def _leave(self, access: Access) -> None:
+        with self._door_lock:
+            if self.access == access and access in self._doors:
+                self.access = self._doors[(self._doors.index(access) + 1) % len(self._doors)]
+                log.warning(
+                    "cluster_failed_over", host_id=access.host_id, left=access.host, to=self.access.host
+                )
+
+    def _send_through(self, method: str, path: str, params: dict[str, Any]) -> Any:
         try:
             return getattr(self._api()(path.strip("/")), method)(**params)
         except ResourceException as error:
@@ -158,10 +202,11 @@ class ProxmoxClient:
             raise self._unreachable(error) from error
 
     def _api(self) -> Any:
-        api = getattr(self._local, "api", None)
-        if api is None:
-            api, close = make_api(self.access, self._auth)
-            self._local.api = api
+        access, api = getattr(self._local, "api", (None, None))
+        if access != self.access:
+            access = self.access
+            api, close = make_api(access, self._auth)
+            self._local.api = (access, api)
             self._closers.append(close)
         return api
 

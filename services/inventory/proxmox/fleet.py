@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.inventory.domain.entities import Host, Secrets
-from services.inventory.domain.errors import HostInactiveError
+from services.inventory.domain.entities import Host, Node, Secrets
+from services.inventory.domain.errors import HostInactiveError, HostUnreachableError
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.session import Access
+from services.inventory.proxmox.nodes import read_fingerprint
+from services.inventory.proxmox.session import Access, Door
 
 
 class Hosts(Protocol):
@@ -22,6 +24,12 @@ class Hosts(Protocol):
 
     async def get_secrets(self, host_id: int) -> Secrets:
         """Return what it is signed in to with."""
+
+    async def list_nodes(self, host_id: int | None = None) -> list[Node]:
+        """Return its nodes as last seen."""
+
+    async def pin_fingerprint(self, host_id: int, fingerprint: str) -> Host:
+        """Pin its certificate, unless one is pinned already."""
 
 
 class Fleet:
@@ -48,10 +56,26 @@ class Fleet:
         known = self._clients.get(host.id)
         if known is not None and known[0] == host.updated_at:
             return known[1]
-        client = ProxmoxClient(make_access(host, await self._hosts.get_secrets(host.id)))
+        client = ProxmoxClient(await self.open_access(host))
+        client.use_doors(list_doors(await self._hosts.list_nodes(host.id)))
         self.forget(host.id)
         self._clients[host.id] = (host.updated_at, client)
         return client
+
+    async def open_access(self, host: Host) -> Access:
+        """Say how a host is reached. One that need not be verified is pinned before it gets any credentials.
+
+        Raises:
+            HostUnreachableError: it shows no certificate to pin.
+        """
+        if not host.verify_ssl and not host.fingerprint:
+            shown = await read_fingerprint(host.host, host.port)
+            if not shown:
+                raise HostUnreachableError(
+                    f"{host.name} ({host.host}:{host.port}) shows no certificate", metadata={"scope": "host"}
+                )
+            host = await self._hosts.pin_fingerprint(host.id, shown)
+        return make_access(host, await self._hosts.get_secrets(host.id))
 
     def forget(self, host_id: int) -> None:
         """Close the client of a host that is gone."""
@@ -63,6 +87,11 @@ class Fleet:
         """Close every client."""
         for host_id in list(self._clients):
             self.forget(host_id)
+
+
+def list_doors(nodes: Sequence[Node]) -> list[Door]:
+    """The nodes of a cluster as doors to it."""
+    return [Door(node.ip_address, node.fingerprint) for node in nodes]
 
 
 def make_access(host: Host, secrets: Secrets) -> Access:

@@ -15,14 +15,18 @@ _PROBE_TIMEOUT_S = 5.0
 
 
 async def read_nodes(client: ProxmoxClient) -> tuple[str, list[Node]]:
-    """Read the version and all nodes of a host: two calls, and one more per online node for its version.
+    """Read the version and all nodes of a host or cluster, by four calls however many nodes there are.
 
     Raises:
         DomainError: as `ProxmoxClient.get`.
     """
-    version, resources, status = await asyncio.gather(
-        client.get("/version"), client.get("/cluster/resources"), _read_addresses(client)
+    version, resources, status, listed = await asyncio.gather(
+        client.get("/version"),
+        client.get("/cluster/resources"),
+        _read_addresses(client),
+        client.get("/nodes"),
     )
+    prints = {str(one["node"]): str(one.get("ssl_fingerprint") or "") for one in listed}
     host_id, release = client.access.host_id, str(version["version"])
     containers: dict[str, int] = {}
     storages: dict[str, tuple[float, float]] = {}
@@ -40,14 +44,14 @@ async def read_nodes(client: ProxmoxClient) -> tuple[str, list[Node]]:
                 total + float(one.get("maxdisk") or 0),
             )
     return release, [
-        _build_node(one, host_id, facts=(storages, containers, status, release))
+        _build_node(one, host_id, facts=(storages, containers, status, prints, release))
         for one in resources
         if one.get("type") == "node"
     ]
 
 
-def _build_node(one: dict[str, Any], host_id: int, *, facts: tuple[Any, Any, Any, str]) -> Node:
-    storages, containers, addresses, release = facts
+def _build_node(one: dict[str, Any], host_id: int, *, facts: tuple[Any, Any, Any, Any, str]) -> Node:
+    storages, containers, addresses, prints, release = facts
     name = str(one["node"])
     used, total = storages.get(name, (float(one.get("disk") or 0), float(one.get("maxdisk") or 0)))
     return Node(
@@ -64,6 +68,7 @@ def _build_node(one: dict[str, Any], host_id: int, *, facts: tuple[Any, Any, Any
         ip_address=addresses.get(name, ""),
         pve_version=release,
         lxc_count=containers.get(name, 0),
+        fingerprint=prints.get(name, ""),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -67,10 +68,16 @@ async def read_container(view: View) -> Container:
     )
 
 
-async def scan_host(client: ProxmoxClient, *, with_addresses: bool = False, brief: bool = False) -> Scan:
-    """Return all containers of a host by one call; the owners of those with our tag cost one more each.
+async def scan_host(
+    client: ProxmoxClient, owners: Mapping[int, str], *, with_addresses: bool = False, brief: bool = False
+) -> Scan:
+    """Return all containers of a host by one call.
 
-    `brief` leaves out what costs more than the one call.
+    Args:
+        client: of the host.
+        owners: who holds which container id there; a container with our tag and an unknown id costs a call.
+        with_addresses: find the addresses of running containers too, at a call each.
+        brief: leave out what costs more than the one call.
     """
     try:
         resources = await client.get("/cluster/resources")
@@ -91,7 +98,8 @@ async def scan_host(client: ProxmoxClient, *, with_addresses: bool = False, brie
 
     async def complete(one: Container) -> Container:
         async with slots:
-            return await _complete(client, one, with_address=with_addresses and one.status == "running")
+            with_address = with_addresses and one.status == "running"
+            return await _complete(client, one, owners, with_address=with_address)
 
     reachable = [one for one in found if one.node not in missing]
     done = await asyncio.gather(*(complete(one) for one in reachable))
@@ -99,9 +107,13 @@ async def scan_host(client: ProxmoxClient, *, with_addresses: bool = False, brie
     return Scan(client.access.host_id, (*done, *lost), not missing, why, missing)
 
 
-async def _complete(client: ProxmoxClient, one: Container, *, with_address: bool) -> Container:
+async def _complete(
+    client: ProxmoxClient, one: Container, owners: Mapping[int, str], *, with_address: bool
+) -> Container:
     owner, address = one.owner, ""
     if TAG in one.tags:
+        owner = owners.get(one.vmid)
+    if TAG in one.tags and owner is None:
         try:
             owner = find_owner(await client.get(f"/nodes/{one.node}/lxc/{one.vmid}/config"))
         except DomainError:

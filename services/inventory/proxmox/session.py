@@ -60,6 +60,14 @@ class Access:
         return self.user == "root@pam" and not self.token_id
 
 
+@dataclass(frozen=True)
+class Door:
+    """Another node of a host's cluster, through which the whole cluster answers too."""
+
+    address: str
+    fingerprint: str = ""
+
+
 class _PinnedAdapter(HTTPAdapter):
     """Accepts the one certificate with this fingerprint, whoever signed it."""
 
@@ -75,9 +83,9 @@ class _PinnedAdapter(HTTPAdapter):
 class Ticket(ProxmoxHTTPAuthBase):  # type: ignore[misc]
     """A sign-in by password: the ticket of all threads, renewed every hour and after a 401."""
 
-    def __init__(self, access: Access, verify: bool) -> None:
+    def __init__(self, find_access: Callable[[], Access], verify: bool) -> None:
         super().__init__(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), verify_ssl=verify)
-        self._access = access
+        self._find_access = find_access
         self._lock = threading.Lock()
         self._ticket = ""
         self._csrf = ""
@@ -109,10 +117,11 @@ class Ticket(ProxmoxHTTPAuthBase):  # type: ignore[misc]
         with self._lock:
             if self._ticket and time.monotonic() - self._born < _TICKET_AGE_S:
                 return
-            credentials = {"username": self._access.user, "password": self._access.password}
-            with _new_plain_session(self._access) as session:
+            access = self._find_access()
+            credentials = {"username": access.user, "password": access.password}
+            with _new_plain_session(access) as session:
                 response = session.post(
-                    f"{self._access.base_url}/access/ticket",
+                    f"{access.base_url}/access/ticket",
                     data=credentials,
                     timeout=self.timeout,
                     verify=self.verify_ssl,
@@ -122,18 +131,16 @@ class Ticket(ProxmoxHTTPAuthBase):  # type: ignore[misc]
             data = (response.json().get("data") or {}) if response.status_code == 200 else {}
             if not data.get("ticket") or data.get("NeedTFA"):
                 reason = "a second factor is asked for" if data else response.reason
-                raise HostCredentialsRefusedError(
-                    f"{self._access.name} refuses {self._access.user}: {reason}"
-                )
+                raise HostCredentialsRefusedError(f"{access.name} refuses {access.user}: {reason}")
             self._ticket, self._csrf = data["ticket"], data["CSRFPreventionToken"]
             self._born = time.monotonic()
 
 
-def make_auth(access: Access) -> ProxmoxHTTPAuthBase:
-    """What signs the requests of all threads."""
+def make_auth(access: Access, find_access: Callable[[], Access]) -> ProxmoxHTTPAuthBase:
+    """What signs the requests of all threads; `find_access` says through which node now."""
     verify = access.verify_ssl and not access.fingerprint
     if not access.token_id:
-        return Ticket(access, verify)
+        return Ticket(find_access, verify)
     user, _, name = access.token_id.rpartition("!")
     return ProxmoxHTTPApiTokenAuth(
         user or access.user,

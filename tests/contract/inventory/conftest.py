@@ -39,6 +39,7 @@ class Inventory:
     store: SqlHostStore
     vmids: SqlVmidStore
     fleet: Fleet
+    ways: Ways
     hosts: HostHandlers
     containers: ContainerHandlers
     host: Host
@@ -89,6 +90,19 @@ class Inventory:
         return text, code
 
 
+def make_host(sim: Running, name: str, **changes: Any) -> NewHost:
+    """A simulated server as it is registered."""
+    ready = sim.client.ready
+    known = {
+        "host": str(ready["host"]),
+        "port": int(ready["port"]),
+        "ssh_port": int(ready["ssh_port"]),
+        "fingerprint": str(ready["fingerprint"]),
+        "secrets": Secrets(password=str(ready["password"])),
+    }
+    return NewHost(name=name, **{**known, **changes})
+
+
 def new_call() -> Call:
     return Call("/test", {})
 
@@ -122,18 +136,7 @@ async def inventory(
     store = SqlHostStore(db, Sealer("k" * 40))
     vmids = SqlVmidStore(db, lowest=9000, highest=9999)
     fleet, ways = Fleet(store), Ways(Shells(store), Consoles())
-    ready = sim.client.ready
-    host = await store.add_host(
-        NewHost(
-            name="default",
-            host=str(ready["host"]),
-            port=int(ready["port"]),
-            ssh_port=int(ready["ssh_port"]),
-            fingerprint=str(ready["fingerprint"]),
-            secrets=secrets,
-            **access,
-        )
-    )
+    host = await store.add_host(make_host(sim, "default", secrets=secrets, **access))
     containers = ContainerHandlers(
         Containers(fleet, vmids),
         ways,
@@ -142,7 +145,7 @@ async def inventory(
         settings=SqlSettingsStore(db),
     )
     hosts = HostHandlers(store, fleet, NodeSync(store, fleet, ways, every_s=30), ways)
-    yield Inventory(sim, store, vmids, fleet, hosts, containers, host)
+    yield Inventory(sim, store, vmids, fleet, ways, hosts, containers, host)
     await ways.close()
     fleet.close()
     await db.close()

@@ -1,0 +1,172 @@
+"""Several hosts and clusters: certificates, silence, failing over, the same id twice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from proximity.inventory.v1 import container_service_pb2 as cs
+from proximity.inventory.v1 import inventory_service_pb2 as pb
+
+from services.common.errors import DomainError
+from services.inventory.domain.errors import HostUnreachableError
+from services.inventory.syncing import NodeSync
+from tests.contract.inventory.conftest import Inventory, make_host, new_call
+from tests.unit.pvesim.sim import Running, start
+
+DOWN = {"kind": "reset", "match": {}}
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A second cluster."""
+    with start(tmp_path_factory.mktemp("other"), "--nodes", "2") as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def well_again(sim: Running, other: Running) -> Iterator[None]:
+    yield
+    for running in (sim, other):
+        running.client.control("DELETE", "/faults")
+        running.client.control("PATCH", "/nodes/pve1", {"online": True})
+
+
+def count_requests(sim: Running) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for one in sim.client.control("GET", "/requests"):
+        key = f"{one['method']} {one['path']}"
+        counted[key] = counted.get(key, 0) + 1
+    return counted
+
+
+async def list_nodes(inventory: Inventory, host_id: int) -> dict[str, str]:
+    request = pb.ListNodesRequest(host_id=host_id)
+    return {node.name: node.status async for node in inventory.hosts.list_nodes(request, new_call())}
+
+
+async def test_a_certificate_that_nobody_verifies_is_pinned_at_first_sight(
+    inventory: Inventory, other: Running
+) -> None:
+    host = await inventory.store.add_host(make_host(other, "homelab", verify_ssl=False, fingerprint=""))
+    answer = await inventory.hosts.test_host(pb.TestHostRequest(id=host.id), new_call())
+    assert answer.success, answer.message
+    shown = (await inventory.hosts.get_host(pb.GetHostRequest(id=host.id), new_call())).fingerprint
+    assert shown == answer.fingerprint == other.client.ready["fingerprint"]
+
+    changed = {"fingerprint": ":".join(["AB"] * 32)}
+    await inventory.store.update_host(host.id, changed)
+    other.client.control("DELETE", "/requests")
+    answer = await inventory.hosts.test_host(pb.TestHostRequest(id=host.id), new_call())
+    assert not answer.success
+    assert "not the pinned one" in answer.message
+    assert count_requests(other) == {}  # not even the credentials
+
+    moved = await inventory.store.update_host(host.id, {"port": 1})
+    assert moved.fingerprint == ""
+
+
+async def test_a_certificate_that_is_not_pinned_is_verified(inventory: Inventory, other: Running) -> None:
+    host = await inventory.store.add_host(make_host(other, "strict", fingerprint=""))
+    other.client.control("DELETE", "/requests")
+    answer = await inventory.hosts.test_host(pb.TestHostRequest(id=host.id), new_call())
+    assert (answer.success, answer.fingerprint) == (False, other.client.ready["fingerprint"])
+    assert "cannot be verified" in answer.message
+    assert count_requests(other) == {}
+
+
+async def test_the_same_id_on_two_hosts_is_two_containers(inventory: Inventory, other: Running) -> None:
+    second = await inventory.store.add_host(make_host(other, "second"))
+    refs = []
+    for host_id in (inventory.host.id, second.id):
+        await inventory.vmids.claim_vmid(host_id, 9500, owner="twin")
+        ref = cs.ContainerRef(host_id=host_id, vmid=9500, node="pve1")
+        request = cs.CreateContainerRequest(
+            container=ref, owner="twin", hostname=f"twin-{host_id}", memory_mb=256, cores=1, disk_gb=4
+        )
+        task = await inventory.containers.create_container(request, new_call())
+        assert (await inventory.finish(task)).succeeded
+        refs.append(ref)
+    listed = await inventory.containers.list_containers(cs.ListContainersRequest(), new_call())
+    found = {(one.host_id, one.name) for one in listed.containers if one.vmid == 9500}
+    assert found == {(ref.host_id, f"twin-{ref.host_id}") for ref in refs}
+    gone = cs.ContainerActionRequest(container=refs[0], owner="twin")
+    assert (await inventory.finish(await inventory.containers.destroy_container(gone, new_call()))).succeeded
+    left = await inventory.containers.get_container(cs.GetContainerRequest(container=refs[1]), new_call())
+    assert left.name == f"twin-{second.id}"
+
+
+async def test_a_cluster_is_asked_through_another_node_when_one_is_down(
+    inventory: Inventory, other: Running
+) -> None:
+    host = await inventory.store.add_host(make_host(other, "cluster"))
+    await inventory.hosts.sync_host_nodes(pb.SyncHostNodesRequest(id=host.id), new_call())
+    assert await list_nodes(inventory, host.id) == {"pve1": "online", "pve2": "online"}
+    other.client.control("PATCH", "/nodes/pve1", {"online": False})
+    await inventory.hosts.sync_host_nodes(pb.SyncHostNodesRequest(id=host.id), new_call())
+    assert await list_nodes(inventory, host.id) == {"pve1": "offline", "pve2": "online"}
+    place = await inventory.containers.place_container(
+        cs.PlaceContainerRequest(host_id=host.id, memory_mb=256), new_call()
+    )
+    assert place.node == "pve2"
+
+    inventory.fleet.forget(host.id)  # as after a restart: what the database knows is enough
+    scans = await inventory.containers.list_containers(cs.ListContainersRequest(host_id=host.id), new_call())
+    assert [list(scan.missing_nodes) for scan in scans.scans] == [["pve1"]]
+
+
+async def test_a_silent_host_costs_the_others_nothing_and_is_asked_less_and_less(
+    inventory: Inventory, other: Running, sim: Running
+) -> None:
+    silent = await inventory.store.add_host(make_host(other, "silent"))
+    other.client.control("POST", "/faults", [{"kind": "hang", "seconds": 30}])
+    sync = NodeSync(inventory.store, inventory.fleet, inventory.ways, every_s=0.2)
+    running = asyncio.create_task(sync.sync_due())
+    end = time.monotonic() + 20
+    while await list_nodes(inventory, inventory.host.id) == {} and time.monotonic() < end:
+        await asyncio.wait({running}, timeout=0.05)
+    assert set((await list_nodes(inventory, inventory.host.id)).values()) == {"online"}
+    assert not running.done()  # it still waits for the silent one
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    other.client.control("DELETE", "/faults")
+    other.client.control("POST", "/faults", [DOWN])
+    inventory.fleet.forget(silent.id)
+    await sync.sync_due()
+    assert (await inventory.store.get_host(silent.id)).status == "offline"
+    other.client.control("DELETE", "/requests")
+    for _ in range(5):
+        await sync.sync_due()
+    assert sum(count_requests(other).values()) <= 12  # not five times all
+    listed = await inventory.containers.list_containers(cs.ListContainersRequest(), new_call())
+    assert {scan.host_id: scan.complete for scan in listed.scans} == {
+        inventory.host.id: True,
+        silent.id: False,
+    }
+    client = await inventory.fleet.get_client(silent.id)
+    with contextlib.suppress(DomainError):
+        await client.get("/version")
+    began = time.monotonic()
+    with pytest.raises(HostUnreachableError):
+        await client.get("/version")
+    assert time.monotonic() - began < 5
+
+
+async def test_an_overview_is_one_call_however_many_containers_there_are(
+    inventory: Inventory, sim: Running
+) -> None:
+    for number in range(3):
+        await inventory.create(f"many-{number}")
+    sim.client.control("DELETE", "/requests")
+    await inventory.containers.list_containers(cs.ListContainersRequest(), new_call())
+    assert count_requests(sim) == {"GET /cluster/resources": 1}
+    sim.client.control("DELETE", "/requests")
+    await inventory.hosts.sync_host_nodes(pb.SyncHostNodesRequest(id=inventory.host.id), new_call())
+    counted: dict[str, Any] = count_requests(sim)
+    assert counted["GET /cluster/resources"] == 1
+    assert sum(counted.values()) <= 4
