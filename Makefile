@@ -109,6 +109,34 @@ lock: .venv/.uv ## resolve pyproject.toml anew into the files with hashes: for d
 	$(PYTHON) -m venv $@
 	$@/bin/pip install --quiet --disable-pip-version-check 'uv>=0.8'
 
+clients: clients-python clients-typescript clients-go ## the clients: a wheel, TypeScript and Go, each with an example
+
+clients-python: venv ## a wheel of the command line and the Python stubs, in build/clients
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation clients/python -w build/clients
+
+TYPESCRIPT := clients/typescript
+
+clients-typescript: $(TYPESCRIPT)/node_modules/.installed ## the TypeScript clients, gRPC and REST; needs npm
+	$(BIN)/python clients/generate.py typescript $(TYPESCRIPT)/generated/proto
+	$(BIN)/python -m gateway openapi --out $(TYPESCRIPT)/generated/openapi.json
+	cd $(TYPESCRIPT) && node_modules/.bin/openapi-typescript --silent generated/openapi.json -o generated/rest.ts && \
+		node_modules/.bin/tsc
+
+$(TYPESCRIPT)/node_modules/.installed: venv $(TYPESCRIPT)/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer (Debian: apt install npm)"; exit 1; }
+	cd $(TYPESCRIPT) && npm ci --ignore-scripts
+	touch $@
+
+GO_PACKAGES := golang-go golang-google-grpc-dev golang-google-protobuf-dev protoc-gen-go-1-5 protoc-gen-go-grpc
+GO := GO111MODULE=off GOFLAGS= GOPATH=$(CURDIR)/build/clients/go:$(CURDIR)/clients/go:/usr/share/gocode go
+
+clients-go: venv ## the Go client; needs Debian's packages for Go and gRPC
+	@for program in go protoc-gen-go protoc-gen-go-grpc; do command -v $$program >/dev/null || \
+		{ echo "$$program is missing: apt install $(GO_PACKAGES)"; exit 1; }; done
+	$(BIN)/python clients/generate.py go build/clients/go/src
+	$(GO) vet platform example
+	$(GO) build -o build/clients/go/example example
+
 clean: ## remove what can be made again; keeps .proximity, the state of `make run`
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
