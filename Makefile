@@ -109,6 +109,9 @@ lock: .venv/.uv ## resolve pyproject.toml anew into the files with hashes: for d
 	$(PYTHON) -m venv $@
 	$@/bin/pip install --quiet --disable-pip-version-check 'uv>=0.8'
 
+browser-check: venv ## sign in, call and follow events from a real browser (needs chromium; URL=, PROXIMITY_PASSWORD=)
+	$(BIN)/python -m tests.browser $(or $(URL),http://127.0.0.1:8000) --pictures build/pictures
+
 clients: clients-python clients-typescript clients-go ## the clients: a wheel, TypeScript and Go, each with an example
 
 clients-python: venv ## a wheel of the command line and the Python stubs, in build/clients
