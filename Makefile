@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SUITES := $(wildcard tests/unit tests/store tests/contract tests/security tests/e2e)
-SERVICES := $(patsubst services/%/__main__.py,%,$(wildcard services/*/__main__.py))
 # Seeds of `make chaos`, three random ones when empty, and how long each storm lasts.
 SEED ?=
 SECONDS ?= 180
@@ -87,10 +86,11 @@ certs: venv ## certificates for mutual TLS between gateway and services (CERTS=d
 catalog-check: venv ## check and render every item of the catalog
 	$(BIN)/python -m services.catalog check
 
-check-config: venv ## check the settings of every service, every fault at once
-	@failed=0; for service in $(SERVICES); do \
-		echo "$$service"; $(BIN)/python -m services.$$service check-config || failed=1; \
-	done; exit $$failed
+configuration: venv ## make docs/configuration.md and .env.example from the settings
+	$(BIN)/python -m deploy.configuration write
+
+check-config: venv ## check the environment for every service, every fault at once
+	$(BIN)/python -m deploy.configuration check
 
 kubernetes: venv ## make the manifests of deploy/kubernetes/base
 	$(BIN)/python -m deploy.kubernetes

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 
+from deploy.configuration import list_names
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import StackError
 from services.common.config import ConfigError, read_settings
+from services.common.environment import explain_replaced, find_misspelt
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,10 +21,15 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("run", help="start everything and stay until SIGINT or SIGTERM")
     commands.add_parser("demo", help="start everything, take an app through its life, end")
     options = parser.parse_args(arguments)
+    sys.stderr.writelines(f"{sentence}\n" for sentence in explain_replaced(os.environ))
     try:
         settings = read_settings(LocalSettings)
     except ConfigError as error:
-        sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
+        faults = error.faults
+    else:
+        faults = find_misspelt(os.environ, list_names())
+    if faults:
+        sys.stderr.writelines(f"{fault}\n" for fault in faults)
         return 2
     from deploy.local import runner
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import uvloop
 from services.common import VERSION
 from services.common.config import ConfigError, ServiceSettings, read_settings
 from services.common.db import Database, create_engine
+from services.common.environment import explain_replaced
 from services.common.log import configure_logging
 from services.common.resealing import SealedColumn, reseal
 from services.common.sealing import Sealer
@@ -41,6 +43,8 @@ def main(
         for fault in error.faults:
             sys.stderr.write(f"{fault}\n")
         return 2
+    for sentence in explain_replaced(os.environ):
+        sys.stderr.write(f"{sentence}\n")
     if command == "check-config":
         sys.stdout.write("the configuration is valid\n")
         return 0

@@ -132,6 +132,8 @@ def _list_unaccepted(settings: ServiceSettings) -> list[str]:
 def _read_value(metadata: Mapping[str, Any], source: Mapping[str, str]) -> Any:
     name = metadata["name"]
     text = source.get(name, "")
+    if text and source.get(f"{name}_FILE"):
+        raise ValueError(f"is set, and {name}_FILE too; keep one of them")
     if not text and source.get(f"{name}_FILE"):
         text = Path(source[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
     if text:
