@@ -20,6 +20,8 @@ class Result:
 
     Attributes:
         ratio: to the floor, the median over the rounds of both in the same round.
+        cpu_ratio: the floor's CPU per answer to the case's, all processes together: what the ratio would be if
+            nothing else disturbed the machine and nothing waited.
         cpu_us: CPU of each process per answer, in microseconds.
     """
 
@@ -30,6 +32,7 @@ class Result:
     p99_ms: float
     ratio: float
     target: float
+    cpu_ratio: float
     cpu_us: Mapping[str, float]
 
     @property
@@ -76,7 +79,11 @@ def _measure(
     measured = run_wrk(url, load, connections=connections, seconds=seconds)
     after = measure_cpu(processes)
     cpu = {name: (after[name] - before[name]) * 1e6 / measured.answers for name in processes}
-    return _Sample(measured, {name: round(value) for name, value in cpu.items() if value >= 5})
+    return _Sample(measured, {name: round(value) for name, value in cpu.items() if value >= 15})
+
+
+def _cpu_of(samples: Sequence[_Sample]) -> float:
+    return statistics.median(sum(each.cpu_us.values()) for each in samples)
 
 
 def _summarize(case: Case, samples: Mapping[str, Sequence[_Sample]], connections: int) -> Result:
@@ -90,5 +97,6 @@ def _summarize(case: Case, samples: Mapping[str, Sequence[_Sample]], connections
         p99_ms=round(statistics.median(each.measured.p99_ms for each in own), 2),
         ratio=round(statistics.median(a.measured.rate / b.measured.rate for a, b in pairs), 3),
         target=case.target,
+        cpu_ratio=round(_cpu_of(floor) / _cpu_of(own), 3),
         cpu_us={name: statistics.median(each.cpu_us.get(name, 0) for each in own) for name in own[0].cpu_us},
     )
