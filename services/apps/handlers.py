@@ -26,6 +26,7 @@ from services.apps.watching import PING, Watcher, parse_event_id
 from services.common.clock import now
 from services.common.outbox import Relay
 from services.common.rpc.call import Call
+from services.common.rpc.rendered import Rendered
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class AppsHandlers:
     showcase: Showcase
     metrics: Metrics
 
-    async def list_apps(self, request: pb.ListAppsRequest, call: Call) -> pb.ListAppsResponse:
+    async def list_apps(self, request: pb.ListAppsRequest, call: Call) -> Rendered[pb.ListAppsResponse]:
         page, per_page = convert.parse_page(request)
         owner = request.owner if request.HasField("owner") else None
         wanted = AppFilter(
@@ -51,8 +52,8 @@ class AppsHandlers:
             search=request.search,
             host_id=request.host_id if request.HasField("host_id") else None,
         )
-        answer = await self.showcase.list_apps(wanted, page=page, per_page=per_page)
-        call.add_page_links(page=page, per_page=per_page, total=answer.total)
+        answer, total = await self.showcase.list_apps(wanted, page=page, per_page=per_page)
+        call.add_page_links(page=page, per_page=per_page, total=total)
         return answer
 
     async def deploy_app(self, request: pb.DeployAppRequest, call: Call) -> app_pb2.App:
@@ -160,7 +161,9 @@ class AppsHandlers:
             operation_id=call.request_id,
         )
 
-    async def list_app_logs(self, request: pb.ListAppLogsRequest, call: Call) -> pb.ListAppLogsResponse:
+    async def list_app_logs(
+        self, request: pb.ListAppLogsRequest, call: Call
+    ) -> Rendered[pb.ListAppLogsResponse]:
         limit = request.tail or request.limit or 100
         return await self.showcase.list_logs(
             request.app_id, owner=call.owner_filter, limit=limit, level=request.level

@@ -6,7 +6,6 @@ answers alike and nothing has to be thrown away when an app changes. Secret valu
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
 from proximity.apps.v1 import app_pb2
@@ -18,9 +17,9 @@ from services.apps.domain.errors import AppNotFoundError
 from services.apps.newest import NewestRevisions
 from services.apps.store import SqlAppStore
 from services.apps.store.lookups import AppVersion
+from services.common.kept import Kept
+from services.common.rpc.rendered import Rendered
 
-_APPS = 5000
-_LOGS = 200
 _APPS_TAG = b"\x0a"  # field 1, length-delimited: `apps` of ListAppsResponse
 
 
@@ -35,16 +34,23 @@ class Showcase:
     def __init__(self, store: SqlAppStore, newest: NewestRevisions) -> None:
         self._store = store
         self._newest = newest
-        self._apps = _Kept(_APPS)
-        self._logs = _Kept(_LOGS)
+        self._apps = Kept[str]()
+        self._pages = Kept[tuple[AppFilter, int, int]]()
+        self._logs = Kept[tuple[str, int, str]]()
 
-    async def list_apps(self, wanted: AppFilter, *, page: int, per_page: int) -> pb.ListAppsResponse:
-        """A page of apps."""
+    async def list_apps(
+        self, wanted: AppFilter, *, page: int, per_page: int
+    ) -> tuple[Rendered[pb.ListAppsResponse], int]:
+        """A page of apps, and how many there are in all."""
         versions, total = await self._store.list_versions(wanted, page=page, per_page=per_page)
-        pieces = [_APPS_TAG + _length(piece) + piece for piece in await self._render(versions)]
-        answer = pb.ListAppsResponse.FromString(b"".join(pieces))
-        answer.total, answer.page, answer.per_page = total, page, per_page
-        return answer
+        key, state = (wanted, page, per_page), (self._newest.generation, total, versions)
+        kept = self._pages.find(key, state)
+        if kept is None:
+            rest = pb.ListAppsResponse(total=total, page=page, per_page=per_page)
+            pieces = [_APPS_TAG + _length(piece) + piece for piece in await self._render(versions)]
+            kept = b"".join((*pieces, rest.SerializeToString()))
+            self._pages.keep(key, state, kept)
+        return Rendered(pb.ListAppsResponse, kept), total
 
     async def get_app(self, version: AppVersion) -> app_pb2.App:
         """One app.
@@ -59,21 +65,21 @@ class Showcase:
 
     async def list_logs(
         self, app_id: str, *, owner: int | None, limit: int, level: str
-    ) -> pb.ListAppLogsResponse:
+    ) -> Rendered[pb.ListAppLogsResponse]:
         """The newest lines of an app's log.
 
         Raises:
             AppNotFoundError: there is no such app, or it is not the owner's.
         """
         version = await self._store.find_log(app_id, owner=owner, level=level)
-        key = f"{app_id} {limit} {level}"
+        key = (app_id, limit, level)
         kept = self._logs.find(key, version)
         if kept is None:
             logs, total = await self._store.list_logs(app_id, limit=limit, level=level)
             lines = [convert.render_log(line) for line in logs]
             kept = pb.ListAppLogsResponse(app_id=app_id, logs=lines, total=total).SerializeToString()
             self._logs.keep(key, version, kept)
-        return pb.ListAppLogsResponse.FromString(kept)
+        return Rendered(pb.ListAppLogsResponse, kept)
 
     async def _render(self, versions: Sequence[tuple[str, object]]) -> list[bytes]:
         """The apps of these versions, or newer; what has gone meanwhile is left out."""
@@ -87,27 +93,6 @@ class Showcase:
                 # A newer state than the one that was named is shown, and rendered again when it is named.
                 self._apps.keep(app.id, missing[app.id], rendered)
         return [piece for piece in found.values() if piece is not None]
-
-
-class _Kept:
-    """Bytes by key, each for one version; those used longest ago are dropped."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[str, tuple[object, bytes]] = OrderedDict()
-
-    def find(self, key: str, version: object) -> bytes | None:
-        entry = self._entries.get(key)
-        if entry is None or entry[0] != version:
-            return None
-        self._entries.move_to_end(key)
-        return entry[1]
-
-    def keep(self, key: str, version: object, value: bytes) -> None:
-        self._entries[key] = (version, value)
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
 
 
 def _length(piece: bytes) -> bytes:

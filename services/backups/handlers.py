@@ -9,7 +9,9 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from services.backups import convert
 from services.backups.domain import usecases
 from services.backups.domain.interfaces import Apps, BackupStore, Containers
+from services.common.kept import Kept
 from services.common.rpc.call import Call
+from services.common.rpc.rendered import Rendered
 
 
 class BackupsHandlers:
@@ -19,19 +21,26 @@ class BackupsHandlers:
         self._store = store
         self._apps = apps
         self._containers = containers
+        self._pages: Kept[tuple[str, int | None, int, int]] = Kept()
 
-    async def list_backups(self, request: pb.ListBackupsRequest, call: Call) -> pb.ListBackupsResponse:
-        page, per_page = convert.parse_page(request)
-        total, backups = await usecases.list_backups(
-            self._store,
-            self._apps,
-            convert.parse_asker(call),
-            app_id=request.app_id,
-            page=page,
-            per_page=per_page,
+    async def list_backups(
+        self, request: pb.ListBackupsRequest, call: Call
+    ) -> Rendered[pb.ListBackupsResponse]:
+        asker, (page, per_page) = convert.parse_asker(call), convert.parse_page(request)
+        key = (request.app_id, asker.owner_id, page, per_page)
+        offset = (page - 1) * per_page
+        # Backups carry their owner, so apps is asked only where there are none.
+        total, state = await self._store.find_page(
+            request.app_id, owner_id=asker.owner_id, offset=offset, limit=per_page
         )
+        kept = self._pages.find(key, state) if total else None
+        if kept is None:
+            total, backups = await usecases.list_backups(
+                self._store, self._apps, asker, app_id=request.app_id, page=page, per_page=per_page
+            )
+            kept = self._pages.keep(key, state, convert.render_backups(backups, total).SerializeToString())
         call.add_page_links(page=page, per_page=per_page, total=total)
-        return convert.render_backups(backups, total)
+        return Rendered(pb.ListBackupsResponse, kept)
 
     async def create_backup(self, request: pb.CreateBackupRequest, call: Call) -> pb.CreateBackupResponse:
         backup = await usecases.create_backup(

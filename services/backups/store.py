@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -50,6 +51,7 @@ from services.common.messaging import Message
 from services.common.operations import store as operations_store
 from services.common.operations.model import Change, ClaimedOperation, NewOperation, Workflow, dump_state
 from services.common.outbox import add_messages, new_message, note_received
+from services.common.reading import Query
 
 log = get_logger()
 
@@ -142,6 +144,15 @@ class SqlBackupStore:
             return total, [backup_of_row(row) for row in connection.execute(query)]
 
         return await self._db.read(read)
+
+    async def find_page(
+        self, app_id: str, *, owner_id: int | None, offset: int, limit: int
+    ) -> tuple[int, list[Any]]:
+        """See `BackupStore.find_page`."""
+        params: dict[str, Any] = {"app": app_id, "offset": offset, "limit": limit}
+        params |= {} if owner_id is None else {"owner": owner_id}
+        rows = await self._db.fetch(_page_query(owner_id is not None), params)
+        return (rows[0][0] if rows else 0), [tuple(row) for row in rows]
 
     async def get_backup(self, key: BackupKey) -> Backup:
         """See `BackupStore.get_backup`."""
@@ -416,6 +427,16 @@ def _announce(connection: sa.Connection, subject: str, event: ProtoMessage) -> N
 def _wake_message(operation_id: str) -> Message:
     payload = operation_pb2.RunOperation(operation_id=operation_id)
     return new_message(RUN_OPERATION, payload, message_id=f"run-{operation_id}")
+
+
+@cache
+def _page_query(is_owned: bool) -> Query:
+    where = [backups.c.app_id == sa.bindparam("app"), backups.c.app_removed_at.is_(None)]
+    where += [backups.c.owner_id == sa.bindparam("owner")] if is_owned else []
+    total = sa.select(sa.func.count()).select_from(backups).where(*where).scalar_subquery()
+    columns = (backups.c.id, backups.c.updated_at, backups.c.status, backups.c.progress)
+    query = sa.select(total, *columns).where(*where).order_by(backups.c.id.desc())
+    return Query(query.limit(sa.bindparam("limit")).offset(sa.bindparam("offset")))
 
 
 def _of_app(app_id: str, owner_id: int | None) -> list[sa.ColumnElement[bool]]:

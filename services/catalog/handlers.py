@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
+from google.protobuf.message import Message
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
@@ -20,9 +21,12 @@ from services.catalog.domain.loader import load_items
 from services.catalog.files import name_content, read_icon, read_item_files, read_schema
 from services.catalog.holder import CatalogHolder
 from services.common.clock import Clock, now
+from services.common.kept import MIB, Kept
 from services.common.rpc.call import Call
+from services.common.rpc.rendered import Rendered, render
 
 _ICON_S = 86_400
+_NOTHING = render(pb.ListItemsResponse())
 
 
 class CatalogHandlers:
@@ -51,18 +55,19 @@ class CatalogHandlers:
         self._data = data
         self._clock = clock
         self._items = convert.ItemMessages()
+        self._kept: Kept[Hashable] = Kept(8 * MIB)
         holder.on_refresh(self._items.prepare)
 
-    async def list_items(self, request: pb.ListItemsRequest, call: Call) -> pb.ListItemsResponse:
+    async def list_items(self, request: pb.ListItemsRequest, call: Call) -> Rendered[pb.ListItemsResponse]:
         index = self._holder.index
         if call.has_state(self._items.name_state(index.etag)):
-            return pb.ListItemsResponse()
+            return _NOTHING
         page = convert.parse_page(request)
         total, items = usecases.list_items(index, convert.parse_filter(request), page=page)
         if not page.is_whole:
             number, size = page.resolve()
             call.add_page_links(page=number, per_page=size, total=total)
-        return self._items.render_list(items, total)
+        return self._render_once(request, lambda: self._items.render_list(items, total))
 
     async def get_item(self, request: pb.GetItemRequest, call: Call) -> item_pb2.Item:
         item = usecases.get_item(self._holder.index, request.app_id)
@@ -70,20 +75,38 @@ class CatalogHandlers:
             return item_pb2.Item()
         return self._items.render(item)
 
-    async def search_items(self, request: pb.SearchItemsRequest, call: Call) -> pb.ListItemsResponse:
+    async def search_items(
+        self, request: pb.SearchItemsRequest, call: Call
+    ) -> Rendered[pb.ListItemsResponse]:
         index = self._holder.index
         if call.has_state(self._items.name_state(index.etag)):
-            return pb.ListItemsResponse()
-        return self._items.render_list(usecases.search_items(index, request.q, convert.parse_filter(request)))
+            return _NOTHING
+        return self._render_once(
+            request,
+            lambda: self._items.render_list(
+                usecases.search_items(index, request.q, convert.parse_filter(request))
+            ),
+        )
 
     async def list_category_items(
         self, request: pb.ListCategoryItemsRequest, call: Call
-    ) -> pb.ListItemsResponse:
+    ) -> Rendered[pb.ListItemsResponse]:
         index = self._holder.index
         items = usecases.list_category_items(index, request.category, convert.parse_filter(request))
         if call.has_state(self._items.name_state(index.etag)):
-            return pb.ListItemsResponse()
-        return self._items.render_list(items)
+            return _NOTHING
+        return self._render_once(request, lambda: self._items.render_list(items))
+
+    def _render_once(
+        self, request: Message, answer: Callable[[], pb.ListItemsResponse]
+    ) -> Rendered[pb.ListItemsResponse]:
+        """The answer to a request, which is the same until something is published."""
+        key = (type(request), request.SerializeToString(deterministic=True))
+        state = self._items.name_state(self._holder.index.etag)
+        kept = self._kept.find(key, state)
+        if kept is None:
+            kept = self._kept.keep(key, state, answer().SerializeToString())
+        return Rendered(pb.ListItemsResponse, kept)
 
     async def list_categories(self, _: empty_pb2.Empty, call: Call) -> pb.ListCategoriesResponse:
         index = self._holder.index

@@ -124,7 +124,7 @@ class Database:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="db")
-        self._reader = Reader(engine)
+        self._reader = Reader(engine, self._threads, limit=max(1, threads - 1))
         self._write_engine = engine.execution_options(begin="IMMEDIATE")
 
     async def read(self, fn: Callable[[sa.Connection], T]) -> T:
@@ -153,8 +153,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: the database did not answer, after retries.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._reader.fetch, query, params)
+        return await self._reader.fetch(query, params)
 
     def count_in_use(self) -> int:
         """How many connections of the pool are in use."""

@@ -8,8 +8,12 @@ in autocommit, as a prepared statement, and gives rows as the driver has them: J
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import threading
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +22,7 @@ import sqlalchemy as sa
 from services.common.errors import UnavailableError
 
 _ATTEMPTS = 6
+_BATCH = 4
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -41,24 +46,77 @@ class Query:
         return known
 
 
+_Asked = tuple[Query, dict[str, Any], "asyncio.Future[list[Any]]"]
+
+
 class Reader:
-    """Runs queries, each thread on a connection of its own.
+    """Runs queries in threads, each on a connection of its own.
+
+    A thread that has begun goes on while there is something to do and hands over answers by the batch: waking threads
+    and the event loop costs more than most queries.
 
     Args:
         engine: makes the connections.
+        threads: where queries run.
+        limit: how many of the threads they may take.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, threads: ThreadPoolExecutor, *, limit: int) -> None:
         self._engine = engine
+        self._threads = threads
+        self._limit = limit
         self._local = threading.local()
         self._opened: set[Any] = set()
+        self._waiting: deque[_Asked] = deque()
+        self._running = 0
 
-    def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
+    async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
         """The rows of a query.
 
         Raises:
             DatabaseUnavailableError: the database did not answer, after retries.
         """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[Any]] = loop.create_future()
+        self._waiting.append((query, params, answer))
+        self._begin(loop)
+        return await answer
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in self._opened:
+            connection.close()
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._waiting and self._running < self._limit:
+            self._running += 1
+            self._threads.submit(self._work, loop)
+
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run what waits, in a thread, until nothing does."""
+        while batch := self._take():
+            outcomes = [(answer, self._try(query, params)) for query, params, answer in batch]
+            loop.call_soon_threadsafe(_deliver, outcomes)
+        loop.call_soon_threadsafe(self._end, loop)
+
+    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._running -= 1
+        self._begin(loop)  # what came after the thread had looked
+
+    def _take(self) -> list[_Asked]:
+        batch: list[_Asked] = []
+        with contextlib.suppress(IndexError):
+            while len(batch) < _BATCH:
+                batch.append(self._waiting.popleft())
+        return batch
+
+    def _try(self, query: Query, params: dict[str, Any]) -> list[Any] | Exception:
+        try:
+            return self._fetch(query, params)
+        except Exception as error:  # noqa: BLE001 - raised where it is awaited
+            return error
+
+    def _fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
         text, order, fixed = query.render(self._engine.dialect)
         values: Any = {**fixed, **params}
         if order:
@@ -75,11 +133,6 @@ class Reader:
                     raise DatabaseUnavailableError("the database does not answer") from error
             time.sleep(0.02 * 2**attempt)
         raise AssertionError("unreachable")
-
-    def close(self) -> None:
-        """Close every connection."""
-        for connection in self._opened:
-            connection.close()
 
     def _run(self, text: str, values: Any) -> list[Any]:
         cursor = getattr(self._local, "cursor", None) or self._open()
@@ -102,6 +155,16 @@ class Reader:
         self._local.cursor = None
         self._opened.discard(cursor.connection)
         cursor.connection.close()
+
+
+def _deliver(outcomes: list[tuple[asyncio.Future[list[Any]], list[Any] | Exception]]) -> None:
+    for answer, outcome in outcomes:
+        if answer.done():  # nobody waits any more
+            continue
+        if isinstance(outcome, Exception):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
 
 
 def parse_time(value: Any) -> datetime:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench run | compare`."""
+"""`python -m tests.bench run | jobs | compare`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import sys
 from pathlib import Path
 
+from tests.bench.jobs import measure_jobs
 from tests.bench.report import compare_results, render_table, write_chart, write_json
 from tests.bench.session import Plan, Session
 
@@ -20,6 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     if options.command == "compare":
         return _compare(options.results, options.baseline)
+    if options.command == "jobs":
+        counts = [int(part) for part in options.at_once.split(",")]
+        asyncio.run(measure_jobs(options.database, task_seconds=options.task_seconds, counts=counts))
+        return 0
     plan = Plan(
         database=options.database,
         apps=options.apps,
@@ -49,13 +54,17 @@ def _compare(results: Path, baseline: Path) -> int:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("command", choices=["run", "compare"])
+    parser.add_argument("command", choices=["run", "jobs", "compare"])
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     parser.add_argument("--apps", type=int, default=20_000)
     parser.add_argument("--connections", default="16", help="numbers, comma-separated")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--only", default="", help="cases whose name contains this, and their floors")
+    parser.add_argument(
+        "--at-once", default="1,50", help="jobs: deployments at once, numbers, comma-separated"
+    )
+    parser.add_argument("--task-seconds", type=float, default=0.2, help="jobs: of a task of Proxmox")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--baseline", type=Path, default=BASELINE)
     return parser.parse_args(arguments)

@@ -16,7 +16,9 @@ _BAR, _LEFT, _WIDTH = 18, 190, 420
 
 def render_table(results: Sequence[Result], memory: Mapping[str, float]) -> str:
     """A table for people."""
-    lines = [f"{'case':24}{'c':>4}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'by CPU':>8}{'at least':>9}  CPU µs"]
+    lines = [
+        f"{'case':24}{'c':>4}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'by CPU':>8}{'at least':>9}  CPU µs"
+    ]
     for each in results:
         cpu = ", ".join(f"{name} {value:.0f}" for name, value in each.cpu_us.items())
         mark = " !" if each.is_short else ""

@@ -8,8 +8,8 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,15 +50,8 @@ class Session:
 
     async def run(self) -> tuple[list[Result], dict[str, float]]:
         """Measure, and end what was started."""
-        with _make_folder() as folder, _start_database(self._plan.database, folder) as (url, server):
-            stack = BenchStack(_make_settings(folder, url), extra=_make_catalog(folder))
-            try:
-                began = time.monotonic()
-                await stack.start()
-                print(f"  ready after {time.monotonic() - began:.1f} s", flush=True)
-                return await asyncio.to_thread(self._measure, stack, server)
-            finally:
-                await stack.stop()
+        async with open_stack(self._plan.database, items=CATALOG_ITEMS) as (stack, server):
+            return await asyncio.to_thread(self._measure, stack, server)
 
     def _measure(
         self, stack: BenchStack, server: psutil.Process | None
@@ -108,6 +101,29 @@ class Session:
         return {"authorization": f"Bearer {self._tokens[case.admin]}"}
 
 
+@asynccontextmanager
+async def open_stack(
+    database: str, *, items: int = 0, task_seconds: float = 0.2
+) -> AsyncIterator[tuple[BenchStack, psutil.Process | None]]:
+    """A stack of its own that is ready, and the process of its database if it has one.
+
+    Args:
+        database: postgres or sqlite.
+        items: of the catalog; 0 for ours.
+        task_seconds: how long a task takes in the simulated Proxmox.
+    """
+    with _make_folder() as folder, _start_database(database, folder) as (url, server):
+        extra = _make_catalog(folder, items) if items else {}
+        stack = BenchStack(_make_settings(folder, url), extra=extra, task_seconds=task_seconds)
+        try:
+            began = time.monotonic()
+            await stack.start()
+            print(f"  ready after {time.monotonic() - began:.1f} s", flush=True)
+            yield stack, server
+        finally:
+            await stack.stop()
+
+
 @contextmanager
 def _make_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="proximity-bench-"))
@@ -152,6 +168,6 @@ def _make_settings(folder: Path, url: str) -> LocalSettings:
     )
 
 
-def _make_catalog(folder: Path) -> dict[str, str]:
-    write_catalog(folder / "catalog", count=CATALOG_ITEMS)
+def _make_catalog(folder: Path, items: int) -> dict[str, str]:
+    write_catalog(folder / "catalog", count=items)
     return {"CATALOG_DATA": str(folder / "catalog")}

@@ -22,9 +22,10 @@ from tests.bench.floor import BARE, OWNERS, extend_surface
 class BenchStack(Stack):
     """The stack, with what the bench adds."""
 
-    def __init__(self, settings: LocalSettings, *, extra: Mapping[str, str]) -> None:
+    def __init__(self, settings: LocalSettings, *, extra: Mapping[str, str], task_seconds: float) -> None:
         super().__init__(settings, report=lambda sentence: print(f"  {sentence}", flush=True))
         self._extra = extra
+        self._task_seconds = task_seconds
 
     def _launch(self, spec: Spec) -> None:
         owners = set(OWNERS) - {BARE}
@@ -33,6 +34,9 @@ class BenchStack(Stack):
             self._rewrite_gateway()
         elif spec.name in owners:
             arguments = (sys.executable, "-m", "tests.bench.serving", spec.name)
+            spec = dataclasses.replace(spec, arguments=arguments)
+        elif spec.name == "pvesim":
+            arguments = (*spec.arguments, "--task-seconds", str(self._task_seconds))
             spec = dataclasses.replace(spec, arguments=arguments)
         if spec.name not in {"gateway", "nats", "pvesim"}:
             spec = dataclasses.replace(spec, environment={**spec.environment, **self._extra})

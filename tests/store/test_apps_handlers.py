@@ -123,8 +123,8 @@ async def test_only_the_owner_and_administrators_see_an_app(service: Service) ->
     with pytest.raises(AppNotFoundError):
         await service.api.get_app(request, call(2))
     assert (await service.api.get_app(request, call(2, staff=True))).id == app.id
-    assert (await service.api.list_apps(pb.ListAppsRequest(), call(2))).total == 0
-    assert (await service.api.list_apps(pb.ListAppsRequest(search="WEB"), call(1))).total == 1
+    assert (await service.api.list_apps(pb.ListAppsRequest(), call(2))).message.total == 0
+    assert (await service.api.list_apps(pb.ListAppsRequest(search="WEB"), call(1))).message.total == 1
 
 
 async def test_events_tell_the_log_and_end_with_the_removal(service: Service) -> None:

@@ -262,7 +262,7 @@ async def test_apps_say_that_an_update_is_available(service: Service) -> None:
     assert await newest.refresh()
     shown = await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())
     assert (shown.update.revision, shown.update.version) == ("r2", "version r2")
-    (listed,) = (await service.api.list_apps(pb.ListAppsRequest(), call())).apps
+    (listed,) = (await service.api.list_apps(pb.ListAppsRequest(), call())).message.apps
     assert listed.update.revision == "r2"
     asked_call = call()
     answer = await service.api.upgrade_app(pb.UpgradeAppRequest(app_id=app.id), asked_call)

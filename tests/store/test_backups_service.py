@@ -238,7 +238,7 @@ async def test_a_backup_whose_beginner_died_is_taken_up_later(world: World) -> N
     assert await world.run_all() == 0
     await world.make_due()
     assert await world.run_all() == 1
-    listed = await world.api.list_backups(pb.ListBackupsRequest(app_id=APP.app_id), call_of())
+    listed = (await world.api.list_backups(pb.ListBackupsRequest(app_id=APP.app_id), call_of())).message
     assert [backup.status for backup in listed.backups] == ["completed"]
 
 
@@ -413,8 +413,12 @@ async def test_lists_are_paged_newest_first_and_counted(world: World) -> None:
     made = [await world.make_completed() for _ in range(3)]
     world.containers.failing.add("vzdump")
     made.append(await world.make_completed())
-    call = call_of()
-    page = await world.api.list_backups(pb.ListBackupsRequest(app_id=APP.app_id, page=2, per_page=2), call)
+    call = dataclasses.replace(
+        call_of(), metadata={"x-envoy-original-path": f"/api/apps/{APP.app_id}/backups?page=2&per_page=2"}
+    )
+    page = (
+        await world.api.list_backups(pb.ListBackupsRequest(app_id=APP.app_id, page=2, per_page=2), call)
+    ).message
     assert ([backup.id for backup in page.backups], page.total) == ([made[1], made[0]], 4)
     assert 'page=1&per_page=2>; rel="prev"' in dict(call.headers)["link"]
     stats = await world.api.get_backup_stats(pb.GetBackupStatsRequest(app_id=APP.app_id), call_of())

@@ -107,18 +107,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def test_the_whole_catalog_is_listed_found_and_counted(ours: Service) -> None:
-    everything = await ours.api.list_items(pb.ListItemsRequest(), ask())
+    everything = (await ours.api.list_items(pb.ListItemsRequest(), ask())).message
     assert everything.total == len(everything.applications) >= 60
     names = [item.name.casefold() for item in everything.applications]
     assert names == sorted(names)
-    second = await ours.api.list_items(pb.ListItemsRequest(page=2, per_page=10), ask())
+    second = (await ours.api.list_items(pb.ListItemsRequest(page=2, per_page=10), ask())).message
     assert [i.id for i in second.applications] == [i.id for i in everything.applications[10:20]]
     assert second.total == everything.total
-    small = await ours.api.list_items(pb.ListItemsRequest(memory=64), ask())
+    small = (await ours.api.list_items(pb.ListItemsRequest(memory=64), ask())).message
     assert 0 < small.total < everything.total
-    found = await ours.api.search_items(pb.SearchItemsRequest(q="nextclod"), ask())
+    found = (await ours.api.search_items(pb.SearchItemsRequest(q="nextclod"), ask())).message
     assert found.applications[0].id == "nextcloud"
-    category = await ours.api.list_category_items(pb.ListCategoryItemsRequest(category="databases"), ask())
+    category = (
+        await ours.api.list_category_items(pb.ListCategoryItemsRequest(category="databases"), ask())
+    ).message
     assert "postgres" in {item.id for item in category.applications}
     stats = await ours.api.get_catalog_stats(EMPTY, ask())
     assert stats.total_apps == everything.total
@@ -250,12 +252,14 @@ async def test_a_search_keeps_to_the_filters(ours: Service) -> None:
     request = pb.SearchItemsRequest(
         q="database", runtime="oci", memory=256, architecture="arm64", source="builtin"
     )
-    found = (await ours.api.search_items(request, ask())).applications
+    found = (await ours.api.search_items(request, ask())).message.applications
     assert found
     assert all("oci" in i.runtimes and i.min_memory <= 256 and "arm64" in i.architectures for i in found)
-    assert (await ours.api.search_items(pb.SearchItemsRequest(q="database", source="x"), ask())).total == 0
+    assert (
+        await ours.api.search_items(pb.SearchItemsRequest(q="database", source="x"), ask())
+    ).message.total == 0
     few = pb.ListCategoryItemsRequest(category="databases", memory=64)
-    small = (await ours.api.list_category_items(few, ask())).applications
+    small = (await ours.api.list_category_items(few, ask())).message.applications
     assert all(item.min_memory <= 64 for item in small)
 
 

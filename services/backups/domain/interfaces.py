@@ -53,6 +53,11 @@ class BackupStore(Protocol):
     ) -> tuple[int, list[Backup]]:
         """How many backups an app has, and a page of them, newest first."""
 
+    async def find_page(
+        self, app_id: str, *, owner_id: int | None, offset: int, limit: int
+    ) -> tuple[int, Sequence[object]]:
+        """How many backups an app has that is there, and by what the state of each on a page is told from others."""
+
     async def get_backup(self, key: BackupKey) -> Backup:
         """One backup.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -143,6 +144,7 @@ def parse_cookies(header: str) -> dict[str, str]:
     return {name: morsel.value for name, morsel in jar.items()}
 
 
+@lru_cache(maxsize=1000)
 def render_page_links(asked: str, *, page: int, per_page: int, total: int) -> str:
     """The Link header of page `page` of the list at the path and query `asked`."""
     path, _, query = asked.partition("?")

@@ -1,7 +1,7 @@
 """Handlers to grpc.aio services. Around each handler: guard, rules, idempotency, deadline, errors, audit.
 
 A handler is a method named like its RPC in snake_case: `async def deploy_app(self, request, call) -> App`, or an async
-generator for a stream; one that needs nothing of the call may leave it out. An RPC without a handler is a fault at start, not UNIMPLEMENTED at run time.
+generator for a stream; a unary one may answer with `Rendered`; one that needs nothing of the call may leave it out. An RPC without a handler is a fault at start, not UNIMPLEMENTED at run time.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from services.common.rpc.deadline import Deadline
 from services.common.rpc.guard import Guard, rule_of
 from services.common.rpc.observing import observe_stream, observe_unary
 from services.common.rpc.peers import Peers, drop_forwarded
+from services.common.rpc.rendered import Rendered
 from services.common.rpc.status import InternalError, code_of, render_status
 from services.common.rules import check_message
 from services.common.telemetry.reporting import report_error
@@ -146,7 +147,7 @@ class _Rpc:
         return make(
             run,
             request_deserializer=request_class.FromString,
-            response_serializer=self._response.SerializeToString,
+            response_serializer=_serialize,
         )
 
     async def _unary(self, request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
@@ -293,6 +294,11 @@ def _remaining(context: grpc.aio.ServicerContext[Any, Any]) -> float:
 
 async def _await(result: Awaitable[Message]) -> Message:
     return await result
+
+
+def _serialize(answer: Any) -> bytes:
+    data: bytes = answer.data if type(answer) is Rendered else answer.SerializeToString()
+    return data
 
 
 def _taking_call(handler: Callable[..., Any]) -> Callable[[Any, Call], Any]:

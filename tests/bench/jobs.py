@@ -1,0 +1,79 @@
+"""How long deployments take: from the request to the worker's first step, and to the end."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from deploy.local.api import Api
+from tests.bench.session import PASSWORD, open_stack
+from tests.bench.stack import BenchStack
+
+_LONGEST_S = 300.0
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What one deployment took, in seconds.
+
+    Attributes:
+        begun: until the first step began.
+        total: until the app ran.
+        tasks: of Proxmox that were waited for.
+    """
+
+    begun: float
+    total: float
+    tasks: int
+
+
+def deploy_apps(stack: BenchStack, count: int, *, at_once: int, label: str) -> list[Deployment]:
+    """Deploy `count` apps, `at_once` at a time."""
+
+    def deploy(number: int) -> Deployment:
+        api = Api(stack.settings.url)
+        api.sign_in(stack.settings.admin_username, PASSWORD)
+        asked = {"catalog_id": "nginx", "hostname": f"{label}-{number:03d}"}
+        app = api.send("POST", "/apps", asked, expect=201)["id"]
+        api.wait_for_app(app, wanted="running", timeout=_LONGEST_S, watch=lambda _: None)
+        (operation,) = api.send("GET", f"/apps/{app}/operations")["operations"]
+        return _measure(operation)
+
+    with ThreadPoolExecutor(at_once) as threads:
+        return list(threads.map(deploy, range(count)))
+
+
+def _measure(operation: dict[str, Any]) -> Deployment:
+    created = datetime.fromisoformat(operation["created_at"])
+    steps = operation["steps"]
+    return Deployment(
+        begun=(datetime.fromisoformat(steps[0]["started_at"]) - created).total_seconds(),
+        total=(datetime.fromisoformat(operation["finished_at"]) - created).total_seconds(),
+        tasks=sum(len(step.get("upids", ())) for step in steps),
+    )
+
+
+async def measure_jobs(database: str, *, task_seconds: float, counts: Sequence[int]) -> None:
+    """Deploy, for each count that many at once, and print what it took."""
+    async with open_stack(database, task_seconds=task_seconds) as (stack, _):
+        for count in counts:
+            began = time.monotonic()
+            runs = 5 if count == 1 else count
+            done = await asyncio.to_thread(deploy_apps, stack, runs, at_once=count, label=f"job{count}")
+            print(_render(done, count, task_seconds, time.monotonic() - began), flush=True)
+
+
+def _render(done: Sequence[Deployment], at_once: int, task_seconds: float, elapsed: float) -> str:
+    begun = statistics.median(each.begun for each in done) * 1000
+    total = statistics.median(each.total for each in done)
+    tasks = statistics.median(each.tasks for each in done)
+    return (
+        f"tasks of {task_seconds:g} s, {at_once:3} at once: first step after {begun:.0f} ms, running after "
+        f"{total:.2f} s ({tasks:.0f} tasks of Proxmox), medians of {len(done)}; {len(done) / elapsed:.2f}/s"
+    )
