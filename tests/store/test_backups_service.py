@@ -413,7 +413,7 @@ async def test_lists_are_paged_newest_first_and_counted(world: World) -> None:
     made = [await world.make_completed() for _ in range(3)]
     world.containers.failing.add("vzdump")
     made.append(await world.make_completed())
-    call = dataclasses.replace(
+    call = replace(
         call_of(), metadata={"x-envoy-original-path": f"/api/apps/{APP.app_id}/backups?page=2&per_page=2"}
     )
     page = (
