@@ -25,11 +25,6 @@ class CatalogHolder:
         self._prepare: list[Callable[[Sequence[Item]], None]] = []
         self.index = CatalogIndex([])
 
-    @property
-    def number(self) -> int:
-        """The number of the publication in memory."""
-        return self._number
-
     def on_refresh(self, prepare: Callable[[Sequence[Item]], None]) -> None:
         """Have `prepare` called with the items of each new state, in a thread, before it is seen."""
         self._prepare.append(prepare)

@@ -33,8 +33,8 @@ class BenchStack(Stack):
             self._launch_bare(spec)
             self._rewrite_gateway()
         elif spec.name in owners:
-            arguments = (sys.executable, "-m", "tests.bench.serving", spec.name)
-            spec = dataclasses.replace(spec, arguments=arguments)
+            floor = (sys.executable, "-m", "tests.bench.serving", spec.name)
+            spec = dataclasses.replace(spec, arguments=floor)
         elif spec.name == "pvesim":
             arguments = (*spec.arguments, "--task-seconds", str(self._task_seconds))
             spec = dataclasses.replace(spec, arguments=arguments)
