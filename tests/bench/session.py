@@ -146,7 +146,7 @@ def _start_database(kind: str, folder: Path) -> Iterator[tuple[str, psutil.Proce
     running = get_server(folder / "postgres", cleanup_mode="stop")
     try:
         pid = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
-        yield running.get_uri(), psutil.Process(pid)
+        yield running.get_uri().replace(":@", "@", 1), psutil.Process(pid)  # an empty password is a weak one
     finally:
         running.cleanup()
 
