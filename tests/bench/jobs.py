@@ -36,9 +36,10 @@ class Deployment:
 def deploy_apps(stack: BenchStack, count: int, *, at_once: int, label: str) -> list[Deployment]:
     """Deploy `count` apps, `at_once` at a time."""
 
+    api = Api(stack.settings.url)
+    api.sign_in(stack.settings.admin_username, PASSWORD)
+
     def deploy(number: int) -> Deployment:
-        api = Api(stack.settings.url)
-        api.sign_in(stack.settings.admin_username, PASSWORD)
         asked = {"catalog_id": "nginx", "hostname": f"{label}-{number:03d}"}
         app = api.send("POST", "/apps", asked, expect=201)["id"]
         api.wait_for_app(app, wanted="running", timeout=_LONGEST_S, watch=lambda _: None)
