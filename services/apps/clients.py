@@ -204,6 +204,7 @@ class GrpcContainers:
             elif progress.succeeded:
                 return progress.result or task.result
             else:
+                await on_progress(None, list(progress.lines))  # what led to it, for the app's log
                 raise StepFailedError(f"Proxmox: {progress.exit_status}")
         raise UnavailableError(f"the task {task.upid} was not followed to its end")
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from services.apps.domain.advice import find_advice
 from services.apps.domain.entities import App, Change, ChangeApp
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import Container, Containers, Ref, Task
@@ -16,6 +17,7 @@ from services.common.operations.model import Context, Step, StepResult, Transien
 _ADDRESS_WAIT_S = 60.0
 _POLL_S = 0.5
 _LINE_LIMIT = 500
+_LINES = 20  # of a task's log, at a time
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Tools:
         async def on_progress(percent: int | None, lines: Sequence[str]) -> None:
             if percent is not None:
                 await ctx.progress(percent / 100)
-            for line in lines[-5:]:
+            for line in lines[-_LINES:]:
                 await ctx.log(line[:_LINE_LIMIT])
 
         return await self.containers.finish(task, on_progress)
@@ -120,14 +122,18 @@ class Tools:
 
         Raises:
             TransientError: it did not; networks and mirrors come and go.
+            StepFailedError: it did not, for a known reason that trying again does not change.
         """
         code, text = await self.execute(state, ctx, argv=argv)
-        if code:
-            lines = [line for line in text.splitlines() if line.strip()]
-            raise TransientError(
-                f"{purpose} failed with status {code}: {(lines or ['no output'])[-1][:_LINE_LIMIT]}"
-            )
-        return text
+        if not code:
+            return text
+        lines = [line for line in text.splitlines() if line.strip()]
+        why = f"{purpose} failed with status {code}: {(lines or ['no output'])[-1][:_LINE_LIMIT]}"
+        advice = find_advice(text)
+        if advice is None:
+            raise TransientError(why)
+        await ctx.log(f"What to do: {advice.text}", level="warning")
+        raise (TransientError if advice.may_pass else StepFailedError)(f"{why} ({advice.text})")
 
     async def find(self, state: AppState) -> Container | None:
         """The app's container as it is now."""

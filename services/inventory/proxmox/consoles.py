@@ -181,10 +181,15 @@ def _refuse_obstacle(shown: bytes, vmid: int) -> None:
     if b"is not running" in shown:
         raise ContainerStoppedError(f"container {vmid} does not run")
     if b"Password:" in shown or b"Login incorrect" in shown:
-        raise ExecUnavailableError(
-            f"the console of container {vmid} asks for a login; set its console mode to shell "
-            f"(`pct set {vmid} --cmode shell`) and restart it, or give the host SSH credentials"
-        )
+        raise login_needed(vmid)
+
+
+def login_needed(vmid: int) -> ExecUnavailableError:
+    """The refusal of a container whose console asks who is there, with what to do."""
+    return ExecUnavailableError(
+        f"the console of container {vmid} asks for a login; set its console mode to shell "
+        f"(`pct set {vmid} --cmode shell`) and restart it, or give the host SSH credentials"
+    )
 
 
 async def _run(

@@ -112,7 +112,7 @@ async def inspect_container(containers: Containers, ways: Ways, ref: Ref) -> Ins
     listing = await _try(view, ways, ["sh", "-c", "ss -Htlnp 2>/dev/null || netstat -tlnp 2>/dev/null"])
     release = await _try(view, ways, ["cat", "/etc/os-release"])
     image = await _try(view, ways, ["sh", "-c", "docker ps --format '{{.Image}}' 2>/dev/null | head -n 1"])
-    ports = parse_listeners(listing)
+    ports = parse_listeners(listing) or await _probe_usual(address)
     answers = (
         await asyncio.gather(*(_ask(address, port, scheme="http", path="/") for port, _ in ports))
         if address
@@ -127,6 +127,14 @@ async def inspect_container(containers: Containers, ways: Ways, ref: Ref) -> Ins
         os=name.group(1) if name else str(view.config.get("ostype") or ""),
         ip_address=address,
     )
+
+
+async def _probe_usual(address: str) -> list[tuple[int, str]]:
+    """Usual ports that answer from outside, where no way leads in to ask."""
+    if not address:
+        return []
+    probes = await asyncio.gather(*(_ask(address, port, scheme="tcp", path="/") for port in _WEB_PORTS))
+    return [(port, "") for port, probe in zip(_WEB_PORTS, probes, strict=True) if probe.answered]
 
 
 def parse_listeners(text: str) -> list[tuple[int, str]]:

@@ -17,7 +17,7 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
 )
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.consoles import Consoles
+from services.inventory.proxmox.consoles import Consoles, login_needed
 from services.inventory.proxmox.containers import View
 from services.inventory.proxmox.privileges import CONSOLE, PULL, list_granted
 from services.inventory.proxmox.ssh import Completed, Shells
@@ -81,19 +81,12 @@ class Ways:
             ExecHungError: no output for `stall_s`, or longer than `timeout_s` in all.
             HostUnreachableError: the connection broke.
         """
-        pieces = (
-            self.shells.stream(
-                view.client,
-                view.node,
-                ["pct", "exec", str(view.vmid), "--", *argv],
-                stall_s=stall_s,
-                timeout_s=timeout_s,
-            )
-            if await self._uses_ssh(view.client)
-            else self.consoles.stream(
-                view.client, view.node, view.vmid, argv=argv, stall_s=stall_s, timeout_s=timeout_s
-            )
-        )
+        client, node, limits = view.client, view.node, {"stall_s": stall_s, "timeout_s": timeout_s}
+        if await self._uses_ssh(view):
+            pct = ["pct", "exec", str(view.vmid), "--", *argv]
+            pieces = self.shells.stream(client, node, pct, **limits)
+        else:
+            pieces = self.consoles.stream(client, node, view.vmid, argv=argv, **limits)
         async for piece in pieces:
             yield piece
 
@@ -115,7 +108,7 @@ class Ways:
             ProxmoxRefusedError: it was not written.
             DomainError: as `stream`.
         """
-        if await self._uses_ssh(view.client):
+        if await self._uses_ssh(view):
             await self._push_by_pct(view, path, content, mode=mode)
         else:
             await self.consoles.push(view.client, view.node, view.vmid, path=path, content=content, mode=mode)
@@ -142,10 +135,14 @@ class Ways:
         await self.consoles.close()
         await self.shells.close()
 
-    async def _uses_ssh(self, client: ProxmoxClient) -> bool:
-        way = await self.find_way(client)
+    async def _uses_ssh(self, view: View) -> bool:
+        """Whether SSH leads into a container; the console of one that asks for a login is not even tried."""
+        way = await self.find_way(view.client)
         if way.mode == "none":
-            raise ExecUnavailableError(f"{client.access.name} gives no way into its containers: {way.reason}")
+            name = view.client.access.name
+            raise ExecUnavailableError(f"{name} gives no way into its containers: {way.reason}")
+        if way.mode == "console" and view.config.get("cmode", "tty") != "shell":
+            raise login_needed(view.vmid)
         return way.mode == "ssh"
 
     async def _try_ways(self, client: ProxmoxClient) -> Way:
