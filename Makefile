@@ -122,7 +122,7 @@ TYPESCRIPT := clients/typescript
 clients-typescript: $(TYPESCRIPT)/node_modules/.installed ## the TypeScript clients, gRPC and REST; needs npm
 	$(BIN)/python clients/generate.py typescript $(TYPESCRIPT)/generated/proto
 	$(BIN)/python -m gateway openapi --out $(TYPESCRIPT)/generated/openapi.json
-	cd $(TYPESCRIPT) && node_modules/.bin/openapi-typescript --silent generated/openapi.json -o generated/rest.ts && \
+	cd $(TYPESCRIPT) && node_modules/.bin/openapi-typescript generated/openapi.json -o generated/rest.ts && \
 		node_modules/.bin/tsc
 
 $(TYPESCRIPT)/node_modules/.installed: venv $(TYPESCRIPT)/package-lock.json
