@@ -151,10 +151,11 @@ class Reader:
         return self._local.cursor
 
     def _drop(self) -> None:
-        cursor = self._local.cursor
+        cursor = getattr(self._local, "cursor", None)
         self._local.cursor = None
-        self._opened.discard(cursor.connection)
-        cursor.connection.close()
+        if cursor is not None:  # there is none when the connection could not be made
+            self._opened.discard(cursor.connection)
+            cursor.connection.close()
 
 
 def _deliver(outcomes: list[tuple[asyncio.Future[list[Any]], list[Any] | Exception]]) -> None:

@@ -79,7 +79,7 @@ class Clients:
                 with span(f"{service}.{method}", kind=SpanKind.CLIENT):
                     return await rpc(request, metadata=self._metadata(service, user), timeout=timeout)
             except grpc.aio.AioRpcError as error:
-                refusal = parse_error(error)
+                refusal = parse_error(error, service=service)
                 if not retry or attempt == _ATTEMPTS or not isinstance(refusal, UnavailableError):
                     raise refusal from error
             await asyncio.sleep(random.uniform(0.5, 1.0) * 0.1 * 2**attempt)  # noqa: S311 - jitter
@@ -107,7 +107,7 @@ class Clients:
             async for item in call:
                 yield item
         except grpc.aio.AioRpcError as error:
-            raise parse_error(error) from error
+            raise parse_error(error, service=service) from error
         finally:
             call.cancel()
 

@@ -25,6 +25,14 @@ _CODES: tuple[tuple[type[errors.DomainError], int], ...] = (
 )
 _KINDS = {code: kind for kind, code in _CODES}
 
+_UNREACHED = {
+    code_pb2.UNAVAILABLE: "does not answer",
+    code_pb2.CANCELLED: "does not answer",
+    code_pb2.UNKNOWN: "broke off",
+    code_pb2.INTERNAL: "broke off",
+    code_pb2.DEADLINE_EXCEEDED: "took too long",
+}
+
 
 class InternalError(errors.DomainError):
     """Another service failed in a way it does not explain."""
@@ -66,15 +74,19 @@ def render_status(error: errors.DomainError) -> status_pb2.Status:
     return status_pb2.Status(code=code_of(error), message=error.message, details=details)
 
 
-def parse_error(error: grpc.aio.AioRpcError) -> errors.DomainError:
-    """The domain error that another service answered; keeps reason, violations and retry delay."""
+def parse_error(error: grpc.aio.AioRpcError, *, service: str) -> errors.DomainError:
+    """The domain error that another service answered; keeps reason, violations and retry delay.
+
+    What no service said, but gRPC of a connection, names addresses: people get a sentence of ours instead.
+    """
     code = error.code().value[0]
     kind = _KINDS.get(code, InternalError)
     details = error.details() or error.code().name
-    if code in (code_pb2.UNKNOWN, code_pb2.UNIMPLEMENTED, code_pb2.CANCELLED):
-        kind = errors.UnavailableError if code == code_pb2.CANCELLED else InternalError
-    result = kind(details)
     status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    if status is None and code in _UNREACHED:
+        kind = errors.DeadlineError if code == code_pb2.DEADLINE_EXCEEDED else errors.UnavailableError
+        details = f"{service} {_UNREACHED[code]}"
+    result = kind(details)
     for packed in status.details if status is not None else ():
         _read_detail(result, packed)
     return result

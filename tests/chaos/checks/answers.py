@@ -20,6 +20,9 @@ def check_answers(evidence: Evidence) -> Iterator[str]:
     yield from _check_reads(evidence)
     yield from _check_names(evidence)
     yield from _check_privacy(evidence)
+    for one in evidence.history:
+        if one.status == 500:
+            yield f"{one.method} {one.path} of user {one.user_id} answered 500: {one.answer}"
 
 
 def _check_keys(evidence: Evidence) -> Iterator[str]:

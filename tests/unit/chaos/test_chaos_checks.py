@@ -194,6 +194,10 @@ CASES: dict[str, tuple[Break, str]] = {
         lambda world: add_history(world, make_exchange("update", status=200, body={"name": "New"})),
         "was renamed New and is called Web",
     ),
+    "broken": (
+        lambda world: add_history(world, make_exchange("look", method="GET", status=500)),
+        "answered 500",
+    ),
     "seen by others": (
         lambda world: add_history(world, make_exchange("pry", method="GET", status=200, user_id=OTHER)),
         "which is somebody else's",
