@@ -183,6 +183,7 @@ async def update_app(
     Raises:
         InvalidError: the disk would shrink.
         AppBusyError: another operation is under way.
+        AppStateError: the app has no container that could be changed.
     """
     require_stable(app)
     if resources.get("disk_size", 0) and resources["disk_size"] < int(app.config.get("disk_size", 0)):
@@ -193,6 +194,8 @@ async def update_app(
     unknown = sorted(set(masked) - set(app.environment))
     if unknown:
         raise invalid_field(f"environment.{unknown[0]}", f"{app.catalog_id} has no such input")
+    if app.vmid is None and (resources or masked):
+        raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
     changed: dict[str, Any] = {"name": name} if name else {}
     changed["config"] = {**app.config, **resources}
     changed["environment"] = {**app.environment, **masked}

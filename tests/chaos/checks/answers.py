@@ -49,8 +49,8 @@ def _check_refusals(evidence: Evidence) -> Iterator[str]:
 
 
 def _check_reads(evidence: Evidence) -> Iterator[str]:
-    """An app is found from its confirmation to its end, and never after."""
-    born, asked, gone = _find_births(evidence), _find_deletions(evidence), _find_ends(evidence)
+    """An app is found from its confirmation to its deletion; once it is not found, it never is again."""
+    born, asked, gone = _find_births(evidence), _find_deletions(evidence), _find_goodbyes(evidence)
     for one in evidence.history:
         if one.method != "GET" or not one.subject or one.action == "pry":
             continue
@@ -62,11 +62,11 @@ def _check_reads(evidence: Evidence) -> Iterator[str]:
         ):
             yield f"{app_id} was confirmed, nobody deleted it, and GET {one.path} answered 404"
         if one.status == 200 and gone.get(app_id, _NEVER) < one.sent:
-            yield f"{app_id} was deleted and GET {one.path} still answered"
+            yield f"{app_id} was not found, and after that GET {one.path} answered"
     kept = {app["id"] for app in evidence.apps}
     for app_id in born.keys() - asked.keys() - kept:
         yield f"{app_id} was confirmed, nobody deleted it, and it is gone"
-    for app_id in gone.keys() & kept:
+    for app_id in _list_deleted(evidence) & kept:
         yield f"the deletion of {app_id} succeeded and it is still there"
 
 
@@ -120,9 +120,18 @@ def _find_deletions(evidence: Evidence) -> dict[str, float]:
     return sent
 
 
-def _find_ends(evidence: Evidence) -> dict[str, float]:
+def _find_goodbyes(evidence: Evidence) -> dict[str, float]:
+    """When each app was first not found by somebody who may see it."""
+    gone: dict[str, float] = {}
+    for one in evidence.history:
+        if one.status == 404 and one.method == "GET" and one.subject and one.action != "pry":
+            gone.setdefault(one.subject, one.answered)
+    return gone
+
+
+def _list_deleted(evidence: Evidence) -> set[str]:
     return {
-        one["subject"]: _epoch(one["finished_at"])
+        one["subject"]
         for one in evidence.operations
         if one["kind"] == "delete_app" and one["status"] == "succeeded"
     }
