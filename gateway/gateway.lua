@@ -15,15 +15,13 @@ local STATUSES = {
 -- What a caller may not read: the message of a fault is for the log.
 local HIDDEN = { [2] = true, [13] = true, [15] = true }
 
--- Collect the operations of every template that fits, the most literal first, as the transcoder prefers them.
-local function collect(node, segments, index, found)
-  if index > #segments then
-    if node.ops then found[#found + 1] = node.ops end
-    return
-  end
+-- The operations of the most literal template that fits, or nil. A word in a path is never the name of a thing, so
+-- what the variable beside it would take counts for nothing.
+local function find_operations(node, segments, index)
+  if index > #segments then return node.ops end
   local child = node.lit and node.lit[segments[index]]
-  if child then collect(child, segments, index + 1, found) end
-  if node.var then collect(node.var, segments, index + 1, found) end
+  local found = child and find_operations(child, segments, index + 1)
+  return found or (node.var and find_operations(node.var, segments, index + 1))
 end
 
 -- Whether a path, decoded, is UTF-8 without NUL. Fields hold nothing else, and gRPC would fail on the way. Valid
@@ -41,21 +39,11 @@ local function is_text(path)
 end
 
 local function find_operation(method, path)
-  local segments, found = {}, {}
+  local segments, names = {}, {}
   for segment in path:gsub("%?.*", ""):gmatch("[^/]+") do segments[#segments + 1] = segment end
-  collect(ROUTES, segments, 1, found)
-  for _, operations in ipairs(found) do
-    if operations[method] then return operations[method] end
-  end
-  local allowed, names = {}, {}
-  for _, operations in ipairs(found) do
-    for name in pairs(operations) do
-      if not allowed[name] then
-        allowed[name] = true
-        names[#names + 1] = name
-      end
-    end
-  end
+  local operations = find_operations(ROUTES, segments, 1) or {}
+  if operations[method] then return operations[method] end
+  for name in pairs(operations) do names[#names + 1] = name end
   table.sort(names)
   return nil, names
 end

@@ -106,11 +106,20 @@ class Schemas:
         if comment := self.comments.get(message.full_name):
             schema["description"] = comment
         schema["properties"] = {
-            field.name: self._render_field(field, is_request=is_request) for field in fields
+            field.name: self._render_property(field, is_request=is_request) for field in fields
         }
         required = [field.name for field in fields if _is_required(field, is_request=is_request)]
         if required:
             schema["required"] = required
+        return schema
+
+    def _render_property(self, field: FieldDescriptor, *, is_request: bool) -> Schema:
+        """A field of a body. One that may be left out may also be null, which is the same."""
+        schema = self._render_field(field, is_request=is_request)
+        if is_request and not get_rules(field).required and isinstance(schema.get("type"), str):
+            schema["type"] = [schema["type"], "null"]
+            if "enum" in schema:
+                schema["enum"] = [*schema["enum"], None]
         return schema
 
     def _render_field(self, field: FieldDescriptor, *, is_request: bool) -> Schema:

@@ -90,5 +90,8 @@ class NodeSync:
             silence = min(max(self._due.get(host.id, (0.0, 0.0))[1] * 2, self._every), _LONGEST_SILENCE_S)
             self._due[host.id] = (time.monotonic() + silence, silence)
             log.warning("host_silent", host_id=host.id, error=error.message)
+        except Exception:  # one host's trouble must not end the reading of all
+            self._due[host.id] = (time.monotonic() + self._every, self._every)
+            log.exception("node_sync_failed", host_id=host.id)
         else:
             self._due.pop(host.id, None)

@@ -29,6 +29,7 @@ from services.common.rpc.deadline import Deadline
 from services.common.rpc.guard import Guard, rule_of
 from services.common.rpc.observing import observe_stream, observe_unary
 from services.common.rpc.peers import Peers, drop_forwarded
+from services.common.rpc.reading import Unreadable, read_request
 from services.common.rpc.rendered import Rendered
 from services.common.rpc.status import InternalError, code_of, render_status
 from services.common.rules import check_message
@@ -146,15 +147,17 @@ class _Rpc:
         )
         return make(
             run,
-            request_deserializer=request_class.FromString,
+            request_deserializer=lambda data: read_request(request_class, data),
             response_serializer=_serialize,
         )
 
-    async def _unary(self, request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+    async def _unary(
+        self, given: Message | Unreadable, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> Message:
         call = self._new_call(context)
         try:
             await self._admit(call)
-            check_message(request)
+            request = _check_request(given)
             with Deadline(_remaining(context)):
                 response = await self._respond(request, call)
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
@@ -165,13 +168,13 @@ class _Rpc:
         return response
 
     async def _stream(
-        self, request: Message, context: grpc.aio.ServicerContext[Any, Any]
+        self, given: Message | Unreadable, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[Message]:
         call = self._new_call(context)
         headers_sent = False
         try:
             await self._admit(call)
-            check_message(request)
+            request = _check_request(given)
             async for item in self._handler(request, call):
                 if not headers_sent:
                     await self._send_headers(call, context)
@@ -280,6 +283,13 @@ def render_failure_frame(error: DomainError) -> bytes:
     """The last server-sent event of a stream that failed, in the shape of REST's errors."""
     failure = {"error": error.message, "code": grpc_code_name(code_of(error)), "details": []}
     return f"event: failed\ndata: {json.dumps(failure)}\n\n".encode()
+
+
+def _check_request(given: Message | Unreadable) -> Message:
+    if isinstance(given, Unreadable):
+        raise given.as_error()
+    check_message(given)
+    return given
 
 
 def grpc_code_name(code: int) -> str:

@@ -62,6 +62,7 @@ class ProxmoxClient:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"pve-{access.host_id}")
         self._local = threading.local()
         self._closers: list[Callable[[], None]] = []
+        self._closed = False
         self._silent_until = 0.0
         self._silence = 0.0
         self._silence_error = ""
@@ -120,7 +121,8 @@ class ProxmoxClient:
                 self.access = first
 
     def close(self) -> None:
-        """Close the sessions; requests under way end by themselves."""
+        """Close the sessions; requests under way end by themselves, those that wait are refused."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         for close in self._closers:
             close()
@@ -138,6 +140,11 @@ class ProxmoxClient:
             try:
                 with _observing(method, path):
                     answer = await loop.run_in_executor(self._threads, self._request, method, path, clean)
+            except (RuntimeError, asyncio.CancelledError) as error:
+                if not self._closed:
+                    raise
+                sentence = f"the host {self.access.name!r} was changed or removed meanwhile"
+                raise HostUnreachableError(sentence, retry_after=1) from error
             except (LockTimeoutError, HostUnreachableError) as error:
                 self._note(error)
                 if attempt == _ATTEMPTS or (isinstance(error, HostUnreachableError) and attempt > 1):

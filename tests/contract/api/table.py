@@ -19,7 +19,7 @@ from gateway.surface import Binding, Method, load_surface
 
 CASES = Path(__file__).parent / "cases"
 KNOWN = {"requests", "access", "status", "path", "query", "body", "headers", "answer", "shape", "sends", "caller",
-    "once", "refusals", "reached", "follow", "stream", "unsent"}  # fmt: skip
+    "once", "refusals", "reached", "follow", "stream", "unsent", "differ"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Case:
         follow: what has to be waited for afterwards, so that the next case finds the world at rest.
         stream: the answer never ends; its beginning is looked at.
         unsent: fields that the good request leaves out, for they exclude others.
+        differ: what makes a body another one, for RPCs that take an Idempotency-Key.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Case:
     follow: str
     stream: bool
     unsent: tuple[str, ...]
+    differ: dict[str, Any]
     method: Method
 
     def list_bindings(self) -> tuple[Binding, ...]:
@@ -109,6 +111,7 @@ def _parse_case(name: str, said: dict[str, Any], method: Method) -> Case:
         follow=said.get("follow", ""),
         stream=said.get("stream", False),
         unsent=tuple(said.get("unsent", ())),
+        differ=said.get("differ", {}),
         method=method,
     )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -61,6 +63,17 @@ def check_answer(
     check_values(answer.json(), world.resolve(case.good.answer, made))
 
 
+def check_repetition(world: World, case: Case, request: Request, first: httpx.Response, **how: Any) -> None:
+    """The same key with the same body gives the first answer again, and with another body 409."""
+    again = send_request(world, case, request, **how)
+    assert (again.status_code, again.json()) == (first.status_code, first.json())
+    assert again.headers.get("location") == first.headers.get("location")
+    assert case.differ, f"{case.name} says nothing under `differ`"
+    other = replace(request, body=(request.body or {}) | case.differ)
+    answer = send_request(world, case, other, **how)
+    check_refusal(answer, Request(why="another body", status=409, code="ALREADY_EXISTS"))
+
+
 def check_values(found: Any, wanted: Any) -> None:
     if isinstance(wanted, dict):
         for name, each in wanted.items():
@@ -112,8 +125,14 @@ def test_a_good_request(
 ) -> None:
     made: Json = {}
     assert case.good is not None
-    answer = send_request(world, case, case.good, binding=binding, made=made, via=via, slash=slash)
+    how: Json = {"binding": binding, "made": made, "via": via, "slash": slash}
+    request = (
+        replace(case.good, headers={"Idempotency-Key": uuid4().hex}) if case.method.creates else case.good
+    )
+    answer = send_request(world, case, request, **how)
     check_answer(world, case, answer, made=made, binding=binding, documented=documented)
+    if case.method.creates:
+        check_repetition(world, case, request, answer, **how)
     if case.follow:
         world.follow(case.follow, answer, made)
 

@@ -56,6 +56,9 @@ def _list_wrong_maps(field: FieldDescriptor) -> Iterator[tuple[str, Any]]:
     yield "a list", ["a"]
     yield "a text", "a"
     yield "a number for a value", {"A": 5}
+    yield "an object for a value", {"A": {}}
+    yield "an object with something in it for a value", {"A": {"b": 1}}
+    yield "a list for a value", {"A": ["b"]}
     if most := get_rules(field).max_items:
         yield "too many entries", {f"A{number}": "b" for number in range(most + 1)}
 

@@ -127,7 +127,9 @@ def test_rules_of_fields_are_in_the_schemas() -> None:
     assert re.search(hostname["pattern"], "web-01")
     assert not re.search(hostname["pattern"], "web_01")
     backup = find_body("POST", "/api/apps/{app_id}/backups")["properties"]
-    assert backup["backup_type"]["enum"] == ["snapshot", "suspend", "stop"]
+    assert backup["backup_type"]["enum"] == ["snapshot", "suspend", "stop", None]
+    assert backup["backup_type"]["type"] == ["string", "null"], "left out is the same as null"
+    assert hostname["type"] == "string"
     assert "app_id" not in backup
     scopes = find_body("POST", "/api/auth/tokens")["properties"]["scopes"]
     assert (scopes["maxItems"], scopes["items"]["enum"]) == (3, ["read", "write", "admin"])
