@@ -102,6 +102,16 @@ local function check_body(handle, headers)
   return false
 end
 
+-- Headers of a REST request become gRPC metadata. What gRPC does not take for a name, or keeps for itself, would end
+-- the call; no service asks for it.
+local function drop_foreign_headers(headers)
+  local foreign = { "te" }
+  for name in pairs(headers) do
+    if name:find("[^a-z0-9_.:-]") or name:sub(1, 5) == "grpc-" then foreign[#foreign + 1] = name end
+  end
+  for _, name in ipairs(foreign) do headers:remove(name) end
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
   local method, path = headers:get(":method"), headers:get(":path")
@@ -112,8 +122,7 @@ function envoy_on_request(handle)
     if access then check_access(handle, headers, access) end
     return
   end
-  headers:remove("grpc-timeout")
-  headers:remove("te")
+  drop_foreign_headers(headers)
   if not is_text(path) then return refuse(handle, 400, "") end
   local operation, allowed = find_operation(method, path)
   if not operation then

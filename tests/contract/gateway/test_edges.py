@@ -225,3 +225,12 @@ def test_an_answer_too_large_is_an_error(client: httpx.Client, backend: Backend)
         apps=[get_type("proximity.apps.v1.App")(name="n" * 1_000_000)] * 3
     )
     assert len(client.get("/api/apps").content) > 3_000_000
+
+
+@pytest.mark.parametrize("name", ["a!b", "~x", "f`h", "06%t", "grpc-encoding", "grpc-timeout", "te", "5"])
+def test_headers_that_grpc_does_not_know_do_no_harm(
+    client: httpx.Client, backend: Backend, name: str
+) -> None:
+    assert client.get("/api/apps", headers={name: "wPL#vk2|"}).status_code == 200
+    [call] = [call for call in backend.calls if call.path.endswith("ListApps")]
+    assert name == "5" or call.metadata.get(name) != "wPL#vk2|"
