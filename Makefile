@@ -58,6 +58,10 @@ test: lint catalog-check ## what CI runs: lint, then every suite
 test-unit: venv ## the fast suites only
 	$(PYTEST) tests/unit
 
+fuzz: venv ## whatever the OpenAPI document allows and excludes, for long (FUZZ_SECONDS, FUZZ_EXAMPLES, FUZZ_SEED)
+	export FUZZ_SECONDS=$${FUZZ_SECONDS:-1200} FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} \
+		FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} && $(PYTEST) tests/contract/api/test_api_fuzz.py
+
 run: venv ## the whole platform on this machine
 	$(BIN)/python -m deploy.local run
 

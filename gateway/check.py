@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from gateway.ageing import check_ageing
 from gateway.pages import PATHS
 from gateway.surface import HTTP_BODY, Binding, Method, Surface
 
@@ -42,6 +43,7 @@ def _check_method(surface: Surface, method: Method) -> Iterator[str]:
         yield f"{where} takes a stream, which REST cannot send"
     if method.is_array and method.success != 200:
         yield f"{where} answers an array with {method.success}; arrays are 200"
+    yield from (f"{where} {fault}" for fault in check_ageing(method))
     for binding in method.bindings:
         place = f"{where}, {binding.method} {binding.path}"
         yield from (f"{place}: {fault}" for fault in _check_binding(method, binding))

@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from gateway.ageing import describe_ageing
 from gateway.comments import split_summary
 from gateway.responses import HEADERS, SCHEMAS, render_responses, render_shared_responses
 from gateway.schemas import Schemas
@@ -85,11 +86,14 @@ def _render_operation(surface: Surface, schemas: Schemas, method: Method, *, num
     if number:
         first = method.bindings[0]
         description = f"{description}\n\nThe same as {first.method} {first.path}.".strip()
+    if ageing := describe_ageing(method):
+        description = f"{description}\n\n{ageing}".strip()
     operation: dict[str, Any] = {
         "operationId": method.name + (f"_{number + 1}" if number else ""),
         "tags": [_get_tag(method.service)],
         "summary": summary,
         **({"description": description} if description else {}),
+        **({"deprecated": True} if method.deprecated else {}),
         "x-access": method.access,
         "security": _render_security(method),
     }

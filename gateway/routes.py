@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.ageing import render_ageing
 from gateway.clusters import TYPE
 from gateway.pages import render_page_routes
 from gateway.script import OPEN_SERVICES
@@ -66,6 +67,7 @@ def _render_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
         "match": {"path": method.path, "headers": [GRPC]},
         "route": route,
         "typed_per_filter_config": {"envoy.filters.http.buffer": UNBUFFERED},
+        "response_headers_to_add": render_ageing(method),
     }
     if method.is_endless:
         route["timeout"] = "0s"

@@ -56,6 +56,8 @@ class Method:
     success: int
     creates: bool
     errors: tuple[int, ...]
+    deprecated: str  # YYYY-MM-DD; empty: it is not
+    sunset: str
     reads: bool  # declared free of side effects
     idempotent: bool
     client_streaming: bool
@@ -164,6 +166,8 @@ def _parse_method(service: str, method: descriptor_pb2.MethodDescriptorProto) ->
         success=rpc.success or 200,
         creates=rpc.creates,
         errors=tuple(rpc.errors),
+        deprecated=rpc.deprecated,
+        sunset=rpc.sunset,
         reads=reads,
         idempotent=reads or level == descriptor_pb2.MethodOptions.IDEMPOTENT,
         client_streaming=method.client_streaming,

@@ -68,12 +68,18 @@ class Rpc(_message.Message):
     CALLERS_FIELD_NUMBER: _builtins.int
     CREATES_FIELD_NUMBER: _builtins.int
     ERRORS_FIELD_NUMBER: _builtins.int
+    DEPRECATED_FIELD_NUMBER: _builtins.int
+    SUNSET_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success: _builtins.int
     """HTTP status of success; 0 means 200. The service may answer 200 where nothing had to be done."""
     creates: _builtins.bool
     """It creates something: an Idempotency-Key makes a repeated request harmless."""
+    deprecated: _builtins.str
+    """The day since which it is deprecated, YYYY-MM-DD; its answers say so (Deprecation, RFC 9745)."""
+    sunset: _builtins.str
+    """The day from which it may be gone, YYYY-MM-DD, at least 180 days later (Sunset, RFC 8594)."""
     @_builtins.property
     def callers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The names of the services that may call an internal RPC."""
@@ -90,10 +96,12 @@ class Rpc(_message.Message):
         callers: _abc.Iterable[_builtins.str] | None = ...,
         creates: _builtins.bool = ...,
         errors: _abc.Iterable[_builtins.int] | None = ...,
+        deprecated: _builtins.str = ...,
+        sunset: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "callers", b"callers", "creates", b"creates", "errors", b"errors", "success", b"success"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "callers", b"callers", "creates", b"creates", "deprecated", b"deprecated", "errors", b"errors", "success", b"success", "sunset", b"sunset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
