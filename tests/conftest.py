@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import warnings
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """A platform that is ready."""
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A platform that is ready: on SQLite, or with STACK_DATABASE=postgresql on a real server."""
     from tests.e2e.simulators import list_rejected
     from tests.e2e.stack import RunningStack
 
-    running = RunningStack(tmp_path_factory.mktemp("platform") / "state")
+    more = {}
+    if os.environ.get("STACK_DATABASE") == "postgresql":
+        more["DATABASE_URL"] = request.getfixturevalue("server")
+    running = RunningStack(tmp_path_factory.mktemp("platform") / "state", **more)
     yield running
     rejected = list_rejected(running.simulator)
     running.stop()

@@ -53,6 +53,8 @@ def check_answer(
     documented.check(answer, binding)
     for name in case.good.sends:
         assert name in answer.headers, f"{name} is missing: {dict(answer.headers)}"
+    if "location" in answer.headers:
+        check_location(world, answer, deleted=binding.method == "DELETE")
     if case.good.status == 204:
         assert answer.content == b""
         return
@@ -61,6 +63,13 @@ def check_answer(
     if case.good.shape is not None:
         assert find_faults(answer.json(), case.good.shape) == []
     check_values(answer.json(), world.resolve(case.good.answer, made))
+
+
+def check_location(world: World, answer: httpx.Response, *, deleted: bool) -> None:
+    """There is something to look at; what is being deleted may be gone by then."""
+    found = world.send("GET", answer.headers["location"], caller="admin")
+    assert found.status_code == 200 or (deleted and found.status_code == 404), found.text
+    assert int(answer.headers["retry-after"]) >= 0
 
 
 def check_repetition(world: World, case: Case, request: Request, first: httpx.Response, **how: Any) -> None:
