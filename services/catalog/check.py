@@ -33,9 +33,7 @@ def list_render_faults(item: Item) -> list[str]:
 
     Required inputs without a default get a value of their type, as a person would give.
     """
-    environment = {
-        i.name: _EXAMPLES.get(i.type, "example") for i in item.inputs if i.required and i.default is None
-    }
+    environment = list_example_values(item)
     faults = []
     for runtime in item.runtimes:
         try:
@@ -43,6 +41,11 @@ def list_render_faults(item: Item) -> list[str]:
         except DomainError as error:
             faults.append(f"does not render as {runtime}: {error}")
     return faults
+
+
+def list_example_values(item: Item) -> dict[str, str]:
+    """Return a value for each input that a person must give, as a person would give it."""
+    return {i.name: _EXAMPLES.get(i.type, "example") for i in item.inputs if i.required and i.default is None}
 
 
 _EXAMPLES = {

@@ -130,6 +130,53 @@ KNOWN: Mapping[str, Image] = {
     "mealie-recipes/mealie": Image(http=(9000,), volumes=("/app/data",)),
     "dozzle": Image(http=(8080,)),
     "amir20/dozzle": Image(http=(8080,)),
+    "advplyr/audiobookshelf": Image(http=(80,), volumes=("/config", "/metadata")),
+    "baserow/baserow": Image(http=(80,), tcp=(443,), volumes=("/baserow/data",), port_variable=""),
+    "calibre-web": Image(http=(8083,), volumes=("/config",), port_variable=""),
+    "dgtlmoon/changedetection.io": Image(http=(5000,), volumes=("/datastore",)),
+    "couchdb": Image(http=(5984,), volumes=("/opt/couchdb/data",), port_variable=""),
+    "directus/directus": Image(http=(8055,), volumes=("/directus/database", "/directus/uploads")),
+    "etherpad/etherpad": Image(http=(9001,), volumes=("/opt/etherpad-lite/var",)),
+    "gotify/server": Image(http=(80,), volumes=("/app/data",), port_variable="GOTIFY_SERVER_PORT"),
+    "grocy": Image(http=(80,), volumes=("/config",), port_variable=""),
+    "healthchecks/healthchecks": Image(http=(8000,), volumes=("/data",), port_variable=""),
+    "influxdb": Image(http=(8086,), volumes=("/var/lib/influxdb2",), port_variable=""),
+    "corentinth/it-tools": Image(http=(80,), port_variable=""),
+    "jaegertracing/all-in-one": Image(http=(16686,), tcp=(4317, 4318, 14250), port_variable=""),
+    "fallenbagel/jellyseerr": Image(http=(5055,), volumes=("/app/config",)),
+    "jupyter/scipy-notebook": Image(
+        http=(8888,), volumes=("/home/jovyan/work",), port_variable="JUPYTER_PORT"
+    ),
+    "kanboard/kanboard": Image(http=(80,), tcp=(443,), volumes=("/var/www/app/data",), port_variable=""),
+    "jvmilazz0/kavita": Image(http=(5000,), volumes=("/kavita/config",), port_variable=""),
+    "gotson/komga": Image(http=(25600,), volumes=("/config",), port_variable="SERVER_PORT"),
+    "sissbruecker/linkding": Image(
+        http=(9090,), volumes=("/etc/linkding/data",), port_variable="LD_SERVER_PORT"
+    ),
+    "grafana/loki": Image(http=(3100,), tcp=(9095,), volumes=("/loki",), port_variable=""),
+    "getmeili/meilisearch": Image(http=(7700,), volumes=("/meili_data",), port_variable=""),
+    "neosmemo/memos": Image(http=(5230,), volumes=("/var/opt/memos",), port_variable="MEMOS_PORT"),
+    "deluan/navidrome": Image(http=(4533,), volumes=("/data",), port_variable="ND_PORT"),
+    "nodered/node-red": Image(http=(1880,), volumes=("/data",)),
+    "dpage/pgadmin4": Image(
+        http=(80,), tcp=(443,), volumes=("/var/lib/pgadmin",), port_variable="PGADMIN_LISTEN_PORT"
+    ),
+    "phpmyadmin": Image(http=(80,), port_variable="APACHE_PORT"),
+    "muchobien/pocketbase": Image(http=(8090,), volumes=("/pb_data",), port_variable=""),
+    "prowlarr": Image(http=(9696,), volumes=("/config",), port_variable=""),
+    "radarr": Image(http=(7878,), volumes=("/config",), port_variable=""),
+    "registry": Image(http=(5000,), volumes=("/var/lib/registry",), port_variable=""),
+    "sonarr": Image(http=(8989,), volumes=("/config",), port_variable=""),
+    "tautulli/tautulli": Image(http=(8181,), volumes=("/config",), port_variable=""),
+    "transmission": Image(http=(9091,), tcp=(51413,), udp=(51413,), volumes=("/config",), port_variable=""),
+    "verdaccio/verdaccio": Image(
+        http=(4873,), volumes=("/verdaccio/storage",), port_variable="VERDACCIO_PORT"
+    ),
+    "victoriametrics/victoria-metrics": Image(
+        http=(8428,), volumes=("/victoria-metrics-data",), port_variable=""
+    ),
+    "vikunja/vikunja": Image(http=(3456,), volumes=("/app/vikunja/files",), port_variable=""),
+    "wallabag/wallabag": Image(http=(80,), volumes=("/var/www/wallabag/data",), port_variable=""),
     "hello-world": Image(),
     "alpine": Image(),
     "debian": Image(),

@@ -1,0 +1,157 @@
+"""Deploys items of the catalog into simulated containers: the real rendering and workflow, no sockets, no waiting."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proximity.catalog.v1 import catalog_service_pb2 as pb
+
+from services.apps.clients import GrpcCatalog
+from services.apps.domain.config import parse_config
+from services.apps.domain.deploying import NewApp, build_app, plan_app
+from services.apps.domain.entities import App, ChangeApp
+from services.apps.domain.interfaces import NewContainer, OnText, Probe, Ref, Task
+from services.apps.workflows.deploy_app import deploy_app
+from services.apps.workflows.shared import AppState, Tools
+from services.catalog import convert
+from services.catalog.domain.entities import Item
+from services.catalog.domain.render import render_item
+from services.common.operations.model import ClaimedOperation, StepResult
+from services.common.rpc.client import Clients
+from tests.fakes.containers import FakeContainers
+from tests.pvesim.guest import Guest, World
+from tests.pvesim.guest.http import Request
+from tests.pvesim.guest.place import Place
+from tests.unit.pvesim_guest.conftest import DEBIAN
+
+PUBLIC_PORT = 31_234
+
+
+class LocalClients(Clients):
+    """Answers RenderItem of one item as the catalog would, through the messages of the wire."""
+
+    def __init__(self, item: Item) -> None:
+        self._item = item
+
+    async def call(self, service: str, stub: type, method: str, request: Any, **_: Any) -> pb.Rendering:
+        assert (service, method, request.app_id) == ("catalog", "RenderItem", self._item.id)
+        return convert.render_rendering(render_item(self._item, convert.parse_render(request)))
+
+
+class SimulatedContainers(FakeContainers):
+    """Containers whose inside is simulated: templates, images, Docker and what listens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.guests: dict[int, Guest] = {}
+
+    async def create(self, ref: Ref, owner: str, new: NewContainer) -> Task:
+        task = await super().create(ref, owner, new)
+        if new.oci:
+            image = new.template.removeprefix("local:vztmpl/")
+            guest = Guest.from_image(
+                image, hostname=new.hostname, env=new.environment, entrypoint=new.entrypoint or None
+            )
+        else:
+            guest = Guest.from_template(DEBIAN, hostname=new.hostname)
+        guest.place = Place(key=str(ref.vmid), vmid=ref.vmid, address="10.0.0.9", nesting=new.docker)
+        self.guests[ref.vmid] = guest
+        return task
+
+    async def act(self, action: str, ref: Ref, *, owner: str) -> Task:
+        task = await super().act(action, ref, owner=owner)
+        if action == "start":
+            self.guests[ref.vmid].boot(world=self.world)
+        return task
+
+    async def execute(
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, timeout_s: int = 900
+    ) -> int:
+        done = await self.guests[ref.vmid].run(list(argv), world=self.world)
+        await on_text((done.stdout + done.stderr).decode())
+        return done.exit_code
+
+    async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
+        self.guests[ref.vmid].fs.write(path, content.encode())
+
+    async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
+        guest, now = self.guests[ref.vmid], self.world.clock()
+        found = {one.port: one.kind_at(now) for one in guest.listening() if one.proto == "tcp"}
+        answered = found.get(port) in ({"tcp", "http"} if scheme == "tcp" else {"http"})
+        if answered and scheme != "tcp":
+            answered = guest.respond((port, "tcp"), Request("GET", path), now=now) is not None
+        return Probe(answered, "10.0.0.9", f"{found} does not answer {scheme} at {port}")
+
+
+class Apps:
+    """The one app that is deployed."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def get_app(self, app_id: str) -> App:
+        return self.app
+
+    def apply(self, change: object) -> None:
+        if isinstance(change, ChangeApp):
+            self.app = dataclasses.replace(self.app, **change.values)
+
+
+class Notes:
+    """What a step says is kept for whoever reads why it failed."""
+
+    is_cancelled = False
+    operation: ClaimedOperation
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    async def log(self, message: str, *, level: str = "info") -> None:
+        self.lines.append(message)
+
+    async def save(self, state: Any, *changes: Any) -> None:
+        """Nothing dies here."""
+
+    async def note_upid(self, upid: str) -> None:
+        """Nobody asks."""
+
+    async def progress(self, fraction: float, *, message: str = "") -> None:
+        """Nobody looks."""
+
+
+async def deploy_item(item: Item, *, runtime: str, environment: Mapping[str, str]) -> App:
+    """Deploy an item and return the app that answered.
+
+    Raises:
+        DomainError: it could not be rendered, or a step failed.
+    """
+    containers, catalog = SimulatedContainers(), GrpcCatalog(LocalClients(item))
+    request_id = uuid.uuid4().hex
+    new = NewApp(
+        id=f"{item.id}-{request_id[:8]}",
+        owner_id=1,
+        catalog_id=item.id,
+        hostname="app-01",
+        name="",
+        config=parse_config({"runtime": runtime}),
+        environment=environment,
+    )
+    plan = await plan_app(new, catalog, containers)
+    apps = Apps(await build_app(plan, catalog, public_port=PUBLIC_PORT))
+    rendering = dict(apps.app.rendering)
+    apps.app = dataclasses.replace(
+        apps.app, rendering={**rendering, "probe": {**rendering["probe"], "grace_s": 0.001}}
+    )
+    notes = Notes()
+    state: Any = AppState(apps.app.id, apps.app.host_id, apps.app.node)
+    for step in deploy_app(Tools(containers, apps)).steps:
+        outcome = await step.run(state, notes)
+        result = outcome if isinstance(outcome, StepResult) else StepResult(outcome)
+        state = result.state
+        for change in result.changes:
+            apps.apply(change)
+    return apps.app
