@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 from proximity.catalog.v1 import events_pb2
 
 from services.catalog.domain.errors import SourceNotFoundError
-from services.catalog.domain.interfaces import CatalogStore, SourceFetcher, SourceStore
+from services.catalog.domain.interfaces import CatalogStore, Importer, SourceFetcher, SourceStore
 from services.catalog.holder import CatalogHolder
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED
 from services.catalog.workflows.fetch_source import fetch_source
@@ -28,6 +28,7 @@ class FetchJobs:
     catalog: CatalogStore
     sources: SourceStore
     fetcher: SourceFetcher
+    importer: Importer
 
     def start(self, bus: Bus) -> None:
         """Take jobs from the queue, two at a time."""
@@ -37,7 +38,9 @@ class FetchJobs:
         """Fetch the source a message names. Doing it twice publishes the same again, which is nothing."""
         source_id = events_pb2.FetchSource.FromString(message.data).source_id
         work = asyncio.create_task(
-            fetch_source(self.catalog, self.sources, self.fetcher, source_id=source_id)
+            fetch_source(
+                self.catalog, self.sources, self.fetcher, importer=self.importer, source_id=source_id
+            )
         )
         try:
             while not (await asyncio.wait({work}, timeout=10))[0]:

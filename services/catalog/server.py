@@ -14,6 +14,7 @@ from services.catalog.config import CatalogSettings
 from services.catalog.fetching import Fetcher, FetchLimits
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers, reload_files
 from services.catalog.holder import CatalogHolder
+from services.catalog.importing import ProcessImporter
 from services.catalog.jobs import FetchJobs, follow_publications
 from services.catalog.remote import RemoteNodes
 from services.catalog.store import SqlCatalogStore, idempotency, inbox, outbox
@@ -74,7 +75,7 @@ def build_catalog(
             holder, store, store, nodes=RemoteNodes(clients), wake=relay.wake, data=settings.data
         ),
         internal=CatalogInternalHandlers(holder, store),
-        jobs=FetchJobs(store, store, fetcher),
+        jobs=FetchJobs(store, store, fetcher, ProcessImporter()),
     )
 
 

@@ -28,6 +28,7 @@ from services.catalog.domain.interfaces import Place
 from services.catalog.files import DATA
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
 from services.catalog.holder import CatalogHolder
+from services.catalog.importing import ProcessImporter
 from services.catalog.store import SqlCatalogStore
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.db import Database
@@ -89,7 +90,9 @@ class Service:
         self.woken += 1
 
     async def fetch(self, source_id: int) -> None:
-        await fetch_source(self.store, self.store, self.fetcher, source_id=source_id)
+        await fetch_source(
+            self.store, self.store, self.fetcher, importer=ProcessImporter(), source_id=source_id
+        )
         await self.holder.refresh()
 
 

@@ -79,6 +79,8 @@ def _parse_short_port(text: str) -> list[PublishedPort]:
         raise InvalidComposeError(f"{text!r} is not a port")
     targets = _expand_range(match["target"])
     published = _expand_range(match["published"]) if match["published"] else []
+    if len(targets) == 1:
+        published = published[:1]  # compose would choose one of the range
     if published and len(published) != len(targets):
         raise InvalidComposeError(f"{text!r} maps {len(published)} ports to {len(targets)}")
     protocol = match["protocol"] or "tcp"
@@ -189,17 +191,33 @@ def list_host_needs(compose: Mapping[str, Any]) -> list[HostNeed]:
 _FORBIDDEN = {
     "extends": "files", "env_file": "files", "volumes_from": "files", "external_links": "host_network",
     "cgroup_parent": "privileged", "credential_spec": "privileged", "storage_opt": "privileged",
-    "device_cgroup_rules": "devices", "devices": "devices", "gpus": "devices", "cap_add": "capabilities",
-    "sysctls": "sysctls", "build": "build", "runtime": "privileged", "develop": "build",
+    "device_cgroup_rules": "devices", "devices": "devices", "gpus": "devices",
+    "build": "build", "runtime": "privileged", "develop": "build",
     "post_start": "privileged", "pre_stop": "privileged",
 }  # fmt: skip
+
+
+_HARMLESS_CAPABILITIES = frozenset(
+    {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "IPC_LOCK", "KILL", "MKNOD", "NET_ADMIN",
+     "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT", "SYS_NICE"}
+)  # fmt: skip
+"""Docker's own, and those that an unprivileged container has over nothing but itself."""
+
+
+def _is_harmless(capability: str) -> bool:
+    return capability.upper().removeprefix("CAP_") in _HARMLESS_CAPABILITIES
 
 
 def _list_service_needs(name: str, service: Mapping[str, Any]) -> Iterator[HostNeed]:
     at: Path = ("services", name)
     for key, need in _FORBIDDEN.items():
-        if service.get(key):
-            yield HostNeed(need, (*at, key), f"{name} sets {key}")
+        if value := service.get(key):
+            shown = f" ({', '.join(map(str, value))[:200]})" if isinstance(value, list) else ""
+            yield HostNeed(need, (*at, key), f"{name} sets {key}{shown}")
+    if strong := [cap for cap in service.get("cap_add") or [] if not _is_harmless(str(cap))]:
+        yield HostNeed("capabilities", (*at, "cap_add"), f"{name} adds the capability {strong[0]}")
+    if any(not key.startswith("net.") for key in read_pairs(service.get("sysctls"))):
+        yield HostNeed("sysctls", (*at, "sysctls"), f"{name} sets sysctls")
     for key in ("privileged", "oom_kill_disable"):
         if is_on(service.get(key)):
             yield HostNeed("privileged", (*at, key), f"{name} sets {key}")

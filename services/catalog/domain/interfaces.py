@@ -9,8 +9,9 @@ from typing import Protocol
 
 from services.catalog.domain.entities import Revision
 from services.catalog.domain.faults import Rejection
+from services.catalog.domain.importers.collection import Imported
 from services.catalog.domain.item import Record
-from services.catalog.domain.sources import NewSource, Source
+from services.catalog.domain.sources import NewSource, Source, SourceFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,17 @@ class Nodes(Protocol):
 
         Raises:
             DomainError: there is no place, or nobody knows.
+        """
+
+
+class Importer(Protocol):
+    """Makes items of a collection's files."""
+
+    async def import_files(self, files: Mapping[str, bytes], *, source: str, kind: SourceFormat) -> Imported:
+        """Import all that can be, and say why for the rest.
+
+        Raises:
+            SourceFetchError: it takes too long or too much.
         """
 
 

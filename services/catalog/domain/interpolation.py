@@ -57,6 +57,19 @@ def list_variables(tree: Value) -> set[str]:
     Raises:
         InterpolationError: a variable is written wrongly.
     """
+    return _scan(tree).seen
+
+
+def list_required_variables(tree: Value) -> set[str]:
+    """Return the names of the variables that a plain tree insists on having a value (`?` and `:?`).
+
+    Raises:
+        InterpolationError: a variable is written wrongly.
+    """
+    return _scan(tree).required
+
+
+def _scan(tree: Value) -> _Scanner:
     scanner = _Scanner({})
 
     def scan(text: str) -> str:
@@ -65,13 +78,14 @@ def list_variables(tree: Value) -> set[str]:
         return text
 
     map_texts(tree, scan)
-    return scanner.seen
+    return scanner
 
 
 class _Scanner:
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
         self.seen: set[str] = set()
+        self.required: set[str] = set()
 
     def replace(self, text: str, *, depth: int, dry: bool = False) -> str:
         if depth > _MAX_DEPTH:
@@ -111,6 +125,8 @@ class _Scanner:
             return value or ""
         other = rest[len(operator) :]
         if dry:
+            if operator.endswith("?"):
+                self.required.add(name)
             self.replace(other, depth=depth + 1, dry=True)
             return ""
         is_set = bool(value) if operator.startswith(":") else value is not None

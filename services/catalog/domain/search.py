@@ -22,6 +22,7 @@ _WORD = re.compile(r"[a-z0-9]+|[^\W_]+")
 _PREFIX_SHARE = 0.7
 _TYPO_SHARE = 0.4
 _MAX_SIMILAR = 20
+_SHORT = 2
 
 
 def fold_text(text: str) -> str:
@@ -47,6 +48,11 @@ class SearchIndex:
         self._postings = dict(postings)
         self._words = sorted(postings)
         self._names = [fold_text(item.name) for item in self._items]
+        self._by_length: dict[int, list[str]] = defaultdict(list)
+        for word in self._words:
+            self._by_length[len(word)].append(word)
+        self._starts: dict[int, dict[str, list[str]]] = {}
+        self._short: dict[str, dict[int, float]] = {}
 
     def search_items(self, query: str) -> list[Item]:
         """Return the items that match every word of the query, best first."""
@@ -73,6 +79,13 @@ class SearchIndex:
         return scores or {}
 
     def _score_word(self, word: str) -> dict[int, float]:
+        if len(word) > _SHORT:
+            return self._look_up(word)
+        if word not in self._short:  # few, and each begins many words
+            self._short[word] = self._look_up(word)
+        return self._short[word]
+
+    def _look_up(self, word: str) -> dict[int, float]:
         scores: dict[int, float] = {}
         self._add_hits(scores, word, 1.0)
         position = bisect_left(self._words, word)
@@ -80,7 +93,7 @@ class SearchIndex:
             if self._words[position] != word:
                 self._add_hits(scores, self._words[position], _PREFIX_SHARE)
             position += 1
-        if not scores or max(scores.values()) < TAG * _PREFIX_SHARE:
+        if word not in self._postings and max(scores.values(), default=0) < TAG * _PREFIX_SHARE:
             for similar, distance in self._list_similar(word):
                 self._add_hits(scores, similar, _TYPO_SHARE / distance)
         return scores
@@ -94,16 +107,29 @@ class SearchIndex:
         allowed = 0 if len(word) < 4 else 1 if len(word) < 7 else 2
         if not allowed:
             return []
-        hits = process.extract(
-            word, self._words, scorer=OSA.distance, score_cutoff=allowed, limit=_MAX_SIMILAR
-        )
-        similar = {hit[0]: int(hit[1]) for hit in hits if hit[1]}
-        starts = [known[: len(word)] for known in self._words]
-        for hit in process.extract(
-            word, starts, scorer=OSA.distance, score_cutoff=allowed, limit=_MAX_SIMILAR
-        ):
-            similar.setdefault(self._words[hit[2]], int(hit[1]) + 1)
-        return list(similar.items())
+        lengths = range(len(word) - allowed, len(word) + allowed + 1)
+        near = [known for length in lengths for known in self._by_length.get(length, ())]
+        similar = dict(_list_near(word, near, allowed))
+        starts = self._list_starts(len(word))
+        for start, distance in _list_near(word, list(starts), allowed):
+            for known in starts[start]:
+                similar.setdefault(known, distance + 1)
+        return list(similar.items())[:_MAX_SIMILAR]
+
+    def _list_starts(self, length: int) -> dict[str, list[str]]:
+        """Return the known words that are longer, by their first letters; kept, as there are few lengths."""
+        if length not in self._starts:
+            starts: dict[str, list[str]] = defaultdict(list)
+            for known in self._words:
+                if len(known) > length:
+                    starts[known[:length]].append(known)
+            self._starts[length] = dict(starts)
+        return self._starts[length]
+
+
+def _list_near(word: str, known: list[str], allowed: int) -> list[tuple[str, int]]:
+    hits = process.extract(word, known, scorer=OSA.distance, score_cutoff=allowed, limit=_MAX_SIMILAR)
+    return [(hit[0], int(hit[1])) for hit in hits if hit[1]]
 
 
 def _weigh_words(item: Item) -> dict[str, int]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from services.catalog.domain.errors import SourceFetchError
-from services.catalog.domain.importers.collection import Imported, import_collection
-from services.catalog.domain.interfaces import CatalogStore, SourceFetcher, SourceStore
+from services.catalog.domain.importers.collection import Imported
+from services.catalog.domain.interfaces import CatalogStore, Importer, SourceFetcher, SourceStore
 from services.catalog.domain.sources import Source
 from services.catalog.domain.usecases import publish_items
 
 
 async def fetch_source(
-    catalog: CatalogStore, sources: SourceStore, fetcher: SourceFetcher, *, source_id: int
+    catalog: CatalogStore,
+    sources: SourceStore,
+    fetcher: SourceFetcher,
+    *,
+    importer: Importer,
+    source_id: int,
 ) -> Source:
     """Fetch, import and publish a source; its status tells the outcome.
 
@@ -25,7 +28,7 @@ async def fetch_source(
     source = await sources.get_source(source_id)
     try:
         files = await fetcher.fetch_files(source.location)
-        imported = await asyncio.to_thread(import_collection, files, source=source.name, kind=source.format)
+        imported = await importer.import_files(files, source=source.name, kind=source.format)
         _refuse_empty(source, imported)
     except SourceFetchError as error:
         await sources.finish_fetch(source_id, error=error.message, item_count=0, rejected_count=0)

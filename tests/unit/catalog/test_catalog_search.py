@@ -97,6 +97,8 @@ def test_two_thousand_items_are_searched_in_well_under_ten_milliseconds(index: C
         "monitoring alerts",
         "zzzzzz",
         "word19",
+        "a b c d e f",
+        "home automation server with mqtt",
     ]
     times = []
     for query in queries * 25:
@@ -104,4 +106,4 @@ def test_two_thousand_items_are_searched_in_well_under_ten_milliseconds(index: C
         large.search_items(query, ALL)
         times.append(time.process_time() - started)
     times.sort()
-    assert times[int(len(times) * 0.99) - 1] < 0.02
+    assert times[int(len(times) * 0.99) - 1] < 0.01

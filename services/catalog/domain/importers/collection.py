@@ -25,6 +25,8 @@ _READERS: Mapping[SourceFormat, Callable[[Mapping[str, bytes]], Iterator[Entry]]
     SourceFormat.UMBREL: umbrel.list_entries,
     SourceFormat.COMPOSE: plain.list_entries,
 }
+MAX_ENTRIES = 5000
+_LONGEST = 400
 _MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 
 
@@ -48,7 +50,10 @@ def import_collection(files: Mapping[str, bytes], *, source: str, kind: SourceFo
         return _import_native(files, source)
     items: dict[str, LoadedItem] = {}
     rejections: list[Rejection] = []
-    for file, read in _READERS[kind](files):
+    for number, (file, read) in enumerate(_READERS[kind](files)):
+        if number == MAX_ENTRIES:
+            rejections.append(Rejection(file, f"only the first {MAX_ENTRIES} entries are read"))
+            break
         result = _import_entry(read, file, source)
         if isinstance(result, LoadedItem):
             if result.item.id in items:
@@ -58,8 +63,13 @@ def import_collection(files: Mapping[str, bytes], *, source: str, kind: SourceFo
             else:
                 items[result.item.id] = result
         elif result is not None:
-            rejections.append(result)
+            rejections.append(Rejection(result.file[:_LONGEST], shorten_text(result.error)))
     return Imported(tuple(items.values()), tuple(rejections))
+
+
+def shorten_text(text: str) -> str:
+    """Return a reason of a length that a person reads: what it quotes may be a whole file."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 100]} … {text[-90:]}"
 
 
 def _import_native(files: Mapping[str, bytes], source: str) -> Imported:

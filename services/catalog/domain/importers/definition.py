@@ -15,6 +15,7 @@ from services.catalog.domain.document import Value
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list, take_mapping
 from services.catalog.domain.importers.hard_coded import replace_hard_coded_secrets
 from services.catalog.domain.interpolation import InterpolationError, interpolate_text, map_texts
+from services.catalog.domain.item import render_scalar
 
 _VARIABLE = re.compile(
     r"(?<!\$)\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^{}$]*)?\}|([A-Za-z_][A-Za-z0-9_]*))"
@@ -57,6 +58,8 @@ def clean_definition(draft: Draft) -> dict[str, Any]:
     services = take_mapping(take_mapping(tree).get("services"))
     if not services:
         raise RefusedEntryError("has no services")
+    if take_mapping(tree).get("include"):
+        raise RefusedEntryError("includes other files")
     volumes = _Volumes(draft)
     cleaned: dict[str, Any] = {}
     for name, service in services.items():
@@ -92,6 +95,9 @@ def _clean_service(
     _read_memory(draft, service)
     if "image" in result:
         result["image"] = resolve_text(result["image"])
+    for key in ("command", "entrypoint"):
+        if isinstance(result.get(key), list):
+            result[key] = [render_scalar(word) for word in result[key]]
     _clean_networks(result)
     _clean_depends(result, services)
     if "environment" in result:
@@ -166,16 +172,8 @@ def _clean_depends(service: dict[str, Any], services: Mapping[str, Any]) -> None
 def _drop_graphics(draft: Draft, service: dict[str, Any]) -> None:
     """Drop devices that only make things faster; others stay, for the linter to refuse."""
     devices = take_list(service.pop("devices", None))
-    optional = (
-        "/dev/dri",
-        "/dev/vcsm",
-        "/dev/vchiq",
-        "/dev/video",
-        "/dev/nvidia",
-        "/dev/kfd",
-        "/dev/net/tun",
-    )
-    kept = [device for device in devices if not str(device).startswith(optional[:-1])]
+    optional = ("/dev/dri", "/dev/vcsm", "/dev/vchiq", "/dev/video", "/dev/nvidia", "/dev/kfd")
+    kept = [device for device in devices if not str(device).startswith(optional)]
     if len(kept) < len(devices):
         draft.notes.append("Made to use a graphics card for speed, which this container does not get.")
     if kept:

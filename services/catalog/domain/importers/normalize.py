@@ -11,7 +11,7 @@ from services.catalog.domain.images import find_image
 from services.catalog.domain.importers.categories import name_category
 from services.catalog.domain.importers.definition import clean_definition
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_port, take_text
-from services.catalog.domain.interpolation import InterpolationError, list_variables
+from services.catalog.domain.interpolation import InterpolationError, list_required_variables, list_variables
 from services.catalog.domain.lint import BUILT_IN_VARIABLES
 from services.catalog.domain.values import is_secret_name
 
@@ -201,6 +201,7 @@ def _list_inputs(draft: Draft, services: Mapping[str, Any]) -> list[dict[str, An
     """Return the inputs that the definition uses, one for every variable that nobody declared."""
     try:
         used = list_variables(dict(services))
+        required = list_required_variables(dict(services))
     except InterpolationError as error:
         raise RefusedEntryError(str(error)) from None
     declared = {record["name"]: record for record in draft.inputs}
@@ -210,7 +211,7 @@ def _list_inputs(draft: Draft, services: Mapping[str, Any]) -> list[dict[str, An
         if is_secret_name(name):
             inputs.append({**record, "type": "password", "generate": {"length": 32}})
         else:
-            inputs.append({**record, "type": "text"})
+            inputs.append({**record, "type": "text", **({"required": True} if name in required else {})})
     return inputs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -62,7 +63,7 @@ def _free_id(wanted: str, taken: set[str]) -> str:
 def _read_template(
     file: str, name: str, record: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> Draft | None:
-    kind = record.get("type")
+    kind = _read_kind(record.get("type"))
     if kind in _KINDS:
         raise RefusedEntryError(f"{_KINDS[kind]}, not meant for a single host")
     if kind not in {1, 3}:
@@ -97,6 +98,10 @@ def _read_template(
     return draft
 
 
+def _read_kind(value: object) -> object:
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
 def _read_stack(record: Mapping[str, Any], files: Mapping[str, bytes]) -> Value:
     inline = record.get("stackFile") or record.get("stackFileContent")
     if isinstance(inline, str) and "\n" in inline:
@@ -113,10 +118,10 @@ def _read_stack(record: Mapping[str, Any], files: Mapping[str, bytes]) -> Value:
 
 def _build_container(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     image = take_text(record.get("image"), 400)
-    registry = take_text(record.get("registry"), 200)
+    registry = re.sub(r"^https?://|/+$", "", take_text(record.get("registry"), 200))
     service: dict[str, Any] = {
         "image": f"{registry}/{image}" if registry and not image.startswith(registry) else image,
-        "ports": [text if isinstance(text, dict) else str(text) for text in take_list(record.get("ports"))],
+        "ports": [text for entry in take_list(record.get("ports")) for text in _read_ports(entry)],
         "volumes": [
             _build_mount(take_mapping(v)) for v in take_list(record.get("volumes")) if take_mapping(v)
         ],
@@ -136,13 +141,24 @@ def _build_container(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     return {"services": {name: service}}
 
 
+def _read_ports(entry: object) -> Iterator[str]:
+    """Yield the ports of an entry: `8080:80/tcp`, also with blanks, for both protocols, or as `{"8080": "80/tcp"}`."""
+    if isinstance(entry, dict):
+        for published, target in entry.items():
+            yield from _read_ports(f"{published}:{target}")
+        return
+    text, _, protocols = str(entry).strip().lower().partition("/")
+    if text:
+        yield from (f"{text}/{protocol.strip()}" for protocol in re.split("[/,]", protocols or "tcp"))
+
+
 def _build_mount(volume: Mapping[str, Any]) -> str:
-    target = take_text(volume.get("container"), 400)
+    target, _, mode = take_text(volume.get("container"), 400).partition(":")
     if not target.startswith("/"):
         raise RefusedEntryError(f"mounts a volume at {target!r}, which is no path")
     source = take_text(volume.get("bind"), 400)
-    mode = ":ro" if volume.get("readonly") else ""
-    return f"{source}:{target}{mode}" if source else target
+    suffix = ":ro" if volume.get("readonly") or mode == "ro" else ""
+    return f"{source}:{target}{suffix}" if source else target
 
 
 def _build_input(env: Mapping[str, Any]) -> dict[str, Any]:

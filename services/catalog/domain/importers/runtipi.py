@@ -93,8 +93,9 @@ def _read_definition(folder: Folder) -> tuple[str, Any, str, int]:
     """Return path, definition, main service and its port (0 where the definition publishes it itself)."""
     found = folder.find_first(*DEFINITIONS)
     if found:
-        tree = parse_document(found[1], found[0]).value
-        return found[0], tree, "", _find_target(take_mapping(tree))
+        tree = take_mapping(parse_document(found[1], found[0]).value)
+        marked, port = _find_marked(tree)
+        return found[0], tree, marked, port or _find_target(tree)
     found = folder.find_first("docker-compose.json")
     if found is None:
         raise RefusedEntryError("has no compose definition")
@@ -105,6 +106,15 @@ def _read_definition(folder: Folder) -> tuple[str, Any, str, int]:
     tree = {"services": {str(s.get("name")): _read_service(s) for s in map(take_mapping, services)}}
     main: Mapping[str, Any] = next((s for s in map(take_mapping, services) if s.get("isMain")), {})
     return found[0], tree, str(main.get("name", "")), take_port(main.get("internalPort"))
+
+
+def _find_marked(tree: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the service that `x-runtipi` marks as the main one, and its port."""
+    for name, service in take_mapping(tree.get("services")).items():
+        mark = take_mapping(take_mapping(service).get("x-runtipi"))
+        if mark.get("is_main"):
+            return str(name), take_port(mark.get("internal_port"))
+    return "", 0
 
 
 def _find_target(tree: Mapping[str, Any]) -> int:

@@ -1,0 +1,56 @@
+"""What collections in the field look like is imported, all but what needs its host, and that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import yaml
+
+from services.catalog.domain.importers.collection import import_collection
+from services.catalog.domain.render import render_item
+from services.catalog.domain.sources import SourceFormat
+from services.catalog.domain.values import RenderRequest
+from tests.unit.catalog import collections_compose, collections_json
+
+Build = Callable[[], Iterator[tuple[str, dict[str, str], str]]]
+BUILDS: dict[SourceFormat, Build] = {
+    SourceFormat.PORTAINER: collections_json.build_portainer,
+    SourceFormat.CASAOS: collections_compose.build_casaos,
+    SourceFormat.RUNTIPI: collections_json.build_runtipi,
+    SourceFormat.UMBREL: collections_compose.build_umbrel,
+    SourceFormat.COMPOSE: collections_compose.build_compose,
+}
+
+
+@pytest.mark.parametrize("kind", BUILDS)
+def test_each_entry_is_published_or_left_out_with_its_reason(kind: SourceFormat) -> None:
+    for name, files, reason in BUILDS[kind]():
+        content = {path: text.encode() for path, text in files.items()}
+        imported = import_collection(content, source="acme", kind=kind)
+        errors = [rejection.error for rejection in imported.rejections]
+        if reason:
+            assert [reason in error for error in errors] == [True], f"{name}: {errors}"
+        else:
+            assert errors == [], name
+        assert len(imported.items) == (0 if reason else 1), name
+
+
+@pytest.mark.parametrize("kind", BUILDS)
+def test_a_whole_collection_is_published_and_what_is_published_runs(kind: SourceFormat) -> None:
+    entries = list(BUILDS[kind]())
+    content = {path: text.encode() for _, files, _ in entries for path, text in files.items()}
+    imported = import_collection(content, source="acme", kind=kind)
+    meant = sum(not reason for _, _, reason in entries)
+    assert len(imported.items) >= 0.95 * meant
+    assert len(imported.items) + len(imported.rejections) == len(entries)
+    for entry in imported.items:
+        given = {i.name: "https://example.com" for i in entry.item.inputs if i.required and i.type == "url"}
+        given |= {i.name: "you@example.com" for i in entry.item.inputs if i.required and i.type == "email"}
+        given |= {
+            i.name: "example1" for i in entry.item.inputs if i.required and i.type in {"text", "password"}
+        }
+        rendered = render_item(
+            entry.item, RenderRequest(runtime="compose", public_port=30_000, environment=given)
+        )
+        assert yaml.safe_load(rendered.compose_yaml)["services"], entry.item.id

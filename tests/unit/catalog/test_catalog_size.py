@@ -1,0 +1,45 @@
+"""How much a large catalog takes: the names of every known collection together are about 1,300."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from datetime import UTC, datetime
+
+from services.catalog.convert import ItemMessages
+from services.catalog.domain.entities import OWN_SOURCE, Revision
+from services.catalog.domain.index import CatalogIndex
+from services.catalog.domain.loader import load_items
+from services.catalog.domain.usecases import build_index
+from services.catalog.files import DATA, read_item_files
+
+NAMES = 1300
+
+
+def make_revisions() -> list[Revision]:
+    documents = [entry.document for entry in load_items(read_item_files(DATA), source=OWN_SOURCE).items]
+    return [
+        Revision(f"app{n}", f"r{n}", "1", "acme", {**documents[n % len(documents)], "id": f"app{n}"}, datetime.now(UTC))
+        for n in range(NAMES)
+    ]  # fmt: skip
+
+
+def load(revisions: list[Revision]) -> tuple[CatalogIndex, ItemMessages]:
+    index, messages = build_index(revisions, None), ItemMessages()
+    messages.prepare(index.items)
+    return index, messages
+
+
+def test_thirteen_hundred_items_load_in_three_seconds_and_a_hundred_megabytes() -> None:
+    revisions = make_revisions()
+    started = time.process_time()
+    index, _ = load(revisions)
+    assert time.process_time() - started < 3
+    assert len(index.items) == NAMES
+    tracemalloc.start()
+    try:
+        kept = load(revisions)
+        assert len(kept[0].items) == NAMES
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
