@@ -1,7 +1,9 @@
 # Everything a developer or a CI runs. `make help` lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
-SUITES := $(wildcard tests/unit tests/store tests/contract tests/security tests/e2e)
+# Two runs beside each other, as these machines have two cores: what needs the whole platform, and what does not.
+PARTS := tests/unit tests/store $(filter-out tests/contract/api,$(wildcard tests/contract/*))
+PLATFORM := tests/contract/api tests/security tests/e2e
 # Seeds of `make chaos`, three random ones when empty, and how long each storm lasts.
 SEED ?=
 SECONDS ?= 180
@@ -53,7 +55,13 @@ lint: venv protos-current protos-breaking ## everything that is checked without 
 	$(BIN)/python -m gateway check
 
 test: lint catalog-check ## what CI runs: lint, then every suite
-	$(PYTEST) $(SUITES)
+	$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-parts test-platform
+
+test-parts: venv ## every suite that needs no whole platform
+	$(PYTEST) $(filter-out %/__init__.py %/__pycache__,$(PARTS))
+
+test-platform: venv ## every suite that starts the whole platform
+	$(PYTEST) $(PLATFORM)
 
 test-unit: venv ## the fast suites only
 	$(PYTEST) tests/unit
