@@ -52,7 +52,12 @@ def make_secrets(settings: LocalSettings) -> Secrets:
 def _inherit() -> dict[str, str]:
     """What every process gets; modules are found wherever the stack was started."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",
+    }
 
 
 def make_environment(
@@ -138,12 +143,9 @@ def _serve_metrics(name: str, ports: Mapping[str, int]) -> dict[str, str]:
     return {"METRICS_LISTEN": f"127.0.0.1:{port}" if port else ""}
 
 
-def list_migrations(environment: Mapping[str, str]) -> list[Spec]:
-    """Return the migration of every service's database; each ends by itself."""
-    return [
-        Spec(f"{service}-migrate", _run_module(f"services.{service}", "migrate"), environment)
-        for service in SERVICES
-    ]
+def make_migration(environment: Mapping[str, str]) -> Spec:
+    """Return the migration of every service's database; it ends by itself."""
+    return Spec("migrate", _run_module("deploy.local.migrating"), environment)
 
 
 def make_simulator(

@@ -16,10 +16,10 @@ from deploy.local.settings import LocalSettings
 from deploy.local.specs import (
     PORTS,
     Secrets,
-    list_migrations,
     list_services,
     make_environment,
     make_gateway,
+    make_migration,
     make_nats,
     make_secrets,
     make_simulator,
@@ -69,12 +69,12 @@ class Stack:
         ports = choose_ports(self.settings.state, [*PORTS, *name_metrics_ports(self.settings)])
         if not self.settings.nats_url:
             self._launch(make_nats(self.settings, ports))
-        proxmox = await self._start_simulator(ports) if self.settings.is_simulated else {}
-        if not self.settings.nats_url:
-            await self._wait_for_port(ports["nats"])
-        environment = make_environment(self.settings, self.secrets, ports, proxmox=proxmox)
-        await asyncio.gather(*(self._migrate(spec) for spec in list_migrations(environment)))
         self._launch(make_gateway(self.settings, ports))
+        bare = make_environment(self.settings, self.secrets, ports, proxmox={})
+        proxmox, _, _ = await asyncio.gather(
+            self._start_simulator(ports), self._wait_for_nats(ports), self._migrate(make_migration(bare))
+        )
+        environment = make_environment(self.settings, self.secrets, ports, proxmox=proxmox)
         for spec in list_services(environment, ports):
             self._launch(spec)
         await self._wait_until_healthy()
@@ -110,6 +110,8 @@ class Stack:
         process.start()
 
     async def _start_simulator(self, ports: dict[str, int]) -> dict[str, Any]:
+        if not self.settings.is_simulated:
+            return {}
         self._simulator = asyncio.get_running_loop().create_future()
         self._launch(make_simulator(self.settings, ports, on_line=self._note_simulator))
         try:
@@ -126,7 +128,10 @@ class Stack:
         if not self._simulator.done():
             self._simulator.set_result(found)
 
-    async def _wait_for_port(self, port: int) -> None:
+    async def _wait_for_nats(self, ports: dict[str, int]) -> None:
+        if self.settings.nats_url:
+            return
+        port = ports["nats"]
         deadline = time.monotonic() + _NATS_TIMEOUT_S
         while time.monotonic() < deadline:
             try:

@@ -7,7 +7,10 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
+from services.common.lean import without
+
+with without("rich"):  # it is for tracebacks in colour
+    import structlog
 
 from services.common.telemetry.tracing import current_trace_id
 

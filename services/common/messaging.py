@@ -14,7 +14,10 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-import nats
+from services.common.lean import without
+
+with without("aiohttp"):  # it is for WebSockets
+    import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError

@@ -8,7 +8,7 @@ import dataclasses
 from services.apps.domain.compose import render_env_file
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import StepFailedError
-from services.apps.workflows.shared import AppState, Tools
+from services.apps.workflows.shared import AppState, Tools, growing_delays
 from services.common.operations.model import Context, Step, StepResult, TransientError
 
 FOLDER = "/opt/proximity"
@@ -118,12 +118,12 @@ class DockerSteps:
 
     async def _wait_daemon(self, state: AppState, ctx: Context) -> None:
         loop = asyncio.get_running_loop()
-        end = loop.time() + _DAEMON_WAIT_S
+        end, delays = loop.time() + _DAEMON_WAIT_S, growing_delays(self._poll_s)
         while loop.time() < end:
             code, _ = await self._tools.execute(state, ctx, argv=_shell("docker info"), quiet=True)
             if not code:
                 return
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(next(delays))
         raise TransientError(f"the Docker daemon does not answer after {_DAEMON_WAIT_S:.0f} s")
 
     async def _pull(self, state: AppState, ctx: Context) -> AppState:
@@ -144,7 +144,7 @@ class DockerSteps:
             return StepResult(state)
         scheme, port, path, grace_s = _probe_of(app)
         loop = asyncio.get_running_loop()
-        end, message = loop.time() + grace_s, ""
+        end, message, delays = loop.time() + grace_s, "", growing_delays(self._poll_s)
         while True:
             probe = await self._tools.containers.probe(state.ref, app.id, port=port, scheme=scheme, path=path)
             if probe.answered:
@@ -154,7 +154,7 @@ class DockerSteps:
             message = probe.message
             if loop.time() >= end:
                 break
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(next(delays))
         await self._log_what_it_says(app, state, ctx)
         raise StepFailedError(
             f"port {port} does not answer after {grace_s} s: {message or 'nothing listens'}"

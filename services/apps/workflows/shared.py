@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from services.apps.domain.interfaces import Container, Containers, Ref, Task
 from services.common.operations.model import Context, Step, StepResult, TransientError
 
 _ADDRESS_WAIT_S = 60.0
+_FIRST_POLL_S = 0.05
 _POLL_S = 0.5
 _LINE_LIMIT = 500
 _LINES = 20  # of a task's log, at a time
@@ -68,6 +69,14 @@ class AppState:
     def source(self) -> Ref:
         """The container that is copied."""
         return Ref(self.host_id, self.source_vmid, self.source_node)
+
+
+def growing_delays(longest: float) -> Iterator[float]:
+    """Seconds between looks at what may be done soon or late: short at first, growing by half to `longest`."""
+    delay = min(_FIRST_POLL_S, longest)
+    while True:
+        yield delay
+        delay = min(delay * 1.5, longest)
 
 
 class AppReader(Protocol):
@@ -146,12 +155,12 @@ class Tools:
             TransientError: not within a minute.
         """
         loop = asyncio.get_running_loop()
-        end = loop.time() + _ADDRESS_WAIT_S
+        end, delays = loop.time() + _ADDRESS_WAIT_S, growing_delays(_POLL_S)
         while loop.time() < end:
             container = await self.find(state)
             if container is not None and container.address:
                 return container.address
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(next(delays))
         raise TransientError(f"container {state.vmid} has no address after {_ADDRESS_WAIT_S:.0f} s")
 
 

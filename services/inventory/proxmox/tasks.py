@@ -19,6 +19,7 @@ from services.inventory.proxmox.client import ProxmoxClient
 DEFAULT_STALL_S = 900
 _FIRST_POLL_S = 0.02
 _LONGEST_POLL_S = 1.0
+_POLL_SHARE = 0.15  # of the time that a task has taken so far: what its end may be noticed too late
 _LOG_PAGE = 500
 _ARCHIVE = re.compile(r"creating vzdump archive '([^']+)'")
 _PERCENT = re.compile(r"(\d{1,3})(?:\.\d+)?%")
@@ -50,7 +51,8 @@ async def watch_task(
         yield Progress(done=True, succeeded=True, exit_status="OK")
         return
     loop = asyncio.get_running_loop()
-    seen, delay, heard, archive = 0, _FIRST_POLL_S, loop.time(), ""
+    began = loop.time()
+    seen, delay, heard, archive = 0, _FIRST_POLL_S, began, ""
     patience = stall_s or DEFAULT_STALL_S
     while True:
         status = await _read_status(client, node, upid)
@@ -75,7 +77,7 @@ async def watch_task(
         if loop.time() - heard > patience:
             raise TaskStalledError(f"the task {upid} said nothing new for {patience} s")
         await asyncio.sleep(delay)
-        delay = min(delay * 1.5, _LONGEST_POLL_S)
+        delay = min(max(_FIRST_POLL_S, (loop.time() - began) * _POLL_SHARE), _LONGEST_POLL_S)
 
 
 async def has_ended(client: ProxmoxClient, node: str, upid: str, *, wait_s: float) -> bool:
