@@ -7,6 +7,7 @@ PLATFORM := tests/contract/api tests/security tests/e2e
 # Seeds of `make chaos`, three random ones when empty, and how long each storm lasts.
 SEED ?=
 SECONDS ?= 180
+COMMA := ,
 IMAGE := protos/gen/proximity.binpb
 # What the protos must stay compatible with: where this branch left main, or on main itself the commit before.
 MAIN := $(shell git rev-parse --verify --quiet origin/main || git rev-parse --verify --quiet main)
@@ -79,6 +80,13 @@ demo: venv ## the whole platform against a simulated Proxmox VE
 bench: venv ## load the platform (needs wrk); DB=postgres|sqlite APPS=20000 C=16 ROUNDS=3 QUICK=1
 	$(BIN)/python -m tests.bench run --database $(or $(DB),postgres) --apps $(or $(APPS),$(if $(QUICK),1000,20000)) \
 		--connections $(or $(C),16) --rounds $(or $(ROUNDS),$(if $(QUICK),1,3)) --seconds $(if $(QUICK),1,3)
+
+bench-jobs: venv ## how long deployments take; DB=, TASK_SECONDS=0.2, AT_ONCE=1,50
+	$(BIN)/python -m tests.bench jobs --database $(or $(DB),postgres) --task-seconds $(or $(TASK_SECONDS),0.2) \
+		--at-once $(or $(AT_ONCE),1$(COMMA)50)
+
+bench-listeners: venv ## what idle listeners cost; DB=, COUNT=1000
+	$(BIN)/python -m tests.bench listeners --database $(or $(DB),postgres) --count $(or $(COUNT),1000)
 
 bench-compare: venv ## fail where a ratio of the last bench is 15 % below the baseline
 	$(BIN)/python -m tests.bench compare

@@ -1,4 +1,4 @@
-"""`python -m tests.bench run | jobs | compare`."""
+"""`python -m tests.bench run | jobs | listeners | compare`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.bench.jobs import measure_jobs
+from tests.bench.listeners import measure_listeners
 from tests.bench.report import compare_results, render_table, write_chart, write_json
 from tests.bench.session import Plan, Session
 
@@ -24,6 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "jobs":
         counts = [int(part) for part in options.at_once.split(",")]
         asyncio.run(measure_jobs(options.database, task_seconds=options.task_seconds, counts=counts))
+        return 0
+    if options.command == "listeners":
+        asyncio.run(measure_listeners(options.database, count=options.count))
         return 0
     plan = Plan(
         database=options.database,
@@ -54,7 +58,7 @@ def _compare(results: Path, baseline: Path) -> int:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("command", choices=["run", "jobs", "compare"])
+    parser.add_argument("command", choices=["run", "jobs", "listeners", "compare"])
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     parser.add_argument("--apps", type=int, default=20_000)
     parser.add_argument("--connections", default="16", help="numbers, comma-separated")
@@ -65,6 +69,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--at-once", default="1,50", help="jobs: deployments at once, numbers, comma-separated"
     )
     parser.add_argument("--task-seconds", type=float, default=0.2, help="jobs: of a task of Proxmox")
+    parser.add_argument("--count", type=int, default=1000, help="listeners: how many")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--baseline", type=Path, default=BASELINE)
     return parser.parse_args(arguments)

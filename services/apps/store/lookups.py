@@ -137,13 +137,12 @@ def _params_of(wanted: AppFilter) -> dict[str, Any]:
 
 
 def _where(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
-    search = _param("search", type_=sa.String)
+    text = sa.func.lower(apps.c.name + sa.literal("\n", sa.String) + apps.c.hostname)
     conditions = {
         "owner": apps.c.owner_id == _param("owner"),
         "status": apps.c.status == _param("status"),
         "host": apps.c.host_id == _param("host"),
-        "search": sa.func.lower(apps.c.name).like(search, escape="/")
-        | sa.func.lower(apps.c.hostname).like(search, escape="/"),
+        "search": text.like(_param("search", type_=sa.String), escape="/"),
     }
     return [condition for name, condition in conditions.items() if name in names]
 
@@ -160,9 +159,11 @@ def _count_query(names: frozenset[str]) -> Query:
 @cache
 def _page_query(names: frozenset[str], *, is_counted: bool, is_deep: bool) -> Query:
     order = (apps.c.created_at.desc(), apps.c.id.desc())
-    total = [_total_of(names).scalar_subquery()] if is_counted else []
-    query = sa.select(apps.c.id, apps.c.updated_at, *total)
-    if not is_deep:
+    # What is searched is read whole anyway, so it is counted on the way instead of beforehand.
+    once = "search" in names
+    total = sa.func.count().over() if once else _total_of(names).scalar_subquery()
+    query = sa.select(apps.c.id, apps.c.updated_at, *([total] if is_counted else []))
+    if once or not is_deep:
         page = query.where(*_where(names)).order_by(*order)
         return Query(page.limit(_param("limit")).offset(_param("offset")))
     # What is skipped is skipped in the index alone; the rows are read for the page.

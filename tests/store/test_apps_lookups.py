@@ -1,0 +1,85 @@
+"""The fast reads of apps on both databases: pages, totals, search, and that what is kept is never old."""
+
+from __future__ import annotations
+
+import pytest
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.domain.entities import AddLog, AppFilter, ChangeApp, RemoveApp
+from services.apps.domain.errors import AppNotFoundError
+from services.apps.newest import NewestRevisions
+from services.apps.showing import Showcase
+from services.apps.store import SqlAppStore
+from services.apps.tables import apps
+from services.common.db import Database
+from services.common.sealing import Sealer
+from tests.bench.seeding import Seeder, app_id_of
+from tests.fakes.containers import FakeCatalog
+from tests.store.apps_db import db  # noqa: F401 - fixtures
+
+SECRET = "k" * 40
+COUNT = 1100
+
+
+@pytest.fixture
+async def store(db: Database) -> SqlAppStore:  # noqa: F811 - a fixture
+    seeder = Seeder(str(db.engine.url), SECRET)
+    rows = [seeder._app(number, [7, 8], 1) for number in range(COUNT)]
+    await db.write(lambda connection: connection.execute(apps.insert(), rows))
+    return SqlAppStore(db, Sealer(SECRET))
+
+
+@pytest.fixture
+def showcase(store: SqlAppStore) -> Showcase:
+    return Showcase(store, NewestRevisions(FakeCatalog()))
+
+
+async def page(showcase: Showcase, wanted: AppFilter, number: int = 1) -> pb.ListAppsResponse:
+    return (await showcase.list_apps(wanted, page=number, per_page=100))[0].message
+
+
+async def test_every_page_shows_each_app_once_newest_first(showcase: Showcase) -> None:
+    pages = [await page(showcase, AppFilter(), number) for number in range(1, 13)]
+    shown = [app.id for each in pages for app in each.apps]
+    assert shown == [app_id_of(number) for number in reversed(range(COUNT))]
+    assert {each.total for each in pages} == {COUNT}
+
+
+async def test_filters_count_what_they_show(showcase: Showcase) -> None:
+    own = await page(showcase, AppFilter(owner_id=7, status="stopped"), 2)
+    assert (own.total, len(own.apps)) == (COUNT // 10, COUNT // 10 - 100)
+    assert {(app.owner_id, app.status) for app in own.apps} == {(7, "stopped")}
+    assert (await page(showcase, AppFilter(owner_id=7), 50)).total == COUNT // 2
+    assert (await page(showcase, AppFilter(host_id=2))).total == 0
+
+
+async def test_search_takes_every_sign_as_it_is(showcase: Showcase) -> None:
+    assert (await page(showcase, AppFilter(search="WEB-00012"))).total == 10
+    assert (await page(showcase, AppFilter(search="App 1099"))).total == 1
+    for nothing in ("web_0", "%", "/", "1\n2"):
+        assert (await page(showcase, AppFilter(search=nothing))).total == 0
+
+
+async def test_a_change_is_shown_by_the_next_answer(store: SqlAppStore, showcase: Showcase) -> None:
+    newest, wanted = app_id_of(COUNT - 2), AppFilter(owner_id=7)
+    assert (await page(showcase, wanted)).apps[0].name == f"App {COUNT - 2}"
+    await store.change(ChangeApp(newest, {"name": "renamed"}))
+    shown = (await page(showcase, wanted)).apps[0]
+    assert (shown.name, shown.environment["ADMIN_PASSWORD"]) == ("renamed", "********")
+    assert (await showcase.get_app(await store.find_version(newest, owner=7))).name == "renamed"
+    await store.change(RemoveApp(newest))
+    assert (await page(showcase, wanted)).apps[0].id == app_id_of(COUNT - 4)
+    with pytest.raises(AppNotFoundError):
+        await store.find_version(newest, owner=7)
+
+
+async def test_a_line_of_the_log_is_shown_by_the_next_answer(store: SqlAppStore, showcase: Showcase) -> None:
+    app_id = app_id_of(0)
+    for number in range(3):
+        await store.change(AddLog(app_id, f"line {number}", "info" if number else "warning"))
+        answer = (await showcase.list_logs(app_id, owner=7, limit=2, level="")).message
+        assert (answer.total, answer.logs[0].message) == (number + 1, f"line {number}")
+    warnings = (await showcase.list_logs(app_id, owner=None, limit=2, level="warning")).message
+    assert [line.message for line in warnings.logs] == ["line 0"]
+    with pytest.raises(AppNotFoundError):
+        await showcase.list_logs(app_id, owner=8, limit=2, level="")
