@@ -22,10 +22,10 @@ from deploy.local.settings import LocalSettings
 from deploy.local.specs import (
     PORTS,
     Secrets,
-    list_migrations,
     list_services,
     make_environment,
     make_gateway,
+    make_migration,
     make_nats,
     make_secrets,
     make_simulator,
@@ -107,7 +107,7 @@ class Platform:
             await self._wait_for_port(name)
         beyond = {**proxmox, "port": ports["link-pvesim"], "ssh_port": ports["link-pvesim-ssh"]}
         environment = make_environment(self.settings, self.secrets, ports, proxmox=beyond)
-        await asyncio.gather(*(self._migrate(spec) for spec in list_migrations(environment)))
+        await self._migrate(make_migration(environment))
         for spec in list_services(environment, ports, workers=WORKERS):
             self._launch(spec)
         self._launch(make_gateway(self.settings, ports))
