@@ -32,6 +32,7 @@ from services.apps.domain.interfaces import (
     Task,
     Wanted,
 )
+from services.apps.domain.quotas import Quota
 from services.common.errors import NotFoundError, UnavailableError
 from services.common.rpc.client import Clients
 
@@ -267,10 +268,26 @@ class GrpcContainers:
 
 
 class GrpcUsers:
-    """`Users` on the wire."""
+    """`Users` and `Quotas` on the wire.
 
-    def __init__(self, clients: Clients) -> None:
+    Args:
+        clients: reach auth.
+        default: of users for whom no administrator said anything; administrators have none.
+    """
+
+    def __init__(self, clients: Clients, default: Quota) -> None:
         self._clients = clients
+        self._default = default
+
+    async def get_quota(self, user_id: int) -> Quota:
+        """See `Quotas.get_quota`. Who is gone, like the owner of an app that was left behind, may have nothing more."""
+        request = auth_pb.FindUserRequest(id=user_id)
+        try:
+            user = await self._clients.call("auth", AuthInternalServiceStub, "FindUser", request, timeout=3)
+        except NotFoundError:
+            return Quota(apps=0)
+        own = Quota(**{field.name: value for field, value in user.quota.ListFields()})
+        return own if user.is_staff else own.over(self._default)
 
     async def has_user(self, user_id: int) -> bool:
         """Whether there is such an account."""

@@ -69,12 +69,14 @@ async def serve_apps(settings: AppsSettings) -> None:
     """Answer RPCs until told to end."""
     parts = build_parts(settings)
     clients = parts.runtime.clients
+    users = GrpcUsers(clients, settings.default_quota)
     world = World(
         parts.store,
         parts.containers,
         GrpcCatalog(clients),
         plans_of(parts.workflows),
-        GrpcUsers(clients),
+        users,
+        users,
     )
     watcher = Watcher(parts.store, parts.runtime.bus)
     newest = NewestRevisions(world.catalog)

@@ -18,10 +18,12 @@ from services.auth.domain.entities import (
     AuditEntry,
     NewAuditEntry,
     Page,
+    Quota,
     Registration,
     SignedIn,
     SigningKey,
 )
+from services.common.rules import check_message
 
 _DEFAULT_PER_PAGE = 20
 
@@ -89,6 +91,22 @@ def parse_audit_record(record: events_pb2.AuditRecorded) -> NewAuditEntry:
     )
 
 
+def parse_quota(message: user_pb2.Quota) -> Quota:
+    """What a user's apps may take together.
+
+    Raises:
+        InvalidError: a value is out of its range.
+    """
+    check_message(message, prefix="quota.")
+    return Quota(**{field.name: value for field, value in message.ListFields()})
+
+
+def render_quota(quota: Quota) -> user_pb2.Quota | None:
+    """A quota, or nothing where none was set."""
+    values = {name: value for name, value in vars(quota).items() if value is not None}
+    return user_pb2.Quota(**values) if values else None
+
+
 def render_time(moment: datetime) -> Timestamp:
     """A protobuf time."""
     message = Timestamp()
@@ -111,6 +129,7 @@ def render_user(account: Account) -> user_pb2.User:
         is_staff=account.is_staff,
         is_active=account.is_active,
         date_joined=render_time(account.date_joined),
+        quota=render_quota(account.quota),
     )
     if account.last_login is not None:
         message.last_login.CopyFrom(render_time(account.last_login))

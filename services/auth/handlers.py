@@ -120,6 +120,7 @@ class AuthHandlers:
             request.id,
             is_staff=request.is_staff if request.HasField("is_staff") else None,
             is_active=request.is_active if request.HasField("is_active") else None,
+            quota=convert.parse_quota(request.quota) if request.HasField("quota") else None,
         )
         return convert.render_user(account)
 

@@ -230,6 +230,12 @@ class ServiceSettings:
         doc="host:port that serves /metrics to Prometheus; empty: nothing is counted.",
     )
 
+    streams_per_user: int = setting(
+        "STREAMS_PER_USER",
+        default=100,
+        parse=parse_int(1, 100_000),
+        doc="How many streams, as of an app's events, a user may hold open at a service's process.",
+    )
     allow_insecure: tuple[str, ...] = setting(
         "ALLOW_INSECURE",
         default=(),

@@ -25,6 +25,7 @@ from services.common.outbox import Relay
 from services.common.rpc.call import Call
 from services.common.rpc.peers import Peers
 from services.common.rpc.server import Audit, NoAudit, Surroundings, add_service, create_server
+from services.common.rpc.streams import Streams
 from services.common.runtime import Runtime, close_runtime
 from services.common.telemetry.metrics import start_metrics
 
@@ -59,7 +60,8 @@ async def serve(
         audit = OutboxAudit(runtime.db, outbox) if outbox is not None else NoAudit()
     peers = Peers(by_certificate=runtime.tls is not None, gateways=runtime.settings.gateway_networks)
     secure = not runtime.settings.debug and "http-cookies" not in runtime.settings.allow_insecure
-    surroundings = Surroundings(runtime.guard, store, audit, on_failed_admission, peers, secure)
+    streams = Streams(runtime.settings.streams_per_user)
+    surroundings = Surroundings(runtime.guard, store, audit, on_failed_admission, peers, secure, streams)
     server = create_server()
     names = [descriptor.full_name for descriptor, _ in services]
     for descriptor, handlers in services:

@@ -19,15 +19,15 @@ Check = Callable[[Message, str, list[Violation]], None]
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
-def check_message(message: Message) -> None:
-    """Check a request against the rules on its fields.
+def check_message(message: Message, *, prefix: str = "") -> None:
+    """Check a request, or the part of one that is at `prefix`, against the rules on its fields.
 
     Raises:
         InvalidError: with a violation for every fault, each naming field and value; secrets are not shown.
     """
     violations: list[Violation] = []
     for check in _checks_of(message.DESCRIPTOR):
-        check(message, "", violations)
+        check(message, prefix, violations)
     if violations:
         first = violations[0]
         raise InvalidError(f"{first.field}: {first.description}", violations=violations)

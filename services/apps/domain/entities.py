@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from services.apps.domain.quotas import Quota
+
 STABLE = frozenset({"running", "stopped", "error"})
 MASK = "********"
 
@@ -97,12 +99,14 @@ class Begin:
     Attributes:
         status: of the app while it runs.
         held: another service carries it out.
+        quota: what the owner's apps may take together with what it changes; None: not asked.
     """
 
     id: str
     kind: str
     status: str
     state: Mapping[str, Any] = field(repr=False)
+    quota: Quota | None = None
     steps: tuple[tuple[str, str], ...] = ()
     requested_by: int | None = None
     held: bool = False

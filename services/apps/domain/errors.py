@@ -40,6 +40,10 @@ class NoFreePortError(ExhaustedError):
     """Every port of the host's range is taken."""
 
 
+class QuotaExceededError(ExhaustedError):
+    """The user's apps would take more together than they may."""
+
+
 class AppStateError(PreconditionError):
     """The app is in no state for this."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from services.apps.domain.compose import republish
@@ -20,6 +20,7 @@ from services.apps.domain.errors import (
     NotAvailableError,
 )
 from services.apps.domain.interfaces import Catalog, Container, Containers, Ref, Users, Wanted
+from services.apps.domain.quotas import Quotas, Unlimited
 from services.common.clock import now
 from services.common.errors import InvalidError, NotFoundError, PreconditionError, invalid_field
 
@@ -69,6 +70,7 @@ class World:
     catalog: Catalog
     plans: Plans
     users: Users
+    quotas: Quotas = field(default_factory=Unlimited)
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,21 @@ class Asked:
 
 
 async def deploy_app(world: World, new: NewApp, asked: Asked) -> App:
-    """Record a new app and its deployment; asked twice with the same id, the first one is answered."""
+    """Record a new app and its deployment; asked twice with the same id, the first one is answered.
+
+    Raises:
+        QuotaExceededError: the owner's apps would take too much together.
+    """
     try:
         return await world.store.get_app(new.id, owner=new.owner_id)
     except NotFoundError:
         plan = await plan_app(new, world.catalog, world.containers)
+    quota = await world.quotas.get_quota(new.owner_id)
     for _ in range(_PORT_ATTEMPTS):
         port = await world.store.choose_port(plan.placement.host_id)
         app = await build_app(plan, world.catalog, public_port=port)
-        if await world.store.add_app(app, _begin_new(world, app, "deploy_app", asked)):
+        begin = dataclasses.replace(_begin_new(world, app, "deploy_app", asked), quota=quota)
+        if await world.store.add_app(app, begin):
             return app
     raise NoFreePortError(f"no port of host {plan.placement.host_id} could be taken", retry_after=1)
 
@@ -119,6 +127,7 @@ async def clone_app(world: World, source: App, asked: Asked, *, hostname: str, a
     Raises:
         AppBusyError: an operation on the source is under way.
         AppStateError: the source has no container.
+        QuotaExceededError: the owner's apps would take too much together.
         NotAvailableError: the source was adopted: its ports are not ours to change.
     """
     if not archive:
@@ -126,6 +135,7 @@ async def clone_app(world: World, source: App, asked: Asked, *, hostname: str, a
     if source.vmid is None:
         raise AppStateError(f"{source.id} has no container to copy")
     kind = "restore_beside" if archive else "clone_app"
+    quota = await world.quotas.get_quota(source.owner_id)
     for _ in range(_PORT_ATTEMPTS):
         port = await world.store.choose_port(source.host_id)
         app = _copy_of(source, asked, hostname=hostname, port=port)
@@ -135,7 +145,8 @@ async def clone_app(world: World, source: App, asked: Asked, *, hostname: str, a
             "source_node": source.node,
             "archive": archive,
         }
-        if await world.store.add_app(app, _begin_new(world, app, kind, asked, **state)):
+        begin = dataclasses.replace(_begin_new(world, app, kind, asked, **state), quota=quota)
+        if await world.store.add_app(app, begin):
             return app
     raise NoFreePortError(f"no port of host {source.host_id} could be taken", retry_after=1)
 
@@ -182,6 +193,7 @@ async def update_app(
 
     Raises:
         InvalidError: the disk would shrink.
+        QuotaExceededError: the owner's apps would take too much together.
         AppBusyError: another operation is under way.
         AppStateError: the app has no container that could be changed.
     """
@@ -213,6 +225,8 @@ async def update_app(
         changes["has_environment"] = True
     former = {names[key]: app.config[key] for key in resources if key in app.config}
     begin = begin_on(world, app, "update_app", asked, status="updating", changes=changes, former=former)
+    if any(value > int(app.config.get(key, 0)) for key, value in resources.items()):
+        begin = dataclasses.replace(begin, quota=await world.quotas.get_quota(app.owner_id))
     await world.store.begin(app.id, begin, values=changed, message=f"Changing {app.hostname}")
 
 

@@ -23,6 +23,7 @@ from services.apps.domain.entities import (
     SwitchVersion,
 )
 from services.apps.domain.errors import AppBusyError
+from services.apps.domain.quotas import Quota, check_quota
 from services.apps.store.rows import AppRows
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.tables import app_events, apps, operation_tables, outbox, ports
@@ -34,6 +35,7 @@ from services.common.outbox import add_messages, new_message
 
 RUN_OPERATION = "jobs.apps.v1.run_operation"
 _EVENTS = "events.apps.v1"
+_QUOTA_LOCK = 727_201
 
 ops = operation_tables.operations
 
@@ -83,7 +85,11 @@ class AppChanges:
             self._add_event(connection, operation.subject, "log", message=message, level=level, step=step)
 
     def add_app(self, connection: sa.Connection, app: App, begin: Begin) -> bool:
-        """Add an app, its port and its first operation; False when its port was taken meanwhile."""
+        """Add an app, its port and its first operation; False when its port was taken meanwhile.
+
+        Raises:
+            QuotaExceededError: the owner's apps would take too much together.
+        """
         if connection.execute(sa.select(ops.c.id).where(ops.c.id == begin.id)).first() is not None:
             return True
         if app.public_port is not None:
@@ -91,6 +97,7 @@ class AppChanges:
             if not connection.execute(insert_ignore(ports, connection).values(**values)).rowcount:
                 return False
         connection.execute(apps.insert().values(**self._rows.render_app(app)))
+        _check_quota(connection, app.id, begin.quota)
         self._add_operation(connection, app.id, begin)
         self._announce_status(connection, app.id, begin.status)
         return True
@@ -110,6 +117,7 @@ class AppChanges:
             query.values(**fields, **self._rows.render_columns(app_id, values))
         ).rowcount:
             raise AppBusyError(f"another operation on {app_id} is under way", retry_after=2)
+        _check_quota(connection, app_id, begin.quota)
         self._add_operation(connection, app_id, begin)
         self._announce_status(connection, app_id, begin.status)
         if message:
@@ -194,3 +202,14 @@ def _facts(connection: sa.Connection, app_id: str) -> sa.Row[Any] | None:
     query = sa.select(apps.c.owner_id, apps.c.host_id, apps.c.vmid, apps.c.adopted).where(apps.c.id == app_id)
     rows: list[Any] = list(connection.execute(query))
     return rows[0] if rows else None
+
+
+def _check_quota(connection: sa.Connection, app_id: str, quota: Quota | None) -> None:
+    """Look at all apps of the owner, this one as it is now in the transaction; one at a time for each owner."""
+    if quota is None or quota.is_unlimited:
+        return
+    owner = connection.execute(sa.select(apps.c.owner_id).where(apps.c.id == app_id)).scalar_one()
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_QUOTA_LOCK, owner)))
+    query = sa.select(apps.c.config).where(apps.c.owner_id == owner, apps.c.adopted.is_(False))
+    check_quota(quota, connection.execute(query).scalars())

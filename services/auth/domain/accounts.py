@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.auth.domain.entities import Account, Page
+from services.auth.domain.entities import Account, Page, Quota
 from services.auth.domain.errors import InvalidQuestionError, UserNotFoundError
 from services.auth.domain.interfaces import AccountStore, RevocationSink
 
@@ -45,16 +45,23 @@ async def list_users(accounts: Accounts, search: str, page: Page) -> tuple[list[
 
 
 async def update_user(
-    accounts: Accounts, user_id: int, *, is_staff: bool | None, is_active: bool | None
+    accounts: Accounts,
+    user_id: int,
+    *,
+    is_staff: bool | None,
+    is_active: bool | None,
+    quota: Quota | None = None,
 ) -> Account:
     """Promote, demote, activate or deactivate an account; what it may no longer do ends within a second.
+
+    `quota` takes the place of the whole former one; apps that are there already stay, whatever it says.
 
     Raises:
         UserNotFoundError: there is no such account.
         LastAdminError: no active administrator would be left.
     """
     account, revocations = await accounts.store.update_account(
-        user_id, is_staff=is_staff, is_active=is_active
+        user_id, is_staff=is_staff, is_active=is_active, quota=quota
     )
     accounts.sink.note_revoked(revocations)
     return account

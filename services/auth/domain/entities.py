@@ -22,6 +22,16 @@ def normalize_name(name: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quota:
+    """What a user's apps may take together; None is the platform's default. Memory in MB, disk in GB."""
+
+    apps: int | None = None
+    memory: int | None = None
+    cores: int | None = None
+    disk: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Account:
     """A user's account.
 
@@ -43,6 +53,17 @@ class Account:
     date_joined: datetime
     last_login: datetime | None
     valid_after: float
+    quota_apps: int | None = None
+    quota_memory: int | None = None
+    quota_cores: int | None = None
+    quota_disk: int | None = None
+
+    @property
+    def quota(self) -> Quota:
+        """What an administrator set for this account."""
+        return Quota(
+            apps=self.quota_apps, memory=self.quota_memory, cores=self.quota_cores, disk=self.quota_disk
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

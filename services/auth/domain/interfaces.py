@@ -14,6 +14,7 @@ from services.auth.domain.entities import (
     NewApiToken,
     NewRefreshToken,
     Page,
+    Quota,
     Reused,
     Revocation,
     Rotated,
@@ -66,9 +67,9 @@ class AccountStore(Protocol):
         """
 
     async def update_account(
-        self, user_id: int, *, is_staff: bool | None, is_active: bool | None
+        self, user_id: int, *, is_staff: bool | None, is_active: bool | None, quota: Quota | None = None
     ) -> tuple[Account, Sequence[Revocation]]:
-        """Promote, demote, activate or deactivate; demoting and deactivating revoke.
+        """Promote, demote, activate, deactivate, or set the quota; demoting and deactivating revoke.
 
         Raises:
             UserNotFoundError: there is no such account.

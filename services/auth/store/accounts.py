@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from proximity.auth.v1 import events_pb2
 
-from services.auth.domain.entities import Account, NewAccount, Page, Revocation, normalize_name
+from services.auth.domain.entities import Account, NewAccount, Page, Quota, Revocation, normalize_name
 from services.auth.domain.errors import EmailTakenError, LastAdminError, UsernameTakenError, UserNotFoundError
 from services.auth.store.locks import ACCOUNTS, lock
 from services.auth.store.revocations import add_revocations, end_families
@@ -119,7 +119,7 @@ class SqlAccountStore:
         return await self._db.write(write)
 
     async def update_account(
-        self, user_id: int, *, is_staff: bool | None, is_active: bool | None
+        self, user_id: int, *, is_staff: bool | None, is_active: bool | None, quota: Quota | None = None
     ) -> tuple[Account, Sequence[Revocation]]:
         """See `AccountStore.update_account`."""
 
@@ -131,7 +131,7 @@ class SqlAccountStore:
             if account.is_staff and account.is_active and not (staff and active):
                 _check_other_admin(connection, account)
             change = users.update().where(users.c.id == user_id).values(is_staff=staff, is_active=active)
-            connection.execute(change)
+            connection.execute(change.values(**_quota_columns(quota)))
             revoked: Sequence[Revocation] = ()
             if account.is_active and not active:
                 revoked = self._revoke(connection, account, end_sessions=True)
@@ -182,6 +182,10 @@ def _get(connection: sa.Connection, user_id: int) -> Account:
     if row is None:
         raise UserNotFoundError(f"there is no user {user_id}")
     return build_account(row)
+
+
+def _quota_columns(quota: Quota | None) -> dict[str, int | None]:
+    return {} if quota is None else {f"quota_{name}": value for name, value in vars(quota).items()}
 
 
 def _email_columns(email: str) -> dict[str, str | None]:

@@ -33,6 +33,10 @@ users = sa.Table(
     sa.Column("date_joined", UtcDateTime, nullable=False),
     sa.Column("last_login", UtcDateTime),
     sa.Column("valid_after", sa.Float, nullable=False, server_default="0"),
+    sa.Column("quota_apps", sa.Integer),
+    sa.Column("quota_memory", sa.Integer),
+    sa.Column("quota_cores", sa.Integer),
+    sa.Column("quota_disk", sa.Integer),
     sqlite_autoincrement=True,  # the id of a deleted user is not given to another
 )
 sessions = sa.Table(

@@ -32,6 +32,7 @@ from services.common.rpc.peers import Peers, drop_forwarded
 from services.common.rpc.reading import Unreadable, read_request
 from services.common.rpc.rendered import Rendered
 from services.common.rpc.status import InternalError, code_of, render_status
+from services.common.rpc.streams import Streams
 from services.common.rules import check_message
 from services.common.telemetry.reporting import report_error
 from services.common.telemetry.tracing import current_trace_id
@@ -84,6 +85,7 @@ class Surroundings:
     on_failed_admission: Callable[[Call], None] | None = None
     peers: Peers = field(default_factory=Peers)
     secure_cookies: bool = False
+    streams: Streams = field(default_factory=Streams)
 
 
 def create_server() -> grpc.aio.Server:
@@ -175,13 +177,14 @@ class _Rpc:
         try:
             await self._admit(call)
             request = _check_request(given)
-            async for item in self._handler(request, call):
-                if not headers_sent:
-                    await self._send_headers(call, context)
-                    headers_sent = True
-                else:
-                    await self._around.guard.recheck(call)
-                yield item
+            with self._around.streams.hold(call):
+                async for item in self._handler(request, call):
+                    if not headers_sent:
+                        await self._send_headers(call, context)
+                        headers_sent = True
+                    else:
+                        await self._around.guard.recheck(call)
+                    yield item
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
             refusal = self._as_domain_error(error, call)
             if headers_sent and self._method.output_type.full_name == _RAW_BODY:

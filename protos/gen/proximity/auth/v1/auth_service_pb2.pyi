@@ -289,28 +289,38 @@ class UpdateUserRequest(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     IS_STAFF_FIELD_NUMBER: _builtins.int
     IS_ACTIVE_FIELD_NUMBER: _builtins.int
+    QUOTA_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     is_staff: _builtins.bool
     is_active: _builtins.bool
+    @_builtins.property
+    def quota(self) -> _user_pb2.Quota:
+        """Takes the place of the whole quota: what it does not name becomes the platform's default again."""
+
     def __init__(
         self,
         *,
         id: _builtins.int = ...,
         is_staff: _builtins.bool | None = ...,
         is_active: _builtins.bool | None = ...,
+        quota: _user_pb2.Quota | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_active", b"_is_active", "_is_staff", b"_is_staff", "is_active", b"is_active", "is_staff", b"is_staff"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_active", b"_is_active", "_is_staff", b"_is_staff", "_quota", b"_quota", "is_active", b"is_active", "is_staff", b"is_staff", "quota", b"quota"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_active", b"_is_active", "_is_staff", b"_is_staff", "id", b"id", "is_active", b"is_active", "is_staff", b"is_staff"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_active", b"_is_active", "_is_staff", b"_is_staff", "_quota", b"_quota", "id", b"id", "is_active", b"is_active", "is_staff", b"is_staff", "quota", b"quota"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__is_active: _TypeAlias = _typing.Literal["is_active"]  # noqa: Y015
     _WhichOneofArgType__is_active: _TypeAlias = _typing.Literal["_is_active", b"_is_active"]  # noqa: Y015
     _WhichOneofReturnType__is_staff: _TypeAlias = _typing.Literal["is_staff"]  # noqa: Y015
     _WhichOneofArgType__is_staff: _TypeAlias = _typing.Literal["_is_staff", b"_is_staff"]  # noqa: Y015
+    _WhichOneofReturnType__quota: _TypeAlias = _typing.Literal["quota"]  # noqa: Y015
+    _WhichOneofArgType__quota: _TypeAlias = _typing.Literal["_quota", b"_quota"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__is_active) -> _WhichOneofReturnType__is_active | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__is_staff) -> _WhichOneofReturnType__is_staff | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quota) -> _WhichOneofReturnType__quota | None: ...
 
 Global___UpdateUserRequest: _TypeAlias = UpdateUserRequest  # noqa: Y015
 

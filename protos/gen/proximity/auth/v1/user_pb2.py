@@ -23,27 +23,38 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from proximity.common.v1 import rules_pb2 as proximity_dot_common_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cproximity/auth/v1/user.proto\x12\x11proximity.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x02\n\x04User\x12\n\n\x02id\x18\x01 \x01(\x05\x12\n\n\x02pk\x18\x02 \x01(\x05\x12\x10\n\x08username\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x12\n\nfirst_name\x18\x05 \x01(\t\x12\x11\n\tlast_name\x18\x06 \x01(\t\x12\x0e\n\x06\x61vatar\x18\x07 \x01(\t\x12\x0b\n\x03\x62io\x18\x08 \x01(\t\x12\x17\n\x0fpreferred_theme\x18\t \x01(\t\x12\x10\n\x08is_staff\x18\n \x01(\x08\x12\x11\n\tis_active\x18\x0b \x01(\x08\x12/\n\x0b\x64\x61te_joined\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\nlast_login\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x42\r\n\x0b_last_login\"e\n\x07Session\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\t\x12\x0f\n\x07refresh\x18\x02 \x01(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\x05\x12%\n\x04user\x18\x04 \x01(\x0b\x32\x17.proximity.auth.v1.User\"@\n\tTokenPair\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\t\x12\x0f\n\x07refresh\x18\x02 \x01(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\x05\"\x8e\x02\n\x08\x41piToken\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x35\n\x0clast_used_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x12\n\x05token\x18\x07 \x01(\tH\x02\x88\x01\x01\x42\r\n\x0b_expires_atB\x0f\n\r_last_used_atB\x08\n\x06_token\"\xcb\x01\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\x05\x12-\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x07user_id\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x0e\n\x06target\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\x0f\n\x07outcome\x18\x08 \x01(\t\x12\x0c\n\x04hash\x18\t \x01(\tB\n\n\x08_user_id\"Q\n\x03Jwk\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\x0b\n\x03kid\x18\x03 \x01(\t\x12\t\n\x01x\x18\x04 \x01(\t\x12\x0b\n\x03\x61lg\x18\x05 \x01(\t\x12\x0b\n\x03use\x18\x06 \x01(\t\",\n\x04Jwks\x12$\n\x04keys\x18\x01 \x03(\x0b\x32\x16.proximity.auth.v1.Jwkb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cproximity/auth/v1/user.proto\x12\x11proximity.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fproximity/common/v1/rules.proto\"\xee\x02\n\x04User\x12\n\n\x02id\x18\x01 \x01(\x05\x12\n\n\x02pk\x18\x02 \x01(\x05\x12\x10\n\x08username\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x12\n\nfirst_name\x18\x05 \x01(\t\x12\x11\n\tlast_name\x18\x06 \x01(\t\x12\x0e\n\x06\x61vatar\x18\x07 \x01(\t\x12\x0b\n\x03\x62io\x18\x08 \x01(\t\x12\x17\n\x0fpreferred_theme\x18\t \x01(\t\x12\x10\n\x08is_staff\x18\n \x01(\x08\x12\x11\n\tis_active\x18\x0b \x01(\x08\x12/\n\x0b\x64\x61te_joined\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\nlast_login\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12,\n\x05quota\x18\x0e \x01(\x0b\x32\x18.proximity.auth.v1.QuotaH\x01\x88\x01\x01\x42\r\n\x0b_last_loginB\x08\n\x06_quota\"\xdd\x01\n\x05Quota\x12)\n\x04\x61pps\x18\x01 \x01(\x05\x42\x16\xb2\xbb\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x80\x84.AH\x00\x88\x01\x01\x12+\n\x06memory\x18\x02 \x01(\x05\x42\x16\xb2\xbb\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x65\xcd\xcd\x41H\x01\x88\x01\x01\x12*\n\x05\x63ores\x18\x03 \x01(\x05\x42\x16\xb2\xbb\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x80\x84.AH\x02\x88\x01\x01\x12)\n\x04\x64isk\x18\x04 \x01(\x05\x42\x16\xb2\xbb\x18\x12\x11\x00\x00\x00\x00\x00\x00\x00\x00\x19\x00\x00\x00\x00\x65\xcd\xcd\x41H\x03\x88\x01\x01\x42\x07\n\x05_appsB\t\n\x07_memoryB\x08\n\x06_coresB\x07\n\x05_disk\"e\n\x07Session\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\t\x12\x0f\n\x07refresh\x18\x02 \x01(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\x05\x12%\n\x04user\x18\x04 \x01(\x0b\x32\x17.proximity.auth.v1.User\"@\n\tTokenPair\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\t\x12\x0f\n\x07refresh\x18\x02 \x01(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\x05\"\x8e\x02\n\x08\x41piToken\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x35\n\x0clast_used_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x12\n\x05token\x18\x07 \x01(\tH\x02\x88\x01\x01\x42\r\n\x0b_expires_atB\x0f\n\r_last_used_atB\x08\n\x06_token\"\xcb\x01\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\x05\x12-\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x07user_id\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x0e\n\x06target\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\x0f\n\x07outcome\x18\x08 \x01(\t\x12\x0c\n\x04hash\x18\t \x01(\tB\n\n\x08_user_id\"Q\n\x03Jwk\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\x0b\n\x03kid\x18\x03 \x01(\t\x12\t\n\x01x\x18\x04 \x01(\t\x12\x0b\n\x03\x61lg\x18\x05 \x01(\t\x12\x0b\n\x03use\x18\x06 \x01(\t\",\n\x04Jwks\x12$\n\x04keys\x18\x01 \x03(\x0b\x32\x16.proximity.auth.v1.Jwkb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proximity.auth.v1.user_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_USER']._serialized_start=85
-  _globals['_USER']._serialized_end=395
-  _globals['_SESSION']._serialized_start=397
-  _globals['_SESSION']._serialized_end=498
-  _globals['_TOKENPAIR']._serialized_start=500
-  _globals['_TOKENPAIR']._serialized_end=564
-  _globals['_APITOKEN']._serialized_start=567
-  _globals['_APITOKEN']._serialized_end=837
-  _globals['_AUDITENTRY']._serialized_start=840
-  _globals['_AUDITENTRY']._serialized_end=1043
-  _globals['_JWK']._serialized_start=1045
-  _globals['_JWK']._serialized_end=1126
-  _globals['_JWKS']._serialized_start=1128
-  _globals['_JWKS']._serialized_end=1172
+  _globals['_QUOTA'].fields_by_name['apps']._loaded_options = None
+  _globals['_QUOTA'].fields_by_name['apps']._serialized_options = b'\262\273\030\022\021\000\000\000\000\000\000\000\000\031\000\000\000\000\200\204.A'
+  _globals['_QUOTA'].fields_by_name['memory']._loaded_options = None
+  _globals['_QUOTA'].fields_by_name['memory']._serialized_options = b'\262\273\030\022\021\000\000\000\000\000\000\000\000\031\000\000\000\000e\315\315A'
+  _globals['_QUOTA'].fields_by_name['cores']._loaded_options = None
+  _globals['_QUOTA'].fields_by_name['cores']._serialized_options = b'\262\273\030\022\021\000\000\000\000\000\000\000\000\031\000\000\000\000\200\204.A'
+  _globals['_QUOTA'].fields_by_name['disk']._loaded_options = None
+  _globals['_QUOTA'].fields_by_name['disk']._serialized_options = b'\262\273\030\022\021\000\000\000\000\000\000\000\000\031\000\000\000\000e\315\315A'
+  _globals['_USER']._serialized_start=118
+  _globals['_USER']._serialized_end=484
+  _globals['_QUOTA']._serialized_start=487
+  _globals['_QUOTA']._serialized_end=708
+  _globals['_SESSION']._serialized_start=710
+  _globals['_SESSION']._serialized_end=811
+  _globals['_TOKENPAIR']._serialized_start=813
+  _globals['_TOKENPAIR']._serialized_end=877
+  _globals['_APITOKEN']._serialized_start=880
+  _globals['_APITOKEN']._serialized_end=1150
+  _globals['_AUDITENTRY']._serialized_start=1153
+  _globals['_AUDITENTRY']._serialized_end=1356
+  _globals['_JWK']._serialized_start=1358
+  _globals['_JWK']._serialized_end=1439
+  _globals['_JWKS']._serialized_start=1441
+  _globals['_JWKS']._serialized_end=1485
 # @@protoc_insertion_point(module_scope)

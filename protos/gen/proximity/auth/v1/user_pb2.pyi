@@ -38,6 +38,7 @@ class User(_message.Message):
     IS_ACTIVE_FIELD_NUMBER: _builtins.int
     DATE_JOINED_FIELD_NUMBER: _builtins.int
     LAST_LOGIN_FIELD_NUMBER: _builtins.int
+    QUOTA_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     pk: _builtins.int
     """The same as id, for clients of the former system."""
@@ -56,6 +57,10 @@ class User(_message.Message):
     def date_joined(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def last_login(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def quota(self) -> Global___Quota:
+        """What the user's apps may take together, where an administrator set it."""
+
     def __init__(
         self,
         *,
@@ -72,16 +77,69 @@ class User(_message.Message):
         is_active: _builtins.bool = ...,
         date_joined: _timestamp_pb2.Timestamp | None = ...,
         last_login: _timestamp_pb2.Timestamp | None = ...,
+        quota: Global___Quota | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_last_login", b"_last_login", "date_joined", b"date_joined", "last_login", b"last_login"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_last_login", b"_last_login", "_quota", b"_quota", "date_joined", b"date_joined", "last_login", b"last_login", "quota", b"quota"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_login", b"_last_login", "avatar", b"avatar", "bio", b"bio", "date_joined", b"date_joined", "email", b"email", "first_name", b"first_name", "id", b"id", "is_active", b"is_active", "is_staff", b"is_staff", "last_login", b"last_login", "last_name", b"last_name", "pk", b"pk", "preferred_theme", b"preferred_theme", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_login", b"_last_login", "_quota", b"_quota", "avatar", b"avatar", "bio", b"bio", "date_joined", b"date_joined", "email", b"email", "first_name", b"first_name", "id", b"id", "is_active", b"is_active", "is_staff", b"is_staff", "last_login", b"last_login", "last_name", b"last_name", "pk", b"pk", "preferred_theme", b"preferred_theme", "quota", b"quota", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__last_login: _TypeAlias = _typing.Literal["last_login"]  # noqa: Y015
     _WhichOneofArgType__last_login: _TypeAlias = _typing.Literal["_last_login", b"_last_login"]  # noqa: Y015
+    _WhichOneofReturnType__quota: _TypeAlias = _typing.Literal["quota"]  # noqa: Y015
+    _WhichOneofArgType__quota: _TypeAlias = _typing.Literal["_quota", b"_quota"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__last_login) -> _WhichOneofReturnType__last_login | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quota) -> _WhichOneofReturnType__quota | None: ...
 
 Global___User: _TypeAlias = User  # noqa: Y015
+
+@_typing.final
+class Quota(_message.Message):
+    """What all apps of a user may take together. A field without a value is the platform's default."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPS_FIELD_NUMBER: _builtins.int
+    MEMORY_FIELD_NUMBER: _builtins.int
+    CORES_FIELD_NUMBER: _builtins.int
+    DISK_FIELD_NUMBER: _builtins.int
+    apps: _builtins.int
+    memory: _builtins.int
+    """MB."""
+    cores: _builtins.int
+    disk: _builtins.int
+    """GB."""
+    def __init__(
+        self,
+        *,
+        apps: _builtins.int | None = ...,
+        memory: _builtins.int | None = ...,
+        cores: _builtins.int | None = ...,
+        disk: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_apps", b"_apps", "_cores", b"_cores", "_disk", b"_disk", "_memory", b"_memory", "apps", b"apps", "cores", b"cores", "disk", b"disk", "memory", b"memory"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apps", b"_apps", "_cores", b"_cores", "_disk", b"_disk", "_memory", b"_memory", "apps", b"apps", "cores", b"cores", "disk", b"disk", "memory", b"memory"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__apps: _TypeAlias = _typing.Literal["apps"]  # noqa: Y015
+    _WhichOneofArgType__apps: _TypeAlias = _typing.Literal["_apps", b"_apps"]  # noqa: Y015
+    _WhichOneofReturnType__cores: _TypeAlias = _typing.Literal["cores"]  # noqa: Y015
+    _WhichOneofArgType__cores: _TypeAlias = _typing.Literal["_cores", b"_cores"]  # noqa: Y015
+    _WhichOneofReturnType__disk: _TypeAlias = _typing.Literal["disk"]  # noqa: Y015
+    _WhichOneofArgType__disk: _TypeAlias = _typing.Literal["_disk", b"_disk"]  # noqa: Y015
+    _WhichOneofReturnType__memory: _TypeAlias = _typing.Literal["memory"]  # noqa: Y015
+    _WhichOneofArgType__memory: _TypeAlias = _typing.Literal["_memory", b"_memory"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__apps) -> _WhichOneofReturnType__apps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cores) -> _WhichOneofReturnType__cores | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__disk) -> _WhichOneofReturnType__disk | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__memory) -> _WhichOneofReturnType__memory | None: ...
+
+Global___Quota: _TypeAlias = Quota  # noqa: Y015
 
 @_typing.final
 class Session(_message.Message):
