@@ -100,6 +100,10 @@ pvesim: venv ## a simulated Proxmox VE; prints where it is and how to sign in
 pvesim-conformance: venv ## how far the simulator answers as the recorded server did
 	$(BIN)/python -m tests.pvesim.conformance
 
+sbom: venv ## what the platform is built of, as CycloneDX: build/sbom.json
+	mkdir -p build
+	$(BIN)/python -m deploy.sbom > build/sbom.json
+
 certs: venv ## certificates for mutual TLS between gateway and services (CERTS=directory)
 	$(BIN)/python -m deploy.certificates $(or $(CERTS),.proximity/certs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,6 +101,7 @@ def _find_text_fault(key: str, value: str) -> str:
 
 
 def _find_number_fault(value: object, low: int, high: int) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value != int(value):  # type: ignore[arg-type, call-overload]
         return f"{value!r} is not a whole number"
     return "" if low <= value <= high else f"{int(value)} is not between {low} and {high}"
