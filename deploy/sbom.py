@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from services.common.process import VERSION
+from services.common import VERSION
 
 LOCKS = tuple(sorted(Path(__file__).parent.glob("requirements-*.txt")))
 _PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)")

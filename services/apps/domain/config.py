@@ -101,7 +101,8 @@ def _find_text_fault(key: str, value: str) -> str:
 
 
 def _find_number_fault(value: object, low: int, high: int) -> str:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value != int(value):  # type: ignore[arg-type, call-overload]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{value!r} is not a whole number"
+    if not math.isfinite(value) or value != int(value):
         return f"{value!r} is not a whole number"
     return "" if low <= value <= high else f"{int(value)} is not between {low} and {high}"
