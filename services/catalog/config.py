@@ -67,6 +67,12 @@ class CatalogSettings(ServiceSettings):
         parse=parse_file,
         doc="Certificates (PEM) trusted for sources instead of the system's.",
     )
+    host_needs: tuple[str, ...] = setting(
+        "CATALOG_HOST_NEEDS",
+        default=(),
+        parse=parse_list,
+        doc="Ids of items that may be deployed although they need the host: privileges, devices, its folders.",
+    )
     fetch_seconds: int = setting(
         "CATALOG_FETCH_SECONDS",
         default=300,

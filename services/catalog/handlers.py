@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from pathlib import Path
 
 from google.api import httpbody_pb2
@@ -175,9 +175,12 @@ class CatalogHandlers:
 class CatalogInternalHandlers:
     """CatalogInternalService."""
 
-    def __init__(self, holder: CatalogHolder, catalog: CatalogStore) -> None:
+    def __init__(
+        self, holder: CatalogHolder, catalog: CatalogStore, *, host_needs: Collection[str] = ()
+    ) -> None:
         self._holder = holder
         self._catalog = catalog
+        self._host_needs = frozenset(host_needs)
 
     async def render_item(self, request: pb.RenderItemRequest) -> pb.Rendering:
         wanted = convert.parse_render(request)
@@ -188,6 +191,7 @@ class CatalogInternalHandlers:
             revision=request.revision,
             request=wanted,
             from_revision=request.from_revision,
+            host_needs=self._host_needs,
         )
         return convert.render_rendering(rendered)
 

@@ -74,7 +74,7 @@ def build_catalog(
         api=CatalogHandlers(
             holder, store, store, nodes=RemoteNodes(clients), wake=relay.wake, data=settings.data
         ),
-        internal=CatalogInternalHandlers(holder, store),
+        internal=CatalogInternalHandlers(holder, store, host_needs=settings.host_needs),
         jobs=FetchJobs(store, store, fetcher, ProcessImporter()),
     )
 

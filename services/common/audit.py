@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import sqlalchemy as sa
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.auth.v1 import events_pb2
 
@@ -14,6 +15,25 @@ from services.common.outbox import add_messages, new_message
 from services.common.rpc.call import Call
 
 SUBJECT = "audit.v1.recorded"
+_TARGETS = (
+    ("app_id", "app"),
+    ("backup_id", "backup"),
+    ("operation_id", "operation"),
+    ("source_id", "source"),
+    ("host_id", "host"),
+    ("vmid", "container"),
+    ("id", ""),
+    ("catalog_id", "item"),
+    ("hostname", "hostname"),
+    ("username", "user"),
+    ("name", "name"),
+)
+
+
+def find_target(request: Message) -> str:
+    """What a request names as its target, when its handler says nothing better: `app web-1, backup 7`."""
+    named = [(word, getattr(request, field, None)) for field, word in _TARGETS]
+    return ", ".join(f"{word} {value}".strip() for word, value in named if value)[:500]
 
 
 class OutboxAudit:

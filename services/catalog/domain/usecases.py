@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.catalog.domain.entities import OWN_SOURCE, Item, Revision
-from services.catalog.domain.errors import IconNotFoundError, RevisionNotFoundError
+from services.catalog.domain.errors import IconNotFoundError, RevisionNotFoundError, UnsafeDefinitionError
 from services.catalog.domain.faults import Fault, Rejection
 from services.catalog.domain.index import CatalogIndex, ItemFilter
 from services.catalog.domain.interfaces import CatalogStore, NewRevision, Nodes, Place, SourceStore
@@ -193,6 +193,7 @@ async def render_item(
     revision: str,
     request: RenderRequest,
     from_revision: str = "",
+    host_needs: Collection[str] = (),
 ) -> Rendered:
     """Render the newest or the named revision of an item.
 
@@ -203,17 +204,33 @@ async def render_item(
         revision: empty for the newest.
         request: what is wanted of it.
         from_revision: the one that the values are of; those of inputs that are gone since are left out.
+        host_needs: ids of the items that an administrator lets have what they need of the host.
 
     Raises:
         ItemNotFoundError, RevisionNotFoundError: there is none.
         InvalidError: the inputs do not fit.
+        UnsafeDefinitionError: it needs the host, and no administrator allowed it that.
     """
     item = await find_revision(catalog, store, item_id, revision=revision)
     if from_revision not in {"", item.revision}:
         with contextlib.suppress(RevisionNotFoundError):  # then nothing says which values were of inputs
             earlier = await find_revision(catalog, store, item_id, revision=from_revision)
             request = drop_past_inputs(request, earlier, item)
+    check_host_needs(item, host_needs)
     return render(item, request)
+
+
+def check_host_needs(item: Item, permitted: Collection[str]) -> None:
+    """Refuse an item that needs the host unless an administrator allowed it: what its author declares is no leave.
+
+    Raises:
+        UnsafeDefinitionError: naming what it needs.
+    """
+    if item.allows and item.id not in permitted:
+        needs = ", ".join(sorted(item.allows))
+        raise UnsafeDefinitionError(
+            f"{item.id} needs {needs} of the host; an administrator allows that with CATALOG_HOST_NEEDS"
+        )
 
 
 async def find_revision(catalog: CatalogIndex, store: CatalogStore, item_id: str, *, revision: str) -> Item:

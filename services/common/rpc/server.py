@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 from grpc_status import rpc_status
 from proximity.common.v1 import access_pb2
 
+from services.common.audit import find_target
 from services.common.errors import DeadlineError, DomainError, InvalidError, UnauthenticatedError
 from services.common.idempotency import Answer, IdempotencyStore, request_id_of
 from services.common.log import get_logger
@@ -157,6 +158,8 @@ class _Rpc:
         self, given: Message | Unreadable, context: grpc.aio.ServicerContext[Any, Any]
     ) -> Message:
         call = self._new_call(context)
+        if self._audited and isinstance(given, Message):
+            call.audit_target = find_target(given)
         try:
             await self._admit(call)
             request = _check_request(given)
