@@ -123,6 +123,7 @@ class GrpcContainers:
             network_cidr=new.network_cidr,
             bridge=new.bridge,
             gateway=new.gateway if new.network_cidr else "",
+            vlan_tag=new.vlan or None,
             nameservers=new.nameservers,
             password=new.password,
             docker=new.docker,

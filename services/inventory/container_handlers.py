@@ -13,7 +13,6 @@ from services.inventory import convert
 from services.inventory.placing import Placing
 from services.inventory.proxmox import archives, copies, create, images, inside, power, reading, tasks
 from services.inventory.proxmox.containers import Containers
-from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlSettingsStore, SqlVmidStore
 
 
@@ -23,7 +22,7 @@ class ContainerHandlers:
     def __init__(
         self,
         containers: Containers,
-        ways: Ways,
+        means: create.Means,
         *,
         placing: Placing,
         vmids: SqlVmidStore,
@@ -31,7 +30,8 @@ class ContainerHandlers:
     ) -> None:
         self._containers = containers
         self._fleet = containers.fleet
-        self._ways = ways
+        self._means = means
+        self._ways = means.ways
         self._placing = placing
         self._vmids = vmids
         self._settings = settings
@@ -51,13 +51,15 @@ class ContainerHandlers:
         ref = convert.parse_ref(request.container)
         return convert.render_task(
             await create.create_container(
-                self._containers, self._ways, ref, owner=request.owner, wanted=wanted
+                self._containers, self._means, ref, owner=request.owner, wanted=wanted
             )
         )
 
     async def start_container(self, request: cs.ContainerActionRequest, _call: Call) -> cs.Task:
         ref = convert.parse_ref(request.container)
-        return convert.render_task(await power.start_container(self._containers, ref, request.owner))
+        return convert.render_task(
+            await power.start_container(self._containers, self._means.networks, ref, owner=request.owner)
+        )
 
     async def stop_container(self, request: cs.ContainerActionRequest, _call: Call) -> cs.Task:
         ref = convert.parse_ref(request.container)

@@ -23,11 +23,14 @@ from services.inventory.health import HealthChecks
 from services.inventory.placing import Placing
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.containers import Containers
+from services.inventory.proxmox.create import Means
 from services.inventory.proxmox.fleet import Fleet
+from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import (
     SEALED,
+    SqlAddressStore,
     SqlHostStore,
     SqlSettingsStore,
     SqlVmidStore,
@@ -54,7 +57,7 @@ async def serve(settings: InventorySettings) -> None:
     checks = HealthChecks("inventory", settings, runtime.db, runtime.bus, tls=runtime.tls)
     containers = ContainerHandlers(
         Containers(fleet, vmids),
-        ways,
+        Means(ways, Networks(SqlAddressStore(runtime.db), defaults)),
         placing=Placing(hosts, vmids, fleet, ways),
         vmids=vmids,
         settings=defaults,

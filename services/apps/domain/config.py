@@ -16,6 +16,7 @@ _NUMBERS = {
     "disk_size": (1, 10_240),
     "swap": (0, 32_768),
     "port": (1, 65_535),
+    "vlan": (1, 4094),
 }
 _TEXTS = {"ostemplate": 300, "storage": 100, "image": 300}
 # A storage as Proxmox names them; a template by its file, with or without its storage (local:vztmpl/debian-13.tar.zst).
@@ -23,8 +24,8 @@ _PATTERNS = {
     "storage": re.compile(r"[A-Za-z][A-Za-z0-9._-]*"),
     "ostemplate": re.compile(r"[A-Za-z0-9](?!.*\.\.)[A-Za-z0-9._:/+~-]*"),
 }
-_RUNTIMES = ("compose", "oci", "auto")
-KEYS = (*_NUMBERS, *_TEXTS, "runtime")
+_CHOICES = {"runtime": ("compose", "oci", "auto"), "network": ("dhcp", "static")}
+KEYS = (*_NUMBERS, *_TEXTS, *_CHOICES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +88,8 @@ def _find_fault(key: str, value: object) -> str:
         return _find_number_fault(value, *_NUMBERS[key])
     if not isinstance(value, str):
         return f"{value!r} is not text"
-    if key == "runtime":
-        return "" if value in _RUNTIMES else f"{value!r} is not one of {', '.join(_RUNTIMES)}"
+    if key in _CHOICES:
+        return "" if value in _CHOICES[key] else f"{value!r} is not one of {', '.join(_CHOICES[key])}"
     return _find_text_fault(key, value)
 
 

@@ -84,6 +84,7 @@ class NewContainer:
     entrypoint: str = ""
     mounts: tuple[tuple[str, int], ...] = ()
     note: str = ""
+    vlan: int = 0
     password: str = field(default="", repr=False)
 
 

@@ -75,6 +75,7 @@ def _new_container(app: App, image: str) -> NewContainer:
         network_cidr=str(app.rendering.get("network_cidr", "")),
         bridge=str(app.rendering.get("bridge", "")),
         gateway=str(app.rendering.get("gateway", "")),
+        vlan=int(app.rendering.get("vlan") or 0),
         nameservers=tuple(app.rendering.get("nameservers", ())),
         docker=not oci,
         oci=oci,

@@ -69,6 +69,14 @@ class CreationBrokenError(BusyError):
     """A creation of the owner's own was broken off: destroy what it left, then create again."""
 
 
+class AddressTakenError(DuplicateError):
+    """Another app has the address."""
+
+
+class NoFreeAddressError(PreconditionError):
+    """Every address of the subnet is taken."""
+
+
 class ContainerNotFoundError(NotFoundError):
     """The host answers and has no such container."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.common.errors import invalid_field
@@ -16,6 +16,7 @@ from services.inventory.domain.errors import (
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
 from services.inventory.proxmox.marks import TAG, find_owner, render_description
+from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.storages import choose_storage
 from services.inventory.proxmox.tasks import has_ended
 from services.inventory.proxmox.templates import get_template
@@ -60,8 +61,16 @@ class NewContainer:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Means:
+    """What a creation needs besides Proxmox: the way in that the container is made for, and its address."""
+
+    ways: Ways
+    networks: Networks
+
+
 async def create_container(
-    containers: Containers, ways: Ways, ref: Ref, *, owner: str, wanted: NewContainer
+    containers: Containers, means: Means, ref: Ref, *, owner: str, wanted: NewContainer
 ) -> Task:
     """Create a container with the owner's marks; one that is there with them is left alone.
 
@@ -73,7 +82,7 @@ async def create_container(
         TemplateDownloadingError: ask again.
         DomainError: Proxmox refused.
     """
-    task = await _start_creation(containers, ways, ref, owner=owner, wanted=wanted)
+    task = await _start_creation(containers, means, ref, owner=owner, wanted=wanted)
     if not wanted.oci or not (wanted.environment or wanted.entrypoint):
         return task
     if task.upid:
@@ -96,14 +105,18 @@ async def _set_environment(containers: Containers, ref: Ref, task: Task, *, want
 
 
 async def _start_creation(
-    containers: Containers, ways: Ways, ref: Ref, *, owner: str, wanted: NewContainer
+    containers: Containers, means: Means, ref: Ref, *, owner: str, wanted: NewContainer
 ) -> Task:
     view = await containers.find(ref)
     if view is not None:
         return await resume_creation(containers, view, owner, types=_CREATING)
     client = await containers.fleet.get_client(ref.host_id)
+    cidr, gateway = await means.networks.give_address(
+        ref.host_id, owner, wanted=wanted.network_cidr, gateway=wanted.gateway
+    )
+    wanted = replace(wanted, network_cidr=cidr, gateway=gateway)
     options = await _build_options(client, ref, owner, wanted=wanted)
-    if wanted.docker and (await ways.find_way(client)).mode == "console":
+    if wanted.docker and (await means.ways.find_way(client)).mode == "console":
         options["cmode"] = "shell"
     new = View(client, ref.node, ref.vmid, {})
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
@@ -11,6 +12,8 @@ from services.inventory.domain.errors import HostInactiveError, HostUnreachableE
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.nodes import read_fingerprint
 from services.inventory.proxmox.session import Access, Door
+
+_GRACE_S = 120.0  # a client that was replaced is closed when its requests are over
 
 
 class Hosts(Protocol):
@@ -38,6 +41,7 @@ class Fleet:
     def __init__(self, hosts: Hosts) -> None:
         self._hosts = hosts
         self._clients: dict[int, tuple[datetime, ProxmoxClient]] = {}
+        self._locks: dict[int, asyncio.Lock] = {}
 
     async def get_client(self, host_id: int) -> ProxmoxClient:
         """Return the client of a host.
@@ -53,14 +57,16 @@ class Fleet:
 
     async def get_client_of(self, host: Host) -> ProxmoxClient:
         """Return the client of a host that was just read."""
-        known = self._clients.get(host.id)
-        if known is not None and known[0] == host.updated_at:
-            return known[1]
-        client = ProxmoxClient(await self.open_access(host))
-        client.use_doors(list_doors(await self._hosts.list_nodes(host.id)))
-        self.forget(host.id)
-        self._clients[host.id] = (host.updated_at, client)
-        return client
+        async with self._locks.setdefault(host.id, asyncio.Lock()):
+            known = self._clients.get(host.id)
+            if known is not None and known[0] >= host.updated_at:
+                return known[1]
+            client = ProxmoxClient(await self.open_access(host))
+            client.use_doors(list_doors(await self._hosts.list_nodes(host.id)))
+            if known is not None:  # whoever works with it now may end that
+                asyncio.get_running_loop().call_later(_GRACE_S, known[1].close)
+            self._clients[host.id] = (host.updated_at, client)
+            return client
 
     async def open_access(self, host: Host) -> Access:
         """Say how a host is reached. One that need not be verified is pinned before it gets any credentials.

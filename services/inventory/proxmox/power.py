@@ -11,20 +11,22 @@ from services.inventory.domain.errors import (
 )
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
 from services.inventory.proxmox.marks import check_owner, find_owner
+from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.ways import Ways
 
 _SHUTDOWN_S = 30
 _STOPPING = ("vzstop", "vzshutdown")
 
 
-async def start_container(containers: Containers, ref: Ref, owner: str) -> Task:
-    """Start a container of `owner`; one that runs is left alone."""
+async def start_container(containers: Containers, networks: Networks, ref: Ref, *, owner: str) -> Task:
+    """Start a container of `owner` at an address of its own; one that runs is left alone."""
     view = await containers.look_owned(ref, owner)
     if under_way := view.find_task(("vzstart", "vzreboot")):
         return under_way
     if view.is_running and not view.find_task(_STOPPING):
         return view.done()
     _check_unlocked(view)
+    await networks.settle_address(view, owner)
     try:
         return await act(view, lambda: view.client.post(f"{view.path}/status/start"), types=("vzstart",))
     except ProxmoxRefusedError as error:

@@ -20,10 +20,12 @@ from services.inventory.handlers import HostHandlers
 from services.inventory.placing import Placing
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.containers import Containers
+from services.inventory.proxmox.create import Means
 from services.inventory.proxmox.fleet import Fleet
+from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
-from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore
+from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
 from services.inventory.syncing import NodeSync
 from tests.e2e.simulators import list_rejected
 from tests.unit.pvesim.sim import Running, start
@@ -137,12 +139,13 @@ async def inventory(
     vmids = SqlVmidStore(db, lowest=9000, highest=9999)
     fleet, ways = Fleet(store), Ways(Shells(store), Consoles())
     host = await store.add_host(make_host(sim, "default", secrets=secrets, **access))
+    settings = SqlSettingsStore(db)
     containers = ContainerHandlers(
         Containers(fleet, vmids),
-        ways,
+        Means(ways, Networks(SqlAddressStore(db), settings)),
         placing=Placing(store, vmids, fleet, ways),
         vmids=vmids,
-        settings=SqlSettingsStore(db),
+        settings=settings,
     )
     hosts = HostHandlers(store, fleet, NodeSync(store, fleet, ways, every_s=30), ways)
     yield Inventory(sim, store, vmids, fleet, ways, hosts, containers, host)

@@ -26,6 +26,8 @@ from services.common.errors import InvalidError
         ({"swap": -1}, "config.swap"),
         ({"port": 65_536}, "config.port"),
         ({"runtime": "vm"}, "config.runtime"),
+        ({"network": "wifi"}, "config.network"),
+        ({"vlan": 4095}, "config.vlan"),
         ({"image": ""}, "config.image"),
         ({"ram": 1}, "config.ram"),
     ],

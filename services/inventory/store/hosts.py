@@ -1,0 +1,254 @@
+"""Hosts, their secrets and their nodes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from proximity.inventory.v1 import events_pb2
+
+from services.common.clock import Clock, now
+from services.common.db import Database, insert_ignore
+from services.common.outbox import add_messages, new_message
+from services.common.sealing import Sealer
+from services.inventory.domain.entities import (
+    Host,
+    NewHost,
+    Node,
+    Secrets,
+    check_credentials,
+)
+from services.inventory.domain.errors import (
+    HostInUseError,
+    HostNotFoundError,
+)
+from services.inventory.store.rows import (
+    FACTS,
+    build_host,
+    build_node,
+    check_name,
+    duplicate,
+    forget_pin,
+    make_default,
+    read_host,
+    read_row,
+)
+from services.inventory.store.tables import SECRETS, addresses, hosts, nodes, outbox, ssh_keys, vmids
+
+HOST_DELETED = "events.inventory.v1.host_deleted"
+
+
+class SqlHostStore:
+    """Hosts, their secrets and their nodes."""
+
+    def __init__(self, db: Database, sealer: Sealer, *, clock: Clock = now) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._clock = clock
+
+    async def list_hosts(self) -> list[Host]:
+        """Return the hosts, the default one first, then by name."""
+        query = sa.select(hosts).order_by(hosts.c.is_default.desc(), hosts.c.name)
+        return [build_host(row) for row in await self._db.read(lambda c: c.execute(query).all())]
+
+    async def get_host(self, host_id: int) -> Host:
+        """Return one host.
+
+        Raises:
+            HostNotFoundError: there is none.
+        """
+        return await self._db.read(lambda connection: read_host(connection, host_id))
+
+    async def get_secrets(self, host_id: int) -> Secrets:
+        """Return what a host is signed in to with.
+
+        Raises:
+            HostNotFoundError: there is no such host.
+            SealBrokenError: they were sealed with another SECRET_KEY.
+        """
+        row = await self._db.read(lambda connection: read_row(connection, host_id))
+        return self._open(row)
+
+    async def add_host(self, new: NewHost, *, request_id: str | None = None) -> Host:
+        """Register a host; the first one becomes the default. The same request_id registers once.
+
+        Raises:
+            HostDuplicateError: the name is taken.
+        """
+        moment = self._clock()
+
+        def write(connection: sa.Connection) -> Host:
+            if request_id:
+                known = connection.execute(
+                    sa.select(hosts.c.id).where(hosts.c.request_id == request_id)
+                ).scalar()
+                if known is not None:
+                    return read_host(connection, known)
+            check_name(connection, new.name)
+            first = connection.execute(sa.select(sa.func.count()).select_from(hosts)).scalar_one() == 0
+            plain = ("name", "host", "port", "user", "ssh_port", "verify_ssl", "fingerprint", "token_id")
+            values = {name: getattr(new, name) for name in plain}
+            values |= {"is_active": True, "is_default": False, "created_at": moment, "updated_at": moment}
+            result = connection.execute(hosts.insert().values(**values, request_id=request_id))
+            (host_id,) = result.inserted_primary_key or (0,)
+            self._write_secrets(connection, host_id, new.secrets)
+            if first or new.is_default:
+                make_default(connection, host_id)
+            return read_host(connection, host_id)
+
+        try:
+            return await self._db.write(write)
+        except sa.exc.IntegrityError:
+            raise duplicate(new.name) from None
+
+    async def update_host(self, host_id: int, changes: dict[str, Any]) -> Host:
+        """Change what `changes` names; secrets among them are sealed.
+
+        Raises:
+            HostNotFoundError: there is no such host.
+            HostDuplicateError: the name is taken.
+            InvalidError: the credentials would be incomplete.
+        """
+        moment = self._clock()
+
+        def write(connection: sa.Connection) -> Host:
+            row = read_row(connection, host_id)
+            if "name" in changes:
+                check_name(connection, changes["name"], host_id=host_id)
+            plain = {key: value for key, value in changes.items() if key not in (*SECRETS, "is_default")}
+            given = {key: changes[key] for key in SECRETS if key in changes}
+            if given or "token_id" in changes:
+                current = self._open(row)
+                secrets = Secrets(**{key: given.get(key, getattr(current, key)) for key in SECRETS})
+                check_credentials(plain.get("token_id", row.token_id), secrets)
+                self._write_secrets(connection, host_id, secrets)
+                plain["exec_mode"] = ""  # another way may lead in now
+            connection.execute(hosts.update().where(hosts.c.id == host_id).values(**plain, updated_at=moment))
+            if changes.get("is_default"):
+                make_default(connection, host_id)
+            if {"host", "port"} & set(changes) and "fingerprint" not in changes:
+                forget_pin(connection, host_id)
+            if "host" in changes or "ssh_port" in changes:
+                connection.execute(ssh_keys.delete().where(ssh_keys.c.host_id == host_id))
+            return read_host(connection, host_id)
+
+        try:
+            return await self._db.write(write)
+        except sa.exc.IntegrityError:
+            raise duplicate(str(changes.get("name", ""))) from None
+
+    async def delete_host(self, host_id: int) -> None:
+        """Forget a host.
+
+        Raises:
+            HostNotFoundError: there is none.
+            HostInUseError: apps live there.
+        """
+
+        def write(connection: sa.Connection) -> None:
+            host = read_host(connection, host_id)
+            count = connection.execute(
+                sa.select(sa.func.count()).select_from(vmids).where(vmids.c.host_id == host_id)
+            ).scalar_one()
+            if count:
+                raise HostInUseError(f"{count} apps live on {host.name!r}; remove or move them first")
+            for table in (ssh_keys, nodes, addresses):
+                connection.execute(table.delete().where(table.c.host_id == host_id))
+            connection.execute(hosts.delete().where(hosts.c.id == host_id))
+            if host.is_default:
+                heir = connection.execute(sa.select(hosts.c.id).order_by(hosts.c.name).limit(1)).scalar()
+                if heir is not None:
+                    make_default(connection, heir)
+            event = events_pb2.HostDeleted(host_id=host_id, name=host.name)
+            add_messages(connection, outbox, [new_message(HOST_DELETED, event)])
+
+        await self._db.write(write)
+
+    async def note_answer(
+        self, host_id: int, *, version: str, found: Sequence[Node], exec_mode: str = ""
+    ) -> None:
+        """Write down that a host answered, its nodes, and how commands get into its containers."""
+        moment = self._clock()
+        values = {"status": "online", "version": version, "last_error": "", "last_seen": moment}
+        if exec_mode:
+            values["exec_mode"] = exec_mode
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(hosts.update().where(hosts.c.id == host_id).values(**values))
+            names = [node.name for node in found]
+            connection.execute(nodes.delete().where(nodes.c.host_id == host_id, nodes.c.name.not_in(names)))
+            for node in found:
+                facts = json.dumps({name: getattr(node, name) for name in FACTS})
+                row = {"status": node.status, "facts": facts, "last_updated": moment}
+                changed = connection.execute(
+                    nodes.update().where(nodes.c.host_id == host_id, nodes.c.name == node.name).values(**row)
+                )
+                if not changed.rowcount:
+                    connection.execute(
+                        insert_ignore(nodes, connection).values(host_id=host_id, name=node.name, **row)
+                    )
+
+        try:
+            await self._db.write(write)
+        except sa.exc.IntegrityError:
+            raise HostNotFoundError(f"host {host_id} was deleted meanwhile") from None
+
+    async def note_silence(self, host_id: int, error: str) -> None:
+        """Write down that a host does not answer; its nodes are unknown from then on."""
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(
+                hosts.update().where(hosts.c.id == host_id).values(status="offline", last_error=error[:1000])
+            )
+            connection.execute(nodes.update().where(nodes.c.host_id == host_id).values(status="unknown"))
+
+        await self._db.write(write)
+
+    async def pin_fingerprint(self, host_id: int, fingerprint: str) -> Host:
+        """Pin the certificate shown at the first connection, unless one is pinned already."""
+        unpinned = (hosts.c.id == host_id) & (hosts.c.fingerprint == "")
+
+        def write(connection: sa.Connection) -> Host:
+            connection.execute(hosts.update().where(unpinned).values(fingerprint=fingerprint))
+            return read_host(connection, host_id)
+
+        return await self._db.write(write)
+
+    async def list_nodes(self, host_id: int | None = None) -> list[Node]:
+        """Return the nodes as last seen, by host and name."""
+        query = sa.select(nodes, hosts.c.name.label("host_name")).join(hosts)
+        if host_id is not None:
+            query = query.where(nodes.c.host_id == host_id)
+        query = query.order_by(hosts.c.name, nodes.c.name)
+        return [build_node(row) for row in await self._db.read(lambda c: c.execute(query).all())]
+
+    async def find_ssh_key(self, host_id: int, address: str) -> str:
+        """Return the SSH host key pinned for an address; empty when none is."""
+        query = sa.select(ssh_keys.c.public_key).where(
+            ssh_keys.c.host_id == host_id, ssh_keys.c.address == address
+        )
+        return str(await self._db.read(lambda c: c.execute(query).scalar()) or "")
+
+    async def pin_ssh_key(self, host_id: int, address: str, *, public_key: str) -> None:
+        """Pin an SSH host key, unless one is pinned already."""
+        values = {"host_id": host_id, "address": address, "public_key": public_key}
+        await self._db.write(lambda c: c.execute(insert_ignore(ssh_keys, c).values(**values)))
+
+    def _write_secrets(self, connection: sa.Connection, host_id: int, secrets: Secrets) -> None:
+        sealed = {
+            name: self._sealer.seal(getattr(secrets, name), place=f"hosts.{name}.{host_id}")
+            if getattr(secrets, name)
+            else ""
+            for name in SECRETS
+        }
+        connection.execute(hosts.update().where(hosts.c.id == host_id).values(**sealed))
+
+    def _open(self, row: sa.Row[Any]) -> Secrets:
+        values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+        opened = {
+            name: self._sealer.open(values[name], place=f"hosts.{name}.{row.id}") if values[name] else ""
+            for name in SECRETS
+        }
+        return Secrets(**opened)

@@ -1,0 +1,94 @@
+"""Rows of hosts and nodes, read and checked inside a transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.inventory.domain.entities import (
+    Host,
+    Node,
+    guess_exec_mode,
+)
+from services.inventory.domain.errors import (
+    HostDuplicateError,
+    HostNotFoundError,
+)
+from services.inventory.store.tables import SECRETS, hosts
+
+FACTS = (
+    "cpu_count",
+    "cpu_usage",
+    "memory_total",
+    "memory_used",
+    "storage_total",
+    "storage_used",
+    "uptime",
+    "ip_address",
+    "pve_version",
+    "lxc_count",
+    "fingerprint",
+)
+
+
+def check_name(connection: sa.Connection, name: str, *, host_id: int = 0) -> None:
+    """Refuse a name that another host has."""
+    taken = connection.execute(
+        sa.select(hosts.c.id).where(hosts.c.name == name, hosts.c.id != host_id)
+    ).first()
+    if taken:
+        raise duplicate(name)
+
+
+def duplicate(name: str) -> HostDuplicateError:
+    """The refusal of a taken name."""
+    return HostDuplicateError(f"name: a host named {name[:100]!r} is registered already")
+
+
+def forget_pin(connection: sa.Connection, host_id: int) -> None:
+    """A certificate that was pinned at first sight says nothing about another address."""
+    trusting = (hosts.c.id == host_id) & sa.not_(hosts.c.verify_ssl)
+    connection.execute(hosts.update().where(trusting).values(fingerprint=""))
+
+
+def make_default(connection: sa.Connection, host_id: int) -> None:
+    """Make one host the default, and the others not."""
+    connection.execute(hosts.update().values(is_default=hosts.c.id == host_id))
+
+
+def read_row(connection: sa.Connection, host_id: int) -> sa.Row[Any]:
+    """The row of a host; HostNotFoundError when there is none."""
+    row = connection.execute(sa.select(hosts).where(hosts.c.id == host_id)).one_or_none()
+    if row is None:
+        raise HostNotFoundError(f"there is no host {host_id}")
+    return row
+
+
+def read_host(connection: sa.Connection, host_id: int) -> Host:
+    """A host; HostNotFoundError when there is none."""
+    return build_host(read_row(connection, host_id))
+
+
+def build_host(row: sa.Row[Any]) -> Host:
+    """A host without its secrets."""
+    hidden = (*SECRETS, "request_id")
+    values = {key: value for key, value in row._mapping.items() if key not in hidden}  # noqa: SLF001 - public name
+    values["exec_mode"] = row.exec_mode or guess_exec_mode(
+        row.user, has_password=bool(row.password), has_ssh_key=bool(row.ssh_key)
+    )
+    return Host(**values)
+
+
+def build_node(row: sa.Row[Any]) -> Node:
+    """A node as last seen."""
+    return Node(
+        id=row.id,
+        host_id=row.host_id,
+        host_name=row.host_name,
+        name=row.name,
+        status=row.status,
+        last_updated=row.last_updated,
+        **json.loads(row.facts),
+    )

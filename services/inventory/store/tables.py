@@ -1,0 +1,88 @@
+"""The tables of the inventory."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.common import idempotency as idempotency_module
+from services.common.db import UtcDateTime
+from services.common.outbox import define_tables
+from services.common.resealing import SealedColumn
+
+SECRETS = ("password", "token_secret", "ssh_key")
+metadata = sa.MetaData()
+outbox, inbox = define_tables(metadata)
+idempotency = idempotency_module.define_table(metadata)
+
+hosts = sa.Table(
+    "hosts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(100), nullable=False, unique=True),
+    sa.Column("host", sa.String(253), nullable=False),
+    sa.Column("port", sa.Integer, nullable=False),
+    sa.Column("user", sa.String(128), nullable=False),
+    sa.Column("ssh_port", sa.Integer, nullable=False),
+    sa.Column("verify_ssl", sa.Boolean, nullable=False),
+    sa.Column("fingerprint", sa.String(95), nullable=False, server_default=""),
+    sa.Column("token_id", sa.String(256), nullable=False, server_default=""),
+    sa.Column("password", sa.Text, nullable=False, server_default=""),
+    sa.Column("token_secret", sa.Text, nullable=False, server_default=""),
+    sa.Column("ssh_key", sa.Text, nullable=False, server_default=""),
+    sa.Column("exec_mode", sa.String(10), nullable=False, server_default=""),
+    sa.Column("is_active", sa.Boolean, nullable=False),
+    sa.Column("is_default", sa.Boolean, nullable=False),
+    sa.Column("status", sa.String(20), nullable=False, server_default="unknown"),
+    sa.Column("version", sa.String(40), nullable=False, server_default=""),
+    sa.Column("last_error", sa.Text, nullable=False, server_default=""),
+    sa.Column("last_seen", UtcDateTime),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("request_id", sa.String(32), unique=True),
+)
+nodes = sa.Table(
+    "nodes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("host_id", sa.Integer, sa.ForeignKey("hosts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("facts", sa.Text, nullable=False),
+    sa.Column("last_updated", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("host_id", "name"),
+)
+vmids = sa.Table(
+    "vmids",
+    metadata,
+    sa.Column("host_id", sa.Integer, sa.ForeignKey("hosts.id"), primary_key=True),
+    sa.Column("vmid", sa.Integer, primary_key=True),
+    sa.Column("owner", sa.String(100), nullable=False),
+    sa.Column("reserved_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("host_id", "owner"),
+)
+addresses = sa.Table(
+    "addresses",
+    metadata,
+    sa.Column("address", sa.String(45), primary_key=True),
+    sa.Column("owner", sa.String(100), nullable=False, unique=True),
+    sa.Column("host_id", sa.Integer, sa.ForeignKey("hosts.id"), nullable=False),
+    sa.Column("reserved_at", UtcDateTime, nullable=False),
+)
+ssh_keys = sa.Table(
+    "ssh_keys",
+    metadata,
+    sa.Column("host_id", sa.Integer, sa.ForeignKey("hosts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("address", sa.String(300), primary_key=True),
+    sa.Column("public_key", sa.Text, nullable=False),
+)
+settings = sa.Table(
+    "settings",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+SEALED = (
+    idempotency_module.seal_column(idempotency),
+    *(SealedColumn(hosts.c[name], f"hosts.{name}") for name in SECRETS),
+)

@@ -1,0 +1,123 @@
+"""Reservations of container ids."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+import sqlalchemy as sa
+from proximity.inventory.v1 import events_pb2
+
+from services.common.clock import Clock, now
+from services.common.db import Database, insert_ignore
+from services.common.outbox import add_messages, new_message
+from services.inventory.domain.errors import (
+    HostNotFoundError,
+    NoFreeVmidError,
+    VmidTakenError,
+)
+from services.inventory.store.tables import addresses, outbox, vmids
+
+VMID_RELEASED = "events.inventory.v1.vmid_released"
+_RESERVE_ATTEMPTS = 20
+
+
+class SqlVmidStore:
+    """Reservations of container ids: a row each, committed before the id is used."""
+
+    def __init__(self, db: Database, *, lowest: int, highest: int, clock: Clock = now) -> None:
+        self._db = db
+        self._lowest = lowest
+        self._highest = highest
+        self._clock = clock
+
+    async def find_vmid(self, host_id: int, owner: str) -> int | None:
+        """Return the id that an owner holds on a host, or None."""
+        query = sa.select(vmids.c.vmid).where(vmids.c.host_id == host_id, vmids.c.owner == owner)
+        return await self._db.read(lambda connection: connection.execute(query).scalar())
+
+    async def find_owner(self, host_id: int, vmid: int) -> str | None:
+        """Return who holds an id, or None."""
+        query = sa.select(vmids.c.owner).where(vmids.c.host_id == host_id, vmids.c.vmid == vmid)
+        return await self._db.read(lambda connection: connection.execute(query).scalar())
+
+    async def list_owners(self, host_id: int) -> dict[int, str]:
+        """Return who holds which id on a host."""
+        query = sa.select(vmids.c.vmid, vmids.c.owner).where(vmids.c.host_id == host_id)
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return {int(row.vmid): str(row.owner) for row in rows}
+
+    async def reserve_vmid(self, host_id: int, owner: str, *, taken: AbstractSet[int]) -> int:
+        """Reserve the lowest id that is neither reserved nor `taken`; the same owner always gets the same.
+
+        Raises:
+            NoFreeVmidError: the range is used up.
+            HostNotFoundError: there is no such host.
+        """
+        moment = self._clock()
+
+        def write(connection: sa.Connection) -> int | None:
+            held = connection.execute(
+                sa.select(vmids.c.vmid).where(vmids.c.host_id == host_id, vmids.c.owner == owner)
+            ).scalar()
+            if held is not None:
+                return int(held)
+            reserved = connection.execute(sa.select(vmids.c.vmid).where(vmids.c.host_id == host_id)).scalars()
+            vmid = self._choose(taken | set(reserved))
+            values = {"host_id": host_id, "vmid": vmid, "owner": owner, "reserved_at": moment}
+            won = connection.execute(insert_ignore(vmids, connection).values(**values)).rowcount
+            return vmid if won else None
+
+        for _ in range(_RESERVE_ATTEMPTS):
+            try:
+                vmid = await self._db.write(write)
+            except sa.exc.IntegrityError:
+                raise HostNotFoundError(f"there is no host {host_id}") from None
+            if vmid is not None:
+                return vmid
+        raise NoFreeVmidError(
+            f"no container id could be reserved in {_RESERVE_ATTEMPTS} attempts", retry_after=1
+        )
+
+    def _choose(self, used: AbstractSet[int]) -> int:
+        for vmid in range(self._lowest, self._highest + 1):
+            if vmid not in used:
+                return vmid
+        raise NoFreeVmidError(f"every container id from {self._lowest} to {self._highest} is taken")
+
+    async def claim_vmid(self, host_id: int, vmid: int, *, owner: str) -> None:
+        """Note that `owner` has the existing container `vmid`.
+
+        Raises:
+            VmidTakenError: somebody else has it, or the owner has another.
+        """
+        values = {"host_id": host_id, "vmid": vmid, "owner": owner, "reserved_at": self._clock()}
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(insert_ignore(vmids, connection).values(**values))
+            row = connection.execute(
+                sa.select(vmids.c.owner).where(vmids.c.host_id == host_id, vmids.c.vmid == vmid)
+            ).scalar()
+            if row != owner:
+                raise VmidTakenError(f"container {vmid} of host {host_id} belongs to {row or 'nobody'}")
+
+        await self._db.write(write)
+
+    async def release_vmid(self, host_id: int, owner: str) -> None:
+        """Give back the id, and the static address, that an owner holds on a host; nothing happens when it holds nothing."""
+        held = (vmids.c.host_id == host_id) & (vmids.c.owner == owner)
+
+        def write(connection: sa.Connection) -> None:
+            vmid = connection.execute(sa.select(vmids.c.vmid).where(held)).scalar()
+            if vmid is None:
+                return
+            connection.execute(vmids.delete().where(held))
+            connection.execute(addresses.delete().where(addresses.c.owner == owner))
+            event = events_pb2.VmidReleased(host_id=host_id, vmid=vmid, owner=owner)
+            add_messages(connection, outbox, [new_message(VMID_RELEASED, event)])
+
+        await self._db.write(write)
+
+    async def count(self) -> int:
+        """Return how many ids are reserved: as many apps live on the hosts."""
+        query = sa.select(sa.func.count()).select_from(vmids)
+        return await self._db.read(lambda connection: connection.execute(query).scalar_one())
