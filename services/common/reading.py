@@ -126,9 +126,11 @@ class Reader:
                 return self._run(text, values)
             except self._engine.dialect.loaded_dbapi.Error as error:
                 self._drop()
-                if not _is_transient(error) or attempt == _ATTEMPTS:
+                if not _is_transient(error):
+                    raise
+                if attempt == _ATTEMPTS:
                     raise DatabaseUnavailableError("the database does not answer") from error
-            except sa.exc.DBAPIError as error:  # of connecting
+            except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:  # of connecting
                 if attempt == _ATTEMPTS:
                     raise DatabaseUnavailableError("the database does not answer") from error
             time.sleep(0.02 * 2**attempt)

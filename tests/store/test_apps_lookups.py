@@ -34,6 +34,13 @@ def showcase(store: SqlAppStore) -> Showcase:
     return Showcase(store, NewestRevisions(FakeCatalog()))
 
 
+async def test_a_lost_connection_is_made_anew(store: SqlAppStore, db: Database) -> None:  # noqa: F811 - a fixture
+    assert (await store.find_version(app_id_of(1), owner=None)).node == "pve"
+    for connection in tuple(db._reader._opened):
+        connection.close()
+    assert (await store.find_version(app_id_of(1), owner=None)).node == "pve"
+
+
 async def page(showcase: Showcase, wanted: AppFilter, number: int = 1) -> pb.ListAppsResponse:
     return (await showcase.list_apps(wanted, page=number, per_page=100))[0].message
 
