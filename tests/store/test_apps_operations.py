@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from services.apps.domain import usecases
 from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
-from services.apps.domain.entities import App, AppFilter
-from services.apps.domain.errors import AppBusyError, AppNotFoundError, HostnameTakenError
+from services.apps.domain.entities import App, AppFilter, ChangeApp
+from services.apps.domain.errors import AppBusyError, AppNotFoundError, AppStateError, HostnameTakenError
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import Asked, World
@@ -202,6 +202,19 @@ async def test_a_source_that_must_stop_for_its_clone_is_started_again(platform: 
     assert "The source was started again" in lines
 
 
+async def test_a_source_rests_until_its_copy_is_made(platform: Platform) -> None:
+    source = await platform.deploy()
+    await platform.run()
+    source = await platform.store.get_app(source.id)
+    await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    with pytest.raises(AppBusyError, match="is being copied"):
+        await usecases.perform_action(platform.world, source, "delete", asked())
+    await platform.run()
+    assert await usecases.perform_action(platform.world, source, "delete", asked())
+    with pytest.raises(AppBusyError, match="is removing"):
+        await usecases.clone_app(platform.world, source, asked(), hostname="web-03")
+
+
 async def test_a_source_that_was_stopped_runs_again_when_its_clone_fails(platform: Platform) -> None:
     source = await platform.deploy()
     await platform.run()
@@ -322,6 +335,36 @@ async def test_changed_memory_reaches_the_container(platform: Platform) -> None:
     assert (app.name, app.status, app.config["memory"]) == ("New", "running", 1024)
     assert platform.containers.containers[9000].memory == 1024 * 1024**2
     assert "THEME='light'" in platform.containers.files[9000, "/opt/proximity/.env"]
+
+
+@pytest.mark.parametrize("running", ["running", "stopped"])
+async def test_a_changed_app_in_error_is_as_its_container_is(platform: Platform, running: str) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    await platform.store.change(ChangeApp(app.id, {"status": "error", "error": "stopping failed"}))
+    found = platform.containers.containers[9000]
+    platform.containers.containers[9000] = dataclasses.replace(found, status=running)
+    app = await platform.store.get_app(app.id)
+    await usecases.update_app(
+        platform.world, app, asked(), name="New", resources={"memory": 1024}, environment={}
+    )
+    await platform.run()
+    assert (await platform.store.get_app(app.id)).status == running
+
+
+async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    await platform.store.change(ChangeApp(app.id, {"status": "error", "vmid": None}))
+    app = await platform.store.get_app(app.id)
+    await usecases.update_app(platform.world, app, asked(), name="New", resources={}, environment={})
+    await platform.run()
+    found = await platform.store.get_app(app.id)
+    assert (found.name, found.status) == ("New", "error")
+    with pytest.raises(AppStateError, match="has no container"):
+        await usecases.update_app(
+            platform.world, found, asked(), name="N", resources={"memory": 512}, environment={}
+        )
 
 
 async def test_a_change_that_fails_halfway_is_taken_back(platform: Platform) -> None:

@@ -89,9 +89,11 @@ class AppChanges:
 
         Raises:
             QuotaExceededError: the owner's apps would take too much together.
+            AppBusyError: an operation on the app that it is copied from began meanwhile.
         """
         if connection.execute(sa.select(ops.c.id).where(ops.c.id == begin.id)).first() is not None:
             return True
+        _require_resting_source(connection, begin)
         if app.public_port is not None:
             values = {"host_id": app.host_id, "public_port": app.public_port, "app_id": app.id}
             if not connection.execute(insert_ignore(ports, connection).values(**values)).rowcount:
@@ -108,7 +110,7 @@ class AppChanges:
         """Begin an operation on an app that has none under way.
 
         Raises:
-            AppBusyError: another one is under way.
+            AppBusyError: another one is under way, or the app is being copied.
         """
         query = apps.update().where(apps.c.id == app_id, apps.c.status.in_(STABLE))
         current = now()
@@ -118,6 +120,8 @@ class AppChanges:
         ).rowcount:
             raise AppBusyError(f"another operation on {app_id} is under way", retry_after=2)
         _check_quota(connection, app_id, begin.quota)
+        if _is_copied(connection, app_id):
+            raise AppBusyError(f"{app_id} is being copied; wait until that has ended", retry_after=2)
         self._add_operation(connection, app_id, begin)
         self._announce_status(connection, app_id, begin.status)
         if message:
@@ -213,3 +217,25 @@ def _check_quota(connection: sa.Connection, app_id: str, quota: Quota | None) ->
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_QUOTA_LOCK, owner)))
     query = sa.select(apps.c.config).where(apps.c.owner_id == owner, apps.c.adopted.is_(False))
     check_quota(quota, connection.execute(query).scalars())
+
+
+def _require_resting_source(connection: sa.Connection, begin: Begin) -> None:
+    """Keep operations off the container that is copied: its row is locked until the copy is recorded."""
+    source = begin.state.get("source_app_id")
+    if not source or begin.state.get("archive"):
+        return
+    query = sa.select(apps.c.status).where(apps.c.id == source).with_for_update()
+    status = connection.execute(query).scalar()
+    if status not in STABLE:
+        raise AppBusyError(f"{source} is {status or 'gone'}; wait until that has ended", retry_after=2)
+
+
+def _is_copied(connection: sa.Connection, app_id: str) -> bool:
+    """Whether an unfinished operation copies the app's container."""
+    query = sa.select(ops.c.id).where(
+        ops.c.finished_at.is_(None),
+        ops.c.status != "dead",
+        ops.c.kind == "clone_app",
+        ops.c.state["source_app_id"].as_string() == app_id,
+    )
+    return connection.execute(query).first() is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from services.apps.domain.entities import App, Change, ChangeApp
@@ -24,7 +25,14 @@ def update_app(tools: Tools) -> Workflow:
             changes["environment"] = app.environment
         if changes:
             await tools.finish(await tools.containers.configure(state.ref, app.id, changes=changes), ctx)
-        return state
+        return await look_when_in_error(state)
+
+    async def look_when_in_error(state: AppState) -> AppState:
+        """An app in error does not say whether its container runs."""
+        if state.previous != "error" or state.vmid is None:
+            return state
+        container = await tools.find(state)
+        return dataclasses.replace(state, was_running=container is not None and container.status == "running")
 
     async def configure_as_before(state: AppState, ctx: Context) -> StepResult:
         """Give memory and cores back; a disk that has grown stays as it is."""
@@ -96,6 +104,9 @@ def migrate_app(tools: Tools) -> Workflow:
 
 
 def _end_as_before(state: AppState) -> tuple[Change, ...]:
+    if state.vmid is None:
+        error = "it has no container; delete it and deploy it again"
+        return (ChangeApp(state.app_id, {"status": "error", "error": error}),)
     return (ChangeApp(state.app_id, {"status": "running" if state.was_running else "stopped", "error": ""}),)
 
 

@@ -26,6 +26,8 @@ def _check_marked(evidence: Evidence) -> Iterator[str]:
     for vmid, one in evidence.containers.items():
         owner = find_owner(one["config"])
         if owner is None:
+            if str(vmid) not in evidence.before.get("containers", {}):
+                yield f"container {vmid} was made and carries no marks: {one['config']}"
             continue
         app = apps.get(owner)
         if app is None:

@@ -91,6 +91,7 @@ CASES: dict[str, tuple[Break, str]] = {
     ),
     "unpublished": (lambda world: dataclasses.replace(world, outboxes={"apps": 3}), "never published"),
     "leaked": (lambda world: add_container(world, make_container(9001, "adminer-7")), "which is no app"),
+    "leaked bare": (lambda world: add_container(world, make_container(9001, "")), "carries no marks"),
     "second": (lambda world: add_container(world, make_container(9001, APP)), "whose container is 9000"),
     "missing": (without_container, "which is gone"),
     "unmarked": (lambda world: add_container(world, make_container(VMID, "")), "carries the mark of None"),
