@@ -190,7 +190,7 @@ class Platform:
         for name, part, where in (
             ("nats", "nats", ["127.0.0.1"]),
             ("postgres", "postgres", ["127.0.0.1"]),
-            ("proxmox", "pvesim", ["127.0.0.1"]),
+            ("proxmox", "pvesim", addresses),
             ("ssh", "pvesim-ssh", addresses),
         ):
             self.links[name] = Link(name, ports[f"link-{part}"], ports[part], addresses=where)
