@@ -27,6 +27,7 @@ _ONCE = {
 }
 
 _NOTICE_S = 0.5
+_NO_WAY_BACK = {"delete_app"}
 
 
 def check_operations(evidence: Evidence) -> Iterator[str]:
@@ -102,7 +103,8 @@ def _check_once(evidence: Evidence) -> Iterator[str]:
 
 
 def _check_cancelled(evidence: Evidence) -> Iterator[str]:
-    """No operation begins a step after its cancellation was accepted."""
+    """No operation carries out a step that it begins after its cancellation, unless there is no way back."""
+    kinds = {one["id"]: one["kind"] for one in evidence.operations}
     asked = {
         str(one.answer.get("id")): one.answered
         for one in reversed(evidence.history)
@@ -110,6 +112,8 @@ def _check_cancelled(evidence: Evidence) -> Iterator[str]:
     }
     for step in evidence.steps:
         began, wanted = step["started_at"], asked.get(step["operation_id"])
+        if step["status"] != "done" or kinds.get(step["operation_id"]) in _NO_WAY_BACK:
+            continue
         if began is not None and wanted is not None and began.timestamp() > wanted + _NOTICE_S:
             late = began.timestamp() - wanted
             yield f"operation {step['operation_id']} began {step['name']} {late:.1f} s after its cancellation"

@@ -58,7 +58,13 @@ def make_volume(content: str, volid: str, **values: Any) -> Row:
 
 def make_step(operation_id: str, *upids: str) -> Row:
     """A step that began at second 50 and noted these tasks."""
-    return {"operation_id": operation_id, "name": "work", "upids": list(upids), "started_at": BEGAN}
+    return {
+        "operation_id": operation_id,
+        "name": "work",
+        "upids": list(upids),
+        "started_at": BEGAN,
+        "status": "done",
+    }
 
 
 def make_task(kind: str, upid: str, **values: Any) -> Row:
