@@ -15,11 +15,7 @@ _GIB = 1 << 30
 
 
 def update_app(tools: Tools) -> Workflow:
-<<<<<<< HEAD
-    """Change the container, then what runs in it."""
-=======
     """Change the container, then what runs in it; what fails or is cancelled takes memory and cores back."""
->>>>>>> e1141c3 (Chaos: only steps that are carried out count as begun after a cancellation)
     docker = DockerSteps(tools)
 
     async def configure_container(state: AppState, ctx: Context) -> AppState:
