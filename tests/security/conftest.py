@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 import pytest
@@ -20,6 +21,14 @@ from tests.e2e.stack import RunningStack
 from tests.security.principals import Principal, make_people, make_services, register, sign_in
 
 LIMIT_S = 90.0
+START_S = 300  # whoever comes first waits for the whole platform
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give time to the tests of this folder that may have to start the platform."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and "stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(START_S))
 
 
 @dataclass(frozen=True)
