@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
+import grpc
+import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from google.protobuf.empty_pb2 import Empty
+from proximity.catalog.v1 import catalog_service_pb2 as catalog_pb
+from proximity.catalog.v1 import catalog_service_pb2_grpc as catalog_grpc
 
+from services.common.rpc.call import Call
+from services.common.rpc.guard import Guard
+from services.common.rpc.server import Surroundings, add_service, create_server
+from services.common.tokens import (
+    Caller,
+    Revocations,
+    TokenVerifier,
+    User,
+    make_service_keys,
+    read_service_keys,
+)
 from tests.e2e.stack import RunningStack
 from tests.security.conftest import Platform
 from tests.security.principals import register
 from tests.security.rpcs import list_rpcs
 from tests.security.test_access_matrix import try_call
 
-WAIT_S = 30.0
+WAIT_S = 90.0
 NOTHING_CHANGES = {"auth.VerifyToken"}
 JSON = dict[str, Any]
 
@@ -85,3 +104,53 @@ def test_the_chain_of_a_running_platform_is_whole(stack: RunningStack) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "the audit log is whole" in done.stdout
+
+
+class Slow:
+    """A catalog whose deletion takes longer than its caller waits."""
+
+    def __getattr__(self, name: str) -> object:
+        async def work(request: object, call: Call) -> Empty:
+            await asyncio.sleep(30)
+            return Empty()
+
+        return work
+
+
+class Kept:
+    """An audit log in memory."""
+
+    def __init__(self) -> None:
+        self.outcomes: asyncio.Queue[str] = asyncio.Queue()
+
+    async def record(self, call: Call, *, action: str, outcome: str) -> None:
+        await self.outcomes.put(f"{action} {call.audit_target} {outcome}")
+
+
+async def test_who_hangs_up_is_recorded_all_the_same(tmp_path: Path) -> None:
+    make_service_keys(tmp_path)
+    _, publics = read_service_keys(tmp_path, "catalog")
+
+    async def find_key(_: str) -> Ed25519PublicKey | None:
+        return None
+
+    async def authenticate(_: str) -> Caller:
+        return Caller(User(1, "root", is_staff=True), expires_at=time.time() + 60)
+
+    kept = Kept()
+    guard = Guard(TokenVerifier("catalog", publics, find_key, Revocations(), authenticate))
+    server = create_server()
+    service = catalog_pb.DESCRIPTOR.services_by_name["CatalogService"]
+    add_service(server, service, Slow(), Surroundings(guard, audit=kept))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        metadata = (("authorization", "Bearer prx_x"),)
+        request = catalog_pb.DeleteSourceRequest(source_id=7)
+        stub = catalog_grpc.CatalogServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.DeleteSource(request, metadata=metadata, timeout=1)
+        said = await asyncio.wait_for(kept.outcomes.get(), 20)
+    assert said.startswith("catalog.DeleteSource source 7 ")
+    assert said.rpartition(" ")[2] in {"CANCELLED", "DEADLINE_EXCEEDED"}
+    await server.stop(None)

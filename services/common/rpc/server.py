@@ -6,6 +6,7 @@ generator for a stream; a unary one may answer with `Rendered`; one that needs n
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import re
@@ -134,6 +135,7 @@ class _Rpc:
         self._name = f"/{method.containing_service.full_name}/{method.name}"
         self._action = f"{method.containing_service.full_name.split('.')[1]}.{method.name}"
         self._audited = self._rule.writes and self._rule.access != access_pb2.ACCESS_INTERNAL
+        self._recording: set[asyncio.Task[None]] = set()
         self._response = message_factory.GetMessageClass(method.output_type)
 
     def as_grpc(self) -> grpc.RpcMethodHandler[Any, Any]:
@@ -165,10 +167,14 @@ class _Rpc:
             request = _check_request(given)
             with Deadline(_remaining(context)):
                 response = await self._respond(request, call)
+        except asyncio.CancelledError:  # the caller hung up; what was done is done, and recorded
+            if self._audited:
+                self._record_later(call, "CANCELLED")
+            raise
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
             await self._fail(error, call, context)
         if self._audited:
-            await self._record(call, "OK")
+            await asyncio.shield(self._record_later(call, "OK"))
         await self._send_headers(call, context)
         return response
 
@@ -277,6 +283,13 @@ class _Rpc:
         return InternalError(
             f"internal error; the log has more under {trace_id}", metadata={"trace_id": trace_id}
         )
+
+    def _record_later(self, call: Call, outcome: str) -> asyncio.Task[None]:
+        """Record a call in a task of its own, which goes on when the caller hangs up."""
+        task = asyncio.create_task(self._record(call, outcome))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+        return task
 
     async def _record(self, call: Call, outcome: str) -> None:
         try:
