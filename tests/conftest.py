@@ -24,7 +24,8 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
     more = {}
     if os.environ.get("STACK_DATABASE") == "postgresql":
-        more["DATABASE_URL"] = request.getfixturevalue("server")
+        # It is for this run alone, and asks for no password.
+        more = {"DATABASE_URL": request.getfixturevalue("server"), "ALLOW_INSECURE": "default-passwords"}
     running = RunningStack(tmp_path_factory.mktemp("platform") / "state", **more)
     yield running
     rejected = list_rejected(running.simulator)
