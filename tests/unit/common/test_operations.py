@@ -273,7 +273,7 @@ async def test_many_operations_run_once_each_with_several_workers(world: World) 
     wake.set()
     workers = [asyncio.create_task(world.engine(name).run_forever(wake)) for name in ("w1", "w2")]
     unfinished = sa.select(sa.func.count()).where(OPERATION.finished_at.is_(None))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while await world.db.read(lambda connection: connection.execute(unfinished).scalar()):  # noqa: ASYNC110 - a database has no event
             await asyncio.sleep(0.02)
     for task in workers:
