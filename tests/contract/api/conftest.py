@@ -14,6 +14,13 @@ from tests.contract.api.world import World
 from tests.e2e.stack import RunningStack
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever test comes first also waits for the platform to start."""
+    for item in items:
+        if item.nodeid.startswith("tests/contract/api/") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(300))
+
+
 @pytest.fixture(scope="session")
 def world(stack: RunningStack) -> Iterator[World]:
     """The accounts and things that the cases speak of."""
