@@ -6,5 +6,7 @@ from pathlib import Path
 GENERATED = Path(__file__).parent / "gen"
 IMAGE = GENERATED / "proximity.binpb"
 
-if str(GENERATED) not in sys.path:
-    sys.path.insert(0, str(GENERATED))
+sys.path[:] = [
+    str(GENERATED),
+    *(part for part in sys.path if part != str(GENERATED)),
+]  # before installed copies

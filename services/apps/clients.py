@@ -28,12 +28,14 @@ from services.apps.domain.interfaces import (
     Probe,
     Ref,
     Rendering,
+    RunningTask,
     Scan,
     Task,
     Wanted,
 )
 from services.apps.domain.quotas import Quota
 from services.common.errors import NotFoundError, UnavailableError
+from services.common.operations.model import TransientError
 from services.common.rpc.client import Clients
 
 _ACTIONS = {
@@ -46,7 +48,8 @@ _ACTIONS = {
 }
 _SNAPSHOTS = {"make": "SnapshotContainer", "rollback": "RollbackContainer", "delete": "DeleteSnapshot"}
 _WRITE_S = 60.0
-_TASK_S = 4 * 3600.0
+_TASK_S = 24 * 3600.0
+_EXEC_S = 6 * 3600
 _DEFAULT_VOLUME_GB = 4
 
 
@@ -205,10 +208,25 @@ class GrpcContainers:
                 )
             elif progress.succeeded:
                 return progress.result or task.result
+            elif progress.may_pass:
+                raise TransientError(f"Proxmox: {progress.exit_status}")
             else:
                 await on_progress(None, list(progress.lines))  # what led to it, for the app's log
                 raise StepFailedError(f"Proxmox: {progress.exit_status}")
         raise UnavailableError(f"the task {task.upid} was not followed to its end")
+
+    async def list_tasks(self, ref: Ref) -> list[RunningTask]:
+        """Tasks that run on a container."""
+        answer = await self._call("ListContainerTasks", pb.ListContainerTasksRequest(container=_ref(ref)))
+        return [
+            RunningTask(one.type, Task(ref.host_id, one.node or ref.node, one.upid)) for one in answer.tasks
+        ]
+
+    async def stop_task(self, task: Task) -> None:
+        """Stop a task."""
+        await self._call(
+            "StopTask", pb.WatchTaskRequest(host_id=task.host_id, node=task.node, upid=task.upid)
+        )
 
     async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
         """One container."""
@@ -240,12 +258,14 @@ class GrpcContainers:
         return int(answer.web_port) if answer.HasField("web_port") else None
 
     async def execute(
-        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, timeout_s: int = 900
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
     ) -> int:
         """Run a command inside."""
-        request = pb.ExecRequest(container=_ref(ref), owner=owner, argv=argv, timeout_s=timeout_s)
+        request = pb.ExecRequest(
+            container=_ref(ref), owner=owner, argv=argv, stall_timeout_s=stall_s, timeout_s=_EXEC_S
+        )
         stream = self._clients.stream(
-            "inventory", ContainerServiceStub, "Exec", request, timeout=timeout_s + 30.0
+            "inventory", ContainerServiceStub, "Exec", request, timeout=_EXEC_S + 30.0
         )
         async for output in stream:
             if output.text:
@@ -371,6 +391,22 @@ class GrpcBackups:
         except NotFoundError:
             return None
 
+    async def cancel(self, operation_id: str) -> bool:
+        """Ask an operation of backups to stop."""
+        request = backups_pb.CancelHoldingOperationRequest(operation_id=operation_id)
+        answer = await self._clients.call(
+            "backups", BackupsInternalServiceStub, "CancelHoldingOperation", request, timeout=5
+        )
+        return bool(answer.status == "unfinished")
+
+    async def find_standing(self, operation_id: str) -> str:
+        """How an operation of backups stands: unknown, unfinished, succeeded or failed."""
+        request = backups_pb.GetHoldingOperationRequest(operation_id=operation_id)
+        answer = await self._clients.call(
+            "backups", BackupsInternalServiceStub, "GetHoldingOperation", request, timeout=5
+        )
+        return str(answer.status)
+
     async def _call(self, method: str, request: Any) -> HeldBackup:
         answer = await self._clients.call("backups", BackupsInternalServiceStub, method, request, timeout=10)
         return HeldBackup(answer.id, answer.status, answer.progress, answer.error, answer.archive)
@@ -401,6 +437,7 @@ def _container(item: pb.Container) -> Container:
         address=item.ip_address,
         tags=tuple(item.tags),
         owner=item.owner,
+        lock=item.lock,
         template=item.template,
     )
 

@@ -10,13 +10,14 @@ from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
-from proximity.common.v1 import operation_pb2
 
 from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
-from services.apps.domain.entities import STABLE, App, AppEvent, Operation
+from services.apps.domain.entities import STABLE, App, AppEvent
 from services.apps.domain.interfaces import Container, Newest
-from services.common.telemetry.tracing import trace_id_of
+from services.common.operations.held_steps import HeldStep
+from services.common.operations.progress import Operation
+from services.common.operations.records import render_operation
 
 DEFAULT_PER_PAGE = 20
 
@@ -169,45 +170,6 @@ def render_log(event: AppEvent) -> app_pb2.LogEntry:
     )
 
 
-def render_operation(operation: Operation) -> operation_pb2.Operation:
-    """An operation with its steps; one that was given up shows as failed."""
-    step = operation.step
-    message = operation_pb2.Operation(
-        id=operation.id,
-        app_id=operation.app_id,
-        kind=operation.kind,
-        status="failed" if operation.status == "dead" else operation.status,
-        progress=operation.progress,
-        step=step.name if step else None,
-        step_description=step.description if step else None,
-        step_index=operation.step_index,
-        step_count=operation.step_count,
-        attempt=operation.attempt,
-        error=operation.error or None,
-        waiting_for=operation.waiting_for or None,
-        worker=operation.worker or None,
-        trace_id=trace_id_of(operation.trace_id) or None,
-        cancel_requested=operation.cancel_requested,
-        requested_by=operation.requested_by,
-        created_at=render_time(operation.created_at),
-        updated_at=render_time(operation.updated_at),
-        started_at=render_time(operation.started_at) if operation.started_at else None,
-        finished_at=render_time(operation.finished_at) if operation.finished_at else None,
-    )
-    for item in operation.steps:
-        message.steps.add(
-            name=item.name,
-            description=item.description,
-            status=item.status,
-            attempts=item.attempts,
-            message=item.message or None,
-            upids=item.upids,
-            started_at=render_time(item.started_at) if item.started_at else None,
-            finished_at=render_time(item.finished_at) if item.finished_at else None,
-        )
-    return message
-
-
 def render_operations(
     operations: Sequence[Operation], total: int, *, page: int, per_page: int
 ) -> pb.ListOperationsResponse:
@@ -231,6 +193,19 @@ def render_discovered(item: Container) -> app_pb2.DiscoveredContainer:
         cpus=item.cpus,
         ip_address=item.address or None,
         tags=item.tags,
+    )
+
+
+def parse_held_step(request: pb.ReportOperationRequest) -> HeldStep | None:
+    """The step that another service reports; None when it names none."""
+    if not request.step:
+        return None
+    return HeldStep(
+        position=request.step_index,
+        name=request.step,
+        description=request.step_description,
+        attempts=max(request.attempt, 1),
+        upid=request.upid,
     )
 
 

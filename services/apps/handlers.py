@@ -24,6 +24,7 @@ from services.apps.showing import Showcase
 from services.apps.store import SqlAppStore
 from services.apps.watching import PING, Watcher, parse_event_id
 from services.common.clock import now
+from services.common.operations.records import render_operation
 from services.common.outbox import Relay
 from services.common.rpc.call import Call
 from services.common.rpc.rendered import Rendered
@@ -187,17 +188,17 @@ class AppsHandlers:
 
     async def get_operation(self, request: pb.GetOperationRequest, call: Call) -> operation_pb2.Operation:
         app = await self._get(request.app_id, call)
-        return convert.render_operation(await self.store.find_operation(request.operation_id, app_id=app.id))
+        return render_operation(await self.store.find_operation(request.operation_id, app_id=app.id))
 
     async def cancel_operation(
         self, request: pb.CancelOperationRequest, call: Call
     ) -> operation_pb2.Operation:
         app = await self._get(request.app_id, call)
-        await self.store.find_operation(request.operation_id, app_id=app.id)
-        if not await self.store.request_cancel(request.operation_id):
-            raise AppBusyError(f"operation {request.operation_id} has ended or cannot be cancelled")
+        operation = await self.store.find_operation(request.operation_id, app_id=app.id)
+        await usecases.cancel_operation(self.store, self.backups, operation)
+        self.relay.wake()
         call.add_location(f"/api/apps/{app.id}/operations/{request.operation_id}")
-        return convert.render_operation(await self.store.find_operation(request.operation_id, app_id=app.id))
+        return render_operation(await self.store.find_operation(request.operation_id, app_id=app.id))
 
     async def watch_app_events(
         self, request: pb.WatchAppEventsRequest, call: Call
@@ -261,7 +262,7 @@ class AppsHandlers:
             raise AppBusyError(f"operation {operation.id} is {operation.status} and was not given up")
         call.add_location(f"/api/apps/{operation.app_id}/operations/{operation.id}")
         self.relay.wake()
-        return convert.render_operation(await self.store.find_operation(operation.id))
+        return render_operation(await self.store.find_operation(operation.id))
 
     async def _get(self, app_id: str, call: Call) -> App:
         call.audit_target = app_id

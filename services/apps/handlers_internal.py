@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 from proximity.apps.v1 import apps_service_pb2 as pb
@@ -54,15 +55,28 @@ class AppsInternalHandlers:
         return convert.render_hold(app, await self.store.find_operation(begin.id), status=app.status)
 
     async def report_operation(self, request: pb.ReportOperationRequest, _call: Call) -> Empty:
-        values = {
+        values: dict[str, Any] = {
             "progress": min(max(request.progress, 0), 100),
             "step_index": request.step_index,
             "step_count": request.step_count,
         }
+        if request.worker:
+            values |= {"worker": request.worker, "attempt": request.attempt}
         level = request.level if request.level in _LEVELS else "info"
         lines = [AddLog(request.app_id, request.message, level, request.step)] if request.message else []
-        await self.store.report(request.operation_id, values, *lines)
+        await self.store.report(request.operation_id, values, *lines, step=convert.parse_held_step(request))
         return Empty()
+
+    async def get_operation_standing(
+        self, request: pb.GetOperationStandingRequest, _call: Call
+    ) -> pb.OperationStanding:
+        return pb.OperationStanding(status=await self.store.find_standing(request.operation_id))
+
+    async def find_removed_apps(
+        self, request: pb.FindRemovedAppsRequest, _call: Call
+    ) -> pb.FindRemovedAppsResponse:
+        there = await self.store.list_existing(request.app_ids)
+        return pb.FindRemovedAppsResponse(app_ids=[one for one in request.app_ids if one not in there])
 
     async def finish_operation(self, request: pb.FinishOperationRequest, _call: Call) -> Empty:
         if request.status and request.status not in STABLE:

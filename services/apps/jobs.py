@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from nats.aio.msg import Msg
 
+from services.apps.clients import GrpcBackups
+from services.apps.domain.holding import end_silent_holds
 from services.apps.domain.reconciling import Reconciler
 from services.apps.store import RUN_OPERATION, SqlAppStore
 from services.common.clock import now
@@ -19,7 +21,8 @@ log = get_logger()
 _RECONCILE = timedelta(hours=1)
 _JANITOR = timedelta(hours=6)
 _KEEP_EVENTS = timedelta(days=90)
-_OVERDUE = timedelta(hours=12)  # no operation of ours may take longer
+_HOLDS = timedelta(minutes=1)
+_SILENCE_S = 120.0
 _LOOK_S = 30.0
 
 
@@ -32,17 +35,28 @@ def wake_on_jobs(bus: Bus, wake: asyncio.Event) -> None:
     bus.consume("JOBS", RUN_OPERATION, durable="apps-run", handler=handle)
 
 
-async def run_schedules(store: SqlAppStore, reconciler: Reconciler) -> None:
-    """Reconcile hourly and clean up six-hourly, in one worker at a time, for ever."""
+async def run_schedules(store: SqlAppStore, reconciler: Reconciler, backups: GrpcBackups) -> None:
+    """Reconcile hourly, clean up six-hourly and end silent holds, in one worker at a time, for ever."""
     while True:
-        try:
-            if await store.claim_schedule("reconcile", every=_RECONCILE):
-                result = await reconciler.reconcile()
-                log.info("reconciled", checked=result.checked, findings=len(result.findings))
-            if await store.claim_schedule("janitor", every=_JANITOR):
-                stuck = await store.cancel_overdue(before=now() - _OVERDUE)
-                removed = await store.prune_events(before=now() - _KEEP_EVENTS)
-                log.info("cleaned_up", events=removed, overdue_operations=stuck)
-        except DomainError as error:
-            log.warning("schedule_failed", error=error.message)
+        for name, every in (("reconcile", _RECONCILE), ("janitor", _JANITOR), ("holds", _HOLDS)):
+            try:
+                if await store.claim_schedule(name, every=every):
+                    await _run_schedule(name, store, reconciler, backups=backups)
+            except DomainError as error:
+                log.warning("schedule_failed", schedule=name, error=error.message)
         await asyncio.sleep(_LOOK_S)
+
+
+async def _run_schedule(
+    name: str, store: SqlAppStore, reconciler: Reconciler, *, backups: GrpcBackups
+) -> None:
+    match name:
+        case "reconcile":
+            result = await reconciler.reconcile()
+            log.info("reconciled", checked=result.checked, findings=len(result.findings))
+        case "janitor":
+            removed = await store.prune_events(before=now() - _KEEP_EVENTS)
+            log.info("cleaned_up", events=removed, revived_operations=await store.replay_all())
+        case "holds":
+            if ended := await end_silent_holds(store, backups, seconds=_SILENCE_S):
+                log.warning("silent_holds_ended", count=ended)

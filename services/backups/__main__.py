@@ -4,7 +4,7 @@ import sys
 
 from services.backups.config import BackupsSettings
 from services.backups.server import serve, work
-from services.backups.store import idempotency
+from services.backups.tables import idempotency
 from services.common.commands import main
 from services.common.idempotency import seal_column
 

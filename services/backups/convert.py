@@ -45,7 +45,7 @@ def parse_key(
     return BackupKey(request.app_id, request.backup_id, call.owner_filter)
 
 
-def parse_page(request: pb.ListBackupsRequest) -> tuple[int, int]:
+def parse_page(request: pb.ListBackupsRequest | pb.ListBackupDeadLettersRequest) -> tuple[int, int]:
     """Page and size of a page."""
     return request.page or 1, request.per_page or PER_PAGE
 
@@ -153,6 +153,9 @@ def render_report(app_id: str, operation_id: str, *, report: Report) -> apps_pb.
         step_count=report.step_count,
         message=report.message,
         level="info" if report.message else "",
+        attempt=report.attempt,
+        worker=report.worker,
+        upid=report.upid,
     )
 
 
@@ -174,7 +177,14 @@ def render_watch(task: Task) -> containers_pb.WatchTaskRequest:
 def parse_progress(progress: containers_pb.TaskProgress) -> TaskUpdate:
     """News of a task."""
     percent = progress.percent if progress.HasField("percent") else None
-    return TaskUpdate(percent, progress.done, progress.succeeded, progress.exit_status, progress.result)
+    return TaskUpdate(
+        percent,
+        progress.done,
+        progress.succeeded,
+        progress.exit_status,
+        progress.result,
+        progress.may_pass,
+    )
 
 
 def parse_archive(archive: containers_pb.Archive) -> Archive:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from proximity.backups.v1 import backup_pb2
 from proximity.backups.v1 import backups_service_pb2 as pb
+from proximity.common.v1 import operation_pb2
 
 from services.backups import convert
 from services.backups.domain import usecases
 from services.backups.domain.interfaces import Apps, BackupStore, Containers
 from services.common.kept import Kept
+from services.common.operations.records import render_operation
 from services.common.rpc.call import Call
 from services.common.rpc.rendered import Rendered
 
@@ -118,6 +120,21 @@ class BackupsHandlers:
             backup_id=backup.id, status="deleting", message=f"Backup {backup.id} is being deleted"
         )
 
+    async def list_backup_dead_letters(
+        self, request: pb.ListBackupDeadLettersRequest, call: Call
+    ) -> pb.ListBackupDeadLettersResponse:
+        page, per_page = convert.parse_page(request)
+        total, found = await self._store.list_dead_letters(offset=(page - 1) * per_page, limit=per_page)
+        call.add_page_links(page=page, per_page=per_page, total=total)
+        return pb.ListBackupDeadLettersResponse(
+            operations=[render_operation(one) for one in found], total=total, page=page, per_page=per_page
+        )
+
+    async def replay_backup_operation(
+        self, request: pb.ReplayBackupOperationRequest, _: Call
+    ) -> operation_pb2.Operation:
+        return render_operation(await self._store.replay_operation(request.operation_id))
+
 
 class BackupsInternalHandlers:
     """BackupsInternalService."""
@@ -131,6 +148,13 @@ class BackupsInternalHandlers:
     ) -> pb.HoldingOperation:
         return convert.render_standing(
             await usecases.get_holding_operation(self._store, request.operation_id)
+        )
+
+    async def cancel_holding_operation(
+        self, request: pb.CancelHoldingOperationRequest, _: Call
+    ) -> pb.HoldingOperation:
+        return convert.render_standing(
+            await usecases.cancel_holding_operation(self._store, request.operation_id)
         )
 
     async def create_held_backup(self, request: pb.CreateHeldBackupRequest, _: Call) -> pb.HeldBackup:

@@ -15,7 +15,8 @@ from services.backups.domain.interfaces import Apps, Containers
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.jobs import BackupJobs, prune
 from services.backups.remote import RemoteApps, RemoteContainers
-from services.backups.store import SqlBackupStore, build_operation_store, idempotency, inbox, outbox
+from services.backups.store import SqlBackupStore, build_operation_store
+from services.backups.tables import idempotency, inbox, outbox
 from services.backups.workflows import create_backup, delete_backup, restore_backup
 from services.common import process
 from services.common.idempotency import IdempotencyStore

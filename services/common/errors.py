@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+WAIT = "wait"  # in an error's metadata: it passes by itself
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,25 @@ class UnavailableError(DomainError):
 
 class DeadlineError(UnavailableError):
     """It took too long, and it is not known whether it was done; trying again may help: 504."""
+
+
+class ServiceUnreachableError(UnavailableError):
+    """Another service of the platform does not answer now."""
+
+
+class WaitingError(DomainError):
+    """Mixed into an error: it passes by itself, so work waits for it, which is no failed attempt."""
+
+    def __init__(self, message: str, **details: Any) -> None:
+        metadata = {**(details.pop("metadata", None) or {}), WAIT: "true"}
+        super().__init__(message, metadata=metadata, **details)
+
+
+def is_waiting(error: BaseException) -> bool:
+    """Whether an error, also one of another service, passes by itself."""
+    if isinstance(error, ServiceUnreachableError):
+        return True
+    return isinstance(error, DomainError) and WAIT in error.metadata
 
 
 def invalid_field(field: str, description: str) -> InvalidError:

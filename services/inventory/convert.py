@@ -158,6 +158,7 @@ def render_progress(progress: Progress) -> cs.TaskProgress:
         succeeded=progress.succeeded,
         exit_status=progress.exit_status,
         result=progress.result,
+        may_pass=progress.may_pass,
     )
 
 

@@ -20,6 +20,7 @@ from services.apps.domain.interfaces import (
     Probe,
     Ref,
     Rendering,
+    RunningTask,
     Scan,
     Task,
     Wanted,
@@ -169,6 +170,12 @@ class FakeContainers:
         await on_progress(50, [])
         return task.result
 
+    async def list_tasks(self, ref: Ref) -> Sequence[RunningTask]:
+        return ()
+
+    async def stop_task(self, task: Task) -> None:
+        return None
+
     async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
         self._call("find")
         return self.containers.get(ref.vmid)
@@ -185,7 +192,7 @@ class FakeContainers:
         return 80
 
     async def execute(
-        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, timeout_s: int = 900
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
     ) -> int:
         self._own(ref, owner)
         self.commands.append(tuple(argv))
@@ -241,6 +248,9 @@ class FakeBackups:
     async def find(self, operation_id: str) -> HeldBackup | None:
         return self.made.get(operation_id)
 
+    async def cancel(self, operation_id: str) -> bool:
+        return operation_id in self.made
+
 
 class FakeCatalog:
     """One item, adminer, that takes a password; `revisions` are published, the last one is the newest."""
@@ -289,7 +299,7 @@ class FakeCatalog:
             port_published=True,
             probe={"scheme": "http", "port": 8080, "path": "/", "grace_s": 1},
             mounts=(),
-            image="adminer",
+            image="adminer:latest",
             entrypoint="",
             command="",
         )

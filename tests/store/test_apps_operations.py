@@ -311,14 +311,16 @@ async def test_an_operation_is_cancelled_and_undone(platform: Platform) -> None:
     assert platform.containers.containers == {}
 
 
-async def test_the_janitor_ends_and_undoes_what_is_overdue(platform: Platform) -> None:
+async def test_what_takes_too_long_is_ended_and_undone(platform: Platform) -> None:
     app = await platform.deploy()
     operation = await platform.store.find_unfinished(app.id)
     assert operation is not None
-    assert await platform.store.cancel_overdue(before=now() - timedelta(hours=1)) == 0
-    assert await platform.store.cancel_overdue(before=now() + timedelta(hours=1)) == 1
+    long_ago = operation_tables.operations.update().values(started_at=now() - timedelta(hours=5))
+    await platform.database.write(lambda connection: connection.execute(long_ago))
     await platform.run()
-    assert (await platform.store.find_operation(operation.id)).status == "cancelled"
+    ended = await platform.store.find_operation(operation.id)
+    assert ended.status == "failed"
+    assert "longer than 3.0 hours" in ended.error
     assert (await platform.store.get_app(app.id)).status == "error"
     assert platform.containers.containers == {}
 

@@ -26,18 +26,9 @@ from services.backups.domain.errors import (
 from services.backups.domain.interfaces import NewBackup
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.server import build_workflows
-from services.backups.store import (
-    APP_RESTORED,
-    BACKUP_COMPLETED,
-    BACKUP_FAILED,
-    RUN_OPERATION,
-    SqlBackupStore,
-    backups,
-    build_operation_store,
-    metadata,
-    operations,
-    outbox,
-)
+from services.backups.store import RUN_OPERATION, SqlBackupStore, build_operation_store
+from services.backups.store.changes import APP_RESTORED, BACKUP_COMPLETED, BACKUP_FAILED
+from services.backups.tables import backups, metadata, operations, outbox
 from services.common.clock import now
 from services.common.db import Database
 from services.common.errors import DeadlineError, DomainError, NotFoundError, UnavailableError
@@ -448,7 +439,13 @@ async def test_cleaning_up_that_was_given_up_is_taken_up_again(world: World) -> 
     operation_store = build_operation_store(world.db)
     operation = await operation_store.claim_next("test")
     assert operation is not None
-    given_up = {"status": "dead", "undo_attempts": 20, "error": "it broke", "lease_until": None}
+    given_up = {
+        "status": "dead",
+        "undo_attempts": 20,
+        "error": "it broke",
+        "lease_until": None,
+        "step_index": 1,
+    }
     await operation_store.update(operation, given_up)
     assert await world.run_all() == 0
     assert await world.store.revive_operations() == 1

@@ -134,51 +134,6 @@ class AppEvent:
     at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class OperationStep:
-    """One step of an operation."""
-
-    name: str
-    description: str
-    status: str
-    attempts: int
-    started_at: datetime | None
-    finished_at: datetime | None
-    message: str
-    upids: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Operation:
-    """One long operation on an app; `status` is also dead, when a person is needed."""
-
-    id: str
-    app_id: str
-    kind: str
-    status: str
-    progress: int
-    step_index: int
-    step_count: int
-    attempt: int
-    error: str
-    waiting_for: str
-    worker: str
-    trace_id: str
-    cancel_requested: bool
-    held: bool
-    requested_by: int | None
-    created_at: datetime
-    started_at: datetime | None
-    updated_at: datetime
-    finished_at: datetime | None
-    steps: tuple[OperationStep, ...] = ()
-
-    @property
-    def step(self) -> OperationStep | None:
-        """The step under way."""
-        return self.steps[self.step_index] if self.step_index < len(self.steps) else None
-
-
 @dataclass(frozen=True)
 class ChangeApp:
     """Set columns of an app; a new status is announced."""

@@ -26,6 +26,14 @@ class Task:
     result: str = ""
 
 
+@dataclass(frozen=True)
+class RunningTask:
+    """A task that runs on a container; `kind` is Proxmox's name for what it does: vzstart."""
+
+    kind: str
+    task: Task
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What a place for a container must offer."""
@@ -107,6 +115,7 @@ class Container:
     address: str = ""
     tags: tuple[str, ...] = ()
     owner: str = ""
+    lock: str = ""
     template: bool = False
 
 
@@ -182,7 +191,14 @@ class Containers(Protocol):
 
         Raises:
             StepFailedError: the task failed.
+            TransientError: it failed for a reason that passes.
         """
+
+    async def list_tasks(self, ref: Ref) -> Sequence[RunningTask]:
+        """The tasks that run on a container, also on one that is not there yet."""
+
+    async def stop_task(self, task: Task) -> None:
+        """Stop a task; one that has ended is left alone."""
 
     async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
         """One container; None when the host answers and has none."""
@@ -197,9 +213,9 @@ class Containers(Protocol):
         """The port inside that looks like the application's page."""
 
     async def execute(
-        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, timeout_s: int = 900
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
     ) -> int:
-        """Run a command inside and return its exit status."""
+        """Run a command inside and return its exit status; it has hung when it says nothing for `stall_s`."""
 
     async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
         """Write a file inside, whole or not at all."""
@@ -251,6 +267,9 @@ class Backups(Protocol):
 
     async def find(self, operation_id: str) -> HeldBackup | None:
         """The backup that an operation had made; None when there is none (any more)."""
+
+    async def cancel(self, operation_id: str) -> bool:
+        """Ask an operation that backups carries out to stop; False when it has ended."""
 
 
 @dataclass(frozen=True)

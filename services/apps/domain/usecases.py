@@ -19,12 +19,14 @@ from services.apps.domain.errors import (
     NoFreePortError,
     NotAvailableError,
 )
-from services.apps.domain.interfaces import Catalog, Container, Containers, Ref, Users, Wanted
+from services.apps.domain.interfaces import Backups, Catalog, Container, Containers, Ref, Users, Wanted
 from services.apps.domain.quotas import Quotas, Unlimited
 from services.common.clock import now
 from services.common.errors import InvalidError, NotFoundError, PreconditionError, invalid_field
+from services.common.operations.progress import Operation
 
 _PORT_ATTEMPTS = 20
+FINAL = frozenset({"delete_app"})  # kinds without a way back
 Plans = Mapping[str, tuple[tuple[str, str], ...]]
 
 
@@ -59,6 +61,9 @@ class AppStore(Protocol):
 
     async def change(self, *changes: Change) -> None:
         """Apply changes."""
+
+    async def request_cancel(self, operation_id: str) -> bool:
+        """Ask an operation to stop; False when it has ended."""
 
 
 @dataclass(frozen=True)
@@ -249,6 +254,22 @@ async def migrate_app(world: World, app: App, asked: Asked, *, node: str) -> Non
         raise invalid_field("target_node", error.message.removeprefix("node: ")) from error
     begin = begin_on(world, app, "migrate_app", asked, status="updating", target_node=node)
     await world.store.begin(app.id, begin, message=f"Moving {app.hostname} to {node}")
+
+
+async def cancel_operation(store: AppStore, backups: Backups, operation: Operation) -> None:
+    """Ask an operation to stop, here or where it is carried out.
+
+    Raises:
+        AppBusyError: it has ended, or there is no way back from it.
+    """
+    if operation.kind in FINAL:
+        raise AppBusyError(f"operation {operation.id} ({operation.kind}) cannot be cancelled")
+    if operation.held and operation.finished_at is None:
+        asked = await backups.cancel(operation.id)
+    else:
+        asked = await store.request_cancel(operation.id)
+    if not asked:
+        raise AppBusyError(f"operation {operation.id} has ended or cannot be cancelled")
 
 
 async def discover_containers(world: World, host_id: int | None) -> Sequence[Container]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import timedelta
 
 import sqlalchemy as sa
 
-from services.apps.domain.entities import App, AppEvent, AppFilter, Operation
+from services.apps.domain.entities import App, AppEvent, AppFilter
 from services.apps.domain.errors import AppNotFoundError, NoFreePortError, OperationNotFoundError
-from services.apps.store.rows import AppRows, parse_event, read_operations
+from services.apps.store.rows import AppRows, parse_event
 from services.apps.tables import app_events, apps, operation_tables, ports
+from services.common.clock import now
 from services.common.db import Database
+from services.common.operations.progress import Operation
+from services.common.operations.records import read_operations
 
 _PORTS = (8100, 65_000)
 _WELL_KNOWN = frozenset({8443, 8888, 9090, 9443, 11211, 27017, 50000, 60000})
@@ -142,10 +146,26 @@ class AppReads:
         query = sa.select(ops).where(ops.c.id == operation_id)
         if app_id is not None:
             query = query.where(ops.c.subject == app_id)
-        found = await self._db.read(lambda connection: read_operations(connection, query))
+        found = await self._db.read(lambda connection: read_operations(connection, operation_tables, query))
         if not found:
             raise OperationNotFoundError(f"there is no operation {operation_id}")
         return found[0]
+
+    async def find_standing(self, operation_id: str) -> str:
+        """How an operation stands: unknown, unfinished, succeeded or failed."""
+        query = sa.select(ops.c.status, ops.c.finished_at).where(ops.c.id == operation_id)
+        row = await self._db.read(lambda connection: connection.execute(query).one_or_none())
+        if row is None:
+            return "unknown"
+        if row.finished_at is None:
+            return "unfinished"
+        return "succeeded" if row.status == "succeeded" else "failed"
+
+    async def list_silent_holds(self, *, seconds: float) -> list[Operation]:
+        """Unfinished operations of other services that were not heard of for so long."""
+        limit = now() - timedelta(seconds=seconds)
+        query = sa.select(ops).where(ops.c.held, ops.c.finished_at.is_(None), ops.c.updated_at < limit)
+        return await self._db.read(lambda connection: read_operations(connection, operation_tables, query))
 
     async def get_held_status(self, operation_id: str) -> str:
         """The app's status before an operation that another service carries out."""
@@ -156,7 +176,7 @@ class AppReads:
     async def find_unfinished(self, app_id: str) -> Operation | None:
         """The operation under way on an app."""
         query = sa.select(ops).where(ops.c.subject == app_id, ops.c.finished_at.is_(None))
-        found = await self._db.read(lambda connection: read_operations(connection, query))
+        found = await self._db.read(lambda connection: read_operations(connection, operation_tables, query))
         return found[0] if found else None
 
     async def list_operations(
@@ -171,7 +191,9 @@ class AppReads:
         count = sa.select(sa.func.count()).select_from(ops).where(*where)
 
         def fn(connection: sa.Connection) -> tuple[list[Operation], int]:
-            return read_operations(connection, query), int(connection.execute(count).scalar_one())
+            return read_operations(connection, operation_tables, query), int(
+                connection.execute(count).scalar_one()
+            )
 
         return await self._db.read(fn)
 

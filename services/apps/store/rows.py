@@ -9,12 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.apps.domain.entities import App, AppEvent, Condition, Operation, OperationStep
-from services.apps.tables import apps, operation_tables
+from services.apps.domain.entities import App, AppEvent, Condition
+from services.apps.tables import apps
 from services.common.sealing import Sealer
 
 _APP_COLUMNS = frozenset(column.name for column in apps.c)
-op_steps = operation_tables.steps
 
 
 class AppRows:
@@ -69,31 +68,3 @@ def _render_conditions(conditions: Sequence[Condition]) -> list[dict[str, str]]:
 def parse_event(row: sa.Row[Any]) -> AppEvent:
     """The event of a row of `app_events`."""
     return AppEvent(id=row.id, kind=row.kind, level=row.level, message=row.message, step=row.step, at=row.at)
-
-
-def read_operations(connection: sa.Connection, query: sa.Select[Any]) -> list[Operation]:
-    """The operations that a query finds, with their steps."""
-    rows = connection.execute(query).all()
-    ids = [row.id for row in rows]
-    found: dict[str, list[OperationStep]] = {operation_id: [] for operation_id in ids}
-    if ids:
-        steps = sa.select(op_steps).where(op_steps.c.operation_id.in_(ids)).order_by(op_steps.c.position)
-        for row in connection.execute(steps):
-            found[row.operation_id].append(
-                OperationStep(
-                    name=row.name,
-                    description=row.description,
-                    status=row.status,
-                    attempts=row.attempts,
-                    started_at=row.started_at,
-                    finished_at=row.finished_at,
-                    message=row.message,
-                    upids=tuple(row.upids),
-                )
-            )
-    return [_operation(row, found[row.id]) for row in rows]
-
-
-def _operation(row: sa.Row[Any], steps: Sequence[OperationStep]) -> Operation:
-    names = Operation.__dataclass_fields__.keys() - {"app_id", "steps"}
-    return Operation(app_id=row.subject, steps=tuple(steps), **{name: getattr(row, name) for name in names})

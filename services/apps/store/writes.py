@@ -18,6 +18,8 @@ from services.apps.store.upgrades import UpgradeRows
 from services.apps.tables import app_events, operation_tables, schedules
 from services.common.clock import now
 from services.common.db import Database, insert_ignore
+from services.common.operations.held_steps import HeldStep, end_held_steps, note_held_step
+from services.common.operations.requests import replay, request_cancel
 from services.common.sealing import Sealer
 
 ops = operation_tables.operations
@@ -100,12 +102,22 @@ class SqlAppStore(AppReads, AppLookups):
 
         await self._db.write(fn)
 
-    async def report(self, operation_id: str, values: Mapping[str, Any], *changes: Change) -> bool:
+    async def report(
+        self,
+        operation_id: str,
+        values: Mapping[str, Any],
+        *changes: Change,
+        step: HeldStep | None = None,
+    ) -> bool:
         """Set columns of an unfinished operation that another service carries out; False if there is none."""
 
         def fn(connection: sa.Connection) -> bool:
             query = ops.update().where(ops.c.id == operation_id, ops.c.held, ops.c.finished_at.is_(None))
             found = connection.execute(query.values(updated_at=now(), **values)).rowcount
+            if found and step is not None:
+                note_held_step(connection, operation_tables, operation_id, step=step)
+            if found and "finished_at" in values:
+                end_held_steps(connection, operation_tables, operation_id, status=str(values["status"]))
             for change in changes if found else ():
                 self._changes.apply(connection, None, change)
             return bool(found)
@@ -114,31 +126,29 @@ class SqlAppStore(AppReads, AppLookups):
 
     async def request_cancel(self, operation_id: str) -> bool:
         """Ask an unfinished operation to stop; False when it has ended or another service carries it out."""
-        query = (
-            ops.update()
-            .where(ops.c.id == operation_id, ops.c.finished_at.is_(None), ops.c.held.is_(False))
-            .values(cancel_requested=True, updated_at=now())
-        )
-        return bool(await self._db.write(lambda connection: connection.execute(query).rowcount))
 
-    async def cancel_overdue(self, *, before: datetime) -> int:
-        """Ask every operation of ours recorded before a time to stop, which undoes it; how many there were."""
-        overdue = (ops.c.finished_at.is_(None), ops.c.held.is_(False), ops.c.created_at < before)
-        query = ops.update().where(*overdue).values(cancel_requested=True, updated_at=now())
-        return int(await self._db.write(lambda connection: connection.execute(query).rowcount))
+        def fn(connection: sa.Connection) -> bool:
+            found = request_cancel(connection, operation_tables, operation_id)
+            if found:
+                self._changes.wake(connection, operation_id, again=True)
+            return found
+
+        return await self._db.write(fn)
 
     async def replay(self, operation_id: str) -> bool:
         """Take up an operation again that was given up; False when it was not."""
 
         def fn(connection: sa.Connection) -> bool:
-            query = ops.update().where(ops.c.id == operation_id, ops.c.status == "dead")
-            values = {"status": "undoing", "undo_attempts": 0, "not_before": now(), "lease_until": None}
-            found = connection.execute(query.values(updated_at=now(), **values)).rowcount
+            found = bool(replay(connection, operation_tables, operation_id))
             if found:
                 self._changes.wake(connection, operation_id, again=True)
-            return bool(found)
+            return found
 
         return await self._db.write(fn)
+
+    async def replay_all(self) -> int:
+        """Take up every operation again that was given up; how many there were."""
+        return await self._db.write(lambda connection: replay(connection, operation_tables))
 
     async def claim_schedule(self, name: str, *, every: timedelta) -> bool:
         """Whether a periodic job is due and now this process's; the first run is one period after the first ask."""

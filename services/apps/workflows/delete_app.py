@@ -8,7 +8,7 @@ from services.common.operations.model import Context, Step, Workflow
 
 
 def delete_app(tools: Tools) -> Workflow:
-    """The workflow. A container that is gone already is no fault."""
+    """The workflow; it cannot be cancelled. A container that is gone already is no fault."""
     steps = Steps(tools)
 
     async def remove_container(state: AppState, ctx: Context) -> AppState:
@@ -28,8 +28,8 @@ def delete_app(tools: Tools) -> Workflow:
     return Workflow(
         kind="delete_app",
         steps=(
-            Step("remove_container", "Removing the container", remove_container, weight=5),
-            Step("release_vmid", "Giving the container id back", release_vmid),
+            Step("remove_container", "Removing the container", remove_container, weight=5, cancellable=False),
+            Step("release_vmid", "Giving the container id back", release_vmid, cancellable=False),
         ),
         state_type=AppState,
         on_succeeded=lambda state: (RemoveApp(state.app_id),),

@@ -17,6 +17,7 @@ _UP = ("docker", "compose", "-f", COMPOSE, "up", "-d", "--remove-orphans")
 _PULL = ("docker", "compose", "-f", COMPOSE, "pull")
 _DAEMON_WAIT_S = 30.0
 _GRACE_S = 120
+_PULL_STALL_S = 1800  # a large layer comes without a word
 _POLL_S = 1.0
 _APT = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
 _ALPINE = (
@@ -129,7 +130,9 @@ class DockerSteps:
     async def _pull(self, state: AppState, ctx: Context) -> AppState:
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime == "compose":
-            await self._tools.require(state, ctx, argv=_PULL, purpose="Downloading the images")
+            await self._tools.require(
+                state, ctx, argv=_PULL, purpose="Downloading the images", stall_s=_PULL_STALL_S
+            )
         return state
 
     async def _up(self, state: AppState, ctx: Context) -> AppState:

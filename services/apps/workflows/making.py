@@ -43,6 +43,7 @@ async def make_container(
 
 async def _take_another(tools: Tools, state: AppState, ctx: Context) -> AppState:
     """Give the id back that somebody else uses, and write another one down."""
+    await ctx.save(state)  # only who holds the operation may reserve for it
     await tools.containers.release_vmid(state.host_id, state.app_id)
     vmid = await tools.containers.reserve_vmid(state.host_id, state.app_id)
     await ctx.log(f"The container id {state.vmid} was taken meanwhile; it is {vmid} now", level="warning")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,13 +12,18 @@ from services.apps.domain.advice import find_advice
 from services.apps.domain.entities import App, Change, ChangeApp
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import Container, Containers, Ref, Task
-from services.common.operations.model import Context, Step, StepResult, TransientError
+from services.common.errors import NotFoundError
+from services.common.operations.model import Context, Step, StepResult, TransientError, WaitError
 
 _ADDRESS_WAIT_S = 60.0
 _FIRST_POLL_S = 0.05
 _POLL_S = 0.5
 _LINE_LIMIT = 500
 _LINES = 20  # of a task's log, at a time
+_ENDING_S = 30.0
+_STALL_S = 600
+_MAKING = frozenset({"vzcreate", "vzrestore", "vzclone"})
+_POWER = frozenset({"vzstart", "vzstop", "vzshutdown", "vzreboot", "vzmigrate"})
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class AppState:
     Attributes:
         previous: status of the app before.
         was_running: whether its container ran before.
+        looked: whether that was seen in Proxmox.
         source_*: the app that is copied.
         source_stopped: the source was stopped for the copy and has to be started again.
         archive: the backup that a new app is made of.
@@ -42,6 +48,7 @@ class AppState:
     vmid: int | None = None
     previous: str = "running"
     was_running: bool = True
+    looked: bool = False
     source_app_id: str = ""
     source_vmid: int = 0
     source_node: str = ""
@@ -105,13 +112,49 @@ class Tools:
 
         return await self.containers.finish(task, on_progress)
 
+    async def end_tasks(self, state: AppState, ctx: Context, *, kinds: Collection[str]) -> None:
+        """Stop what Proxmox still does of these kinds: on the app's container, or begun by this operation.
+
+        Raises:
+            WaitError: a task does not end.
+        """
+        tasks = {
+            one.task.upid: one.task
+            for one in await self.containers.list_tasks(state.ref)
+            if one.kind in kinds
+        }
+        for upid in await ctx.list_upids():
+            if _kind_of(upid) in kinds:
+                tasks[upid] = Task(state.host_id, upid.split(":")[1], upid)
+        for task in tasks.values():
+            await self.containers.stop_task(task)
+            await self._await_end(task)
+
+    async def _await_end(self, task: Task) -> None:
+        async def ignore(_percent: int | None, _lines: Sequence[str]) -> None:
+            return
+
+        try:
+            async with asyncio.timeout(_ENDING_S):
+                await self.containers.finish(task, ignore)
+        except TimeoutError:
+            raise WaitError(f"Proxmox to end its task {task.upid}", delay=5) from None
+        except (StepFailedError, TransientError, NotFoundError):
+            return  # it has ended, and how does not matter any more
+
     async def act(self, action: str, state: AppState, ctx: Context) -> None:
         """Start, stop, reboot or destroy the app's container, to the end."""
         task = await self.containers.act(action, state.ref, owner=state.app_id)
         await self.finish(task, ctx)
 
     async def execute(
-        self, state: AppState, ctx: Context, *, argv: Sequence[str], quiet: bool = False
+        self,
+        state: AppState,
+        ctx: Context,
+        *,
+        argv: Sequence[str],
+        quiet: bool = False,
+        stall_s: int = _STALL_S,
     ) -> tuple[int, str]:
         """Run a command in the container; its exit status and the end of what it said."""
         said: list[str] = []
@@ -119,21 +162,31 @@ class Tools:
         async def on_text(text: str) -> None:
             said.append(text)
 
-        code = await self.containers.execute(state.ref, state.app_id, argv=argv, on_text=on_text)
+        code = await self.containers.execute(
+            state.ref, state.app_id, argv=argv, on_text=on_text, stall_s=stall_s
+        )
         text = "".join(said)
         if not quiet and code:
             for line in [line for line in text.splitlines() if line.strip()][-5:]:
                 await ctx.log(line[:_LINE_LIMIT], level="warning")
         return code, text
 
-    async def require(self, state: AppState, ctx: Context, *, argv: Sequence[str], purpose: str) -> str:
+    async def require(
+        self,
+        state: AppState,
+        ctx: Context,
+        *,
+        argv: Sequence[str],
+        purpose: str,
+        stall_s: int = _STALL_S,
+    ) -> str:
         """Run a command that must succeed.
 
         Raises:
             TransientError: it did not; networks and mirrors come and go.
             StepFailedError: it did not, for a known reason that trying again does not change.
         """
-        code, text = await self.execute(state, ctx, argv=argv)
+        code, text = await self.execute(state, ctx, argv=argv, stall_s=stall_s)
         if not code:
             return text
         lines = [line for line in text.splitlines() if line.strip()]
@@ -178,16 +231,42 @@ class Steps:
     @property
     def start_container(self) -> Step:
         """The container runs and has an address."""
-        return Step("start_container", "Starting the container", self._start, weight=4)
+        return Step("start_container", "Starting the container", self.start, weight=4)
 
     def destroying(self, name: str, description: str, run: Any, *, weight: float) -> Step:
         """A step that makes a container; undone by destroying it."""
         return Step(name, description, run, self.destroy, weight=weight)
 
+    def powering(self, name: str, description: str, run: Any, *, weight: float = 4) -> Step:
+        """A step that starts, stops or moves a container; cancelled, it is put back as it was."""
+
+        async def look_and_run(state: AppState, ctx: Context) -> Any:
+            if not state.looked:
+                container = await self._tools.find(state)
+                running = container is not None and container.status == "running"
+                state = dataclasses.replace(state, looked=True, was_running=running)
+                await ctx.save(state)
+            return await run(state, ctx)
+
+        return Step(name, description, look_and_run, self._put_back, weight=weight)
+
+    async def start(self, state: AppState, ctx: Context) -> StepResult:
+        """Start the container and learn its address."""
+        await self._tools.act("start", state, ctx)
+        address = await self._tools.wait_address(state)
+        found = dataclasses.replace(state, address=address)
+        return StepResult(found, (ChangeApp(state.app_id, {"address": address}),))
+
     async def destroy(self, state: AppState, ctx: Context) -> AppState:
-        """Stop and destroy the app's container, if it is there."""
+        """Stop and destroy the app's container, if it is there and ours."""
+        if state.vmid is None:
+            return state
+        await self._tools.end_tasks(state, ctx, kinds=_MAKING)
         container = await self._tools.find(state)
         if container is None:
+            return state
+        if container.owner != state.app_id and (container.owner or not container.lock):
+            await ctx.log(f"Container {state.vmid} is not the app's and is left alone", level="warning")
             return state
         if container.status == "running":
             await self._tools.act("stop", state, ctx)
@@ -205,18 +284,31 @@ class Steps:
         change = ChangeApp(state.app_id, {"vmid": None, "address": ""})
         return StepResult(dataclasses.replace(state, vmid=None), (change,))
 
-    async def _start(self, state: AppState, ctx: Context) -> StepResult:
-        await self._tools.act("start", state, ctx)
-        address = await self._tools.wait_address(state)
-        found = dataclasses.replace(state, address=address)
-        return StepResult(found, (ChangeApp(state.app_id, {"address": address}),))
+    async def _put_back(self, state: AppState, ctx: Context) -> AppState:
+        await self._tools.end_tasks(state, ctx, kinds=_POWER)
+        container = await self._tools.find(state)
+        if container is None:
+            return state
+        if ctx.is_cancelled and (container.status == "running") != state.was_running:
+            await self._tools.act("start" if state.was_running else "stop", state, ctx)
+        return dataclasses.replace(state, node=container.node)
+
+
+def _kind_of(upid: str) -> str:
+    """What a task does, of its id: `UPID:node:pid:pstart:starttime:kind:...`."""
+    parts = upid.split(":")
+    return parts[5] if len(parts) > 5 else ""
 
 
 def end_failed(state: AppState, error: str, cancelled: bool) -> tuple[Change, ...]:
     """The app is in error, or as before when the user cancelled."""
+    values = {"status": "error", "error": error, "node": state.node}
     if cancelled:
-        return (ChangeApp(state.app_id, {"status": state.previous, "error": ""}),)
-    return (ChangeApp(state.app_id, {"status": "error", "error": error}),)
+        values |= {
+            "status": state.previous,
+            "error": "the last operation was cancelled" if state.previous == "error" else "",
+        }
+    return (ChangeApp(state.app_id, values),)
 
 
 def end_failed_new(state: AppState, error: str, cancelled: bool) -> tuple[Change, ...]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.shared import AppState, Steps, Tools, end_failed, end_with
-from services.common.operations.model import Context, Step, Workflow
+from services.common.operations.model import Context, Workflow
 
 
 def start_app(tools: Tools) -> Workflow:
     """Start the container; what runs in it starts with it."""
+    steps = Steps(tools)
     return Workflow(
         kind="start_app",
-        steps=(Steps(tools).start_container, DockerSteps(tools).probe),
+        steps=(
+            steps.powering("start_container", "Starting the container", steps.start),
+            DockerSteps(tools).probe,
+        ),
         state_type=AppState,
         on_succeeded=end_with("running"),
         on_failed=end_failed,
@@ -28,7 +32,7 @@ def stop_app(tools: Tools) -> Workflow:
 
     return Workflow(
         kind="stop_app",
-        steps=(Step("stop_container", "Stopping the container", stop_container),),
+        steps=(Steps(tools).powering("stop_container", "Stopping the container", stop_container),),
         state_type=AppState,
         on_succeeded=end_with("stopped", forget_address=True),
         on_failed=end_failed,
@@ -49,7 +53,7 @@ def restart_app(tools: Tools) -> Workflow:
     return Workflow(
         kind="restart_app",
         steps=(
-            Step("reboot_container", "Rebooting the container", reboot_container),
+            steps.powering("reboot_container", "Rebooting the container", reboot_container),
             steps.start_container,
             DockerSteps(tools).probe,
         ),

@@ -93,7 +93,7 @@ def migrate_app(tools: Tools) -> Workflow:
     return Workflow(
         kind="migrate_app",
         steps=(
-            Step("migrate_container", "Moving the container", migrate_container, weight=10),
+            Steps(tools).powering("migrate_container", "Moving the container", migrate_container, weight=10),
             Step("start_container", "Looking whether it runs", look_where_it_is),
         ),
         state_type=AppState,

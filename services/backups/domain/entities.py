@@ -104,7 +104,7 @@ class AppFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """How far an operation is, for the app's users; `progress` 0-100."""
+    """How far an operation is, for the app's users; `progress` 0-100; `upid` of the Proxmox task of the step."""
 
     progress: int
     step: str
@@ -112,6 +112,9 @@ class Report:
     step_index: int
     step_count: int
     message: str = ""
+    attempt: int = 1
+    worker: str = ""
+    upid: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,13 +138,14 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskUpdate:
-    """News of a task: the last has `done` set."""
+    """News of a task: the last has `done` set; `may_pass` when it failed for a reason that passes."""
 
     percent: int | None
     done: bool
     succeeded: bool
     exit_status: str
     result: str
+    may_pass: bool = False
 
 
 @dataclass(frozen=True)

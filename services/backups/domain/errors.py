@@ -37,6 +37,14 @@ class AppBusyError(BusyError):
     """Another backup or restore of the app is under way."""
 
 
+class OperationNotFoundError(NotFoundError):
+    """There is no such operation."""
+
+
+class OperationNotDeadError(BusyError):
+    """Only an operation that was given up is taken up again."""
+
+
 class DumpFailedError(PreconditionError):
     """Proxmox could not make the archive."""
 

@@ -20,6 +20,7 @@ from services.backups.domain.entities import (
     Task,
     TaskUpdate,
 )
+from services.common.operations.progress import Operation
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,20 @@ class BackupStore(Protocol):
 
     async def withdraw_operation(self, operation_id: str) -> None:
         """Take back an operation that no worker has taken up, with the backup or mark that came with it."""
+
+    async def list_dead_letters(self, *, offset: int, limit: int) -> tuple[int, list[Operation]]:
+        """How many operations were given up, and a page of them, newest first."""
+
+    async def replay_operation(self, operation_id: str) -> Operation:
+        """Take up an operation again that was given up.
+
+        Raises:
+            OperationNotFoundError: there is none.
+            OperationNotDeadError: it was not given up.
+        """
+
+    async def request_cancel(self, operation_id: str) -> bool:
+        """Ask an operation to stop; False when it has ended."""
 
     async def revive_operations(self) -> int:
         """Let workers clean up again after what was given up; how many operations that were."""

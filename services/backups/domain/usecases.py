@@ -223,6 +223,12 @@ async def delete_backup(store: BackupStore, apps: Apps, asker: Asker, *, key: Ba
     return await store.begin_delete(key, operation_id=asker.request_id, requested_by=asker.user_id)
 
 
+async def cancel_holding_operation(store: BackupStore, operation_id: str) -> OperationStanding:
+    """Ask an operation that holds an app to stop, and say how it stands."""
+    await store.request_cancel(operation_id)
+    return await store.get_standing(operation_id)
+
+
 async def get_holding_operation(store: BackupStore, operation_id: str) -> OperationStanding:
     """How an operation stands that holds an app."""
     return await store.get_standing(operation_id)

@@ -10,14 +10,21 @@ from services.backups.domain.entities import Archive, BackupOrder, Place, Report
 from services.backups.domain.errors import DumpFailedError
 from services.backups.domain.interfaces import Apps, Containers
 from services.backups.domain.usecases import check_backupable
-from services.backups.workflows.following import follow_task, release_app, report, stop_quietly
+from services.backups.workflows.following import (
+    end_task,
+    follow_saved,
+    follow_task,
+    release_app,
+    report,
+)
 from services.common.errors import DomainError
 from services.common.log import get_logger
-from services.common.operations.model import Context, Step, WaitError, Workflow
+from services.common.operations.model import Context, Step, TransientError, WaitError, Workflow
 
 log = get_logger()
 
 KIND = "create_backup"
+_STORAGE_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +43,7 @@ class CreateBackupState:
     vmid: int
     node: str
     upid: str = ""
+    again: bool = False
     volume_id: str = ""
     file_name: str = ""
     storage_name: str = ""
@@ -74,47 +82,72 @@ class CreateBackup:
     async def dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
         """Begin the archive, or go on with the one begun, and wait for its end."""
         if not state.upid and not state.volume_id:
-            order = BackupOrder(
-                backup_type=state.backup_type,
-                compression=state.compression,
-                storage=state.storage,
-                notes=state.notes,
-            )
-            task = await self.containers.backup_container(
-                state.place, owner=state.app_id, order=order, mark=state.mark
-            )
-            state = replace(state, node=task.node or state.node, upid=task.upid, volume_id=task.result)
-            await ctx.save(state)
-            await ctx.note_upid(task.upid)
+            state = await self._begin_dump(state, ctx)
 
         async def note(percent: int) -> None:
             await ctx.save(state, NoteProgress(state.backup_id, percent))
             await ctx.progress(percent / 100)
-            await self._report(state, percent)
+            await self._report(state, ctx, percent=percent)
 
-        await self._report(state, 0, message="Making the archive")
-        made = await follow_task(self.containers, state.task, on_percent=note)
+        await self._report(state, ctx, message="Making the archive")
+        made = await follow_saved(self.containers, state, ctx, on_percent=note)
         return replace(state, volume_id=made or state.volume_id)
 
-    async def remove_dump(self, state: CreateBackupState, _: Context) -> CreateBackupState:
-        """Stop what still runs and delete what carries our mark. What cannot be reached now goes with the backup."""
-        try:
-            await stop_quietly(self.containers, state.task)
-            archives, _complete = await self.containers.list_archives(state.place)
-            for archive in archives:
-                if state.mark in archive.notes:
-                    task = await self.containers.delete_archive(state.host_id, archive.volume_id)
-                    await follow_task(self.containers, task)
-        except (DomainError, WaitError) as error:
-            log.warning("archive_left", backup_id=state.backup_id, mark=state.mark, error=str(error))
+    async def _begin_dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
+        order = BackupOrder(
+            backup_type=state.backup_type,
+            compression=state.compression,
+            storage=state.storage,
+            notes=state.notes,
+        )
+        task = await self.containers.backup_container(
+            state.place, owner=state.app_id, order=order, mark=state.mark
+        )
+        state = replace(state, node=task.node or state.node, upid=task.upid, volume_id=task.result)
+        await ctx.save(state)
+        await ctx.note_upid(task.upid)
+        return state
+
+    async def stop_dump(self, state: CreateBackupState, _: Context) -> CreateBackupState:
+        """Ask Proxmox to stop, so that the app is soon free; what does not stop is seen to afterwards."""
+        if state.upid:
+            try:
+                await self.containers.stop_task(state.task)
+            except DomainError as error:
+                log.warning("dump_not_stopped", backup_id=state.backup_id, error=error.message)
+        return state
+
+    async def note_mark(self, state: CreateBackupState, _: Context) -> CreateBackupState:
+        """The archive's mark is written down before an archive is made."""
+        return state
+
+    async def remove_archives(self, state: CreateBackupState, _: Context) -> CreateBackupState:
+        """Delete what carries our mark, once nothing makes an archive any more. The app is free already.
+
+        Raises:
+            WaitError: a storage that may hold it does not answer.
+        """
+        await end_task(self.containers, state.task)
+        archives, complete = await self.containers.list_archives(state.place)
+        for archive in archives:
+            if state.mark in archive.notes:
+                task = await self.containers.delete_archive(state.host_id, archive.volume_id)
+                await follow_task(self.containers, task)
+        if not complete:
+            raise WaitError("every storage that could hold the archive", delay=_STORAGE_S)
         return replace(state, upid="", volume_id="")
 
-    async def record(self, state: CreateBackupState, _: Context) -> CreateBackupState:
-        """Look at the archive: where it is and how large."""
+    async def record(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
+        """Look at the archive: where it is and how large. Where another one was made, ours is made once more."""
+        if state.again:
+            await follow_saved(self.containers, state, ctx)
         archives, complete = await self.containers.list_archives(state.place)
-        archive = find_archive(archives, volume_id=state.volume_id, mark=state.mark)
+        archive = find_archive(archives, mark=state.mark)
         if archive is None and not complete:
             raise WaitError("the storage with the archive")
+        if archive is None and not state.again:
+            await self._begin_dump(replace(state, upid="", volume_id="", again=True), ctx)
+            raise TransientError("the archive that was made is not ours; ours is made now")
         if archive is None:
             raise DumpFailedError(f"the archive {state.volume_id or state.mark} is on no storage")
         return replace(
@@ -131,24 +164,26 @@ class CreateBackup:
         await release_app(self.apps, state.app_id, state.operation_id, succeeded=True, message=message)
         return state
 
-    async def _report(self, state: CreateBackupState, percent: int, *, message: str = "") -> None:
+    async def _report(
+        self, state: CreateBackupState, ctx: Context, *, percent: int = 0, message: str = ""
+    ) -> None:
         news = Report(
             progress=percent,
             step="dump",
             description="Making the archive",
             step_index=1,
-            step_count=4,
+            step_count=3,
             message=message,
+            attempt=ctx.operation.attempt or 1,
+            worker=ctx.operation.worker,
+            upid=state.upid,
         )
         await report(self.apps, state.app_id, state.operation_id, news=news)
 
 
-def find_archive(archives: Sequence[Archive], *, volume_id: str, mark: str) -> Archive | None:
-    """The archive of a name or of a mark, which is in its notes."""
-    for archive in archives:
-        if archive.volume_id == volume_id or mark in archive.notes:
-            return archive
-    return None
+def find_archive(archives: Sequence[Archive], *, mark: str) -> Archive | None:
+    """The archive of a mark, which is in its notes."""
+    return next((archive for archive in archives if mark in archive.notes), None)
 
 
 def _complete(state: CreateBackupState) -> tuple[BackupChange, ...]:
@@ -174,8 +209,9 @@ def build_workflow(apps: Apps, containers: Containers) -> Workflow:
     return Workflow(
         KIND,
         (
+            Step("note_mark", "Noting the archive's mark", steps.note_mark, steps.remove_archives, weight=1),
             Step("claim_app", "Holding the app", steps.claim_app, steps.unclaim_app, weight=1),
-            Step("dump", "Making the archive", steps.dump, steps.remove_dump, weight=96),
+            Step("dump", "Making the archive", steps.dump, steps.stop_dump, weight=95),
             Step("record", "Looking at the archive", steps.record, weight=2),
             Step("release_app", "Releasing the app", steps.release_app, weight=1),
         ),

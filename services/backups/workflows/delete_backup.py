@@ -8,7 +8,7 @@ from services.backups.domain.changes import BackupChange, KeepBackup, RemoveBack
 from services.backups.domain.entities import Place, Task
 from services.backups.domain.interfaces import Containers
 from services.backups.workflows.create_backup import find_archive
-from services.backups.workflows.following import follow_task
+from services.backups.workflows.following import follow_saved
 from services.common.operations.model import Context, Step, TransientError, Workflow
 
 KIND = "delete_backup"
@@ -27,6 +27,11 @@ class DeleteBackupState:
     node: str = ""
     upid: str = ""
 
+    @property
+    def task(self) -> Task:
+        """The task that deletes it."""
+        return Task(self.host_id, self.node, self.upid)
+
 
 @dataclass(frozen=True)
 class DeleteBackup:
@@ -39,7 +44,7 @@ class DeleteBackup:
         if state.volume_id:
             return state
         archives, complete = await self.containers.list_archives(Place(state.host_id, state.vmid, ""))
-        archive = find_archive(archives, volume_id="", mark=state.mark)
+        archive = find_archive(archives, mark=state.mark)
         if archive is None and not complete:
             raise TransientError("not every storage that could hold the archive answers")
         return replace(state, volume_id=archive.volume_id if archive else "")
@@ -53,7 +58,7 @@ class DeleteBackup:
             state = replace(state, node=task.node, upid=task.upid)
             await ctx.save(state)
             await ctx.note_upid(task.upid)
-        await follow_task(self.containers, Task(state.host_id, state.node, state.upid))
+        await follow_saved(self.containers, state, ctx)
         return state
 
 
@@ -66,13 +71,13 @@ def _keep(state: DeleteBackupState, error: str, _: bool) -> tuple[BackupChange, 
 
 
 def build_workflow(containers: Containers) -> Workflow:
-    """The workflow that deletes a backup."""
+    """The workflow that deletes a backup; it cannot be cancelled."""
     steps = DeleteBackup(containers)
     return Workflow(
         KIND,
         (
-            Step("find_archive", "Finding the archive", steps.find_archive),
-            Step("delete_archive", "Deleting the archive", steps.delete_archive, weight=9),
+            Step("find_archive", "Finding the archive", steps.find_archive, cancellable=False),
+            Step("delete_archive", "Deleting the archive", steps.delete_archive, weight=9, cancellable=False),
         ),
         DeleteBackupState,
         _remove,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 
 from services.backups.domain.entities import Report, Task
 from services.backups.domain.interfaces import Apps, Containers
 from services.common.errors import DomainError, NotFoundError, PreconditionError, UnavailableError
 from services.common.log import get_logger
-from services.common.operations.model import WaitError
+from services.common.operations.model import Context, TransientError, WaitError
 
 log = get_logger()
 
+_ENDING_S = 30.0
 OnPercent = Callable[[int], Awaitable[None]]
 
 
@@ -20,11 +23,16 @@ class TaskFailedError(PreconditionError):
     """A Proxmox task ended with an error."""
 
 
+class TaskHinderedError(TransientError):
+    """A Proxmox task ended with an error that passes; another one may succeed."""
+
+
 async def follow_task(containers: Containers, task: Task, *, on_percent: OnPercent | None = None) -> str:
     """Wait for a task's end and return what it made.
 
     Raises:
         TaskFailedError: with Proxmox's own words.
+        TaskHinderedError: the same, for a reason that passes.
         WaitError: inventory does not answer; the task may go on.
     """
     if not task.upid:
@@ -37,8 +45,11 @@ async def follow_task(containers: Containers, task: Task, *, on_percent: OnPerce
                 await on_percent(last)
             if update.done:
                 if not update.succeeded:
-                    raise TaskFailedError(f"Proxmox says: {update.exit_status or 'the task failed'}")
+                    kind = TaskHinderedError if update.may_pass else TaskFailedError
+                    raise kind(f"Proxmox says: {update.exit_status or 'the task failed'}")
                 return update.result
+    except TransientError:
+        raise
     except UnavailableError as error:
         raise WaitError(f"Proxmox's answer about its task: {error.message}") from error
     raise WaitError("the end of a Proxmox task")
@@ -50,6 +61,26 @@ async def report(apps: Apps, app_id: str, operation_id: str, *, news: Report) ->
         await apps.report_operation(app_id, operation_id, report=news)
     except DomainError as error:
         log.warning("report_lost", app_id=app_id, operation_id=operation_id, error=error.message)
+
+
+async def follow_saved(
+    containers: Containers,
+    state: Any,
+    ctx: Context,
+    *,
+    on_percent: OnPercent | None = None,
+) -> str:
+    """Follow the task that a state names; when that was hindered, forget it, so that another one is begun.
+
+    Raises:
+        TransientError: it was hindered.
+        TaskFailedError, WaitError: as `follow_task`.
+    """
+    try:
+        return await follow_task(containers, state.task, on_percent=on_percent)
+    except TaskHinderedError:
+        await ctx.save(replace(state, upid=""))
+        raise
 
 
 async def release_app(
@@ -68,8 +99,19 @@ async def release_app(
         raise WaitError(f"apps, to release {app_id}: {error.message}") from error
 
 
-async def stop_quietly(containers: Containers, task: Task) -> None:
-    """Stop a task if it still runs; one that has ended is as good."""
-    if task.upid:
-        with contextlib.suppress(DomainError):
-            await containers.stop_task(task)
+async def end_task(containers: Containers, task: Task) -> None:
+    """Stop a task if it still runs, and wait until it has ended, however.
+
+    Raises:
+        WaitError: it does not end, or Proxmox does not answer.
+    """
+    if not task.upid:
+        return
+    try:
+        await containers.stop_task(task)
+        async with asyncio.timeout(_ENDING_S):
+            await follow_task(containers, task)
+    except (TaskFailedError, TaskHinderedError, NotFoundError):
+        return
+    except TimeoutError:
+        raise WaitError(f"Proxmox to end its task {task.upid}", delay=5) from None

@@ -8,10 +8,10 @@ from services.backups.domain.changes import BackupChange, EndRestore
 from services.backups.domain.entities import Place, Report, Task
 from services.backups.domain.errors import RestoreFailedError
 from services.backups.domain.interfaces import Apps, Containers
-from services.backups.workflows.following import follow_task, release_app, report
-from services.common.errors import DomainError
+from services.backups.workflows.following import end_task, follow_saved, follow_task, release_app, report
+from services.common.errors import DomainError, is_waiting
 from services.common.log import get_logger
-from services.common.operations.model import Context, Step, Workflow
+from services.common.operations.model import Context, Step, Workflow, is_transient
 
 log = get_logger()
 
@@ -90,15 +90,16 @@ class RestoreBackup:
             await ctx.save(state)
         if not running:
             return replace(state, upid="")
-        await self._report(state, 1, message="Stopping the app")
+        await self._report(state, ctx, 1, message="Stopping the app")
         if not state.upid:
             task = await self.containers.stop_container(state.place, owner=state.app_id)
             state = await self._save_task(state, task, ctx)
-        await follow_task(self.containers, state.task)
+        await follow_saved(self.containers, state, ctx)
         return replace(state, upid="")
 
     async def start_again(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
         """Start what was stopped. A container that cannot start leaves the app in error."""
+        await end_task(self.containers, state.task)
         if not state.was_running:
             return state
         try:
@@ -106,6 +107,8 @@ class RestoreBackup:
                 task = await self.containers.start_container(state.place, owner=state.app_id)
                 await follow_task(self.containers, task)
         except DomainError as error:
+            if is_transient(error) or is_waiting(error):
+                raise
             log.warning("app_left_stopped", app_id=state.app_id, error=error.message)
             return replace(state, overwriting=True, recovered=False)
         return replace(state, recovered=True)
@@ -119,24 +122,24 @@ class RestoreBackup:
                 state.place, owner=state.app_id, archive=state.archive
             )
             state = await self._save_task(state, task, ctx)
-        await self._report(state, 2, message="Restoring the archive")
+        await self._report(state, ctx, 2, message="Restoring the archive")
 
         async def note(percent: int) -> None:
             await ctx.progress(percent / 100)
-            await self._report(state, 2, percent=percent)
+            await self._report(state, ctx, 2, percent=percent)
 
-        await follow_task(self.containers, state.task, on_percent=note)
+        await follow_saved(self.containers, state, ctx, on_percent=note)
         return replace(state, upid="")
 
     async def start_container(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
         """Start the container if it ran before."""
         if not state.was_running or await self.containers.is_running(state.place):
             return replace(state, upid="")
-        await self._report(state, 3, message="Starting the app")
+        await self._report(state, ctx, 3, message="Starting the app")
         if not state.upid:
             task = await self.containers.start_container(state.place, owner=state.app_id)
             state = await self._save_task(state, task, ctx)
-        await follow_task(self.containers, state.task)
+        await follow_saved(self.containers, state, ctx)
         return replace(state, upid="")
 
     async def release_app(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
@@ -158,7 +161,7 @@ class RestoreBackup:
         return state
 
     async def _report(
-        self, state: RestoreBackupState, index: int, *, percent: int = 0, message: str = ""
+        self, state: RestoreBackupState, ctx: Context, index: int, *, percent: int = 0, message: str = ""
     ) -> None:
         steps = ("claim_app", "stop_container", "restore_archive", "start_container")
         names = ("Holding the app", "Stopping the app", "Restoring the archive", "Starting the app")
@@ -168,8 +171,11 @@ class RestoreBackup:
             step=steps[index],
             description=names[index],
             step_index=index,
-            step_count=5,
+            step_count=4,
             message=message,
+            attempt=ctx.operation.attempt or 1,
+            worker=ctx.operation.worker,
+            upid=state.upid,
         )
         await report(self.apps, state.app_id, state.operation_id, news=news)
 

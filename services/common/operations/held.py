@@ -176,6 +176,8 @@ class StepContext:
     @property
     def is_cancelled(self) -> bool:
         """See `Context.is_cancelled`."""
+        if self.operation.status == "undoing":
+            return self.operation.error == CANCELLED
         return self._held.is_cancelled
 
     async def log(self, message: str, *, level: str = "info") -> None:
@@ -192,6 +194,10 @@ class StepContext:
         """See `Context.note_upid`."""
         if upid:
             await self._held.store.note_upid(self.operation, self._position, upid)
+
+    async def list_upids(self) -> list[str]:
+        """See `Context.list_upids`."""
+        return await self._held.store.list_upids(self.operation)
 
     async def progress(self, fraction: float, *, message: str = "") -> None:
         """See `Context.progress`."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.common.errors import DomainError, UnavailableError
+from services.common.errors import DomainError, UnavailableError, is_waiting
 
 MAX_ATTEMPTS = 3
+_WAIT_S = 2.0
 State = Any
 Change = Any
 
@@ -56,7 +57,7 @@ class Context(Protocol):
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether somebody asked for the operation to end."""
+        """Whether somebody asked for the operation to end; while it is undone, whether that is why."""
 
     async def log(self, message: str, *, level: str = "info") -> None:
         """Write a line into the log of the operation's subject; level is info, warning or error."""
@@ -66,6 +67,9 @@ class Context(Protocol):
 
     async def note_upid(self, upid: str) -> None:
         """Note a Proxmox task that the step started."""
+
+    async def list_upids(self) -> Sequence[str]:
+        """The Proxmox tasks that this operation's steps noted."""
 
     async def progress(self, fraction: float, *, message: str = "") -> None:
         """Say how far the step is, 0-1."""
@@ -183,6 +187,7 @@ class ClaimedOperation:
     started_at: datetime
     attempt: int = 0
     traceparent: str = ""
+    worker: str = ""
 
 
 def is_transient(error: BaseException) -> bool:
@@ -190,8 +195,19 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, UnavailableError | TimeoutError | ConnectionError)
 
 
+def find_wait(error: BaseException) -> WaitError | None:
+    """What there is to wait for, where an error says that it passes by itself."""
+    if isinstance(error, WaitError):
+        return error
+    if isinstance(error, DomainError) and is_waiting(error):
+        return WaitError(error.message, delay=max(error.retry_after or 0.0, _WAIT_S))
+    return None
+
+
 def describe(error: BaseException) -> str:
     """The sentence of an error, for the log."""
     if isinstance(error, DomainError):
         return error.message
+    if isinstance(error, WaitError):
+        return error.reason
     return str(error) or type(error).__name__

@@ -22,6 +22,7 @@ from services.common.operations.model import (
     Step,
     WaitError,
     describe,
+    find_wait,
     is_transient,
 )
 from services.common.telemetry.metrics import timing_step
@@ -84,9 +85,9 @@ class OperationRun:
                 continue
             except LeaseLostError:
                 raise
-            except WaitError as wait:
-                await self._wait(position, wait)
             except Exception as error:  # noqa: BLE001 - whatever it is, the operation ends properly
+                if (wait := find_wait(error)) is not None:
+                    await self._wait(position, wait)
                 if not is_transient(error) or attempt >= MAX_ATTEMPTS:
                     return await self._note_failure(position, step, error)
                 await self._back_off(position, step, error, attempt)
@@ -171,8 +172,8 @@ class OperationRun:
 
     async def _postpone_undo(self, position: int, step: Step, problem: Exception) -> None:
         """Let the operation go until cleaning up may work; give it up for a person after the last try."""
-        waits = isinstance(problem, WaitError)
-        tries = self._held.operation.undo_attempts + (0 if waits else 1)
+        wait = find_wait(problem)
+        tries = self._held.operation.undo_attempts + (0 if wait else 1)
         reason = f"cleaning up ({step.description}) failed: {describe(problem)}"
         log.warning(
             "undo_postponed", operation_id=self._held.operation.id, step=step.name, tries=tries, why=reason
@@ -187,8 +188,8 @@ class OperationRun:
             position,
             {"status": "undoing", "message": describe(problem)},
             values=values,
-            delay=problem.delay if isinstance(problem, WaitError) else self._find_undo_delay(tries),
-            line=None if waits else ("error", reason, step.name),
+            delay=wait.delay if wait else self._find_undo_delay(tries),
+            line=None if wait else ("error", reason, step.name),
         )
 
     def _find_undo_delay(self, tries: int) -> float:

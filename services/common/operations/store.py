@@ -279,6 +279,15 @@ class SqlOperationStore:
 
         await self._db.write(fn)
 
+    async def list_upids(self, operation: ClaimedOperation) -> list[str]:
+        """The Proxmox tasks noted by the steps of an operation, in their order."""
+        steps = self._tables.steps
+        query = (
+            sa.select(steps.c.upids).where(steps.c.operation_id == operation.id).order_by(steps.c.position)
+        )
+        rows = await self._db.read(lambda connection: connection.execute(query).scalars().all())
+        return [upid for upids in rows for upid in upids or ()]
+
     async def write_line(self, operation: ClaimedOperation, level: str, message: str, step: str) -> None:
         """Write a line into the log of the operation's subject."""
         await self._db.write(lambda connection: self._log(connection, operation, level, message, step))
@@ -352,4 +361,5 @@ def claimed_of_row(row: sa.Row[Any]) -> ClaimedOperation:
         started_at=row.started_at or created_at,
         attempt=row.attempt,
         traceparent=row.trace_id,
+        worker=row.worker,
     )

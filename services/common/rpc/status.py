@@ -84,7 +84,7 @@ def parse_error(error: grpc.aio.AioRpcError, *, service: str) -> errors.DomainEr
     details = error.details() or error.code().name
     status = rpc_status.from_call(error)  # type: ignore[arg-type]
     if status is None and code in _UNREACHED:
-        kind = errors.DeadlineError if code == code_pb2.DEADLINE_EXCEEDED else errors.UnavailableError
+        kind = errors.DeadlineError if code == code_pb2.DEADLINE_EXCEEDED else errors.ServiceUnreachableError
         details = f"{service} {_UNREACHED[code]}"
     result = kind(details)
     for packed in status.details if status is not None else ():

@@ -10,6 +10,7 @@ from services.common.errors import (
     NotFoundError,
     PreconditionError,
     UnavailableError,
+    WaitingError,
 )
 
 
@@ -39,6 +40,10 @@ class HostCredentialsRefusedError(PreconditionError):
 
 class ProxmoxRefusedError(PreconditionError):
     """Proxmox refused, with its own words."""
+
+
+class LockTimeoutError(UnavailableError):
+    """Proxmox could not get a lock in time."""
 
 
 class WriteUncertainError(UnavailableError):
@@ -81,11 +86,11 @@ class ContainerNotFoundError(NotFoundError):
     """The host answers and has no such container."""
 
 
-class ContainerLockedError(BusyError):
+class ContainerLockedError(WaitingError, BusyError):
     """Proxmox works on the container."""
 
 
-class ContainerCreatingError(UnavailableError):
+class ContainerCreatingError(WaitingError, UnavailableError):
     """It is still being created; ask again."""
 
 
@@ -105,7 +110,7 @@ class TemplateNotFoundError(PreconditionError):
     """No template suits, and none can be downloaded."""
 
 
-class TemplateDownloadingError(UnavailableError):
+class TemplateDownloadingError(WaitingError, UnavailableError):
     """The template is being downloaded; ask again."""
 
 
@@ -133,8 +138,8 @@ class ExecHungError(UnavailableError):
     """The command said nothing for too long."""
 
 
-class TaskStalledError(UnavailableError):
-    """The task says nothing new."""
+class TaskStalledError(PreconditionError):
+    """The task says nothing new: it has failed, whatever it still does."""
 
 
 class TaskNotFoundError(NotFoundError):

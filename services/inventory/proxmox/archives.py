@@ -116,6 +116,7 @@ async def _restore_beside(
 ) -> Task:
     if view is not None:
         return await resume_creation(containers, view, owner, types=_RESTORING)
+    await containers.check_reserved(ref, owner)
     client = await containers.fleet.get_client(ref.host_id)
     hostname, storage = names
     options = {

@@ -28,6 +28,7 @@ from services.common.telemetry.tracing import SpanKind, span
 from services.inventory.domain.errors import (
     HostCredentialsRefusedError,
     HostUnreachableError,
+    LockTimeoutError,
     ProxmoxRefusedError,
     WriteUncertainError,
 )
@@ -39,11 +40,7 @@ _ATTEMPTS = 4
 _THREADS = 8
 _MAX_SILENCE_S = 15.0
 _UNREACHED = {595}
-_SILENT = {596}
-
-
-class LockTimeoutError(ProxmoxRefusedError):
-    """Proxmox could not get the container's lock in time."""
+_NO_ANSWER = {596, 502, 503, 504}
 
 
 class ProxmoxClient:
@@ -234,11 +231,11 @@ class ProxmoxClient:
         reason = str(error.content or error.status_message or "").strip() or str(error.status_message)
         if status == 401:
             return HostCredentialsRefusedError(f"{self.access.name} refuses {self.access.user}: {reason}")
-        if status in _UNREACHED or (status in _SILENT and method == "get"):
+        if status in _UNREACHED or (status in _NO_ANSWER and method == "get"):
             return HostUnreachableError(
                 f"{self.access.name}: no answer for {path}: {error.status_message}", retry_after=5
             )
-        if status in _SILENT or status in {502, 503, 504}:
+        if status in _NO_ANSWER:
             return self._uncertain(method, path)
         if "got timeout" in reason:
             return LockTimeoutError(f"{self.access.name}: {reason}", retry_after=2)

@@ -11,6 +11,7 @@ from services.inventory.domain.errors import (
     ContainerNotFoundError,
     HostUnreachableError,
     ProxmoxRefusedError,
+    VmidTakenError,
     WriteUncertainError,
 )
 from services.inventory.proxmox.client import ProxmoxClient
@@ -131,6 +132,16 @@ class Containers:
         view = await self.look(ref)
         check_owner(view.config, owner, vmid=ref.vmid)
         return view
+
+    async def check_reserved(self, ref: Ref, owner: str) -> None:
+        """Refuse to make a container under an id that the owner does not hold: it may have been given up since.
+
+        Raises:
+            VmidTakenError: nobody, or somebody else, holds it.
+        """
+        holder = await self.vmids.find_owner(ref.host_id, ref.vmid)
+        if holder != owner:
+            raise VmidTakenError(f"the container id {ref.vmid} is not reserved for {owner}")
 
 
 async def find_node(client: ProxmoxClient, vmid: int) -> str | None:

@@ -45,8 +45,10 @@ async def clone_container(
     copy = await containers.find(target)
     if copy is not None:
         return await resume_creation(containers, copy, target_owner, types=("vzclone",), source=view)
-    if task := view.find_task(("vzclone",)):
-        return task
+    await containers.check_reserved(target, target_owner)
+    if view.find_task(("vzclone",)):  # of another target: ours would be there, locked
+        raise ContainerLockedError(f"container {view.vmid} is being cloned already", retry_after=2)
+    _check_unlocked(view)
     options: dict[str, Any] = {
         "newid": target.vmid,
         "hostname": hostname,

@@ -110,6 +110,7 @@ async def _start_creation(
     view = await containers.find(ref)
     if view is not None:
         return await resume_creation(containers, view, owner, types=_CREATING)
+    await containers.check_reserved(ref, owner)
     client = await containers.fleet.get_client(ref.host_id)
     cidr, gateway = await means.networks.give_address(
         ref.host_id, owner, wanted=wanted.network_cidr, gateway=wanted.gateway

@@ -117,9 +117,16 @@ async def _is_left_behind(containers: Containers, view: View, owner: str) -> boo
     holder = await containers.vmids.find_owner(view.client.access.host_id, view.vmid)
     if holder != owner:
         raise NotOursError(f"container {view.vmid} is being created by somebody else")
-    if view.tasks:
+    if view.tasks or await _is_cloned_on(view):
         raise ContainerLockedError(f"container {view.vmid} is still being created", retry_after=2)
     return True
+
+
+async def _is_cloned_on(view: View) -> bool:
+    """Whether a clone runs on the node: its task bears its source's id, so it may be what makes this container."""
+    path = f"/nodes/{view.node}/tasks"
+    found = await view.client.get(path, source="active", typefilter="vzclone", limit=1)
+    return bool(found)
 
 
 def _check_unlocked(view: View) -> None:

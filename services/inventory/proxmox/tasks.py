@@ -21,6 +21,11 @@ _FIRST_POLL_S = 0.02
 _LONGEST_POLL_S = 1.0
 _POLL_SHARE = 0.15  # of the time that a task has taken so far: what its end may be noticed too late
 _LOG_PAGE = 500
+_PASSING = re.compile(
+    r"got timeout|can't lock file|unable to (acquire|get) lock|is locked \(|timed out|no route to host"
+    r"|connection (refused|reset)|unexpected status",
+    re.IGNORECASE,
+)
 _ARCHIVE = re.compile(r"creating vzdump archive '([^']+)'")
 _PERCENT = re.compile(r"(\d{1,3})(?:\.\d+)?%")
 
@@ -35,6 +40,11 @@ class Progress:
     succeeded: bool = False
     exit_status: str = ""
     result: str = ""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the task failed for a reason that passes: a lock that was not to be had, a lost connection."""
+        return self.done and not self.succeeded and bool(_PASSING.search(self.exit_status))
 
 
 async def watch_task(

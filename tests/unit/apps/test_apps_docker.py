@@ -27,7 +27,7 @@ class GuestContainers(FakeContainers):
         self.guest, self.world = guest, world
 
     async def execute(
-        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, timeout_s: int = 900
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
     ) -> int:
         done = await self.guest.run(list(argv), world=self.world)
         await on_text((done.stdout + done.stderr).decode())

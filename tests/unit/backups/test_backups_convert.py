@@ -79,12 +79,11 @@ def test_a_backup_is_not_restored_on_another_host() -> None:
         check_on_host(BACKUP, replace(APP, host_id=2))
 
 
-def test_an_archive_is_found_by_its_name_or_its_mark() -> None:
-    named = Archive("local:backup/a", "local", "a", 1, "")
+def test_an_archive_is_found_by_its_mark() -> None:
+    other = Archive("local:backup/a", "local", "a", 1, "")
     marked = Archive("local:backup/b", "local", "b", 1, "note\nproximity-backup: 77aa")
-    assert find_archive([named, marked], volume_id="local:backup/a", mark="none") is named
-    assert find_archive([named, marked], volume_id="", mark="77aa") is marked
-    assert find_archive([named, marked], volume_id="", mark="88bb") is None
+    assert find_archive([other, marked], mark="77aa") is marked
+    assert find_archive([other, marked], mark="88bb") is None
 
 
 def test_every_workflow_reads_back_the_state_that_it_writes() -> None:

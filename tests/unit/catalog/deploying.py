@@ -69,7 +69,7 @@ class SimulatedContainers(FakeContainers):
         return task
 
     async def execute(
-        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, timeout_s: int = 900
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
     ) -> int:
         done = await self.guests[ref.vmid].run(list(argv), world=self.world)
         await on_text((done.stdout + done.stderr).decode())
@@ -118,6 +118,9 @@ class Notes:
 
     async def note_upid(self, upid: str) -> None:
         """Nobody asks."""
+
+    async def list_upids(self) -> Sequence[str]:
+        return ()
 
     async def progress(self, fraction: float, *, message: str = "") -> None:
         """Nobody looks."""

@@ -1136,6 +1136,8 @@ class ReconcileFinding(_message.Message):
     VMID_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     HEALED_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    DESTROYABLE_AT_FIELD_NUMBER: _builtins.int
     type: _builtins.str
     """missing, stopped_outside, started_outside, drifted or orphan."""
     app_id: _builtins.str
@@ -1144,6 +1146,14 @@ class ReconcileFinding(_message.Message):
     message: _builtins.str
     healed: _builtins.bool
     """It was put right."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """When it was first seen."""
+
+    @_builtins.property
+    def destroyable_at(self) -> _timestamp_pb2.Timestamp:
+        """Of an orphan: from when on DestroyOrphan destroys it."""
+
     def __init__(
         self,
         *,
@@ -1153,14 +1163,25 @@ class ReconcileFinding(_message.Message):
         vmid: _builtins.int = ...,
         message: _builtins.str = ...,
         healed: _builtins.bool = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        destroyable_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "app_id", b"app_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_destroyable_at", b"_destroyable_at", "_since", b"_since", "app_id", b"app_id", "destroyable_at", b"destroyable_at", "since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "app_id", b"app_id", "healed", b"healed", "host_id", b"host_id", "message", b"message", "type", b"type", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_destroyable_at", b"_destroyable_at", "_since", b"_since", "app_id", b"app_id", "destroyable_at", b"destroyable_at", "healed", b"healed", "host_id", b"host_id", "message", b"message", "since", b"since", "type", b"type", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__app_id: _TypeAlias = _typing.Literal["app_id"]  # noqa: Y015
     _WhichOneofArgType__app_id: _TypeAlias = _typing.Literal["_app_id", b"_app_id"]  # noqa: Y015
+    _WhichOneofReturnType__destroyable_at: _TypeAlias = _typing.Literal["destroyable_at"]  # noqa: Y015
+    _WhichOneofArgType__destroyable_at: _TypeAlias = _typing.Literal["_destroyable_at", b"_destroyable_at"]  # noqa: Y015
+    _WhichOneofReturnType__since: _TypeAlias = _typing.Literal["since"]  # noqa: Y015
+    _WhichOneofArgType__since: _TypeAlias = _typing.Literal["_since", b"_since"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__app_id) -> _WhichOneofReturnType__app_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__destroyable_at) -> _WhichOneofReturnType__destroyable_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__since) -> _WhichOneofReturnType__since | None: ...
 
 Global___ReconcileFinding: _TypeAlias = ReconcileFinding  # noqa: Y015
 
@@ -1333,6 +1354,9 @@ class ReportOperationRequest(_message.Message):
     STEP_COUNT_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    UPID_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     operation_id: _builtins.str
     progress: _builtins.int
@@ -1343,6 +1367,11 @@ class ReportOperationRequest(_message.Message):
     message: _builtins.str
     """A line for the app's log; empty: none."""
     level: _builtins.str
+    attempt: _builtins.int
+    worker: _builtins.str
+    """The worker that holds it."""
+    upid: _builtins.str
+    """The Proxmox task of the step; empty: none yet."""
     def __init__(
         self,
         *,
@@ -1355,10 +1384,13 @@ class ReportOperationRequest(_message.Message):
         step_count: _builtins.int = ...,
         message: _builtins.str = ...,
         level: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        worker: _builtins.str = ...,
+        upid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "level", b"level", "message", b"message", "operation_id", b"operation_id", "progress", b"progress", "step", b"step", "step_count", b"step_count", "step_description", b"step_description", "step_index", b"step_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "attempt", b"attempt", "level", b"level", "message", b"message", "operation_id", b"operation_id", "progress", b"progress", "step", b"step", "step_count", b"step_count", "step_description", b"step_description", "step_index", b"step_index", "upid", b"upid", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1448,6 +1480,85 @@ class RestoreBesideRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RestoreBesideRequest: _TypeAlias = RestoreBesideRequest  # noqa: Y015
+
+@_typing.final
+class GetOperationStandingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPERATION_ID_FIELD_NUMBER: _builtins.int
+    operation_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        operation_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation_id", b"operation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOperationStandingRequest: _TypeAlias = GetOperationStandingRequest  # noqa: Y015
+
+@_typing.final
+class OperationStanding(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """unknown, unfinished, succeeded or failed."""
+    def __init__(
+        self,
+        *,
+        status: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationStanding: _TypeAlias = OperationStanding  # noqa: Y015
+
+@_typing.final
+class FindRemovedAppsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        app_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_ids", b"app_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindRemovedAppsRequest: _TypeAlias = FindRemovedAppsRequest  # noqa: Y015
+
+@_typing.final
+class FindRemovedAppsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        app_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_ids", b"app_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindRemovedAppsResponse: _TypeAlias = FindRemovedAppsResponse  # noqa: Y015
 
 @_typing.final
 class CountAppsRequest(_message.Message):

@@ -1155,6 +1155,16 @@ class AppsInternalServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.FromString,
                 _registered_method=True)
+        self.GetOperationStanding = channel.unary_unary(
+                '/proximity.apps.v1.AppsInternalService/GetOperationStanding',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetOperationStandingRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.OperationStanding.FromString,
+                _registered_method=True)
+        self.FindRemovedApps = channel.unary_unary(
+                '/proximity.apps.v1.AppsInternalService/FindRemovedApps',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.FindRemovedAppsRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.FindRemovedAppsResponse.FromString,
+                _registered_method=True)
         self.CountApps = channel.unary_unary(
                 '/proximity.apps.v1.AppsInternalService/CountApps',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.CountAppsRequest.SerializeToString,
@@ -1202,6 +1212,20 @@ class AppsInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetOperationStanding(self, request, context):
+        """How an operation stands, for a service that waits for its end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindRemovedApps(self, request, context):
+        """Which of these apps are gone, for a service that may have missed the event.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CountApps(self, request, context):
         """How many apps there are, in all or on a host.
         """
@@ -1236,6 +1260,16 @@ def add_AppsInternalServiceServicer_to_server(servicer, server):
                     servicer.RestoreBeside,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.SerializeToString,
+            ),
+            'GetOperationStanding': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOperationStanding,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetOperationStandingRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.OperationStanding.SerializeToString,
+            ),
+            'FindRemovedApps': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindRemovedApps,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.FindRemovedAppsRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.FindRemovedAppsResponse.SerializeToString,
             ),
             'CountApps': grpc.unary_unary_rpc_method_handler(
                     servicer.CountApps,
@@ -1379,6 +1413,60 @@ class AppsInternalService:
             '/proximity.apps.v1.AppsInternalService/RestoreBeside',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOperationStanding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsInternalService/GetOperationStanding',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetOperationStandingRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.OperationStanding.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindRemovedApps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsInternalService/FindRemovedApps',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.FindRemovedAppsRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.FindRemovedAppsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -368,6 +368,10 @@ class AppsInternalServiceStub:
     """Facts of one app; NOT_FOUND also when it is somebody else's than the user on whose behalf is asked."""
     RestoreBeside: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]
     """Make a new app of a backup, beside the one it was made of."""
+    GetOperationStanding: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetOperationStandingRequest, _apps_service_pb2.OperationStanding]
+    """How an operation stands, for a service that waits for its end."""
+    FindRemovedApps: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.FindRemovedAppsRequest, _apps_service_pb2.FindRemovedAppsResponse]
+    """Which of these apps are gone, for a service that may have missed the event."""
     CountApps: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.CountAppsRequest, _apps_service_pb2.CountAppsResponse]
     """How many apps there are, in all or on a host."""
 
@@ -388,6 +392,10 @@ class AppsInternalServiceAsyncStub(AppsInternalServiceStub):
     """Facts of one app; NOT_FOUND also when it is somebody else's than the user on whose behalf is asked."""
     RestoreBeside: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]  # type: ignore[assignment]
     """Make a new app of a backup, beside the one it was made of."""
+    GetOperationStanding: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetOperationStandingRequest, _apps_service_pb2.OperationStanding]  # type: ignore[assignment]
+    """How an operation stands, for a service that waits for its end."""
+    FindRemovedApps: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.FindRemovedAppsRequest, _apps_service_pb2.FindRemovedAppsResponse]  # type: ignore[assignment]
+    """Which of these apps are gone, for a service that may have missed the event."""
     CountApps: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.CountAppsRequest, _apps_service_pb2.CountAppsResponse]  # type: ignore[assignment]
     """How many apps there are, in all or on a host."""
 
@@ -435,6 +443,22 @@ class AppsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.CloneAppResponse, _abc.Awaitable[_apps_service_pb2.CloneAppResponse]]:
         """Make a new app of a backup, beside the one it was made of."""
+
+    @_abc_1.abstractmethod
+    def GetOperationStanding(
+        self,
+        request: _apps_service_pb2.GetOperationStandingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.OperationStanding, _abc.Awaitable[_apps_service_pb2.OperationStanding]]:
+        """How an operation stands, for a service that waits for its end."""
+
+    @_abc_1.abstractmethod
+    def FindRemovedApps(
+        self,
+        request: _apps_service_pb2.FindRemovedAppsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.FindRemovedAppsResponse, _abc.Awaitable[_apps_service_pb2.FindRemovedAppsResponse]]:
+        """Which of these apps are gone, for a service that may have missed the event."""
 
     @_abc_1.abstractmethod
     def CountApps(

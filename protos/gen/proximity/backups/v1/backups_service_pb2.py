@@ -26,10 +26,11 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from proximity.backups.v1 import backup_pb2 as proximity_dot_backups_dot_v1_dot_backup__pb2
 from proximity.common.v1 import access_pb2 as proximity_dot_common_dot_v1_dot_access__pb2
+from proximity.common.v1 import operation_pb2 as proximity_dot_common_dot_v1_dot_operation__pb2
 from proximity.common.v1 import rules_pb2 as proximity_dot_common_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*proximity/backups/v1/backups_service.proto\x12\x14proximity.backups.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!proximity/backups/v1/backup.proto\x1a proximity/common/v1/access.proto\x1a\x1fproximity/common/v1/rules.proto\"\x9c\x01\n\x12ListBackupsRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12)\n\x04page\x18\x02 \x01(\x05\x42\x16\xb2\xbb\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?\x19\x00\x00\x00\x00\x80\x84.AH\x00\x88\x01\x01\x12-\n\x08per_page\x18\x03 \x01(\x05\x42\x16\xb2\xbb\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?\x19\x00\x00\x00\x00\x00\x00Y@H\x01\x88\x01\x01\x42\x07\n\x05_pageB\x0b\n\t_per_page\"S\n\x13ListBackupsResponse\x12-\n\x07\x62\x61\x63kups\x18\x01 \x03(\x0b\x32\x1c.proximity.backups.v1.Backup\x12\r\n\x05total\x18\x02 \x01(\x05\"\xda\x01\n\x13\x43reateBackupRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12\x32\n\x0b\x62\x61\x63kup_type\x18\x02 \x01(\tB\x1d\xb2\xbb\x18\x19:\x08snapshot:\x07suspend:\x04stop\x12*\n\x0b\x63ompression\x18\x03 \x01(\tB\x15\xb2\xbb\x18\x11:\x04zstd:\x04gzip:\x03lzo\x12\x33\n\x07storage\x18\x04 \x01(\tB\"\xb2\xbb\x18\x1e(d2\x1a([A-Za-z][A-Za-z0-9._-]*)?\x12\x16\n\x05notes\x18\x05 \x01(\tB\x07\xb2\xbb\x18\x03(\xe8\x07\"C\n\x14\x43reateBackupResponse\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"/\n\x15GetBackupStatsRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\"\xa4\x01\n\x0b\x42\x61\x63kupStats\x12\x15\n\rtotal_backups\x18\x01 \x01(\x05\x12\x19\n\x11\x63ompleted_backups\x18\x02 \x01(\x05\x12\x16\n\x0e\x66\x61iled_backups\x18\x03 \x01(\x05\x12\x1b\n\x13in_progress_backups\x18\x04 \x01(\x05\x12\x15\n\rtotal_size_gb\x18\x05 \x01(\x01\x12\x17\n\x0f\x61verage_size_mb\x18\x06 \x01(\x01\"=\n\x10GetBackupRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12\x11\n\tbackup_id\x18\x02 \x01(\x05\"\x8d\x01\n\x13UpdateBackupRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12\x11\n\tbackup_id\x18\x02 \x01(\x05\x12\x16\n\tprotected\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x1b\n\x05notes\x18\x04 \x01(\tB\x07\xb2\xbb\x18\x03(\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_protectedB\x08\n\x06_notes\"\x96\x01\n\x14RestoreBackupRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12\x11\n\tbackup_id\x18\x02 \x01(\x05\x12\x42\n\x0cnew_hostname\x18\x03 \x01(\tB\'\xb2\xbb\x18# \x03(?2\x1d[a-z0-9]([a-z0-9-]*[a-z0-9])?H\x00\x88\x01\x01\x42\x0f\n\r_new_hostname\"c\n\x15RestoreBackupResponse\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x16\n\x0e\x61pplication_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"@\n\x13\x44\x65leteBackupRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12\x11\n\tbackup_id\x18\x02 \x01(\x05\"J\n\x14\x44\x65leteBackupResponse\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"2\n\x1aGetHoldingOperationRequest\x12\x14\n\x0coperation_id\x18\x01 \x01(\t\"f\n\x10HoldingOperation\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x33\n\nupdated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x42\r\n\x0b_updated_at\"\x81\x01\n\x17\x43reateHeldBackupRequest\x12\x18\n\x06\x61pp_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x08\x01(x\x12\x1e\n\x0coperation_id\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x08\x01(@\x12\x16\n\x05notes\x18\x03 \x01(\tB\x07\xb2\xbb\x18\x03(\xe8\x07\x12\x14\n\x0crequested_by\x18\x04 \x01(\x05\"6\n\x14GetHeldBackupRequest\x12\x1e\n\x0coperation_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x08\x01(@\"Z\n\nHeldBackup\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x10\n\x08progress\x18\x03 \x01(\x05\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0f\n\x07\x61rchive\x18\x05 \x01(\t2\xd4\x08\n\x0e\x42\x61\x63kupsService\x12\x8f\x01\n\x0bListBackups\x12(.proximity.backups.v1.ListBackupsRequest\x1a).proximity.backups.v1.ListBackupsResponse\"+\x90\x02\x01\xaa\xbb\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/apps/{app_id}/backups\x12\x9b\x01\n\x0c\x43reateBackup\x12).proximity.backups.v1.CreateBackupRequest\x1a*.proximity.backups.v1.CreateBackupResponse\"4\xaa\xbb\x18\x0b\x08\x03\x10\xca\x01 \x01*\x02\x99\x03\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/apps/{app_id}/backups:\x01*\x12\x93\x01\n\x0eGetBackupStats\x12+.proximity.backups.v1.GetBackupStatsRequest\x1a!.proximity.backups.v1.BackupStats\"1\x90\x02\x01\xaa\xbb\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\"\x12 /api/apps/{app_id}/backups/stats\x12\x8a\x01\n\tGetBackup\x12&.proximity.backups.v1.GetBackupRequest\x1a\x1c.proximity.backups.v1.Backup\"7\x90\x02\x01\xaa\xbb\x18\x02\x08\x03\x82\xd3\xe4\x93\x02(\x12&/api/apps/{app_id}/backups/{backup_id}\x12\x94\x01\n\x0cUpdateBackup\x12).proximity.backups.v1.UpdateBackupRequest\x1a\x1c.proximity.backups.v1.Backup\";\xaa\xbb\x18\x06\x08\x03*\x02\x99\x03\x82\xd3\xe4\x93\x02+2&/api/apps/{app_id}/backups/{backup_id}:\x01*\x12\xb2\x01\n\rRestoreBackup\x12*.proximity.backups.v1.RestoreBackupRequest\x1a+.proximity.backups.v1.RestoreBackupResponse\"H\xaa\xbb\x18\x0b\x08\x03\x10\xca\x01 \x01*\x02\x99\x03\x82\xd3\xe4\x93\x02\x33\"./api/apps/{app_id}/backups/{backup_id}/restore:\x01*\x12\xa2\x01\n\x0c\x44\x65leteBackup\x12).proximity.backups.v1.DeleteBackupRequest\x1a*.proximity.backups.v1.DeleteBackupResponse\";\xaa\xbb\x18\t\x08\x03\x10\xca\x01*\x02\x99\x03\x82\xd3\xe4\x93\x02(*&/api/apps/{app_id}/backups/{backup_id}2\x81\x03\n\x16\x42\x61\x63kupsInternalService\x12\x80\x01\n\x13GetHoldingOperation\x12\x30.proximity.backups.v1.GetHoldingOperationRequest\x1a&.proximity.backups.v1.HoldingOperation\"\x0f\x90\x02\x01\xaa\xbb\x18\x08\x08\x05\x1a\x04\x61pps\x12t\n\x10\x43reateHeldBackup\x12-.proximity.backups.v1.CreateHeldBackupRequest\x1a .proximity.backups.v1.HeldBackup\"\x0f\x90\x02\x02\xaa\xbb\x18\x08\x08\x05\x1a\x04\x61pps\x12n\n\rGetHeldBackup\x12*.proximity.backups.v1.GetHeldBackupRequest\x1a .proximity.backups.v1.HeldBackup\"\x0f\x90\x02\x01\xaa\xbb\x18\x08\x08\x05\x1a\x04\x61ppsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*proximity/backups/v1/backups_service.proto\x12\x14proximity.backups.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!proximity/backups/v1/backup.proto\x1a proximity/common/v1/access.proto\x1a#proximity/common/v1/operation.proto\x1a\x1fproximity/common/v1/rules.proto\"\x9c\x01\n\x12ListBackupsRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12)\n\x04page\x18\x02 \x01(\x05\x42\x16\xb2\xbb\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?\x19\x00\x00\x00\x00\x80\x84.AH\x00\x88\x01\x01\x12-\n\x08per_page\x18\x03 \x01(\x05\x42\x16\xb2\xbb\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?\x19\x00\x00\x00\x00\x00\x00Y@H\x01\x88\x01\x01\x42\x07\n\x05_pageB\x0b\n\t_per_page\"S\n\x13ListBackupsResponse\x12-\n\x07\x62\x61\x63kups\x18\x01 \x03(\x0b\x32\x1c.proximity.backups.v1.Backup\x12\r\n\x05total\x18\x02 \x01(\x05\"\xda\x01\n\x13\x43reateBackupRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12\x32\n\x0b\x62\x61\x63kup_type\x18\x02 \x01(\tB\x1d\xb2\xbb\x18\x19:\x08snapshot:\x07suspend:\x04stop\x12*\n\x0b\x63ompression\x18\x03 \x01(\tB\x15\xb2\xbb\x18\x11:\x04zstd:\x04gzip:\x03lzo\x12\x33\n\x07storage\x18\x04 \x01(\tB\"\xb2\xbb\x18\x1e(d2\x1a([A-Za-z][A-Za-z0-9._-]*)?\x12\x16\n\x05notes\x18\x05 \x01(\tB\x07\xb2\xbb\x18\x03(\xe8\x07\"C\n\x14\x43reateBackupResponse\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"/\n\x15GetBackupStatsRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\"\xa4\x01\n\x0b\x42\x61\x63kupStats\x12\x15\n\rtotal_backups\x18\x01 \x01(\x05\x12\x19\n\x11\x63ompleted_backups\x18\x02 \x01(\x05\x12\x16\n\x0e\x66\x61iled_backups\x18\x03 \x01(\x05\x12\x1b\n\x13in_progress_backups\x18\x04 \x01(\x05\x12\x15\n\rtotal_size_gb\x18\x05 \x01(\x01\x12\x17\n\x0f\x61verage_size_mb\x18\x06 \x01(\x01\"=\n\x10GetBackupRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12\x11\n\tbackup_id\x18\x02 \x01(\x05\"\x8d\x01\n\x13UpdateBackupRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12\x11\n\tbackup_id\x18\x02 \x01(\x05\x12\x16\n\tprotected\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x1b\n\x05notes\x18\x04 \x01(\tB\x07\xb2\xbb\x18\x03(\xe8\x07H\x01\x88\x01\x01\x42\x0c\n\n_protectedB\x08\n\x06_notes\"\x96\x01\n\x14RestoreBackupRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12\x11\n\tbackup_id\x18\x02 \x01(\x05\x12\x42\n\x0cnew_hostname\x18\x03 \x01(\tB\'\xb2\xbb\x18# \x03(?2\x1d[a-z0-9]([a-z0-9-]*[a-z0-9])?H\x00\x88\x01\x01\x42\x0f\n\r_new_hostname\"c\n\x15RestoreBackupResponse\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x16\n\x0e\x61pplication_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"@\n\x13\x44\x65leteBackupRequest\x12\x16\n\x06\x61pp_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(x\x12\x11\n\tbackup_id\x18\x02 \x01(\x05\"J\n\x14\x44\x65leteBackupResponse\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x8e\x01\n\x1cListBackupDeadLettersRequest\x12)\n\x04page\x18\x01 \x01(\x05\x42\x16\xb2\xbb\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?\x19\x00\x00\x00\x00\x80\x84.AH\x00\x88\x01\x01\x12-\n\x08per_page\x18\x02 \x01(\x05\x42\x16\xb2\xbb\x18\x12\x11\x00\x00\x00\x00\x00\x00\xf0?\x19\x00\x00\x00\x00\x00\x00Y@H\x01\x88\x01\x01\x42\x07\n\x05_pageB\x0b\n\t_per_page\"\x82\x01\n\x1dListBackupDeadLettersResponse\x12\x32\n\noperations\x18\x01 \x03(\x0b\x32\x1e.proximity.common.v1.Operation\x12\r\n\x05total\x18\x02 \x01(\x05\x12\x0c\n\x04page\x18\x03 \x01(\x05\x12\x10\n\x08per_page\x18\x04 \x01(\x05\"<\n\x1cReplayBackupOperationRequest\x12\x1c\n\x0coperation_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(@\"5\n\x1d\x43\x61ncelHoldingOperationRequest\x12\x14\n\x0coperation_id\x18\x01 \x01(\t\"2\n\x1aGetHoldingOperationRequest\x12\x14\n\x0coperation_id\x18\x01 \x01(\t\"f\n\x10HoldingOperation\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x33\n\nupdated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x42\r\n\x0b_updated_at\"\x81\x01\n\x17\x43reateHeldBackupRequest\x12\x18\n\x06\x61pp_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x08\x01(x\x12\x1e\n\x0coperation_id\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x08\x01(@\x12\x16\n\x05notes\x18\x03 \x01(\tB\x07\xb2\xbb\x18\x03(\xe8\x07\x12\x14\n\x0crequested_by\x18\x04 \x01(\x05\"6\n\x14GetHeldBackupRequest\x12\x1e\n\x0coperation_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x08\x01(@\"Z\n\nHeldBackup\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x10\n\x08progress\x18\x03 \x01(\x05\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0f\n\x07\x61rchive\x18\x05 \x01(\t2\xba\x0b\n\x0e\x42\x61\x63kupsService\x12\x8f\x01\n\x0bListBackups\x12(.proximity.backups.v1.ListBackupsRequest\x1a).proximity.backups.v1.ListBackupsResponse\"+\x90\x02\x01\xaa\xbb\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/apps/{app_id}/backups\x12\x9b\x01\n\x0c\x43reateBackup\x12).proximity.backups.v1.CreateBackupRequest\x1a*.proximity.backups.v1.CreateBackupResponse\"4\xaa\xbb\x18\x0b\x08\x03\x10\xca\x01 \x01*\x02\x99\x03\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/apps/{app_id}/backups:\x01*\x12\x93\x01\n\x0eGetBackupStats\x12+.proximity.backups.v1.GetBackupStatsRequest\x1a!.proximity.backups.v1.BackupStats\"1\x90\x02\x01\xaa\xbb\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\"\x12 /api/apps/{app_id}/backups/stats\x12\x8a\x01\n\tGetBackup\x12&.proximity.backups.v1.GetBackupRequest\x1a\x1c.proximity.backups.v1.Backup\"7\x90\x02\x01\xaa\xbb\x18\x02\x08\x03\x82\xd3\xe4\x93\x02(\x12&/api/apps/{app_id}/backups/{backup_id}\x12\x94\x01\n\x0cUpdateBackup\x12).proximity.backups.v1.UpdateBackupRequest\x1a\x1c.proximity.backups.v1.Backup\";\xaa\xbb\x18\x06\x08\x03*\x02\x99\x03\x82\xd3\xe4\x93\x02+2&/api/apps/{app_id}/backups/{backup_id}:\x01*\x12\xb2\x01\n\rRestoreBackup\x12*.proximity.backups.v1.RestoreBackupRequest\x1a+.proximity.backups.v1.RestoreBackupResponse\"H\xaa\xbb\x18\x0b\x08\x03\x10\xca\x01 \x01*\x02\x99\x03\x82\xd3\xe4\x93\x02\x33\"./api/apps/{app_id}/backups/{backup_id}/restore:\x01*\x12\xa2\x01\n\x0c\x44\x65leteBackup\x12).proximity.backups.v1.DeleteBackupRequest\x1a*.proximity.backups.v1.DeleteBackupResponse\";\xaa\xbb\x18\t\x08\x03\x10\xca\x01*\x02\x99\x03\x82\xd3\xe4\x93\x02(*&/api/apps/{app_id}/backups/{backup_id}\x12\xac\x01\n\x15ListBackupDeadLetters\x12\x32.proximity.backups.v1.ListBackupDeadLettersRequest\x1a\x33.proximity.backups.v1.ListBackupDeadLettersResponse\"*\x90\x02\x01\xaa\xbb\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/backups/dead-letters\x12\xb4\x01\n\x15ReplayBackupOperation\x12\x32.proximity.backups.v1.ReplayBackupOperationRequest\x1a\x1e.proximity.common.v1.Operation\"G\xaa\xbb\x18\t\x08\x04\x10\xca\x01*\x02\x99\x03\x82\xd3\xe4\x93\x02\x34\"//api/backups/dead-letters/{operation_id}/replay:\x01*2\x8a\x04\n\x16\x42\x61\x63kupsInternalService\x12\x80\x01\n\x13GetHoldingOperation\x12\x30.proximity.backups.v1.GetHoldingOperationRequest\x1a&.proximity.backups.v1.HoldingOperation\"\x0f\x90\x02\x01\xaa\xbb\x18\x08\x08\x05\x1a\x04\x61pps\x12\x86\x01\n\x16\x43\x61ncelHoldingOperation\x12\x33.proximity.backups.v1.CancelHoldingOperationRequest\x1a&.proximity.backups.v1.HoldingOperation\"\x0f\x90\x02\x02\xaa\xbb\x18\x08\x08\x05\x1a\x04\x61pps\x12t\n\x10\x43reateHeldBackup\x12-.proximity.backups.v1.CreateHeldBackupRequest\x1a .proximity.backups.v1.HeldBackup\"\x0f\x90\x02\x02\xaa\xbb\x18\x08\x08\x05\x1a\x04\x61pps\x12n\n\rGetHeldBackup\x12*.proximity.backups.v1.GetHeldBackupRequest\x1a .proximity.backups.v1.HeldBackup\"\x0f\x90\x02\x01\xaa\xbb\x18\x08\x08\x05\x1a\x04\x61ppsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -66,6 +67,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESTOREBACKUPREQUEST'].fields_by_name['new_hostname']._serialized_options = b'\262\273\030# \003(?2\035[a-z0-9]([a-z0-9-]*[a-z0-9])?'
   _globals['_DELETEBACKUPREQUEST'].fields_by_name['app_id']._loaded_options = None
   _globals['_DELETEBACKUPREQUEST'].fields_by_name['app_id']._serialized_options = b'\262\273\030\002(x'
+  _globals['_LISTBACKUPDEADLETTERSREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_LISTBACKUPDEADLETTERSREQUEST'].fields_by_name['page']._serialized_options = b'\262\273\030\022\021\000\000\000\000\000\000\360?\031\000\000\000\000\200\204.A'
+  _globals['_LISTBACKUPDEADLETTERSREQUEST'].fields_by_name['per_page']._loaded_options = None
+  _globals['_LISTBACKUPDEADLETTERSREQUEST'].fields_by_name['per_page']._serialized_options = b'\262\273\030\022\021\000\000\000\000\000\000\360?\031\000\000\000\000\000\000Y@'
+  _globals['_REPLAYBACKUPOPERATIONREQUEST'].fields_by_name['operation_id']._loaded_options = None
+  _globals['_REPLAYBACKUPOPERATIONREQUEST'].fields_by_name['operation_id']._serialized_options = b'\262\273\030\002(@'
   _globals['_CREATEHELDBACKUPREQUEST'].fields_by_name['app_id']._loaded_options = None
   _globals['_CREATEHELDBACKUPREQUEST'].fields_by_name['app_id']._serialized_options = b'\262\273\030\004\010\001(x'
   _globals['_CREATEHELDBACKUPREQUEST'].fields_by_name['operation_id']._loaded_options = None
@@ -88,48 +95,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BACKUPSSERVICE'].methods_by_name['RestoreBackup']._serialized_options = b'\252\273\030\013\010\003\020\312\001 \001*\002\231\003\202\323\344\223\0023\"./api/apps/{app_id}/backups/{backup_id}/restore:\001*'
   _globals['_BACKUPSSERVICE'].methods_by_name['DeleteBackup']._loaded_options = None
   _globals['_BACKUPSSERVICE'].methods_by_name['DeleteBackup']._serialized_options = b'\252\273\030\t\010\003\020\312\001*\002\231\003\202\323\344\223\002(*&/api/apps/{app_id}/backups/{backup_id}'
+  _globals['_BACKUPSSERVICE'].methods_by_name['ListBackupDeadLetters']._loaded_options = None
+  _globals['_BACKUPSSERVICE'].methods_by_name['ListBackupDeadLetters']._serialized_options = b'\220\002\001\252\273\030\002\010\004\202\323\344\223\002\033\022\031/api/backups/dead-letters'
+  _globals['_BACKUPSSERVICE'].methods_by_name['ReplayBackupOperation']._loaded_options = None
+  _globals['_BACKUPSSERVICE'].methods_by_name['ReplayBackupOperation']._serialized_options = b'\252\273\030\t\010\004\020\312\001*\002\231\003\202\323\344\223\0024\"//api/backups/dead-letters/{operation_id}/replay:\001*'
   _globals['_BACKUPSINTERNALSERVICE'].methods_by_name['GetHoldingOperation']._loaded_options = None
   _globals['_BACKUPSINTERNALSERVICE'].methods_by_name['GetHoldingOperation']._serialized_options = b'\220\002\001\252\273\030\010\010\005\032\004apps'
+  _globals['_BACKUPSINTERNALSERVICE'].methods_by_name['CancelHoldingOperation']._loaded_options = None
+  _globals['_BACKUPSINTERNALSERVICE'].methods_by_name['CancelHoldingOperation']._serialized_options = b'\220\002\002\252\273\030\010\010\005\032\004apps'
   _globals['_BACKUPSINTERNALSERVICE'].methods_by_name['CreateHeldBackup']._loaded_options = None
   _globals['_BACKUPSINTERNALSERVICE'].methods_by_name['CreateHeldBackup']._serialized_options = b'\220\002\002\252\273\030\010\010\005\032\004apps'
   _globals['_BACKUPSINTERNALSERVICE'].methods_by_name['GetHeldBackup']._loaded_options = None
   _globals['_BACKUPSINTERNALSERVICE'].methods_by_name['GetHeldBackup']._serialized_options = b'\220\002\001\252\273\030\010\010\005\032\004apps'
-  _globals['_LISTBACKUPSREQUEST']._serialized_start=234
-  _globals['_LISTBACKUPSREQUEST']._serialized_end=390
-  _globals['_LISTBACKUPSRESPONSE']._serialized_start=392
-  _globals['_LISTBACKUPSRESPONSE']._serialized_end=475
-  _globals['_CREATEBACKUPREQUEST']._serialized_start=478
-  _globals['_CREATEBACKUPREQUEST']._serialized_end=696
-  _globals['_CREATEBACKUPRESPONSE']._serialized_start=698
-  _globals['_CREATEBACKUPRESPONSE']._serialized_end=765
-  _globals['_GETBACKUPSTATSREQUEST']._serialized_start=767
-  _globals['_GETBACKUPSTATSREQUEST']._serialized_end=814
-  _globals['_BACKUPSTATS']._serialized_start=817
-  _globals['_BACKUPSTATS']._serialized_end=981
-  _globals['_GETBACKUPREQUEST']._serialized_start=983
-  _globals['_GETBACKUPREQUEST']._serialized_end=1044
-  _globals['_UPDATEBACKUPREQUEST']._serialized_start=1047
-  _globals['_UPDATEBACKUPREQUEST']._serialized_end=1188
-  _globals['_RESTOREBACKUPREQUEST']._serialized_start=1191
-  _globals['_RESTOREBACKUPREQUEST']._serialized_end=1341
-  _globals['_RESTOREBACKUPRESPONSE']._serialized_start=1343
-  _globals['_RESTOREBACKUPRESPONSE']._serialized_end=1442
-  _globals['_DELETEBACKUPREQUEST']._serialized_start=1444
-  _globals['_DELETEBACKUPREQUEST']._serialized_end=1508
-  _globals['_DELETEBACKUPRESPONSE']._serialized_start=1510
-  _globals['_DELETEBACKUPRESPONSE']._serialized_end=1584
-  _globals['_GETHOLDINGOPERATIONREQUEST']._serialized_start=1586
-  _globals['_GETHOLDINGOPERATIONREQUEST']._serialized_end=1636
-  _globals['_HOLDINGOPERATION']._serialized_start=1638
-  _globals['_HOLDINGOPERATION']._serialized_end=1740
-  _globals['_CREATEHELDBACKUPREQUEST']._serialized_start=1743
-  _globals['_CREATEHELDBACKUPREQUEST']._serialized_end=1872
-  _globals['_GETHELDBACKUPREQUEST']._serialized_start=1874
-  _globals['_GETHELDBACKUPREQUEST']._serialized_end=1928
-  _globals['_HELDBACKUP']._serialized_start=1930
-  _globals['_HELDBACKUP']._serialized_end=2020
-  _globals['_BACKUPSSERVICE']._serialized_start=2023
-  _globals['_BACKUPSSERVICE']._serialized_end=3131
-  _globals['_BACKUPSINTERNALSERVICE']._serialized_start=3134
-  _globals['_BACKUPSINTERNALSERVICE']._serialized_end=3519
+  _globals['_LISTBACKUPSREQUEST']._serialized_start=271
+  _globals['_LISTBACKUPSREQUEST']._serialized_end=427
+  _globals['_LISTBACKUPSRESPONSE']._serialized_start=429
+  _globals['_LISTBACKUPSRESPONSE']._serialized_end=512
+  _globals['_CREATEBACKUPREQUEST']._serialized_start=515
+  _globals['_CREATEBACKUPREQUEST']._serialized_end=733
+  _globals['_CREATEBACKUPRESPONSE']._serialized_start=735
+  _globals['_CREATEBACKUPRESPONSE']._serialized_end=802
+  _globals['_GETBACKUPSTATSREQUEST']._serialized_start=804
+  _globals['_GETBACKUPSTATSREQUEST']._serialized_end=851
+  _globals['_BACKUPSTATS']._serialized_start=854
+  _globals['_BACKUPSTATS']._serialized_end=1018
+  _globals['_GETBACKUPREQUEST']._serialized_start=1020
+  _globals['_GETBACKUPREQUEST']._serialized_end=1081
+  _globals['_UPDATEBACKUPREQUEST']._serialized_start=1084
+  _globals['_UPDATEBACKUPREQUEST']._serialized_end=1225
+  _globals['_RESTOREBACKUPREQUEST']._serialized_start=1228
+  _globals['_RESTOREBACKUPREQUEST']._serialized_end=1378
+  _globals['_RESTOREBACKUPRESPONSE']._serialized_start=1380
+  _globals['_RESTOREBACKUPRESPONSE']._serialized_end=1479
+  _globals['_DELETEBACKUPREQUEST']._serialized_start=1481
+  _globals['_DELETEBACKUPREQUEST']._serialized_end=1545
+  _globals['_DELETEBACKUPRESPONSE']._serialized_start=1547
+  _globals['_DELETEBACKUPRESPONSE']._serialized_end=1621
+  _globals['_LISTBACKUPDEADLETTERSREQUEST']._serialized_start=1624
+  _globals['_LISTBACKUPDEADLETTERSREQUEST']._serialized_end=1766
+  _globals['_LISTBACKUPDEADLETTERSRESPONSE']._serialized_start=1769
+  _globals['_LISTBACKUPDEADLETTERSRESPONSE']._serialized_end=1899
+  _globals['_REPLAYBACKUPOPERATIONREQUEST']._serialized_start=1901
+  _globals['_REPLAYBACKUPOPERATIONREQUEST']._serialized_end=1961
+  _globals['_CANCELHOLDINGOPERATIONREQUEST']._serialized_start=1963
+  _globals['_CANCELHOLDINGOPERATIONREQUEST']._serialized_end=2016
+  _globals['_GETHOLDINGOPERATIONREQUEST']._serialized_start=2018
+  _globals['_GETHOLDINGOPERATIONREQUEST']._serialized_end=2068
+  _globals['_HOLDINGOPERATION']._serialized_start=2070
+  _globals['_HOLDINGOPERATION']._serialized_end=2172
+  _globals['_CREATEHELDBACKUPREQUEST']._serialized_start=2175
+  _globals['_CREATEHELDBACKUPREQUEST']._serialized_end=2304
+  _globals['_GETHELDBACKUPREQUEST']._serialized_start=2306
+  _globals['_GETHELDBACKUPREQUEST']._serialized_end=2360
+  _globals['_HELDBACKUP']._serialized_start=2362
+  _globals['_HELDBACKUP']._serialized_end=2452
+  _globals['_BACKUPSSERVICE']._serialized_start=2455
+  _globals['_BACKUPSSERVICE']._serialized_end=3921
+  _globals['_BACKUPSINTERNALSERVICE']._serialized_start=3924
+  _globals['_BACKUPSINTERNALSERVICE']._serialized_end=4446
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ import warnings
 
 from proximity.backups.v1 import backup_pb2 as proximity_dot_backups_dot_v1_dot_backup__pb2
 from proximity.backups.v1 import backups_service_pb2 as proximity_dot_backups_dot_v1_dot_backups__service__pb2
+from proximity.common.v1 import operation_pb2 as proximity_dot_common_dot_v1_dot_operation__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -71,6 +72,16 @@ class BackupsServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.DeleteBackupRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.DeleteBackupResponse.FromString,
                 _registered_method=True)
+        self.ListBackupDeadLetters = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/ListBackupDeadLetters',
+                request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListBackupDeadLettersRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListBackupDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.ReplayBackupOperation = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/ReplayBackupOperation',
+                request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ReplayBackupOperationRequest.SerializeToString,
+                response_deserializer=proximity_dot_common_dot_v1_dot_operation__pb2.Operation.FromString,
+                _registered_method=True)
 
 
 class BackupsServiceServicer:
@@ -127,6 +138,20 @@ class BackupsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListBackupDeadLetters(self, request, context):
+        """Operations that could not be ended, of all backups: what needs a person.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayBackupOperation(self, request, context):
+        """Take up such an operation again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BackupsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -164,6 +189,16 @@ def add_BackupsServiceServicer_to_server(servicer, server):
                     servicer.DeleteBackup,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.DeleteBackupRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.DeleteBackupResponse.SerializeToString,
+            ),
+            'ListBackupDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBackupDeadLetters,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListBackupDeadLettersRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListBackupDeadLettersResponse.SerializeToString,
+            ),
+            'ReplayBackupOperation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayBackupOperation,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ReplayBackupOperationRequest.FromString,
+                    response_serializer=proximity_dot_common_dot_v1_dot_operation__pb2.Operation.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -366,6 +401,60 @@ class BackupsService:
             metadata,
             _registered_method=True)
 
+    @staticmethod
+    def ListBackupDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/ListBackupDeadLetters',
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListBackupDeadLettersRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListBackupDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayBackupOperation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/ReplayBackupOperation',
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.ReplayBackupOperationRequest.SerializeToString,
+            proximity_dot_common_dot_v1_dot_operation__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
 
 class BackupsInternalServiceStub:
     """What other services ask of backups.
@@ -380,6 +469,11 @@ class BackupsInternalServiceStub:
         self.GetHoldingOperation = channel.unary_unary(
                 '/proximity.backups.v1.BackupsInternalService/GetHoldingOperation',
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.GetHoldingOperationRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HoldingOperation.FromString,
+                _registered_method=True)
+        self.CancelHoldingOperation = channel.unary_unary(
+                '/proximity.backups.v1.BackupsInternalService/CancelHoldingOperation',
+                request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CancelHoldingOperationRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HoldingOperation.FromString,
                 _registered_method=True)
         self.CreateHeldBackup = channel.unary_unary(
@@ -400,6 +494,13 @@ class BackupsInternalServiceServicer:
 
     def GetHoldingOperation(self, request, context):
         """How an operation that holds an app stands, for an app that has not heard of it for long.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelHoldingOperation(self, request, context):
+        """Ask an operation that holds an app to stop; what it did is undone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -426,6 +527,11 @@ def add_BackupsInternalServiceServicer_to_server(servicer, server):
             'GetHoldingOperation': grpc.unary_unary_rpc_method_handler(
                     servicer.GetHoldingOperation,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.GetHoldingOperationRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HoldingOperation.SerializeToString,
+            ),
+            'CancelHoldingOperation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelHoldingOperation,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CancelHoldingOperationRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HoldingOperation.SerializeToString,
             ),
             'CreateHeldBackup': grpc.unary_unary_rpc_method_handler(
@@ -466,6 +572,33 @@ class BackupsInternalService:
             target,
             '/proximity.backups.v1.BackupsInternalService/GetHoldingOperation',
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.GetHoldingOperationRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.HoldingOperation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelHoldingOperation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsInternalService/CancelHoldingOperation',
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.CancelHoldingOperationRequest.SerializeToString,
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.HoldingOperation.FromString,
             options,
             channel_credentials,

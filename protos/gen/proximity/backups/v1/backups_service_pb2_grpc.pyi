@@ -7,6 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from proximity.backups.v1 import backup_pb2 as _backup_pb2
 from proximity.backups.v1 import backups_service_pb2 as _backups_service_pb2
+from proximity.common.v1 import operation_pb2 as _operation_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -50,6 +51,10 @@ class BackupsServiceStub:
     """
     DeleteBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.DeleteBackupRequest, _backups_service_pb2.DeleteBackupResponse]
     """Delete a backup and its archive."""
+    ListBackupDeadLetters: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.ListBackupDeadLettersRequest, _backups_service_pb2.ListBackupDeadLettersResponse]
+    """Operations that could not be ended, of all backups: what needs a person."""
+    ReplayBackupOperation: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.ReplayBackupOperationRequest, _operation_pb2.Operation]
+    """Take up such an operation again."""
 
 @_typing.type_check_only
 class BackupsServiceAsyncStub(BackupsServiceStub):
@@ -72,6 +77,10 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     """
     DeleteBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.DeleteBackupRequest, _backups_service_pb2.DeleteBackupResponse]  # type: ignore[assignment]
     """Delete a backup and its archive."""
+    ListBackupDeadLetters: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.ListBackupDeadLettersRequest, _backups_service_pb2.ListBackupDeadLettersResponse]  # type: ignore[assignment]
+    """Operations that could not be ended, of all backups: what needs a person."""
+    ReplayBackupOperation: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.ReplayBackupOperationRequest, _operation_pb2.Operation]  # type: ignore[assignment]
+    """Take up such an operation again."""
 
 class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Backups of apps."""
@@ -134,6 +143,22 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_backups_service_pb2.DeleteBackupResponse, _abc.Awaitable[_backups_service_pb2.DeleteBackupResponse]]:
         """Delete a backup and its archive."""
 
+    @_abc_1.abstractmethod
+    def ListBackupDeadLetters(
+        self,
+        request: _backups_service_pb2.ListBackupDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.ListBackupDeadLettersResponse, _abc.Awaitable[_backups_service_pb2.ListBackupDeadLettersResponse]]:
+        """Operations that could not be ended, of all backups: what needs a person."""
+
+    @_abc_1.abstractmethod
+    def ReplayBackupOperation(
+        self,
+        request: _backups_service_pb2.ReplayBackupOperationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operation_pb2.Operation, _abc.Awaitable[_operation_pb2.Operation]]:
+        """Take up such an operation again."""
+
 def add_BackupsServiceServicer_to_server(servicer: BackupsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class BackupsInternalServiceStub:
@@ -145,6 +170,8 @@ class BackupsInternalServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BackupsInternalServiceAsyncStub: ...
     GetHoldingOperation: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.GetHoldingOperationRequest, _backups_service_pb2.HoldingOperation]
     """How an operation that holds an app stands, for an app that has not heard of it for long."""
+    CancelHoldingOperation: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.CancelHoldingOperationRequest, _backups_service_pb2.HoldingOperation]
+    """Ask an operation that holds an app to stop; what it did is undone."""
     CreateHeldBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.CreateHeldBackupRequest, _backups_service_pb2.HeldBackup]
     """Make a backup of an app for an operation of apps that is under way on it. The same backup again for the same
     operation.
@@ -159,6 +186,8 @@ class BackupsInternalServiceAsyncStub(BackupsInternalServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetHoldingOperation: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.GetHoldingOperationRequest, _backups_service_pb2.HoldingOperation]  # type: ignore[assignment]
     """How an operation that holds an app stands, for an app that has not heard of it for long."""
+    CancelHoldingOperation: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.CancelHoldingOperationRequest, _backups_service_pb2.HoldingOperation]  # type: ignore[assignment]
+    """Ask an operation that holds an app to stop; what it did is undone."""
     CreateHeldBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.CreateHeldBackupRequest, _backups_service_pb2.HeldBackup]  # type: ignore[assignment]
     """Make a backup of an app for an operation of apps that is under way on it. The same backup again for the same
     operation.
@@ -176,6 +205,14 @@ class BackupsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_backups_service_pb2.HoldingOperation, _abc.Awaitable[_backups_service_pb2.HoldingOperation]]:
         """How an operation that holds an app stands, for an app that has not heard of it for long."""
+
+    @_abc_1.abstractmethod
+    def CancelHoldingOperation(
+        self,
+        request: _backups_service_pb2.CancelHoldingOperationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.HoldingOperation, _abc.Awaitable[_backups_service_pb2.HoldingOperation]]:
+        """Ask an operation that holds an app to stop; what it did is undone."""
 
     @_abc_1.abstractmethod
     def CreateHeldBackup(

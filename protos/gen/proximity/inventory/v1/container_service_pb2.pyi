@@ -89,6 +89,7 @@ class TaskProgress(_message.Message):
     SUCCEEDED_FIELD_NUMBER: _builtins.int
     EXIT_STATUS_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
+    MAY_PASS_FIELD_NUMBER: _builtins.int
     percent: _builtins.int
     """0-100, when the task says."""
     done: _builtins.bool
@@ -97,6 +98,8 @@ class TaskProgress(_message.Message):
     """Proxmox's own exit status: OK, WARNINGS: 1, or the error."""
     result: _builtins.str
     """What the task made: the volume id of an archive or template."""
+    may_pass: _builtins.bool
+    """It failed for a reason that passes: asking again may help."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """New lines of the task's log."""
@@ -110,10 +113,11 @@ class TaskProgress(_message.Message):
         succeeded: _builtins.bool = ...,
         exit_status: _builtins.str = ...,
         result: _builtins.str = ...,
+        may_pass: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "percent", b"percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "done", b"done", "exit_status", b"exit_status", "lines", b"lines", "percent", b"percent", "result", b"result", "succeeded", b"succeeded"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "done", b"done", "exit_status", b"exit_status", "lines", b"lines", "may_pass", b"may_pass", "percent", b"percent", "result", b"result", "succeeded", b"succeeded"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__percent: _TypeAlias = _typing.Literal["percent"]  # noqa: Y015
     _WhichOneofArgType__percent: _TypeAlias = _typing.Literal["_percent", b"_percent"]  # noqa: Y015

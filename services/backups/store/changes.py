@@ -1,0 +1,99 @@
+"""What changes backups within a transaction: rows and messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from google.protobuf.message import Message as ProtoMessage
+from proximity.backups.v1 import events_pb2
+from proximity.common.v1 import operation_pb2
+
+from services.backups.domain.changes import (
+    CompleteBackup,
+    EndRestore,
+    FailBackup,
+    KeepBackup,
+    NoteProgress,
+    RemoveBackup,
+)
+from services.backups.domain.entities import BackupStatus
+from services.backups.tables import backups, outbox, tables
+from services.common.clock import now
+from services.common.db import Database
+from services.common.log import get_logger
+from services.common.messaging import Message
+from services.common.operations import store as operations_store
+from services.common.operations.model import Change, ClaimedOperation
+from services.common.outbox import add_messages, new_message
+
+log = get_logger()
+
+RUN_OPERATION = "jobs.backups.v1.run_operation"
+BACKUP_COMPLETED = "events.backups.v1.backup_completed"
+BACKUP_FAILED = "events.backups.v1.backup_failed"
+APP_RESTORED = "events.backups.v1.app_restored"
+
+
+def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change) -> None:
+    """Write one change of a workflow, with its event, in the checkpoint's transaction."""
+    current = now()
+    match change:
+        case NoteProgress():
+            values: dict[str, Any] = {"progress": change.progress}
+        case CompleteBackup():
+            values = {
+                "status": BackupStatus.COMPLETED.value,
+                "volume_id": change.volume_id,
+                "file_name": change.file_name,
+                "storage": change.storage,
+                "size": change.size,
+                "progress": 100,
+                "completed_at": current,
+            }
+            completed = events_pb2.BackupCompleted(
+                backup_id=change.backup_id, app_id=change.app_id, archive=change.volume_id, size=change.size
+            )
+            _announce(connection, BACKUP_COMPLETED, completed)
+        case FailBackup():
+            values = {"status": BackupStatus.FAILED.value, "error": change.error}
+            failed = events_pb2.BackupFailed(
+                backup_id=change.backup_id, app_id=change.app_id, reason=change.error
+            )
+            _announce(connection, BACKUP_FAILED, failed)
+        case EndRestore():
+            values = {"status": BackupStatus.COMPLETED.value, "error": change.error}
+            if not change.error:
+                restored = events_pb2.AppRestored(backup_id=change.backup_id, app_id=change.app_id)
+                _announce(connection, APP_RESTORED, restored)
+        case RemoveBackup():
+            connection.execute(backups.delete().where(backups.c.id == change.backup_id))
+            return
+        case KeepBackup():
+            had_archive = sa.case((backups.c.volume_id != "", BackupStatus.COMPLETED.value), else_="failed")
+            values = {"status": had_archive, "error": change.error}
+        case _:
+            raise TypeError(f"{type(change).__name__} is no change of a backup")
+    connection.execute(
+        backups.update().where(backups.c.id == change.backup_id).values(updated_at=current, **values)
+    )
+
+
+def write_line(_: sa.Connection, operation: ClaimedOperation, level: str, message: str, step: str) -> None:
+    """Write a line of an operation into the service's log; the app's users read the reports to apps."""
+    log.info("operation_line", operation_id=operation.id, level_shown=level, step=step, message=message)
+
+
+def build_operation_store(db: Database) -> operations_store.SqlOperationStore:
+    """What the engine needs of this service's database."""
+    return operations_store.SqlOperationStore(db, tables, apply_change, write_line)
+
+
+def _announce(connection: sa.Connection, subject: str, event: ProtoMessage) -> None:
+    add_messages(connection, outbox, [new_message(subject, event)])
+
+
+def wake_message(operation_id: str, *, again: bool = False) -> Message:
+    """The message that wakes a worker for an operation; `again` after the first time."""
+    payload = operation_pb2.RunOperation(operation_id=operation_id)
+    return new_message(RUN_OPERATION, payload, message_id="" if again else f"run-{operation_id}")

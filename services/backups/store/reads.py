@@ -1,0 +1,118 @@
+"""Reading backups and their operations."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.backups.domain.entities import IN_USE, Backup, BackupStats, BackupStatus, OperationStanding
+from services.backups.domain.errors import BackupNotFoundError
+from services.backups.domain.interfaces import BackupKey
+from services.backups.store.rows import backup_of_row, find_operation, read_backup, where_app
+from services.backups.tables import backups, operations, tables
+from services.common.db import Database
+from services.common.operations.progress import Operation
+from services.common.operations.records import read_operations
+from services.common.reading import Query
+
+
+class BackupReads:
+    """What is asked of backups, one round trip each.
+
+    Args:
+        db: the service's database.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def list_backups(
+        self, app_id: str, *, owner_id: int | None, offset: int, limit: int
+    ) -> tuple[int, list[Backup]]:
+        """See `BackupStore.list_backups`."""
+        where = where_app(app_id, owner_id)
+        query = sa.select(backups).where(*where).order_by(backups.c.id.desc()).offset(offset).limit(limit)
+        count = sa.select(sa.func.count()).select_from(backups).where(*where)
+
+        def read(connection: sa.Connection) -> tuple[int, list[Backup]]:
+            total = int(connection.execute(count).scalar_one())
+            return total, [backup_of_row(row) for row in connection.execute(query)]
+
+        return await self._db.read(read)
+
+    async def find_page(
+        self, app_id: str, *, owner_id: int | None, offset: int, limit: int
+    ) -> tuple[int, list[Any]]:
+        """See `BackupStore.find_page`."""
+        params: dict[str, Any] = {"app": app_id, "offset": offset, "limit": limit}
+        params |= {} if owner_id is None else {"owner": owner_id}
+        rows = await self._db.fetch(_page_query(owner_id is not None), params)
+        return (rows[0][0] if rows else 0), [tuple(row) for row in rows]
+
+    async def get_backup(self, key: BackupKey) -> Backup:
+        """See `BackupStore.get_backup`."""
+        return await self._db.read(lambda connection: read_backup(connection, key))
+
+    async def get_stats(self, app_id: str, *, owner_id: int | None) -> BackupStats:
+        """See `BackupStore.get_stats`."""
+        query = (
+            sa.select(backups.c.status, sa.func.count(), sa.func.coalesce(sa.func.sum(backups.c.size), 0))
+            .where(*where_app(app_id, owner_id))
+            .group_by(backups.c.status)
+        )
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        counts = {status: int(count) for status, count, _ in rows}
+        sizes = {status: int(size) for status, _, size in rows}
+        return BackupStats(
+            total=sum(counts.values()),
+            completed=counts.get(BackupStatus.COMPLETED, 0),
+            failed=counts.get(BackupStatus.FAILED, 0),
+            in_progress=sum(counts.get(status, 0) for status in IN_USE),
+            total_size=sizes.get(BackupStatus.COMPLETED, 0),
+        )
+
+    async def get_operation_backup(self, operation_id: str) -> Backup:
+        """See `BackupStore.get_operation_backup`."""
+        query = sa.select(backups).where(backups.c.mark == operation_id)
+        row = await self._db.read(lambda connection: connection.execute(query).one_or_none())
+        if row is None:
+            raise BackupNotFoundError(f"the operation {operation_id} has no backup")
+        return backup_of_row(row)
+
+    async def list_dead_letters(self, *, offset: int, limit: int) -> tuple[int, list[Operation]]:
+        """See `BackupStore.list_dead_letters`."""
+        dead = operations.c.status == "dead"
+        query = sa.select(operations).where(dead).order_by(operations.c.created_at.desc(), operations.c.id)
+        count = sa.select(sa.func.count()).select_from(operations).where(dead)
+
+        def read(connection: sa.Connection) -> tuple[int, list[Operation]]:
+            found = read_operations(connection, tables, query.limit(limit).offset(offset))
+            return int(connection.execute(count).scalar_one()), found
+
+        return await self._db.read(read)
+
+    async def is_waiting(self, operation_id: str) -> bool:
+        """See `BackupStore.is_waiting`."""
+        row = await self._db.read(lambda connection: find_operation(connection, operation_id))
+        return row is not None and row.fence == 0
+
+    async def get_standing(self, operation_id: str) -> OperationStanding:
+        """See `BackupStore.get_standing`."""
+        row = await self._db.read(lambda connection: find_operation(connection, operation_id))
+        if row is None:
+            return OperationStanding("unknown")
+        if row.finished_at is None:
+            return OperationStanding("unfinished", row.updated_at)
+        return OperationStanding("succeeded" if row.status == "succeeded" else "failed", row.updated_at)
+
+
+@cache
+def _page_query(is_owned: bool) -> Query:
+    where = [backups.c.app_id == sa.bindparam("app"), backups.c.app_removed_at.is_(None)]
+    where += [backups.c.owner_id == sa.bindparam("owner")] if is_owned else []
+    total = sa.select(sa.func.count()).select_from(backups).where(*where).scalar_subquery()
+    columns = (backups.c.id, backups.c.updated_at, backups.c.status, backups.c.progress)
+    query = sa.select(total, *columns).where(*where).order_by(backups.c.id.desc())
+    return Query(query.limit(sa.bindparam("limit")).offset(sa.bindparam("offset")))

@@ -1,0 +1,119 @@
+"""Rows of backups and their domain values."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.backups.domain.entities import Backup, BackupOrder, BackupStatus
+from services.backups.domain.errors import BackupNotFoundError
+from services.backups.domain.interfaces import BackupKey, NewBackup
+from services.backups.tables import backups, operations
+from services.backups.workflows.create_backup import CreateBackupState
+
+
+def where_app(app_id: str, owner_id: int | None) -> list[sa.ColumnElement[bool]]:
+    """Backups of an app, or only those of an owner."""
+    where: list[sa.ColumnElement[bool]] = [backups.c.app_id == app_id]
+    return where if owner_id is None else [*where, backups.c.owner_id == owner_id]
+
+
+def where_key(key: BackupKey) -> list[sa.ColumnElement[bool]]:
+    """The backup that a key names."""
+    return [backups.c.id == key.backup_id, *where_app(key.app_id, key.owner_id)]
+
+
+def read_backup(connection: sa.Connection, key: BackupKey, *, lock: bool = False) -> Backup:
+    """One backup, its row locked if asked.
+
+    Raises:
+        BackupNotFoundError: there is none.
+    """
+    query = sa.select(backups).where(*where_key(key))
+    if lock:
+        query = query.with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise BackupNotFoundError(f"{key.app_id} has no backup {key.backup_id}")
+    return backup_of_row(row)
+
+
+def find_operation(connection: sa.Connection, operation_id: str) -> sa.Row[Any] | None:
+    """The row of an operation, or None."""
+    return connection.execute(sa.select(operations).where(operations.c.id == operation_id)).one_or_none()
+
+
+def render_new(new: NewBackup, current: datetime) -> dict[str, Any]:
+    """The row of a backup that is to be made."""
+    return {
+        "app_id": new.app.app_id,
+        "owner_id": new.app.owner_id,
+        "host_id": new.app.host_id,
+        "vmid": new.app.vmid,
+        "backup_type": new.order.backup_type,
+        "compression": new.order.compression,
+        "wanted_storage": new.order.storage,
+        "mark": new.operation_id,
+        "status": BackupStatus.CREATING.value,
+        "volume_id": "",
+        "file_name": "",
+        "storage": "",
+        "size": 0,
+        "error": "",
+        "protected": False,
+        "notes": new.order.notes,
+        "progress": 0,
+        "created_at": current,
+        "updated_at": current,
+    }
+
+
+def begin_state(backup: Backup, new: NewBackup) -> CreateBackupState:
+    """What the making of a backup begins with."""
+    return CreateBackupState(
+        operation_id=new.operation_id,
+        backup_id=backup.id,
+        app_id=backup.app_id,
+        mark=backup.mark,
+        backup_type=new.order.backup_type,
+        compression=new.order.compression,
+        storage=new.order.storage,
+        notes=new.order.notes,
+        host_id=new.app.host_id,
+        vmid=new.app.vmid,
+        node=new.app.node,
+    )
+
+
+def backup_of_row(row: sa.Row[Any]) -> Backup:
+    """A Backup of a row of `backups`."""
+    order = BackupOrder(
+        backup_type=row.backup_type,
+        compression=row.compression,
+        storage=row.wanted_storage,
+        notes=row.notes,
+    )
+    return Backup(
+        id=row.id,
+        app_id=row.app_id,
+        owner_id=row.owner_id,
+        host_id=row.host_id,
+        vmid=row.vmid,
+        order=order,
+        mark=row.mark,
+        status=BackupStatus(row.status),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        volume_id=row.volume_id,
+        file_name=row.file_name,
+        storage=row.storage,
+        size=row.size,
+        error=row.error,
+        protected=row.protected,
+        notes=row.notes,
+        progress=row.progress,
+        completed_at=row.completed_at,
+        app_removed_at=row.app_removed_at,
+    )

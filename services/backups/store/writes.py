@@ -1,0 +1,275 @@
+"""The store of backups: reading, and what writes in a transaction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.backups.domain.entities import AppFacts, Backup, BackupStatus
+from services.backups.domain.errors import (
+    AppBusyError,
+    BackupInUseError,
+    BackupProtectedError,
+    OperationNotDeadError,
+    OperationNotFoundError,
+)
+from services.backups.domain.interfaces import BackupKey, NewBackup
+from services.backups.domain.usecases import check_restorable
+from services.backups.store.changes import wake_message
+from services.backups.store.reads import BackupReads
+from services.backups.store.rows import (
+    backup_of_row,
+    begin_state,
+    find_operation,
+    read_backup,
+    render_new,
+    where_key,
+)
+from services.backups.tables import backups, inbox, operations, outbox, tables
+from services.backups.workflows import create_backup, delete_backup, restore_backup
+from services.backups.workflows.delete_backup import DeleteBackupState
+from services.backups.workflows.restore_backup import RestoreBackupState
+from services.common.clock import Clock, now
+from services.common.db import Database
+from services.common.operations import store as operations_store
+from services.common.operations.model import NewOperation, Workflow, dump_state
+from services.common.operations.progress import Operation
+from services.common.operations.records import read_operations
+from services.common.operations.requests import replay, request_cancel
+from services.common.outbox import add_messages, note_received
+
+_WITHOUT_BEGINNER = timedelta(seconds=15)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """An operation that is asked for."""
+
+    operation_id: str
+    kind: str
+    subject: str
+    requested_by: int
+
+
+def _do_nothing() -> None:
+    """For stores whose messages another process publishes."""
+
+
+class SqlBackupStore(BackupReads):
+    """Backups in SQLite or PostgreSQL; implements `BackupStore`.
+
+    Args:
+        db: the service's database.
+        workflows: by kind; their steps are written down with each operation.
+        on_message: called after a commit that left messages in the outbox.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        workflows: Mapping[str, Workflow],
+        *,
+        on_message: Callable[[], None] = _do_nothing,
+        clock: Clock = now,
+    ) -> None:
+        super().__init__(db)
+        self._workflows = workflows
+        self._on_message = on_message
+        self._clock = clock
+
+    async def update_backup(self, key: BackupKey, *, protected: bool | None, notes: str | None) -> Backup:
+        """See `BackupStore.update_backup`."""
+        values: dict[str, Any] = {"updated_at": self._clock()}
+        if protected is not None:
+            values["protected"] = protected
+        if notes is not None:
+            values["notes"] = notes
+
+        def write(connection: sa.Connection) -> Backup:
+            connection.execute(backups.update().where(*where_key(key)).values(**values))
+            return read_backup(connection, key)
+
+        return await self._db.write(write)
+
+    async def add_backup(self, new: NewBackup) -> Backup:
+        """See `BackupStore.add_backup`."""
+        request = _Request(new.operation_id, create_backup.KIND, new.app.app_id, new.requested_by)
+
+        def write(connection: sa.Connection) -> Backup:
+            known = connection.execute(
+                sa.select(backups).where(backups.c.mark == new.operation_id)
+            ).one_or_none()
+            if known is not None:
+                return backup_of_row(known)
+            row = connection.execute(
+                backups.insert().values(**render_new(new, self._clock())).returning(backups)
+            ).one()
+            backup = backup_of_row(row)
+            self._add_operation(connection, request, begin_state(backup, new), waits=True)
+            return backup
+
+        return await self._write_operation(write, request)
+
+    async def begin_restore(
+        self, key: BackupKey, *, operation_id: str, app: AppFacts, requested_by: int
+    ) -> Backup:
+        """See `BackupStore.begin_restore`."""
+        request = _Request(operation_id, restore_backup.KIND, key.app_id, requested_by)
+
+        def write(connection: sa.Connection) -> Backup:
+            backup = read_backup(connection, key, lock=True)
+            if find_operation(connection, operation_id) is not None:
+                return backup
+            check_restorable(backup)
+            state = RestoreBackupState(
+                operation_id=operation_id,
+                backup_id=backup.id,
+                app_id=backup.app_id,
+                archive=backup.volume_id,
+                host_id=backup.host_id,
+                vmid=app.vmid,
+                node=app.node,
+            )
+            self._add_operation(connection, request, state, waits=True)
+            self._set(connection, backup.id, status=BackupStatus.RESTORING.value, error="")
+            return read_backup(connection, key)
+
+        return await self._write_operation(write, request)
+
+    async def begin_delete(self, key: BackupKey, *, operation_id: str, requested_by: int) -> Backup:
+        """See `BackupStore.begin_delete`."""
+        request = _Request(operation_id, delete_backup.KIND, f"backup/{key.backup_id}", requested_by)
+
+        def write(connection: sa.Connection) -> Backup:
+            backup = read_backup(connection, key, lock=True)
+            if backup.is_in_use:
+                raise BackupInUseError(f"backup {backup.id} is {backup.status.value}")
+            if backup.protected:
+                raise BackupProtectedError(f"backup {backup.id} is protected; take the protection off first")
+            state = DeleteBackupState(
+                operation_id=operation_id,
+                backup_id=backup.id,
+                host_id=backup.host_id,
+                vmid=backup.vmid,
+                mark=backup.mark,
+                volume_id=backup.volume_id,
+            )
+            self._add_operation(connection, request, state, waits=False)
+            self._set(connection, backup.id, status=BackupStatus.DELETING.value, error="")
+            add_messages(connection, outbox, [wake_message(operation_id)])
+            return read_backup(connection, key)
+
+        backup = await self._write_operation(write, request)
+        self._on_message()
+        return backup
+
+    async def start_operation(self, operation_id: str) -> None:
+        """See `BackupStore.start_operation`."""
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(
+                operations.update()
+                .where(operations.c.id == operation_id, operations.c.fence == 0)
+                .values(not_before=self._clock())
+            )
+            add_messages(connection, outbox, [wake_message(operation_id)])
+
+        await self._db.write(write)
+        self._on_message()
+
+    async def withdraw_operation(self, operation_id: str) -> None:
+        """See `BackupStore.withdraw_operation`."""
+
+        def write(connection: sa.Connection) -> None:
+            row = connection.execute(
+                operations.delete()
+                .where(operations.c.id == operation_id, operations.c.fence == 0)
+                .returning(operations.c.kind, operations.c.state)
+            ).one_or_none()
+            if row is None:
+                return
+            connection.execute(tables.steps.delete().where(tables.steps.c.operation_id == operation_id))
+            if row.kind == create_backup.KIND:
+                connection.execute(backups.delete().where(backups.c.mark == operation_id))
+            else:
+                self._set(connection, row.state["backup_id"], status=BackupStatus.COMPLETED.value)
+
+        await self._db.write(write)
+
+    async def replay_operation(self, operation_id: str) -> Operation:
+        """See `BackupStore.replay_operation`."""
+
+        def write(connection: sa.Connection) -> Operation:
+            again = bool(replay(connection, tables, operation_id))
+            query = sa.select(operations).where(operations.c.id == operation_id)
+            found = read_operations(connection, tables, query)
+            if not found:
+                raise OperationNotFoundError(f"there is no operation {operation_id}")
+            if not again:
+                raise OperationNotDeadError(f"operation {operation_id} is {found[0].status}, not given up")
+            add_messages(connection, outbox, [wake_message(operation_id, again=True)])
+            return found[0]
+
+        operation = await self._db.write(write)
+        self._on_message()
+        return operation
+
+    async def request_cancel(self, operation_id: str) -> bool:
+        """See `BackupStore.request_cancel`."""
+
+        def write(connection: sa.Connection) -> bool:
+            found = request_cancel(connection, tables, operation_id)
+            if found:
+                add_messages(connection, outbox, [wake_message(operation_id, again=True)])
+            return found
+
+        found = await self._db.write(write)
+        self._on_message()
+        return found
+
+    async def revive_operations(self) -> int:
+        """See `BackupStore.revive_operations`."""
+        return await self._db.write(lambda connection: replay(connection, tables))
+
+    async def note_app_removed(self, app_id: str, *, message_id: str) -> None:
+        """See `BackupStore.note_app_removed`."""
+
+        def write(connection: sa.Connection) -> None:
+            if note_received(connection, inbox, message_id):
+                connection.execute(
+                    backups.update().where(backups.c.app_id == app_id).values(app_removed_at=self._clock())
+                )
+
+        await self._db.write(write)
+
+    async def _write_operation(self, write: Callable[[sa.Connection], Backup], request: _Request) -> Backup:
+        try:
+            return await self._db.write(write)
+        except sa.exc.IntegrityError as error:
+            raise AppBusyError(
+                f"another backup or restore of {request.subject} is under way", retry_after=5
+            ) from error
+
+    def _add_operation(
+        self, connection: sa.Connection, request: _Request, state: object, *, waits: bool
+    ) -> None:
+        workflow = self._workflows[request.kind]
+        new = NewOperation(
+            id=request.operation_id,
+            subject=request.subject,
+            kind=request.kind,
+            state=dump_state(state),
+            steps=tuple((step.name, step.description) for step in workflow.steps),
+            requested_by=request.requested_by,
+            not_before=self._clock() + _WITHOUT_BEGINNER if waits else None,
+        )
+        operations_store.add_operation(connection, tables, new)
+
+    def _set(self, connection: sa.Connection, backup_id: int, **values: object) -> None:
+        connection.execute(
+            backups.update().where(backups.c.id == backup_id).values(updated_at=self._clock(), **values)
+        )

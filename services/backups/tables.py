@@ -1,0 +1,43 @@
+"""The tables of backups."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.common import idempotency as idempotency_tables
+from services.common import outbox as outbox_tables
+from services.common.db import UtcDateTime
+from services.common.operations import store as operations_store
+
+metadata = sa.MetaData()
+outbox, inbox = outbox_tables.define_tables(metadata)
+idempotency = idempotency_tables.define_table(metadata)
+tables = operations_store.define_tables(metadata)
+operations = tables.operations
+backups = sa.Table(
+    "backups",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("app_id", sa.String(120), nullable=False),
+    sa.Column("owner_id", sa.Integer, nullable=False),
+    sa.Column("host_id", sa.Integer, nullable=False),
+    sa.Column("vmid", sa.Integer, nullable=False),
+    sa.Column("backup_type", sa.String(20), nullable=False),
+    sa.Column("compression", sa.String(20), nullable=False),
+    sa.Column("wanted_storage", sa.String(100), nullable=False),
+    sa.Column("mark", sa.String(64), nullable=False, unique=True),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("volume_id", sa.String(400), nullable=False),
+    sa.Column("file_name", sa.String(300), nullable=False),
+    sa.Column("storage", sa.String(100), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("protected", sa.Boolean, nullable=False),
+    sa.Column("notes", sa.Text, nullable=False),
+    sa.Column("progress", sa.Integer),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("completed_at", UtcDateTime),
+    sa.Column("app_removed_at", UtcDateTime),
+    sa.Index("backups_of_app", "app_id", "id"),
+)

@@ -1,0 +1,245 @@
+"""Apps, backups and inventory in one process, wired as their servers wire them."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import shutil
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from proximity.backups.v1 import backups_service_pb2 as backups_pb
+
+from services.apps import tables as app_tables
+from services.apps.clients import GrpcBackups, GrpcContainers
+from services.apps.domain import usecases
+from services.apps.domain.config import parse_config
+from services.apps.domain.deploying import NewApp
+from services.apps.domain.entities import App
+from services.apps.domain.usecases import Asked, World
+from services.apps.handlers_internal import AppsInternalHandlers
+from services.apps.server import plans_of
+from services.apps.store import SqlAppStore
+from services.apps.workflows import build_workflows as build_app_workflows
+from services.apps.workflows.shared import Tools
+from services.backups import tables as backup_tables
+from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
+from services.backups.remote import RemoteApps, RemoteContainers
+from services.backups.server import build_workflows as build_backup_workflows
+from services.backups.store import SqlBackupStore
+from services.backups.store.changes import apply_change, write_line
+from services.common.db import Database, create_engine
+from services.common.messaging import Bus
+from services.common.migrations import upgrade
+from services.common.operations.engine import Engine
+from services.common.operations.model import Workflow
+from services.common.operations.store import OperationTables
+from services.common.outbox import Relay
+from services.common.rpc.call import Call
+from services.common.sealing import Sealer
+from services.common.tokens import Caller, User
+from services.inventory.container_handlers import ContainerHandlers
+from services.inventory.domain.entities import NewHost, Secrets
+from services.inventory.placing import Placing
+from services.inventory.proxmox.containers import Containers
+from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore
+from tests.fakes.containers import FakeCatalog, FakeUsers
+from tests.pvesim.instant import InstantProxmox
+from tests.unit.failpoints.crashing import CrashingStore
+from tests.unit.failpoints.proxmox import InstantFleet, InstantWays
+from tests.unit.failpoints.wire import LocalClients
+
+SERVICES = ("apps", "backups", "inventory")
+OWNER = User(7, "olga", is_staff=False)
+_ROUNDS = 60
+
+
+@dataclasses.dataclass
+class Desk:
+    """The operations of one service: where they are kept and what carries them out."""
+
+    db: Database
+    tables: OperationTables
+    workflows: dict[str, Workflow]
+    apply: Any
+    log: Any
+
+    def make_store(self) -> CrashingStore:
+        """A store of a worker of its own."""
+        return CrashingStore(self.db, self.tables, self.apply, self.log)
+
+    async def run(self, store: CrashingStore) -> None:
+        """Run what may run, until nothing may or the worker is dead."""
+        engine = Engine(store, self.workflows, "w", retry_s=0.001)
+        while not store.dead and (operation := await engine.claim()) is not None:
+            await engine.run(operation)
+
+    async def read(self, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        rows = await self.db.read(lambda connection: connection.execute(query).all())
+        return [tuple(row) for row in rows]
+
+    async def count_unfinished(self) -> int:
+        """Operations under way that are ours to carry out."""
+        table = self.tables.operations
+        where = (table.c.finished_at.is_(None), table.c.held.is_(False), table.c.status != "dead")
+        query = sa.select(sa.func.count()).where(*where)
+        return int(await self.db.read(lambda connection: connection.execute(query).scalar_one()))
+
+    async def let_time_pass(self) -> None:
+        """Every lease has run out and nothing waits any longer."""
+        table = self.tables.operations
+        query = table.update().where(table.c.finished_at.is_(None))
+        query = query.values(lease_until=None, not_before=table.c.created_at)
+        await self.db.write(lambda connection: connection.execute(query))
+
+
+@dataclasses.dataclass
+class Platform:
+    """What a test works with."""
+
+    proxmox: InstantProxmox
+    clients: LocalClients
+    apps: SqlAppStore
+    world: World
+    backups: BackupsHandlers
+    desks: dict[str, Desk]
+    databases: dict[str, Database]
+
+    async def settle(self) -> None:
+        """Let workers that do not die end everything."""
+        for _ in range(_ROUNDS):
+            for desk in self.desks.values():
+                await desk.let_time_pass()
+                await desk.run(desk.make_store())
+            self.proxmox.run_tasks()
+            if not any([await desk.count_unfinished() for desk in self.desks.values()]):
+                return
+        raise AssertionError(f"operations do not end: {await self.describe_operations()}")
+
+    async def describe_operations(self) -> list[tuple[Any, ...]]:
+        """Every operation, for a person."""
+        found: list[tuple[Any, ...]] = []
+        for desk in self.desks.values():
+            table = desk.tables.operations.c
+            query = sa.select(table.kind, table.status, table.step_index, table.waiting_for, table.error)
+            found += await desk.read(query)
+        return found
+
+    async def deploy(self, hostname: str = "web-01", **config: Any) -> App:
+        """Ask for a deployment."""
+        request_id = uuid.uuid4().hex
+        new = NewApp(
+            id=f"adminer-{request_id[:8]}",
+            owner_id=OWNER.id,
+            catalog_id="adminer",
+            hostname=hostname,
+            name="",
+            config=parse_config({"memory": 512, **config}),
+            environment={},
+            node="pve1",
+        )
+        return await usecases.deploy_app(self.world, new, asked(request_id))
+
+    async def act(self, app_id: str, action: str) -> None:
+        """Ask for an action."""
+        await usecases.perform_action(self.world, await self.apps.get_app(app_id), action, asked())
+
+    async def back_up(self, app_id: str) -> int:
+        """Ask for a backup."""
+        request = backups_pb.CreateBackupRequest(app_id=app_id, storage="backup")
+        return int((await self.backups.create_backup(request, call())).id)
+
+
+def asked(request_id: str = "") -> Asked:
+    """Asked by the owner."""
+    return Asked(request_id or uuid.uuid4().hex, OWNER.id)
+
+
+def call() -> Call:
+    """A call of the owner."""
+    return Call("/test", {}, caller=Caller(user=OWNER))
+
+
+def migrate(folder: Path) -> None:
+    """Make the databases that every platform begins with."""
+    for service in SERVICES:
+        upgrade(f"sqlite:///{folder}/p.sqlite3", service)
+
+
+def make_proxmox() -> InstantProxmox:
+    """A cluster with strangers, whose tasks run when they are asked for."""
+    proxmox = InstantProxmox("demo")
+    proxmox.run_tasks()
+    proxmox.hold_tasks = True
+    return proxmox
+
+
+def copy_proxmox(original: InstantProxmox) -> InstantProxmox:
+    """The same cluster again, with a life of its own."""
+    proxmox = copy.copy(original)
+    proxmox.cluster = copy.deepcopy(original.cluster)
+    proxmox.cluster.clock = lambda: proxmox.time
+    return proxmox
+
+
+@asynccontextmanager
+async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> AsyncIterator[Platform]:
+    """A platform in `folder` with copies of the databases in `saved`."""
+    databases = {service: _open_database(saved, folder, service) for service in SERVICES}
+    clients, sealer = LocalClients(), Sealer("k" * 40)
+    hosts = SqlHostStore(databases["inventory"], sealer)
+    vmids = SqlVmidStore(databases["inventory"], lowest=9000, highest=9999)
+    fleet, ways = InstantFleet(hosts, proxmox), InstantWays(hosts, proxmox)
+    if not await hosts.list_hosts():
+        await hosts.add_host(NewHost(name="pve", host="127.0.0.1", secrets=Secrets(password="x")))
+    clients.handlers["inventory"] = [
+        ContainerHandlers(
+            Containers(fleet, vmids),
+            ways,
+            placing=Placing(hosts, vmids, fleet, ways),
+            vmids=vmids,
+            settings=SqlSettingsStore(databases["inventory"]),
+        )
+    ]
+    apps = SqlAppStore(databases["apps"], sealer)
+    containers = GrpcContainers(clients)
+    app_workflows = build_app_workflows(Tools(containers, apps), GrpcBackups(clients), apps)
+    world = World(apps, containers, FakeCatalog(), plans_of(app_workflows), FakeUsers(OWNER.id))
+    bus = Bus("nats://127.0.0.1:1", name="test")
+    clients.handlers["apps"] = [
+        AppsInternalHandlers(apps, world, Relay(databases["apps"], bus, app_tables.outbox))
+    ]
+    remote_apps, remote_containers = RemoteApps(clients), RemoteContainers(clients)
+    backup_workflows = build_backup_workflows(remote_apps, remote_containers)
+    backups = SqlBackupStore(databases["backups"], backup_workflows)
+    clients.handlers["backups"] = [BackupsInternalHandlers(backups, remote_apps)]
+    desks = {
+        "apps": Desk(databases["apps"], app_tables.operation_tables, app_workflows, apps.apply, apps.log),
+        "backups": Desk(
+            databases["backups"], backup_tables.tables, backup_workflows, apply_change, write_line
+        ),
+    }
+    try:
+        yield Platform(
+            proxmox,
+            clients,
+            apps,
+            world,
+            BackupsHandlers(backups, remote_apps, remote_containers),
+            desks,
+            databases,
+        )
+    finally:
+        fleet.close()
+        for database in databases.values():
+            await database.close()
+
+
+def _open_database(migrated: Path, folder: Path, service: str) -> Database:
+    shutil.copy(migrated / f"p-{service}.sqlite3", folder / f"p-{service}.sqlite3")
+    return Database(create_engine(f"sqlite:///{folder}/p.sqlite3", service=service), threads=2)

@@ -1,0 +1,137 @@
+"""Every long operation: what must be there before it, and how it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from proximity.backups.v1 import backups_service_pb2 as pb
+
+from services.apps.domain import usecases
+from services.apps.domain.interfaces import Ref
+from tests.unit.failpoints.platform import Platform, asked, call
+
+STRANGER = 103
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One workflow.
+
+    Attributes:
+        kind: of the operation.
+        desk: the service that carries it out.
+        prepare: brings the platform to where it can be asked for; what it returns is given to `ask`.
+        ask: asks for it.
+        final: there is no way back from it.
+    """
+
+    name: str
+    kind: str
+    prepare: Callable[[Platform], Awaitable[Any]]
+    ask: Callable[[Platform, Any], Awaitable[Any]]
+    desk: str = "apps"
+    final: bool = False
+
+
+async def _prepare_nothing(_: Platform) -> None:
+    return None
+
+
+async def _prepare_app(platform: Platform) -> str:
+    app = await platform.deploy()
+    await platform.settle()
+    return app.id
+
+
+async def _prepare_app_on_lvm(platform: Platform) -> str:
+    app = await platform.deploy(storage="local-lvm")
+    await platform.settle()
+    return app.id
+
+
+async def _prepare_stopped_app(platform: Platform) -> str:
+    app_id = await _prepare_app(platform)
+    await platform.act(app_id, "stop")
+    await platform.settle()
+    return app_id
+
+
+async def _prepare_adopted_app(platform: Platform) -> str:
+    app_id = await _adopt(platform, None)
+    await platform.settle()
+    return app_id
+
+
+async def _prepare_backup(platform: Platform) -> tuple[str, int]:
+    app_id = await _prepare_app(platform)
+    backup_id = await platform.back_up(app_id)
+    await platform.settle()
+    return app_id, backup_id
+
+
+async def _adopt(platform: Platform, _: None) -> str:
+    ref = Ref(1, STRANGER, "pve1")
+    app = await usecases.adopt_container(platform.world, ref, asked(), kind="custom", port=80, owner_id=7)
+    return app.id
+
+
+async def _clone(platform: Platform, app_id: str) -> None:
+    source = await platform.apps.get_app(app_id)
+    await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+
+
+async def _update(platform: Platform, app_id: str) -> None:
+    app = await platform.apps.get_app(app_id)
+    await usecases.update_app(
+        platform.world, app, asked(), name=None, resources={"memory": 1024, "disk_size": 30}, environment={}
+    )
+
+
+async def _migrate(platform: Platform, app_id: str) -> None:
+    app = await platform.apps.get_app(app_id)
+    await usecases.migrate_app(platform.world, app, asked(), node="pve2")
+
+
+async def _restore(platform: Platform, made: tuple[str, int]) -> None:
+    await platform.backups.restore_backup(pb.RestoreBackupRequest(app_id=made[0], backup_id=made[1]), call())
+
+
+async def _restore_beside(platform: Platform, made: tuple[str, int]) -> None:
+    request = pb.RestoreBackupRequest(app_id=made[0], backup_id=made[1], new_hostname="web-02")
+    await platform.backups.restore_backup(request, call())
+
+
+async def _delete_backup(platform: Platform, made: tuple[str, int]) -> None:
+    await platform.backups.delete_backup(pb.DeleteBackupRequest(app_id=made[0], backup_id=made[1]), call())
+
+
+def _act(action: str) -> Callable[[Platform, str], Awaitable[None]]:
+    return lambda platform, app_id: platform.act(app_id, action)
+
+
+SCENES = (
+    Scene("deploy", "deploy_app", _prepare_nothing, lambda platform, _: platform.deploy()),
+    Scene(
+        "deploy an image",
+        "deploy_app",
+        _prepare_nothing,
+        lambda platform, _: platform.deploy(runtime="oci"),
+    ),
+    Scene("start", "start_app", _prepare_stopped_app, _act("start")),
+    Scene("stop", "stop_app", _prepare_app, _act("stop")),
+    Scene("restart", "restart_app", _prepare_app, _act("restart")),
+    Scene("clone", "clone_app", _prepare_stopped_app, _clone),
+    Scene("clone while it runs", "clone_app", _prepare_app_on_lvm, _clone),
+    Scene("clone of what must stop", "clone_app", _prepare_app, _clone),
+    Scene("adopt", "adopt_container", _prepare_nothing, _adopt),
+    Scene("delete", "delete_app", _prepare_app, _act("delete"), final=True),
+    Scene("delete adopted", "delete_app", _prepare_adopted_app, _act("delete"), final=True),
+    Scene("update", "update_app", _prepare_app, _update),
+    Scene("migrate", "migrate_app", _prepare_app, _migrate),
+    Scene("backup", "create_backup", _prepare_app, lambda p, app_id: p.back_up(app_id), "backups"),
+    Scene("restore", "restore_backup", _prepare_backup, _restore, "backups"),
+    Scene("restore beside", "restore_beside", _prepare_backup, _restore_beside),
+    Scene("delete backup", "delete_backup", _prepare_backup, _delete_backup, "backups", final=True),
+)

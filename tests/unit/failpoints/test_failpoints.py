@@ -1,0 +1,147 @@
+"""A worker dies at each checkpoint of each workflow, before and after its commit; another one ends the operation."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from services.common.errors import PreconditionError
+from services.common.operations.model import Context, Step
+from tests.pvesim.instant import InstantProxmox
+from tests.unit.failpoints.invariants import check_invariants, describe_strangers
+from tests.unit.failpoints.platform import Desk, Platform, copy_proxmox, make_proxmox, migrate, open_platform
+from tests.unit.failpoints.scenes import SCENES, Scene
+
+every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: str(scene.name))
+undoable_scenes = pytest.mark.parametrize(
+    "scene", [scene for scene in SCENES if not scene.final], ids=lambda scene: str(scene.name)
+)
+
+
+@dataclasses.dataclass
+class Stage:
+    """Where a scene begins again and again: saved databases, a cluster, what was made."""
+
+    saved: Path
+    folder: Path
+    proxmox: InstantProxmox
+    made: Any
+    strangers: dict[int, Any]
+    numbers: Iterator[int]
+
+    def open(self) -> AbstractAsyncContextManager[Platform]:
+        """The platform as it was."""
+        folder = self.folder / str(next(self.numbers))
+        folder.mkdir()
+        return open_platform(self.saved, folder, copy_proxmox(self.proxmox))
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("migrated")
+    migrate(folder)
+    return folder
+
+
+@pytest.fixture
+async def stage(scene: Scene, migrated: Path, tmp_path: Path) -> Stage:
+    """The scene, ready to be asked for."""
+    proxmox, saved = make_proxmox(), tmp_path / "saved"
+    saved.mkdir()
+    strangers = describe_strangers(proxmox)
+    async with open_platform(migrated, saved, proxmox) as platform:
+        made = await scene.prepare(platform)
+    return Stage(saved, tmp_path, proxmox, made, strangers, itertools.count())
+
+
+@dataclasses.dataclass(frozen=True)
+class Play:
+    """How a scene is played: where the worker dies, and what happens then.
+
+    Attributes:
+        crash_at: number of the checkpoint; among those of the undoing if it `fails`.
+        fails: a step after the last one refuses, so that everything is undone.
+        cancel: somebody cancels before the next worker comes.
+    """
+
+    crash_at: int
+    fails: bool = False
+    cancel: bool = False
+
+    async def run(self, stage: Stage, scene: Scene) -> str | None:
+        """Play it and check what must hold; how the operation ended, None when there is no such checkpoint."""
+        async with stage.open() as platform:
+            desk = platform.desks[scene.desk]
+            if self.fails:
+                refuse(desk, scene.kind)
+            await scene.ask(platform, stage.made)
+            store = desk.make_store()
+            store.crash_at, store.when = self.crash_at, "undoing" if self.fails else ""
+            await desk.run(store)
+            if not store.dead:
+                return None
+            if self.cancel:
+                await cancel_all(desk)
+            await platform.settle()
+            await check_invariants(platform, stage.strangers)
+            return await find_end(desk, scene.kind)
+
+
+def refuse(desk: Desk, kind: str) -> None:
+    """Let the workflow fail after its last step."""
+
+    async def fail(_: Any, __: Context) -> Any:
+        raise PreconditionError("no further")
+
+    workflow = desk.workflows[kind]
+    steps = (*workflow.steps, Step("refuse", "Refusing", fail))
+    desk.workflows[kind] = dataclasses.replace(workflow, steps=steps)
+
+
+async def cancel_all(desk: Desk) -> None:
+    query = desk.tables.operations.update().values(cancel_requested=True)
+    await desk.db.write(lambda connection: connection.execute(query))
+
+
+async def find_end(desk: Desk, kind: str) -> str:
+    table = desk.tables.operations.c
+    query = sa.select(table.status, table.error).where(table.kind == kind).order_by(table.created_at.desc())
+    row: Any = await desk.db.read(lambda connection: connection.execute(query).first())
+    return f"{row.status} {row.error}".strip()
+
+
+async def play_everywhere(stage: Stage, scene: Scene, **how: bool) -> set[str]:
+    """Play a scene once for each checkpoint; how the operations ended."""
+    ends: set[str] = set()
+    for number in itertools.count():
+        try:
+            end = await Play(number, **how).run(stage, scene)
+        except AssertionError as error:
+            raise AssertionError(f"checkpoint {number}: {error}") from error
+        if end is None:
+            break
+        ends.add(end)
+    return ends
+
+
+@every_scene
+async def test_another_worker_ends_what_a_dead_one_began(stage: Stage, scene: Scene) -> None:
+    assert await play_everywhere(stage, scene) == {"succeeded"}
+
+
+@undoable_scenes
+async def test_another_worker_undoes_what_a_dead_one_began_to_undo(stage: Stage, scene: Scene) -> None:
+    assert await play_everywhere(stage, scene, fails=True) == {"failed Refusing: no further"}
+
+
+@undoable_scenes
+async def test_what_is_cancelled_after_a_worker_died_ends_properly(stage: Stage, scene: Scene) -> None:
+    ends = await play_everywhere(stage, scene, cancel=True)
+    assert ends == {"succeeded", "cancelled cancelled by request"}
