@@ -35,6 +35,7 @@ REVOCATIONS_BUCKET = "revocations"
 _REQUEST_TIMEOUT_S = 5.0
 _MAX_DELIVER = 20
 _CLOSE_ATTEMPTS = 10
+_FETCH_S = 30.0
 
 
 class MessagingUnavailableError(UnavailableError):
@@ -66,6 +67,7 @@ class Bus:
         self._client = Client()
         self._js: JetStreamContext | None = None
         self._ready = asyncio.Event()
+        self._epoch = asyncio.Event()  # set when this connection is over and consumers must begin anew
         self._tasks: set[asyncio.Task[None]] = set()
         self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
 
@@ -185,7 +187,7 @@ class Bus:
                         ping_interval=5,
                         max_outstanding_pings=2,
                         error_cb=_log_error,
-                        reconnected_cb=self._connected,
+                        reconnected_cb=self._reconnected,
                         allow_reconnect=True,
                     )
                 self._js = self._client.jetstream(timeout=_REQUEST_TIMEOUT_S)
@@ -196,6 +198,24 @@ class Bus:
                 log.warning("nats_unavailable", error=str(error) or type(error).__name__)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 2.0)
+
+    async def _reconnected(self) -> None:
+        """The server may be another one, or have come back empty: what must be there is made again."""
+        self._ready.clear()
+        delay = 0.1
+        while self._client.is_connected:
+            try:
+                await self._ensure_streams(self._jetstream())
+            except (NatsError, UnavailableError, TimeoutError, OSError) as error:
+                log.warning("nats_streams_wait", error=str(error) or type(error).__name__)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 2.0)
+            else:
+                over, self._epoch = self._epoch, asyncio.Event()
+                over.set()
+                self._ready.set()
+                await self._connected()
+                return
 
     async def _connected(self) -> None:
         log.info(
@@ -243,14 +263,14 @@ class Bus:
                 async for message in self._fetch(stream, subject, durable=durable, batch=concurrency):
                     await slots.acquire()
                     self._spawn(_handle(message, handler, slots))
-            except (NatsError, TimeoutError, OSError) as error:
+            except (NatsError, UnavailableError, TimeoutError, OSError) as error:
                 log.warning(
                     "nats_consumer_interrupted", durable=durable, error=str(error) or type(error).__name__
                 )
                 await asyncio.sleep(1)
 
     async def _fetch(self, stream: str, subject: str, *, durable: str, batch: int) -> AsyncIterator[Msg]:
-        js = self._jetstream()
+        js, epoch = self._jetstream(), self._epoch
         config = ConsumerConfig(
             ack_policy=AckPolicy.EXPLICIT, ack_wait=30, max_deliver=_MAX_DELIVER, max_ack_pending=1000
         )
@@ -258,7 +278,7 @@ class Bus:
         try:
             while True:
                 try:
-                    messages = await subscription.fetch(batch, timeout=30, heartbeat=5)
+                    messages = await _before(epoch, subscription.fetch(batch, timeout=_FETCH_S, heartbeat=5))
                 except TimeoutError:
                     continue
                 for message in messages:
@@ -266,6 +286,24 @@ class Bus:
         finally:
             with contextlib.suppress(NatsError, OSError):
                 await subscription.unsubscribe()
+
+
+async def _before(epoch: asyncio.Event, work: Awaitable[list[Msg]]) -> list[Msg]:
+    """The result of `work`, unless the connection is over before.
+
+    Raises:
+        MessagingUnavailableError: it is; what was asked of the old connection is not answered any more.
+    """
+    task, over = asyncio.ensure_future(work), asyncio.ensure_future(epoch.wait())
+    try:
+        await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise MessagingUnavailableError("NATS was connected anew")
+    finally:
+        task.cancel()
+        over.cancel()
+        await asyncio.gather(task, over, return_exceptions=True)
 
 
 async def _handle(message: Msg, handler: Callable[[Msg], Awaitable[None]], slots: asyncio.Semaphore) -> None:

@@ -1,0 +1,95 @@
+"""The bus with a real NATS that is killed, comes back, and comes back empty."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from nats.aio.msg import Msg
+
+from services.common.errors import UnavailableError
+from services.common.messaging import REVOCATIONS_BUCKET, Bus, Message
+
+LIMIT_S = 15.0  # within which work goes on when NATS is back
+JOB = "jobs.test.v1.run"
+
+
+class Nats:
+    """A server that can be killed, wiped and started again at its place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.start()
+
+    def start(self) -> None:
+        program = Path(sys.executable).parent / "nats-server"
+        options = ["--jetstream", "--store_dir", str(self.folder), "--addr", "127.0.0.1"]
+        self.process = subprocess.Popen(
+            [str(program), *options, "--port", str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def nats(tmp_path: Path) -> Iterator[Nats]:
+    server = Nats(tmp_path / "nats")
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def bus(nats: Nats) -> AsyncIterator[Bus]:
+    bus = Bus(f"nats://127.0.0.1:{nats.port}", name="test")
+    bus.start()
+    assert await bus.wait_connected(timeout=LIMIT_S)
+    yield bus
+    await bus.close()
+
+
+async def publish(bus: Bus, text: str) -> None:
+    """Publish as the outbox's relay does: again until it is stored."""
+    async with asyncio.timeout(LIMIT_S):
+        while True:
+            try:
+                await bus.publish(Message(JOB, text.encode(), text))
+            except UnavailableError:
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
+@pytest.mark.parametrize("wiped", [False, True], ids=["kept", "empty"])
+async def test_messages_flow_again_when_nats_returns(nats: Nats, bus: Bus, wiped: bool) -> None:
+    received: asyncio.Queue[str] = asyncio.Queue()
+
+    async def handle(message: Msg) -> None:
+        await received.put(message.data.decode())
+
+    bus.consume("JOBS", JOB, durable="test-run", handler=handle)
+    await publish(bus, "first")
+    async with asyncio.timeout(LIMIT_S):
+        assert await received.get() == "first"
+    nats.kill()
+    if wiped:
+        shutil.rmtree(nats.folder)
+    nats.start()
+    await publish(bus, "second")
+    async with asyncio.timeout(LIMIT_S):
+        while await received.get() != "second":
+            pass
+    bucket = await bus.key_value(REVOCATIONS_BUCKET)
+    await bucket.put("user.1", b"1")
