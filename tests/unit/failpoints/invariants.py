@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.apps import tables as app_tables
 from services.backups.tables import backups
 from services.inventory.proxmox.marks import find_owner
-from services.inventory.store import vmids
+from services.inventory.store.tables import vmids
 from tests.pvesim.instant import InstantProxmox
 from tests.unit.failpoints.platform import Platform
 

@@ -46,7 +46,9 @@ from services.inventory.container_handlers import ContainerHandlers
 from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.placing import Placing
 from services.inventory.proxmox.containers import Containers
-from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore
+from services.inventory.proxmox.create import Means
+from services.inventory.proxmox.networks import Networks
+from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
 from tests.fakes.containers import FakeCatalog, FakeUsers
 from tests.pvesim.instant import InstantProxmox
 from tests.unit.failpoints.crashing import CrashingStore
@@ -194,16 +196,17 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     clients, sealer = LocalClients(), Sealer("k" * 40)
     hosts = SqlHostStore(databases["inventory"], sealer)
     vmids = SqlVmidStore(databases["inventory"], lowest=9000, highest=9999)
+    defaults = SqlSettingsStore(databases["inventory"])
     fleet, ways = InstantFleet(hosts, proxmox), InstantWays(hosts, proxmox)
     if not await hosts.list_hosts():
         await hosts.add_host(NewHost(name="pve", host="127.0.0.1", secrets=Secrets(password="x")))
     clients.handlers["inventory"] = [
         ContainerHandlers(
             Containers(fleet, vmids),
-            ways,
+            Means(ways, Networks(SqlAddressStore(databases["inventory"]), defaults)),
             placing=Placing(hosts, vmids, fleet, ways),
             vmids=vmids,
-            settings=SqlSettingsStore(databases["inventory"]),
+            settings=defaults,
         )
     ]
     apps = SqlAppStore(databases["apps"], sealer)
