@@ -130,6 +130,17 @@ class Tools:
             await self.containers.stop_task(task)
             await self._await_end(task)
 
+    async def has_done(self, kind: str, state: AppState, ctx: Context) -> bool:
+        """Follow the tasks of this kind that the operation noted; whether one succeeded. Once is enough."""
+        for upid in await ctx.list_upids():
+            if _kind_of(upid) == kind:
+                try:
+                    await self.finish(Task(state.host_id, upid.split(":")[1], upid), ctx)
+                except (StepFailedError, NotFoundError):
+                    continue  # it failed; another one may not
+                return True
+        return False
+
     async def _await_end(self, task: Task) -> None:
         async def ignore(_percent: int | None, _lines: Sequence[str]) -> None:
             return

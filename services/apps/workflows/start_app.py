@@ -45,6 +45,8 @@ def restart_app(tools: Tools) -> Workflow:
     steps = Steps(tools)
 
     async def reboot_container(state: AppState, ctx: Context) -> AppState:
+        if await tools.has_done("vzreboot", state, ctx):
+            return state
         container = await tools.find(state)
         if container is not None and container.status == "running":
             await tools.act("reboot", state, ctx)
