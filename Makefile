@@ -116,6 +116,9 @@ configuration: venv ## make docs/configuration.md and .env.example from the sett
 check-config: venv ## check the environment for every service, every fault at once
 	$(BIN)/python -m deploy.configuration check
 
+import-django: venv ## move in from the Django system: a report; with APPLY=1 it writes (FROM=sqlite:///old.db or postgresql://…)
+	$(BIN)/python -m deploy.import_django --from "$(FROM)" $(if $(APPLY),--apply)
+
 kubernetes: venv ## make the manifests of deploy/kubernetes/base
 	$(BIN)/python -m deploy.kubernetes
 

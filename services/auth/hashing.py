@@ -1,8 +1,11 @@
-"""Argon2id, a few passwords at a time, outside the event loop."""
+"""Argon2id, a few passwords at a time, outside the event loop; and Django's PBKDF2, until its owner signs in."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import secrets
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +18,8 @@ from services.auth.domain.errors import TooManyAttemptsError
 
 _MAX_WAITING = 200
 _MAX_WAIT_S = 10.0
+_DJANGO = "pbkdf2_sha256$"
+_MAX_ITERATIONS = 10_000_000  # some seconds; Django 5 makes 870,000
 
 
 class Argon2Hasher:
@@ -53,7 +58,7 @@ class Argon2Hasher:
 
     def is_outdated(self, password_hash: str) -> bool:
         """See `PasswordHasher.is_outdated`."""
-        return self._hasher.check_needs_rehash(password_hash)
+        return password_hash.startswith(_DJANGO) or self._hasher.check_needs_rehash(password_hash)
 
     def close(self) -> None:
         """End the threads."""
@@ -73,8 +78,23 @@ class Argon2Hasher:
             self._waiting -= 1
 
     def _verify(self, password_hash: str | None, password: str) -> bool:
+        if password_hash is not None and password_hash.startswith(_DJANGO):
+            return _verify_django(password_hash, password)
         try:
             is_right = self._hasher.verify(password_hash or self._dummy, password)
         except (VerificationError, InvalidHashError):
             return False
         return is_right and password_hash is not None
+
+
+def _verify_django(password_hash: str, password: str) -> bool:
+    """Whether a password is that of a hash as Django writes it: pbkdf2_sha256$iterations$salt$base64."""
+    try:
+        _, count, salt, encoded = password_hash.split("$")
+        iterations, expected = int(count), base64.b64decode(encoded, validate=True)
+    except ValueError:
+        return False
+    if not 0 < iterations <= _MAX_ITERATIONS:
+        return False
+    found = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), iterations)
+    return hmac.compare_digest(found, expected)

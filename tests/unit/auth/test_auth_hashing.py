@@ -35,6 +35,29 @@ async def test_a_hash_of_other_parameters_is_outdated(hasher: Argon2Hasher) -> N
     assert not hasher.is_outdated(await hasher.hash("x"))
 
 
+async def test_a_hash_of_django_is_verified_and_outdated(hasher: Argon2Hasher) -> None:
+    password_hash = (
+        "pbkdf2_sha256$4096$salt$xeR41ZKIyEGqUw22hFxMjZYok6ABzk4RpJY4c6qYE0o="  # a published vector
+    )
+    assert await hasher.verify(password_hash, "password")
+    assert not await hasher.verify(password_hash, "Password")
+    assert hasher.is_outdated(password_hash)
+
+
+@pytest.mark.parametrize(
+    "password_hash",
+    [
+        "pbkdf2_sha256$",
+        "pbkdf2_sha256$x$s$aaaa",
+        "pbkdf2_sha256$0$s$aaaa",
+        "pbkdf2_sha256$99999999999$s$aaaa",
+        "!",
+    ],
+)
+async def test_a_damaged_hash_of_django_is_never_right(hasher: Argon2Hasher, password_hash: str) -> None:
+    assert not await hasher.verify(password_hash, "")
+
+
 async def test_no_more_than_the_threads_have_their_turn_at_once(hasher: Argon2Hasher) -> None:
     running = most = 0
 

@@ -1,0 +1,99 @@
+"""What will be written, what is left behind, and the reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.apps.domain.entities import App, Begin
+
+
+@dataclass(frozen=True)
+class Note:
+    """One row that does not come over, or not as it was."""
+
+    table: str
+    row: str
+    reason: str
+    is_left: bool
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.row}: {'left behind: ' if self.is_left else ''}{self.reason}"
+
+
+@dataclass
+class Report:
+    """How each table fares: rows found, new, here already; and every note."""
+
+    found: dict[str, int] = field(default_factory=dict)
+    new: dict[str, int] = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+
+    def add(self, table: str) -> None:
+        """A row comes over."""
+        self.new[table] = self.new.get(table, 0) + 1
+
+    def skip(self, table: str) -> None:
+        """A row came over before."""
+        self.known[table] = self.known.get(table, 0) + 1
+
+    def leave(self, table: str, row: object, reason: str) -> None:
+        """A row does not come over."""
+        self.notes.append(Note(table, str(row), reason, is_left=True))
+
+    def note(self, table: str, row: object, reason: str) -> None:
+        """A row comes over changed, or needs somebody's attention."""
+        self.notes.append(Note(table, str(row), reason, is_left=False))
+
+    def render(self) -> str:
+        """The report for a person."""
+        lines = [f"{'table':16} {'found':>6} {'new':>6} {'known':>6} {'left':>6}"]
+        for table, found in self.found.items():
+            left = sum(1 for note in self.notes if note.table == table and note.is_left)
+            new, known = self.new.get(table, 0), self.known.get(table, 0)
+            lines.append(f"{table:16} {found:6} {new:6} {known:6} {left:6}")
+        return "\n".join([*lines, *(str(note) for note in self.notes)]) + "\n"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What our databases hold already; rows as dictionaries of columns."""
+
+    users: list[dict[str, Any]] = field(default_factory=list)
+    hosts: list[dict[str, Any]] = field(default_factory=list)
+    vmids: list[dict[str, Any]] = field(default_factory=list)
+    settings: list[dict[str, Any]] = field(default_factory=list)
+    apps: list[dict[str, Any]] = field(default_factory=list)
+    ports: list[dict[str, Any]] = field(default_factory=list)
+    backups: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Plan:
+    """The rows to write; secrets in it are still open, the targets seal them.
+
+    Attributes:
+        user_ids, host_ids: what the old ids are here.
+        apps: each with the operation that takes over its container.
+        owners: owner of each app here, also of those that came before.
+    """
+
+    report: Report = field(default_factory=Report)
+    user_ids: dict[int, int] = field(default_factory=dict)
+    host_ids: dict[int, int] = field(default_factory=dict)
+    users: list[dict[str, Any]] = field(default_factory=list)
+    hosts: list[dict[str, Any]] = field(default_factory=list)
+    settings: list[dict[str, Any]] = field(default_factory=list)
+    vmids: list[dict[str, Any]] = field(default_factory=list)
+    apps: list[tuple[App, Begin]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    backups: list[dict[str, Any]] = field(default_factory=list)
+    places: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+
+
+def choose_id(wanted: int, taken: set[int], *, reserved: set[int]) -> int:
+    """The old id where it is free, else one behind every other; it is taken from then on."""
+    chosen = wanted if wanted not in taken else max(taken | reserved) + 1
+    taken.add(chosen)
+    return chosen
