@@ -116,6 +116,12 @@ configuration: venv ## make docs/configuration.md and .env.example from the sett
 check-config: venv ## check the environment for every service, every fault at once
 	$(BIN)/python -m deploy.configuration check
 
+backup: venv ## the state of `make run` into one archive, also while it runs (FILE=build/backup.tar.gz)
+	$(BIN)/python -m deploy.recovery backup "$(or $(FILE),build/backup.tar.gz)"
+
+restore: venv ## bring that state back (FILE=, FORCE=1 puts aside what is there)
+	$(BIN)/python -m deploy.recovery restore "$(or $(FILE),build/backup.tar.gz)" $(if $(FORCE),--force)
+
 import-django: venv ## move in from the Django system: a report; with APPLY=1 it writes (FROM=sqlite:///old.db or postgresql://…)
 	$(BIN)/python -m deploy.import_django --from "$(FROM)" $(if $(APPLY),--apply)
 

@@ -19,7 +19,7 @@ from services.backups import store as backups_tables
 from services.common.db import create_engine, url_for_service
 from services.common.migrations import upgrade
 from services.common.sealing import Sealer
-from services.inventory import store as inventory_tables
+from services.inventory.store import tables as inventory_tables
 
 SERVICES = ("auth", "inventory", "apps", "backups")
 _SECRETS = ("password", "token_secret", "ssh_key")

@@ -24,7 +24,7 @@ from services.common.db import create_engine
 from services.common.runtime import close_runtime
 from services.common.sealing import Sealer
 from services.common.tokens import make_service_keys
-from services.inventory.store import hosts, settings, vmids
+from services.inventory.store.tables import hosts, settings, vmids
 from tests.store.catalog_db import make_database
 from tests.store.django_database import PASSWORD, make_django_database
 
