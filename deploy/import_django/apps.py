@@ -73,7 +73,7 @@ def _list_taken(known: Known, plan: Plan) -> _Taken:
 
 def _add_app(app: App, row: Row, plan: Plan) -> None:
     plan.places[app.id] = (app.owner_id, app.host_id, app.vmid or 0)
-    plan.apps.append((app, _begin(app, row.text("status"))))
+    plan.apps.append((app, begin_import(app, row.text("status"))))
     plan.vmids.append(
         {"host_id": app.host_id, "vmid": app.vmid, "owner": app.id, "reserved_at": app.created_at}
     )
@@ -200,7 +200,7 @@ def _read_environment(row: Row, plan: Plan) -> dict[str, str]:
     return {str(name): "" if value is None else str(value) for name, value in raw.items()}
 
 
-def _begin(app: App, old_status: str) -> Begin:
+def begin_import(app: App, old_status: str) -> Begin:
     """The operation that marks its container and looks how it is, as soon as a worker runs."""
     running = old_status.lower() == "running"
     return Begin(

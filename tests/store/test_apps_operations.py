@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from deploy.import_django.apps import begin_import
 from services.apps.domain import usecases
 from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
@@ -285,6 +286,49 @@ async def test_an_adopted_container_is_left_alone_when_its_app_is_deleted(platfo
     await platform.run()
     assert platform.containers.containers[300].status == "running"
     assert platform.containers.containers[300].owner == ""
+
+
+def make_imported(error: str = "") -> App:
+    return App(
+        id="nginx-0000000f",
+        catalog_id="nginx",
+        name="old",
+        hostname="old-box",
+        status="adopting",
+        host_id=1,
+        node="elsewhere",
+        vmid=300,
+        owner_id=1,
+        runtime="adopted",
+        adopted=True,
+        error=error,
+        created_at=now(),
+        updated_at=now(),
+        state_changed_at=now(),
+    )
+
+
+@pytest.mark.parametrize(("before", "after"), [("stopped", "running"), ("error", "error")])
+async def test_the_container_of_an_imported_app_is_marked_and_says_how_it_is(
+    platform: Platform, before: str, after: str
+) -> None:
+    await platform.containers.restore_beside(Ref(1, 300, "pve1"), "", archive="", hostname="old-box")
+    await platform.containers.act("start", Ref(1, 300, "pve1"), owner="")
+    app = make_imported("its reason" if before == "error" else "")
+    assert await platform.store.add_app(app, begin_import(app, before))
+    await platform.run()
+    found = await platform.store.get_app(app.id)
+    assert (found.status, found.node, found.error) == (after, "pve1", app.error)
+    assert platform.containers.containers[300].owner == app.id
+
+
+async def test_an_imported_app_whose_container_is_gone_stays_and_says_so(platform: Platform) -> None:
+    app = make_imported()
+    assert await platform.store.add_app(app, begin_import(app, "running"))
+    await platform.run()
+    found = await platform.store.get_app(app.id)
+    assert (found.status, found.vmid) == ("error", 300)
+    assert "host 1 has no container 300" in found.error
 
 
 async def test_reconcile_believes_only_hosts_that_answer(platform: Platform) -> None:
