@@ -18,7 +18,7 @@ from services.auth.domain.errors import SignInFailedError
 from services.auth.domain.sign_in import login
 from services.auth.server import build_auth, prepare
 from services.auth.store.tables import users
-from services.backups.store import backups
+from services.backups.tables import backups
 from services.common.config import read_settings
 from services.common.db import create_engine
 from services.common.runtime import close_runtime
