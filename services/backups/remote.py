@@ -153,6 +153,12 @@ class RemoteContainers:
         except NotFoundError:
             return Task(host_id, "", "")
 
+    async def is_dumping(self, place: Place) -> bool:
+        """See `Containers.is_dumping`."""
+        request = containers_pb.ListContainerTasksRequest(container=convert.render_place(place))
+        listed = await self._call("ListContainerTasks", request)
+        return any(task.type == "vzdump" for task in listed.tasks)
+
     async def stop_task(self, task: Task) -> None:
         """See `Containers.stop_task`."""
         await self._call("StopTask", convert.render_watch(task))

@@ -206,6 +206,9 @@ class Containers(Protocol):
     async def delete_archive(self, host_id: int, volume_id: str) -> Task:
         """Begin to delete an archive; one that is gone is nothing to do."""
 
+    async def is_dumping(self, place: Place) -> bool:
+        """Whether Proxmox makes an archive of a container now, for whomever."""
+
     async def stop_task(self, task: Task) -> None:
         """Stop a running task."""
 

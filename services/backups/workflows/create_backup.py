@@ -121,13 +121,16 @@ class CreateBackup:
         """The archive's mark is written down before an archive is made."""
         return state
 
-    async def remove_archives(self, state: CreateBackupState, _: Context) -> CreateBackupState:
-        """Delete what carries our mark, once nothing makes an archive any more. The app is free already.
+    async def remove_archives(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
+        """Delete what carries our mark, once nothing makes an archive any more; the app is free before.
 
         Raises:
-            WaitError: a storage that may hold it does not answer.
+            WaitError: something may still make it, or a storage that may hold it does not answer.
         """
+        await self.unclaim_app(state, ctx)  # the request held it, also where no step has
         await end_task(self.containers, state.task)
+        if await self.containers.is_dumping(state.place):  # perhaps ours, begun by a worker that died over it
+            raise WaitError("Proxmox to end an archive of the container")
         archives, complete = await self.containers.list_archives(state.place)
         for archive in archives:
             if state.mark in archive.notes:

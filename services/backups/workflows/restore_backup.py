@@ -103,9 +103,8 @@ class RestoreBackup:
         if not state.was_running:
             return state
         try:
-            if not await self.containers.is_running(state.place):
-                task = await self.containers.start_container(state.place, owner=state.app_id)
-                await follow_task(self.containers, task)
+            task = await self.containers.start_container(state.place, owner=state.app_id)
+            await follow_task(self.containers, task)
         except DomainError as error:
             if is_transient(error) or is_waiting(error):
                 raise

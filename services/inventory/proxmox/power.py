@@ -23,7 +23,9 @@ async def start_container(containers: Containers, networks: Networks, ref: Ref, 
     view = await containers.look_owned(ref, owner)
     if under_way := view.find_task(("vzstart", "vzreboot")):
         return under_way
-    if view.is_running and not view.find_task(_STOPPING):
+    if view.find_task(_STOPPING):
+        raise ContainerLockedError(f"container {ref.vmid} is being stopped", retry_after=1)
+    if view.is_running:
         return view.done()
     _check_unlocked(view)
     await networks.settle_address(view, owner)

@@ -171,6 +171,9 @@ class FakeContainers:
             self.archives.pop(volume_id, None)
         return self._begin("imgdel")
 
+    async def is_dumping(self, place: Place) -> bool:
+        return False
+
     async def stop_task(self, task: Task) -> None:
         return None
 
