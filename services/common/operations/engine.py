@@ -64,7 +64,8 @@ class Engine:
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), _SWEEP_S)
+                    async with asyncio.timeout(_SWEEP_S):  # wait_for of Python 3.11 loses a cancellation
+                        await wake.wait()
                 wake.clear()
                 while len(running) < concurrency and (operation := await self.claim()) is not None:
                     task = asyncio.create_task(self.run(operation))
