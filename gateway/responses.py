@@ -140,6 +140,8 @@ def _list_headers(schemas: Schemas, method: Method) -> list[str]:
 
 def _render_content(schemas: Schemas, method: Method) -> dict[str, Any]:
     if method.output == HTTP_BODY:
-        return {"text/event-stream" if method.server_streaming else "*/*": {"schema": {"type": "string"}}}
+        if method.server_streaming:
+            return {"text/event-stream": {"schema": {"type": "string"}}}
+        return {"*/*": {"schema": {}}}  # an image or a JSON document: the answer's Content-Type says
     schema = schemas.refer_to_answer(method.output)
     return {"application/json": {"schema": {"type": "array", "items": schema} if method.is_array else schema}}
