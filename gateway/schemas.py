@@ -193,5 +193,7 @@ def _apply_text_rules(schema: Schema, rules: rules_pb2.Rules) -> None:
         schema["pattern"] = f"^(?:{rules.pattern})$"
     if getattr(rules, "in"):
         schema["enum"] = list(getattr(rules, "in"))
-    if rules.format or rules.secret:
+    if rules.format and not least:
+        schema["anyOf"] = [{"format": rules.format}, {"maxLength": 0}]  # empty is no value, and allowed
+    elif rules.format or rules.secret:
         schema["format"] = rules.format or "password"
