@@ -51,8 +51,6 @@ sa.Index("apps_newest", apps.c.created_at, apps.c.id)
 sa.Index("apps_of_owner", apps.c.owner_id, apps.c.created_at, apps.c.id)
 sa.Index("apps_by_status", apps.c.status, apps.c.created_at)
 
-SEALED = (seal_column(idempotency), SealedColumn(apps.c.environment, "apps.environment"))
-
 ports = sa.Table(
     "ports",
     metadata,
@@ -87,6 +85,13 @@ upgrades = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
 )
 sa.Index("upgrades_of_app", upgrades.c.app_id, upgrades.c.created_at)
+
+SEALED = (
+    seal_column(idempotency),
+    SealedColumn(apps.c.environment, "apps.environment"),
+    SealedColumn(upgrades.c.before, "apps.upgrades"),
+    SealedColumn(upgrades.c.after, "apps.upgrades"),
+)
 
 schedules = sa.Table(
     "schedules",
