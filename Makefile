@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Two runs beside each other, as these machines have two cores: what needs the whole platform, and what does not.
-PARTS := tests/unit tests/store $(filter-out tests/contract/api,$(wildcard tests/contract/*))
+PARTS := tests/unit tests/failpoints tests/store $(filter-out tests/contract/api,$(wildcard tests/contract/*))
 PLATFORM := tests/contract/api tests/security tests/e2e
 # Seeds of `make chaos`, three random ones when empty, and how long each storm lasts.
 SEED ?=

@@ -10,7 +10,7 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.apps.domain import usecases
 from services.apps.domain.interfaces import Ref
-from tests.unit.failpoints.platform import Platform, asked, call
+from tests.failpoints.platform import Platform, asked, call
 
 STRANGER = 103
 

@@ -12,7 +12,7 @@ from services.backups.tables import backups
 from services.inventory.proxmox.marks import find_owner
 from services.inventory.store.tables import vmids
 from tests.pvesim.instant import InstantProxmox
-from tests.unit.failpoints.platform import Platform
+from tests.failpoints.platform import Platform
 
 
 def describe_strangers(proxmox: InstantProxmox) -> dict[int, Any]:

@@ -51,9 +51,9 @@ from services.inventory.proxmox.networks import Networks
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
 from tests.fakes.containers import FakeCatalog, FakeUsers
 from tests.pvesim.instant import InstantProxmox
-from tests.unit.failpoints.crashing import CrashingStore
-from tests.unit.failpoints.proxmox import InstantFleet, InstantWays
-from tests.unit.failpoints.wire import LocalClients
+from tests.failpoints.crashing import CrashingStore
+from tests.failpoints.proxmox import InstantFleet, InstantWays
+from tests.failpoints.wire import LocalClients
 
 SERVICES = ("apps", "backups", "inventory")
 OWNER = User(7, "olga", is_staff=False)

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from services.common.errors import PreconditionError
 from services.common.operations.model import Context, Step
 from tests.pvesim.instant import InstantProxmox
-from tests.unit.failpoints.invariants import check_invariants, describe_strangers
-from tests.unit.failpoints.platform import Desk, Platform, copy_proxmox, make_proxmox, migrate, open_platform
-from tests.unit.failpoints.scenes import SCENES, Scene
+from tests.failpoints.invariants import check_invariants, describe_strangers
+from tests.failpoints.platform import Desk, Platform, copy_proxmox, make_proxmox, migrate, open_platform
+from tests.failpoints.scenes import SCENES, Scene
 
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: str(scene.name))
 undoable_scenes = pytest.mark.parametrize(
