@@ -11,8 +11,8 @@ from services.apps import tables as app_tables
 from services.backups.tables import backups
 from services.inventory.proxmox.marks import find_owner
 from services.inventory.store.tables import vmids
-from tests.pvesim.instant import InstantProxmox
 from tests.failpoints.platform import Platform
+from tests.pvesim.instant import InstantProxmox
 
 
 def describe_strangers(proxmox: InstantProxmox) -> dict[int, Any]:

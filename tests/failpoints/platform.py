@@ -49,11 +49,11 @@ from services.inventory.proxmox.containers import Containers
 from services.inventory.proxmox.create import Means
 from services.inventory.proxmox.networks import Networks
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
-from tests.fakes.containers import FakeCatalog, FakeUsers
-from tests.pvesim.instant import InstantProxmox
 from tests.failpoints.crashing import CrashingStore
 from tests.failpoints.proxmox import InstantFleet, InstantWays
 from tests.failpoints.wire import LocalClients
+from tests.fakes.containers import FakeCatalog, FakeUsers
+from tests.pvesim.instant import InstantProxmox
 
 SERVICES = ("apps", "backups", "inventory")
 OWNER = User(7, "olga", is_staff=False)

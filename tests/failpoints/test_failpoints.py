@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from services.common.errors import PreconditionError
 from services.common.operations.model import Context, Step
-from tests.pvesim.instant import InstantProxmox
 from tests.failpoints.invariants import check_invariants, describe_strangers
 from tests.failpoints.platform import Desk, Platform, copy_proxmox, make_proxmox, migrate, open_platform
 from tests.failpoints.scenes import SCENES, Scene
+from tests.pvesim.instant import InstantProxmox
 
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: str(scene.name))
 undoable_scenes = pytest.mark.parametrize(
