@@ -1,9 +1,7 @@
 # Everything a developer or a CI runs. `make help` lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
-# Two runs beside each other, as these machines have two cores: what needs the whole platform, and what does not.
 PARTS := tests/unit tests/failpoints tests/store $(filter-out tests/contract/api,$(wildcard tests/contract/*))
-PLATFORM := tests/contract/api tests/security tests/e2e
 # Seeds of `make chaos`, three random ones when empty, and how long each storm lasts.
 SEED ?=
 SECONDS ?= 180
@@ -55,14 +53,20 @@ lint: venv protos-current protos-breaking ## everything that is checked without 
 	$(BIN)/buf lint $(IMAGE) --config protos/buf.yaml
 	$(BIN)/python -m gateway check
 
-test: lint catalog-check ## what CI runs: lint, then every suite
-	$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-parts test-platform
+test: lint catalog-check ## what CI runs: lint, then every suite, two beside each other, each with a platform of its own
+	$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-parts test-api test-e2e test-security
 
 test-parts: venv ## every suite that needs no whole platform
 	$(PYTEST) $(filter-out %/__init__.py %/__pycache__,$(PARTS))
 
-test-platform: venv ## every suite that starts the whole platform
-	$(PYTEST) $(PLATFORM)
+test-api: venv ## every RPC against its REST contract, through the whole platform
+	$(PYTEST) tests/contract/api
+
+test-e2e: venv ## journeys of users, clients, a minute of storm
+	$(PYTEST) tests/e2e
+
+test-security: venv ## who may call what, and attacks
+	$(PYTEST) tests/security
 
 test-unit: venv ## the fast suites only
 	$(PYTEST) tests/unit

@@ -83,7 +83,10 @@ def list_processes(document: Mapping[str, Any], translator: Translator) -> list[
                     *(translator.translate(each, inside=name) for each in service["command"]),
                 ),
                 _base_environment()
-                | {key: translator.translate(str(value), inside=name) for key, value in environment.items()},
+                | {
+                    key: translator.translate("" if value is None else str(value), inside=name)
+                    for key, value in environment.items()
+                },
                 {
                     need: how["condition"]
                     for need, how in service.get("depends_on", {}).items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -17,6 +17,7 @@ import pytest
 import requests
 import yaml
 from compose_spec import PyCompose
+from sqlalchemy import make_url
 
 from deploy.secrets import make_secrets
 from services.common.health import is_serving
@@ -131,20 +132,20 @@ def composition(
 
 def _lay_out(document: dict[str, Any], translator: Translator, root: Path, server: str) -> None:
     """Put the secrets and the configuration files where the containers would have them."""
-    secrets, configs = root / "run" / "secrets", root / "etc" / "nats"
+    mounted, configs = root / "run" / "secrets", root / "etc" / "nats"
     made = root / "made"
     make_secrets(made)
     tls = root / "run" / "tls"
-    for folder in (secrets, configs, tls):
+    for folder in (mounted, configs, tls):
         folder.mkdir(parents=True)
     for name, secret in document["secrets"].items():
         file = made / Path(secret["file"]).relative_to("secrets")
-        shutil.copy(file, tls / file.name if name.startswith("tls_") else secrets / name)
+        shutil.copy(file, tls / file.name if name.startswith("tls_") else mounted / name)
     for name in ("database_url", "nats_url"):
-        (secrets / name).chmod(0o600)
-    (secrets / "database_url").write_text(_make_database(server))
-    url = (secrets / "nats_url").read_text()
-    (secrets / "nats_url").write_text(url.replace("@nats:", f"@{translator.address_of('nats')}:"))
+        (mounted / name).chmod(0o600)
+    (mounted / "database_url").write_text(_make_database(server))
+    url = (mounted / "nats_url").read_text()
+    (mounted / "nats_url").write_text(url.replace("@nats:", f"@{translator.address_of('nats')}:"))
     text = (ROOT / "deploy" / document["configs"]["nats"]["file"]).read_text()
     (configs / "nats.conf").write_text(translator.translate(text, inside="nats"))
 
@@ -153,7 +154,10 @@ def _make_database(server: str) -> str:
     name = f"compose_{random.randrange(10**9)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    return re.sub(r"/postgres(?=\?|$)", f"/{name}", server)
+    url = make_url(server).set(
+        database=name, password=secrets.token_urlsafe(16)
+    )  # the server trusts this machine
+    return url.render_as_string(hide_password=False)
 
 
 @pytest.mark.timeout(400)
