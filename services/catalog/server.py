@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from proximity.catalog.v1 import catalog_service_pb2 as pb
@@ -83,7 +79,7 @@ async def serve(settings: CatalogSettings) -> None:
     """Publish our own files, have the catalog in memory, and answer RPCs until told to end."""
     runtime = build_runtime("catalog", settings)
     catalog = build_catalog(settings, db=runtime.db, bus=runtime.bus, clients=runtime.clients)
-    await _publish_own_files(catalog)
+    await publish_own_files(catalog)
     services = pb.DESCRIPTOR.services_by_name
     await process.serve(
         runtime,
@@ -106,40 +102,9 @@ async def work(settings: CatalogSettings) -> None:
     await process.work(runtime, background=[], relay=catalog.relay)
 
 
-async def _publish_own_files(catalog: Catalog) -> None:
+async def publish_own_files(catalog: Catalog) -> None:
+    """Publish the items of our own folder and have the catalog in memory."""
     result = await reload_files(catalog.store, catalog.settings.data)
     for rejection in result.rejected:
         log.error("catalog_file_rejected", file=rejection.file, error=rejection.error)
     await catalog.holder.refresh()
-
-
-@asynccontextmanager
-async def run_replica(catalog: Catalog) -> AsyncIterator[None]:
-    """Publish our own files, have the catalog in memory, and follow what is published, until the block ends."""
-    await _publish_own_files(catalog)
-    async with _run(catalog, catalog.relay.run(), follow_publications(catalog.holder, catalog.bus)):
-        yield
-
-
-@asynccontextmanager
-async def run_worker(catalog: Catalog) -> AsyncIterator[None]:
-    """Fetch sources as they are queued, until the block ends."""
-    catalog.jobs.start(catalog.bus)
-    async with _run(catalog, catalog.relay.run()):
-        yield
-
-
-@asynccontextmanager
-async def _run(catalog: Catalog, *work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(part) for part in work]
-    await asyncio.sleep(0)  # what listens must be listening before the bus connects
-    catalog.bus.start()
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
-        await catalog.bus.close()
-        await catalog.db.close()

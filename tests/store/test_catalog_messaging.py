@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,8 @@ from google.protobuf import empty_pb2
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.catalog.config import CatalogSettings
-from services.catalog.server import Catalog, build_catalog, run_replica, run_worker
+from services.catalog.jobs import follow_publications
+from services.catalog.server import Catalog, build_catalog, publish_own_files
 from services.common.config import ConfigError, read_settings
 from services.common.rpc.call import Call
 from services.common.tokens import make_service_keys
@@ -52,6 +55,38 @@ def nats(tmp_path: Path) -> Iterator[str]:
         yield f"nats://127.0.0.1:{port}"
         process.terminate()
         process.wait(10)
+
+
+@asynccontextmanager
+async def run_replica(catalog: Catalog) -> AsyncIterator[None]:
+    """Publish our own files, have the catalog in memory, and follow what is published, until the block ends."""
+    await publish_own_files(catalog)
+    async with run_parts(catalog, catalog.relay.run(), follow_publications(catalog.holder, catalog.bus)):
+        yield
+
+
+@asynccontextmanager
+async def run_worker(catalog: Catalog) -> AsyncIterator[None]:
+    """Fetch sources as they are queued, until the block ends."""
+    catalog.jobs.start(catalog.bus)
+    async with run_parts(catalog, catalog.relay.run()):
+        yield
+
+
+@asynccontextmanager
+async def run_parts(catalog: Catalog, *work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(part) for part in work]
+    await asyncio.sleep(0)  # what listens must be listening before the bus connects
+    catalog.bus.start()
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await catalog.bus.close()
+        await catalog.db.close()
 
 
 def find_free_port() -> int:
