@@ -14,7 +14,8 @@ BASE ?= $(if $(filter $(FORK),$(shell git rev-parse HEAD 2>/dev/null)),HEAD^,$(F
 # A folder for each run: pytest closes the common one to other users, PostgreSQL's among them, whenever a run begins.
 PYTEST = root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest -q
 
-COMPILE = .venv/.uv/bin/uv pip compile --generate-hashes --no-emit-index-url --no-header --no-annotate --universal
+UV := $(BIN)/uv
+COMPILE = $(UV) pip compile --generate-hashes --no-emit-index-url --no-header --no-annotate --universal
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -nE 's/^([a-z-]+):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
@@ -24,10 +25,16 @@ help: ## list the targets
 
 venv: .venv/.installed ## make .venv from the locked requirements
 
-.venv/.installed: requirements-dev.txt clients/python/pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+# uv installs in a tenth of pip's time, but knows nothing of pip's settings (mirrors, say): then pip does it.
+.venv/.installed: requirements-dev.txt clients/python/pyproject.toml $(UV)
+	$(UV) pip install --quiet --native-tls --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python
+	touch $@
+
+$(UV): deploy/requirements-uv.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 protos: venv ## generate code and the descriptor image from the protos
@@ -135,16 +142,12 @@ kubernetes: venv ## make the manifests of deploy/kubernetes/base
 secrets: venv ## make the secrets that deploy/compose.yaml mounts
 	$(BIN)/python -m deploy.secrets deploy/secrets
 
-lock: .venv/.uv ## resolve pyproject.toml anew into the files with hashes: for development and for each image
+lock: $(UV) ## resolve pyproject.toml anew into the files with hashes: for development and for each image
 	$(COMPILE) pyproject.toml --group dev -o requirements-dev.txt >/dev/null
 	$(COMPILE) pyproject.toml -o deploy/requirements-service.txt >/dev/null
 	$(COMPILE) --group gateway -o deploy/requirements-gateway.txt >/dev/null
+	$(COMPILE) --group uv -o deploy/requirements-uv.txt >/dev/null
 	$(COMPILE) --group pvesim -o deploy/requirements-pvesim.txt >/dev/null
-
-.venv/.uv:
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PYTHON) -m venv $@
-	$@/bin/pip install --quiet --disable-pip-version-check 'uv>=0.8'
 
 browser-check: venv ## sign in, call and follow events from a real browser (needs chromium; URL=, PROXIMITY_PASSWORD=)
 	$(BIN)/python -m tests.browser $(or $(URL),http://127.0.0.1:8000) --pictures build/pictures

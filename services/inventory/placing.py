@@ -19,6 +19,7 @@ from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlVmidStore
 
 _HOST_TIMEOUT_S = 25.0
+_ASKED_S = 6.0  # where a user waits: one silent host must not hold up the answer about the others
 _HIDDEN_IDS = 50
 
 
@@ -124,7 +125,7 @@ class Placing:
 
     async def _scan(self, host: Host, *, with_addresses: bool, brief: bool) -> Scan:
         try:
-            async with asyncio.timeout(_HOST_TIMEOUT_S):
+            async with asyncio.timeout(_ASKED_S if with_addresses or brief else _HOST_TIMEOUT_S):
                 client = await self._fleet.get_client_of(host)
                 owners = {} if brief else await self._vmids.list_owners(host.id)
                 return await scan_host(client, owners, with_addresses=with_addresses, brief=brief)
@@ -133,7 +134,7 @@ class Placing:
 
     async def _list_candidates(self, host: Host) -> list[Candidate]:
         try:
-            async with asyncio.timeout(_HOST_TIMEOUT_S):
+            async with asyncio.timeout(_ASKED_S):
                 client = await self._fleet.get_client_of(host)
                 resources = await client.get("/cluster/resources")
                 version = host.version or str((await client.get("/version"))["version"])

@@ -25,7 +25,8 @@ _OPTIONS = (
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    # Shorter than the attempts of a call take together, so that one of them meets a service that is just back.
+    ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.lb_policy_name", "round_robin"),
 )
 
@@ -82,7 +83,7 @@ class Clients:
                 refusal = parse_error(error, service=service)
                 if not retry or attempt == _ATTEMPTS or not isinstance(refusal, UnavailableError):
                     raise refusal from error
-            await asyncio.sleep(random.uniform(0.5, 1.0) * 0.1 * 2**attempt)  # noqa: S311 - jitter
+            await asyncio.sleep(random.uniform(0.5, 1.0) * 0.2 * 2**attempt)  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
     async def stream(

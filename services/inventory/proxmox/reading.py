@@ -13,6 +13,7 @@ from services.inventory.proxmox.containers import View
 from services.inventory.proxmox.marks import TAG, find_owner, split_tags
 
 _PARALLEL = 6
+_ADDRESSES_S = 3.0  # for all addresses of a host together; those not known by then stay empty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ async def scan_host(
     Args:
         client: of the host.
         owners: who holds which container id there; a container with our tag and an unknown id costs a call.
-        with_addresses: find the addresses of running containers too, at a call each.
+        with_addresses: find the addresses of running containers too, at a call each, of as many as 3 s allow.
         brief: leave out what costs more than the one call.
     """
     try:
@@ -95,10 +96,12 @@ async def scan_host(
     if brief:
         return Scan(client.access.host_id, tuple(found), not missing, why, missing)
     slots = asyncio.Semaphore(_PARALLEL)
+    ends = asyncio.get_running_loop().time() + _ADDRESSES_S
 
     async def complete(one: Container) -> Container:
         async with slots:
-            with_address = with_addresses and one.status == "running"
+            in_time = asyncio.get_running_loop().time() < ends
+            with_address = with_addresses and in_time and one.status == "running"
             return await _complete(client, one, owners, with_address=with_address)
 
     reachable = [one for one in found if one.node not in missing]
