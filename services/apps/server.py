@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.clients import GrpcBackups, GrpcCatalog, GrpcContainers, GrpcUsers
+from services.apps.clients import GrpcBackups, GrpcCatalog, GrpcUsers
 from services.apps.config import AppsSettings
+from services.apps.containers import GrpcContainers
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import World
 from services.apps.handlers import AppsHandlers

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from proximity.backups.v1 import backups_service_pb2 as backups_pb
 
 from services.apps import tables as app_tables
-from services.apps.clients import GrpcBackups, GrpcContainers
+from services.apps.clients import GrpcBackups
+from services.apps.containers import GrpcContainers
 from services.apps.domain import usecases
 from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp

@@ -1,0 +1,308 @@
+"""Containers by gRPC: what inventory does for this service, as `Containers` of `domain/interfaces.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+from proximity.inventory.v1 import container_service_pb2 as pb
+from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
+
+from services.apps.domain.errors import StepFailedError
+from services.apps.domain.interfaces import (
+    Container,
+    Defaults,
+    NewContainer,
+    OnProgress,
+    OnText,
+    Placement,
+    Probe,
+    Ref,
+    RunningTask,
+    Scan,
+    Task,
+    Wanted,
+)
+from services.common.errors import NotFoundError, UnavailableError
+from services.common.operations.model import TransientError
+from services.common.rpc.client import Clients
+
+_ACTIONS = {
+    "start": "StartContainer",
+    "stop": "StopContainer",
+    "reboot": "RebootContainer",
+    "destroy": "DestroyContainer",
+    "adopt": "AdoptContainer",
+    "release": "ReleaseContainer",
+}
+_SNAPSHOTS = {"make": "SnapshotContainer", "rollback": "RollbackContainer", "delete": "DeleteSnapshot"}
+_WRITE_S = 60.0
+_TASK_S = 24 * 3600.0
+_EXEC_S = 6 * 3600
+_DEFAULT_VOLUME_GB = 4
+
+
+class GrpcContainers:
+    """`Containers` by way of inventory."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def _call(self, method: str, request: Any, *, timeout: float = _WRITE_S, retry: bool = True) -> Any:
+        return await self._clients.call(
+            "inventory", ContainerServiceStub, method, request, timeout=timeout, retry=retry
+        )
+
+    async def place(self, wanted: Wanted) -> Placement:
+        """Choose host and node."""
+        answer = await self._call(
+            "PlaceContainer",
+            pb.PlaceContainerRequest(
+                host_id=wanted.host_id,
+                node=wanted.node,
+                memory_mb=wanted.memory,
+                disk_gb=wanted.disk_size,
+                storage=wanted.storage,
+                oci=wanted.oci,
+                bridge=wanted.bridge,
+            ),
+            timeout=10,
+        )
+        return Placement(
+            host_id=answer.host_id,
+            node=answer.node,
+            oci=answer.oci,
+            oci_reason=answer.oci_reason,
+            exec_mode=answer.exec_mode,
+        )
+
+    async def get_defaults(self) -> Defaults:
+        """Read the settings for deployments."""
+        answer = await self._call("GetDeploymentDefaults", Empty(), timeout=5)
+        resources, network = answer.resources, answer.network
+        servers = (network.default_dns_primary, network.default_dns_secondary)
+        return Defaults(
+            memory=resources.default_memory_mb,
+            cores=resources.default_cpu_cores,
+            disk_size=resources.default_disk_gb,
+            swap=resources.default_swap_mb,
+            bridge=network.default_bridge,
+            gateway=network.default_gateway,
+            nameservers=tuple(server for server in servers if server),
+        )
+
+    async def reserve_vmid(self, host_id: int, owner: str) -> int:
+        """Reserve a container id."""
+        request = pb.ReserveVmidRequest(host_id=host_id, owner=owner)
+        return int((await self._call("ReserveVmid", request)).vmid)
+
+    async def release_vmid(self, host_id: int, owner: str) -> None:
+        """Give a reservation back."""
+        await self._call("ReleaseVmid", pb.ReleaseVmidRequest(host_id=host_id, owner=owner))
+
+    async def create(self, ref: Ref, owner: str, new: NewContainer) -> Task:
+        """Create a container."""
+        request = pb.CreateContainerRequest(
+            container=_ref(ref),
+            owner=owner,
+            hostname=new.hostname,
+            memory_mb=new.memory,
+            swap_mb=new.swap,
+            cores=new.cores,
+            disk_gb=new.disk_size,
+            template=new.template,
+            storage=new.storage,
+            network_cidr=new.network_cidr,
+            bridge=new.bridge,
+            gateway=new.gateway if new.network_cidr else "",
+            vlan_tag=new.vlan or None,
+            nameservers=new.nameservers,
+            password=new.password,
+            docker=new.docker,
+            oci=new.oci,
+            environment=new.environment,
+            entrypoint=new.entrypoint,
+            mounts=[
+                pb.MountPoint(path=path, size_gb=size or _DEFAULT_VOLUME_GB, backup=True)
+                for path, size in new.mounts
+            ],
+            note=new.note,
+        )
+        return _task(await self._call("CreateContainer", request))
+
+    async def act(self, action: str, ref: Ref, *, owner: str) -> Task:
+        """Start, stop, reboot or destroy."""
+        request = pb.ContainerActionRequest(container=_ref(ref), owner=owner)
+        return _task(await self._call(_ACTIONS[action], request, retry=action != "reboot"))
+
+    async def mark(self, action: str, ref: Ref, *, owner: str) -> None:
+        """Adopt or release."""
+        await self._call(_ACTIONS[action], pb.ContainerActionRequest(container=_ref(ref), owner=owner))
+
+    async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
+        """Copy a container."""
+        request = pb.CloneContainerRequest(
+            source=_ref(source),
+            source_owner=source_owner,
+            target=_ref(target),
+            target_owner=owner,
+            hostname=hostname,
+        )
+        return _task(await self._call("CloneContainer", request))
+
+    async def configure(self, ref: Ref, owner: str, *, changes: Mapping[str, Any]) -> Task:
+        """Change a container."""
+        request = pb.ConfigureContainerRequest(container=_ref(ref), owner=owner, **changes)
+        return _task(await self._call("ConfigureContainer", request))
+
+    async def snapshot(self, action: str, ref: Ref, *, owner: str, name: str) -> Task:
+        """Make, roll back to or delete a snapshot."""
+        request = pb.SnapshotRequest(container=_ref(ref), owner=owner, name=name)
+        return _task(await self._call(_SNAPSHOTS[action], request))
+
+    async def migrate(self, ref: Ref, owner: str, *, node: str) -> Task:
+        """Move to another node."""
+        request = pb.MigrateContainerRequest(container=_ref(ref), owner=owner, target_node=node)
+        return _task(await self._call("MigrateContainer", request))
+
+    async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
+        """Make a new container of an archive."""
+        request = pb.RestoreContainerRequest(
+            container=_ref(ref), owner=owner, archive=archive, beside=True, hostname=hostname
+        )
+        return _task(await self._call("RestoreContainer", request))
+
+    async def restore(self, ref: Ref, owner: str, *, archive: str) -> Task:
+        """Overwrite a container with an archive of it."""
+        request = pb.RestoreContainerRequest(container=_ref(ref), owner=owner, archive=archive)
+        return _task(await self._call("RestoreContainer", request))
+
+    async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
+        """Pull an OCI image."""
+        request = pb.PullImageRequest(host_id=host_id, node=node, reference=image, storage=storage)
+        return _task(await self._call("PullImage", request))
+
+    async def finish(self, task: Task, on_progress: OnProgress) -> str:
+        """Follow a task to its end."""
+        if not task.upid:
+            return task.result
+        request = pb.WatchTaskRequest(host_id=task.host_id, node=task.node, upid=task.upid)
+        stream = self._clients.stream(
+            "inventory", ContainerServiceStub, "WatchTask", request, timeout=_TASK_S
+        )
+        async for progress in stream:
+            if not progress.done:
+                await on_progress(
+                    progress.percent if progress.HasField("percent") else None, list(progress.lines)
+                )
+            elif progress.succeeded:
+                return progress.result or task.result
+            elif progress.may_pass:
+                raise TransientError(f"Proxmox: {progress.exit_status}")
+            else:
+                await on_progress(None, list(progress.lines))  # what led to it, for the app's log
+                raise StepFailedError(f"Proxmox: {progress.exit_status}")
+        raise UnavailableError(f"the task {task.upid} was not followed to its end")
+
+    async def list_tasks(self, ref: Ref) -> list[RunningTask]:
+        """Tasks that run on a container."""
+        answer = await self._call("ListContainerTasks", pb.ListContainerTasksRequest(container=_ref(ref)))
+        return [
+            RunningTask(one.type, Task(ref.host_id, one.node or ref.node, one.upid)) for one in answer.tasks
+        ]
+
+    async def stop_task(self, task: Task) -> None:
+        """Stop a task."""
+        await self._call(
+            "StopTask", pb.WatchTaskRequest(host_id=task.host_id, node=task.node, upid=task.upid)
+        )
+
+    async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
+        """One container."""
+        request = pb.GetContainerRequest(container=_ref(ref))
+        try:
+            return _container(await self._call("GetContainer", request, timeout=timeout, retry=timeout > 2))
+        except NotFoundError:
+            return None
+
+    async def scan(self, host_id: int | None = None, *, with_addresses: bool = False) -> Scan:
+        """All containers of the hosts that answer."""
+        request = pb.ListContainersRequest(host_id=host_id, with_addresses=with_addresses)
+        answer = await self._call("ListContainers", request)
+        return Scan(
+            tuple(_container(item) for item in answer.containers),
+            frozenset(scan.host_id for scan in answer.scans if scan.complete),
+            tuple(scan.host_id for scan in answer.scans if not scan.complete),
+        )
+
+    async def measure(self, host_id: int, *, timeout: float) -> Mapping[int, Container]:
+        """The containers of a host by id."""
+        request = pb.ListContainersRequest(host_id=host_id, brief=True)
+        answer = await self._call("ListContainers", request, timeout=timeout, retry=False)
+        return {item.vmid: _container(item) for item in answer.containers}
+
+    async def find_web_port(self, ref: Ref) -> int | None:
+        """The port of the application's page."""
+        answer = await self._call("InspectContainer", pb.GetContainerRequest(container=_ref(ref)))
+        return int(answer.web_port) if answer.HasField("web_port") else None
+
+    async def execute(
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
+    ) -> int:
+        """Run a command inside."""
+        request = pb.ExecRequest(
+            container=_ref(ref), owner=owner, argv=argv, stall_timeout_s=stall_s, timeout_s=_EXEC_S
+        )
+        stream = self._clients.stream(
+            "inventory", ContainerServiceStub, "Exec", request, timeout=_EXEC_S + 30.0
+        )
+        async for output in stream:
+            if output.text:
+                await on_text(output.text)
+            if output.HasField("exit_code"):
+                return int(output.exit_code)
+        raise UnavailableError(f"the command {argv[0]} was not followed to its end")
+
+    async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
+        """Write a file inside."""
+        request = pb.PushFileRequest(
+            container=_ref(ref), owner=owner, path=path, content=content.encode(), mode=mode
+        )
+        await self._call("PushFile", request)
+
+    async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
+        """Ask a port."""
+        request = pb.ProbePortRequest(container=_ref(ref), owner=owner, port=port, scheme=scheme, path=path)
+        answer = await self._call("ProbePort", request, timeout=20)
+        return Probe(answer.answered, answer.address, answer.message)
+
+
+def _ref(ref: Ref) -> pb.ContainerRef:
+    return pb.ContainerRef(host_id=ref.host_id, vmid=ref.vmid, node=ref.node)
+
+
+def _task(task: pb.Task) -> Task:
+    return Task(task.host_id, task.node, task.upid, task.result)
+
+
+def _container(item: pb.Container) -> Container:
+    return Container(
+        host_id=item.host_id,
+        vmid=item.vmid,
+        node=item.node,
+        name=item.name,
+        status=item.status,
+        memory=item.memory,
+        memory_used=item.memory_used,
+        disk=item.disk,
+        disk_used=item.disk_used,
+        uptime=item.uptime,
+        cpus=item.cpus,
+        cpu_usage=item.cpu_usage,
+        address=item.ip_address,
+        tags=tuple(item.tags),
+        owner=item.owner,
+        lock=item.lock,
+        template=item.template,
+    )
