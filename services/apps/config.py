@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 from services.apps.domain.quotas import Quota
-from services.common.config import ServiceSettings, parse_int, setting
+from services.common.config import parse_int, setting
+from services.common.operations.settings import OperationSettings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AppsSettings(ServiceSettings):
+class AppsSettings(OperationSettings):
     """What apps needs to run."""
 
     worker_concurrency: int = setting(

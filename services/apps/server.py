@@ -107,7 +107,9 @@ async def serve_apps(settings: AppsSettings) -> None:
 async def work_apps(settings: AppsSettings) -> None:
     """Carry out operations until told to end."""
     parts = build_parts(settings)
-    operations = SqlOperationStore(parts.runtime.db, operation_tables, parts.store.apply, parts.store.log)
+    operations = SqlOperationStore(
+        parts.runtime.db, operation_tables, parts.store.apply, parts.store.log, limits=settings.limits
+    )
     engine = Engine(operations, parts.workflows, f"{socket.gethostname()}-{os.getpid()}")
     wake = asyncio.Event()
     wake_on_jobs(parts.runtime.bus, wake)

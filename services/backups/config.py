@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from services.common.config import ServiceSettings, parse_int, setting
+from services.common.config import parse_int, setting
+from services.common.operations.settings import OperationSettings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BackupsSettings(ServiceSettings):
+class BackupsSettings(OperationSettings):
     """What backups needs to run."""
 
     concurrency: int = setting(

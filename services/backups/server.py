@@ -78,9 +78,8 @@ async def work(settings: BackupsSettings) -> None:
     parts = build_parts(settings)
     wake = asyncio.Event()
     BackupJobs(parts.store, wake).start(parts.runtime.bus)
-    engine = Engine(
-        build_operation_store(parts.runtime.db), parts.workflows, f"{socket.gethostname()}-{os.getpid()}"
-    )
+    operations = build_operation_store(parts.runtime.db, settings.limits)
+    engine = Engine(operations, parts.workflows, f"{socket.gethostname()}-{os.getpid()}")
     answers = IdempotencyStore(parts.runtime.db, idempotency, parts.runtime.sealer)
     await process.work(
         parts.runtime,

@@ -18,6 +18,8 @@ from deploy.local.state import choose_ports
 from gateway.config import Endpoint, render_bootstrap
 from tests.bench.floor import BARE, OWNERS, extend_surface
 
+_UNLIMITED = {f"OPERATIONS_PER_{each}": "0" for each in ("NODE", "STORAGE", "USER")}
+
 
 class BenchStack(Stack):
     """The stack, with what the bench adds."""
@@ -39,7 +41,7 @@ class BenchStack(Stack):
             arguments = (*spec.arguments, "--task-seconds", str(self._task_seconds))
             spec = dataclasses.replace(spec, arguments=arguments)
         if spec.name not in {"gateway", "nats", "pvesim"}:
-            spec = dataclasses.replace(spec, environment={**spec.environment, **self._extra})
+            spec = dataclasses.replace(spec, environment={**spec.environment, **_UNLIMITED, **self._extra})
         super()._launch(spec)
 
     def _launch_bare(self, spec: Spec) -> None:

@@ -100,6 +100,7 @@ class Begin:
         status: of the app while it runs.
         held: another service carries it out.
         quota: what the owner's apps may take together with what it changes; None: not asked.
+        node, storage: what it burdens; empty: nothing that counts.
     """
 
     id: str
@@ -110,6 +111,8 @@ class Begin:
     steps: tuple[tuple[str, str], ...] = ()
     requested_by: int | None = None
     held: bool = False
+    node: str = ""
+    storage: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,8 @@ from services.common.operations.progress import Operation
 
 _PORT_ATTEMPTS = 20
 FINAL = frozenset({"delete_app"})  # kinds without a way back
+_FILLING = frozenset({"deploy_app", "clone_app", "restore_beside"})  # kinds that write a whole container
+_MOVING = frozenset({"migrate_app", "upgrade_app", "rollback_app"})
 Plans = Mapping[str, tuple[tuple[str, str], ...]]
 
 
@@ -307,7 +309,15 @@ def begin_on(world: World, app: App, kind: str, asked: Asked, *, status: str, **
         state={**base, **state},
         steps=world.plans[kind],
         requested_by=asked.user_id,
+        node=_find_burden(app, kind),
+        storage=f"{app.host_id}/{app.config.get('storage', '')}" if kind in _FILLING else "",
     )
+
+
+def _find_burden(app: App, kind: str) -> str:
+    """What counts of the app's node: what is quick does not wait until others have copied whole containers."""
+    node = f"{app.host_id}/{app.node}"
+    return node if kind in _FILLING | _MOVING else f"{node} quick"
 
 
 def _begin_new(world: World, app: App, kind: str, asked: Asked, **state: Any) -> Begin:

@@ -136,6 +136,8 @@ class AppChanges:
             begin.steps,
             begin.requested_by,
             held=begin.held,
+            node=begin.node,
+            storage=begin.storage,
         )
         add_operation(connection, operation_tables, new)
         if not begin.held:

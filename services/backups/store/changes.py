@@ -24,7 +24,7 @@ from services.common.db import Database
 from services.common.log import get_logger
 from services.common.messaging import Message
 from services.common.operations import store as operations_store
-from services.common.operations.model import Change, ClaimedOperation
+from services.common.operations.model import Change, ClaimedOperation, Limits
 from services.common.outbox import add_messages, new_message
 
 log = get_logger()
@@ -84,9 +84,11 @@ def write_line(_: sa.Connection, operation: ClaimedOperation, level: str, messag
     log.info("operation_line", operation_id=operation.id, level_shown=level, step=step, message=message)
 
 
-def build_operation_store(db: Database) -> operations_store.SqlOperationStore:
+def build_operation_store(
+    db: Database, limits: Limits = operations_store.NO_LIMITS
+) -> operations_store.SqlOperationStore:
     """What the engine needs of this service's database."""
-    return operations_store.SqlOperationStore(db, tables, apply_change, write_line)
+    return operations_store.SqlOperationStore(db, tables, apply_change, write_line, limits=limits)
 
 
 def _announce(connection: sa.Connection, subject: str, event: ProtoMessage) -> None:

@@ -47,12 +47,14 @@ _WITHOUT_BEGINNER = timedelta(seconds=15)
 
 @dataclass(frozen=True)
 class _Request:
-    """An operation that is asked for."""
+    """An operation that is asked for; `node` and `storage` are what it burdens."""
 
     operation_id: str
     kind: str
     subject: str
     requested_by: int
+    node: str = ""
+    storage: str = ""
 
 
 def _do_nothing() -> None:
@@ -97,7 +99,14 @@ class SqlBackupStore(BackupReads):
 
     async def add_backup(self, new: NewBackup) -> Backup:
         """See `BackupStore.add_backup`."""
-        request = _Request(new.operation_id, create_backup.KIND, new.app.app_id, new.requested_by)
+        request = _Request(
+            new.operation_id,
+            create_backup.KIND,
+            new.app.app_id,
+            new.requested_by,
+            node=f"{new.app.host_id}/{new.app.node}",
+            storage=f"{new.app.host_id}/{new.order.storage}",
+        )
 
         def write(connection: sa.Connection) -> Backup:
             known = connection.execute(
@@ -118,7 +127,8 @@ class SqlBackupStore(BackupReads):
         self, key: BackupKey, *, operation_id: str, app: AppFacts, requested_by: int
     ) -> Backup:
         """See `BackupStore.begin_restore`."""
-        request = _Request(operation_id, restore_backup.KIND, key.app_id, requested_by)
+        node = f"{app.host_id}/{app.node}"
+        request = _Request(operation_id, restore_backup.KIND, key.app_id, requested_by, node=node)
 
         def write(connection: sa.Connection) -> Backup:
             backup = read_backup(connection, key, lock=True)
@@ -266,6 +276,8 @@ class SqlBackupStore(BackupReads):
             steps=tuple((step.name, step.description) for step in workflow.steps),
             requested_by=request.requested_by,
             not_before=self._clock() + _WITHOUT_BEGINNER if waits else None,
+            node=request.node,
+            storage=request.storage,
         )
         operations_store.add_operation(connection, tables, new)
 

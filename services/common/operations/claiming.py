@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from services.common.db import UtcDateTime
 from services.common.operations.model import Limits
 
 RUNNABLE = ("queued", "running", "waiting", "undoing")
+_CURRENT = sa.bindparam("current", type_=UtcDateTime)
 
 
-def find_next(
-    operations: sa.Table, kinds: Collection[str] | None, limits: Limits, *, current: datetime
-) -> sa.Select[Any]:
-    """The query for the id of the operation that is next at a time, of one of these kinds or of any.
+@cache  # workers ask all the time, and to put it together costs as much as to run it
+def find_next(operations: sa.Table, kinds: frozenset[str] | None, limits: Limits) -> sa.Select[Any]:
+    """The query for the id of the operation that is next at `:current`, of one of these kinds or of any.
 
     Among those that may run, it is of the user with the fewest running ones, and then the oldest. One that is being
     undone goes before all others and is bound by no limit: it frees what it holds.
     """
-    load = _count_running(operations, "requested_by", current)
+    load = _count_running(operations, "requested_by")
     undoing = operations.c.status == "undoing"
     where = [
         operations.c.finished_at.is_(None),
         operations.c.held.is_(False),
         operations.c.status.in_(RUNNABLE),
-        operations.c.not_before <= current,
-        sa.or_(operations.c.lease_until.is_(None), operations.c.lease_until < current),
-        sa.or_(undoing, *_within(operations, limits, current)),
+        operations.c.not_before <= _CURRENT,
+        sa.or_(operations.c.lease_until.is_(None), operations.c.lease_until < _CURRENT),
+        sa.or_(undoing, *_within(operations, limits)),
     ]
     if kinds is not None:
         where.append(operations.c.kind.in_(list(kinds)))
@@ -42,7 +42,7 @@ def find_next(
     )
 
 
-def _within(operations: sa.Table, limits: Limits, current: datetime) -> list[sa.ColumnElement[bool]]:
+def _within(operations: sa.Table, limits: Limits) -> list[sa.ColumnElement[bool]]:
     """One condition that holds for operations that no limit keeps back."""
     found: list[sa.ColumnElement[bool]] = [sa.true()]
     for column, limit in (
@@ -51,21 +51,21 @@ def _within(operations: sa.Table, limits: Limits, current: datetime) -> list[sa.
         ("requested_by", limits.per_user),
     ):
         if limit:
-            count = _count_running(operations, column, current)
+            count = _count_running(operations, column)
             full = sa.select(count.c.key).where(count.c.count >= limit)
             key = operations.c[column]
             found.append(sa.or_(key.is_(None), key.not_in(full)))
     return [sa.and_(*found)]
 
 
-def _count_running(operations: sa.Table, column: str, current: datetime) -> sa.Subquery:
-    """How many operations run at a time for each value of a column that says something."""
+def _count_running(operations: sa.Table, column: str) -> sa.Subquery:
+    """How many operations run at `:current` for each value of a column that says something."""
     alias = operations.alias()
     key = alias.c[column]
     says = key.is_not(None) if column == "requested_by" else key != ""
     return (
         sa.select(key.label("key"), sa.func.count().label("count"))
-        .where(alias.c.finished_at.is_(None), alias.c.lease_until >= current, says)
+        .where(alias.c.finished_at.is_(None), alias.c.lease_until >= _CURRENT, says)
         .group_by(key)
         .subquery()
     )

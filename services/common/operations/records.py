@@ -14,6 +14,8 @@ from services.common.operations.progress import Operation, OperationStep
 from services.common.operations.store import OperationTables
 from services.common.telemetry.tracing import trace_id_of
 
+_TURN = "its turn among the operations of its node, storage and user"
+
 
 def read_operations(
     connection: sa.Connection, tables: OperationTables, query: sa.Select[Any]
@@ -54,7 +56,7 @@ def render_operation(operation: Operation) -> operation_pb2.Operation:
         step_count=operation.step_count,
         attempt=operation.attempt,
         error=operation.error or None,
-        waiting_for=operation.waiting_for or None,
+        waiting_for=operation.waiting_for or (_TURN if operation.status == "queued" else None),
         worker=operation.worker or None,
         trace_id=trace_id_of(operation.trace_id) or None,
         cancel_requested=operation.cancel_requested,

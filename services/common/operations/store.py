@@ -298,7 +298,9 @@ class SqlOperationStore:
         operations, current = self._tables.operations, now()
         if connection.dialect.name == "postgresql":  # one claim at a time, so that limits hold exactly
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
-        found = connection.execute(find_next(operations, kinds, self._limits, current=current)).scalar()
+        wanted = None if kinds is None else frozenset(kinds)
+        query = find_next(operations, wanted, self._limits)
+        found = connection.execute(query, {"current": current}).scalar()
         if found is None:
             return None
         row = connection.execute(

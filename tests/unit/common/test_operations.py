@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -264,19 +263,3 @@ async def test_a_deadline_of_another_service_is_no_failure_that_stays(world: Wor
     await world.add()
     await world.run()
     assert (await world.row()).status == "succeeded"
-
-
-async def test_many_operations_run_once_each_with_several_workers(world: World) -> None:
-    for number in range(20):
-        await world.add(f"op{number}", f"app{number}")
-    wake = asyncio.Event()
-    wake.set()
-    workers = [asyncio.create_task(world.engine(name).run_forever(wake)) for name in ("w1", "w2")]
-    unfinished = sa.select(sa.func.count()).where(OPERATION.finished_at.is_(None))
-    async with asyncio.timeout(90):
-        while await world.db.read(lambda connection: connection.execute(unfinished).scalar()):  # noqa: ASYNC110 - a database has no event
-            await asyncio.sleep(0.02)
-    for task in workers:
-        task.cancel()
-    await asyncio.gather(*workers, return_exceptions=True)
-    assert sum(change == ("succeeded", ("one", "two", "three")) for change in world.changes) == 20

@@ -1,0 +1,154 @@
+"""Many operations at once, on both databases: within the limits, fair between users, none lost, none twice."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from services.common.clock import now
+from services.common.db import Database, create_engine
+from services.common.operations.engine import Engine
+from services.common.operations.model import ClaimedOperation, Context, Limits, NewOperation, Step, Workflow
+from services.common.operations.store import NO_LIMITS, SqlOperationStore, add_operation, define_tables
+from tests.store.catalog_db import make_database
+
+METADATA = sa.MetaData()
+TABLES = define_tables(METADATA)
+OPERATION = TABLES.operations.c
+LOUD, QUIET = 1, 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Nothing:
+    """State of a workflow that knows none."""
+
+
+@dataclasses.dataclass
+class Queue:
+    """Operations in a database, and how often each did its work."""
+
+    db: Database
+    done: Counter[str] = dataclasses.field(default_factory=Counter)
+    ended: Counter[str] = dataclasses.field(default_factory=Counter)
+
+    async def add(self, count: int, *, user: int = LOUD, node: str = "1/pve1", storage: str = "") -> None:
+        def fn(connection: sa.Connection) -> None:
+            for number in range(count):
+                name = f"{user}-{node}-{storage}-{number}"
+                new = NewOperation(
+                    name, name, "work", {}, (("work", "Working"),), user, node=node, storage=storage
+                )
+                add_operation(connection, TABLES, new)
+
+        await self.db.write(fn)
+
+    def store(self, limits: Limits = NO_LIMITS) -> SqlOperationStore:
+        def apply(_connection: sa.Connection, operation: ClaimedOperation, change: Any) -> None:
+            self.ended[operation.id] += change
+
+        return SqlOperationStore(self.db, TABLES, apply, lambda *_: None, limits=limits)
+
+    async def claim(self, limits: Limits, *, most: int = 30) -> list[ClaimedOperation]:
+        """What two workers may run at once, claimed one after the other."""
+        stores = (self.store(limits), self.store(limits))
+        found: list[ClaimedOperation] = []
+        while len(found) < most:
+            one = await stores[len(found) % 2].claim_next(f"w{len(found) % 2}")
+            if one is None:
+                break
+            found.append(one)
+        return found
+
+    async def set(self, operation: ClaimedOperation, **values: Any) -> None:
+        query = TABLES.operations.update().where(OPERATION.id == operation.id).values(**values)
+        await self.db.write(lambda connection: connection.execute(query))
+
+    async def count_unfinished(self) -> int:
+        query = sa.select(sa.func.count()).where(OPERATION.finished_at.is_(None))
+        return int(await self.db.read(lambda connection: connection.execute(query).scalar_one()))
+
+    def engine(self, worker: str, limits: Limits) -> Engine:
+        async def run(state: Nothing, ctx: Context) -> Nothing:
+            self.done[ctx.operation.id] += 1
+            return state
+
+        steps = (Step("work", "Working", run),)
+        workflow = Workflow("work", steps, Nothing, lambda _: (1,), lambda *_: ())
+        return Engine(self.store(limits), {"work": workflow}, worker)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def queue(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Queue]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/operations.sqlite3"
+    else:
+        url = make_database(request.getfixturevalue("server"))
+    engine = create_engine(url, service="public")
+    METADATA.create_all(engine)
+    db = Database(engine)
+    yield Queue(db)
+    await db.close()
+
+
+async def test_a_node_carries_no_more_than_its_limit(queue: Queue) -> None:
+    limits = Limits(per_node=4)
+    await queue.add(20)
+    await queue.add(3, node="1/pve1 quick")
+    await queue.add(20, node="1/pve2")
+    claimed = await queue.claim(limits)
+    assert Counter(one.id.split("-")[1] for one in claimed) == {"1/pve1": 4, "1/pve1 quick": 3, "1/pve2": 4}
+    await queue.set(claimed[0], lease_until=None, status="waiting")
+    assert len(await queue.claim(limits)) == 1, "what waits makes room"
+    await queue.set(claimed[1], lease_until=None, status="undoing")
+    await queue.set(claimed[2], lease_until=None, status="undoing")
+    again = await queue.claim(limits)
+    assert {claimed[1].id, claimed[2].id} <= {one.id for one in again}, "what is undone waits for nobody"
+
+
+async def test_a_storage_is_filled_by_no_more_than_its_limit(queue: Queue) -> None:
+    for node in ("1/pve1", "1/pve2"):
+        await queue.add(20, node=node, storage="1/shared")
+    await queue.add(2, node="1/pve1", storage="2/shared")
+    claimed = await queue.claim(Limits(per_storage=3))
+    assert Counter(one.id.split("-")[2] for one in claimed) == {"1/shared": 3, "2/shared": 2}
+
+
+async def test_the_many_of_one_user_do_not_hold_up_the_one_of_another(queue: Queue) -> None:
+    limits = Limits(per_node=4)
+    await queue.add(30)
+    first, *_ = await queue.claim(limits)
+    await queue.add(1, user=QUIET)
+    await queue.set(first, lease_until=None, status="succeeded", finished_at=now())
+    (one,) = await queue.claim(limits, most=1)
+    assert one.id.startswith(f"{QUIET}-")
+
+
+async def test_a_user_has_no_more_at_once_than_the_limit(queue: Queue) -> None:
+    await queue.add(20)
+    await queue.add(1, user=QUIET)
+    claimed = await queue.claim(Limits(per_user=3))
+    assert Counter(one.requested_by for one in claimed) == {LOUD: 3, QUIET: 1}
+
+
+async def test_two_hundred_at_once_are_done_once_each(queue: Queue) -> None:
+    for number in range(4):
+        await queue.add(50, user=number, node=f"1/pve{number % 2}", storage="1/shared")
+    limits, wake = Limits(per_node=4, per_storage=6, per_user=3), asyncio.Event()
+    engines = [queue.engine(name, limits) for name in ("w1", "w2")]
+    workers = [asyncio.create_task(engine.run_forever(wake)) for engine in engines]
+    wake.set()
+    async with asyncio.timeout(120):
+        while await queue.count_unfinished():  # noqa: ASYNC110 - a database has no event
+            await asyncio.sleep(0.05)
+    for task in workers:
+        task.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+    assert len(queue.done) == len(queue.ended) == 200
+    assert set(queue.done.values()) == set(queue.ended.values()) == {1}
