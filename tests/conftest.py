@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("steady", deadline=None)  # time belongs in benchmarks
+hypothesis.settings.load_profile("steady")
 
 if TYPE_CHECKING:
     from tests.e2e.stack import RunningStack

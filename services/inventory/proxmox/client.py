@@ -32,7 +32,15 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
     WriteUncertainError,
 )
-from services.inventory.proxmox.session import Access, Door, Ticket, make_api, make_auth, make_headers
+from services.inventory.proxmox.session import (
+    CONNECT_TIMEOUT_S,
+    Access,
+    Door,
+    Ticket,
+    make_api,
+    make_auth,
+    make_headers,
+)
 
 log = get_logger()
 
@@ -134,6 +142,7 @@ class ProxmoxClient:
         clean = {name: _render(value) for name, value in params.items() if value is not None}
         loop = asyncio.get_running_loop()
         for attempt in range(1, _ATTEMPTS + 1):
+            began = time.monotonic()
             try:
                 with _observing(method, path):
                     answer = await loop.run_in_executor(self._threads, self._request, method, path, clean)
@@ -143,8 +152,12 @@ class ProxmoxClient:
                 sentence = f"the host {self.access.name!r} was changed or removed meanwhile"
                 raise HostUnreachableError(sentence, retry_after=1) from error
             except (LockTimeoutError, HostUnreachableError) as error:
-                self._note(error)
-                if attempt == _ATTEMPTS or (isinstance(error, HostUnreachableError) and attempt > 1):
+                took = time.monotonic() - began
+                self._note(error, took=took)
+                silent = isinstance(error, HostUnreachableError) and (
+                    attempt > 1 or took >= CONNECT_TIMEOUT_S
+                )
+                if attempt == _ATTEMPTS or silent:
                     raise
             else:
                 self._silence = 0.0
@@ -152,9 +165,10 @@ class ProxmoxClient:
             await asyncio.sleep(random.uniform(0.5, 1.0) * 0.1 * 2**attempt)  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
-    def _note(self, error: DomainError) -> None:
+    def _note(self, error: DomainError, *, took: float) -> None:
+        """Leave a silent host alone for a while: at once when it made us wait, from the third time on when it refuses."""
         if isinstance(error, HostUnreachableError) and error.metadata.get("scope") == "host":
-            self._silence = min(max(self._silence * 2, 0.5), _MAX_SILENCE_S)
+            self._silence = min(max(self._silence * 2, 0.5, took), _MAX_SILENCE_S)
             self._silence_error = error.message
             self._silent_until = time.monotonic() + (self._silence if self._silence > 1 else 0)
 

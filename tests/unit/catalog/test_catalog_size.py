@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from datetime import UTC, datetime
 
@@ -30,12 +29,8 @@ def load(revisions: list[Revision]) -> tuple[CatalogIndex, ItemMessages]:
     return index, messages
 
 
-def test_thirteen_hundred_items_load_in_three_seconds_and_a_hundred_megabytes() -> None:
+def test_thirteen_hundred_items_take_less_than_a_hundred_megabytes() -> None:
     revisions = make_revisions()
-    started = time.process_time()
-    index, _ = load(revisions)
-    assert time.process_time() - started < 3
-    assert len(index.items) == NAMES
     tracemalloc.start()
     try:
         kept = load(revisions)
