@@ -12,7 +12,7 @@ MAIN := $(shell git rev-parse --verify --quiet origin/main || git rev-parse --ve
 FORK := $(shell git merge-base HEAD $(MAIN) 2>/dev/null)
 BASE ?= $(if $(filter $(FORK),$(shell git rev-parse HEAD 2>/dev/null)),HEAD^,$(FORK))
 # A folder for each run: pytest closes the common one to other users, PostgreSQL's among them, whenever a run begins.
-PYTEST = root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest -q
+PYTEST = root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest -q --durations 12
 
 UV := $(BIN)/uv
 COMPILE = $(UV) pip compile --generate-hashes --no-emit-index-url --no-header --no-annotate --universal

@@ -8,6 +8,13 @@ from pathlib import Path
 from services.common.config import parse_bool, parse_int, parse_list, setting
 
 
+def _parse_seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= 3600:
+        raise ValueError(f"{text} is not between 0 and 3600")
+    return seconds
+
+
 @dataclass(frozen=True, kw_only=True)
 class LocalSettings:
     """One stack. The environment also reaches the services, so their own settings work here too."""
@@ -36,6 +43,12 @@ class LocalSettings:
         "TESTING_MODE", default=False, parse=parse_bool, doc="The simulated Proxmox in any case."
     )
     mock_proxmox: bool = setting("USE_MOCK_PROXMOX", default=False, parse=parse_bool, doc="The same.")
+    task_seconds: float = setting(
+        "PVESIM_TASK_SECONDS",
+        default=0.2,
+        parse=_parse_seconds,
+        doc="How long a task of the simulated Proxmox takes.",
+    )
     secret_key: str = setting("SECRET_KEY", default="", doc="Else generated into the state.", secret=True)
     mutual_tls: bool = setting(
         "PROXIMITY_MTLS",

@@ -159,6 +159,7 @@ def make_simulator(
     arguments = _run_module(
         "tests.pvesim",
         *("--state-dir", str(settings.state / "pvesim"), "--first-vmid", "9000"),
+        *("--task-seconds", f"{settings.task_seconds:g}"),
         *("--port", str(ports["pvesim"]), "--ssh-port", str(ports["pvesim-ssh"])),
         *options,
     )

@@ -19,7 +19,9 @@ from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlVmidStore
 
 _HOST_TIMEOUT_S = 25.0
-_ASKED_S = 6.0  # where a user waits: one silent host must not hold up the answer about the others
+# Where a user waits, a silent host must not hold up the answer about the others, least of all one known to be silent.
+_ASKED_S = 6.0
+_KNOWN_SILENT_S = 1.5
 _HIDDEN_IDS = 50
 
 
@@ -125,7 +127,7 @@ class Placing:
 
     async def _scan(self, host: Host, *, with_addresses: bool, brief: bool) -> Scan:
         try:
-            async with asyncio.timeout(_ASKED_S if with_addresses or brief else _HOST_TIMEOUT_S):
+            async with asyncio.timeout(_find_patience(host) if with_addresses or brief else _HOST_TIMEOUT_S):
                 client = await self._fleet.get_client_of(host)
                 owners = {} if brief else await self._vmids.list_owners(host.id)
                 return await scan_host(client, owners, with_addresses=with_addresses, brief=brief)
@@ -134,7 +136,7 @@ class Placing:
 
     async def _list_candidates(self, host: Host) -> list[Candidate]:
         try:
-            async with asyncio.timeout(_ASKED_S):
+            async with asyncio.timeout(_find_patience(host)):
                 client = await self._fleet.get_client_of(host)
                 resources = await client.get("/cluster/resources")
                 version = host.version or str((await client.get("/version"))["version"])
@@ -170,3 +172,7 @@ def _measure_storages(resources: list[dict[str, Any]], node: str) -> dict[str, f
         and one.get("status") == "available"
         and "rootdir" in str(one.get("content") or "rootdir").split(",")
     }
+
+
+def _find_patience(host: Host) -> float:
+    return _KNOWN_SILENT_S if host.status == "offline" else _ASKED_S

@@ -42,6 +42,7 @@ def make_environment(state: Path, port: int) -> dict[str, str]:
         "PROXIMITY_ADMIN_USERNAME": USERNAME,
         "PROXIMITY_ADMIN_PASSWORD": PASSWORD,
         "CATALOG_SOURCE_ROOTS": str(sources),
+        "PVESIM_TASK_SECONDS": "0.05",
     }
 
 

@@ -27,6 +27,7 @@ class RestoreBackupState:
         overwriting: the container may no longer be what it was.
         recovered: after a failure, the container runs again.
         upid: the Proxmox task of the step under way.
+        ended: the backup is free again.
     """
 
     operation_id: str
@@ -40,6 +41,7 @@ class RestoreBackupState:
     overwriting: bool = False
     recovered: bool = False
     upid: str = ""
+    ended: bool = False
 
     @property
     def place(self) -> Place:
@@ -141,8 +143,11 @@ class RestoreBackup:
         await follow_saved(self.containers, state, ctx)
         return replace(state, upid="")
 
-    async def release_app(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
-        """Let the app go as it ran before."""
+    async def release_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
+        """Let the app go as it ran before; whoever sees that it is free finds the backup free too."""
+        if not state.ended:
+            state = replace(state, ended=True)
+            await ctx.save(state, EndRestore(state.backup_id, state.app_id))
         await release_app(
             self.apps,
             state.app_id,
@@ -180,7 +185,7 @@ class RestoreBackup:
 
 
 def _end(state: RestoreBackupState) -> tuple[BackupChange, ...]:
-    return (EndRestore(state.backup_id, state.app_id),)
+    return () if state.ended else (EndRestore(state.backup_id, state.app_id),)
 
 
 def _fail(state: RestoreBackupState, error: str, _: bool) -> tuple[BackupChange, ...]:
