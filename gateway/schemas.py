@@ -116,6 +116,8 @@ class Schemas:
     def _render_property(self, field: FieldDescriptor, *, is_request: bool) -> Schema:
         """A field of a body. One that may be left out may also be null, which is the same."""
         schema = self._render_field(field, is_request=is_request)
+        if schema.get("type") in {"integer", "number"}:
+            schema.setdefault("examples", [_choose_example(schema)])
         if is_request and not get_rules(field).required and isinstance(schema.get("type"), str):
             schema["type"] = [schema["type"], "null"]
             if "enum" in schema:
@@ -164,6 +166,12 @@ def _is_required(field: FieldDescriptor, *, is_request: bool) -> bool:
 def _is_optional(field: FieldDescriptor) -> bool:
     """Whether the field is marked `optional`: protoc gives it a one-of of its own."""
     return field.containing_oneof is not None
+
+
+def _choose_example(schema: Schema) -> float:
+    """A number that fits and looks ordinary: a page would otherwise show the smallest that the type can hold."""
+    low, high = schema.get("minimum", 0), schema.get("maximum", 1)
+    return low if low > 0 else min(1, high)
 
 
 def _apply_rules(schema: Schema, rules: rules_pb2.Rules) -> None:

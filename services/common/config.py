@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from services.common.weaknesses import WEAKNESSES, find_weak_secret, find_weak_url, parse_weaknesses
 
@@ -57,6 +58,22 @@ def parse_networks(text: str) -> tuple[str, ...]:
     for network in found:
         ipaddress.ip_network(network)
     return found
+
+
+def parse_dsn(text: str) -> str:
+    """A DSN of Sentry, `https://key@host/project`.
+
+    Raises:
+        ValueError: it is none; what it holds is not said, as its key is a secret.
+    """
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in {"http", "https"} and parts.username and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or not parts.path.rpartition("/")[2].isdecimal():
+        raise ValueError("is no DSN like https://key@host/1")
+    return text
 
 
 def parse_int(low: int, high: int) -> Callable[[str], int]:
@@ -216,6 +233,7 @@ class ServiceSettings:
     sentry_dsn: str = setting(
         "SENTRY_DSN",
         default="",
+        parse=parse_dsn,
         doc="Where unexpected errors are reported to (Sentry's protocol).",
         secret=True,
     )

@@ -58,30 +58,54 @@ class NodeSync:
         self._every = every_s
         self._wake = asyncio.Event()
         self._due: dict[int, tuple[float, float]] = {}
+        self._reading: dict[int, asyncio.Task[None]] = {}
+        self._again: set[int] = set()
 
     def wake(self) -> None:
-        """Look again now, at all hosts."""
+        """Look again now, at all hosts; one that is being read is read once more."""
         self._due.clear()
+        self._again.update(self._reading)
         self._wake.set()
 
     async def run(self) -> None:
-        """Keep reading, for ever."""
-        while True:
-            try:
-                await self.sync_due()
-            except DomainError as error:
-                log.warning("node_sync_waits", error=error.message)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._every)
-            self._wake.clear()
+        """Keep reading, for ever; a host that takes long delays no round of the others."""
+        try:
+            while True:
+                try:
+                    await self._start_due()
+                except DomainError as error:
+                    log.warning("node_sync_waits", error=error.message)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._every)
+                self._wake.clear()
+        finally:
+            for task in self._reading.values():
+                task.cancel()
 
     async def sync_due(self) -> None:
-        """Read every active host whose turn it is, all at once."""
+        """Read every active host whose turn it is, all at once, and wait for the last of them."""
+        await asyncio.gather(*await self._start_due())
+
+    async def _start_due(self) -> list[asyncio.Task[None]]:
         hosts = [host for host in await self._store.list_hosts() if host.is_active]
         moment = time.monotonic()
-        await asyncio.gather(
-            *(self._sync(host) for host in hosts if self._due.get(host.id, (0.0, 0.0))[0] <= moment)
-        )
+        return [
+            self._start(host)
+            for host in hosts
+            if host.id not in self._reading and self._due.get(host.id, (0.0, 0.0))[0] <= moment
+        ]
+
+    def _start(self, host: Host) -> asyncio.Task[None]:
+        def forget(_: asyncio.Task[None]) -> None:
+            self._reading.pop(host.id, None)
+            if host.id in self._again:
+                self._again.discard(host.id)
+                self._due.pop(host.id, None)
+                self._wake.set()
+
+        task = self._reading[host.id] = asyncio.create_task(self._sync(host))
+        task.add_done_callback(forget)
+        return task
 
     async def _sync(self, host: Host) -> None:
         try:

@@ -79,19 +79,20 @@ def name_case(method: Method) -> str:
     return f"{method.owner}/{snake}"
 
 
-@lru_cache(maxsize=1)
-def load_cases() -> dict[str, Case]:
-    """Every case file of an RPC by name. A file may be there first: then it is what its RPC will have to do.
+@lru_cache
+def load_cases(folder: Path = CASES) -> dict[str, Case]:
+    """Every case file by the name of its RPC.
 
     Raises:
-        ValueError: a file says what nobody reads.
+        ValueError: a file says what nobody reads, or is of no RPC: that is gone, or named otherwise.
     """
     methods = {name_case(method): method for method in load_surface().routed}
     found = {}
-    for file in sorted(CASES.glob("*/*.yaml")):
+    for file in sorted(folder.glob("*/*.yaml")):
         name = f"{file.parent.name}/{file.stem}"
-        if name in methods:
-            found[name] = _parse_case(name, yaml.safe_load(file.read_text(encoding="utf-8")), methods[name])
+        if name not in methods:
+            raise ValueError(f"case {name}: there is no such RPC; remove the file or give it the RPC's name")
+        found[name] = _parse_case(name, yaml.safe_load(file.read_text(encoding="utf-8")), methods[name])
     return found
 
 

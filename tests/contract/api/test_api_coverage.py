@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,13 @@ SURFACE = load_surface()
 
 def test_every_public_rpc_has_a_case_file() -> None:
     assert {name_case(method) for method in SURFACE.routed} == set(load_cases())
+
+
+def test_a_case_file_of_no_rpc_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps" / "fly_app.yaml").write_text('requests: ["POST /api/apps/fly"]\n', encoding="utf-8")
+    with pytest.raises(ValueError, match="case apps/fly_app: there is no such RPC"):
+        load_cases(tmp_path)
 
 
 @pytest.mark.parametrize("case", load_cases().values(), ids=lambda case: case.name)

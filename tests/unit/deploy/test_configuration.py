@@ -77,6 +77,25 @@ def test_a_value_and_a_file_for_the_same_name_contradict(tmp_path: Path) -> None
         read_settings(AppsSettings, {"SECRET_KEY": "b" * 32, "SECRET_KEY_FILE": str(tmp_path / "key")})
 
 
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "hunter2",
+        "https://hunter2@h",
+        "https://h/1",
+        "ftp://hunter2@h/1",
+        "https://hunter2@h:x/1",
+        "https://[hunter2/1",
+    ],
+)
+def test_what_is_no_dsn_is_a_fault_that_shows_nothing_of_it(dsn: str) -> None:
+    from services.apps.config import AppsSettings
+
+    with pytest.raises(ConfigError) as raised:
+        read_settings(AppsSettings, {"SECRET_KEY": "b" * 32, "DEBUG": "1", "SENTRY_DSN": dsn})
+    assert raised.value.faults == ["SENTRY_DSN: is no DSN like https://key@host/1"]
+
+
 def test_every_fault_is_said_once() -> None:
     faults, notices = check_environment({"PROXIMITY_PORT": "no", "REDIS_URL": "redis://r"})
     assert sorted(faults) == sorted(set(faults))

@@ -152,6 +152,22 @@ def test_secrets_are_write_only_and_have_no_example() -> None:
             assert not (get_rules(field).secret and get_rules(field).example), field.full_name
 
 
+def test_every_number_of_a_body_has_an_ordinary_example() -> None:
+    """Without one, Swagger UI shows -2147483648."""
+    numbers = {
+        f"{name}.{field}": schema
+        for name, each in DOCUMENT["components"]["schemas"].items()
+        for field, schema in each.get("properties", {}).items()
+        if {"integer", "number"}
+        & set([schema.get("type")] if isinstance(schema.get("type"), str) else schema.get("type", []))
+    }
+    assert len(numbers) > 50
+    for name, schema in numbers.items():
+        [example] = schema["examples"]
+        assert 0 <= example < 1_000_000_000, name
+        assert schema.get("minimum", 0) <= example <= schema.get("maximum", example), name
+
+
 def test_answers_require_what_is_always_printed() -> None:
     app = find_answer("GET", "/api/apps/{app_id}")
     assert {"id", "status", "environment", "conditions", "created_at"} <= set(app["required"])

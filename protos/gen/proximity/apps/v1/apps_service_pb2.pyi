@@ -149,7 +149,9 @@ class DeployAppRequest(_message.Message):
     """Static address of the container as CIDR; default: DHCP."""
     @_builtins.property
     def config(self) -> _struct_pb2.Struct:
-        """memory (MB), cores, disk_size (GB), swap (MB), ostemplate, storage, runtime (compose, oci or auto), image, port."""
+        """memory (MB), cores, disk_size (GB), swap (MB), ostemplate, storage, runtime (compose, oci or auto), image, port,
+        network (dhcp or static: the next free address of the configured subnet), vlan (1-4094).
+        """
 
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:

@@ -1,0 +1,160 @@
+"""How long reading many hosts takes: simulated clusters whose every answer comes late, read as inventory reads them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import sqlalchemy as sa
+
+from services.common.clock import now
+from services.common.db import Database, create_engine
+from services.common.migrations import upgrade
+from services.common.sealing import Sealer
+from services.inventory.domain.entities import NewHost, Secrets
+from services.inventory.placing import Placing
+from services.inventory.proxmox.consoles import Consoles
+from services.inventory.proxmox.fleet import Fleet
+from services.inventory.proxmox.reading import Scan
+from services.inventory.proxmox.ssh import Shells
+from services.inventory.proxmox.ways import Ways
+from services.inventory.store import SqlHostStore, SqlVmidStore
+from services.inventory.store.tables import vmids
+from services.inventory.syncing import NodeSync
+from tests.unit.pvesim.sim import Running, start
+
+LIMIT_S = 5.0
+_FIRST_VMID = 9000
+_OVERVIEW = "/cluster/resources"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much there is; `latency` in seconds of every call."""
+
+    clusters: int = 3
+    nodes: int = 12
+    containers: int = 2000
+    latency: float = 0.02
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of everything: seconds, and how many calls it took, overviews among them."""
+
+    seconds: float
+    calls: int
+    overviews: int
+
+
+class Fleetful:
+    """Inventory's parts that read hosts, on a database of their own."""
+
+    def __init__(self, url: str) -> None:
+        self.db = Database(create_engine(url, service="inventory"))
+        self.hosts = SqlHostStore(self.db, Sealer("k" * 40))
+        self.vmids = SqlVmidStore(self.db, lowest=_FIRST_VMID, highest=99_999)
+        self.fleet = Fleet(self.hosts)
+        self.ways = Ways(Shells(self.hosts), Consoles())
+        self.sync = NodeSync(self.hosts, self.fleet, self.ways, every_s=30)
+        self.placing = Placing(self.hosts, self.vmids, self.fleet, self.ways)
+
+    async def read_everything(self) -> list[Scan]:
+        """Nodes, ways in and containers of all hosts, as a start of inventory and a reconciliation read them."""
+        await self.sync.sync_due()
+        return await self.placing.scan_hosts(None)
+
+    async def close(self) -> None:
+        await self.ways.close()
+        self.fleet.close()
+        await self.db.close()
+
+
+async def measure_sync(size: Size) -> bool:
+    """Print how long reading everything takes, the first time and again; says whether both were quick enough."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        clusters = list(_start_clusters(stack, folder, size))
+        async with _open_inventory(folder, clusters, size) as inventory:
+            readings = [await _read(inventory, clusters, size) for _ in range(3)]
+    for number, one in enumerate(readings, start=1):
+        print(
+            f"reading {number}: {one.seconds:.2f} s, {one.calls} calls, {one.overviews} overviews", flush=True
+        )
+    return max(one.seconds for one in readings) < LIMIT_S
+
+
+def _start_clusters(stack: contextlib.ExitStack, folder: Path, size: Size) -> Iterator[Running]:
+    for number in range(size.clusters):
+        place = folder / f"cluster{number}"
+        place.mkdir()
+        (place / "topology.json").write_text(json.dumps(_describe_cluster(number, size)))
+        running = stack.enter_context(start(place, "--topology", str(place / "topology.json")))
+        running.client.control("POST", "/faults", [{"kind": "latency", "seconds": size.latency, "match": {}}])
+        yield running
+
+
+def _describe_cluster(number: int, size: Size) -> dict[str, object]:
+    names = [f"c{number}n{one}" for one in range(size.nodes // size.clusters)]
+    share = size.containers // size.clusters + (number < size.containers % size.clusters)
+    containers = [
+        {
+            "vmid": _FIRST_VMID + one,
+            "node": names[one % len(names)],
+            "hostname": f"app-{number}-{one}",
+            "disk": 1,
+            "config": {"tags": "proximity"} if one % 2 else {},
+        }
+        for one in range(share)
+    ]
+    return {"name": f"c{number}", "nodes": [{"name": name} for name in names], "containers": containers}
+
+
+@contextlib.asynccontextmanager
+async def _open_inventory(folder: Path, clusters: list[Running], size: Size) -> AsyncIterator[Fleetful]:
+    url = f"sqlite:///{folder}/inventory.sqlite3"
+    upgrade(url, "inventory")
+    inventory = Fleetful(url)
+    for number, one in enumerate(clusters):
+        ready = one.client.ready
+        new = NewHost(
+            name=f"c{number}",
+            host=str(ready["host"]),
+            port=int(ready["port"]),
+            ssh_port=int(ready["ssh_port"]),
+            fingerprint=str(ready["fingerprint"]),
+            secrets=Secrets(password=str(ready["password"])),
+        )
+        await _reserve_ids(inventory, (await inventory.hosts.add_host(new)).id, size)
+    yield inventory
+    await inventory.close()
+
+
+async def _reserve_ids(inventory: Fleetful, host_id: int, size: Size) -> None:
+    rows = [
+        {"host_id": host_id, "vmid": _FIRST_VMID + one, "owner": f"a-{host_id}-{one}", "reserved_at": now()}
+        for one in range(size.containers)
+        if one % 2
+    ]
+    await inventory.db.write(lambda connection: connection.execute(sa.insert(vmids), rows))
+
+
+async def _read(inventory: Fleetful, clusters: list[Running], size: Size) -> Reading:
+    for one in clusters:
+        one.client.control("DELETE", "/requests")
+    began = time.monotonic()
+    scans = await inventory.read_everything()
+    seconds = time.monotonic() - began
+    found, nodes = sum(len(scan.containers) for scan in scans), await inventory.hosts.list_nodes()
+    if (found, len(nodes)) != (size.containers, size.nodes) or not all(scan.complete for scan in scans):
+        raise AssertionError(
+            f"{found} containers and {len(nodes)} nodes were read: {[s.error for s in scans]}"
+        )
+    said = [call for one in clusters for call in one.client.control("GET", "/requests")]
+    overviews = sum(str(call["path"]).endswith(_OVERVIEW) for call in said)
+    return Reading(seconds, len(said), overviews)
