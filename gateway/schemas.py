@@ -170,8 +170,9 @@ def _is_optional(field: FieldDescriptor) -> bool:
 
 def _choose_example(schema: Schema) -> float:
     """A number that fits and looks ordinary: a page would otherwise show the smallest that the type can hold."""
-    low, high = schema.get("minimum", 0), schema.get("maximum", 1)
-    return low if low > 0 else min(1, high)
+    low, high = float(schema.get("minimum", 0)), float(schema.get("maximum", 1))
+    example = low if low > 0 else min(1.0, high)
+    return int(example) if schema["type"] == "integer" else example
 
 
 def _apply_rules(schema: Schema, rules: rules_pb2.Rules) -> None:
