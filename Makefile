@@ -99,6 +99,9 @@ bench-jobs: venv ## how long deployments take; DB=, TASK_SECONDS=0.2, AT_ONCE=1,
 bench-listeners: venv ## what idle listeners cost; DB=, COUNT=1000
 	$(BIN)/python -m tests.bench listeners --database $(or $(DB),postgres) --count $(or $(COUNT),1000)
 
+bench-logins: venv ## GET /api/apps beside 20 who sign in at once; fails where p99 grows more than threefold; DB=
+	$(BIN)/python -m tests.bench logins --database $(or $(DB),postgres)
+
 bench-sync: venv ## how long reading 3 clusters, 12 nodes and 2,000 containers takes; fails at 5 s; LATENCY=0.02
 	$(BIN)/python -m tests.bench sync --latency $(or $(LATENCY),0.02)
 

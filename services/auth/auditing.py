@@ -1,4 +1,8 @@
-"""auth's own calls go into the audit log directly; those of the other services come by NATS (`jobs`)."""
+"""auth's own calls go into the audit log directly; those of the other services come by NATS (`jobs`).
+
+What a call changes and its entry commit together: the stores write the expected entry in the transaction of the change,
+and `record` finds it there. A call that changed nothing, or failed after that, is recorded when it ends.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import uuid
 
 from services.auth.convert import parse_address
 from services.auth.domain.entities import NewAuditEntry
-from services.auth.store.audit import SqlAuditStore
+from services.auth.store.audit import Expected, SqlAuditStore, expected
 from services.common.clock import now
 from services.common.rpc.call import Call
 
@@ -19,19 +23,29 @@ class DirectAudit:
     def __init__(self, store: SqlAuditStore) -> None:
         self._store = store
 
+    def expect(self, call: Call, *, action: str) -> None:
+        """See `Audit.expect`."""
+        message_id = uuid.uuid4().hex
+        expected.set(Expected(message_id, lambda: _build_entry(call, action, "OK", message_id=message_id)))
+
     async def record(self, call: Call, *, action: str, outcome: str) -> None:
         """See `Audit.record`."""
         if action in _CHANGES_NOTHING:
             return
-        user = call.caller.user
-        entry = NewAuditEntry(
-            message_id=uuid.uuid4().hex,
-            timestamp=now(),
-            user_id=user.id if user else None,
-            username=user.username if user else "",
-            action=action,
-            target=call.audit_target[:500],
-            address=parse_address(call.address),
-            outcome=outcome,
-        )
-        await self._store.append(entry)
+        promised = expected.get()
+        message_id = promised.message_id if promised and outcome == "OK" else uuid.uuid4().hex
+        await self._store.append(_build_entry(call, action, outcome, message_id=message_id))
+
+
+def _build_entry(call: Call, action: str, outcome: str, *, message_id: str) -> NewAuditEntry:
+    user = call.caller.user
+    return NewAuditEntry(
+        message_id=message_id,
+        timestamp=now(),
+        user_id=user.id if user else None,
+        username=user.username if user else "",
+        action=action,
+        target=call.audit_target[:500],
+        address=parse_address(call.address),
+        outcome=outcome,
+    )

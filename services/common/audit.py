@@ -43,6 +43,9 @@ class OutboxAudit:
         self._db = db
         self._outbox = outbox
 
+    def expect(self, call: Call, *, action: str) -> None:
+        """See `Audit.expect`: what these services record goes by messages, after the call."""
+
     async def record(self, call: Call, *, action: str, outcome: str) -> None:
         """Record one call.
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench run | jobs | listeners | sync | compare`."""
+"""`python -m tests.bench run | jobs | listeners | logins | sync | compare`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.bench.jobs import measure_jobs
 from tests.bench.listeners import measure_listeners
+from tests.bench.logins import measure_logins
 from tests.bench.report import compare_results, render_table, write_chart, write_json
 from tests.bench.session import Plan, Session
 from tests.bench.sync import Size, measure_sync
@@ -30,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "listeners":
         asyncio.run(measure_listeners(options.database, count=options.count))
         return 0
+    if options.command == "logins":
+        return 0 if asyncio.run(measure_logins(options.database, people=options.people)) else 1
     if options.command == "sync":
         return 0 if asyncio.run(measure_sync(Size(latency=options.latency))) else 1
     plan = Plan(
@@ -61,7 +64,7 @@ def _compare(results: Path, baseline: Path) -> int:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("command", choices=["run", "jobs", "listeners", "sync", "compare"])
+    parser.add_argument("command", choices=["run", "jobs", "listeners", "logins", "sync", "compare"])
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     parser.add_argument("--apps", type=int, default=20_000)
     parser.add_argument("--connections", default="16", help="numbers, comma-separated")
@@ -73,6 +76,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--task-seconds", type=float, default=0.2, help="jobs: of a task of Proxmox")
     parser.add_argument("--count", type=int, default=1000, help="listeners: how many")
+    parser.add_argument("--people", type=int, default=20, help="logins: how many sign in at once")
     parser.add_argument("--latency", type=float, default=0.02, help="sync: seconds that every call takes")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--baseline", type=Path, default=BASELINE)

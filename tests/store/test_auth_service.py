@@ -26,6 +26,7 @@ from services.auth import cookies, jobs
 from services.auth.auditing import DirectAudit
 from services.auth.config import AuthSettings
 from services.auth.convert import render_time
+from services.auth.domain.entities import Page
 from services.auth.hashing import Argon2Hasher
 from services.auth.server import Auth, background, build_auth, prepare
 from services.auth.store.tables import idempotency
@@ -35,7 +36,7 @@ from services.common.following import watch_revocations
 from services.common.idempotency import IdempotencyStore
 from services.common.messaging import Bus
 from services.common.outbox import new_message
-from services.common.rpc.call import parse_cookies
+from services.common.rpc.call import Call, parse_cookies
 from services.common.rpc.server import Surroundings, add_service, create_server
 from services.common.runtime import close_runtime
 from services.common.tokens import Caller, Revocations, ServiceSigner, make_service_keys, read_service_keys
@@ -47,6 +48,9 @@ __all__ = ["nats", "sqlite_file"]
 
 PASSWORD = "Correct-Horse-9"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+CHANGES = ("UpdateCurrentUser", "CreateApiToken", "DeleteApiToken", "ChangePassword", "Login", "RefreshToken")
 
 
 @dataclass
@@ -93,7 +97,9 @@ def database(sqlite_file: Path, tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def run(settings: AuthSettings, *, messaging: bool = False) -> AsyncIterator[Client]:
+async def run(
+    settings: AuthSettings, *, messaging: bool = False, audit: type[DirectAudit] = DirectAudit
+) -> AsyncIterator[Client]:
     auth = build_auth(settings)
     auth.hasher.close()
     hasher = Argon2Hasher(2, CHEAP)
@@ -101,7 +107,7 @@ async def run(settings: AuthSettings, *, messaging: bool = False) -> AsyncIterat
     auth = replace(auth, hasher=hasher, handlers=replace(auth.handlers, sign_in=sign_in))
     await prepare(auth)
     store = IdempotencyStore(auth.runtime.db, idempotency, auth.runtime.sealer)
-    around = Surroundings(auth.runtime.guard, store, DirectAudit(auth.audit), cookies.set_csrf_cookie)
+    around = Surroundings(auth.runtime.guard, store, audit(auth.audit), cookies.set_csrf_cookie)
     server = create_server()
     services = pb.DESCRIPTOR.services_by_name
     add_service(server, services["AuthService"], auth.handlers, around)
@@ -344,6 +350,44 @@ async def test_services_and_nobody_else_ask_the_internal_questions(client: Clien
     for credentials in (bearer(root.access), ()):
         code, _ = await refused(client.internal.AuthenticateApiToken(question, metadata=credentials))
         assert code in {"PERMISSION_DENIED", "UNAUTHENTICATED"}
+
+
+class Dying(DirectAudit):
+    """As when the process dies between the change and the end of its call."""
+
+    async def record(self, call: Call, *, action: str, outcome: str) -> None:
+        """Never comes to it."""
+
+
+async def test_what_a_call_changes_and_its_audit_entry_commit_together(tmp_path: Path) -> None:
+    async with run(make_settings(tmp_path), audit=Dying) as client:
+        root = await client.register("root")
+        alice = await client.register("alice")
+        as_root, as_alice = {"metadata": bearer(root.access)}, {"metadata": bearer(alice.access)}
+        profile = pb.UpdateCurrentUserRequest(bio="hello")
+        await client.public.UpdateCurrentUser(profile, **as_alice)
+        token = await client.public.CreateApiToken(pb.CreateApiTokenRequest(name="ci"), **as_alice)
+        await client.public.DeleteApiToken(pb.DeleteApiTokenRequest(id=token.id), **as_alice)
+        change = pb.ChangePasswordRequest(old_password=PASSWORD, new_password=PASSWORD + "!")
+        await client.public.ChangePassword(change, **as_alice)
+        await client.public.Login(pb.LoginRequest(username="alice", password=PASSWORD + "!"))
+        await refused(client.public.Login(pb.LoginRequest(username="alice", password="wrong")))
+        fresh = await client.public.RefreshToken(pb.RefreshTokenRequest(refresh=alice.refresh))
+        await refused(client.public.RefreshToken(pb.RefreshTokenRequest(refresh=alice.refresh)))
+        await client.public.Logout(pb.LogoutRequest(refresh=fresh.refresh))
+        quota = pb.UpdateUserRequest(id=alice.user.id, is_staff=True)
+        await client.public.UpdateUser(quota, **as_root)
+        await client.public.DeleteUser(pb.DeleteUserRequest(id=alice.user.id), **as_root)
+        entries, _ = await client.auth.audit.list_entries("", "", Page(1, 100))
+        assert [(one.action.partition(".")[2], one.username, one.outcome) for one in reversed(entries)] == [
+            ("RegisterUser", "root", "OK"),
+            ("RegisterUser", "alice", "OK"),
+            *((name, "alice", "OK") for name in CHANGES),
+            ("Logout", "", "OK"),
+            ("UpdateUser", "root", "OK"),
+            ("DeleteUser", "root", "OK"),
+        ]
+        await client.auth.audit.verify()
 
 
 async def test_sign_ins_and_changes_are_in_the_audit_log(client: Client) -> None:

@@ -11,6 +11,7 @@ from proximity.auth.v1 import events_pb2
 
 from services.auth.domain.entities import Account, NewAccount, Page, Quota, Revocation, normalize_name
 from services.auth.domain.errors import EmailTakenError, LastAdminError, UsernameTakenError, UserNotFoundError
+from services.auth.store.audit import write_expected
 from services.auth.store.locks import ACCOUNTS, lock
 from services.auth.store.revocations import add_revocations, end_families
 from services.auth.store.tables import outbox, sessions, users
@@ -49,8 +50,9 @@ class SqlAccountStore:
                 date_joined=self._clock(),
                 **_email_columns(new.email),
             )
-            user_id = connection.execute(insert.returning(users.c.id)).scalar_one()
-            return _get(connection, user_id)
+            account = _get(connection, connection.execute(insert.returning(users.c.id)).scalar_one())
+            write_expected(connection, account)
+            return account
 
         return await self._db.write(write)
 
@@ -92,7 +94,9 @@ class SqlAccountStore:
                 lock(connection, ACCOUNTS)
                 _check_free(connection, email=values["email"], except_id=user_id)
             connection.execute(users.update().where(users.c.id == user_id).values(**values))
-            return _get(connection, user_id)
+            account = _get(connection, user_id)
+            write_expected(connection)
+            return account
 
         return await self._db.write(write)
 
@@ -114,7 +118,9 @@ class SqlAccountStore:
             connection.execute(change)
             account = _get(connection, user_id)
             others = (sessions.c.user_id == user_id) & (sessions.c.family != keep_session)
-            return account, add_revocations(connection, end_families(connection, others, moment), moment)
+            revoked = add_revocations(connection, end_families(connection, others, moment), moment)
+            write_expected(connection)
+            return account, revoked
 
         return await self._db.write(write)
 
@@ -138,6 +144,7 @@ class SqlAccountStore:
                 _announce(connection, account, deleted=False)
             elif account.is_staff and not staff:
                 revoked = self._revoke(connection, account, end_sessions=False)
+            write_expected(connection)
             return _get(connection, user_id), revoked
 
         return await self._db.write(write)
@@ -153,6 +160,7 @@ class SqlAccountStore:
             revoked = self._revoke(connection, account, end_sessions=True)
             _announce(connection, account, deleted=True)
             connection.execute(users.delete().where(users.c.id == user_id))
+            write_expected(connection)
             return revoked
 
         return await self._db.write(write)

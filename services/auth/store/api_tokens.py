@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from services.auth.domain.entities import Account, ApiToken, NewApiToken, Revocation
 from services.auth.domain.errors import ApiTokenNameTakenError, ApiTokenNotFoundError, UserNotFoundError
 from services.auth.store.accounts import build_account
+from services.auth.store.audit import write_expected
 from services.auth.store.revocations import add_revocations
 from services.auth.store.tables import api_tokens, users
 from services.common.clock import Clock, now
@@ -43,6 +44,7 @@ class SqlApiTokenStore:
             if not connection.execute(insert).rowcount:
                 raise ApiTokenNameTakenError(f"there is an API token named {new.name!r} already")
             query = sa.select(api_tokens).where(api_tokens.c.token_hash == new.token_hash)
+            write_expected(connection)
             return _build_token(connection.execute(query).one())
 
         return await self._db.write(write)
@@ -63,7 +65,9 @@ class SqlApiTokenStore:
                 raise ApiTokenNotFoundError(f"there is no API token {token_id}")
             # Verifiers keep an answer for a minute: refuse also one that is on its way.
             revocation = Revocation(f"jti.api-{token_id}", moment.timestamp() + 120)
-            return add_revocations(connection, [revocation], moment)
+            revoked = add_revocations(connection, [revocation], moment)
+            write_expected(connection)
+            return revoked
 
         return await self._db.write(write)
 

@@ -2,18 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.auth.domain.audit import FIRST_HASH, hash_entry, verify_chain
-from services.auth.domain.entities import AuditEntry, NewAuditEntry, Page
+from services.auth.domain.entities import Account, AuditEntry, NewAuditEntry, Page
 from services.auth.domain.errors import AuditBrokenError
 from services.auth.store.locks import AUDIT, lock
 from services.auth.store.tables import audit_entries, audit_head
 from services.common.db import Database
 
 _BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The entry of the call under way, should it change something; `build` makes it."""
+
+    message_id: str
+    build: Callable[[], NewAuditEntry]
+
+
+expected: ContextVar[Expected | None] = ContextVar("expected_audit_entry", default=None)
+
+
+def write_expected(connection: sa.Connection, account: Account | None = None) -> None:
+    """Write the entry of the call under way into the transaction of its change: the last thing that it does.
+
+    Args:
+        connection: of the transaction.
+        account: who calls, where the call itself cannot know yet because it signs in.
+    """
+    promised = expected.get()
+    if promised is None:
+        return
+    new = promised.build()
+    if new.user_id is None and account is not None:
+        new = replace(new, user_id=account.id, username=account.username)
+    append_entry(connection, new)
+
+
+def append_entry(connection: sa.Connection, new: NewAuditEntry) -> None:
+    """Add an entry to the end of the chain; one that was added before is left out."""
+    lock(connection, AUDIT)
+    known = sa.select(audit_entries.c.id).where(audit_entries.c.message_id == new.message_id)
+    if connection.execute(known).first() is not None:
+        return
+    count, last_hash = _read_head(connection)
+    number = count + 1
+    digest = hash_entry(last_hash, number, new)
+    values = {**vars(new), "id": number, "hash": digest}
+    connection.execute(audit_entries.insert().values(**values))
+    _write_head(connection, number, digest)
 
 
 class SqlAuditStore:
@@ -24,32 +68,7 @@ class SqlAuditStore:
 
     async def append(self, new: NewAuditEntry) -> None:
         """Add an entry to the end of the chain; one that was added before is left out."""
-
-        def write(connection: sa.Connection) -> None:
-            lock(connection, AUDIT)
-            known = sa.select(audit_entries.c.id).where(audit_entries.c.message_id == new.message_id)
-            if connection.execute(known).first() is not None:
-                return
-            count, last_hash = _read_head(connection)
-            number = count + 1
-            digest = hash_entry(last_hash, number, new)
-            connection.execute(
-                audit_entries.insert().values(
-                    id=number,
-                    message_id=new.message_id,
-                    timestamp=new.timestamp,
-                    user_id=new.user_id,
-                    username=new.username,
-                    action=new.action,
-                    target=new.target,
-                    address=new.address,
-                    outcome=new.outcome,
-                    hash=digest,
-                )
-            )
-            _write_head(connection, number, digest)
-
-        await self._db.write(write)
+        await self._db.write(lambda connection: append_entry(connection, new))
 
     async def list_entries(self, user: str, action: str, page: Page) -> tuple[list[AuditEntry], int]:
         """Entries, newest first, and how many there are in all; of one user or action where one is named."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from services.auth.domain.entities import Account, NewRefreshToken, Reused, Revocation, Rotated
 from services.auth.domain.errors import RefreshTokenInvalidError, SignInFailedError
 from services.auth.store.accounts import build_account
+from services.auth.store.audit import write_expected
 from services.auth.store.revocations import add_revocations, end_families
 from services.auth.store.tables import refresh_tokens, sessions, users
 from services.common.clock import Clock, now
@@ -48,7 +49,9 @@ class SqlSessionStore:
                 )
             )
             _add_token(connection, token)
-            return build_account(connection.execute(sa.select(users).where(users.c.id == user_id)).one())
+            account = build_account(connection.execute(sa.select(users).where(users.c.id == user_id)).one())
+            write_expected(connection, account)
+            return account
 
         return await self._db.write(write)
 
@@ -80,6 +83,7 @@ class SqlSessionStore:
                 connection.execute(
                     sessions.update().where(sessions.c.family == family).values(expires_at=expires_at)
                 )
+                write_expected(connection, account)
                 return Rotated(account, family)
             ended = end_families(connection, sessions.c.family == family, moment)
             return Reused(add_revocations(connection, ended, moment))
@@ -97,7 +101,9 @@ class SqlSessionStore:
             found = end_families(connection, sessions.c.family.in_(ending), moment)
             if token_id:
                 found.append(Revocation(f"jti.{token_id}", moment.timestamp() + ACCESS_TOKEN_S))
-            return add_revocations(connection, found, moment)
+            revoked = add_revocations(connection, found, moment)
+            write_expected(connection)
+            return revoked
 
         return await self._db.write(write)
 

@@ -62,12 +62,18 @@ class DeadlineExceededError(DeadlineError):
 class Audit(Protocol):
     """Records mutating calls."""
 
+    def expect(self, call: Call, *, action: str) -> None:
+        """Told of a call before its handler runs, in the same context: its entry may be written with its change."""
+
     async def record(self, call: Call, *, action: str, outcome: str) -> None:
         """Record one call: `action` is `apps.DeployApp`, `outcome` the name of the gRPC code."""
 
 
 class NoAudit:
     """Records nothing: for tests and internal services."""
+
+    def expect(self, call: Call, *, action: str) -> None:
+        """Nothing."""
 
     async def record(self, call: Call, *, action: str, outcome: str) -> None:
         """Nothing."""
@@ -162,6 +168,7 @@ class _Rpc:
         call = self._new_call(context)
         if self._audited and isinstance(given, Message):
             call.audit_target = find_target(given)
+            self._around.audit.expect(call, action=self._action)
         try:
             await self._admit(call)
             request = _check_request(given)

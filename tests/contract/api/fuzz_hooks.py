@@ -16,7 +16,15 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
     """Point writes at what is not there, never at what the platform stands on."""
     operation = context.operation
     if path_parameters and operation.path in PROTECTED and operation.method.upper() != "GET":
-        number = path_parameters.get("id")
-        if isinstance(number, int) and 0 < number < FIRST_FREE:
+        number = _read_number(path_parameters.get("id"))
+        if 0 < number < FIRST_FREE:
             path_parameters["id"] = number + FIRST_FREE
     return path_parameters
+
+
+def _read_number(value: Any) -> int:
+    """The id that the platform will read: what follows a link holds text."""
+    try:
+        return int(float(str(value)))
+    except (ValueError, OverflowError):
+        return 0
