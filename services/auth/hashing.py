@@ -6,7 +6,10 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import os
 import secrets
+import sys
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -19,6 +22,7 @@ from services.auth.domain.errors import TooManyAttemptsError
 _MAX_WAITING = 200
 _MAX_WAIT_S = 10.0
 _DJANGO = "pbkdf2_sha256$"
+_NICENESS = 10
 _MAX_ITERATIONS = 10_000_000  # some seconds; Django 5 makes 870,000
 
 
@@ -32,7 +36,7 @@ class Argon2Hasher:
 
     def __init__(self, threads: int = 2, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_give_way)
         self._slots = asyncio.Semaphore(threads)
         self._waiting = 0
         self._dummy = self._hasher.hash(secrets.token_urlsafe(32))
@@ -85,6 +89,12 @@ class Argon2Hasher:
         except (VerificationError, InvalidHashError):
             return False
         return is_right and password_hash is not None
+
+
+def _give_way() -> None:
+    """Let everything else run before this thread and those that Argon2 starts of it: a sign-in can wait, reads cannot."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def _verify_django(password_hash: str, password: str) -> bool:

@@ -247,7 +247,7 @@ def render_archive(one: Archive) -> cs.Archive:
     return cs.Archive(
         volume_id=one.volume_id,
         storage=one.storage,
-        file_name=one.volume_id.rpartition("/")[2],
+        file_name=_name_archive(one.volume_id),
         vmid=one.vmid,
         size=one.size,
         protected=one.protected,
@@ -255,6 +255,12 @@ def render_archive(one: Archive) -> cs.Archive:
         node=one.node,
         created_at=render_time(datetime.fromtimestamp(one.created_at, UTC)),
     )
+
+
+def _name_archive(volume_id: str) -> str:
+    """vzdump-lxc-105-….tar.zst, or on a Proxmox Backup Server ct/105/2026-01-31T12:00:00Z."""
+    name = volume_id.partition(":")[2].removeprefix("backup/")
+    return name if name.startswith("ct/") else name.rpartition("/")[2]
 
 
 def render_container_task(one: dict[str, Any], node: str) -> cs.ContainerTask:

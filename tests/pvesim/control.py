@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.pvesim.guest.world import FAULT_KINDS, GuestFault
+from tests.pvesim.model.entities import Storage
 from tests.pvesim.model.errors import ApiError
 from tests.pvesim.model.running import bring_up, take_down
 from tests.pvesim.presets import add_stranger
@@ -40,6 +41,7 @@ class Control:
             ("POST", "/_sim/containers/{vmid}/stop", self.stop_container),
             ("POST", "/_sim/containers/{vmid}/start", self.start_container),
             ("PATCH", "/_sim/nodes/{node}", self.change_node),
+            ("POST", "/_sim/storages", self.add_storage),
             ("POST", "/_sim/clock", self.set_clock),
         ]
         for method, path, handler in routes:
@@ -91,6 +93,14 @@ class Control:
 
     async def list_commands(self, request: web.Request) -> web.Response:
         return web.json_response(self._sim.world.recorded(request.query.get("where", "")))
+
+    async def add_storage(self, request: web.Request) -> web.Response:
+        try:
+            storage = Storage(**await _read(request))
+        except TypeError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        self._sim.cluster.add("storages", storage.name, storage)
+        return web.json_response(storage.to_dict())
 
     async def add_container(self, request: web.Request) -> web.Response:
         wanted = await _read(request)

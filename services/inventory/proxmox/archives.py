@@ -15,7 +15,8 @@ from services.inventory.proxmox.create import resume_creation
 from services.inventory.proxmox.marks import TAG, render_description
 from services.inventory.proxmox.storages import choose_storage
 
-_FILE = re.compile(r"vzdump-lxc-(\d+)-")
+# A file of vzdump, or a snapshot on a Proxmox Backup Server: pbs:backup/ct/105/2026-01-31T12:00:00Z.
+_FILE = re.compile(r"vzdump-lxc-(\d+)-|:backup/ct/(\d+)/")
 _MODES = ("snapshot", "suspend", "stop")
 _RESTORING = ("vzrestore", "vzcreate")
 
@@ -212,7 +213,7 @@ async def delete_archive(client: ProxmoxClient, volume_id: str) -> Task:
 
 def _read_vmid(one: dict[str, Any]) -> int:
     match = _FILE.search(str(one["volid"]))
-    return int(one.get("vmid") or (match.group(1) if match else 0))
+    return int(one.get("vmid") or (match.group(1) or match.group(2) if match else 0))
 
 
 def _build_archive(one: dict[str, Any], storage: str, node: str) -> Archive:
@@ -229,9 +230,12 @@ def _build_archive(one: dict[str, Any], storage: str, node: str) -> Archive:
 
 
 async def find_volume_id(client: ProxmoxClient, node: str, file: str) -> str:
-    """Return the volume id of an archive that vzdump's log names by its file or volume id; the file when none is."""
+    """Return the volume id of an archive that vzdump's log names by its file or volume id; the file when none is.
+
+    A Proxmox Backup Server's is named by its group and time: two containers may have the same time.
+    """
     if file.partition(":")[2].startswith("backup/"):
         return file
-    name = file.rpartition("/")[2]
+    name = file if file.startswith("ct/") else file.rpartition("/")[2]
     found, _ = await list_archives(client, node=node)
     return next((one.volume_id for one in found if one.volume_id.endswith(f"/{name}")), file)

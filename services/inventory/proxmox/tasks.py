@@ -26,7 +26,7 @@ _PASSING = re.compile(
     r"|connection (refused|reset)|unexpected status",
     re.IGNORECASE,
 )
-_ARCHIVE = re.compile(r"creating vzdump archive '([^']+)'")
+_ARCHIVE = re.compile(r"creating (?:vzdump|Proxmox Backup Server) archive '([^']+)'")
 _PERCENT = re.compile(r"(\d{1,3})(?:\.\d+)?%")
 
 

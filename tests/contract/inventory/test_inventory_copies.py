@@ -1,30 +1,40 @@
 """Backups, restores, clones, snapshots, moves and marks, against the simulated Proxmox."""
 
 import asyncio
+import re
 
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.inventory.domain.errors import ContainerRunningError, NotOursError
 from services.inventory.proxmox import copies
-from tests.contract.inventory.conftest import OWNER, Inventory, new_call
+from tests.contract.inventory.conftest import Inventory, new_call
 
 
-async def test_a_backup_is_found_again_by_its_id_and_restored_over_and_beside(inventory: Inventory) -> None:
-    containers = inventory.containers
-    ref = await inventory.create()
+@pytest.mark.parametrize(
+    ("storage", "archive"),
+    [("backup", r"backup:backup/vzdump-lxc-\d+-\S+\.tar\.zst"), ("pbs", r"pbs:backup/ct/\d+/[0-9T:-]+Z")],
+)
+async def test_a_backup_is_found_again_by_its_id_and_restored_over_and_beside(
+    inventory: Inventory, storage: str, archive: str
+) -> None:
+    containers, owner, copy = inventory.containers, f"saved-{storage}", f"copy-{storage}"
+    if storage == "pbs":
+        pbs = {"name": "pbs", "type": "pbs", "content": ["backup"], "shared": True, "total": 1 << 30}
+        inventory.sim.client.control("POST", "/storages", pbs)
+    ref = await inventory.create(owner)
     backup = cs.BackupContainerRequest(
         container=ref,
-        owner=OWNER,
+        owner=owner,
         mode="snapshot",
         compression="zstd",
-        storage="backup",
+        storage=storage,
         notes="n",
         backup_id="17",
     )
     done = await inventory.finish(await containers.backup_container(backup, new_call()))
     assert done.succeeded
-    assert done.result.startswith("backup:backup/vzdump-lxc-"), done
+    assert re.fullmatch(archive, done.result), done
     again = await containers.backup_container(backup, new_call())
     assert (again.upid, again.result) == ("", done.result)
 
@@ -35,22 +45,21 @@ async def test_a_backup_is_found_again_by_its_id_and_restored_over_and_beside(in
         (done.result, "n\nproximity-backup: 17")
     ]
     assert listed.complete
+    assert listed.archives[0].file_name == done.result.partition("backup/")[2]
 
-    over = cs.RestoreContainerRequest(container=ref, owner=OWNER, archive=done.result)
+    over = cs.RestoreContainerRequest(container=ref, owner=owner, archive=done.result)
     assert (await inventory.finish(await containers.restore_container(over, new_call()))).succeeded
     found = await containers.get_container(cs.GetContainerRequest(container=ref), new_call())
-    assert found.owner == OWNER
+    assert found.owner == owner
 
-    other = await containers.reserve_vmid(
-        cs.ReserveVmidRequest(host_id=ref.host_id, owner="copy"), new_call()
-    )
+    other = await containers.reserve_vmid(cs.ReserveVmidRequest(host_id=ref.host_id, owner=copy), new_call())
     target = cs.ContainerRef(host_id=ref.host_id, vmid=other.vmid, node="pve1")
     beside = cs.RestoreContainerRequest(
-        container=target, owner="copy", archive=done.result, beside=True, hostname="copy"
+        container=target, owner=copy, archive=done.result, beside=True, hostname="copy"
     )
     assert (await inventory.finish(await containers.restore_container(beside, new_call()))).succeeded
     found = await containers.get_container(cs.GetContainerRequest(container=target), new_call())
-    assert (found.owner, found.name) == ("copy", "copy")
+    assert (found.owner, found.name) == (copy, "copy")
 
     change = cs.UpdateArchiveRequest(host_id=ref.host_id, volume_id=done.result, protected=True)
     await containers.update_archive(change, new_call())

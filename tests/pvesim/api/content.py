@@ -144,7 +144,7 @@ def delete_volume(call: Call) -> str:
 def _find_owner(volume: Volume | None, name: str) -> int | None:
     if volume is not None:
         return volume.vmid
-    found = re.search(r"(?:vzdump-\w+|vm|base|subvol)-(\d+)-", name)
+    found = re.search(r"(?:vzdump-\w+-|vm-|base-|subvol-|backup/ct/)(\d+)[-/]", name)
     return int(found[1]) if found else None
 
 

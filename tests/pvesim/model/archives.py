@@ -56,6 +56,11 @@ def name_archive(vmid: int, now: float, compress: str) -> str:
     return f"backup/vzdump-lxc-{vmid}-{stamp}.{EXTENSIONS[compress]}"
 
 
+def name_snapshot(vmid: int, now: float) -> str:
+    """The name that a Proxmox Backup Server gives an archive."""
+    return f"backup/ct/{vmid}/{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(now))}"
+
+
 def measure_archive(container: Container, compress: str) -> int:
     """Bytes that an archive of the container takes."""
     inside = len(str(container.guest.to_dict())) if container.guest else 0
@@ -67,7 +72,7 @@ def make_archive(
     cluster: Cluster, container: Container, storage: Storage, *, name: str, now: float
 ) -> Volume:
     """The archive of a container as it is now."""
-    extension = name.partition(".")[2]
+    extension = "pbs-ct" if storage.is_backup_server else name.partition(".")[2]
     size = measure_archive(container, "0" if extension == "tar" else "zstd")
     config = {key: value for key, value in container.config.items() if key not in {"lock", "parent"}}
     return Volume(

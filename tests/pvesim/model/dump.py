@@ -10,6 +10,7 @@ from tests.pvesim.model.archives import (
     mark_backups,
     measure_archive,
     name_archive,
+    name_snapshot,
     parse_retention,
 )
 from tests.pvesim.model.cluster import Cluster
@@ -152,10 +153,14 @@ def _write(cluster: Cluster, task: Task, job: Job, *, container: Container, stor
     if mode == "stop" and container.running:
         task.log("INFO: stopping virtual guest")
         take_down(cluster, container)
-    name = name_archive(container.vmid, cluster.now(), job.compress)
+    if storage.is_backup_server:
+        name = name_snapshot(container.vmid, cluster.now())
+        task.log(f"INFO: creating Proxmox Backup Server archive '{name.removeprefix('backup/')}'")
+    else:
+        name = name_archive(container.vmid, cluster.now(), job.compress)
+        path = f"{storage.path}/dump/{name.removeprefix('backup/')}"
+        task.log(f"INFO: creating vzdump archive '{path}'")
     archive = make_archive(cluster, container, storage, name=name, now=cluster.now())
-    path = f"{storage.path}/dump/{name.removeprefix('backup/')}"
-    task.log(f"INFO: creating vzdump archive '{path}'")
     yield from _transfer(cluster, job, container)
     _check_space(cluster, storage, archive, job.node)
     _keep(cluster, task, job, archive, container)

@@ -54,6 +54,11 @@ class Storage(Record):
     enabled: bool = True
 
     @property
+    def is_backup_server(self) -> bool:
+        """A Proxmox Backup Server: archives are named by their time, not by a file."""
+        return self.type == "pbs"
+
+    @property
     def has_snapshots(self) -> bool:
         """Whether volumes here can be frozen."""
         return self.type in {"btrfs", "lvmthin", "zfspool", "rbd"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -71,6 +73,18 @@ async def test_no_more_than_the_threads_have_their_turn_at_once(hasher: Argon2Ha
 
     await asyncio.gather(*(take_turn() for _ in range(10)))
     assert most == 2
+
+
+async def test_passwords_give_way_to_everything_else() -> None:
+    class Looking(PasswordHasher):
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+            return str(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    hasher = Argon2Hasher(1, Looking())
+    found = await hasher.hash("x")
+    hasher.close()
+    assert int(found) >= 10
+    assert os.getpriority(os.PRIO_PROCESS, 0) < 10
 
 
 def test_the_id_of_a_key_comes_from_the_key() -> None:
