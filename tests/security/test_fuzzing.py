@@ -6,6 +6,7 @@ import ipaddress
 import json
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,16 +17,21 @@ from hypothesis import strategies as st
 from services.apps.domain.config import parse_config
 from services.apps.domain.entities import App
 from services.apps.watching import parse_event_id
+from services.apps.workflows.shared import _kind_of
 from services.auth.convert import parse_address, parse_network
+from services.catalog.convert import render_icon
 from services.catalog.domain import compose
 from services.catalog.domain.document import UnreadableDocumentError, parse_document
 from services.catalog.domain.images import find_image, find_tag_fault
 from services.catalog.domain.importers.collection import import_collection
 from services.catalog.domain.interpolation import InterpolationError, interpolate_text, list_variables
+from services.catalog.domain.loader import load_items
 from services.catalog.domain.sources import SourceFormat
+from services.catalog.files import DATA, find_icon, read_item_files
 from services.common.errors import DomainError, InvalidError
 from services.common.rpc.call import parse_cookies
 from services.common.rpc.peers import Peers
+from services.common.telemetry.metrics import template_of
 from services.inventory.proxmox.archives import _read_vmid
 from services.inventory.proxmox.create import NewContainer, render_network
 from services.inventory.proxmox.inside import parse_listeners
@@ -128,6 +134,64 @@ def test_net0_has_one_address_and_no_more_options_than_ours(cidr: str, gateway: 
         return
     names = [part.partition("=")[0] for part in option.split(",")]
     assert names in (["name", "bridge", "ip"], ["name", "bridge", "ip6"])
+
+
+UPIDS = st.builds(
+    "UPID:{}:{:08X}:{:08X}:{:08X}:{}:{}:root@pam:".format,
+    PUNCTUATED, st.integers(0, 2**36), st.integers(0, 2**36), st.integers(0, 2**32), PUNCTUATED, PUNCTUATED,
+)  # fmt: skip
+
+
+@FUZZ
+@given(PUNCTUATED | TEXT | UPIDS)
+def test_task_ids(upid: str) -> None:
+    kind = _kind_of(upid)
+    assert ":" not in kind
+    assert kind in upid
+    path = f"/nodes/pve/tasks/{upid.replace('/', '') or 'UPID:'}/status"
+    assert template_of(path) == "/nodes/{}/tasks/{}/status"  # a label of metrics is not made for each task
+
+
+@FUZZ
+@given(PUNCTUATED)
+def test_volumes_and_snapshots_are_no_labels_of_metrics(name: str) -> None:
+    path = f"/nodes/pve/storage/pbs/content/pbs:backup/{name}".replace("\n", "")
+    assert template_of(path) == "/nodes/{}/storage/{}/content/{}"
+    path = f"/nodes/pve/lxc/100/snapshot/s{name.replace('/', '')}/rollback"
+    assert template_of(path) == "/nodes/{}/lxc/{}/snapshot/{}/rollback"
+
+
+@FUZZ
+@given(
+    PUNCTUATED | st.builds("icons/{}{}".format, st.sampled_from(["../", "%2e%2e/", "//", "\\"]), PUNCTUATED)
+)
+def test_an_icon_is_a_file_of_the_icons_or_none(icon: str) -> None:
+    content = find_icon(icon.replace("\0", ""))
+    assert content is None or (DATA / icon).resolve().is_relative_to(DATA / "icons")
+
+
+@pytest.mark.parametrize(
+    "icon",
+    ["../items/nginx.yaml", "icons/../nginx.yaml", "/etc/passwd", "icons/../../../__init__.py", "icons", ""],
+)
+def test_no_icon_leads_out_of_its_folder(icon: str) -> None:
+    assert find_icon(icon) is None
+
+
+@pytest.mark.parametrize(
+    "icon",
+    [
+        "http://169.254.169.254/latest",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//evil.example/i",
+        "file:///etc",
+    ],
+)
+def test_an_icon_elsewhere_is_named_by_https_and_never_fetched_here(icon: str) -> None:
+    item = next(iter(load_items(read_item_files(DATA), source="https://items.example").items)).item
+    assert render_icon(replace(item, icon=icon)) == ""
+    assert render_icon(replace(item, icon="https://cdn.example/i.svg")) == "https://cdn.example/i.svg"
 
 
 @FUZZ

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 _serving = False
 _NAMES_IN_PATHS = re.compile(
-    r"(?<=/)(?:(?<=nodes/)[^/]+|(?<=lxc/)\d+|(?<=storage/)[^/]+|(?<=tasks/)[^/]+|UPID:[^/]+)"
+    r"(?<=/)(?:(?<=nodes/)[^/]+|(?<=lxc/)\d+|(?<=storage/)[^/]+|(?<=tasks/)[^/]+|(?<=snapshot/)[^/]+"
+    r"|(?<=content/).+|UPID:[^/]+)"
 )
 
 

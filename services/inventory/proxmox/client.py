@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
+import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +21,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import requests
+import urllib3
 from proxmoxer.core import ResourceException
 
 from services.common.errors import DomainError
@@ -48,7 +51,10 @@ _ATTEMPTS = 4
 _THREADS = 8
 _MAX_SILENCE_S = 15.0
 _UNREACHED = {595}
-_NO_ANSWER = {596, 502, 503, 504}
+_NO_ANSWER = {596, 597, 598, 599, 502, 503, 504}  # those above 595 are of the proxy: it had sent what it got
+_LOCKED = re.compile(
+    r"can't lock file|got lock (request )?timeout|unable to (acquire|get) \S*\s*lock", re.IGNORECASE
+)
 
 
 class ProxmoxClient:
@@ -202,12 +208,12 @@ class ProxmoxClient:
                 )
 
     def _send_through(self, method: str, path: str, params: dict[str, Any]) -> Any:
+        if isinstance(self._auth, Ticket):
+            self._make_headers()  # signs in when that is due: if that fails, nothing else was sent
         try:
             return getattr(self._api()(path.strip("/")), method)(**params)
         except ResourceException as error:
             raise self._translate(error, method=method, path=path) from error
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise self._unreachable(error) from error
         except (requests.exceptions.RequestException, OSError) as error:
             if method == "get" or _never_sent(error):
                 raise self._unreachable(error) from error
@@ -220,11 +226,14 @@ class ProxmoxClient:
             raise self._unreachable(error) from error
 
     def _api(self) -> Any:
-        access, api = getattr(self._local, "api", (None, None))
+        access, api, close = getattr(self._local, "api", (None, None, None))
         if access != self.access:
+            if close is not None:  # of the node that was left
+                close()
+                self._closers.remove(close)
             access = self.access
             api, close = make_api(access, self._auth)
-            self._local.api = (access, api)
+            self._local.api = (access, api, close)
             self._closers.append(close)
         return api
 
@@ -251,8 +260,10 @@ class ProxmoxClient:
             )
         if status in _NO_ANSWER:
             return self._uncertain(method, path)
-        if "got timeout" in reason:
+        if _LOCKED.search(reason):
             return LockTimeoutError(f"{self.access.name}: {reason}", retry_after=2)
+        if "got timeout" in reason and method != "get":  # a command of the node was cut off in the middle
+            return self._uncertain(method, path)
         fields = "; ".join(f"{key}: {value}" for key, value in _as_dict(error.errors).items())
         sentence = f"{self.access.name}: {reason}" + (f" ({fields})" if fields else "")
         return ProxmoxRefusedError(
@@ -282,10 +293,18 @@ def _render(value: Any) -> Any:
 
 
 def _never_sent(error: Exception) -> bool:
-    text = str(error)
-    return any(
-        word in text for word in ("NewConnectionError", "Failed to establish", "Name or service", "refused")
-    )
+    """Whether no request can have left: there was no connection, or a certificate that is not trusted.
+
+    TLS that breaks later is no such case: the request may be on its way by then.
+    """
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        return "ingerprint" in str(reason) or any(
+            isinstance(one, ssl.SSLCertVerificationError) for one in reason.args
+        )
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
 def _explain(error: Exception) -> str:
