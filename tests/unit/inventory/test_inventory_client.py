@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ from services.inventory.proxmox.session import Access
 from tests.pvesim.tls import ensure_certificate
 
 
-@contextmanager
+@contextlib.contextmanager
 def serve(folder: Path, treat: Callable[[ssl.SSLSocket], None]) -> Iterator[tuple[int, list[bytes]]]:
     """A TLS server that reads a request and treats its connection so; its port and what was asked."""
     context, _ = ensure_certificate(folder, ["pve"])
@@ -35,26 +35,36 @@ def serve(folder: Path, treat: Callable[[ssl.SSLSocket], None]) -> Iterator[tupl
         while True:
             try:
                 plain, _ = listener.accept()
-                with context.wrap_socket(plain, server_side=True) as connection:
-                    if line := connection.recv(65536).split(b"\r\n")[0]:
-                        asked.append(line)
-                    treat(connection)
-            except ssl.SSLError:
-                continue
-            except OSError:
+            except OSError:  # the end of the test
                 return
+            with (
+                plain,
+                contextlib.suppress(OSError),
+                context.wrap_socket(plain, server_side=True) as connection,
+            ):
+                if line := connection.recv(65536).split(b"\r\n")[0]:
+                    asked.append(line)
+                    treat(connection)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    yield listener.getsockname()[1], asked
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    thread.join(5)
+    try:
+        yield listener.getsockname()[1], asked
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
 
 
 def hang_up(connection: ssl.SSLSocket) -> None:
     """End the connection without a word, and without TLS's own goodbye."""
     socket.socket(fileno=connection.detach()).close()
+
+
+def break_tls(connection: ssl.SSLSocket) -> None:
+    """Answer with what is no TLS."""
+    with socket.socket(fileno=connection.detach()) as plain:
+        plain.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
 
 
 async def open_client(port: int) -> ProxmoxClient:
@@ -63,8 +73,11 @@ async def open_client(port: int) -> ProxmoxClient:
     return ProxmoxClient(access, threads=1)
 
 
-async def test_a_write_whose_connection_breaks_after_it_was_sent_is_never_sent_again(tmp_path: Path) -> None:
-    with serve(tmp_path, hang_up) as (port, asked):
+@pytest.mark.parametrize("treat", [hang_up, break_tls])
+async def test_a_write_whose_connection_breaks_after_it_was_sent_is_never_sent_again(
+    tmp_path: Path, treat: Callable[[ssl.SSLSocket], None]
+) -> None:
+    with serve(tmp_path, treat) as (port, asked):
         client = await open_client(port)
         asked.clear()
         with pytest.raises(WriteUncertainError, match="POST /nodes/pve/lxc"):
