@@ -8,6 +8,7 @@ import os
 import ssl
 import subprocess
 import sys
+import sysconfig
 import uuid
 from pathlib import Path
 from typing import Any
@@ -116,3 +117,24 @@ def test_a_certificate_is_trusted_by_file_or_fingerprint_or_not_at_all(
     for options in (("--ca", str(file)), ("--pin", fingerprint), ("--insecure",)):
         terminal.sign_in(url, *options)
         assert terminal.read("whoami")["username"] == USERNAME
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("de", {"deploy", "delete"}),
+        ("catalog s", {"search", "show"}),
+        ("backup", {"backup", "backups"}),
+    ],
+)
+def test_the_shell_completes_commands(words: str, wanted: set[str]) -> None:
+    """In a real bash, with the script that `--install-completion` installs."""
+    typed = ["proximity", *words.split()]
+    script = (
+        f'PATH="{sysconfig.get_path("scripts")}:$PATH"; source <(proximity --show-completion bash);'
+        f" COMP_WORDS=({' '.join(typed)}); COMP_CWORD={len(typed) - 1}; _proximity_completion proximity;"
+        ' printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    assert set(done.stdout.split()) == wanted
