@@ -56,16 +56,26 @@ def check_startup(value: str) -> str | None:
 
 
 def check_prune(value: str) -> str | None:
-    """`keep-last=3,keep-daily=7` or `keep-all=1`."""
-    good = all(
-        re.fullmatch(r"keep-(all=[01]|(last|hourly|daily|weekly|monthly|yearly)=\d+)", part)
-        for part in value.split(",")
-    )
-    return None if good else f"format error\nprune-backups: invalid value '{value}'\n"
+    """`keep-last=3,keep-daily=7` or `keep-all=1`: a property string of its own."""
+    pairs = [part.partition("=") for part in value.split(",") if part]
+    if any(not sign for _, sign, _ in pairs):
+        return "value without key, but schema does not define a default key\n"
+    faults = [fault for key, _, given in pairs if (fault := _find_retention_fault(key, given))]
+    return "".join(["format error\n", *faults]) if faults else None
+
+
+def _find_retention_fault(key: str, given: str) -> str:
+    kind = {"keep-all": "boolean"}.get(key, "integer")
+    if key not in RETENTION:
+        return f"prune-backups.{key}: property is not defined in schema and the schema does not allow additional properties\n"
+    if not re.fullmatch(r"[01]" if kind == "boolean" else r"-?\d+", given):
+        return f"prune-backups.{key}: type check ('{kind}') failed - got '{given}'\n"
+    return f"prune-backups.{key}: value must have a minimum value of 0\n" if given.startswith("-") else ""
 
 
 VOLUME = r"[a-zA-Z][a-zA-Z0-9\-_.]*[a-zA-Z0-9]:.+"
 USER = r"[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+"
+RETENTION = {f"keep-{one}" for one in ("all", "last", "hourly", "daily", "weekly", "monthly", "yearly")}
 CONFIG_ID = r"(?i)[a-z][a-z0-9_-]+"
 
 CHECKS: dict[str, Check] = {
