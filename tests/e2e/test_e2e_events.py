@@ -6,12 +6,18 @@ import json
 import subprocess
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import grpc
+import psutil
 import requests
+from proximity.apps.v1.apps_service_pb2 import AppEvent, StreamAppEventsRequest
+from proximity.apps.v1.apps_service_pb2_grpc import AppsServiceStub
 
 from deploy.local.api import Api
-from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
+from tests.e2e.stack import PASSWORD, STOP_S, USERNAME, RunningStack, find_port
 
 LIMIT_S = 90.0
 Frame = dict[str, str]
@@ -124,3 +130,58 @@ def test_a_replica_that_dies_does_not_look_like_the_end(stack: RunningStack) -> 
         again.end()
     assert json.loads(resumed[-1]["data"])["status"] == "running"
     assert lines_of(resumed) == []
+
+
+@contextmanager
+def start_replica(stack: RunningStack) -> Iterator[grpc.Channel]:
+    """A second server of apps beside the platform's own, as it runs, on the same database and NATS."""
+    mine = psutil.Process(stack.process.pid).children()
+    [first] = [each for each in mine if each.cmdline()[-2:] == ["services.apps", "serve"]]
+    address = f"127.0.0.1:{find_port()}"
+    environment = {**first.environ(), "LISTEN": address, "HEALTH_LISTEN": "", "METRICS_LISTEN": ""}
+    with subprocess.Popen(
+        first.cmdline(), env=environment, cwd=first.cwd(), stderr=subprocess.DEVNULL
+    ) as replica:
+        try:
+            with grpc.insecure_channel(address) as channel:
+                grpc.channel_ready_future(channel).result(LIMIT_S)
+                yield channel
+        finally:
+            replica.terminate()
+            replica.wait(STOP_S)
+
+
+def read_events(channel: grpc.Channel, app_id: str, token: str, *, after: str) -> Iterator[AppEvent]:
+    request = StreamAppEventsRequest(app_id=app_id, last_event_id=after)
+    metadata = (("authorization", f"Bearer {token}"),)
+    return iter(AppsServiceStub(channel).StreamAppEvents(request, metadata=metadata, timeout=LIMIT_S))
+
+
+def read_log_until(events: Iterator[AppEvent], status: str) -> list[int]:
+    """The ids of the log lines up to the status."""
+    seen = []
+    for event in events:
+        if event.HasField("log"):
+            seen.append(event.log.id)
+        if event.HasField("status") and event.status.status == status:
+            return seen
+    raise AssertionError(f"the stream ended before {status!r}")
+
+
+def test_what_began_at_one_replica_goes_on_at_another_without_a_gap(stack: RunningStack) -> None:
+    api, token = stack.sign_in(), sign_in(stack)
+    app_id = deploy(api)
+    first = Curl(stack, app_id, token, after="0")
+    frames = first.read_until('"running"')
+    middle = frames[len(frames) // 2]["id"]
+    with start_replica(stack) as channel:
+        events = read_events(channel, app_id, token, after=middle)
+        seen = read_log_until(events, "running")
+        assert seen == [line for line in lines_of(frames) if line > int(middle)]
+        api.send("POST", f"/apps/{app_id}/action", {"action": "stop"}, expect=202)
+        there = read_log_until(events, "stopped")  # what happens elsewhere comes too, by NATS
+    here = lines_of(first.read_until('"stopped"'))
+    assert there
+    assert there == here
+    first.process.kill()
+    first.end()

@@ -65,6 +65,8 @@ def break_tls(connection: ssl.SSLSocket) -> None:
     """Answer with what is no TLS."""
     with socket.socket(fileno=connection.detach()) as plain:
         plain.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+        while plain.recv(65536):  # what is left unread would turn into a reset
+            pass
 
 
 async def open_client(port: int) -> ProxmoxClient:
