@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 from google.protobuf import empty_pb2
 from proximity.inventory.v1 import container_service_pb2 as cs
@@ -12,7 +13,7 @@ from services.common.rpc.call import Call
 from services.inventory import convert
 from services.inventory.placing import Placing
 from services.inventory.proxmox import archives, copies, create, images, inside, power, reading, tasks
-from services.inventory.proxmox.containers import Containers
+from services.inventory.proxmox.containers import Containers, Task
 from services.inventory.store import SqlSettingsStore, SqlVmidStore
 
 
@@ -35,6 +36,11 @@ class ContainerHandlers:
         self._placing = placing
         self._vmids = vmids
         self._settings = settings
+
+    async def _act(self, work: Callable[..., Awaitable[Task]], request: Any, **options: Any) -> cs.Task:
+        """What most RPCs are: something done to the owner's container, which is a task."""
+        ref = convert.parse_ref(request.container)
+        return convert.render_task(await work(self._containers, ref, request.owner, **options))
 
     async def place_container(self, request: cs.PlaceContainerRequest, _call: Call) -> cs.Placement:
         return await self._placing.place(request)
@@ -62,14 +68,10 @@ class ContainerHandlers:
         )
 
     async def stop_container(self, request: cs.ContainerActionRequest, _call: Call) -> cs.Task:
-        ref = convert.parse_ref(request.container)
-        task = await power.stop_container(self._containers, ref, request.owner, timeout_s=request.timeout_s)
-        return convert.render_task(task)
+        return await self._act(power.stop_container, request, timeout_s=request.timeout_s)
 
     async def reboot_container(self, request: cs.ContainerActionRequest, _call: Call) -> cs.Task:
-        ref = convert.parse_ref(request.container)
-        task = await power.reboot_container(self._containers, ref, request.owner, timeout_s=request.timeout_s)
-        return convert.render_task(task)
+        return await self._act(power.reboot_container, request, timeout_s=request.timeout_s)
 
     async def destroy_container(self, request: cs.ContainerActionRequest, _call: Call) -> cs.Task:
         ref = convert.parse_ref(request.container)
@@ -88,15 +90,13 @@ class ContainerHandlers:
         return convert.render_task(task)
 
     async def configure_container(self, request: cs.ConfigureContainerRequest, _call: Call) -> cs.Task:
-        task = await copies.configure_container(
-            self._containers,
-            convert.parse_ref(request.container),
-            request.owner,
+        return await self._act(
+            copies.configure_container,
+            request,
             changes=convert.parse_configuration(request),
             disk_gb=request.disk_gb if request.HasField("disk_gb") else None,
             environment=dict(request.environment),
         )
-        return convert.render_task(task)
 
     async def adopt_container(self, request: cs.ContainerActionRequest, _call: Call) -> empty_pb2.Empty:
         ref = convert.parse_ref(request.container)
@@ -112,52 +112,28 @@ class ContainerHandlers:
         return empty_pb2.Empty()
 
     async def snapshot_container(self, request: cs.SnapshotRequest, _call: Call) -> cs.Task:
-        ref = convert.parse_ref(request.container)
-        task = await copies.snapshot_container(self._containers, ref, request.owner, name=request.name)
-        return convert.render_task(task)
+        return await self._act(copies.snapshot_container, request, name=request.name)
 
     async def rollback_container(self, request: cs.SnapshotRequest, _call: Call) -> cs.Task:
-        ref = convert.parse_ref(request.container)
-        task = await copies.rollback_container(self._containers, ref, request.owner, name=request.name)
-        return convert.render_task(task)
+        return await self._act(copies.rollback_container, request, name=request.name)
 
     async def delete_snapshot(self, request: cs.SnapshotRequest, _call: Call) -> cs.Task:
-        ref = convert.parse_ref(request.container)
-        task = await copies.delete_snapshot(self._containers, ref, request.owner, name=request.name)
-        return convert.render_task(task)
+        return await self._act(copies.delete_snapshot, request, name=request.name)
 
     async def migrate_container(self, request: cs.MigrateContainerRequest, _call: Call) -> cs.Task:
-        ref = convert.parse_ref(request.container)
-        task = await copies.migrate_container(
-            self._containers, ref, request.owner, target_node=request.target_node
-        )
-        return convert.render_task(task)
+        return await self._act(copies.migrate_container, request, target_node=request.target_node)
 
     async def backup_container(self, request: cs.BackupContainerRequest, _call: Call) -> cs.Task:
-        task = await archives.backup_container(
-            self._containers,
-            convert.parse_ref(request.container),
-            request.owner,
-            mode=request.mode,
-            compression=request.compression,
-            storage=request.storage,
-            notes=request.notes,
-            protected=request.protected,
-            backup_id=request.backup_id,
+        return await self._act(
+            archives.backup_container,
+            request,
+            **_pick(request, "mode", "compression", "storage", "notes", "protected", "backup_id"),
         )
-        return convert.render_task(task)
 
     async def restore_container(self, request: cs.RestoreContainerRequest, _call: Call) -> cs.Task:
-        task = await archives.restore_container(
-            self._containers,
-            convert.parse_ref(request.container),
-            request.owner,
-            archive=request.archive,
-            beside=request.beside,
-            hostname=request.hostname,
-            storage=request.storage,
+        return await self._act(
+            archives.restore_container, request, **_pick(request, "archive", "beside", "hostname", "storage")
         )
-        return convert.render_task(task)
 
     async def list_archives(self, request: cs.ListArchivesRequest, _call: Call) -> cs.ListArchivesResponse:
         client = await self._fleet.get_client(request.host_id)
@@ -268,3 +244,8 @@ class ContainerHandlers:
         return cs.DeploymentDefaults(
             resources=convert.render_resources(*resources), network=convert.render_network(*network)
         )
+
+
+def _pick(request: Any, *names: str) -> dict[str, Any]:
+    """Fields that go to a function as they are."""
+    return {name: getattr(request, name) for name in names}
