@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 
 from services.apps.domain.quotas import Quota
 from services.common.config import parse_int, setting
@@ -18,6 +19,13 @@ class AppsSettings(OperationSettings):
         default=16,
         parse=parse_int(1, 200),
         doc="How many operations one worker runs at once.",
+    )
+    orphan_grace_hours: int = setting(
+        "ORPHAN_GRACE_HOURS",
+        default=24,
+        parse=parse_int(0, 8760),
+        doc="How long a container with our mark and without an app must have been seen before an administrator may "
+        "have it destroyed.",
     )
     quota_apps: int | None = setting(
         "QUOTA_APPS",
@@ -43,6 +51,11 @@ class AppsSettings(OperationSettings):
         parse=parse_int(0, 1_000_000_000),
         doc="Disk of all apps of a user together, GB; empty: no limit.",
     )
+
+    @property
+    def orphan_grace(self) -> timedelta:
+        """How long orphans must have been seen."""
+        return timedelta(hours=self.orphan_grace_hours)
 
     @property
     def default_quota(self) -> Quota:

@@ -15,6 +15,7 @@ from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import STABLE, App, AppEvent
 from services.apps.domain.interfaces import Container, Newest
+from services.apps.domain.reconciling import Reconciled
 from services.common.operations.held_steps import HeldStep
 from services.common.operations.progress import Operation
 from services.common.operations.records import render_operation
@@ -27,6 +28,29 @@ def render_time(at: datetime) -> Timestamp:
     stamp = Timestamp()
     stamp.FromDatetime(at)
     return stamp
+
+
+def render_reconciled(result: Reconciled) -> pb.ReconcileAppsResponse:
+    """What reconciliation found."""
+    return pb.ReconcileAppsResponse(
+        success=True,
+        message=f"Compared {result.checked} apps, found {len(result.findings)} differences",
+        checked=result.checked,
+        skipped_hosts=result.skipped,
+        findings=[
+            pb.ReconcileFinding(
+                type=item.type,
+                app_id=item.app_id or None,
+                host_id=item.host_id,
+                vmid=item.vmid,
+                message=item.message,
+                healed=item.healed,
+                since=render_time(item.since) if item.since else None,
+                destroyable_at=render_time(item.destroyable_at) if item.destroyable_at else None,
+            )
+            for item in result.findings
+        ],
+    )
 
 
 def parse_page(request: Any) -> tuple[int, int]:

@@ -62,7 +62,7 @@ def build_parts(settings: AppsSettings) -> Parts:
         backups=backups,
         workflows=build_workflows(Tools(containers, store), backups, store),
         relay=Relay(runtime.db, runtime.bus, outbox, inbox=inbox),
-        reconciler=Reconciler(store, containers),
+        reconciler=Reconciler(store, containers, settings.orphan_grace),
     )
 
 

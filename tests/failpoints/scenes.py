@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from proximity.backups.v1 import backups_service_pb2 as pb
 
-from services.apps.domain import usecases
+from services.apps.domain import orphans, usecases
+from services.apps.domain.entities import RemoveApp
 from services.apps.domain.interfaces import Ref
+from services.apps.domain.reconciling import Reconciler
 from tests.failpoints.platform import Platform, asked, call
 
 STRANGER = 103
@@ -71,6 +74,18 @@ async def _prepare_backup(platform: Platform) -> tuple[str, int]:
     return app_id, backup_id
 
 
+async def _prepare_orphan(platform: Platform) -> int:
+    app = await platform.apps.get_app(await _prepare_app(platform))
+    await platform.apps.change(RemoveApp(app.id))
+    for _ in range(2):
+        await Reconciler(platform.apps, platform.world.containers, timedelta(0)).reconcile()
+    return app.vmid or 0
+
+
+async def _destroy_orphan(platform: Platform, vmid: int) -> None:
+    await orphans.destroy_orphan(platform.world, Ref(1, vmid), asked(), grace=timedelta(0))
+
+
 async def _adopt(platform: Platform, _: None) -> str:
     ref = Ref(1, STRANGER, "pve1")
     app = await usecases.adopt_container(platform.world, ref, asked(), kind="custom", port=80, owner_id=7)
@@ -128,6 +143,7 @@ SCENES = (
     Scene("adopt", "adopt_container", _prepare_nothing, _adopt),
     Scene("delete", "delete_app", _prepare_app, _act("delete"), final=True),
     Scene("delete adopted", "delete_app", _prepare_adopted_app, _act("delete"), final=True),
+    Scene("destroy orphan", "destroy_orphan", _prepare_orphan, _destroy_orphan, final=True),
     Scene("update", "update_app", _prepare_app, _update),
     Scene("migrate", "migrate_app", _prepare_app, _migrate),
     Scene("backup", "create_backup", _prepare_app, lambda p, app_id: p.back_up(app_id), "backups"),

@@ -345,6 +345,25 @@ async def test_reconcile_believes_only_hosts_that_answer(platform: Platform) -> 
     assert (await platform.store.get_app(app.id)).status == "stopped"
 
 
+async def test_an_app_is_missing_only_when_two_complete_scans_say_so(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    reconciler = Reconciler(platform.store, platform.containers)
+    container = platform.containers.containers.pop(9000)
+    for is_complete in (True, False):
+        platform.containers.complete = is_complete
+        found = (await reconciler.reconcile()).findings
+        assert [item.type for item in found] == ["missing"] * is_complete
+        assert (await platform.store.get_app(app.id)).conditions == ()
+    platform.containers.complete = True
+    await reconciler.reconcile()
+    (condition,) = (await platform.store.get_app(app.id)).conditions
+    assert (condition.type, condition.message) == ("missing", "container 9000 of host 1 is gone")
+    platform.containers.containers[9000] = container
+    assert (await reconciler.reconcile()).findings == ()
+    assert (await platform.store.get_app(app.id)).conditions == ()
+
+
 async def test_an_operation_is_cancelled_and_undone(platform: Platform) -> None:
     app = await platform.deploy()
     operation = await platform.store.find_unfinished(app.id)

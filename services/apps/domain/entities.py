@@ -222,4 +222,21 @@ class SwitchVersion:
     forward: bool
 
 
-Change = ChangeApp | AddLog | RemoveApp | AnnounceDeployed | AddUpgrade | NoteArchive | SwitchVersion
+@dataclass(frozen=True)
+class ForgetOrphan:
+    """Forget that reconciliation saw an orphan: it is gone."""
+
+    host_id: int
+    vmid: int
+
+
+Change = (
+    ChangeApp
+    | AddLog
+    | RemoveApp
+    | AnnounceDeployed
+    | AddUpgrade
+    | NoteArchive
+    | SwitchVersion
+    | ForgetOrphan
+)

@@ -48,6 +48,10 @@ class AppStateError(PreconditionError):
     """The app is in no state for this."""
 
 
+class OrphanGraceError(PreconditionError):
+    """The orphan was not seen for long enough to be destroyed."""
+
+
 class NotAvailableError(PreconditionError):
     """The platform cannot do this for this app."""
 

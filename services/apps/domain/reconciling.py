@@ -1,19 +1,32 @@
-"""Compare apps with the containers of the hosts that answer. Nothing is ever deleted here."""
+"""Compare apps with the containers of the hosts that answer. Nothing is ever deleted here.
+
+What is not there, or is there and nobody's, counts only after two complete scans by two runs; what a container says of
+itself counts at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from services.apps.domain.entities import AddLog, App, ChangeApp
+from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.interfaces import Container, Containers
+from services.apps.domain.sightings import CERTAIN, Seen, Sighting
 from services.apps.domain.usecases import AppStore
 from services.common.clock import now
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A difference that was found."""
+    """A difference that was found.
+
+    Attributes:
+        healed: it was put right.
+        since: when it was first seen.
+        destroyable_at: of an orphan, from when on it may be destroyed.
+    """
 
     type: str
     app_id: str = ""
@@ -21,6 +34,8 @@ class Finding:
     vmid: int
     message: str
     healed: bool = False
+    since: datetime | None = None
+    destroyable_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -33,57 +48,88 @@ class Reconciled:
 
 
 class Reconciler:
-    """Compares; an app counts as missing only after two complete scans of a host that answered."""
+    """Compares; `grace` is how long orphans must have been seen before they may be destroyed."""
 
-    def __init__(self, store: AppStore, containers: Containers) -> None:
+    def __init__(self, store: AppStore, containers: Containers, grace: timedelta = timedelta(days=1)) -> None:
         self._store = store
         self._containers = containers
+        self.grace = grace
 
     async def reconcile(self, host_id: int | None = None) -> Reconciled:
         """Compare every stable app now. A host that does not answer proves nothing and is left out."""
         before = await self._store.list_all_apps(host_id=host_id)
         scan = await self._containers.scan(host_id)
-        second = await self._containers.scan(host_id)
-        complete = scan.complete & second.complete
-        seen = {(item.host_id, item.vmid): item for item in (*scan.containers, *second.containers)}
-        findings: list[Finding] = []
-        checked = 0
-        for app in before:
-            if app.is_stable and app.vmid is not None and app.host_id in complete:
-                checked += 1
-                findings.extend(await self._compare(app, seen))
+        there = {(item.host_id, item.vmid): item for item in scan.containers}
+        compared = [
+            app for app in before if app.is_stable and app.vmid is not None and app.host_id in scan.complete
+        ]
         known = {app.id for app in await self._store.list_all_apps(host_id=host_id)}
-        findings.extend(_orphan(item) for item in seen.values() if item.owner and item.owner not in known)
-        return Reconciled(checked, tuple(findings), tuple(sorted({*scan.skipped, *second.skipped})))
+        orphans = [
+            _see("orphan", item, item.owner) for item in there.values() if item.owner not in {"", *known}
+        ]
+        missing = [
+            Seen("missing", app.host_id, app.vmid or 0, app.id)
+            for app in compared
+            if (app.host_id, app.vmid) not in there
+        ]
+        sightings = await self._store.note_sightings([*orphans, *missing], complete=scan.complete)
+        lacking = {one.seen.subject: one for one in sightings.values() if one.seen.kind == "missing"}
+        findings = [
+            finding
+            for app in compared
+            if (finding := await self._compare(app, there, lacking.get(app.id))) is not None
+        ]
+        findings.extend(self._report_orphans(sightings[seen] for seen in orphans))
+        return Reconciled(len(compared), tuple(findings), tuple(sorted(scan.skipped)))
 
-    async def _compare(self, app: App, seen: Mapping[tuple[int, int], Container]) -> list[Finding]:
-        container = seen.get((app.host_id, app.vmid or 0))
-        found = find_condition(app, container)
-        known = {item.type for item in app.conditions}
+    def _report_orphans(self, orphans: Iterable[Sighting]) -> Iterable[Finding]:
+        for one in orphans:
+            _, host_id, vmid, mark = one.seen
+            yield Finding(
+                type="orphan",
+                host_id=host_id,
+                vmid=vmid,
+                message=f"container {vmid} carries the mark of {mark}, which is no app",
+                since=one.first_seen_at,
+                destroyable_at=one.find_destroyable(self.grace),
+            )
+
+    async def _compare(
+        self, app: App, there: Mapping[tuple[int, int], Container], lacking: Sighting | None
+    ) -> Finding | None:
+        found = find_condition(app, there.get((app.host_id, app.vmid or 0)))
+        known = {item.type: item for item in app.conditions}
         if found is None:
             if known:
                 await self._store.change(ChangeApp(app.id, {"conditions": []}))
-            return []
+            return None
         kind, message, status = found
-        if kind not in known or status is not None:
-            condition = {"type": kind, "message": message, "since": now().isoformat()}
+        since = lacking.first_seen_at if lacking else now()
+        is_certain = lacking is None or lacking.scans >= CERTAIN
+        if is_certain and (kind not in known or status is not None):
+            condition = {"type": kind, "message": message, "since": since.isoformat()}
             values = {"conditions": [condition], **({"status": status} if status else {})}
-            fresh = await self._store.get_app(app.id)
-            if fresh.updated_at != app.updated_at:
-                return []
+            if not await self._is_as_before(app):
+                return None
             await self._store.change(
                 ChangeApp(app.id, values), AddLog(app.id, message, "warning", "reconcile")
             )
-        return [
-            Finding(
-                type=kind,
-                app_id=app.id,
-                host_id=app.host_id,
-                vmid=app.vmid or 0,
-                message=message,
-                healed=bool(status),
-            )
-        ]
+        return Finding(
+            type=kind,
+            app_id=app.id,
+            host_id=app.host_id,
+            vmid=app.vmid or 0,
+            message=message,
+            healed=bool(status),
+            since=known[kind].since if kind in known else since,
+        )
+
+    async def _is_as_before(self, app: App) -> bool:
+        """Whether nothing happened to an app since it was compared."""
+        try:
+            return (await self._store.get_app(app.id)).updated_at == app.updated_at
+        except AppNotFoundError:
+            return False
 
 
 def find_condition(app: App, container: Container | None) -> tuple[str, str, str | None] | None:
@@ -101,6 +147,5 @@ def find_condition(app: App, container: Container | None) -> tuple[str, str, str
     return None
 
 
-def _orphan(item: Container) -> Finding:
-    message = f"container {item.vmid} carries the mark of {item.owner}, which is no app"
-    return Finding(type="orphan", host_id=item.host_id, vmid=item.vmid, message=message)
+def _see(kind: str, item: Container, subject: str) -> Seen:
+    return Seen(kind, item.host_id, item.vmid, subject)

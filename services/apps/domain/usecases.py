@@ -21,18 +21,19 @@ from services.apps.domain.errors import (
 )
 from services.apps.domain.interfaces import Backups, Catalog, Container, Containers, Ref, Users, Wanted
 from services.apps.domain.quotas import Quotas, Unlimited
+from services.apps.domain.sightings import Sightings
 from services.common.clock import now
 from services.common.errors import InvalidError, NotFoundError, PreconditionError, invalid_field
 from services.common.operations.progress import Operation
 
 _PORT_ATTEMPTS = 20
-FINAL = frozenset({"delete_app"})  # kinds without a way back
+FINAL = frozenset({"delete_app", "destroy_orphan"})  # kinds without a way back
 _FILLING = frozenset({"deploy_app", "clone_app", "restore_beside"})  # kinds that write a whole container
 _MOVING = frozenset({"migrate_app", "upgrade_app", "rollback_app"})
 Plans = Mapping[str, tuple[tuple[str, str], ...]]
 
 
-class AppStore(Protocol):
+class AppStore(Sightings, Protocol):
     """What use cases need of the database."""
 
     async def get_app(self, app_id: str, *, owner: int | None = None) -> App:
@@ -57,6 +58,9 @@ class AppStore(Protocol):
         changes: Sequence[Change] = (),
     ) -> None:
         """Begin an operation, with changes in the same transaction."""
+
+    async def begin_orphan(self, mark: str, begin: Begin) -> None:
+        """Begin an operation on a container that carries a mark and belongs to no app; once for each id."""
 
     async def find_upgrade(self, app_id: str) -> Upgrade | None:
         """The upgrade that an app owes its version to."""

@@ -18,6 +18,7 @@ from services.apps.domain.entities import (
     Begin,
     Change,
     ChangeApp,
+    ForgetOrphan,
     NoteArchive,
     RemoveApp,
     SwitchVersion,
@@ -25,6 +26,7 @@ from services.apps.domain.entities import (
 from services.apps.domain.errors import AppBusyError
 from services.apps.domain.quotas import Quota, check_quota
 from services.apps.store.rows import AppRows
+from services.apps.store.sightings import forget_orphan
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.tables import app_events, apps, operation_tables, outbox, ports
 from services.common.clock import now
@@ -76,6 +78,8 @@ class AppChanges:
                 self._upgrades.note_archive(connection, upgrade_id, archive)
             case SwitchVersion(upgrade_id, forward):
                 self._upgrades.switch(connection, upgrade_id, forward=forward)
+            case ForgetOrphan(host_id, vmid):
+                forget_orphan(connection, host_id, vmid)
 
     def log(
         self, connection: sa.Connection, operation: ClaimedOperation, level: str, message: str, step: str
@@ -126,6 +130,11 @@ class AppChanges:
         self._announce_status(connection, app_id, begin.status)
         if message:
             self._add_event(connection, app_id, "log", message=message)
+
+    def begin_orphan(self, connection: sa.Connection, mark: str, begin: Begin) -> None:
+        """Begin an operation on what carries a mark; nothing more when it is known."""
+        if connection.execute(sa.select(ops.c.id).where(ops.c.id == begin.id)).first() is None:
+            self._add_operation(connection, mark, begin)
 
     def _add_operation(self, connection: sa.Connection, app_id: str, begin: Begin) -> None:
         new = NewOperation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,10 +10,12 @@ import sqlalchemy as sa
 
 from services.apps.domain.entities import App, Begin, Change, Upgrade
 from services.apps.domain.errors import AppBusyError, ContainerManagedError, HostnameTakenError
+from services.apps.domain.sightings import Seen, Sighting
 from services.apps.store.changes import AppChanges
 from services.apps.store.lookups import AppLookups
 from services.apps.store.reads import AppReads
 from services.apps.store.rows import AppRows
+from services.apps.store.sightings import find_orphan, note_sightings
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.tables import app_events, operation_tables, schedules
 from services.common.clock import now
@@ -84,6 +86,27 @@ class SqlAppStore(AppReads, AppLookups):
             await self._db.write(fn)
         except sa.exc.IntegrityError as error:
             raise AppBusyError(f"another operation on {app_id} is under way", retry_after=2) from error
+
+    async def begin_orphan(self, mark: str, begin: Begin) -> None:
+        """Begin an operation on a container that carries a mark and belongs to no app; once for each id.
+
+        Raises:
+            AppBusyError: another one is under way.
+        """
+        try:
+            await self._db.write(lambda connection: self._changes.begin_orphan(connection, mark, begin))
+        except sa.exc.IntegrityError as error:
+            raise AppBusyError(f"the orphan {mark} is being destroyed already", retry_after=2) from error
+
+    async def note_sightings(
+        self, seen: Collection[Seen], *, complete: Collection[int]
+    ) -> dict[Seen, Sighting]:
+        """Count each once more; what a `complete` host no longer shows is forgotten."""
+        return await self._db.write(lambda connection: note_sightings(connection, seen, complete))
+
+    async def find_orphan(self, host_id: int, vmid: int) -> Sighting | None:
+        """The orphan with an id, if the last scan saw one."""
+        return await self._db.read(lambda connection: find_orphan(connection, host_id, vmid))
 
     async def get_upgrade(self, upgrade_id: str) -> Upgrade:
         """An upgrade that an operation named."""

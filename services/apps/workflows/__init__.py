@@ -7,6 +7,7 @@ from services.apps.workflows.adopt_container import adopt_container
 from services.apps.workflows.clone_app import clone_app, restore_beside
 from services.apps.workflows.delete_app import delete_app
 from services.apps.workflows.deploy_app import deploy_app
+from services.apps.workflows.destroy_orphan import destroy_orphan
 from services.apps.workflows.import_app import import_app
 from services.apps.workflows.shared import Tools
 from services.apps.workflows.start_app import restart_app, start_app, stop_app
@@ -20,6 +21,7 @@ _ALL = (
     stop_app,
     restart_app,
     delete_app,
+    destroy_orphan,
     clone_app,
     restore_beside,
     adopt_container,

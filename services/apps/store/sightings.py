@@ -1,0 +1,67 @@
+"""What reconciliation saw, across its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from services.apps.domain.sightings import Seen, Sighting
+from services.apps.tables import sightings
+from services.common.clock import now
+from services.common.db import insert_ignore
+
+
+def note_sightings(
+    connection: sa.Connection, seen: Collection[Seen], complete: Collection[int]
+) -> dict[Seen, Sighting]:
+    """Count what a scan saw, and forget what complete hosts no longer show."""
+    known = {one.seen: one for one in _read(connection, sa.select(sightings))}
+    for gone in known.keys() - set(seen):
+        if gone.host_id in complete:
+            connection.execute(sightings.delete().where(*_key(gone)))
+    return {one: _count(connection, one, known.get(one)) for one in dict.fromkeys(seen)}
+
+
+def find_orphan(connection: sa.Connection, host_id: int, vmid: int) -> Sighting | None:
+    """The orphan with an id."""
+    query = sa.select(sightings).where(
+        sightings.c.kind == "orphan", sightings.c.host_id == host_id, sightings.c.vmid == vmid
+    )
+    return next(iter(_read(connection, query)), None)
+
+
+def forget_orphan(connection: sa.Connection, host_id: int, vmid: int) -> None:
+    """It is gone."""
+    connection.execute(
+        sightings.delete().where(
+            sightings.c.kind == "orphan", sightings.c.host_id == host_id, sightings.c.vmid == vmid
+        )
+    )
+
+
+def _count(connection: sa.Connection, seen: Seen, known: Sighting | None) -> Sighting:
+    current = now()
+    if known is None:
+        row = {**seen._asdict(), "scans": 1, "first_seen_at": current, "last_seen_at": current}
+        connection.execute(insert_ignore(sightings, connection).values(**row))
+        return Sighting(seen=seen, scans=1, first_seen_at=current)
+    scans = known.scans + 1
+    query = sightings.update().where(*_key(seen)).values(scans=scans, last_seen_at=current)
+    connection.execute(query)
+    return Sighting(seen=seen, scans=scans, first_seen_at=known.first_seen_at)
+
+
+def _key(seen: Seen) -> list[sa.ColumnElement[bool]]:
+    return [sightings.c[name] == value for name, value in seen._asdict().items()]
+
+
+def _read(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[Sighting]:
+    return [
+        Sighting(
+            seen=Seen(row.kind, row.host_id, row.vmid, row.subject),
+            scans=row.scans,
+            first_seen_at=row.first_seen_at,
+        )
+        for row in connection.execute(query)
+    ]

@@ -1,0 +1,40 @@
+"""Destroy a container that carries our mark and belongs to no app."""
+
+from __future__ import annotations
+
+from services.apps.domain.entities import Change, ForgetOrphan
+from services.apps.domain.errors import AppNotFoundError, ContainerManagedError
+from services.apps.workflows.shared import AppState, Steps, Tools
+from services.common.operations.model import Context, Step, Workflow
+
+
+def destroy_orphan(tools: Tools) -> Workflow:
+    """The workflow; it cannot be cancelled, and touches nothing once there is an app of that mark."""
+    steps = Steps(tools)
+
+    async def destroy_container(state: AppState, ctx: Context) -> AppState:
+        try:
+            await tools.apps.get_app(state.app_id)
+        except AppNotFoundError:
+            return await steps.destroy(state, ctx)
+        raise ContainerManagedError(f"container {state.vmid} belongs to the app {state.app_id}")
+
+    async def release_vmid(state: AppState, _ctx: Context) -> AppState:
+        await tools.containers.release_vmid(state.host_id, state.app_id)
+        return state
+
+    return Workflow(
+        kind="destroy_orphan",
+        steps=(
+            Step("destroy_container", "Destroying the container", destroy_container, cancellable=False),
+            Step("release_vmid", "Giving the container id back", release_vmid, cancellable=False),
+        ),
+        state_type=AppState,
+        on_succeeded=_forget,
+        on_failed=lambda _state, _error, _cancelled: (),
+        timeout_s=3600,
+    )
+
+
+def _forget(state: AppState) -> tuple[Change, ...]:
+    return (ForgetOrphan(state.host_id, state.vmid or 0),)
