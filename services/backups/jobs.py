@@ -7,9 +7,10 @@ import asyncio
 from nats.aio.msg import Msg
 from proximity.apps.v1 import events_pb2
 
-from services.backups.domain.interfaces import BackupStore
+from services.backups.domain.interfaces import Apps, BackupStore
+from services.backups.domain.usecases import note_removed_apps
 from services.backups.store import RUN_OPERATION
-from services.common.errors import UnavailableError
+from services.common.errors import DomainError
 from services.common.idempotency import IdempotencyStore
 from services.common.log import get_logger
 from services.common.messaging import Bus
@@ -44,14 +45,16 @@ class BackupJobs:
         await self._store.note_app_removed(removed.app_id, message_id=message_id)
 
 
-async def prune(store: BackupStore, relay: Relay, answers: IdempotencyStore) -> None:
-    """Forget old answers and received messages, and clean up what was given up, every hour, for ever."""
+async def prune(store: BackupStore, apps: Apps, relay: Relay, answers: IdempotencyStore) -> None:
+    """Forget old answers and messages, clean up what was given up, ask for lost events: every hour, for ever."""
     while True:
         try:
             await answers.prune()
             await relay.prune_inbox()
             if revived := await store.revive_operations():
                 log.warning("operations_revived", count=revived)
-        except UnavailableError as error:
+            if removed := await note_removed_apps(store, apps):
+                log.warning("removed_apps_noted", count=removed)
+        except DomainError as error:
             log.warning("prune_postponed", error=error.message)
         await asyncio.sleep(_PRUNE_S)

@@ -74,6 +74,17 @@ class RemoteApps:
         started = await self._call("RestoreBeside", request, user=user, timeout=10)
         return BesideStarted(started.app_id, started.message)
 
+    async def find_standing(self, operation_id: str) -> str:
+        """See `Apps.find_standing`."""
+        request = apps_pb.GetOperationStandingRequest(operation_id=operation_id)
+        return str((await self._call("GetOperationStanding", request)).status)
+
+    async def find_removed(self, app_ids: Sequence[str]) -> Sequence[str]:
+        """See `Apps.find_removed`."""
+        return list(
+            (await self._call("FindRemovedApps", apps_pb.FindRemovedAppsRequest(app_ids=app_ids))).app_ids
+        )
+
     async def _call(
         self, method: str, request: Message, *, user: object = None, timeout: float = _ATTEMPT_S
     ) -> Any:
@@ -121,14 +132,26 @@ class RemoteContainers:
         """See `Containers.stop_container`."""
         return await self._act("StopContainer", place, owner=owner)
 
+    async def destroy_container(self, place: Place, *, owner: str) -> Task:
+        """See `Containers.destroy_container`."""
+        return await self._act("DestroyContainer", place, owner=owner)
+
+    async def has_container(self, place: Place) -> bool:
+        """See `Containers.has_container`."""
+        return await self._find(place) is not None
+
     async def is_running(self, place: Place) -> bool:
         """See `Containers.is_running`."""
+        container = await self._find(place)
+        return container is not None and container.status == "running"
+
+    async def _find(self, place: Place) -> containers_pb.Container | None:
         request = containers_pb.GetContainerRequest(container=convert.render_place(place))
         try:
-            container = await self._call("GetContainer", request)
+            found: containers_pb.Container = await self._call("GetContainer", request)
         except NotFoundError:
-            return False
-        return bool(container.status == "running")
+            return None
+        return found
 
     async def list_archives(self, place: Place) -> tuple[Sequence[Archive], bool]:
         """See `Containers.list_archives`."""

@@ -17,7 +17,7 @@ from services.backups.jobs import BackupJobs, prune
 from services.backups.remote import RemoteApps, RemoteContainers
 from services.backups.store import SqlBackupStore, build_operation_store
 from services.backups.tables import idempotency, inbox, outbox
-from services.backups.workflows import create_backup, delete_backup, restore_backup
+from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
 from services.common import process
 from services.common.idempotency import IdempotencyStore
 from services.common.operations.engine import Engine
@@ -43,6 +43,7 @@ def build_workflows(apps: Apps, containers: Containers) -> dict[str, Workflow]:
     return {
         create_backup.KIND: create_backup.build_workflow(apps, containers),
         restore_backup.KIND: restore_backup.build_workflow(apps, containers),
+        restore_beside.KIND: restore_beside.build_workflow(apps),
         delete_backup.KIND: delete_backup.build_workflow(containers),
     }
 
@@ -85,7 +86,7 @@ async def work(settings: BackupsSettings) -> None:
         parts.runtime,
         background=[
             engine.run_forever(wake, concurrency=settings.concurrency),
-            prune(parts.store, parts.relay, answers),
+            prune(parts.store, parts.apps, parts.relay, answers),
         ],
         relay=parts.relay,
     )

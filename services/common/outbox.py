@@ -93,7 +93,8 @@ class Relay:
         """Publish, for ever: when woken, and every 2 seconds for what another process left behind."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _SWEEP_S)
+                async with asyncio.timeout(_SWEEP_S):  # wait_for of Python 3.11 loses a cancellation
+                    await self._wake.wait()
             self._wake.clear()
             try:
                 while await self.publish_batch() == _BATCH:

@@ -28,6 +28,7 @@ from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
+from services.inventory.removed import RemovedApps
 from services.inventory.store import (
     SEALED,
     SqlAddressStore,
@@ -50,6 +51,7 @@ async def serve(settings: InventorySettings) -> None:
     runtime = build_runtime("inventory", settings)
     hosts = SqlHostStore(runtime.db, runtime.sealer)
     vmids = SqlVmidStore(runtime.db, lowest=settings.lowest_vmid, highest=settings.vmid_max)
+    addresses = SqlAddressStore(runtime.db)
     defaults = SqlSettingsStore(runtime.db)
     fleet = Fleet(hosts)
     ways = Ways(Shells(hosts), Consoles())
@@ -57,7 +59,7 @@ async def serve(settings: InventorySettings) -> None:
     checks = HealthChecks("inventory", settings, runtime.db, runtime.bus, tls=runtime.tls)
     containers = ContainerHandlers(
         Containers(fleet, vmids),
-        Means(ways, Networks(SqlAddressStore(runtime.db), defaults)),
+        Means(ways, Networks(addresses, defaults)),
         placing=Placing(hosts, vmids, fleet, ways),
         vmids=vmids,
         settings=defaults,
@@ -66,6 +68,7 @@ async def serve(settings: InventorySettings) -> None:
     await add_first_host(hosts, settings)
     background: list[Coroutine[Any, Any, None]] = [
         sync.run(),
+        RemovedApps(runtime.clients, vmids, addresses).run(),
         _prune(IdempotencyStore(runtime.db, idempotency, runtime.sealer)),
     ]
     try:

@@ -33,6 +33,11 @@ class Simulator:
     def add_fault(self, fault: dict[str, Any]) -> None:
         self._session.post(f"{self._url}/faults", json=[fault], timeout=10).raise_for_status()
 
+    def count_strikes(self) -> dict[str, int]:
+        """How often each kind of fault has struck."""
+        rules = self._session.get(f"{self._url}/faults", timeout=10).json()
+        return {str(one["kind"]): int(one["struck"]) for one in rules}
+
     def clear_faults(self) -> None:
         self._session.delete(f"{self._url}/faults", timeout=10).raise_for_status()
 

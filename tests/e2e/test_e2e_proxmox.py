@@ -67,6 +67,38 @@ def test_a_lost_answer_of_proxmox_makes_no_second_container(stack: RunningStack)
     assert simulator.list_vmids() == before | {app["lxc_id"]}
 
 
+def test_what_passes_in_proxmox_is_lived_through(stack: RunningStack) -> None:
+    simulator, api = Simulator(stack.simulator), stack.sign_in()
+    before = simulator.list_vmids()
+    for fault in (
+        {"kind": "reset", "match": {"method": "POST", "path": "/lxc$"}, "times": 1},
+        {"kind": "ticket_expired", "match": {"path": "/status/start$"}, "times": 1},
+        {"kind": "lock_timeout", "match": {"type": "vzstart"}, "times": 1},
+        {"kind": "task_warn", "match": {"type": "vzcreate"}, "times": 1},
+        {"kind": "task_hang", "match": {"type": "vzshutdown"}, "times": 1, "seconds": 1.0},
+    ):
+        simulator.add_fault(fault)
+    try:
+        app_id = api.send("POST", "/apps", make_body(), expect=201)["id"]
+        app = api.wait_for_app(app_id, wanted="running", timeout=LIMIT_S, watch=ignore)
+        down = {"kind": "node_down", "match": {"node": app["node"], "path": "/shutdown$"}, "times": 2}
+        simulator.add_fault(down)
+        api.send("POST", f"/apps/{app_id}/action", {"action": "stop"}, expect=202)
+        api.wait_for_app(app_id, wanted="stopped", timeout=LIMIT_S, watch=ignore)
+        struck = simulator.count_strikes()
+    finally:
+        simulator.clear_faults()
+    assert struck == {
+        "reset": 1,
+        "ticket_expired": 1,
+        "lock_timeout": 1,
+        "task_warn": 1,
+        "task_hang": 1,
+        "node_down": 2,
+    }
+    assert simulator.list_vmids() == before | {app["lxc_id"]}
+
+
 def test_events_tell_a_deployment_as_it_happens(stack: RunningStack) -> None:
     api = stack.sign_in()
     credentials = {"username": "admin", "password": "first-of-many-9"}

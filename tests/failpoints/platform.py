@@ -49,6 +49,7 @@ from services.inventory.placing import Placing
 from services.inventory.proxmox.containers import Containers
 from services.inventory.proxmox.create import Means
 from services.inventory.proxmox.networks import Networks
+from services.inventory.removed import RemovedApps
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
 from tests.failpoints.crashing import CrashingStore
 from tests.failpoints.proxmox import InstantFleet, InstantWays
@@ -112,6 +113,7 @@ class Platform:
     backups: BackupsHandlers
     desks: dict[str, Desk]
     databases: dict[str, Database]
+    removed: RemovedApps
 
     async def settle(self) -> None:
         """Let workers that do not die end everything."""
@@ -197,6 +199,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     clients, sealer = LocalClients(), Sealer("k" * 40)
     hosts = SqlHostStore(databases["inventory"], sealer)
     vmids = SqlVmidStore(databases["inventory"], lowest=9000, highest=9999)
+    addresses = SqlAddressStore(databases["inventory"])
     defaults = SqlSettingsStore(databases["inventory"])
     fleet, ways = InstantFleet(hosts, proxmox), InstantWays(hosts, proxmox)
     if not await hosts.list_hosts():
@@ -204,7 +207,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     clients.handlers["inventory"] = [
         ContainerHandlers(
             Containers(fleet, vmids),
-            Means(ways, Networks(SqlAddressStore(databases["inventory"]), defaults)),
+            Means(ways, Networks(addresses, defaults)),
             placing=Placing(hosts, vmids, fleet, ways),
             vmids=vmids,
             settings=defaults,
@@ -237,6 +240,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
             BackupsHandlers(backups, remote_apps, remote_containers),
             desks,
             databases,
+            RemovedApps(clients, vmids, addresses),
         )
     finally:
         fleet.close()

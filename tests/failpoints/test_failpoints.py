@@ -6,18 +6,26 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from services.common.errors import PreconditionError
+from services.apps.clients import GrpcBackups
+from services.apps.domain import usecases
+from services.apps.domain.entities import RemoveApp
+from services.apps.domain.errors import AppBusyError
+from services.apps.domain.holding import end_silent_holds
+from services.backups.tables import backups as backup_rows
+from services.common.errors import PreconditionError, UnavailableError
 from services.common.operations.model import Context, Step
 from tests.failpoints.invariants import check_invariants, describe_strangers
 from tests.failpoints.platform import Desk, Platform, copy_proxmox, make_proxmox, migrate, open_platform
 from tests.failpoints.scenes import SCENES, Scene
 from tests.pvesim.instant import InstantProxmox
+from tests.pvesim.model.entities import Container
 
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: str(scene.name))
 undoable_scenes = pytest.mark.parametrize(
@@ -145,3 +153,77 @@ async def test_another_worker_undoes_what_a_dead_one_began_to_undo(stage: Stage,
 async def test_what_is_cancelled_after_a_worker_died_ends_properly(stage: Stage, scene: Scene) -> None:
     ends = await play_everywhere(stage, scene, stride=3, cancel=True)
     assert ends == {"succeeded", "cancelled cancelled by request"}
+
+
+@pytest.mark.parametrize("scene", [one for one in SCENES if one.name == "restore"], ids=["restore"])
+@pytest.mark.parametrize("left", [None, {"lock": "create"}], ids=["nothing", "a wreck"])
+async def test_a_restore_brings_a_lost_container_back(
+    stage: Stage, scene: Scene, left: dict[str, Any] | None
+) -> None:
+    async with stage.open() as platform:
+        cluster = platform.proxmox.cluster
+        app = await platform.apps.get_app(stage.made[0])
+        cluster.remove_container(app.vmid or 0)
+        if left is not None:
+            cluster.add_container(Container(app.vmid or 0, app.node, dict(left)))
+        await scene.ask(platform, stage.made)
+        await platform.settle()
+        await check_invariants(platform, stage.strangers)
+        assert await find_end(platform.desks["backups"], scene.kind) == "succeeded"
+
+
+@pytest.mark.parametrize("scene", [one for one in SCENES if one.name == "start"], ids=["start"])
+async def test_what_a_removed_app_held_is_given_back(stage: Stage, scene: Scene) -> None:
+    async with stage.open() as platform:
+        assert await platform.removed.release(settled=timedelta(0)) == 0
+        await platform.apps.change(RemoveApp(stage.made))
+        assert await platform.removed.release(settled=timedelta(hours=1)) == 0
+        assert await platform.removed.release(settled=timedelta(0)) == 1
+        assert await platform.removed.release(settled=timedelta(0)) == 0
+
+
+@pytest.mark.parametrize(
+    "scene", [one for one in SCENES if one.name in {"backup", "restore"}], ids=lambda scene: str(scene.name)
+)
+@pytest.mark.parametrize("crash_at", [None, 3], ids=["queued", "begun"])
+async def test_what_backups_carries_out_is_cancelled_through_apps(
+    stage: Stage, scene: Scene, crash_at: int | None
+) -> None:
+    async with stage.open() as platform:
+        await scene.ask(platform, stage.made)
+        if crash_at is not None:
+            store = platform.desks["backups"].make_store()
+            store.crash_at = crash_at
+            await platform.desks["backups"].run(store)
+            assert store.dead
+        app_id = stage.made if scene.name == "backup" else stage.made[0]
+        operation = await platform.apps.find_unfinished(app_id)
+        assert operation is not None
+        await usecases.cancel_operation(platform.apps, GrpcBackups(platform.clients), operation)
+        await platform.settle()
+        await check_invariants(platform, stage.strangers)
+        assert await find_end(platform.desks["backups"], scene.kind) == "cancelled cancelled by request"
+        assert (await platform.apps.get_app(app_id)).status == "running"
+        with pytest.raises(AppBusyError):
+            await usecases.cancel_operation(platform.apps, GrpcBackups(platform.clients), operation)
+
+
+@pytest.mark.parametrize("scene", [one for one in SCENES if one.name == "backup"], ids=["backup"])
+async def test_an_app_held_for_nothing_is_let_go(stage: Stage, scene: Scene) -> None:
+    async with stage.open() as platform:
+        backups, desk = GrpcBackups(platform.clients), platform.desks["backups"]
+        await scene.ask(platform, stage.made)
+        assert await end_silent_holds(platform.apps, backups, seconds=0) == 0, "it is under way"
+        platform.clients.down.add("backups")
+        with pytest.raises(UnavailableError):
+            await end_silent_holds(platform.apps, backups, seconds=0)
+        platform.clients.down.clear()
+        forget = (
+            desk.tables.operations.delete(),
+            backup_rows.delete(),
+        )  # a database brought back from before
+        await desk.db.write(lambda connection: [connection.execute(query) for query in forget])
+        assert await end_silent_holds(platform.apps, backups, seconds=3600) == 0, "it was heard of just now"
+        assert await end_silent_holds(platform.apps, backups, seconds=0) == 1
+        assert (await platform.apps.get_app(stage.made)).status == "running"
+        await check_invariants(platform, stage.strangers)

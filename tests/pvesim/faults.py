@@ -9,10 +9,10 @@ from typing import Any
 KINDS = frozenset(
     {
         "latency", "error", "reset", "hang", "node_down", "task_fail", "task_hang", "ticket_expired",
-        "storage_full", "lock_timeout", "lost_reply",
+        "storage_full", "lock_timeout", "lost_reply", "task_warn",
     }
 )  # fmt: skip
-TASK_KINDS = frozenset({"task_fail", "task_hang", "storage_full"})
+TASK_KINDS = frozenset({"task_fail", "task_hang", "task_warn", "storage_full"})
 HANG_SECONDS = 3600.0
 
 

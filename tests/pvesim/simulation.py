@@ -185,6 +185,9 @@ class _Meddler:
         if rule.kind == "task_hang":
             await asyncio.sleep(rule.seconds or HANG_SECONDS)
             return
+        if rule.kind == "task_warn":
+            task.log(f"WARN: {rule.reason or 'simulated warning'}")
+            return
         default = (
             "write error: No space left on device" if rule.kind == "storage_full" else "simulated failure"
         )

@@ -22,8 +22,10 @@ from services.backups.domain.errors import (
     BackupNotCompletedError,
     BackupNotFoundError,
     BackupProtectedError,
+    OperationNotDeadError,
 )
 from services.backups.domain.interfaces import NewBackup
+from services.backups.domain.usecases import note_removed_apps
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.server import build_workflows
 from services.backups.store import RUN_OPERATION, SqlBackupStore, build_operation_store
@@ -347,7 +349,71 @@ async def test_a_restore_beside_is_left_to_apps(world: World) -> None:
     answer = await world.api.restore_backup(request, call_of())
     assert answer.application_id == "web-99999999"
     assert world.apps.beside[0].archive in world.containers.archives
-    assert await world.run_all() == 0
+    operation_id = world.apps.beside[0].operation_id
+    for _ in range(2):  # while apps reads the archive it is neither deleted nor restored
+        assert (await world.get(backup_id)).status == "restoring"
+        with pytest.raises(BackupInUseError):
+            await world.delete(backup_id)
+        with pytest.raises(BackupInUseError):
+            await world.api.restore_backup(request, call_of())
+        assert await world.run_all() == 1
+        await world.make_due()
+    world.apps.standings[operation_id] = "failed"
+    assert await world.run_all() == 1
+    assert (await world.get(backup_id)).status == "completed"
+    assert APP_RESTORED not in await world.list_subjects()
+
+
+async def test_a_restore_beside_that_apps_refuses_or_never_heard_of_leaves_the_backup(world: World) -> None:
+    backup_id = await world.make_completed()
+    request = pb.RestoreBackupRequest(app_id=APP.app_id, backup_id=backup_id, new_hostname="web-02")
+    world.apps.refusal = AppBusyError("the hostname is taken")
+    with pytest.raises(AppBusyError):
+        await world.api.restore_backup(request, call_of())
+    assert (await world.get(backup_id)).status == "completed"
+    world.apps.refusal = UnavailableError("apps does not answer")
+    with pytest.raises(UnavailableError):
+        await world.api.restore_backup(request, call_of())
+    await world.make_due()
+    await world.run_all()
+    assert (await world.get(backup_id)).status == "restoring", "the request may still reach apps"
+    long_ago = operations.update().values(created_at=now() - timedelta(minutes=2))
+    await world.db.write(lambda connection: connection.execute(long_ago))
+    await world.make_due()
+    await world.run_all()
+    assert (await world.get(backup_id)).status == "completed"
+
+
+async def test_a_restore_that_loses_the_container_is_tried_again_and_says_so(world: World) -> None:
+    backup_id = await world.make_completed()
+    world.containers.failing.add("vzrestore")
+    world.containers.fragile = True
+    await world.restore(backup_id)
+    await world.run_all()
+    assert world.containers.started.count("vzrestore") == 3
+    assert world.apps.finished[-1][1:] == (False, "error")
+    assert "vzrestore broke. The container is gone" in world.apps.messages[-1]
+    world.containers.failing.clear()
+    world.containers.wreck = True
+    await world.restore(backup_id)
+    await world.run_all()
+    assert (world.containers.there, world.containers.content) == (True, "first")
+    assert world.apps.finished[-1][1:] == (True, "stopped")
+
+
+async def test_nothing_is_given_up_for_an_archive_that_is_gone(world: World) -> None:
+    backup_id = await world.make_completed()
+    kept, world.containers.archives = world.containers.archives, {}
+    world.containers.complete = False
+    await world.restore(backup_id)
+    await world.run_all()
+    assert (await world.get(backup_id)).status == "restoring", "a storage that is away may have it"
+    world.containers.complete = True
+    await world.make_due()
+    await world.run_all()
+    assert "is gone; the app is as it was" in (await world.get(backup_id)).error_message
+    assert (world.containers.running, world.containers.started, len(kept)) == (True, ["vzdump"], 1)
+    assert world.apps.finished[-1][1:] == (False, "")
 
 
 async def test_protection_and_notes_reach_the_archive_and_protect(world: World) -> None:
@@ -428,12 +494,21 @@ async def test_the_backups_of_a_removed_app_are_kept_and_marked(world: World) ->
     assert len(world.containers.archives) == 1
 
 
+async def test_apps_whose_end_was_never_heard_of_are_asked_for(world: World) -> None:
+    await world.make_completed()
+    assert await note_removed_apps(world.store, world.apps) == 0
+    world.apps.apps.clear()
+    assert await note_removed_apps(world.store, world.apps) == 1
+    assert await world.store.list_app_ids(after="", limit=9) == []
+
+
 async def test_an_unknown_operation_holds_nothing(world: World) -> None:
     request = pb.GetHoldingOperationRequest(operation_id="never")
     assert (await world.internal.get_holding_operation(request, call_of())).status == "unknown"
 
 
-async def test_cleaning_up_that_was_given_up_is_taken_up_again(world: World) -> None:
+@pytest.mark.parametrize("by_hand", [True, False], ids=["by hand", "in time"])
+async def test_cleaning_up_that_was_given_up_is_taken_up_again(world: World, by_hand: bool) -> None:
     world.containers.failing.add("vzdump")
     backup_id = await world.create()
     operation_store = build_operation_store(world.db)
@@ -448,7 +523,16 @@ async def test_cleaning_up_that_was_given_up_is_taken_up_again(world: World) -> 
     }
     await operation_store.update(operation, given_up)
     assert await world.run_all() == 0
-    assert await world.store.revive_operations() == 1
+    listed = await world.api.list_backup_dead_letters(pb.ListBackupDeadLettersRequest(), call_of(ADMIN))
+    assert [(one.id, one.error) for one in listed.operations] == [(operation.id, "it broke")]
+    again = pb.ReplayBackupOperationRequest(operation_id=operation.id)
+    if by_hand:
+        replayed = await world.api.replay_backup_operation(again, call_of(ADMIN))
+        assert (replayed.id, replayed.status) == (operation.id, "undoing")
+        with pytest.raises(OperationNotDeadError):
+            await world.api.replay_backup_operation(again, call_of(ADMIN))
+    else:
+        assert await world.store.revive_operations() == 1
     assert await world.run_all() == 1
     assert (await world.get(backup_id)).status == "failed"
     assert world.apps.held == {}

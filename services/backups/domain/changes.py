@@ -44,6 +44,13 @@ class EndRestore:
 
 
 @dataclass(frozen=True)
+class FreeBackup:
+    """Nothing reads the archive any more; the backup is as usable as before."""
+
+    backup_id: int
+
+
+@dataclass(frozen=True)
 class RemoveBackup:
     """The archive is gone."""
 
@@ -58,4 +65,6 @@ class KeepBackup:
     error: str
 
 
-BackupChange = NoteProgress | CompleteBackup | FailBackup | EndRestore | RemoveBackup | KeepBackup
+BackupChange = (
+    NoteProgress | CompleteBackup | FailBackup | EndRestore | FreeBackup | RemoveBackup | KeepBackup
+)

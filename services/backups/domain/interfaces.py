@@ -95,6 +95,15 @@ class BackupStore(Protocol):
             AppBusyError: another operation of the app is unfinished.
         """
 
+    async def begin_beside(self, key: BackupKey, *, operation_id: str, requested_by: int) -> Backup:
+        """Mark a completed backup restoring while apps makes a new app of it; nothing more for a known operation id.
+
+        Raises:
+            BackupNotFoundError: there is none.
+            BackupNotCompletedError: it is not completed.
+            BackupInUseError: it is in use.
+        """
+
     async def begin_delete(self, key: BackupKey, *, operation_id: str, requested_by: int) -> Backup:
         """Mark a backup deleting, add the operation and wake a worker.
 
@@ -140,6 +149,9 @@ class BackupStore(Protocol):
     async def get_standing(self, operation_id: str) -> OperationStanding:
         """How an operation stands."""
 
+    async def list_app_ids(self, *, after: str, limit: int) -> Sequence[str]:
+        """Apps that have backups and are not known to be gone, by id, after one of them."""
+
     async def note_app_removed(self, app_id: str, *, message_id: str) -> None:
         """Mark an app's backups as those of an app that is gone; once per message."""
 
@@ -176,6 +188,12 @@ class Apps(Protocol):
     async def restore_beside(self, order: BesideOrder, *, user: object) -> BesideStarted:
         """Make a new app of an archive, for `user`."""
 
+    async def find_standing(self, operation_id: str) -> str:
+        """How an operation of apps stands: unknown, unfinished, succeeded or failed."""
+
+    async def find_removed(self, app_ids: Sequence[str]) -> Sequence[str]:
+        """Those of up to 500 apps that are gone."""
+
 
 class Containers(Protocol):
     """What inventory does for us with containers and archives. Everything may raise UnavailableError."""
@@ -191,6 +209,12 @@ class Containers(Protocol):
 
     async def stop_container(self, place: Place, *, owner: str) -> Task:
         """Begin to stop a container, by force when it does not end in time."""
+
+    async def destroy_container(self, place: Place, *, owner: str) -> Task:
+        """Begin to destroy a stopped container, or what a broken-off creation left; one that is gone is done."""
+
+    async def has_container(self, place: Place) -> bool:
+        """Whether there is a container."""
 
     async def is_running(self, place: Place) -> bool:
         """Whether a container runs; False also when there is none."""

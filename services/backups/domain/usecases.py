@@ -24,6 +24,7 @@ from services.backups.domain.errors import (
 from services.backups.domain.interfaces import Apps, BackupKey, BackupStore, Containers, NewBackup
 from services.common.errors import DomainError, UnavailableError
 
+_BATCH = 500
 _NOT_BACKUPABLE = frozenset({"removing", "error"})
 
 
@@ -172,17 +173,24 @@ async def restore_backup(store: BackupStore, apps: Apps, asker: Asker, *, key: B
 async def restore_beside(
     store: BackupStore, apps: Apps, asker: Asker, *, key: BackupKey, new_hostname: str
 ) -> BesideStarted:
-    """Let apps make a new app of the backup.
+    """Let apps make a new app of the backup, which counts as being restored until that has ended.
 
     Raises:
         BackupNotCompletedError: it has no archive.
         BackupInUseError: it is being deleted or restored.
     """
     await apps.get_app(key.app_id, user_id=asker.owner_id)
-    backup = await store.get_backup(key)
-    check_restorable(backup)
+    backup = await store.begin_beside(key, operation_id=asker.request_id, requested_by=asker.user_id)
     order = BesideOrder(asker.request_id, key.app_id, backup.volume_id, new_hostname)
-    return await apps.restore_beside(order, user=asker.user)
+    try:
+        started = await apps.restore_beside(order, user=asker.user)
+    except UnavailableError:
+        raise  # apps may have begun: a worker looks
+    except DomainError:
+        await store.withdraw_operation(asker.request_id)
+        raise
+    await store.start_operation(asker.request_id)
+    return started
 
 
 def check_restorable(backup: Backup) -> None:
@@ -232,3 +240,14 @@ async def cancel_holding_operation(store: BackupStore, operation_id: str) -> Ope
 async def get_holding_operation(store: BackupStore, operation_id: str) -> OperationStanding:
     """How an operation stands that holds an app."""
     return await store.get_standing(operation_id)
+
+
+async def note_removed_apps(store: BackupStore, apps: Apps) -> int:
+    """Ask apps which apps are gone, for their events may have been lost; how many were."""
+    last, count = "", 0
+    while known := await store.list_app_ids(after=last, limit=_BATCH):
+        for app_id in await apps.find_removed(known):
+            await store.note_app_removed(app_id, message_id=f"asked-{app_id}")
+            count += 1
+        last = known[-1]
+    return count

@@ -13,6 +13,7 @@ from services.backups.domain.changes import (
     CompleteBackup,
     EndRestore,
     FailBackup,
+    FreeBackup,
     KeepBackup,
     NoteProgress,
     RemoveBackup,
@@ -66,6 +67,8 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
             if not change.error:
                 restored = events_pb2.AppRestored(backup_id=change.backup_id, app_id=change.app_id)
                 _announce(connection, APP_RESTORED, restored)
+        case FreeBackup():
+            values = {"status": BackupStatus.COMPLETED.value}
         case RemoveBackup():
             connection.execute(backups.delete().where(backups.c.id == change.backup_id))
             return

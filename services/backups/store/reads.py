@@ -93,6 +93,12 @@ class BackupReads:
 
         return await self._db.read(read)
 
+    async def list_app_ids(self, *, after: str, limit: int) -> list[str]:
+        """See `BackupStore.list_app_ids`."""
+        there = (backups.c.app_removed_at.is_(None), backups.c.app_id > after)
+        query = sa.select(backups.c.app_id).where(*there).distinct().order_by(backups.c.app_id).limit(limit)
+        return list(await self._db.read(lambda connection: connection.execute(query).scalars().all()))
+
     async def is_waiting(self, operation_id: str) -> bool:
         """See `BackupStore.is_waiting`."""
         row = await self._db.read(lambda connection: find_operation(connection, operation_id))

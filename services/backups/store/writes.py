@@ -30,9 +30,10 @@ from services.backups.store.rows import (
     where_key,
 )
 from services.backups.tables import backups, inbox, operations, outbox, tables
-from services.backups.workflows import create_backup, delete_backup, restore_backup
+from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
 from services.backups.workflows.delete_backup import DeleteBackupState
 from services.backups.workflows.restore_backup import RestoreBackupState
+from services.backups.workflows.restore_beside import RestoreBesideState
 from services.common.clock import Clock, now
 from services.common.db import Database
 from services.common.operations import store as operations_store
@@ -130,12 +131,8 @@ class SqlBackupStore(BackupReads):
         node = f"{app.host_id}/{app.node}"
         request = _Request(operation_id, restore_backup.KIND, key.app_id, requested_by, node=node)
 
-        def write(connection: sa.Connection) -> Backup:
-            backup = read_backup(connection, key, lock=True)
-            if find_operation(connection, operation_id) is not None:
-                return backup
-            check_restorable(backup)
-            state = RestoreBackupState(
+        def make_state(backup: Backup) -> RestoreBackupState:
+            return RestoreBackupState(
                 operation_id=operation_id,
                 backup_id=backup.id,
                 app_id=backup.app_id,
@@ -144,11 +141,17 @@ class SqlBackupStore(BackupReads):
                 vmid=app.vmid,
                 node=app.node,
             )
-            self._add_operation(connection, request, state, waits=True)
-            self._set(connection, backup.id, status=BackupStatus.RESTORING.value, error="")
-            return read_backup(connection, key)
 
-        return await self._write_operation(write, request)
+        return await self._begin_reading(key, request, make_state)
+
+    async def begin_beside(self, key: BackupKey, *, operation_id: str, requested_by: int) -> Backup:
+        """See `BackupStore.begin_beside`."""
+        request = _Request(operation_id, restore_beside.KIND, f"backup/{key.backup_id}", requested_by)
+
+        def make_state(backup: Backup) -> RestoreBesideState:
+            return RestoreBesideState(operation_id=operation_id, backup_id=backup.id)
+
+        return await self._begin_reading(key, request, make_state)
 
     async def begin_delete(self, key: BackupKey, *, operation_id: str, requested_by: int) -> Backup:
         """See `BackupStore.begin_delete`."""
@@ -255,6 +258,22 @@ class SqlBackupStore(BackupReads):
                 )
 
         await self._db.write(write)
+
+    async def _begin_reading(
+        self, key: BackupKey, request: _Request, make_state: Callable[[Backup], object]
+    ) -> Backup:
+        """Mark a backup restoring, with the operation that reads its archive."""
+
+        def write(connection: sa.Connection) -> Backup:
+            backup = read_backup(connection, key, lock=True)
+            if find_operation(connection, request.operation_id) is not None:
+                return backup
+            check_restorable(backup)
+            self._add_operation(connection, request, make_state(backup), waits=True)
+            self._set(connection, backup.id, status=BackupStatus.RESTORING.value, error="")
+            return read_backup(connection, key)
+
+        return await self._write_operation(write, request)
 
     async def _write_operation(self, write: Callable[[sa.Connection], Backup], request: _Request) -> Backup:
         try:

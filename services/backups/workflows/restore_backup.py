@@ -8,14 +8,24 @@ from services.backups.domain.changes import BackupChange, EndRestore
 from services.backups.domain.entities import Place, Report, Task
 from services.backups.domain.errors import RestoreFailedError
 from services.backups.domain.interfaces import Apps, Containers
-from services.backups.workflows.following import end_task, follow_saved, follow_task, release_app, report
-from services.common.errors import DomainError, is_waiting
+from services.backups.workflows.following import (
+    TaskFailedError,
+    end_task,
+    follow_saved,
+    follow_task,
+    release_app,
+    report,
+)
+from services.common.errors import BusyError, DomainError, is_waiting
 from services.common.log import get_logger
-from services.common.operations.model import Context, Step, Workflow, is_transient
+from services.common.operations.model import Context, Step, TransientError, WaitError, Workflow, is_transient
 
 log = get_logger()
 
 KIND = "restore_backup"
+_BROKEN = "CREATION_BROKEN"
+_STORAGE_S = 30.0
+_GONE = ". The container is gone; the app's backups are not: restore one of them, or delete the app"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +36,7 @@ class RestoreBackupState:
         was_running: whether the container ran before; None until it was looked at.
         overwriting: the container may no longer be what it was.
         recovered: after a failure, the container runs again.
+        gone: after a failure, there is no container any more.
         upid: the Proxmox task of the step under way.
         ended: the backup is free again.
     """
@@ -40,6 +51,7 @@ class RestoreBackupState:
     was_running: bool | None = None
     overwriting: bool = False
     recovered: bool = False
+    gone: bool = False
     upid: str = ""
     ended: bool = False
 
@@ -74,6 +86,8 @@ class RestoreBackup:
         """Let the app go: as it was, or in error when its container may be damaged."""
         damaged = state.overwriting and not state.recovered
         message = ctx.operation.error or f"Restoring backup {state.backup_id} failed; the backup says why"
+        if state.gone:
+            message += _GONE
         await release_app(
             self.apps,
             state.app_id,
@@ -85,7 +99,8 @@ class RestoreBackup:
         return state
 
     async def stop_container(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
-        """Stop the container if it runs, having written down that it did."""
+        """Stop the container if it runs, having written down that it did; not for an archive that is gone."""
+        await self._require_archive(state)
         running = await self.containers.is_running(state.place)
         if state.was_running is None:
             state = replace(state, was_running=running)
@@ -100,8 +115,10 @@ class RestoreBackup:
         return replace(state, upid="")
 
     async def start_again(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
-        """Start what was stopped. A container that cannot start leaves the app in error."""
+        """Start what was stopped. A container that cannot start, or is gone, leaves the app in error."""
         await end_task(self.containers, state.task)
+        if state.overwriting and not await self.containers.has_container(state.place):
+            return replace(state, gone=True)
         if not state.was_running:
             return state
         try:
@@ -119,18 +136,45 @@ class RestoreBackup:
         if not state.upid:
             state = replace(state, overwriting=True)
             await ctx.save(state)
-            task = await self.containers.restore_container(
-                state.place, owner=state.app_id, archive=state.archive
-            )
-            state = await self._save_task(state, task, ctx)
+            state = await self._save_task(state, await self._begin_restore(state), ctx)
         await self._report(state, ctx, 2, message="Restoring the archive")
 
         async def note(percent: int) -> None:
             await ctx.progress(percent / 100)
             await self._report(state, ctx, 2, percent=percent)
 
-        await follow_saved(self.containers, state, ctx, on_percent=note)
+        try:
+            await follow_saved(self.containers, state, ctx, on_percent=note)
+        except TaskFailedError as error:
+            await ctx.save(replace(state, upid=""))
+            if await self.containers.has_container(state.place):
+                raise
+            raise TransientError(error.message) from error  # nothing is left to lose: it is restored again
         return replace(state, upid="")
+
+    async def _require_archive(self, state: RestoreBackupState) -> None:
+        """Refuse to give a container up for an archive that is gone, or cannot be seen now."""
+        if f"-{state.vmid}-" not in state.archive:
+            return  # of another container: it is not among this one's
+        archives, complete = await self.containers.list_archives(state.place)
+        if any(one.volume_id == state.archive for one in archives):
+            return
+        if not complete:
+            raise WaitError(f"the storage with the archive {state.archive}", delay=_STORAGE_S)
+        raise RestoreFailedError(f"the archive {state.archive} is gone; the app is as it was")
+
+    async def _begin_restore(self, state: RestoreBackupState) -> Task:
+        """Begin to overwrite; what a restore left that was broken off is removed first."""
+        try:
+            return await self.containers.restore_container(
+                state.place, owner=state.app_id, archive=state.archive
+            )
+        except BusyError as error:
+            if error.reason != _BROKEN:
+                raise
+            task = await self.containers.destroy_container(state.place, owner=state.app_id)
+            await follow_task(self.containers, task)
+            raise TransientError(f"{error.message}; it was removed") from error
 
     async def start_container(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
         """Start the container if it ran before."""

@@ -2,7 +2,7 @@
 
 After each step, its state and the next position are committed together with the step's changes. A failure is undone
 step by step, backwards; undoing that fails is tried again with growing delay, visible as what the operation waits
-for, and given up for a person (`dead`) after 20 tries.
+for, and given up for a person (`dead`) after 20 tries. Waiting is no try, until a day after the operation's own time.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from datetime import timedelta
 from typing import Any
 
 from services.common.clock import now
@@ -33,6 +34,7 @@ log = get_logger()
 
 _UNDO_LIMIT = 20
 _UNDO_DELAY_MAX_S = 600.0
+_UNDO_WAIT = timedelta(days=1)
 _BACK_OFF = 3.0
 
 
@@ -173,7 +175,7 @@ class OperationRun:
     async def _postpone_undo(self, position: int, step: Step, problem: Exception) -> None:
         """Let the operation go until cleaning up may work; give it up for a person after the last try."""
         wait = find_wait(problem)
-        tries = self._held.operation.undo_attempts + (0 if wait else 1)
+        tries = self._held.operation.undo_attempts + (0 if wait and not self._has_waited_long() else 1)
         reason = f"cleaning up ({step.description}) failed: {describe(problem)}"
         log.warning(
             "undo_postponed", operation_id=self._held.operation.id, step=step.name, tries=tries, why=reason
@@ -191,6 +193,10 @@ class OperationRun:
             delay=wait.delay if wait else self._find_undo_delay(tries),
             line=None if wait else ("error", reason, step.name),
         )
+
+    def _has_waited_long(self) -> bool:
+        longest = timedelta(seconds=self._held.workflow.timeout_s) + _UNDO_WAIT
+        return now() - self._held.operation.started_at > longest
 
     def _find_undo_delay(self, tries: int) -> float:
         return min(self._retry_s * 2.0**tries, _UNDO_DELAY_MAX_S) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter

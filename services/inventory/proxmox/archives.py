@@ -11,8 +11,8 @@ from services.common.errors import DomainError
 from services.inventory.domain.errors import ArchiveNotFoundError, ContainerRunningError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
-from services.inventory.proxmox.create import resume_creation
-from services.inventory.proxmox.marks import TAG, render_description
+from services.inventory.proxmox.create import UNFINISHED, resume_creation
+from services.inventory.proxmox.marks import TAG, check_owner, render_description
 from services.inventory.proxmox.storages import choose_storage
 
 # A file of vzdump, or a snapshot on a Proxmox Backup Server: pbs:backup/ct/105/2026-01-31T12:00:00Z.
@@ -84,19 +84,22 @@ async def restore_container(
 ) -> Task:
     """Overwrite the owner's stopped container with an archive, or make a new one of it with the owner's marks.
 
+    A container that an earlier restore lost is made anew under its id.
+
     Raises:
         ContainerRunningError: what would be overwritten runs.
-        VmidTakenError: beside, and the id belongs to somebody else.
-        CreationBrokenError: beside, and an earlier restore was broken off.
+        VmidTakenError: there is none, and its id belongs to somebody else.
+        CreationBrokenError: an earlier restore was broken off; destroy what it left.
     """
     view = await containers.find(ref)
     if view is not None and (task := view.find_task(_RESTORING)):
         return task
-    if beside:
-        return await _restore_beside(
-            containers, ref, owner, view=view, archive=archive, names=(hostname, storage)
-        )
-    view = await containers.look_owned(ref, owner)
+    if view is not None and (beside or view.lock in UNFINISHED):
+        return await resume_creation(containers, view, owner, types=_RESTORING)
+    if view is None:
+        names = (hostname, storage)
+        return await _restore_anew(containers, ref, owner, archive=archive, names=names, unique=beside)
+    check_owner(view.config, owner, vmid=ref.vmid)
     if view.is_running:
         raise ContainerRunningError(f"container {ref.vmid} runs; stop it first")
     options = {
@@ -112,11 +115,9 @@ async def restore_container(
     return await act(view, lambda: view.client.post(path, **options), types=_RESTORING)
 
 
-async def _restore_beside(
-    containers: Containers, ref: Ref, owner: str, *, view: View | None, archive: str, names: tuple[str, str]
+async def _restore_anew(
+    containers: Containers, ref: Ref, owner: str, *, archive: str, names: tuple[str, str], unique: bool
 ) -> Task:
-    if view is not None:
-        return await resume_creation(containers, view, owner, types=_RESTORING)
     await containers.check_reserved(ref, owner)
     client = await containers.fleet.get_client(ref.host_id)
     hostname, storage = names
@@ -124,7 +125,7 @@ async def _restore_beside(
         "vmid": ref.vmid,
         "ostemplate": archive,
         "restore": 1,
-        "unique": 1,
+        "unique": int(unique),
         "storage": await choose_storage(client, ref.node, "rootdir", wanted=storage),
         "hostname": hostname or None,
         "description": render_description(owner),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 
 import sqlalchemy as sa
 from proximity.inventory.v1 import events_pb2
@@ -45,6 +46,12 @@ class SqlVmidStore:
         query = sa.select(vmids.c.vmid, vmids.c.owner).where(vmids.c.host_id == host_id)
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return {int(row.vmid): str(row.owner) for row in rows}
+
+    async def list_holders(self, *, before: datetime) -> list[tuple[int, str]]:
+        """Return host and owner of what was reserved before a time."""
+        query = sa.select(vmids.c.host_id, vmids.c.owner).where(vmids.c.reserved_at < before)
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return [(int(row.host_id), str(row.owner)) for row in rows]
 
     async def reserve_vmid(self, host_id: int, owner: str, *, taken: AbstractSet[int]) -> int:
         """Reserve the lowest id that is neither reserved nor `taken`; the same owner always gets the same.

@@ -66,6 +66,17 @@ async def test_a_task_that_hangs_is_seen_told_and_stopped(inventory: Inventory) 
     await inventory.start(ref, "hung")
 
 
+async def test_a_task_that_warns_has_done_its_work(inventory: Inventory) -> None:
+    inventory.sim.client.control("POST", "/faults", [{"kind": "task_warn", "match": {"type": "vzstart"}}])
+    ref = await inventory.create("warned")
+    task = await inventory.containers.start_container(
+        cs.ContainerActionRequest(container=ref, owner="warned"), new_call()
+    )
+    ended = await inventory.finish(task)
+    inventory.sim.client.control("DELETE", "/faults")
+    assert (ended.succeeded, ended.exit_status) == (True, "WARNINGS: 1")
+
+
 async def test_a_task_that_nobody_knows_is_named(inventory: Inventory) -> None:
     upid = "UPID:pve1:00001234:00005678:66666666:vzstart:9999:root@pam:"
     watch = cs.WatchTaskRequest(host_id=inventory.host.id, node="pve1", upid=upid)

@@ -213,6 +213,9 @@ class Cluster:
 
     def finish_task(self, task: Task, exitstatus: str) -> None:
         """End a task: the last line, the status, the locks."""
+        warnings = sum(line.startswith("WARN: ") for line in task.lines)
+        if exitstatus == "OK" and warnings:
+            exitstatus = f"WARNINGS: {warnings}"
         if exitstatus == "OK" or exitstatus.startswith("WARNINGS"):
             task.log(f"TASK {exitstatus}")
         else:

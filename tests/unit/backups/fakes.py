@@ -17,7 +17,7 @@ from services.backups.domain.entities import (
     TaskUpdate,
 )
 from services.backups.domain.errors import AppBusyError
-from services.common.errors import DomainError, NotFoundError, PreconditionError, UnavailableError
+from services.common.errors import BusyError, DomainError, NotFoundError, PreconditionError, UnavailableError
 
 APP = AppFacts(
     app_id="web-0a1b2c3d", name="web", status="running", host_id=1, vmid=9001, node="pve1", owner_id=7
@@ -39,8 +39,10 @@ class FakeApps:
     apps: dict[str, AppFacts] = field(default_factory=lambda: {APP.app_id: APP})
     held: dict[str, str] = field(default_factory=dict)
     finished: list[tuple[str, bool, str]] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     beside: list[BesideOrder] = field(default_factory=list)
+    standings: dict[str, str] = field(default_factory=dict)
     refusal: DomainError | None = None
     down: bool = False
     lost: bool = False
@@ -85,18 +87,37 @@ class FakeApps:
         if self.held.get(app_id) == operation_id:
             del self.held[app_id]
             self.finished.append((operation_id, succeeded, status))
+            self.messages.append(message)
 
     async def restore_beside(self, order: BesideOrder, *, user: object) -> BesideStarted:
         self._answer()
+        if self.refusal is not None:
+            raise self.refusal
         self.beside.append(order)
+        self.standings[order.operation_id] = "unfinished"
         return BesideStarted("web-99999999", f"{order.new_hostname} is made of {order.archive}")
+
+    async def find_standing(self, operation_id: str) -> str:
+        self._answer()
+        return self.standings.get(operation_id, "unknown")
+
+    async def find_removed(self, app_ids: Sequence[str]) -> Sequence[str]:
+        self._answer()
+        return [app_id for app_id in app_ids if app_id not in self.apps]
 
 
 @dataclass
 class FakeContainers:
-    """One Proxmox host. `failing` names the tasks that end with an error; `lost` those whose answer is lost once."""
+    """One Proxmox host. `failing` names the tasks that end with an error; `lost` those whose answer is lost once.
+
+    `there` says whether there is a container; `fragile`, that a restore that fails leaves none; `wreck`, that one left
+    something which has to be destroyed first.
+    """
 
     running: bool = True
+    there: bool = True
+    fragile: bool = False
+    wreck: bool = False
     content: str = "first"
     archives: dict[str, tuple[Archive, str]] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
@@ -140,9 +161,22 @@ class FakeContainers:
     async def restore_container(self, place: Place, *, owner: str, archive: str) -> Task:
         if self.running:
             raise PreconditionError("the container runs")
+        if self.wreck:
+            broken = BusyError("a restore was broken off")
+            broken.reason = "CREATION_BROKEN"  # type: ignore[misc]  # as the wire brings it
+            raise broken
         if "vzrestore" not in self.failing:
-            self.content = self.archives[archive][1]
+            self.content, self.there = self.archives[archive][1], True
+        elif self.fragile:
+            self.there = False
         return self._begin("vzrestore")
+
+    async def destroy_container(self, place: Place, *, owner: str) -> Task:
+        self.there = self.wreck = False
+        return self._begin("vzdestroy")
+
+    async def has_container(self, place: Place) -> bool:
+        return self.there
 
     async def start_container(self, place: Place, *, owner: str) -> Task:
         self.running = "vzstart" not in self.failing

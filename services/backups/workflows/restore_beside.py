@@ -1,0 +1,58 @@
+"""Keeping an archive while apps makes a new app of it: what is read is neither deleted nor restored elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.backups.domain.changes import BackupChange, FreeBackup
+from services.backups.domain.interfaces import Apps
+from services.common.clock import now
+from services.common.operations.model import Context, Step, WaitError, Workflow
+
+KIND = "restore_beside"
+_LOOK_S = 1.0
+_ASKING = timedelta(minutes=1)  # within which the request may still reach apps
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreBesideState:
+    """Which backup is read; the operation of apps has the same id."""
+
+    operation_id: str
+    backup_id: int
+
+
+@dataclass(frozen=True)
+class RestoreBeside:
+    """The step."""
+
+    apps: Apps
+
+    async def await_app(self, state: RestoreBesideState, ctx: Context) -> RestoreBesideState:
+        """Wait until the operation of apps has ended, however; apps says how.
+
+        Raises:
+            WaitError: it has not.
+        """
+        standing = await self.apps.find_standing(state.operation_id)
+        may_come = standing == "unknown" and now() - ctx.operation.created_at < _ASKING
+        if standing == "unfinished" or may_come:
+            raise WaitError("the new app to be made", delay=_LOOK_S)
+        return state
+
+
+def _free(state: RestoreBesideState) -> tuple[BackupChange, ...]:
+    return (FreeBackup(state.backup_id),)
+
+
+def build_workflow(apps: Apps) -> Workflow:
+    """The workflow that keeps an archive while a new app is made of it."""
+    steps = RestoreBeside(apps)
+    return Workflow(
+        KIND,
+        (Step("await_app", "Waiting for the new app", steps.await_app),),
+        RestoreBesideState,
+        _free,
+        lambda state, _error, _cancelled: _free(state),
+    )

@@ -1,0 +1,65 @@
+"""Giving back what apps hold that are gone: their workflows do that, and this makes up for what was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from proximity.apps.v1 import apps_service_pb2 as pb
+from proximity.apps.v1.apps_service_pb2_grpc import AppsInternalServiceStub
+
+from services.common.clock import now
+from services.common.errors import DomainError
+from services.common.log import get_logger
+from services.common.rpc.client import Clients
+from services.inventory.store import SqlAddressStore, SqlVmidStore
+
+log = get_logger()
+
+_EVERY_S = 3600.0
+_SETTLED = timedelta(hours=1)
+_BATCH = 500
+
+
+class RemovedApps:
+    """Releases container ids and addresses of apps that are gone."""
+
+    def __init__(self, clients: Clients, vmids: SqlVmidStore, addresses: SqlAddressStore) -> None:
+        self._clients = clients
+        self._vmids = vmids
+        self._addresses = addresses
+
+    async def run(self) -> None:
+        """Look every hour, for ever."""
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            try:
+                if released := await self.release(settled=_SETTLED):
+                    log.warning("removed_apps_released", count=released)
+            except DomainError as error:
+                log.warning("removed_apps_not_released", error=error.message)
+
+    async def release(self, *, settled: timedelta) -> int:
+        """Give back what is held for so long by apps that are gone; how many apps those were.
+
+        Raises:
+            UnavailableError: apps or the database does not answer.
+        """
+        held = await self._vmids.list_holders(before=now() - settled)
+        owners = sorted({owner for _, owner in held})
+        gone: set[str] = set()
+        for start in range(0, len(owners), _BATCH):
+            gone |= set(await self._ask(owners[start : start + _BATCH]))
+        for host_id, owner in held:
+            if owner in gone:
+                await self._vmids.release_vmid(host_id, owner)
+                await self._addresses.release_address(owner)
+        return len(gone)
+
+    async def _ask(self, owners: Sequence[str]) -> Sequence[str]:
+        request = pb.FindRemovedAppsRequest(app_ids=owners)
+        found = await self._clients.call(
+            "apps", AppsInternalServiceStub, "FindRemovedApps", request, timeout=10.0
+        )
+        return list(found.app_ids)
