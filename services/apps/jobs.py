@@ -54,6 +54,9 @@ async def _run_schedule(
         case "reconcile":
             result = await reconciler.reconcile()
             log.info("reconciled", checked=result.checked, findings=len(result.findings))
+            for found in result.findings:
+                if found.type == "orphan":
+                    log.warning("orphan_found", host_id=found.host_id, vmid=found.vmid, message=found.message)
         case "janitor":
             removed = await store.prune_events(before=now() - _KEEP_EVENTS)
             log.info("cleaned_up", events=removed, revived_operations=await store.replay_all())

@@ -36,7 +36,7 @@ class Simulator:
     def count_strikes(self) -> dict[str, int]:
         """How often each kind of fault has struck."""
         rules = self._session.get(f"{self._url}/faults", timeout=10).json()
-        return {str(one["kind"]): int(one["struck"]) for one in rules}
+        return {str(one["kind"]): int(one["struck"]) for one in rules["rules"]}
 
     def clear_faults(self) -> None:
         self._session.delete(f"{self._url}/faults", timeout=10).raise_for_status()

@@ -110,6 +110,10 @@ async def test_a_node_carries_no_more_than_its_limit(queue: Queue) -> None:
     await queue.set(claimed[2], lease_until=None, status="undoing")
     again = await queue.claim(limits)
     assert {claimed[1].id, claimed[2].id} <= {one.id for one in again}, "what is undone waits for nobody"
+    await queue.set(again[0], lease_until=None, status="running")
+    assert [one.id for one in await queue.claim(limits)] == [again[0].id], (
+        "nor does what a dead worker had begun"
+    )
 
 
 async def test_a_storage_is_filled_by_no_more_than_its_limit(queue: Queue) -> None:

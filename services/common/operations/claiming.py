@@ -18,18 +18,20 @@ _CURRENT = sa.bindparam("current", type_=UtcDateTime)
 def find_next(operations: sa.Table, kinds: frozenset[str] | None, limits: Limits) -> sa.Select[Any]:
     """The query for the id of the operation that is next at `:current`, of one of these kinds or of any.
 
-    Among those that may run, it is of the user with the fewest running ones, and then the oldest. One that is being
-    undone goes before all others and is bound by no limit: it frees what it holds.
+    Among those that may run, it is one that has begun, then of the user with the fewest running ones, then the oldest.
+    One that is being undone goes before all others and is bound by no limit: it frees what it holds. Nor is one whose
+    worker died: it had its place.
     """
     load = _count_running(operations, "requested_by")
-    undoing = operations.c.status == "undoing"
+    unbound = operations.c.status.in_(("undoing", "running"))
+    turn = sa.case({"undoing": 0, "running": 1, "waiting": 2}, value=operations.c.status, else_=3)
     where = [
         operations.c.finished_at.is_(None),
         operations.c.held.is_(False),
         operations.c.status.in_(RUNNABLE),
         operations.c.not_before <= _CURRENT,
         sa.or_(operations.c.lease_until.is_(None), operations.c.lease_until < _CURRENT),
-        sa.or_(undoing, *_within(operations, limits)),
+        sa.or_(unbound, *_within(operations, limits)),
     ]
     if kinds is not None:
         where.append(operations.c.kind.in_(list(kinds)))
@@ -37,7 +39,7 @@ def find_next(operations: sa.Table, kinds: frozenset[str] | None, limits: Limits
         sa.select(operations.c.id)
         .outerjoin(load, load.c.key == operations.c.requested_by)
         .where(*where)
-        .order_by(sa.case((undoing, 0), else_=1), sa.func.coalesce(load.c.count, 0), operations.c.created_at)
+        .order_by(turn, sa.func.coalesce(load.c.count, 0), operations.c.created_at)
         .limit(1)
     )
 

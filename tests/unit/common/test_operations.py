@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from services.common.clock import now
 from services.common.db import Database, create_engine
 from services.common.errors import DeadlineError, PreconditionError
 from services.common.operations.engine import Engine
@@ -210,6 +212,22 @@ async def test_cleaning_up_that_fails_is_visible_and_tried_again(world: World) -
     await world.run()
     assert (await world.row()).status == "failed"
     assert world.things == []
+
+
+@pytest.mark.parametrize("days", [1, 3])
+async def test_cleaning_up_waits_for_long_but_not_for_ever(world: World, days: int) -> None:
+    world.faults["two.before"] = [PreconditionError("no")]
+    world.faults["one.undo"] = [WaitError("Proxmox", delay=0.0) for _ in range(25)]
+    await world.add()
+    began = TABLES.operations.update().values(started_at=now() - timedelta(days=days))
+    await world.db.write(lambda connection: connection.execute(began))
+    for _ in range(22):
+        await world.expire_leases()
+        if (operation := await world.store.claim_next("w1")) is not None:
+            await world.engine().run(operation)
+    row = await world.row()
+    assert (row.status, row.undo_attempts) == (("undoing", 0) if days == 1 else ("dead", 20))
+    assert "Proxmox" in row.waiting_for
 
 
 async def test_a_worker_that_lost_its_lease_writes_nothing(world: World) -> None:
