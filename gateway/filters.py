@@ -11,7 +11,7 @@ from gateway.clusters import TYPE
 from gateway.pages import PATHS
 from gateway.script import render_script
 from gateway.settings import GatewaySettings
-from gateway.surface import Surface
+from gateway.surface import HTTP_BODY, Surface
 
 ISSUER = "proximity"
 AUDIENCE = "proximity"
@@ -212,7 +212,7 @@ def _render_transcoder(surface: Surface, settings: GatewaySettings) -> dict[str,
         "name": "envoy.filters.http.grpc_json_transcoder",
         "typed_config": {
             "@type": f"{FILTERS}.grpc_json_transcoder.v3.GrpcJsonTranscoder",
-            "proto_descriptor_bin": base64.b64encode(strip_image(surface.image)).decode(),
+            "proto_descriptor_bin": base64.b64encode(describe_rest(surface)).decode(),
             "services": list(surface.transcoded),
             "convert_grpc_status": True,
             "ignore_unknown_query_parameters": True,
@@ -223,6 +223,24 @@ def _render_transcoder(surface: Surface, settings: GatewaySettings) -> dict[str,
             "request_validation_options": {"reject_binding_body_field_collisions": True},
         },
     }
+
+
+def describe_rest(surface: Surface) -> bytes:
+    """Return the image as the transcoder gets it: RPCs whose service prints JSON itself answer with a raw body."""
+    image = descriptor_pb2.FileDescriptorSet.FromString(strip_image(surface.image))
+    printed = {method.path for method in surface.routed if method.printed}
+    for file in image.file:
+        for service in file.service:
+            for method in service.method:
+                if f"/{file.package}.{service.name}/{method.name}" in printed:
+                    method.output_type = f".{HTTP_BODY}"
+                    _import(file, "google/api/httpbody.proto")
+    return image.SerializeToString(deterministic=True)
+
+
+def _import(file: descriptor_pb2.FileDescriptorProto, name: str) -> None:
+    if name not in file.dependency:
+        file.dependency.append(name)
 
 
 def strip_image(image: descriptor_pb2.FileDescriptorSet) -> bytes:

@@ -17,6 +17,8 @@ from gateway.surface import Method, Surface
 
 GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
 UNBUFFERED = {"@type": f"{TYPE}.extensions.filters.http.buffer.v3.BufferPerRoute", "disabled": True}
+# Tells a service that this gateway takes JSON for its printed RPCs where REST asked; an older one would not.
+PRINTED_HEADER = "x-proximity-printed"
 CORS_METHODS = "GET, POST, PUT, PATCH, DELETE"
 CORS_REQUEST_HEADERS = "authorization, content-type, x-csrftoken, idempotency-key, if-none-match, last-event-id, x-grpc-web, grpc-timeout"
 CORS_RESPONSE_HEADERS = (
@@ -78,7 +80,10 @@ def _render_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
     route["max_stream_duration"] = {"grpc_timeout_header_max": f"{seconds + 1}s"}
     route["idle_timeout"] = f"{seconds + 2}s"
     route["retry_policy"] = _render_retries(method)
-    rendered["request_headers_to_add"] = [_set_header("grpc-timeout", f"{seconds}S", "ADD_IF_ABSENT")]
+    rendered["request_headers_to_add"] = [
+        _set_header("grpc-timeout", f"{seconds}S", "ADD_IF_ABSENT"),
+        *([_set_header(PRINTED_HEADER, "1", "OVERWRITE_IF_EXISTS_OR_ADD")] if method.printed else []),
+    ]
     return rendered
 
 

@@ -58,6 +58,7 @@ class Method:
     errors: tuple[int, ...]
     deprecated: str  # YYYY-MM-DD; empty: it is not
     sunset: str
+    printed: bool  # the service prints JSON itself for REST
     reads: bool  # declared free of side effects
     idempotent: bool
     client_streaming: bool
@@ -168,6 +169,7 @@ def _parse_method(service: str, method: descriptor_pb2.MethodDescriptorProto) ->
         errors=tuple(rpc.errors),
         deprecated=rpc.deprecated,
         sunset=rpc.sunset,
+        printed=rpc.printed,
         reads=reads,
         idempotent=reads or level == descriptor_pb2.MethodOptions.IDEMPOTENT,
         client_streaming=method.client_streaming,

@@ -53,7 +53,7 @@ class AppsHandlers:
             search=request.search,
             host_id=request.host_id if request.HasField("host_id") else None,
         )
-        answer, total = await self.showcase.list_apps(wanted, page=page, per_page=per_page)
+        answer, total = await self.showcase.list_apps(wanted, page=page, per_page=per_page, form=call.form)
         call.add_page_links(page=page, per_page=per_page, total=total)
         return answer
 
@@ -64,13 +64,13 @@ class AppsHandlers:
         call.add_location(f"/api/apps/{app.id}")
         return self._render(app)
 
-    async def get_app(self, request: pb.GetAppRequest, call: Call) -> app_pb2.App:
+    async def get_app(self, request: pb.GetAppRequest, call: Call) -> Rendered[app_pb2.App]:
         call.audit_target = request.app_id
         version = await self.store.find_version(request.app_id, owner=call.owner_filter)
-        app = await self.showcase.get_app(version)
+        live = None
         if version.status == "running" and version.vmid is not None:
-            convert.add_metrics(app, await self.metrics.find(version.host_id, version.vmid))
-        return app
+            live = await self.metrics.find(version.host_id, version.vmid)
+        return await self.showcase.get_app(version, live=live, form=call.form)
 
     async def update_app(self, request: pb.UpdateAppRequest, call: Call) -> app_pb2.App:
         app = await self._get(request.app_id, call)
@@ -167,7 +167,7 @@ class AppsHandlers:
     ) -> Rendered[pb.ListAppLogsResponse]:
         limit = request.tail or request.limit or 100
         return await self.showcase.list_logs(
-            request.app_id, owner=call.owner_filter, limit=limit, level=request.level
+            request.app_id, owner=call.owner_filter, limit=limit, level=request.level, form=call.form
         )
 
     async def get_app_stats(self, request: pb.GetAppStatsRequest, call: Call) -> pb.AppStats:

@@ -14,13 +14,12 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.apps import convert
 from services.apps.domain.entities import AppFilter
 from services.apps.domain.errors import AppNotFoundError
+from services.apps.domain.interfaces import Container
 from services.apps.newest import NewestRevisions
 from services.apps.store import SqlAppStore
 from services.apps.store.lookups import AppVersion
 from services.common.kept import Kept
-from services.common.rpc.rendered import Rendered
-
-_APPS_TAG = b"\x0a"  # field 1, length-delimited: `apps` of ListAppsResponse
+from services.common.rpc.rendered import Form, Rendered, render, render_list
 
 
 class Showcase:
@@ -34,37 +33,45 @@ class Showcase:
     def __init__(self, store: SqlAppStore, newest: NewestRevisions) -> None:
         self._store = store
         self._newest = newest
-        self._apps = Kept[str]()
-        self._pages = Kept[tuple[AppFilter, int, int]]()
-        self._logs = Kept[tuple[str, int, str]]()
+        self._apps = Kept[tuple[str, Form]]()
+        self._live = Kept[tuple[str, Form]]()
+        self._pages = Kept[tuple[AppFilter, int, int, Form]]()
+        self._logs = Kept[tuple[str, int, str, Form]]()
 
     async def list_apps(
-        self, wanted: AppFilter, *, page: int, per_page: int
+        self, wanted: AppFilter, *, page: int, per_page: int, form: Form = Form.WIRE
     ) -> tuple[Rendered[pb.ListAppsResponse], int]:
         """A page of apps, and how many there are in all."""
         versions, total = await self._store.list_versions(wanted, page=page, per_page=per_page)
-        key, state = (wanted, page, per_page), (self._newest.generation, total, versions)
+        key, state = (wanted, page, per_page, form), (self._newest.generation, total, versions)
         kept = self._pages.find(key, state)
         if kept is None:
             rest = pb.ListAppsResponse(total=total, page=page, per_page=per_page)
-            pieces = [_APPS_TAG + _length(piece) + piece for piece in await self._render(versions)]
-            kept = b"".join((*pieces, rest.SerializeToString()))
+            kept = render_list(rest, "apps", await self._render(versions, form), form)
             self._pages.keep(key, state, kept)
         return Rendered(pb.ListAppsResponse, kept), total
 
-    async def get_app(self, version: AppVersion) -> app_pb2.App:
-        """One app.
+    async def get_app(
+        self, version: AppVersion, *, live: Container | None = None, form: Form = Form.WIRE
+    ) -> Rendered[app_pb2.App]:
+        """One app, with what its container uses.
 
         Raises:
             AppNotFoundError: it has gone meanwhile.
         """
-        found = await self._render([(version.id, version.stamp)])
-        if not found:
-            raise AppNotFoundError(f"there is no app {version.id}")
-        return app_pb2.App.FromString(found[0])
+        key, state = (version.id, form), (version.stamp, self._newest.generation, live)
+        kept = self._live.find(key, state)
+        if kept is None:
+            found = await self._render([(version.id, version.stamp)], Form.WIRE)
+            if not found:
+                raise AppNotFoundError(f"there is no app {version.id}")
+            app = app_pb2.App.FromString(found[0])
+            convert.add_metrics(app, live)
+            kept = self._live.keep(key, state, render(app, form))
+        return Rendered(app_pb2.App, kept)
 
     async def list_logs(
-        self, app_id: str, *, owner: int | None, limit: int, level: str
+        self, app_id: str, *, owner: int | None, limit: int, level: str, form: Form = Form.WIRE
     ) -> Rendered[pb.ListAppLogsResponse]:
         """The newest lines of an app's log.
 
@@ -72,34 +79,24 @@ class Showcase:
             AppNotFoundError: there is no such app, or it is not the owner's.
         """
         version = await self._store.find_log(app_id, owner=owner, level=level)
-        key = (app_id, limit, level)
+        key = (app_id, limit, level, form)
         kept = self._logs.find(key, version)
         if kept is None:
             logs, total = await self._store.list_logs(app_id, limit=limit, level=level)
             lines = [convert.render_log(line) for line in logs]
-            kept = pb.ListAppLogsResponse(app_id=app_id, logs=lines, total=total).SerializeToString()
-            self._logs.keep(key, version, kept)
+            message = pb.ListAppLogsResponse(app_id=app_id, logs=lines, total=total)
+            kept = self._logs.keep(key, version, render(message, form))
         return Rendered(pb.ListAppLogsResponse, kept)
 
-    async def _render(self, versions: Sequence[tuple[str, object]]) -> list[bytes]:
+    async def _render(self, versions: Sequence[tuple[str, object]], form: Form) -> list[bytes]:
         """The apps of these versions, or newer; what has gone meanwhile is left out."""
         now = self._newest.generation
-        found = {app_id: self._apps.find(app_id, (stamp, now)) for app_id, stamp in versions}
+        found = {app_id: self._apps.find((app_id, form), (stamp, now)) for app_id, stamp in versions}
         missing = {app_id: (stamp, now) for app_id, stamp in versions if found[app_id] is None}
         if missing:
             for app in await self._store.get_apps(list(missing)):
                 message = convert.render_app(app, update=self._newest.find_update(app))
-                found[app.id] = rendered = message.SerializeToString()
+                found[app.id] = rendered = render(message, form)
                 # A newer state than the one that was named is shown, and rendered again when it is named.
-                self._apps.keep(app.id, missing[app.id], rendered)
+                self._apps.keep((app.id, form), missing[app.id], rendered)
         return [piece for piece in found.values() if piece is not None]
-
-
-def _length(piece: bytes) -> bytes:
-    """A length as protobuf writes it."""
-    rest, out = len(piece), bytearray()
-    while rest > 127:
-        out.append(rest & 127 | 128)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)

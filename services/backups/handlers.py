@@ -13,7 +13,7 @@ from services.backups.domain.interfaces import Apps, BackupStore, Containers
 from services.common.kept import Kept
 from services.common.operations.records import render_operation
 from services.common.rpc.call import Call
-from services.common.rpc.rendered import Rendered
+from services.common.rpc.rendered import Form, Rendered, render
 
 
 class BackupsHandlers:
@@ -23,13 +23,13 @@ class BackupsHandlers:
         self._store = store
         self._apps = apps
         self._containers = containers
-        self._pages: Kept[tuple[str, int | None, int, int]] = Kept()
+        self._pages: Kept[tuple[str, int | None, int, int, Form]] = Kept()
 
     async def list_backups(
         self, request: pb.ListBackupsRequest, call: Call
     ) -> Rendered[pb.ListBackupsResponse]:
         asker, (page, per_page) = convert.parse_asker(call), convert.parse_page(request)
-        key = (request.app_id, asker.owner_id, page, per_page)
+        key = (request.app_id, asker.owner_id, page, per_page, call.form)
         offset = (page - 1) * per_page
         # Backups carry their owner, so apps is asked only where there are none.
         total, state = await self._store.find_page(
@@ -40,7 +40,7 @@ class BackupsHandlers:
             total, backups = await usecases.list_backups(
                 self._store, self._apps, asker, app_id=request.app_id, page=page, per_page=per_page
             )
-            kept = self._pages.keep(key, state, convert.render_backups(backups, total).SerializeToString())
+            kept = self._pages.keep(key, state, render(convert.render_backups(backups, total), call.form))
         call.add_page_links(page=page, per_page=per_page, total=total)
         return Rendered(pb.ListBackupsResponse, kept)
 

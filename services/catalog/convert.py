@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.catalog.v1 import catalog_service_pb2 as pb
@@ -19,6 +19,7 @@ from services.catalog.domain.sources import NewSource, Source, SourceFormat
 from services.catalog.domain.usecases import CatalogStats, Page, Reloaded
 from services.catalog.domain.values import RenderRequest
 from services.catalog.domain.yaml_text import write_yaml
+from services.common.rpc.rendered import Form, render, render_list
 
 
 def parse_filter(
@@ -175,30 +176,35 @@ _FORM = hashlib.sha256(item_pb2.DESCRIPTOR.serialized_pb).hexdigest()[:8]
 
 
 class ItemMessages:
-    """Keeps the messages of the items, which are the same in every answer until another revision is published."""
+    """Keeps the items as clients get them: the same in every answer until another revision is published."""
 
     def __init__(self) -> None:
-        self._messages: dict[tuple[str, str], item_pb2.Item] = {}
+        self._pieces: dict[tuple[str, str], Mapping[Form, bytes]] = {}
 
     def prepare(self, items: Sequence[Item]) -> None:
-        """Make the messages of these items, and forget those of all others."""
-        known = self._messages
-        self._messages = {
-            key: known.get(key) or render_item(item) for item in items if (key := _name_state(item))
+        """Render these items, and forget all others."""
+        known = self._pieces
+        self._pieces = {
+            key: known.get(key) or _render_forms(item) for item in items if (key := _name_state(item))
         }
 
     def name_state(self, state: str) -> str:
         """Return the name of a state as this version of the service shows it."""
         return f"{state}-{_FORM}"
 
-    def render(self, item: Item) -> item_pb2.Item:
-        """Return the message of an item; it must not be changed."""
-        return self._messages.get(_name_state(item)) or render_item(item)
+    def render(self, item: Item, form: Form) -> bytes:
+        """Return an item as bytes."""
+        return (self._pieces.get(_name_state(item)) or _render_forms(item))[form]
 
-    def render_list(self, items: Sequence[Item], total: int | None = None) -> pb.ListItemsResponse:
+    def render_list(self, items: Sequence[Item], total: int, *, form: Form) -> bytes:
         """Render a list of items, of which there may be more in total."""
-        messages = [self.render(item) for item in items]
-        return pb.ListItemsResponse(total=len(items) if total is None else total, applications=messages)
+        pieces = [self.render(item, form) for item in items]
+        return render_list(pb.ListItemsResponse(total=total), "applications", pieces, form)
+
+
+def _render_forms(item: Item) -> Mapping[Form, bytes]:
+    message = render_item(item)
+    return {form: render(message, form) for form in Form}
 
 
 def _name_state(item: Item) -> tuple[str, str]:

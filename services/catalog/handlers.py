@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Sequence
 from pathlib import Path
 
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
-from google.protobuf.message import Message
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
 from services.catalog import convert
 from services.catalog.domain import usecases
-from services.catalog.domain.entities import OWN_SOURCE
+from services.catalog.domain.entities import OWN_SOURCE, Item
 from services.catalog.domain.interfaces import CatalogStore, Nodes, SourceStore
 from services.catalog.domain.loader import load_items
 from services.catalog.files import name_content, read_icon, read_item_files, read_schema
@@ -23,10 +22,12 @@ from services.catalog.holder import CatalogHolder
 from services.common.clock import Clock, now
 from services.common.kept import MIB, Kept
 from services.common.rpc.call import Call
-from services.common.rpc.rendered import Rendered, render
+from services.common.rpc.rendered import Rendered
 
 _ICON_S = 86_400
-_NOTHING = render(pb.ListItemsResponse())
+_NOTHING = Rendered(pb.ListItemsResponse, b"")
+_NO_ITEM = Rendered(item_pb2.Item, b"")
+_Request = pb.ListItemsRequest | pb.SearchItemsRequest | pb.ListCategoryItemsRequest
 
 
 class CatalogHandlers:
@@ -67,13 +68,13 @@ class CatalogHandlers:
         if not page.is_whole:
             number, size = page.resolve()
             call.add_page_links(page=number, per_page=size, total=total)
-        return self._render_once(request, lambda: self._items.render_list(items, total))
+        return self._render_once(request, call, lambda: (items, total))
 
-    async def get_item(self, request: pb.GetItemRequest, call: Call) -> item_pb2.Item:
+    async def get_item(self, request: pb.GetItemRequest, call: Call) -> Rendered[item_pb2.Item]:
         item = usecases.get_item(self._holder.index, request.app_id)
         if call.has_state(self._items.name_state(item.revision)):
-            return item_pb2.Item()
-        return self._items.render(item)
+            return _NO_ITEM
+        return Rendered(item_pb2.Item, self._items.render(item, call.form))
 
     async def search_items(
         self, request: pb.SearchItemsRequest, call: Call
@@ -81,12 +82,12 @@ class CatalogHandlers:
         index = self._holder.index
         if call.has_state(self._items.name_state(index.etag)):
             return _NOTHING
-        return self._render_once(
-            request,
-            lambda: self._items.render_list(
-                usecases.search_items(index, request.q, convert.parse_filter(request))
-            ),
-        )
+
+        def search() -> tuple[Sequence[Item], int]:
+            found = usecases.search_items(index, request.q, convert.parse_filter(request))
+            return found, len(found)
+
+        return self._render_once(request, call, search)
 
     async def list_category_items(
         self, request: pb.ListCategoryItemsRequest, call: Call
@@ -95,17 +96,18 @@ class CatalogHandlers:
         items = usecases.list_category_items(index, request.category, convert.parse_filter(request))
         if call.has_state(self._items.name_state(index.etag)):
             return _NOTHING
-        return self._render_once(request, lambda: self._items.render_list(items))
+        return self._render_once(request, call, lambda: (items, len(items)))
 
     def _render_once(
-        self, request: Message, answer: Callable[[], pb.ListItemsResponse]
+        self, request: _Request, call: Call, answer: Callable[[], tuple[Sequence[Item], int]]
     ) -> Rendered[pb.ListItemsResponse]:
         """The answer to a request, which is the same until something is published."""
-        key = (type(request), request.SerializeToString(deterministic=True))
+        key = (type(request), request.SerializeToString(deterministic=True), call.form)
         state = self._items.name_state(self._holder.index.etag)
         kept = self._kept.find(key, state)
         if kept is None:
-            kept = self._kept.keep(key, state, answer().SerializeToString())
+            items, total = answer()
+            kept = self._kept.keep(key, state, self._items.render_list(items, total, form=call.form))
         return Rendered(pb.ListItemsResponse, kept)
 
     async def list_categories(self, _: empty_pb2.Empty, call: Call) -> pb.ListCategoriesResponse:

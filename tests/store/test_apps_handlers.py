@@ -103,7 +103,7 @@ async def test_an_app_shows_no_secret_and_its_status_on_the_way(service: Service
     status = await service.api.get_app_status(pb.GetAppStatusRequest(app_id=app.id), call())
     assert (status.operation, status.step, status.step_count) == ("deploy_app", "reserve_vmid", 9)
     await service.platform.run()
-    app = await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())
+    app = (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message
     assert (app.status, app.memory_total) == ("running", 1024.0**3)
     status = await service.api.get_app_status(pb.GetAppStatusRequest(app_id=app.id), call())
     assert not status.HasField("operation")
@@ -129,7 +129,7 @@ async def test_only_the_owner_and_administrators_see_an_app(service: Service) ->
     request = pb.GetAppRequest(app_id=app.id)
     with pytest.raises(AppNotFoundError):
         await service.api.get_app(request, call(2))
-    assert (await service.api.get_app(request, call(2, staff=True))).id == app.id
+    assert (await service.api.get_app(request, call(2, staff=True))).message.id == app.id
     assert (await service.api.list_apps(pb.ListAppsRequest(), call(2))).message.total == 0
     assert (await service.api.list_apps(pb.ListAppsRequest(search="WEB"), call(1))).message.total == 1
 
@@ -178,7 +178,7 @@ async def test_a_held_app_is_busy_until_the_holder_ends(service: Service) -> Non
     done = pb.FinishOperationRequest(app_id=app.id, operation_id=request.operation_id, succeeded=True)
     await service.internal.finish_operation(done, inner())
     await service.internal.finish_operation(done, inner())
-    assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).status == "running"
+    assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.status == "running"
 
 
 async def test_an_orphan_is_destroyed_once_two_scans_and_its_grace_allow_it(service: Service) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import AddLog, AppFilter, ChangeApp, RemoveApp
@@ -10,6 +11,7 @@ from services.apps.domain.errors import AppNotFoundError
 from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase
 from services.apps.store import SqlAppStore
+from services.apps.store.lookups import _page_query
 from services.apps.tables import apps
 from services.common.db import Database
 from services.common.sealing import Sealer
@@ -63,6 +65,8 @@ async def test_filters_count_what_they_show(showcase: Showcase) -> None:
 async def test_search_takes_every_sign_as_it_is(showcase: Showcase) -> None:
     assert (await page(showcase, AppFilter(search="WEB-00012"))).total == 10
     assert (await page(showcase, AppFilter(search="App 1099"))).total == 1
+    for some, count in (("b-", COUNT), ("9", 290), ("00109", 10)):  # also what is too short for an index
+        assert (await page(showcase, AppFilter(search=some))).total == count
     for nothing in ("web_0", "%", "/", "1\n2"):
         assert (await page(showcase, AppFilter(search=nothing))).total == 0
 
@@ -73,7 +77,7 @@ async def test_a_change_is_shown_by_the_next_answer(store: SqlAppStore, showcase
     await store.change(ChangeApp(newest, {"name": "renamed"}))
     shown = (await page(showcase, wanted)).apps[0]
     assert (shown.name, shown.environment["ADMIN_PASSWORD"]) == ("renamed", "********")
-    assert (await showcase.get_app(await store.find_version(newest, owner=7))).name == "renamed"
+    assert (await showcase.get_app(await store.find_version(newest, owner=7))).message.name == "renamed"
     await store.change(RemoveApp(newest))
     assert (await page(showcase, wanted)).apps[0].id == app_id_of(COUNT - 4)
     with pytest.raises(AppNotFoundError):
@@ -90,3 +94,19 @@ async def test_a_line_of_the_log_is_shown_by_the_next_answer(store: SqlAppStore,
     assert [line.message for line in warnings.logs] == ["line 0"]
     with pytest.raises(AppNotFoundError):
         await showcase.list_logs(app_id, owner=8, limit=2, level="")
+
+
+async def test_a_search_reads_an_index_where_there_is_one(store: SqlAppStore, db: Database) -> None:  # noqa: F811 - a fixture
+    if db.is_sqlite:
+        assert (await store.list_versions(AppFilter(search="web-00109"), page=1, per_page=5))[1] == 10
+        return
+    text, _, fixed = _page_query(frozenset({"search", "text"}), is_counted=True, is_deep=False).render(
+        db.engine.dialect
+    )
+    values = {**fixed, "search": "%web-00109%", "text": "web-00109", "limit": 5, "offset": 0}
+
+    def explain(connection: sa.Connection) -> str:
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # a thousand apps are read whole
+        return "\n".join(connection.exec_driver_sql(f"EXPLAIN {text}", values).scalars())
+
+    assert "apps_search" in await db.read(explain)

@@ -258,9 +258,9 @@ async def test_a_copy_keeps_the_project_whose_volumes_it_has(platform: Platform)
 async def test_apps_say_that_an_update_is_available(service: Service) -> None:
     app = await deploy(service.platform)
     newest = service.api.newest
-    assert not (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).HasField("update")
+    assert not (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.HasField("update")
     assert await newest.refresh()
-    shown = await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())
+    shown = (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message
     assert (shown.update.revision, shown.update.version) == ("r2", "version r2")
     (listed,) = (await service.api.list_apps(pb.ListAppsRequest(), call())).message.apps
     assert listed.update.revision == "r2"
@@ -268,7 +268,7 @@ async def test_apps_say_that_an_update_is_available(service: Service) -> None:
     answer = await service.api.upgrade_app(pb.UpgradeAppRequest(app_id=app.id), asked_call)
     assert (answer.operation_id, answer.app_id) == (asked_call.request_id, app.id)
     await settle(service.platform, app.id)
-    assert not (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).HasField("update")
+    assert not (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.HasField("update")
     await service.api.rollback_app(pb.RollbackAppRequest(app_id=app.id), call())
     await settle(service.platform, app.id)
-    assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).revision == "r1"
+    assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.revision == "r1"

@@ -144,7 +144,9 @@ async def test_a_registered_source_is_fetched_by_a_worker_and_seen_by_every_repl
 async def test_a_replica_answers_without_nats(settings: CatalogSettings) -> None:
     lonely = build(dataclasses.replace(settings, nats_url="nats://127.0.0.1:1"))
     async with run_replica(lonely):
-        assert (await lonely.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).name == "Sample App"
+        assert (
+            await lonely.api.get_item(pb.GetItemRequest(app_id="sample"), ask())
+        ).message.name == "Sample App"
 
 
 def test_every_fault_of_the_settings_is_reported_at_once() -> None:

@@ -136,7 +136,7 @@ async def test_the_whole_catalog_is_listed_found_and_counted(ours: Service) -> N
 
 
 async def test_an_item_says_all_that_the_contract_names_and_no_secret(ours: Service) -> None:
-    item = await ours.api.get_item(pb.GetItemRequest(app_id="postgres"), ask())
+    item = (await ours.api.get_item(pb.GetItemRequest(app_id="postgres"), ask())).message
     named = "id name version description icon category docker_compose ports volumes environment min_memory min_cpu tags author website inputs images runtimes revision source"
     assert set(named.split()) <= MessageToDict(item, preserving_proto_field_name=True).keys()
     assert item.environment["POSTGRES_PASSWORD"] == ""
@@ -278,7 +278,7 @@ async def test_the_newest_revisions_of_known_items_are_told(ours: Service) -> No
     assert [entry.app_id for entry in answer.revisions] == ["nginx", "redis"]
     assert (
         answer.revisions[0].revision
-        == (await ours.api.get_item(pb.GetItemRequest(app_id="nginx"), ask())).revision
+        == (await ours.api.get_item(pb.GetItemRequest(app_id="nginx"), ask())).message.revision
     )
 
 
@@ -314,16 +314,16 @@ async def test_a_reload_takes_changes_keeps_old_revisions_and_reports_bad_files(
     service, other = Service(db, folder), Service(db, folder)
     assert (await service.api.reload_catalog(EMPTY)).total == 1
     await other.holder.refresh()
-    old = await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())
+    old = (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).message
     (folder / "sample.yaml").write_text(ITEM.replace('version: "1.0"', 'version: "2.0"'))
     (folder / "broken.yaml").write_text("id: broken\n  name: [")
     result = await service.api.reload_catalog(EMPTY)
     assert (result.success, result.total, [r.file for r in result.rejected]) == (True, 1, ["broken.yaml"])
     assert "line 2" in result.rejected[0].error
-    assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).version == "1.0"
+    assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).message.version == "1.0"
     assert await other.holder.refresh()
     assert not await other.holder.refresh()
-    assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).version == "2.0"
+    assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).message.version == "2.0"
     kept = pb.RenderItemRequest(
         app_id="sample", revision=old.revision, environment={"SITE": "https://example.com"}
     )
@@ -347,7 +347,7 @@ async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
     assert [(r.file, r.error) for r in left.rejections] == [
         ("t.json#swarm", "is a swarm stack, not meant for a single host")
     ]
-    item = await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"), ask())
+    item = (await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"), ask())).message
     assert item.source == "acme"
     with pytest.raises(IconNotFoundError):
         await ours.api.get_item_icon(pb.GetItemIconRequest(app_id="acme.web"), ask())
@@ -358,7 +358,9 @@ async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
     (listed,) = (await ours.api.list_sources(EMPTY)).sources
     assert (listed.status, listed.item_count) == ("failed", 1)
     assert "is not JSON" in listed.error
-    assert (await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"), ask())).revision == item.revision
+    assert (
+        await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"), ask())
+    ).message.revision == item.revision
 
     ours.fetcher.error = "does not answer"
     await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id), ask())

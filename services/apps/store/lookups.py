@@ -12,6 +12,8 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from services.apps.domain.entities import AppFilter
 from services.apps.domain.errors import AppNotFoundError
@@ -23,6 +25,7 @@ _DEEP = 200
 _LARGE = 1000
 _KEPT_S = 2.0
 _KEPT = 1000
+_GRAM = 3  # signs: what `list_grams` of the migrations cuts texts into
 _param = sa.bindparam
 
 
@@ -129,20 +132,45 @@ def escape_pattern(text: str) -> str:
     return f"%{escaped}%"
 
 
+class _HasGrams(sa.ColumnElement[bool]):
+    """Whether the searched text has every three signs of the parameter `text`: what PostgreSQL finds in its index."""
+
+    inherit_cache = True
+    type = sa.Boolean()
+
+
+@compiles(_HasGrams, "postgresql")
+def _compile_grams(_: _HasGrams, compiler: SQLCompiler, **options: Any) -> str:
+    text = compiler.process(_param("text", type_=sa.String), **options)
+    return f"list_grams({compiler.process(_searched(), **options)}) @> list_grams({text})"
+
+
+@compiles(_HasGrams, "sqlite")
+def _compile_nothing(*_: object, **__: object) -> str:
+    return "1"
+
+
+def _searched() -> sa.ColumnElement[str]:
+    """What a search looks at; the index `apps_search` is over the same."""
+    between: sa.ColumnElement[str] = sa.literal_column("'\n'", sa.String)  # a parameter would miss the index
+    return sa.func.lower(apps.c.name + between + apps.c.hostname)
+
+
 def _params_of(wanted: AppFilter) -> dict[str, Any]:
     params = {"owner": wanted.owner_id, "status": wanted.status, "host": wanted.host_id}
     if wanted.search:
         params["search"] = escape_pattern(wanted.search)
+        params |= {"text": wanted.search.lower()} if len(wanted.search) >= _GRAM else {}
     return {name: value for name, value in params.items() if value is not None}
 
 
 def _where(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
-    text = sa.func.lower(apps.c.name + sa.literal("\n", sa.String) + apps.c.hostname)
     conditions = {
         "owner": apps.c.owner_id == _param("owner"),
         "status": apps.c.status == _param("status"),
         "host": apps.c.host_id == _param("host"),
-        "search": text.like(_param("search", type_=sa.String), escape="/"),
+        "text": _HasGrams(),
+        "search": _searched().like(_param("search", type_=sa.String), escape="/"),
     }
     return [condition for name, condition in conditions.items() if name in names]
 

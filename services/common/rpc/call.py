@@ -9,6 +9,7 @@ from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, quote, urlencode
 
+from services.common.rpc.rendered import Form
 from services.common.tokens import ANONYMOUS, Caller, CredentialsMissingError, User
 
 ACCESS_COOKIE = "proximity-auth-cookie"
@@ -26,6 +27,7 @@ class Call:
         peer_name: whom the peer's certificate names; empty without mutual TLS.
         secure_cookies: cookies are Secure also where the client came by http.
         caller: who calls.
+        form: how the answer is wanted; a handler that keeps answers renders them so.
         request_id: 32 hex digits; the same for every repetition with the same Idempotency-Key, else random. What a
             handler creates takes its ids from it, so that a repetition after a crash finds what the first one made.
     """
@@ -36,6 +38,7 @@ class Call:
     peer_name: str = ""
     caller: Caller = ANONYMOUS
     via_cookie: bool = False
+    form: Form = Form.WIRE
     request_id: str = field(default_factory=lambda: os.urandom(16).hex())
     http_status: int | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)

@@ -32,7 +32,7 @@ from services.common.rpc.guard import Guard, rule_of
 from services.common.rpc.observing import observe_stream, observe_unary
 from services.common.rpc.peers import Peers, drop_forwarded
 from services.common.rpc.reading import Unreadable, read_request
-from services.common.rpc.rendered import Rendered
+from services.common.rpc.rendered import Form, Rendered, check_printed, choose_form, serialize, wrap_json
 from services.common.rpc.status import InternalError, code_of, render_status
 from services.common.rpc.streams import Streams
 from services.common.rules import check_message
@@ -116,6 +116,7 @@ def add_service(
             raise TypeError(f"{type(handlers).__name__} has no handler for {method.full_name}")
         if rule_of(method).access == access_pb2.ACCESS_UNSPECIFIED:
             raise TypeError(f"{method.full_name} declares no access")
+        check_printed(method)
         rpcs[method.name] = _Rpc(method, handler, surroundings).as_grpc()
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, rpcs),))
 
@@ -138,6 +139,7 @@ class _Rpc:
         options = method.GetOptions().Extensions[access_pb2.rpc]
         self._success = options.success or 200
         self._creates = options.creates
+        self._printed = options.printed
         self._name = f"/{method.containing_service.full_name}/{method.name}"
         self._action = f"{method.containing_service.full_name.split('.')[1]}.{method.name}"
         self._audited = self._rule.writes and self._rule.access != access_pb2.ACCESS_INTERNAL
@@ -159,12 +161,12 @@ class _Rpc:
         return make(
             run,
             request_deserializer=lambda data: read_request(request_class, data),
-            response_serializer=_serialize,
+            response_serializer=serialize,
         )
 
     async def _unary(
         self, given: Message | Unreadable, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> Message:
+    ) -> Message | Rendered[Any]:
         call = self._new_call(context)
         if self._audited and isinstance(given, Message):
             call.audit_target = find_target(given)
@@ -182,8 +184,9 @@ class _Rpc:
             await self._fail(error, call, context)
         if self._audited:
             await asyncio.shield(self._record_later(call, "OK"))
-        await self._send_headers(call, context)
-        return response
+        if call.headers or (call.http_status or self._success) != 200:
+            await self._send_headers(call, context)
+        return wrap_json(response) if call.form is Form.JSON else response
 
     async def _stream(
         self, given: Message | Unreadable, context: grpc.aio.ServicerContext[Any, Any]
@@ -219,6 +222,8 @@ class _Rpc:
             metadata = drop_forwarded(metadata)
         call = Call(self._name, metadata, peer=peer, peer_name=name)
         call.secure_cookies = self._around.secure_cookies
+        if self._printed:
+            call.form = choose_form(metadata)
         return call
 
     async def _admit(self, call: Call) -> None:
@@ -330,11 +335,6 @@ def _remaining(context: grpc.aio.ServicerContext[Any, Any]) -> float:
 
 async def _await(result: Awaitable[Message]) -> Message:
     return await result
-
-
-def _serialize(answer: Any) -> bytes:
-    data: bytes = answer.data if type(answer) is Rendered else answer.SerializeToString()
-    return data
 
 
 def _taking_call(handler: Callable[..., Any]) -> Callable[[Any, Call], Any]:

@@ -15,6 +15,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from gateway.surface import Method, load_surface
+from services.common.rpc.rendered import Form, choose_form, serialize, wrap_json
 
 Context = Any  # grpc.aio.ServicerContext; its stubs lack abort_with_status
 Answer = Callable[[Any, Context], Awaitable[Any]]
@@ -99,14 +100,18 @@ class Backend:
     def _handle(self, owner: str, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         request_type, response_type = get_type(method.input), get_type(method.output)
 
+        def shape(message: Any, context: Context) -> Any:
+            asked = choose_form(dict(context.invocation_metadata() or ()))
+            return wrap_json(message) if method.printed and asked is Form.JSON else message
+
         async def unary(request: Any, context: Context) -> Any:
             self._record(owner, method, request, context)
             answer = self.answers.get(method.path)
             if answer:
-                return await answer(request, context)
+                return shape(await answer(request, context), context)
             if method.success != 200:
                 await context.send_initial_metadata([("x-http-code", str(method.success))])
-            return response_type()
+            return shape(response_type(), context)
 
         async def stream(request: Any, context: Context) -> Any:
             self._record(owner, method, request, context)
@@ -127,7 +132,7 @@ class Backend:
         return make(
             stream if method.server_streaming else unary,
             request_deserializer=request_type.FromString,
-            response_serializer=response_type.SerializeToString,
+            response_serializer=serialize,
         )
 
     def _record(self, owner: str, method: Method, request: Any, context: Context) -> None:

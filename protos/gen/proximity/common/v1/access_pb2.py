@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n proximity/common/v1/access.proto\x12\x13proximity.common.v1\x1a google/protobuf/descriptor.proto\"\x99\x01\n\x03Rpc\x12+\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\x0e\x32\x1b.proximity.common.v1.Access\x12\x0f\n\x07success\x18\x02 \x01(\x05\x12\x0f\n\x07\x63\x61llers\x18\x03 \x03(\t\x12\x0f\n\x07\x63reates\x18\x04 \x01(\x08\x12\x0e\n\x06\x65rrors\x18\x05 \x03(\x05\x12\x12\n\ndeprecated\x18\x06 \x01(\t\x12\x0e\n\x06sunset\x18\x07 \x01(\t*}\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\x11\n\rACCESS_PUBLIC\x10\x01\x12\x0f\n\x0b\x41\x43\x43\x45SS_USER\x10\x02\x12\x10\n\x0c\x41\x43\x43\x45SS_OWNER\x10\x03\x12\x10\n\x0c\x41\x43\x43\x45SS_ADMIN\x10\x04\x12\x13\n\x0f\x41\x43\x43\x45SS_INTERNAL\x10\x05:G\n\x03rpc\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0b\x32\x18.proximity.common.v1.Rpcb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n proximity/common/v1/access.proto\x12\x13proximity.common.v1\x1a google/protobuf/descriptor.proto\"\xaa\x01\n\x03Rpc\x12+\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\x0e\x32\x1b.proximity.common.v1.Access\x12\x0f\n\x07success\x18\x02 \x01(\x05\x12\x0f\n\x07\x63\x61llers\x18\x03 \x03(\t\x12\x0f\n\x07\x63reates\x18\x04 \x01(\x08\x12\x0e\n\x06\x65rrors\x18\x05 \x03(\x05\x12\x12\n\ndeprecated\x18\x06 \x01(\t\x12\x0e\n\x06sunset\x18\x07 \x01(\t\x12\x0f\n\x07printed\x18\x08 \x01(\x08*}\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\x11\n\rACCESS_PUBLIC\x10\x01\x12\x0f\n\x0b\x41\x43\x43\x45SS_USER\x10\x02\x12\x10\n\x0c\x41\x43\x43\x45SS_OWNER\x10\x03\x12\x10\n\x0c\x41\x43\x43\x45SS_ADMIN\x10\x04\x12\x13\n\x0f\x41\x43\x43\x45SS_INTERNAL\x10\x05:G\n\x03rpc\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0b\x32\x18.proximity.common.v1.Rpcb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proximity.common.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCESS']._serialized_start=247
-  _globals['_ACCESS']._serialized_end=372
+  _globals['_ACCESS']._serialized_start=264
+  _globals['_ACCESS']._serialized_end=389
   _globals['_RPC']._serialized_start=92
-  _globals['_RPC']._serialized_end=245
+  _globals['_RPC']._serialized_end=262
 # @@protoc_insertion_point(module_scope)

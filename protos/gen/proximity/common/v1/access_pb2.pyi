@@ -70,6 +70,7 @@ class Rpc(_message.Message):
     ERRORS_FIELD_NUMBER: _builtins.int
     DEPRECATED_FIELD_NUMBER: _builtins.int
     SUNSET_FIELD_NUMBER: _builtins.int
+    PRINTED_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success: _builtins.int
@@ -80,6 +81,8 @@ class Rpc(_message.Message):
     """The day since which it is deprecated, YYYY-MM-DD; its answers say so (Deprecation, RFC 9745)."""
     sunset: _builtins.str
     """The day from which it may be gone, YYYY-MM-DD, at least 180 days later (Sunset, RFC 8594)."""
+    printed: _builtins.bool
+    """The service prints its JSON for REST itself, once for each change, instead of the gateway for each answer."""
     @_builtins.property
     def callers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The names of the services that may call an internal RPC."""
@@ -98,10 +101,11 @@ class Rpc(_message.Message):
         errors: _abc.Iterable[_builtins.int] | None = ...,
         deprecated: _builtins.str = ...,
         sunset: _builtins.str = ...,
+        printed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "callers", b"callers", "creates", b"creates", "deprecated", b"deprecated", "errors", b"errors", "success", b"success", "sunset", b"sunset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "callers", b"callers", "creates", b"creates", "deprecated", b"deprecated", "errors", b"errors", "printed", b"printed", "success", b"success", "sunset", b"sunset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
