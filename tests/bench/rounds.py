@@ -13,6 +13,8 @@ from tests.bench.cases import Case, floor_of
 from tests.bench.stack import measure_cpu
 from tests.bench.wrk import Load, Measured, run_wrk
 
+_WORTH_US = 15  # of CPU per answer: less is not listed
+
 
 @dataclass(frozen=True)
 class Result:
@@ -46,7 +48,9 @@ class Result:
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
+    """One case in one round: what wrk saw, and CPU per answer of each process."""
+
     measured: Measured
     cpu_us: Mapping[str, float]
 
@@ -62,31 +66,36 @@ def run_rounds(
     processes: Mapping[str, psutil.Process],
 ) -> list[Result]:
     """Measure every case in every round."""
-    samples: dict[str, list[_Sample]] = {case.name: [] for case in cases}
+    samples: dict[str, list[Sample]] = {case.name: [] for case in cases}
     for _ in range(rounds):
         for case in cases:
             load = Load(case.paths, headers(case), case.method, case.body)
             samples[case.name].append(
                 _measure(url, load, connections=connections, seconds=seconds, processes=processes)
             )
-    return [_summarize(case, samples, connections) for case in cases]
+    return [summarize(case, samples, connections) for case in cases]
 
 
 def _measure(
     url: str, load: Load, *, connections: int, seconds: float, processes: Mapping[str, psutil.Process]
-) -> _Sample:
+) -> Sample:
     before = measure_cpu(processes)
     measured = run_wrk(url, load, connections=connections, seconds=seconds)
     after = measure_cpu(processes)
     cpu = {name: (after[name] - before[name]) * 1e6 / measured.answers for name in processes}
-    return _Sample(measured, {name: round(value) for name, value in cpu.items() if value >= 15})
+    return Sample(measured, cpu)
 
 
-def _cpu_of(samples: Sequence[_Sample]) -> float:
+def _median_cpu(samples: Sequence[Sample], name: str) -> int:
+    return round(statistics.median(each.cpu_us[name] for each in samples))
+
+
+def _cpu_of(samples: Sequence[Sample]) -> float:
     return statistics.median(sum(each.cpu_us.values()) for each in samples)
 
 
-def _summarize(case: Case, samples: Mapping[str, Sequence[_Sample]], connections: int) -> Result:
+def summarize(case: Case, samples: Mapping[str, Sequence[Sample]], connections: int) -> Result:
+    """The medians of a case; a case whose floor was not measured is held against itself."""
     own, floor = samples[case.name], samples.get(floor_of(case), samples[case.name])
     pairs = zip(own, floor, strict=True)
     return Result(
@@ -98,5 +107,5 @@ def _summarize(case: Case, samples: Mapping[str, Sequence[_Sample]], connections
         ratio=round(statistics.median(a.measured.rate / b.measured.rate for a, b in pairs), 3),
         target=case.target,
         cpu_ratio=round(_cpu_of(floor) / _cpu_of(own), 3),
-        cpu_us={name: statistics.median(each.cpu_us.get(name, 0) for each in own) for name in own[0].cpu_us},
+        cpu_us={name: value for name in own[0].cpu_us if (value := _median_cpu(own, name)) >= _WORTH_US},
     )
