@@ -14,6 +14,7 @@ BASE ?= $(if $(filter $(FORK),$(shell git rev-parse HEAD 2>/dev/null)),HEAD^,$(F
 # A folder for each run: pytest closes the common one to other users, PostgreSQL's among them, whenever a run begins.
 PYTEST = root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest -q --durations 12
 
+COMPILED := services protos/gen gateway deploy tests/pvesim
 UV := $(BIN)/uv
 COMPILE = $(UV) pip compile --generate-hashes --no-emit-index-url --no-header --no-annotate --universal
 
@@ -30,6 +31,7 @@ venv: .venv/.installed ## make .venv from the locked requirements
 	$(UV) pip install --quiet --native-tls --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python
+	$(BIN)/python -m compileall -q -j 0 $(COMPILED) # no start compiles, also with PYTHONDONTWRITEBYTECODE
 	touch $@
 
 $(UV): deploy/requirements-uv.txt

@@ -33,6 +33,7 @@ class Placing:
         self._vmids = vmids
         self._fleet = fleet
         self._ways = ways
+        self._asking: dict[int, asyncio.Task[list[Candidate]]] = {}
 
     async def place(self, request: cs.PlaceContainerRequest) -> cs.Placement:
         """Choose a host and node: one call per host, and one for the bridges of each place that is looked at.
@@ -135,6 +136,14 @@ class Placing:
             return Scan(host.id, complete=False, error=str(error) or "timed out")
 
     async def _list_candidates(self, host: Host) -> list[Candidate]:
+        """What a host offers; deployments that come at once share one answer."""
+        task = self._asking.get(host.id)
+        if task is None:
+            task = self._asking[host.id] = asyncio.create_task(self._ask_candidates(host))
+            task.add_done_callback(lambda _: self._asking.pop(host.id, None))
+        return await asyncio.shield(task)
+
+    async def _ask_candidates(self, host: Host) -> list[Candidate]:
         try:
             async with asyncio.timeout(_find_patience(host)):
                 client = await self._fleet.get_client_of(host)

@@ -70,7 +70,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--connections", default="16", help="numbers, comma-separated")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--only", default="", help="cases whose name contains this, and their floors")
+    parser.add_argument(
+        "--only", default="", help="cases whose name contains one of these parts (a;b), and their floors"
+    )
     parser.add_argument(
         "--at-once", default="1,50", help="jobs: deployments at once, numbers, comma-separated"
     )

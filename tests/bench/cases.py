@@ -1,14 +1,20 @@
-"""What is measured, each against the floor of the process that answers it."""
+"""What is measured, each against the floor of the process that answers it, asked in the same way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from tests.bench.floor import path_of
+from google.protobuf.message import Message
+from proximity.apps.v1 import apps_service_pb2 as apps_pb
+from proximity.catalog.v1 import catalog_service_pb2 as catalog_pb
+
+from tests.bench.floor import describe_floor, path_of
 from tests.bench.seeding import app_id_of
 
 FLOOR = "floor"
+Kind = Literal["rest", "grpc", "grpc-web"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Case:
         owner: of the floor that it is held against.
         target: the least share of the floor that must be reached; 0 where nothing is promised.
         admin: whether an administrator asks.
-        expected: whether statuses beyond 399 are part of it.
+        kind: how it is asked; gRPC over HTTP/2 needs h2load.
     """
 
     name: str
@@ -28,8 +34,9 @@ class Case:
     target: float = 0.0
     admin: bool = False
     method: str = "GET"
-    body: str = ""
+    body: bytes = b""
     public: bool = False
+    kind: Kind = "rest"
 
 
 def list_cases(app_id: str, *, apps: int, owner_index: int) -> list[Case]:
@@ -61,7 +68,29 @@ def list_cases(app_id: str, *, apps: int, owner_index: int) -> list[Case]:
         Case("health", "apps", ["/api/health"], public=True),
         Case("user", "apps", ["/api/auth/user"]),
         Case("Envoy alone", "apps", ["/api/docs"], public=True),
+        *_list_calls("grpc", app_id),
+        *_list_calls("grpc-web", app_id),
     ]
+
+
+def _list_calls(kind: Kind, app_id: str) -> list[Case]:
+    apps, catalog = "/proximity.apps.v1.AppsService", "/proximity.catalog.v1.CatalogService"
+    return [
+        _call(kind, f"{FLOOR}, apps", "apps", f"/{describe_floor('apps').full_name}/GetFloor"),
+        _call(kind, f"{FLOOR}, catalog", "catalog", f"/{describe_floor('catalog').full_name}/GetFloor"),
+        _call(kind, "app", "apps", f"{apps}/GetApp", apps_pb.GetAppRequest(app_id=app_id)),
+        _call(kind, "apps, first page", "apps", f"{apps}/ListApps", apps_pb.ListAppsRequest()),
+        _call(
+            kind, "catalog, page", "catalog", f"{catalog}/ListItems",
+            catalog_pb.ListItemsRequest(page=1, per_page=20),
+        ),
+    ]  # fmt: skip
+
+
+def _call(kind: Kind, name: str, owner: str, path: str, request: Message | None = None) -> Case:
+    message = b"" if request is None else request.SerializeToString()
+    framed = b"\0" + len(message).to_bytes(4, "big") + message
+    return Case(f"{name} by {kind}", owner, [path], method="POST", body=framed, kind=kind)
 
 
 def _list_floors() -> list[Case]:
@@ -74,5 +103,7 @@ def _list_floors() -> list[Case]:
 
 
 def floor_of(case: Case) -> str:
-    """The name of the case that another is held against: floors against the bare server."""
+    """The name of the case that another is held against: floors of REST against the bare server."""
+    if case.kind != "rest":
+        return f"{FLOOR}, {case.owner} by {case.kind}"
     return "floor, bare server" if case.name.startswith(FLOOR) else f"{FLOOR}, {case.owner}"

@@ -5,14 +5,21 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import psutil
 
-from tests.bench.cases import Case, floor_of
+from tests.bench.cases import Case, Kind, floor_of
+from tests.bench.h2load import run_h2load
 from tests.bench.stack import measure_cpu
 from tests.bench.wrk import Load, Measured, run_wrk
 
+_HEADERS: dict[Kind, dict[str, str]] = {
+    "rest": {},
+    "grpc": {"content-type": "application/grpc", "te": "trailers"},
+    "grpc-web": {"content-type": "application/grpc-web+proto", "x-grpc-web": "1"},
+}
 _WORTH_US = 15  # of CPU per answer: less is not listed
 
 
@@ -69,18 +76,16 @@ def run_rounds(
     samples: dict[str, list[Sample]] = {case.name: [] for case in cases}
     for _ in range(rounds):
         for case in cases:
-            load = Load(case.paths, headers(case), case.method, case.body)
-            samples[case.name].append(
-                _measure(url, load, connections=connections, seconds=seconds, processes=processes)
-            )
+            load = Load(case.paths, {**_HEADERS[case.kind], **headers(case)}, case.method, case.body)
+            program = run_h2load if case.kind == "grpc" else run_wrk
+            run = partial(program, url, load, connections=connections, seconds=seconds)
+            samples[case.name].append(_measure(run, processes))
     return [summarize(case, samples, connections) for case in cases]
 
 
-def _measure(
-    url: str, load: Load, *, connections: int, seconds: float, processes: Mapping[str, psutil.Process]
-) -> Sample:
+def _measure(run: Callable[[], Measured], processes: Mapping[str, psutil.Process]) -> Sample:
     before = measure_cpu(processes)
-    measured = run_wrk(url, load, connections=connections, seconds=seconds)
+    measured = run()
     after = measure_cpu(processes)
     cpu = {name: (after[name] - before[name]) * 1e6 / measured.answers for name in processes}
     return Sample(measured, cpu)

@@ -53,7 +53,7 @@ class Load:
     paths: Sequence[str]
     headers: Mapping[str, str]
     method: str = "GET"
-    body: str = ""
+    body: bytes = b""
     expected: bool = False
 
 
@@ -107,4 +107,5 @@ def _render_script(load: Load) -> str:
     quote = json.dumps
     headers = ", ".join(f"[{quote(name)}] = {quote(value)}" for name, value in load.headers.items())
     paths = ", ".join(quote(path) for path in load.paths)
-    return _SCRIPT % (paths, headers, quote(load.method), quote(load.body) if load.body else "nil")
+    body = '"' + "".join(f"\\{byte:03d}" for byte in load.body) + '"' if load.body else "nil"
+    return _SCRIPT % (paths, headers, quote(load.method), body)

@@ -16,6 +16,7 @@ from services.common.errors import DomainError
 from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.syncing import NodeSync
 from tests.contract.inventory.conftest import Inventory, make_host, new_call
+from tests.e2e.simulators import Simulator
 from tests.unit.pvesim.sim import Running, start
 
 DOWN = {"kind": "reset", "match": {}}
@@ -117,6 +118,20 @@ async def test_a_cluster_is_asked_through_another_node_when_one_is_down(
     inventory.fleet.forget(host.id)  # as after a restart: what the database knows is enough
     scans = await inventory.containers.list_containers(cs.ListContainersRequest(host_id=host.id), new_call())
     assert [list(scan.missing_nodes) for scan in scans.scans] == [["pve1"]]
+
+
+async def test_deployments_at_once_ask_a_host_once(inventory: Inventory, sim: Running) -> None:
+    placing, simulator = inventory.containers._placing, Simulator(sim.client.ready)
+
+    def count_asked() -> int:
+        return [one["path"] for one in simulator.list_requests()].count("/cluster/resources")
+
+    before = await asyncio.to_thread(count_asked)
+    found = await asyncio.gather(*(placing._list_candidates(inventory.host) for _ in range(10)))
+    assert [[one.node for one in each] for each in found] == [["pve1", "pve2"]] * 10
+    assert await asyncio.to_thread(count_asked) == before + 1
+    await placing._list_candidates(inventory.host)
+    assert await asyncio.to_thread(count_asked) == before + 2
 
 
 async def test_a_silent_host_costs_the_others_nothing_and_is_asked_less_and_less(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.bench.cases import Case, floor_of, list_cases
+from tests.bench.h2load import parse_log
 from tests.bench.report import compare_results, render_table
 from tests.bench.rounds import Result, Sample, summarize
 from tests.bench.wrk import AnswersWrongError, Load, Measured, parse_output
@@ -49,6 +50,19 @@ def test_wrong_answers_are_no_figures(wrong: str) -> None:
 def test_refusals_that_are_expected_count() -> None:
     text = OUTPUT + "  Non-2xx or 3xx responses: 3\n"
     assert parse_output(text, Load(["/"], {}, expected=True)).answers == 3000
+
+
+def test_reads_what_h2load_logs() -> None:
+    text = "requests: 4 total, 4 started, 4 done, 4 succeeded, 0 failed, 0 errored, 0 timeout"
+    log = "".join(f"1700000000\t200\t{took}\n" for took in (3000, 1000, 2000, 9000))
+    assert parse_log(text, log, seconds=2) == Measured(2.0, 2.5, 9.0, 4)
+    for wrong in (
+        (text.replace("0 failed", "1 failed"), log),
+        (text, log.replace("200\t9", "503\t9")),
+        (text, ""),
+    ):
+        with pytest.raises(AnswersWrongError):
+            parse_log(*wrong, seconds=2)
 
 
 def test_a_ratio_is_the_median_of_the_rounds_each_against_the_floor_of_its_own() -> None:
