@@ -90,13 +90,16 @@ run: venv ## the whole platform on this machine
 demo: venv ## the whole platform against a simulated Proxmox VE
 	$(BIN)/python -m deploy.local demo
 
-bench: venv ## load the platform (needs wrk); DB=postgres|sqlite APPS=20000 C=16 ROUNDS=3 QUICK=1
+bench: venv ## load the platform (needs wrk and h2load); DB=postgres|sqlite APPS=20000 C=16 ROUNDS=3 QUICK=1
 	$(BIN)/python -m tests.bench run --database $(or $(DB),postgres) --apps $(or $(APPS),$(if $(QUICK),1000,20000)) \
 		--connections $(or $(C),16) --rounds $(or $(ROUNDS),$(if $(QUICK),1,3)) --seconds $(if $(QUICK),1,3)
 
 bench-jobs: venv ## how long deployments take; DB=, TASK_SECONDS=0.2, AT_ONCE=1,50
 	$(BIN)/python -m tests.bench jobs --database $(or $(DB),postgres) --task-seconds $(or $(TASK_SECONDS),0.2) \
 		--at-once $(or $(AT_ONCE),1$(COMMA)50)
+
+bench-writes: venv ## how fast writes are accepted; DB=, C=1,16
+	$(BIN)/python -m tests.bench writes --database $(or $(DB),postgres) --connections $(or $(C),1$(COMMA)16)
 
 bench-listeners: venv ## what idle listeners cost; DB=, COUNT=1000
 	$(BIN)/python -m tests.bench listeners --database $(or $(DB),postgres) --count $(or $(COUNT),1000)

@@ -1,4 +1,4 @@
-"""`python -m tests.bench run | jobs | listeners | logins | sync | compare`."""
+"""`python -m tests.bench run | jobs | writes | listeners | logins | sync | compare`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.bench.logins import measure_logins
 from tests.bench.report import compare_results, render_table, write_chart, write_json
 from tests.bench.session import Plan, Session
 from tests.bench.sync import Size, measure_sync
+from tests.bench.writes import measure_writes
 
 BASELINE = Path(__file__).parent / "baseline.json"
 RESULTS = Path(".proximity/bench/results.json")
@@ -27,6 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "jobs":
         counts = [int(part) for part in options.at_once.split(",")]
         asyncio.run(measure_jobs(options.database, task_seconds=options.task_seconds, counts=counts))
+        return 0
+    if options.command == "writes":
+        counts = [int(part) for part in options.connections.split(",")]
+        asyncio.run(measure_writes(options.database, count=options.writes, counts_at_once=counts))
         return 0
     if options.command == "listeners":
         asyncio.run(measure_listeners(options.database, count=options.count))
@@ -64,7 +69,7 @@ def _compare(results: Path, baseline: Path) -> int:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("command", choices=["run", "jobs", "listeners", "logins", "sync", "compare"])
+    parser.add_argument("command", choices=["run", "jobs", "writes", "listeners", "logins", "sync", "compare"])
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     parser.add_argument("--apps", type=int, default=20_000)
     parser.add_argument("--connections", default="16", help="numbers, comma-separated")
@@ -76,6 +81,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--at-once", default="1,50", help="jobs: deployments at once, numbers, comma-separated"
     )
+    parser.add_argument("--writes", type=int, default=50, help="writes: how many of each kind")
     parser.add_argument("--task-seconds", type=float, default=0.2, help="jobs: of a task of Proxmox")
     parser.add_argument("--count", type=int, default=1000, help="listeners: how many")
     parser.add_argument("--people", type=int, default=20, help="logins: how many sign in at once")

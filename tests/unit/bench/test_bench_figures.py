@@ -103,7 +103,7 @@ def test_a_loss_of_more_than_15_percent_is_a_fault() -> None:
 
 
 def test_the_table_marks_what_falls_short() -> None:
-    made = {"p50_ms": 1.0, "p99_ms": 2.0, "cpu_ratio": 0.5, "cpu_us": {"apps": 200}}
+    made: dict[str, Any] = {"p50_ms": 1.0, "p99_ms": 2.0, "cpu_ratio": 0.5, "cpu_us": {"apps": 200}}
     short = Result(name="app", connections=16, rate=100.0, ratio=0.5, target=0.6, **made)
     well = Result(name="log", connections=16, rate=100.0, ratio=0.5, target=0.35, **made)
     lines = render_table([short, well], {"apps": 50.4, "auth": 40.4}).splitlines()
