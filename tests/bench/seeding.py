@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,14 +62,10 @@ class Seeder:
         with engine.begin() as connection:
             for chunk in _chunks(count):
                 rows = [self._app(number, owners, host_id) for number in chunk]
-                connection.execute(tables.apps.insert(), rows)
-                connection.execute(
-                    tables.operation_tables.operations.insert(), [_operation(row) for row in rows]
-                )
-                connection.execute(
-                    tables.operation_tables.steps.insert(),
-                    [_step(row["id"], position) for row in rows for position in range(3)],
-                )
+                steps = [_step(row["id"], position) for row in rows for position in range(3)]
+                insert_rows(connection, tables.apps, rows)
+                insert_rows(connection, tables.operation_tables.operations, [_operation(row) for row in rows])
+                insert_rows(connection, tables.operation_tables.steps, steps)
             connection.execute(_insert_logs(LOG_LINES))
         _settle(engine)
 
@@ -88,7 +84,7 @@ class Seeder:
                 rows = [
                     _backup(app_id_of(n), owners[n % len(owners)], host_id=host_id, number=n) for n in chunk
                 ]
-                connection.execute(backups_store.backups.insert(), rows)
+                insert_rows(connection, backups_store.backups, rows)
         _settle(engine)
 
     def add_rich_backups(self, app_id: str, owner: int, *, host_id: int) -> None:
@@ -147,6 +143,20 @@ def write_catalog(folder: Path, *, count: int) -> None:
             item = f"{source.stem}-{number}"
             text = text.replace(f"id: {source.stem}\n", f"id: {item}\n", 1)
         (folder / f"{item}.yaml").write_text(text, encoding="utf-8")
+
+
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many rows with the same columns: on PostgreSQL by COPY."""
+    if connection.dialect.name != "postgresql":
+        connection.execute(table.insert(), rows)
+        return
+    names = list(rows[0])
+    is_json = [isinstance(table.c[name].type, sa.JSON) for name in names]
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor().copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
+        for row in rows:
+            values = zip((row[name] for name in names), is_json, strict=True)
+            copy.write_row([json.dumps(value) if packed else value for value, packed in values])
 
 
 def _chunks(count: int) -> Iterator[range]:

@@ -15,7 +15,7 @@ from services.apps.store.lookups import _page_query
 from services.apps.tables import apps
 from services.common.db import Database
 from services.common.sealing import Sealer
-from tests.bench.seeding import Seeder, app_id_of
+from tests.bench.seeding import Seeder, app_id_of, insert_rows
 from tests.fakes.containers import FakeCatalog
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 
@@ -27,7 +27,7 @@ COUNT = 1100
 async def store(db: Database) -> SqlAppStore:  # noqa: F811 - a fixture
     seeder = Seeder(str(db.engine.url), SECRET)
     rows = [seeder._app(number, [7, 8], 1) for number in range(COUNT)]
-    await db.write(lambda connection: connection.execute(apps.insert(), rows))
+    await db.write(lambda connection: insert_rows(connection, apps, rows))
     return SqlAppStore(db, Sealer(SECRET))
 
 
