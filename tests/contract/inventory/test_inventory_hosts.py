@@ -128,7 +128,7 @@ async def test_deployments_at_once_ask_a_host_once(inventory: Inventory, sim: Ru
 
     before = await asyncio.to_thread(count_asked)
     found = await asyncio.gather(*(placing._list_candidates(inventory.host) for _ in range(10)))
-    assert [[one.node for one in each] for each in found] == [["pve1", "pve2"]] * 10
+    assert [[one.node for one in each] for each in found] == [["pve1", "pve2", "pve3"]] * 10
     assert await asyncio.to_thread(count_asked) == before + 1
     await placing._list_candidates(inventory.host)
     assert await asyncio.to_thread(count_asked) == before + 2
