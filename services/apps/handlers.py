@@ -26,6 +26,7 @@ from services.apps.watching import PING, Watcher, parse_event_id
 from services.common.clock import now
 from services.common.operations.records import render_operation
 from services.common.outbox import Relay
+from services.common.reading import parse_time
 from services.common.rpc.call import Call
 from services.common.rpc.rendered import Rendered
 
@@ -69,7 +70,8 @@ class AppsHandlers:
         version = await self.store.find_version(request.app_id, owner=call.owner_filter)
         live = None
         if version.status == "running" and version.vmid is not None:
-            live = await self.metrics.find(version.host_id, version.vmid)
+            changed_at = parse_time(version.stamp).timestamp()
+            live = await self.metrics.find(version.host_id, version.vmid, changed_at=changed_at)
         return await self.showcase.get_app(version, live=live, form=call.form)
 
     async def update_app(self, request: pb.UpdateAppRequest, call: Call) -> app_pb2.App:

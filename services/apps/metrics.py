@@ -15,6 +15,7 @@ _AGAIN_S = 0.5
 _STALE_S = 30.0
 _WAIT_S = 1.0
 _ASK_S = 10.0
+_SETTLED_S = 5.0  # Proxmox and the clocks of others may be so far behind
 
 
 @dataclass
@@ -24,6 +25,7 @@ class _Host:
     containers: Mapping[int, Container] = field(default_factory=dict)
     asked_at: float = -_STALE_S
     known_at: float = -_STALE_S
+    known_as_of: float = 0.0  # seconds since the epoch
     asking: asyncio.Task[None] | None = None
 
 
@@ -38,14 +40,22 @@ class Metrics:
         self._containers = containers
         self._hosts: dict[int, _Host] = {}
 
-    async def find(self, host_id: int, vmid: int) -> Container | None:
-        """A container as it was at most 30 seconds ago, as a rule 2; None when its host does not say within 1."""
+    async def find(self, host_id: int, vmid: int, *, changed_at: float) -> Container | None:
+        """A container as it was at most 30 seconds ago, as a rule 2; None when its host does not say within 1.
+
+        Args:
+            host_id: its host.
+            vmid: its id there.
+            changed_at: when the app changed last, in seconds since the epoch: a host that named no such container
+                well after that is not waited for again.
+        """
         host = self._hosts.setdefault(host_id, _Host())
         known = self._look(host, vmid)
+        is_new = known is None and host.known_as_of < changed_at + _SETTLED_S
         age = time.monotonic() - host.asked_at
-        if age >= (_AGAIN_S if known is None else _FRESH_S):
+        if age >= (_AGAIN_S if is_new else _FRESH_S):
             self._ask(host_id, host)
-        if known is None and host.asking is not None:
+        if is_new and host.asking is not None:
             await asyncio.wait({host.asking}, timeout=_WAIT_S)
             return self._look(host, vmid)
         return known
@@ -64,8 +74,9 @@ class Metrics:
 
     async def _refresh(self, host_id: int, host: _Host) -> None:
         try:
+            as_of = time.time()
             host.containers = await self._containers.measure(host_id, timeout=_ASK_S)
-            host.known_at = time.monotonic()
+            host.known_at, host.known_as_of = time.monotonic(), as_of
         except DomainError:
             pass  # what is known grows old
         finally:

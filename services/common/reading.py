@@ -47,6 +47,7 @@ class Query:
 
 
 _Asked = tuple[Query, dict[str, Any], "asyncio.Future[list[Any]]"]
+_Outcome = tuple["asyncio.Future[list[Any]]", "list[Any] | Exception"]
 
 
 class Reader:
@@ -94,14 +95,19 @@ class Reader:
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run what waits, in a thread, until nothing does."""
+        outcomes: list[_Outcome] = []
         while batch := self._take():
             outcomes = [(answer, self._try(query, params)) for query, params, answer in batch]
+            if not self._waiting:
+                break
             loop.call_soon_threadsafe(_deliver, outcomes)
-        loop.call_soon_threadsafe(self._end, loop)
+            outcomes = []
+        loop.call_soon_threadsafe(self._end, loop, outcomes)  # one waking of the loop for both
 
-    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _end(self, loop: asyncio.AbstractEventLoop, outcomes: list[_Outcome]) -> None:
         self._running -= 1
         self._begin(loop)  # what came after the thread had looked
+        _deliver(outcomes)
 
     def _take(self) -> list[_Asked]:
         batch: list[_Asked] = []
@@ -160,7 +166,7 @@ class Reader:
             cursor.connection.close()
 
 
-def _deliver(outcomes: list[tuple[asyncio.Future[list[Any]], list[Any] | Exception]]) -> None:
+def _deliver(outcomes: list[_Outcome]) -> None:
     for answer, outcome in outcomes:
         if answer.done():  # nobody waits any more
             continue

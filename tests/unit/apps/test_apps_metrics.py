@@ -1,0 +1,72 @@
+"""What containers use is asked once a host, waited for where it may be new, and never for what is long known."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from services.apps import metrics
+from services.apps.domain.interfaces import Container
+from services.apps.metrics import Metrics
+from tests.fakes.containers import FakeContainers
+
+HOST, VMID = 1, 100
+LONG_AGO = time.time() - 3600
+
+
+class Counting(FakeContainers):
+    """Answers when it may, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def measure(self, host_id: int, *, timeout: float) -> dict[int, Container]:
+        self.asked += 1
+        await self.may_answer.wait()
+        return await super().measure(host_id, timeout=timeout)
+
+
+def make_container(vmid: int) -> Container:
+    return Container(host_id=HOST, vmid=vmid, node="pve", name="web", status="running", memory_used=7)
+
+
+@pytest.fixture
+async def containers() -> Counting:
+    made = Counting()
+    made.containers[VMID] = make_container(VMID)
+    return made
+
+
+async def test_apps_of_a_host_are_one_question(containers: Counting) -> None:
+    found = Metrics(containers)
+    answers = await asyncio.gather(*(found.find(HOST, VMID, changed_at=LONG_AGO) for _ in range(20)))
+    assert {each.memory_used for each in answers if each} == {7}
+    assert containers.asked == 1
+
+
+async def test_a_container_that_may_be_new_is_waited_for(
+    containers: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "_AGAIN_S", 0.0)
+    found = Metrics(containers)
+    assert await found.find(HOST, VMID + 1, changed_at=time.time()) is None
+    containers.containers[VMID + 1] = make_container(VMID + 1)
+    assert await found.find(HOST, VMID + 1, changed_at=time.time()) is not None
+
+
+async def test_a_container_that_is_long_gone_holds_nobody_up(
+    containers: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Metrics(containers)
+    await found.find(HOST, VMID, changed_at=LONG_AGO)
+    monkeypatch.setattr(metrics, "_FRESH_S", 0.0)
+    containers.may_answer.clear()
+    async with asyncio.timeout(0.5):  # the host is asked again, and does not answer
+        assert await found.find(HOST, VMID + 1, changed_at=LONG_AGO) is None
+        assert await found.find(HOST, VMID, changed_at=LONG_AGO) is not None
+    containers.may_answer.set()
