@@ -69,7 +69,9 @@ def _compare(results: Path, baseline: Path) -> int:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("command", choices=["run", "jobs", "writes", "listeners", "logins", "sync", "compare"])
+    parser.add_argument(
+        "command", choices=["run", "jobs", "writes", "listeners", "logins", "sync", "compare"]
+    )
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     parser.add_argument("--apps", type=int, default=20_000)
     parser.add_argument("--connections", default="16", help="numbers, comma-separated")
