@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 PREFIX = "/api2/json"
-START_SECONDS = 20
+START_SECONDS = 90
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,8 @@ async def test_passwords_give_way_to_everything_else() -> None:
     hasher = Argon2Hasher(1, Looking())
     found = await hasher.hash("x")
     hasher.close()
-    assert int(found) >= 10
-    assert os.getpriority(os.PRIO_PROCESS, 0) < 10
+    assert int(found) >= 5
+    assert os.getpriority(os.PRIO_PROCESS, 0) < int(found)
 
 
 def test_the_id_of_a_key_comes_from_the_key() -> None:

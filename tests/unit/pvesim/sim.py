@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.pvesim.replay.client import Answer, Client
 
-START_SECONDS = 30
+START_SECONDS = 90
 SAVE_SECONDS = 30
 DEBIAN = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst"
 
