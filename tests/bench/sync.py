@@ -45,9 +45,10 @@ class Size:
 
 @dataclass(frozen=True)
 class Reading:
-    """One reading of everything: seconds, and how many calls it took, overviews among them."""
+    """One reading of everything: seconds, CPU of the reader, and how many calls it took, overviews among them."""
 
     seconds: float
+    cpu: float
     calls: int
     overviews: int
 
@@ -83,9 +84,8 @@ async def measure_sync(size: Size) -> bool:
         async with _open_inventory(folder, clusters, size) as inventory:
             readings = [await _read(inventory, clusters, size) for _ in range(3)]
     for number, one in enumerate(readings, start=1):
-        print(
-            f"reading {number}: {one.seconds:.2f} s, {one.calls} calls, {one.overviews} overviews", flush=True
-        )
+        cost = f"{one.cpu:.2f} s of CPU, {one.calls} calls, {one.overviews} overviews"
+        print(f"reading {number}: {one.seconds:.2f} s, {cost}", flush=True)
     return max(one.seconds for one in readings) < LIMIT_S
 
 
@@ -147,9 +147,9 @@ async def _reserve_ids(inventory: Fleetful, host_id: int, size: Size) -> None:
 async def _read(inventory: Fleetful, clusters: list[Running], size: Size) -> Reading:
     for one in clusters:
         one.client.control("DELETE", "/requests")
-    began = time.monotonic()
+    began, used = time.monotonic(), time.process_time()
     scans = await inventory.read_everything()
-    seconds = time.monotonic() - began
+    seconds, cpu = time.monotonic() - began, time.process_time() - used
     found, nodes = sum(len(scan.containers) for scan in scans), await inventory.hosts.list_nodes()
     if (found, len(nodes)) != (size.containers, size.nodes) or not all(scan.complete for scan in scans):
         raise AssertionError(
@@ -157,4 +157,4 @@ async def _read(inventory: Fleetful, clusters: list[Running], size: Size) -> Rea
         )
     said = [call for one in clusters for call in one.client.control("GET", "/requests")]
     overviews = sum(str(call["path"]).endswith(_OVERVIEW) for call in said)
-    return Reading(seconds, len(said), overviews)
+    return Reading(seconds, cpu, len(said), overviews)
