@@ -224,7 +224,7 @@ class AppsHandlers:
 
     async def reconcile_apps(self, request: pb.ReconcileAppsRequest, _call: Call) -> pb.ReconcileAppsResponse:
         host_id = request.host_id if request.HasField("host_id") else None
-        return convert.render_reconciled(await self.reconciler.reconcile(host_id))
+        return convert.render_reconciled(await self.reconciler.reconcile(host_id, look_again=True))
 
     async def destroy_orphan(self, request: pb.DestroyOrphanRequest, call: Call) -> pb.AppOperationResponse:
         ref = Ref(request.host_id, request.vmid)

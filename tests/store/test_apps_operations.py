@@ -364,6 +364,15 @@ async def test_an_app_is_missing_only_when_two_complete_scans_say_so(platform: P
     assert (await platform.store.get_app(app.id)).conditions == ()
 
 
+async def test_who_asks_for_reconciliation_gets_both_scans_at_once(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    platform.containers.containers.pop(9000)
+    await Reconciler(platform.store, platform.containers).reconcile(look_again=True)
+    (condition,) = (await platform.store.get_app(app.id)).conditions
+    assert condition.type == "missing"
+
+
 async def test_an_operation_is_cancelled_and_undone(platform: Platform) -> None:
     app = await platform.deploy()
     operation = await platform.store.find_unfinished(app.id)

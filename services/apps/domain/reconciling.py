@@ -55,8 +55,20 @@ class Reconciler:
         self._containers = containers
         self.grace = grace
 
-    async def reconcile(self, host_id: int | None = None) -> Reconciled:
-        """Compare every stable app now. A host that does not answer proves nothing and is left out."""
+    async def reconcile(self, host_id: int | None = None, *, look_again: bool = False) -> Reconciled:
+        """Compare every stable app now. A host that does not answer proves nothing and is left out.
+
+        Args:
+            host_id: of one host; None: of all.
+            look_again: who waits for the answer is not left with what one scan suspects: where containers are
+                missing, a second scan follows.
+        """
+        result = await self._compare_all(host_id)
+        if look_again and any(finding.type == "missing" for finding in result.findings):
+            result = await self._compare_all(host_id)
+        return result
+
+    async def _compare_all(self, host_id: int | None) -> Reconciled:
         before = await self._store.list_all_apps(host_id=host_id)
         scan = await self._containers.scan(host_id)
         there = {(item.host_id, item.vmid): item for item in scan.containers}
