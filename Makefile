@@ -61,6 +61,8 @@ lint: venv protos-current protos-breaking ## everything that is checked without 
 	$(BIN)/lint-imports
 	$(BIN)/buf lint $(IMAGE) --config protos/buf.yaml
 	$(BIN)/python -m gateway check
+	$(BIN)/python -m deploy.documentation check
+	$(BIN)/mkdocs build --strict --quiet
 
 test: lint catalog-check ## what CI runs: lint, then every suite, two beside each other, each with a platform of its own
 	$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-parts test-api test-e2e test-security
@@ -116,6 +118,9 @@ bench-compare: venv ## fail where a ratio of the last bench is 15 % below the ba
 chaos: venv ## users against a platform that is killed, paused and cut off (SEED=..., SECONDS=180)
 	$(BIN)/python -m tests.chaos $(foreach seed,$(SEED),--seed $(seed)) --seconds $(SECONDS)
 
+replicas: venv ## two of everything under load: each lost once, then the next release (FROM=commit that runs first)
+	$(BIN)/python -m tests.replicas $(if $(FROM),--from $(FROM))
+
 pvesim: venv ## a simulated Proxmox VE; prints where it is and how to sign in
 	$(BIN)/python -m tests.pvesim --state-dir .proximity/pvesim
 
@@ -134,6 +139,10 @@ catalog-check: venv ## check and render every item of the catalog
 
 configuration: venv ## make docs/configuration.md and .env.example from the settings
 	$(BIN)/python -m deploy.configuration write
+
+docs: venv ## make the reference from the code, and the site of docs/ in build/site
+	$(BIN)/python -m deploy.documentation write
+	$(BIN)/mkdocs build --strict --quiet
 
 check-config: venv ## check the environment for every service, every fault at once
 	$(BIN)/python -m deploy.configuration check

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import sqlalchemy as sa
 
 from services.common.config import SERVICES
+from services.common.db import url_for_service
 
 _TIMEOUT_S = 3600.0
 _PASSWORD = re.compile(r"://([^:/@]*):([^@/]*)@")
@@ -62,7 +63,7 @@ def _read_server_version(url: str) -> int:
 
 @contextmanager
 def _connect(url: str) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", url))
+    engine = sa.create_engine(url_for_service(url, SERVICES[0]))
     try:
         with engine.connect() as connection:
             yield connection

@@ -32,6 +32,7 @@ _SIMULATOR_TIMEOUT_S = 30.0
 _NATS_TIMEOUT_S = 15.0
 _MIGRATION_TIMEOUT_S = 60.0
 _READY_TIMEOUT_S = 90.0
+_SETTINGS_STATUS = 2
 _STOP_S = 6.5  # services, then NATS and the simulator for _LAST_STOP_S: 10 s in all, with the kills
 _LAST_STOP_S = 1.5
 
@@ -150,6 +151,9 @@ class Stack:
         except TimeoutError as error:
             process.kill()
             raise StackError(f"{spec.name} took too long: see {self.logs}/{spec.name}.log") from error
+        if code == _SETTINGS_STATUS:
+            said = (self.logs / f"{spec.name}.log").read_text("utf-8", errors="replace")
+            raise StackError(f"the settings are wrong: {said.strip().splitlines()[-1]}")
         if code != 0:
             raise StackError(f"{spec.name} ended with status {code}: see {self.logs}/{spec.name}.log")
 

@@ -29,6 +29,7 @@ T = TypeVar("T")
 _ATTEMPTS = 6
 _RETRYABLE_STATES = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 _FULL_STATES = {"53100"}
+_SERVERS = re.compile(r"//([^@/]*@)?([^@/?]+,[^@/?]+)(/[^?]*)\??(.*)")
 
 
 class DatabaseFullError(UnavailableError):
@@ -61,7 +62,8 @@ def url_for_service(url: str, service: str) -> str:
     """The URL of one service's database.
 
     `sqlite:///dir/name.sqlite3` becomes `sqlite:///dir/name-<service>.sqlite3`. A PostgreSQL URL stays as it is; the
-    service works in the schema of its name.
+    service works in the schema of its name. It may name a server and its standbys, as libpq has it:
+    `postgresql://db-1:5432,db-2:5432/name?target_session_attrs=read-write`.
 
     Raises:
         ValueError: neither SQLite nor PostgreSQL.
@@ -70,8 +72,20 @@ def url_for_service(url: str, service: str) -> str:
         path = Path(url.removeprefix("sqlite:///"))
         return f"sqlite:///{path.with_name(f'{path.stem}-{service}{path.suffix}')}"
     if re.match(r"postgres(ql)?(\+psycopg)?://", url):
-        return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", url)
+        return _SERVERS.sub(
+            _list_servers, re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", url)
+        )
     raise ValueError(f"DATABASE_URL must begin with sqlite:/// or postgresql://, not {url.split(':', 1)[0]}")
+
+
+def _list_servers(url: re.Match[str]) -> str:
+    """Servers as SQLAlchemy wants them, which takes one only where libpq takes a list."""
+    user, servers, name, options = url.groups()
+    pairs = [server.partition(":") for server in servers.split(",")]
+    hosts, ports = (
+        ",".join(part) for part in zip(*((host, port or "5432") for host, _, port in pairs), strict=True)
+    )
+    return f"//{user or ''}{name}?host={hosts}&port={ports}{'&' if options else ''}{options}"
 
 
 def create_engine(url: str, *, service: str, pool_size: int = 4) -> sa.Engine:

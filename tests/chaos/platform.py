@@ -43,7 +43,6 @@ _LINKS = ("link-nats", "link-postgres", "link-pvesim", "link-pvesim-ssh")
 _READY_S = 150.0
 _STOP_S = 5.0
 _TASK_S = "0.4"
-_NEEDED = ("postgres", "nats", "pvesim")
 
 
 class PlatformError(Exception):
@@ -58,6 +57,9 @@ class Platform:
         report: is told when a process ends.
     """
 
+    port_names: tuple[str, ...] = (*PORTS, "postgres", "http", *_LINKS)
+    needed: tuple[str, ...] = ("postgres", "nats", "pvesim")  # end last
+
     def __init__(self, state: Path, *, report: Callable[[str], None]) -> None:
         self.state = state
         self.logs = state / "logs"
@@ -70,7 +72,7 @@ class Platform:
         self._simulator: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._session = requests.Session()
         state.mkdir(parents=True, exist_ok=True)
-        self.ports = choose_ports(state, [*PORTS, "postgres", "http", *_LINKS])
+        self.ports = choose_ports(state, list(self.port_names))
         self.settings = self._make_settings()
         self.secrets: Secrets = make_secrets(self.settings)
 
@@ -117,9 +119,9 @@ class Platform:
         """End everything and remove the database's files."""
         for name in self.processes:
             self.signal(name, signal.SIGCONT)
-        first = [each for name, each in self.processes.items() if name not in _NEEDED]
+        first = [each for name, each in self.processes.items() if name not in self.needed]
         await asyncio.gather(*(each.stop(timeout=_STOP_S) for each in first))
-        for name in _NEEDED:
+        for name in self.needed:
             if name in self.processes:
                 await self.processes[name].stop(timeout=_STOP_S)
         for link in self.links.values():

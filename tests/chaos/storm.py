@@ -93,9 +93,9 @@ async def _play(platform: Platform, seed: int, *, seconds: float, report: Callab
     calmed = time.monotonic()
     try:
         await storm.calm()
-        evidence = await _settle(platform, Evidence(history=tuple(history), before=before))
+        evidence = await settle(platform, Evidence(history=tuple(history), before=before))
         settled_s = time.monotonic() - calmed
-        evidence = await _look_closer(platform, evidence, users[0])
+        evidence = await look_closer(platform, evidence, users[0])
     finally:
         for user in users:
             await user.close()
@@ -103,7 +103,7 @@ async def _play(platform: Platform, seed: int, *, seconds: float, report: Callab
     return _judge(platform, evidence, blows=len(blows), settled_s=settled_s)
 
 
-async def _settle(platform: Platform, evidence: Evidence) -> Evidence:
+async def settle(platform: Platform, evidence: Evidence) -> Evidence:
     """Wait until nothing is under way, for at most `SETTLE_S`; what is there then."""
     deadline = time.monotonic() + SETTLE_S
     while True:
@@ -120,7 +120,7 @@ async def _settle(platform: Platform, evidence: Evidence) -> Evidence:
         await asyncio.sleep(_LOOK_S)
 
 
-async def _look_closer(platform: Platform, evidence: Evidence, admin: User) -> Evidence:
+async def look_closer(platform: Platform, evidence: Evidence, admin: User) -> Evidence:
     """Add what apps answer and what a reconciliation finds."""
     pages = {
         str(app["id"]): await _read_page(str(one["address"]), port)

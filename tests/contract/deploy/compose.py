@@ -19,6 +19,7 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "deploy" / "compose.yaml"
+DEVELOPMENT = ROOT / "deploy" / "compose.dev.yaml"
 _PATHS = ("/run/secrets", "/run/tls", "/etc/nats", "/data")
 _IMAGE_ENVIRONMENT = {"LISTEN": "0.0.0.0:50051"}  # ENV of deploy/Dockerfile
 
@@ -33,10 +34,10 @@ class Process:
     needs: dict[str, str]  # service -> condition
 
 
-def read_compose(environ: Mapping[str, str]) -> dict[str, Any]:
+def read_compose(environ: Mapping[str, str], file: Path = COMPOSE) -> dict[str, Any]:
     """The file with its variables replaced and its anchors merged."""
     text = re.sub(
-        r"\$\{(\w+):-([^}]*)\}", lambda found: environ.get(found[1]) or found[2], COMPOSE.read_text("utf-8")
+        r"\$\{(\w+):-([^}]*)\}", lambda found: environ.get(found[1]) or found[2], file.read_text("utf-8")
     )
     document: dict[str, Any] = yaml.safe_load(text)
     return document

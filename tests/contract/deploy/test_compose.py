@@ -19,9 +19,10 @@ import yaml
 from compose_spec import PyCompose
 from sqlalchemy import make_url
 
+from deploy.configuration import list_names
 from deploy.secrets import make_secrets
 from services.common.health import is_serving
-from tests.contract.deploy.compose import ROOT, Process, Translator, list_processes, read_compose
+from tests.contract.deploy.compose import DEVELOPMENT, ROOT, Process, Translator, list_processes, read_compose
 
 _READY_S = 150.0  # a limit for loaded machines; an idle one takes 20
 
@@ -53,6 +54,36 @@ def test_each_service_has_its_own_private_key_alone(document: dict[str, Any]) ->
 
 def test_only_the_gateway_can_be_reached_from_outside(document: dict[str, Any]) -> None:
     assert [name for name, service in document["services"].items() if "ports" in service] == ["gateway"]
+
+
+def test_the_file_for_development_is_valid_and_changes_only_what_is_there(document: dict[str, Any]) -> None:
+    changed = read_compose({}, DEVELOPMENT)
+    both = document | {"services": _merge(document["services"], changed["services"])}
+    PyCompose.from_yaml(yaml.safe_dump(both)).validate()
+    assert set(changed["services"]) == {
+        each for each in document["services"] if not each.endswith("-migrate")
+    }
+    for name, service in changed["services"].items():
+        assert set(service) <= {"environment", "restart", "networks", "ports", "develop"}, name
+        assert set(service.get("environment", {})) <= list_names(), name
+        assert set(service.get("networks", [])) <= set(document["networks"]), name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+
+
+def _merge(services: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
+    """Services with what a second file says of them; what it may say, Compose takes instead or as well."""
+    return {name: service | changed.get(name, {}) for name, service in services.items()}
+
+
+def test_in_development_an_image_is_built_anew_when_what_it_holds_changes() -> None:
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    for name, service in read_compose({}, DEVELOPMENT)["services"].items():
+        for watched in service.get("develop", {}).get("watch", []):
+            path = (DEVELOPMENT.parent / watched["path"]).resolve()
+            assert path.exists(), watched
+            owner = name.removesuffix("-worker")
+            held = str(path.relative_to(ROOT)).replace(f"services/{owner}", "services/${SERVICE}")
+            assert f"COPY {held} " in dockerfile, f"{name}: {held}"
 
 
 def _source_of(secret: str | dict[str, str]) -> str:
