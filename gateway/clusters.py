@@ -31,8 +31,9 @@ def _render_service(name: str, replicas: tuple[Endpoint, ...], settings: Gateway
         "per_connection_buffer_limit_bytes": settings.max_response_bytes,
         "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": 30, "keepalive_interval": 10}},
         "typed_extension_protocol_options": _speak_http2(),
+        # Everything that a lost replica had under way is tried again at once.
         "circuit_breakers": {
-            "thresholds": [{"max_requests": 10_000, "max_pending_requests": 1024, "max_retries": 16}]
+            "thresholds": [{"max_requests": 10_000, "max_pending_requests": 1024, "max_retries": 1024}]
         },
         "outlier_detection": _render_outliers(),
     }

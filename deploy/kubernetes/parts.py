@@ -11,6 +11,7 @@ VERSION = "2.0.0"
 GRPC_PORT = 50051
 HEALTH_PORT = 50052
 USER = 10001
+_LINGER_S = 10
 
 
 def make_labels(component: str) -> dict[str, str]:
@@ -52,7 +53,7 @@ def make_pod(component: str, container: Manifest, *, secret: str, restart: str =
                     "labelSelector": {"matchLabels": make_labels(component)},
                 }
             ],
-            "containers": [_restrain(container)],
+            "containers": [_restrain(_linger(container) if restart == "Always" else container)],
             "volumes": [
                 {"name": "secrets", "secret": {"secretName": secret, "defaultMode": 0o440}},
                 {"name": "tls", "secret": {"secretName": f"{secret}-tls", "defaultMode": 0o440}},
@@ -60,6 +61,11 @@ def make_pod(component: str, container: Manifest, *, secret: str, restart: str =
             ],
         },
     }
+
+
+def _linger(container: Manifest) -> Manifest:
+    """Serve on for a while after the endpoint is taken away: callers look names up every few seconds."""
+    return {**container, "lifecycle": {"preStop": {"sleep": {"seconds": _LINGER_S}}}}
 
 
 def _restrain(container: Manifest) -> Manifest:

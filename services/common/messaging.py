@@ -28,6 +28,12 @@ from nats.js.kv import KeyValue
 
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
+from services.common.telemetry.tracing import (
+    TRACEPARENT,
+    SpanKind,
+    continue_known_trace,
+    current_traceparent,
+)
 
 log = get_logger()
 
@@ -49,6 +55,7 @@ class Message:
     subject: str
     payload: bytes
     message_id: str
+    traceparent: str = ""  # of the span in which it was written down
 
 
 class Bus:
@@ -96,15 +103,16 @@ class Bus:
         Raises:
             MessagingUnavailableError: it is not known to be stored.
         """
-        try:
-            await self._jetstream().publish(
-                message.subject,
-                message.payload,
-                timeout=_REQUEST_TIMEOUT_S,
-                headers={"Nats-Msg-Id": message.message_id},
-            )
-        except (NatsError, TimeoutError, OSError) as error:
-            raise MessagingUnavailableError(f"NATS did not take {message.subject}") from error
+        with continue_known_trace(message.traceparent, f"publish {message.subject}", kind=SpanKind.PRODUCER):
+            headers = {"Nats-Msg-Id": message.message_id}
+            if traceparent := current_traceparent():
+                headers[TRACEPARENT] = traceparent
+            try:
+                await self._jetstream().publish(
+                    message.subject, message.payload, timeout=_REQUEST_TIMEOUT_S, headers=headers
+                )
+            except (NatsError, TimeoutError, OSError) as error:
+                raise MessagingUnavailableError(f"NATS did not take {message.subject}") from error
 
     async def hint(self, subject: str, payload: bytes = b"") -> None:
         """Tell whoever listens now; nobody minds when it is lost."""
@@ -307,8 +315,10 @@ async def _before(epoch: asyncio.Event, work: Awaitable[list[Msg]]) -> list[Msg]
 
 
 async def _handle(message: Msg, handler: Callable[[Msg], Awaitable[None]], slots: asyncio.Semaphore) -> None:
+    traceparent = (message.headers or {}).get(TRACEPARENT, "")
     try:
-        await handler(message)
+        with continue_known_trace(traceparent, f"process {message.subject}", kind=SpanKind.CONSUMER):
+            await handler(message)
         await message.ack()
     except Exception as error:
         attempts = message.metadata.num_delivered

@@ -22,6 +22,7 @@ from services.common.errors import UnavailableError
 from services.common.log import get_logger
 from services.common.messaging import Bus, Message
 from services.common.telemetry.metrics import is_counting, note_outbox
+from services.common.telemetry.tracing import current_traceparent
 
 log = get_logger()
 
@@ -39,6 +40,7 @@ def define_tables(metadata: sa.MetaData) -> tuple[sa.Table, sa.Table]:
         sa.Column("subject", sa.String(200), nullable=False),
         sa.Column("payload", sa.LargeBinary, nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("traceparent", sa.String(55), nullable=False, server_default=""),
     )
     inbox = sa.Table(
         "inbox",
@@ -63,6 +65,7 @@ def add_messages(connection: sa.Connection, outbox: sa.Table, messages: Iterable
                 subject=message.subject,
                 payload=message.payload,
                 created_at=now(),
+                traceparent=current_traceparent(),
             )
         )
 
@@ -117,7 +120,9 @@ class Relay:
         sent: list[int] = []
         try:
             for row in rows:
-                await self._bus.publish(Message(row.subject, bytes(row.payload), row.message_id))
+                await self._bus.publish(
+                    Message(row.subject, bytes(row.payload), row.message_id, row.traceparent)
+                )
                 sent.append(row.id)
         finally:
             if sent:

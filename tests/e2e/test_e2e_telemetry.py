@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,10 @@ def wait_for(found: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+def has_span(sink: TraceSink, trace_id: str, name: str) -> bool:
+    return any(span.name == name for _, span in sink.list_trace(trace_id))
+
+
 def find_orphans(sink: TraceSink, trace_id: str) -> list[str]:
     """Spans whose parent nobody has sent."""
     spans = [span for _, span in sink.list_trace(trace_id)]
@@ -59,6 +64,9 @@ def test_one_trace_leads_from_the_request_to_the_last_call_of_proxmox(
     wait_for(lambda: expected <= {service for service, _ in sink.list_trace(trace_id)})
     steps = {step["name"] for step in operation["steps"]}
     wait_for(lambda: steps <= {span.name for _, span in sink.list_trace(trace_id)})
+    for message in ("jobs.apps.v1.run_operation", "events.apps.v1.app_deployed"):
+        wait_for(partial(has_span, sink, trace_id, f"publish {message}"))
+    wait_for(partial(has_span, sink, trace_id, "process jobs.apps.v1.run_operation"))
     names = {span.name for _, span in sink.list_trace(trace_id)}
     assert any(re.fullmatch(r"POST /nodes/\{\}/lxc", name) for name in names), sorted(names)
     assert "/proximity.apps.v1.AppsService/DeployApp" in names

@@ -52,7 +52,7 @@ def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def _show(verdict: Verdict) -> None:
     reads = verdict.reads
     _say(
-        f"{len(reads.seconds)} reads answered, {len(reads.failures)} failed; half within"
+        f"{len(reads.seconds)} reads answered, {len(reads.failures)} failed, {reads.rate:.0f} a second; half within"
         f" {reads.percentile(0.5) * 1000:.0f} ms, 99 of 100 within {reads.percentile(0.99) * 1000:.0f} ms,"
         f" the slowest in {reads.percentile(1.0):.1f} s"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.local.api import Api
 from deploy.local.specs import ROOT
 from tests.chaos.checks import check_all
-from tests.chaos.choices import choose_actions
+from tests.chaos.choices import Choice, choose_actions
 from tests.chaos.evidence import Evidence
 from tests.chaos.history import History
 from tests.chaos.platform import PASSWORD
@@ -25,7 +25,8 @@ from tests.replicas.servers import NATS
 RATE = 50.0
 _USERS = 3
 _MOST_ACTIONS = 5000
-_DEPLOY_S = 60.0
+_DEPLOY_S = 120.0
+_COMPOSE = 1  # the value of a choice that makes a deployment one with Docker, wherever there is room
 _STREAM = "JOBS"
 _BACKGROUND_S = 600.0
 Report = Callable[[str], None]
@@ -40,6 +41,7 @@ class Plan:
         seed: of what users do.
         losses: processes that are killed, one after another, and started again as they were.
         lose_database: whether the primary is lost.
+        killed, asked: what the next release replaces, after SIGKILL or when it has ended by itself.
     """
 
     before: Path = ROOT
@@ -47,6 +49,8 @@ class Plan:
     seed: int = 1
     losses: tuple[str, ...] = (*FIRST, *NATS)
     lose_database: bool = True
+    killed: tuple[str, ...] = FIRST
+    asked: tuple[str, ...] = SECOND
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +89,8 @@ async def run_course(plan: Plan, *, state: Path, report: Report) -> Verdict:
 
 
 async def _play(cluster: Cluster, plan: Plan, say: Report) -> Verdict:
-    reader = await asyncio.to_thread(_prepare_reader, cluster.url)
     history = History(cluster.state / "history.jsonl")
+    reader = await _prepare_reader(cluster.url, history)
     users = [User(cluster.url, history, index) for index in range(_USERS)]
     for user in users:
         await user.sign_in(f"person{user.index}" if user.index else "admin", PASSWORD)
@@ -131,10 +135,10 @@ async def _strike(cluster: Cluster, plan: Plan, say: Report) -> None:
     cluster.release = plan.after
     await cluster.migrate()
     say("the databases have the schema of the next release")
-    await asyncio.gather(*(cluster.replace(name, kindly=False) for name in FIRST))
-    say("the first replicas were killed and are of the next release")
-    await asyncio.gather(*(cluster.replace(name, kindly=True) for name in SECOND))
-    say("the second ones were asked to end and are of the next release")
+    await asyncio.gather(*(cluster.replace(name, kindly=False) for name in plan.killed))
+    say(f"{', '.join(plan.killed)} were killed and are of the next release")
+    await asyncio.gather(*(cluster.replace(name, kindly=True) for name in plan.asked))
+    say(f"{', '.join(plan.asked)} were asked to end and are of the next release")
 
 
 async def _act(user: User, users: list[User], seed: int) -> None:
@@ -142,14 +146,19 @@ async def _act(user: User, users: list[User], seed: int) -> None:
     await user.carry_out(choices, until=time.monotonic() + _BACKGROUND_S, others=users)
 
 
-def _prepare_reader(url: str) -> Reader:
+async def _prepare_reader(url: str, history: History) -> Reader:
     """Make an app that nobody else touches and a reader of what every service shows of it."""
+    owner = User(url, history, _USERS)
+    await owner.sign_in("reader", PASSWORD)
+    deploying = Choice(
+        number=0, user=_USERS, pause=0.0, action="deploy", pick=0.0, value=_COMPOSE, resend=True
+    )
+    await owner.carry_out([deploying], until=time.monotonic() + _DEPLOY_S, others=[])
+    await owner.close()
+    app = str(history.exchanges[-1].answer["id"])
     api = Api(url)
-    body = {"username": "reader", "password": PASSWORD}
-    api.send("POST", "/auth/register", body)
-    api.sign_in("reader", PASSWORD)
-    app = api.send("POST", "/apps", {"catalog_id": "adminer", "hostname": "read-often"})["id"]
-    api.wait_for_app(app, wanted="running", timeout=_DEPLOY_S, watch=lambda _: None)
+    await asyncio.to_thread(api.sign_in, "reader", PASSWORD)
+    await asyncio.to_thread(api.wait_for_app, app, wanted="running", timeout=_DEPLOY_S, watch=lambda _: None)
     paths = (
         *("/auth/me", "/apps?per_page=20", f"/apps/{app}", f"/apps/{app}/status", f"/apps/{app}/logs"),
         *(f"/apps/{app}/operations", f"/apps/{app}/backups", "/catalog/search?q=admin", "/catalog/adminer"),

@@ -7,11 +7,13 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
-import httpx
+import aiohttp
 
 _TIMEOUT_S = 20.0
-_CONNECTIONS = 100
+_MOST_AT_ONCE = 200
+_LATE_S = 0.5
 
 
 @dataclass
@@ -20,6 +22,12 @@ class Reads:
 
     seconds: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    lasted: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """How many were sent in a second."""
+        return (len(self.seconds) + len(self.failures)) / self.lasted if self.lasted else 0.0
 
     def percentile(self, share: float) -> float:
         """Seconds within which this share of them was answered; 0 when there were none."""
@@ -38,42 +46,46 @@ class Reader:
 
     def __init__(self, url: str, token: str, paths: Sequence[str]) -> None:
         self.reads = Reads()
+        self._url = f"{url}/api"
+        self._headers = {"Authorization": f"Bearer {token}"}
         self._paths = itertools.cycle(paths)
-        self._running: set[asyncio.Task[None]] = set()
-        self._began = time.monotonic()
-        self._http = httpx.AsyncClient(
-            base_url=f"{url}/api",
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=_TIMEOUT_S,
-            limits=httpx.Limits(max_connections=_CONNECTIONS),
-        )
+        self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._began = 0.0
 
     async def read(self, rate: float, *, until: asyncio.Event) -> None:
-        """Send `rate` reads a second until the event is set, and wait for the answers."""
-        self._began = time.monotonic()
-        for number in itertools.count():
-            wait = self._began + number / rate - time.monotonic()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            if until.is_set():
-                break
-            task = asyncio.create_task(self._read(next(self._paths)))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        await asyncio.gather(*self._running)
-        await self._http.aclose()
+        """Send `rate` reads a second until the event is set, and wait for the answers.
 
-    async def _read(self, path: str) -> None:
+        A machine that cannot keep up with that sends fewer; what was missed is not made up for.
+        """
+        self._began = due = time.monotonic()
+        running: set[asyncio.Task[None]] = set()
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+        connector = aiohttp.TCPConnector(limit=_MOST_AT_ONCE)
+        async with aiohttp.ClientSession(headers=self._headers, timeout=timeout, connector=connector) as http:
+            while not until.is_set():
+                await self._slots.acquire()
+                task = asyncio.create_task(self._read(http, next(self._paths)))
+                running.add(task)
+                task.add_done_callback(running.discard)
+                due = max(due + 1 / rate, time.monotonic() - _LATE_S)
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+            self.reads.lasted = time.monotonic() - self._began
+            await asyncio.gather(*running)
+
+    async def _read(self, http: aiohttp.ClientSession, path: str) -> None:
         sent = time.monotonic()
         try:
-            answer = await self._http.get(path)
-        except httpx.HTTPError as error:
+            async with http.get(self._url + path) as answer:
+                text = await answer.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
             self._fail(path, f"{type(error).__name__}: {error}")
-            return
-        if answer.status_code == httpx.codes.OK:
-            self.reads.seconds.append(time.monotonic() - sent)
         else:
-            self._fail(path, f"{answer.status_code} {answer.text[:200]}")
+            if answer.status == HTTPStatus.OK:
+                self.reads.seconds.append(time.monotonic() - sent)
+            else:
+                self._fail(path, f"{answer.status} {text[:200]}")
+        finally:
+            self._slots.release()
 
     def _fail(self, path: str, why: str) -> None:
         at = time.monotonic() - self._began

@@ -41,6 +41,7 @@ def make_database(uri: str) -> str:
 
 
 def migrate(connection: sa.Connection) -> None:
-    first = import_module("services.catalog.migrations.versions.0001_catalog")
+    versions = Path(import_module("services.catalog.migrations.versions").__file__ or "").parent
     with Operations.context(MigrationContext.configure(connection)):
-        first.upgrade()
+        for file in sorted(versions.glob("0*.py")):
+            import_module(f"services.catalog.migrations.versions.{file.stem}").upgrade()

@@ -6,6 +6,9 @@ import base64
 import hashlib
 import sqlite3
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 PASSWORD = "old-but-good-77"
 
@@ -29,6 +32,13 @@ CREATE TABLE backups (id INTEGER PRIMARY KEY, application_id varchar(100), file_
 CREATE TABLE system_settings (id INTEGER PRIMARY KEY, default_cpu_cores integer, default_memory_mb integer,
     default_disk_gb integer, default_swap_mb integer, default_subnet varchar(50), default_gateway varchar(50));
 """
+# By name or by type of the column.
+_TYPES = {
+    "datetime": "timestamp with time zone",
+    "bool": "boolean",
+    "config": "jsonb",
+    "environment": "jsonb",
+}
 _THEN = "2024-05-06 07:08:09.123456"
 
 
@@ -47,6 +57,25 @@ def make_django_database(file: Path) -> str:
     connection.commit()
     connection.close()
     return f"sqlite:///{file}"
+
+
+def copy_to_postgresql(file: Path, url: str) -> None:
+    """Make the same database in PostgreSQL, with the types that Django gives its columns there."""
+    with sqlite3.connect(file) as old, psycopg.connect(url) as new:
+        for [table] in old.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            columns = [
+                (row[1], _TYPES.get(row[1], _TYPES.get(row[2], row[2]))) for row in _describe(old, table)
+            ]
+            shape = ", ".join(f'"{name}" {kind}' for name, kind in columns)
+            new.execute(f'CREATE TABLE "{table}" ({shape})')
+            values = ", ".join(f"%s::text::{kind}" for _, kind in columns)
+            rows = old.execute(f'SELECT * FROM "{table}"').fetchall()
+            new.cursor().executemany(f'INSERT INTO "{table}" VALUES ({values})', rows)
+    old.close()
+
+
+def _describe(connection: sqlite3.Connection, table: str) -> list[tuple[Any, ...]]:
+    return connection.execute(f'PRAGMA table_info("{table}")').fetchall()
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: list[tuple[object, ...]]) -> None:

@@ -26,7 +26,7 @@ from services.common.sealing import Sealer
 from services.common.tokens import make_service_keys
 from services.inventory.store.tables import hosts, settings, vmids
 from tests.store.catalog_db import make_database
-from tests.store.django_database import PASSWORD, make_django_database
+from tests.store.django_database import PASSWORD, copy_to_postgresql, make_django_database
 
 SECRET_KEY = "the key that is of this test alone"
 
@@ -96,6 +96,21 @@ def test_a_dry_run_reports_every_row_that_stays_behind_and_writes_nothing(
     assert "s3cret-value" not in said
     assert not (tmp_path / "state").exists()
     assert not (tmp_path / "db").exists()
+
+
+def test_a_database_of_postgresql_gives_the_same_report_and_the_same_rows(
+    url: str, old: str, server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--from", old]) == 0
+    expected = capsys.readouterr().out
+    source = make_database(server).replace("+psycopg", "")
+    copy_to_postgresql(tmp_path / "old.db", source)
+    assert main(["--from", source]) == 0
+    assert capsys.readouterr().out == expected
+    assert main(["--from", source, "--apply"]) == 0
+    before = read_all(url)
+    assert main(["--from", old, "--apply"]) == 0
+    assert read_all(url) == before
 
 
 def test_what_comes_over_keeps_its_ids_and_its_secrets_are_sealed(url: str, old: str) -> None:

@@ -16,7 +16,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 __all__ = [
+    "TRACEPARENT",
     "SpanKind",
+    "continue_known_trace",
     "continue_trace",
     "current_trace_id",
     "current_traceparent",
@@ -27,7 +29,7 @@ __all__ = [
     "trace_id_of",
 ]
 
-_HEADER = "traceparent"
+TRACEPARENT = "traceparent"
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _PROPAGATOR = TraceContextTextMapPropagator()
 _EXPORT_TIMEOUT_S = 5
@@ -73,7 +75,9 @@ def is_recording() -> bool:
 @contextmanager
 def continue_trace(traceparent: str, name: str, *, kind: SpanKind = SpanKind.SERVER) -> Iterator[None]:
     """A span whose parent another process began; a new trace where `traceparent` is no valid one."""
-    parent = _PROPAGATOR.extract({_HEADER: traceparent if _TRACEPARENT.fullmatch(traceparent) else _begin()})
+    parent = _PROPAGATOR.extract(
+        {TRACEPARENT: traceparent if _TRACEPARENT.fullmatch(traceparent) else _begin()}
+    )
     token = context.attach(parent)
     try:
         if _recording:
@@ -83,6 +87,16 @@ def continue_trace(traceparent: str, name: str, *, kind: SpanKind = SpanKind.SER
             yield
     finally:
         context.detach(token)
+
+
+@contextmanager
+def continue_known_trace(traceparent: str, name: str, *, kind: SpanKind) -> Iterator[None]:
+    """As `continue_trace`, but none begins here: without a `traceparent` nothing is recorded."""
+    if not traceparent:
+        yield
+        return
+    with continue_trace(traceparent, name, kind=kind):
+        yield
 
 
 @contextmanager
@@ -108,7 +122,7 @@ def current_traceparent() -> str:
     """What names the current span to another process; empty outside of any trace."""
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
-    return carrier.get(_HEADER, "")
+    return carrier.get(TRACEPARENT, "")
 
 
 def current_trace_id() -> str:
