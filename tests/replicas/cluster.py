@@ -7,7 +7,7 @@ import dataclasses
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import nats
@@ -43,6 +43,8 @@ class Cluster(Platform):
     Args:
         state: an empty directory.
         release: the code that the services run at first.
+        single: second replicas that are not needed.
+        has_standby: whether the database has one.
         report: is told what happens.
     """
 
@@ -56,8 +58,18 @@ class Cluster(Platform):
     )
     needed = ("postgres", "postgres-standby", *NATS, "pvesim")
 
-    def __init__(self, state: Path, release: Path = ROOT, *, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        state: Path,
+        release: Path = ROOT,
+        *,
+        single: Collection[str] = (),
+        has_standby: bool = True,
+        report: Callable[[str], None],
+    ) -> None:
         self.release = release
+        self._replicas = [name for name in (*FIRST, *SECOND) if name not in single]
+        self._has_standby = has_standby
         super().__init__(state, report=report)
         self.databases = Databases(self._folder, self.ports["postgres"], self.ports["postgres-standby"])
         self._environment: dict[str, str] = {}
@@ -94,11 +106,11 @@ class Cluster(Platform):
             for service in SERVICES
         }
         await self.migrate()
-        for name in (*FIRST, *SECOND):
+        for name in self._replicas:
             self._launch(self._make_replica(name))
         self._launch(self._make_gateway())
         await self.wait_until_healthy()
-        await self._wait_for("every replica", lambda: all(map(self._serves, (*FIRST, *SECOND))))
+        await self._wait_for("every replica", lambda: all(map(self._serves, self._replicas)))
 
     async def migrate(self) -> None:
         """Bring the databases to the schema of the release that new processes get."""
@@ -160,6 +172,8 @@ class Cluster(Platform):
         self.database_url = self.databases.url
         self._launch(await asyncio.to_thread(self.databases.make_primary))
         await self._wait_for_port("postgres")
+        if not self._has_standby:
+            return
         self._launch(await asyncio.to_thread(self.databases.make_standby))
         await self._wait_for_port("postgres-standby")
         await asyncio.to_thread(self.databases.demand_copies)

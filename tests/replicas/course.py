@@ -41,6 +41,7 @@ class Plan:
         seed: of what users do.
         losses: processes that are killed, one after another, and started again as they were.
         lose_database: whether the primary is lost.
+        single: second replicas that are not started.
         killed, asked: what the next release replaces, after SIGKILL or when it has ended by itself.
     """
 
@@ -49,6 +50,7 @@ class Plan:
     seed: int = 1
     losses: tuple[str, ...] = (*FIRST, *NATS)
     lose_database: bool = True
+    single: tuple[str, ...] = ()
     killed: tuple[str, ...] = FIRST
     asked: tuple[str, ...] = SECOND
 
@@ -79,7 +81,13 @@ async def run_course(plan: Plan, *, state: Path, report: Report) -> Verdict:
     def say(sentence: str) -> None:
         report(f"{time.monotonic() - began:5.1f} s  {sentence}")
 
-    cluster = Cluster(state, plan.before, report=lambda _: None)
+    cluster = Cluster(
+        state,
+        plan.before,
+        single=plan.single,
+        has_standby=plan.lose_database,
+        report=lambda _: None,
+    )
     try:
         await cluster.start()
         say(f"{len(cluster.processes)} processes run")

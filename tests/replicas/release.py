@@ -30,7 +30,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9999_successor"
-down_revision = "{head}"
+down_revision = {heads}
 branch_labels = None
 depends_on = None
 
@@ -72,10 +72,10 @@ def make_successor(folder: Path) -> Path:
         (folder / part).symlink_to(ROOT / part)
     for service in SERVICES:
         versions = folder / "services" / service / "migrations" / "versions"
-        head = ScriptDirectory(
+        heads = ScriptDirectory(
             str(ROOT / "services" / "common" / "alembic"), version_locations=[str(versions)]
-        ).get_current_head()
-        text = _MIGRATION.format(head=head, table=_TABLES[service])
+        ).get_heads()
+        text = _MIGRATION.format(heads=tuple(heads), table=_TABLES[service])
         (versions / "9999_successor.py").write_text(text, encoding="utf-8")
     return folder
 
