@@ -203,12 +203,7 @@ def _parse_collector(url: str) -> Endpoint | None:
 
 def make_gateway(settings: LocalSettings, ports: Mapping[str, int]) -> Spec:
     """Write the gateway's configuration and return its process."""
-    return make_gateway_spec(settings, make_gateway_settings(settings, ports))
-
-
-def make_gateway_spec(settings: LocalSettings, gateway: GatewaySettings) -> Spec:
-    """Write the configuration of a gateway that is told this and return its process."""
-    bootstrap = render_bootstrap(gateway)
+    bootstrap = render_bootstrap(make_gateway_settings(settings, ports))
     file = settings.state / "envoy.json"
     file.write_text(json.dumps(bootstrap), encoding="utf-8")
     options = ("--disable-hot-restart", "--concurrency", "2", "--log-level", "warning")

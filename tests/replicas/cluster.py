@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import signal
+import sys
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -19,11 +20,8 @@ from deploy.local.specs import (
     WORKERS,
     list_services,
     make_environment,
-    make_gateway_settings,
-    make_gateway_spec,
     make_migration,
 )
-from gateway.config import Endpoint
 from services.common.config import SERVICES, read_settings
 from services.common.health import is_serving
 from tests.chaos.platform import PASSWORD, Platform, PlatformError
@@ -191,12 +189,16 @@ class Cluster(Platform):
         return dataclasses.replace(run_from(spec, self.release, **more), name=name)
 
     def _make_gateway(self) -> Spec:
-        endpoints = {
-            service: tuple(Endpoint("127.0.0.1", self.ports[name]) for name in (service, f"{service}-2"))
-            for service in SERVICES
-        }
-        settings = dataclasses.replace(make_gateway_settings(self.settings, self.ports), endpoints=endpoints)
-        return make_gateway_spec(self.settings, settings)
+        """The gateway of the first release: it knows no RPC that only newer services have."""
+        endpoints = [
+            f"--endpoint={name.removesuffix('-2')}={self._address(name)}"
+            for name in self._replicas
+            if name.removesuffix("-2") in SERVICES
+        ]
+        listening = [f"--listen={self._address('http')}", f"--admin={self._address('admin')}"]
+        log = f"--access-log={self.logs / 'access.log'}"
+        arguments = (sys.executable, "-m", "gateway", "serve", *listening, log, *endpoints)
+        return run_from(Spec("gateway", arguments, self._environment), self.release)
 
     def _serves(self, name: str) -> bool:
         return is_serving(self._address(f"health-{name}"))

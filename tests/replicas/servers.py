@@ -58,7 +58,7 @@ class Databases:
         copy.mkdir(mode=0o700)
         if self._server.system_user is not None:
             shutil.chown(copy, self._server.system_user)
-        command = [self._server.bin_path / "pg_basebackup", "--pgdata", copy]
+        command = [str(self._server.bin_path / "pg_basebackup"), f"--pgdata={copy}"]
         options = ["--host=127.0.0.1", f"--port={port}", "--username=postgres", "--checkpoint=fast"]
         subprocess.run(
             [*command, *options, "--write-recovery-conf", "--wal-method=stream"],
