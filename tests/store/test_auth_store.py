@@ -37,7 +37,7 @@ from services.auth.signing import PUBLISHED_BEFORE, SigningKeys
 from services.auth.store.accounts import SqlAccountStore
 from services.auth.store.api_tokens import SqlApiTokenStore
 from services.auth.store.attempts import SqlAttemptStore
-from services.auth.store.audit import SqlAuditStore
+from services.auth.store.audit import Expected, SqlAuditStore, expected
 from services.auth.store.revocations import SqlRevocationStore
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
@@ -401,6 +401,36 @@ async def test_the_audit_log_takes_each_message_once_in_one_chain(db: Database) 
     assert total == 3
     assert entries[0].id > entries[1].id
     assert (await store.list_entries("", "apps.DeleteApp", Page(1, 2))) == ([], 0)
+
+
+async def test_changes_at_once_and_those_that_fail_leave_one_whole_chain(
+    db: Database, accounts: SqlAccountStore, sessions: SqlSessionStore
+) -> None:
+    """Each entry waits for the chain last in its transaction, so that nobody waits for two in a circle."""
+    root = await add(accounts, "root")
+
+    async def change(number: int) -> None:
+        expected.set(
+            Expected(f"change{number}", lambda: replace(entry(number), message_id=f"change{number}"))
+        )
+        if number % 3 == 0:
+            await add(accounts, f"user{number}")
+        elif number % 3 == 1:
+            await accounts.update_account(root.id, is_staff=True, is_active=None)
+        else:
+            await begin(sessions, root, f"token{number}", family=f"family{number}")
+
+    async def fail() -> None:
+        expected.set(Expected("failed", lambda: replace(entry(99), message_id="failed")))
+        with pytest.raises(LastAdminError):
+            await accounts.delete_account(root.id)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(change(number) for number in range(18)), fail())
+    store = SqlAuditStore(db)
+    assert await store.verify() == 18
+    entries, _ = await store.list_entries("", "", Page(1, 100))
+    assert {one.message_id for one in entries} == {f"change{number}" for number in range(18)}
 
 
 async def test_a_changed_or_removed_entry_is_found(db: Database) -> None:
