@@ -75,10 +75,8 @@ class Reconciler:
         compared = [
             app for app in before if app.is_stable and app.vmid is not None and app.host_id in scan.complete
         ]
-        known = {app.id for app in await self._store.list_all_apps(host_id=host_id)}
-        orphans = [
-            _see("orphan", item, item.owner) for item in there.values() if item.owner not in {"", *known}
-        ]
+        ours = {"", *(app.id for app in await self._store.list_all_apps(host_id=host_id))}
+        orphans = [_see("orphan", item, item.owner) for item in there.values() if item.owner not in ours]
         missing = [
             Seen("missing", app.host_id, app.vmid or 0, app.id)
             for app in compared

@@ -14,13 +14,11 @@ from services.backups.domain.errors import (
     AppBusyError,
     BackupInUseError,
     BackupProtectedError,
-    OperationNotDeadError,
-    OperationNotFoundError,
 )
 from services.backups.domain.interfaces import BackupKey, NewBackup
 from services.backups.domain.usecases import check_restorable
 from services.backups.store.changes import wake_message
-from services.backups.store.reads import BackupReads
+from services.backups.store.requests import BackupRequests
 from services.backups.store.rows import (
     backup_of_row,
     begin_state,
@@ -38,9 +36,6 @@ from services.common.clock import Clock, now
 from services.common.db import Database
 from services.common.operations import store as operations_store
 from services.common.operations.model import NewOperation, Workflow, dump_state
-from services.common.operations.progress import Operation
-from services.common.operations.records import read_operations
-from services.common.operations.requests import replay, request_cancel
 from services.common.outbox import add_messages, note_received
 
 _WITHOUT_BEGINNER = timedelta(seconds=15)
@@ -62,7 +57,7 @@ def _do_nothing() -> None:
     """For stores whose messages another process publishes."""
 
 
-class SqlBackupStore(BackupReads):
+class SqlBackupStore(BackupRequests):
     """Backups in SQLite or PostgreSQL; implements `BackupStore`.
 
     Args:
@@ -79,9 +74,8 @@ class SqlBackupStore(BackupReads):
         on_message: Callable[[], None] = _do_nothing,
         clock: Clock = now,
     ) -> None:
-        super().__init__(db)
+        super().__init__(db, on_message)
         self._workflows = workflows
-        self._on_message = on_message
         self._clock = clock
 
     async def update_backup(self, key: BackupKey, *, protected: bool | None, notes: str | None) -> Backup:
@@ -212,41 +206,6 @@ class SqlBackupStore(BackupReads):
                 self._set(connection, row.state["backup_id"], status=BackupStatus.COMPLETED.value)
 
         await self._db.write(write)
-
-    async def replay_operation(self, operation_id: str) -> Operation:
-        """See `BackupStore.replay_operation`."""
-
-        def write(connection: sa.Connection) -> Operation:
-            again = bool(replay(connection, tables, operation_id))
-            query = sa.select(operations).where(operations.c.id == operation_id)
-            found = read_operations(connection, tables, query)
-            if not found:
-                raise OperationNotFoundError(f"there is no operation {operation_id}")
-            if not again:
-                raise OperationNotDeadError(f"operation {operation_id} is {found[0].status}, not given up")
-            add_messages(connection, outbox, [wake_message(operation_id, again=True)])
-            return found[0]
-
-        operation = await self._db.write(write)
-        self._on_message()
-        return operation
-
-    async def request_cancel(self, operation_id: str) -> bool:
-        """See `BackupStore.request_cancel`."""
-
-        def write(connection: sa.Connection) -> bool:
-            found = request_cancel(connection, tables, operation_id)
-            if found:
-                add_messages(connection, outbox, [wake_message(operation_id, again=True)])
-            return found
-
-        found = await self._db.write(write)
-        self._on_message()
-        return found
-
-    async def revive_operations(self) -> int:
-        """See `BackupStore.revive_operations`."""
-        return await self._db.write(lambda connection: replay(connection, tables))
 
     async def note_app_removed(self, app_id: str, *, message_id: str) -> None:
         """See `BackupStore.note_app_removed`."""
