@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
@@ -166,6 +166,13 @@ class GrpcContainers:
         request = pb.MigrateContainerRequest(container=_ref(ref), owner=owner, target_node=node)
         return _task(await self._call("MigrateContainer", request))
 
+    async def move_volume(self, source: Ref, source_owner: str, *, target: Ref, owner: str) -> Task:
+        """Hand one volume over."""
+        request = pb.MoveVolumeRequest(
+            source=_ref(source), source_owner=source_owner, target=_ref(target), target_owner=owner
+        )
+        return _task(await self._call("MoveVolume", request))
+
     async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
         """Make a new container of an archive."""
         request = pb.RestoreContainerRequest(
@@ -305,4 +312,12 @@ def _container(item: pb.Container) -> Container:
         owner=item.owner,
         lock=item.lock,
         template=item.template,
+        mounts=tuple(_list_mounts(dict(item.config))),
     )
+
+
+def _list_mounts(config: Mapping[str, Any]) -> Iterator[str]:
+    """The paths of a configuration's mount points: `mp0: local-lvm:vm-9000-disk-1,mp=/data,size=4G`."""
+    for key, value in config.items():
+        if key.startswith("mp") and key.removeprefix("mp").isdigit():
+            yield from (part[3:] for part in str(value).split(",") if part.startswith("mp="))

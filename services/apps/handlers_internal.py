@@ -11,7 +11,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps import convert
 from services.apps.domain import usecases
-from services.apps.domain.entities import STABLE, AddLog, Begin, Change, ChangeApp
+from services.apps.domain.entities import STABLE, AddLog, Begin, Change, ChangeApp, RestoreVersion
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.usecases import Asked, World
 from services.apps.store import SqlAppStore
@@ -41,12 +41,17 @@ class AppsInternalHandlers:
         usecases.require_stable(app)
         if app.vmid is None:
             raise AppStateError(f"{app.id} has no container")
-        user = call.caller.user
+        user, upgrade = call.caller.user, await self.store.find_upgrade(app.id)
         begin = Begin(
             id=request.operation_id,
             kind=request.kind,
             status=_HELD[request.kind],
-            state={"app_id": app.id, "previous": app.status},
+            state={
+                "app_id": app.id,
+                "previous": app.status,
+                "upgrade_id": upgrade.id if upgrade else "",
+                "made_by": request.made_by,
+            },
             requested_by=user.id if user else None,
             held=True,
         )
@@ -95,6 +100,8 @@ class AppsInternalHandlers:
         changes: list[Change] = [
             ChangeApp(request.app_id, {"status": status, "error": error if status == "error" else ""})
         ]
+        if request.succeeded:
+            changes.append(RestoreVersion(request.app_id, operation.id))
         if request.message:
             level = "info" if request.succeeded else "error"
             changes.append(AddLog(request.app_id, request.message, level, operation.kind))
@@ -110,7 +117,7 @@ class AppsInternalHandlers:
         return convert.render_hold(app, await self.store.find_unfinished(app.id))
 
     async def restore_beside(self, request: pb.RestoreBesideRequest, call: Call) -> pb.CloneAppResponse:
-        source = await self.store.get_app(request.source_app_id)
+        source = await self.store.get_app_of_backup(request.source_app_id, request.made_by)
         user = call.caller.user
         asked = Asked(request.operation_id, user.id if user else None)
         app = await usecases.clone_app(

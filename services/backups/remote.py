@@ -44,10 +44,12 @@ class RemoteApps:
         return convert.parse_app(hold)
 
     async def begin_operation(
-        self, app_id: str, operation_id: str, *, kind: str, user: object = None
+        self, app_id: str, operation_id: str, *, kind: str, made_by: str = "", user: object = None
     ) -> AppFacts:
         """See `Apps.begin_operation`."""
-        request = apps_pb.BeginOperationRequest(app_id=app_id, operation_id=operation_id, kind=kind)
+        request = apps_pb.BeginOperationRequest(
+            app_id=app_id, operation_id=operation_id, kind=kind, made_by=made_by
+        )
         return convert.parse_app(await self._call("BeginOperation", request, user=user))
 
     async def report_operation(self, app_id: str, operation_id: str, *, report: Report) -> None:
@@ -70,6 +72,7 @@ class RemoteApps:
             source_app_id=order.source_app_id,
             archive=order.archive,
             new_hostname=order.new_hostname,
+            made_by=order.made_by,
         )
         started = await self._call("RestoreBeside", request, user=user, timeout=10)
         return BesideStarted(started.app_id, started.message)

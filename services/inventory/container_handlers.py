@@ -12,7 +12,17 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 from services.common.rpc.call import Call
 from services.inventory import convert
 from services.inventory.placing import Placing
-from services.inventory.proxmox import archives, copies, create, images, inside, power, reading, tasks
+from services.inventory.proxmox import (
+    archives,
+    copies,
+    create,
+    images,
+    inside,
+    power,
+    reading,
+    tasks,
+    volumes,
+)
 from services.inventory.proxmox.containers import Containers, Task
 from services.inventory.store import SqlSettingsStore, SqlVmidStore
 
@@ -122,6 +132,16 @@ class ContainerHandlers:
 
     async def migrate_container(self, request: cs.MigrateContainerRequest, _call: Call) -> cs.Task:
         return await self._act(copies.migrate_container, request, target_node=request.target_node)
+
+    async def move_volume(self, request: cs.MoveVolumeRequest, _call: Call) -> cs.Task:
+        task = await volumes.move_volume(
+            self._containers,
+            convert.parse_ref(request.source),
+            convert.parse_ref(request.target),
+            source_owner=request.source_owner,
+            target_owner=request.target_owner,
+        )
+        return convert.render_task(task)
 
     async def backup_container(self, request: cs.BackupContainerRequest, _call: Call) -> cs.Task:
         return await self._act(

@@ -93,10 +93,10 @@ class RunningStack:
         api.sign_in(username, password)
         return api
 
-    def kill_process(self, name: str) -> None:
+    def kill_process(self, name: str, command: str = "serve") -> None:
         """End one process of it, which is started again."""
         mine = psutil.Process(self.process.pid).children()
-        [found] = [each for each in mine if each.cmdline()[-2:] == [f"services.{name}", "serve"]]
+        [found] = [each for each in mine if each.cmdline()[-2:] == [f"services.{name}", command]]
         found.kill()
 
     def kill(self) -> None:

@@ -28,10 +28,10 @@ website: https://example.com/
 documentation: https://example.com/docs
 license: MIT
 architectures: [amd64]
-runtimes: [compose]
+runtimes: [compose, oci]
 resources: {{memory: {{minimum: 64, recommended: 64}}, cpu: {{minimum: 0.5, recommended: 1}}, disk: {{minimum: 1, recommended: 1}}}}
 ports:
-  - {{service: web, container: 80, published: 8080, purpose: web}}
+  - {{service: web, container: 8080, published: 8080, purpose: web}}
 volumes:
   - {{service: web, name: data, path: /data, purpose: data, backup: true}}
 inputs:
@@ -42,7 +42,7 @@ compose:
   services:
     web:
       image: example/thing:{version}
-      ports: ["8080:80"]
+      ports: ["8080:8080"]
       environment: {{TITLE: "${{TITLE}}", ADMIN_PASSWORD: "${{ADMIN_PASSWORD}}"}}
       volumes: ["data:/data"]
   volumes:
@@ -139,22 +139,37 @@ def test_a_preview_shows_what_would_run_and_where_without_secrets(stack: Running
     assert shown["placement_message"] == ""
 
 
+def kill_worker_during(stack: RunningStack, api: Api, app_id: str, *, operation: str, step: str) -> None:
+    """Kill the apps' worker as soon as an operation has come to a step."""
+
+    def has_come() -> bool:
+        shown = api.send("GET", f"/apps/{app_id}/operations/{operation}")
+        return any(one["name"] == step and one["status"] != "pending" for one in shown["steps"])
+
+    wait_until(has_come, timeout=LIMIT_S)
+    stack.kill_process("apps", "work")
+
+
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("runtime", ["compose", "oci"])
 def test_an_app_follows_its_item_and_goes_back_by_itself_or_by_hand(
-    stack: RunningStack, source: OwnSource
+    stack: RunningStack, source: OwnSource, runtime: str
 ) -> None:
     api, simulator = source.api, Simulator(stack.simulator)
+    before = simulator.list_vmids()
     first = source.publish("1.0")
-    body = {"catalog_id": f"{source.name}.thing", "hostname": f"up-{uuid.uuid4().hex[:8]}"}
+    body: dict[str, Any] = {"catalog_id": f"{source.name}.thing", "hostname": f"up-{uuid.uuid4().hex[:8]}"}
+    body["config"] = {"runtime": runtime}
     app_id = api.send("POST", "/apps", body, expect=201)["id"]
     app = api.wait_for_app(app_id, wanted="running", timeout=LIMIT_S, watch=ignore)
-    assert (app["revision"], app.get("update")) == (first, None)
+    assert (app["revision"], app.get("update"), app["runtime"]) == (first, None, runtime)
     write_page(f"{app['url']}/_data/note", "of version 1")
 
     second = source.publish("2.0")
     shown = wait_until(lambda: api.send("GET", f"/apps/{app_id}").get("update"))
     assert shown == {"revision": second, "version": "2.0"}
     accepted = api.send("POST", f"/apps/{app_id}/update", {}, expect=202)
+    kill_worker_during(stack, api, app_id, operation=accepted["operation_id"], step="bring_up")
     app = api.wait_for_app(app_id, wanted="running", timeout=LIMIT_S, watch=ignore)
     operation = api.send("GET", f"/apps/{app_id}/operations/{accepted['operation_id']}")
     assert (operation["status"], operation["kind"]) == ("succeeded", "upgrade_app")
@@ -181,6 +196,7 @@ def test_an_app_follows_its_item_and_goes_back_by_itself_or_by_hand(
     assert app["environment"]["ADMIN_PASSWORD"] == "********"
     api.send("DELETE", f"/apps/{app_id}", expect=202)
     api.wait_for_app(app_id, wanted="gone", timeout=LIMIT_S, watch=ignore)
+    assert simulator.list_vmids() <= before
 
 
 def test_a_source_with_bad_files_publishes_the_good_ones_and_says_what_is_wrong(

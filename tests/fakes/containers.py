@@ -52,6 +52,9 @@ class FakeContainers:
         self.hangs = ""
         self.silent: set[str] = set()
         self.archives: dict[str, tuple[Container, dict[str, str]]] = {}
+        self.inside: dict[str, tuple[str, dict[str, str]]] = {}
+        self.images: dict[int, str] = {}
+        self.volumes: dict[int, dict[str, str]] = {}
         self.complete = True
 
     def _call(self, name: str) -> None:
@@ -91,9 +94,13 @@ class FakeContainers:
             raise _busy("VMID_TAKEN", f"the container id {ref.vmid} is taken")
         if ref.vmid in self.wrecks:
             raise _busy("CREATION_BROKEN", f"the creation of container {ref.vmid} was broken off")
+        made = ref.vmid not in self.containers
         known = self.containers.setdefault(ref.vmid, _stopped(ref, owner, new.hostname))
         if known.owner != owner:
             raise StepFailedError(f"{ref.vmid} is not of {owner}")
+        if made and new.oci:
+            self.images[ref.vmid] = new.template
+            self.volumes[ref.vmid] = {path: "" for path, _ in new.mounts}
         return _task(ref)
 
     async def act(self, action: str, ref: Ref, *, owner: str) -> Task:
@@ -104,6 +111,7 @@ class FakeContainers:
         container = self._own(ref, owner)
         if action == "destroy":
             del self.containers[ref.vmid]
+            self.volumes.pop(ref.vmid, None)
         elif action == "stop":
             self.containers[ref.vmid] = dataclasses.replace(container, status="stopped", address="")
         else:
@@ -142,7 +150,26 @@ class FakeContainers:
         self.containers[ref.vmid] = dataclasses.replace(self._own(ref, owner), node=node)
         return _task(ref)
 
+    async def move_volume(self, source: Ref, source_owner: str, *, target: Ref, owner: str) -> Task:
+        self._call("move_volume")
+        if source.vmid not in self.containers:
+            return Task(source.host_id, source.node, "")
+        if self._own(source, source_owner).status == "running":
+            raise StepFailedError(f"container {source.vmid} runs")
+        self._own(target, owner)
+        left = self.volumes.get(source.vmid, {})
+        if not left:
+            return Task(source.host_id, source.node, "")
+        path = next(iter(left))
+        if path in self.volumes.setdefault(target.vmid, {}):
+            raise StepFailedError(f"container {target.vmid} has a volume at {path} already")
+        self.volumes[target.vmid][path] = left.pop(path)
+        return Task(source.host_id, source.node, "", path)
+
     async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
+        if ref.vmid not in self.containers and archive in self.archives:
+            self.containers[ref.vmid] = _stopped(ref, owner, hostname)
+            self._unpack(ref, archive)
         self.containers.setdefault(ref.vmid, _stopped(ref, owner, hostname))
         return _task(ref)
 
@@ -151,16 +178,22 @@ class FakeContainers:
         files = {path: text for (owner, path), text in self.files.items() if owner == vmid}
         name = f"backup:{vmid}-{len(self.archives)}"
         self.archives[name] = (self.containers[vmid], files)
+        self.inside[name] = (self.images.get(vmid, ""), dict(self.volumes.get(vmid, {})))
         return name
+
+    def _unpack(self, ref: Ref, archive: str) -> None:
+        container, files = self.archives[archive]
+        self.containers[ref.vmid] = dataclasses.replace(container, status="stopped", address="")
+        self.files = {key: text for key, text in self.files.items() if key[0] != ref.vmid}
+        self.files |= {(ref.vmid, path): text for path, text in files.items()}
+        image, volumes = self.inside[archive]
+        self.images[ref.vmid], self.volumes[ref.vmid] = image, dict(volumes)
 
     async def restore(self, ref: Ref, owner: str, *, archive: str) -> Task:
         self._call("restore")
         if self._own(ref, owner).status == "running":
             raise StepFailedError(f"container {ref.vmid} runs")
-        container, files = self.archives[archive]
-        self.containers[ref.vmid] = dataclasses.replace(container, status="stopped", address="")
-        self.files = {key: text for key, text in self.files.items() if key[0] != ref.vmid}
-        self.files |= {(ref.vmid, path): text for path, text in files.items()}
+        self._unpack(ref, archive)
         return _task(ref)
 
     async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
@@ -178,7 +211,9 @@ class FakeContainers:
 
     async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
         self._call("find")
-        return self.containers.get(ref.vmid)
+        container = self.containers.get(ref.vmid)
+        paths = tuple(self.volumes.get(ref.vmid, ()))
+        return dataclasses.replace(container, mounts=paths) if container else None
 
     async def scan(self, host_id: int | None = None, *, with_addresses: bool = False) -> Scan:
         if not self.complete:
@@ -213,6 +248,7 @@ class FakeContainers:
     async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
         container = self._own(ref, owner)
         definition = self.files.get((ref.vmid, "/opt/proximity/compose.yaml"), "")
+        definition += self.images.get(ref.vmid, "")
         answers = self.answers and not any(word in definition for word in self.silent)
         return Probe(answers, container.address, "" if answers else "refused")
 
@@ -257,6 +293,7 @@ class FakeCatalog:
 
     def __init__(self) -> None:
         self.revisions = ["r1"]
+        self.mounts: tuple[tuple[str, int], ...] = (("/data", 1), ("/config", 1))
 
     async def list_newest(self) -> Mapping[str, Newest]:
         return {"adminer": Newest(self.revisions[-1], f"version {self.revisions[-1]}")}
@@ -298,8 +335,8 @@ class FakeCatalog:
             internal_port=8080,
             port_published=True,
             probe={"scheme": "http", "port": 8080, "path": "/", "grace_s": 1},
-            mounts=(),
-            image="adminer:latest",
+            mounts=self.mounts if runtime == "oci" else (),
+            image=f"adminer:{revision}",
             entrypoint="",
             command="",
         )

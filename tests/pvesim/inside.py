@@ -50,6 +50,12 @@ class Inside:
     def add_service(self, name: str) -> None:
         self.guest.add_service(name)
 
+    def take_files(self, path: str) -> dict[str, Any]:
+        return self.guest.fs.take(path)
+
+    def put_files(self, files: dict[str, Any]) -> None:
+        self.guest.fs.put(files)
+
     def set_access(self, *, password: str | None, keys: str | None) -> None:
         """The root password and SSH keys given at creation."""
         if password:

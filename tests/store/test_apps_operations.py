@@ -56,7 +56,9 @@ class Platform:
                 await self.run()
                 await asyncio.sleep(0.01)
 
-    async def deploy(self, hostname: str = "web-01", *, request_id: str = "", owner: int = 1) -> App:
+    async def deploy(
+        self, hostname: str = "web-01", *, request_id: str = "", owner: int = 1, runtime: str = ""
+    ) -> App:
         request_id = request_id or uuid.uuid4().hex
         new = NewApp(
             id=f"adminer-{request_id[:8]}",
@@ -64,7 +66,7 @@ class Platform:
             catalog_id="adminer",
             hostname=hostname,
             name="",
-            config=parse_config({"memory": 512}),
+            config=parse_config({"memory": 512, **({"runtime": runtime} if runtime else {})}),
             environment={"THEME": "dark"},
         )
         return await usecases.deploy_app(self.world, new, Asked(request_id, owner))

@@ -12,7 +12,7 @@ import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain import upgrading, usecases
-from services.apps.domain.entities import App
+from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.usecases import Asked
@@ -22,15 +22,18 @@ from services.common.operations.engine import Engine
 from services.common.operations.model import ClaimedOperation
 from services.common.operations.store import SqlOperationStore
 from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.test_apps_handlers import Service, call, service  # noqa: F401 - fixtures
+from tests.store.test_apps_handlers import Service, call, inner, service  # noqa: F401 - fixtures
 from tests.store.test_apps_operations import Platform, asked, platform  # noqa: F401 - fixtures
 
 COMPOSE = "/opt/proximity/compose.yaml"
 
 
-async def deploy(platform: Platform, *, revisions: tuple[str, ...] = ("r1", "r2")) -> App:
+async def deploy(
+    platform: Platform, *, revisions: tuple[str, ...] = ("r1", "r2"), runtime: str = "compose"
+) -> App:
     """An app of the first revision, the others published after it."""
-    app = await platform.deploy()
+    platform.catalog.revisions = [revisions[0]]
+    app = await platform.deploy(runtime=runtime)
     await platform.run()
     platform.catalog.revisions = list(revisions)
     return await platform.store.get_app(app.id)
@@ -57,6 +60,11 @@ async def roll_back(platform: Platform, app: App) -> App:
 
 def read_definition(platform: Platform, app: App) -> str:
     return platform.containers.files[app.vmid or 0, COMPOSE]
+
+
+def read_what_runs(platform: Platform, app: App) -> str:
+    containers, vmid = platform.containers, app.vmid or 0
+    return containers.images[vmid] if app.runtime == "oci" else containers.files[vmid, COMPOSE]
 
 
 async def list_messages(platform: Platform, app: App) -> list[str]:
@@ -188,12 +196,13 @@ async def test_what_does_not_answer_for_a_while_holds_an_upgrade_up_only(platfor
     assert (after.status, after.revision) == ("running", "r1")
 
 
+@pytest.mark.parametrize("runtime", ["compose", "oci"])
 @pytest.mark.parametrize("direction", ["upgrade_app", "rollback_app"])
 async def test_a_worker_that_dies_in_any_step_is_followed_by_one_that_ends_the_work(
-    platform: Platform, direction: str
+    platform: Platform, direction: str, runtime: str
 ) -> None:
     """Every step runs twice: what it did is committed by nobody the first time."""
-    app = await deploy(platform)
+    app = await deploy(platform, runtime=runtime)
     if direction == "rollback_app":
         app = await upgrade(platform, app)
     operation_id = uuid.uuid4().hex
@@ -206,7 +215,8 @@ async def test_a_worker_that_dies_in_any_step_is_followed_by_one_that_ends_the_w
     assert (found.status, {step.status for step in found.steps}) == ("succeeded", {"done"})
     app = await platform.store.get_app(app.id)
     assert (app.status, app.revision) == ("running", "r2" if direction == "upgrade_app" else "r1")
-    assert f"adminer:{app.revision}" in read_definition(platform, app)
+    assert f"adminer:{app.revision}" in read_what_runs(platform, app)
+    assert list(platform.containers.containers) == [app.vmid]
 
 
 async def run_dying(platform: Platform, app_id: str) -> None:
@@ -272,3 +282,157 @@ async def test_apps_say_that_an_update_is_available(service: Service) -> None:
     await service.api.rollback_app(pb.RollbackAppRequest(app_id=app.id), call())
     await settle(service.platform, app.id)
     assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.revision == "r1"
+
+
+async def deploy_image(platform: Platform) -> App:
+    """An app that is an image run as the container, with something in each volume."""
+    app = await deploy(platform, runtime="oci")
+    platform.containers.volumes[app.vmid or 0] |= {"/data": "mine", "/config": "also mine"}
+    return app
+
+
+async def test_an_image_is_exchanged_and_its_volumes_stay(platform: Platform) -> None:
+    before = await deploy_image(platform)
+    platform.catalog.mounts = (("/data", 1), ("/cache", 1))
+    after = await upgrade(platform, before)
+    assert (after.status, after.revision, after.vmid) == ("running", "r2", before.vmid)
+    containers, vmid = platform.containers, after.vmid or 0
+    assert "adminer:r2" in containers.images[vmid]
+    assert containers.volumes[vmid] == {"/cache": "", "/data": "mine", "/config": "also mine"}
+    assert list(containers.containers) == [vmid]
+    assert list(containers.reserved) == [after.id]
+    again = await roll_back(platform, after)
+    assert (again.status, again.revision) == ("running", "r1")
+    assert "adminer:r1" in containers.images[vmid]
+    assert containers.volumes[vmid] == {"/data": "mine", "/config": "also mine"}
+
+
+@pytest.mark.parametrize("was", ["running", "stopped"])
+async def test_an_image_that_does_not_answer_gives_way_to_the_one_before(
+    platform: Platform, was: str
+) -> None:
+    before = await deploy_image(platform)
+    if was == "stopped":
+        await platform.act(before.id, "stop")
+        await platform.run()
+    platform.containers.silent = {"adminer:r2"}
+    after = await upgrade(platform, await platform.store.get_app(before.id))
+    containers, vmid = platform.containers, after.vmid or 0
+    assert (after.status, after.revision, after.error) == (was, "r1", "")
+    assert (containers.containers[vmid].status, list(containers.reserved)) == (was, [after.id])
+    assert "adminer:r1" in containers.images[vmid]
+    assert containers.volumes[vmid] == {"/data": "mine", "/config": "also mine"}
+
+
+async def test_what_fails_for_a_while_holds_the_exchange_of_an_image_up_only(platform: Platform) -> None:
+    before = await deploy_image(platform)
+    platform.containers.broken = dict.fromkeys(("move_volume", "destroy"), 1)
+    after = await upgrade(platform, before)
+    assert (after.status, after.revision) == ("running", "r2")
+    volumes = platform.containers.volumes[after.vmid or 0]
+    assert volumes == {"/data": "mine", "/config": "also mine"}
+
+
+async def test_volumes_that_cannot_be_moved_leave_the_image_as_it_was(platform: Platform) -> None:
+    """As on a storage that cannot rename them, or where a snapshot holds them: known before anything is destroyed."""
+    before = await deploy_image(platform)
+    platform.containers.broken = {"move_volume": 99}
+    after = await upgrade(platform, before)
+    assert (after.status, after.revision) == ("running", "r1")
+    containers, vmid = platform.containers, after.vmid or 0
+    assert containers.volumes[vmid] == {"/data": "mine", "/config": "also mine"}
+    assert list(containers.containers) == [vmid]
+
+
+async def test_an_app_in_error_goes_back_by_hand_also_without_its_container(platform: Platform) -> None:
+    for has_container in (True, False):
+        app = await upgrade(platform, await deploy(platform, runtime="oci" if has_container else "compose"))
+        await platform.store.change(ChangeApp(app.id, {"status": "error", "error": "broken"}))
+        if not has_container:
+            del platform.containers.containers[app.vmid or 0]
+        app = await roll_back(platform, await platform.store.get_app(app.id))
+        assert (app.status, app.revision, app.error) == ("running", "r1", "")
+        await platform.act(app.id, "delete")
+        await platform.run()
+
+
+async def test_a_way_back_that_fails_leaves_an_app_in_error_in_error(platform: Platform) -> None:
+    app = await upgrade(platform, await deploy(platform))
+    await platform.store.change(ChangeApp(app.id, {"status": "error", "error": "broken"}))
+    platform.backups.error = "no space left"
+    app = await roll_back(platform, await platform.store.get_app(app.id))
+    assert (app.status, app.revision) == ("error", "r2")
+    assert "no space left" in app.error
+
+
+async def back_up(service: Service, app: App) -> str:
+    """A backup that the backups service makes; its operation."""
+    operation_id = uuid.uuid4().hex
+    held = pb.BeginOperationRequest(app_id=app.id, operation_id=operation_id, kind="backup")
+    await service.internal.begin_operation(held, inner())
+    done = pb.FinishOperationRequest(app_id=app.id, operation_id=operation_id, succeeded=True)
+    await service.internal.finish_operation(done, inner())
+    return operation_id
+
+
+async def restore(service: Service, app: App, made_by: str, *, succeeded: bool = True) -> App:
+    """A restore of the backups service; what apps makes of it."""
+    operation_id = uuid.uuid4().hex
+    held = pb.BeginOperationRequest(app_id=app.id, operation_id=operation_id, kind="restore", made_by=made_by)
+    await service.internal.begin_operation(held, inner())
+    done = pb.FinishOperationRequest(app_id=app.id, operation_id=operation_id, succeeded=succeeded)
+    await service.internal.finish_operation(done, inner())
+    return await service.platform.store.get_app(app.id)
+
+
+async def test_a_restored_backup_brings_its_version_back(service: Service) -> None:
+    platform = service.platform
+    app = await deploy(platform, revisions=("r1", "r2", "r3"))
+    first = await back_up(service, app)
+    app = await upgrade(platform, app, revision="r2")
+    second = await back_up(service, app)
+    app = await upgrade(platform, app)
+    assert app.revision == "r3"
+    app = await restore(service, app, second, succeeded=False)
+    assert app.revision == "r3"
+    app = await restore(service, app, second)
+    assert (app.revision, app.rendering["version"]) == ("r2", "version r2")
+    assert "adminer:r2" in app.rendering["compose"]
+    app = await roll_back(platform, app)
+    assert app.revision == "r1"
+    app = await upgrade(platform, app)
+    app = await restore(service, app, first)
+    assert (app.revision, await platform.store.find_upgrade(app.id)) == ("r1", None)
+    with pytest.raises(AppStateError, match="no update to go back from"):
+        await roll_back(platform, app)
+    assert (await restore(service, app, "of-nobody")).revision == "r1"
+
+
+async def test_a_backup_that_an_update_or_a_way_back_made_brings_its_version_back(service: Service) -> None:
+    platform = service.platform
+    app = await upgrade(platform, await deploy(platform))
+    (by_upgrade,) = platform.backups.made
+    app = await roll_back(platform, app)
+    (by_rollback,) = set(platform.backups.made) - {by_upgrade}
+    app = await restore(service, app, by_rollback)
+    assert (app.revision, app.rendering["version"]) == ("r2", "version r2")
+    assert (await restore(service, app, by_upgrade)).revision == "r1"
+
+
+async def test_an_app_made_of_an_older_backup_is_of_its_version(service: Service) -> None:
+    platform = service.platform
+    app = await deploy(platform)
+    made_by = await back_up(service, app)
+    await upgrade(platform, app)
+    (archive,) = platform.containers.archives
+    request = pb.RestoreBesideRequest(
+        operation_id=uuid.uuid4().hex,
+        source_app_id=app.id,
+        archive=archive,
+        new_hostname="web-02",
+        made_by=made_by,
+    )
+    beside = await platform.store.get_app((await service.internal.restore_beside(request, inner())).app_id)
+    assert beside.revision == "r1"
+    assert "adminer:r1" in beside.rendering["compose"]
+    assert f"{beside.public_port}:8080" in beside.rendering["compose"]

@@ -69,7 +69,9 @@ class ServedApps(Unserved):
 
     async def begin_operation(self, request: apps_pb.BeginOperationRequest, call: Call) -> apps_pb.AppHold:
         self.callers.append(call.caller)
-        await self.fake.begin_operation(request.app_id, request.operation_id, kind=request.kind)
+        await self.fake.begin_operation(
+            request.app_id, request.operation_id, kind=request.kind, made_by=request.made_by
+        )
         return self.render()
 
     async def report_operation(self, request: apps_pb.ReportOperationRequest, call: Call) -> Empty:

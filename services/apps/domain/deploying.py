@@ -186,7 +186,7 @@ async def render_again(
 
 
 def update_record(record: Mapping[str, Any], rendering: Rendering) -> dict[str, Any]:
-    """The record of what runs in a compose app, after it was rendered again."""
+    """The record of what runs in an app, after it was rendered again."""
     return {
         **record,
         "version": rendering.version,
@@ -194,7 +194,13 @@ def update_record(record: Mapping[str, Any], rendering: Rendering) -> dict[str, 
         "images": list(rendering.images),
         "probe": dict(rendering.probe),
         "mounts": [list(mount) for mount in rendering.mounts],
+        **_render_image(rendering),
     }
+
+
+def _render_image(rendering: Rendering) -> dict[str, Any]:
+    entrypoint = " ".join(filter(None, (rendering.entrypoint, rendering.command)))
+    return {"image": rendering.image, "entrypoint": entrypoint}
 
 
 def _resources(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[str, int]:
@@ -221,8 +227,7 @@ def _render_record(plan: Plan, rendering: Rendering) -> dict[str, Any]:
         "compose": rendering.docker_compose,
         "images": list(rendering.images),
         "probe": dict(rendering.probe),
-        "image": rendering.image,
-        "entrypoint": " ".join(filter(None, (rendering.entrypoint, rendering.command))),
+        **_render_image(rendering),
         "mounts": [list(mount) for mount in rendering.mounts],
         "network_cidr": new.network_cidr or new.config.text("network"),
         "vlan": new.config.number("vlan") or 0,

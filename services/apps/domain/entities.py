@@ -181,6 +181,18 @@ class AppVersion:
     secret_names: tuple[str, ...]
     rendering: Mapping[str, Any]
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of an app of this version."""
+        return {
+            "revision": self.revision,
+            "internal_port": self.internal_port,
+            "published": self.published,
+            "environment": self.environment,
+            "secret_names": self.secret_names,
+            "rendering": self.rendering,
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class Upgrade:
@@ -230,6 +242,14 @@ class ForgetOrphan:
     vmid: int
 
 
+@dataclass(frozen=True)
+class RestoreVersion:
+    """Make an app be of the version that was backed up; `operation_id` is that of its restore."""
+
+    app_id: str
+    operation_id: str
+
+
 Change = (
     ChangeApp
     | AddLog
@@ -239,4 +259,5 @@ Change = (
     | NoteArchive
     | SwitchVersion
     | ForgetOrphan
+    | RestoreVersion
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from services.apps.domain.entities import AddLog, Change, ChangeApp
+from services.apps.domain.entities import AddLog, Change, ChangeApp, RestoreVersion
 from services.common.clock import now
 from services.common.operations.progress import Operation
 
@@ -47,7 +47,9 @@ async def end_silent_holds(holds: Holds, holder: Holder, *, seconds: float) -> i
             "finished_at": now(),
         }
         app_id = operation.app_id
+        restored = (RestoreVersion(app_id, operation.id),) if succeeded else ()
         changes = (
+            *restored,
             ChangeApp(app_id, {"status": status, "error": message if status == "error" else ""}),
             AddLog(app_id, message, "warning", operation.kind),
         )

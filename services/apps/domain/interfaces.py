@@ -98,7 +98,7 @@ class NewContainer:
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """A container as it is now: bytes, seconds, cpu 0-1."""
+    """A container as it is now: bytes, seconds, cpu 0-1; `mounts` are the paths of its volumes, where `find` looked."""
 
     host_id: int
     vmid: int
@@ -117,6 +117,7 @@ class Container:
     owner: str = ""
     lock: str = ""
     template: bool = False
+    mounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,9 @@ class Containers(Protocol):
 
     async def migrate(self, ref: Ref, owner: str, *, node: str) -> Task:
         """Move to another node of the host."""
+
+    async def move_volume(self, source: Ref, source_owner: str, *, target: Ref, owner: str) -> Task:
+        """Hand one volume of a stopped container over; the finished task's result is empty when none was left."""
 
     async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
         """Make a new container of an archive."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from services.apps.domain.deploying import render_again, update_record
-from services.apps.domain.entities import AddUpgrade, App, AppVersion, Upgrade
+from services.apps.domain.entities import STABLE, AddUpgrade, App, AppVersion, Upgrade
 from services.apps.domain.errors import AppStateError, NotAvailableError
 from services.apps.domain.interfaces import Backups, Rendering
 from services.apps.domain.usecases import Asked, World, begin_on, require_stable
+
+_RESTING = frozenset({"running", "stopped"})
 
 
 async def upgrade_app(world: World, app: App, asked: Asked, *, revision: str = "") -> str:
@@ -21,7 +25,7 @@ async def upgrade_app(world: World, app: App, asked: Asked, *, revision: str = "
         InvalidError: its values do not fit the inputs of that revision.
         NotFoundError: the catalog has no such item or revision.
     """
-    require_upgradable(app)
+    require_upgradable(app, statuses=_RESTING)
     rendering = await render_again(world.catalog, app, app.environment, revision=revision)
     if rendering.revision == app.revision:
         raise AppStateError(f"{app.id} is of revision {app.revision} already")
@@ -41,8 +45,9 @@ async def rollback_app(world: World, backups: Backups, app: App, asked: Asked) -
     Raises:
         AppBusyError: another operation is under way.
         AppStateError: there is no update to go back from, or its backup is gone.
+        NotAvailableError: it was adopted.
     """
-    require_upgradable(app)
+    require_upgradable(app, statuses=STABLE)
     upgrade = await world.store.find_upgrade(app.id)
     if upgrade is None or not upgrade.archive:
         raise AppStateError(f"{app.id} has no update to go back from")
@@ -59,28 +64,27 @@ async def rollback_app(world: World, backups: Backups, app: App, asked: Asked) -
         upgrade_id=upgrade.id,
         version=name,
         target_archive=backup.archive,
+        **({"was_running": True} if app.status == "error" else {}),  # it is to run again
     )
     message = f"Taking {app.hostname} back to {name}"
     await world.store.begin(app.id, begin, message=message)
     return message
 
 
-def require_upgradable(app: App) -> None:
-    """Refuse an app that revisions cannot be applied to, or not now.
+def require_upgradable(app: App, *, statuses: Collection[str]) -> None:
+    """Refuse an app that revisions cannot be applied to, or not in its status.
 
     Raises:
         AppBusyError: another operation is under way.
-        AppStateError: it is in error, or has no container.
-        NotAvailableError: it was adopted, or is an image run as the container.
+        AppStateError: it has none of the statuses, or no container.
+        NotAvailableError: it was adopted.
     """
     require_stable(app)
     if app.adopted:
         raise NotAvailableError(f"{app.id} was adopted; what runs in it is not managed")
-    if app.runtime != "compose":
-        raise NotAvailableError(
-            f"{app.id} is an image run as the container, which Proxmox cannot exchange; deploy it anew"
-        )
-    if app.vmid is None or app.status not in {"running", "stopped"}:
+    if app.vmid is None:
+        raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
+    if app.status not in statuses:
         raise AppStateError(f"{app.id} is {app.status}; only what runs or is stopped can be updated")
 
 

@@ -21,6 +21,7 @@ from services.apps.domain.entities import (
     ForgetOrphan,
     NoteArchive,
     RemoveApp,
+    RestoreVersion,
     SwitchVersion,
 )
 from services.apps.domain.errors import AppBusyError
@@ -28,6 +29,7 @@ from services.apps.domain.quotas import Quota, check_quota
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import forget_orphan
 from services.apps.store.upgrades import UpgradeRows
+from services.apps.store.versions import restore_version
 from services.apps.tables import app_events, apps, operation_tables, outbox, ports
 from services.common.clock import now
 from services.common.db import insert_ignore
@@ -80,6 +82,8 @@ class AppChanges:
                 self._upgrades.switch(connection, upgrade_id, forward=forward)
             case ForgetOrphan(host_id, vmid):
                 forget_orphan(connection, host_id, vmid)
+            case RestoreVersion(app_id, operation_id):
+                restore_version(connection, self._upgrades, app_id, operation_id)
 
     def log(
         self, connection: sa.Connection, operation: ClaimedOperation, level: str, message: str, step: str

@@ -47,16 +47,25 @@ class UpgradeRows:
         if row is None or row.status == status:
             return
         if forward or row.status == "current":
-            version = self._open(upgrade_id, row.after if forward else row.before)
-            values = {column.name: getattr(version, column.name) for column in _VERSION_COLUMNS}
-            values = {
-                **values,
-                "secret_names": list(version.secret_names),
-                "rendering": dict(version.rendering),
-            }
-            fields = {**self._rows.render_columns(row.app_id, values), "updated_at": now()}
-            connection.execute(apps.update().where(apps.c.id == row.app_id).values(**fields))
+            self.apply_version(
+                connection, row.app_id, self._open(upgrade_id, row.after if forward else row.before)
+            )
         connection.execute(upgrades.update().where(upgrades.c.id == upgrade_id).values(status=status))
+
+    def apply_version(self, connection: sa.Connection, app_id: str, version: AppVersion) -> None:
+        """Make an app be of a version."""
+        values = {
+            **version.values,
+            "secret_names": list(version.secret_names),
+            "rendering": dict(version.rendering),
+        }
+        fields = {**self._rows.render_columns(app_id, values), "updated_at": now()}
+        connection.execute(apps.update().where(apps.c.id == app_id).values(**fields))
+
+    def list_all(self, connection: sa.Connection, app_id: str) -> list[Upgrade]:
+        """Every upgrade of an app, the oldest first."""
+        query = sa.select(upgrades).where(upgrades.c.app_id == app_id).order_by(upgrades.c.created_at)
+        return [self._parse(row) for row in connection.execute(query)]
 
     def find_current(self, connection: sa.Connection, app_id: str) -> Upgrade | None:
         """The upgrade that an app owes its version to, if it owes it to one."""
@@ -93,13 +102,3 @@ class UpgradeRows:
     def _open(self, upgrade_id: str, sealed: str) -> AppVersion:
         values: dict[str, Any] = json.loads(self._sealer.open(sealed, place=f"apps.upgrades.{upgrade_id}"))
         return AppVersion(**{**values, "secret_names": tuple(values["secret_names"])})
-
-
-_VERSION_COLUMNS = (
-    apps.c.revision,
-    apps.c.internal_port,
-    apps.c.published,
-    apps.c.environment,
-    apps.c.secret_names,
-    apps.c.rendering,
-)

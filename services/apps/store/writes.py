@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from services.apps.store.reads import AppReads
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import find_orphan, note_sightings
 from services.apps.store.upgrades import UpgradeRows
+from services.apps.store.versions import find_backed_up
 from services.apps.tables import app_events, operation_tables, schedules
 from services.common.clock import now
 from services.common.db import Database, insert_ignore
@@ -115,6 +117,20 @@ class SqlAppStore(AppReads, AppLookups):
     async def find_upgrade(self, app_id: str) -> Upgrade | None:
         """The upgrade that an app owes its version to, if it owes it to one."""
         return await self._db.read(lambda connection: self._upgrades.find_current(connection, app_id))
+
+    async def get_app_of_backup(self, app_id: str, made_by: str) -> App:
+        """An app as it was in the backup that an operation made.
+
+        Raises:
+            AppNotFoundError: there is none.
+        """
+        app = await self.get_app(app_id)
+        backed_up = await self._db.read(
+            lambda connection: find_backed_up(connection, self._upgrades, app_id, made_by)
+        )
+        if backed_up is None or backed_up.version.revision == app.revision:
+            return app
+        return dataclasses.replace(app, **backed_up.version.values)
 
     async def change(self, *changes: Change) -> None:
         """Apply changes in one transaction."""

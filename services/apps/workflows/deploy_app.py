@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
 
-from services.apps.domain.entities import AnnounceDeployed, App, Change
-from services.apps.domain.interfaces import NewContainer
+from services.apps.domain.entities import AnnounceDeployed, Change
 from services.apps.workflows.docker import DockerSteps
-from services.apps.workflows.making import make_container
+from services.apps.workflows.making import describe_container, make_container
 from services.apps.workflows.shared import AppState, Steps, Tools, end_failed_new, end_with
 from services.common.operations.model import Context, Step, Workflow
 
@@ -32,7 +30,7 @@ def deploy_app(tools: Tools) -> Workflow:
 
     async def create_container(state: AppState, ctx: Context) -> AppState:
         app = await tools.apps.get_app(state.app_id)
-        new = _new_container(app, state.image)
+        new = describe_container(app, state.image)
         return await make_container(
             tools, state, ctx, lambda state: tools.containers.create(state.ref, app.id, new)
         )
@@ -60,28 +58,3 @@ def deploy_app(tools: Tools) -> Workflow:
 def end_deployed(state: AppState) -> tuple[Change, ...]:
     """It runs for the first time."""
     return (*_end(state), AnnounceDeployed(state.app_id))
-
-
-def _new_container(app: App, image: str) -> NewContainer:
-    config, oci = app.config, app.runtime == "oci"
-    return NewContainer(
-        hostname=app.hostname,
-        memory=config["memory"],
-        swap=config["swap"],
-        cores=config["cores"],
-        disk_size=config["disk_size"],
-        template=image if oci else str(config.get("ostemplate", "")),
-        storage=str(config.get("storage", "")),
-        network_cidr=str(app.rendering.get("network_cidr", "")),
-        bridge=str(app.rendering.get("bridge", "")),
-        gateway=str(app.rendering.get("gateway", "")),
-        vlan=int(app.rendering.get("vlan") or 0),
-        nameservers=tuple(app.rendering.get("nameservers", ())),
-        docker=not oci,
-        oci=oci,
-        environment=app.environment if oci else {},
-        entrypoint=str(app.rendering.get("entrypoint", "")) if oci else "",
-        mounts=tuple((path, size) for path, size in app.rendering.get("mounts", ())) if oci else (),
-        note=f"{app.name} ({app.catalog_id})",
-        password="" if oci else secrets.token_urlsafe(24),
-    )

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from services.apps.domain.entities import ChangeApp
-from services.apps.domain.interfaces import Task
+from services.apps.domain.entities import App, ChangeApp
+from services.apps.domain.interfaces import NewContainer, Task
 from services.apps.workflows.shared import AppState, Tools
 from services.common.errors import BusyError
 from services.common.operations.model import Context, TransientError
 
-_TAKEN, _BROKEN = "VMID_TAKEN", "CREATION_BROKEN"
+TAKEN, BROKEN = "VMID_TAKEN", "CREATION_BROKEN"
 _ATTEMPTS = 5
+S = TypeVar("S", bound=AppState)
 
 
-async def make_container(
-    tools: Tools, state: AppState, ctx: Context, ask: Callable[[AppState], Awaitable[Task]]
-) -> AppState:
+async def make_container(tools: Tools, state: S, ctx: Context, ask: Callable[[S], Awaitable[Task]]) -> S:
     """Ask for the task that makes the app's container and follow it; the state has another id when that was taken.
 
     Raises:
@@ -28,9 +29,9 @@ async def make_container(
         try:
             task = await ask(state)
         except BusyError as error:
-            if error.reason == _TAKEN:
+            if error.reason == TAKEN:
                 state = await _take_another(tools, state, ctx)
-            elif error.reason == _BROKEN:
+            elif error.reason == BROKEN:
                 await ctx.log(error.message, level="warning")
                 await tools.act("destroy", state, ctx)
             else:
@@ -41,7 +42,7 @@ async def make_container(
     raise TransientError(f"container {state.vmid} could not be made: its id was taken {_ATTEMPTS} times")
 
 
-async def _take_another(tools: Tools, state: AppState, ctx: Context) -> AppState:
+async def _take_another(tools: Tools, state: S, ctx: Context) -> S:
     """Give the id back that somebody else uses, and write another one down."""
     await ctx.save(state)  # only who holds the operation may reserve for it
     await tools.containers.release_vmid(state.host_id, state.app_id)
@@ -50,3 +51,29 @@ async def _take_another(tools: Tools, state: AppState, ctx: Context) -> AppState
     found = dataclasses.replace(state, vmid=vmid)
     await ctx.save(found, ChangeApp(state.app_id, {"vmid": vmid}))
     return found
+
+
+def describe_container(app: App, image: str) -> NewContainer:
+    """The container that an app runs in; `image` is the volume id of what an oci app runs."""
+    config, oci = app.config, app.runtime == "oci"
+    return NewContainer(
+        hostname=app.hostname,
+        memory=config["memory"],
+        swap=config["swap"],
+        cores=config["cores"],
+        disk_size=config["disk_size"],
+        template=image if oci else str(config.get("ostemplate", "")),
+        storage=str(config.get("storage", "")),
+        network_cidr=str(app.rendering.get("network_cidr", "")),
+        bridge=str(app.rendering.get("bridge", "")),
+        gateway=str(app.rendering.get("gateway", "")),
+        vlan=int(app.rendering.get("vlan") or 0),
+        nameservers=tuple(app.rendering.get("nameservers", ())),
+        docker=not oci,
+        oci=oci,
+        environment=app.environment if oci else {},
+        entrypoint=str(app.rendering.get("entrypoint", "")) if oci else "",
+        mounts=tuple((path, size) for path, size in app.rendering.get("mounts", ())) if oci else (),
+        note=f"{app.name} ({app.catalog_id})",
+        password="" if oci else secrets.token_urlsafe(24),
+    )

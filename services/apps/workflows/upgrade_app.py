@@ -16,7 +16,8 @@ from services.apps.domain.entities import AddLog, Change, ChangeApp, NoteArchive
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import Backups, HeldBackup
 from services.apps.workflows.docker import FOLDER, DockerSteps
-from services.apps.workflows.shared import AppState, Steps, Tools
+from services.apps.workflows.exchanging import Exchange, ExchangeState
+from services.apps.workflows.shared import Steps, Tools
 from services.common.errors import UnavailableError
 from services.common.operations.model import Context, Step, StepResult, WaitError, Workflow
 
@@ -27,7 +28,7 @@ _BACKUP_S = 6 * 3600.0
 
 
 @dataclass(frozen=True)
-class UpgradeState(AppState):
+class UpgradeState(ExchangeState):
     """What an upgrade, or the way back from one, has found out.
 
     Attributes:
@@ -61,8 +62,21 @@ class UpgradeSteps:
     backups: Backups
     upgrades: UpgradeReader
 
+    @property
+    def _exchange(self) -> Exchange[UpgradeState]:
+        return Exchange(self.tools)
+
     async def start(self, state: UpgradeState, ctx: Context) -> StepResult:
-        """The container runs: images are fetched in it."""
+        """The container of a compose app runs: images are fetched in it."""
+        if (await self.tools.apps.get_app(state.app_id)).runtime == "oci":
+            return StepResult(state)
+        return await self._start(state, ctx)
+
+    async def start_restored(self, state: UpgradeState, ctx: Context) -> StepResult:
+        """The container runs."""
+        return await self._start(state, ctx)
+
+    async def _start(self, state: UpgradeState, ctx: Context) -> StepResult:
         return await Steps(self.tools).start_container.run(state, ctx)  # type: ignore[no-any-return]
 
     async def stop_again(self, state: UpgradeState, ctx: Context) -> UpgradeState:
@@ -75,6 +89,8 @@ class UpgradeSteps:
     async def pull_images(self, state: UpgradeState, ctx: Context) -> UpgradeState:
         """Fetch the images of the version to come, beside what runs."""
         after = (await self.upgrades.get_upgrade(state.upgrade_id)).after
+        if (await self.tools.apps.get_app(state.app_id)).runtime == "oci":
+            return await self._exchange.pull(state, ctx, image=str(after.rendering["image"]))
         made = ("mkdir", "-p", _NEXT)
         await self.tools.require(state, ctx, argv=made, purpose=f"Making {_NEXT}")
         files = {"compose.yaml": str(after.rendering["compose"]), ".env": render_env_file(after.environment)}
@@ -89,6 +105,9 @@ class UpgradeSteps:
 
     async def back_up(self, state: UpgradeState, ctx: Context) -> StepResult:
         """Have a backup made; waiting for it, the worker does other things."""
+        if await self._is_lost(state):
+            await ctx.log("There is no container that a backup could be made of", level="warning")
+            return StepResult(state)
         backup = await self._ask_backup(state, ctx)
         if backup.status == "creating":
             await ctx.progress(backup.progress / 100)
@@ -124,10 +143,16 @@ class UpgradeSteps:
         except UnavailableError as error:
             raise WaitError(f"backups: {error.message}") from error
 
-    async def bring_up(self, state: UpgradeState, ctx: Context) -> UpgradeState:
-        """From here on the container changes: the new definition, and what it starts."""
+    async def _is_lost(self, state: UpgradeState) -> bool:
+        """Whether an app in error has no container, so that going back is all there is."""
+        return bool(state.target_archive) and state.previous == "error" and not await self.tools.find(state)
+
+    async def bring_up(self, state: UpgradeState, ctx: Context) -> UpgradeState | StepResult:
+        """From here on the container changes: the new definition or image, and what it starts."""
         state = dataclasses.replace(state, touched=True)
         await ctx.save(state, SwitchVersion(state.upgrade_id, forward=True))
+        if (await self.tools.apps.get_app(state.app_id)).runtime == "oci":
+            return await self._start(await self._exchange.exchange(state, ctx), ctx)
         docker = DockerSteps(self.tools)
         await docker.push(state, ctx)
         await docker.compose_up.run(state, ctx)
@@ -142,13 +167,14 @@ class UpgradeSteps:
 
     async def take_back(self, state: UpgradeState, ctx: Context) -> UpgradeState:
         """Make the container what this operation's backup has, and see that it answers."""
-        if not state.touched:
+        if not state.touched or not state.archive:
             return state
         await ctx.save(state, SwitchVersion(state.upgrade_id, forward=bool(state.target_archive)))
         await ctx.log("Going back to the backup made before", level="warning")
         await self._restore(state, ctx, state.archive)
+        await self._exchange.clean_up(state, ctx)
         try:
-            state = (await self.start(state, ctx)).state
+            state = (await self._start(state, ctx)).state
             state = (await DockerSteps(self.tools).probe.run(state, ctx)).state
         except StepFailedError as error:
             await ctx.log(f"What ran before does not answer either: {error.message}", level="error")
@@ -159,6 +185,9 @@ class UpgradeSteps:
     async def _restore(self, state: UpgradeState, ctx: Context, archive: str) -> None:
         app = await self.tools.apps.get_app(state.app_id)
         containers, container = self.tools.containers, await self.tools.find(state)
+        if container is not None and container.owner != app.id:  # what a creation left that was broken off
+            await Steps(self.tools).destroy(state, ctx)
+            container = await self.tools.find(state)
         if container is None:  # a restore that failed midway leaves none
             task = await containers.restore_beside(state.ref, app.id, archive=archive, hostname=app.hostname)
         else:
@@ -199,7 +228,7 @@ def rollback_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Wor
         steps=(
             Step("back_up", "Making a backup", steps.back_up, steps.leave, weight=30),
             Step("restore", "Restoring the earlier backup", steps.restore_target, steps.take_back, weight=30),
-            Step("start_container", "Starting the container", steps.start, weight=4),
+            Step("start_container", "Starting the container", steps.start_restored, weight=4),
             DockerSteps(tools).probe,
             Step("settle", "Leaving it as it was found", steps.stop_again, weight=1),
         ),
@@ -222,7 +251,8 @@ def _end(state: UpgradeState) -> tuple[Change, ...]:
 def _end_failed(state: UpgradeState, error: str, _cancelled: bool) -> tuple[Change, ...]:
     """The app is as before; in error only where what ran before does not answer any more."""
     damaged = state.touched and not state.recovered
-    values = {"status": "error", "error": error} if damaged else {"status": state.previous, "error": ""}
+    is_wrong = damaged or state.previous == "error"
+    values = {"status": "error", "error": error} if is_wrong else {"status": state.previous, "error": ""}
     forward = bool(state.target_archive)
     return (
         ChangeApp(state.app_id, {**values, **_address_of(state)}),

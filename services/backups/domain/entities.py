@@ -161,12 +161,13 @@ class Archive:
 
 @dataclass(frozen=True)
 class BesideOrder:
-    """A new app made of an archive, beside the one that it was made of."""
+    """A new app made of an archive, beside the one that it was made of; `made_by` is the operation that backed up."""
 
     operation_id: str
     source_app_id: str
     archive: str
     new_hostname: str
+    made_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -167,9 +167,11 @@ class Apps(Protocol):
         """
 
     async def begin_operation(
-        self, app_id: str, operation_id: str, *, kind: str, user: object = None
+        self, app_id: str, operation_id: str, *, kind: str, made_by: str = "", user: object = None
     ) -> AppFacts:
         """Hold an app for a `backup` or `restore`, for `user`; the same again for the same operation id.
+
+        `made_by` is the operation that made the backup to restore: by it apps knows what version is in it.
 
         Raises:
             BusyError: another operation is under way.

@@ -116,11 +116,13 @@ def check_backupable(app: AppFacts) -> None:
         raise AppNotBackupableError(f"{app.name} is in status {app.status!r} and cannot be backed up")
 
 
-async def _hold_and_start(store: BackupStore, apps: Apps, asker: Asker, *, app_id: str, kind: str) -> None:
+async def _hold_and_start(
+    store: BackupStore, apps: Apps, asker: Asker, *, app_id: str, kind: str, made_by: str = ""
+) -> None:
     if not await store.is_waiting(asker.request_id):
         return  # a repeated request whose work is under way or done
     try:
-        await apps.begin_operation(app_id, asker.request_id, kind=kind, user=asker.user)
+        await apps.begin_operation(app_id, asker.request_id, kind=kind, made_by=made_by, user=asker.user)
     except UnavailableError:
         raise  # apps may hold the app for it: a worker looks, and goes on or gives the app back
     except DomainError:
@@ -166,7 +168,7 @@ async def restore_backup(store: BackupStore, apps: Apps, asker: Asker, *, key: B
     backup = await store.begin_restore(
         key, operation_id=asker.request_id, app=app, requested_by=asker.user_id
     )
-    await _hold_and_start(store, apps, asker, app_id=key.app_id, kind="restore")
+    await _hold_and_start(store, apps, asker, app_id=key.app_id, kind="restore", made_by=backup.mark)
     return backup
 
 
@@ -181,7 +183,7 @@ async def restore_beside(
     """
     await apps.get_app(key.app_id, user_id=asker.owner_id)
     backup = await store.begin_beside(key, operation_id=asker.request_id, requested_by=asker.user_id)
-    order = BesideOrder(asker.request_id, key.app_id, backup.volume_id, new_hostname)
+    order = BesideOrder(asker.request_id, key.app_id, backup.volume_id, new_hostname, backup.mark)
     try:
         started = await apps.restore_beside(order, user=asker.user)
     except UnavailableError:

@@ -134,6 +134,7 @@ class SqlBackupStore(BackupRequests):
                 host_id=backup.host_id,
                 vmid=app.vmid,
                 node=app.node,
+                made_by=backup.mark,
             )
 
         return await self._begin_reading(key, request, make_state)

@@ -39,6 +39,7 @@ class RestoreBackupState:
         gone: after a failure, there is no container any more.
         upid: the Proxmox task of the step under way.
         ended: the backup is free again.
+        made_by: the operation that made the backup.
     """
 
     operation_id: str
@@ -54,6 +55,7 @@ class RestoreBackupState:
     gone: bool = False
     upid: str = ""
     ended: bool = False
+    made_by: str = ""
 
     @property
     def place(self) -> Place:
@@ -75,7 +77,9 @@ class RestoreBackup:
 
     async def claim_app(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
         """Hold the app; it may be held for us already."""
-        app = await self.apps.begin_operation(state.app_id, state.operation_id, kind="restore")
+        app = await self.apps.begin_operation(
+            state.app_id, state.operation_id, kind="restore", made_by=state.made_by
+        )
         if app.host_id != state.host_id:
             raise RestoreFailedError(
                 f"the archive is on Proxmox host {state.host_id}, the app on host {app.host_id}"

@@ -151,3 +151,28 @@ async def test_a_container_without_marks_is_adopted_and_released(inventory: Inve
         await inventory.containers.start_container(action, new_call())
     found = await inventory.containers.get_container(cs.GetContainerRequest(container=ref), new_call())
     assert list(found.tags) == []
+
+
+async def test_volumes_go_to_another_container_one_by_one(inventory: Inventory) -> None:
+    containers = inventory.containers
+    mounts = [cs.MountPoint(path=path, size_gb=1, backup=True) for path in ("/data", "/config")]
+    source = await inventory.create("holder", docker=False, mounts=mounts)
+    target = await inventory.create("taker", docker=False)
+    request = cs.MoveVolumeRequest(source=source, source_owner="holder", target=target, target_owner="taker")
+    moved = []
+    while (task := await containers.move_volume(request, new_call())).result:
+        assert (await inventory.finish(task)).succeeded
+        moved.append(task.result)
+    assert len(moved) == 2
+    found = await containers.get_container(cs.GetContainerRequest(container=target), new_call())
+    assert {part for key in ("mp0", "mp1") for part in str(found.config[key]).split(",")} >= {
+        "mp=/data",
+        "mp=/config",
+    }
+    request.source_owner = "taker"
+    with pytest.raises(NotOursError):
+        await containers.move_volume(request, new_call())
+    gone = cs.MoveVolumeRequest(
+        source=cs.ContainerRef(host_id=source.host_id, vmid=9998, node="pve1"), target=target
+    )
+    assert (await containers.move_volume(gone, new_call())).result == ""

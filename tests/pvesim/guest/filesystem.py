@@ -250,6 +250,20 @@ class FileSystem:
         if place in self.entries:
             self.remove(place)
 
+    def take(self, path: str) -> dict[str, Entry]:
+        """Remove what is at and below a path, and return it by path: a volume that leaves."""
+        place = self.locate(path)
+        taken = {name: one for name, one in self.entries.items() if f"{name}/".startswith(f"{place}/")}
+        for name in taken:
+            del self.entries[name]
+        return taken
+
+    def put(self, entries: Mapping[str, Entry]) -> None:
+        """Take in what `take` of another one gave: a volume that comes."""
+        for name in sorted(entries):
+            self.make_dir(posixpath.dirname(name), parents=True)
+            self.entries[name] = entries[name]
+
     def copy(self) -> "FileSystem":
         """An independent copy (contents are shared, being immutable)."""
         twin = FileSystem(self.base, generated=self.generated)

@@ -6,6 +6,7 @@ from typing import Any
 from tests.pvesim.model.cluster import Cluster
 from tests.pvesim.model.configs import join_disk, list_disks
 from tests.pvesim.model.entities import Config, Storage, Volume
+from tests.pvesim.model.errors import TaskFailedError
 from tests.pvesim.model.properties import parse_size, render_size
 
 NEW_DISK = re.compile(r"([^:]+):(\d+(?:\.\d+)?)")
@@ -78,6 +79,18 @@ def copy_disks(
         volume = make_disk(cluster, storage=where, vmid=vmid, node=node, size=size)
         copied[option] = join_disk({**values, "volume": volume.volid, "size": render_size(size)})
     return copied
+
+
+def rename_disk(cluster: Cluster, values: dict[str, Any], *, vmid: int, node: str) -> str:
+    """Make a mount point's volume another container's; its new name."""
+    volume = find_disk(cluster, values, node)
+    if volume is None:
+        raise TaskFailedError(f"volume '{values['volume']}' does not exist")
+    cluster.drop("volumes", volume.key)
+    volume.name = _name_disk(cluster, cluster.get_storage(volume.storage, node), vmid, node)
+    volume.vmid = vmid
+    cluster.add("volumes", volume.key, volume)
+    return volume.volid
 
 
 def drop_disks(cluster: Cluster, vmid: int) -> None:

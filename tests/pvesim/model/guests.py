@@ -27,6 +27,14 @@ class GuestLike(Protocol):
         """Install and enable a system service."""
         ...
 
+    def take_files(self, path: str) -> dict[str, Any]:
+        """Take away what is below a path, by path: a volume that leaves."""
+        ...
+
+    def put_files(self, files: dict[str, Any]) -> None:
+        """Take in what `take_files` of another one gave."""
+        ...
+
     def boot(self) -> None:
         """Start what starts by itself."""
         ...
@@ -68,6 +76,12 @@ class HollowGuest:
 
     def set_access(self, *, password: str | None, keys: str | None) -> None:
         self._data.update(password=password, keys=keys)
+
+    def take_files(self, path: str) -> dict[str, Any]:
+        return {}
+
+    def put_files(self, files: dict[str, Any]) -> None:
+        self._data.setdefault("files", {}).update(files)
 
     def add_service(self, name: str) -> None:
         self._data.setdefault("services", []).append(name)

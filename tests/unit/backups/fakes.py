@@ -40,6 +40,7 @@ class FakeApps:
     held: dict[str, str] = field(default_factory=dict)
     finished: list[tuple[str, bool, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    restored_from: dict[str, str] = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
     beside: list[BesideOrder] = field(default_factory=list)
     standings: dict[str, str] = field(default_factory=dict)
@@ -60,8 +61,9 @@ class FakeApps:
         return replace(app, operation_id=self.held.get(app_id, ""))
 
     async def begin_operation(
-        self, app_id: str, operation_id: str, *, kind: str, user: object = None
+        self, app_id: str, operation_id: str, *, kind: str, made_by: str = "", user: object = None
     ) -> AppFacts:
+        self.restored_from[operation_id] = made_by
         if self.refusal is not None:
             raise self.refusal
         app = await self.get_app(app_id, user_id=None)

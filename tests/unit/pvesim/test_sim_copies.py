@@ -1,5 +1,7 @@
 """Snapshots, clones, backups and restores."""
 
+from typing import Any
+
 import pytest
 
 from tests.pvesim.instant import InstantProxmox
@@ -138,3 +140,21 @@ def test_a_clone_that_a_crash_interrupts_is_gone_and_its_source_free(demo: Insta
     demo.cluster.recover_tasks()
     assert 9001 not in demo.cluster.containers
     assert "lock" not in demo.get(f"{LXC}/9000/config")
+
+
+def test_a_volume_goes_to_another_stopped_container(demo: InstantProxmox) -> None:
+    create(demo, 9000, mp0="local-lvm:1,mp=/data,backup=1", start=1)
+    create(demo, 9001)
+    move = f"{LXC}/9000/move_volume"
+    given: dict[str, Any] = {"volume": "mp0", "target-vmid": 9001, "target-volume": "mp3"}
+    assert "while the source CT is running" in refuse(demo, "POST", move, **given).reason
+    demo.post(f"{LXC}/9000/status/stop")
+    assert "rootfs" in refuse(demo, "POST", move, **{**given, "target-volume": "rootfs"}).reason
+    assert demo.run("POST", move, **given) == "OK"
+    assert "mp0" not in demo.get(f"{LXC}/9000/config")
+    moved = demo.get(f"{LXC}/9001/config")["mp3"]
+    assert moved.startswith("local-lvm:vm-9001-disk-")
+    assert ("mp=/data" in moved, "size=1G" in moved) == (True, True)
+    assert "does not exist" in refuse(demo, "POST", move, **given).reason
+    demo.delete(f"{LXC}/9000")
+    assert moved.split(",")[0] in {one["volid"] for one in demo.get("/nodes/pve1/storage/local-lvm/content")}

@@ -1264,21 +1264,25 @@ class BeginOperationRequest(_message.Message):
     APP_ID_FIELD_NUMBER: _builtins.int
     OPERATION_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
+    MADE_BY_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     operation_id: _builtins.str
     """Chosen by the caller."""
     kind: _builtins.str
     """backup or restore."""
+    made_by: _builtins.str
+    """Of a restore: the operation that made the backup, which tells the version of the app that is in it."""
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         operation_id: _builtins.str = ...,
         kind: _builtins.str = ...,
+        made_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "kind", b"kind", "operation_id", b"operation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "kind", b"kind", "made_by", b"made_by", "operation_id", b"operation_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1463,10 +1467,13 @@ class RestoreBesideRequest(_message.Message):
     SOURCE_APP_ID_FIELD_NUMBER: _builtins.int
     ARCHIVE_FIELD_NUMBER: _builtins.int
     NEW_HOSTNAME_FIELD_NUMBER: _builtins.int
+    MADE_BY_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
     source_app_id: _builtins.str
     archive: _builtins.str
     new_hostname: _builtins.str
+    made_by: _builtins.str
+    """The operation that made the backup, which tells the version of the app that is in it."""
     def __init__(
         self,
         *,
@@ -1474,10 +1481,11 @@ class RestoreBesideRequest(_message.Message):
         source_app_id: _builtins.str = ...,
         archive: _builtins.str = ...,
         new_hostname: _builtins.str = ...,
+        made_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "new_hostname", b"new_hostname", "operation_id", b"operation_id", "source_app_id", b"source_app_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "made_by", b"made_by", "new_hostname", b"new_hostname", "operation_id", b"operation_id", "source_app_id", b"source_app_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -466,6 +466,36 @@ class CloneContainerRequest(_message.Message):
 Global___CloneContainerRequest: _TypeAlias = CloneContainerRequest  # noqa: Y015
 
 @_typing.final
+class MoveVolumeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SOURCE_OWNER_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    TARGET_OWNER_FIELD_NUMBER: _builtins.int
+    source_owner: _builtins.str
+    target_owner: _builtins.str
+    @_builtins.property
+    def source(self) -> Global___ContainerRef: ...
+    @_builtins.property
+    def target(self) -> Global___ContainerRef: ...
+    def __init__(
+        self,
+        *,
+        source: Global___ContainerRef | None = ...,
+        source_owner: _builtins.str = ...,
+        target: Global___ContainerRef | None = ...,
+        target_owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source", "target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["source", b"source", "source_owner", b"source_owner", "target", b"target", "target_owner", b"target_owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveVolumeRequest: _TypeAlias = MoveVolumeRequest  # noqa: Y015
+
+@_typing.final
 class ConfigureContainerRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -120,6 +120,11 @@ class ContainerServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.MigrateContainerRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
                 _registered_method=True)
+        self.MoveVolume = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/MoveVolume',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.MoveVolumeRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
+                _registered_method=True)
         self.BackupContainer = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/BackupContainer',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.BackupContainerRequest.SerializeToString,
@@ -318,6 +323,14 @@ class ContainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MoveVolume(self, request, context):
+        """Hand one volume of a stopped container over to another container on its node, with its data. The finished task's
+        result names the volume; it is empty once the source has none left, or is gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BackupContainer(self, request, context):
         """Start a vzdump of a container. The finished task's result names the archive.
         """
@@ -511,6 +524,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
             'MigrateContainer': grpc.unary_unary_rpc_method_handler(
                     servicer.MigrateContainer,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.MigrateContainerRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.SerializeToString,
+            ),
+            'MoveVolume': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveVolume,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.MoveVolumeRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.SerializeToString,
             ),
             'BackupContainer': grpc.unary_unary_rpc_method_handler(
@@ -1030,6 +1048,33 @@ class ContainerService:
             target,
             '/proximity.inventory.v1.ContainerService/MigrateContainer',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.MigrateContainerRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveVolume(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/MoveVolume',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.MoveVolumeRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
             options,
             channel_credentials,

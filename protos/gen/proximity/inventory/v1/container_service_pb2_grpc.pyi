@@ -68,6 +68,10 @@ class ContainerServiceStub:
     RollbackContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]
     DeleteSnapshot: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]
     MigrateContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.MigrateContainerRequest, _container_service_pb2.Task]
+    MoveVolume: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.MoveVolumeRequest, _container_service_pb2.Task]
+    """Hand one volume of a stopped container over to another container on its node, with its data. The finished task's
+    result names the volume; it is empty once the source has none left, or is gone.
+    """
     BackupContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.BackupContainerRequest, _container_service_pb2.Task]
     """Start a vzdump of a container. The finished task's result names the archive."""
     RestoreContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.RestoreContainerRequest, _container_service_pb2.Task]
@@ -142,6 +146,10 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     RollbackContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]  # type: ignore[assignment]
     DeleteSnapshot: _aio.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]  # type: ignore[assignment]
     MigrateContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.MigrateContainerRequest, _container_service_pb2.Task]  # type: ignore[assignment]
+    MoveVolume: _aio.UnaryUnaryMultiCallable[_container_service_pb2.MoveVolumeRequest, _container_service_pb2.Task]  # type: ignore[assignment]
+    """Hand one volume of a stopped container over to another container on its node, with its data. The finished task's
+    result names the volume; it is empty once the source has none left, or is gone.
+    """
     BackupContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.BackupContainerRequest, _container_service_pb2.Task]  # type: ignore[assignment]
     """Start a vzdump of a container. The finished task's result names the archive."""
     RestoreContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.RestoreContainerRequest, _container_service_pb2.Task]  # type: ignore[assignment]
@@ -309,6 +317,16 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _container_service_pb2.MigrateContainerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.Task, _abc.Awaitable[_container_service_pb2.Task]]: ...
+
+    @_abc_1.abstractmethod
+    def MoveVolume(
+        self,
+        request: _container_service_pb2.MoveVolumeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.Task, _abc.Awaitable[_container_service_pb2.Task]]:
+        """Hand one volume of a stopped container over to another container on its node, with its data. The finished task's
+        result names the volume; it is empty once the source has none left, or is gone.
+        """
 
     @_abc_1.abstractmethod
     def BackupContainer(

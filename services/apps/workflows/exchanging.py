@@ -1,0 +1,161 @@
+"""Exchanging the image that an app's container is, and keeping its volumes.
+
+Proxmox cannot give a container another root: the container is made anew under its id. Meanwhile a second, stopped
+container holds the volumes, which are only renamed. Every stage is written down before it is left, and each is done
+again without harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from services.apps.domain.entities import App
+from services.apps.domain.errors import StepFailedError
+from services.apps.domain.interfaces import NewContainer
+from services.apps.workflows.making import BROKEN, TAKEN, describe_container, make_container
+from services.apps.workflows.shared import AppState, Steps, Tools
+from services.common.errors import BusyError
+from services.common.operations.model import Context, TransientError
+
+_MOST_VOLUMES = 256
+_ATTEMPTS = 5
+_SMALLEST_MB = 64
+
+
+@dataclass(frozen=True)
+class ExchangeState(AppState):
+    """How far the exchange of an image is.
+
+    Attributes:
+        paths: where the old container has its volumes; None until it was looked.
+        keeper_vmid: the container that holds the volumes meanwhile.
+        stage: empty; parked: the keeper holds all volumes; made: the new container is there.
+    """
+
+    paths: Sequence[str] | None = None
+    keeper_vmid: int | None = None
+    stage: str = ""
+
+
+S = TypeVar("S", bound=ExchangeState)
+
+
+def name_keeper(app_id: str) -> str:
+    """The owner, in Proxmox's eyes, of the container that holds an app's volumes meanwhile."""
+    return f"volumes.{app_id[-90:]}"
+
+
+@dataclass(frozen=True)
+class Exchange(Generic[S]):
+    """The stages of an exchange."""
+
+    tools: Tools
+
+    async def pull(self, state: S, ctx: Context, *, image: str) -> S:
+        """Fetch an image to the node that the container is on, while that one still runs."""
+        container = await self.tools.find(state)
+        node = container.node if container else state.node
+        await ctx.log(f"Downloading {image}")
+        task = await self.tools.containers.pull_image(state.host_id, node, image=image, storage="")
+        return replace(state, node=node, image=await self.tools.finish(task, ctx))
+
+    async def exchange(self, state: S, ctx: Context) -> S:
+        """Make the container anew of the pulled image, with the volumes of the old one; it is left stopped."""
+        app = await self.tools.apps.get_app(state.app_id)
+        if not state.stage:
+            state = await self._park(state, ctx, app=app)
+        if state.stage == "parked":
+            state = await self._make(state, ctx, app=app)
+        keeper = _state_of_keeper(state)
+        if keeper.vmid is not None:
+            await self._move(keeper, state, ctx)
+        await self.clean_up(state, ctx)
+        return state
+
+    async def clean_up(self, state: S, ctx: Context) -> None:
+        """Destroy the container that held the volumes, with what it still holds, and give its id back."""
+        keeper = _state_of_keeper(state)
+        if keeper.vmid is not None:
+            await Steps(self.tools).destroy(keeper, ctx)
+            await self.tools.containers.release_vmid(keeper.host_id, keeper.app_id)
+
+    async def _park(self, state: S, ctx: Context, *, app: App) -> S:
+        container = await self.tools.find(state)
+        if state.paths is None:
+            state = replace(state, paths=tuple(container.mounts) if container else ())
+            await ctx.save(state)
+        if container is not None and container.status == "running":
+            await self.tools.act("stop", state, ctx)
+        if state.paths:
+            state = await self._make_keeper(state, ctx, app=app)
+            await self._move(state, _state_of_keeper(state), ctx)
+        return await _save_stage(state, ctx, "parked")
+
+    async def _make_keeper(self, state: S, ctx: Context, *, app: App) -> S:
+        containers, owner = self.tools.containers, name_keeper(app.id)
+        new = _describe_keeper(app, state.image)
+        for _ in range(_ATTEMPTS):
+            state = replace(state, keeper_vmid=await containers.reserve_vmid(state.host_id, owner))
+            await ctx.save(state)
+            keeper = _state_of_keeper(state)
+            try:
+                await self.tools.finish(await containers.create(keeper.ref, owner, new), ctx)
+            except BusyError as error:
+                if error.reason == TAKEN:
+                    await containers.release_vmid(state.host_id, owner)
+                elif error.reason == BROKEN:
+                    await self.tools.act("destroy", keeper, ctx)
+                else:
+                    raise
+            else:
+                return state
+        raise TransientError(f"no container could be made that holds the volumes of {app.id} meanwhile")
+
+    async def _make(self, state: S, ctx: Context, *, app: App) -> S:
+        await self.tools.act("destroy", state, ctx)
+        new = describe_container(app, state.image)
+        new = replace(new, mounts=tuple(one for one in new.mounts if one[0] not in (state.paths or ())))
+        state = await make_container(
+            self.tools, state, ctx, lambda state: self.tools.containers.create(state.ref, app.id, new)
+        )
+        return await _save_stage(state, ctx, "made")
+
+    async def _move(self, source: AppState, target: AppState, ctx: Context) -> None:
+        """Hand over every volume, one at a time."""
+        for _ in range(_MOST_VOLUMES):
+            task = await self.tools.containers.move_volume(
+                source.ref, source.app_id, target=target.ref, owner=target.app_id
+            )
+            if not await self.tools.finish(task, ctx):
+                return
+        raise StepFailedError(f"container {source.vmid} has more than {_MOST_VOLUMES} volumes")
+
+
+async def _save_stage(state: S, ctx: Context, stage: str) -> S:
+    state = replace(state, stage=stage)
+    await ctx.save(state)
+    return state
+
+
+def _state_of_keeper(state: ExchangeState) -> AppState:
+    owner = name_keeper(state.app_id)
+    return AppState(app_id=owner, host_id=state.host_id, node=state.node, vmid=state.keeper_vmid)
+
+
+def _describe_keeper(app: App, image: str) -> NewContainer:
+    """As small as can be, and never started."""
+    new = describe_container(app, image)
+    return replace(
+        new,
+        hostname=f"volumes-{app.hostname}"[:63].rstrip("-"),
+        memory=_SMALLEST_MB,
+        swap=0,
+        cores=1,
+        network_cidr="",
+        environment={},
+        entrypoint="",
+        mounts=(),
+        note=f"Holds the volumes of {app.name} while it is updated",
+    )
