@@ -112,6 +112,9 @@ bench-logins: venv ## GET /api/apps beside 20 who sign in at once; fails where p
 bench-sync: venv ## how long reading 3 clusters, 12 nodes and 2,000 containers takes; fails at 5 s; LATENCY=0.02
 	$(BIN)/python -m tests.bench sync --latency $(or $(LATENCY),0.02)
 
+bench-catalog: venv ## how long a large catalog takes to load, to search and to list
+	$(BIN)/python -m tests.bench catalog
+
 bench-compare: venv ## fail where a ratio of the last bench is 15 % below the baseline
 	$(BIN)/python -m tests.bench compare
 

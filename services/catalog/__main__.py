@@ -9,7 +9,7 @@ from services.catalog.check import check_catalog, draw_icons
 from services.catalog.config import CatalogSettings
 from services.catalog.files import DATA
 from services.catalog.server import serve, work
-from services.catalog.store import idempotency
+from services.catalog.tables import idempotency
 from services.common.commands import main
 from services.common.idempotency import seal_column
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
-from services.catalog.domain.entities import OWN_SOURCE, Input, Item, PortSpec, Probe, VolumeSpec
+from services.catalog.domain.entities import Item
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.index import ItemFilter
 from services.catalog.domain.interfaces import Place
@@ -18,8 +17,7 @@ from services.catalog.domain.render import Rendered
 from services.catalog.domain.sources import NewSource, Source, SourceFormat
 from services.catalog.domain.usecases import CatalogStats, Page, Reloaded
 from services.catalog.domain.values import RenderRequest
-from services.catalog.domain.yaml_text import write_yaml
-from services.common.rpc.rendered import Form, render, render_list
+from services.catalog.showing import render_port, render_probe, render_volume
 
 
 def parse_filter(
@@ -68,147 +66,6 @@ def parse_new_source(request: pb.CreateSourceRequest) -> NewSource:
         InvalidSourceError: it cannot be one.
     """
     return NewSource(request.name, request.location, SourceFormat(request.format))
-
-
-def render_item(item: Item) -> item_pb2.Item:
-    """Render an item as the API shows it."""
-    resources = item.resources
-    message = item_pb2.Item(
-        id=item.id,
-        name=item.name,
-        version=item.version,
-        description=item.description,
-        icon=render_icon(item),
-        category=item.category,
-        docker_compose=write_yaml(dict(item.compose)),
-        ports=[render_port(port) for port in item.ports],
-        volumes=[render_volume(volume) for volume in item.volumes],
-        environment={i.name: "" if i.secret else i.default or "" for i in item.inputs},
-        min_memory=round(resources.memory.minimum),
-        min_cpu=resources.cpu.minimum,
-        tags=item.tags,
-        author=item.author,
-        website=item.website,
-        inputs=[_render_input(i) for i in item.inputs],
-        images=item.images,
-        runtimes=item.runtimes,
-        revision=item.revision,
-        source=item.source,
-        recommended_memory=round(resources.memory.recommended),
-        min_disk=round(resources.disk.minimum),
-        architectures=item.architectures,
-        license=item.license,
-        documentation=item.documentation,
-        default_credentials=_render_credentials(item),
-        recommended_cpu=resources.cpu.recommended,
-        recommended_disk=round(resources.disk.recommended),
-        screenshots=item.screenshots,
-        notes=item.notes,
-        source_code=item.source_code,
-    )
-    if probe := render_probe(item.probe, item.main_port):
-        message.probe.CopyFrom(probe)
-    return message
-
-
-def render_icon(item: Item) -> str:
-    """Return the address of an item's icon, empty where it has none."""
-    if item.source == OWN_SOURCE:
-        return f"/api/catalog/{item.id}/icon"
-    return item.icon if item.icon.startswith("https://") else ""
-
-
-def render_port(port: PortSpec) -> item_pb2.ItemPort:
-    """Render a port."""
-    return item_pb2.ItemPort(
-        port=port.container, protocol=port.protocol, purpose=port.purpose, main=port.main
-    )
-
-
-def render_volume(volume: VolumeSpec) -> item_pb2.ItemVolume:
-    """Render a volume."""
-    return item_pb2.ItemVolume(
-        name=volume.name, path=volume.path, purpose=volume.purpose, backup=volume.backup
-    )
-
-
-def _render_input(item_input: Input) -> item_pb2.ItemInput:
-    message = item_pb2.ItemInput(
-        name=item_input.name,
-        label=item_input.label,
-        type=item_input.type.value,
-        required=item_input.required,
-        pattern=item_input.pattern or "",
-        help=item_input.help,
-        choices=[choice.value for choice in item_input.choices],
-        secret=item_input.secret,
-        generated=item_input.generate is not None,
-    )
-    if item_input.default is not None and not item_input.secret:
-        message.default = item_input.default
-    return message
-
-
-def render_probe(probe: Probe, main: PortSpec | None) -> item_pb2.ItemProbe | None:
-    """Render a probe of the main port as it is inside the container, or None without one."""
-    if probe.kind == "none" or main is None:
-        return None
-    return item_pb2.ItemProbe(
-        scheme=probe.scheme if probe.kind == "http" else "tcp",
-        port=main.container,
-        path=probe.path if probe.kind == "http" else "",
-        grace_s=probe.grace_seconds,
-    )
-
-
-def _render_credentials(item: Item) -> str:
-    known = item.credentials
-    if known is None:
-        return ""
-    parts = [
-        f"User {known.username}." if known.username else "",
-        f"Password {known.password}." if known.password else "",
-    ]
-    return " ".join(part for part in [*parts, known.change] if part)
-
-
-_FORM = hashlib.sha256(item_pb2.DESCRIPTOR.serialized_pb).hexdigest()[:8]
-
-
-class ItemMessages:
-    """Keeps the items as clients get them: the same in every answer until another revision is published."""
-
-    def __init__(self) -> None:
-        self._pieces: dict[tuple[str, str], Mapping[Form, bytes]] = {}
-
-    def prepare(self, items: Sequence[Item]) -> None:
-        """Render these items, and forget all others."""
-        known = self._pieces
-        self._pieces = {
-            key: known.get(key) or _render_forms(item) for item in items if (key := _name_state(item))
-        }
-
-    def name_state(self, state: str) -> str:
-        """Return the name of a state as this version of the service shows it."""
-        return f"{state}-{_FORM}"
-
-    def render(self, item: Item, form: Form) -> bytes:
-        """Return an item as bytes."""
-        return (self._pieces.get(_name_state(item)) or _render_forms(item))[form]
-
-    def render_list(self, items: Sequence[Item], total: int, *, form: Form) -> bytes:
-        """Render a list of items, of which there may be more in total."""
-        pieces = [self.render(item, form) for item in items]
-        return render_list(pb.ListItemsResponse(total=total), "applications", pieces, form)
-
-
-def _render_forms(item: Item) -> Mapping[Form, bytes]:
-    message = render_item(item)
-    return {form: render(message, form) for form in Form}
-
-
-def _name_state(item: Item) -> tuple[str, str]:
-    return item.id, item.revision
 
 
 def render_stats(stats: CatalogStats) -> pb.CatalogStats:

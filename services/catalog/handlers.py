@@ -19,6 +19,7 @@ from services.catalog.domain.interfaces import CatalogStore, Nodes, SourceStore
 from services.catalog.domain.loader import load_items
 from services.catalog.files import name_content, read_icon, read_item_files, read_schema
 from services.catalog.holder import CatalogHolder
+from services.catalog.showing import ItemMessages
 from services.common.clock import Clock, now
 from services.common.kept import MIB, Kept
 from services.common.rpc.call import Call
@@ -55,7 +56,7 @@ class CatalogHandlers:
         self._wake = wake
         self._data = data
         self._clock = clock
-        self._items = convert.ItemMessages()
+        self._items = ItemMessages()
         self._kept: Kept[Hashable] = Kept(8 * MIB)
         holder.on_refresh(self._items.prepare)
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.catalog.config import CatalogSettings
-from services.catalog.fetching import Fetcher, FetchLimits
+from services.catalog.fetching import Fetcher
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers, reload_files
 from services.catalog.holder import CatalogHolder
 from services.catalog.importing import ProcessImporter
 from services.catalog.jobs import FetchJobs, follow_publications
 from services.catalog.remote import RemoteNodes
-from services.catalog.store import SqlCatalogStore, idempotency, inbox, outbox
+from services.catalog.store import SqlCatalogStore
+from services.catalog.tables import idempotency, inbox, outbox
+from services.catalog.unpacking import FetchLimits
 from services.common import process
 from services.common.db import Database, create_engine
 from services.common.log import get_logger

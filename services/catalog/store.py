@@ -1,4 +1,4 @@
-"""Tables and all SQL of the catalog."""
+"""All SQL of the catalog."""
 
 from __future__ import annotations
 
@@ -20,67 +20,13 @@ from services.catalog.domain.errors import (
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.interfaces import NewRevision, Publication
 from services.catalog.domain.sources import NewSource, Source, SourceFormat, SourceStatus
+from services.catalog.tables import current_items, outbox, publications, rejections, revisions, sources
 from services.common.clock import Clock, now
-from services.common.db import Database, UtcDateTime, insert_ignore
-from services.common.idempotency import define_table as define_idempotency_table
-from services.common.outbox import add_messages, define_tables, new_message
+from services.common.db import Database, insert_ignore
+from services.common.outbox import add_messages, new_message
 
 REVISION_PUBLISHED = "events.catalog.v1.revision_published"
 FETCH_SOURCE = "jobs.catalog.v1.fetch_source"
-
-metadata = sa.MetaData()
-outbox, inbox = define_tables(metadata)
-idempotency = define_idempotency_table(metadata)
-
-revisions = sa.Table(
-    "revisions",
-    metadata,
-    sa.Column("item_id", sa.String(200), primary_key=True),
-    sa.Column("revision", sa.String(64), primary_key=True),
-    sa.Column("version", sa.String(100), nullable=False),
-    sa.Column("source", sa.String(60), nullable=False),
-    sa.Column("document", sa.Text, nullable=False),
-    sa.Column("published_at", UtcDateTime, nullable=False),
-)
-current_items = sa.Table(
-    "current_items",
-    metadata,
-    sa.Column("item_id", sa.String(200), primary_key=True),
-    sa.Column("revision", sa.String(64), nullable=False),
-    sa.Column("source", sa.String(60), nullable=False, index=True),
-    sa.ForeignKeyConstraint(["item_id", "revision"], ["revisions.item_id", "revisions.revision"]),
-)
-publications = sa.Table(
-    "publications",
-    metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("source", sa.String(60), nullable=False),
-    sa.Column("item_count", sa.Integer, nullable=False),
-    sa.Column("published_at", UtcDateTime, nullable=False),
-)
-rejections = sa.Table(
-    "rejections",
-    metadata,
-    sa.Column("source", sa.String(60), primary_key=True),
-    sa.Column("position", sa.Integer, primary_key=True),
-    sa.Column("file", sa.String(400), nullable=False),
-    sa.Column("error", sa.Text, nullable=False),
-)
-sources = sa.Table(
-    "sources",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("name", sa.String(60), nullable=False, unique=True),
-    sa.Column("location", sa.String(500), nullable=False),
-    sa.Column("format", sa.String(20), nullable=False),
-    sa.Column("status", sa.String(20), nullable=False),
-    sa.Column("error", sa.Text, nullable=False, server_default=""),
-    sa.Column("item_count", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("rejected_count", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("fetch_queued_at", UtcDateTime),
-    sa.Column("last_fetched_at", UtcDateTime),
-    sa.Column("created_at", UtcDateTime, nullable=False),
-)
 
 
 class SqlCatalogStore:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench run | jobs | writes | listeners | logins | sync | compare`."""
+"""`python -m tests.bench run | jobs | writes | listeners | logins | sync | catalog | compare`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import sys
 from pathlib import Path
 
+from tests.bench.catalog import measure_catalog
 from tests.bench.jobs import measure_jobs
 from tests.bench.listeners import measure_listeners
 from tests.bench.logins import measure_logins
@@ -28,6 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "jobs":
         counts = [int(part) for part in options.at_once.split(",")]
         asyncio.run(measure_jobs(options.database, task_seconds=options.task_seconds, counts=counts))
+        return 0
+    if options.command == "catalog":
+        measure_catalog()
         return 0
     if options.command == "writes":
         counts = [int(part) for part in options.connections.split(",")]
@@ -70,7 +74,7 @@ def _compare(results: Path, baseline: Path) -> int:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "command", choices=["run", "jobs", "writes", "listeners", "logins", "sync", "compare"]
+        "command", choices=["run", "jobs", "writes", "listeners", "logins", "sync", "catalog", "compare"]
     )
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     parser.add_argument("--apps", type=int, default=20_000)

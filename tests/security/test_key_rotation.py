@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from services.apps.tables import SEALED as SEALED_BY_APPS
 from services.auth.store.tables import SEALED as SEALED_BY_AUTH
 from services.backups.tables import idempotency as answers_of_backups
-from services.catalog.store import idempotency as answers_of_catalog
+from services.catalog.tables import idempotency as answers_of_catalog
 from services.common.db import Database, create_engine
 from services.common.idempotency import seal_column
 from services.common.migrations import upgrade

@@ -20,7 +20,8 @@ from services.catalog.domain.loader import load_items
 from services.catalog.domain.sources import NewSource, SourceFormat, SourceStatus
 from services.catalog.domain.usecases import load_catalog, publish_items, reload_catalog
 from services.catalog.files import DATA, read_item_files
-from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED, SqlCatalogStore, metadata, outbox
+from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED, SqlCatalogStore
+from services.catalog.tables import metadata, outbox
 from services.common.clock import now
 from services.common.db import Database
 from tests.store.catalog_db import db

@@ -48,6 +48,8 @@ CASAOS: list[Quirk] = [
     (("    devices: ['/dev/ttyUSB0:/dev/ttyUSB0']", ""), "devices (/dev/ttyUSB0"),
     (("    blkio_config: {weight: 300}\n    cpu_count: 2\n    mem_swappiness: 0\n    annotations: {a: b}\n    attach: false\n    deploy: {replicas: 1}", ""), ""),
     (("    links: [db]\n    scale: 1", ""), ""),
+    (('      - "25500-25600:25500-25600"\n      - "19132:19132/udp"', ""), ""),
+    (("    ports: ['10000-10299:10000-10299', '10000-10299:10000-10299/udp']", ""), "given twice"),
     (("", "x-foo: {a: 1}"), ""),
     (("    environment:\n      JAVA_OPTS: -Xmx1g $$x\n      URL: http://$$HOST\n      SECRET_KEY_BASE: '{{ x }}'", ""), ""),
 ]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from services.catalog.addresses import is_public
 from services.catalog.domain.errors import SourceFetchError
-from services.catalog.fetching import Fetcher, FetchLimits, is_public
+from services.catalog.fetching import Fetcher
+from services.catalog.unpacking import FetchLimits
 from tests.unit.catalog.source_server import HOST, serve_sources
 
 
@@ -44,7 +47,17 @@ async def test_a_host_with_any_private_address_is_refused(location: str) -> None
 
 @pytest.mark.parametrize(
     "location",
-    ["http://example.com/x", "ftp://example.com", "https://user:pw@example.com/x", "git+ssh://h/x"],
+    [
+        "http://example.com/x",
+        "ftp://example.com",
+        "https://user:pw@example.com/x",
+        "git+ssh://h/x",
+        "git+ext::sh -c 'touch /tmp/x'",
+        "ext::sh -c id.git",
+        "git+file:///etc/x.git",
+        "git+--upload-pack=id.git",
+        "git@github.com:a/b.git",
+    ],
 )
 async def test_only_https_without_credentials_is_asked(location: str) -> None:
     with pytest.raises(SourceFetchError, match="https address"):
@@ -90,6 +103,25 @@ async def test_a_tar_is_read_in_memory_without_its_traps(tmp_path: Path) -> None
     path = tmp_path / "apps.tar.gz"
     write_tar(path, {"a/x.yml": b"1", "../up.yml": b"2", "/abs.yml": b"3", "b.bin": b"4"}, "link.yml")
     assert await Fetcher(roots=(tmp_path,)).fetch_files(str(path)) == {"a/x.yml": b"1", "b.bin": b""}
+
+
+async def test_links_and_devices_in_a_tar_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "apps.tar"
+    with tarfile.open(path, "w") as archive:
+        for number, kind in enumerate((tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE)):
+            info = tarfile.TarInfo(f"{number}.yml")
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+        archive.addfile(tarfile.TarInfo("good.yml"))
+    assert await Fetcher(roots=(tmp_path,)).fetch_files(str(path)) == {"good.yml": b""}
+
+
+async def test_a_zip_is_refused_without_being_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.yml", b"0" * 30_000_000)
+    with pytest.raises(SourceFetchError, match="only tar archives are read"):
+        await Fetcher(roots=(tmp_path,), limits=FetchLimits(total_bytes=1_000_000)).fetch_files(str(path))
 
 
 async def test_a_tar_bomb_and_too_many_files_are_refused(tmp_path: Path) -> None:

@@ -347,3 +347,29 @@ services:
         "URL": "pg://postgres:${POSTGRES_PASSWORD}@db/postgres",
     }
     assert service["command"][0] == "postgres"
+
+
+def umbrel(script: str = "") -> dict[str, str]:
+    manifest = "id: forge\nname: Forge\ncategory: developer\nversion: '1.0'\ntagline: t\ndescription: d\nport: 8085\n"
+    compose = (
+        "services:\n  app_proxy: {environment: {APP_HOST: forge_server_1, APP_PORT: 8085}}\n"
+        "  server:\n    image: acme/forge:1.0\n    ports: ['${APP_FORGE_SSH_PORT}:${APP_FORGE_SSH_PORT}']\n"
+        "    environment: {SSH_PORT: '${APP_FORGE_SSH_PORT}'}\n"
+    )
+    files = {"forge/umbrel-app.yml": manifest, "forge/docker-compose.yml": compose}
+    return files | ({"forge/exports.sh": script} if script else {})
+
+
+def test_an_umbrel_app_takes_the_plain_values_of_its_script_which_is_never_run() -> None:
+    script = 'export APP_FORGE_SSH_PORT="8086" # ssh\nexport APP_X=$(touch /tmp/x)\nexport APP_Y=`id`\n'
+    item = load_one(umbrel(script), SourceFormat.UMBREL)
+    assert {(port.container, port.published) for port in item.ports} == {(8085, 8085), (8086, 8086)}
+    (service,) = run(item).values()
+    assert service["environment"]["SSH_PORT"] == "8086"
+
+
+def test_a_port_that_nothing_sets_is_the_reason_given() -> None:
+    imported = load(umbrel(), SourceFormat.UMBREL)
+    assert [r.error for r in imported.rejections] == [
+        "a port is given by APP_FORGE_SSH_PORT, which nothing sets"
+    ]

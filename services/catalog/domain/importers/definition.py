@@ -183,6 +183,7 @@ def _drop_graphics(draft: Draft, service: dict[str, Any]) -> None:
 
 
 def _clean_port(entry: Value) -> list[str]:
+    given = entry
     try:
         if isinstance(entry, dict):
             entry = {key: resolve_text(value) for key, value in entry.items() if value is not None}
@@ -190,7 +191,9 @@ def _clean_port(entry: Value) -> list[str]:
         else:
             ports = compose.parse_ports([resolve_text(entry)])
     except compose.InvalidComposeError as error:
-        raise RefusedEntryError(str(error)) from None
+        unset = ", ".join(sorted({match[1] or match[2] for match in _VARIABLE.finditer(str(given))}))
+        reason = f"a port is given by {unset}, which nothing sets" if unset else str(error)
+        raise RefusedEntryError(reason) from None
     return [f"{port.published or port.target}:{port.target}/{port.protocol}" for port in ports]
 
 

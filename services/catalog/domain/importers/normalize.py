@@ -24,7 +24,7 @@ _NO_WEB = {
     5432: "database", 3306: "database", 6379: "database", 27017: "database", 1883: "messaging", 5672: "messaging",
     25565: "other", 53: "dns", 22: "ssh", 21: "other", 25: "mail", 51820: "other",
 }  # fmt: skip
-_MAX_PORTS = 100
+_MAX_PORTS = 300  # game servers and telephone exchanges open a hundred and more
 
 
 def build_document(draft: Draft) -> dict[str, Any]:

@@ -24,6 +24,10 @@ from services.catalog.domain.interpolation import map_texts
 Entry = tuple[str, Callable[[], Draft | None]]
 
 _PROXY = "app_proxy"
+EXPORTS = "exports.sh"
+_EXPORT = re.compile(
+    r"""^export ([A-Z][A-Z0-9_]*)=(["']?)([^"'$`\\\n]{1,200})\2[ \t]*(?:#.*)?$""", re.MULTILINE
+)
 
 
 def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
@@ -69,7 +73,7 @@ def _read_app(folder: Folder) -> Draft | None:
             text for text in map(str, take_list(about.get("gallery"))) if text.startswith("https://")
         ],
         architectures=["amd64", "arm64"],
-        known=_list_known(own_id),
+        known=_list_known(own_id) | _read_exports(folder.files.get(EXPORTS, b"")),
         own_folders=("${APP_DATA_DIR}/", "${APP_DATA_DIR}"),
         shared_folders=("${UMBREL_ROOT}/data/storage/", "${UMBREL_ROOT}/"),
         inputs=_list_inputs(),
@@ -104,6 +108,11 @@ def _rename_hosts(own_id: str, services: Mapping[str, Any], text: str) -> str:
         lambda match: match[1] if match[1] in services else match[0],
         text,
     )
+
+
+def _read_exports(script: bytes) -> dict[str, str]:
+    """Read the plain values that an app's script sets, such as its ports; it is never run."""
+    return {match[1]: match[3] for match in _EXPORT.finditer(script.decode(errors="replace"))}
 
 
 def _list_known(own_id: str) -> dict[str, str]:

@@ -1,0 +1,70 @@
+"""Asking an address that was checked, and no other."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from urllib.parse import SplitResult
+
+Resolver = Callable[[str, int], list[str]]
+
+
+def resolve_host(host: str, port: int) -> list[str]:
+    """Return the addresses of a host."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def is_public(address: str) -> bool:
+    """Say whether an address is one of the internet, seen through any IPv6 wrapping."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)
+        if parsed in ipaddress.ip_network("64:ff9b::/96"):
+            inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
+        if inner is not None:
+            return inner.is_global and not inner.is_multicast
+    return parsed.is_global and not parsed.is_multicast
+
+
+class PinnedConnection:
+    """One https request to an address that was checked, under the name it was checked for."""
+
+    def __init__(self, parts: SplitResult, address: str, context: ssl.SSLContext, deadline: float) -> None:
+        self._parts = parts
+        self._response: http.client.HTTPResponse | None = None
+        left = max(deadline - time.monotonic(), 0.1)
+        self._timeout = min(left, 30.0)
+        host, port = parts.hostname or "", parts.port or 443
+        self._connection = http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
+        raw = socket.create_connection((address, port), timeout=self._timeout)
+        try:
+            self._connection.sock = context.wrap_socket(raw, server_hostname=host)
+        except BaseException:
+            raw.close()
+            raise
+
+    def __enter__(self) -> PinnedConnection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._response is not None:
+            self._response.close()
+        self._connection.close()
+
+    def ask(self) -> http.client.HTTPResponse:
+        """Send the request and return the answer, its body unread."""
+        target = self._parts.path or "/"
+        if self._parts.query:
+            target += f"?{self._parts.query}"
+        headers = {"User-Agent": "proximity-catalog", "Accept": "*/*", "Accept-Encoding": "identity"}
+        self._connection.request("GET", target, headers=headers)
+        self._response = self._connection.getresponse()
+        return self._response

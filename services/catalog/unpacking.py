@@ -1,0 +1,108 @@
+"""What is read of folders and archives: nothing of an archive is ever written to disk, no link is followed."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from services.catalog.domain.errors import SourceFetchError
+from services.catalog.domain.importers.umbrel import EXPORTS
+
+_WANTED = frozenset({".yml", ".yaml", ".json"})
+_TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchLimits:
+    """How much of a source is read, and for how long."""
+
+    seconds: float = 300.0
+    total_bytes: int = 256 * 1024 * 1024
+    file_bytes: int = 8 * 1024 * 1024
+    files: int = 100_000
+
+
+def read_folder(folder: Path, limits: FetchLimits) -> Mapping[str, bytes]:
+    """Return the files of a folder by path.
+
+    Raises:
+        SourceFetchError: it holds more than the limits allow.
+    """
+    return _collect(_walk_folder(folder, limits.file_bytes), limits)
+
+
+def unpack_files(name: str, content: bytes, limits: FetchLimits) -> Mapping[str, bytes]:
+    """Return the files of an archive by path, or the one file that it is.
+
+    Raises:
+        SourceFetchError: it holds more than the limits allow, or is an archive of another kind.
+    """
+    if content[:4] == _ZIP:
+        raise SourceFetchError(f"{name} is a zip archive; only tar archives are read")
+    if name.endswith(_TARS) or content[:2] == _GZIP:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:*") as archive:
+            return _collect(_walk_tar(archive, limits), limits)
+    return _collect([(name, content)], limits)
+
+
+def _is_wanted(path: str | PurePosixPath) -> bool:
+    path = PurePosixPath(path)
+    return path.suffix in _WANTED or path.name == EXPORTS
+
+
+def _collect(files: Iterable[tuple[str, bytes]], limits: FetchLimits) -> Mapping[str, bytes]:
+    """Keep what an importer may read, and only the names of everything else."""
+    collected: dict[str, bytes] = {}
+    total = 0
+    for path, content in files:
+        total += len(content)
+        if total > limits.total_bytes or len(collected) >= limits.files:
+            raise SourceFetchError(f"holds more than {limits.files} files or {limits.total_bytes} bytes")
+        collected[path] = content if _is_wanted(path) else b""
+    return collected
+
+
+def _walk_folder(folder: Path, file_bytes: int) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a folder, without following links or looking into hidden folders."""
+    for home, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(home) / name
+            if path.is_symlink() or not path.is_file():
+                continue
+            wanted = _is_wanted(path.name) and path.stat().st_size <= file_bytes
+            yield path.relative_to(folder).as_posix(), path.read_bytes() if wanted else b""
+
+
+def _walk_tar(archive: tarfile.TarFile, limits: FetchLimits) -> Iterator[tuple[str, bytes]]:
+    """Yield the regular files of an archive; nothing of it is ever written to disk."""
+    total = 0
+    for member in archive:
+        total += max(member.size, 0)
+        if total > 4 * limits.total_bytes:
+            raise SourceFetchError(f"unpacks to more than {4 * limits.total_bytes} bytes")
+        path = PurePosixPath(member.name)
+        if not member.isfile() or path.is_absolute() or ".." in path.parts:
+            continue
+        content = b""
+        if _is_wanted(path) and member.size <= limits.file_bytes:
+            stream = archive.extractfile(member)
+            content = stream.read() if stream else b""
+        yield str(path), content
+
+
+def measure_folder(folder: Path) -> int:
+    """Bytes in a folder, as far as can be seen."""
+    total = 0
+    for home, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += (Path(home) / name).lstat().st_size
+            except OSError:
+                continue
+    return total
