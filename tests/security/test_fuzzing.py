@@ -19,7 +19,6 @@ from services.apps.domain.entities import App
 from services.apps.watching import parse_event_id
 from services.apps.workflows.shared import _kind_of
 from services.auth.convert import parse_address, parse_network
-from services.catalog.convert import render_icon
 from services.catalog.domain import compose
 from services.catalog.domain.document import UnreadableDocumentError, parse_document
 from services.catalog.domain.images import find_image, find_tag_fault
@@ -28,6 +27,7 @@ from services.catalog.domain.interpolation import InterpolationError, interpolat
 from services.catalog.domain.loader import load_items
 from services.catalog.domain.sources import SourceFormat
 from services.catalog.files import DATA, find_icon, read_item_files
+from services.catalog.showing import render_icon
 from services.common.errors import DomainError, InvalidError
 from services.common.rpc.call import parse_cookies
 from services.common.rpc.peers import Peers
