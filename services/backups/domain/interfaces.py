@@ -67,7 +67,7 @@ class BackupStore(Protocol):
         """
 
     async def get_stats(self, app_id: str, *, owner_id: int | None) -> BackupStats:
-        """Counts and sizes of an app's backups."""
+        """Counts and sizes of an app's backups; none of an app that is gone."""
 
     async def update_backup(self, key: BackupKey, *, protected: bool | None, notes: str | None) -> Backup:
         """Change what is not None.

@@ -57,12 +57,8 @@ class BackupReads:
 
     async def get_stats(self, app_id: str, *, owner_id: int | None) -> BackupStats:
         """See `BackupStore.get_stats`."""
-        query = (
-            sa.select(backups.c.status, sa.func.count(), sa.func.coalesce(sa.func.sum(backups.c.size), 0))
-            .where(*where_app(app_id, owner_id))
-            .group_by(backups.c.status)
-        )
-        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        params: dict[str, Any] = {"app": app_id} | ({} if owner_id is None else {"owner": owner_id})
+        rows = await self._db.fetch(_stats_query(owner_id is not None), params)
         counts = {status: int(count) for status, count, _ in rows}
         sizes = {status: int(size) for status, _, size in rows}
         return BackupStats(
@@ -114,10 +110,21 @@ class BackupReads:
         return OperationStanding("succeeded" if row.status == "succeeded" else "failed", row.updated_at)
 
 
+def _where_present(is_owned: bool) -> list[sa.ColumnElement[bool]]:
+    where = [backups.c.app_id == sa.bindparam("app"), backups.c.app_removed_at.is_(None)]
+    return [*where, backups.c.owner_id == sa.bindparam("owner")] if is_owned else where
+
+
+@cache
+def _stats_query(is_owned: bool) -> Query:
+    size = sa.func.coalesce(sa.func.sum(backups.c.size), 0)
+    query = sa.select(backups.c.status, sa.func.count(), size).where(*_where_present(is_owned))
+    return Query(query.group_by(backups.c.status))
+
+
 @cache
 def _page_query(is_owned: bool) -> Query:
-    where = [backups.c.app_id == sa.bindparam("app"), backups.c.app_removed_at.is_(None)]
-    where += [backups.c.owner_id == sa.bindparam("owner")] if is_owned else []
+    where = _where_present(is_owned)
     total = sa.select(sa.func.count()).select_from(backups).where(*where).scalar_subquery()
     columns = (backups.c.id, backups.c.updated_at, backups.c.status, backups.c.progress)
     query = sa.select(total, *columns).where(*where).order_by(backups.c.id.desc())
