@@ -218,12 +218,11 @@ class _Rpc:
             metadata["cookie"] = "; ".join(value for name, value in sent if name == "cookie")
         peers, peer = self._around.peers, context.peer()
         name = peers.name(context)
+        form = choose_form(metadata) if self._printed else Form.WIRE  # whoever asks for JSON gets it
         if not peers.is_gateway(name, peer):
             metadata = drop_forwarded(metadata)
-        call = Call(self._name, metadata, peer=peer, peer_name=name)
+        call = Call(self._name, metadata, peer=peer, peer_name=name, form=form)
         call.secure_cookies = self._around.secure_cookies
-        if self._printed:
-            call.form = choose_form(metadata)
         return call
 
     async def _admit(self, call: Call) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -11,6 +13,7 @@ import jwt
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from google.api import httpbody_pb2
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import catalog_service_pb2_grpc as stubs
 from proximity.catalog.v1 import item_pb2
@@ -21,6 +24,7 @@ from services.common.errors import DomainError, DuplicateError, NotFoundError
 from services.common.rpc.call import Call
 from services.common.rpc.client import Clients
 from services.common.rpc.guard import Guard
+from services.common.rpc.peers import Peers
 from services.common.rpc.server import Surroundings, add_service, create_server
 from services.common.sealing import Sealer
 from services.common.tokens import (
@@ -80,6 +84,7 @@ class Stack:
         self.revocations = revocations
         self.handlers = handlers
         self.address = address
+        self.around: Surroundings | None = None
 
 
 def token(*, key: Ed25519PrivateKey = KEY, algorithm: str = "EdDSA", **changes: object) -> str:
@@ -129,6 +134,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     result = Stack(f"127.0.0.1:{port}", tmp_path, revocations, handlers)
+    result.around = around
     yield result
     await result.channel.close(None)
     await server.stop(None)
@@ -262,3 +268,29 @@ async def test_success_says_its_http_status(stack: Stack) -> None:
     headers = dict(await call.initial_metadata())
     assert headers["x-http-code"] == "201"
     assert headers["location"] == "/api/catalog/sources/1"
+
+
+@pytest.mark.parametrize("gateways", [("127.0.0.0/8",), ()], ids=["gateway", "unknown gateway"])
+async def test_a_printed_answer_is_json_for_rest_and_a_message_for_others(
+    stack: Stack, gateways: tuple[str, ...]
+) -> None:
+    assert stack.around is not None
+    server = create_server()
+    around = replace(stack.around, peers=Peers(gateways=gateways))
+    add_service(server, pb.DESCRIPTOR.services_by_name["CatalogService"], stack.handlers, around)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    printed = ("x-proximity-printed", "1")
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        api = stubs.CatalogServiceStub(channel)
+        assert (await api.GetItem(ITEM, metadata=bearer(token(), printed))).name == "alice"
+        ask = channel.unary_unary(
+            "/proximity.catalog.v1.CatalogService/GetItem",
+            request_serializer=pb.GetItemRequest.SerializeToString,
+            response_deserializer=httpbody_pb2.HttpBody.FromString,
+        )
+        path = ("x-envoy-original-path", "/api/catalog/nginx")
+        body = await ask(ITEM, metadata=bearer(token(), printed, path))
+    await server.stop(None)
+    assert body.content_type == "application/json"
+    assert json.loads(body.data)["name"] == "alice"
