@@ -45,14 +45,15 @@ def _render_service(name: str, replicas: tuple[Endpoint, ...], settings: Gateway
 def _render_outliers() -> dict[str, Any]:
     """Leave a replica alone for a while that cannot be reached.
 
-    Only connections count. A status 503 is also what a healthy service says when Proxmox is away.
+    Only connections count. A status 503 is also what a healthy service says when Proxmox is away. Not for long: of two
+    replicas the one that is back must be in use before the other one ends.
     """
     return {
         "split_external_local_origin_errors": True,
         "consecutive_local_origin_failure": 3,
-        "interval": "1s",
+        "interval": "0.5s",
         "base_ejection_time": "1s",
-        "max_ejection_time": "15s",
+        "max_ejection_time": "2s",
         "max_ejection_percent": 50,
         "enforcing_consecutive_5xx": 0,
         "enforcing_consecutive_gateway_failure": 0,

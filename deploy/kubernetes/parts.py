@@ -12,6 +12,7 @@ GRPC_PORT = 50051
 HEALTH_PORT = 50052
 USER = 10001
 _LINGER_S = 10
+_NOTICED_S = 5  # until the gateway uses a replica that is back
 
 
 def make_labels(component: str) -> dict[str, str]:
@@ -104,6 +105,7 @@ def make_deployment(component: str, pod: Manifest, *, replicas: int) -> list[Man
             spec={
                 "replicas": replicas,
                 "revisionHistoryLimit": 5,
+                "minReadySeconds": _NOTICED_S,
                 "selector": {"matchLabels": make_labels(component)},
                 "strategy": {
                     "type": "RollingUpdate",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 import nats
+import requests
 
 from deploy.local.process import Spec
 from deploy.local.settings import LocalSettings
@@ -115,12 +116,12 @@ class Cluster(Platform):
         await self._migrate(run_from(make_migration(self._environment), self.release))
 
     async def replace(self, name: str, *, kindly: bool) -> None:
-        """End a replica, by SIGKILL or asking it, and start one of the release in its place; wait until it serves."""
+        """End a replica, by SIGKILL or asking it, and start one of the release in its place; wait until it is in use."""
         if not kindly:
             self.signal(name, signal.SIGKILL)
         await self.processes[name].stop(timeout=_STOP_S)
         self._launch(self._make_replica(name))
-        await self._wait_for(name, lambda: self._serves(name))
+        await self._wait_for(name, lambda: self._serves(name) and self._is_used(name))
 
     async def lose(self, name: str) -> None:
         """Kill a process and wait until it was started again."""
@@ -130,7 +131,7 @@ class Cluster(Platform):
         if name in NATS:
             await self._wait_for_port(name)
         else:
-            await self._wait_for(name, lambda: self._serves(name))
+            await self._wait_for(name, lambda: self._serves(name) and self._is_used(name))
 
     async def lose_database(self) -> float:
         """Kill the primary and let the standby take over; seconds until it had."""
@@ -202,6 +203,17 @@ class Cluster(Platform):
 
     def _serves(self, name: str) -> bool:
         return is_serving(self._address(f"health-{name}"))
+
+    def _is_used(self, name: str) -> bool:
+        """Whether the gateway sends requests to a replica; nobody sends any to a worker."""
+        url = f"http://{self._address('admin')}/clusters?format=json"
+        clusters = requests.get(url, timeout=10).json()["cluster_statuses"]
+        hosts = [host for cluster in clusters for host in cluster.get("host_statuses", ())]
+        ports = {self.ports[name]} if name in self.ports else set()
+        found = [
+            host for host in hosts if host["address"].get("socket_address", {}).get("port_value") in ports
+        ]
+        return not any(host["health_status"].get("failed_outlier_check") for host in found)
 
     async def _wait_for(self, what: str, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _SERVE_S
