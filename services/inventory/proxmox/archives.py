@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from services.common.errors import DomainError
+from services.common.errors import DomainError, UnavailableError
 from services.inventory.domain.errors import ArchiveNotFoundError, ContainerRunningError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
@@ -19,6 +19,7 @@ from services.inventory.proxmox.storages import choose_storage
 _FILE = re.compile(r"vzdump-lxc-(\d+)-|:backup/ct/(\d+)/")
 _MODES = ("snapshot", "suspend", "stop")
 _RESTORING = ("vzrestore", "vzcreate")
+_KEPT = ("memory", "swap", "cores")  # of the app as it is now; the archive may be older than its last change
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ async def restore_container(
         "storage": storage or str(view.config["rootfs"]).split(":")[0],
         "description": view.config.get("description"),
         "tags": view.config.get("tags"),
+        **{name: view.config.get(name) for name in _KEPT},
     }
     path = f"/nodes/{view.node}/lxc"
     return await act(view, lambda: view.client.post(path, **options), types=_RESTORING)
@@ -183,12 +185,15 @@ async def find_archive(client: ProxmoxClient, volume_id: str) -> Archive:
     """Return an archive by its volume id.
 
     Raises:
-        ArchiveNotFoundError: no storage that answers has it.
+        ArchiveNotFoundError: no storage has it.
+        UnavailableError: those that answer do not have it, and one does not answer.
     """
-    found, _ = await list_archives(client, storage=volume_id.partition(":")[0])
+    found, complete = await list_archives(client, storage=volume_id.partition(":")[0])
     for one in found:
         if one.volume_id == volume_id:
             return one
+    if not complete:
+        raise UnavailableError(f"not every storage of {client.access.name} that may hold the archive answers")
     raise ArchiveNotFoundError(f"{client.access.name} has no archive {volume_id[:200]!r}")
 
 

@@ -6,6 +6,7 @@ import re
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 
+from services.common.errors import UnavailableError
 from services.inventory.domain.errors import ContainerRunningError, NotOursError
 from services.inventory.proxmox import copies
 from tests.contract.inventory.conftest import Inventory, new_call
@@ -47,10 +48,20 @@ async def test_a_backup_is_found_again_by_its_id_and_restored_over_and_beside(
     assert listed.complete
     assert listed.archives[0].file_name == done.result.partition("backup/")[2]
 
+    silent = {"kind": "error", "match": {"path": f"/storage/{storage}/content$"}}
+    inventory.sim.client.control("POST", "/faults", [silent])
+    with pytest.raises(UnavailableError, match="not every storage"):  # what cannot be seen is not gone
+        await containers.delete_archive(
+            cs.DeleteArchiveRequest(host_id=ref.host_id, volume_id=done.result), new_call()
+        )
+    inventory.sim.client.control("DELETE", "/faults")
+
+    larger = cs.ConfigureContainerRequest(container=ref, owner=owner, memory_mb=640)
+    await inventory.finish(await containers.configure_container(larger, new_call()))
     over = cs.RestoreContainerRequest(container=ref, owner=owner, archive=done.result)
     assert (await inventory.finish(await containers.restore_container(over, new_call()))).succeeded
     found = await containers.get_container(cs.GetContainerRequest(container=ref), new_call())
-    assert found.owner == owner
+    assert (found.owner, found.memory) == (owner, 640 << 20), "the archive is older than the change"
 
     other = await containers.reserve_vmid(cs.ReserveVmidRequest(host_id=ref.host_id, owner=copy), new_call())
     target = cs.ContainerRef(host_id=ref.host_id, vmid=other.vmid, node="pve1")
