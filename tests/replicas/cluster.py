@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nats
 import requests
+from nats.errors import Error as NatsError
 
 from deploy.local.process import Spec
 from deploy.local.settings import LocalSettings
@@ -31,6 +32,7 @@ from tests.replicas.servers import NATS, Databases, make_nats_cluster
 
 FIRST = (*SERVICES, *(f"{service}-worker" for service in WORKERS))
 SECOND = tuple(f"{name}-2" for name in FIRST)
+STREAM = "JOBS"
 _SERVE_S = 120.0
 _STOP_S = 20.0
 _LOOK_S = 0.1
@@ -50,7 +52,7 @@ class Cluster(Platform):
     port_names = (
         *("http", "admin", "pvesim", "pvesim-ssh", "postgres", "postgres-standby"),
         *NATS,
-        *(f"{name}-routes" for name in NATS),
+        *(f"{name}-{part}" for name in NATS for part in ("routes", "health")),
         *SERVICES,
         *SECOND,
         *(f"health-{name}" for name in (*FIRST, *SECOND)),
@@ -129,7 +131,8 @@ class Cluster(Platform):
         self.signal(name, signal.SIGKILL)
         await self._wait_for(f"another {name}", lambda: self.processes[name].pid not in {None, before})
         if name in NATS:
-            await self._wait_for_port(name)
+            await self._wait_for(name, lambda: self._is_current(name))
+            await self.wait_for_copies(STREAM)  # two of three must be there before the next one is lost
         else:
             await self._wait_for(name, lambda: self._serves(name) and self._is_used(name))
 
@@ -142,10 +145,17 @@ class Cluster(Platform):
         return time.monotonic() - began
 
     async def count_copies(self, stream: str) -> int:
-        """How many NATS servers have all of a stream now."""
-        client = await nats.connect(self.settings.nats_url.split(","), connect_timeout=5)
+        """How many NATS servers have all of a stream now; none while they do not answer."""
         try:
-            info = await client.jetstream(timeout=10).stream_info(stream)
+            client = await nats.connect(
+                self.settings.nats_url.split(","), connect_timeout=5, allow_reconnect=False, error_cb=_ignore
+            )
+        except (NatsError, TimeoutError, OSError):
+            return 0
+        try:
+            info = await client.jetstream(timeout=5).stream_info(stream)
+        except (NatsError, TimeoutError, OSError):
+            return 0
         finally:
             await client.close()
         cluster = info.cluster
@@ -204,6 +214,13 @@ class Cluster(Platform):
     def _serves(self, name: str) -> bool:
         return is_serving(self._address(f"health-{name}"))
 
+    def _is_current(self, name: str) -> bool:
+        """Whether a NATS server has all of its streams."""
+        try:
+            return requests.get(f"http://{self._address(f'{name}-health')}/healthz", timeout=5).ok
+        except requests.RequestException:
+            return False
+
     def _is_used(self, name: str) -> bool:
         """Whether the gateway sends requests to a replica; nobody sends any to a worker."""
         url = f"http://{self._address('admin')}/clusters?format=json"
@@ -223,3 +240,7 @@ class Cluster(Platform):
             await asyncio.sleep(_LOOK_S)
         pids = json.dumps({name: each.pid for name, each in self.processes.items()})
         raise PlatformError(f"waited {_SERVE_S:g} s for {what}: {pids}; see {self.logs}")
+
+
+async def _ignore(_: Exception) -> None:
+    """A server that is away is what we are here for."""

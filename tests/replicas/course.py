@@ -27,7 +27,6 @@ _USERS = 3
 _MOST_ACTIONS = 5000
 _DEPLOY_S = 120.0
 _COMPOSE = 1  # the value of a choice that makes a deployment one with Docker, wherever there is room
-_STREAM = "JOBS"
 _BACKGROUND_S = 600.0
 Report = Callable[[str], None]
 
@@ -108,16 +107,15 @@ async def _play(cluster: Cluster, plan: Plan, say: Report) -> Verdict:
     acting = [asyncio.create_task(_act(user, users, plan.seed)) for user in users]
     try:
         await _strike(cluster, plan, say)
+        await _end(acting)
         over.set()
-        for task in acting:
-            task.cancel()
-        await asyncio.gather(*acting, return_exceptions=True)
         await reading
         say("it settles")
         evidence = await settle(cluster, Evidence(history=tuple(history), before=before))
         evidence = await look_closer(cluster, evidence, users[0])
     finally:
         over.set()
+        await _end(acting)
         await asyncio.gather(reading, *(user.close() for user in users))
         history.close()
     say("settled")
@@ -133,9 +131,6 @@ async def _strike(cluster: Cluster, plan: Plan, say: Report) -> None:
     for name in plan.losses:
         await cluster.lose(name)
         say(f"{name} was killed and is back")
-    if set(plan.losses) & set(NATS):
-        await cluster.wait_for_copies(_STREAM)
-        say(f"every NATS server has all of {_STREAM}")
     if plan.lose_database:
         say(
             f"the primary database was killed, its standby took over within {await cluster.lose_database():.1f} s"
@@ -147,6 +142,12 @@ async def _strike(cluster: Cluster, plan: Plan, say: Report) -> None:
     say(f"{', '.join(plan.killed)} were killed and are of the next release")
     await asyncio.gather(*(cluster.replace(name, kindly=True) for name in plan.asked))
     say(f"{', '.join(plan.asked)} were asked to end and are of the next release")
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _act(user: User, users: list[User], seed: int) -> None:

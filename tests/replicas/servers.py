@@ -107,7 +107,10 @@ class Databases:
 
 
 def make_nats_cluster(state: Path, ports: Mapping[str, int]) -> list[Spec]:
-    """The servers of a cluster, each with its own files; `<name>-routes` are the ports between them."""
+    """The servers of a cluster, each with its own files.
+
+    `<name>-routes` are the ports between them; at `<name>-health` each says whether it has all of its streams.
+    """
     program = str(Path(sysconfig.get_path("scripts")) / "nats-server")
     routes = ",".join(f"nats://127.0.0.1:{ports[f'{name}-routes']}" for name in NATS)
     return [
@@ -117,6 +120,7 @@ def make_nats_cluster(state: Path, ports: Mapping[str, int]) -> list[Spec]:
                 *(program, "-a", "127.0.0.1", "-p", str(ports[name]), "-js", "-sd", str(state / name)),
                 *("--server_name", name, "--cluster_name", "proximity", "--routes", routes),
                 *("--cluster", f"nats://127.0.0.1:{ports[f'{name}-routes']}"),
+                *("--http_port", str(ports[f"{name}-health"])),
             ),
             dict(os.environ),
         )
