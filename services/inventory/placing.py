@@ -20,8 +20,8 @@ from services.inventory.store import SqlHostStore, SqlVmidStore
 
 _HOST_TIMEOUT_S = 25.0
 # Where a user waits, a silent host must not hold up the answer about the others, least of all one known to be silent.
-_ASKED_S = 6.0
-_KNOWN_SILENT_S = 1.5
+_ASKED_S = 9.0
+_KNOWN_SILENT_S = 3.0
 _HIDDEN_IDS = 50
 
 

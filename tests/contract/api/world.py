@@ -216,8 +216,13 @@ class World:
             f"{self.stack.simulator['url']}/_sim/containers", json=body, verify=False, timeout=20
         )
         answer.raise_for_status()
-        found: list[Json] = self.ask("/api/apps/discover")
-        return next(each for each in found if each["name"] == body["hostname"])
+        deadline = time.monotonic() + LIMIT_S
+        while time.monotonic() < deadline:  # a host that is slow just now is left out of an answer
+            found: list[Json] = self.ask("/api/apps/discover")
+            for each in found:
+                if each["name"] == body["hostname"]:
+                    return each
+        raise AssertionError(f"{body['hostname']} is not discovered within {LIMIT_S:g} s")
 
     def begin_deployment(self, caller: str | Json, **given: Any) -> Json:
         """Ask for an app."""
