@@ -64,8 +64,9 @@ lint: venv protos-current protos-breaking ## everything that is checked without 
 	$(BIN)/python -m deploy.documentation check
 	$(BIN)/mkdocs build --strict --quiet
 
-test: lint catalog-check ## what CI runs: lint, then every suite, two beside each other, each with a platform of its own
-	$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-parts test-api test-e2e test-security
+test: venv ## what CI runs: lint and every suite, two beside each other, each with a platform of its own
+	$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target \
+		lint catalog-check test-parts test-api test-e2e test-security
 
 test-parts: venv ## every suite that needs no whole platform
 	$(PYTEST) $(filter-out %/__init__.py %/__pycache__,$(PARTS))

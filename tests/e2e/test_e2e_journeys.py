@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 import uuid
 from typing import Any
@@ -109,6 +107,6 @@ def test_a_deployment_survives_the_death_of_its_worker(stack: RunningStack) -> N
     deadline = time.monotonic() + LIMIT_S
     while api.send("GET", f"/apps/{app_id}/status").get("step_index", 0) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.kill(stack.pids["apps-worker"], signal.SIGKILL)
+    stack.kill_process("apps", "work")
     app = api.wait_for_app(app_id, wanted="running", timeout=LIMIT_S, watch=ignore)
     assert "adminer" in read_page(app["url"]).lower()

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from proximity_cli.connection import Platform
-from proximity_cli.failures import CliError
+from proximity_cli.failures import NOT_FOUND, CliError, explain_error
 from proximity_cli.output import complaints
 
 STABLE = frozenset({"running", "stopped", "error"})
@@ -59,11 +59,20 @@ def wait_for_app(platform: Platform, app_id: str, title: str) -> str:
     """Follow an app with a progress bar until it rests.
 
     Returns:
-        The status in which it rests, or `removed`.
+        The status in which it rests, or `removed`, also when it was gone before it could be followed.
 
     Raises:
         CliError: it ended in error; the message says why.
     """
+    try:
+        return _follow_to_rest(platform, app_id, title)
+    except grpc.RpcError as error:
+        if explain_error(error).status == NOT_FOUND:
+            return "removed"
+        raise
+
+
+def _follow_to_rest(platform: Platform, app_id: str, title: str) -> str:
     with show_progress(title) as show:
         for event in follow_events(platform, app_id, after="0"):
             if event.HasField("removed"):
