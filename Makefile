@@ -80,6 +80,9 @@ test-e2e: venv ## journeys of users, clients, a minute of storm
 test-security: venv ## who may call what, and attacks
 	$(PYTEST) tests/security
 
+test-replicas: venv ## a short `make replicas`; too long for every commit
+	$(PYTEST) tests/replicas
+
 test-unit: venv ## the fast suites only
 	$(PYTEST) tests/unit
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("steady", deadline=None)  # time belongs in benchmarks
+hypothesis.settings.register_profile("steady", deadline=None, max_examples=50)  # time belongs in benchmarks
 hypothesis.settings.load_profile("steady")
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ def server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="proximity-pg-"))
     folder.chmod(0o755)
     running = get_server(folder / "data", cleanup_mode="stop")
+    for name in ("fsync", "synchronous_commit", "full_page_writes"):  # it need not survive the machine
+        running.psql(f"ALTER SYSTEM SET {name} = off")
+    running.psql("SELECT pg_reload_conf()")
     yield running.get_uri()
     running.cleanup()
     shutil.rmtree(folder, ignore_errors=True)

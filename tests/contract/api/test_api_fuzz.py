@@ -20,7 +20,7 @@ from tests.e2e.stack import RunningStack
 
 HERE = Path(__file__).parent
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4"))
-SECONDS = int(os.environ.get("FUZZ_SECONDS", "40"))
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "25"))
 # The seed makes a run repeatable where nothing else is asked for.
 SEED = os.environ.get("FUZZ_SEED", "1")
 
