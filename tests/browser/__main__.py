@@ -81,7 +81,7 @@ def look(url: str, username: str, password: str, *, pictures: Path) -> None:
             raise BrowserError(f"EventSource heard {told}")
         print(f"signed in, read the hosts, heard {len(seen)} events from deployment to removal")
         page.send("Page.navigate", url=f"{url}/api/redoc")
-        page.wait_for("document.body.innerText.includes('Deploy an app')")
+        page.wait_for("document.body?.innerText.includes('Deploy an app')")
         page.take_picture(pictures / "redoc.png")
 
 
