@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from proximity.backups.v1 import backup_pb2
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.domain.entities import BackupOrder
@@ -26,103 +24,19 @@ from services.backups.domain.errors import (
 )
 from services.backups.domain.interfaces import NewBackup
 from services.backups.domain.usecases import note_removed_apps
-from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.server import build_workflows
 from services.backups.store import RUN_OPERATION, SqlBackupStore, build_operation_store
-from services.backups.store.changes import APP_RESTORED, BACKUP_COMPLETED, BACKUP_FAILED
-from services.backups.tables import backups, metadata, operations, outbox
+from services.backups.store.changes import BACKUP_COMPLETED, BACKUP_FAILED
+from services.backups.tables import backups, metadata, operations
 from services.common.clock import now
 from services.common.db import Database
 from services.common.errors import DeadlineError, DomainError, NotFoundError, UnavailableError
-from services.common.operations.engine import Engine
-from services.common.rpc.call import Call
 from services.common.rpc.status import InternalError
-from services.common.tokens import Caller, User
 from tests.store.backups_db import db, migrated_file, migrated_url
-from tests.unit.backups.fakes import APP, FakeApps, FakeContainers
+from tests.store.backups_world import ADMIN, OWNER, STRANGER, World, build, call_of, world
+from tests.unit.backups.fakes import APP
 
-__all__ = ["db", "migrated_file", "migrated_url"]
-
-OWNER = User(7, "olga", is_staff=False)
-STRANGER = User(8, "sven", is_staff=False)
-ADMIN = User(1, "root", is_staff=True)
-
-
-def call_of(user: User = OWNER) -> Call:
-    return Call("/test", {}, caller=Caller(user=user))
-
-
-@dataclass
-class World:
-    db: Database
-    apps: FakeApps
-    containers: FakeContainers
-    store: SqlBackupStore
-    api: BackupsHandlers
-    internal: BackupsInternalHandlers
-    engine: Engine
-
-    async def create(self, call: Call | None = None) -> int:
-        answer = await self.api.create_backup(
-            pb.CreateBackupRequest(app_id=APP.app_id, notes="before the update"), call or call_of()
-        )
-        return answer.id
-
-    async def make_due(self) -> None:
-        """What waits has waited long enough."""
-        due = operations.update().values(not_before=now() - timedelta(seconds=1))
-        await self.db.write(lambda connection: connection.execute(due))
-
-    async def get(self, backup_id: int, user: User = OWNER) -> backup_pb2.Backup:
-        request = pb.GetBackupRequest(app_id=APP.app_id, backup_id=backup_id)
-        return await self.api.get_backup(request, call_of(user))
-
-    async def restore(self, backup_id: int, call: Call | None = None) -> pb.RestoreBackupResponse:
-        request = pb.RestoreBackupRequest(app_id=APP.app_id, backup_id=backup_id)
-        return await self.api.restore_backup(request, call or call_of())
-
-    async def delete(self, backup_id: int, user: User = OWNER) -> pb.DeleteBackupResponse:
-        request = pb.DeleteBackupRequest(app_id=APP.app_id, backup_id=backup_id)
-        return await self.api.delete_backup(request, call_of(user))
-
-    async def run_all(self) -> int:
-        """Run what may run now, to its end; how many operations that were."""
-        operation_store, count = build_operation_store(self.db), 0
-        while (operation := await operation_store.claim_next("test")) is not None:
-            await self.engine.run(operation)
-            count += 1
-        return count
-
-    async def make_completed(self) -> int:
-        backup_id = await self.create()
-        assert await self.run_all() == 1
-        return backup_id
-
-    async def list_subjects(self) -> list[str]:
-        query = sa.select(outbox.c.subject).order_by(outbox.c.id)
-        return list(await self.db.read(lambda connection: connection.execute(query).scalars().all()))
-
-    async def count(self, table: sa.Table) -> int:
-        query = sa.select(sa.func.count()).select_from(table)
-        return await self.db.read(lambda connection: int(connection.execute(query).scalar_one()))
-
-
-@pytest.fixture
-def build(db: Database) -> Callable[[], World]:
-    def make() -> World:
-        apps, containers = FakeApps(), FakeContainers()
-        workflows = build_workflows(apps, containers)
-        store = SqlBackupStore(db, workflows)
-        api = BackupsHandlers(store, apps, containers)
-        engine = Engine(build_operation_store(db), workflows, "test", retry_s=0.01)
-        return World(db, apps, containers, store, api, BackupsInternalHandlers(store, apps), engine)
-
-    return make
-
-
-@pytest.fixture
-def world(build: Callable[[], World]) -> World:
-    return build()
+__all__ = ["build", "db", "migrated_file", "migrated_url", "world"]
 
 
 async def test_the_migrations_make_the_tables_that_the_store_uses(db: Database) -> None:
@@ -278,142 +192,6 @@ async def test_a_lost_answer_makes_no_second_archive(world: World) -> None:
     backup_id = await world.make_completed()
     assert (await world.get(backup_id)).status == "completed"
     assert world.containers.started == ["vzdump"]
-
-
-async def test_a_restore_stops_overwrites_and_starts_again(world: World) -> None:
-    backup_id = await world.make_completed()
-    world.containers.content = "second"
-    answer = await world.restore(backup_id)
-    assert (answer.status, answer.application_id) == ("restoring", APP.app_id)
-    assert (await world.get(backup_id)).status == "restoring"
-    with pytest.raises(BackupInUseError, match="restoring"):
-        await world.delete(backup_id)
-    assert await world.run_all() == 1
-    assert (world.containers.content, world.containers.running) == ("first", True)
-    assert world.containers.started == ["vzdump", "vzstop", "vzrestore", "vzstart"]
-    assert (await world.get(backup_id)).status == "completed"
-    assert world.apps.finished[-1][1:] == (True, "running")
-    assert (await world.list_subjects())[-1] == APP_RESTORED
-
-
-async def test_a_stopped_app_stays_stopped_when_it_is_restored(world: World) -> None:
-    backup_id = await world.make_completed()
-    world.containers.running = False
-    await world.restore(backup_id)
-    await world.run_all()
-    assert world.containers.started == ["vzdump", "vzrestore"]
-    assert world.apps.finished[-1][1:] == (True, "stopped")
-
-
-async def test_a_lost_answer_of_stopping_still_starts_the_app_afterwards(world: World) -> None:
-    backup_id = await world.make_completed()
-    world.containers.lost.add("vzstop")
-    await world.restore(backup_id)
-    await world.run_all()
-    assert world.containers.running
-    assert world.apps.finished[-1][1:] == (True, "running")
-
-
-async def test_an_app_that_was_not_overwritten_runs_again_after_a_failed_restore(world: World) -> None:
-    backup_id = await world.make_completed()
-    world.containers.failing.add("vzrestore")
-    await world.restore(backup_id)
-    await world.run_all()
-    after = await world.get(backup_id)
-    assert after.status == "completed"
-    assert "vzrestore broke" in after.error_message
-    assert world.containers.running
-    assert world.apps.finished[-1][1:] == (False, "")
-
-
-async def test_an_app_that_does_not_start_after_a_failed_restore_is_in_error(world: World) -> None:
-    backup_id = await world.make_completed()
-    world.containers.failing |= {"vzrestore", "vzstart"}
-    await world.restore(backup_id)
-    await world.run_all()
-    assert world.apps.finished[-1][1:] == (False, "error")
-
-
-async def test_a_refused_restore_leaves_the_backup_as_it_was(world: World) -> None:
-    backup_id = await world.make_completed()
-    world.apps.refusal = AppBusyError("the app is being updated")
-    with pytest.raises(AppBusyError, match="being updated"):
-        await world.restore(backup_id)
-    assert (await world.get(backup_id)).status == "completed"
-    assert await world.run_all() == 0
-
-
-async def test_a_restore_beside_is_left_to_apps(world: World) -> None:
-    backup_id = await world.make_completed()
-    request = pb.RestoreBackupRequest(app_id=APP.app_id, backup_id=backup_id, new_hostname="web-02")
-    answer = await world.api.restore_backup(request, call_of())
-    assert answer.application_id == "web-99999999"
-    assert world.apps.beside[0].archive in world.containers.archives
-    operation_id = world.apps.beside[0].operation_id
-    for _ in range(2):  # while apps reads the archive it is neither deleted nor restored
-        assert (await world.get(backup_id)).status == "restoring"
-        with pytest.raises(BackupInUseError):
-            await world.delete(backup_id)
-        with pytest.raises(BackupInUseError):
-            await world.api.restore_backup(request, call_of())
-        assert await world.run_all() == 1
-        await world.make_due()
-    world.apps.standings[operation_id] = "failed"
-    assert await world.run_all() == 1
-    assert (await world.get(backup_id)).status == "completed"
-    assert APP_RESTORED not in await world.list_subjects()
-
-
-async def test_a_restore_beside_that_apps_refuses_or_never_heard_of_leaves_the_backup(world: World) -> None:
-    backup_id = await world.make_completed()
-    request = pb.RestoreBackupRequest(app_id=APP.app_id, backup_id=backup_id, new_hostname="web-02")
-    world.apps.refusal = AppBusyError("the hostname is taken")
-    with pytest.raises(AppBusyError):
-        await world.api.restore_backup(request, call_of())
-    assert (await world.get(backup_id)).status == "completed"
-    world.apps.refusal = UnavailableError("apps does not answer")
-    with pytest.raises(UnavailableError):
-        await world.api.restore_backup(request, call_of())
-    await world.make_due()
-    await world.run_all()
-    assert (await world.get(backup_id)).status == "restoring", "the request may still reach apps"
-    long_ago = operations.update().values(created_at=now() - timedelta(minutes=2))
-    await world.db.write(lambda connection: connection.execute(long_ago))
-    await world.make_due()
-    await world.run_all()
-    assert (await world.get(backup_id)).status == "completed"
-
-
-async def test_a_restore_that_loses_the_container_is_tried_again_and_says_so(world: World) -> None:
-    backup_id = await world.make_completed()
-    world.containers.failing.add("vzrestore")
-    world.containers.fragile = True
-    await world.restore(backup_id)
-    await world.run_all()
-    assert world.containers.started.count("vzrestore") == 3
-    assert world.apps.finished[-1][1:] == (False, "error")
-    assert "vzrestore broke. The container is gone" in world.apps.messages[-1]
-    world.containers.failing.clear()
-    world.containers.wreck = True
-    await world.restore(backup_id)
-    await world.run_all()
-    assert (world.containers.there, world.containers.content) == (True, "first")
-    assert world.apps.finished[-1][1:] == (True, "stopped")
-
-
-async def test_nothing_is_given_up_for_an_archive_that_is_gone(world: World) -> None:
-    backup_id = await world.make_completed()
-    kept, world.containers.archives = world.containers.archives, {}
-    world.containers.complete = False
-    await world.restore(backup_id)
-    await world.run_all()
-    assert (await world.get(backup_id)).status == "restoring", "a storage that is away may have it"
-    world.containers.complete = True
-    await world.make_due()
-    await world.run_all()
-    assert "is gone; the app is as it was" in (await world.get(backup_id)).error_message
-    assert (world.containers.running, world.containers.started, len(kept)) == (True, ["vzdump"], 1)
-    assert world.apps.finished[-1][1:] == (False, "")
 
 
 async def test_protection_and_notes_reach_the_archive_and_protect(world: World) -> None:

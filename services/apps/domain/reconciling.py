@@ -76,7 +76,11 @@ class Reconciler:
             app for app in before if app.is_stable and app.vmid is not None and app.host_id in scan.complete
         ]
         ours = {"", *(app.id for app in await self._store.list_all_apps(host_id=host_id))}
-        orphans = [_see("orphan", item, item.owner) for item in there.values() if item.owner not in ours]
+        orphans = [
+            Seen("orphan", item.host_id, item.vmid, item.owner)
+            for item in there.values()
+            if item.owner not in ours
+        ]
         missing = [
             Seen("missing", app.host_id, app.vmid or 0, app.id)
             for app in compared
@@ -155,7 +159,3 @@ def find_condition(app: App, container: Container | None) -> tuple[str, str, str
     if container.node != app.node:
         return "drifted", f"container {app.vmid} is on {container.node}, not {app.node}", None
     return None
-
-
-def _see(kind: str, item: Container, subject: str) -> Seen:
-    return Seen(kind, item.host_id, item.vmid, subject)
