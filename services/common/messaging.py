@@ -268,7 +268,7 @@ class Bus:
         while True:
             await self._ready.wait()
             try:
-                async for message in self._fetch(stream, subject, durable=durable, batch=concurrency):
+                async for message in self._fetch(stream, subject, durable=durable):
                     await slots.acquire()
                     self._spawn(_handle(message, handler, slots))
             except (NatsError, UnavailableError, TimeoutError, OSError) as error:
@@ -277,7 +277,7 @@ class Bus:
                 )
                 await asyncio.sleep(1)
 
-    async def _fetch(self, stream: str, subject: str, *, durable: str, batch: int) -> AsyncIterator[Msg]:
+    async def _fetch(self, stream: str, subject: str, *, durable: str) -> AsyncIterator[Msg]:
         js, epoch = self._jetstream(), self._epoch
         config = ConsumerConfig(
             ack_policy=AckPolicy.EXPLICIT, ack_wait=30, max_deliver=_MAX_DELIVER, max_ack_pending=1000
@@ -285,8 +285,8 @@ class Bus:
         subscription = await js.pull_subscribe(subject, durable=durable, stream=stream, config=config)
         try:
             while True:
-                try:
-                    messages = await _before(epoch, subscription.fetch(batch, timeout=_FETCH_S, heartbeat=5))
+                try:  # one at a time: a fetch of several keeps the first until others come
+                    messages = await _before(epoch, subscription.fetch(1, timeout=_FETCH_S, heartbeat=5))
                 except TimeoutError:
                     continue
                 for message in messages:

@@ -83,6 +83,7 @@ def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
         text=True,
     ) as following:
         assert following.stdout is not None
+        assert following.stdout.readline()  # it found its app, so it may go now
         terminal.run("delete", app["id"], "--yes")
         assert "Stopping the container" in following.stdout.read()
         assert following.wait(LIMIT_S) == 0  # the removal ends it
