@@ -110,7 +110,12 @@ async def work_apps(settings: AppsSettings) -> None:
     operations = SqlOperationStore(
         parts.runtime.db, operation_tables, parts.store.apply, parts.store.log, limits=settings.limits
     )
-    engine = Engine(operations, parts.workflows, f"{socket.gethostname()}-{os.getpid()}")
+    engine = Engine(
+        operations,
+        parts.workflows,
+        f"{socket.gethostname()}-{os.getpid()}",
+        on_message=parts.relay.wake,
+    )
     wake = asyncio.Event()
     wake_on_jobs(parts.runtime.bus, wake)
     await work(

@@ -80,7 +80,12 @@ async def work(settings: BackupsSettings) -> None:
     wake = asyncio.Event()
     BackupJobs(parts.store, wake).start(parts.runtime.bus)
     operations = build_operation_store(parts.runtime.db, settings.limits)
-    engine = Engine(operations, parts.workflows, f"{socket.gethostname()}-{os.getpid()}")
+    engine = Engine(
+        operations,
+        parts.workflows,
+        f"{socket.gethostname()}-{os.getpid()}",
+        on_message=parts.relay.wake,
+    )
     answers = IdempotencyStore(parts.runtime.db, idempotency, parts.runtime.sealer)
     await process.work(
         parts.runtime,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
@@ -34,6 +34,7 @@ class Engine:
         workflows: by kind; operations of other kinds are left to workers that know them.
         worker: name of this worker, shown with the operations it holds.
         retry_s: seconds before the first retry of a step; three times as long before the second.
+        on_message: is called when an operation ended or paused, since it may have left messages to publish.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Engine:
         worker: str,
         *,
         retry_s: float = _RETRY_S,
+        on_message: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._workflows = workflows
         self._worker = worker
         self._retry_s = retry_s
+        self._on_message = on_message
 
     async def run_forever(self, wake: asyncio.Event, *, concurrency: int = 16) -> None:
         """Claim and run operations, at most `concurrency` at once."""
@@ -58,6 +61,7 @@ class Engine:
         def end(task: asyncio.Task[float | None]) -> None:
             running.discard(task)
             wake.set()
+            self._on_message()
             if not task.cancelled() and (delay := task.result()) is not None:
                 loop.call_later(delay, wake.set)
 

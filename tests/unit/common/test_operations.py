@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ class World:
         if self.faults.get(point):
             raise self.faults[point].pop(0)
 
-    def engine(self, worker: str = "w1") -> Engine:
+    def engine(self, worker: str = "w1", *, on_message: Callable[[], None] = lambda: None) -> Engine:
         workflow = Workflow(
             "make",
             tuple(self.step(name) for name in ("one", "two", "three")),
@@ -88,7 +89,7 @@ class World:
             lambda state: (("succeeded", tuple(state.names)),),
             lambda state, error, cancelled: (("failed", error, cancelled),),
         )
-        return Engine(self.store, {"make": workflow}, worker, retry_s=0.001)
+        return Engine(self.store, {"make": workflow}, worker, retry_s=0.001, on_message=on_message)
 
     async def add(self, operation_id: str = "op", subject: str = "app") -> None:
         steps = tuple((name, f"Doing {name}") for name in ("one", "two", "three"))
@@ -281,3 +282,16 @@ async def test_a_deadline_of_another_service_is_no_failure_that_stays(world: Wor
     await world.add()
     await world.run()
     assert (await world.row()).status == "succeeded"
+
+
+async def test_whoever_publishes_is_told_when_an_operation_is_over(world: World) -> None:
+    await world.add()
+    told, wake = asyncio.Event(), asyncio.Event()
+    wake.set()
+    worker = asyncio.create_task(world.engine(on_message=told.set).run_forever(wake))
+    try:
+        await asyncio.wait_for(told.wait(), 30)
+        assert (await world.row()).status == "succeeded"
+    finally:
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
