@@ -171,6 +171,33 @@ async def test_stop_start_restart_delete(platform: Platform) -> None:
     assert "events.apps.v1.app_removed" in subjects
 
 
+async def test_a_deletion_that_began_waits_for_proxmox(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    platform.containers.broken = {"destroy": 4}
+    await platform.act(app.id, "delete")
+    await platform.run()
+    deletion = await platform.store.find_unfinished(app.id)
+    assert deletion is not None
+    assert (deletion.status, "destroy" in deletion.waiting_for) == ("waiting", True)
+    at_once = operation_tables.operations.update().values(not_before=now())
+    async with asyncio.timeout(20):
+        while await platform.store.find_unfinished(app.id) is not None:
+            await platform.database.write(lambda connection: connection.execute(at_once))
+            await platform.run()
+    assert platform.containers.containers == {}
+
+
+async def test_a_deletion_that_finds_no_proxmox_fails(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    platform.containers.broken = {"find": 3}
+    await platform.act(app.id, "delete")
+    await platform.run()
+    assert (await platform.store.get_app(app.id)).status == "error"
+    assert len(platform.containers.containers) == 1
+
+
 async def test_somebody_elses_app_does_not_exist(platform: Platform) -> None:
     app = await platform.deploy(owner=1)
     with pytest.raises(AppNotFoundError):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from services.apps.domain.entities import RemoveApp
 from services.apps.workflows.shared import AppState, Steps, Tools, end_failed
-from services.common.operations.model import Context, Step, Workflow
+from services.common.errors import UnavailableError
+from services.common.operations.model import Context, Step, WaitError, Workflow
+
+_WAIT_S = 5.0
 
 
 def delete_app(tools: Tools) -> Workflow:
@@ -16,10 +21,25 @@ def delete_app(tools: Tools) -> Workflow:
         if state.vmid is None:
             return state
         if not app.adopted:
-            return await steps.destroy(state, ctx)
+            return await destroy(await look(state, ctx), ctx)
         if await tools.find(state) is not None:
             await tools.containers.mark("release", state.ref, owner=app.id)
         return state
+
+    async def look(state: AppState, ctx: Context) -> AppState:
+        """See the container once: as long as Proxmox does not answer, nothing is begun."""
+        if not state.looked:
+            await tools.find(state)
+            state = dataclasses.replace(state, looked=True)
+            await ctx.save(state)
+        return state
+
+    async def destroy(state: AppState, ctx: Context) -> AppState:
+        """Destroy it; once begun there is no way back, so a Proxmox that does not answer is waited for."""
+        try:
+            return await steps.destroy(state, ctx)
+        except UnavailableError as error:
+            raise WaitError(error.message, delay=_WAIT_S) from error
 
     async def release_vmid(state: AppState, _ctx: Context) -> AppState:
         await tools.containers.release_vmid(state.host_id, state.app_id)
