@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
 
+from services.apps.container_messages import (
+    parse_container,
+    parse_scan,
+    parse_task,
+    render_creation,
+    render_ref,
+)
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import (
     Container,
@@ -40,7 +47,6 @@ _SNAPSHOTS = {"make": "SnapshotContainer", "rollback": "RollbackContainer", "del
 _WRITE_S = 60.0
 _TASK_S = 24 * 3600.0
 _EXEC_S = 6 * 3600
-_DEFAULT_VOLUME_GB = 4
 
 
 class GrpcContainers:
@@ -103,92 +109,70 @@ class GrpcContainers:
 
     async def create(self, ref: Ref, owner: str, new: NewContainer) -> Task:
         """Create a container."""
-        request = pb.CreateContainerRequest(
-            container=_ref(ref),
-            owner=owner,
-            hostname=new.hostname,
-            memory_mb=new.memory,
-            swap_mb=new.swap,
-            cores=new.cores,
-            disk_gb=new.disk_size,
-            template=new.template,
-            storage=new.storage,
-            network_cidr=new.network_cidr,
-            bridge=new.bridge,
-            gateway=new.gateway if new.network_cidr else "",
-            vlan_tag=new.vlan or None,
-            nameservers=new.nameservers,
-            password=new.password,
-            docker=new.docker,
-            oci=new.oci,
-            environment=new.environment,
-            entrypoint=new.entrypoint,
-            mounts=[
-                pb.MountPoint(path=path, size_gb=size or _DEFAULT_VOLUME_GB, backup=True)
-                for path, size in new.mounts
-            ],
-            note=new.note,
-        )
-        return _task(await self._call("CreateContainer", request))
+        request = render_creation(ref, owner, new)
+        return parse_task(await self._call("CreateContainer", request))
 
     async def act(self, action: str, ref: Ref, *, owner: str) -> Task:
         """Start, stop, reboot or destroy."""
-        request = pb.ContainerActionRequest(container=_ref(ref), owner=owner)
-        return _task(await self._call(_ACTIONS[action], request, retry=action != "reboot"))
+        request = pb.ContainerActionRequest(container=render_ref(ref), owner=owner)
+        return parse_task(await self._call(_ACTIONS[action], request, retry=action != "reboot"))
 
     async def mark(self, action: str, ref: Ref, *, owner: str) -> None:
         """Adopt or release."""
-        await self._call(_ACTIONS[action], pb.ContainerActionRequest(container=_ref(ref), owner=owner))
+        await self._call(_ACTIONS[action], pb.ContainerActionRequest(container=render_ref(ref), owner=owner))
 
     async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
         """Copy a container."""
         request = pb.CloneContainerRequest(
-            source=_ref(source),
+            source=render_ref(source),
             source_owner=source_owner,
-            target=_ref(target),
+            target=render_ref(target),
             target_owner=owner,
             hostname=hostname,
         )
-        return _task(await self._call("CloneContainer", request))
+        return parse_task(await self._call("CloneContainer", request))
 
     async def configure(self, ref: Ref, owner: str, *, changes: Mapping[str, Any]) -> Task:
         """Change a container."""
-        request = pb.ConfigureContainerRequest(container=_ref(ref), owner=owner, **changes)
-        return _task(await self._call("ConfigureContainer", request))
+        request = pb.ConfigureContainerRequest(container=render_ref(ref), owner=owner, **changes)
+        return parse_task(await self._call("ConfigureContainer", request))
 
     async def snapshot(self, action: str, ref: Ref, *, owner: str, name: str) -> Task:
         """Make, roll back to or delete a snapshot."""
-        request = pb.SnapshotRequest(container=_ref(ref), owner=owner, name=name)
-        return _task(await self._call(_SNAPSHOTS[action], request))
+        request = pb.SnapshotRequest(container=render_ref(ref), owner=owner, name=name)
+        return parse_task(await self._call(_SNAPSHOTS[action], request))
 
     async def migrate(self, ref: Ref, owner: str, *, node: str) -> Task:
         """Move to another node."""
-        request = pb.MigrateContainerRequest(container=_ref(ref), owner=owner, target_node=node)
-        return _task(await self._call("MigrateContainer", request))
+        request = pb.MigrateContainerRequest(container=render_ref(ref), owner=owner, target_node=node)
+        return parse_task(await self._call("MigrateContainer", request))
 
     async def move_volume(self, source: Ref, source_owner: str, *, target: Ref, owner: str) -> Task:
         """Hand one volume over."""
         request = pb.MoveVolumeRequest(
-            source=_ref(source), source_owner=source_owner, target=_ref(target), target_owner=owner
+            source=render_ref(source),
+            source_owner=source_owner,
+            target=render_ref(target),
+            target_owner=owner,
         )
-        return _task(await self._call("MoveVolume", request))
+        return parse_task(await self._call("MoveVolume", request))
 
     async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
         """Make a new container of an archive."""
         request = pb.RestoreContainerRequest(
-            container=_ref(ref), owner=owner, archive=archive, beside=True, hostname=hostname
+            container=render_ref(ref), owner=owner, archive=archive, beside=True, hostname=hostname
         )
-        return _task(await self._call("RestoreContainer", request))
+        return parse_task(await self._call("RestoreContainer", request))
 
     async def restore(self, ref: Ref, owner: str, *, archive: str) -> Task:
         """Overwrite a container with an archive of it."""
-        request = pb.RestoreContainerRequest(container=_ref(ref), owner=owner, archive=archive)
-        return _task(await self._call("RestoreContainer", request))
+        request = pb.RestoreContainerRequest(container=render_ref(ref), owner=owner, archive=archive)
+        return parse_task(await self._call("RestoreContainer", request))
 
     async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
         """Pull an OCI image."""
         request = pb.PullImageRequest(host_id=host_id, node=node, reference=image, storage=storage)
-        return _task(await self._call("PullImage", request))
+        return parse_task(await self._call("PullImage", request))
 
     async def finish(self, task: Task, on_progress: OnProgress) -> str:
         """Follow a task to its end."""
@@ -214,7 +198,9 @@ class GrpcContainers:
 
     async def list_tasks(self, ref: Ref) -> list[RunningTask]:
         """Tasks that run on a container."""
-        answer = await self._call("ListContainerTasks", pb.ListContainerTasksRequest(container=_ref(ref)))
+        answer = await self._call(
+            "ListContainerTasks", pb.ListContainerTasksRequest(container=render_ref(ref))
+        )
         return [
             RunningTask(one.type, Task(ref.host_id, one.node or ref.node, one.upid)) for one in answer.tasks
         ]
@@ -227,9 +213,11 @@ class GrpcContainers:
 
     async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
         """One container."""
-        request = pb.GetContainerRequest(container=_ref(ref))
+        request = pb.GetContainerRequest(container=render_ref(ref))
         try:
-            return _container(await self._call("GetContainer", request, timeout=timeout, retry=timeout > 2))
+            return parse_container(
+                await self._call("GetContainer", request, timeout=timeout, retry=timeout > 2)
+            )
         except NotFoundError:
             return None
 
@@ -237,21 +225,17 @@ class GrpcContainers:
         """All containers of the hosts that answer."""
         request = pb.ListContainersRequest(host_id=host_id, with_addresses=with_addresses)
         answer = await self._call("ListContainers", request)
-        return Scan(
-            tuple(_container(item) for item in answer.containers),
-            frozenset(scan.host_id for scan in answer.scans if scan.complete),
-            tuple(scan.host_id for scan in answer.scans if not scan.complete),
-        )
+        return parse_scan(answer)
 
     async def measure(self, host_id: int, *, timeout: float) -> Mapping[int, Container]:
         """The containers of a host by id."""
         request = pb.ListContainersRequest(host_id=host_id, brief=True)
         answer = await self._call("ListContainers", request, timeout=timeout, retry=False)
-        return {item.vmid: _container(item) for item in answer.containers}
+        return {item.vmid: parse_container(item) for item in answer.containers}
 
     async def find_web_port(self, ref: Ref) -> int | None:
         """The port of the application's page."""
-        answer = await self._call("InspectContainer", pb.GetContainerRequest(container=_ref(ref)))
+        answer = await self._call("InspectContainer", pb.GetContainerRequest(container=render_ref(ref)))
         return int(answer.web_port) if answer.HasField("web_port") else None
 
     async def execute(
@@ -259,7 +243,7 @@ class GrpcContainers:
     ) -> int:
         """Run a command inside."""
         request = pb.ExecRequest(
-            container=_ref(ref), owner=owner, argv=argv, stall_timeout_s=stall_s, timeout_s=_EXEC_S
+            container=render_ref(ref), owner=owner, argv=argv, stall_timeout_s=stall_s, timeout_s=_EXEC_S
         )
         stream = self._clients.stream(
             "inventory", ContainerServiceStub, "Exec", request, timeout=_EXEC_S + 30.0
@@ -274,50 +258,14 @@ class GrpcContainers:
     async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
         """Write a file inside."""
         request = pb.PushFileRequest(
-            container=_ref(ref), owner=owner, path=path, content=content.encode(), mode=mode
+            container=render_ref(ref), owner=owner, path=path, content=content.encode(), mode=mode
         )
         await self._call("PushFile", request)
 
     async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
         """Ask a port."""
-        request = pb.ProbePortRequest(container=_ref(ref), owner=owner, port=port, scheme=scheme, path=path)
+        request = pb.ProbePortRequest(
+            container=render_ref(ref), owner=owner, port=port, scheme=scheme, path=path
+        )
         answer = await self._call("ProbePort", request, timeout=20)
         return Probe(answer.answered, answer.address, answer.message)
-
-
-def _ref(ref: Ref) -> pb.ContainerRef:
-    return pb.ContainerRef(host_id=ref.host_id, vmid=ref.vmid, node=ref.node)
-
-
-def _task(task: pb.Task) -> Task:
-    return Task(task.host_id, task.node, task.upid, task.result)
-
-
-def _container(item: pb.Container) -> Container:
-    return Container(
-        host_id=item.host_id,
-        vmid=item.vmid,
-        node=item.node,
-        name=item.name,
-        status=item.status,
-        memory=item.memory,
-        memory_used=item.memory_used,
-        disk=item.disk,
-        disk_used=item.disk_used,
-        uptime=item.uptime,
-        cpus=item.cpus,
-        cpu_usage=item.cpu_usage,
-        address=item.ip_address,
-        tags=tuple(item.tags),
-        owner=item.owner,
-        lock=item.lock,
-        template=item.template,
-        mounts=tuple(_list_mounts(dict(item.config))),
-    )
-
-
-def _list_mounts(config: Mapping[str, Any]) -> Iterator[str]:
-    """The paths of a configuration's mount points: `mp0: local-lvm:vm-9000-disk-1,mp=/data,size=4G`."""
-    for key, value in config.items():
-        if key.startswith("mp") and key.removeprefix("mp").isdigit():
-            yield from (part[3:] for part in str(value).split(",") if part.startswith("mp="))

@@ -24,7 +24,7 @@ from services.apps.store import SqlAppStore
 from services.apps.tables import idempotency, inbox, operation_tables, outbox
 from services.apps.watching import Hints, Watcher
 from services.apps.workflows import build_workflows
-from services.apps.workflows.shared import Tools
+from services.apps.workflows.tools import Tools
 from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
 from services.common.operations.store import SqlOperationStore

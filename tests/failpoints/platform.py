@@ -26,7 +26,7 @@ from services.apps.handlers_internal import AppsInternalHandlers
 from services.apps.server import plans_of
 from services.apps.store import SqlAppStore
 from services.apps.workflows import build_workflows as build_app_workflows
-from services.apps.workflows.shared import Tools
+from services.apps.workflows.tools import Tools
 from services.backups import tables as backup_tables
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.remote import RemoteApps, RemoteContainers

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from services.apps.domain.config import parse_config
 from services.apps.domain.entities import App
 from services.apps.watching import parse_event_id
-from services.apps.workflows.shared import _kind_of
+from services.apps.workflows.tools import _kind_of
 from services.auth.convert import parse_address, parse_network
 from services.catalog.domain import compose
 from services.catalog.domain.document import UnreadableDocumentError, parse_document

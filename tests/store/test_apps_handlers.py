@@ -210,6 +210,24 @@ async def test_an_orphan_is_destroyed_once_two_scans_and_its_grace_allow_it(serv
     assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), admin)).message.status == "running"
 
 
+async def test_what_holds_volumes_is_no_orphan_while_its_app_is_worked_on(service: Service) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    service.api.reconciler.grace = timedelta(0)
+    containers, admin = service.platform.containers.containers, call(staff=True)
+    containers[9500] = dataclasses.replace(containers[9000], vmid=9500, owner=f"volumes.{app.id}")
+    reconcile, destroy = pb.ReconcileAppsRequest(), pb.DestroyOrphanRequest(host_id=1, vmid=9500)
+    for _ in range(2):
+        (found,) = (await service.api.reconcile_apps(reconcile, admin)).findings
+        assert "was left by an update" in found.message
+    await service.platform.act(app.id, "restart")
+    with pytest.raises(ContainerManagedError, match=app.id):
+        await service.api.destroy_orphan(destroy, admin)
+    assert not (await service.api.reconcile_apps(reconcile, admin)).findings
+    with pytest.raises(ContainerNotFoundError, match="let it look first"):
+        await service.api.destroy_orphan(destroy, admin)
+
+
 async def test_what_became_an_apps_again_is_no_orphan(service: Service) -> None:
     app = await service.deploy()
     await service.platform.run()

@@ -23,7 +23,7 @@ from services.apps.server import plans_of
 from services.apps.store import SqlAppStore
 from services.apps.tables import metadata, operation_tables, outbox, ports
 from services.apps.workflows import build_workflows
-from services.apps.workflows.shared import Tools
+from services.apps.workflows.tools import Tools
 from services.common.clock import now
 from services.common.db import Database
 from services.common.operations.engine import Engine

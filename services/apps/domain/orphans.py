@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from services.apps.domain.entities import Begin
 from services.apps.domain.errors import (
-    AppNotFoundError,
     ContainerManagedError,
     ContainerNotFoundError,
     OrphanGraceError,
 )
 from services.apps.domain.interfaces import Container, Ref
+from services.apps.domain.marks import find_holder
 from services.apps.domain.sightings import CERTAIN, Sighting
 from services.apps.domain.usecases import AppStore, Asked, World
 from services.common.clock import now
@@ -61,11 +61,8 @@ async def _require_orphan(store: AppStore, mark: str, container: Container) -> N
     if container.owner != mark:
         holder = container.owner or "nobody"
         raise ContainerManagedError(f"container {container.vmid} carries the mark of {holder}, not of {mark}")
-    try:
-        await store.get_app(mark)
-    except AppNotFoundError:
-        return
-    raise ContainerManagedError(f"container {container.vmid} belongs to the app {mark}")
+    if app_id := await find_holder(store, mark):
+        raise ContainerManagedError(f"container {container.vmid} belongs to the app {app_id}")
 
 
 def _begin(world: World, container: Container, asked: Asked, *, mark: str) -> Begin:

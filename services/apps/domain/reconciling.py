@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from services.apps.domain.entities import AddLog, App, ChangeApp
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.interfaces import Container, Containers
+from services.apps.domain.marks import describe_orphan, list_marks
 from services.apps.domain.sightings import CERTAIN, Seen, Sighting
 from services.apps.domain.usecases import AppStore
 from services.common.clock import now
@@ -75,7 +76,8 @@ class Reconciler:
         compared = [
             app for app in before if app.is_stable and app.vmid is not None and app.host_id in scan.complete
         ]
-        ours = {"", *(app.id for app in await self._store.list_all_apps(host_id=host_id))}
+        after = await self._store.list_all_apps(host_id=host_id)
+        ours = {"", *(mark for app in (*before, *after) for mark in list_marks(app))}
         orphans = [
             Seen("orphan", item.host_id, item.vmid, item.owner)
             for item in there.values()
@@ -103,7 +105,7 @@ class Reconciler:
                 type="orphan",
                 host_id=host_id,
                 vmid=vmid,
-                message=f"container {vmid} carries the mark of {mark}, which is no app",
+                message=describe_orphan(vmid, mark),
                 since=one.first_seen_at,
                 destroyable_at=one.find_destroyable(self.grace),
             )

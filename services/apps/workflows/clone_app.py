@@ -8,7 +8,9 @@ from services.apps.domain.interfaces import Task
 from services.apps.workflows.deploy_app import end_deployed
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.making import make_container
-from services.apps.workflows.shared import AppState, Steps, Tools, end_failed_new
+from services.apps.workflows.shared import Steps
+from services.apps.workflows.state import AppState, end_failed_new
+from services.apps.workflows.tools import Tools
 from services.common.errors import BusyError, DomainError
 from services.common.operations.model import Context, Step, Workflow, is_transient
 

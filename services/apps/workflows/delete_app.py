@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from services.apps.domain.entities import RemoveApp
-from services.apps.workflows.shared import AppState, Steps, Tools, end_failed
+from services.apps.workflows.shared import Steps
+from services.apps.workflows.state import AppState, end_failed
+from services.apps.workflows.tools import Tools
 from services.common.errors import UnavailableError
 from services.common.operations.model import Context, Step, WaitError, Workflow
 

@@ -7,7 +7,9 @@ import dataclasses
 from services.apps.domain.entities import AnnounceDeployed, Change
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.making import describe_container, make_container
-from services.apps.workflows.shared import AppState, Steps, Tools, end_failed_new, end_with
+from services.apps.workflows.shared import Steps
+from services.apps.workflows.state import AppState, end_failed_new, end_with
+from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Step, Workflow
 
 _end = end_with("running")

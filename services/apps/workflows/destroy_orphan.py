@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from services.apps.domain.entities import Change, ForgetOrphan
-from services.apps.domain.errors import AppNotFoundError, ContainerManagedError
-from services.apps.workflows.shared import AppState, Steps, Tools
+from services.apps.domain.errors import ContainerManagedError
+from services.apps.domain.marks import find_holder
+from services.apps.workflows.shared import Steps
+from services.apps.workflows.state import AppState
+from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Step, Workflow
 
 
@@ -13,11 +16,9 @@ def destroy_orphan(tools: Tools) -> Workflow:
     steps = Steps(tools)
 
     async def destroy_container(state: AppState, ctx: Context) -> AppState:
-        try:
-            await tools.apps.get_app(state.app_id)
-        except AppNotFoundError:
-            return await steps.destroy(state, ctx)
-        raise ContainerManagedError(f"container {state.vmid} belongs to the app {state.app_id}")
+        if app_id := await find_holder(tools.apps, state.app_id):
+            raise ContainerManagedError(f"container {state.vmid} belongs to the app {app_id}")
+        return await steps.destroy(state, ctx)
 
     async def release_vmid(state: AppState, _ctx: Context) -> AppState:
         await tools.containers.release_vmid(state.host_id, state.app_id)

@@ -8,7 +8,8 @@ import dataclasses
 from services.apps.domain.compose import render_env_file
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import StepFailedError
-from services.apps.workflows.shared import AppState, Tools, growing_delays
+from services.apps.workflows.state import AppState
+from services.apps.workflows.tools import Tools, growing_delays
 from services.common.operations.model import Context, Step, StepResult, TransientError
 
 FOLDER = "/opt/proximity"

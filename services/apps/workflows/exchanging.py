@@ -14,8 +14,11 @@ from typing import Generic, TypeVar
 from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import NewContainer
+from services.apps.domain.marks import name_keeper
 from services.apps.workflows.making import BROKEN, TAKEN, describe_container, make_container
-from services.apps.workflows.shared import AppState, Steps, Tools
+from services.apps.workflows.shared import Steps
+from services.apps.workflows.state import AppState
+from services.apps.workflows.tools import Tools
 from services.common.errors import BusyError
 from services.common.operations.model import Context, TransientError
 
@@ -40,11 +43,6 @@ class ExchangeState(AppState):
 
 
 S = TypeVar("S", bound=ExchangeState)
-
-
-def name_keeper(app_id: str) -> str:
-    """The owner, in Proxmox's eyes, of the container that holds an app's volumes meanwhile."""
-    return f"volumes.{app_id[-90:]}"
 
 
 @dataclass(frozen=True)

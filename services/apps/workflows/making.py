@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.interfaces import NewContainer, Task
-from services.apps.workflows.shared import AppState, Tools
+from services.apps.workflows.state import AppState
+from services.apps.workflows.tools import Tools
 from services.common.errors import BusyError
 from services.common.operations.model import Context, TransientError
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from services.apps.workflows.docker import DockerSteps
-from services.apps.workflows.shared import AppState, Steps, Tools, end_failed, end_with
+from services.apps.workflows.shared import Steps
+from services.apps.workflows.state import AppState, end_failed, end_with
+from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Workflow
 
 

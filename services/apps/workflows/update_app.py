@@ -8,7 +8,9 @@ from typing import Any
 from services.apps.domain.entities import App, Change, ChangeApp
 from services.apps.domain.interfaces import Container
 from services.apps.workflows.docker import DockerSteps
-from services.apps.workflows.shared import AppState, Steps, Tools, end_failed
+from services.apps.workflows.shared import Steps
+from services.apps.workflows.state import AppState, end_failed
+from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Step, StepResult, Workflow
 
 _GIB = 1 << 30

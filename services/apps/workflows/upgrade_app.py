@@ -17,7 +17,8 @@ from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import Backups, HeldBackup
 from services.apps.workflows.docker import FOLDER, DockerSteps
 from services.apps.workflows.exchanging import Exchange, ExchangeState
-from services.apps.workflows.shared import Steps, Tools
+from services.apps.workflows.shared import Steps
+from services.apps.workflows.tools import Tools
 from services.common.errors import UnavailableError
 from services.common.operations.model import Context, Step, StepResult, WaitError, Workflow
 

@@ -9,7 +9,8 @@ import pytest
 from services.apps.domain.entities import App
 from services.apps.domain.interfaces import OnText, Ref
 from services.apps.workflows.docker import DockerSteps
-from services.apps.workflows.shared import AppState, Tools
+from services.apps.workflows.state import AppState
+from services.apps.workflows.tools import Tools
 from services.common.clock import now
 from tests.fakes.containers import FakeContainers
 from tests.pvesim.guest import Guest, World

@@ -15,7 +15,8 @@ from services.apps.domain.deploying import NewApp, build_app, plan_app
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.interfaces import NewContainer, OnText, Probe, Ref, Task
 from services.apps.workflows.deploy_app import deploy_app
-from services.apps.workflows.shared import AppState, Tools
+from services.apps.workflows.state import AppState
+from services.apps.workflows.tools import Tools
 from services.catalog import convert
 from services.catalog.domain.entities import Item
 from services.catalog.domain.render import render_item

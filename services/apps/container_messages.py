@@ -1,0 +1,92 @@
+"""Messages of inventory's ContainerService, from and to what this service calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from proximity.inventory.v1 import container_service_pb2 as pb
+
+from services.apps.domain.interfaces import Container, NewContainer, Ref, Scan, Task
+
+_DEFAULT_VOLUME_GB = 4
+
+
+def render_creation(ref: Ref, owner: str, new: NewContainer) -> pb.CreateContainerRequest:
+    """Render the container to create."""
+    return pb.CreateContainerRequest(
+        container=render_ref(ref),
+        owner=owner,
+        hostname=new.hostname,
+        memory_mb=new.memory,
+        swap_mb=new.swap,
+        cores=new.cores,
+        disk_gb=new.disk_size,
+        template=new.template,
+        storage=new.storage,
+        network_cidr=new.network_cidr,
+        bridge=new.bridge,
+        gateway=new.gateway if new.network_cidr else "",
+        vlan_tag=new.vlan or None,
+        nameservers=new.nameservers,
+        password=new.password,
+        docker=new.docker,
+        oci=new.oci,
+        environment=new.environment,
+        entrypoint=new.entrypoint,
+        mounts=[
+            pb.MountPoint(path=path, size_gb=size or _DEFAULT_VOLUME_GB, backup=True)
+            for path, size in new.mounts
+        ],
+        note=new.note,
+    )
+
+
+def render_ref(ref: Ref) -> pb.ContainerRef:
+    """Render where a container is."""
+    return pb.ContainerRef(host_id=ref.host_id, vmid=ref.vmid, node=ref.node)
+
+
+def parse_task(task: pb.Task) -> Task:
+    """Parse a task."""
+    return Task(task.host_id, task.node, task.upid, task.result)
+
+
+def parse_container(item: pb.Container) -> Container:
+    """Parse a container."""
+    return Container(
+        host_id=item.host_id,
+        vmid=item.vmid,
+        node=item.node,
+        name=item.name,
+        status=item.status,
+        memory=item.memory,
+        memory_used=item.memory_used,
+        disk=item.disk,
+        disk_used=item.disk_used,
+        uptime=item.uptime,
+        cpus=item.cpus,
+        cpu_usage=item.cpu_usage,
+        address=item.ip_address,
+        tags=tuple(item.tags),
+        owner=item.owner,
+        lock=item.lock,
+        template=item.template,
+        mounts=tuple(_list_mounts(dict(item.config))),
+    )
+
+
+def parse_scan(answer: pb.ListContainersResponse) -> Scan:
+    """Parse the containers of all hosts, and which hosts answered."""
+    return Scan(
+        tuple(parse_container(item) for item in answer.containers),
+        frozenset(scan.host_id for scan in answer.scans if scan.complete),
+        tuple(scan.host_id for scan in answer.scans if not scan.complete),
+    )
+
+
+def _list_mounts(config: Mapping[str, Any]) -> Iterator[str]:
+    """The paths of a configuration's mount points: `mp0: local-lvm:vm-9000-disk-1,mp=/data,size=4G`."""
+    for key, value in config.items():
+        if key.startswith("mp") and key.removeprefix("mp").isdigit():
+            yield from (part[3:] for part in str(value).split(",") if part.startswith("mp="))

@@ -1,0 +1,172 @@
+"""What steps work with: the app's container, the tasks of Proxmox, commands inside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from services.apps.domain.advice import find_advice
+from services.apps.domain.errors import StepFailedError
+from services.apps.domain.interfaces import Container, Containers, Task
+from services.apps.domain.marks import AppReader
+from services.apps.workflows.state import AppState
+from services.common.errors import NotFoundError
+from services.common.operations.model import Context, TransientError, WaitError
+
+_ADDRESS_WAIT_S = 60.0
+_FIRST_POLL_S = 0.05
+_POLL_S = 0.5
+_LINE_LIMIT = 500
+_LINES = 20  # of a task's log, at a time
+_ENDING_S = 30.0
+_STALL_S = 600
+
+
+def growing_delays(longest: float) -> Iterator[float]:
+    """Seconds between looks at what may be done soon or late: short at first, growing by half to `longest`."""
+    delay = min(_FIRST_POLL_S, longest)
+    while True:
+        yield delay
+        delay = min(delay * 1.5, longest)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What steps work with."""
+
+    containers: Containers
+    apps: AppReader
+
+    async def finish(self, task: Task, ctx: Context) -> str:
+        """Follow a task: its upid and lines are noted, its progress shown."""
+        await ctx.note_upid(task.upid)
+
+        async def on_progress(percent: int | None, lines: Sequence[str]) -> None:
+            if percent is not None:
+                await ctx.progress(percent / 100)
+            for line in lines[-_LINES:]:
+                await ctx.log(line[:_LINE_LIMIT])
+
+        return await self.containers.finish(task, on_progress)
+
+    async def end_tasks(self, state: AppState, ctx: Context, *, kinds: Collection[str]) -> None:
+        """Stop what Proxmox still does of these kinds: on the app's container, or begun by this operation.
+
+        Raises:
+            WaitError: a task does not end.
+        """
+        tasks = {
+            one.task.upid: one.task
+            for one in await self.containers.list_tasks(state.ref)
+            if one.kind in kinds
+        }
+        for upid in await ctx.list_upids():
+            if _kind_of(upid) in kinds:
+                tasks[upid] = Task(state.host_id, upid.split(":")[1], upid)
+        for task in tasks.values():
+            await self.containers.stop_task(task)
+            await self._await_end(task)
+
+    async def has_done(self, kind: str, state: AppState, ctx: Context) -> bool:
+        """Follow the tasks of this kind that the operation noted; whether one succeeded. Once is enough."""
+        for upid in await ctx.list_upids():
+            if _kind_of(upid) == kind:
+                try:
+                    await self.finish(Task(state.host_id, upid.split(":")[1], upid), ctx)
+                except (StepFailedError, NotFoundError):
+                    continue  # it failed; another one may not
+                return True
+        return False
+
+    async def _await_end(self, task: Task) -> None:
+        async def ignore(_percent: int | None, _lines: Sequence[str]) -> None:
+            return
+
+        try:
+            async with asyncio.timeout(_ENDING_S):
+                await self.containers.finish(task, ignore)
+        except TimeoutError:
+            raise WaitError(f"Proxmox to end its task {task.upid}", delay=5) from None
+        except (StepFailedError, TransientError, NotFoundError):
+            return  # it has ended, and how does not matter any more
+
+    async def act(self, action: str, state: AppState, ctx: Context) -> None:
+        """Start, stop, reboot or destroy the app's container, to the end."""
+        task = await self.containers.act(action, state.ref, owner=state.app_id)
+        await self.finish(task, ctx)
+
+    async def execute(
+        self,
+        state: AppState,
+        ctx: Context,
+        *,
+        argv: Sequence[str],
+        quiet: bool = False,
+        stall_s: int = _STALL_S,
+    ) -> tuple[int, str]:
+        """Run a command in the container; its exit status and the end of what it said."""
+        said: list[str] = []
+
+        async def on_text(text: str) -> None:
+            said.append(text)
+
+        code = await self.containers.execute(
+            state.ref, state.app_id, argv=argv, on_text=on_text, stall_s=stall_s
+        )
+        text = "".join(said)
+        if not quiet and code:
+            for line in [line for line in text.splitlines() if line.strip()][-5:]:
+                await ctx.log(line[:_LINE_LIMIT], level="warning")
+        return code, text
+
+    async def require(
+        self,
+        state: AppState,
+        ctx: Context,
+        *,
+        argv: Sequence[str],
+        purpose: str,
+        stall_s: int = _STALL_S,
+    ) -> str:
+        """Run a command that must succeed.
+
+        Raises:
+            TransientError: it did not; networks and mirrors come and go.
+            StepFailedError: it did not, for a known reason that trying again does not change.
+        """
+        code, text = await self.execute(state, ctx, argv=argv, stall_s=stall_s)
+        if not code:
+            return text
+        lines = [line for line in text.splitlines() if line.strip()]
+        why = f"{purpose} failed with status {code}: {(lines or ['no output'])[-1][:_LINE_LIMIT]}"
+        advice = find_advice(text)
+        if advice is None:
+            raise TransientError(why)
+        await ctx.log(f"What to do: {advice.text}", level="warning")
+        raise (TransientError if advice.may_pass else StepFailedError)(f"{why} ({advice.text})")
+
+    async def find(self, state: AppState) -> Container | None:
+        """The app's container as it is now."""
+        return None if state.vmid is None else await self.containers.find(state.ref)
+
+    async def wait_address(self, state: AppState) -> str:
+        """The container's address, as soon as it has one.
+
+        Raises:
+            TransientError: not within a minute.
+        """
+        loop = asyncio.get_running_loop()
+        end, delays = loop.time() + _ADDRESS_WAIT_S, growing_delays(_POLL_S)
+        while loop.time() < end:
+            container = await self.find(state)
+            if container is not None and container.address:
+                return container.address
+            await asyncio.sleep(next(delays))
+        raise TransientError(f"container {state.vmid} has no address after {_ADDRESS_WAIT_S:.0f} s")
+
+
+def _kind_of(upid: str) -> str:
+    """What a task does, of its id: `UPID:node:pid:pstart:starttime:kind:...`."""
+    parts = upid.split(":")
+    return parts[5] if len(parts) > 5 else ""
