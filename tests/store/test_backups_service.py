@@ -187,6 +187,17 @@ async def test_a_failed_archive_fails_the_backup_and_lets_the_app_go(world: Worl
         await world.get(backup_id)
 
 
+@pytest.mark.parametrize(("hindrance", "runs", "status"), [((), True, ""), (("vzstart",), False, "error")])
+async def test_an_app_that_was_stopped_for_a_failed_archive_runs_again(
+    world: World, hindrance: tuple[str, ...], runs: bool, status: str
+) -> None:
+    world.containers.failing.update(("vzdump", *hindrance))
+    await world.api.create_backup(pb.CreateBackupRequest(app_id=APP.app_id, backup_type="stop"), call_of())
+    await world.run_all()
+    assert world.containers.running is runs
+    assert [one[1:] for one in world.apps.finished] == [(False, status)]
+
+
 async def test_a_lost_answer_makes_no_second_archive(world: World) -> None:
     world.containers.lost.add("vzdump")
     backup_id = await world.make_completed()

@@ -16,6 +16,7 @@ from services.backups.workflows.following import (
     follow_task,
     release_app,
     report,
+    start_again,
 )
 from services.common.errors import DomainError
 from services.common.log import get_logger
@@ -29,7 +30,14 @@ _STORAGE_S = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class CreateBackupState:
-    """What is known; `mark` finds the archive again, `upid` is the task that makes it."""
+    """What is known.
+
+    Attributes:
+        mark: finds the archive again.
+        upid: the task that makes it.
+        was_running: whether the container ran before; None until it was looked at.
+        left_stopped: after a failure, a container that was stopped for its archive cannot start again.
+    """
 
     operation_id: str
     backup_id: int
@@ -48,6 +56,8 @@ class CreateBackupState:
     file_name: str = ""
     storage_name: str = ""
     size: int = 0
+    was_running: bool | None = None
+    left_stopped: bool = False
 
     @property
     def place(self) -> Place:
@@ -74,13 +84,23 @@ class CreateBackup:
         return replace(state, host_id=app.host_id, vmid=app.vmid, node=app.node)
 
     async def unclaim_app(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
-        """Let the app go as it was."""
+        """Let the app go as it was, or in error when its container cannot start again."""
         message = ctx.operation.error or f"Backup {state.backup_id} failed; the backup says why"
-        await release_app(self.apps, state.app_id, state.operation_id, succeeded=False, message=message)
+        await release_app(
+            self.apps,
+            state.app_id,
+            state.operation_id,
+            succeeded=False,
+            message=message,
+            status="error" if state.left_stopped else "",
+        )
         return state
 
     async def dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
         """Begin the archive, or go on with the one begun, and wait for its end."""
+        if state.was_running is None:
+            state = replace(state, was_running=await self.containers.is_running(state.place))
+            await ctx.save(state)
         if not state.upid and not state.volume_id:
             state = await self._begin_dump(state, ctx)
 
@@ -109,13 +129,25 @@ class CreateBackup:
         return state
 
     async def stop_dump(self, state: CreateBackupState, _: Context) -> CreateBackupState:
-        """Ask Proxmox to stop, so that the app is soon free; what does not stop is seen to afterwards."""
+        """Ask Proxmox to stop, so that the app is soon free; what does not stop is seen to afterwards.
+
+        Where the container was stopped for the archive, Proxmox may have died over it: then it is started again.
+        """
+        if state.backup_type == "stop" and state.was_running:
+            await self._end_dump(state)
+            started = await start_again(self.containers, state.place, owner=state.app_id)
+            return replace(state, left_stopped=not started)
         if state.upid:
             try:
                 await self.containers.stop_task(state.task)
             except DomainError as error:
                 log.warning("dump_not_stopped", backup_id=state.backup_id, error=error.message)
         return state
+
+    async def _end_dump(self, state: CreateBackupState) -> None:
+        await end_task(self.containers, state.task)
+        if await self.containers.is_dumping(state.place):  # perhaps ours, begun by a worker that died over it
+            raise WaitError("Proxmox to end an archive of the container")
 
     async def note_mark(self, state: CreateBackupState, _: Context) -> CreateBackupState:
         """The archive's mark is written down before an archive is made."""
@@ -128,9 +160,7 @@ class CreateBackup:
             WaitError: something may still make it, or a storage that may hold it does not answer.
         """
         await self.unclaim_app(state, ctx)  # the request held it, also where no step has
-        await end_task(self.containers, state.task)
-        if await self.containers.is_dumping(state.place):  # perhaps ours, begun by a worker that died over it
-            raise WaitError("Proxmox to end an archive of the container")
+        await self._end_dump(state)
         archives, complete = await self.containers.list_archives(state.place)
         for archive in archives:
             if state.mark in archive.notes:

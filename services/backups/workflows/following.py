@@ -7,11 +7,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from services.backups.domain.entities import Report, Task
+from services.backups.domain.entities import Place, Report, Task
 from services.backups.domain.interfaces import Apps, Containers
-from services.common.errors import DomainError, NotFoundError, PreconditionError, UnavailableError
+from services.common.errors import (
+    DomainError,
+    NotFoundError,
+    PreconditionError,
+    UnavailableError,
+    is_waiting,
+)
 from services.common.log import get_logger
-from services.common.operations.model import Context, TransientError, WaitError
+from services.common.operations.model import Context, TransientError, WaitError, is_transient
 
 log = get_logger()
 
@@ -115,3 +121,19 @@ async def end_task(containers: Containers, task: Task) -> None:
         return
     except TimeoutError:
         raise WaitError(f"Proxmox to end its task {task.upid}", delay=5) from None
+
+
+async def start_again(containers: Containers, place: Place, *, owner: str) -> bool:
+    """Start a container that was stopped for us, to the end; False when Proxmox cannot.
+
+    Raises:
+        WaitError, UnavailableError: Proxmox does not answer, or works on the container.
+    """
+    try:
+        await follow_task(containers, await containers.start_container(place, owner=owner))
+    except DomainError as error:
+        if is_transient(error) or is_waiting(error):
+            raise
+        log.warning("app_left_stopped", app_id=owner, error=error.message)
+        return False
+    return True

@@ -15,12 +15,10 @@ from services.backups.workflows.following import (
     follow_task,
     release_app,
     report,
+    start_again,
 )
-from services.common.errors import BusyError, DomainError, is_waiting
-from services.common.log import get_logger
-from services.common.operations.model import Context, Step, TransientError, WaitError, Workflow, is_transient
-
-log = get_logger()
+from services.common.errors import BusyError
+from services.common.operations.model import Context, Step, TransientError, WaitError, Workflow
 
 KIND = "restore_backup"
 _BROKEN = "CREATION_BROKEN"
@@ -125,15 +123,8 @@ class RestoreBackup:
             return replace(state, gone=True)
         if not state.was_running:
             return state
-        try:
-            task = await self.containers.start_container(state.place, owner=state.app_id)
-            await follow_task(self.containers, task)
-        except DomainError as error:
-            if is_transient(error) or is_waiting(error):
-                raise
-            log.warning("app_left_stopped", app_id=state.app_id, error=error.message)
-            return replace(state, overwriting=True, recovered=False)
-        return replace(state, recovered=True)
+        recovered = await start_again(self.containers, state.place, owner=state.app_id)
+        return replace(state, overwriting=state.overwriting or not recovered, recovered=recovered)
 
     async def restore_archive(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
         """Overwrite the container, or go on with the task that does."""

@@ -164,10 +164,11 @@ async def list_running_tasks(client: ProxmoxClient, node: str, vmid: int) -> tup
 
 
 async def _look_on(client: ProxmoxClient, node: str, vmid: int) -> View:
-    config, status, tasks = await asyncio.gather(
+    """The tasks first: what one of them did that ends meanwhile is then seen in the status."""
+    tasks = await list_running_tasks(client, node, vmid)
+    config, status = await asyncio.gather(
         client.get(f"/nodes/{node}/lxc/{vmid}/config"),
         client.get(f"/nodes/{node}/lxc/{vmid}/status/current"),
-        list_running_tasks(client, node, vmid),
     )
     return View(client, node, vmid, config, status, tasks)
 

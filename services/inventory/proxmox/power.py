@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from services.inventory.domain.errors import (
     ContainerLockedError,
     ContainerRunningError,
@@ -15,16 +17,16 @@ from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.ways import Ways
 
 _SHUTDOWN_S = 30
+_STARTING = ("vzstart", "vzreboot")
 _STOPPING = ("vzstop", "vzshutdown")
 
 
 async def start_container(containers: Containers, networks: Networks, ref: Ref, *, owner: str) -> Task:
     """Start a container of `owner` at an address of its own; one that runs is left alone."""
     view = await containers.look_owned(ref, owner)
-    if under_way := view.find_task(("vzstart", "vzreboot")):
+    if under_way := view.find_task(_STARTING):
         return under_way
-    if view.find_task(_STOPPING):
-        raise ContainerLockedError(f"container {ref.vmid} is being stopped", retry_after=1)
+    _refuse_while(view, _STOPPING, "stopped")
     if view.is_running:
         return view.done()
     _check_unlocked(view)
@@ -42,6 +44,7 @@ async def stop_container(containers: Containers, ref: Ref, owner: str, *, timeou
     view = await containers.look_owned(ref, owner)
     if under_way := view.find_task(_STOPPING):
         return under_way
+    _refuse_while(view, _STARTING, "started")
     if not view.is_running:
         return view.done()
     _check_unlocked(view)
@@ -67,6 +70,7 @@ async def reboot_container(containers: Containers, ref: Ref, owner: str, *, time
     view = await containers.look_owned(ref, owner)
     if under_way := view.find_task(("vzreboot",)):
         return under_way
+    _refuse_while(view, ("vzstart", *_STOPPING), "started or stopped")
     if not view.is_running:
         raise ContainerStoppedError(f"container {ref.vmid} does not run")
     _check_unlocked(view)
@@ -129,6 +133,12 @@ async def _is_cloned_on(view: View) -> bool:
     path = f"/nodes/{view.node}/tasks"
     found = await view.client.get(path, source="active", typefilter="vzclone", limit=1)
     return bool(found)
+
+
+def _refuse_while(view: View, types: Collection[str], what: str) -> None:
+    """Its status passes while such a task runs, so nothing follows from it yet."""
+    if view.find_task(types):
+        raise ContainerLockedError(f"container {view.vmid} is being {what}", retry_after=1)
 
 
 def _check_unlocked(view: View) -> None:

@@ -156,6 +156,8 @@ class FakeContainers:
         if "vzdump" not in self.failing:
             archive = Archive(volume, "local", name, 3 << 20, f"{order.notes}\n{mark}")
             self.archives[volume] = (archive, self.content)
+        elif order.backup_type == "stop":
+            self.running = False  # broken off in the middle
         task = self._begin("vzdump", volume)
         self._may_lose("vzdump")
         return task
