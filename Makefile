@@ -80,7 +80,10 @@ test-e2e: venv ## journeys of users, clients, a minute of storm
 test-security: venv ## who may call what, and attacks
 	$(PYTEST) tests/security
 
-test-replicas: venv ## a short `make replicas`; too long for every commit
+test-standstill: venv ## how long work stands still when a part dies, and reads beside 200 deployments at once
+	$(BIN)/python -m tests.chaos.standstill
+
+replicas: venv ## a short `make replicas`; too long for every commit
 	$(PYTEST) tests/replicas
 
 test-unit: venv ## the fast suites only
