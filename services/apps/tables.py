@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from services.common import idempotency as common_idempotency
 from services.common.db import UtcDateTime
 from services.common.idempotency import seal_column
-from services.common.operations.store import define_tables as define_operations
+from services.common.operations.tables import define_tables as define_operations
 from services.common.outbox import define_tables as define_outbox
 from services.common.resealing import SealedColumn
 

@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from services.common import idempotency as idempotency_tables
 from services.common import outbox as outbox_tables
 from services.common.db import UtcDateTime
-from services.common.operations import store as operations_store
+from services.common.operations import tables as operation_tables
 
 metadata = sa.MetaData()
 outbox, inbox = outbox_tables.define_tables(metadata)
 idempotency = idempotency_tables.define_table(metadata)
-tables = operations_store.define_tables(metadata)
+tables = operation_tables.define_tables(metadata)
 operations = tables.operations
 backups = sa.Table(
     "backups",

@@ -38,7 +38,7 @@ from services.common.messaging import Bus
 from services.common.migrations import upgrade
 from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
-from services.common.operations.store import OperationTables
+from services.common.operations.tables import OperationTables
 from services.common.outbox import Relay
 from services.common.rpc.call import Call
 from services.common.sealing import Sealer

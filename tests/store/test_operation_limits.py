@@ -16,7 +16,8 @@ from services.common.clock import now
 from services.common.db import Database, create_engine
 from services.common.operations.engine import Engine
 from services.common.operations.model import ClaimedOperation, Context, Limits, NewOperation, Step, Workflow
-from services.common.operations.store import NO_LIMITS, SqlOperationStore, add_operation, define_tables
+from services.common.operations.store import NO_LIMITS, SqlOperationStore
+from services.common.operations.tables import add_operation, define_tables
 from tests.store.catalog_db import make_database
 
 METADATA = sa.MetaData()

@@ -34,7 +34,7 @@ from services.apps.tables import app_events, apps, operation_tables, outbox, por
 from services.common.clock import now
 from services.common.db import insert_ignore
 from services.common.operations.model import ClaimedOperation, NewOperation
-from services.common.operations.store import add_operation
+from services.common.operations.tables import add_operation
 from services.common.outbox import add_messages, new_message
 
 RUN_OPERATION = "jobs.apps.v1.run_operation"

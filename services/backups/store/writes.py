@@ -34,8 +34,8 @@ from services.backups.workflows.restore_backup import RestoreBackupState
 from services.backups.workflows.restore_beside import RestoreBesideState
 from services.common.clock import Clock, now
 from services.common.db import Database
-from services.common.operations import store as operations_store
 from services.common.operations.model import NewOperation, Workflow, dump_state
+from services.common.operations.tables import add_operation
 from services.common.outbox import add_messages, note_received
 
 _WITHOUT_BEGINNER = timedelta(seconds=15)
@@ -258,7 +258,7 @@ class SqlBackupStore(BackupRequests):
             node=request.node,
             storage=request.storage,
         )
-        operations_store.add_operation(connection, tables, new)
+        add_operation(connection, tables, new)
 
     def _set(self, connection: sa.Connection, backup_id: int, **values: object) -> None:
         connection.execute(

@@ -1,7 +1,8 @@
 """Long work as named steps that any worker can take over.
 
     model    steps, workflows, what a step may say
-    store    operations and steps in a service's own database; claims with leases and fencing tokens
+    tables   operations and steps in a service's own database
+    store    what is read and written of them; claims with leases and fencing tokens
     engine   claims operations and runs them
     held     an operation under a worker's lease, and what is written down of it
     run      forward and backwards: retries, waiting, cancelling, undoing

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from services.common.clock import now
 from services.common.db import insert_ignore
-from services.common.operations.store import OperationTables
+from services.common.operations.tables import OperationTables
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.common.v1 import operation_pb2
 
 from services.common.operations.progress import Operation, OperationStep
-from services.common.operations.store import OperationTables
+from services.common.operations.tables import OperationTables
 from services.common.telemetry.tracing import trace_id_of
 
 _TURN = "its turn among the operations of its node, storage and user"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.common.clock import now
-from services.common.operations.store import OperationTables
+from services.common.operations.tables import OperationTables
 
 
 def request_cancel(connection: sa.Connection, tables: OperationTables, operation_id: str) -> bool:

@@ -27,7 +27,8 @@ from services.common.operations.model import (
     WaitError,
     Workflow,
 )
-from services.common.operations.store import SqlOperationStore, add_operation, define_tables
+from services.common.operations.store import SqlOperationStore
+from services.common.operations.tables import add_operation, define_tables
 
 METADATA = sa.MetaData()
 TABLES = define_tables(METADATA)

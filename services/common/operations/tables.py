@@ -1,0 +1,134 @@
+"""The two tables of operations in a service's own database, and adding one to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from services.common.clock import now
+from services.common.db import UtcDateTime
+from services.common.operations.model import NewOperation
+from services.common.telemetry.tracing import current_traceparent
+
+
+@dataclass(frozen=True)
+class OperationTables:
+    """The two tables."""
+
+    operations: sa.Table
+    steps: sa.Table
+
+
+def define_tables(metadata: sa.MetaData) -> OperationTables:
+    """Define `operations` and `operation_steps` in a service's metadata."""
+    operations = sa.Table(
+        "operations",
+        metadata,
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("subject", sa.String(120), nullable=False),
+        sa.Column("kind", sa.String(50), nullable=False),
+        sa.Column("status", sa.String(20), nullable=False),
+        sa.Column("state", sa.JSON, nullable=False),
+        sa.Column("step_index", sa.Integer, nullable=False),
+        sa.Column("step_count", sa.Integer, nullable=False),
+        sa.Column("progress", sa.Integer, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("undo_attempts", sa.Integer, nullable=False),
+        sa.Column("error", sa.Text, nullable=False),
+        sa.Column("waiting_for", sa.Text, nullable=False),
+        sa.Column("worker", sa.String(100), nullable=False),
+        sa.Column("lease_until", UtcDateTime),
+        sa.Column("fence", sa.Integer, nullable=False),
+        sa.Column("not_before", UtcDateTime, nullable=False),
+        sa.Column("cancel_requested", sa.Boolean, nullable=False),
+        sa.Column("held", sa.Boolean, nullable=False),
+        sa.Column("node", sa.String(80), nullable=False, server_default=""),
+        sa.Column("storage", sa.String(120), nullable=False, server_default=""),
+        sa.Column("requested_by", sa.Integer),
+        sa.Column("trace_id", sa.String(64), nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("started_at", UtcDateTime),
+        sa.Column("updated_at", UtcDateTime, nullable=False),
+        sa.Column("finished_at", UtcDateTime),
+    )
+    unfinished = operations.c.finished_at.is_(None)
+    sa.Index(
+        "operations_one_unfinished",
+        operations.c.subject,
+        unique=True,
+        sqlite_where=unfinished,
+        postgresql_where=unfinished,
+    )
+    sa.Index(
+        "operations_runnable", operations.c.not_before, sqlite_where=unfinished, postgresql_where=unfinished
+    )
+    sa.Index("operations_of_subject", operations.c.subject, operations.c.created_at)
+    steps = sa.Table(
+        "operation_steps",
+        metadata,
+        sa.Column("operation_id", sa.String(64), primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("name", sa.String(60), nullable=False),
+        sa.Column("description", sa.String(200), nullable=False),
+        sa.Column("status", sa.String(20), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("started_at", UtcDateTime),
+        sa.Column("finished_at", UtcDateTime),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("upids", sa.JSON, nullable=False),
+    )
+    return OperationTables(operations, steps)
+
+
+def add_operation(connection: sa.Connection, tables: OperationTables, new: NewOperation) -> None:
+    """Record an operation in the transaction of `connection`.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the subject has an unfinished operation, or the id is known.
+    """
+    current = now()
+    connection.execute(
+        tables.operations.insert().values(
+            id=new.id,
+            subject=new.subject,
+            kind=new.kind,
+            status="running" if new.held else "queued",
+            state=new.state,
+            step_index=0,
+            step_count=len(new.steps),
+            progress=0,
+            attempt=0,
+            undo_attempts=0,
+            error="",
+            waiting_for="",
+            worker="",
+            fence=0,
+            not_before=new.not_before or current,
+            cancel_requested=False,
+            held=new.held,
+            node=new.node,
+            storage=new.storage,
+            requested_by=new.requested_by,
+            trace_id=new.traceparent or current_traceparent(),
+            created_at=current,
+            updated_at=current,
+        )
+    )
+    if new.steps:
+        connection.execute(
+            tables.steps.insert(),
+            [
+                {
+                    "operation_id": new.id,
+                    "position": position,
+                    "name": name,
+                    "description": description,
+                    "status": "pending",
+                    "attempts": 0,
+                    "message": "",
+                    "upids": [],
+                }
+                for position, (name, description) in enumerate(new.steps)
+            ],
+        )
