@@ -12,7 +12,8 @@ from services.auth.domain.entities import Revocation
 from services.auth.store.revocations import SqlRevocationStore, StoredRevocation
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
-from services.common.messaging import REVOCATIONS_BUCKET, Bus
+from services.common.messaging import Bus
+from services.common.streams import REVOCATIONS_BUCKET
 from services.common.tokens import Revocations
 
 log = get_logger()

@@ -9,7 +9,8 @@ from nats.errors import Error as NatsError
 
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
-from services.common.messaging import REVOCATIONS_BUCKET, Bus
+from services.common.messaging import Bus
+from services.common.streams import REVOCATIONS_BUCKET
 from services.common.tokens import Revocations
 
 log = get_logger()

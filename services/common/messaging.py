@@ -1,10 +1,9 @@
-"""NATS: the streams, publishing, consuming and the key-value store.
+"""NATS: publishing, consuming and the key-value store.
 
 The connection is made in the background and kept for ever: a service starts and answers without NATS, and works again
 within seconds when it returns. What must not be lost is in a database first (`outbox`); NATS wakes.
 
-Streams: JOBS (`jobs.>`, work queue), EVENTS (`events.>`, kept 7 days), AUDIT (`audit.>`). Live hints for listeners go
-over core NATS (`live.>`) and may be lost.
+The streams are in `streams`. Live hints for listeners go over core NATS (`live.>`) and may be lost.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, KeyValueConfig, RetentionPolicy, StreamConfig
-from nats.js.errors import BucketNotFoundError, NotFoundError
+from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.kv import KeyValue
 
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
+from services.common.streams import ensure_streams
 from services.common.telemetry.tracing import (
     TRACEPARENT,
     SpanKind,
@@ -37,7 +36,6 @@ from services.common.telemetry.tracing import (
 
 log = get_logger()
 
-REVOCATIONS_BUCKET = "revocations"
 _REQUEST_TIMEOUT_S = 5.0
 _MAX_DELIVER = 20
 _CLOSE_ATTEMPTS = 10
@@ -199,7 +197,7 @@ class Bus:
                         allow_reconnect=True,
                     )
                 self._js = self._client.jetstream(timeout=_REQUEST_TIMEOUT_S)
-                await self._ensure_streams(self._js)
+                await ensure_streams(self._js, replicas=self._replicas)
                 self._ready.set()
                 await self._connected()
             except (NatsError, TimeoutError, OSError) as error:
@@ -213,7 +211,7 @@ class Bus:
         delay = 0.1
         while self._client.is_connected:
             try:
-                await self._ensure_streams(self._jetstream())
+                await ensure_streams(self._jetstream(), replicas=self._replicas)
             except (NatsError, UnavailableError, TimeoutError, OSError) as error:
                 log.warning("nats_streams_wait", error=str(error) or type(error).__name__)
                 await asyncio.sleep(delay)
@@ -232,28 +230,6 @@ class Bus:
         )
         for callback in self._on_reconnect:
             self._spawn(callback())
-
-    async def _ensure_streams(self, js: JetStreamContext) -> None:
-        day = 86_400.0
-        for config in (
-            StreamConfig(
-                name="JOBS", subjects=["jobs.>"], retention=RetentionPolicy.WORK_QUEUE, max_age=7 * day
-            ),
-            StreamConfig(name="EVENTS", subjects=["events.>"], max_age=7 * day, max_bytes=1 << 30),
-            StreamConfig(name="AUDIT", subjects=["audit.>"], max_age=30 * day, max_bytes=1 << 30),
-        ):
-            config.num_replicas = self._replicas
-            config.duplicate_window = 120
-            try:
-                await js.stream_info(str(config.name))
-            except NotFoundError:
-                await js.add_stream(config)
-        try:
-            await js.key_value(REVOCATIONS_BUCKET)
-        except BucketNotFoundError:
-            await js.create_key_value(
-                KeyValueConfig(bucket=REVOCATIONS_BUCKET, ttl=8 * day, replicas=self._replicas)
-            )
 
     async def _consume(
         self,

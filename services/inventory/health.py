@@ -14,8 +14,9 @@ from nats.errors import Error as NatsError
 from services.common.config import SERVICES, ServiceSettings
 from services.common.db import Database
 from services.common.errors import DomainError
-from services.common.messaging import REVOCATIONS_BUCKET, Bus
+from services.common.messaging import Bus
 from services.common.rpc.tls import PeerTls, open_channel
+from services.common.streams import REVOCATIONS_BUCKET
 
 CONNECTED = "connected"
 _TIMEOUT_S = 1.0

@@ -14,7 +14,8 @@ import pytest
 from nats.aio.msg import Msg
 
 from services.common.errors import UnavailableError
-from services.common.messaging import REVOCATIONS_BUCKET, Bus, Message
+from services.common.messaging import Bus, Message
+from services.common.streams import REVOCATIONS_BUCKET
 
 LIMIT_S = 15.0  # within which work goes on when NATS is back
 JOB = "jobs.test.v1.run"
