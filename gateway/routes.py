@@ -90,11 +90,12 @@ def _render_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
 def _render_retries(method: Method) -> dict[str, Any]:
     """Writes are tried again only where the service cannot have seen them.
 
-    A server that is asked to end answers CANCELLED to calls that it had not yet looked at.
+    CANCELLED says just that: gRPC gives it to calls that a server which ends had not yet looked at, and our servers
+    say UNAVAILABLE to those that they had (`services.common.rpc.draining`).
     """
-    conditions = ["connect-failure", "refused-stream"]
+    conditions = ["connect-failure", "refused-stream", "cancelled"]
     if method.idempotent:
-        conditions += ["reset", "unavailable", "cancelled"]
+        conditions += ["reset", "unavailable"]
     return {
         "retry_on": ",".join(conditions),
         "num_retries": 3,

@@ -23,6 +23,7 @@ from services.common.idempotency import IdempotencyStore
 from services.common.log import get_logger
 from services.common.outbox import Relay
 from services.common.rpc.call import Call
+from services.common.rpc.draining import drain
 from services.common.rpc.peers import Peers
 from services.common.rpc.server import Audit, NoAudit, Surroundings, add_service, create_server
 from services.common.rpc.streams import Streams
@@ -86,7 +87,7 @@ async def serve(
         await _run_until_signal(tasks)
     finally:
         await servicer.enter_graceful_shutdown()
-        await asyncio.gather(server.stop(_DRAIN_S), *(each.stop(0) for each in probes))
+        await asyncio.gather(drain(server, _DRAIN_S), *(each.stop(0) for each in probes))
         await close_runtime(runtime)
 
 

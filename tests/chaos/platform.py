@@ -40,7 +40,7 @@ from tests.chaos.topology import NODES, TOPOLOGY
 PASSWORD = "first-of-many-9"
 WORKERS = 2
 _LINKS = ("link-nats", "link-postgres", "link-pvesim", "link-pvesim-ssh")
-_READY_S = 150.0
+_READY_S = 300.0
 _STOP_S = 5.0
 _TASK_S = "0.4"
 

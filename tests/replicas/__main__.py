@@ -19,12 +19,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run once; 1 when something did not hold."""
     options = _parse_arguments(argv)
     folder = Path(tempfile.mkdtemp(prefix="proximity-replicas-"))
-    before, after = ROOT, ROOT
-    if options.commit:
-        before = export_commit(options.commit, folder / "before")
-    else:
-        after = make_successor(folder / "after")
-    plan = Plan(before=before, after=after, seed=options.seed)
+    before = export_commit(options.commit, folder / "before") if options.commit else ROOT
+    plan = Plan(before=before, after=make_successor(folder / "after"), seed=options.seed)
     try:
         verdict = asyncio.run(run_course(plan, state=folder / "state", report=_say))
     except PlatformError as error:
@@ -43,7 +39,7 @@ def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--from",
         dest="commit",
-        help="the commit that runs first; else this tree does, and after it one with more migrations",
+        help="the commit that runs first, else this tree; after it comes this tree with one more migration",
     )
     parser.add_argument("--seed", type=int, default=1, help="of what users do")
     return parser.parse_args(argv)

@@ -32,3 +32,4 @@ def test_no_read_fails_and_no_operation_is_lost_while_replicas_die_and_the_relea
     assert verdict.violations == (), "\n".join(said)
     assert len(verdict.reads.seconds) > 100
     assert verdict.operations > 0
+    assert verdict.writes[499] == 0  # a client could not tell whether it was done

@@ -1,12 +1,18 @@
-"""The time that a handler has."""
+"""The time that a handler has: until its caller gives up, or until its server ends."""
 
 from __future__ import annotations
 
 import asyncio
 from types import TracebackType
 
+from services.common.errors import UnavailableError
+
 _TICK_S = 0.1
 _FINE_S = 1.0
+
+
+class ServerEndingError(UnavailableError):
+    """The server was asked to end before the call was over."""
 
 
 class Deadline:
@@ -15,23 +21,30 @@ class Deadline:
     A timer for each request would be a quarter of what stands around a handler. So one timer of the event loop looks
     ten times a second at all that run; what has a second or more is ended up to a tenth of a second early, never late.
 
+    Args:
+        seconds: None has all the time until the server ends, and then none.
+
     Raises:
         TimeoutError: the block took longer.
+        ServerEndingError: `end_calls` or `end_listening` ended it.
     """
 
-    __slots__ = ("_ends_at", "_handle", "_has_passed", "_seconds", "_task", "_watch")
+    __slots__ = ("_ends_at", "_handle", "_seconds", "_task", "_watch", "_why")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
-        self._has_passed = False
+        self._why: Exception | None = None
         self._handle: asyncio.TimerHandle | None = None
         self._watch: _Watch | None = None
 
     def __enter__(self) -> None:
         loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(loop)
-        if self._seconds < _FINE_S:
-            self._handle = loop.call_later(self._seconds, self.end)
+        if self._seconds is None:
+            self._watch = _watch_of(loop)
+            self._watch.listening.add(self)
+        elif self._seconds < _FINE_S:
+            self._handle = loop.call_later(self._seconds, self.end, TimeoutError())
         else:
             self._ends_at = loop.time() + self._seconds - _TICK_S
             self._watch = _watch_of(loop)
@@ -43,21 +56,36 @@ class Deadline:
         if self._handle is not None:
             self._handle.cancel()
         if self._watch is not None:
-            self._watch.running.discard(self)
-        if not self._has_passed or self._task is None:
+            self._watch.discard(self)
+        if self._why is None or self._task is None:
             return
         if self._task.uncancel() <= 0 and kind is asyncio.CancelledError:
-            raise TimeoutError from error
+            raise self._why from error
 
     def has_ended(self, time: float) -> bool:
         """Whether it must not go on at a time of the event loop."""
         return self._ends_at <= time
 
-    def end(self) -> None:
-        """Cancel what runs in the block."""
-        self._has_passed = True
-        if self._task is not None:
+    def end(self, why: Exception) -> None:
+        """Cancel what runs in the block, which raises `why`."""
+        if self._why is None and self._task is not None:
+            self._why = why
             self._task.cancel()
+
+
+def end_listening() -> None:
+    """End what would go on for ever; whoever listens may do so elsewhere."""
+    for watch in _current:
+        for each in tuple(watch.listening):
+            each.end(ServerEndingError("the server ends; try again"))
+
+
+def end_calls() -> None:
+    """End every call that is under way, but for those that have less than a second left."""
+    end_listening()
+    for watch in _current:
+        for each in tuple(watch.running):
+            each.end(ServerEndingError("the server ended meanwhile; it is not known whether this was done"))
 
 
 class _Watch:
@@ -66,6 +94,7 @@ class _Watch:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.running: set[Deadline] = set()
+        self.listening: set[Deadline] = set()
         self._ticks = False
 
     def add(self, deadline: Deadline) -> None:
@@ -74,11 +103,15 @@ class _Watch:
             self._ticks = True
             self.loop.call_later(_TICK_S, self._look)
 
+    def discard(self, deadline: Deadline) -> None:
+        self.running.discard(deadline)
+        self.listening.discard(deadline)
+
     def _look(self) -> None:
         time = self.loop.time()
         for deadline in [each for each in self.running if each.has_ended(time)]:
             self.running.discard(deadline)
-            deadline.end()
+            deadline.end(TimeoutError())
         self._ticks = bool(self.running)
         if self._ticks:
             self.loop.call_later(_TICK_S, self._look)

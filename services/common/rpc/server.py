@@ -12,6 +12,7 @@ import json
 import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
@@ -34,7 +35,7 @@ from services.common.rpc.peers import Peers, drop_forwarded
 from services.common.rpc.reading import Unreadable, read_request
 from services.common.rpc.rendered import Form, Rendered, check_printed, choose_form, serialize, wrap_json
 from services.common.rpc.status import InternalError, code_of, render_status
-from services.common.rpc.streams import Streams
+from services.common.rpc.streams import Streams, is_endless
 from services.common.rules import check_message
 from services.common.telemetry.reporting import report_error
 from services.common.telemetry.tracing import current_trace_id
@@ -140,6 +141,7 @@ class _Rpc:
         self._success = options.success or 200
         self._creates = options.creates
         self._printed = options.printed
+        self._listens = is_endless(method) and not self._rule.writes
         self._name = f"/{method.containing_service.full_name}/{method.name}"
         self._action = f"{method.containing_service.full_name.split('.')[1]}.{method.name}"
         self._audited = self._rule.writes and self._rule.access != access_pb2.ACCESS_INTERNAL
@@ -196,7 +198,7 @@ class _Rpc:
         try:
             await self._admit(call)
             request = _check_request(given)
-            with self._around.streams.hold(call):
+            with self._around.streams.hold(call), Deadline(None) if self._listens else nullcontext():
                 async for item in self._handler(request, call):
                     if not headers_sent:
                         await self._send_headers(call, context)

@@ -1,4 +1,4 @@
-"""How many streams a user may hold open at a time."""
+"""Streams: which go on for ever, and how many a user may hold open at a time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from google.api import annotations_pb2
+from google.protobuf.descriptor import MethodDescriptor
+
 from services.common.errors import ExhaustedError
 from services.common.rpc.call import Call
+
+_RAW_BODY = "google.api.HttpBody"
 
 
 class TooManyStreamsError(ExhaustedError):
@@ -46,3 +51,9 @@ class Streams:
             self._open[user.id] -= 1
             if not self._open[user.id]:
                 del self._open[user.id]
+
+
+def is_endless(method: MethodDescriptor) -> bool:
+    """Whether an RPC streams until somebody leaves; a stream that REST prints as an array is finite."""
+    has_path = method.GetOptions().HasExtension(annotations_pb2.http)
+    return bool(method.server_streaming and (method.output_type.full_name == _RAW_BODY or not has_path))

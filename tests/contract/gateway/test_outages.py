@@ -78,6 +78,18 @@ def test_a_failed_read_is_tried_again_and_a_write_is_not(client: httpx.Client, b
     assert len([call for call in backend.calls if call.path.startswith(APPS)]) == 1
 
 
+def test_what_a_server_that_ends_has_not_looked_at_is_tried_again_writes_too(
+    client: httpx.Client, backend: Backend
+) -> None:
+    async def drop_first(_request: Any, context: Context) -> Any:
+        if len([call for call in backend.calls if call.path.startswith(APPS)]) == 1:
+            await context.abort(grpc.StatusCode.CANCELLED, "as gRPC says it for a server that ends")
+        return get_type("proximity.apps.v1.App")(name="web")
+
+    backend.answers[f"{APPS}/DeployApp"] = drop_first
+    assert client.post("/api/apps", json={}).json()["name"] == "web"
+
+
 def test_auth_away_locks_nobody_out(client: httpx.Client, backend: Backend) -> None:
     backend.stop_server("auth")
     try:
