@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from services.common.errors import UnavailableError
-from services.common.reading import DatabaseUnavailableError, Query, Reader
+from services.common.reading import DatabaseUnavailableError, Query, Reader, ThreadReader
 
 T = TypeVar("T")
 
@@ -138,7 +138,7 @@ class Database:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="db")
-        self._reader = Reader(engine, self._threads, limit=max(1, threads - 1))
+        self._reader = _make_reader(engine, self._threads, limit=max(1, threads - 1))
         self._write_engine = engine.execution_options(begin="IMMEDIATE")
 
     async def read(self, fn: Callable[[sa.Connection], T]) -> T:
@@ -207,6 +207,14 @@ class Database:
                     ) from error
                 raise
             return result
+
+
+def _make_reader(engine: sa.Engine, threads: ThreadPoolExecutor, *, limit: int) -> Reader:
+    if engine.dialect.name == "sqlite":
+        return ThreadReader(engine, threads, limit=limit)
+    from services.common.pipelines import PipelineReader
+
+    return PipelineReader(engine, threads, limit=limit)
 
 
 def _run_with_retries(

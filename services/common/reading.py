@@ -1,9 +1,9 @@
 """Reads that must be fast: a statement compiled once, run by the driver itself in one round trip.
 
 `Database.read` takes a connection of a pool, begins and ends a transaction, and turns every value into its type:
-five times the work of the query. A `Query` is SQLAlchemy Core too, but runs on a connection of the thread's own,
-in autocommit, as a prepared statement, and gives rows as the driver has them: JSON columns as text, times by
-`parse_time`.
+five times the work of the query. A `Query` is SQLAlchemy Core too, but runs on a connection of the reader's own, in
+autocommit, and gives rows as the driver has them: JSON columns as text, times by `parse_time`. PostgreSQL is read on
+the event loop (`pipelines`), SQLite in threads.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 from services.common.errors import UnavailableError
 
-_ATTEMPTS = 6
+ATTEMPTS = 6
 _BATCH = 4
 
 
@@ -34,24 +35,64 @@ class Query:
 
     def __init__(self, statement: sa.Select[Any]) -> None:
         self._statement = statement
-        self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+        self._compiled: dict[tuple[str, str], tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
     def render(self, dialect: sa.Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
-        """The text for a driver, the order of its parameters (empty: by name), and the values that are fixed."""
-        known = self._compiled.get(dialect.name)
+        """The text for a driver, its parameters in order (none where they go by name), and the values that are fixed."""
+        style = dialect.name, dialect.paramstyle
+        known = self._compiled.get(style)
         if known is None:
             compiled = self._statement.compile(dialect=dialect)
             order = tuple(compiled.positiontup or ())
-            known = self._compiled[dialect.name] = (str(compiled), order, dict(compiled.params))
+            known = self._compiled[style] = (str(compiled), order, dict(compiled.params))
         return known
 
 
-_Asked = tuple[Query, dict[str, Any], "asyncio.Future[list[Any]]"]
-_Outcome = tuple["asyncio.Future[list[Any]]", "list[Any] | Exception"]
+@dataclass(eq=False)
+class Asked:
+    """A query under way; `attempts` is how often it was lost."""
+
+    query: Query
+    params: dict[str, Any]
+    answer: asyncio.Future[list[Any]]
+    attempts: int = 0
+
+    def succeed(self, rows: list[Any]) -> None:
+        """Answer, unless nobody waits any more."""
+        if not self.answer.done():
+            self.answer.set_result(rows)
+
+    def fail(self, error: Exception) -> None:
+        """Refuse, unless nobody waits any more."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def give_up(self, cause: Exception) -> None:
+        """Say that the database does not answer."""
+        error = DatabaseUnavailableError("the database does not answer")
+        error.__cause__ = cause
+        self.fail(error)
 
 
-class Reader:
-    """Runs queries in threads, each on a connection of its own.
+class Reader(Protocol):
+    """Runs queries."""
+
+    async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
+        """The rows of a query.
+
+        Raises:
+            DatabaseUnavailableError: the database did not answer, after retries.
+        """
+
+    def close(self) -> None:
+        """Close every connection; call it in the event loop, when nothing is asked any more."""
+
+
+_Outcome = tuple[Asked, "list[Any] | Exception"]
+
+
+class ThreadReader:
+    """Runs queries of SQLite in threads, each on a connection of its own.
 
     A thread that has begun goes on while there is something to do and hands over answers by the batch: waking threads
     and the event loop costs more than most queries.
@@ -68,23 +109,19 @@ class Reader:
         self._limit = limit
         self._local = threading.local()
         self._opened: set[Any] = set()
-        self._waiting: deque[_Asked] = deque()
+        self._waiting: deque[Asked] = deque()
         self._running = 0
 
     async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
-        """The rows of a query.
-
-        Raises:
-            DatabaseUnavailableError: the database did not answer, after retries.
-        """
+        """See `Reader`."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[list[Any]] = loop.create_future()
-        self._waiting.append((query, params, answer))
+        asked = Asked(query, params, loop.create_future())
+        self._waiting.append(asked)
         self._begin(loop)
-        return await answer
+        return await asked.answer
 
     def close(self) -> None:
-        """Close every connection."""
+        """See `Reader`."""
         for connection in self._opened:
             connection.close()
 
@@ -97,7 +134,7 @@ class Reader:
         """Run what waits, in a thread, until nothing does."""
         outcomes: list[_Outcome] = []
         while batch := self._take():
-            outcomes = [(answer, self._try(query, params)) for query, params, answer in batch]
+            outcomes = [(asked, self._try(asked)) for asked in batch]
             if not self._waiting:
                 break
             loop.call_soon_threadsafe(_deliver, outcomes)
@@ -109,54 +146,42 @@ class Reader:
         self._begin(loop)  # what came after the thread had looked
         _deliver(outcomes)
 
-    def _take(self) -> list[_Asked]:
-        batch: list[_Asked] = []
+    def _take(self) -> list[Asked]:
+        batch: list[Asked] = []
         with contextlib.suppress(IndexError):
             while len(batch) < _BATCH:
                 batch.append(self._waiting.popleft())
         return batch
 
-    def _try(self, query: Query, params: dict[str, Any]) -> list[Any] | Exception:
+    def _try(self, asked: Asked) -> list[Any] | Exception:
         try:
-            return self._fetch(query, params)
+            return self._fetch(asked)
         except Exception as error:  # noqa: BLE001 - raised where it is awaited
             return error
 
-    def _fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
-        text, order, fixed = query.render(self._engine.dialect)
-        values: Any = {**fixed, **params}
-        if order:
-            values = [values[name] for name in order]
-        for attempt in range(1, _ATTEMPTS + 1):
+    def _fetch(self, asked: Asked) -> list[Any]:
+        text, order, fixed = asked.query.render(self._engine.dialect)
+        values = {**fixed, **asked.params}
+        for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._run(text, values)
-            except self._engine.dialect.loaded_dbapi.Error as error:
+                rows: list[Any] = self._cursor().execute(text, [values[name] for name in order]).fetchall()
+            except (self._engine.dialect.loaded_dbapi.Error, sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
                 self._drop()
-                if not _is_transient(error):
-                    raise
-                if attempt == _ATTEMPTS:
-                    raise DatabaseUnavailableError("the database does not answer") from error
-            except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:  # of connecting
-                if attempt == _ATTEMPTS:
-                    raise DatabaseUnavailableError("the database does not answer") from error
-            time.sleep(0.02 * 2**attempt)
-        raise AssertionError("unreachable")
+                failure = error
+            else:
+                return rows
+            time.sleep(delay_of(attempt))
+        raise DatabaseUnavailableError("the database does not answer") from failure
 
-    def _run(self, text: str, values: Any) -> list[Any]:
-        cursor = getattr(self._local, "cursor", None) or self._open()
-        rows: list[Any] = cursor.execute(text, values).fetchall()
-        return rows
-
-    def _open(self) -> Any:
-        fairy = self._engine.raw_connection()
-        connection: Any = fairy.driver_connection
-        fairy.detach()
-        self._opened.add(connection)
-        if self._engine.dialect.name == "sqlite":
-            self._local.cursor = connection.cursor()
-        else:
-            self._local.cursor = _prepare_postgres(connection)
-        return self._local.cursor
+    def _cursor(self) -> Any:
+        found = getattr(self._local, "cursor", None)
+        if found is None:
+            fairy = self._engine.raw_connection()
+            connection: Any = fairy.driver_connection
+            fairy.detach()
+            self._opened.add(connection)
+            found = self._local.cursor = connection.cursor()
+        return found
 
     def _drop(self) -> None:
         cursor = getattr(self._local, "cursor", None)
@@ -167,13 +192,16 @@ class Reader:
 
 
 def _deliver(outcomes: list[_Outcome]) -> None:
-    for answer, outcome in outcomes:
-        if answer.done():  # nobody waits any more
-            continue
+    for asked, outcome in outcomes:
         if isinstance(outcome, Exception):
-            answer.set_exception(outcome)
+            asked.fail(outcome)
         else:
-            answer.set_result(outcome)
+            asked.succeed(outcome)
+
+
+def delay_of(attempt: int) -> float:
+    """Seconds to wait after an attempt that failed; the first is 1."""
+    return 0.02 * 2.0**attempt
 
 
 def parse_time(value: Any) -> datetime:
@@ -184,16 +212,7 @@ def parse_time(value: Any) -> datetime:
     return found
 
 
-def _prepare_postgres(connection: Any) -> Any:
-    from psycopg.types.string import TextBinaryLoader
-
-    connection.autocommit = True
-    connection.prepare_threshold = 0
-    connection.adapters.register_loader("json", TextBinaryLoader)
-    return connection.cursor(binary=True)
-
-
-def _is_transient(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether another connection may do: the server went away, or a table has changed under a prepared statement."""
     state = str(getattr(error, "sqlstate", None) or "")
     return not state or state.startswith(("08", "57P", "40", "0A")) or state == "55P03"

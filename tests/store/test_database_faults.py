@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from services.common import pipelines
 from services.common.db import Database, DatabaseFullError, create_engine
 from services.common.errors import UnavailableError
 from services.common.operations.store import NO_LIMITS
@@ -80,6 +81,29 @@ async def test_connections_that_broke_are_opened_anew(db: Database) -> None:
         await asyncio.to_thread(end_connections, db)
         await db.write(count_up("a"))
     assert await read_counts(db) == [3, 0]
+
+
+async def test_answers_go_to_who_asked_also_beside_errors_and_those_who_left(db: Database) -> None:
+    number, text = sa.bindparam("number", type_=sa.Integer), sa.bindparam("text", type_=sa.String)
+    query = Query(sa.select(12 / number, sa.func.length(text), sa.func.pg_sleep(0.01)))
+    asked = [db.fetch(query, {"number": n % 5, "text": "x" * (n * 40_000)}) for n in range(30)]
+    tasks = [asyncio.ensure_future(each) for each in asked]
+    await asyncio.sleep(0)
+    tasks[7].cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(answers[7], asyncio.CancelledError)
+    for n, answer in enumerate(answers):
+        if n % 5 == 0:
+            assert "division by zero" in str(answer)
+        elif n != 7:
+            assert answer[0][:2] == (12 / (n % 5), n * 40_000)
+
+
+async def test_a_database_that_is_silent_is_given_up(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelines, "_SILENT_S", 0.05)
+    with pytest.raises(UnavailableError, match="the database does not answer"):
+        await db.fetch(Query(sa.select(sa.func.pg_sleep(0.5))), {})
+    assert await read_counts(db) == [0, 0]
 
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "SERIALIZABLE"], ids=["deadlock", "serialization"])
