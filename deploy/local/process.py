@@ -8,10 +8,10 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 _PR_SET_PDEATHSIG = 1
 _FIRST_DELAY_S = 0.2
@@ -40,6 +40,28 @@ class Spec:
     user: str | None = None
 
 
+class Child(Protocol):
+    """What is used of `asyncio.subprocess.Process`."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its status once it has ended; a signal's number is negative."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        """What it says, where somebody reads it."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal."""
+
+    async def wait(self) -> int:
+        """Wait for its status."""
+
+
 def _die_with(parent: int) -> Callable[[], None]:
     def prepare() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -59,8 +81,10 @@ def open_log(logs: Path, name: str) -> BinaryIO:
     return file.open("ab")
 
 
-async def spawn(spec: Spec, logs: Path) -> asyncio.subprocess.Process:
+async def spawn(spec: Spec, logs: Path, *, is_asked: bool = False) -> asyncio.subprocess.Process:
     """Start it once, in a session of its own, to die with this process whatever ends it.
+
+    Where `is_asked`, its standard input and output are pipes.
 
     The kernel counts the thread that started a child as its parent: call it from the main thread.
     """
@@ -68,8 +92,8 @@ async def spawn(spec: Spec, logs: Path) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *spec.arguments,
             env=dict(spec.environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE if spec.on_line else log,
+            stdin=asyncio.subprocess.PIPE if is_asked else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE if spec.on_line or is_asked else log,
             stderr=log,
             start_new_session=True,
             user=spec.user,
@@ -85,6 +109,7 @@ class Supervised:
         logs: the folder of its log.
         report: is told when it ends.
         longest_delay: seconds before it is started again when it ends over and over.
+        start: starts it once.
     """
 
     def __init__(
@@ -94,13 +119,15 @@ class Supervised:
         *,
         report: Callable[[str], None],
         longest_delay: float = _LAST_DELAY_S,
+        start: Callable[[Spec, Path], Awaitable[Child]] = spawn,
     ) -> None:
         self.spec = spec
         self.restarts = 0
         self._logs = logs
         self._report = report
         self._longest_delay = longest_delay
-        self._process: asyncio.subprocess.Process | None = None
+        self._spawn = start
+        self._process: Child | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -147,7 +174,7 @@ class Supervised:
 
     async def _run_once(self) -> int | str:
         try:
-            self._process = await spawn(self.spec, self._logs)
+            self._process = await self._spawn(self.spec, self._logs)
         except OSError as error:
             return str(error)
         if self._stopping.is_set():

@@ -27,6 +27,9 @@ PORTS = (*SERVICES, "nats", "admin", "pvesim", "pvesim-ssh")
 ROOT = Path(__file__).resolve().parents[2]
 
 
+_DRIVERS = {"postgresql": "services.common.pipelines", "sqlite": "sqlalchemy.dialects.sqlite.pysqlite"}
+
+
 @dataclass(frozen=True)
 class Secrets:
     """What was given or generated; `is_new` when the password was made just now."""
@@ -121,6 +124,13 @@ def list_services(
         for name in [f"{service}-worker{f'-{number}' if number > 1 else ''}"]
     ]
     return serving + working
+
+
+def list_shared_modules(settings: LocalSettings) -> list[str]:
+    """Return what services, workers and the migration import."""
+    driver = "postgresql" if settings.database_url.startswith("postgres") else "sqlite"
+    servers = [f"services.{service}.server" for service in SERVICES]
+    return ["deploy.local.migrating", "services.common.commands", *servers, _DRIVERS[driver]]
 
 
 def name_metrics_ports(settings: LocalSettings) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -11,12 +12,14 @@ from typing import Any
 
 import requests
 
-from deploy.local.process import Spec, Supervised, spawn
+from deploy.local.forking import Zygote
+from deploy.local.process import Spec, Supervised
 from deploy.local.settings import LocalSettings
 from deploy.local.specs import (
     PORTS,
     Secrets,
     list_services,
+    list_shared_modules,
     make_environment,
     make_gateway,
     make_migration,
@@ -54,6 +57,7 @@ class Stack:
         self.logs = settings.state / "logs"
         self.secrets: Secrets | None = None
         self.processes: list[Supervised] = []
+        self.zygote: Zygote | None = None
         self._report = report
         self._lock: StateLock | None = None
         self._simulator: asyncio.Future[dict[str, Any]] | None = None
@@ -68,12 +72,15 @@ class Stack:
         (self.settings.state / "pvesim.json").unlink(missing_ok=True)
         self.secrets = make_secrets(self.settings)
         ports = choose_ports(self.settings.state, [*PORTS, *name_metrics_ports(self.settings)])
+        bare = make_environment(self.settings, self.secrets, ports, proxmox={})
+        self.zygote = Zygote(bare, self.logs, modules=list_shared_modules(self.settings))
+        await self.zygote.start()
         if not self.settings.nats_url:
             self._launch(make_nats(self.settings, ports))
         self._launch(make_gateway(self.settings, ports))
-        bare = make_environment(self.settings, self.secrets, ports, proxmox={})
+        migration = self._migrate(make_migration(bare), self.zygote)
         proxmox, _, _ = await asyncio.gather(
-            self._start_simulator(ports), self._wait_for_nats(ports), self._migrate(make_migration(bare))
+            self._start_simulator(ports), self._wait_for_nats(ports), migration
         )
         environment = make_environment(self.settings, self.secrets, ports, proxmox=proxmox)
         for spec in list_services(environment, ports):
@@ -87,6 +94,8 @@ class Stack:
         first = [each for each in self.processes if each not in needed]
         await asyncio.gather(*(each.stop(timeout=_STOP_S) for each in first))
         await asyncio.gather(*(each.stop(timeout=_LAST_STOP_S) for each in needed))
+        if self.zygote is not None:
+            await self.zygote.stop()
         if self._lock is not None:
             (self.settings.state / "run.json").unlink(missing_ok=True)
             self._lock.release()
@@ -106,7 +115,8 @@ class Stack:
             time.sleep(0.1)
 
     def _launch(self, spec: Spec) -> None:
-        process = Supervised(spec, self.logs, report=self._report)
+        assert self.zygote is not None
+        process = Supervised(spec, self.logs, report=self._report, start=self.zygote.spawn)
         self.processes.append(process)
         process.start()
 
@@ -144,12 +154,12 @@ class Stack:
             return
         raise StackError(f"NATS does not answer on port {port}: see {self.logs}/nats.log")
 
-    async def _migrate(self, spec: Spec) -> None:
-        process = await spawn(spec, self.logs)
+    async def _migrate(self, spec: Spec, zygote: Zygote) -> None:
+        process = await zygote.spawn(spec, self.logs)
         try:
             code = await asyncio.wait_for(process.wait(), _MIGRATION_TIMEOUT_S)
         except TimeoutError as error:
-            process.kill()
+            process.send_signal(signal.SIGKILL)
             raise StackError(f"{spec.name} took too long: see {self.logs}/{spec.name}.log") from error
         if code == _SETTINGS_STATUS:
             said = (self.logs / f"{spec.name}.log").read_text("utf-8", errors="replace")
@@ -174,7 +184,8 @@ class Stack:
         run = {
             "url": self.settings.url,
             "ports": ports,
-            "pids": {each.spec.name: each.pid for each in self.processes},
+            "pids": {each.spec.name: each.pid for each in self.processes}
+            | {"zygote": self.zygote and self.zygote.pid},
         }
         write_secret(self.settings.state / "run.json", json.dumps(run, indent=2))
 

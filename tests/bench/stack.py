@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -65,27 +65,32 @@ class BenchStack(Stack):
 
     def list_processes(self) -> dict[str, psutil.Process]:
         """Every process by name."""
-        return {each.spec.name: psutil.Process(each.pid) for each in self.processes if each.pid}
+        pids = {each.spec.name: each.pid for each in self.processes} | {
+            "zygote": self.zygote and self.zygote.pid
+        }
+        return {name: psutil.Process(pid) for name, pid in pids.items() if pid}
 
 
 def measure_cpu(processes: Mapping[str, psutil.Process]) -> dict[str, float]:
     """Seconds of CPU that each process and its children have used."""
-    return {name: sum(map(_cpu_of, _family_of(process))) for name, process in processes.items()}
+    return {name: sum(map(_cpu_of, each)) for name, each in _list_families(processes)}
 
 
 def measure_memory(processes: Mapping[str, psutil.Process]) -> dict[str, float]:
     """MiB of memory of each process and its children; shared pages count by share."""
     return {
-        name: sum(_pss_of(each.pid) for each in _family_of(process)) / 1024
-        for name, process in processes.items()
+        name: sum(_pss_of(each.pid) for each in family) / 1024 for name, family in _list_families(processes)
     }
 
 
-def _family_of(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+def _list_families(processes: Mapping[str, psutil.Process]) -> Iterator[tuple[str, list[psutil.Process]]]:
+    """Each process with those of its children that have no name of their own."""
+    named = set(processes.values())
+    for name, process in processes.items():
+        try:
+            yield name, [process, *(each for each in process.children(recursive=True) if each not in named)]
+        except psutil.NoSuchProcess:
+            yield name, []
 
 
 def _cpu_of(process: psutil.Process) -> float:

@@ -95,9 +95,13 @@ class RunningStack:
 
     def kill_process(self, name: str, command: str = "serve") -> None:
         """End one process of it, which is started again."""
-        mine = psutil.Process(self.process.pid).children()
-        [found] = [each for each in mine if each.cmdline()[-2:] == [f"services.{name}", command]]
-        found.kill()
+        self.find_process(name if command == "serve" else f"{name}-worker").kill()
+
+    def find_process(self, name: str) -> psutil.Process:
+        """One process of it as it is now."""
+        mine = psutil.Process(self.process.pid).children(recursive=True)
+        [found] = [each for each in mine if each.name() == name]
+        return found
 
     def kill(self) -> None:
         """End the runner without a chance to say goodbye."""

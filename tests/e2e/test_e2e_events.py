@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
-import psutil
 import requests
 from proximity.apps.v1.apps_service_pb2 import AppEvent, StreamAppEventsRequest
 from proximity.apps.v1.apps_service_pb2_grpc import AppsServiceStub
 
+from deploy.local import specs
 from deploy.local.api import Api
-from tests.e2e.stack import PASSWORD, STOP_S, USERNAME, RunningStack, find_port
+from deploy.local.settings import LocalSettings
+from services.common.config import read_settings
+from tests.e2e.stack import PASSWORD, STOP_S, USERNAME, RunningStack, find_port, make_environment
 
 LIMIT_S = 90.0
 Frame = dict[str, str]
@@ -135,13 +137,15 @@ def test_a_replica_that_dies_does_not_look_like_the_end(stack: RunningStack) -> 
 @contextmanager
 def start_replica(stack: RunningStack) -> Iterator[grpc.Channel]:
     """A second server of apps beside the platform's own, as it runs, on the same database and NATS."""
-    mine = psutil.Process(stack.process.pid).children()
-    [first] = [each for each in mine if each.cmdline()[-2:] == ["services.apps", "serve"]]
-    address = f"127.0.0.1:{find_port()}"
-    environment = {**first.environ(), "LISTEN": address, "HEALTH_LISTEN": "", "METRICS_LISTEN": ""}
-    with subprocess.Popen(
-        first.cmdline(), env=environment, cwd=first.cwd(), stderr=subprocess.DEVNULL
-    ) as replica:
+    settings = read_settings(LocalSettings, make_environment(stack.state, stack.port))
+    ports = json.loads((stack.state / "run.json").read_text())["ports"]
+    ports["apps"] = find_port()
+    environment = specs.make_environment(
+        settings, specs.make_secrets(settings), ports, proxmox=stack.simulator
+    )
+    spec = next(each for each in specs.list_services(environment, ports) if each.name == "apps")
+    address = spec.environment["LISTEN"]
+    with subprocess.Popen(spec.arguments, env=spec.environment, stderr=subprocess.DEVNULL) as replica:
         try:
             with grpc.insecure_channel(address) as channel:
                 grpc.channel_ready_future(channel).result(LIMIT_S)

@@ -93,7 +93,7 @@ def test_a_killed_and_destroyed_stack_leaves_no_process_and_comes_back_from_its_
     old.send("DELETE", f"/apps/{lost['id']}", expect=202)
     old.wait_for_app(lost["id"], wanted="gone", timeout=LIMIT_S, watch=lambda _: None)
     pids = list(first.pids.values())
-    assert len(pids) == 11
+    assert len(pids) == 12
     first.kill()
     assert wait_until_gone(pids, timeout=10) == []
     destroy_all_but_proxmox(state)

@@ -23,14 +23,6 @@ FLOOD_ADDRESS = "127.20.0.9"
 CONNECTIONS = 250  # one request on each at a time: more would be taken for an attack
 
 
-def find_process(stack: RunningStack, service: str) -> psutil.Process:
-    """The process that serves a service now."""
-    for child in psutil.Process(stack.process.pid).children(recursive=True):
-        if child.cmdline()[-3:] == ["-m", f"services.{service}", "serve"]:
-            return child
-    raise AssertionError(f"{service} does not run")
-
-
 @pytest.mark.parametrize("caller", ["anonymous", "alice"])
 @pytest.mark.parametrize(
     "path", ["/", "/api", "/api/", "/api/nope", "/api/apps/x/y/z", "/api/auth/login/x", "/apps"]
@@ -167,7 +159,7 @@ def wait_for_status(world: World, path: str, status: int) -> Any:
 @pytest.fixture
 def catalog(stack: RunningStack, world: World) -> Iterator[psutil.Process]:
     """The catalog service, which this test may stop; it is back afterwards."""
-    process = find_process(stack, "catalog")
+    process = stack.find_process("catalog")
     yield process
     if process.is_running():
         process.send_signal(signal.SIGCONT)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.api.test_api_edges import find_process, wait_for_status
+from tests.contract.api.test_api_edges import wait_for_status
 from tests.contract.api.world import PHRASE, World, read_object
 from tests.e2e.stack import RunningStack
 
@@ -72,7 +72,7 @@ def test_a_request_repeated_after_a_crash_makes_one_app(
     """The service dies somewhere in the request; the client asks again with its key until it has an answer."""
     access, key = world.find_access("alice"), uuid.uuid4().hex
     body = {"catalog_id": "whoami", "hostname": world.make_hostname()}
-    process = find_process(stack, "apps")
+    process = stack.find_process("apps")
 
     def crash() -> None:
         time.sleep(delay)

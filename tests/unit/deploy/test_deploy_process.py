@@ -9,12 +9,16 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
+from deploy.local.forking import Zygote
 from deploy.local.process import Spec, Supervised
+from deploy.local.specs import ROOT
+from tests.e2e.stack import wait_until_gone
 
 LIMIT_S = 20.0
 
@@ -117,3 +121,52 @@ def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
     while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+async def zygote(tmp_path: Path) -> AsyncIterator[Zygote]:
+    """It can fork a program that says who it is and ends on SIGTERM with status 7."""
+    code = """
+    import os, signal, sys, time
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+    print(sys.argv[1:], os.environ["NAME"], os.getsid(0) == os.getpid(), flush=True)
+    time.sleep(60)
+    """
+    (tmp_path / "sleeper.py").write_text(textwrap.dedent(code))
+    made = Zygote({**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}, tmp_path)
+    yield made
+    await made.stop()
+
+
+def make_fork(name: str) -> Spec:
+    return Spec(name, (sys.executable, "-m", "sleeper", name), {"NAME": name.upper()})
+
+
+async def test_a_fork_has_arguments_an_environment_a_log_and_a_status_of_its_own(
+    zygote: Zygote, tmp_path: Path
+) -> None:
+    names = ("one", "two")
+    children = [await zygote.spawn(make_fork(name), tmp_path) for name in names]
+    logs = [tmp_path / f"{name}.log" for name in names]
+    await wait_until(lambda: all(log.read_text() for log in logs))
+    assert [log.read_text() for log in logs] == ["['one'] ONE True\n", "['two'] TWO True\n"]
+    assert [psutil.Process(child.pid).name() for child in children] == ["one", "two"]
+    children[0].send_signal(signal.SIGTERM)
+    children[1].send_signal(signal.SIGKILL)
+    assert [await child.wait() for child in children] == [7, -signal.SIGKILL]
+
+
+async def test_forks_end_with_the_process_that_was_forked_and_are_forked_again(
+    zygote: Zygote, tmp_path: Path
+) -> None:
+    child = Supervised(make_fork("one"), tmp_path, report=lambda _: None, start=zygote.spawn)
+    child.start()
+    await wait_until(lambda: child.pid is not None)
+    first, parent = child.pid, zygote.pid
+    assert first is not None
+    assert parent is not None
+    os.kill(parent, signal.SIGKILL)
+    await wait_until(lambda: child.pid not in {None, first})
+    assert wait_until_gone([first], timeout=5) == []
+    assert zygote.pid != parent
+    await child.stop(timeout=5)
