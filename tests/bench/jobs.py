@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +13,10 @@ from typing import Any
 
 from deploy.local.api import Api
 from tests.bench.session import PASSWORD, open_stack
-from tests.bench.stack import BenchStack
+from tests.bench.stack import BenchStack, measure_cpu
 
 _LONGEST_S = 300.0
+_WORTH_S = 0.005  # of CPU: less is not listed
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,15 @@ def _measure(operation: dict[str, Any]) -> Deployment:
 
 async def measure_jobs(database: str, *, task_seconds: float, counts: Sequence[int]) -> None:
     """Deploy, for each count that many at once, and print what it took."""
-    async with open_stack(database, task_seconds=task_seconds) as (stack, _):
+    async with open_stack(database, task_seconds=task_seconds) as (stack, server):
+        processes = stack.list_processes() | ({"postgres": server} if server else {})
         for count in counts:
-            began = time.monotonic()
+            began, before = time.monotonic(), measure_cpu(processes)
             runs = 5 if count == 1 else count
             done = await asyncio.to_thread(deploy_apps, stack, runs, at_once=count, label=f"job{count}")
             print(_render(done, count, task_seconds, time.monotonic() - began), flush=True)
+            cpu = {name: used - before[name] for name, used in measure_cpu(processes).items()}
+            print(_render_cpu(cpu, runs), flush=True)
 
 
 def _render(done: Sequence[Deployment], at_once: int, task_seconds: float, elapsed: float) -> str:
@@ -78,3 +82,8 @@ def _render(done: Sequence[Deployment], at_once: int, task_seconds: float, elaps
         f"tasks of {task_seconds:g} s, {at_once:3} at once: first step after {begun:.0f} ms, running after "
         f"{total:.2f} s ({tasks:.0f} tasks of Proxmox), medians of {len(done)}; {len(done) / elapsed:.2f}/s"
     )
+
+
+def _render_cpu(cpu: Mapping[str, float], runs: int) -> str:
+    parts = [f"{name} {used / runs * 1000:.0f}" for name, used in cpu.items() if used / runs >= _WORTH_S]
+    return f"  CPU of a deployment {sum(cpu.values()) / runs * 1000:.0f} ms: {', '.join(parts)}"
