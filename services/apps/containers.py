@@ -45,6 +45,7 @@ _ACTIONS = {
 }
 _SNAPSHOTS = {"make": "SnapshotContainer", "rollback": "RollbackContainer", "delete": "DeleteSnapshot"}
 _WRITE_S = 60.0
+_DROP_S = 300.0
 _TASK_S = 24 * 3600.0
 _EXEC_S = 6 * 3600
 
@@ -141,6 +142,11 @@ class GrpcContainers:
         """Make, roll back to or delete a snapshot."""
         request = pb.SnapshotRequest(container=render_ref(ref), owner=owner, name=name)
         return parse_task(await self._call(_SNAPSHOTS[action], request))
+
+    async def drop_snapshots(self, ref: Ref, owner: str, *, min_age_s: int) -> list[str]:
+        """Delete the platform's own old snapshots."""
+        request = pb.DropSnapshotsRequest(container=render_ref(ref), owner=owner, min_age_s=min_age_s)
+        return list((await self._call("DropSnapshots", request, timeout=_DROP_S)).names)
 
     async def migrate(self, ref: Ref, owner: str, *, node: str) -> Task:
         """Move to another node."""

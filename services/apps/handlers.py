@@ -12,7 +12,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.common.v1 import operation_pb2
 
 from services.apps import convert
-from services.apps.domain import orphans, upgrading, usecases
+from services.apps.domain import orphans, updating, upgrading, usecases
 from services.apps.domain.entities import STABLE, App, AppFilter
 from services.apps.domain.errors import AppBusyError, AppNotFoundError, ContainerNotFoundError
 from services.apps.domain.interfaces import Backups, Ref
@@ -76,7 +76,7 @@ class AppsHandlers:
 
     async def update_app(self, request: pb.UpdateAppRequest, call: Call) -> app_pb2.App:
         app = await self._get(request.app_id, call)
-        await usecases.update_app(
+        await updating.update_app(
             self.world,
             app,
             _asked(call),

@@ -9,6 +9,8 @@ from nats.aio.msg import Msg
 
 from services.apps.clients import GrpcBackups
 from services.apps.domain.holding import end_silent_holds
+from services.apps.domain.interfaces import Containers
+from services.apps.domain.leftovers import drop_left_snapshots
 from services.apps.domain.reconciling import Reconciler
 from services.apps.store import RUN_OPERATION, SqlAppStore
 from services.common.clock import now
@@ -35,20 +37,22 @@ def wake_on_jobs(bus: Bus, wake: asyncio.Event) -> None:
     bus.consume("JOBS", RUN_OPERATION, durable="apps-run", handler=handle)
 
 
-async def run_schedules(store: SqlAppStore, reconciler: Reconciler, backups: GrpcBackups) -> None:
+async def run_schedules(
+    store: SqlAppStore, reconciler: Reconciler, backups: GrpcBackups, *, containers: Containers
+) -> None:
     """Reconcile hourly, clean up six-hourly and end silent holds, in one worker at a time, for ever."""
     while True:
         for name, every in (("reconcile", _RECONCILE), ("janitor", _JANITOR), ("holds", _HOLDS)):
             try:
                 if await store.claim_schedule(name, every=every):
-                    await _run_schedule(name, store, reconciler, backups=backups)
+                    await _run_schedule(name, store, reconciler, backups=backups, containers=containers)
             except DomainError as error:
                 log.warning("schedule_failed", schedule=name, error=error.message)
         await asyncio.sleep(_LOOK_S)
 
 
 async def _run_schedule(
-    name: str, store: SqlAppStore, reconciler: Reconciler, *, backups: GrpcBackups
+    name: str, store: SqlAppStore, reconciler: Reconciler, *, backups: GrpcBackups, containers: Containers
 ) -> None:
     match name:
         case "reconcile":
@@ -59,7 +63,9 @@ async def _run_schedule(
                     log.warning("orphan_found", host_id=found.host_id, vmid=found.vmid, message=found.message)
         case "janitor":
             removed = await store.prune_events(before=now() - _KEEP_EVENTS)
-            log.info("cleaned_up", events=removed, revived_operations=await store.replay_all())
+            revived = await store.replay_all()
+            snapshots = await drop_left_snapshots(store, containers)
+            log.info("cleaned_up", events=removed, revived_operations=revived, snapshots=snapshots)
         case "holds":
             if ended := await end_silent_holds(store, backups, seconds=_SILENCE_S):
                 log.warning("silent_holds_ended", count=ended)

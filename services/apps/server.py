@@ -124,7 +124,7 @@ async def work_apps(settings: AppsSettings) -> None:
         background=[
             parts.hints.run(),
             engine.run_forever(wake, concurrency=settings.worker_concurrency),
-            run_schedules(parts.store, parts.reconciler, parts.backups),
+            run_schedules(parts.store, parts.reconciler, parts.backups, containers=parts.containers),
         ],
     )
 

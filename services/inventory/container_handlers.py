@@ -20,6 +20,7 @@ from services.inventory.proxmox import (
     inside,
     power,
     reading,
+    snapshots,
     tasks,
     volumes,
 )
@@ -122,13 +123,20 @@ class ContainerHandlers:
         return empty_pb2.Empty()
 
     async def snapshot_container(self, request: cs.SnapshotRequest, _call: Call) -> cs.Task:
-        return await self._act(copies.snapshot_container, request, name=request.name)
+        return await self._act(snapshots.snapshot_container, request, name=request.name)
 
     async def rollback_container(self, request: cs.SnapshotRequest, _call: Call) -> cs.Task:
-        return await self._act(copies.rollback_container, request, name=request.name)
+        return await self._act(snapshots.rollback_container, request, name=request.name)
 
     async def delete_snapshot(self, request: cs.SnapshotRequest, _call: Call) -> cs.Task:
-        return await self._act(copies.delete_snapshot, request, name=request.name)
+        return await self._act(snapshots.delete_snapshot, request, name=request.name)
+
+    async def drop_snapshots(self, request: cs.DropSnapshotsRequest, _call: Call) -> cs.DropSnapshotsResponse:
+        ref = convert.parse_ref(request.container)
+        names = await snapshots.drop_snapshots(
+            self._containers, ref, request.owner, min_age_s=request.min_age_s
+        )
+        return cs.DropSnapshotsResponse(names=names)
 
     async def migrate_container(self, request: cs.MigrateContainerRequest, _call: Call) -> cs.Task:
         return await self._act(copies.migrate_container, request, target_node=request.target_node)

@@ -110,10 +110,22 @@ class Platform:
     clients: LocalClients
     apps: SqlAppStore
     world: World
+    catalog: FakeCatalog
     backups: BackupsHandlers
     desks: dict[str, Desk]
     databases: dict[str, Database]
     removed: RemovedApps
+
+    async def work(self, desk: Desk, store: CrashingStore) -> None:
+        """Let one worker end what its desk has, the others helping where it waits for them, or die."""
+        for _ in range(_ROUNDS):
+            await desk.run(store)
+            if store.dead or not await desk.count_unfinished():
+                return
+            for other in self.desks.values():
+                if other is not desk:
+                    await other.run(other.make_store())
+            await desk.let_time_pass()
 
     async def settle(self) -> None:
         """Let workers that do not die end everything."""
@@ -216,7 +228,8 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     apps = SqlAppStore(databases["apps"], sealer)
     containers = GrpcContainers(clients)
     app_workflows = build_app_workflows(Tools(containers, apps), GrpcBackups(clients), apps)
-    world = World(apps, containers, FakeCatalog(), plans_of(app_workflows), FakeUsers(OWNER.id))
+    catalog = FakeCatalog()
+    world = World(apps, containers, catalog, plans_of(app_workflows), FakeUsers(OWNER.id))
     bus = Bus("nats://127.0.0.1:1", name="test")
     clients.handlers["apps"] = [
         AppsInternalHandlers(apps, world, Relay(databases["apps"], bus, app_tables.outbox))
@@ -237,6 +250,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
             clients,
             apps,
             world,
+            catalog,
             BackupsHandlers(backups, remote_apps, remote_containers),
             desks,
             databases,

@@ -9,7 +9,7 @@ from typing import Any
 
 from proximity.backups.v1 import backups_service_pb2 as pb
 
-from services.apps.domain import orphans, usecases
+from services.apps.domain import orphans, updating, upgrading, usecases
 from services.apps.domain.entities import RemoveApp
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.reconciling import Reconciler
@@ -28,6 +28,7 @@ class Scene:
         prepare: brings the platform to where it can be asked for; what it returns is given to `ask`.
         ask: asks for it.
         final: there is no way back from it.
+        stride: only each so manieth checkpoint is tried, where that takes long.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Scene:
     ask: Callable[[Platform, Any], Awaitable[Any]]
     desk: str = "apps"
     final: bool = False
+    stride: int = 1
 
 
 async def _prepare_nothing(_: Platform) -> None:
@@ -99,9 +101,19 @@ async def _clone(platform: Platform, app_id: str) -> None:
 
 async def _update(platform: Platform, app_id: str) -> None:
     app = await platform.apps.get_app(app_id)
-    await usecases.update_app(
-        platform.world, app, asked(), name=None, resources={"memory": 1024, "disk_size": 30}, environment={}
+    await updating.update_app(
+        platform.world,
+        app,
+        asked(),
+        name=None,
+        resources={"memory": 1024, "disk_size": 30},
+        environment={"PASSWORD": "other"},
     )
+
+
+async def _upgrade(platform: Platform, app_id: str) -> None:
+    platform.catalog.revisions = ["r1", "r2"]
+    await upgrading.upgrade_app(platform.world, await platform.apps.get_app(app_id), asked())
 
 
 async def _migrate(platform: Platform, app_id: str) -> None:
@@ -144,7 +156,8 @@ SCENES = (
     Scene("delete", "delete_app", _prepare_app, _act("delete"), final=True),
     Scene("delete adopted", "delete_app", _prepare_adopted_app, _act("delete"), final=True),
     Scene("destroy orphan", "destroy_orphan", _prepare_orphan, _destroy_orphan, final=True),
-    Scene("update", "update_app", _prepare_app, _update),
+    Scene("update", "update_app", _prepare_app_on_lvm, _update),
+    Scene("upgrade", "upgrade_app", _prepare_app_on_lvm, _upgrade, stride=3),
     Scene("migrate", "migrate_app", _prepare_app, _migrate),
     Scene("backup", "create_backup", _prepare_app, lambda p, app_id: p.back_up(app_id), "backups"),
     Scene("restore", "restore_backup", _prepare_backup, _restore, "backups"),

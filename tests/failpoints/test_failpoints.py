@@ -92,7 +92,7 @@ class Play:
             await scene.ask(platform, stage.made)
             store = desk.make_store()
             store.crash_at, store.when = self.crash_at, "undoing" if self.fails else ""
-            await desk.run(store)
+            await platform.work(desk, store)
             if not store.dead:
                 return None
             if self.cancel:
@@ -103,13 +103,15 @@ class Play:
 
 
 def refuse(desk: Desk, kind: str) -> None:
-    """Let the workflow fail after its last step."""
+    """Let the workflow fail after its last step from which there is a way back."""
 
     async def fail(_: Any, __: Context) -> Any:
         raise PreconditionError("no further")
 
     workflow = desk.workflows[kind]
-    steps = (*workflow.steps, Step("refuse", "Refusing", fail))
+    last = max(number for number, step in enumerate(workflow.steps) if step.cancellable)
+    before, after = workflow.steps[: last + 1], workflow.steps[last + 1 :]
+    steps = (*before, Step("refuse", "Refusing", fail), *after)
     desk.workflows[kind] = dataclasses.replace(workflow, steps=steps)
 
 
@@ -128,7 +130,7 @@ async def find_end(desk: Desk, kind: str) -> str:
 async def play_everywhere(stage: Stage, scene: Scene, *, stride: int = 1, **how: bool) -> set[str]:
     """Play a scene once for each checkpoint, or each `stride`-th; how the operations ended."""
     ends: set[str] = set()
-    for number in itertools.count(step=stride):
+    for number in itertools.count(step=max(stride, scene.stride)):
         try:
             end = await Play(number, **how).run(stage, scene)
         except AssertionError as error:

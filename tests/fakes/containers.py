@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import (
@@ -25,9 +25,18 @@ from services.apps.domain.interfaces import (
     Task,
     Wanted,
 )
-from services.common.errors import BusyError, NotFoundError, UnavailableError
+from services.common.errors import BusyError, NotFoundError, PreconditionError, UnavailableError
 
 GIGABYTE = float(1024**3)
+
+
+class Packed(NamedTuple):
+    """A container with what is in it, as an archive or a snapshot has it."""
+
+    container: Container
+    files: dict[str, str]
+    image: str
+    volumes: dict[str, str]
 
 
 class FakeContainers:
@@ -51,8 +60,8 @@ class FakeContainers:
         self.hung = asyncio.Event()
         self.hangs = ""
         self.silent: set[str] = set()
-        self.archives: dict[str, tuple[Container, dict[str, str]]] = {}
-        self.inside: dict[str, tuple[str, dict[str, str]]] = {}
+        self.archives: dict[str, Packed] = {}
+        self.snapshots: dict[tuple[int, str], Packed] = {}
         self.images: dict[int, str] = {}
         self.volumes: dict[int, dict[str, str]] = {}
         self.complete = True
@@ -98,6 +107,8 @@ class FakeContainers:
         known = self.containers.setdefault(ref.vmid, _stopped(ref, owner, new.hostname))
         if known.owner != owner:
             raise StepFailedError(f"{ref.vmid} is not of {owner}")
+        if made:
+            self.containers[ref.vmid] = dataclasses.replace(known, memory=new.memory * 1024.0**2)
         if made and new.oci:
             self.images[ref.vmid] = new.template
             self.volumes[ref.vmid] = {path: "" for path, _ in new.mounts}
@@ -144,9 +155,31 @@ class FakeContainers:
 
     async def snapshot(self, action: str, ref: Ref, *, owner: str, name: str) -> Task:
         self._own(ref, owner)
+        self._call(f"snapshot {action}")
+        taken, key = self.snapshots, (ref.vmid, name)
+        if action == "make" and not self.can_snapshot:
+            raise PreconditionError(f"container {ref.vmid} lies on a storage without snapshots")
+        if action == "make":
+            taken.setdefault(key, self._pack(ref.vmid))
+        elif action == "delete":
+            taken.pop(key, None)
+        elif key in taken:
+            self._unpack(ref, taken[key])
+        else:
+            raise StepFailedError(f"snapshot '{name}' does not exist")
         return _task(ref)
 
+    async def drop_snapshots(self, ref: Ref, owner: str, *, min_age_s: int) -> Sequence[str]:
+        self._own(ref, owner)
+        self._call("drop_snapshots")
+        left = [name for vmid, name in self.snapshots if vmid == ref.vmid and name.startswith("proximity-")]
+        for name in left:
+            del self.snapshots[ref.vmid, name]
+        return left
+
     async def migrate(self, ref: Ref, owner: str, *, node: str) -> Task:
+        if any(vmid == ref.vmid for vmid, _ in self.snapshots):
+            raise StepFailedError("Proxmox: can't migrate CT - check log")
         self.containers[ref.vmid] = dataclasses.replace(self._own(ref, owner), node=node)
         return _task(ref)
 
@@ -169,31 +202,34 @@ class FakeContainers:
     async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
         if ref.vmid not in self.containers and archive in self.archives:
             self.containers[ref.vmid] = _stopped(ref, owner, hostname)
-            self._unpack(ref, archive)
+            self._unpack(ref, self.archives[archive])
         self.containers.setdefault(ref.vmid, _stopped(ref, owner, hostname))
         return _task(ref)
 
     def archive(self, vmid: int) -> str:
         """Make an archive of a container, as backups has it done, and return its name."""
-        files = {path: text for (owner, path), text in self.files.items() if owner == vmid}
         name = f"backup:{vmid}-{len(self.archives)}"
-        self.archives[name] = (self.containers[vmid], files)
-        self.inside[name] = (self.images.get(vmid, ""), dict(self.volumes.get(vmid, {})))
+        self.archives[name] = self._pack(vmid)
         return name
 
-    def _unpack(self, ref: Ref, archive: str) -> None:
-        container, files = self.archives[archive]
-        self.containers[ref.vmid] = dataclasses.replace(container, status="stopped", address="")
+    def _pack(self, vmid: int) -> Packed:
+        files = {path: text for (owner, path), text in self.files.items() if owner == vmid}
+        return Packed(
+            self.containers[vmid], files, self.images.get(vmid, ""), dict(self.volumes.get(vmid, {}))
+        )
+
+    def _unpack(self, ref: Ref, packed: Packed) -> None:
+        self.containers[ref.vmid] = dataclasses.replace(packed.container, status="stopped", address="")
         self.files = {key: text for key, text in self.files.items() if key[0] != ref.vmid}
-        self.files |= {(ref.vmid, path): text for path, text in files.items()}
-        image, volumes = self.inside[archive]
-        self.images[ref.vmid], self.volumes[ref.vmid] = image, dict(volumes)
+        self.files |= {(ref.vmid, path): text for path, text in packed.files.items()}
+        self.images[ref.vmid], self.volumes[ref.vmid] = packed.image, dict(packed.volumes)
 
     async def restore(self, ref: Ref, owner: str, *, archive: str) -> Task:
         self._call("restore")
+        self.snapshots = {key: one for key, one in self.snapshots.items() if key[0] != ref.vmid}
         if self._own(ref, owner).status == "running":
             raise StepFailedError(f"container {ref.vmid} runs")
-        self._unpack(ref, archive)
+        self._unpack(ref, self.archives[archive])
         return _task(ref)
 
     async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.import_django.apps import begin_import
-from services.apps.domain import usecases
+from services.apps.domain import updating, usecases
 from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import App, AppFilter, ChangeApp
@@ -430,7 +430,7 @@ async def test_changed_memory_reaches_the_container(platform: Platform) -> None:
     app = await platform.deploy()
     await platform.run()
     app = await platform.store.get_app(app.id)
-    await usecases.update_app(
+    await updating.update_app(
         platform.world, app, asked(), name="New", resources={"memory": 1024}, environment={"THEME": "light"}
     )
     await platform.run()
@@ -448,7 +448,7 @@ async def test_a_changed_app_in_error_is_as_its_container_is(platform: Platform,
     found = platform.containers.containers[9000]
     platform.containers.containers[9000] = dataclasses.replace(found, status=running)
     app = await platform.store.get_app(app.id)
-    await usecases.update_app(
+    await updating.update_app(
         platform.world, app, asked(), name="New", resources={"memory": 1024}, environment={}
     )
     await platform.run()
@@ -460,25 +460,11 @@ async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platfo
     await platform.run()
     await platform.store.change(ChangeApp(app.id, {"status": "error", "vmid": None}))
     app = await platform.store.get_app(app.id)
-    await usecases.update_app(platform.world, app, asked(), name="New", resources={}, environment={})
+    await updating.update_app(platform.world, app, asked(), name="New", resources={}, environment={})
     await platform.run()
     found = await platform.store.get_app(app.id)
     assert (found.name, found.status) == ("New", "error")
     with pytest.raises(AppStateError, match="has no container"):
-        await usecases.update_app(
+        await updating.update_app(
             platform.world, found, asked(), name="N", resources={"memory": 512}, environment={}
         )
-
-
-async def test_a_change_that_fails_halfway_is_taken_back(platform: Platform) -> None:
-    app = await platform.deploy()
-    await platform.run()
-    app = await platform.store.get_app(app.id)
-    platform.containers.broken["push"] = 3
-    await usecases.update_app(
-        platform.world, app, asked(), name=None, resources={"memory": 1024}, environment={"THEME": "light"}
-    )
-    await platform.run()
-    found = await platform.store.get_app(app.id)
-    assert (found.status, found.config) == ("error", app.config)
-    assert platform.containers.containers[9000].memory == app.config["memory"] * 1024**2

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain import upgrading, usecases
+from services.apps.domain import updating, upgrading, usecases
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
 from services.apps.domain.interfaces import Ref
@@ -77,8 +77,8 @@ async def test_an_upgrade_backs_up_first_and_brings_the_new_version_up(platform:
     after = await upgrade(platform, before)
     assert (after.status, after.revision, after.error) == ("running", "r2", "")
     assert "adminer:r2" in read_definition(platform, after)
-    ((old, files),) = platform.containers.archives.values()
-    assert (old.vmid, "adminer:r1" in files[COMPOSE]) == (before.vmid, True)
+    (old,) = platform.containers.archives.values()
+    assert (old.container.vmid, "adminer:r1" in old.files[COMPOSE]) == (before.vmid, True)
     assert after.environment == before.environment
     assert (after.public_port, after.url) == (before.public_port, before.url)
 
@@ -247,7 +247,7 @@ async def run_dying(platform: Platform, app_id: str) -> None:
 
 async def test_a_changed_value_reaches_the_definition(platform: Platform) -> None:
     app = await deploy(platform, revisions=("r1", "r2"))
-    await usecases.update_app(
+    await updating.update_app(
         platform.world, app, asked(), name=None, resources={}, environment={"THEME": "light"}
     )
     await platform.run()

@@ -235,6 +235,13 @@ class SwitchVersion:
 
 
 @dataclass(frozen=True)
+class ForgetUpgrade:
+    """Forget the former version that was kept for the time of an operation."""
+
+    upgrade_id: str
+
+
+@dataclass(frozen=True)
 class ForgetOrphan:
     """Forget that reconciliation saw an orphan: it is gone."""
 
@@ -258,6 +265,7 @@ Change = (
     | AddUpgrade
     | NoteArchive
     | SwitchVersion
+    | ForgetUpgrade
     | ForgetOrphan
     | RestoreVersion
 )

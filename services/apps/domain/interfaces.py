@@ -175,6 +175,9 @@ class Containers(Protocol):
     async def snapshot(self, action: str, ref: Ref, *, owner: str, name: str) -> Task:
         """Make, go back to (rollback) or delete a snapshot."""
 
+    async def drop_snapshots(self, ref: Ref, owner: str, *, min_age_s: int) -> Sequence[str]:
+        """Delete the platform's own snapshots that are at least so old; their names."""
+
     async def migrate(self, ref: Ref, owner: str, *, node: str) -> Task:
         """Move to another node of the host."""
 

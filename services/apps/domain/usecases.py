@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from services.apps.domain.compose import republish
-from services.apps.domain.deploying import NewApp, build_app, plan_app, render_again, update_record
+from services.apps.domain.deploying import NewApp, build_app, plan_app
 from services.apps.domain.entities import ACTIONS, App, Begin, Change, Upgrade
 from services.apps.domain.errors import (
     AppBusyError,
@@ -17,7 +17,6 @@ from services.apps.domain.errors import (
     ContainerNotFoundError,
     HostnameTakenError,
     NoFreePortError,
-    NotAvailableError,
 )
 from services.apps.domain.interfaces import Backups, Catalog, Container, Containers, Ref, Users, Wanted
 from services.apps.domain.quotas import Quotas, Unlimited
@@ -189,56 +188,6 @@ async def adopt_container(
         app = dataclasses.replace(app, hostname=f"{app.name[:52]}-{ref.vmid}")
         await world.store.add_app(app, _begin_new(world, app, "adopt_container", asked, **state))
     return app
-
-
-async def update_app(
-    world: World,
-    app: App,
-    asked: Asked,
-    *,
-    name: str | None,
-    resources: Mapping[str, int],
-    environment: Mapping[str, str],
-) -> None:
-    """Change name, memory, cores, disk_size or environment; only what the container must do is an operation.
-
-    Raises:
-        InvalidError: the disk would shrink.
-        QuotaExceededError: the owner's apps would take too much together.
-        AppBusyError: another operation is under way.
-        AppStateError: the app has no container that could be changed.
-    """
-    require_stable(app)
-    if resources.get("disk_size", 0) and resources["disk_size"] < int(app.config.get("disk_size", 0)):
-        raise invalid_field("disk", f"{resources['disk_size']} is less than now, and disks only grow")
-    if app.adopted and environment:
-        raise NotAvailableError(f"{app.id} was adopted; its environment is not managed")
-    masked = {key: value for key, value in environment.items() if value != "********"}
-    unknown = sorted(set(masked) - set(app.environment))
-    if unknown:
-        raise invalid_field(f"environment.{unknown[0]}", f"{app.catalog_id} has no such input")
-    if app.vmid is None and (resources or masked):
-        raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
-    changed: dict[str, Any] = {"name": name} if name else {}
-    changed["config"] = {**app.config, **resources}
-    changed["environment"] = {**app.environment, **masked}
-    if masked and app.runtime == "compose":
-        rendering = await render_again(
-            world.catalog, app, changed["environment"], revision=app.revision
-        )  # what is no secret stands in the definition itself
-        changed |= {
-            "environment": rendering.environment,
-            "rendering": update_record(app.rendering, rendering),
-        }
-    names = {"memory": "memory_mb", "cores": "cores", "disk_size": "disk_gb"}
-    changes: dict[str, Any] = {names[key]: value for key, value in resources.items()}
-    if masked:
-        changes["has_environment"] = True
-    former = {names[key]: app.config[key] for key in resources if key in app.config}
-    begin = begin_on(world, app, "update_app", asked, status="updating", changes=changes, former=former)
-    if any(value > int(app.config.get(key, 0)) for key, value in resources.items()):
-        begin = dataclasses.replace(begin, quota=await world.quotas.get_quota(app.owner_id))
-    await world.store.begin(app.id, begin, values=changed, message=f"Changing {app.hostname}")
 
 
 async def migrate_app(world: World, app: App, asked: Asked, *, node: str) -> None:

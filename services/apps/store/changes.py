@@ -19,6 +19,7 @@ from services.apps.domain.entities import (
     Change,
     ChangeApp,
     ForgetOrphan,
+    ForgetUpgrade,
     NoteArchive,
     RemoveApp,
     RestoreVersion,
@@ -80,6 +81,8 @@ class AppChanges:
                 self._upgrades.note_archive(connection, upgrade_id, archive)
             case SwitchVersion(upgrade_id, forward):
                 self._upgrades.switch(connection, upgrade_id, forward=forward)
+            case ForgetUpgrade(upgrade_id):
+                self._upgrades.forget(connection, upgrade_id)
             case ForgetOrphan(host_id, vmid):
                 forget_orphan(connection, host_id, vmid)
             case RestoreVersion(app_id, operation_id):

@@ -92,6 +92,10 @@ class UpgradeRows:
             archive=row.archive,
         )
 
+    def forget(self, connection: sa.Connection, upgrade_id: str) -> None:
+        """Forget one upgrade."""
+        connection.execute(upgrades.delete().where(upgrades.c.id == upgrade_id))
+
     def remove(self, connection: sa.Connection, app_id: str) -> None:
         """Forget the upgrades of an app."""
         connection.execute(upgrades.delete().where(upgrades.c.app_id == app_id))

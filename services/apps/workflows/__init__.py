@@ -9,9 +9,10 @@ from services.apps.workflows.delete_app import delete_app
 from services.apps.workflows.deploy_app import deploy_app
 from services.apps.workflows.destroy_orphan import destroy_orphan
 from services.apps.workflows.import_app import import_app
+from services.apps.workflows.migrate_app import migrate_app
 from services.apps.workflows.start_app import restart_app, start_app, stop_app
 from services.apps.workflows.tools import Tools
-from services.apps.workflows.update_app import migrate_app, update_app
+from services.apps.workflows.update_app import update_app
 from services.apps.workflows.upgrade_app import UpgradeReader, rollback_app, upgrade_app
 from services.common.operations.model import Workflow
 

@@ -17,6 +17,7 @@ from services.apps.domain.interfaces import NewContainer
 from services.apps.domain.marks import name_keeper
 from services.apps.workflows.making import BROKEN, TAKEN, describe_container, make_container
 from services.apps.workflows.shared import Steps
+from services.apps.workflows.snapshots import Snapshots
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
 from services.common.errors import BusyError
@@ -50,6 +51,10 @@ class Exchange(Generic[S]):
     """The stages of an exchange."""
 
     tools: Tools
+
+    @property
+    def _snapshots(self) -> Snapshots[S]:
+        return Snapshots(self.tools)
 
     async def pull(self, state: S, ctx: Context, *, image: str) -> S:
         """Fetch an image to the node that the container is on, while that one still runs."""
@@ -87,6 +92,7 @@ class Exchange(Generic[S]):
         if container is not None and container.status == "running":
             await self.tools.act("stop", state, ctx)
         if state.paths:
+            await self._snapshots.clear(state, ctx)
             state = await self._make_keeper(state, ctx, app=app)
             await self._move(state, _state_of_keeper(state), ctx)
         return await _save_stage(state, ctx, "parked")

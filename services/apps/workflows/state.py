@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from services.apps.domain.entities import Change, ChangeApp
@@ -22,9 +21,10 @@ class AppState:
         source_*: the app that is copied.
         source_stopped: the source was stopped for the copy and has to be started again.
         archive: the backup that a new app is made of.
-        changes: what `update_app` changes in the container.
-        former: the values of before, of those that it changes.
         image: volume id of the pulled OCI image.
+        snapshot: name of the container's snapshot of before, while there may be one.
+        touched: the container may no longer be what it was.
+        recovered: after a failure, it is again what it was, and runs if it ran.
     """
 
     app_id: str
@@ -43,8 +43,9 @@ class AppState:
     image: str = ""
     address: str = ""
     port: int | None = None
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    former: Mapping[str, Any] = field(default_factory=dict)
+    snapshot: str = ""
+    touched: bool = False
+    recovered: bool = False
 
     @property
     def ref(self) -> Ref:
@@ -72,6 +73,20 @@ def end_failed(state: AppState, error: str, cancelled: bool) -> tuple[Change, ..
             "error": "the last operation was cancelled" if state.previous == "error" else "",
         }
     return (ChangeApp(state.app_id, values),)
+
+
+def end_as_before(state: AppState) -> tuple[Change, ...]:
+    """The app runs or rests as its container did."""
+    if state.vmid is None:
+        error = "it has no container; delete it and deploy it again"
+        return (ChangeApp(state.app_id, {"status": "error", "error": error}),)
+    return (ChangeApp(state.app_id, {"status": "running" if state.was_running else "stopped", "error": ""}),)
+
+
+def end_taken_back(state: AppState, error: str) -> dict[str, Any]:
+    """The values of an app after a failure that was taken back: as before, unless what ran before does not any more."""
+    is_wrong = state.previous == "error" or (state.touched and not state.recovered)
+    return {"status": "error", "error": error} if is_wrong else {"status": state.previous, "error": ""}
 
 
 def end_failed_new(state: AppState, error: str, cancelled: bool) -> tuple[Change, ...]:

@@ -1,117 +1,174 @@
-"""Change an app's resources and environment, or move it to another node."""
+"""Change an app's resources and environment; what fails or is cancelled is taken back."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from services.apps.domain.entities import App, Change, ChangeApp
+from services.apps.domain.entities import Change, ChangeApp, ForgetUpgrade, SwitchVersion
 from services.apps.domain.interfaces import Container
 from services.apps.workflows.docker import DockerSteps
-from services.apps.workflows.shared import Steps
-from services.apps.workflows.state import AppState, end_failed
+from services.apps.workflows.snapshots import Snapshots
+from services.apps.workflows.state import AppState, end_as_before, end_taken_back
 from services.apps.workflows.tools import Tools
-from services.common.operations.model import Context, Step, StepResult, Workflow
+from services.common.errors import DomainError
+from services.common.operations.model import Context, Step, StepResult, Workflow, is_transient
 
 _GIB = 1 << 30
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class UpdateState(AppState):
+    """What a change of an app has found out.
+
+    Attributes:
+        changes: what changes in the container.
+        former: the values of before, of those that change.
+        former_config: the app's configuration of before; empty in operations begun by an earlier release.
+        kept_id: the version of before, kept for the time of the operation where the environment changes.
+    """
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    former: Mapping[str, Any] = field(default_factory=dict)
+    former_config: Mapping[str, Any] = field(default_factory=dict)
+    kept_id: str = ""
+
+
+@dataclass(frozen=True)
+class UpdateSteps:
+    """The container is changed first, then what runs in it."""
+
+    tools: Tools
+
+    @property
+    def snapshots(self) -> Snapshots[UpdateState]:
+        """Taken before what cannot simply be set back."""
+        return Snapshots(self.tools)
+
+    @property
+    def docker(self) -> DockerSteps:
+        """What runs in it."""
+        return DockerSteps(self.tools)
+
+    async def find_risk(self, state: UpdateState) -> str:
+        """Memory and cores are set back; a disk that grows, or another environment of what runs, may break it."""
+        if state.was_running and state.changes.get("has_environment"):
+            return "the environment changes"
+        grows = int(state.changes.get("disk_gb") or 0) > int(state.former.get("disk_gb") or 0)
+        return "the disk grows" if grows and state.vmid is not None else ""
+
+    async def configure(self, state: UpdateState, ctx: Context) -> UpdateState:
+        """Set memory and cores, and grow the disk."""
+        changes = {name: value for name, value in state.changes.items() if name != "has_environment"}
+        if changes:
+            await self._set(state, ctx, changes)
+        if state.previous != "error" or state.vmid is None:
+            return state
+        container = await self.tools.find(state)  # an app in error does not say whether its container runs
+        return dataclasses.replace(state, was_running=container is not None and container.status == "running")
+
+    async def apply_environment(self, state: UpdateState, ctx: Context) -> UpdateState:
+        """Have what runs take the environment."""
+        if not state.changes.get("has_environment"):
+            return state
+        state = dataclasses.replace(state, touched=True)
+        await ctx.save(state)
+        await self._bring_up(state, ctx, again="reboot")
+        return state
+
+    async def probe(self, state: UpdateState, ctx: Context) -> StepResult:
+        """See that what answered before answers with its new environment."""
+        if not state.touched or state.previous != "running":
+            return StepResult(state)
+        return await self.docker.probe.run(state, ctx)  # type: ignore[no-any-return]
+
+    async def take_back(self, state: UpdateState, ctx: Context) -> UpdateState:
+        """Make container and environment what they were; without a snapshot, a disk that has grown stays so."""
+        if state.kept_id:
+            await ctx.save(state, SwitchVersion(state.kept_id, forward=False))
+        container = await self.tools.find(state)
+        if container is None:
+            return state
+        broken = state.touched or (state.was_running and container.status != "running")
+        is_back = broken and await self.snapshots.go_back(state, ctx)
+        if not is_back and (back := {name: was for name, was in state.former.items() if name != "disk_gb"}):
+            await self._set(state, ctx, back)
+        if state.was_running:
+            await self.tools.act("start", state, ctx)
+        if state.touched and not is_back and not await self._bring_former_up(state, ctx):
+            return state
+        container = await self.tools.find(state) or container
+        return dataclasses.replace(state, recovered=True, former_config=_describe_former(state, container))
+
+    async def _bring_former_up(self, state: UpdateState, ctx: Context) -> bool:
+        """Whether what ran before takes its environment back."""
+        try:
+            await self._bring_up(state, ctx, again="stop")
+        except DomainError as error:
+            if is_transient(error) and ctx.operation.undo_attempts < _TRIES:
+                raise
+            await ctx.log(f"What ran before does not start either: {error.message}", level="error")
+            return False
+        return True
+
+    async def _bring_up(self, state: UpdateState, ctx: Context, *, again: str) -> None:
+        """Give the container the app's environment; `again` makes an image that runs read it."""
+        app = await self.tools.apps.get_app(state.app_id)
+        if app.runtime == "oci":
+            await self._set(state, ctx, {"environment": app.environment})
+            if state.was_running:
+                await self.tools.act(again, state, ctx)
+                await self.tools.act("start", state, ctx)
+        elif state.was_running:
+            await self.docker.push(state, ctx)
+            await self.docker.compose_up.run(state, ctx)
+
+    async def _set(self, state: UpdateState, ctx: Context, changes: Mapping[str, Any]) -> None:
+        task = await self.tools.containers.configure(state.ref, state.app_id, changes=changes)
+        await self.tools.finish(task, ctx)
 
 
 def update_app(tools: Tools) -> Workflow:
-    """Change the container, then what runs in it; what fails or is cancelled takes memory and cores back."""
-    docker = DockerSteps(tools)
-
-    async def configure_container(state: AppState, ctx: Context) -> AppState:
-        changes = {name: value for name, value in state.changes.items() if name != "has_environment"}
-        app = await tools.apps.get_app(state.app_id)
-        if app.runtime == "oci" and state.changes.get("has_environment"):
-            changes["environment"] = app.environment
-        if changes:
-            await tools.finish(await tools.containers.configure(state.ref, app.id, changes=changes), ctx)
-        return await look_when_in_error(state)
-
-    async def look_when_in_error(state: AppState) -> AppState:
-        """An app in error does not say whether its container runs."""
-        if state.previous != "error" or state.vmid is None:
-            return state
-        container = await tools.find(state)
-        return dataclasses.replace(state, was_running=container is not None and container.status == "running")
-
-    async def configure_as_before(state: AppState, ctx: Context) -> StepResult:
-        """Give memory and cores back; a disk that has grown stays as it is."""
-        container = await tools.find(state)
-        if container is None or not state.former:
-            return StepResult(state)
-        back = {name: value for name, value in state.former.items() if name != "disk_gb"}
-        if back:
-            await tools.finish(await tools.containers.configure(state.ref, state.app_id, changes=back), ctx)
-        app = await tools.apps.get_app(state.app_id)
-        return StepResult(state, (ChangeApp(app.id, {"config": _former_config(app, state, container)}),))
-
-    async def apply_environment(state: AppState, ctx: Context) -> AppState:
-        app = await tools.apps.get_app(state.app_id)
-        if not state.changes.get("has_environment") or not state.was_running:
-            return state
-        if app.runtime == "oci":
-            await tools.act("reboot", state, ctx)
-            return state
-        await docker.push(state, ctx)
-        return await docker.compose_up.run(state, ctx)  # type: ignore[no-any-return]
-
+    """Change the container, then what runs in it."""
+    steps = UpdateSteps(tools)
     return Workflow(
         kind="update_app",
         steps=(
-            Step("configure_container", "Changing the container", configure_container, configure_as_before),
-            Step("apply_environment", "Applying the environment", apply_environment),
+            steps.snapshots.taking(steps.find_risk, instead="a failure sets the former values back"),
+            Step("configure_container", "Changing the container", steps.configure, steps.take_back),
+            Step("apply_environment", "Applying the environment", steps.apply_environment),
+            Step("probe", "Waiting for the application to answer", steps.probe, weight=2),
+            steps.snapshots.dropping,
         ),
-        state_type=AppState,
-        on_succeeded=_end_as_before,
-        on_failed=end_failed,
+        state_type=UpdateState,
+        on_succeeded=_end,
+        on_failed=_end_failed,
         timeout_s=3600,
     )
 
 
-def _former_config(app: App, state: AppState, container: Container) -> dict[str, Any]:
-    """The configuration as it was before, with the disk that the container has."""
-    names = {"memory_mb": "memory", "cores": "cores"}
-    former = {names[name]: value for name, value in state.former.items() if name in names}
-    if "disk_gb" in state.former:
-        former["disk_size"] = max(int(state.former["disk_gb"]), int(container.disk // _GIB))
-    return {**app.config, **former}
+def _describe_former(state: UpdateState, container: Container) -> Mapping[str, Any]:
+    """The configuration of before, with the disk that the container has."""
+    former = state.former_config
+    if not former or "disk_gb" not in state.former:
+        return former
+    return {**former, "disk_size": max(int(state.former["disk_gb"]), int(container.disk // _GIB))}
 
 
-def migrate_app(tools: Tools) -> Workflow:
-    """Move the container to another node of its host."""
-
-    async def migrate_container(state: AppState, ctx: Context) -> AppState:
-        task = await tools.containers.migrate(state.ref, state.app_id, node=state.target_node)
-        await tools.finish(task, ctx)
-        return state
-
-    async def look_where_it_is(state: AppState, ctx: Context) -> AppState:
-        if not state.was_running:
-            return state
-        return (await Steps(tools).start_container.run(state, ctx)).state  # type: ignore[no-any-return]
-
-    return Workflow(
-        kind="migrate_app",
-        steps=(
-            Steps(tools).powering("migrate_container", "Moving the container", migrate_container, weight=10),
-            Step("start_container", "Looking whether it runs", look_where_it_is),
-        ),
-        state_type=AppState,
-        on_succeeded=_end_moved,
-        on_failed=end_failed,
-        timeout_s=6 * 3600,
-    )
+def _end(state: UpdateState) -> tuple[Change, ...]:
+    return (*end_as_before(state), *_forget_former(state))
 
 
-def _end_as_before(state: AppState) -> tuple[Change, ...]:
-    if state.vmid is None:
-        error = "it has no container; delete it and deploy it again"
-        return (ChangeApp(state.app_id, {"status": "error", "error": error}),)
-    return (ChangeApp(state.app_id, {"status": "running" if state.was_running else "stopped", "error": ""}),)
+def _end_failed(state: UpdateState, error: str, _cancelled: bool) -> tuple[Change, ...]:
+    """The app is as before, whatever step failed; in error only where what ran before does not run any more."""
+    config = {"config": dict(state.former_config)} if state.former_config else {}
+    kept = (SwitchVersion(state.kept_id, forward=False),) if state.kept_id else ()
+    values = {**end_taken_back(state, error), **config}
+    return (*kept, ChangeApp(state.app_id, values), *_forget_former(state))
 
 
-def _end_moved(state: AppState) -> tuple[Change, ...]:
-    values = {"node": state.target_node, **({"address": state.address} if state.address else {})}
-    return (*_end_as_before(state), ChangeApp(state.app_id, values))
+def _forget_former(state: UpdateState) -> tuple[Change, ...]:
+    return (ForgetUpgrade(state.kept_id),) if state.kept_id else ()

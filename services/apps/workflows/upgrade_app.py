@@ -18,6 +18,8 @@ from services.apps.domain.interfaces import Backups, HeldBackup
 from services.apps.workflows.docker import FOLDER, DockerSteps
 from services.apps.workflows.exchanging import Exchange, ExchangeState
 from services.apps.workflows.shared import Steps
+from services.apps.workflows.snapshots import Snapshots
+from services.apps.workflows.state import end_taken_back
 from services.apps.workflows.tools import Tools
 from services.common.errors import UnavailableError
 from services.common.operations.model import Context, Step, StepResult, WaitError, Workflow
@@ -37,15 +39,11 @@ class UpgradeState(ExchangeState):
         version: where it goes, for people.
         archive: the backup that this operation had made.
         target_archive: of the way back: the backup that is restored.
-        touched: the container may no longer be what it was.
-        recovered: after a failure, it is again what it was, and answers if it ran.
     """
 
     upgrade_id: str = ""
     version: str = ""
     target_archive: str = ""
-    touched: bool = False
-    recovered: bool = False
 
 
 class UpgradeReader(Protocol):
@@ -66,6 +64,16 @@ class UpgradeSteps:
     @property
     def _exchange(self) -> Exchange[UpgradeState]:
         return Exchange(self.tools)
+
+    @property
+    def snapshots(self) -> Snapshots[UpgradeState]:
+        """Quicker to go back to than the backup, and younger."""
+        return Snapshots(self.tools)
+
+    async def find_risk(self, state: UpgradeState) -> str:
+        """Not for an image: its container is made anew, and volumes in a snapshot cannot be handed over."""
+        app = await self.tools.apps.get_app(state.app_id)
+        return "the new version starts" if app.runtime == "compose" else ""
 
     async def start(self, state: UpgradeState, ctx: Context) -> StepResult:
         """The container of a compose app runs: images are fetched in it."""
@@ -167,12 +175,13 @@ class UpgradeSteps:
         return state
 
     async def take_back(self, state: UpgradeState, ctx: Context) -> UpgradeState:
-        """Make the container what this operation's backup has, and see that it answers."""
+        """Make the container what its snapshot or this operation's backup has, and see that it answers."""
         if not state.touched or not state.archive:
             return state
         await ctx.save(state, SwitchVersion(state.upgrade_id, forward=bool(state.target_archive)))
-        await ctx.log("Going back to the backup made before", level="warning")
-        await self._restore(state, ctx, state.archive)
+        if not await self.snapshots.go_back(state, ctx):
+            await ctx.log("Going back to the backup made before", level="warning")
+            await self._restore(state, ctx, state.archive)
         await self._exchange.clean_up(state, ctx)
         try:
             state = (await self._start(state, ctx)).state
@@ -210,9 +219,11 @@ def upgrade_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Work
             Step("start_container", "Starting the container", steps.start, steps.stop_again, weight=2),
             Step("pull_images", "Downloading the images", steps.pull_images, weight=30),
             Step("back_up", "Making a backup", steps.back_up, steps.leave, weight=30),
+            steps.snapshots.taking(steps.find_risk, instead="the backup takes its place"),
             Step("bring_up", "Starting the new version", steps.bring_up, steps.take_back, weight=10),
             DockerSteps(tools).probe,
             Step("settle", "Leaving it as it was found", steps.stop_again, weight=1),
+            steps.snapshots.dropping,
         ),
         state_type=UpgradeState,
         on_succeeded=_end,
@@ -251,9 +262,7 @@ def _end(state: UpgradeState) -> tuple[Change, ...]:
 
 def _end_failed(state: UpgradeState, error: str, _cancelled: bool) -> tuple[Change, ...]:
     """The app is as before; in error only where what ran before does not answer any more."""
-    damaged = state.touched and not state.recovered
-    is_wrong = damaged or state.previous == "error"
-    values = {"status": "error", "error": error} if is_wrong else {"status": state.previous, "error": ""}
+    values = end_taken_back(state, error)
     forward = bool(state.target_archive)
     return (
         ChangeApp(state.app_id, {**values, **_address_of(state)}),

@@ -102,6 +102,10 @@ class ContainerStoppedError(PreconditionError):
     """It must run for this."""
 
 
+class SnapshotUnavailableError(PreconditionError):
+    """The container's storages take no snapshots."""
+
+
 class NotOursError(ForbiddenError):
     """The container does not carry the owner's mark."""
 

@@ -1,4 +1,4 @@
-"""Clones, snapshots, migrations and changes of the configuration."""
+"""Clones, migrations and changes of the configuration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from services.inventory.domain.errors import (
     ContainerLockedError,
     ContainerRunningError,
     NodeUnknownError,
-    ProxmoxRefusedError,
 )
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
 from services.inventory.proxmox.create import merge_environment, resume_creation
@@ -23,11 +22,12 @@ from services.inventory.proxmox.marks import (
     find_owner,
     render_description,
 )
+from services.inventory.proxmox.snapshots import MARK, can_snapshot, take_snapshot
 from services.inventory.proxmox.tasks import watch_task
 
 log = get_logger()
 
-CLONE_SNAPSHOT = "proximity-clone"
+CLONE_SNAPSHOT = f"{MARK}clone"
 _GIB = 1 << 30
 
 
@@ -85,64 +85,14 @@ async def _drop_after(view: View, task: Task, name: str) -> None:
 
 
 async def _make_clone_snapshot(view: View, target: int) -> str:
-    feature = await view.client.get(f"{view.path}/feature", feature="snapshot")
-    if not int(feature.get("hasFeature") or 0):
+    if not await can_snapshot(view):
         raise ContainerRunningError(
             f"container {view.vmid} runs on a storage without snapshots; stop it to clone it",
             metadata={"can_snapshot": "false"},
         )
-    for one in await view.client.get(f"{view.path}/snapshot"):
-        if str(one.get("name")).startswith(CLONE_SNAPSHOT):  # of an earlier clone, and no longer true
-            await _finish(view, str(await view.client.delete(f"{view.path}/snapshot/{one['name']}")))
     name = f"{CLONE_SNAPSHOT}-{target}"
-    await _finish(view, str(await view.client.post(f"{view.path}/snapshot", snapname=name)))
+    await take_snapshot(view, name, instead_of=CLONE_SNAPSHOT)  # one of an earlier clone is no longer true
     return name
-
-
-async def _finish(view: View, upid: str) -> None:
-    async for progress in watch_task(view.client, view.node, upid, stall_s=120):
-        if progress.done and not progress.succeeded:
-            raise ProxmoxRefusedError(f"{view.client.access.name}: {progress.exit_status}")
-
-
-async def _has_snapshot(view: View, name: str) -> bool:
-    return any(one.get("name") == name for one in await view.client.get(f"{view.path}/snapshot"))
-
-
-async def snapshot_container(containers: Containers, ref: Ref, owner: str, *, name: str) -> Task:
-    """Take a snapshot; one of this name is left alone."""
-    view = await containers.look_owned(ref, owner)
-    if task := view.find_task(("vzsnapshot",)):
-        return task
-    if await _has_snapshot(view, name):
-        return view.done(name)
-    _check_unlocked(view)
-    task = await act(
-        view, lambda: view.client.post(f"{view.path}/snapshot", snapname=name), types=("vzsnapshot",)
-    )
-    return Task(task.host_id, task.node, task.upid, name)
-
-
-async def rollback_container(containers: Containers, ref: Ref, owner: str, *, name: str) -> Task:
-    """Go back to a snapshot."""
-    view = await containers.look_owned(ref, owner)
-    if task := view.find_task(("vzrollback",)):
-        return task
-    _check_unlocked(view)
-    path = f"{view.path}/snapshot/{name}/rollback"
-    return await act(view, lambda: view.client.post(path), types=("vzrollback",))
-
-
-async def delete_snapshot(containers: Containers, ref: Ref, owner: str, *, name: str) -> Task:
-    """Delete a snapshot; one that is gone is done."""
-    view = await containers.look_owned(ref, owner)
-    if task := view.find_task(("vzdelsnapshot",)):
-        return task
-    if not await _has_snapshot(view, name):
-        return view.done()
-    _check_unlocked(view)
-    path = f"{view.path}/snapshot/{name}"
-    return await act(view, lambda: view.client.delete(path), types=("vzdelsnapshot",))
 
 
 async def migrate_container(containers: Containers, ref: Ref, owner: str, *, target_node: str) -> Task:

@@ -7,7 +7,7 @@ import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.errors import UnavailableError
-from services.inventory.domain.errors import ContainerRunningError, NotOursError
+from services.inventory.domain.errors import ContainerRunningError, NotOursError, SnapshotUnavailableError
 from services.inventory.proxmox import copies
 from tests.contract.inventory.conftest import Inventory, new_call
 
@@ -133,6 +133,35 @@ async def test_snapshots_come_and_go(inventory: Inventory) -> None:
     ).succeeded
     assert (await inventory.finish(await inventory.containers.delete_snapshot(request, new_call()))).succeeded
     assert (await inventory.containers.delete_snapshot(request, new_call())).upid == ""
+
+
+async def test_only_own_old_snapshots_are_dropped_and_then_the_container_moves(inventory: Inventory) -> None:
+    containers = inventory.containers
+    ref = await inventory.create("left", storage="local-lvm")
+    for name in ("proximity-clone-9999", "proximity-0a1b2c"):
+        request = cs.SnapshotRequest(container=ref, owner="left", name=name)
+        assert (await inventory.finish(await containers.snapshot_container(request, new_call()))).succeeded
+    drop = cs.DropSnapshotsRequest(container=ref, owner="left", min_age_s=3600)
+    assert list((await containers.drop_snapshots(drop, new_call())).names) == []
+    move = cs.MigrateContainerRequest(container=ref, owner="left", target_node="pve2")
+    assert not (await inventory.finish(await containers.migrate_container(move, new_call()))).succeeded
+    drop.min_age_s = 0
+    assert len((await containers.drop_snapshots(drop, new_call())).names) == 2
+    assert (await inventory.finish(await containers.migrate_container(move, new_call()))).succeeded
+
+    mine = cs.SnapshotRequest(container=ref, owner="left", name="mine")
+    assert (await inventory.finish(await containers.snapshot_container(mine, new_call()))).succeeded
+    assert list((await containers.drop_snapshots(drop, new_call())).names) == []
+    drop.owner = "other"
+    with pytest.raises(NotOursError):
+        await containers.drop_snapshots(drop, new_call())
+
+
+async def test_where_a_storage_takes_no_snapshots_that_is_said_at_once(inventory: Inventory) -> None:
+    ref = await inventory.create("flat", storage="local")
+    request = cs.SnapshotRequest(container=ref, owner="flat", name="before")
+    with pytest.raises(SnapshotUnavailableError, match=f"disk of container {ref.vmid}"):
+        await inventory.containers.snapshot_container(request, new_call())
 
 
 async def test_a_container_is_configured_grown_and_moved(inventory: Inventory) -> None:

@@ -26,6 +26,9 @@ def check_migration(call: Call) -> dict[str, Any]:
 def _find_obstacles(cluster: Cluster, container: Container, target: str) -> list[str]:
     names = [values["volume"].partition(":")[0] for _, values in list_disks(container.config)]
     held = [cluster.storages.get(name) for name in names]
+    frozen = [one.name for one in held if one and not one.shared and one.type != "zfspool"]
+    if container.snapshots and frozen:
+        return [f"can't migrate local volume on '{frozen[0]}': non-migratable snapshot exists"]
     return [
         f"storage '{one.name}' is not available on node '{target}'"
         for one in held

@@ -33,6 +33,15 @@ def test_a_rollback_brings_the_configuration_back(demo: InstantProxmox) -> None:
     assert demo.run("POST", f"{LXC}/9000/snapshot/nope/rollback") == "snapshot 'nope' does not exist"
 
 
+def test_a_container_with_snapshots_on_a_local_storage_does_not_move(demo: InstantProxmox) -> None:
+    create(demo, 9000, rootfs="local-lvm:4")
+    demo.run("POST", f"{LXC}/9000/snapshot", snapname="one")
+    reason = demo.run("POST", f"{LXC}/9000/migrate", target="pve2")
+    assert "non-migratable snapshot exists" in str(reason)
+    demo.run("DELETE", f"{LXC}/9000/snapshot/one")
+    assert demo.run("POST", f"{LXC}/9000/migrate", target="pve2") == "OK"
+
+
 def test_a_running_container_is_cloned_from_a_snapshot_only(demo: InstantProxmox) -> None:
     create(demo, start=1)
     reason = "Full clone of a running container is only possible from a snapshot"

@@ -613,6 +613,53 @@ class SnapshotRequest(_message.Message):
 Global___SnapshotRequest: _TypeAlias = SnapshotRequest  # noqa: Y015
 
 @_typing.final
+class DropSnapshotsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    MIN_AGE_S_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    min_age_s: _builtins.int
+    """How long ago it was taken at least."""
+    @_builtins.property
+    def container(self) -> Global___ContainerRef: ...
+    def __init__(
+        self,
+        *,
+        container: Global___ContainerRef | None = ...,
+        owner: _builtins.str = ...,
+        min_age_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "min_age_s", b"min_age_s", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DropSnapshotsRequest: _TypeAlias = DropSnapshotsRequest  # noqa: Y015
+
+@_typing.final
+class DropSnapshotsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DropSnapshotsResponse: _TypeAlias = DropSnapshotsResponse  # noqa: Y015
+
+@_typing.final
 class MigrateContainerRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

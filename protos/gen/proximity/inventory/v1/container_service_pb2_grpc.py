@@ -115,6 +115,11 @@ class ContainerServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.SnapshotRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
                 _registered_method=True)
+        self.DropSnapshots = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/DropSnapshots',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.DropSnapshotsRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.DropSnapshotsResponse.FromString,
+                _registered_method=True)
         self.MigrateContainer = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/MigrateContainer',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.MigrateContainerRequest.SerializeToString,
@@ -300,19 +305,28 @@ class ContainerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SnapshotContainer(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Take a snapshot; refused with SNAPSHOT_UNAVAILABLE where the container's storages have none.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RollbackContainer(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Go back to a snapshot; the container is stopped then.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSnapshot(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropSnapshots(self, request, context):
+        """Delete the platform's own snapshots of a container that nobody needs any longer, to the end.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -520,6 +534,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.DeleteSnapshot,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.SnapshotRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.SerializeToString,
+            ),
+            'DropSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropSnapshots,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.DropSnapshotsRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.DropSnapshotsResponse.SerializeToString,
             ),
             'MigrateContainer': grpc.unary_unary_rpc_method_handler(
                     servicer.MigrateContainer,
@@ -1022,6 +1041,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/DeleteSnapshot',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.SnapshotRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/DropSnapshots',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.DropSnapshotsRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.DropSnapshotsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,8 +65,12 @@ class ContainerServiceStub:
     ReleaseContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ContainerActionRequest, _empty_pb2.Empty]
     """Take the platform's marks off a container."""
     SnapshotContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]
+    """Take a snapshot; refused with SNAPSHOT_UNAVAILABLE where the container's storages have none."""
     RollbackContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]
+    """Go back to a snapshot; the container is stopped then."""
     DeleteSnapshot: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]
+    DropSnapshots: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.DropSnapshotsRequest, _container_service_pb2.DropSnapshotsResponse]
+    """Delete the platform's own snapshots of a container that nobody needs any longer, to the end."""
     MigrateContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.MigrateContainerRequest, _container_service_pb2.Task]
     MoveVolume: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.MoveVolumeRequest, _container_service_pb2.Task]
     """Hand one volume of a stopped container over to another container on its node, with its data. The finished task's
@@ -143,8 +147,12 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     ReleaseContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ContainerActionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Take the platform's marks off a container."""
     SnapshotContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]  # type: ignore[assignment]
+    """Take a snapshot; refused with SNAPSHOT_UNAVAILABLE where the container's storages have none."""
     RollbackContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]  # type: ignore[assignment]
+    """Go back to a snapshot; the container is stopped then."""
     DeleteSnapshot: _aio.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]  # type: ignore[assignment]
+    DropSnapshots: _aio.UnaryUnaryMultiCallable[_container_service_pb2.DropSnapshotsRequest, _container_service_pb2.DropSnapshotsResponse]  # type: ignore[assignment]
+    """Delete the platform's own snapshots of a container that nobody needs any longer, to the end."""
     MigrateContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.MigrateContainerRequest, _container_service_pb2.Task]  # type: ignore[assignment]
     MoveVolume: _aio.UnaryUnaryMultiCallable[_container_service_pb2.MoveVolumeRequest, _container_service_pb2.Task]  # type: ignore[assignment]
     """Hand one volume of a stopped container over to another container on its node, with its data. The finished task's
@@ -295,14 +303,16 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _container_service_pb2.SnapshotRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_container_service_pb2.Task, _abc.Awaitable[_container_service_pb2.Task]]: ...
+    ) -> _typing.Union[_container_service_pb2.Task, _abc.Awaitable[_container_service_pb2.Task]]:
+        """Take a snapshot; refused with SNAPSHOT_UNAVAILABLE where the container's storages have none."""
 
     @_abc_1.abstractmethod
     def RollbackContainer(
         self,
         request: _container_service_pb2.SnapshotRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_container_service_pb2.Task, _abc.Awaitable[_container_service_pb2.Task]]: ...
+    ) -> _typing.Union[_container_service_pb2.Task, _abc.Awaitable[_container_service_pb2.Task]]:
+        """Go back to a snapshot; the container is stopped then."""
 
     @_abc_1.abstractmethod
     def DeleteSnapshot(
@@ -310,6 +320,14 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _container_service_pb2.SnapshotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.Task, _abc.Awaitable[_container_service_pb2.Task]]: ...
+
+    @_abc_1.abstractmethod
+    def DropSnapshots(
+        self,
+        request: _container_service_pb2.DropSnapshotsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.DropSnapshotsResponse, _abc.Awaitable[_container_service_pb2.DropSnapshotsResponse]]:
+        """Delete the platform's own snapshots of a container that nobody needs any longer, to the end."""
 
     @_abc_1.abstractmethod
     def MigrateContainer(
