@@ -20,6 +20,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from setproctitle import setproctitle
+
 _PR_SET_PDEATHSIG = 1
 _LONGEST_READ = 1 << 20
 
@@ -100,11 +102,12 @@ def become(order: dict[str, Any]) -> None:
         os.dup2(opened, target)
         os.close(opened)
     os.dup2(1, 2)
-    os.environ.clear()
-    os.environ.update(order["environment"])
-    Path("/proc/self/comm").write_text(order["name"], encoding="utf-8")  # what ps and top call it
     module, *arguments = order["arguments"]
     sys.argv = [module, *arguments]
+    setproctitle(" ".join((sys.executable, "-m", *sys.argv)))  # what ps and pgrep -f find it by
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    Path("/proc/self/comm").write_text(order["name"], encoding="utf-8")  # and top
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

@@ -150,7 +150,11 @@ async def test_a_fork_has_arguments_an_environment_a_log_and_a_status_of_its_own
     logs = [tmp_path / f"{name}.log" for name in names]
     await wait_until(lambda: all(log.read_text() for log in logs))
     assert [log.read_text() for log in logs] == ["['one'] ONE True\n", "['two'] TWO True\n"]
-    assert [psutil.Process(child.pid).name() for child in children] == ["one", "two"]
+    shown = [psutil.Process(child.pid) for child in children]
+    assert [one.name() for one in shown] == ["one", "two"]
+    assert [" ".join(one.cmdline()).strip() for one in shown] == [
+        f"{sys.executable} -m sleeper {name}" for name in names
+    ]
     children[0].send_signal(signal.SIGTERM)
     children[1].send_signal(signal.SIGKILL)
     assert [await child.wait() for child in children] == [7, -signal.SIGKILL]
