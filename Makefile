@@ -80,10 +80,7 @@ test-e2e: venv ## journeys of users, clients, a minute of storm
 test-security: venv ## who may call what, and attacks
 	$(PYTEST) tests/security
 
-test-standstill: venv ## how long work stands still when a part dies, and reads beside 200 deployments at once
-	$(BIN)/python -m tests.chaos.standstill
-
-replicas: venv ## a short `make replicas`; too long for every commit
+test-replicas: venv ## a short `make replicas`; too long for every commit
 	$(PYTEST) tests/replicas
 
 test-unit: venv ## the fast suites only
@@ -127,6 +124,9 @@ bench-compare: venv ## fail where a ratio of the last bench is 15 % below the ba
 
 chaos: venv ## users against a platform that is killed, paused and cut off (SEED=..., SECONDS=180)
 	$(BIN)/python -m tests.chaos $(foreach seed,$(SEED),--seed $(seed)) --seconds $(SECONDS)
+
+standstill: venv ## how long work stands still when a part dies, and reads beside 200 deployments at once
+	$(BIN)/python -m tests.chaos.standstill
 
 replicas: venv ## two of everything under load: each lost once, then the next release (FROM=commit that runs first)
 	$(BIN)/python -m tests.replicas $(if $(FROM),--from $(FROM))
