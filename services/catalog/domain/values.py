@@ -14,7 +14,12 @@ from services.catalog.domain.inputs import find_text_fault, find_value_fault, ge
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _RESERVED = frozenset({"PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT"})
 _SECRET_NAME = re.compile(
-    r"PASS|SECRET|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|_KEY$|^KEY$|_SALT$|_DSN$", re.IGNORECASE
+    r"PASS|SECRET|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|_KEY$|^KEY$|_SALT$|_DSN$|_PWD$", re.IGNORECASE
+)
+_ABOUT_SECRETS = re.compile(
+    r"_(USERS?|USERNAMES?|EMAIL|HOST|PORT|ENABLED?|DISABLED?|REQUIRED|FILE|PATH|DIR|TIMEOUT|TTL|EXPIR[A-Z]*|LIFETIME"
+    r"|LENGTH|SECONDS|MINUTES|HOURS|DAYS|ALGORITHM|ISSUER|HEADER|POLICY|TYPE|ROUNDS)$",
+    re.IGNORECASE,
 )
 _MAX_EXTRA = 200
 
@@ -97,7 +102,7 @@ def drop_past_inputs(request: RenderRequest, earlier: Item, item: Item) -> Rende
 
 def is_secret_name(name: str) -> bool:
     """Say whether a variable of that name holds a secret, going by the name alone."""
-    return bool(_SECRET_NAME.search(name))
+    return bool(_SECRET_NAME.search(name)) and not _ABOUT_SECRETS.search(name)
 
 
 def _find_value(item_input: Input, request: RenderRequest) -> str | None:

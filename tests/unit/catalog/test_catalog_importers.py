@@ -301,12 +301,6 @@ services:
     assert service["environment"]["API_TOKEN"] == "${API_TOKEN}"
 
 
-def test_a_mounted_file_of_the_collection_is_a_reason() -> None:
-    text = "services:\n  a:\n    image: a/b:1\n    volumes: ['./my.conf:/etc/my.conf']\n"
-    imported = load({"a/compose.yml": text, "a/my.conf": "x"}, SourceFormat.COMPOSE)
-    assert [r.error for r in imported.rejections] == ["needs the file my.conf of its collection"]
-
-
 @pytest.mark.parametrize("kind", list(SourceFormat))
 def test_nonsense_never_crashes_an_import(kind: SourceFormat) -> None:
     nonsense: list[str] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
@@ -19,6 +20,8 @@ from services.catalog.domain.importers.folders import DEFINITIONS, Folder, list_
 
 Entry = tuple[str, Callable[[], Draft | None]]
 
+_VARIABLE = re.compile(r"\$\{[A-Za-z0-9_]+:?-([0-9]+)\}")
+
 
 def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
     """Yield every folder with a compose file."""
@@ -35,7 +38,7 @@ def _read_app(folder: Folder) -> Draft | None:
     about = take_mapping(tree.get("x-casaos"))
     if not about:
         raise RefusedEntryError("has no x-casaos section")
-    name = make_id(take_text(about.get("id") or tree.get("name") or folder.name, 60)) or make_id(folder.name)
+    name = make_id(take_text(tree.get("name") or about.get("id") or folder.name, 60)) or make_id(folder.name)
     services = take_mapping(tree.get("services"))
     main = take_text(about.get("main"), 63)
     tips = take_mapping(about.get("tips"))
@@ -50,15 +53,17 @@ def _read_app(folder: Folder) -> Draft | None:
         tags=[take_text(about.get("category"), 40)],
         author=take_text(about.get("developer") or about.get("author"), 120),
         website=take_text(about.get("website"), 500),
+        documentation=take_text(about.get("docs"), 500),
+        source_code=take_text(about.get("repo"), 500),
         icon=take_text(about.get("icon"), 200),
         screenshots=[take_text(link, 500) for link in take_list(about.get("screenshot_link"))],
         architectures=[str(a) for a in take_list(about.get("architectures"))],
-        known={"AppID": name, "PUID": "1000", "PGID": "1000"},
+        known={"AppID": name, "PUID": "1000", "PGID": "1000", "DefaultUserName": "admin"},
         own_folders=(f"/DATA/AppData/{name}/", f"/DATA/AppData/{tree.get('name')}/", "/DATA/AppData/"),
         shared_folders=("/DATA/",),
-        files=frozenset(folder.files),
+        files=folder.files,
         main_service=main if main in services else "",
-        published_port=take_port(about.get("port_map")),
+        published_port=take_port(_VARIABLE.sub(r"\1", take_text(about.get("port_map"), 100))),
         probe_path=take_text(about.get("index"), 300) or "/",
         probe_scheme=take_text(about.get("scheme"), 10),
     )

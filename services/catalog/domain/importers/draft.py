@@ -23,7 +23,7 @@ class Draft:
         own_folders: where the collection keeps an app's own data, by prefix.
         shared_folders: where it keeps what its apps share; each becomes a volume of the app.
         inputs: input records in our format for variables that it asks people for.
-        files: paths beside the definition, which a mount may name.
+        files: what lies beside the definition, by path; it may mount them.
         main_service, main_port: what its web page is, as far as it is said.
         published_port: where the collection would have opened it.
     """
@@ -47,7 +47,7 @@ class Draft:
     own_folders: tuple[str, ...] = ()
     shared_folders: tuple[str, ...] = ()
     inputs: list[dict[str, Any]] = field(default_factory=list)
-    files: frozenset[str] = frozenset()
+    files: Mapping[str, bytes] = field(default_factory=dict)
     main_service: str = ""
     main_port: int = 0
     published_port: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.catalog.domain.document import Value
-from services.catalog.domain.importers.draft import Draft, take_mapping
+from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_mapping
 from services.catalog.domain.interpolation import map_texts
 from services.catalog.domain.values import is_secret_name
 
@@ -16,10 +16,20 @@ _PLAIN_WORDS = frozenset(
 )
 _HARD_CODED_MIN = 3
 _DISTINCT_MIN = 6
+_MAX_SECRETS = 200
+_BEFORE = r"""(?i:(?:pass(?:word|wd)?|secret|token|pwd)["']?[ ]{0,3}[:= ][ ]{0,3}|[ ]-a[ ]{1,3}|[ ]-p)["']?"""
+"""What a text says before a secret: `password: x`, `--requirepass x`, `-a x`, `-px`."""
+_FLAG = re.compile(r"--?[\w-]*(?:pass(?:word|wd)?|secret|token)|-a", re.IGNORECASE)
 
 
-def replace_hard_coded_secrets(draft: Draft, services: Mapping[str, Any]) -> None:
-    """Make inputs of secrets that stand in clear: equal values become one input, generated."""
+def replace_hard_coded_secrets(
+    draft: Draft, services: Mapping[str, Any], configs: Mapping[str, dict[str, str]]
+) -> None:
+    """Make inputs of secrets that stand in clear: equal values become one input, generated.
+
+    Raises:
+        RefusedEntryError: there are more than a definition has.
+    """
     taken = {record["name"] for record in draft.inputs}
     names: dict[str, str] = {}
     for service in services.values():
@@ -32,19 +42,40 @@ def replace_hard_coded_secrets(draft: Draft, services: Mapping[str, Any]) -> Non
                 draft.inputs.append(
                     {"name": name, "label": label or name, "type": "password", "generate": {"length": 32}}
                 )
+    if len(names) > _MAX_SECRETS:
+        raise RefusedEntryError(f"holds more than {_MAX_SECRETS} secrets in clear")
     for service in services.values() if names else ():
         pairs = take_mapping(service.get("environment"))
         if pairs:
             service["environment"] = {key: _hide(key, value, names) for key, value in pairs.items()}
         for key in {"command", "entrypoint", "healthcheck"} & service.keys():
-            service[key] = map_texts(service[key], lambda text: _hide_inside(text, names))
+            service[key] = _hide_words(map_texts(service[key], lambda text: _hide_inside(text, names)), names)
+    for config in configs.values():
+        config["content"] = _hide_inside(config["content"], names)
 
 
 def _hide_inside(text: str, names: Mapping[str, str]) -> str:
     for secret, name in names.items():
+        if secret not in text:
+            continue
         if is_distinct(secret):
             text = text.replace(secret, f"${{{name}}}")
+            continue
+        pattern = rf"({_BEFORE}){re.escape(secret)}(?![\w-])"
+        text = re.sub(pattern, rf"\g<1>${{{name}}}", text)
+        text = text.replace(f":{secret}@", f":${{{name}}}@") if "://" in text else text
     return text
+
+
+def _hide_words(command: Value, names: Mapping[str, str]) -> Value:
+    """Hide a secret that is a word of its own in a list, after the option that it belongs to."""
+    if not isinstance(command, list):
+        return command
+    words = list(command)
+    for index in range(1, len(words)):
+        if words[index] in names and _FLAG.fullmatch(str(words[index - 1])):
+            words[index] = f"${{{names[words[index]]}}}"
+    return words
 
 
 def is_distinct(secret: str) -> bool:
@@ -66,11 +97,8 @@ def _hide(key: str, value: Value, names: Mapping[str, str]) -> Value:
     text = str(value)
     if is_hard_coded(key, value):
         return f"${{{names[text]}}}"
-    if "://" in text:
-        for secret, name in names.items():
-            text = text.replace(f":{secret}@", f":${{{name}}}@")
-        return text
-    return value
+    hidden = _hide_inside(text, names)
+    return value if hidden == text else hidden
 
 
 def _free_name(wanted: str, taken: set[str]) -> str:

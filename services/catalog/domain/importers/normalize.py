@@ -24,6 +24,12 @@ _NO_WEB = {
     5432: "database", 3306: "database", 6379: "database", 27017: "database", 1883: "messaging", 5672: "messaging",
     25565: "other", 53: "dns", 22: "ssh", 21: "other", 25: "mail", 51820: "other",
 }  # fmt: skip
+_ELSEWHERE = re.compile(
+    r".*(OPENAI|ANTHROPIC|CLAUDE|GEMINI|GOOGLE|GROQ|MISTRAL|DEEPSEEK|OPENROUTER|HUGGING_?FACE|AZURE|AWS|GITHUB|GITLAB"
+    r"|CLOUDFLARE|CF|SMTP|MAIL|STRIPE|TELEGRAM|DISCORD|SLACK|STEAM|PLEX|TMDB|IGDB|SPOTIFY|LASTFM|TAILSCALE|TS|NGROK)_",
+    re.IGNORECASE,
+)
+"""Secrets that somebody else has given out: one that is made up would be worse than none."""
 _MAX_PORTS = 300  # game servers and telephone exchanges open a hundred and more
 
 
@@ -37,7 +43,7 @@ def build_document(draft: Draft) -> dict[str, Any]:
     services = definition["services"]
     _open_main_port(draft, services)
     ports = _list_ports(draft, services)
-    inputs = _list_inputs(draft, services)
+    inputs = _list_inputs(draft, definition)
     image = _find_main_image(draft, services)
     memory = max(draft.memory, 16) if draft.memory else _DEFAULT_MEMORY * len(services)
     website = _take_url(draft.website) or _name_page(image)
@@ -84,10 +90,12 @@ def _open_main_port(draft: Draft, services: Mapping[str, Any]) -> None:
     if not draft.main_port:
         return
     name = draft.main_service or _find_service(services, draft.main_port) or next(iter(services))
+    if (shared := str(services[name].get("network_mode", "")).removeprefix("service:")) in services:
+        name = shared
     draft.main_service = name
-    ports = services[name].setdefault("ports", [])
     if services[name].get("network_mode"):
         return
+    ports = services[name].setdefault("ports", [])
     if not any(
         port.target == draft.main_port and port.protocol == "tcp" for port in compose.parse_ports(ports)
     ):
@@ -197,18 +205,20 @@ def _list_volumes(services: Mapping[str, Any]) -> list[dict[str, Any]]:
     return volumes
 
 
-def _list_inputs(draft: Draft, services: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _list_inputs(draft: Draft, definition: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the inputs that the definition uses, one for every variable that nobody declared."""
     try:
-        used = list_variables(dict(services))
-        required = list_required_variables(dict(services))
+        used = list_variables(dict(definition))
+        required = list_required_variables(dict(definition))
     except InterpolationError as error:
         raise RefusedEntryError(str(error)) from None
     declared = {record["name"]: record for record in draft.inputs}
     inputs = [record for name, record in declared.items() if name in used]
     for name in sorted(used - declared.keys() - BUILT_IN_VARIABLES):
         record: dict[str, Any] = {"name": name, "label": name.replace("_", " ").strip().capitalize() or name}
-        if is_secret_name(name):
+        if _ELSEWHERE.match(name):
+            inputs.append({**record, "type": "password"})
+        elif is_secret_name(name):
             inputs.append({**record, "type": "password", "generate": {"length": 32}})
         else:
             inputs.append({**record, "type": "text", **({"required": True} if name in required else {})})

@@ -23,6 +23,7 @@ from services.catalog.domain.importers.variables import add_default, make_variab
 Entry = tuple[str, Callable[[], Draft | None]]
 
 _KINDS = {2: "is a swarm stack", 4: "is an edge stack"}
+_NAMES = {"container": 1, "stack": 2}  # as the first version of the format calls them
 
 
 def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
@@ -70,7 +71,7 @@ def _read_template(
         raise RefusedEntryError(f"has the unknown type {kind!r}")
     if str(record.get("platform") or "linux").lower() != "linux":
         raise RefusedEntryError(f"is made for {record['platform']}")
-    compose = _read_stack(record, files) if kind == 3 else _build_container(name, record)
+    compose, beside = _read_stack(record, files) if kind == 3 else (_build_container(name, record), {})
     draft = Draft(
         file=file,
         id=name,
@@ -87,6 +88,7 @@ def _read_template(
         ],
         own_folders=("/portainer/Files/AppData/Config/", "/portainer/Files/AppData/", "/portainer/"),
         known={"PUID": "1000", "PGID": "1000"},
+        files=beside,
     )
     draft.inputs = list({i["name"]: i for i in draft.inputs}.values())
     if note := take_text(record.get("note"), 900):
@@ -99,19 +101,24 @@ def _read_template(
 
 
 def _read_kind(value: object) -> object:
+    if isinstance(value, str) and value in _NAMES:
+        return _NAMES[value]
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
 
 
-def _read_stack(record: Mapping[str, Any], files: Mapping[str, bytes]) -> Value:
+def _read_stack(record: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[Value, Mapping[str, bytes]]:
+    """Return a stack's definition and what lies beside it."""
     inline = record.get("stackFile") or record.get("stackFileContent")
     if isinstance(inline, str) and "\n" in inline:
-        return parse_document(inline.encode(), "stack").value
+        return parse_document(inline.encode(), "stack").value, {}
     repository = take_mapping(record.get("repository"))
     path = take_text(repository.get("stackfile") or inline, 400).strip("/")
     owner = urlsplit(take_text(repository.get("url"), 400)).path.strip("/").removesuffix(".git")
     for candidate in (f"{owner}/{path}", path):
         if path and candidate in files:
-            return parse_document(files[candidate], candidate).value
+            home = candidate.rpartition("/")[0]
+            beside = {p.removeprefix(f"{home}/"): f for p, f in files.items() if p.startswith(f"{home}/")}
+            return parse_document(files[candidate], candidate).value, beside if home else {}
     where = f" of {repository.get('url')}" if repository.get("url") else ""
     raise RefusedEntryError(f"its stack file {path or '(none)'}{where} is not part of the collection")
 
@@ -123,7 +130,9 @@ def _build_container(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
         "image": f"{registry}/{image}" if registry and not image.startswith(registry) else image,
         "ports": [text for entry in take_list(record.get("ports")) for text in _read_ports(entry)],
         "volumes": [
-            _build_mount(take_mapping(v)) for v in take_list(record.get("volumes")) if take_mapping(v)
+            _build_mount(v if isinstance(v, dict) else {"container": v})
+            for v in take_list(record.get("volumes"))
+            if v
         ],
         "environment": {
             str(e["name"]): f"${{{make_variable(str(e['name']))}}}"

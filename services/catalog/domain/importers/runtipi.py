@@ -64,14 +64,13 @@ def _read_app(folder: Folder) -> Draft | None:
         source_code=take_text(config.get("source"), 500),
         architectures=[str(a) for a in take_list(config.get("supported_architectures"))],
         known=_list_known(name, host_port),
-        own_folders=("${APP_DATA_DIR}/", "${APP_DATA_DIR}"),
         shared_folders=("${ROOT_FOLDER_HOST}/", "${RUNTIPI_MEDIA_DIR}/", "${STORAGE_PATH}/"),
         inputs=[
             _build_input(f)
             for f in map(take_mapping, take_list(config.get("form_fields")))
             if f.get("env_variable")
         ],
-        files=frozenset(folder.files),
+        files=folder.files,
         main_service=main,
         main_port=port,
         published_port=host_port,
@@ -82,7 +81,7 @@ def _read_app(folder: Folder) -> Draft | None:
 
 def _list_known(name: str, port: int) -> dict[str, str]:
     return {
-        "APP_ID": name, "APP_PORT": str(port or ""), "APP_HOST": "${PROXIMITY_HOSTNAME}", "APP_PROTOCOL": "http",
+        "APP_DATA_DIR": ".", "APP_ID": name, "APP_PORT": str(port or ""), "APP_HOST": "${PROXIMITY_HOSTNAME}", "APP_PROTOCOL": "http",
         "APP_DOMAIN": "${PROXIMITY_HOSTNAME}:${PROXIMITY_PUBLIC_PORT}", "INTERNAL_IP": "${PROXIMITY_HOSTNAME}",
         "LOCAL_DOMAIN": "local", "DNS_IP": "1.1.1.1", "UID": "1000", "GID": "1000",
         "APP_EXPOSED": "false", "NETWORK_INTERFACE": "",

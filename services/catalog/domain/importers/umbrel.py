@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from services.catalog.domain.document import parse_document
+from services.catalog.domain.importers.definition import substitute_variables
 from services.catalog.domain.importers.draft import (
     Draft,
     RefusedEntryError,
@@ -18,6 +19,7 @@ from services.catalog.domain.importers.draft import (
     take_text,
 )
 from services.catalog.domain.importers.folders import DEFINITIONS, Folder, list_folders
+from services.catalog.domain.importers.hosts import name_addresses
 from services.catalog.domain.importers.variables import make_variable
 from services.catalog.domain.interpolation import map_texts
 
@@ -26,8 +28,15 @@ Entry = tuple[str, Callable[[], Draft | None]]
 _PROXY = "app_proxy"
 EXPORTS = "exports.sh"
 _EXPORT = re.compile(
-    r"""^export ([A-Z][A-Z0-9_]*)=(["']?)([^"'$`\\\n]{1,200})\2[ \t]*(?:#.*)?$""", re.MULTILINE
+    r"""^[ \t]*export ([A-Za-z_][A-Za-z0-9_]*)=(?:"([^"`\\\n]{0,300})"|'([^'\n]{0,300})'|([^"'`\\\s;#]{1,300}))[ \t]*(?:#.*)?$""",
+    re.MULTILINE,
 )
+_DERIVED = re.compile(
+    r"\$\(derive_entropy[^)|]{0,200}(?:\|[^)]{0,60}?(?:head|cut) -(?:c ?|b ?|n ?)(?:1-)?([0-9]{1,3}))?[^)]*\)"
+)
+_MAX_VALUE = 500
+_USED = re.compile(r"\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*))", re.ASCII)
+_KEPT = frozenset({"APP_SEED", "APP_PASSWORD", "PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT"})
 
 
 def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
@@ -52,7 +61,11 @@ def _read_app(folder: Folder) -> Draft | None:
     tree = dict(take_mapping(parse_document(content, path).value))
     services = dict(take_mapping(tree.get("services")))
     proxy = take_mapping(take_mapping(services.pop(_PROXY, None)).get("environment"))
-    service, port = _find_target(own_id, proxy, services)
+    script = folder.files.get(EXPORTS, b"").decode(errors="replace")
+    known = _read_exports(script, _list_known(own_id))
+    host_port = take_port(about.get("port"))
+    service = _find_target(own_id, str(proxy.get("APP_HOST", "")), services, known=known)
+    port = _find_port(proxy.get("APP_PORT"), known, host_port)
     tree["services"] = services
     password = take_text(about.get("defaultPassword"), 200)
     return Draft(
@@ -73,14 +86,13 @@ def _read_app(folder: Folder) -> Draft | None:
             text for text in map(str, take_list(about.get("gallery"))) if text.startswith("https://")
         ],
         architectures=["amd64", "arm64"],
-        known=_list_known(own_id) | _read_exports(folder.files.get(EXPORTS, b"")),
-        own_folders=("${APP_DATA_DIR}/", "${APP_DATA_DIR}"),
+        known=known,
         shared_folders=("${UMBREL_ROOT}/data/storage/", "${UMBREL_ROOT}/"),
-        inputs=_list_inputs(),
-        files=frozenset(folder.files),
+        inputs=_list_inputs(script),
+        files=folder.files,
         main_service=service,
         main_port=port,
-        published_port=take_port(about.get("port")),
+        published_port=host_port,
         probe_path=_take_path(about.get("path")),
         username=take_text(about.get("defaultUsername"), 200),
         password="${APP_PASSWORD}" if about.get("deterministicPassword") else password,
@@ -92,11 +104,24 @@ def _take_path(value: object) -> str:
     return text if text.startswith("/") else f"/{text}"
 
 
-def _find_target(own_id: str, proxy: Mapping[str, Any], services: Mapping[str, Any]) -> tuple[str, int]:
-    host = str(proxy.get("APP_HOST", ""))
+def _find_target(own_id: str, host: str, services: Mapping[str, Any], *, known: Mapping[str, str]) -> str:
+    """Return the service that the proxy speaks to: by its container, its name or its address."""
     match = re.fullmatch(rf"{re.escape(own_id)}_(.+)_1", host)
-    name = match[1] if match else host
-    return (name if name in services else ""), take_port(proxy.get("APP_PORT"))
+    named = {str(take_mapping(s).get("container_name")): name for name, s in services.items()}
+    addresses = name_addresses(services, known)
+    name = match[1] if match else host.strip("${}")
+    return str(addresses.get(name) or named.get(host) or name) if name not in services else name
+
+
+def _find_port(value: object, known: dict[str, str], host_port: int) -> int:
+    """Return the port that the proxy speaks to; where nothing sets its variable, it is the app's own."""
+    text = str(value or "")
+    if not text.startswith("$"):
+        return take_port(text)
+    name = text.strip("${}")
+    if not take_port(known.get(name)):
+        known[name] = str(host_port or "")
+    return take_port(known[name])
 
 
 def _rename_hosts(own_id: str, services: Mapping[str, Any], text: str) -> str:
@@ -110,24 +135,40 @@ def _rename_hosts(own_id: str, services: Mapping[str, Any], text: str) -> str:
     )
 
 
-def _read_exports(script: bytes) -> dict[str, str]:
-    """Read the plain values that an app's script sets, such as its ports; it is never run."""
-    return {match[1]: match[3] for match in _EXPORT.finditer(script.decode(errors="replace"))}
+def _read_exports(script: str, known: dict[str, str]) -> dict[str, str]:
+    """Return what is known with the values that an app's script sets; it is never run.
+
+    A value may name variables that are known by then; one that runs a program is left out.
+    """
+    values = {**known, "EXPORTS_APP_DIR": "."}
+    for match in _EXPORT.finditer(script):
+        text = match[2] or match[4] or ""
+        names = {name or bare for name, bare in _USED.findall(text)}
+        if match[3] is None and ("$(" in text or not names <= values.keys() | _KEPT):
+            continue
+        values[match[1]] = (match[3] or substitute_variables(text, values))[:_MAX_VALUE]
+    return values
 
 
 def _list_known(own_id: str) -> dict[str, str]:
     return {
-        "APP_ID": own_id, f"APP_{make_variable(own_id).upper()}_PORT": "${PROXIMITY_PUBLIC_PORT}",
+        "APP_DATA_DIR": ".", "APP_ID": own_id, f"APP_{make_variable(own_id).upper()}_PORT": "${PROXIMITY_PUBLIC_PORT}",
         "DEVICE_HOSTNAME": "${PROXIMITY_HOSTNAME}", "DEVICE_DOMAIN_NAME": "${PROXIMITY_HOSTNAME}",
         "APP_DOMAIN": "${PROXIMITY_HOSTNAME}", "NETWORK_IP": "10.21.0.0", "GATEWAY_IP": "10.21.0.1",
         "APP_HIDDEN_SERVICE": "notyetset.onion", "TOR_PROXY_IP": "127.0.0.1", "TOR_PROXY_PORT": "9050",
     }  # fmt: skip
 
 
-def _list_inputs() -> list[dict[str, Any]]:
-    password: dict[str, Any] = {"name": "APP_PASSWORD", "label": "Password", "type": "password"}
-    seed: dict[str, Any] = {"name": "APP_SEED", "label": "Seed of the app's secrets", "type": "password"}
+def _list_inputs(script: str) -> list[dict[str, Any]]:
+    """Return the secrets that Umbrel makes of an app's seed, which are generated here."""
+    lengths = {"APP_PASSWORD": 32, "APP_SEED": 64}
+    for line in script.splitlines():
+        name, _, value = line.strip().removeprefix("export ").partition("=")
+        if line.strip().startswith("export ") and (match := _DERIVED.search(value)):
+            lengths[make_variable(name)] = min(max(int(match[1] or 64), 8), 128)
+    label = {"APP_PASSWORD": "Password", "APP_SEED": "Seed of the app's secrets"}
     return [
-        {**password, "generate": {"length": 32}},
-        {**seed, "generate": {"length": 64, "alphabet": "hex"}},
-    ]
+        {"name": name, "label": label.get(name, name.replace("_", " ").capitalize()), "type": "password",
+         "generate": {"length": length, "alphabet": "alphanumeric" if name == "APP_PASSWORD" else "hex"}}
+        for name, length in lengths.items()
+    ]  # fmt: skip

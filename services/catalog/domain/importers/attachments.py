@@ -1,0 +1,142 @@
+"""Texts that a collection keeps beside a definition: they go into it, as `configs`, so that it runs on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.catalog.domain.compose import read_pairs
+from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list, take_mapping
+from services.catalog.domain.importers.variables import make_variable
+
+_MAX_CHARACTERS = 60_000
+_MAX_TOTAL = 200_000
+_MAX_FILES = 100
+_EXECUTABLE = 0o755
+
+
+class Attachments:
+    """The `configs` of one definition: texts that Compose puts into its containers."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._size = 0
+        self._count = 0
+        self.configs: dict[str, dict[str, str]] = {}
+
+    def attach_file(self, path: str, target: str) -> dict[str, Any]:
+        """Return what gives a service a file of the collection.
+
+        Raises:
+            RefusedEntryError: it is no text of a size that belongs into a definition.
+        """
+        return self.attach_text(read_file(self._draft, path).replace("$", "$$"), target)
+
+    def attach_text(self, text: str, target: str) -> dict[str, Any]:
+        """Return what gives a service a text at a path; its variables are those of the definition."""
+        self._size += len(text)
+        self._count += 1
+        if self._count > _MAX_FILES or self._size > _MAX_TOTAL:
+            raise RefusedEntryError(
+                f"needs more files of its collection than {_MAX_FILES} or {_MAX_TOTAL} characters"
+            )
+        content = text or "\n"
+        name = self._name_config(content, target)
+        self.configs[name] = {"content": content}
+        reference: dict[str, Any] = {"source": name, "target": target}
+        return {**reference, "mode": _EXECUTABLE} if text.startswith("#!") else reference
+
+    def read_references(self, service: Mapping[str, Any], tree: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return what a service has under `configs` and `secrets`, which may name files.
+
+        A secret becomes a generated input: the file that would hold it is not published.
+        """
+        found = []
+        for entry in take_list(service.get("configs")):
+            name, target = _read_reference(entry, "/")
+            text = self._read_config(name, take_mapping(take_mapping(tree.get("configs")).get(name)))
+            found.append(self.attach_text(text, target))
+        for entry in take_list(service.get("secrets")):
+            name, target = _read_reference(entry, "/run/secrets/")
+            variable = make_variable(name).upper()
+            if all(record["name"] != variable for record in self._draft.inputs):
+                label = variable.replace("_", " ").strip().capitalize()
+                secret = {"name": variable, "label": label, "type": "password", "generate": {"length": 32}}
+                self._draft.inputs.append(secret)
+            found.append(self.attach_text(f"${{{variable}}}", target))
+        return found
+
+    def _read_config(self, name: str, config: Mapping[str, Any]) -> str:
+        if "content" in config:
+            return str(config["content"])
+        if "environment" in config:
+            return f"${{{make_variable(str(config['environment']))}}}"
+        if "file" not in config:
+            raise RefusedEntryError(f"needs the config {name}, which its collection does not hold")
+        return read_file(self._draft, str(config["file"]).removeprefix("./")).replace("$", "$$")
+
+    def _name_config(self, content: str, target: str) -> str:
+        base = make_id(target.rstrip("/").rpartition("/")[2]) or "file"
+        name, number = base, 2
+        while self.configs.get(name, {"content": content})["content"] != content:
+            name, number = f"{base}-{number}", number + 1
+        return name
+
+
+def read_file(draft: Draft, path: str) -> str:
+    """Return the text of a file beside a definition.
+
+    Raises:
+        RefusedEntryError: it is missing, no text, or too long.
+    """
+    if path not in draft.files:
+        raise RefusedEntryError(f"needs the file {path}, which is not part of its collection")
+    try:
+        text = draft.files[path].decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise RefusedEntryError(f"needs the file {path} of its collection, which is no text") from None
+    if len(text) > _MAX_CHARACTERS:
+        raise RefusedEntryError(
+            f"needs the file {path} of its collection, which is longer than {_MAX_CHARACTERS} characters"
+        )
+    return text
+
+
+def read_environment(draft: Draft, service: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the environment of a service, that of its `env_file` included.
+
+    Raises:
+        RefusedEntryError: such a file is not part of the collection.
+    """
+    environment: dict[str, Any] = {}
+    for entry in take_list(service.get("env_file")):
+        record = entry if isinstance(entry, dict) else {"path": entry}
+        path = str(record.get("path", "")).removeprefix("./")
+        if path in draft.files or record.get("required") is not False:
+            environment |= parse_environment(read_file(draft, path))
+    pairs = environment | read_pairs(service.get("environment"))
+    return {key: value for key, value in pairs.items() if value is not None}
+
+
+def parse_environment(text: str) -> dict[str, str]:
+    """Read a file of `NAME=value` lines: comments and quotes go, variables stay."""
+    pairs = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not equals or name.startswith("#"):
+            continue
+        value = value.strip()
+        if value[:1] in {'"', "'"} and value[:1] in value[1:]:
+            value, quote = value[1:].partition(value[0])[0], value[0]
+            value = value.replace("$", "$$") if quote == "'" else value
+        else:
+            value = value.partition(" #")[0].rstrip()
+        pairs[name.strip()] = value
+    return pairs
+
+
+def _read_reference(entry: object, folder: str) -> tuple[str, str]:
+    record = entry if isinstance(entry, dict) else {"source": entry}
+    name = str(record.get("source", ""))
+    target = str(record.get("target") or name)
+    return name, target if target.startswith("/") else folder + target

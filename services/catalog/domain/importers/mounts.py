@@ -1,0 +1,181 @@
+"""Gives every folder that a definition mounts a volume of the app's own, and every file of the collection its text."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from services.catalog.domain import compose
+from services.catalog.domain.document import Value
+from services.catalog.domain.importers.attachments import Attachments
+from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list
+from services.catalog.domain.interpolation import InterpolationError, interpolate_text
+
+_CLOCK = re.compile(r"/etc/(localtime|timezone)|/usr/share/zoneinfo(/.*)?|/dev/shm")
+_LEADING = re.compile(r"\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Za-z_]\w*))", re.ASCII)
+_SYSTEM_FOLDERS = frozenset(
+    {"", "etc", "proc", "sys", "dev", "run", "boot", "lib", "lib64", "usr", "bin", "sbin", "var"}
+)
+_DATA_FOLDERS = re.compile(
+    r"/var/(lib/(?!docker|container|kubelet|dpkg|dbus|systemd|lx[cd]|pve)[^/]+|www|opt|tmp|backups)(/.*)?"
+)
+_GRAPHICS = ("/dev/dri", "/dev/vcsm", "/dev/vchiq", "/dev/video", "/dev/nvidia", "/dev/kfd")
+_MAX_FILES = 50
+_MAX_MOUNTS = 500
+
+
+class Mounts:
+    """The volumes of one definition."""
+
+    def __init__(self, draft: Draft, attachments: Attachments) -> None:
+        self._draft = draft
+        self._attachments = attachments
+        self._count = 0
+        self._by_source: dict[str, str] = {}
+        self.names: set[str] = set()
+
+    def clean_mounts(self, entries: Value) -> tuple[list[str], list[dict[str, Any]]]:
+        """Return the volumes and the files of a service for what it mounts.
+
+        Raises:
+            RefusedEntryError: it mounts the system or Docker itself.
+        """
+        volumes: list[str] = []
+        files: list[dict[str, Any]] = []
+        self._count += len(take_list(entries))
+        if self._count > _MAX_MOUNTS:
+            raise RefusedEntryError(f"mounts more than {_MAX_MOUNTS} folders")
+        for entry in take_list(entries):
+            mount = self._read_mount(entry)
+            if mount is None or _CLOCK.fullmatch(mount.source) or _CLOCK.fullmatch(mount.target):
+                continue
+            if mount.source.startswith(_GRAPHICS):
+                note_graphics(self._draft)
+                continue
+            path = self._find_own_path(mount.source)
+            attached = [] if path is None else self._attach(path, mount)
+            files += attached
+            if not attached:
+                suffix = ":ro" if mount.read_only else ""
+                volumes.append(f"{self._find_volume(mount, path)}:{mount.target}{suffix}")
+        return volumes, files
+
+    def _read_mount(self, entry: Value) -> compose.Mount | None:
+        try:
+            (mount,) = compose.parse_mounts([entry])
+        except compose.InvalidComposeError as error:
+            raise RefusedEntryError(str(error)) from None
+        if mount.kind == "tmpfs":
+            return None
+        source = re.sub(r"^\$([A-Za-z_]\w*)", r"${\1}", mount.source)
+        if not source.startswith(self._draft.shared_folders):
+            source = self._resolve_source(source)
+        target = resolve_text(mount.target, self._draft)
+        return compose.Mount(mount.kind, source, target, mount.read_only)
+
+    def _resolve_source(self, source: str) -> str:
+        """Put defaults in; a folder that only an unset variable names is one of the app's own."""
+        resolved = resolve_text(source, self._draft)
+        leading = _LEADING.match(source)
+        if leading and not resolve_text(leading[0], self._draft):
+            return f"./{resolved.strip('/') or (leading[1] or leading[2]).lower()}"
+        return resolved
+
+    def _find_own_path(self, source: str) -> str | None:
+        """Return a path in the app's own folder; None where it is not in there, or a volume's name."""
+        for prefix in self._draft.own_folders:
+            if source.startswith(prefix) or source == prefix.rstrip("/"):
+                return source[len(prefix) :].strip("/")
+        if not source.startswith("."):
+            return source if "/" in source.strip("/") and not source.startswith(("/", "~", "$")) else None
+        path = posixpath.normpath(source)
+        if path.startswith(".."):
+            raise RefusedEntryError(f"mounts {source}, outside its own folder")
+        return "" if path == "." else path
+
+    def _attach(self, path: str, mount: compose.Mount) -> list[dict[str, Any]]:
+        """Return the file of the collection that is mounted, or the files of a folder that is only read."""
+        if path in self._draft.files:
+            return [self._attachments.attach_file(path, mount.target)]
+        prefix = f"{path}/"
+        inside = [f for f in self._draft.files if path and f.startswith(prefix) and "/." not in f"/{f}"]
+        if not inside:
+            return []
+        if mount.read_only and len(inside) <= _MAX_FILES:
+            target = mount.target.rstrip("/")
+            return [self._attachments.attach_file(f, f"{target}/{f.removeprefix(prefix)}") for f in inside]
+        shown = ", ".join(sorted(inside)[:5])
+        self._note(f"{mount.target} begins empty; its collection puts files there: {shown[:300]}.")
+        return []
+
+    def _find_volume(self, mount: compose.Mount, path: str | None) -> str:
+        if not mount.source:
+            return self._name_volume(mount.target, mount.target)
+        if path is not None:
+            return self._name_volume(mount.source, path)
+        if not mount.source.startswith(("/", "~", "$")):
+            return self._name_volume(mount.source, mount.source)
+        return self._name_volume(mount.source, self._check_folder(mount.source))
+
+    def _check_folder(self, source: str) -> str:
+        """Return the name-giving part of a folder on the other system's host."""
+        for prefix in self._draft.shared_folders:
+            if source.startswith(prefix) and ".." not in source.split("/"):
+                self._note(f"{source[:200]} of the host is an empty volume of the app here.")
+                return source.removeprefix(prefix) or "shared"
+        if source.endswith("docker.sock"):
+            raise RefusedEntryError("mounts the Docker socket, which would give it the whole container host")
+        parts = source.split("/")
+        is_system = source.startswith("/") and parts[1] in _SYSTEM_FOLDERS
+        is_data = _DATA_FOLDERS.fullmatch(source)
+        if ".." in parts or ".X11-unix" in parts or source.endswith(".sock") or (is_system and not is_data):
+            raise RefusedEntryError(f"mounts {source} of its host")
+        self._note(f"{source[:200]} of the host is an empty volume of the app here.")
+        return source
+
+    def _note(self, text: str) -> None:
+        if text not in self._draft.notes:
+            self._draft.notes.append(text)
+
+    def _name_volume(self, source: str, path: str) -> str:
+        if source in self._by_source:
+            return self._by_source[source]
+        parts = [part for part in (make_id(part) for part in path.split("/")) if part]
+        base = "-".join(parts[-2:])[:60].strip("-") or "data"
+        name, number = base, 2
+        while name in self.names:
+            name, number = f"{base}-{number}", number + 1
+        self.names.add(name)
+        self._by_source[source] = name
+        return name
+
+
+def note_graphics(draft: Draft) -> None:
+    """Note that an app will go without the graphics card that it could use."""
+    text = "Made to use a graphics card for speed, which this container does not get."
+    if text not in draft.notes:
+        draft.notes.append(text)
+
+
+def is_graphics(device: object) -> bool:
+    """Say whether a device only makes things faster."""
+    return str(device).startswith(_GRAPHICS)
+
+
+def list_defaults(draft: Draft) -> Mapping[str, str]:
+    """Return the defaults of the variables that the collection asks people for."""
+    return {r["name"]: str(r["default"]) for r in draft.inputs if r.get("default") not in (None, "")}
+
+
+def resolve_text(value: Value, draft: Draft) -> str:
+    """Put the defaults of the remaining variables in.
+
+    Raises:
+        RefusedEntryError: a variable is required or written wrongly.
+    """
+    try:
+        return interpolate_text(str(value), list_defaults(draft))
+    except InterpolationError as error:
+        raise RefusedEntryError(str(error)) from None

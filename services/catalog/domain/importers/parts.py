@@ -1,0 +1,94 @@
+"""Puts a definition together that is written in several places: `include`, `extends`, `profiles`."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+from services.catalog.domain.compose import read_pairs
+from services.catalog.domain.document import parse_document
+from services.catalog.domain.importers.attachments import read_file
+from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_list, take_mapping
+
+_PAIRS = frozenset({"environment", "labels", "extra_hosts", "sysctls"})
+_MAX_DEPTH = 8
+_MAX_SERVICES = 60
+
+
+def join_parts(draft: Draft) -> dict[str, Any]:
+    """Return the definition of a draft in one piece, without the services that a profile would have to ask for.
+
+    Raises:
+        RefusedEntryError: a part is not in the collection, or a service extends itself.
+    """
+    parts = _Parts(draft)
+    tree = parts.include(take_mapping(draft.compose))
+    services = take_mapping(tree.get("services"))
+    if len(services) > _MAX_SERVICES:
+        raise RefusedEntryError(f"has {len(services)} services; {_MAX_SERVICES} are the most")
+    joined = {name: parts.extend(name, services, 0) for name in services}
+    started = {name: s for name, s in joined.items() if not take_mapping(services[name]).get("profiles")}
+    return {**tree, "services": started or joined}
+
+
+class _Parts:
+    """The files of one definition; each is read once, however often it is named."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._files: dict[str, Mapping[str, Any]] = {}
+
+    def include(self, tree: Mapping[str, Any]) -> dict[str, Any]:
+        result = {key: value for key, value in tree.items() if key != "include"}
+        waiting = self._list_includes(tree)
+        while waiting:
+            part = waiting.pop(0)
+            for key in ("services", "volumes", "configs", "secrets"):
+                if merged := {**take_mapping(part.get(key)), **take_mapping(result.get(key))}:
+                    result[key] = merged
+            waiting += self._list_includes(part)
+        return result
+
+    def extend(self, name: str, services: Mapping[str, Any], depth: int) -> Any:
+        service = services.get(name)
+        if not isinstance(service, dict) or "extends" not in service:
+            return service
+        if depth == _MAX_DEPTH:
+            raise RefusedEntryError(f"the service {name} extends itself")
+        entry = service["extends"]
+        record = entry if isinstance(entry, dict) else {"service": entry}
+        others = services
+        if "file" in record:
+            others = take_mapping(self._take_file(str(record["file"])).get("services"))
+        base = self.extend(str(record.get("service", name)), others, depth + 1)
+        if not isinstance(base, dict):
+            raise RefusedEntryError(f"the service {name} extends {record.get('service')!r}, which is none")
+        return _merge(base, {key: value for key, value in service.items() if key != "extends"})
+
+    def _list_includes(self, tree: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        entries = take_list(tree.get("include"))
+        paths = [str(p) for e in entries for p in take_list(take_mapping(e).get("path") or e)]
+        return [self._take_file(path) for path in paths if posixpath.normpath(path) not in self._files]
+
+    def _take_file(self, path: str) -> Mapping[str, Any]:
+        name = posixpath.normpath(path)
+        if name not in self._files:
+            text = read_file(self._draft, name)
+            self._files[name] = take_mapping(parse_document(text.encode(), name).value)
+        return self._files[name]
+
+
+def _merge(base: Mapping[str, Any], service: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in service.items():
+        before = result.get(key)
+        if key in _PAIRS and before:
+            result[key] = {**read_pairs(before), **read_pairs(value)}
+        elif isinstance(before, dict) and isinstance(value, dict):
+            result[key] = {**before, **value}
+        elif isinstance(before, list) and isinstance(value, list) and key not in {"command", "entrypoint"}:
+            result[key] = [*before, *value]
+        else:
+            result[key] = value
+    return result
