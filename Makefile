@@ -35,6 +35,8 @@ venv: .venv/.installed ## make .venv from the locked requirements
 	touch $@
 
 $(UV): deploy/requirements-uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "$(PYTHON) is missing or older than Python 3.11; name another one: make PYTHON=python3.12 $(or $(MAKECMDGOALS),venv)"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@

@@ -1,4 +1,4 @@
-"""`python -m deploy.local run | demo`."""
+"""`python -m deploy.local run | demo | service <name> <command>`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from deploy.configuration import list_names
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import StackError
-from services.common.config import ConfigError, read_settings
+from services.common.config import SERVICES, ConfigError, read_settings
 from services.common.environment import explain_replaced, find_misspelt
 
 
@@ -20,6 +20,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start everything and stay until SIGINT or SIGTERM")
     commands.add_parser("demo", help="start everything, take an app through its life, end")
+    service = commands.add_parser(
+        "service", help="a command of a service with the state of `run`: auth audit verify"
+    )
+    service.add_argument("name", choices=SERVICES)
+    service.add_argument("rest", nargs=argparse.REMAINDER, metavar="command")
     options = parser.parse_args(arguments)
     sys.stderr.writelines(f"{sentence}\n" for sentence in explain_replaced(os.environ))
     try:
@@ -33,8 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     from deploy.local import runner
 
-    command = runner.run if options.command == "run" else runner.run_demo
     try:
+        if options.command == "service":
+            return asyncio.run(runner.run_command(settings, options.name, options.rest))
+        command = runner.run if options.command == "run" else runner.run_demo
         return asyncio.run(command(settings))
     except StackError as error:
         sys.stderr.write(f"{error}\n")

@@ -7,19 +7,29 @@ from __future__ import annotations
 
 import sys
 
+import sqlalchemy as sa
+
 from services.common.config import SERVICES, ConfigError, ServiceSettings, read_settings
 from services.common.migrations import upgrade
 
 
 def main() -> int:
-    """Migrate, and return the exit status: 2 where the settings are wrong."""
+    """Migrate, and return the exit status: 2 where the settings are wrong, 1 where the database cannot be reached."""
     try:
         settings = read_settings(ServiceSettings)
     except ConfigError as error:
         sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
         return 2
-    for service in SERVICES:
-        upgrade(settings.database_url, service)
+    try:
+        for service in SERVICES:
+            upgrade(settings.database_url, service)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except sa.exc.OperationalError as error:
+        reason = " ".join(str(error.orig).split())
+        sys.stderr.write(f"DATABASE_URL: {reason}\n")
+        return 1
     return 0
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Coroutine
 from typing import Any
 
 from rich.console import Console
 
+from deploy.local.api import Api
 from deploy.local.demo import DemoError, play_demo
 from deploy.local.settings import LocalSettings
+from deploy.local.specs import PORTS, make_environment, make_secrets
 from deploy.local.stack import Stack, StackError
+from deploy.local.state import read_json
 
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -28,11 +32,28 @@ async def run(settings: LocalSettings) -> int:
         if not await _run_unless(ended, stack.start()):
             return 0
         _say_where(stack)
+        if not settings.is_simulated:
+            _console.print(f"  Proxmox VE     {await asyncio.to_thread(_try_host, stack)}\n")
         await ended.wait()
         _report("ending")
     finally:
         await stack.stop()
     return 0
+
+
+async def run_command(settings: LocalSettings, service: str, arguments: list[str]) -> int:
+    """Run a command of a service as its process in `run` would, and return its exit status.
+
+    Raises:
+        StackError: nothing ever ran in the state directory.
+    """
+    if not (settings.state / "keys").is_dir():
+        raise StackError(f"there is no state in {settings.state}; PROXIMITY_STATE_DIR names another place")
+    ports = dict.fromkeys(PORTS, 1) | read_json(settings.state / "ports.json")
+    environment = make_environment(settings, make_secrets(settings), ports, proxmox={})
+    arguments = ["-m", f"services.{service}", *arguments]
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment)
+    return await process.wait()
 
 
 async def run_demo(settings: LocalSettings) -> int:
@@ -73,6 +94,18 @@ async def _run_unless(ended: asyncio.Event, work: Coroutine[Any, Any, object]) -
     task.cancel()
     await asyncio.wait({task}, timeout=2)
     return False
+
+
+def _try_host(stack: Stack) -> str:
+    """What the Proxmox host of the settings says, as the first administrator asks."""
+    api = Api(stack.settings.url)
+    try:
+        api.sign_in(stack.settings.admin_username, stack.secrets.admin_password if stack.secrets else "")
+        host = next(one for one in api.read_array("/proxmox/hosts") if one["is_default"])
+        said = api.send("POST", f"/proxmox/hosts/{host['id']}/test", {})
+    except (DemoError, StopIteration):
+        return f"{stack.settings.proxmox_host}: how it is says GET /api/proxmox/hosts"
+    return str(said["message"])
 
 
 def _say_where(stack: Stack) -> None:

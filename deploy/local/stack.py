@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import signal
 import socket
@@ -102,16 +103,19 @@ class Stack:
             self._lock = None
 
     def _acquire(self) -> None:
-        lock = StateLock(self.settings.state)
+        try:
+            lock = StateLock(self.settings.state)
+        except OSError as error:
+            state = self.settings.state
+            raise StackError(f"PROXIMITY_STATE_DIR: {state} cannot be written: {error.strerror}") from error
         if not lock.acquire():
             lock.release()
             raise StackError(f"another stack runs in {self.settings.state}")
         self._lock = lock
         deadline = time.monotonic() + 3  # the children of a killed runner are just ending
-        while not _is_bindable(self.settings.host, self.settings.port):
+        while obstacle := _find_obstacle(self.settings.host, self.settings.port):
             if time.monotonic() > deadline:
-                port = self.settings.port
-                raise StackError(f"port {port} is taken; choose another one with PROXIMITY_PORT")
+                raise StackError(obstacle)
             time.sleep(0.1)
 
     def _launch(self, spec: Spec) -> None:
@@ -161,11 +165,13 @@ class Stack:
         except TimeoutError as error:
             process.send_signal(signal.SIGKILL)
             raise StackError(f"{spec.name} took too long: see {self.logs}/{spec.name}.log") from error
+        if code == 0:
+            return
+        said = (self.logs / f"{spec.name}.log").read_text("utf-8", errors="replace")
+        last = (said.strip().splitlines() or ["it says nothing"])[-1]
         if code == _SETTINGS_STATUS:
-            said = (self.logs / f"{spec.name}.log").read_text("utf-8", errors="replace")
-            raise StackError(f"the settings are wrong: {said.strip().splitlines()[-1]}")
-        if code != 0:
-            raise StackError(f"{spec.name} ended with status {code}: see {self.logs}/{spec.name}.log")
+            raise StackError(f"the settings are wrong: {last}")
+        raise StackError(f"{spec.name} ended with status {code}: {last}; see {self.logs}/{spec.name}.log")
 
     async def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + _READY_TIMEOUT_S
@@ -199,12 +205,15 @@ def read_health(url: str) -> dict[str, Any]:
     return answer
 
 
-def _is_bindable(host: str, port: int) -> bool:
+def _find_obstacle(host: str, port: int) -> str:
+    """Why nobody can listen there; empty when one can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"port {port} is taken; choose another one with PROXIMITY_PORT"
+            return f"PROXIMITY_HOST and PROXIMITY_PORT: nobody can listen on {host}:{port}: {error.strerror}"
+    return ""

@@ -1,4 +1,4 @@
-"""`python -m services.auth serve | migrate | check-config | rotate-keys | audit verify | rotate-signing-key`."""
+"""`python -m services.auth`: what every service has, and `audit verify | rotate-signing-key | replace-signing-keys`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ def run_command(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     if arguments == ["audit", "verify"]:
         arguments = ["audit-verify"]
-    own = {"audit-verify": verify_audit, "rotate-signing-key": rotate_signing_key}
+    own = {
+        "audit-verify": verify_audit,
+        "rotate-signing-key": rotate_signing_key,
+        "replace-signing-keys": replace_signing_keys,
+    }
     try:
         if not arguments or arguments[0] not in own:
             return main("auth", AuthSettings, serve=serve, sealed=SEALED, argv=arguments)
@@ -53,6 +57,18 @@ async def rotate_signing_key(settings: AuthSettings) -> int:
         auth.hasher.close()
         await close_runtime(auth.runtime)
     sys.stdout.write("a new signing key is published\n")
+    return 0
+
+
+async def replace_signing_keys(settings: AuthSettings) -> int:
+    """Make a new signing key and forget the others, one of which leaked."""
+    auth = build_auth(settings)
+    try:
+        await auth.keys.replace()
+    finally:
+        auth.hasher.close()
+        await close_runtime(auth.runtime)
+    sys.stdout.write("there is one signing key, a new one; restart every service and the gateway now\n")
     return 0
 
 

@@ -80,7 +80,10 @@ def parse_int(low: int, high: int) -> Callable[[str], int]:
     """A parser of whole numbers from `low` to `high`."""
 
     def parse(text: str) -> int:
-        value = int(text)
+        try:
+            value = int(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a whole number") from None
         if not low <= value <= high:
             raise ValueError(f"{value} is not between {low} and {high}")
         return value

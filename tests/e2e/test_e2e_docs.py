@@ -32,7 +32,12 @@ def test_the_commands_of_a_page_work(page: Path, stack: RunningStack, tmp_path: 
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PROXIMITY_")}
     done = subprocess.run(
         ["bash", "-c", script.replace("http://127.0.0.1:8000", stack.url)],
-        env={**environment, "PASSWORD": PASSWORD, "PROXIMITY_CONFIG_DIR": str(tmp_path)},
+        env={
+            **environment,
+            "PASSWORD": PASSWORD,
+            "PROXIMITY_CONFIG_DIR": str(tmp_path),
+            "PROXIMITY_STATE_DIR": str(stack.state),
+        },
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -362,6 +362,21 @@ async def test_a_new_signing_key_is_published_before_it_signs_and_the_old_one_af
     assert {key.kid for key in await keys.list_published()} == {new}
 
 
+async def test_a_leaked_signing_key_is_replaced_at_once(
+    db: Database, accounts: SqlAccountStore, clock: Time
+) -> None:
+    alice = await add(accounts, "alice")
+    keys = SigningKeys(
+        SqlSigningKeyStore(db, Sealer("secret"), clock), lifetime=timedelta(days=30), clock=clock
+    )
+    await keys.load()
+    leaked = await kid_of(keys, alice)
+    await keys.replace()
+    assert await kid_of(keys, alice) != leaked
+    assert len(await keys.list_published()) == 1
+    assert await keys.find_key(leaked) is None
+
+
 async def test_keys_sealed_with_a_lost_secret_are_replaced_at_once(
     db: Database, accounts: SqlAccountStore, clock: Time
 ) -> None:

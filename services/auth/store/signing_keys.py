@@ -63,6 +63,10 @@ class SqlSigningKeyStore:
 
         return await self._db.write(write)
 
+    async def drop_keys(self) -> None:
+        """Forget every key, for somebody else has one."""
+        await self._db.write(lambda connection: connection.execute(signing_keys.delete()))
+
     async def prune(self) -> None:
         """Forget keys whose tokens have all ended."""
         delete = signing_keys.delete().where(signing_keys.c.expires_at < self._clock())
