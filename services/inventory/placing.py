@@ -14,7 +14,7 @@ from services.inventory.domain.errors import BridgeNotFoundError, NoFreeVmidErro
 from services.inventory.domain.placement import Candidate, Wish, describe_oci_obstacle, rank_candidates
 from services.inventory.proxmox.containers import Ref, find_node, list_running_tasks
 from services.inventory.proxmox.fleet import Fleet
-from services.inventory.proxmox.reading import Scan, scan_host
+from services.inventory.proxmox.reading import Scan, SeenMarks, scan_host
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlVmidStore
 
@@ -33,6 +33,7 @@ class Placing:
         self._vmids = vmids
         self._fleet = fleet
         self._ways = ways
+        self._seen: dict[int, SeenMarks] = {}
         self._asking: dict[int, asyncio.Task[list[Candidate]]] = {}
 
     async def place(self, request: cs.PlaceContainerRequest) -> cs.Placement:
@@ -131,7 +132,8 @@ class Placing:
             async with asyncio.timeout(_find_patience(host) if with_addresses or brief else _HOST_TIMEOUT_S):
                 client = await self._fleet.get_client_of(host)
                 owners = {} if brief else await self._vmids.list_owners(host.id)
-                return await scan_host(client, owners, with_addresses=with_addresses, brief=brief)
+                seen = self._seen.setdefault(host.id, SeenMarks())
+                return await scan_host(client, owners, seen, with_addresses=with_addresses, brief=brief)
         except (DomainError, SealBrokenError, TimeoutError) as error:
             return Scan(host.id, complete=False, error=str(error) or "timed out")
 

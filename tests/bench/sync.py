@@ -108,11 +108,15 @@ def _describe_cluster(number: int, size: Size) -> dict[str, object]:
             "node": names[one % len(names)],
             "hostname": f"app-{number}-{one}",
             "disk": 1,
-            "config": {"tags": "proximity"} if one % 2 else {},
+            "config": _mark(f"a-{number + 1}-{one}") if one % 2 else {},
         }
         for one in range(share)
     ]
     return {"name": f"c{number}", "nodes": [{"name": name} for name in names], "containers": containers}
+
+
+def _mark(owner: str) -> dict[str, str]:
+    return {"tags": "proximity", "description": f"proximity-app: {owner}\n"}
 
 
 @contextlib.asynccontextmanager

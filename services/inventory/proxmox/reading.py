@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,10 @@ from services.inventory.proxmox.marks import TAG, find_owner, split_tags
 
 _PARALLEL = 6
 _ADDRESSES_S = 3.0  # for all addresses of a host together; those not known by then stay empty
+_MARKS_S = 15.0  # for all marks of a host together; for those not read by then the reservation is believed
+
+
+Look = tuple[str, str, float, tuple[str, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,34 @@ class Scan:
     missing_nodes: tuple[str, ...] = ()
 
 
+class SeenMarks:
+    """Whose marks the containers of a host carried when they were read, and how these looked then.
+
+    Proxmox lists no marks, and reading them costs a call each. So one that was read, that a reservation confirms and
+    that looks the same is not read again; the reservation alone may be that of a backup that was restored, and the id
+    somebody else's since.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[Look, str | None]] = {}
+
+    def confirms(self, one: Container, owner: str | None) -> bool:
+        """Whether a container that looks like this one carried the marks of `owner`."""
+        return self._seen.get(one.vmid) == (_look_of(one), owner)
+
+    def note(self, one: Container, owner: str | None) -> None:
+        """Remember whose marks a container carries."""
+        self._seen[one.vmid] = (_look_of(one), owner)
+
+    def keep(self, vmids: Collection[int]) -> None:
+        """Forget all others."""
+        self._seen = {vmid: seen for vmid, seen in self._seen.items() if vmid in vmids}
+
+
+def _look_of(one: Container) -> Look:
+    return one.name, one.node, one.disk, one.tags
+
+
 async def read_container(view: View) -> Container:
     """Return the container of a view, with its address when it runs."""
     one = _build(
@@ -70,13 +102,19 @@ async def read_container(view: View) -> Container:
 
 
 async def scan_host(
-    client: ProxmoxClient, owners: Mapping[int, str], *, with_addresses: bool = False, brief: bool = False
+    client: ProxmoxClient,
+    owners: Mapping[int, str],
+    seen: SeenMarks,
+    *,
+    with_addresses: bool = False,
+    brief: bool = False,
 ) -> Scan:
     """Return all containers of a host by one call.
 
     Args:
         client: of the host.
-        owners: who holds which container id there; a container with our tag and an unknown id costs a call.
+        owners: who holds which container id there.
+        seen: the marks that were read before; each with our tag that is not in it costs a call.
         with_addresses: find the addresses of running containers too, at a call each, of as many as 3 s allow.
         brief: leave out what costs more than the one call.
     """
@@ -96,34 +134,37 @@ async def scan_host(
     if brief:
         return Scan(client.access.host_id, tuple(found), not missing, why, missing)
     slots = asyncio.Semaphore(_PARALLEL)
-    ends = asyncio.get_running_loop().time() + _ADDRESSES_S
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + (_ADDRESSES_S if with_addresses else _MARKS_S)
 
     async def complete(one: Container) -> Container:
         async with slots:
-            in_time = asyncio.get_running_loop().time() < ends
-            with_address = with_addresses and in_time and one.status == "running"
-            return await _complete(client, one, owners, with_address=with_address)
+            in_time = loop.time() < ends
+            owner = owners.get(one.vmid)
+            if TAG not in one.tags:
+                owner = one.owner
+            elif in_time and not seen.confirms(one, owner):
+                owner = await _read_owner(client, one, seen, believed=owner)
+            is_wanted = with_addresses and in_time and one.status == "running"
+            address = await find_address(client, one.node, one.vmid) if is_wanted else ""
+            return replace(one, owner=owner, ip_address=address)
 
+    seen.keep({one.vmid for one in found})
     reachable = [one for one in found if one.node not in missing]
     done = await asyncio.gather(*(complete(one) for one in reachable))
     lost = tuple(one for one in found if one.node in missing)
     return Scan(client.access.host_id, (*done, *lost), not missing, why, missing)
 
 
-async def _complete(
-    client: ProxmoxClient, one: Container, owners: Mapping[int, str], *, with_address: bool
-) -> Container:
-    owner, address = one.owner, ""
-    if TAG in one.tags:
-        owner = owners.get(one.vmid)
-    if TAG in one.tags and owner is None:
-        try:
-            owner = find_owner(await client.get(f"/nodes/{one.node}/lxc/{one.vmid}/config"))
-        except DomainError:
-            owner = None
-    if with_address:
-        address = await find_address(client, one.node, one.vmid)
-    return replace(one, owner=owner, ip_address=address)
+async def _read_owner(
+    client: ProxmoxClient, one: Container, seen: SeenMarks, *, believed: str | None
+) -> str | None:
+    try:
+        owner = find_owner(await client.get(f"/nodes/{one.node}/lxc/{one.vmid}/config"))
+    except DomainError:
+        return believed  # who does not answer proves nothing
+    seen.note(one, owner)
+    return owner
 
 
 async def find_address(client: ProxmoxClient, node: str, vmid: int) -> str:

@@ -79,6 +79,25 @@ async def test_a_reservation_is_the_same_for_the_same_owner_and_new_for_another(
     assert first != await inventory.containers.reserve_vmid(request, new_call())
 
 
+async def test_the_marks_in_a_container_count_more_than_a_reservation(inventory: Inventory) -> None:
+    """After an older backup of the platform was restored, its ids may be somebody else's."""
+    mine, others = await inventory.create("was-mine"), await inventory.create("still-mine")
+    client = await inventory.fleet.get_client(inventory.host.id)
+    await client.put(f"/nodes/pve1/lxc/{mine.vmid}/config", description="proximity-app: newer-app\n")
+
+    async def list_owners() -> dict[int, str]:
+        answer = await inventory.containers.list_containers(cs.ListContainersRequest(), new_call())
+        return {one.vmid: one.owner for one in answer.containers}
+
+    for _ in range(2):
+        found = await list_owners()
+        assert [found[mine.vmid], found[others.vmid]] == ["newer-app", "still-mine"]
+    await client.put(
+        f"/nodes/pve1/lxc/{others.vmid}/config", hostname="new", description="proximity-app: it\n"
+    )
+    assert (await list_owners())[others.vmid] == "it"
+
+
 async def test_the_list_of_containers_names_owners_and_says_that_it_is_complete(inventory: Inventory) -> None:
     ref = await inventory.create("listed-app")
     answer = await inventory.containers.list_containers(cs.ListContainersRequest(), new_call())
