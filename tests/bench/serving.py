@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import runpy
 import sys
@@ -28,7 +29,11 @@ def serve_with_floor(owner: str) -> None:
     ) -> None:
         await serve(runtime, services=[*services, (describe_floor(owner), FloorHandlers(owner))], **rest)
 
-    process.serve = serve_both
+    server = importlib.import_module(f"services.{owner}.server")
+    for place in (process, server):  # it was imported before where this process was forked
+        for name, held in vars(place).copy().items():
+            if held is serve:
+                setattr(place, name, serve_both)
     sys.argv = [f"services.{owner}", "serve"]
     runpy.run_module(f"services.{owner}", run_name="__main__")
 
