@@ -51,15 +51,17 @@ class Stack:
     Args:
         settings: what was decided.
         report: is told, in a sentence, what goes on.
+        workers: of each service that has any.
     """
 
-    def __init__(self, settings: LocalSettings, *, report: Callable[[str], None]) -> None:
+    def __init__(self, settings: LocalSettings, *, report: Callable[[str], None], workers: int = 1) -> None:
         self.settings = settings
         self.logs = settings.state / "logs"
         self.secrets: Secrets | None = None
         self.processes: list[Supervised] = []
         self.zygote: Zygote | None = None
         self._report = report
+        self._workers = workers
         self._lock: StateLock | None = None
         self._simulator: asyncio.Future[dict[str, Any]] | None = None
 
@@ -84,7 +86,7 @@ class Stack:
             self._start_simulator(ports), self._wait_for_nats(ports), migration
         )
         environment = make_environment(self.settings, self.secrets, ports, proxmox=proxmox)
-        for spec in list_services(environment, ports):
+        for spec in list_services(environment, ports, workers=self._workers):
             self._launch(spec)
         await self._wait_until_healthy()
         self._describe(ports)

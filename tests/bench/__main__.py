@@ -1,4 +1,4 @@
-"""`python -m tests.bench run | jobs | writes | listeners | logins | sync | catalog | compare`."""
+"""`python -m tests.bench run | jobs | fairness | writes | listeners | logins | sync | catalog | compare`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.bench.catalog import measure_catalog
-from tests.bench.jobs import measure_jobs
+from tests.bench.jobs import measure_fairness, measure_jobs
 from tests.bench.listeners import measure_listeners
 from tests.bench.logins import measure_logins
 from tests.bench.report import compare_results, render_table, write_chart, write_json
@@ -28,7 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
         return _compare(options.results, options.baseline)
     if options.command == "jobs":
         counts = [int(part) for part in options.at_once.split(",")]
-        asyncio.run(measure_jobs(options.database, task_seconds=options.task_seconds, counts=counts))
+        task_seconds, workers = options.task_seconds, options.workers
+        asyncio.run(measure_jobs(options.database, task_seconds=task_seconds, counts=counts, workers=workers))
+        return 0
+    if options.command == "fairness":
+        asyncio.run(measure_fairness(options.database, count=options.beside))
         return 0
     if options.command == "catalog":
         measure_catalog()
@@ -43,7 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "logins":
         return 0 if asyncio.run(measure_logins(options.database, people=options.people)) else 1
     if options.command == "sync":
-        return 0 if asyncio.run(measure_sync(Size(latency=options.latency))) else 1
+        size = Size(
+            latency=options.latency,
+            clusters=options.clusters,
+            nodes=options.nodes,
+            containers=options.containers,
+        )
+        return 0 if asyncio.run(measure_sync(size)) else 1
     plan = Plan(
         database=options.database,
         apps=options.apps,
@@ -74,7 +84,8 @@ def _compare(results: Path, baseline: Path) -> int:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "command", choices=["run", "jobs", "writes", "listeners", "logins", "sync", "catalog", "compare"]
+        "command",
+        choices=["run", "jobs", "fairness", "writes", "listeners", "logins", "sync", "catalog", "compare"],
     )
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     parser.add_argument("--apps", type=int, default=20_000)
@@ -91,6 +102,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--task-seconds", type=float, default=0.2, help="jobs: of a task of Proxmox")
     parser.add_argument("--count", type=int, default=1000, help="listeners: how many")
     parser.add_argument("--people", type=int, default=20, help="logins: how many sign in at once")
+    parser.add_argument("--workers", type=int, default=1, help="jobs: of each service")
+    parser.add_argument("--beside", type=int, default=20, help="fairness: deployments of one user")
+    for name, default in (("clusters", 3), ("nodes", 12), ("containers", 2000)):
+        parser.add_argument(f"--{name}", type=int, default=default, help="sync: how many in all")
     parser.add_argument("--latency", type=float, default=0.02, help="sync: seconds that every call takes")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--baseline", type=Path, default=BASELINE)

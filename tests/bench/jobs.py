@@ -34,11 +34,13 @@ class Deployment:
     tasks: int
 
 
-def deploy_apps(stack: BenchStack, count: int, *, at_once: int, label: str) -> list[Deployment]:
-    """Deploy `count` apps, `at_once` at a time."""
+def deploy_apps(
+    stack: BenchStack, count: int, *, at_once: int, label: str, user: str = ""
+) -> list[Deployment]:
+    """Deploy `count` apps, `at_once` at a time, as a user or the administrator."""
 
     api = Api(stack.settings.url)
-    api.sign_in(stack.settings.admin_username, PASSWORD)
+    api.sign_in(user or stack.settings.admin_username, PASSWORD)
 
     def deploy(number: int) -> Deployment:
         asked = {"catalog_id": "nginx", "hostname": f"{label}-{number:03d}"}
@@ -61,9 +63,11 @@ def _measure(operation: dict[str, Any]) -> Deployment:
     )
 
 
-async def measure_jobs(database: str, *, task_seconds: float, counts: Sequence[int]) -> None:
+async def measure_jobs(
+    database: str, *, task_seconds: float, counts: Sequence[int], workers: int = 1
+) -> None:
     """Deploy, for each count that many at once, and print what it took."""
-    async with open_stack(database, task_seconds=task_seconds) as (stack, server):
+    async with open_stack(database, task_seconds=task_seconds, workers=workers) as (stack, server):
         processes = stack.list_processes() | ({"postgres": server} if server else {})
         for count in counts:
             began, before = time.monotonic(), measure_cpu(processes)
@@ -72,6 +76,31 @@ async def measure_jobs(database: str, *, task_seconds: float, counts: Sequence[i
             print(_render(done, count, task_seconds, time.monotonic() - began), flush=True)
             cpu = {name: used - before[name] for name, used in measure_cpu(processes).items()}
             print(_render_cpu(cpu, runs), flush=True)
+
+
+async def measure_fairness(database: str, *, count: int) -> None:
+    """One user deploys `count` apps at once and another one then a single app: how long each waits for a worker."""
+    async with open_stack(database, limited=True) as (stack, _):
+        many, one = await asyncio.to_thread(_deploy_beside, stack, count)
+    waited = sorted(each.begun for each in many)
+    print(
+        f"{count} at once of one user waited {waited[count // 2]:.1f} s for a worker (median; the last "
+        f"{waited[-1]:.1f} s), one of another user who came after them {one.begun:.1f} s"
+    )
+
+
+def _deploy_beside(stack: BenchStack, count: int) -> tuple[list[Deployment], Deployment]:
+    for name in ("many", "one"):
+        account = {"username": name, "password": PASSWORD, "email": f"{name}@example.org"}
+        Api(stack.settings.url).send("POST", "/auth/register", account, expect=201)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(deploy_apps, stack, count, at_once=count, label="many", user="many")
+        api = Api(stack.settings.url)
+        api.sign_in("many", PASSWORD)
+        while api.send("GET", "/apps")["total"] < count:
+            time.sleep(0.1)
+        (one,) = deploy_apps(stack, 1, at_once=1, label="one", user="one")
+        return first.result(), one
 
 
 def _render(done: Sequence[Deployment], at_once: int, task_seconds: float, elapsed: float) -> str:

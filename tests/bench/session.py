@@ -22,7 +22,7 @@ from services.common.config import read_settings
 from tests.bench.cases import Case, floor_of, list_cases
 from tests.bench.rounds import Result, run_rounds
 from tests.bench.seeding import Seeder, write_catalog
-from tests.bench.stack import BenchStack, measure_memory
+from tests.bench.stack import UNLIMITED, BenchStack, measure_memory
 from tests.bench.wrk import AnswersWrongError
 from tests.e2e.stack import find_port
 
@@ -119,7 +119,7 @@ def _check_calls(url: str, cases: Sequence[Case], headers: Callable[[Case], Mapp
 
 @asynccontextmanager
 async def open_stack(
-    database: str, *, items: int = 0, task_seconds: float = 0.2
+    database: str, *, items: int = 0, task_seconds: float = 0.2, workers: int = 1, limited: bool = False
 ) -> AsyncIterator[tuple[BenchStack, psutil.Process | None]]:
     """A stack of its own that is ready, and the process of its database if it has one.
 
@@ -127,10 +127,13 @@ async def open_stack(
         database: postgres or sqlite.
         items: of the catalog; 0 for ours.
         task_seconds: how long a task takes in the simulated Proxmox.
+        workers: of each service that has any.
+        limited: whether operations at once are limited, as they ship.
     """
     with _make_folder() as folder, _start_database(database, folder) as (url, server):
-        extra = _make_catalog(folder, items) if items else {}
-        stack = BenchStack(_make_settings(folder, url), extra=extra, task_seconds=task_seconds)
+        extra = ({} if limited else UNLIMITED) | (_make_catalog(folder, items) if items else {})
+        settings = _make_settings(folder, url)
+        stack = BenchStack(settings, extra=extra, task_seconds=task_seconds, workers=workers)
         try:
             began = time.monotonic()
             await stack.start()

@@ -18,14 +18,16 @@ from deploy.local.state import choose_ports
 from gateway.config import Endpoint, render_bootstrap
 from tests.bench.floor import BARE, OWNERS, extend_surface
 
-_UNLIMITED = {f"OPERATIONS_PER_{each}": "0" for each in ("NODE", "STORAGE", "USER")}
+UNLIMITED = {f"OPERATIONS_PER_{each}": "0" for each in ("NODE", "STORAGE", "USER")}
 
 
 class BenchStack(Stack):
     """The stack, with what the bench adds."""
 
-    def __init__(self, settings: LocalSettings, *, extra: Mapping[str, str], task_seconds: float) -> None:
-        super().__init__(settings, report=lambda sentence: print(f"  {sentence}", flush=True))
+    def __init__(
+        self, settings: LocalSettings, *, extra: Mapping[str, str], task_seconds: float, workers: int = 1
+    ) -> None:
+        super().__init__(settings, report=_say, workers=workers)
         self._extra = extra
         self._task_seconds = task_seconds
 
@@ -41,7 +43,7 @@ class BenchStack(Stack):
             arguments = (*spec.arguments, "--task-seconds", str(self._task_seconds))
             spec = dataclasses.replace(spec, arguments=arguments)
         if spec.name not in {"gateway", "nats", "pvesim"}:
-            spec = dataclasses.replace(spec, environment={**spec.environment, **_UNLIMITED, **self._extra})
+            spec = dataclasses.replace(spec, environment={**spec.environment, **self._extra})
         super()._launch(spec)
 
     def _launch_bare(self, spec: Spec) -> None:
@@ -69,6 +71,10 @@ class BenchStack(Stack):
             "zygote": self.zygote and self.zygote.pid
         }
         return {name: psutil.Process(pid) for name, pid in pids.items() if pid}
+
+
+def _say(sentence: str) -> None:
+    print(f"  {sentence}", flush=True)
 
 
 def measure_cpu(processes: Mapping[str, psutil.Process]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from services.apps.store.rows import AppRows, parse_event
 from services.apps.tables import app_events, apps, operation_tables, ports
 from services.common.clock import now
 from services.common.db import Database
+from services.common.operations.lookups import OperationLookups
 from services.common.operations.progress import Operation
 from services.common.operations.records import read_operations
 
@@ -30,6 +31,7 @@ class AppReads:
     def __init__(self, db: Database, rows: AppRows) -> None:
         self._db = db
         self._rows = rows
+        self._operations = OperationLookups(db, operation_tables)
 
     async def get_app(self, app_id: str, *, owner: int | None = None) -> App:
         """One app.
@@ -143,10 +145,8 @@ class AppReads:
         Raises:
             OperationNotFoundError: there is none, or it is another app's.
         """
-        query = sa.select(ops).where(ops.c.id == operation_id)
-        if app_id is not None:
-            query = query.where(ops.c.subject == app_id)
-        found = await self._db.read(lambda connection: read_operations(connection, operation_tables, query))
+        wanted = {"id": operation_id} | ({} if app_id is None else {"subject": app_id})
+        found, _ = await self._operations.list_operations(wanted, limit=1)
         if not found:
             raise OperationNotFoundError(f"there is no operation {operation_id}")
         return found[0]
@@ -175,27 +175,16 @@ class AppReads:
 
     async def find_unfinished(self, app_id: str) -> Operation | None:
         """The operation under way on an app."""
-        query = sa.select(ops).where(ops.c.subject == app_id, ops.c.finished_at.is_(None))
-        found = await self._db.read(lambda connection: read_operations(connection, operation_tables, query))
+        found, _ = await self._operations.list_operations({"subject": app_id}, limit=1, unfinished=True)
         return found[0] if found else None
 
     async def list_operations(
         self, app_id: str | None, *, page: int, per_page: int, status: str = ""
     ) -> tuple[list[Operation], int]:
         """One page of operations, newest first, and how many there are."""
-        where = [ops.c.subject == app_id] if app_id is not None else []
-        if status:
-            where.append(ops.c.status == status)
-        query = sa.select(ops).where(*where).order_by(ops.c.created_at.desc(), ops.c.id)
-        query = query.limit(per_page).offset((page - 1) * per_page)
-        count = sa.select(sa.func.count()).select_from(ops).where(*where)
-
-        def fn(connection: sa.Connection) -> tuple[list[Operation], int]:
-            return read_operations(connection, operation_tables, query), int(
-                connection.execute(count).scalar_one()
-            )
-
-        return await self._db.read(fn)
+        wanted = {} if app_id is None else {"subject": app_id}
+        wanted |= {"status": status} if status else {}
+        return await self._operations.list_operations(wanted, limit=per_page, offset=(page - 1) * per_page)
 
     async def choose_port(self, host_id: int) -> int:
         """A port that is free on a host now; `add_app` takes it.
