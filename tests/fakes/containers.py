@@ -53,6 +53,7 @@ class FakeContainers:
         self.docker: set[int] = set()
         self.commands: list[tuple[str, ...]] = []
         self.broken: dict[str, int] = {}
+        self.lost_tasks = 0
         self.answers = True
         self.can_snapshot = True
         self.strangers: set[int] = set()
@@ -237,6 +238,9 @@ class FakeContainers:
 
     async def finish(self, task: Task, on_progress: OnProgress) -> str:
         await on_progress(50, [])
+        if self.lost_tasks:
+            self.lost_tasks -= 1
+            raise NotFoundError(f"pve knows no task {task.upid}")
         return task.result
 
     async def list_tasks(self, ref: Ref) -> Sequence[RunningTask]:

@@ -152,6 +152,17 @@ async def test_what_passes_is_tried_again(platform: Platform) -> None:
     assert (await platform.store.get_app(app.id)).status == "running"
 
 
+async def test_a_task_that_proxmox_forgot_is_no_failure(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    for action, status in (("stop", "stopped"), ("start", "running"), ("restart", "running")):
+        platform.containers.lost_tasks = 1
+        await platform.act(app.id, action)
+        await platform.run()
+        assert (await platform.store.get_app(app.id)).status == status
+        assert platform.containers.lost_tasks == 0
+
+
 async def test_stop_start_restart_delete(platform: Platform) -> None:
     app = await platform.deploy()
     await platform.run()

@@ -198,8 +198,9 @@ async def test_an_app_that_was_stopped_for_a_failed_archive_runs_again(
     assert [one[1:] for one in world.apps.finished] == [(False, status)]
 
 
-async def test_a_lost_answer_makes_no_second_archive(world: World) -> None:
-    world.containers.lost.add("vzdump")
+@pytest.mark.parametrize("lost", ["vzdump", "task"])
+async def test_a_lost_answer_makes_no_second_archive(world: World, lost: str) -> None:
+    world.containers.lost.add(lost)
     backup_id = await world.make_completed()
     assert (await world.get(backup_id)).status == "completed"
     assert world.containers.started == ["vzdump"]

@@ -31,6 +31,10 @@ def growing_delays(longest: float) -> Iterator[float]:
         delay = min(delay * 1.5, longest)
 
 
+class TaskLostError(TransientError):
+    """Proxmox knows a task no more that it began: its node died over it, and what became of it is to be seen."""
+
+
 @dataclass(frozen=True)
 class Tools:
     """What steps work with."""
@@ -39,7 +43,11 @@ class Tools:
     apps: AppReader
 
     async def finish(self, task: Task, ctx: Context) -> str:
-        """Follow a task: its upid and lines are noted, its progress shown."""
+        """Follow a task: its upid and lines are noted, its progress shown.
+
+        Raises:
+            TaskLostError: Proxmox does not know it any more; whoever asks again looks first.
+        """
         await ctx.note_upid(task.upid)
 
         async def on_progress(percent: int | None, lines: Sequence[str]) -> None:
@@ -48,7 +56,10 @@ class Tools:
             for line in lines[-_LINES:]:
                 await ctx.log(line[:_LINE_LIMIT])
 
-        return await self.containers.finish(task, on_progress)
+        try:
+            return await self.containers.finish(task, on_progress)
+        except NotFoundError as error:
+            raise TaskLostError(error.message) from error
 
     async def end_tasks(self, state: AppState, ctx: Context, *, kinds: Collection[str]) -> None:
         """Stop what Proxmox still does of these kinds: on the app's container, or begun by this operation.
@@ -74,7 +85,7 @@ class Tools:
             if _kind_of(upid) == kind:
                 try:
                     await self.finish(Task(state.host_id, upid.split(":")[1], upid), ctx)
-                except (StepFailedError, NotFoundError):
+                except (StepFailedError, TaskLostError):
                     continue  # it failed; another one may not
                 return True
         return False

@@ -38,7 +38,7 @@ async def follow_task(containers: Containers, task: Task, *, on_percent: OnPerce
 
     Raises:
         TaskFailedError: with Proxmox's own words.
-        TaskHinderedError: the same, for a reason that passes.
+        TaskHinderedError: the same, for a reason that passes; or Proxmox does not know the task any more.
         WaitError: inventory does not answer; the task may go on.
     """
     if not task.upid:
@@ -56,6 +56,8 @@ async def follow_task(containers: Containers, task: Task, *, on_percent: OnPerce
                 return update.result
     except TransientError:
         raise
+    except NotFoundError as error:
+        raise TaskHinderedError(error.message) from error
     except UnavailableError as error:
         raise WaitError(f"Proxmox's answer about its task: {error.message}") from error
     raise WaitError("the end of a Proxmox task")

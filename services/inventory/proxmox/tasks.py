@@ -103,19 +103,28 @@ async def has_ended(client: ProxmoxClient, node: str, upid: str, *, wait_s: floa
 
 
 async def stop_task(client: ProxmoxClient, node: str, upid: str) -> None:
-    """Stop a task; one that has ended is left alone."""
-    if upid:
+    """Stop a task; one that has ended, or that Proxmox does not know any more, is left alone."""
+    if not upid:
+        return
+    try:
         await client.delete(f"/nodes/{node}/tasks/{upid}")
+    except ProxmoxRefusedError as error:
+        if not _is_unknown(error):
+            raise
 
 
 async def _read_status(client: ProxmoxClient, node: str, upid: str) -> dict[str, Any]:
     try:
         status: dict[str, Any] = await client.get(f"/nodes/{node}/tasks/{upid}/status")
     except ProxmoxRefusedError as error:
-        if "no such task" in error.message or error.metadata.get("status") == "400":
+        if _is_unknown(error):
             raise TaskNotFoundError(f"{client.access.name} knows no task {upid}") from error
         raise
     return status
+
+
+def _is_unknown(error: ProxmoxRefusedError) -> bool:
+    return "no such task" in error.message or error.metadata.get("status") == "400"
 
 
 async def _read_lines(client: ProxmoxClient, node: str, upid: str, *, start: int) -> list[str]:

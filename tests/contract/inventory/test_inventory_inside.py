@@ -56,6 +56,7 @@ async def test_a_task_that_hangs_is_seen_told_and_stopped(inventory: Inventory) 
     with pytest.raises(TaskStalledError, match="said nothing new for 1 s"):
         async for _ in inventory.containers.watch_task(watch, new_call()):
             pass
+    await inventory.containers.stop_task(watch, new_call())  # it does not run, which is what was asked for
     for _ in range(2):
         await inventory.containers.stop_task(watch, new_call())
     ended = await inventory.finish(task)
@@ -83,3 +84,4 @@ async def test_a_task_that_nobody_knows_is_named(inventory: Inventory) -> None:
     with pytest.raises(TaskNotFoundError, match="00001234"):
         async for _ in inventory.containers.watch_task(watch, new_call()):
             pass
+    await inventory.containers.stop_task(watch, new_call())  # it does not run, which is what was asked for

@@ -110,7 +110,8 @@ class FakeApps:
 
 @dataclass
 class FakeContainers:
-    """One Proxmox host. `failing` names the tasks that end with an error; `lost` those whose answer is lost once.
+    """One Proxmox host. `failing` names the tasks that end with an error; `lost` those whose answer is lost once,
+    or "task", which Proxmox forgets once.
 
     `there` says whether there is a container; `fragile`, that a restore that fails leaves none; `wreck`, that one left
     something which has to be destroyed first.
@@ -217,5 +218,8 @@ class FakeContainers:
 
     async def watch_task(self, task: Task) -> AsyncIterator[TaskUpdate]:
         self._may_lose("watch")
+        if "task" in self.lost:
+            self.lost.remove("task")
+            raise NotFoundError(f"pve1 knows no task {task.upid}")
         yield TaskUpdate(50, done=False, succeeded=False, exit_status="", result="")
         yield self.outcomes[task.upid]
