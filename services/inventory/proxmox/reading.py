@@ -14,7 +14,7 @@ from services.inventory.proxmox.marks import TAG, find_owner, split_tags
 
 _PARALLEL = 6
 _ADDRESSES_S = 3.0  # for all addresses of a host together; those not known by then stay empty
-_MARKS_S = 15.0  # for all marks of a host together; for those not read by then the reservation is believed
+_MARKS_S = 2.0  # for all marks of a host together; for those not read by then the reservation is believed
 
 
 Look = tuple[str, str, float, tuple[str, ...]]
@@ -61,7 +61,7 @@ class SeenMarks:
 
     Proxmox lists no marks, and reading them costs a call each. So one that was read, that a reservation confirms and
     that looks the same is not read again; the reservation alone may be that of a backup that was restored, and the id
-    somebody else's since.
+    somebody else's since. What one scan has no time for the next one reads.
     """
 
     def __init__(self) -> None:
@@ -135,17 +135,17 @@ async def scan_host(
         return Scan(client.access.host_id, tuple(found), not missing, why, missing)
     slots = asyncio.Semaphore(_PARALLEL)
     loop = asyncio.get_running_loop()
-    ends = loop.time() + (_ADDRESSES_S if with_addresses else _MARKS_S)
+    began = loop.time()
 
     async def complete(one: Container) -> Container:
         async with slots:
-            in_time = loop.time() < ends
+            passed = loop.time() - began
             owner = owners.get(one.vmid)
             if TAG not in one.tags:
                 owner = one.owner
-            elif in_time and not seen.confirms(one, owner):
+            elif passed < _MARKS_S and not seen.confirms(one, owner):
                 owner = await _read_owner(client, one, seen, believed=owner)
-            is_wanted = with_addresses and in_time and one.status == "running"
+            is_wanted = with_addresses and passed < _ADDRESSES_S and one.status == "running"
             address = await find_address(client, one.node, one.vmid) if is_wanted else ""
             return replace(one, owner=owner, ip_address=address)
 
