@@ -228,12 +228,12 @@ def _render_transcoder(surface: Surface, settings: GatewaySettings) -> dict[str,
 def describe_rest(surface: Surface) -> bytes:
     """Return the image as the transcoder gets it: RPCs whose service prints JSON itself answer with a raw body."""
     image = descriptor_pb2.FileDescriptorSet.FromString(strip_image(surface.image))
-    printed = {method.path for method in surface.routed if method.printed}
+    printed = {method.path for method in surface.routed if method.is_printed}
     for file in image.file:
         for service in file.service:
             for method in service.method:
                 if f"/{file.package}.{service.name}/{method.name}" in printed:
-                    method.output_type = f".{HTTP_BODY}"
+                    method.output_type, method.server_streaming = f".{HTTP_BODY}", False
                     _import(file, "google/api/httpbody.proto")
     return image.SerializeToString(deterministic=True)
 

@@ -82,7 +82,7 @@ def _render_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
     route["retry_policy"] = _render_retries(method)
     rendered["request_headers_to_add"] = [
         _set_header("grpc-timeout", f"{seconds}S", "ADD_IF_ABSENT"),
-        *([_set_header(PRINTED_HEADER, "1", "OVERWRITE_IF_EXISTS_OR_ADD")] if method.printed else []),
+        *([_set_header(PRINTED_HEADER, "1", "OVERWRITE_IF_EXISTS_OR_ADD")] if method.is_printed else []),
     ]
     return rendered
 

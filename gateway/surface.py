@@ -92,6 +92,11 @@ class Method:
         """Whether REST prints its stream as a JSON array."""
         return self.server_streaming and not self.is_endless
 
+    @property
+    def is_printed(self) -> bool:
+        """Whether the service answers REST with JSON: one that is lost leaves no half of an array then."""
+        return self.printed or self.is_array
+
 
 @dataclass(frozen=True)
 class Surface:

@@ -27,6 +27,7 @@ from services.common.audit import find_target
 from services.common.errors import DeadlineError, DomainError, InvalidError, UnauthenticatedError
 from services.common.idempotency import Answer, IdempotencyStore, request_id_of
 from services.common.log import get_logger
+from services.common.rpc.arrays import ArrayHandlers, gather, is_array
 from services.common.rpc.call import Call
 from services.common.rpc.deadline import Deadline
 from services.common.rpc.guard import Guard, rule_of
@@ -111,6 +112,7 @@ def add_service(
         TypeError: an RPC has no handler, or declares no access.
     """
     rpcs: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+    arrays: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
     for method in service.methods:
         handler = getattr(handlers, snake_case(method.name), None)
         if handler is None:
@@ -119,6 +121,11 @@ def add_service(
             raise TypeError(f"{method.full_name} declares no access")
         check_printed(method)
         rpcs[method.name] = _Rpc(method, handler, surroundings).as_grpc()
+        if is_array(method):
+            rpc = _Rpc(method, handler, surroundings, as_array=True)
+            arrays[rpc.name] = rpc.as_grpc()
+    if arrays:
+        server.add_generic_rpc_handlers((ArrayHandlers(arrays),))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, rpcs),))
 
 
@@ -131,18 +138,26 @@ class _Rpc:
     """One RPC with what stands around its handler."""
 
     def __init__(
-        self, method: MethodDescriptor, handler: Callable[[Any, Call], Any], surroundings: Surroundings
+        self,
+        method: MethodDescriptor,
+        handler: Callable[[Any, Call], Any],
+        surroundings: Surroundings,
+        *,
+        as_array: bool = False,
     ) -> None:
         self._method = method
-        self._handler = _taking_call(handler)
+        self._handler: Callable[[Any, Call], Any] = (
+            gather(_taking_call(handler)) if as_array else _taking_call(handler)
+        )
+        self._streams = method.server_streaming and not as_array
         self._around = surroundings
         self._rule = rule_of(method)
         options = method.GetOptions().Extensions[access_pb2.rpc]
         self._success = options.success or 200
         self._creates = options.creates
-        self._printed = options.printed
+        self._printed = options.printed or as_array
         self._listens = is_endless(method) and not self._rule.writes
-        self._name = f"/{method.containing_service.full_name}/{method.name}"
+        self.name = f"/{method.containing_service.full_name}/{method.name}"
         self._action = f"{method.containing_service.full_name.split('.')[1]}.{method.name}"
         self._audited = self._rule.writes and self._rule.access != access_pb2.ACCESS_INTERNAL
         self._recording: set[asyncio.Task[None]] = set()
@@ -150,15 +165,11 @@ class _Rpc:
 
     def as_grpc(self) -> grpc.RpcMethodHandler[Any, Any]:
         request_class = message_factory.GetMessageClass(self._method.input_type)
-        make = (
-            grpc.unary_stream_rpc_method_handler
-            if self._method.server_streaming
-            else grpc.unary_unary_rpc_method_handler
-        )
+        make = grpc.unary_stream_rpc_method_handler if self._streams else grpc.unary_unary_rpc_method_handler
         run: Any = (
-            observe_stream(self._stream, method=self._name)
-            if self._method.server_streaming
-            else observe_unary(self._unary, method=self._name, writes=self._rule.writes)
+            observe_stream(self._stream, method=self.name)
+            if self._streams
+            else observe_unary(self._unary, method=self.name, writes=self._rule.writes)
         )
         return make(
             run,
@@ -223,7 +234,7 @@ class _Rpc:
         form = choose_form(metadata) if self._printed else Form.WIRE  # whoever asks for JSON gets it
         if not peers.is_gateway(name, peer):
             metadata = drop_forwarded(metadata)
-        call = Call(self._name, metadata, peer=peer, peer_name=name, form=form)
+        call = Call(self.name, metadata, peer=peer, peer_name=name, form=form)
         call.secure_cookies = self._around.secure_cookies
         return call
 
@@ -246,7 +257,7 @@ class _Rpc:
                 f"Idempotency-Key: has {len(key)} characters; at most {_MAX_IDEMPOTENCY_KEY} are allowed"
             )
         principal = f"user {call.caller.user.id}" if call.caller.user else f"address {call.address}"
-        call.request_id = request_id_of(principal, self._name, key)
+        call.request_id = request_id_of(principal, self.name, key)
         earlier = await store.claim(call.request_id, request.SerializeToString(deterministic=True))
         if earlier is not None:
             call.http_status, call.headers = earlier.http_status, list(earlier.headers)
@@ -291,8 +302,8 @@ class _Rpc:
         trace_id = current_trace_id() or uuid.uuid4().hex
         user = call.caller.user
         who = (user.id, user.username) if user else None
-        report_error(error, where=self._name, user=who, request_id=call.request_id)
-        log.error("rpc_failed", method=self._name, trace_id=trace_id, request=call.request_id, exc_info=error)
+        report_error(error, where=self.name, user=who, request_id=call.request_id)
+        log.error("rpc_failed", method=self.name, trace_id=trace_id, request=call.request_id, exc_info=error)
         return InternalError(
             f"internal error; the log has more under {trace_id}", metadata={"trace_id": trace_id}
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from gateway.surface import Method, load_surface
+from services.common.rpc.arrays import gather
 from services.common.rpc.rendered import Form, choose_form, serialize, wrap_json
 
 Context = Any  # grpc.aio.ServicerContext; its stubs lack abort_with_status
@@ -101,8 +102,10 @@ class Backend:
         request_type, response_type = get_type(method.input), get_type(method.output)
 
         def shape(message: Any, context: Context) -> Any:
-            asked = choose_form(dict(context.invocation_metadata() or ()))
-            return wrap_json(message) if method.printed and asked is Form.JSON else message
+            return wrap_json(message) if method.is_printed and is_json_asked(context) else message
+
+        def is_json_asked(context: Context) -> bool:
+            return choose_form(dict(context.invocation_metadata() or ())) is Form.JSON
 
         async def unary(request: Any, context: Context) -> Any:
             self._record(owner, method, request, context)
@@ -117,7 +120,10 @@ class Backend:
             self._record(owner, method, request, context)
             answer = self.answers.get(method.path)
             try:
-                if answer:
+                if method.is_array and is_json_asked(context):
+                    stream: Any = answer or _say_nothing
+                    yield wrap_json(await gather(stream)(request, context))
+                elif answer:
                     async for item in answer(request, context):  # type: ignore[attr-defined]
                         yield item
             except asyncio.CancelledError:
@@ -138,6 +144,11 @@ class Backend:
     def _record(self, owner: str, method: Method, request: Any, context: Context) -> None:
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
         self.calls.append(Call(owner, method.path, request, metadata, context.time_remaining()))
+
+
+async def _say_nothing(_request: Any, _context: Context) -> AsyncIterator[Message]:
+    for nothing in tuple[Message, ...]():
+        yield nothing
 
 
 def get_type(name: str) -> type[Message]:
