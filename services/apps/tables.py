@@ -49,6 +49,7 @@ sa.Index("apps_hostname", apps.c.hostname, unique=True)
 sa.Index("apps_container", apps.c.host_id, apps.c.vmid, unique=True)
 sa.Index("apps_newest", apps.c.created_at, apps.c.id)
 sa.Index("apps_of_owner", apps.c.owner_id, apps.c.created_at, apps.c.id)
+sa.Index("apps_of_owner_by_status", apps.c.owner_id, apps.c.status, apps.c.created_at, apps.c.id)
 sa.Index("apps_by_status", apps.c.status, apps.c.created_at)
 
 ports = sa.Table(

@@ -18,7 +18,9 @@ from deploy.local.state import choose_ports
 from gateway.config import Endpoint, render_bootstrap
 from tests.bench.floor import BARE, OWNERS, extend_surface
 
-UNLIMITED = {f"OPERATIONS_PER_{each}": "0" for each in ("NODE", "STORAGE", "USER")}
+UNLIMITED = {f"OPERATIONS_PER_{each}": "0" for each in ("NODE", "STORAGE", "USER")} | {
+    "STREAMS_PER_USER": "0"
+}
 
 
 class BenchStack(Stack):

@@ -95,17 +95,27 @@ async def test_a_line_of_the_log_is_shown_by_the_next_answer(store: SqlAppStore,
         await showcase.list_logs(app_id, owner=8, limit=2, level="")
 
 
-async def test_a_search_reads_an_index_where_there_is_one(store: SqlAppStore, db: Database) -> None:  # noqa: F811 - a fixture
+@pytest.mark.parametrize(
+    ("name", "searched", "index"),
+    [("text", "00109", "apps_search "), ("long", "web-00109", "apps_search_long ")],
+)
+async def test_a_search_reads_an_index_where_there_is_one(
+    store: SqlAppStore,
+    db: Database,  # noqa: F811 - a fixture
+    name: str,
+    searched: str,
+    index: str,
+) -> None:
     if db.is_sqlite:
         assert (await store.list_versions(AppFilter(search="web-00109"), page=1, per_page=5))[1] == 10
         return
-    text, _, fixed = _page_query(frozenset({"search", "text"}), is_counted=True, is_deep=False).render(
+    text, _, fixed = _page_query(frozenset({"search", name}), is_counted=True, is_deep=False).render(
         db.engine.dialect
     )
-    values = {**fixed, "search": "%web-00109%", "text": "web-00109", "limit": 5, "offset": 0}
+    values = {**fixed, "search": f"%{searched}%", name: searched, "limit": 5, "offset": 0}
 
     def explain(connection: sa.Connection) -> str:
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # a thousand apps are read whole
         return "\n".join(connection.exec_driver_sql(f"EXPLAIN {text}", values).scalars())
 
-    assert "apps_search" in await db.read(explain)
+    assert f"on {index}" in await db.read(explain)

@@ -25,7 +25,7 @@ _DEEP = 200
 _LARGE = 1000
 _KEPT_S = 2.0
 _KEPT = 1000
-_GRAM = 3  # signs: what `list_grams` of the migrations cuts texts into
+_GRAM, _LONG_GRAM = 3, 6  # signs: what `list_grams` of the migrations cuts texts into
 _param = sa.bindparam
 
 
@@ -133,16 +133,24 @@ def escape_pattern(text: str) -> str:
 
 
 class _HasGrams(sa.ColumnElement[bool]):
-    """Whether the searched text has every three signs of the parameter `text`: what PostgreSQL finds in its index."""
+    """Whether the searched text has every three or six signs of the parameter: what PostgreSQL finds in its index.
 
-    inherit_cache = True
+    Args:
+        name: of the parameter; `long` has six signs or more.
+    """
+
+    inherit_cache = False
     type = sa.Boolean()
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 @compiles(_HasGrams, "postgresql")
-def _compile_grams(_: _HasGrams, compiler: SQLCompiler, **options: Any) -> str:
-    text = compiler.process(_param("text", type_=sa.String), **options)
-    return f"list_grams({compiler.process(_searched(), **options)}) @> list_grams({text})"
+def _compile_grams(element: _HasGrams, compiler: SQLCompiler, **options: Any) -> str:
+    text = compiler.process(_param(element.name, type_=sa.String), **options)
+    size = f", {_LONG_GRAM}" if element.name == "long" else ""
+    return f"list_grams({compiler.process(_searched(), **options)}{size}) @> list_grams({text}{size})"
 
 
 @compiles(_HasGrams, "sqlite")
@@ -160,7 +168,8 @@ def _params_of(wanted: AppFilter) -> dict[str, Any]:
     params = {"owner": wanted.owner_id, "status": wanted.status, "host": wanted.host_id}
     if wanted.search:
         params["search"] = escape_pattern(wanted.search)
-        params |= {"text": wanted.search.lower()} if len(wanted.search) >= _GRAM else {}
+        if len(wanted.search) >= _GRAM:
+            params["long" if len(wanted.search) >= _LONG_GRAM else "text"] = wanted.search.lower()
     return {name: value for name, value in params.items() if value is not None}
 
 
@@ -169,7 +178,8 @@ def _where(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
         "owner": apps.c.owner_id == _param("owner"),
         "status": apps.c.status == _param("status"),
         "host": apps.c.host_id == _param("host"),
-        "text": _HasGrams(),
+        "text": _HasGrams("text"),
+        "long": _HasGrams("long"),
         "search": _searched().like(_param("search", type_=sa.String), escape="/"),
     }
     return [condition for name, condition in conditions.items() if name in names]
