@@ -25,7 +25,7 @@ from services.apps.domain.interfaces import (
     Task,
     Wanted,
 )
-from services.common.errors import BusyError, NotFoundError, PreconditionError, UnavailableError
+from services.common.errors import BusyError, DomainError, NotFoundError, PreconditionError, UnavailableError
 
 GIGABYTE = float(1024**3)
 
@@ -56,6 +56,7 @@ class FakeContainers:
         self.lost_tasks = 0
         self.answers = True
         self.can_snapshot = True
+        self.unpullable: DomainError | None = None
         self.strangers: set[int] = set()
         self.wrecks: set[int] = set()
         self.hung = asyncio.Event()
@@ -234,6 +235,9 @@ class FakeContainers:
         return _task(ref)
 
     async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
+        self._call("pull")
+        if self.unpullable:
+            raise self.unpullable
         return Task(host_id, node, "", f"local:vztmpl/{image}")
 
     async def finish(self, task: Task, on_progress: OnProgress) -> str:
@@ -334,6 +338,7 @@ class FakeCatalog:
     def __init__(self) -> None:
         self.revisions = ["r1"]
         self.mounts: tuple[tuple[str, int], ...] = (("/data", 1), ("/config", 1))
+        self.runtimes: tuple[str, ...] = ("compose", "oci")
 
     async def list_newest(self) -> Mapping[str, Newest]:
         return {"adminer": Newest(self.revisions[-1], f"version {self.revisions[-1]}")}
@@ -362,7 +367,7 @@ class FakeCatalog:
             revision=revision,
             version=f"version {revision}",
             name="Adminer",
-            runtimes=("compose", "oci"),
+            runtimes=self.runtimes,
             docker_compose=(
                 f"name: {project}\nservices:\n  web:\n    image: adminer:{revision}\n"
                 f'    environment: {{THEME: "{theme}"}}\n    ports: ["{public_port}:8080"]\n'

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.apps.domain.compose import read_project
 from services.apps.domain.config import DeployConfig
-from services.apps.domain.entities import App
+from services.apps.domain.entities import App, AppVersion, Upgrade
 from services.apps.domain.errors import NotAvailableError
 from services.apps.domain.interfaces import Catalog, Containers, Defaults, Placement, Rendering, Wanted
 from services.common.clock import now
@@ -33,13 +34,18 @@ class NewApp:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Where and how a new app will run, before it has a port."""
+    """Where and how a new app will run, before it has a port.
+
+    Attributes:
+        may_fall_back: it was not asked to be an image, and can run with Docker Compose there as well.
+    """
 
     new: NewApp
     runtime: str
     placement: Placement
     defaults: Defaults
     runtime_reason: str = ""
+    may_fall_back: bool = False
 
 
 async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Plan:
@@ -64,8 +70,17 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
             bridge=defaults.bridge,
         ),
     )
-    runtime, reason = choose_runtime(new.config.runtime, rendering.runtimes or ("compose",), placement)
-    return Plan(new=new, runtime=runtime, placement=placement, defaults=defaults, runtime_reason=reason)
+    offered = rendering.runtimes or ("compose",)
+    runtime, reason = choose_runtime(new.config.runtime, offered, placement)
+    is_chosen_here = runtime == "oci" and not new.config.runtime
+    return Plan(
+        new=new,
+        runtime=runtime,
+        placement=placement,
+        defaults=defaults,
+        runtime_reason=reason,
+        may_fall_back=is_chosen_here and "compose" in offered and placement.exec_mode != "none",
+    )
 
 
 def choose_runtime(asked: str, offered: Sequence[str], place: Placement) -> tuple[str, str]:
@@ -132,8 +147,36 @@ async def render_app(new: NewApp, catalog: Catalog, *, runtime: str, public_port
 
 async def build_app(plan: Plan, catalog: Catalog, *, public_port: int) -> App:
     """The app as it will run with a port."""
-    new, place, defaults = plan.new, plan.placement, plan.defaults
+    new = plan.new
     rendering = await render_app(new, catalog, runtime=plan.runtime, public_port=public_port)
+    return _build(plan, rendering, public_port=public_port)
+
+
+async def build_fallback(plan: Plan, catalog: Catalog, app: App) -> Upgrade | None:
+    """What an app becomes when its image cannot be had: the same with Docker Compose; None when it may not."""
+    if not plan.may_fall_back:
+        return None
+    port = app.public_port or 0
+    rendering = await render_app(plan.new, catalog, runtime="compose", public_port=port)
+    other = _build(dataclasses.replace(plan, runtime="compose"), rendering, public_port=port)
+    return Upgrade(id="", app_id=app.id, before=version_of(app), after=version_of(other))
+
+
+def version_of(app: App) -> AppVersion:
+    """What an app runs now."""
+    return AppVersion(
+        revision=app.revision,
+        version=str(app.rendering.get("version", "")),
+        internal_port=app.internal_port,
+        published=app.published,
+        environment=app.environment,
+        secret_names=app.secret_names,
+        rendering=app.rendering,
+    )
+
+
+def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
+    new, place, defaults = plan.new, plan.placement, plan.defaults
     texts = {key: value for key, value in new.config.values.items() if isinstance(value, str)}
     current = now()
     return App(

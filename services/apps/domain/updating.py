@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from services.apps.domain.deploying import render_again, update_record
+from services.apps.domain.deploying import render_again, update_record, version_of
 from services.apps.domain.entities import AddUpgrade, App, Begin, Upgrade
 from services.apps.domain.errors import AppStateError, NotAvailableError
-from services.apps.domain.upgrading import version_of
 from services.apps.domain.usecases import Asked, World, begin_on, require_stable
 from services.common.errors import invalid_field
 

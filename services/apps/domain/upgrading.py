@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from services.apps.domain.deploying import render_again, update_record
+from services.apps.domain.deploying import render_again, update_record, version_of
 from services.apps.domain.entities import STABLE, AddUpgrade, App, AppVersion, Upgrade
 from services.apps.domain.errors import AppStateError, NotAvailableError
 from services.apps.domain.interfaces import Backups, Rendering
@@ -86,19 +86,6 @@ def require_upgradable(app: App, *, statuses: Collection[str]) -> None:
         raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
     if app.status not in statuses:
         raise AppStateError(f"{app.id} is {app.status}; only what runs or is stopped can be updated")
-
-
-def version_of(app: App) -> AppVersion:
-    """What an app runs now."""
-    return AppVersion(
-        revision=app.revision,
-        version=str(app.rendering.get("version", "")),
-        internal_port=app.internal_port,
-        published=app.published,
-        environment=app.environment,
-        secret_names=app.secret_names,
-        rendering=app.rendering,
-    )
 
 
 def _version_after(app: App, rendering: Rendering) -> AppVersion:

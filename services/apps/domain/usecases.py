@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from services.apps.domain.compose import republish
-from services.apps.domain.deploying import NewApp, build_app, plan_app
-from services.apps.domain.entities import ACTIONS, App, Begin, Change, Upgrade
+from services.apps.domain.deploying import NewApp, build_app, build_fallback, plan_app
+from services.apps.domain.entities import ACTIONS, AddUpgrade, App, Begin, Change, Upgrade
 from services.apps.domain.errors import (
     AppBusyError,
     AppStateError,
@@ -44,8 +44,8 @@ class AppStore(Sightings, Protocol):
     async def choose_port(self, host_id: int) -> int:
         """A port that is free now."""
 
-    async def add_app(self, app: App, begin: Begin) -> bool:
-        """Add an app with its first operation; False when its port was taken meanwhile."""
+    async def add_app(self, app: App, begin: Begin, *, changes: Sequence[Change] = ()) -> bool:
+        """Add an app with its first operation and further changes; False when its port was taken meanwhile."""
 
     async def begin(
         self,
@@ -105,8 +105,10 @@ async def deploy_app(world: World, new: NewApp, asked: Asked) -> App:
     for _ in range(_PORT_ATTEMPTS):
         port = await world.store.choose_port(plan.placement.host_id)
         app = await build_app(plan, world.catalog, public_port=port)
-        begin = dataclasses.replace(_begin_new(world, app, "deploy_app", asked), quota=quota)
-        if await world.store.add_app(app, begin):
+        fallback = await build_fallback(plan, world.catalog, app)
+        kept = () if fallback is None else (AddUpgrade(dataclasses.replace(fallback, id=asked.operation_id)),)
+        begin = _begin_new(world, app, "deploy_app", asked, kept_id=asked.operation_id if kept else "")
+        if await world.store.add_app(app, dataclasses.replace(begin, quota=quota), changes=kept):
             return app
     raise NoFreePortError(f"no port of host {plan.placement.host_id} could be taken", retry_after=1)
 

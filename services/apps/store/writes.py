@@ -47,7 +47,7 @@ class SqlAppStore(AppReads, AppLookups):
         self.apply = self._changes.apply
         self.log = self._changes.log
 
-    async def add_app(self, app: App, begin: Begin) -> bool:
+    async def add_app(self, app: App, begin: Begin, *, changes: Sequence[Change] = ()) -> bool:
         """Add an app, its port and its first operation, and queue it; False when its port was taken meanwhile.
 
         An operation that is known already is left alone: the request came twice.
@@ -56,13 +56,19 @@ class SqlAppStore(AppReads, AppLookups):
             HostnameTakenError, ContainerManagedError: another app has it.
         """
         try:
-            return await self._db.write(lambda connection: self._changes.add_app(connection, app, begin))
+            return await self._db.write(lambda connection: self._add_app(connection, app, begin, changes))
         except sa.exc.IntegrityError as error:
             if "vmid" in str(error.orig) or "apps_container" in str(error.orig):
                 raise ContainerManagedError(
                     f"container {app.vmid} of host {app.host_id} is managed already"
                 ) from error
             raise HostnameTakenError(f"hostname {app.hostname} is taken") from error
+
+    def _add_app(self, connection: sa.Connection, app: App, begin: Begin, changes: Sequence[Change]) -> bool:
+        added = self._changes.add_app(connection, app, begin)
+        for change in changes if added else ():
+            self._changes.apply(connection, None, change)
+        return added
 
     async def begin(
         self,

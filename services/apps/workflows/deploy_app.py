@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from services.apps.domain.entities import AnnounceDeployed, Change
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.making import describe_container, make_container
+from services.apps.workflows.pulling import DeployState, ImageSteps, forget_kept
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState, end_failed_new, end_with
 from services.apps.workflows.tools import Tools
@@ -19,17 +18,6 @@ def deploy_app(tools: Tools) -> Workflow:
     """The workflow; a failure destroys the container and frees id and port."""
     steps, docker = Steps(tools), DockerSteps(tools)
 
-    async def pull_oci_image(state: AppState, ctx: Context) -> AppState:
-        app = await tools.apps.get_app(state.app_id)
-        if reason := str(app.rendering.get("runtime_reason", "")):
-            await ctx.log(reason, level="warning")
-        if app.runtime != "oci":
-            return state
-        image = str(app.rendering["image"])
-        task = await tools.containers.pull_image(state.host_id, state.node, image=image, storage="")
-        await ctx.log(f"Downloading {image}")
-        return dataclasses.replace(state, image=await tools.finish(task, ctx))
-
     async def create_container(state: AppState, ctx: Context) -> AppState:
         app = await tools.apps.get_app(state.app_id)
         new = describe_container(app, state.image)
@@ -41,7 +29,7 @@ def deploy_app(tools: Tools) -> Workflow:
         kind="deploy_app",
         steps=(
             steps.reserve_vmid,
-            Step("pull_oci_image", "Downloading the image", pull_oci_image, weight=5),
+            Step("pull_oci_image", "Downloading the image", ImageSteps(tools).pull, weight=5),
             steps.destroying("create_container", "Creating the container", create_container, weight=20),
             steps.start_container,
             docker.install_docker,
@@ -50,9 +38,12 @@ def deploy_app(tools: Tools) -> Workflow:
             docker.compose_up,
             docker.probe,
         ),
-        state_type=AppState,
-        on_succeeded=end_deployed,
-        on_failed=end_failed_new,
+        state_type=DeployState,
+        on_succeeded=lambda state: (*end_deployed(state), *forget_kept(state)),
+        on_failed=lambda state, error, cancelled: (
+            *end_failed_new(state, error, cancelled),
+            *forget_kept(state),
+        ),
         timeout_s=3 * 3600,
     )
 
