@@ -73,6 +73,7 @@ def parse_container(item: pb.Container) -> Container:
         lock=item.lock,
         template=item.template,
         mounts=tuple(_list_mounts(dict(item.config))),
+        bare=bool(item.config.fields) and "rootfs" not in item.config.fields,
     )
 
 

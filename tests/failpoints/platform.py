@@ -115,6 +115,7 @@ class Platform:
     desks: dict[str, Desk]
     databases: dict[str, Database]
     removed: RemovedApps
+    ways: InstantWays
 
     async def work(self, desk: Desk, store: CrashingStore) -> None:
         """Let one worker end what its desk has, the others helping where it waits for them, or die."""
@@ -255,6 +256,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
             desks,
             databases,
             RemovedApps(clients, vmids, addresses),
+            ways,
         )
     finally:
         fleet.close()

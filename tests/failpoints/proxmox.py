@@ -8,13 +8,14 @@ from typing import Any
 from proxmoxer.core import ResourceException
 
 from services.inventory.domain.entities import Host
+from services.inventory.domain.errors import ContainerLockedError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.containers import View
 from services.inventory.proxmox.fleet import Fleet, Hosts, make_access
 from services.inventory.proxmox.session import Access
 from services.inventory.proxmox.ssh import Shells, SshKeys
-from services.inventory.proxmox.ways import Way, Ways
+from services.inventory.proxmox.ways import Way, Ways, describe_lock
 from tests.pvesim.instant import InstantProxmox
 from tests.pvesim.model.errors import ApiError
 
@@ -58,7 +59,13 @@ class InstantFleet(Fleet):
 
 
 class InstantWays(Ways):
-    """Containers in which every command succeeds."""
+    """Containers in which every command succeeds.
+
+    Attributes:
+        is_token: the credentials are a token alone, which takes no locks off.
+    """
+
+    is_token = False
 
     def __init__(self, keys: SshKeys, proxmox: InstantProxmox) -> None:
         super().__init__(Shells(keys), Consoles())
@@ -80,4 +87,6 @@ class InstantWays(Ways):
 
     async def unlock(self, view: View) -> None:
         """See `Ways.unlock`."""
+        if self.is_token:
+            raise ContainerLockedError(describe_lock(view))
         self._proxmox.cluster.containers[view.vmid].config.pop("lock", None)

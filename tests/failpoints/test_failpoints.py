@@ -174,6 +174,35 @@ async def test_a_restore_brings_a_lost_container_back(
         assert await find_end(platform.desks["backups"], scene.kind) == "succeeded"
 
 
+@pytest.mark.parametrize("scene", [one for one in SCENES if one.name == "deploy"], ids=["deploy"])
+@pytest.mark.parametrize("is_cancelled", [False, True], ids=["goes on", "cancelled"])
+async def test_where_only_a_person_can_take_a_lock_off_that_is_said_and_waited_for(
+    stage: Stage, scene: Scene, is_cancelled: bool
+) -> None:
+    async with stage.open() as platform:
+        platform.ways.is_token = True
+        cluster, desk = platform.proxmox.cluster, platform.desks["apps"]
+        await scene.ask(platform, stage.made)
+        store = desk.make_store()
+        store.crash_at = 3  # its id is written down
+        await desk.run(store)
+        (app,) = await platform.apps.list_all_apps()
+        wreck = Container(app.vmid or 0, app.node, {"lock": "create"})
+        cluster.add_container(wreck)
+        if is_cancelled:
+            await cancel_all(desk)
+        for _ in range(3):
+            await desk.let_time_pass()
+            await desk.run(desk.make_store())
+        ((*_, waiting_for, _),) = await platform.describe_operations()
+        assert f"run `pct unlock {app.vmid}` on {app.node}" in waiting_for
+        del wreck.config["lock"]
+        await platform.settle()
+        await check_invariants(platform, stage.strangers)
+        assert (await find_end(desk, scene.kind)).startswith("cancelled" if is_cancelled else "succeeded")
+        assert (app.vmid in cluster.containers) == (not is_cancelled)
+
+
 @pytest.mark.parametrize("scene", [one for one in SCENES if one.name == "start"], ids=["start"])
 async def test_what_a_removed_app_held_is_given_back(stage: Stage, scene: Scene) -> None:
     async with stage.open() as platform:

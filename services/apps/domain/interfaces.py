@@ -98,7 +98,12 @@ class NewContainer:
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """A container as it is now: bytes, seconds, cpu 0-1; `mounts` are the paths of its volumes, where `find` looked."""
+    """A container as it is now: bytes, seconds, cpu 0-1.
+
+    Attributes:
+        mounts: the paths of its volumes, where `find` looked.
+        bare: `find` saw no disk: it is what a creation left that was broken off.
+    """
 
     host_id: int
     vmid: int
@@ -118,6 +123,7 @@ class Container:
     lock: str = ""
     template: bool = False
     mounts: tuple[str, ...] = ()
+    bare: bool = False
 
 
 @dataclass(frozen=True)

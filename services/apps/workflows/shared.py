@@ -62,7 +62,8 @@ class Steps:
         container = await self._tools.find(state)
         if container is None:
             return state
-        if container.owner != state.app_id and (container.owner or not container.lock):
+        is_wreck = not container.owner and (container.lock or container.bare)
+        if container.owner != state.app_id and not is_wreck:
             await ctx.log(f"Container {state.vmid} is not the app's and is left alone", level="warning")
             return state
         if container.status == "running":

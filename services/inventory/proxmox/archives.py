@@ -11,7 +11,7 @@ from services.common.errors import DomainError, UnavailableError
 from services.inventory.domain.errors import ArchiveNotFoundError, ContainerRunningError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
-from services.inventory.proxmox.create import UNFINISHED, resume_creation
+from services.inventory.proxmox.create import resume_creation
 from services.inventory.proxmox.marks import TAG, check_owner, render_description
 from services.inventory.proxmox.storages import choose_storage
 
@@ -95,7 +95,7 @@ async def restore_container(
     view = await containers.find(ref)
     if view is not None and (task := view.find_task(_RESTORING)):
         return task
-    if view is not None and (beside or view.lock in UNFINISHED):
+    if view is not None and (beside or view.is_unfinished):
         return await resume_creation(containers, view, owner, types=_RESTORING)
     if view is None:
         names = (hostname, storage)

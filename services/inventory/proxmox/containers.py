@@ -19,6 +19,7 @@ from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.marks import check_owner
 
 _LOOKS = 5
+_MAKING = ("create", "disk")
 _LOOK_AGAIN_S = 0.2
 
 
@@ -66,6 +67,11 @@ class View:
     def lock(self) -> str:
         """What Proxmox does with it, empty when nothing."""
         return str(self.config.get("lock") or "")
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its creation has not ended: it is locked for it, or has no root since somebody took that lock off."""
+        return self.lock in _MAKING or "rootfs" not in self.config
 
     def find_task(self, types: Collection[str]) -> Task | None:
         """A running task of one of these types."""

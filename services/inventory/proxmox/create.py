@@ -23,7 +23,6 @@ from services.inventory.proxmox.templates import get_template
 from services.inventory.proxmox.ways import Ways
 
 _CREATING = ("vzcreate",)
-UNFINISHED = ("create", "disk")
 _OCI_WAIT_S = 15.0
 
 
@@ -148,10 +147,10 @@ async def resume_creation(
         CreationBrokenError: it is what an own creation left when it was broken off.
     """
     found = find_owner(view.config)
-    if found == owner and view.lock not in UNFINISHED:
+    if found == owner and not view.is_unfinished:
         return view.done()
     holder = await containers.vmids.find_owner(view.client.access.host_id, view.vmid)
-    if found not in (None, owner) or view.lock not in UNFINISHED or holder != owner:
+    if found not in (None, owner) or not view.is_unfinished or holder != owner:
         raise VmidTakenError(
             f"the container id {view.vmid} belongs to {found or 'a container without marks'}"
         )

@@ -97,7 +97,8 @@ async def destroy_container(containers: Containers, ways: Ways, ref: Ref, *, own
     if under_way := view.find_task(("vzdestroy",)):
         return under_way
     if await _is_left_behind(containers, view, owner):
-        await ways.unlock(view)
+        if view.lock:
+            await ways.unlock(view)
         if await containers.find(ref) is None:
             return view.done()
     else:
@@ -118,7 +119,7 @@ async def destroy_container(containers: Containers, ways: Ways, ref: Ref, *, own
 
 
 async def _is_left_behind(containers: Containers, view: View, owner: str) -> bool:
-    if view.lock not in {"create", "disk"} or find_owner(view.config) not in (None, owner):
+    if not view.is_unfinished or find_owner(view.config) not in (None, owner):
         return False
     holder = await containers.vmids.find_owner(view.client.access.host_id, view.vmid)
     if holder != owner:

@@ -27,6 +27,12 @@ _UNLOCK_S = 20.0
 _MEMORY_S = 300.0  # how long a way counts before it is looked for again
 
 
+def describe_lock(view: View) -> str:
+    """What a person has to do where a creation left its lock."""
+    command = f"pct unlock {view.vmid}"
+    return f"container {view.vmid} is locked ({view.lock}); run `{command}` on {view.node}, then it goes on by itself"
+
+
 @dataclass(frozen=True)
 class Way:
     """ssh, console or none; and why it is not a better one."""
@@ -116,11 +122,14 @@ class Ways:
     async def unlock(self, view: View) -> None:
         """Take the lock off that a creation left behind when it died; only a shell on the node can.
 
+        Every request of the API that changes or destroys a container refuses a locked one, whatever the credentials
+        (taken from Proxmox's sources).
+
         Raises:
-            ContainerLockedError: there is no such shell, or it refuses.
+            ContainerLockedError: there is no such shell, or it refuses. Work goes on once a person did it.
         """
         argv = ["pct", "unlock", str(view.vmid)]
-        advice = f"container {view.vmid} is locked ({view.lock}); run `{shlex.join(argv)}` on {view.node}"
+        advice = describe_lock(view)
         if not view.client.access.has_ssh:
             raise ContainerLockedError(advice)
         try:

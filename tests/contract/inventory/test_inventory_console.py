@@ -7,8 +7,15 @@ import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
+from services.common.errors import is_waiting
 from services.inventory.domain.entities import Secrets
-from services.inventory.domain.errors import ExecHungError, ExecUnavailableError
+from services.inventory.domain.errors import (
+    ContainerLockedError,
+    CreationBrokenError,
+    ExecHungError,
+    ExecUnavailableError,
+    NotOursError,
+)
 from tests.contract.inventory.conftest import OWNER, Inventory, new_call
 from tests.unit.pvesim.sim import Running
 
@@ -27,6 +34,29 @@ def access(sim: Running) -> dict[str, Any]:
 
 def list_node_commands(sim: Running) -> list[dict[str, Any]]:
     return [one for one in sim.client.control("GET", "/commands") if str(one["where"]).startswith("node/")]
+
+
+async def test_a_lock_that_a_broken_creation_left_is_a_persons_to_take_off(inventory: Inventory) -> None:
+    ref = await inventory.create("broken")
+    path = f"/nodes/pve1/lxc/{ref.vmid}/config"
+    nothing = dict.fromkeys(inventory.sim.call("GET", path).data)
+    del nothing["digest"]
+    control, action = inventory.sim.client.control, cs.ContainerActionRequest(container=ref, owner="broken")
+    control("PATCH", f"/containers/{ref.vmid}", {**nothing, "lock": "create"})
+    with pytest.raises(ContainerLockedError, match=f"run `pct unlock {ref.vmid}` on pve1") as caught:
+        await inventory.containers.destroy_container(action, new_call())
+    assert is_waiting(caught.value)
+    control("PATCH", f"/containers/{ref.vmid}", {"lock": None})
+    other = cs.ContainerActionRequest(container=ref, owner="other")
+    with pytest.raises(NotOursError):
+        await inventory.containers.destroy_container(other, new_call())
+    again = cs.CreateContainerRequest(
+        container=ref, owner="broken", hostname="web", memory_mb=512, cores=1, disk_gb=4
+    )
+    with pytest.raises(CreationBrokenError):
+        await inventory.containers.create_container(again, new_call())
+    task = await inventory.containers.destroy_container(action, new_call())
+    assert (await inventory.finish(task)).succeeded
 
 
 @pytest.mark.parametrize("template", ["debian-12-standard", ALPINE])
