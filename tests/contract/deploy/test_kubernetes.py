@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import yaml
 
 from deploy.kubernetes.__main__ import BASE, write_manifests
 from deploy.kubernetes.manifests import find_callers
+from deploy.secrets import make_secrets
 from gateway.surface import load_surface
 from services.common.config import SERVICES
 
@@ -32,6 +36,38 @@ def test_the_manifests_are_what_the_code_makes(tmp_path: Path) -> None:
     assert _read(tmp_path) == FILES
 
 
+def test_the_commands_of_the_readme_make_every_secret_that_is_mounted(tmp_path: Path) -> None:
+    """A kubectl that only notes what it is told; in the end each folder is what a pod would see."""
+    make_secrets(tmp_path / "deploy" / "secrets")
+    kubectl = tmp_path / "bin" / "kubectl"
+    kubectl.parent.mkdir()
+    kubectl.write_text('#!/bin/sh\nprintf "%s\\n" "$*" >> "$NOTED"\n')
+    kubectl.chmod(0o755)
+    block = re.findall(r"(?:^ {7}.*\n)+", (BASE.parent / "README.md").read_text("utf-8"), re.MULTILINE)[0]
+    environment = {"PATH": f"{kubectl.parent}:{os.environ['PATH']}", "NOTED": str(tmp_path / "noted")}
+    subprocess.run(["bash", "-euc", block], check=True, cwd=tmp_path, env=environment, timeout=60)
+    first, *others = (tmp_path / "noted").read_text("utf-8").splitlines()
+    assert first == "create namespace proximity"
+    made = dict(_read_secret(line, tmp_path) for line in others)
+    assert {
+        each["secret"]["secretName"] for pod in PODS for each in pod["volumes"] if "secret" in each
+    } <= set(made)
+    assert all(file.is_file() for files in made.values() for file in files)
+    for service in SERVICES:
+        held = {file.name for file in made[f"proximity-{service}"]}
+        assert held == {f"{service}.key", *(f"{each}.pub" for each in SERVICES), *MOUNTED}
+        tls = {file.name for file in made[f"proximity-{service}-tls"]}
+        assert tls == {"ca.crt", f"{service}.crt", f"{service}.key"}
+
+
+def _read_secret(line: str, folder: Path) -> tuple[str, list[Path]]:
+    words = line.split()
+    assert words[:5] == ["-n", "proximity", "create", "secret", "generic"]
+    return words[5], [
+        folder / word.removeprefix("--from-file=") for word in words if word.startswith("--from-file=")
+    ]
+
+
 def test_kustomize_finds_every_file() -> None:
     assert set(FILES["kustomization.yaml"][0]["resources"]) == set(FILES) - {"kustomization.yaml"}
 
@@ -49,6 +85,15 @@ def test_every_pod_is_restricted() -> None:
             assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
             assert container["resources"]["limits"]["memory"]
+
+
+MOUNTED = {
+    str(value).removeprefix("/run/secrets/")
+    for each in OBJECTS
+    if each["kind"] == "ConfigMap"
+    for value in each["data"].values()
+    if str(value).startswith("/run/secrets/")
+}
 
 
 def _find_policy(component: str) -> dict[str, Any]:
