@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -215,3 +217,61 @@ def test_portainers_first_version_and_plain_names_of_volumes_are_read() -> None:
     imported = load({"templates.json": json.dumps([template, swarm])}, SourceFormat.PORTAINER)
     assert [v.path for entry in imported.items for v in entry.item.volumes] == ["/data"]
     assert [r.error for r in imported.rejections] == ["is a swarm stack, not meant for a single host"]
+
+
+PREPARED = (
+    "services:\n  app_proxy: {environment: {APP_HOST: forge_web_1, APP_PORT: 80}}\n"
+    "  web:\n    image: a/b:1\n    user: '1000:1000'\n    depends_on: [db]\n"
+    "    volumes: ['${APP_DATA_DIR}/data/conf:/conf', '${APP_DATA_DIR}/data/own:/own']\n"
+    "  db: {image: a/c:1, volumes: ['${APP_DATA_DIR}/data/db:/db']}\n"
+)
+
+
+def test_volumes_begin_with_the_files_and_the_owner_that_the_collection_gives_them() -> None:
+    item = load_umbrel(PREPARED, **{"data/conf/a/b.conf": "x=$y\n", "data/conf/.gitkeep": ""})
+    definition = run(item)
+    preparer = definition["services"]["proximity-volumes"]
+    assert preparer["volumes"] == ["data-conf:/volumes/data-conf", "data-own:/volumes/data-own"]
+    assert preparer["configs"] == [{"source": "b-conf", "target": "/files/data-conf/a/b.conf"}]
+    assert preparer["command"][2].startswith(
+        "chown 1000:1000 /volumes/data-conf\nchown 1000:1000 /volumes/data-own\n"
+    )
+    assert preparer["restart"] == "no"
+    assert definition["services"]["web"]["depends_on"] == {
+        "db": {"condition": "service_started"},
+        "proximity-volumes": {"condition": "service_completed_successfully"},
+    }
+    assert "depends_on" not in definition["services"]["db"]
+    assert item.runtimes == ("compose",)
+
+
+def test_first_files_never_replace_what_is_in_a_volume(tmp_path: Path) -> None:
+    item = load_umbrel(
+        PREPARED.replace("    user: '1000:1000'\n", ""), **{"data/conf/a/b.conf": "new", "data/conf/c": "new"}
+    )
+    script = run(item)["services"]["proximity-volumes"]["command"][2].replace("$$", "$")
+    for name in ("files/data-conf/a/b.conf", "files/data-conf/c", "volumes/data-conf/c"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("kept" if name.startswith("volumes") else "new")
+    script = script.replace("/files", f"{tmp_path}/files").replace("/volumes", f"{tmp_path}/volumes")
+    subprocess.run(["sh", "-euc", script], check=True, timeout=30)
+    assert (tmp_path / "volumes/data-conf/a/b.conf").read_text() == "new"
+    assert (tmp_path / "volumes/data-conf/c").read_text() == "kept"
+
+
+def test_files_that_are_no_texts_leave_a_volume_empty_and_say_so() -> None:
+    text = "services: {a: {image: a/b:1, volumes: ['./d:/d']}}\n"
+    (entry,) = load({"app/compose.yaml": text, "app/d/x.db": b"\xff"}).items
+    assert "proximity-volumes" not in run(entry.item)["services"]
+    assert entry.item.notes == ("The volume d begins empty; its collection puts files there: d/x.db.",)
+
+
+def test_a_template_is_filled_with_what_is_known() -> None:
+    text = (
+        "services:\n  app_proxy: {environment: {APP_HOST: forge_web_1, APP_PORT: 80}}\n"
+        "  web: {image: a/b:1, volumes: ['${APP_DATA_DIR}/n.conf:/n.conf:ro']}\n"
+    )
+    template = "id ${APP_ID}\nport {{ APP_X }}\npass $APP_PASSWORD\nhost $host ${other}\n"
+    definition = run(load_umbrel(text, 'export APP_X="7"\n', **{"n.conf.template": template}))
+    expected = "id forge\nport 7\npass ${APP_PASSWORD}\nhost $$host $${other}\n"
+    assert definition["configs"]["n-conf"]["content"] == expected

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.catalog.domain.compose import read_pairs
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list, take_mapping
-from services.catalog.domain.importers.variables import make_variable
+from services.catalog.domain.importers.variables import make_variable, substitute_variables
+from services.catalog.domain.lint import BUILT_IN_VARIABLES
 
 _MAX_CHARACTERS = 60_000
 _MAX_TOTAL = 200_000
@@ -24,13 +26,32 @@ class Attachments:
         self._count = 0
         self.configs: dict[str, dict[str, str]] = {}
 
+    def fits(self, paths: Sequence[str]) -> bool:
+        """Say whether files are texts, and few and short enough to go along."""
+        contents = [self._draft.files[path] for path in paths]
+        is_small = (
+            self._count + len(paths) <= _MAX_FILES // 2
+            and self._size + sum(map(len, contents)) < _MAX_TOTAL // 2
+        )
+        return is_small and all(map(_is_text, contents))
+
     def attach_file(self, path: str, target: str) -> dict[str, Any]:
         """Return what gives a service a file of the collection.
 
         Raises:
             RefusedEntryError: it is no text of a size that belongs into a definition.
         """
+        if path not in self._draft.files and f"{path}.template" in self._draft.files:
+            return self.attach_text(self._fill_template(read_file(self._draft, f"{path}.template")), target)
         return self.attach_text(read_file(self._draft, path).replace("$", "$$"), target)
+
+    def _fill_template(self, text: str) -> str:
+        """Put what is known into a template, and leave what people are asked for; other dollars stay dollars."""
+        filled = substitute_variables(
+            re.sub(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", r"${\1}", text), self._draft.known
+        )
+        names = [record["name"] for record in self._draft.inputs] + sorted(BUILT_IN_VARIABLES)
+        return re.sub(rf"\$(?!\{{?(?:{'|'.join(names)})\b)", "$$", str(filled))
 
     def attach_text(self, text: str, target: str) -> dict[str, Any]:
         """Return what gives a service a text at a path; its variables are those of the definition."""
@@ -133,6 +154,13 @@ def parse_environment(text: str) -> dict[str, str]:
             value = value.partition(" #")[0].rstrip()
         pairs[name.strip()] = value
     return pairs
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        return len(content.decode("utf-8-sig")) <= _MAX_CHARACTERS
+    except UnicodeDecodeError:
+        return False
 
 
 def _read_reference(entry: object, folder: str) -> tuple[str, str]:

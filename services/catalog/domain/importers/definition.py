@@ -18,12 +18,10 @@ from services.catalog.domain.importers.hard_coded import replace_hard_coded_secr
 from services.catalog.domain.importers.hosts import list_aliases, name_addresses, replace_addresses
 from services.catalog.domain.importers.mounts import Mounts, is_graphics, note_graphics, resolve_text
 from services.catalog.domain.importers.parts import join_parts
-from services.catalog.domain.interpolation import map_texts
+from services.catalog.domain.importers.preparing import prepare_volumes
+from services.catalog.domain.importers.variables import VARIABLE, substitute_variables
 from services.catalog.domain.item import render_scalar
 
-_VARIABLE = re.compile(
-    r"(?<!\$)\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^{}$]*)?\}|([A-Za-z_][A-Za-z0-9_]*))"
-)
 _DROPPED_KEYS = frozenset(
     {"labels", "networks", "volumes", "ports", "configs", "secrets", "env_file", "environment", "container_name", "logging", "links", "external_links", "annotations", "profiles", "pull_policy",
      "deploy", "platform", "mac_address", "stop_grace_period", "scale", "cpu_shares", "mem_limit", "mem_reservation",
@@ -51,6 +49,7 @@ def clean_definition(draft: Draft) -> dict[str, Any]:
         cleaned[name] = _clean_service(draft, service, services)
         _clean_mounts(service, tree, cleaned[name], mounts=mounts, attachments=attachments)
     _keep_aliases(services, cleaned)
+    prepare_volumes(cleaned, mounts.first)
     replace_hard_coded_secrets(draft, cleaned, attachments.configs)
     definition: dict[str, Any] = {"services": cleaned}
     if mounts.names:
@@ -64,18 +63,6 @@ def _name_services(tree: Mapping[str, Any], known: Mapping[str, str]) -> Mapping
     """Put the known variables in, and the names of services for their fixed addresses."""
     names = name_addresses(take_mapping(tree.get("services")), known)
     return take_mapping(replace_addresses(substitute_variables(tree, {**known, **names}), names))
-
-
-def substitute_variables(tree: Value, known: Mapping[str, str]) -> Value:
-    """Replace the variables whose value is known, whatever their defaults; leave all others."""
-
-    def change(text: str) -> str:
-        def replace(match: re.Match[str]) -> str:
-            return known.get(match[1] or match[2], match[0])
-
-        return _VARIABLE.sub(replace, text) if "$" in text else text
-
-    return map_texts(tree, change)
 
 
 def _clean_service(draft: Draft, service: Mapping[str, Any], services: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,7 +166,7 @@ def _clean_port(draft: Draft, entry: Value) -> list[str]:
             text = resolve_text(entry, draft)
             ports = compose.parse_ports([text.removeprefix(":") if text.count(":") > 1 else text])
     except compose.InvalidComposeError as error:
-        unset = ", ".join(sorted({match[1] or match[2] for match in _VARIABLE.finditer(str(given))}))
+        unset = ", ".join(sorted({match[1] or match[2] for match in VARIABLE.finditer(str(given))}))
         reason = f"a port is given by {unset}, which nothing sets" if unset else str(error)
         raise RefusedEntryError(reason) from None
     return [f"{port.published or port.target}:{port.target}/{port.protocol}" for port in ports]

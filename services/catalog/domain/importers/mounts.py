@@ -11,6 +11,7 @@ from services.catalog.domain import compose
 from services.catalog.domain.document import Value
 from services.catalog.domain.importers.attachments import Attachments
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list
+from services.catalog.domain.importers.preparing import FirstFiles
 from services.catalog.domain.interpolation import InterpolationError, interpolate_text
 
 _CLOCK = re.compile(r"/etc/(localtime|timezone)|/usr/share/zoneinfo(/.*)?|/dev/shm")
@@ -22,7 +23,6 @@ _DATA_FOLDERS = re.compile(
     r"/var/(lib/(?!docker|container|kubelet|dpkg|dbus|systemd|lx[cd]|pve)[^/]+|www|opt|tmp|backups)(/.*)?"
 )
 _GRAPHICS = ("/dev/dri", "/dev/vcsm", "/dev/vchiq", "/dev/video", "/dev/nvidia", "/dev/kfd")
-_MAX_FILES = 50
 _MAX_MOUNTS = 500
 
 
@@ -35,6 +35,7 @@ class Mounts:
         self._count = 0
         self._by_source: dict[str, str] = {}
         self.names: set[str] = set()
+        self.first = FirstFiles()
 
     def clean_mounts(self, entries: Value) -> tuple[list[str], list[dict[str, Any]]]:
         """Return the volumes and the files of a service for what it mounts.
@@ -58,8 +59,9 @@ class Mounts:
             attached = [] if path is None else self._attach(path, mount)
             files += attached
             if not attached:
-                suffix = ":ro" if mount.read_only else ""
-                volumes.append(f"{self._find_volume(mount, path)}:{mount.target}{suffix}")
+                volume = self._find_volume(mount, path)
+                self._seed(path or "", volume)
+                volumes.append(f"{volume}:{mount.target}{':ro' if mount.read_only else ''}")
         return volumes, files
 
     def _read_mount(self, entry: Value) -> compose.Mount | None:
@@ -97,18 +99,30 @@ class Mounts:
 
     def _attach(self, path: str, mount: compose.Mount) -> list[dict[str, Any]]:
         """Return the file of the collection that is mounted, or the files of a folder that is only read."""
-        if path in self._draft.files:
+        if {path, f"{path}.template"} & self._draft.files.keys():
             return [self._attachments.attach_file(path, mount.target)]
+        inside = self._list_inside(path) if mount.read_only else []
+        target = mount.target.rstrip("/")
+        return [self._attachments.attach_file(f, f"{target}/{f[len(path) + 1 :]}") for f in inside]
+
+    def _list_inside(self, path: str) -> list[str]:
+        """Return the files that the collection keeps in a folder, those with a dot in front left out."""
         prefix = f"{path}/"
-        inside = [f for f in self._draft.files if path and f.startswith(prefix) and "/." not in f"/{f}"]
+        return [f for f in self._draft.files if path and f.startswith(prefix) and "/." not in f"/{f}"]
+
+    def _seed(self, path: str, volume: str) -> None:
+        """Have a volume begin with the files that the collection keeps in its folder."""
+        inside = [] if volume in self.first.volumes else self._list_inside(path)
         if not inside:
-            return []
-        if mount.read_only and len(inside) <= _MAX_FILES:
-            target = mount.target.rstrip("/")
-            return [self._attachments.attach_file(f, f"{target}/{f.removeprefix(prefix)}") for f in inside]
-        shown = ", ".join(sorted(inside)[:5])
-        self._note(f"{mount.target} begins empty; its collection puts files there: {shown[:300]}.")
-        return []
+            return
+        if not self._attachments.fits(inside):
+            shown = ", ".join(sorted(inside)[:5])
+            self._note(f"The volume {volume} begins empty; its collection puts files there: {shown[:300]}.")
+            return
+        self.first.volumes.add(volume)
+        self.first.references += [
+            self._attachments.attach_file(file, f"/files/{volume}/{file[len(path) + 1 :]}") for file in inside
+        ]
 
     def _find_volume(self, mount: compose.Mount, path: str | None) -> str:
         if not mount.source:

@@ -11,6 +11,7 @@ from services.catalog.domain.images import find_image
 from services.catalog.domain.importers.categories import name_category
 from services.catalog.domain.importers.definition import clean_definition
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_port, take_text
+from services.catalog.domain.importers.preparing import PREPARER
 from services.catalog.domain.interpolation import InterpolationError, list_required_variables, list_variables
 from services.catalog.domain.lint import BUILT_IN_VARIABLES
 from services.catalog.domain.values import is_secret_name
@@ -45,7 +46,7 @@ def build_document(draft: Draft) -> dict[str, Any]:
     ports = _list_ports(draft, services)
     inputs = _list_inputs(draft, definition)
     image = _find_main_image(draft, services)
-    memory = max(draft.memory, 16) if draft.memory else _DEFAULT_MEMORY * len(services)
+    memory = max(draft.memory, 16) if draft.memory else _DEFAULT_MEMORY * len(services.keys() - {PREPARER})
     website = _take_url(draft.website) or _name_page(image)
     document: dict[str, Any] = {
         "id": make_id(draft.id) or make_id(draft.name),

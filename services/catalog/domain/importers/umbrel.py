@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from services.catalog.domain.document import parse_document
-from services.catalog.domain.importers.definition import substitute_variables
 from services.catalog.domain.importers.draft import (
     Draft,
     RefusedEntryError,
@@ -20,7 +19,7 @@ from services.catalog.domain.importers.draft import (
 )
 from services.catalog.domain.importers.folders import DEFINITIONS, Folder, list_folders
 from services.catalog.domain.importers.hosts import name_addresses
-from services.catalog.domain.importers.variables import make_variable
+from services.catalog.domain.importers.variables import make_variable, substitute_variables
 from services.catalog.domain.interpolation import map_texts
 
 Entry = tuple[str, Callable[[], Draft | None]]
@@ -66,7 +65,10 @@ def _read_app(folder: Folder) -> Draft | None:
     host_port = take_port(about.get("port"))
     service = _find_target(own_id, str(proxy.get("APP_HOST", "")), services, known=known)
     port = _find_port(proxy.get("APP_PORT"), known, host_port)
-    tree["services"] = services
+    tree["services"] = {
+        name: {"container_name": f"{own_id}_{name}_1", **s} if isinstance(s, dict) else s
+        for name, s in services.items()
+    }
     password = take_text(about.get("defaultPassword"), 200)
     return Draft(
         file=path,
@@ -154,7 +156,7 @@ def _list_known(own_id: str) -> dict[str, str]:
     return {
         "APP_DATA_DIR": ".", "APP_ID": own_id, f"APP_{make_variable(own_id).upper()}_PORT": "${PROXIMITY_PUBLIC_PORT}",
         "DEVICE_HOSTNAME": "${PROXIMITY_HOSTNAME}", "DEVICE_DOMAIN_NAME": "${PROXIMITY_HOSTNAME}",
-        "APP_DOMAIN": "${PROXIMITY_HOSTNAME}", "NETWORK_IP": "10.21.0.0", "GATEWAY_IP": "10.21.0.1",
+        "APP_DOMAIN": "${PROXIMITY_HOSTNAME}", "APP_PROXY_PORT": "${PROXIMITY_PUBLIC_PORT}", "NETWORK_IP": "10.21.0.0", "GATEWAY_IP": "10.21.0.1",
         "APP_HIDDEN_SERVICE": "notyetset.onion", "TOR_PROXY_IP": "127.0.0.1", "TOR_PROXY_PORT": "9050",
     }  # fmt: skip
 

@@ -1,15 +1,33 @@
-"""Names and defaults of the variables that collections ask people for."""
+"""The variables of a collection: those that are known, and those that people are asked for."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
+from services.catalog.domain.document import Value
 from services.catalog.domain.entities import InputType
 from services.catalog.domain.importers.draft import take_text
 from services.catalog.domain.importers.hard_coded import is_hard_coded
 from services.catalog.domain.inputs import find_value_fault
+from services.catalog.domain.interpolation import map_texts
 from services.catalog.domain.item import build_input, render_scalar
 from services.catalog.domain.values import is_secret_name
+
+VARIABLE = re.compile(r"(?<!\$)\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^{}$]*)?\}|([A-Za-z_][A-Za-z0-9_]*))")
+
+
+def substitute_variables(tree: Value, known: Mapping[str, str]) -> Value:
+    """Replace the variables whose value is known, whatever their defaults; leave all others."""
+
+    def change(text: str) -> str:
+        def replace(match: re.Match[str]) -> str:
+            return known.get(match[1] or match[2], match[0])
+
+        return VARIABLE.sub(replace, text) if "$" in text else text
+
+    return map_texts(tree, change)
 
 
 def make_variable(text: str) -> str:
