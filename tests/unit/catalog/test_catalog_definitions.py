@@ -213,9 +213,11 @@ def test_portainers_first_version_and_plain_names_of_volumes_are_read() -> None:
         "volumes": ["/data"],
         "ports": ["80/tcp"],
     }
+    template["env"] = [{"name": "OPTIONS", "default": "<options>"}]
     swarm = {"type": "stack", "title": "Swarm", "repository": {}}
     imported = load({"templates.json": json.dumps([template, swarm])}, SourceFormat.PORTAINER)
     assert [v.path for entry in imported.items for v in entry.item.volumes] == ["/data"]
+    assert [i.default for entry in imported.items for i in entry.item.inputs] == [""]
     assert [r.error for r in imported.rejections] == ["is a swarm stack, not meant for a single host"]
 
 

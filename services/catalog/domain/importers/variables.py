@@ -15,6 +15,7 @@ from services.catalog.domain.interpolation import map_texts
 from services.catalog.domain.item import build_input, render_scalar
 from services.catalog.domain.values import is_secret_name
 
+_PLACEHOLDER = re.compile(r"<[^<>]{1,200}>")
 VARIABLE = re.compile(r"(?<!\$)\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^{}$]*)?\}|([A-Za-z_][A-Za-z0-9_]*))")
 
 
@@ -42,6 +43,8 @@ def add_default(record: dict[str, Any], default: object) -> dict[str, Any]:
     A default that does not fit the input is left out, the input being asked for then.
     """
     is_secret = record["type"] == InputType.PASSWORD or is_secret_name(record["name"])
+    if isinstance(default, str) and _PLACEHOLDER.fullmatch(default.strip()):
+        default = ""
     empty = default is None or default == ""
     if is_secret and record["type"] in {"text", "password"}:
         if empty and record["type"] == "password" and record.get("required"):
