@@ -189,9 +189,10 @@ def test_a_secret_is_the_same_wherever_it_is_one() -> None:
 
 
 def test_keys_that_somebody_else_gives_out_are_asked_for_not_made_up() -> None:
-    text = "services:\n  a: {image: a/b:1, environment: {A: '${OPENAI_API_KEY}', B: '${SESSION_SECRET}'}}\n"
+    text = "services:\n  a: {image: a/b:1, environment: {A: '${OPENAI_API_KEY}', B: '${SESSION_SECRET}', BOT_TELEGRAM_TOKEN: xyz}}\n"
     inputs = {i.name: i for i in load_one(text).inputs}
     assert (inputs["OPENAI_API_KEY"].generate, inputs["OPENAI_API_KEY"].required) == (None, False)
+    assert inputs["BOT_TELEGRAM_TOKEN"].generate is None
     assert inputs["SESSION_SECRET"].generate is not None
 
 
@@ -206,18 +207,13 @@ def test_the_port_of_a_service_that_shares_anothers_network_is_published_there()
 
 
 def test_portainers_first_version_and_plain_names_of_volumes_are_read() -> None:
-    template = {
-        "type": "container",
-        "title": "Old",
-        "image": "a/b:1",
-        "volumes": ["/data"],
-        "ports": ["80/tcp"],
-    }
-    template["env"] = [{"name": "OPTIONS", "default": "<options>"}]
+    old = {"type": "container", "title": "Old", "image": "a/b:1", "volumes": ["/data"], "ports": ["80/tcp"]}
+    options = [{"name": "OPTIONS", "default": "<options>"}]
     swarm = {"type": "stack", "title": "Swarm", "repository": {}}
-    imported = load({"templates.json": json.dumps([template, swarm])}, SourceFormat.PORTAINER)
-    assert [v.path for entry in imported.items for v in entry.item.volumes] == ["/data"]
-    assert [i.default for entry in imported.items for i in entry.item.inputs] == [""]
+    imported = load({"templates.json": json.dumps([{**old, "env": options}, swarm])}, SourceFormat.PORTAINER)
+    (entry,) = imported.items
+    assert [v.path for v in entry.item.volumes] == ["/data"]
+    assert [i.default for i in entry.item.inputs] == [""]
     assert [r.error for r in imported.rejections] == ["is a swarm stack, not meant for a single host"]
 
 

@@ -72,6 +72,8 @@ def _clean_service(draft: Draft, service: Mapping[str, Any], services: Mapping[s
     result = {key: value for key, value in result.items() if value is not None}
     _read_memory(draft, service)
     if "image" in result:
+        if result.pop("build", None):
+            draft.notes.append(f"The image {str(result['image'])[:200]} is fetched, not built.")
         result["image"] = resolve_text(result["image"], draft).strip().removesuffix(":")
     for key in ("command", "entrypoint"):
         if isinstance(result.get(key), list):

@@ -17,6 +17,11 @@ _PLAIN_WORDS = frozenset(
 _HARD_CODED_MIN = 3
 _DISTINCT_MIN = 6
 _MAX_SECRETS = 200
+_GIVEN_OUT = re.compile(
+    r"(?:.*_)?(?:OPENAI|ANTHROPIC|CLAUDE|GEMINI|GOOGLE|GROQ|MISTRAL|DEEPSEEK|OPENROUTER|HUGGING_?FACE|AZURE|GITHUB|GITLAB"
+    r"|CLOUDFLARE|CF|SMTP|MAIL|STRIPE|TELEGRAM|DISCORD|SLACK|STEAM|PLEX|TMDB|IGDB|SPOTIFY|LASTFM|TAILSCALE|TS|NGROK)_.*",
+    re.IGNORECASE,
+)
 _BEFORE = r"""(?i:(?:pass(?:word|wd)?|secret|token|pwd)["']?[ ]{0,3}[:= ][ ]{0,3}|[ ]-a[ ]{1,3}|[ ]-p)["']?"""
 """What a text says before a secret: `password: x`, `--requirepass x`, `-a x`, `-px`."""
 _FLAG = re.compile(r"--?[\w-]*(?:pass(?:word|wd)?|secret|token)|-a", re.IGNORECASE)
@@ -32,16 +37,18 @@ def replace_hard_coded_secrets(
     """
     taken = {record["name"] for record in draft.inputs}
     names: dict[str, str] = {}
-    for service in services.values():
-        for key, value in take_mapping(service.get("environment")).items():
-            if is_hard_coded(key, value) and str(value) not in names:
-                name = _free_name(re.sub(r"[^A-Za-z0-9_]", "_", key), taken)
-                names[str(value)] = name
-                taken.add(name)
-                label = key.replace("_", " ").strip().capitalize()
-                draft.inputs.append(
-                    {"name": name, "label": label or name, "type": "password", "generate": {"length": 32}}
-                )
+    for value, keys in _find_secrets(services).items():
+        name = _free_name(re.sub(r"[^A-Za-z0-9_]", "_", keys[0]), taken)
+        names[value] = name
+        taken.add(name)
+        record = {
+            "name": name,
+            "label": keys[0].replace("_", " ").strip().capitalize() or name,
+            "type": "password",
+        }
+        draft.inputs.append(
+            record if all(map(is_given_out, keys)) else {**record, "generate": {"length": 32}}
+        )
     if len(names) > _MAX_SECRETS:
         raise RefusedEntryError(f"holds more than {_MAX_SECRETS} secrets in clear")
     for service in services.values() if names else ():
@@ -52,6 +59,21 @@ def replace_hard_coded_secrets(
             service[key] = _hide_words(map_texts(service[key], lambda text: _hide_inside(text, names)), names)
     for config in configs.values():
         config["content"] = _hide_inside(config["content"], names)
+
+
+def is_given_out(name: str) -> bool:
+    """Say whether a secret is one that somebody else gives out: one that is made up would be worse than none."""
+    return is_secret_name(name) and bool(_GIVEN_OUT.fullmatch(name))
+
+
+def _find_secrets(services: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the values of secrets that stand in clear, each with the variables that hold it."""
+    found: dict[str, list[str]] = {}
+    for service in services.values():
+        for key, value in take_mapping(service.get("environment")).items():
+            if is_hard_coded(key, value):
+                found.setdefault(str(value), []).append(key)
+    return found
 
 
 def _hide_inside(text: str, names: Mapping[str, str]) -> str:

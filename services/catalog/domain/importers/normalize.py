@@ -11,6 +11,7 @@ from services.catalog.domain.images import find_image
 from services.catalog.domain.importers.categories import name_category
 from services.catalog.domain.importers.definition import clean_definition
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_port, take_text
+from services.catalog.domain.importers.hard_coded import is_given_out
 from services.catalog.domain.importers.preparing import PREPARER
 from services.catalog.domain.interpolation import InterpolationError, list_required_variables, list_variables
 from services.catalog.domain.lint import BUILT_IN_VARIABLES
@@ -25,12 +26,6 @@ _NO_WEB = {
     5432: "database", 3306: "database", 6379: "database", 27017: "database", 1883: "messaging", 5672: "messaging",
     25565: "other", 53: "dns", 22: "ssh", 21: "other", 25: "mail", 51820: "other",
 }  # fmt: skip
-_ELSEWHERE = re.compile(
-    r".*(OPENAI|ANTHROPIC|CLAUDE|GEMINI|GOOGLE|GROQ|MISTRAL|DEEPSEEK|OPENROUTER|HUGGING_?FACE|AZURE|AWS|GITHUB|GITLAB"
-    r"|CLOUDFLARE|CF|SMTP|MAIL|STRIPE|TELEGRAM|DISCORD|SLACK|STEAM|PLEX|TMDB|IGDB|SPOTIFY|LASTFM|TAILSCALE|TS|NGROK)_",
-    re.IGNORECASE,
-)
-"""Secrets that somebody else has given out: one that is made up would be worse than none."""
 _MAX_PORTS = 300  # game servers and telephone exchanges open a hundred and more
 
 
@@ -217,7 +212,7 @@ def _list_inputs(draft: Draft, definition: Mapping[str, Any]) -> list[dict[str, 
     inputs = [record for name, record in declared.items() if name in used]
     for name in sorted(used - declared.keys() - BUILT_IN_VARIABLES):
         record: dict[str, Any] = {"name": name, "label": name.replace("_", " ").strip().capitalize() or name}
-        if _ELSEWHERE.match(name):
+        if is_given_out(name):
             inputs.append({**record, "type": "password"})
         elif is_secret_name(name):
             inputs.append({**record, "type": "password", "generate": {"length": 32}})
