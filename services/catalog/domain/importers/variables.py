@@ -9,7 +9,7 @@ from typing import Any
 from services.catalog.domain.document import Value
 from services.catalog.domain.entities import InputType
 from services.catalog.domain.importers.draft import take_text
-from services.catalog.domain.importers.hard_coded import is_hard_coded
+from services.catalog.domain.importers.hard_coded import is_given_out, is_hard_coded
 from services.catalog.domain.inputs import find_value_fault
 from services.catalog.domain.interpolation import map_texts
 from services.catalog.domain.item import build_input, render_scalar
@@ -49,6 +49,8 @@ def add_default(record: dict[str, Any], default: object) -> dict[str, Any]:
     if is_secret and record["type"] in {"text", "password"}:
         if empty and record["type"] == "password" and record.get("required"):
             return record
+        if empty and is_given_out(record["name"]):
+            return {**record, "type": "password"}
         if empty or is_hard_coded(record["name"], str(default)) or record["type"] == "password":
             length = int(min(max(record.get("minimum", 32), 8), record.get("maximum", 128), 128))
             kept = {key: value for key, value in record.items() if key != "required"}
