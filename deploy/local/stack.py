@@ -115,7 +115,7 @@ class Stack:
             raise StackError(f"another stack runs in {self.settings.state}")
         self._lock = lock
         deadline = time.monotonic() + 3  # the children of a killed runner are just ending
-        while obstacle := _find_obstacle(self.settings.host, self.settings.port):
+        while obstacle := find_obstacle(self.settings.host, self.settings.port):
             if time.monotonic() > deadline:
                 raise StackError(obstacle)
             time.sleep(0.1)
@@ -207,7 +207,7 @@ def read_health(url: str) -> dict[str, Any]:
     return answer
 
 
-def _find_obstacle(host: str, port: int) -> str:
+def find_obstacle(host: str, port: int) -> str:
     """Why nobody can listen there; empty when one can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
