@@ -113,14 +113,19 @@ def test_umbrels_fixed_addresses_become_the_names_of_services() -> None:
         "  web:\n    image: a/b:1\n    command: --db=10.21.21.7:5432 --not=10.21.21.77 --in=$APP_FORGE_URL\n"
         "    environment: {KEY: $APP_FORGE_KEY}\n    volumes: ['${APP_FORGE_DIR}:/data']\n"
         "    networks: {default: {ipv4_address: $APP_FORGE_IP}}\n"
-    )
+    ).replace("'${APP_FORGE_DIR}:/data'", "'${APP_FORGE_DIR}:/data', '${APP_DATA_DIR}/n.conf:/n.conf:ro'")
     script = (
         'export APP_FORGE_IP="10.21.21.6"\nexport APP_FORGE_URL="http://${APP_FORGE_IP}:80"\n'
         'export APP_FORGE_DIR="${EXPORTS_APP_DIR}/data/x"\n'
         'export APP_FORGE_KEY=$(derive_entropy "env-${app_entropy_identifier}-KEY" | head -c32)\n'
     )
-    item = load_umbrel(text, script)
-    services = run(item)["services"]
+    script += "export APP_FORGE_MORE=$(compute)\n"
+    item = load_umbrel(text, script, **{"n.conf": "pass 10.21.21.7:5432 forge_db_1"})
+    definition = run(item)
+    services = definition["services"]
+    assert definition["configs"]["n-conf"]["content"] == "pass db:5432 forge_db_1"
+    assert services["db"]["networks"]["default"]["aliases"] == ["forge_db_1"]
+    assert item.notes == ("On Umbrel a script computes APP_FORGE_MORE; here they are empty unless given.",)
     assert services["web"]["command"] == "--db=db:5432 --not=10.21.21.77 --in=http://web:80"
     assert item.main_port is not None
     assert (item.main_port.service, item.main_port.container) == ("web", 8085)
@@ -175,6 +180,7 @@ def test_a_secret_is_the_same_wherever_it_is_one() -> None:
     text = (
         "services:\n  a:\n    image: a/b:1\n    environment:\n      DB_PASSWORD: casaos\n"
         '      CONFIG: "db:\\n  user: casaos\\n  password: casaos\\n"\n      JWT_TOKEN_TIMEOUT: "3600"\n'
+        "      PASSWORD: invoiceninja\n      USERNAME: invoiceninja\n"
         "  r: {image: r:1, command: redis-server --requirepass casaos}\n"
         "  s: {image: r:1, command: [redis-server, --requirepass, casaos], volumes: ['./r.conf:/r.conf']}\n"
     )
@@ -182,6 +188,7 @@ def test_a_secret_is_the_same_wherever_it_is_one() -> None:
     services = definition["services"]
     assert services["a"]["environment"]["CONFIG"] == "db:\n  user: casaos\n  password: ${DB_PASSWORD}\n"
     assert services["a"]["environment"]["JWT_TOKEN_TIMEOUT"] == "3600"
+    assert services["a"]["environment"]["USERNAME"] == "invoiceninja"
     assert services["r"]["command"] == "redis-server --requirepass ${DB_PASSWORD}"
     assert services["s"]["command"] == ["redis-server", "--requirepass", "${DB_PASSWORD}"]
     assert definition["configs"]["r-conf"]["content"] == "requirepass ${DB_PASSWORD}\nname casaos\n"

@@ -36,7 +36,10 @@ def clean_definition(draft: Draft) -> dict[str, Any]:
     Raises:
         RefusedEntryError: it cannot run in a container of its own.
     """
-    tree = _name_services(join_parts(draft), draft.known)
+    joined = join_parts(draft)
+    names = name_addresses(take_mapping(joined.get("services")), draft.known)
+    draft.known = {**draft.known, **names}
+    tree = take_mapping(replace_addresses(substitute_variables(joined, draft.known), names))
     services = take_mapping(tree.get("services"))
     if not services:
         raise RefusedEntryError("has no services")
@@ -55,14 +58,9 @@ def clean_definition(draft: Draft) -> dict[str, Any]:
     if mounts.names:
         definition["volumes"] = dict.fromkeys(sorted(mounts.names))
     if attachments.configs:
+        attachments.configs = replace_addresses(attachments.configs, names)
         definition["configs"] = attachments.configs
     return definition
-
-
-def _name_services(tree: Mapping[str, Any], known: Mapping[str, str]) -> Mapping[str, Any]:
-    """Put the known variables in, and the names of services for their fixed addresses."""
-    names = name_addresses(take_mapping(tree.get("services")), known)
-    return take_mapping(replace_addresses(substitute_variables(tree, {**known, **names}), names))
 
 
 def _clean_service(draft: Draft, service: Mapping[str, Any], services: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -28,7 +29,9 @@ class Folder:
 def list_folders(files: Mapping[str, bytes], *markers: str) -> Iterator[Folder]:
     """Yield every folder that holds one of the marker files, by path."""
     homes = sorted({str(PurePosixPath(path).parent) for path in files if PurePosixPath(path).name in markers})
+    paths = sorted(files)
     for home in homes:
         prefix = "" if home == "." else f"{home}/"
-        inside = {path.removeprefix(prefix): data for path, data in files.items() if path.startswith(prefix)}
+        first, last = bisect_left(paths, prefix), bisect_left(paths, f"{prefix}\U0010ffff")
+        inside = {path[len(prefix) :]: files[path] for path in paths[first:last]}
         yield Folder(prefix.rstrip("/"), PurePosixPath(home).name or "app", inside)

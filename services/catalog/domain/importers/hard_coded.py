@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.catalog.domain.document import Value
@@ -19,7 +19,8 @@ _DISTINCT_MIN = 6
 _MAX_SECRETS = 200
 _GIVEN_OUT = re.compile(
     r"(?:.*_)?(?:OPENAI|ANTHROPIC|CLAUDE|GEMINI|GOOGLE|GROQ|MISTRAL|DEEPSEEK|OPENROUTER|HUGGING_?FACE|AZURE|GITHUB|GITLAB"
-    r"|CLOUDFLARE|CF|SMTP|MAIL|STRIPE|TELEGRAM|DISCORD|SLACK|STEAM|PLEX|TMDB|IGDB|SPOTIFY|LASTFM|TAILSCALE|TS|NGROK|BREVO|SENDGRID|MAILGUN)_.*|.*_HASH",
+    r"|CLOUDFLARE|CF|SMTP|MAIL|STRIPE|TELEGRAM|DISCORD|SLACK|STEAM|PLEX|TMDB|IGDB|SPOTIFY|LASTFM|TAILSCALE|TS|NGROK"
+    r"|BREVO|SENDGRID|MAILGUN)_.*|.*_HASH",
     re.IGNORECASE,
 )
 _BEFORE = r"""(?i:(?:pass(?:word|wd)?|secret|token|pwd)["']?[ ]{0,3}[:= ][ ]{0,3}|[ ]-a[ ]{1,3}|[ ]-p)["']?"""
@@ -56,9 +57,11 @@ def replace_hard_coded_secrets(
         if pairs:
             service["environment"] = {key: _hide(key, value, names) for key, value in pairs.items()}
         for key in {"command", "entrypoint", "healthcheck"} & service.keys():
-            service[key] = _hide_words(map_texts(service[key], lambda text: _hide_inside(text, names)), names)
+            service[key] = _hide_words(
+                map_texts(service[key], lambda text: _hide_inside(text, names, is_distinct)), names
+            )
     for config in configs.values():
-        config["content"] = _hide_inside(config["content"], names)
+        config["content"] = _hide_inside(config["content"], names, _is_mixed)
 
 
 def is_given_out(name: str) -> bool:
@@ -76,11 +79,12 @@ def _find_secrets(services: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def _hide_inside(text: str, names: Mapping[str, str]) -> str:
+def _hide_inside(text: str, names: Mapping[str, str], stands_out: Callable[[str], bool]) -> str:
+    """Write the inputs of secrets in a text: of one that stands out everywhere, else where a secret is meant."""
     for secret, name in names.items():
         if secret not in text:
             continue
-        if is_distinct(secret):
+        if stands_out(secret):
             text = text.replace(secret, f"${{{name}}}")
             continue
         pattern = rf"({_BEFORE}){re.escape(secret)}(?![\w-])"
@@ -101,9 +105,14 @@ def _hide_words(command: Value, names: Mapping[str, str]) -> Value:
 
 
 def is_distinct(secret: str) -> bool:
-    """Say whether a text is a secret wherever it stands: `postgres` is also the name of a program."""
+    """Say whether a text is a secret wherever a command has it: `postgres` is also the name of a program."""
+    return _is_mixed(secret) or len(secret) >= 2 * _DISTINCT_MIN
+
+
+def _is_mixed(secret: str) -> bool:
+    """Say whether a text is no word: users, databases and hosts are called by words, however long."""
     mixed = any(c.isdigit() for c in secret) and any(c.isalpha() for c in secret)
-    return len(secret) >= (_DISTINCT_MIN if mixed else 2 * _DISTINCT_MIN)
+    return mixed and len(secret) >= _DISTINCT_MIN
 
 
 def is_hard_coded(key: str, value: Value) -> bool:
@@ -119,7 +128,7 @@ def _hide(key: str, value: Value, names: Mapping[str, str]) -> Value:
     text = str(value)
     if is_hard_coded(key, value):
         return f"${{{names[text]}}}"
-    hidden = _hide_inside(text, names)
+    hidden = _hide_inside(text, names, _is_mixed)
     return value if hidden == text else hidden
 
 

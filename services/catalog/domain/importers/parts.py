@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.catalog.domain.compose import read_pairs
-from services.catalog.domain.document import parse_document
+from services.catalog.domain.document import MAX_NODES, parse_document
 from services.catalog.domain.importers.attachments import read_file
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_list, take_mapping
 
@@ -27,7 +27,13 @@ def join_parts(draft: Draft) -> dict[str, Any]:
     services = take_mapping(tree.get("services"))
     if len(services) > _MAX_SERVICES:
         raise RefusedEntryError(f"has {len(services)} services; {_MAX_SERVICES} are the most")
-    joined = {name: parts.extend(name, services, 0) for name in services}
+    joined: dict[str, Any] = {}
+    count = 0
+    for name in services:
+        joined[name] = parts.extend(name, services, 0)
+        count += _count_values(joined[name])
+        if count > MAX_NODES:
+            raise RefusedEntryError(f"has more than {MAX_NODES} values in all its parts")
     started = {name: s for name, s in joined.items() if not take_mapping(services[name]).get("profiles")}
     return {**tree, "services": started or joined}
 
@@ -77,6 +83,11 @@ class _Parts:
             text = read_file(self._draft, name)
             self._files[name] = take_mapping(parse_document(text.encode(), name).value)
         return self._files[name]
+
+
+def _count_values(tree: Any) -> int:
+    children = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return 1 + sum(map(_count_values, children))
 
 
 def _merge(base: Mapping[str, Any], service: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from functools import partial
 from typing import Any
 
@@ -65,15 +65,13 @@ def _read_app(folder: Folder) -> Draft | None:
     host_port = take_port(about.get("port"))
     service = _find_target(own_id, str(proxy.get("APP_HOST", "")), services, known=known)
     port = _find_port(proxy.get("APP_PORT"), known, host_port)
-    tree["services"] = {
-        name: {"container_name": f"{own_id}_{name}_1", **s} if isinstance(s, dict) else s
-        for name, s in services.items()
-    }
+    tree["services"] = services
     password = take_text(about.get("defaultPassword"), 200)
+    inputs = _list_inputs(script)
     return Draft(
         file=path,
         id=make_id(own_id),
-        compose=map_texts(tree, lambda text: _rename_hosts(own_id, services, text)),
+        compose=_name_containers(own_id, map_texts(tree, lambda text: _rename_hosts(own_id, services, text))),
         name=take_text(about.get("name"), 80),
         version=take_text(about.get("version"), 60),
         description=take_text(about.get("description")) or take_text(about.get("tagline")),
@@ -90,7 +88,7 @@ def _read_app(folder: Folder) -> Draft | None:
         architectures=["amd64", "arm64"],
         known=known,
         shared_folders=("${UMBREL_ROOT}/data/storage/", "${UMBREL_ROOT}/"),
-        inputs=_list_inputs(script),
+        inputs=inputs,
         files=folder.files,
         main_service=service,
         main_port=port,
@@ -98,6 +96,7 @@ def _read_app(folder: Folder) -> Draft | None:
         probe_path=_take_path(about.get("path")),
         username=take_text(about.get("defaultUsername"), 200),
         password="${APP_PASSWORD}" if about.get("deterministicPassword") else password,
+        notes=_note_computed(script, known.keys() | {record["name"] for record in inputs}),
     )
 
 
@@ -137,6 +136,15 @@ def _rename_hosts(own_id: str, services: Mapping[str, Any], text: str) -> str:
     )
 
 
+def _name_containers(own_id: str, tree: dict[str, Any]) -> dict[str, Any]:
+    """Say what the containers are called on Umbrel, for files that name them."""
+    services = {
+        name: {"container_name": f"{own_id}_{name}_1", **service} if isinstance(service, dict) else service
+        for name, service in tree["services"].items()
+    }
+    return {**tree, "services": services}
+
+
 def _read_exports(script: str, known: dict[str, str]) -> dict[str, str]:
     """Return what is known with the values that an app's script sets; it is never run.
 
@@ -150,6 +158,15 @@ def _read_exports(script: str, known: dict[str, str]) -> dict[str, str]:
             continue
         values[match[1]] = (match[3] or substitute_variables(text, values))[:_MAX_VALUE]
     return values
+
+
+def _note_computed(script: str, given: Set[str]) -> list[str]:
+    names = sorted(set(re.findall(r"(?m)^\s{0,20}export ([A-Za-z_]\w{0,99})=", script)) - given)
+    return (
+        [f"On Umbrel a script computes {', '.join(names[:10])}; here they are empty unless given."]
+        if names
+        else []
+    )
 
 
 def _list_known(own_id: str) -> dict[str, str]:
@@ -166,7 +183,7 @@ def _list_inputs(script: str) -> list[dict[str, Any]]:
     lengths = {"APP_PASSWORD": 32, "APP_SEED": 64}
     for line in script.splitlines():
         name, _, value = line.strip().removeprefix("export ").partition("=")
-        if line.strip().startswith("export ") and (match := _DERIVED.search(value)):
+        if line.strip().startswith("export ") and (match := _DERIVED.search(value[:_MAX_VALUE])):
             lengths[make_variable(name)] = min(max(int(match[1] or 64), 8), 128)
     label = {"APP_PASSWORD": "Password", "APP_SEED": "Seed of the app's secrets"}
     return [
