@@ -19,7 +19,7 @@ from gateway.config import Endpoint, render_bootstrap
 from tests.bench.floor import BARE, OWNERS, extend_surface
 
 UNLIMITED = {f"OPERATIONS_PER_{each}": "0" for each in ("NODE", "STORAGE", "USER")} | {
-    "STREAMS_PER_USER": "0"
+    "STREAMS_PER_USER": "100000"
 }
 
 
