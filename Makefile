@@ -102,9 +102,12 @@ bench: venv ## load the platform (needs wrk and h2load); DB=postgres|sqlite APPS
 	$(BIN)/python -m tests.bench run --database $(or $(DB),postgres) --apps $(or $(APPS),$(if $(QUICK),1000,20000)) \
 		--connections $(or $(C),16) --rounds $(or $(ROUNDS),$(if $(QUICK),1,3)) --seconds $(if $(QUICK),1,3)
 
-bench-jobs: venv ## how long deployments take; DB=, TASK_SECONDS=0.2, AT_ONCE=1,50
-	$(BIN)/python -m tests.bench jobs --database $(or $(DB),postgres) --task-seconds $(or $(TASK_SECONDS),0.2) \
+bench-jobs: venv ## how long deployments take; DB=, TASK_SECONDS=0.2, AT_ONCE=1,50, WORKERS=1
+	$(BIN)/python -m tests.bench jobs --database $(or $(DB),postgres) --workers $(or $(WORKERS),1) --task-seconds $(or $(TASK_SECONDS),0.2) \
 		--at-once $(or $(AT_ONCE),1$(COMMA)50)
+
+bench-fairness: venv ## how long a user waits for a worker behind the 20 deployments of another; DB=
+	$(BIN)/python -m tests.bench fairness --database $(or $(DB),postgres)
 
 bench-writes: venv ## how fast writes are accepted; DB=, C=1,16
 	$(BIN)/python -m tests.bench writes --database $(or $(DB),postgres) --connections $(or $(C),1$(COMMA)16)
@@ -115,8 +118,9 @@ bench-listeners: venv ## what idle listeners cost; DB=, COUNT=1000
 bench-logins: venv ## GET /api/apps beside 20 who sign in at once; fails where p99 grows more than threefold; DB=
 	$(BIN)/python -m tests.bench logins --database $(or $(DB),postgres)
 
-bench-sync: venv ## how long reading 3 clusters, 12 nodes and 2,000 containers takes; fails at 5 s; LATENCY=0.02
-	$(BIN)/python -m tests.bench sync --latency $(or $(LATENCY),0.02)
+bench-sync: venv ## how long reading 3 clusters, 12 nodes and 2,000 containers takes; fails at 5 s; LATENCY=0.02 NODES= CONTAINERS=
+	$(BIN)/python -m tests.bench sync --latency $(or $(LATENCY),0.02) \
+	  --nodes $(or $(NODES),12) --containers $(or $(CONTAINERS),2000)
 
 bench-catalog: venv ## how long a large catalog takes to load, to search and to list
 	$(BIN)/python -m tests.bench catalog
