@@ -67,7 +67,9 @@ class Seeder:
                 insert_rows(connection, tables.operation_tables.operations, [_operation(row) for row in rows])
                 insert_rows(connection, tables.operation_tables.steps, steps)
             if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a million lines by one statement
+                connection.exec_driver_sql(
+                    "SET LOCAL statement_timeout = 0"
+                )  # a million lines by one statement
             connection.execute(_insert_logs(LOG_LINES))
         _settle(engine)
 

@@ -88,7 +88,7 @@ def test_every_case_has_a_floor_that_is_measured() -> None:
 
 
 def of(*results: tuple[str, int, float]) -> dict[str, Any]:
-    return {"results": [{"name": name, "connections": c, "ratio": ratio} for name, c, ratio in results]}
+    return {"results": [{"name": name, "connections": c, "cpu_ratio": ratio} for name, c, ratio in results]}
 
 
 def test_a_loss_of_more_than_15_percent_is_a_fault() -> None:
