@@ -54,7 +54,7 @@ from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsS
 from tests.failpoints.crashing import CrashingStore
 from tests.failpoints.proxmox import InstantFleet, InstantWays
 from tests.failpoints.wire import LocalClients
-from tests.fakes.containers import FakeCatalog, FakeUsers
+from tests.fakes.neighbours import FakeCatalog, FakeUsers
 from tests.pvesim.instant import InstantProxmox
 
 SERVICES = ("apps", "backups", "inventory")

@@ -16,7 +16,7 @@ from services.apps.tables import apps
 from services.common.db import Database
 from services.common.sealing import Sealer
 from tests.bench.seeding import Seeder, app_id_of, insert_rows
-from tests.fakes.containers import FakeCatalog
+from tests.fakes.neighbours import FakeCatalog
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 
 SECRET = "k" * 40

@@ -29,7 +29,8 @@ from services.common.db import Database
 from services.common.operations.engine import Engine
 from services.common.operations.store import SqlOperationStore
 from services.common.sealing import Sealer
-from tests.fakes.containers import FakeBackups, FakeCatalog, FakeContainers, FakeUsers
+from tests.fakes.containers import FakeContainers
+from tests.fakes.neighbours import FakeBackups, FakeCatalog, FakeUsers
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 
 

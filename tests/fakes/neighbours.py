@@ -1,0 +1,104 @@
+"""The other services in memory: backups of containers in memory, a catalog of one item, accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.apps.domain.interfaces import HeldBackup, Newest, Rendering
+from services.common.errors import NotFoundError
+from tests.fakes.containers import FakeContainers
+
+
+class FakeBackups:
+    """Backups of `FakeContainers`, made at once; with `error` set they fail."""
+
+    def __init__(self, containers: FakeContainers) -> None:
+        self.containers = containers
+        self.made: dict[str, HeldBackup] = {}
+        self.error = ""
+
+    async def create(self, app_id: str, operation_id: str, *, notes: str, requested_by: int) -> HeldBackup:
+        known = self.made.get(operation_id)
+        if known is not None and known.status != "creating":
+            return known
+        if known is None:  # as slow as one more question
+            self.made[operation_id] = HeldBackup(len(self.made) + 1, "creating")
+        elif self.error:
+            self.made[operation_id] = HeldBackup(known.id, "failed", error=self.error)
+        else:
+            (vmid,) = (c.vmid for c in self.containers.containers.values() if c.owner == app_id)
+            archive = self.containers.archive(vmid)
+            self.made[operation_id] = HeldBackup(known.id, "completed", archive=archive)
+        return self.made[operation_id]
+
+    async def find(self, operation_id: str) -> HeldBackup | None:
+        return self.made.get(operation_id)
+
+    async def cancel(self, operation_id: str) -> bool:
+        return operation_id in self.made
+
+
+class FakeCatalog:
+    """One item, adminer, that takes a password; `revisions` are published, the last one is the newest."""
+
+    def __init__(self) -> None:
+        self.revisions = ["r1"]
+        self.mounts: tuple[tuple[str, int], ...] = (("/data", 1), ("/config", 1))
+        self.runtimes: tuple[str, ...] = ("compose", "oci")
+
+    async def list_newest(self) -> Mapping[str, Newest]:
+        return {"adminer": Newest(self.revisions[-1], f"version {self.revisions[-1]}")}
+
+    async def render(
+        self,
+        catalog_id: str,
+        environment: Mapping[str, str],
+        *,
+        public_port: int,
+        runtime: str,
+        image: str = "",
+        port: int = 0,
+        hostname: str = "",
+        project: str = "",
+        revision: str = "",
+        generated: Mapping[str, str] | None = None,
+        from_revision: str = "",
+    ) -> Rendering:
+        revision = revision or self.revisions[-1]
+        if revision not in self.revisions:
+            raise NotFoundError(f"{catalog_id} has no revision {revision}")
+        theme = environment.get("THEME", "")
+        return Rendering(
+            catalog_id=catalog_id,
+            revision=revision,
+            version=f"version {revision}",
+            name="Adminer",
+            runtimes=self.runtimes,
+            docker_compose=(
+                f"name: {project}\nservices:\n  web:\n    image: adminer:{revision}\n"
+                f'    environment: {{THEME: "{theme}"}}\n    ports: ["{public_port}:8080"]\n'
+            ),
+            environment={"PASSWORD": "s3cret'x", **environment},
+            secret_names=("PASSWORD",),
+            images=("adminer",),
+            min_memory=256,
+            min_disk=2,
+            internal_port=8080,
+            port_published=True,
+            probe={"scheme": "http", "port": 8080, "path": "/", "grace_s": 1},
+            mounts=self.mounts if runtime == "oci" else (),
+            image=f"adminer:{revision}",
+            entrypoint="",
+            command="",
+        )
+
+
+class FakeUsers:
+    """The accounts that there are."""
+
+    def __init__(self, *known: int) -> None:
+        self.known = set(known)
+
+    async def has_user(self, user_id: int) -> bool:
+        """Whether there is such an account."""
+        return user_id in self.known
