@@ -12,7 +12,7 @@ from proximity.backups.v1.backups_service_pb2_grpc import BackupsInternalService
 from proximity.catalog.v1 import catalog_service_pb2 as catalog_pb
 from proximity.catalog.v1.catalog_service_pb2_grpc import CatalogInternalServiceStub
 
-from services.apps.domain.interfaces import HeldBackup, Newest, Rendering
+from services.apps.domain.neighbours import HeldBackup, Newest, Rendering
 from services.apps.domain.quotas import Quota
 from services.common.errors import NotFoundError
 from services.common.rpc.client import Clients

@@ -14,7 +14,8 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import STABLE, App, AppEvent
-from services.apps.domain.interfaces import Container, Newest
+from services.apps.domain.interfaces import Container
+from services.apps.domain.neighbours import Newest
 from services.apps.domain.reconciling import Reconciled
 from services.common.operations.held_steps import HeldStep
 from services.common.operations.progress import Operation

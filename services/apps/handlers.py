@@ -15,7 +15,8 @@ from services.apps import convert
 from services.apps.domain import orphans, updating, upgrading, usecases
 from services.apps.domain.entities import STABLE, App, AppFilter
 from services.apps.domain.errors import AppBusyError, AppNotFoundError, ContainerNotFoundError
-from services.apps.domain.interfaces import Backups, Ref
+from services.apps.domain.interfaces import Ref
+from services.apps.domain.neighbours import Backups
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import Asked, World
 from services.apps.metrics import Metrics

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from nats.aio.msg import Msg
 
 from services.apps.domain.entities import App
-from services.apps.domain.interfaces import Catalog, Newest
+from services.apps.domain.neighbours import Catalog, Newest
 from services.common.errors import DomainError
 from services.common.log import get_logger
 from services.common.messaging import Bus

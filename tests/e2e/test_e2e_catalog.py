@@ -189,6 +189,9 @@ def test_an_app_follows_its_item_and_goes_back_by_itself_or_by_hand(
     operation = api.send("GET", f"/apps/{app_id}/operations/{accepted['operation_id']}")
     assert (operation["status"], "does not answer" in operation["error"]) == ("failed", True)
     assert (app["revision"], read_page(f"{app['url']}/_data/note")) == (second, "of version 2")
+    lines = " ".join(one["message"] for one in api.send("GET", f"/apps/{app_id}/logs?limit=200")["logs"])
+    assert ("is again what it was in the snapshot" in lines) == (runtime == "compose"), lines
+    assert ("Going back to the backup" in lines) == (runtime == "oci"), lines
 
     api.send("POST", f"/apps/{app_id}/rollback", {}, expect=202)
     app = api.wait_for_app(app_id, wanted="running", timeout=LIMIT_S, watch=ignore)

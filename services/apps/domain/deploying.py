@@ -11,7 +11,8 @@ from services.apps.domain.compose import read_project
 from services.apps.domain.config import DeployConfig
 from services.apps.domain.entities import App, AppVersion, Upgrade
 from services.apps.domain.errors import NotAvailableError
-from services.apps.domain.interfaces import Catalog, Containers, Defaults, Placement, Rendering, Wanted
+from services.apps.domain.interfaces import Containers, Defaults, Placement, Wanted
+from services.apps.domain.neighbours import Catalog, Rendering
 from services.common.clock import now
 from services.common.errors import NotFoundError, invalid_field
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from services.apps.domain.deploying import render_again, update_record, version_of
 from services.apps.domain.entities import STABLE, AddUpgrade, App, AppVersion, Upgrade
 from services.apps.domain.errors import AppStateError, NotAvailableError
-from services.apps.domain.interfaces import Backups, Rendering
+from services.apps.domain.neighbours import Backups, Rendering
 from services.apps.domain.usecases import Asked, World, begin_on, require_stable
 
 _RESTING = frozenset({"running", "stopped"})

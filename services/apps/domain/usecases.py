@@ -18,7 +18,8 @@ from services.apps.domain.errors import (
     HostnameTakenError,
     NoFreePortError,
 )
-from services.apps.domain.interfaces import Backups, Catalog, Container, Containers, Ref, Users, Wanted
+from services.apps.domain.interfaces import Container, Containers, Ref, Wanted
+from services.apps.domain.neighbours import Backups, Catalog, Users
 from services.apps.domain.quotas import Quotas, Unlimited
 from services.apps.domain.sightings import Sightings
 from services.common.clock import now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.apps.domain.interfaces import Backups
+from services.apps.domain.neighbours import Backups
 from services.apps.workflows.adopt_container import adopt_container
 from services.apps.workflows.clone_app import clone_app, restore_beside
 from services.apps.workflows.delete_app import delete_app

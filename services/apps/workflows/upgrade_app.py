@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from services.apps.domain.compose import render_env_file
 from services.apps.domain.entities import AddLog, Change, ChangeApp, NoteArchive, SwitchVersion, Upgrade
 from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import Backups, HeldBackup
+from services.apps.domain.neighbours import Backups, HeldBackup
 from services.apps.workflows.docker import FOLDER, DockerSteps
 from services.apps.workflows.exchanging import Exchange, ExchangeState
 from services.apps.workflows.shared import Steps

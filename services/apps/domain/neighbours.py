@@ -1,0 +1,97 @@
+"""What apps needs of the other services: the catalog, backups, accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """What to run, from the catalog."""
+
+    catalog_id: str
+    revision: str
+    name: str
+    runtimes: tuple[str, ...]
+    docker_compose: str
+    environment: Mapping[str, str] = field(repr=False)
+    secret_names: tuple[str, ...]
+    images: tuple[str, ...]
+    min_memory: int
+    min_disk: int
+    internal_port: int
+    port_published: bool
+    probe: Mapping[str, Any]
+    mounts: tuple[tuple[str, int], ...]
+    image: str
+    entrypoint: str
+    command: str
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class HeldBackup:
+    """A backup that one of our operations had made; `archive` is Proxmox's name of it, `progress` 0-100."""
+
+    id: int
+    status: str
+    progress: int = 0
+    error: str = ""
+    archive: str = ""
+
+
+class Backups(Protocol):
+    """Backups, as upgrading needs them."""
+
+    async def create(self, app_id: str, operation_id: str, *, notes: str, requested_by: int) -> HeldBackup:
+        """Have a backup made of an app that an operation of ours holds; the same one again for the same operation."""
+
+    async def find(self, operation_id: str) -> HeldBackup | None:
+        """The backup that an operation had made; None when there is none (any more)."""
+
+    async def cancel(self, operation_id: str) -> bool:
+        """Ask an operation that backups carries out to stop; False when it has ended."""
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest revision of a catalog item, and its version for people."""
+
+    revision: str
+    version: str
+
+
+class Catalog(Protocol):
+    """The catalog, as deploying needs it."""
+
+    async def render(
+        self,
+        catalog_id: str,
+        environment: Mapping[str, str],
+        *,
+        public_port: int,
+        runtime: str,
+        image: str = "",
+        port: int = 0,
+        hostname: str = "",
+        project: str = "",
+        revision: str = "",
+        generated: Mapping[str, str] | None = None,
+        from_revision: str = "",
+    ) -> Rendering:
+        """Render an item; refuses with a violation for each bad input.
+
+        `from_revision` is the one that the values are of: those of inputs that are gone since are left out.
+        """
+
+    async def list_newest(self) -> Mapping[str, Newest]:
+        """The newest revision of every item."""
+
+
+class Users(Protocol):
+    """Auth, as adopting needs it."""
+
+    async def has_user(self, user_id: int) -> bool:
+        """Whether there is such an account."""
