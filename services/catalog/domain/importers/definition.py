@@ -23,8 +23,9 @@ from services.catalog.domain.importers.variables import VARIABLE, substitute_var
 from services.catalog.domain.item import render_scalar
 
 _DROPPED_KEYS = frozenset(
-    {"labels", "networks", "volumes", "ports", "configs", "secrets", "env_file", "environment", "container_name", "logging", "links", "external_links", "annotations", "profiles", "pull_policy",
-     "deploy", "platform", "mac_address", "stop_grace_period", "scale", "cpu_shares", "mem_limit", "mem_reservation",
+    {"networks", "volumes", "ports", "configs", "secrets", "env_file", "environment",  # read on their own
+     "labels", "container_name", "logging", "links", "external_links", "annotations", "profiles", "pull_policy", "deploy",
+     "platform", "mac_address", "stop_grace_period", "scale", "cpu_shares", "mem_limit", "mem_reservation",
      "memswap_limit", "cpus", "oom_score_adj", "expose", "domainname", "isolation", "extra_hosts", "dns"}
 )  # fmt: skip
 _HARMLESS_OPTIONS = ("no-new-privileges", "seccomp", "apparmor")
