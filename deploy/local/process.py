@@ -123,6 +123,7 @@ class Supervised:
     ) -> None:
         self.spec = spec
         self.restarts = 0
+        self.last_code: int | str | None = None
         self._logs = logs
         self._report = report
         self._longest_delay = longest_delay
@@ -166,6 +167,7 @@ class Supervised:
                 return
             if time.monotonic() - began > _STEADY_S:
                 delay = _FIRST_DELAY_S
+            self.last_code = code
             self._report(f"{self.spec.name} ended with status {code}; starting it again in {delay:g} s")
             self.restarts += 1
             with contextlib.suppress(TimeoutError):

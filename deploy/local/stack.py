@@ -169,8 +169,7 @@ class Stack:
             raise StackError(f"{spec.name} took too long: see {self.logs}/{spec.name}.log") from error
         if code == 0:
             return
-        said = (self.logs / f"{spec.name}.log").read_text("utf-8", errors="replace")
-        last = (said.strip().splitlines() or ["it says nothing"])[-1]
+        last = self._read_last_line(spec.name)
         if code == _SETTINGS_STATUS:
             raise StackError(f"the settings are wrong: {last}")
         raise StackError(f"{spec.name} ended with status {code}: {last}; see {self.logs}/{spec.name}.log")
@@ -182,8 +181,16 @@ class Stack:
             health = await asyncio.to_thread(read_health, self.settings.url)
             if health.get("status") == "healthy":
                 return
+            for process in self.processes:
+                if process.last_code == _SETTINGS_STATUS:
+                    name = process.spec.name
+                    raise StackError(f"the settings of {name} are wrong: {self._read_last_line(name)}")
             await asyncio.sleep(0.2)
         raise StackError(f"not healthy after {_READY_TIMEOUT_S:g} s: {json.dumps(health)}; see {self.logs}")
+
+    def _read_last_line(self, name: str) -> str:
+        said = (self.logs / f"{name}.log").read_text("utf-8", errors="replace")
+        return (said.strip().splitlines() or ["it says nothing"])[-1]
 
     def _describe(self, ports: dict[str, int]) -> None:
         """Say where things are, for those who look from outside."""
