@@ -118,9 +118,9 @@ bench-listeners: venv ## what idle listeners cost; DB=, COUNT=1000
 bench-logins: venv ## GET /api/apps beside 20 who sign in at once; fails where p99 grows more than threefold; DB=
 	$(BIN)/python -m tests.bench logins --database $(or $(DB),postgres)
 
-bench-sync: venv ## how long reading 3 clusters, 12 nodes and 2,000 containers takes; fails at 5 s; LATENCY=0.02 NODES= CONTAINERS=
+bench-sync: venv ## how long reading 3 clusters, 12 nodes and 2,000 containers takes; fails at 5 s; LATENCY=0.02, CLUSTERS=, NODES=, CONTAINERS=
 	$(BIN)/python -m tests.bench sync --latency $(or $(LATENCY),0.02) \
-	  --nodes $(or $(NODES),12) --containers $(or $(CONTAINERS),2000)
+	  --clusters $(or $(CLUSTERS),3) --nodes $(or $(NODES),12) --containers $(or $(CONTAINERS),2000)
 
 bench-catalog: venv ## how long a large catalog takes to load, to search and to list
 	$(BIN)/python -m tests.bench catalog
