@@ -97,9 +97,12 @@ class Engine:
 
     async def run(self, operation: ClaimedOperation) -> float | None:
         """Run a claimed operation until it ends, is lost, or must wait: then the seconds until it may go on."""
-        held = HeldOperation(self._store, self._workflows[operation.kind], operation)
+        workflow = self._workflows[operation.kind]
+        steps = [(step.name, step.description) for step in workflow.steps]
         try:
             with continue_trace(operation.traceparent, operation.kind, kind=SpanKind.CONSUMER):
+                operation = await self._store.align(operation, steps)
+                held = HeldOperation(self._store, workflow, operation)
                 await OperationRun(held, retry_s=self._retry_s).run()
         except ReleasedError as released:
             return released.delay

@@ -7,6 +7,7 @@ claimed since, so a worker that was paused cannot overwrite its successor.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 
 from services.common.clock import now
 from services.common.db import Database, UtcDateTime
+from services.common.operations.aligning import align_rows, find_place
 from services.common.operations.claiming import find_next
 from services.common.operations.model import (
     Change,
@@ -62,6 +64,32 @@ class SqlOperationStore:
     ) -> ClaimedOperation | None:
         """Claim the operation of one of these kinds that is next; see `claiming.find_next`."""
         return await self._db.write(lambda connection: self._claim_next(connection, worker, kinds))
+
+    async def align(self, operation: ClaimedOperation, wanted: Sequence[tuple[str, str]]) -> ClaimedOperation:
+        """The operation as it goes on with these steps (name, description), whichever release began it.
+
+        Raises:
+            LeaseLostError: another worker has it.
+        """
+        steps = self._tables.steps
+        query = sa.select(steps).where(steps.c.operation_id == operation.id).order_by(steps.c.position)
+        rows = await self._db.read(
+            lambda connection: [dict(row) for row in connection.execute(query).mappings()]
+        )
+        names = [name for name, _ in wanted]
+        recorded = [(str(row["name"]), str(row["status"])) for row in rows]
+        if not rows or [name for name, _ in recorded] == names:
+            return operation
+        undoing = operation.status == "undoing"
+        place = find_place(recorded, operation.step_index, names, undoing=undoing)
+
+        def fn(connection: sa.Connection) -> None:
+            self._fenced_update(connection, operation, {"step_index": place, "step_count": len(names)})
+            connection.execute(steps.delete().where(steps.c.operation_id == operation.id))
+            connection.execute(steps.insert(), align_rows(rows, place, wanted))
+
+        await self._db.write(fn)
+        return replace(operation, step_index=place)
 
     async def measure_queue(self) -> tuple[dict[str, int], float]:
         """How many operations have not ended, by status, and the age of the oldest in seconds."""
