@@ -34,6 +34,7 @@ class Packed(NamedTuple):
     files: dict[str, str]
     image: str
     volumes: dict[str, str]
+    has_docker: bool
 
 
 class FakeContainers:
@@ -200,8 +201,10 @@ class FakeContainers:
 
     async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
         if ref.vmid not in self.containers and archive in self.archives:
-            self.containers[ref.vmid] = _stopped(ref, owner, hostname)
             self._unpack(ref, self.archives[archive])
+            self.containers[ref.vmid] = dataclasses.replace(
+                self.containers[ref.vmid], vmid=ref.vmid, node=ref.node, name=hostname, owner=owner
+            )
         self.containers.setdefault(ref.vmid, _stopped(ref, owner, hostname))
         return _task(ref)
 
@@ -214,7 +217,11 @@ class FakeContainers:
     def _pack(self, vmid: int) -> Packed:
         files = {path: text for (owner, path), text in self.files.items() if owner == vmid}
         return Packed(
-            self.containers[vmid], files, self.images.get(vmid, ""), dict(self.volumes.get(vmid, {}))
+            self.containers[vmid],
+            files,
+            self.images.get(vmid, ""),
+            dict(self.volumes.get(vmid, {})),
+            vmid in self.docker,
         )
 
     def _unpack(self, ref: Ref, packed: Packed) -> None:
@@ -222,6 +229,7 @@ class FakeContainers:
         self.files = {key: text for key, text in self.files.items() if key[0] != ref.vmid}
         self.files |= {(ref.vmid, path): text for path, text in packed.files.items()}
         self.images[ref.vmid], self.volumes[ref.vmid] = packed.image, dict(packed.volumes)
+        (self.docker.add if packed.has_docker else self.docker.discard)(ref.vmid)
 
     async def restore(self, ref: Ref, owner: str, *, archive: str) -> Task:
         self._call("restore")

@@ -436,3 +436,9 @@ async def test_an_app_made_of_an_older_backup_is_of_its_version(service: Service
     assert beside.revision == "r1"
     assert "adminer:r1" in beside.rendering["compose"]
     assert f"{beside.public_port}:8080" in beside.rendering["compose"]
+    await platform.run()
+    beside = await platform.store.get_app(beside.id)
+    assert (beside.status, beside.error) == ("running", "")
+    assert beside.vmid is not None
+    container = platform.containers.containers[beside.vmid]
+    assert container.memory == beside.config["memory"] * 1024**2  # whatever the archive has

@@ -72,7 +72,7 @@ async def _act_on_source(tools: Tools, action: str, state: AppState, ctx: Contex
 
 
 def restore_beside(tools: Tools) -> Workflow:
-    """From an archive."""
+    """From an archive, which may be older than the last change of the app's memory."""
 
     async def ask_restore(state: AppState) -> Task:
         app = await tools.apps.get_app(state.app_id)
@@ -86,7 +86,16 @@ def restore_beside(tools: Tools) -> Workflow:
     restoring = Steps(tools).destroying(
         "restore_container", "Restoring the archive", restore_container, weight=30
     )
-    return _copy(tools, "restore_beside", restoring)
+
+    async def configure_container(state: AppState, ctx: Context) -> AppState:
+        app = await tools.apps.get_app(state.app_id)
+        known = {"memory_mb": app.config.get("memory"), "cores": app.config.get("cores")}
+        changes = {name: value for name, value in known.items() if value}
+        await tools.finish(await tools.containers.configure(state.ref, app.id, changes=changes), ctx)
+        return state
+
+    configuring = Step("configure_container", "Giving it the app's memory and cores", configure_container)
+    return _copy(tools, "restore_beside", restoring, configuring)
 
 
 def _copy(tools: Tools, kind: str, *making: Step) -> Workflow:
