@@ -120,6 +120,12 @@ def test_a_certificate_is_trusted_by_file_or_fingerprint_or_not_at_all(
         assert terminal.read("whoami")["username"] == USERNAME
 
 
+def test_moving_in_is_the_platforms_own_program(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    assert "there is no file" in terminal.run("import-django", "--from", "sqlite:////none", status=1).stderr
+    assert "--apply" in terminal.run("import-django", "--help").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
