@@ -113,8 +113,8 @@ class Consoles:
         guest = find_guest(container)
         held = self._open.get(vmid)
         if held is not None and (held.guest is not guest or not guest.running):
+            del self._open[vmid]  # first: while it is closed, others look
             await held.close()
-            del self._open[vmid]
         if container is None or guest is None or not container.running:
             return None
         if vmid not in self._open:
