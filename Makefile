@@ -1,7 +1,7 @@
 # Everything a developer or a CI runs. `make help` lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
-PARTS := tests/unit tests/failpoints tests/store $(filter-out tests/contract/api,$(wildcard tests/contract/*))
+PARTS := tests/failpoints $(filter-out tests/contract/api,$(wildcard tests/contract/*))
 # Seeds of `make chaos`, three random ones when empty, and how long each storm lasts.
 SEED ?=
 SECONDS ?= 180
@@ -66,11 +66,18 @@ lint: venv protos-current protos-breaking ## everything that is checked without 
 	$(BIN)/python -m deploy.documentation check
 	$(BIN)/mkdocs build --strict --quiet
 
-test: venv ## what CI runs: lint and every suite, two beside each other, each with a platform of its own
-	$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target \
-		lint catalog-check test-parts test-api test-e2e test-security
+# Three beside each other, since half of their time they wait; the longest first.
+test: venv ## what CI runs: lint and every suite, each with a platform of its own
+	$(MAKE) --no-print-directory --jobs 3 --keep-going --output-sync=target \
+		test-e2e test-parts lint test-unit test-store test-api test-security catalog-check
 
-test-parts: venv ## every suite that needs no whole platform
+test-unit: venv ## domains, workflows and programs, each alone
+	$(PYTEST) tests/unit
+
+test-store: venv ## the stores on both databases
+	$(PYTEST) tests/store
+
+test-parts: venv ## parts together: services against the simulator, the gateway, Compose, workers that die
 	$(PYTEST) $(filter-out %/__init__.py %/__pycache__,$(PARTS))
 
 test-api: venv ## every RPC against its REST contract, through the whole platform
@@ -84,9 +91,6 @@ test-security: venv ## who may call what, and attacks
 
 test-replicas: venv ## a short `make replicas`; too long for every commit
 	$(PYTEST) tests/replicas
-
-test-unit: venv ## the fast suites only
-	$(PYTEST) tests/unit
 
 fuzz: venv ## whatever the OpenAPI document allows and excludes, for long (FUZZ_SECONDS, FUZZ_EXAMPLES, FUZZ_SEED)
 	export FUZZ_SECONDS=$${FUZZ_SECONDS:-1200} FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} \
