@@ -1,0 +1,44 @@
+"""Anybody may ask how the platform is, so the parts are asked seldom."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from pathlib import Path
+
+from services.common.config import ServiceSettings, read_settings
+from services.common.db import Database, create_engine
+from services.common.messaging import Bus
+from services.inventory.health import CONNECTED, HealthChecks, Report
+
+
+class Counting(HealthChecks):
+    """Counts how often the parts are asked."""
+
+    count = 0
+
+    async def _ask_all(self) -> Report:
+        self.count += 1
+        await asyncio.sleep(0.01)
+        return Report(CONNECTED, CONNECTED, CONNECTED, {})
+
+
+async def test_those_who_ask_at_once_share_an_answer_and_later_ones_get_another(tmp_path: Path) -> None:
+    db = Database(create_engine(f"sqlite:///{tmp_path}/x.sqlite3", service="inventory"))
+    checks = Counting(
+        "inventory",
+        read_settings(ServiceSettings, {"TESTING_MODE": "true", "SECRET_KEY": secrets.token_hex(24)}),
+        db,
+        Bus("nats://127.0.0.1:1", name="x"),
+    )
+    try:
+        reports = await asyncio.gather(*(checks.check() for _ in range(20)))
+        assert {report.status for report in reports} == {"healthy"}
+        assert checks.count == 1
+        async with asyncio.timeout(10):
+            while checks.count == 1:
+                await asyncio.gather(checks.check(), asyncio.sleep(0.05))
+        assert checks.count == 2
+    finally:
+        await checks.close()
+        await db.close()
