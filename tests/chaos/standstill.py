@@ -34,6 +34,7 @@ _WAIT_S = 180.0
 _AWAY_S = 6.0
 _IDLE_S = 10.0
 _PAUSE_S = 0.05
+_CLIENTS = 16
 _SERVERS = ("nats", "postgres")
 _UNDER_WAY = """
 SELECT o.id, o.worker FROM apps.operations o
@@ -158,8 +159,13 @@ async def measure_crowd(watch: Watch, count: int) -> bool:
     async with reading(watch, paths) as (idle, _):
         await asyncio.sleep(_IDLE_S)
     began = time.monotonic()
-    asked = (watch.deploy(f"crowd-{number}", runtime="oci") for number in range(count))
-    apps = await asyncio.gather(*asked)
+    doors = asyncio.Semaphore(_CLIENTS)
+
+    async def deploy(number: int) -> str:
+        async with doors:
+            return await watch.deploy(f"crowd-{number}", runtime="oci")
+
+    apps = await asyncio.gather(*(deploy(number) for number in range(count)))
     async with reading(watch, paths) as (busy, failed):
         await watch.wait_for(
             "SELECT 1 WHERE (SELECT count(*) FROM apps.operations WHERE finished_at IS NOT NULL"
