@@ -125,7 +125,7 @@ async def reading(watch: Watch, paths: list[str]) -> AsyncIterator[tuple[list[fl
 
 async def measure_standstill(platform: Platform, watch: Watch, victim: str) -> bool:
     """Kill `victim` in the middle of a deployment; whether that moves again within what is promised."""
-    app_id = await watch.deploy(f"still-{victim.replace('_', '-')}")
+    app_id = await watch.deploy(f"still-{victim}")
     operation = await watch.wait_for(_UNDER_WAY, app_id)
     name = victim if victim in _SERVERS else find_worker(platform, operation["worker"])
     platform.signal(name, signal.SIGKILL)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
 from services.common.errors import DomainError, NotFoundError
-from services.common.operations.model import Context, Step, WaitError, find_wait, is_transient
+from services.common.operations.model import Context, Step, WaitError, find_wait, is_transient, may_pass
 
 _DIGITS = 12
 _AGAIN_S = 2.0
@@ -54,7 +54,7 @@ class Snapshots(Generic[S]):
         try:
             await self._act("make", state, ctx)
         except DomainError as error:
-            if _passes(error):
+            if may_pass(error):
                 raise
             await ctx.log(f"No snapshot before {before}: {error.message}; {instead}", level="warning")
             return replace(state, snapshot="")
@@ -68,7 +68,7 @@ class Snapshots(Generic[S]):
         try:
             await self._act("rollback", state, ctx)
         except DomainError as error:
-            if _passes(error):
+            if may_pass(error):
                 raise
             await ctx.log(f"The snapshot {state.snapshot} is of no use: {error.message}", level="warning")
             return False
@@ -103,7 +103,7 @@ class Snapshots(Generic[S]):
         try:
             names = await self.tools.containers.drop_snapshots(state.ref, state.app_id, min_age_s=0)
         except DomainError as error:
-            if _passes(error):
+            if may_pass(error):
                 raise
             await ctx.log(f"Snapshots that were left could not be deleted: {error.message}", level="warning")
         else:
@@ -115,7 +115,3 @@ class Snapshots(Generic[S]):
             action, state.ref, owner=state.app_id, name=state.snapshot
         )
         await self.tools.finish(task, ctx)
-
-
-def _passes(error: DomainError) -> bool:
-    return is_transient(error) or find_wait(error) is not None

@@ -14,10 +14,9 @@ from services.common.errors import (
     NotFoundError,
     PreconditionError,
     UnavailableError,
-    is_waiting,
 )
 from services.common.log import get_logger
-from services.common.operations.model import Context, TransientError, WaitError, is_transient
+from services.common.operations.model import Context, TransientError, WaitError, may_pass
 
 log = get_logger()
 
@@ -134,7 +133,7 @@ async def start_again(containers: Containers, place: Place, *, owner: str) -> bo
     try:
         await follow_task(containers, await containers.start_container(place, owner=owner))
     except DomainError as error:
-        if is_transient(error) or is_waiting(error):
+        if may_pass(error):
             raise
         log.warning("app_left_stopped", app_id=owner, error=error.message)
         return False

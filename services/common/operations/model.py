@@ -204,6 +204,11 @@ def find_wait(error: BaseException) -> WaitError | None:
     return None
 
 
+def may_pass(error: BaseException) -> bool:
+    """Whether an error says nothing for good: trying again may help, or it passes by itself."""
+    return is_transient(error) or find_wait(error) is not None
+
+
 def describe(error: BaseException) -> str:
     """The sentence of an error, for the log."""
     if isinstance(error, DomainError):

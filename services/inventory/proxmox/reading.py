@@ -109,7 +109,7 @@ async def scan_host(
     with_addresses: bool = False,
     brief: bool = False,
 ) -> Scan:
-    """Return all containers of a host by one call.
+    """Return all containers of a host by one call, and one for each with our tag whose marks are not known.
 
     Args:
         client: of the host.
