@@ -147,6 +147,12 @@ class Stack:
 
     async def _wait_for_nats(self, ports: dict[str, int]) -> None:
         if self.settings.nats_url:
+            from deploy.local.reaching import (
+                find_nats_fault,
+            )  # its client is imported by those alone who need it
+
+            if fault := await find_nats_fault(self.settings.nats_url):
+                raise StackError(fault)
             return
         port = ports["nats"]
         deadline = time.monotonic() + _NATS_TIMEOUT_S

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import socket
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from deploy.local.__main__ import main
+from deploy.local.reaching import find_nats_fault
 from deploy.local.stack import find_obstacle
 
 
@@ -48,3 +56,45 @@ def test_a_command_of_a_service_wants_a_state(
     assert main(["service", "auth", "audit", "verify"]) == 1
     assert "there is no state" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+def test_a_nats_that_is_not_there_is_named_without_its_password() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    fault = _ask_nats(f"nats://someone:secret@127.0.0.1:{port},nats://127.0.0.1:99999")
+    reasons = f"127.0.0.1:{port} cannot be reached: Connection refused; Port out of range 0-65535"
+    assert fault == f"NATS_URL: {reasons}"
+
+
+def test_a_nats_without_jetstream_is_told_from_one_that_will_do(tmp_path: Path) -> None:
+    with run_nats(tmp_path / "plain") as url:
+        assert _ask_nats(url).endswith("runs without JetStream (nats-server -js)")
+    with run_nats(tmp_path / "full", "-js", "-sd", str(tmp_path)) as url:
+        assert _ask_nats(f"nats://127.0.0.1:99999,{url}") == ""
+
+
+def _ask_nats(url: str) -> str:
+    return asyncio.run(find_nats_fault(url, patience=0))
+
+
+@contextmanager
+def run_nats(folder: Path, *options: str) -> Iterator[str]:
+    """A server on a port of its choice, which it writes down."""
+    program = Path(sysconfig.get_path("scripts")) / "nats-server"
+    folder.mkdir()
+    arguments = (program, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", folder, *options)
+    with subprocess.Popen(arguments, stderr=subprocess.DEVNULL) as running:
+        try:
+            yield _read_url(folder)
+        finally:
+            running.terminate()
+
+
+def _read_url(folder: Path) -> str:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for file in folder.glob("*.ports"):
+            if text := file.read_text():
+                return str(json.loads(text)["nats"][0])
+        time.sleep(0.01)
+    raise AssertionError("no server wrote down its port")
