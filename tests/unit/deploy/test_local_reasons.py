@@ -82,7 +82,7 @@ def run_nats(folder: Path, *options: str) -> Iterator[str]:
     """A server on a port of its choice, which it writes down."""
     program = Path(sysconfig.get_path("scripts")) / "nats-server"
     folder.mkdir()
-    arguments = (program, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", folder, *options)
+    arguments = (str(program), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", str(folder), *options)
     with subprocess.Popen(arguments, stderr=subprocess.DEVNULL) as running:
         try:
             yield _read_url(folder)
