@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from services.catalog.domain.document import parse_document
 from services.catalog.domain.importers.draft import (
@@ -66,8 +67,20 @@ def _read_app(folder: Folder) -> Draft | None:
         published_port=take_port(_VARIABLE.sub(r"\1", take_text(about.get("port_map"), 100))),
         probe_path=take_text(about.get("index"), 300) or "/",
         probe_scheme=take_text(about.get("scheme"), 10),
+        helps=_read_helps(services),
     )
     for text in (tips.get("before_install"), tips.get("custom")):
         if note := take_text(text, 900):
             draft.notes.append(note)
     return draft
+
+
+def _read_helps(services: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the services' own `x-casaos` say of their variables, by the variables' names."""
+    helps: dict[str, str] = {}
+    for service in map(take_mapping, services.values()):
+        for env in map(take_mapping, take_list(take_mapping(service.get("x-casaos")).get("envs"))):
+            text = take_text(env.get("description"), 1000)
+            if text:
+                helps.setdefault(str(env.get("container")), text)
+    return helps

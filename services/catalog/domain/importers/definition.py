@@ -106,6 +106,7 @@ def _clean_mounts(
         result["volumes"] = volumes
     if files:
         result["configs"] = files
+        result.pop("read_only", None)  # Compose copies a config into the container, which it then could not
 
 
 def _keep_aliases(services: Mapping[str, Any], cleaned: Mapping[str, Any]) -> None:

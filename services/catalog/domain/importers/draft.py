@@ -26,6 +26,8 @@ class Draft:
         files: what lies beside the definition, by path; it may mount them.
         main_service, main_port: what its web page is, as far as it is said.
         published_port: where the collection would have opened it.
+        probe_scheme: http or https, empty where the collection does not say.
+        helps: what it says of variables, by name.
     """
 
     file: str
@@ -52,9 +54,10 @@ class Draft:
     main_port: int = 0
     published_port: int = 0
     probe_path: str = "/"
-    probe_scheme: str = "http"
+    probe_scheme: str = ""
     username: str = ""
     password: str = ""
+    helps: Mapping[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     memory: int = 0
 

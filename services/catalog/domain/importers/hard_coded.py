@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.catalog.domain.document import Value
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_mapping
+from services.catalog.domain.importers.secret_forms import choose_form, split_prefix
 from services.catalog.domain.interpolation import map_texts
 from services.catalog.domain.values import is_secret_name
 
@@ -20,7 +21,7 @@ _MAX_SECRETS = 200
 _GIVEN_OUT = re.compile(
     r"(?:.*_)?(?:OPENAI|ANTHROPIC|CLAUDE|GEMINI|GOOGLE|GROQ|MISTRAL|DEEPSEEK|OPENROUTER|HUGGING_?FACE|AZURE|GITHUB|GITLAB"
     r"|CLOUDFLARE|CF|SMTP|MAIL|STRIPE|TELEGRAM|DISCORD|SLACK|STEAM|PLEX|TMDB|IGDB|SPOTIFY|LASTFM|TAILSCALE|TS|NGROK"
-    r"|BREVO|SENDGRID|MAILGUN)_.*|.*_HASH",
+    r"|BREVO|SENDGRID|MAILGUN|DATADOG|DD|DUCKDNS|NOIP|WOWZA|LOGSENE|SPM)_.*|.*_HASH|.*LICEN[CS]E.*",
     re.IGNORECASE,
 )
 _BEFORE = r"""(?i:(?:pass(?:word|wd)?|secret|token|pwd)["']?[ ]{0,3}[:= ][ ]{0,3}|[ ]-a[ ]{1,3}|[ ]-p)["']?"""
@@ -40,16 +41,10 @@ def replace_hard_coded_secrets(
     names: dict[str, str] = {}
     for value, keys in _find_secrets(services).items():
         name = _free_name(re.sub(r"[^A-Za-z0-9_]", "_", keys[0]), taken)
-        names[value] = name
         taken.add(name)
-        record = {
-            "name": name,
-            "label": keys[0].replace("_", " ").strip().capitalize() or name,
-            "type": "password",
-        }
-        draft.inputs.append(
-            record if all(map(is_given_out, keys)) else {**record, "generate": {"length": 32}}
-        )
+        prefix, secret = split_prefix(value)
+        names[value] = f"{prefix}${{{name}}}"
+        draft.inputs.append(_build_input(draft, name, keys, secret=secret))
     if len(names) > _MAX_SECRETS:
         raise RefusedEntryError(f"holds more than {_MAX_SECRETS} secrets in clear")
     for service in services.values() if names else ():
@@ -62,6 +57,16 @@ def replace_hard_coded_secrets(
             )
     for config in configs.values():
         config["content"] = _hide_inside(config["content"], names, _is_mixed)
+
+
+def _build_input(draft: Draft, name: str, keys: Sequence[str], *, secret: str) -> dict[str, Any]:
+    label = keys[0].replace("_", " ").strip().capitalize() or name
+    record = {"name": name, "label": label, "type": "password"}
+    if text := draft.helps.get(keys[0]):
+        record["help"] = text
+    if all(map(is_given_out, keys)):
+        return record
+    return {**record, "generate": choose_form(keys[0], example=secret, description=text or "")}
 
 
 def is_given_out(name: str) -> bool:
@@ -80,16 +85,16 @@ def _find_secrets(services: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _hide_inside(text: str, names: Mapping[str, str], stands_out: Callable[[str], bool]) -> str:
-    """Write the inputs of secrets in a text: of one that stands out everywhere, else where a secret is meant."""
-    for secret, name in names.items():
+    """Write what stands for secrets in a text: for one that stands out everywhere, else where a secret is meant."""
+    for secret, reference in names.items():
         if secret not in text:
             continue
         if stands_out(secret):
-            text = text.replace(secret, f"${{{name}}}")
+            text = text.replace(secret, reference)
             continue
         pattern = rf"({_BEFORE}){re.escape(secret)}(?![\w-])"
-        text = re.sub(pattern, rf"\g<1>${{{name}}}", text)
-        text = text.replace(f":{secret}@", f":${{{name}}}@") if "://" in text else text
+        text = re.sub(pattern, rf"\g<1>{reference}", text)
+        text = text.replace(f":{secret}@", f":{reference}@") if "://" in text else text
     return text
 
 
@@ -100,7 +105,7 @@ def _hide_words(command: Value, names: Mapping[str, str]) -> Value:
     words = list(command)
     for index in range(1, len(words)):
         if words[index] in names and _FLAG.fullmatch(str(words[index - 1])):
-            words[index] = f"${{{names[words[index]]}}}"
+            words[index] = names[words[index]]
     return words
 
 
@@ -127,7 +132,7 @@ def is_hard_coded(key: str, value: Value) -> bool:
 def _hide(key: str, value: Value, names: Mapping[str, str]) -> Value:
     text = str(value)
     if is_hard_coded(key, value):
-        return f"${{{names[text]}}}"
+        return names[text]
     hidden = _hide_inside(text, names, _is_mixed)
     return value if hidden == text else hidden
 

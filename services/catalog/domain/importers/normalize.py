@@ -10,9 +10,11 @@ from services.catalog.domain import compose
 from services.catalog.domain.images import find_image
 from services.catalog.domain.importers.categories import name_category
 from services.catalog.domain.importers.definition import clean_definition
-from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_port, take_text
+from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_text
 from services.catalog.domain.importers.hard_coded import is_given_out
+from services.catalog.domain.importers.ports import build_probe, list_ports, open_main_port
 from services.catalog.domain.importers.preparing import PREPARER
+from services.catalog.domain.importers.secret_forms import choose_form
 from services.catalog.domain.interpolation import InterpolationError, list_required_variables, list_variables
 from services.catalog.domain.lint import BUILT_IN_VARIABLES
 from services.catalog.domain.values import is_secret_name
@@ -22,11 +24,6 @@ _ARCHITECTURES = {
     "armv7": "arm", "armhf": "arm", "arm/v7": "arm", "386": "386",
 }  # fmt: skip
 _DEFAULT_MEMORY = 256
-_NO_WEB = {
-    5432: "database", 3306: "database", 6379: "database", 27017: "database", 1883: "messaging", 5672: "messaging",
-    25565: "other", 53: "dns", 22: "ssh", 21: "other", 25: "mail", 51820: "other",
-}  # fmt: skip
-_MAX_PORTS = 300  # game servers and telephone exchanges open a hundred and more
 
 
 def build_document(draft: Draft) -> dict[str, Any]:
@@ -37,8 +34,8 @@ def build_document(draft: Draft) -> dict[str, Any]:
     """
     definition = clean_definition(draft)
     services = definition["services"]
-    _open_main_port(draft, services)
-    ports = _list_ports(draft, services)
+    open_main_port(draft, services)
+    ports = list_ports(draft, services)
     inputs = _list_inputs(draft, definition)
     image = _find_main_image(draft, services)
     memory = max(draft.memory, 16) if draft.memory else _DEFAULT_MEMORY * len(services.keys() - {PREPARER})
@@ -64,7 +61,7 @@ def build_document(draft: Draft) -> dict[str, Any]:
         "ports": ports,
         "volumes": _list_volumes(services),
         "inputs": inputs,
-        "probe": _build_probe(draft, ports),
+        "probe": build_probe(draft, ports),
         "notes": [note[:1000] for note in dict.fromkeys(draft.notes)][:50],
         "compose": definition,
     }
@@ -77,102 +74,6 @@ def build_document(draft: Draft) -> dict[str, Any]:
     if draft.username or draft.password:
         document["credentials"] = _build_credentials(draft)
     return document
-
-
-def _open_main_port(draft: Draft, services: Mapping[str, Any]) -> None:
-    """Publish the main port where the collection's own proxy would have."""
-    if draft.main_service not in services:
-        draft.main_service = ""
-    if not draft.main_port:
-        return
-    name = draft.main_service or _find_service(services, draft.main_port) or next(iter(services))
-    if (shared := str(services[name].get("network_mode", "")).removeprefix("service:")) in services:
-        name = shared
-    draft.main_service = name
-    if services[name].get("network_mode"):
-        return
-    ports = services[name].setdefault("ports", [])
-    if not any(
-        port.target == draft.main_port and port.protocol == "tcp" for port in compose.parse_ports(ports)
-    ):
-        ports.insert(0, f"{draft.published_port or draft.main_port}:{draft.main_port}/tcp")
-
-
-def _find_service(services: Mapping[str, Any], target: int) -> str:
-    for name, service in services.items():
-        if any(port.target == target for port in compose.parse_ports(service.get("ports"))):
-            return str(name)
-    return ""
-
-
-def _list_ports(draft: Draft, services: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = [
-        (name, port)
-        for name, service in services.items()
-        for port in compose.parse_ports(service.get("ports"))
-    ]
-    if len(found) > _MAX_PORTS:
-        raise RefusedEntryError(f"publishes {len(found)} ports, more than {_MAX_PORTS}")
-    unique: dict[tuple[int | None, str], tuple[str, compose.PublishedPort]] = {}
-    for entry in found:
-        unique.setdefault((entry[1].published, entry[1].protocol), entry)
-    kept = list(unique.values())
-    if len(kept) < len(found):
-        _drop_repeated(services, unique)
-    main = _choose_main(draft, kept)
-    return [_describe_port(name, port, is_main=index == main) for index, (name, port) in enumerate(kept)]
-
-
-def _drop_repeated(
-    services: Mapping[str, Any], unique: Mapping[Any, tuple[str, compose.PublishedPort]]
-) -> None:
-    for name, service in services.items():
-        ports = compose.parse_ports(service.get("ports"))
-        mine = [p for p in ports if unique[p.published, p.protocol] == (name, p)]
-        if ports:
-            texts = dict.fromkeys(f"{port.published}:{port.target}/{port.protocol}" for port in mine)
-            service["ports"] = list(texts)
-
-
-def _choose_main(draft: Draft, ports: list[tuple[str, compose.PublishedPort]]) -> int | None:
-    """Return which port the platform opens: the one the collection names, else the likeliest."""
-    tcp = [index for index, (_, port) in enumerate(ports) if port.protocol == "tcp"]
-
-    def rank(index: int) -> tuple[bool, bool, bool, int]:
-        name, port = ports[index]
-        return (
-            port.target != draft.main_port,
-            bool(draft.published_port) and port.published != draft.published_port,
-            bool(draft.main_service) and name != draft.main_service,
-            1 if port.target in _NO_WEB else 0,
-        )
-
-    return min(tcp, key=lambda index: (rank(index), index)) if tcp else None
-
-
-def _describe_port(name: str, port: compose.PublishedPort, *, is_main: bool) -> dict[str, Any]:
-    record: dict[str, Any] = {"service": name, "container": port.target, "published": port.published}
-    if port.protocol != "tcp":
-        record["protocol"] = port.protocol
-    purpose = _NO_WEB.get(port.target, "other")
-    if not is_main:
-        return {**record, "purpose": purpose}
-    return (
-        {**record, "purpose": purpose, "main": True}
-        if port.target in _NO_WEB
-        else {**record, "purpose": "web"}
-    )
-
-
-def _build_probe(draft: Draft, ports: list[dict[str, Any]]) -> dict[str, Any]:
-    main = next((port for port in ports if port["purpose"] == "web" or port.get("main")), None)
-    if main is None:
-        return {"kind": "none"}
-    if main.get("main"):
-        return {"kind": "tcp", "grace_seconds": 180}
-    path = draft.probe_path if re.fullmatch(r"/[^\s]{0,300}", draft.probe_path) else "/"
-    probe = {"kind": "http", "path": path, "statuses": [200, 499], "grace_seconds": 300}
-    return {**probe, "scheme": "https"} if draft.probe_scheme == "https" else probe
 
 
 def _list_volumes(services: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -212,10 +113,14 @@ def _list_inputs(draft: Draft, definition: Mapping[str, Any]) -> list[dict[str, 
     inputs = [record for name, record in declared.items() if name in used]
     for name in sorted(used - declared.keys() - BUILT_IN_VARIABLES):
         record: dict[str, Any] = {"name": name, "label": name.replace("_", " ").strip().capitalize() or name}
+        if text := draft.helps.get(name):
+            record["help"] = text
         if is_given_out(name):
             inputs.append({**record, "type": "password"})
         elif is_secret_name(name):
-            inputs.append({**record, "type": "password", "generate": {"length": 32}})
+            inputs.append(
+                {**record, "type": "password", "generate": choose_form(name, description=text or "")}
+            )
         else:
             inputs.append({**record, "type": "text", **({"required": True} if name in required else {})})
     return inputs
@@ -275,13 +180,3 @@ def _build_credentials(draft: Draft) -> dict[str, str]:
     record = {"username": take_text(draft.username, 200), "password": take_text(draft.password, 200)}
     change = "After the first sign-in, in the app itself."
     return {**{key: text for key, text in record.items() if text}, "change": change}
-
-
-def build_field(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an input record without what is empty, its numbers being numbers."""
-    cleaned = {key: value for key, value in record.items() if value not in (None, "", [])}
-    if "default" in record and record["default"] == "" and cleaned.get("type") == "text":
-        cleaned["default"] = ""
-    if cleaned.get("type") == "port" and not take_port(cleaned.get("default", 1)):
-        cleaned.pop("default")
-    return cleaned

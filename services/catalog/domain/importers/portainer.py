@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from services.catalog.domain.importers.variables import add_default, make_variab
 
 Entry = tuple[str, Callable[[], Draft | None]]
 
+_MUSTACHE = re.compile(rb"\{\{[ ]{0,3}([A-Za-z_]\w{0,99})[ ]{0,3}\}\}")
 _KINDS = {2: "is a swarm stack", 4: "is an edge stack"}
 _NAMES = {"container": 1, "stack": 2}  # as the first version of the format calls them
 
@@ -81,16 +82,11 @@ def _read_template(
         category=" ".join(take_text(c, 60) for c in take_list(record.get("categories"))),
         tags=[take_text(c, 40) for c in take_list(record.get("categories"))],
         icon=take_text(record.get("logo"), 200),
-        inputs=[
-            _build_input(take_mapping(env))
-            for env in take_list(record.get("env"))
-            if take_mapping(env).get("name")
-        ],
+        inputs=_list_inputs(record),
         own_folders=("/portainer/Files/AppData/Config/", "/portainer/Files/AppData/", "/portainer/"),
         known={"PUID": "1000", "PGID": "1000"},
         files=beside,
     )
-    draft.inputs = list({i["name"]: i for i in draft.inputs}.values())
     if note := take_text(record.get("note"), 900):
         draft.notes.append(note)
     if record.get("privileged") or str(record.get("network", "")) == "host":
@@ -110,7 +106,7 @@ def _read_stack(record: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[
     """Return a stack's definition and what lies beside it."""
     inline = record.get("stackFile") or record.get("stackFileContent")
     if isinstance(inline, str) and "\n" in inline:
-        return parse_document(inline.encode(), "stack").value, {}
+        return parse_document(_fill(inline.encode()), "stack").value, {}
     repository = take_mapping(record.get("repository"))
     path = take_text(repository.get("stackfile") or inline, 400).strip("/")
     owner = urlsplit(take_text(repository.get("url"), 400)).path.strip("/").removesuffix(".git")
@@ -118,9 +114,14 @@ def _read_stack(record: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[
         if path and candidate in files:
             home = candidate.rpartition("/")[0]
             beside = {p.removeprefix(f"{home}/"): f for p, f in files.items() if p.startswith(f"{home}/")}
-            return parse_document(files[candidate], candidate).value, beside if home else {}
+            return parse_document(_fill(files[candidate]), candidate).value, beside if home else {}
     where = f" of {repository.get('url')}" if repository.get("url") else ""
     raise RefusedEntryError(f"its stack file {path or '(none)'}{where} is not part of the collection")
+
+
+def _fill(definition: bytes) -> bytes:
+    """Write `{{ NAME }}`, which Portainer fills in before it reads a stack, as the variable that it is."""
+    return _MUSTACHE.sub(rb"${\1}", definition)
 
 
 def _build_container(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,6 +169,21 @@ def _build_mount(volume: Mapping[str, Any]) -> str:
     source = take_text(volume.get("bind"), 400)
     suffix = ":ro" if volume.get("readonly") or mode == "ro" else ""
     return f"{source}:{target}{suffix}" if source else target
+
+
+def _list_inputs(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the inputs of a template; beside another container, its secrets are known to somebody already."""
+    entries = [env for env in map(take_mapping, take_list(record.get("env"))) if env.get("name")]
+    inputs = {made["name"]: made for made in map(_build_input, entries)}
+    if any(env.get("type") == "container" for env in entries):
+        for made in inputs.values():
+            if made.pop("generate", None) or made["name"] in _list_hosts(entries):
+                made["required"] = True
+    return list(inputs.values())
+
+
+def _list_hosts(entries: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {make_variable(str(env["name"])) for env in entries if env.get("type") == "container"}
 
 
 def _build_input(env: Mapping[str, Any]) -> dict[str, Any]:

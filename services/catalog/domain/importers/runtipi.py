@@ -75,7 +75,7 @@ def _read_app(folder: Folder) -> Draft | None:
         main_port=port,
         published_port=host_port,
         probe_path=take_text(config.get("url_suffix"), 300) or "/",
-        probe_scheme="https" if config.get("https") else "http",
+        probe_scheme="https" if config.get("https") else "",
     )
 
 

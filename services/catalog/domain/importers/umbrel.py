@@ -107,11 +107,13 @@ def _take_path(value: object) -> str:
 
 def _find_target(own_id: str, host: str, services: Mapping[str, Any], *, known: Mapping[str, str]) -> str:
     """Return the service that the proxy speaks to: by its container, its name or its address."""
-    match = re.fullmatch(rf"{re.escape(own_id)}_(.+)_1", host)
     named = {str(take_mapping(s).get("container_name")): name for name, s in services.items()}
-    addresses = name_addresses(services, known)
-    name = match[1] if match else host.strip("${}")
-    return str(addresses.get(name) or named.get(host) or name) if name not in services else name
+    own_prefix = f"{own_id}_"
+    is_container = host.startswith(own_prefix) and host.endswith("_1") and len(host) > len(own_prefix) + 2
+    name = host[len(own_prefix) : -2] if is_container else host.strip("${}")
+    if name in services:
+        return name
+    return str(name_addresses(services, known).get(name) or named.get(host) or name)
 
 
 def _find_port(value: object, known: dict[str, str], host_port: int) -> int:

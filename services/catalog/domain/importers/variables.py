@@ -10,11 +10,14 @@ from services.catalog.domain.document import Value
 from services.catalog.domain.entities import InputType
 from services.catalog.domain.importers.draft import take_text
 from services.catalog.domain.importers.hard_coded import is_given_out, is_hard_coded
+from services.catalog.domain.importers.secret_forms import choose_form, split_prefix
 from services.catalog.domain.inputs import find_value_fault
 from services.catalog.domain.interpolation import map_texts
 from services.catalog.domain.item import build_input, render_scalar
 from services.catalog.domain.values import is_secret_name
 
+_OPTIONAL = re.compile(r"\boptional", re.IGNORECASE)
+_LICENSE = re.compile(r"\blicen[cs]e", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"<[^<>]{1,200}>")
 VARIABLE = re.compile(r"(?<!\$)\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^{}$]*)?\}|([A-Za-z_][A-Za-z0-9_]*))")
 
@@ -47,16 +50,38 @@ def add_default(record: dict[str, Any], default: object) -> dict[str, Any]:
         default = ""
     empty = default is None or default == ""
     if is_secret and record["type"] in {"text", "password"}:
-        if empty and record["type"] == "password" and record.get("required"):
+        if empty and (record["type"] == "password" and record.get("required")):
             return record
-        if empty and is_given_out(record["name"]):
+        if empty and _is_left_to_people(record):
             return {**record, "type": "password"}
         if empty or is_hard_coded(record["name"], str(default)) or record["type"] == "password":
-            length = int(min(max(record.get("minimum", 32), 8), record.get("maximum", 128), 128))
             kept = {key: value for key, value in record.items() if key != "required"}
-            return {**kept, "type": "password", "generate": {"length": max(length, 8)}}
+            return {
+                **kept,
+                "type": "password",
+                "generate": _choose_rule(record, "" if empty else str(default)),
+            }
     if default is None or isinstance(default, list | dict):
         return record
     text = take_text(render_scalar(default) if isinstance(default, bool | int | float) else default, 4000)
     filled = {**record, "default": text}
     return record if find_value_fault(build_input(filled), text) else filled
+
+
+def _is_left_to_people(record: Mapping[str, Any]) -> bool:
+    """Say whether a secret comes from somewhere else, or is one that an app does well without."""
+    name, about = record["name"], f"{record.get('label', '')} {record.get('help', '')}"
+    is_optional = bool(_OPTIONAL.search(about)) and "PASS" not in name.upper()
+    return is_optional or is_given_out(name) or bool(_LICENSE.search(about))
+
+
+def _choose_rule(record: Mapping[str, Any], example: str) -> dict[str, Any]:
+    """Return how a secret is generated: in its form, of a length between its limits."""
+    prefix, _ = split_prefix(example)
+    rule = choose_form(
+        record["name"], example="" if prefix else example, description=str(record.get("help", ""))
+    )
+    if "alphabet" in rule:
+        return rule
+    length = int(min(max(record.get("minimum", rule["length"]), 8), record.get("maximum", 128), 128))
+    return {"length": max(length, 8)}

@@ -1,0 +1,57 @@
+"""In which form a secret is generated: in that of the value it stands for, or as its description says."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any
+
+_LENGTH = 32
+_LONGEST = 128
+_LONG_NAMES = re.compile(r"SECRET_KEY_BASE", re.IGNORECASE)  # of Rails and Phoenix: 64 at least
+_COMMAND = re.compile(r"openssl rand\s{1,3}-(hex|base64)\s{1,3}([0-9]{1,3})")
+_PREFIX = re.compile(r"base64:")
+_HEX = re.compile(r"(?=.*[0-9])(?=.*[a-f])[0-9a-f]{16,128}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{22,170}={1,2}")
+_KEY_LENGTHS = frozenset({16, 24, 48, 64, 128})  # of ciphers; 32 is ours anyway
+
+
+def choose_form(name: str, *, example: str = "", description: str = "") -> dict[str, Any]:
+    """Return the `generate` of a secret.
+
+    Args:
+        name: of the variable that holds it.
+        example: the value that it stands for; empty where there is none.
+        description: what its collection says about it, perhaps a command that makes one.
+    """
+    if command := _COMMAND.search(description):
+        return _read_command(command[1], int(command[2]))
+    if _HEX.fullmatch(example):
+        return {"length": len(example), "alphabet": "hex"}
+    if _BASE64.fullmatch(example) and (size := _count_bytes(example)):
+        return {"length": size, "alphabet": "base64"}
+    is_mixed = any(map(str.isdigit, example)) and any(map(str.isalpha, example))
+    if len(example) in _KEY_LENGTHS and is_mixed:
+        return {"length": len(example)}
+    return {"length": 64 if _LONG_NAMES.search(name) else _LENGTH}
+
+
+def split_prefix(value: str) -> tuple[str, str]:
+    """Split what says how a secret is written (`base64:`) from the secret itself."""
+    match = _PREFIX.match(value)
+    return (match[0], value[match.end() :]) if match else ("", value)
+
+
+def _read_command(encoding: str, size: int) -> dict[str, Any]:
+    length = min(max(size * 2 if encoding == "hex" else size, 8), _LONGEST)
+    return {"length": length, "alphabet": encoding}
+
+
+def _count_bytes(text: str) -> int:
+    """Return how many bytes a text in base64 stands for, 0 where it is none or they are too few or many."""
+    try:
+        size = len(base64.b64decode(text, validate=True))
+    except binascii.Error:
+        return 0
+    return size if 16 <= size <= _LONGEST else 0
