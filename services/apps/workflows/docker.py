@@ -22,10 +22,9 @@ _PULL_STALL_S = 1800  # a large layer comes without a word
 _POLL_S = 1.0
 _APT = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
 _ALPINE = (
-    "apk add --no-cache docker docker-cli-compose",
-    "rc-update add docker default",
-    "rc-service docker start",
+    "apk add --no-cache docker docker-cli-compose && rc-update add docker default && rc-service docker start"
 )
+_LOOK = "cat /etc/os-release; docker compose version >/dev/null 2>&1"
 _DOCKER_REPOSITORY = (
     f"{_APT} ca-certificates curl",
     "mkdir -p /etc/apt/keyrings",
@@ -75,12 +74,10 @@ class DockerSteps:
         """The application answers."""
         return Step("probe", "Waiting for the application to answer", self._probe, weight=10)
 
-    async def push(self, state: AppState, ctx: Context) -> AppState:
+    async def push(self, state: AppState, _ctx: Context) -> AppState:
         """Write compose.yaml and .env, readable by root alone."""
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime == "compose":
-            argv = ("mkdir", "-p", FOLDER)
-            await self._tools.require(state, ctx, argv=argv, purpose=f"Making {FOLDER}")
             push = self._tools.containers.push_file
             compose = str(app.rendering.get("compose", ""))
             await push(state.ref, app.id, path=COMPOSE, content=compose, mode=0o600)
@@ -92,20 +89,16 @@ class DockerSteps:
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime != "compose":
             return state
-        code, _ = await self._tools.execute(state, ctx, argv=_shell("docker compose version"), quiet=True)
+        code, text = await self._tools.execute(state, ctx, argv=_shell(_LOOK), quiet=True)
         if code:
-            await self._install_packages(state, ctx)
+            await self._install_packages(state, ctx, release=text)
         await self._wait_daemon(state, ctx)
         return state
 
-    async def _install_packages(self, state: AppState, ctx: Context) -> None:
-        text = await self._tools.require(
-            state, ctx, argv=("cat", "/etc/os-release"), purpose="Reading /etc/os-release"
-        )
-        system, codename = read_os_release(text)
+    async def _install_packages(self, state: AppState, ctx: Context, *, release: str) -> None:
+        system, codename = read_os_release(release)
         if system == "alpine":
-            for command in _ALPINE:
-                await self._tools.require(state, ctx, argv=_shell(command), purpose=command)
+            await self._tools.require(state, ctx, argv=_shell(_ALPINE), purpose="Installing Docker")
             return
         if system not in _BUNDLED:
             raise StepFailedError(f"Docker cannot be installed on {system or 'an unknown system'}")

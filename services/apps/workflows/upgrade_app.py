@@ -100,8 +100,6 @@ class UpgradeSteps:
         after = (await self.upgrades.get_upgrade(state.upgrade_id)).after
         if (await self.tools.apps.get_app(state.app_id)).runtime == "oci":
             return await self._exchange.pull(state, ctx, image=str(after.rendering["image"]))
-        made = ("mkdir", "-p", _NEXT)
-        await self.tools.require(state, ctx, argv=made, purpose=f"Making {_NEXT}")
         files = {"compose.yaml": str(after.rendering["compose"]), ".env": render_env_file(after.environment)}
         for name, content in files.items():
             path = f"{_NEXT}/{name}"

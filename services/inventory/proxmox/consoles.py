@@ -95,7 +95,8 @@ class Consoles:
             socket = await self._attach(session, client, node, vmid=vmid)
             try:
                 staged = await _stage(socket, content)
-                script = _render_move(staged, path, mode)
+                write = render_write(f"base64 -d {staged}", path, mode=mode, size=len(content))
+                script = f"({write}); code=$?; rm -f {staged}; exit $code"
                 text, code = "", -1
                 async for piece in _run(socket, ["sh", "-c", script], stall_s=_LINE_S, timeout_s=_LINE_S * 3):
                     text, code = (text + piece, code) if isinstance(piece, str) else (text, piece)
@@ -249,12 +250,14 @@ async def _await_line(screen: Screen, token: str, number: int | str) -> None:
         raise HostUnreachableError("the console lost what was typed", retry_after=1) from None
 
 
-def _render_move(staged: str, path: str, mode: int) -> str:
-    folder, beside = path.rpartition("/")[0] or "/", f"{path}.{staged[-8:]}"
+def render_write(source: str, path: str, *, mode: int, size: int) -> str:
+    """A script that writes a file, whole or not at all: `source` prints its `size` bytes."""
+    folder, beside = path.rpartition("/")[0] or "/", shlex.quote(f"{path}.{new_token()[-8:]}")
     steps = [
         f"mkdir -p {shlex.quote(folder)}",
-        f"(umask 077; base64 -d {staged} > {shlex.quote(beside)})",
-        f"chmod {mode or 0o644:04o} {shlex.quote(beside)}",
-        f"mv -f {shlex.quote(beside)} {shlex.quote(path)}",
+        f"(umask 077; {source} > {beside})",
+        f'[ "$(($(wc -c < {beside})))" = {size} ]',
+        f"chmod {mode or 0o644:04o} {beside}",
+        f"mv -f {beside} {shlex.quote(path)}",
     ]
-    return " && ".join(steps) + f"; code=$?; rm -f {staged} {shlex.quote(beside)}; exit $code"
+    return " && ".join(steps) + f"; code=$?; rm -f {beside}; exit $code"

@@ -99,8 +99,8 @@ class Containers:
         self.fleet = fleet
         self.vmids = vmids
 
-    async def look(self, ref: Ref) -> View:
-        """Look at a container.
+    async def look(self, ref: Ref, *, with_tasks: bool = True) -> View:
+        """Look at a container; without its tasks for who changes nothing that one of them may change too.
 
         Raises:
             ContainerNotFoundError: the host answers and has none.
@@ -109,14 +109,14 @@ class Containers:
         client = await self.fleet.get_client(ref.host_id)
         if ref.node:
             try:
-                return await _look_on(client, ref.node, ref.vmid)
+                return await _look_on(client, ref.node, ref.vmid, with_tasks=with_tasks)
             except ProxmoxRefusedError:
                 pass  # it is not there: it may have moved
         node = await find_node(client, ref.vmid)
         if node is None:
             raise ContainerNotFoundError(f"{client.access.name} has no container {ref.vmid}")
         try:
-            return await _look_on(client, node, ref.vmid)
+            return await _look_on(client, node, ref.vmid, with_tasks=with_tasks)
         except ProxmoxRefusedError as error:
             if "does not exist" in error.message:
                 raise ContainerNotFoundError(f"{client.access.name} has no container {ref.vmid}") from error
@@ -129,13 +129,13 @@ class Containers:
         except ContainerNotFoundError:
             return None
 
-    async def look_owned(self, ref: Ref, owner: str) -> View:
-        """Look at a container of `owner`.
+    async def look_owned(self, ref: Ref, owner: str, *, with_tasks: bool = True) -> View:
+        """Look at a container of `owner`, as `look`.
 
         Raises:
             NotOursError: it does not carry the owner's marks.
         """
-        view = await self.look(ref)
+        view = await self.look(ref, with_tasks=with_tasks)
         check_owner(view.config, owner, vmid=ref.vmid)
         return view
 
@@ -169,9 +169,9 @@ async def list_running_tasks(client: ProxmoxClient, node: str, vmid: int) -> tup
     return tuple(sorted(running, key=lambda one: -int(one.get("starttime") or 0)))
 
 
-async def _look_on(client: ProxmoxClient, node: str, vmid: int) -> View:
+async def _look_on(client: ProxmoxClient, node: str, vmid: int, *, with_tasks: bool) -> View:
     """The tasks first: what one of them did that ends meanwhile is then seen in the status."""
-    tasks = await list_running_tasks(client, node, vmid)
+    tasks = await list_running_tasks(client, node, vmid) if with_tasks else ()
     config, status = await asyncio.gather(
         client.get(f"/nodes/{node}/lxc/{vmid}/config"),
         client.get(f"/nodes/{node}/lxc/{vmid}/status/current"),

@@ -84,7 +84,7 @@ async def probe_port(
     containers: Containers, ways: Ways, ref: Ref, *, owner: str, port: int, scheme: str, path: str
 ) -> Probe:
     """Ask a port from here and, failing that, from inside."""
-    view = await containers.look_owned(ref, owner)
+    view = await containers.look_owned(ref, owner, with_tasks=False)
     if not view.is_running:
         return Probe(answered=False, message=f"container {ref.vmid} does not run")
     address = await find_address(view.client, view.node, ref.vmid)
@@ -105,7 +105,7 @@ async def inspect_container(containers: Containers, ways: Ways, ref: Ref) -> Ins
     Raises:
         ContainerStoppedError: it does not run.
     """
-    view = await containers.look(ref)
+    view = await containers.look(ref, with_tasks=False)
     if not view.is_running:
         raise ContainerStoppedError(f"container {ref.vmid} does not run")
     address = await find_address(view.client, view.node, ref.vmid)
@@ -163,7 +163,7 @@ def choose_web_port(ports: Sequence[int], http: set[int]) -> int | None:
 
 
 async def _look_running(containers: Containers, ref: Ref, owner: str) -> View:
-    view = await containers.look_owned(ref, owner)
+    view = await containers.look_owned(ref, owner, with_tasks=False)
     if not view.is_running:
         raise ContainerStoppedError(f"container {ref.vmid} does not run")
     return view

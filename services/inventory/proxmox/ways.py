@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 import time
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -17,7 +15,7 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
 )
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.consoles import Consoles, login_needed
+from services.inventory.proxmox.consoles import Consoles, login_needed, render_write
 from services.inventory.proxmox.containers import View
 from services.inventory.proxmox.privileges import CONSOLE, PULL, list_granted
 from services.inventory.proxmox.ssh import Completed, Shells
@@ -168,19 +166,9 @@ class Ways:
         return Way("none", f"{refused}; they lack {CONSOLE} for the console")
 
     async def _push_by_pct(self, view: View, path: str, content: bytes, *, mode: int) -> None:
-        token, pct = uuid.uuid4().hex, ["pct", "exec", str(view.vmid), "--"]
-        staged, beside = f"/tmp/proximity-{token}", f"{path}.{token[:8]}"  # noqa: S108 - the name is random
-        steps = [
-            "umask 077",
-            f"cat > {staged}",
-            shlex.join([*pct, "mkdir", "-p", path.rpartition("/")[0] or "/"]),
-            shlex.join(["pct", "push", str(view.vmid), staged, beside, "--perms", f"{mode or 0o644:04o}"]),
-            shlex.join([*pct, "mv", "-f", beside, path]),
-        ]
-        script = " && ".join(steps) + f"; code=$?; rm -f {staged}; exit $code"
-        done = await self.shells.run(
-            view.client, view.node, ["sh", "-c", script], timeout_s=_PUSH_S, stdin=content
-        )
+        script = render_write("cat", path, mode=mode, size=len(content))
+        argv = ["pct", "exec", str(view.vmid), "--", "sh", "-c", script]
+        done = await self.shells.run(view.client, view.node, argv, timeout_s=_PUSH_S, stdin=content)
         if done.exit_code != 0:
             raise ProxmoxRefusedError(
                 f"{path} was not written in container {view.vmid}: {done.text.strip()[:300]}"
