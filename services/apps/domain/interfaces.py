@@ -231,7 +231,7 @@ class Containers(Protocol):
         """Run a command inside and return its exit status; it has hung when it says nothing for `stall_s`."""
 
     async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
-        """Write a file inside, whole or not at all."""
+        """Write a file inside, whole or not at all, and make its folder."""
 
     async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
         """Ask a port."""

@@ -91,9 +91,8 @@ class AppChanges:
     def log(
         self, connection: sa.Connection, operation: ClaimedOperation, level: str, message: str, step: str
     ) -> None:
-        """Write a line of an operation into its app's log."""
-        if _facts(connection, operation.subject) is not None:
-            self._add_event(connection, operation.subject, "log", message=message, level=level, step=step)
+        """Write a line of an operation into its app's log, as long as there is the app."""
+        self._add_event(connection, operation.subject, "log", message=message, level=level, step=step)
 
     def add_app(self, connection: sa.Connection, app: App, begin: Begin) -> bool:
         """Add an app, its port and its first operation; False when its port was taken meanwhile.
@@ -215,9 +214,10 @@ class AppChanges:
             "at": now(),
         }
         # Whoever resumes after an id must have seen all before it: the events of an app commit in order of their ids.
-        connection.execute(sa.select(apps.c.id).where(apps.c.id == app_id).with_for_update())
-        connection.execute(app_events.insert().values(**values))
-        self._notify(app_id)
+        query = sa.select(apps.c.id).where(apps.c.id == app_id).with_for_update()
+        if connection.execute(query).first() is not None:
+            connection.execute(app_events.insert().values(**values))
+            self._notify(app_id)
 
 
 def _facts(connection: sa.Connection, app_id: str) -> sa.Row[Any] | None:

@@ -35,6 +35,7 @@ class GuestContainers(FakeContainers):
         return done.exit_code
 
     async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
+        self.guest.fs.make_dir(path.rpartition("/")[0], parents=True)
         self.guest.fs.write(path, content.encode())
 
 

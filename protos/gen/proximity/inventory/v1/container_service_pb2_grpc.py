@@ -430,7 +430,7 @@ class ContainerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PushFile(self, request, context):
-        """Write a file in a container of the owner, whole or not at all.
+        """Write a file in a container of the owner, whole or not at all, and make its folder.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

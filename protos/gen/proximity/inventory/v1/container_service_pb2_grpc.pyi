@@ -103,7 +103,7 @@ class ContainerServiceStub:
     status.
     """
     PushFile: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.PushFileRequest, _empty_pb2.Empty]
-    """Write a file in a container of the owner, whole or not at all."""
+    """Write a file in a container of the owner, whole or not at all, and make its folder."""
     ProbePort: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ProbePortRequest, _container_service_pb2.ProbePortResponse]
     """Whether a port of a container answers, asked from here and, failing that, from inside."""
     PullImage: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.PullImageRequest, _container_service_pb2.Task]
@@ -185,7 +185,7 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     status.
     """
     PushFile: _aio.UnaryUnaryMultiCallable[_container_service_pb2.PushFileRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Write a file in a container of the owner, whole or not at all."""
+    """Write a file in a container of the owner, whole or not at all, and make its folder."""
     ProbePort: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ProbePortRequest, _container_service_pb2.ProbePortResponse]  # type: ignore[assignment]
     """Whether a port of a container answers, asked from here and, failing that, from inside."""
     PullImage: _aio.UnaryUnaryMultiCallable[_container_service_pb2.PullImageRequest, _container_service_pb2.Task]  # type: ignore[assignment]
@@ -450,7 +450,7 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _container_service_pb2.PushFileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Write a file in a container of the owner, whole or not at all."""
+        """Write a file in a container of the owner, whole or not at all, and make its folder."""
 
     @_abc_1.abstractmethod
     def ProbePort(
