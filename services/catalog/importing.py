@@ -19,6 +19,7 @@ from services.catalog.domain.sources import SourceFormat
 _SECONDS = 120.0
 _MEGABYTES = 2048
 _MEGABYTE = 1024 * 1024
+_AT_ONCE = 2
 
 
 class ProcessImporter:
@@ -32,10 +33,12 @@ class ProcessImporter:
     def __init__(self, *, seconds: float = _SECONDS, megabytes: int = _MEGABYTES) -> None:
         self._seconds = seconds
         self._megabytes = megabytes
+        self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def import_files(self, files: Mapping[str, bytes], *, source: str, kind: SourceFormat) -> Imported:
         """See `Importer.import_files`."""
-        answer = await asyncio.to_thread(self._ask_child, dict(files), source, kind)
+        async with self._places:
+            answer = await asyncio.to_thread(self._ask_child, dict(files), source, kind)
         documents, rejections = json.loads(answer)
         items = [LoadedItem(build_item(document, source=source), document) for document in documents]
         return Imported(tuple(items), tuple(Rejection(*rejection) for rejection in rejections))

@@ -31,8 +31,8 @@ class FetchJobs:
     importer: Importer
 
     def start(self, bus: Bus) -> None:
-        """Take jobs from the queue, two at a time."""
-        bus.consume("JOBS", FETCH_SOURCE, durable="catalog-fetch", handler=self.handle, concurrency=2)
+        """Take jobs from the queue, four at a time: an address that answers slowly keeps three others from nothing."""
+        bus.consume("JOBS", FETCH_SOURCE, durable="catalog-fetch", handler=self.handle, concurrency=4)
 
     async def handle(self, message: Msg) -> None:
         """Fetch the source a message names. Doing it twice publishes the same again, which is nothing."""

@@ -10,21 +10,34 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from services.catalog.domain.errors import SourceFetchError
-from services.catalog.domain.importers.umbrel import EXPORTS
 
-_WANTED = frozenset({".yml", ".yaml", ".json"})
+_DEFINITIONS = frozenset({".yml", ".yaml", ".json"})
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_HEAD = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
 class FetchLimits:
-    """How much of a source is read, and for how long."""
+    """How much of a source is read, and for how long.
+
+    Attributes:
+        total_bytes: of all that is kept, and of an address; an archive may unpack to four times as much.
+        file_bytes: of a definition.
+        kept_bytes: of any other file, and of a larger definition: enough to see that it is too long for an item.
+        files: whatever is in them.
+    """
 
     seconds: float = 300.0
     total_bytes: int = 256 * 1024 * 1024
     file_bytes: int = 8 * 1024 * 1024
+    kept_bytes: int = 520 * 1024
     files: int = 100_000
+
+    def measure_kept(self, name: str, size: int) -> int:
+        """Return how many bytes are read of a file."""
+        is_whole = PurePosixPath(name).suffix in _DEFINITIONS and size <= self.file_bytes
+        return self.file_bytes if is_whole else self.kept_bytes
 
 
 def read_folder(folder: Path, limits: FetchLimits) -> Mapping[str, bytes]:
@@ -33,7 +46,7 @@ def read_folder(folder: Path, limits: FetchLimits) -> Mapping[str, bytes]:
     Raises:
         SourceFetchError: it holds more than the limits allow.
     """
-    return _collect(_walk_folder(folder, limits.file_bytes), limits)
+    return _collect(_walk_folder(folder, limits), limits)
 
 
 def unpack_files(name: str, content: bytes, limits: FetchLimits) -> Mapping[str, bytes]:
@@ -50,24 +63,20 @@ def unpack_files(name: str, content: bytes, limits: FetchLimits) -> Mapping[str,
     return _collect([(name, content)], limits)
 
 
-def _is_wanted(path: str | PurePosixPath) -> bool:
-    path = PurePosixPath(path)
-    return path.suffix in _WANTED or path.name == EXPORTS
-
-
 def _collect(files: Iterable[tuple[str, bytes]], limits: FetchLimits) -> Mapping[str, bytes]:
-    """Keep what an importer may read, and only the names of everything else."""
+    """Keep what an importer may read: definitions and texts; of everything else only how it begins."""
     collected: dict[str, bytes] = {}
     total = 0
-    for path, content in files:
+    for path, found in files:
+        content = found[:_HEAD] if b"\0" in found[:_HEAD] else found
         total += len(content)
         if total > limits.total_bytes or len(collected) >= limits.files:
             raise SourceFetchError(f"holds more than {limits.files} files or {limits.total_bytes} bytes")
-        collected[path] = content if _is_wanted(path) else b""
+        collected[path] = content
     return collected
 
 
-def _walk_folder(folder: Path, file_bytes: int) -> Iterator[tuple[str, bytes]]:
+def _walk_folder(folder: Path, limits: FetchLimits) -> Iterator[tuple[str, bytes]]:
     """Yield the files of a folder, without following links or looking into hidden folders."""
     for home, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -75,8 +84,9 @@ def _walk_folder(folder: Path, file_bytes: int) -> Iterator[tuple[str, bytes]]:
             path = Path(home) / name
             if path.is_symlink() or not path.is_file():
                 continue
-            wanted = _is_wanted(path.name) and path.stat().st_size <= file_bytes
-            yield path.relative_to(folder).as_posix(), path.read_bytes() if wanted else b""
+            with path.open("rb") as file:
+                content = file.read(limits.measure_kept(name, path.stat().st_size))
+            yield path.relative_to(folder).as_posix(), content
 
 
 def _walk_tar(archive: tarfile.TarFile, limits: FetchLimits) -> Iterator[tuple[str, bytes]]:
@@ -89,11 +99,8 @@ def _walk_tar(archive: tarfile.TarFile, limits: FetchLimits) -> Iterator[tuple[s
         path = PurePosixPath(member.name)
         if not member.isfile() or path.is_absolute() or ".." in path.parts:
             continue
-        content = b""
-        if _is_wanted(path) and member.size <= limits.file_bytes:
-            stream = archive.extractfile(member)
-            content = stream.read() if stream else b""
-        yield str(path), content
+        stream = archive.extractfile(member)
+        yield str(path), stream.read(limits.measure_kept(path.name, member.size)) if stream else b""
 
 
 def measure_folder(folder: Path) -> int:

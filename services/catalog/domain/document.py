@@ -74,9 +74,7 @@ def parse_document(data: bytes, file: str, *, max_bytes: int = MAX_BYTES) -> Doc
             are expanded, not UTF-8, a key given twice, or not YAML.
     """
     if len(data) > max_bytes:
-        raise UnreadableDocumentError(
-            Fault(file, 1, f"{len(data)} bytes are more than the {max_bytes} allowed")
-        )
+        raise UnreadableDocumentError(Fault(file, 1, f"larger than the {max_bytes} bytes that are read"))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -13,6 +13,8 @@ import pytest
 
 from services.catalog.addresses import is_public
 from services.catalog.domain.errors import SourceFetchError
+from services.catalog.domain.importers.collection import import_collection
+from services.catalog.domain.sources import SourceFormat
 from services.catalog.fetching import Fetcher
 from services.catalog.unpacking import FetchLimits
 from tests.unit.catalog.source_server import HOST, serve_sources
@@ -69,12 +71,17 @@ async def test_a_folder_is_read_without_links_or_hidden_folders(tmp_path: Path) 
     (root / "a").mkdir(parents=True)
     (root / ".git").mkdir()
     (root / "a" / "compose.yml").write_text("x: 1")
-    (root / "a" / "logo.png").write_bytes(b"png")
+    (root / "a" / "logo.png").write_bytes(b"\x89PNG\0" * 100_000)
+    (root / "a" / "nginx.conf").write_text("events {}")
+    (root / "a" / ".env").write_text("LEVEL=5")
     (root / ".git" / "config.json").write_text("{}")
     (tmp_path / "secret.json").write_text("secret")
     (root / "a" / "link.json").symlink_to(tmp_path / "secret.json")
     files = await Fetcher(roots=(root,)).fetch_files(str(root))
-    assert files == {"a/compose.yml": b"x: 1", "a/logo.png": b""}
+    logo = files.pop("a/logo.png")
+    assert files == {"a/compose.yml": b"x: 1", "a/nginx.conf": b"events {}", "a/.env": b"LEVEL=5"}
+    assert logo.startswith(b"\x89PNG\0")
+    assert len(logo) < 10_000
 
 
 @pytest.mark.parametrize("location", ["/etc", "/etc/hostname", "{root}/../secret.json", "{root}/link"])
@@ -102,7 +109,43 @@ def write_tar(path: Path, members: dict[str, bytes], *links: str) -> None:
 async def test_a_tar_is_read_in_memory_without_its_traps(tmp_path: Path) -> None:
     path = tmp_path / "apps.tar.gz"
     write_tar(path, {"a/x.yml": b"1", "../up.yml": b"2", "/abs.yml": b"3", "b.bin": b"4"}, "link.yml")
-    assert await Fetcher(roots=(tmp_path,)).fetch_files(str(path)) == {"a/x.yml": b"1", "b.bin": b""}
+    assert await Fetcher(roots=(tmp_path,)).fetch_files(str(path)) == {"a/x.yml": b"1", "b.bin": b"4"}
+
+
+async def test_files_that_are_too_large_are_kept_as_far_as_it_takes_to_see_that(tmp_path: Path) -> None:
+    limits = FetchLimits(file_bytes=1000, kept_bytes=100)
+    contents = {"a.json": b"1" * 1000, "b.json": b"1" * 1001, "c.sql": b"1" * 101}
+    write_tar(tmp_path / "apps.tar.gz", contents)
+    (tmp_path / "apps").mkdir()
+    for name, content in contents.items():
+        (tmp_path / "apps" / name).write_bytes(content)
+    for place in ("apps", "apps.tar.gz"):
+        files = await Fetcher(roots=(tmp_path,), limits=limits).fetch_files(str(tmp_path / place))
+        assert {name: len(content) for name, content in files.items()} == {
+            "a.json": 1000,
+            "b.json": 100,
+            "c.sql": 100,
+        }
+
+
+async def test_files_that_a_definition_mounts_come_along_from_where_they_are(tmp_path: Path) -> None:
+    compose = b"""
+services:
+  a:
+    image: acme/a:1
+    env_file: .env
+    volumes: [./nginx.conf:/etc/nginx/nginx.conf, ./run.sh:/run.sh, "./conf:/conf"]
+    environment: {KEPT: '1'}
+"""
+    files = {
+        "compose.yaml": compose, ".env": b"LEVEL=5", "nginx.conf": b"events {}", "run.sh": b"#!/bin/sh", "conf/app.ini": b"a=1"
+    }  # fmt: skip
+    write_tar(tmp_path / "apps.tar", {f"web/{name}": content for name, content in files.items()})
+    fetched = await Fetcher(roots=(tmp_path,)).fetch_files(str(tmp_path / "apps.tar"))
+    (entry,) = import_collection(fetched, source="acme", kind=SourceFormat.COMPOSE).items
+    definition = entry.document["compose"]
+    assert {c["content"] for c in definition["configs"].values()} == {"events {}", "#!/bin/sh", "a=1"}
+    assert definition["services"]["a"]["environment"] == {"LEVEL": "5", "KEPT": "1"}
 
 
 async def test_links_and_devices_in_a_tar_are_left_out(tmp_path: Path) -> None:
@@ -126,7 +169,7 @@ async def test_a_zip_is_refused_without_being_unpacked(tmp_path: Path) -> None:
 
 async def test_a_tar_bomb_and_too_many_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.tar.gz"
-    write_tar(path, {"big.bin": b"0" * 50_000_000})
+    write_tar(path, {"big.bin": b"0" * 5_000_000})
     limits = FetchLimits(total_bytes=1_000_000)
     with pytest.raises(SourceFetchError, match="unpacks to more than"):
         await Fetcher(roots=(tmp_path,), limits=limits).fetch_files(str(path))

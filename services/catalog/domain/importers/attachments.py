@@ -33,7 +33,7 @@ class Attachments:
             self._count + len(paths) <= _MAX_FILES // 2
             and self._size + sum(map(len, contents)) < _MAX_TOTAL // 2
         )
-        return is_small and all(map(_is_text, contents))
+        return is_small and all(map(_is_short_text, contents))
 
     def attach_file(self, path: str, target: str) -> dict[str, Any]:
         """Return what gives a service a file of the collection.
@@ -112,10 +112,9 @@ def read_file(draft: Draft, path: str) -> str:
     """
     if path not in draft.files:
         raise RefusedEntryError(f"needs the file {path}, which is not part of its collection")
-    try:
-        text = draft.files[path].decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise RefusedEntryError(f"needs the file {path} of its collection, which is no text") from None
+    text = _find_text(draft.files[path])
+    if text is None:
+        raise RefusedEntryError(f"needs the file {path} of its collection, which is no text")
     if len(text) > _MAX_CHARACTERS:
         raise RefusedEntryError(
             f"needs the file {path} of its collection, which is longer than {_MAX_CHARACTERS} characters"
@@ -156,11 +155,16 @@ def parse_environment(text: str) -> dict[str, str]:
     return pairs
 
 
-def _is_text(content: bytes) -> bool:
+def _find_text(content: bytes) -> str | None:
     try:
-        return len(content.decode("utf-8-sig")) <= _MAX_CHARACTERS
+        return None if b"\0" in content else content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return False
+        return None
+
+
+def _is_short_text(content: bytes) -> bool:
+    text = _find_text(content)
+    return text is not None and len(text) <= _MAX_CHARACTERS
 
 
 def _read_reference(entry: object, folder: str) -> tuple[str, str]:

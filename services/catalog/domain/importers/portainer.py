@@ -35,7 +35,7 @@ def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
         try:
             data = json.loads(content)
         except (ValueError, RecursionError):
-            yield path, partial(_refuse, "is not JSON")
+            yield path, partial(_refuse, "is not JSON, or larger than what is read")
             continue
         templates = data.get("templates") if isinstance(data, dict) else data
         if not isinstance(templates, list):
