@@ -77,7 +77,7 @@ async def test_a_folder_is_read_without_links_or_hidden_folders(tmp_path: Path) 
     (root / ".git" / "config.json").write_text("{}")
     (tmp_path / "secret.json").write_text("secret")
     (root / "a" / "link.json").symlink_to(tmp_path / "secret.json")
-    files = await Fetcher(roots=(root,)).fetch_files(str(root))
+    files = dict(await Fetcher(roots=(root,)).fetch_files(str(root)))
     logo = files.pop("a/logo.png")
     assert files == {"a/compose.yml": b"x: 1", "a/nginx.conf": b"events {}", "a/.env": b"LEVEL=5"}
     assert logo.startswith(b"\x89PNG\0")
