@@ -20,7 +20,7 @@ from deploy.local.settings import LocalSettings
 from deploy.local.state import ensure_certificate, ensure_secret
 from gateway.config import Certificate, Endpoint, GatewaySettings, UpstreamTls, render_bootstrap
 from services.common.config import SERVICES
-from services.common.tokens import make_service_keys
+from services.common.service_keys import make_service_keys
 
 WORKERS = ("apps", "backups", "catalog")
 PORTS = (*SERVICES, "nats", "admin", "pvesim", "pvesim-ssh")

@@ -12,7 +12,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.common.v1 import operation_pb2
 
 from services.apps import convert
-from services.apps.domain import orphans, updating, upgrading, usecases
+from services.apps.domain import adopting, orphans, updating, upgrading, usecases
 from services.apps.domain.entities import STABLE, App, AppFilter
 from services.apps.domain.errors import AppBusyError, AppNotFoundError, ContainerNotFoundError
 from services.apps.domain.interfaces import Ref
@@ -139,7 +139,7 @@ class AppsHandlers:
         self, request: pb.DiscoverContainersRequest, _call: Call
     ) -> AsyncIterator[app_pb2.DiscoveredContainer]:
         host_id = request.host_id if request.HasField("host_id") else None
-        for container in await usecases.discover_containers(self.world, host_id):
+        for container in await adopting.discover_containers(self.world, host_id):
             yield convert.render_discovered(container)
 
     async def adopt_container(
@@ -149,7 +149,7 @@ class AppsHandlers:
         port = request.port_to_expose if request.HasField("port_to_expose") else None
         owner = request.owner if request.HasField("owner") else call.user.id
         ref = Ref(request.host_id, request.vmid, request.node_name)
-        app = await usecases.adopt_container(
+        app = await adopting.adopt_container(
             self.world, ref, _asked(call), kind=kind, port=port, owner_id=owner
         )
         self.relay.wake()

@@ -40,7 +40,8 @@ from services.common.log import get_logger
 from services.common.outbox import Relay
 from services.common.rpc.asking import caller_of_api_token
 from services.common.runtime import Runtime, build_runtime
-from services.common.tokens import Caller, CredentialsInvalidError, TokenVerifier, read_service_keys
+from services.common.service_keys import read_service_keys
+from services.common.tokens import Caller, CredentialsInvalidError, TokenVerifier
 
 log = get_logger()
 

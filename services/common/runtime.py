@@ -12,14 +12,8 @@ from services.common.rpc.client import Clients
 from services.common.rpc.guard import Guard
 from services.common.rpc.tls import PeerTls, read_tls
 from services.common.sealing import Sealer
-from services.common.tokens import (
-    ApiTokens,
-    Keys,
-    Revocations,
-    ServiceSigner,
-    TokenVerifier,
-    read_service_keys,
-)
+from services.common.service_keys import ServiceSigner, read_service_keys
+from services.common.tokens import ApiTokens, Keys, Revocations, TokenVerifier
 
 
 @dataclass(frozen=True)

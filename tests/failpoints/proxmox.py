@@ -13,6 +13,7 @@ from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.containers import View
 from services.inventory.proxmox.fleet import Fleet, Hosts, make_access
+from services.inventory.proxmox.refusals import translate
 from services.inventory.proxmox.session import Access
 from services.inventory.proxmox.ssh import Shells, SshKeys
 from services.inventory.proxmox.ways import Way, Ways, describe_lock
@@ -34,7 +35,7 @@ class InstantClient(ProxmoxClient):
             return self._proxmox.request(method.upper(), path, dict(params))
         except ApiError as error:
             refusal = ResourceException(error.status, error.reason, error.reason, errors=error.errors)
-            raise self._translate(refusal, method=method, path=path) from error
+            raise translate(refusal, self.access, method=method, path=path) from error
 
 
 class InstantFleet(Fleet):

@@ -9,7 +9,7 @@ from typing import Any
 
 from proximity.backups.v1 import backups_service_pb2 as pb
 
-from services.apps.domain import orphans, updating, upgrading, usecases
+from services.apps.domain import adopting, orphans, updating, upgrading, usecases
 from services.apps.domain.entities import RemoveApp
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.reconciling import Reconciler
@@ -90,7 +90,7 @@ async def _destroy_orphan(platform: Platform, vmid: int) -> None:
 
 async def _adopt(platform: Platform, _: None) -> str:
     ref = Ref(1, STRANGER, "pve1")
-    app = await usecases.adopt_container(platform.world, ref, asked(), kind="custom", port=80, owner_id=7)
+    app = await adopting.adopt_container(platform.world, ref, asked(), kind="custom", port=80, owner_id=7)
     return app.id
 
 

@@ -13,7 +13,8 @@ import requests
 
 from deploy.local.api import Api
 from services.common.config import SERVICES
-from services.common.tokens import ServiceSigner, User, read_service_keys
+from services.common.service_keys import ServiceSigner, read_service_keys
+from services.common.tokens import User
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
 from tests.security.rpcs import Rpc
 

@@ -22,14 +22,8 @@ from proximity.catalog.v1 import catalog_service_pb2_grpc as catalog_grpc
 from services.common.rpc.call import Call
 from services.common.rpc.guard import Guard
 from services.common.rpc.server import Surroundings, add_service, create_server
-from services.common.tokens import (
-    Caller,
-    Revocations,
-    TokenVerifier,
-    User,
-    make_service_keys,
-    read_service_keys,
-)
+from services.common.service_keys import make_service_keys, read_service_keys
+from services.common.tokens import Caller, Revocations, TokenVerifier, User
 from tests.e2e.stack import RunningStack
 from tests.security.conftest import Platform
 from tests.security.principals import register

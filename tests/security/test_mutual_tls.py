@@ -23,15 +23,8 @@ from services.common.rpc.guard import Guard
 from services.common.rpc.peers import Peers
 from services.common.rpc.server import Surroundings, add_service, create_server
 from services.common.rpc.tls import open_channel, read_tls
-from services.common.tokens import (
-    Caller,
-    CredentialsInvalidError,
-    Revocations,
-    ServiceSigner,
-    TokenVerifier,
-    make_service_keys,
-    read_service_keys,
-)
+from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier
 
 KEY = Ed25519PrivateKey.generate()
 

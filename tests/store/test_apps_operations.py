@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.import_django.apps import begin_import
-from services.apps.domain import updating, usecases
+from services.apps.domain import adopting, updating, usecases
 from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import App, AppFilter, ChangeApp
@@ -314,15 +314,15 @@ async def test_what_an_own_broken_creation_left_is_destroyed_first(platform: Pla
 async def test_an_adopted_container_is_left_alone_when_its_app_is_deleted(platform: Platform) -> None:
     await platform.containers.restore_beside(Ref(1, 300, "pve1"), "", archive="", hostname="old-box")
     await platform.containers.act("start", Ref(1, 300, "pve1"), owner="")
-    found = await usecases.discover_containers(platform.world, None)
+    found = await adopting.discover_containers(platform.world, None)
     assert [item.vmid for item in found] == [300]
-    app = await usecases.adopt_container(
+    app = await adopting.adopt_container(
         platform.world, Ref(1, 300, "pve1"), asked(), kind="custom", port=None, owner_id=1
     )
     await platform.run()
     app = await platform.store.get_app(app.id)
     assert (app.status, app.internal_port, app.runtime) == ("running", 80, "adopted")
-    assert await usecases.discover_containers(platform.world, None) == []
+    assert await adopting.discover_containers(platform.world, None) == []
     await platform.act(app.id, "delete")
     await platform.run()
     assert platform.containers.containers[300].status == "running"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain import updating, upgrading, usecases
+from services.apps.domain import adopting, updating, upgrading, usecases
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
 from services.apps.domain.interfaces import Ref
@@ -180,7 +180,7 @@ async def test_what_cannot_be_upgraded_is_refused_before_anything_happens(platfo
     platform.containers.containers[300] = platform.containers.containers[app.vmid or 0].__class__(
         host_id=1, vmid=300, node="pve1", name="old", status="running"
     )
-    adopted = await usecases.adopt_container(
+    adopted = await adopting.adopt_container(
         platform.world, Ref(1, 300, "pve1"), asked(), kind="custom", port=80, owner_id=1
     )
     await platform.run()

@@ -39,7 +39,8 @@ from services.common.outbox import new_message
 from services.common.rpc.call import Call, parse_cookies
 from services.common.rpc.server import Surroundings, add_service, create_server
 from services.common.runtime import close_runtime
-from services.common.tokens import Caller, Revocations, ServiceSigner, make_service_keys, read_service_keys
+from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.tokens import Caller, Revocations
 from services.common.tokens import User as TokenUser
 from tests.store.auth_db import sqlite_file
 from tests.store.test_catalog_messaging import nats

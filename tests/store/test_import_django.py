@@ -23,7 +23,7 @@ from services.common.config import read_settings
 from services.common.db import create_engine
 from services.common.runtime import close_runtime
 from services.common.sealing import Sealer
-from services.common.tokens import make_service_keys
+from services.common.service_keys import make_service_keys
 from services.inventory.store.tables import hosts, settings, vmids
 from tests.store.catalog_db import make_database
 from tests.store.django_database import PASSWORD, copy_to_postgresql, make_django_database

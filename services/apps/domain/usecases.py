@@ -13,12 +13,9 @@ from services.apps.domain.entities import ACTIONS, AddUpgrade, App, Begin, Chang
 from services.apps.domain.errors import (
     AppBusyError,
     AppStateError,
-    ContainerManagedError,
-    ContainerNotFoundError,
-    HostnameTakenError,
     NoFreePortError,
 )
-from services.apps.domain.interfaces import Container, Containers, Ref, Wanted
+from services.apps.domain.interfaces import Containers, Wanted
 from services.apps.domain.neighbours import Backups, Catalog, Users
 from services.apps.domain.quotas import Quotas, Unlimited
 from services.apps.domain.sightings import Sightings
@@ -108,7 +105,7 @@ async def deploy_app(world: World, new: NewApp, asked: Asked) -> App:
         app = await build_app(plan, world.catalog, public_port=port)
         fallback = await build_fallback(plan, world.catalog, app)
         kept = () if fallback is None else (AddUpgrade(dataclasses.replace(fallback, id=asked.operation_id)),)
-        begin = _begin_new(world, app, "deploy_app", asked, kept_id=asked.operation_id if kept else "")
+        begin = begin_new(world, app, "deploy_app", asked, kept_id=asked.operation_id if kept else "")
         if await world.store.add_app(app, dataclasses.replace(begin, quota=quota), changes=kept):
             return app
     raise NoFreePortError(f"no port of host {plan.placement.host_id} could be taken", retry_after=1)
@@ -158,39 +155,10 @@ async def clone_app(world: World, source: App, asked: Asked, *, hostname: str, a
             "source_node": source.node,
             "archive": archive,
         }
-        begin = dataclasses.replace(_begin_new(world, app, kind, asked, **state), quota=quota)
+        begin = dataclasses.replace(begin_new(world, app, kind, asked, **state), quota=quota)
         if await world.store.add_app(app, begin):
             return app
     raise NoFreePortError(f"no port of host {source.host_id} could be taken", retry_after=1)
-
-
-async def adopt_container(
-    world: World, ref: Ref, asked: Asked, *, kind: str, port: int | None, owner_id: int
-) -> App:
-    """Record an app for a container that nobody owns, and take it over.
-
-    Raises:
-        ContainerNotFoundError: the host has no such container.
-        ContainerManagedError: an app owns it.
-        InvalidError: there is no user `owner_id`.
-    """
-    if owner_id != asked.user_id and not await world.users.has_user(owner_id):
-        raise invalid_field("owner", f"there is no user {owner_id}")
-    if not ref.host_id:
-        ref = await _find_host(world, ref)
-    container = await world.containers.find(ref)
-    if container is None or container.template or (ref.node and container.node != ref.node):
-        raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")
-    app = _adopted(container, asked, kind=kind, port=port, owner_id=owner_id)
-    if container.owner and container.owner != app.id:
-        raise ContainerManagedError(f"container {ref.vmid} belongs to {container.owner}")
-    state = {"vmid": ref.vmid, "port": port}
-    try:
-        await world.store.add_app(app, _begin_new(world, app, "adopt_container", asked, **state))
-    except HostnameTakenError:  # it exists already; the platform only needs another name for it
-        app = dataclasses.replace(app, hostname=f"{app.name[:52]}-{ref.vmid}")
-        await world.store.add_app(app, _begin_new(world, app, "adopt_container", asked, **state))
-    return app
 
 
 async def migrate_app(world: World, app: App, asked: Asked, *, node: str) -> None:
@@ -230,17 +198,6 @@ async def cancel_operation(store: AppStore, backups: Backups, operation: Operati
         raise AppBusyError(f"operation {operation.id} has ended or cannot be cancelled")
 
 
-async def discover_containers(world: World, host_id: int | None) -> Sequence[Container]:
-    """Containers that no app owns."""
-    scan = await world.containers.scan(host_id, with_addresses=True)
-    owned = {(app.host_id, app.vmid) for app in await world.store.list_all_apps(host_id=host_id)}
-    return [
-        container
-        for container in scan.containers
-        if (container.host_id, container.vmid) not in owned and not container.template
-    ]
-
-
 def require_stable(app: App) -> None:
     """Raise AppBusyError while an operation is under way."""
     if not app.is_stable:
@@ -276,7 +233,8 @@ def _find_burden(app: App, kind: str) -> str:
     return node if kind in _FILLING | _MOVING else f"{node} quick"
 
 
-def _begin_new(world: World, app: App, kind: str, asked: Asked, **state: Any) -> Begin:
+def begin_new(world: World, app: App, kind: str, asked: Asked, **state: Any) -> Begin:
+    """The operation that an app comes to be by."""
     return begin_on(world, app, kind, asked, status=app.status, **state)
 
 
@@ -303,40 +261,3 @@ def _copy_of(source: App, asked: Asked, *, hostname: str, port: int) -> App:
         updated_at=current,
         state_changed_at=current,
     )
-
-
-def _adopted(container: Container, asked: Asked, *, kind: str, port: int | None, owner_id: int) -> App:
-    current = now()
-    name = container.name or f"ct{container.vmid}"
-    gigabyte = 1024**3
-    return App(
-        id=f"{kind}-{asked.operation_id[:8]}",
-        catalog_id=kind,
-        name=name,
-        hostname=f"{name[:52]}-{container.vmid}" if len(name) < 3 else name[:63],
-        status="adopting",
-        host_id=container.host_id,
-        node=container.node,
-        vmid=container.vmid,
-        owner_id=owner_id,
-        runtime="adopted",
-        internal_port=port,
-        address=container.address,
-        config={
-            "memory": int(container.memory / 1024**2),
-            "cores": container.cpus,
-            "disk_size": int(container.disk / gigabyte),
-        },
-        adopted=True,
-        created_at=current,
-        updated_at=current,
-        state_changed_at=current,
-    )
-
-
-async def _find_host(world: World, ref: Ref) -> Ref:
-    scan = await world.containers.scan()
-    for container in scan.containers:
-        if container.vmid == ref.vmid and container.node == ref.node:
-            return Ref(container.host_id, container.vmid, container.node)
-    raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")

@@ -16,8 +16,9 @@ import grpc
 from services.common.errors import UnavailableError
 from services.common.rpc.status import parse_error
 from services.common.rpc.tls import PeerTls, open_channel
+from services.common.service_keys import ServiceSigner
 from services.common.telemetry.tracing import SpanKind, current_traceparent, span
-from services.common.tokens import ServiceSigner, User
+from services.common.tokens import User
 
 _ATTEMPTS = 3
 _OPTIONS = (

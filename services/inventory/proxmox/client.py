@@ -11,8 +11,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-import re
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +19,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import requests
-import urllib3
 from proxmoxer.core import ResourceException
 
 from services.common.errors import DomainError
@@ -32,9 +29,8 @@ from services.inventory.domain.errors import (
     HostCredentialsRefusedError,
     HostUnreachableError,
     LockTimeoutError,
-    ProxmoxRefusedError,
-    WriteUncertainError,
 )
+from services.inventory.proxmox.refusals import translate, uncertain, unreachable, was_never_sent
 from services.inventory.proxmox.session import (
     CONNECT_TIMEOUT_S,
     Access,
@@ -50,11 +46,6 @@ log = get_logger()
 _ATTEMPTS = 4
 _THREADS = 8
 _MAX_SILENCE_S = 15.0
-_UNREACHED = {595}
-_NO_ANSWER = {596, 597, 598, 599, 502, 503, 504}  # those above 595 are of the proxy: it had sent what it got
-_LOCKED = re.compile(
-    r"can't lock file|got lock (request )?timeout|unable to (acquire|get) \S*\s*lock", re.IGNORECASE
-)
 
 
 class ProxmoxClient:
@@ -213,17 +204,17 @@ class ProxmoxClient:
         try:
             return getattr(self._api()(path.strip("/")), method)(**params)
         except ResourceException as error:
-            raise self._translate(error, method=method, path=path) from error
+            raise translate(error, self.access, method=method, path=path) from error
         except (requests.exceptions.RequestException, OSError) as error:
-            if method == "get" or _never_sent(error):
-                raise self._unreachable(error) from error
-            raise self._uncertain(method, path) from error
+            if method == "get" or was_never_sent(error):
+                raise unreachable(error, self.access) from error
+            raise uncertain(self.access, method, path=path) from error
 
     def _make_headers(self) -> dict[str, str]:
         try:
             return make_headers(self._auth)
         except (requests.exceptions.RequestException, OSError) as error:
-            raise self._unreachable(error) from error
+            raise unreachable(error, self.access) from error
 
     def _api(self) -> Any:
         access, api, close = getattr(self._local, "api", (None, None, None))
@@ -237,39 +228,6 @@ class ProxmoxClient:
             self._closers.append(close)
         return api
 
-    def _uncertain(self, method: str, path: str) -> WriteUncertainError:
-        return WriteUncertainError(
-            f"{self.access.name} gave no answer to {method.upper()} {path}", retry_after=1
-        )
-
-    def _unreachable(self, error: Exception) -> HostUnreachableError:
-        return HostUnreachableError(
-            f"{self.access.name} ({self.access.host}:{self.access.port}) does not answer: {_explain(error)}",
-            metadata={"scope": "host"},
-            retry_after=5,
-        )
-
-    def _translate(self, error: ResourceException, *, method: str, path: str) -> DomainError:
-        status = int(error.status_code)
-        reason = str(error.content or error.status_message or "").strip() or str(error.status_message)
-        if status == 401:
-            return HostCredentialsRefusedError(f"{self.access.name} refuses {self.access.user}: {reason}")
-        if status in _UNREACHED or (status in _NO_ANSWER and method == "get"):
-            return HostUnreachableError(
-                f"{self.access.name}: no answer for {path}: {error.status_message}", retry_after=5
-            )
-        if status in _NO_ANSWER:
-            return self._uncertain(method, path)
-        if _LOCKED.search(reason):
-            return LockTimeoutError(f"{self.access.name}: {reason}", retry_after=2)
-        if "got timeout" in reason and method != "get":  # a command of the node was cut off in the middle
-            return self._uncertain(method, path)
-        fields = "; ".join(f"{key}: {value}" for key, value in _as_dict(error.errors).items())
-        sentence = f"{self.access.name}: {reason}" + (f" ({fields})" if fields else "")
-        return ProxmoxRefusedError(
-            sentence, metadata={"status": str(status), "said": f"{reason} {fields}"[:500]}
-        )
-
 
 @contextmanager
 def _observing(method: str, path: str) -> Iterator[None]:
@@ -279,44 +237,5 @@ def _observing(method: str, path: str) -> Iterator[None]:
         yield
 
 
-def said(error: DomainError) -> str:
-    """What Proxmox itself said, in an error of this module."""
-    return error.metadata.get("said", error.message)
-
-
-def _as_dict(errors: Any) -> dict[str, Any]:
-    return errors if isinstance(errors, dict) else {}
-
-
 def _render(value: Any) -> Any:
     return int(value) if isinstance(value, bool) else value
-
-
-def _never_sent(error: Exception) -> bool:
-    """Whether no request can have left: there was no connection, or a certificate that is not trusted.
-
-    TLS that breaks later is no such case: the request may be on its way by then.
-    """
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return True
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    if isinstance(reason, urllib3.exceptions.SSLError):
-        return "ingerprint" in str(reason) or any(
-            isinstance(one, ssl.SSLCertVerificationError) for one in reason.args
-        )
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
-def _explain(error: Exception) -> str:
-    text = str(error)
-    if "ingerprint" in text:
-        return "its certificate is not the pinned one"
-    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
-        return "its certificate cannot be verified; give its fingerprint, or set verify_ssl to false"
-    if "refused" in text:
-        return "connection refused"
-    if "timed out" in text or "Timeout" in type(error).__name__:
-        return "timed out"
-    if "resolve" in text or "Name or service" in text:
-        return "its name cannot be resolved"
-    return type(error).__name__

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from services.inventory.domain.errors import ImageUnusableError, ProxmoxRefusedError
-from services.inventory.proxmox.client import ProxmoxClient, said
+from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import Task
+from services.inventory.proxmox.refusals import said
 from services.inventory.proxmox.storages import choose_storage
 
 _LONGEST_NAME = 200

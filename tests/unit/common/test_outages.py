@@ -13,7 +13,7 @@ from services.common.db import Database, create_engine
 from services.common.errors import UnavailableError
 from services.common.reading import Query
 from services.common.rpc.client import Clients
-from services.common.tokens import ServiceSigner, make_service_keys, read_service_keys
+from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
 from tests.e2e.stack import find_port
 
 

@@ -27,16 +27,8 @@ from services.common.rpc.guard import Guard
 from services.common.rpc.peers import Peers
 from services.common.rpc.server import Surroundings, add_service, create_server
 from services.common.sealing import Sealer
-from services.common.tokens import (
-    Caller,
-    CredentialsInvalidError,
-    Revocations,
-    ServiceSigner,
-    TokenVerifier,
-    User,
-    make_service_keys,
-    read_service_keys,
-)
+from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
 
 KEY = Ed25519PrivateKey.generate()
 METADATA = sa.MetaData()

@@ -20,6 +20,7 @@ from services.inventory.domain.errors import (
 )
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.nodes import read_fingerprint
+from services.inventory.proxmox.refusals import translate
 from services.inventory.proxmox.session import Access
 from tests.pvesim.tls import ensure_certificate
 
@@ -124,7 +125,6 @@ async def test_a_certificate_that_is_not_the_pinned_one_gets_no_request(tmp_path
 def test_what_proxmox_answers_says_whether_it_did_anything(
     status: int, reason: str, method: str, expected: type[Exception]
 ) -> None:
-    client = ProxmoxClient(Access(1, "pve", "192.0.2.1", 8006, "root@pam", token_id="root@pam!t"), threads=1)
-    error = client._translate(ResourceException(status, reason, reason), method=method, path="/x")
+    access = Access(1, "pve", "192.0.2.1", 8006, "root@pam", token_id="root@pam!t")
+    error = translate(ResourceException(status, reason, reason), access, method=method, path="/x")
     assert type(error) is expected
-    client.close()
