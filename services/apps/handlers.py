@@ -14,7 +14,7 @@ from proximity.common.v1 import operation_pb2
 from services.apps import convert
 from services.apps.domain import adopting, orphans, updating, upgrading, usecases
 from services.apps.domain.entities import STABLE, App, AppFilter
-from services.apps.domain.errors import AppBusyError, AppNotFoundError, ContainerNotFoundError
+from services.apps.domain.errors import AppBusyError, ContainerNotFoundError
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.neighbours import Backups
 from services.apps.domain.reconciling import Reconciler
@@ -182,15 +182,17 @@ class AppsHandlers:
 
     async def list_operations(
         self, request: pb.ListOperationsRequest, call: Call
-    ) -> pb.ListOperationsResponse:
-        app_id = await self._get_subject(request.app_id, call)
+    ) -> Rendered[pb.ListOperationsResponse]:
         page, per_page = convert.parse_page(request)
-        found, total = await self.store.list_operations(app_id, page=page, per_page=per_page)
+        answer, total = await self.showcase.list_operations(
+            request.app_id, owner=call.owner_filter, page=page, per_page=per_page, form=call.form
+        )
         call.add_page_links(page=page, per_page=per_page, total=total)
-        return convert.render_operations(found, total, page=page, per_page=per_page)
+        return answer
 
     async def get_operation(self, request: pb.GetOperationRequest, call: Call) -> operation_pb2.Operation:
-        app_id = await self._get_subject(request.app_id, call)
+        app_id = request.app_id
+        await self.store.list_operation_versions(app_id, owner=call.owner_filter, page=1, per_page=1)
         return render_operation(await self.store.find_operation(request.operation_id, app_id=app_id))
 
     async def cancel_operation(
@@ -261,18 +263,6 @@ class AppsHandlers:
     async def _get(self, app_id: str, call: Call) -> App:
         call.audit_target = app_id
         return await self.store.get_app(app_id, owner=call.owner_filter)
-
-    async def _get_subject(self, app_id: str, call: Call) -> str:
-        """The id of an app; to administrators also of one that is gone and had operations."""
-        try:
-            return (await self._get(app_id, call)).id
-        except AppNotFoundError:
-            if (
-                call.owner_filter is None
-                and (await self.store.list_operations(app_id, page=1, per_page=1))[1]
-            ):
-                return app_id
-            raise
 
     def _render(self, app: App) -> app_pb2.App:
         return convert.render_app(app, update=self.newest.find_update(app))

@@ -37,6 +37,7 @@ class Showcase:
         self._live = Kept[tuple[str, Form]]()
         self._pages = Kept[tuple[AppFilter, int, int, Form]]()
         self._logs = Kept[tuple[str, int, str, Form]]()
+        self._operations = Kept[tuple[str, int, int, Form]]()
 
     async def list_apps(
         self, wanted: AppFilter, *, page: int, per_page: int, form: Form = Form.WIRE
@@ -87,6 +88,26 @@ class Showcase:
             message = pb.ListAppLogsResponse(app_id=app_id, logs=lines, total=total)
             kept = self._logs.keep(key, version, render(message, form))
         return Rendered(pb.ListAppLogsResponse, kept)
+
+    async def list_operations(
+        self, app_id: str, *, owner: int | None, page: int, per_page: int, form: Form = Form.WIRE
+    ) -> tuple[Rendered[pb.ListOperationsResponse], int]:
+        """A page of an app's operations, and how many there are in all.
+
+        Raises:
+            AppNotFoundError: there is no such app and there was none, or it is not the owner's.
+        """
+        versions, total = await self._store.list_operation_versions(
+            app_id, owner=owner, page=page, per_page=per_page
+        )
+        key = (app_id, page, per_page, form)
+        kept = self._operations.find(key, (total, versions))
+        if kept is None:
+            found, total = await self._store.list_operations(app_id, page=page, per_page=per_page)
+            message = convert.render_operations(found, total, page=page, per_page=per_page)
+            state = (total, [(operation.id, operation.updated_at) for operation in found])
+            kept = self._operations.keep(key, state, render(message, form))
+        return Rendered(pb.ListOperationsResponse, kept), total
 
     async def _render(self, versions: Sequence[tuple[str, object]], form: Form) -> list[bytes]:
         """The apps of these versions, or newer; what has gone meanwhile is left out."""

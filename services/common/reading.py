@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -210,6 +212,33 @@ def parse_time(value: Any) -> datetime:
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
     found: datetime = value
     return found
+
+
+class RowParser:
+    """Rows of a `Query` by the names of its columns: truths, times and JSON as SQLAlchemy would give them.
+
+    Args:
+        columns: what the query selects.
+    """
+
+    def __init__(self, columns: Sequence[sa.ColumnElement[Any] | sa.Label[Any]]) -> None:
+        self._columns = [(str(each.key), _choose_parser(each.type)) for each in columns]
+
+    def parse(self, row: Sequence[Any]) -> dict[str, Any]:
+        """The values of a row."""
+        return {
+            name: value if parse is None or value is None else parse(value)
+            for (name, parse), value in zip(self._columns, row, strict=True)
+        }
+
+
+def _choose_parser(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    held = kind.impl_instance if isinstance(kind, sa.types.TypeDecorator) else kind
+    if isinstance(held, sa.Boolean):
+        return bool  # SQLite has numbers
+    if isinstance(held, sa.DateTime):
+        return parse_time
+    return json.loads if isinstance(held, sa.JSON) else None
 
 
 def is_transient(error: Exception) -> bool:

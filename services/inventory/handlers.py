@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 from google.protobuf import empty_pb2
+from google.protobuf.message import Message
 from proximity.inventory.v1 import host_pb2, settings_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.common import VERSION
 from services.common.clock import now
 from services.common.errors import DomainError
+from services.common.kept import Kept
 from services.common.rpc.call import Call
+from services.common.rpc.rendered import Form, Rendered, render
 from services.inventory import convert
-from services.inventory.domain.entities import Host
+from services.inventory.domain.entities import Host, Node
 from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.health import HealthChecks
 from services.inventory.proxmox.client import ProxmoxClient
@@ -26,6 +30,8 @@ from services.inventory.proxmox.privileges import list_missing
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore
 from services.inventory.syncing import NodeSync, sync_host
+
+T = TypeVar("T", Host, Node)
 
 _RESOURCES = ("default_cpu_cores", "default_memory_mb", "default_disk_gb", "default_swap_mb")
 _NETWORK = (
@@ -108,10 +114,11 @@ class HostHandlers:
         self._fleet = fleet
         self._sync = sync
         self._ways = ways
+        self._kept = Kept[tuple[type, int, Form]]()
 
-    async def list_hosts(self, _: empty_pb2.Empty, _call: Call) -> AsyncIterator[host_pb2.Host]:
+    async def list_hosts(self, _: empty_pb2.Empty, call: Call) -> AsyncIterator[Rendered[host_pb2.Host]]:
         for host in await self._store.list_hosts():
-            yield convert.render_host(host)
+            yield Rendered(host_pb2.Host, self._show(host, convert.render_host, call=call))
 
     async def create_host(self, request: pb.CreateHostRequest, call: Call) -> host_pb2.Host:
         host = await self._store.add_host(convert.parse_new_host(request), request_id=call.request_id)
@@ -149,10 +156,18 @@ class HostHandlers:
         count = await sync_host(self._store, self._fleet, self._ways, host=host)
         return pb.SyncHostNodesResponse(success=True, message=f"Synced {count} nodes", nodes=count)
 
-    async def list_nodes(self, request: pb.ListNodesRequest, _call: Call) -> AsyncIterator[host_pb2.Node]:
+    async def list_nodes(
+        self, request: pb.ListNodesRequest, call: Call
+    ) -> AsyncIterator[Rendered[host_pb2.Node]]:
         host_id = request.host_id if request.HasField("host_id") else None
         for node in await self._store.list_nodes(host_id):
-            yield convert.render_node(node)
+            yield Rendered(host_pb2.Node, self._show(node, convert.render_node, call=call))
+
+    def _show(self, item: T, render_item: Callable[[T], Message], *, call: Call) -> bytes:
+        """A host or a node, rendered once for each of its states."""
+        key = (type(item), item.id, call.form)
+        kept = self._kept.find(key, item)
+        return kept or self._kept.keep(key, item, render(render_item(item), call.form))
 
 
 async def _try_host(host: Host, client: ProxmoxClient, ways: Ways) -> pb.TestHostResponse:

@@ -120,7 +120,7 @@ async def test_the_same_request_twice_makes_one_app(platform: Platform) -> None:
     first = await platform.deploy(request_id="a" * 32)
     second = await platform.deploy(request_id="a" * 32)
     assert first.id == second.id
-    assert (await platform.store.list_apps(AppFilter(), page=1, per_page=10))[1] == 1
+    assert (await platform.store.list_versions(AppFilter(), page=1, per_page=10))[1] == 1
 
 
 async def test_a_taken_hostname_is_refused_and_takes_no_port(platform: Platform) -> None:
@@ -214,7 +214,7 @@ async def test_somebody_elses_app_does_not_exist(platform: Platform) -> None:
     app = await platform.deploy(owner=1)
     with pytest.raises(AppNotFoundError):
         await platform.store.get_app(app.id, owner=2)
-    assert await platform.store.list_apps(AppFilter(owner_id=2), page=1, per_page=10) == ([], 0)
+    assert await platform.store.list_versions(AppFilter(owner_id=2), page=1, per_page=10) == ([], 0)
 
 
 async def test_a_clone_runs_beside_its_source(platform: Platform) -> None:

@@ -126,7 +126,9 @@ def test_what_comes_over_keeps_its_ids_and_its_secrets_are_sealed(url: str, old:
     assert sealer.open(host.password, place="hosts.password.3") == "plain-host-password"
     held = [(row.host_id, row.vmid, row.owner) for row in read(url, "inventory", vmids)]
     assert held == [(3, 101, "nginx-00000001"), (3, 102, "nginx-00000002"), (3, 104, "nginx-00000003")]
-    first, second, third = (AppRows(sealer).parse_app(row) for row in read(url, "apps", apps_tables.apps))
+    first, second, third = (
+        AppRows(sealer).parse_app(row._asdict()) for row in read(url, "apps", apps_tables.apps)
+    )
     assert (first.owner_id, second.owner_id, first.config) == (4, 1, {"memory": 1024, "cores": 2})
     assert first.visible_environment == {"DB_PASSWORD": "********", "TZ": "UTC"}
     assert first.environment["DB_PASSWORD"] == "s3cret-value"

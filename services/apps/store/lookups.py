@@ -17,7 +17,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from services.apps.domain.entities import AppFilter
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.tables import app_events, apps
+from services.apps.tables import app_events, apps, operation_tables
 from services.common.db import Database
 from services.common.reading import Query
 
@@ -27,6 +27,7 @@ _KEPT_S = 2.0
 _KEPT = 1000
 _GRAM, _LONG_GRAM = 3, 6  # signs: what `list_grams` of the migrations cuts texts into
 _param = sa.bindparam
+ops = operation_tables.operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,26 @@ class AppLookups:
         if not rows:
             raise AppNotFoundError(f"there is no app {app_id}")
         return LogVersion(rows[0][1] or 0, rows[0][0])
+
+    async def list_operation_versions(
+        self, app_id: str, *, owner: int | None, page: int, per_page: int
+    ) -> tuple[list[tuple[str, object]], int]:
+        """Ids and stamps of one page of an app's operations, newest first, and how many there are in all.
+
+        Administrators also get those of an app that is gone.
+
+        Raises:
+            AppNotFoundError: there is no such app and there was none, or it is not the owner's.
+        """
+        params: dict[str, Any] = {"app": app_id, "limit": per_page, "offset": (page - 1) * per_page}
+        params |= {} if owner is None else {"owner": owner}
+        rows = await self._db.fetch(_operations_query(owner is not None), params)
+        if rows:
+            return [(row[0], row[1]) for row in rows], rows[0][2]
+        total = (await self._db.fetch(_operations_count(), {"app": app_id}))[0][0]
+        if owner is not None or total == 0:
+            await self.find_version(app_id, owner=owner)
+        return [], total
 
     async def _count(self, params: dict[str, Any]) -> int:
         return int((await self._db.fetch(_count_query(frozenset(params)), params))[0][0])
@@ -225,3 +246,23 @@ def _log_query(names: frozenset[str]) -> Query:
     found = sa.select(sa.func.count(), sa.func.max(app_events.c.id)).where(*lines).subquery()
     query = sa.select(found).join(apps, sa.true()).where(apps.c.id == _param("id"))
     return Query(query.where(apps.c.owner_id == _param("owner")) if "owner" in names else query)
+
+
+@cache
+def _operations_query(is_owned: bool) -> Query:
+    columns = (ops.c.id, ops.c.updated_at, _operations_total().scalar_subquery())
+    query = sa.select(*columns).where(ops.c.subject == _param("app"))
+    if is_owned:
+        mine = sa.exists().where(apps.c.id == _param("app"), apps.c.owner_id == _param("owner"))
+        query = query.where(mine)
+    query = query.order_by(ops.c.created_at.desc(), ops.c.id)
+    return Query(query.limit(_param("limit")).offset(_param("offset")))
+
+
+@cache
+def _operations_count() -> Query:
+    return Query(_operations_total())
+
+
+def _operations_total() -> sa.Select[Any]:
+    return sa.select(sa.func.count()).select_from(ops).where(ops.c.subject == _param("app"))

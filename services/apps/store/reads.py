@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 
 import sqlalchemy as sa
 
-from services.apps.domain.entities import App, AppEvent, AppFilter
+from services.apps.domain.entities import App, AppEvent
 from services.apps.domain.errors import AppNotFoundError, NoFreePortError, OperationNotFoundError
 from services.apps.store.rows import AppRows, parse_event
 from services.apps.tables import app_events, apps, operation_tables, ports
@@ -17,10 +18,18 @@ from services.common.db import Database
 from services.common.operations.lookups import OperationLookups
 from services.common.operations.progress import Operation
 from services.common.operations.records import read_operations
+from services.common.reading import Query, RowParser
 
 _PORTS = (8100, 65_000)
 _WELL_KNOWN = frozenset({8443, 8888, 9090, 9443, 11211, 27017, 50000, 60000})
 _CHOICE = 64
+_SIZES = (
+    1,
+    4,
+    20,
+    100,
+)  # of lists of ids: a statement for each, the places left over are filled with the last
+_PARSER = RowParser(apps.columns.values())
 
 ops = operation_tables.operations
 
@@ -39,49 +48,30 @@ class AppReads:
         Raises:
             AppNotFoundError: there is none, or it is not the owner's.
         """
-        query = sa.select(apps).where(apps.c.id == app_id)
-        if owner is not None:
-            query = query.where(apps.c.owner_id == owner)
-        row = await self._db.read(lambda connection: connection.execute(query).one_or_none())
-        if row is None:
+        params = {"id": app_id} if owner is None else {"id": app_id, "owner": owner}
+        rows = await self._db.fetch(_app_query(owner is not None), params)
+        if not rows:
             raise AppNotFoundError(f"there is no app {app_id}")
-        return self._rows.parse_app(row)
+        return self._rows.parse_app(_PARSER.parse(rows[0]))
 
     async def get_apps(self, app_ids: Sequence[str]) -> list[App]:
         """Those of these apps that there are, in any order."""
-        query = sa.select(apps).where(apps.c.id.in_(app_ids))
-        rows = await self._db.read(lambda connection: connection.execute(query).all())
-        return [self._rows.parse_app(row) for row in rows]
-
-    async def list_apps(self, wanted: AppFilter, *, page: int, per_page: int) -> tuple[list[App], int]:
-        """One page of apps, newest first, and how many there are in all."""
-        where = _conditions_of(wanted)
-        total = sa.select(sa.func.count()).select_from(apps).where(*where).scalar_subquery()
-        query = (
-            sa.select(apps, total.label("total"))
-            .where(*where)
-            .order_by(apps.c.created_at.desc(), apps.c.id.desc())
-            .limit(per_page)
-            .offset((page - 1) * per_page)
-        )
-        rows = await self._db.read(lambda connection: connection.execute(query).all())
-        if rows or page == 1:
-            return [self._rows.parse_app(row) for row in rows], rows[0].total if rows else 0
-        return [], int(
-            await self._db.read(lambda connection: connection.execute(sa.select(total)).scalar_one())
-        )
+        if not app_ids:
+            return []
+        places = next((size for size in _SIZES if size >= len(app_ids)), len(app_ids))
+        filled = [*app_ids, *([app_ids[-1]] * (places - len(app_ids)))]
+        rows = await self._db.fetch(_apps_query(places), {f"id{n}": each for n, each in enumerate(filled)})
+        return [self._rows.parse_app(_PARSER.parse(row)) for row in rows]
 
     async def list_all_apps(self, *, host_id: int | None = None) -> list[App]:
         """Every app, for reconciliation."""
-        query = sa.select(apps).where(*_conditions_of(AppFilter(host_id=host_id)))
-        return [
-            self._rows.parse_app(row)
-            for row in await self._db.read(lambda connection: connection.execute(query).all())
-        ]
+        query = sa.select(apps).where(*_conditions_of(host_id))
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return [self._rows.parse_app(row._asdict()) for row in rows]
 
     async def count_apps(self, *, host_id: int | None = None, revision: str = "") -> int:
         """How many apps there are."""
-        where = _conditions_of(AppFilter(host_id=host_id))
+        where = _conditions_of(host_id)
         if revision:
             where.append(apps.c.revision == revision)
         query = sa.select(sa.func.count()).select_from(apps).where(*where)
@@ -206,17 +196,16 @@ class AppReads:
         return random.choice(free)  # noqa: S311 - so that deployments at once do not meet
 
 
-def _conditions_of(wanted: AppFilter) -> list[sa.ColumnElement[bool]]:
-    where: list[sa.ColumnElement[bool]] = []
-    if wanted.owner_id is not None:
-        where.append(apps.c.owner_id == wanted.owner_id)
-    if wanted.status is not None:
-        where.append(apps.c.status == wanted.status)
-    if wanted.host_id is not None:
-        where.append(apps.c.host_id == wanted.host_id)
-    if wanted.search:
-        where.append(
-            apps.c.name.icontains(wanted.search, autoescape=True)
-            | apps.c.hostname.icontains(wanted.search, autoescape=True)
-        )
-    return where
+@cache
+def _app_query(is_owned: bool) -> Query:
+    query = sa.select(apps).where(apps.c.id == sa.bindparam("id"))
+    return Query(query.where(apps.c.owner_id == sa.bindparam("owner")) if is_owned else query)
+
+
+@cache
+def _apps_query(count: int) -> Query:
+    return Query(sa.select(apps).where(apps.c.id.in_([sa.bindparam(f"id{n}") for n in range(count)])))
+
+
+def _conditions_of(host_id: int | None) -> list[sa.ColumnElement[bool]]:
+    return [] if host_id is None else [apps.c.host_id == host_id]

@@ -22,11 +22,11 @@ class AppRows:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
-    def parse_app(self, row: sa.Row[Any]) -> App:
-        """The app of a row of `apps`."""
-        values = {name: value for name, value in row._mapping.items() if name in _APP_COLUMNS}  # noqa: SLF001 - SQLAlchemy's public name
-        sealed = values["environment"]
-        values["environment"] = json.loads(self._sealer.open(sealed, place=f"apps.environment.{row.id}"))
+    def parse_app(self, row: Mapping[str, Any]) -> App:
+        """The app of the values of a row of `apps`."""
+        values = {name: row[name] for name in _APP_COLUMNS}
+        place = f"apps.environment.{values['id']}"
+        values["environment"] = json.loads(self._sealer.open(values["environment"], place=place))
         values["secret_names"] = tuple(values["secret_names"])
         values["conditions"] = tuple(
             Condition(type=item["type"], message=item["message"], since=datetime.fromisoformat(item["since"]))

@@ -18,7 +18,11 @@ from services.auth.store.tables import outbox, sessions, users
 from services.common.clock import Clock, now
 from services.common.db import Database
 from services.common.outbox import add_messages, new_message
+from services.common.reading import Query, RowParser
 
+_COLUMNS = tuple(users.c[name] for name in Account.__dataclass_fields__)
+_ACCOUNT = Query(sa.select(*_COLUMNS).where(users.c.id == sa.bindparam("id")))
+_PARSER = RowParser(_COLUMNS)
 USER_DEACTIVATED = "events.auth.v1.user_deactivated"
 
 
@@ -64,7 +68,10 @@ class SqlAccountStore:
 
     async def get_account(self, user_id: int) -> Account:
         """See `AccountStore.get_account`."""
-        return await self._db.read(lambda connection: _get(connection, user_id))
+        rows = await self._db.fetch(_ACCOUNT, {"id": user_id})
+        if not rows:
+            raise UserNotFoundError(f"there is no user {user_id}")
+        return Account(**_PARSER.parse(rows[0]))
 
     async def list_accounts(self, search: str, page: Page) -> tuple[list[Account], int]:
         """See `AccountStore.list_accounts`."""

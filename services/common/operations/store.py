@@ -173,13 +173,15 @@ class SqlOperationStore:
 
     async def note_upid(self, operation: ClaimedOperation, position: int, upid: str) -> None:
         """Add a Proxmox task to a step's record."""
-        steps = self._tables.steps
+        operations, steps = self._tables.operations, self._tables.steps
         key = (steps.c.operation_id == operation.id, steps.c.position == position)
 
         def fn(connection: sa.Connection) -> None:
             known = connection.execute(sa.select(steps.c.upids).where(*key)).scalar() or []
             if upid not in known:
                 connection.execute(steps.update().where(*key).values(upids=[*known, upid]))
+                own = operations.c.id == operation.id
+                connection.execute(operations.update().where(own).values(updated_at=now()))
 
         await self._db.write(fn)
 

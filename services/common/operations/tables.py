@@ -21,7 +21,10 @@ class OperationTables:
 
 
 def define_tables(metadata: sa.MetaData) -> OperationTables:
-    """Define `operations` and `operation_steps` in a service's metadata."""
+    """Define `operations` and `operation_steps` in a service's metadata.
+
+    Whatever changes an operation or one of its steps sets `updated_at`: what is shown of it is kept by that time.
+    """
     operations = sa.Table(
         "operations",
         metadata,

@@ -13,8 +13,7 @@ from google.api import httpbody_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
-from services.common.rpc.printing import print_message
-from services.common.rpc.rendered import Form, Rendered, choose_form
+from services.common.rpc.rendered import Form, Rendered, choose_form, render
 from services.common.rpc.streams import is_endless
 
 
@@ -24,15 +23,19 @@ def is_array(method: MethodDescriptor) -> bool:
 
 
 def gather(
-    handler: Callable[[Any, Any], AsyncIterator[Message]],
+    handler: Callable[[Any, Any], AsyncIterator[Message | Rendered[Any]]],
 ) -> Callable[[Any, Any], Awaitable[Rendered[Any]]]:
     """A handler of the whole array, printed, from one of its stream."""
 
     async def gathered(request: Any, call: Any) -> Rendered[Any]:
-        items = [print_message(item) async for item in handler(request, call)]
-        return Rendered(httpbody_pb2.HttpBody, f"[{','.join(items)}]".encode())
+        items = [_print(item) async for item in handler(request, call)]
+        return Rendered(httpbody_pb2.HttpBody, b"[%b]" % b",".join(items))
 
     return gathered
+
+
+def _print(item: Message | Rendered[Any]) -> bytes:
+    return item.data if isinstance(item, Rendered) else render(item, Form.JSON)
 
 
 class ArrayHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic for its stubs alone

@@ -12,6 +12,7 @@ from proximity.inventory.v1 import events_pb2
 from services.common.clock import Clock, now
 from services.common.db import Database, insert_ignore
 from services.common.outbox import add_messages, new_message
+from services.common.reading import Query, RowParser
 from services.common.sealing import Sealer
 from services.inventory.domain.entities import (
     Host,
@@ -37,6 +38,17 @@ from services.inventory.store.rows import (
 )
 from services.inventory.store.tables import SECRETS, addresses, hosts, nodes, outbox, ssh_keys, vmids
 
+_HOST_COLUMNS = tuple(
+    (each != "").label(each.name) if each.name in SECRETS else each
+    for each in hosts.c
+    if each.name != "request_id"
+)
+_NODE_COLUMNS = (*nodes.c, hosts.c.name.label("host_name"))
+_HOST, _NODE = RowParser(_HOST_COLUMNS), RowParser(_NODE_COLUMNS)
+_HOSTS = Query(sa.select(*_HOST_COLUMNS).order_by(hosts.c.is_default.desc(), hosts.c.name))
+_every_node = sa.select(*_NODE_COLUMNS).join_from(nodes, hosts).order_by(hosts.c.name, nodes.c.name)
+_NODES = Query(_every_node)
+_NODES_OF_HOST = Query(_every_node.where(nodes.c.host_id == sa.bindparam("host")))
 HOST_DELETED = "events.inventory.v1.host_deleted"
 
 
@@ -50,8 +62,7 @@ class SqlHostStore:
 
     async def list_hosts(self) -> list[Host]:
         """Return the hosts, the default one first, then by name."""
-        query = sa.select(hosts).order_by(hosts.c.is_default.desc(), hosts.c.name)
-        return [build_host(row) for row in await self._db.read(lambda c: c.execute(query).all())]
+        return [build_host(_HOST.parse(row)) for row in await self._db.fetch(_HOSTS, {})]
 
     async def get_host(self, host_id: int) -> Host:
         """Return one host.
@@ -218,11 +229,11 @@ class SqlHostStore:
 
     async def list_nodes(self, host_id: int | None = None) -> list[Node]:
         """Return the nodes as last seen, by host and name."""
-        query = sa.select(nodes, hosts.c.name.label("host_name")).join(hosts)
-        if host_id is not None:
-            query = query.where(nodes.c.host_id == host_id)
-        query = query.order_by(hosts.c.name, nodes.c.name)
-        return [build_node(row) for row in await self._db.read(lambda c: c.execute(query).all())]
+        if host_id is None:
+            rows = await self._db.fetch(_NODES, {})
+        else:
+            rows = await self._db.fetch(_NODES_OF_HOST, {"host": host_id})
+        return [build_node(_NODE.parse(row)) for row in rows]
 
     async def find_ssh_key(self, host_id: int, address: str) -> str:
         """Return the SSH host key pinned for an address; empty when none is."""

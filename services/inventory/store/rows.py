@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,6 +32,9 @@ FACTS = (
     "lxc_count",
     "fingerprint",
 )
+
+
+_HIDDEN = frozenset({*SECRETS, "request_id"})
 
 
 def check_name(connection: sa.Connection, name: str, *, host_id: int = 0) -> None:
@@ -68,27 +72,19 @@ def read_row(connection: sa.Connection, host_id: int) -> sa.Row[Any]:
 
 def read_host(connection: sa.Connection, host_id: int) -> Host:
     """A host; HostNotFoundError when there is none."""
-    return build_host(read_row(connection, host_id))
+    return build_host(read_row(connection, host_id)._asdict())
 
 
-def build_host(row: sa.Row[Any]) -> Host:
-    """A host without its secrets."""
-    hidden = (*SECRETS, "request_id")
-    values = {key: value for key, value in row._mapping.items() if key not in hidden}  # noqa: SLF001 - public name
-    values["exec_mode"] = row.exec_mode or guess_exec_mode(
-        row.user, has_password=bool(row.password), has_ssh_key=bool(row.ssh_key)
+def build_host(row: Mapping[str, Any]) -> Host:
+    """A host without its secrets; of those only whether there are any is looked at."""
+    values = {key: value for key, value in row.items() if key not in _HIDDEN}
+    values["exec_mode"] = row["exec_mode"] or guess_exec_mode(
+        row["user"], has_password=bool(row["password"]), has_ssh_key=bool(row["ssh_key"])
     )
     return Host(**values)
 
 
-def build_node(row: sa.Row[Any]) -> Node:
+def build_node(row: Mapping[str, Any]) -> Node:
     """A node as last seen."""
-    return Node(
-        id=row.id,
-        host_id=row.host_id,
-        host_name=row.host_name,
-        name=row.name,
-        status=row.status,
-        last_updated=row.last_updated,
-        **json.loads(row.facts),
-    )
+    values = {key: value for key, value in row.items() if key != "facts"}
+    return Node(**values, **json.loads(row["facts"]))

@@ -47,7 +47,8 @@ def count_requests(sim: Running) -> dict[str, int]:
 
 async def list_nodes(inventory: Inventory, host_id: int) -> dict[str, str]:
     request = pb.ListNodesRequest(host_id=host_id)
-    return {node.name: node.status async for node in inventory.hosts.list_nodes(request, new_call())}
+    nodes = [node.message async for node in inventory.hosts.list_nodes(request, new_call())]
+    return {node.name: node.status for node in nodes}
 
 
 async def test_a_certificate_that_nobody_verifies_is_pinned_at_first_sight(

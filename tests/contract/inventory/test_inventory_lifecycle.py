@@ -14,7 +14,7 @@ async def test_a_host_is_tested_and_its_nodes_are_read(inventory: Inventory) -> 
     assert answer.fingerprint == inventory.sim.client.ready["fingerprint"]
     synced = await inventory.hosts.sync_host_nodes(pb.SyncHostNodesRequest(id=inventory.host.id), new_call())
     assert synced.message == "Synced 3 nodes"
-    nodes = [node async for node in inventory.hosts.list_nodes(pb.ListNodesRequest(), new_call())]
+    nodes = [node.message async for node in inventory.hosts.list_nodes(pb.ListNodesRequest(), new_call())]
     assert [node.name for node in nodes] == ["pve1", "pve2", "pve3"]
     assert all(node.status == "online" and node.memory_total > 0 and node.storage_total > 0 for node in nodes)
 
