@@ -102,9 +102,9 @@ run: venv ## the whole platform on this machine
 demo: venv ## the whole platform against a simulated Proxmox VE
 	$(BIN)/python -m deploy.local demo
 
-bench: venv ## load the platform (needs wrk and h2load); DB=postgres|sqlite APPS=20000 C=16 ROUNDS=3 QUICK=1
+bench: venv ## load the platform (needs wrk and h2load); DB=postgres|sqlite APPS=20000 C=16 ROUNDS=9 QUICK=1
 	$(BIN)/python -m tests.bench run --database $(or $(DB),postgres) --apps $(or $(APPS),$(if $(QUICK),1000,20000)) \
-		--connections $(or $(C),16) --rounds $(or $(ROUNDS),$(if $(QUICK),1,3)) --seconds $(if $(QUICK),1,3)
+		--connections $(or $(C),16) --rounds $(or $(ROUNDS),$(if $(QUICK),1,9)) --seconds 1
 
 bench-jobs: venv ## how long deployments take; DB=, TASK_SECONDS=0.2, AT_ONCE=1,50, WORKERS=1
 	$(BIN)/python -m tests.bench jobs --database $(or $(DB),postgres) --workers $(or $(WORKERS),1) --task-seconds $(or $(TASK_SECONDS),0.2) \

@@ -90,8 +90,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     parser.add_argument("--apps", type=int, default=20_000)
     parser.add_argument("--connections", default="16", help="numbers, comma-separated")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument(
         "--only", default="", help="cases whose name contains one of these parts (a;b), and their floors"
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-import statistics
 import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.bench.wrk import AnswersWrongError, Load, Measured, WrkMissingError
+from tests.bench.wrk import AnswersWrongError, Load, Measured, WrkMissingError, choose_evenly
 
 
 def run_h2load(url: str, load: Load, *, connections: int, seconds: float) -> Measured:
@@ -53,4 +52,4 @@ def parse_log(text: str, log: str, *, seconds: float) -> Measured:
     ):
         raise AnswersWrongError(text)
     took = sorted(int(each[2]) / 1000 for each in answers)
-    return Measured(len(took) / seconds, statistics.median(took), took[int(len(took) * 0.99)], len(took))
+    return Measured(len(took) / seconds, len(took), choose_evenly(took))

@@ -25,10 +25,13 @@ _WORTH_US = 15  # of CPU per answer: less is not listed
 
 @dataclass(frozen=True)
 class Result:
-    """The medians of a case over the rounds.
+    """A case over all rounds.
 
     Attributes:
+        rate: the median of the rounds.
+        p50_ms: of the answers of all rounds together, as `p99_ms`.
         ratio: to the floor, the median over the rounds of both in the same round.
+        ratio_high: three rounds of four were not better than this.
         cpu_ratio: the floor's CPU per answer to the case's, all processes together: what the ratio would be if
             nothing else disturbed the machine and nothing waited.
         cpu_us: CPU of each process per answer, in microseconds.
@@ -40,6 +43,7 @@ class Result:
     p50_ms: float
     p99_ms: float
     ratio: float
+    ratio_high: float
     target: float
     cpu_ratio: float
     cpu_us: Mapping[str, float]
@@ -100,16 +104,18 @@ def _cpu_of(samples: Sequence[Sample]) -> float:
 
 
 def summarize(case: Case, samples: Mapping[str, Sequence[Sample]], connections: int) -> Result:
-    """The medians of a case; a case whose floor was not measured is held against itself."""
+    """A case over all rounds; a case whose floor was not measured is held against itself."""
     own, floor = samples[case.name], samples.get(floor_of(case), samples[case.name])
-    pairs = zip(own, floor, strict=True)
+    ratios = [a.measured.rate / b.measured.rate for a, b in zip(own, floor, strict=True)]
+    took = sorted(each for sample in own for each in sample.measured.took)
     return Result(
         name=case.name,
         connections=connections,
         rate=round(statistics.median(each.measured.rate for each in own), 1),
-        p50_ms=round(statistics.median(each.measured.p50_ms for each in own), 2),
-        p99_ms=round(statistics.median(each.measured.p99_ms for each in own), 2),
-        ratio=round(statistics.median(a.measured.rate / b.measured.rate for a, b in pairs), 3),
+        p50_ms=round(took[len(took) // 2], 2),
+        p99_ms=round(took[len(took) * 99 // 100], 2),
+        ratio=round(statistics.median(ratios), 3),
+        ratio_high=round(sorted(ratios)[len(ratios) * 3 // 4], 3),
         target=case.target,
         cpu_ratio=round(_cpu_of(floor) / _cpu_of(own), 3),
         cpu_us={name: value for name in own[0].cpu_us if (value := _median_cpu(own, name)) >= _WORTH_US},

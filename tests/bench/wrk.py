@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
+_POINTS = 1000
 _SCRIPT = """
 local paths = {%s}
 local number = 0
@@ -19,6 +19,9 @@ local headers = {%s}
 request = function()
   number = number %% #paths + 1
   return wrk.format(%s, paths[number], headers, %s)
+end
+done = function(_, latency, _)
+  for point = 1, %d do io.write(string.format("took %%d\n", latency:percentile((point - 0.5) * 100 / %d))) end
 end
 """
 
@@ -33,12 +36,16 @@ class AnswersWrongError(Exception):
 
 @dataclass(frozen=True)
 class Measured:
-    """What wrk saw: requests per second, and latencies in milliseconds."""
+    """What a load saw.
+
+    Attributes:
+        rate: answers a second.
+        took: milliseconds of 1,000 answers, evenly chosen from the fastest to the slowest; fewer where there were fewer.
+    """
 
     rate: float
-    p50_ms: float
-    p99_ms: float
     answers: int
+    took: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ def run_wrk(url: str, load: Load, *, connections: int, seconds: float) -> Measur
     with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as script:
         script.write(_render_script(load))
         script.flush()
-        arguments = ["-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "10s", "--latency"]
+        arguments = ["-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "10s"]
         done = subprocess.run(
             [program, *arguments, "-s", str(Path(script.name)), url],
             capture_output=True,
@@ -93,14 +100,16 @@ def parse_output(text: str, load: Load) -> Measured:
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
     if (wrong and not load.expected) or broken or answers is None or rate is None or answers[1] == "0":
         raise AnswersWrongError(f"{load.method} {load.paths[0]}: {text}")
-    return Measured(float(rate[1]), _latency(text, "50%"), _latency(text, "99%"), int(answers[1]))
+    took = [int(each) / 1000 for each in re.findall(r"^took (\d+)$", text, re.MULTILINE)]
+    if len(took) != _POINTS:
+        raise AnswersWrongError(f"wrk tells {len(took)} latencies, not {_POINTS}: {text}")
+    return Measured(float(rate[1]), int(answers[1]), took)
 
 
-def _latency(text: str, share: str) -> float:
-    found = re.search(rf"^\s+{share}\s+([\d.]+)(us|ms|s|m)\s*$", text, re.MULTILINE)
-    if found is None:
-        raise AnswersWrongError(f"wrk says nothing of {share}: {text}")
-    return float(found[1]) * _UNITS[found[2]]
+def choose_evenly(took: Sequence[float]) -> list[float]:
+    """At most 1,000 of sorted latencies, evenly chosen."""
+    count = min(len(took), _POINTS)
+    return [took[int((point + 0.5) * len(took) / count)] for point in range(count)]
 
 
 def _render_script(load: Load) -> str:
@@ -108,4 +117,4 @@ def _render_script(load: Load) -> str:
     headers = ", ".join(f"[{quote(name)}] = {quote(value)}" for name, value in load.headers.items())
     paths = ", ".join(quote(path) for path in load.paths)
     body = '"' + "".join(f"\\{byte:03d}" for byte in load.body) + '"' if load.body else "nil"
-    return _SCRIPT % (paths, headers, quote(load.method), body)
+    return _SCRIPT % (paths, headers, quote(load.method), body, _POINTS, _POINTS)

@@ -239,3 +239,22 @@ async def test_what_became_an_apps_again_is_no_orphan(service: Service) -> None:
     containers[9500] = dataclasses.replace(containers[9500], owner=app.id)
     with pytest.raises(ContainerManagedError, match=app.id):
         await service.api.destroy_orphan(pb.DestroyOrphanRequest(host_id=1, vmid=9500), admin)
+
+
+async def test_operations_are_shown_as_they_are_now(service: Service) -> None:
+    app = await service.deploy()
+
+    async def show(user: Call, page: int = 1) -> pb.ListOperationsResponse:
+        request = pb.ListOperationsRequest(app_id=app.id, page=page)
+        return (await service.api.list_operations(request, user)).message
+
+    assert [each.status for each in (await show(call())).operations] == ["queued"]
+    operation = await service.platform.operations.claim_next("w")
+    assert operation is not None
+    assert [each.worker for each in (await show(call())).operations] == ["w"]
+    for known in ([], ["UPID:a"]):  # a task that is noted changes what is shown, and nothing else of the operation
+        assert [list(each.steps[0].upids) for each in (await show(call())).operations] == [known]
+        await service.platform.operations.note_upid(operation, 0, "UPID:a")
+    with pytest.raises(AppNotFoundError):
+        await show(call(user=2))
+    assert ((await show(call(), 2)).total, (await show(call(staff=True))).total) == (1, 1)
