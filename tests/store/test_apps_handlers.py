@@ -252,7 +252,7 @@ async def test_operations_are_shown_as_they_are_now(service: Service) -> None:
     operation = await service.platform.operations.claim_next("w")
     assert operation is not None
     assert [each.worker for each in (await show(call())).operations] == ["w"]
-    for known in ([], ["UPID:a"]):  # a task that is noted changes what is shown, and nothing else of the operation
+    for known in ([], ["UPID:a"]):  # what is noted of a step shows as well
         assert [list(each.steps[0].upids) for each in (await show(call())).operations] == [known]
         await service.platform.operations.note_upid(operation, 0, "UPID:a")
     with pytest.raises(AppNotFoundError):
