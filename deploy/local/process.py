@@ -153,6 +153,10 @@ class Supervised:
             self._signal(signal.SIGKILL)
             await asyncio.wait({self._task}, timeout=2)
 
+    def start_again(self) -> None:
+        """Ask the process to end; it is started again at once."""
+        self._signal(signal.SIGTERM)
+
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -188,6 +192,7 @@ class Supervised:
     async def _read_lines(self, stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> None:
         with open_log(self._logs, self.spec.name) as log:
             async for line in stream:
-                log.write(line)
-                log.flush()
+                with contextlib.suppress(OSError):  # the disk may be full
+                    log.write(line)
+                    log.flush()
                 on_line(line.decode(errors="replace"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Coroutine
@@ -21,7 +22,8 @@ _console = Console(highlight=False, soft_wrap=True)
 
 
 def _report(sentence: str) -> None:
-    _console.print(f"[dim]{sentence}[/]")
+    with contextlib.suppress(OSError):  # what it goes to may be a file on a full disk
+        _console.print(f"[dim]{sentence}[/]")
 
 
 async def run(settings: LocalSettings) -> int:

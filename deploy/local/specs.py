@@ -23,8 +23,9 @@ from services.common.config import SERVICES
 from services.common.service_keys import make_service_keys
 
 WORKERS = ("apps", "backups", "catalog")
-PORTS = (*SERVICES, "nats", "admin", "pvesim", "pvesim-ssh")
+PORTS = (*SERVICES, "nats", "nats-monitor", "admin", "pvesim", "pvesim-ssh")
 ROOT = Path(__file__).resolve().parents[2]
+_MOST_IN_NATS = "8G"  # as deploy/nats/nats.conf; what streams may hold together is less
 
 
 _DRIVERS = {"postgresql": "services.common.pipelines", "sqlite": "sqlalchemy.dialects.sqlite.pysqlite"}
@@ -177,10 +178,20 @@ def make_simulator(
 
 
 def make_nats(settings: LocalSettings, ports: Mapping[str, int]) -> Spec:
-    """Return NATS with JetStream in the state directory."""
+    """Write NATS' configuration, with JetStream in the state directory, and return its process.
+
+    How much it may keep is written down, since else it is a share of what is free at its start, and a server on a disk
+    that is nearly full refuses streams that it had.
+    """
     program = Path(sysconfig.get_path("scripts")) / "nats-server"
-    arguments = ("-a", "127.0.0.1", "-p", str(ports["nats"]), "-js", "-sd", str(settings.state / "nats"))
-    return Spec("nats", (str(program), *arguments), dict(os.environ))
+    file = settings.state / "nats.conf"
+    store = json.dumps(str(settings.state / "nats"))
+    file.write_text(
+        f"jetstream {{ store_dir: {store}, max_file_store: {_MOST_IN_NATS} }}\n", encoding="utf-8"
+    )
+    monitor = ("-m", str(ports["nats-monitor"])) if "nats-monitor" in ports else ()
+    arguments = (str(program), "-c", str(file), "-a", "127.0.0.1", "-p", str(ports["nats"]), *monitor)
+    return Spec("nats", arguments, dict(os.environ))
 
 
 def make_gateway_settings(settings: LocalSettings, ports: Mapping[str, int]) -> GatewaySettings:

@@ -31,6 +31,7 @@ from deploy.local.specs import (
     write_targets,
 )
 from deploy.local.state import StateLock, choose_ports, write_secret
+from deploy.local.watching import watch_nats
 
 _SIMULATOR_TIMEOUT_S = 30.0
 _NATS_TIMEOUT_S = 15.0
@@ -64,6 +65,7 @@ class Stack:
         self._workers = workers
         self._lock: StateLock | None = None
         self._simulator: asyncio.Future[dict[str, Any]] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start everything and return when the gateway says that it is healthy.
@@ -79,7 +81,7 @@ class Stack:
         self.zygote = Zygote(bare, self.logs, modules=list_shared_modules(self.settings))
         await self.zygote.start()
         if not self.settings.nats_url:
-            self._launch(make_nats(self.settings, ports))
+            self._watch(self._launch(make_nats(self.settings, ports)), ports["nats-monitor"])
         self._launch(make_gateway(self.settings, ports))
         migration = self._migrate(make_migration(bare), self.zygote)
         proxmox, _, _ = await asyncio.gather(
@@ -93,6 +95,8 @@ class Stack:
 
     async def stop(self) -> None:
         """End everything within 10 s: the gateway and the services first, what they need after them."""
+        if self._watching is not None:
+            self._watching.cancel()
         needed = [each for each in self.processes if each.spec.name in {"nats", "pvesim"}]
         first = [each for each in self.processes if each not in needed]
         await asyncio.gather(*(each.stop(timeout=_STOP_S) for each in first))
@@ -120,11 +124,16 @@ class Stack:
                 raise StackError(obstacle)
             time.sleep(0.1)
 
-    def _launch(self, spec: Spec) -> None:
+    def _launch(self, spec: Spec) -> Supervised:
         assert self.zygote is not None
         process = Supervised(spec, self.logs, report=self._report, start=self.zygote.spawn)
         self.processes.append(process)
         process.start()
+        return process
+
+    def _watch(self, nats: Supervised, port: int) -> None:
+        watching = watch_nats(port, self.settings.state / "nats", start_again=nats.start_again)
+        self._watching = asyncio.create_task(watching, name="watch NATS")
 
     async def _start_simulator(self, ports: dict[str, int]) -> dict[str, Any]:
         if not self.settings.is_simulated:

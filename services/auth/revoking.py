@@ -1,4 +1,7 @@
-"""Revocations to NATS's key-value store, which every service watches: at once, and again after every reconnection."""
+"""Revocations to NATS's key-value store, which every service watches: at once, and again after every reconnection.
+
+They are also said without being stored, again and again until they are: a NATS whose disk is full stores nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from services.auth.store.revocations import SqlRevocationStore, StoredRevocation
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
 from services.common.messaging import Bus
-from services.common.streams import REVOCATIONS_BUCKET
+from services.common.streams import REVOCATIONS_BUCKET, REVOKED
 from services.common.tokens import Revocations
 
 log = get_logger()
@@ -76,9 +79,11 @@ class RevocationPublisher:
     async def _publish(self, found: Sequence[StoredRevocation]) -> None:
         if not found:
             return
-        bucket = await self._bus.key_value(REVOCATIONS_BUCKET)
         for revocation in found:
             self._revocations.revoke(revocation.key, revocation.cutoff)
+            await self._bus.hint(REVOKED, f"{revocation.key} {revocation.cutoff:.6f}".encode())
+        bucket = await self._bus.key_value(REVOCATIONS_BUCKET)
+        for revocation in found:
             await bucket.put(revocation.key, f"{revocation.cutoff:.6f}".encode())
         await self._store.mark_published([revocation.id for revocation in found])
 

@@ -27,6 +27,7 @@ from services.common.reading import DatabaseUnavailableError, Query, Reader, Thr
 T = TypeVar("T")
 
 _ATTEMPTS = 6
+_REMEMBERED_S = 15.0  # what waits is tried again sooner
 _RETRYABLE_STATES = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 _FULL_STATES = {"53100"}
 _SERVERS = re.compile(r"//([^@/]*@)?([^@/?]+,[^@/?]+)(/[^?]*)\??(.*)")
@@ -140,6 +141,12 @@ class Database:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="db")
         self._reader = _make_reader(engine, self._threads, limit=max(1, threads - 1))
         self._write_engine = engine.execution_options(begin="IMMEDIATE")
+        self._full_at = -_REMEMBERED_S
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk was full at a write of the last seconds. Writes without effect prove nothing."""
+        return time.monotonic() - self._full_at < _REMEMBERED_S
 
     async def read(self, fn: Callable[[sa.Connection], T]) -> T:
         """Run `fn` on a connection; what it writes is rolled back.
@@ -159,7 +166,11 @@ class Database:
             sqlalchemy.exc.IntegrityError: a constraint does not hold; the store that knows it translates it.
         """
         run = contextvars.copy_context().run  # what is written down may name the trace
-        return await self._run(self._write, lambda connection: run(fn, connection))
+        try:
+            return await self._run(self._write, lambda connection: run(fn, connection))
+        except DatabaseFullError:
+            self._full_at = time.monotonic()
+            raise
 
     async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
         """The rows of a query that must be fast; see `reading`.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.js.kv import KeyValue
 
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
 from services.common.messaging import Bus
-from services.common.streams import REVOCATIONS_BUCKET
+from services.common.streams import REVOCATIONS_BUCKET, REVOKED
 from services.common.tokens import Revocations
 
 log = get_logger()
@@ -46,17 +48,29 @@ async def watch_revocations(bus: Bus, revocations: Revocations) -> None:
 
 
 async def _follow_revocations(bus: Bus, revocations: Revocations) -> None:
+    async def note(message: Msg) -> None:
+        key, _, cutoff = message.data.decode().partition(" ")
+        revocations.revoke(key, float(cutoff))
+
     try:
-        bucket = await bus.key_value(REVOCATIONS_BUCKET)
-        watcher = await bucket.watchall()
+        stop = await bus.listen(REVOKED, note)
         try:
-            async for entry in watcher:
-                if entry is None:  # these were all that there are so far
-                    revocations.is_loaded = True
-                elif entry.value:
-                    revocations.revoke(entry.key, float(entry.value))
+            await _follow_bucket(await bus.key_value(REVOCATIONS_BUCKET), revocations)
         finally:
-            with contextlib.suppress(NatsError, TimeoutError, OSError):
-                await asyncio.wait_for(watcher.stop(), 1)  # type: ignore[no-untyped-call]
+            with contextlib.suppress(NatsError, OSError):
+                await stop()
     except (NatsError, TimeoutError, OSError, UnavailableError, ValueError) as error:
         log.warning("revocations_interrupted", error=str(error) or type(error).__name__)
+
+
+async def _follow_bucket(bucket: KeyValue, revocations: Revocations) -> None:
+    watcher = await bucket.watchall()
+    try:
+        async for entry in watcher:
+            if entry is None:  # these were all that there are so far
+                revocations.is_loaded = True
+            elif entry.value:
+                revocations.revoke(entry.key, float(entry.value))
+    finally:
+        with contextlib.suppress(NatsError, TimeoutError, OSError):
+            await asyncio.wait_for(watcher.stop(), 1)  # type: ignore[no-untyped-call]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 from services.common.lean import without
 
@@ -42,6 +43,22 @@ def _name_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
     return event
 
 
+class _Sink:
+    """A stream whose loss costs lines of the log and nothing else: the disk that it goes to may be full."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def configure_logging(service: str, *, debug: bool) -> None:
     """Set up logging for this process: DEBUG in development, INFO otherwise."""
     level = logging.DEBUG if debug else logging.INFO
@@ -56,7 +73,7 @@ def configure_logging(service: str, *, debug: bool) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Sink(sys.stderr)),  # type: ignore[arg-type]  # it prints there
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s", force=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ from services.common.telemetry.tracing import (
 log = get_logger()
 
 _REQUEST_TIMEOUT_S = 5.0
+_REMEMBERED_S = 15.0  # what waits is tried again sooner
 _MAX_DELIVER = 20
 _CLOSE_ATTEMPTS = 10
 _FETCH_S = 30.0
@@ -75,6 +77,7 @@ class Bus:
         self._epoch = asyncio.Event()  # set when this connection is over and consumers must begin anew
         self._tasks: set[asyncio.Task[None]] = set()
         self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
+        self._refused_at = -_REMEMBERED_S
 
     def start(self) -> None:
         """Begin to connect, in the background."""
@@ -88,6 +91,11 @@ class Bus:
     def is_connected(self) -> bool:
         """Whether NATS answers now, as far as is known."""
         return self._ready.is_set() and self._client.is_connected
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether NATS answers but did not store a message in the last seconds: its disk may be full."""
+        return self.is_connected and time.monotonic() - self._refused_at < _REMEMBERED_S
 
     async def wait_connected(self, *, timeout: float) -> bool:
         """Wait until the streams are there; False when that takes longer than `timeout` seconds."""
@@ -110,7 +118,9 @@ class Bus:
                     message.subject, message.payload, timeout=_REQUEST_TIMEOUT_S, headers=headers
                 )
             except (NatsError, TimeoutError, OSError) as error:
+                self._refused_at = time.monotonic()
                 raise MessagingUnavailableError(f"NATS did not take {message.subject}") from error
+            self._refused_at = -_REMEMBERED_S
 
     async def hint(self, subject: str, payload: bytes = b"") -> None:
         """Tell whoever listens now; nobody minds when it is lost."""

@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import reflection
 from services.common.audit import OutboxAudit
 from services.common.config import ServiceSettings
 from services.common.following import watch_revocations
-from services.common.health import start_health_server
+from services.common.health import STORING, start_health_server
 from services.common.idempotency import IdempotencyStore
 from services.common.log import get_logger
 from services.common.outbox import Relay
@@ -35,7 +35,7 @@ log = get_logger()
 _DRAIN_S = 5.0
 _COLLECT_AFTER = 10_000
 _KEYS_REFRESH_S = 5.0
-_FOLLOW_AGAIN_S = 0.5
+_STORING_S = 1.0
 
 
 async def serve(
@@ -74,12 +74,13 @@ async def serve(
     runtime.bus.start()
     await server.start()
     probes = await _start_probes(runtime.settings)
-    for name in (*names, ""):
+    for name in (*names, "", STORING):
         await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     _spare_collector()
     log.info("serving", port=port)
     tasks = [
         watch_revocations(runtime.bus, runtime.revocations),
+        _tell_storing(runtime, servicer),
         *_relaying(runtime, outbox, inbox, relay),
         *background,
     ]
@@ -89,6 +90,15 @@ async def serve(
         await servicer.enter_graceful_shutdown()
         await asyncio.gather(drain(server, _DRAIN_S), *(each.stop(0) for each in probes))
         await close_runtime(runtime)
+
+
+async def _tell_storing(runtime: Runtime, servicer: aio_health.HealthServicer) -> None:
+    """Say for ever whether the disks of the database and of NATS take what is written; reads go on without."""
+    while True:
+        stuck = runtime.db.is_full or runtime.bus.is_refusing
+        serving = health_pb2.HealthCheckResponse
+        await servicer.set(STORING, serving.NOT_SERVING if stuck else serving.SERVING)
+        await asyncio.sleep(_STORING_S)
 
 
 def _listen(server: grpc.aio.Server, runtime: Runtime) -> int:

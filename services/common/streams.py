@@ -7,6 +7,7 @@ from nats.js.api import KeyValueConfig, RetentionPolicy, StreamConfig
 from nats.js.errors import BucketNotFoundError, NotFoundError
 
 REVOCATIONS_BUCKET = "revocations"
+REVOKED = "live.auth.revoked"  # `<key> <cutoff>`, as they come into the bucket
 _DAY_S = 86_400.0
 _MOST_BYTES = 1 << 30
 _SAME_MESSAGE_S = 120.0

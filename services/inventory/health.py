@@ -14,11 +14,13 @@ from nats.errors import Error as NatsError
 from services.common.config import SERVICES, ServiceSettings
 from services.common.db import Database
 from services.common.errors import DomainError
+from services.common.health import STORING
 from services.common.messaging import Bus
 from services.common.rpc.tls import PeerTls, open_channel
 from services.common.streams import REVOCATIONS_BUCKET
 
 CONNECTED = "connected"
+FULL = "error: the disk of the database is full"
 _TIMEOUT_S = 1.0
 _FRESH_S = 0.5
 
@@ -34,10 +36,10 @@ class Report:
 
     @property
     def status(self) -> str:
-        """Healthy; degraded without a part that can be missed; unhealthy without the database."""
-        if self.database != CONNECTED:
+        """Healthy; degraded without a part that can be missed, or where nothing can be written; else unhealthy."""
+        if self.database not in {CONNECTED, FULL}:
             return "unhealthy"
-        parts = (self.cache, self.messaging, *self.services.values())
+        parts = (self.database, self.cache, self.messaging, *self.services.values())
         return "healthy" if all(part == CONNECTED for part in parts) else "degraded"
 
 
@@ -72,6 +74,8 @@ class HealthChecks:
             *(_explain(self._ask_service(name)) for name in others),
         )
         found = {self._service: CONNECTED, **dict(zip(others, rest, strict=True))}
+        if database == CONNECTED and self._db.is_full:
+            database = FULL
         return Report(database, cache, messaging, {name: found[name] for name in SERVICES})
 
     async def close(self) -> None:
@@ -91,6 +95,8 @@ class HealthChecks:
     async def _ask_messaging(self) -> None:
         if not self._bus.is_connected:
             raise ConnectionError("NATS is not connected")
+        if self._bus.is_refusing:
+            raise ConnectionError("NATS stores nothing")
         await self._bus.key_value(REVOCATIONS_BUCKET)
 
     async def _ask_service(self, name: str) -> None:
@@ -99,9 +105,19 @@ class HealthChecks:
             address = self._settings.address_of(name)
             channel = self._channels[name] = open_channel(address, name, tls=self._tls)
         stub = health_pb2_grpc.HealthStub(channel)
-        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_S, wait_for_ready=False)
-        if answer.status != health_pb2.HealthCheckResponse.SERVING:
-            raise ConnectionError("not serving")
+        try:
+            await _check(stub, STORING, "a disk is full: its database or NATS stores nothing")
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            await _check(stub, "", "not serving")  # of the release before
+
+
+async def _check(stub: health_pb2_grpc.HealthStub, name: str, fault: str) -> None:
+    request = health_pb2.HealthCheckRequest(service=name)
+    answer = await stub.Check(request, timeout=_TIMEOUT_S, wait_for_ready=False)
+    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        raise ConnectionError(fault)
 
 
 async def _explain(asking: Awaitable[None]) -> str:

@@ -139,6 +139,7 @@ async def test_a_full_disk_is_said_to_be_full(db: Database, tmp_path: Path) -> N
     full = sa.text("DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$")
     with pytest.raises(DatabaseFullError, match="the disk of the database is full"):
         await db.write(lambda connection: connection.execute(full))
+    assert db.is_full
     engine = create_engine(f"sqlite:///{tmp_path}/full.sqlite3", service="apps")
     small = Database(engine)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import shutil
 import socket
 import subprocess
@@ -14,8 +15,10 @@ import pytest
 from nats.aio.msg import Msg
 
 from services.common.errors import UnavailableError
+from services.common.following import watch_revocations
 from services.common.messaging import Bus, Message
-from services.common.streams import REVOCATIONS_BUCKET
+from services.common.streams import REVOCATIONS_BUCKET, REVOKED
+from services.common.tokens import Caller, Revocations, User
 
 LIMIT_S = 15.0  # within which work goes on when NATS is back
 JOB = "jobs.test.v1.run"
@@ -39,6 +42,10 @@ class Nats:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def fill_disk(self) -> None:
+        """No file of its grows any more."""
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
 
     def kill(self) -> None:
         self.process.kill()
@@ -94,3 +101,29 @@ async def test_messages_flow_again_when_nats_returns(nats: Nats, bus: Bus, wiped
             pass
     bucket = await bus.key_value(REVOCATIONS_BUCKET)
     await bucket.put("user.1", b"1")
+
+
+async def test_a_nats_whose_disk_is_full_refuses_and_still_tells_what_is_revoked(
+    nats: Nats, bus: Bus
+) -> None:
+    known = Revocations(lambda: bus.is_connected)
+    following = asyncio.create_task(watch_revocations(bus, known))
+    caller = Caller(User(7, "alice", is_staff=False), issued_at=100)
+    async with asyncio.timeout(LIMIT_S):
+        while not known.is_current:  # noqa: ASYNC110 - NATS decides when
+            await asyncio.sleep(0.01)
+    nats.fill_disk()
+    with pytest.raises(UnavailableError, match="did not take"):
+        await bus.publish(Message(JOB, b"x" * 10_000, "too much"))
+    assert bus.is_connected
+    assert bus.is_refusing
+    await bus.hint(REVOKED, b"user.7 100.5")
+    async with asyncio.timeout(LIMIT_S):
+        while not known.is_revoked(caller):  # noqa: ASYNC110 - NATS decides when
+            await asyncio.sleep(0.01)
+    nats.kill()
+    nats.start()
+    await publish(bus, "there is room again")
+    assert not bus.is_refusing
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)

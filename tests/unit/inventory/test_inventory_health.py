@@ -9,7 +9,7 @@ from pathlib import Path
 from services.common.config import ServiceSettings, read_settings
 from services.common.db import Database, create_engine
 from services.common.messaging import Bus
-from services.inventory.health import CONNECTED, HealthChecks, Report
+from services.inventory.health import CONNECTED, FULL, HealthChecks, Report
 
 
 class Counting(HealthChecks):
@@ -42,3 +42,10 @@ async def test_those_who_ask_at_once_share_an_answer_and_later_ones_get_another(
     finally:
         await checks.close()
         await db.close()
+
+
+def test_a_platform_that_cannot_write_is_degraded_and_one_that_cannot_read_is_unhealthy() -> None:
+    parts = (CONNECTED, CONNECTED, {"apps": CONNECTED})
+    assert Report(FULL, *parts).status == "degraded"
+    assert Report("error: timed out", *parts).status == "unhealthy"
+    assert Report(CONNECTED, CONNECTED, CONNECTED, {"apps": "error: not serving"}).status == "degraded"
