@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from nats.aio.msg import Msg
 
+from services.common import messaging
 from services.common.errors import UnavailableError
 from services.common.following import watch_revocations
 from services.common.messaging import Bus, Message
@@ -60,7 +61,8 @@ def nats(tmp_path: Path) -> Iterator[Nats]:
 
 
 @pytest.fixture
-async def bus(nats: Nats) -> AsyncIterator[Bus]:
+async def bus(nats: Nats, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bus]:
+    monkeypatch.setattr(messaging, "_REQUEST_TIMEOUT_S", 1.0)  # each test waits for one that is not answered
     bus = Bus(f"nats://127.0.0.1:{nats.port}", name="test")
     bus.start()
     assert await bus.wait_connected(timeout=LIMIT_S)
