@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from deploy.local import specs
-from deploy.local.process import Spec
+from deploy.local.process import Spec, Supervised
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import Stack
 from deploy.local.state import choose_ports
@@ -33,7 +33,7 @@ class BenchStack(Stack):
         self._extra = extra
         self._task_seconds = task_seconds
 
-    def _launch(self, spec: Spec) -> None:
+    def _launch(self, spec: Spec) -> Supervised:
         owners = set(OWNERS) - {BARE}
         if spec.name == "gateway":
             self._launch_bare(spec)
@@ -46,7 +46,7 @@ class BenchStack(Stack):
             spec = dataclasses.replace(spec, arguments=arguments)
         if spec.name not in {"gateway", "nats", "pvesim"}:
             spec = dataclasses.replace(spec, environment={**spec.environment, **self._extra})
-        super()._launch(spec)
+        return super()._launch(spec)
 
     def _launch_bare(self, spec: Spec) -> None:
         listen = f"127.0.0.1:{self._bare_port()}"
