@@ -61,7 +61,7 @@ class Shells:
         timeout_s: float,
         stdin: bytes | None = None,
     ) -> Completed:
-        """Run a command on a node to its end.
+        """Run a command on a node to its end; without anything to read, it reads the end at once.
 
         Raises:
             ExecUnavailableError: the credentials allow no SSH.
@@ -72,7 +72,12 @@ class Shells:
         try:
             async with asyncio.timeout(timeout_s), shell.channels:
                 done = await shell.connection.run(
-                    shlex.join(argv), input=stdin, encoding=None, stderr=asyncssh.STDOUT, check=False
+                    shlex.join(argv),
+                    input=stdin or None,
+                    stdin=asyncssh.PIPE if stdin else asyncssh.DEVNULL,  # asyncssh ends no input that is empty
+                    encoding=None,
+                    stderr=asyncssh.STDOUT,
+                    check=False,
                 )
         except TimeoutError:
             raise ExecHungError(f"{argv[0]} on {node} did not end within {timeout_s:.0f} s") from None

@@ -87,6 +87,10 @@ async def test_a_token_is_enough_to_run_commands_and_write_files(inventory: Inve
     assert "-rw-------" in listing
     assert sum("large.txt" in line for line in listing.splitlines()) == 1
 
+    empty = cs.PushFileRequest(container=ref, owner=owner, path="/opt/none", mode=0o600)
+    await inventory.containers.push_file(empty, new_call())
+    assert await inventory.run(ref, "cat", "/opt/none", owner=owner) == ("", 0)
+
     long = "x" * 5000
     assert await inventory.run(ref, "echo", long, owner=owner) == (f"{long}\n", 0)
     assert list_node_commands(inventory.sim)[before:] == []

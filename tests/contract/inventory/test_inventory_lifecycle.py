@@ -29,11 +29,12 @@ async def test_a_container_lives_from_creation_to_destruction(inventory: Invento
 
     text, code = await inventory.run(ref, "sh", "-c", "echo 'a b'; exit 3")
     assert (text, code) == ("a b\n", 3)
-    push = cs.PushFileRequest(
-        container=ref, owner=OWNER, path="/opt/app/.env", content=b"A='x y'\n", mode=0o600
-    )
-    await inventory.containers.push_file(push, new_call())
-    assert await inventory.run(ref, "cat", "/opt/app/.env") == ("A='x y'\n", 0)
+    for content in (b"A='x y'\n", b""):  # an app without settings has a file without a line
+        push = cs.PushFileRequest(
+            container=ref, owner=OWNER, path="/opt/app/.env", content=content, mode=0o600
+        )
+        await inventory.containers.push_file(push, new_call())
+        assert await inventory.run(ref, "cat", "/opt/app/.env") == (content.decode(), 0)
 
     action = cs.ContainerActionRequest(container=ref, owner=OWNER, timeout_s=5)
     assert (await inventory.finish(await inventory.containers.reboot_container(action, new_call()))).succeeded
