@@ -74,7 +74,9 @@ class Shells:
                 done = await shell.connection.run(
                     shlex.join(argv),
                     input=stdin or None,
-                    stdin=asyncssh.PIPE if stdin else asyncssh.DEVNULL,  # asyncssh ends no input that is empty
+                    stdin=asyncssh.PIPE
+                    if stdin
+                    else asyncssh.DEVNULL,  # asyncssh ends no input that is empty
                     encoding=None,
                     stderr=asyncssh.STDOUT,
                     check=False,
