@@ -21,7 +21,7 @@ request = function()
   return wrk.format(%s, paths[number], headers, %s)
 end
 done = function(_, latency, _)
-  for point = 1, %d do io.write(string.format("took %%d\n", latency:percentile((point - 0.5) * 100 / %d))) end
+  for point = 1, %d do io.write(string.format("took %%d\\n", latency:percentile((point - 0.5) * 100 / %d))) end
 end
 """
 
