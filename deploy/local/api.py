@@ -44,9 +44,13 @@ class Api:
         """Sign in and return the user."""
         answer = self.send("POST", "/auth/login", {"username": username, "password": password})
         self._session.cookies.clear()
-        self._session.headers["Authorization"] = f"Bearer {answer['access']}"
+        self.use_token(answer["access"])
         user: dict[str, Any] = answer["user"]
         return user
+
+    def use_token(self, token: str) -> None:
+        """Go on with an access token instead of signing in."""
+        self._session.headers["Authorization"] = f"Bearer {token}"
 
     @property
     def token(self) -> str:

@@ -93,6 +93,12 @@ class RunningStack:
         api.sign_in(username, password)
         return api
 
+    def resume(self, token: str) -> Api:
+        """A client with an access token from before."""
+        api = Api(self.url)
+        api.use_token(token)
+        return api
+
     def kill_process(self, name: str, command: str = "serve") -> None:
         """End one process of it, which is started again."""
         self.find_process(name if command == "serve" else f"{name}-worker").kill()

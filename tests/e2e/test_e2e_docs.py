@@ -6,42 +6,26 @@ A block of commands after the line `<!-- run -->` is run here, with this platfor
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.stack import PASSWORD, RunningStack
+from tests.pages import ROOT, list_blocks, list_pages, run_commands
 
-ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"^<!-- run -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = [
-    page
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
-    if BLOCK.search(page.read_text("utf-8"))
-]
+PAGES = [page for page in list_pages() if any(block.mark == "run" for block in list_blocks(page))]
 LIMIT_S = 110
-# What is installed stays as it is: `make` is told that the environment is new enough.
-PREAMBLE = 'set -euo pipefail\nmake() { command make --no-print-directory -o .venv/.installed "$@"; }\n'
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_of_a_page_work(page: Path, stack: RunningStack, tmp_path: Path) -> None:
-    script = PREAMBLE + "".join(BLOCK.findall(page.read_text("utf-8")))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PROXIMITY_")}
-    done = subprocess.run(
-        ["bash", "-c", script.replace("http://127.0.0.1:8000", stack.url)],
-        env={
-            **environment,
-            "PASSWORD": PASSWORD,
-            "PROXIMITY_CONFIG_DIR": str(tmp_path),
-            "PROXIMITY_STATE_DIR": str(stack.state),
-        },
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
+    script = "".join(block.text for block in list_blocks(page) if block.mark == "run")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PROXIMITY_")} | {
+        "PASSWORD": PASSWORD,
+        "PROXIMITY_CONFIG_DIR": str(tmp_path),
+        "PROXIMITY_STATE_DIR": str(stack.state),
+    }
+    said = run_commands(
+        script.replace("http://127.0.0.1:8000", stack.url), environment=environment, timeout=LIMIT_S
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert '"error"' not in done.stdout, done.stdout
+    assert '"error"' not in said, said

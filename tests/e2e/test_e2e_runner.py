@@ -6,9 +6,8 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from deploy.local.api import Api, read_page
+from deploy.local.api import Api, DemoError, read_page
 from tests.e2e.stack import RunningStack, wait_until_gone
+from tests.pages import read_commands, run_commands
 from tests.store.django_database import PASSWORD as OLD_PASSWORD
 from tests.store.django_database import make_django_database
 
@@ -35,14 +35,17 @@ def answers_without_certificate(stack: RunningStack, service: str) -> bool:
     return True
 
 
-def run_program(state: Path, *arguments: str) -> str:
-    """A program of the Makefile, as `make` runs it."""
-    environment = {**os.environ, "PROXIMITY_STATE_DIR": str(state)}
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments], env=environment, capture_output=True, text=True, timeout=LIMIT_S
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def type_commands(page: str, state: Path, places: Mapping[str, str]) -> None:
+    """What a page says, one block after the other, with places of this test."""
+    for text in read_commands(page, by=__file__):
+        type_block(text, state, places)
+
+
+def type_block(text: str, state: Path, places: Mapping[str, str]) -> None:
+    for place, here in places.items():
+        text = text.replace(place, here)
+    assert "/srv/" not in text, text
+    run_commands(text, environment={**os.environ, "PROXIMITY_STATE_DIR": str(state)}, timeout=LIMIT_S)
 
 
 def make_old_database(folder: Path) -> str:
@@ -82,13 +85,18 @@ def destroy_all_but_proxmox(state: Path) -> None:
 def test_a_killed_and_destroyed_stack_leaves_no_process_and_comes_back_from_its_backup(
     tmp_path: Path,
 ) -> None:
-    state, archive = tmp_path / "state", str(tmp_path / "backup.tar.gz")
-    run_program(state, "deploy.import_django", "--from", make_old_database(tmp_path), "--apply")
+    state = tmp_path / "state"
+    places = {
+        "/srv/backups/proximity.tar.gz": str(tmp_path / "backup.tar.gz"),
+        "sqlite:////srv/proximity/db.sqlite3": make_old_database(tmp_path),
+    }
+    back_up, restore = read_commands("docs/recovery.md", by=__file__)
+    type_commands("docs/moving-in.md", state, places)
     first = RunningStack(state, PROXIMITY_MTLS="1")  # so is every service over mutual TLS
     old = first.sign_in("root", OLD_PASSWORD)
     old.send("POST", "/core/settings/resources", {"default_memory_mb": 1024})
     kept, lost = deploy(old, "kept-1"), deploy(old, "lost-1")
-    run_program(state, "deploy.recovery", "backup", archive)
+    type_block(back_up, state, places)
     newer = deploy(old, "newer-1")
     old.send("DELETE", f"/apps/{lost['id']}", expect=202)
     old.wait_for_app(lost["id"], wanted="gone", timeout=LIMIT_S, watch=lambda _: None)
@@ -97,10 +105,13 @@ def test_a_killed_and_destroyed_stack_leaves_no_process_and_comes_back_from_its_
     first.kill()
     assert wait_until_gone(pids, timeout=10) == []
     destroy_all_but_proxmox(state)
-    run_program(state, "deploy.recovery", "restore", archive)
+    type_block(restore, state, places)
+    type_commands("docs/runbooks.md", state, {})  # and the signing key is taken for leaked
 
     second = RunningStack(state, PROXIMITY_MTLS="1")
     try:
+        with pytest.raises(DemoError, match="401"):
+            second.resume(old.token).send("GET", "/apps")
         api = second.sign_in("root", OLD_PASSWORD)
         assert api.send("GET", "/core/settings/resources")["default_memory_mb"] == 1024
         assert {app["id"] for app in api.send("GET", "/apps")["apps"]} == {kept["id"], lost["id"]}

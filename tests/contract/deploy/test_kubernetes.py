@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from deploy.kubernetes.manifests import find_callers
 from deploy.secrets import make_secrets
 from gateway.surface import load_surface
 from services.common.config import SERVICES
+from tests.pages import read_commands
 
 
 def _read(directory: Path) -> dict[str, list[dict[str, Any]]]:
@@ -43,7 +43,7 @@ def test_the_commands_of_the_readme_make_every_secret_that_is_mounted(tmp_path: 
     kubectl.parent.mkdir()
     kubectl.write_text('#!/bin/sh\nprintf "%s\\n" "$*" >> "$NOTED"\n')
     kubectl.chmod(0o755)
-    block = re.findall(r"(?:^ {7}.*\n)+", (BASE.parent / "README.md").read_text("utf-8"), re.MULTILINE)[0]
+    [block] = read_commands("deploy/kubernetes/README.md", by=__file__)
     environment = {"PATH": f"{kubectl.parent}:{os.environ['PATH']}", "NOTED": str(tmp_path / "noted")}
     subprocess.run(["bash", "-euc", block], check=True, cwd=tmp_path, env=environment, timeout=60)
     first, *others = (tmp_path / "noted").read_text("utf-8").splitlines()
