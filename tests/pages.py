@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import markdown
+import markdown  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[1]
 _SEEN = ("*.md", "docs/**/*.md", "deploy/**/*.md", "clients/*/*.md", "tests/*/*.md", "gateway/**/*.md")
@@ -56,9 +56,7 @@ def list_blocks(page: Path) -> list[Block]:
 
 def list_inline(page: Path) -> list[str]:
     """What a page says as code within its sentences."""
-    return [
-        " ".join(html.unescape(text).split()) for text in _INLINE.findall(_BLOCK.sub("", _render(page)))
-    ]
+    return [" ".join(html.unescape(text).split()) for text in _INLINE.findall(_BLOCK.sub("", _render(page)))]
 
 
 def read_commands(page: str, *, by: str) -> list[str]:
@@ -96,4 +94,4 @@ def run_commands(text: str, *, environment: Mapping[str, str], timeout: float) -
 
 @cache
 def _render(page: Path) -> str:
-    return markdown.markdown(page.read_text("utf-8"), extensions=["tables", "fenced_code"])
+    return str(markdown.markdown(page.read_text("utf-8"), extensions=["tables", "fenced_code"]))

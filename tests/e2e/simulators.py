@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import requests
 
 from deploy.local.api import Api, PinnedAdapter
-from services.inventory.proxmox.privileges import NEEDED
+from tests.e2e.stack import RunningStack
+from tests.pages import read_commands, run_commands
 from tests.unit.pvesim.sim import Running
-
-USER = "proximity@pve"
-TOKEN = "platform"
 
 
 class Simulator:
@@ -62,34 +64,76 @@ def list_rejected(ready: Mapping[str, Any]) -> list[str]:
     )
 
 
-def make_token(sim: Running) -> tuple[str, str]:
-    """Do what docs/proxmox.md says: a user with the least privileges, and a token; returns its id and secret."""
-    assert sim.call("POST", "/access/users", userid=USER).status == 200
-    for path, privileges in NEEDED.items():
-        role = "Proximity" + "".join(part.capitalize() for part in path.strip("/").split("/"))
-        sim.call("POST", "/access/roles", roleid=role, privs=",".join(privileges))
-        assert sim.call("PUT", "/access/acl", path=path, users=USER, roles=role).status == 200
-    answer = sim.call("POST", f"/access/users/{USER}/token/{TOKEN}", privsep=0)
-    return f"{USER}!{TOKEN}", str(answer.data["value"])
+# What `pveum` does with the API: the words of a command -> method, path, names of what stands without an option.
+_PVEUM = {
+    "user add": ("POST", "/access/users", ("userid",)),
+    "role add": ("POST", "/access/roles", ("roleid",)),
+    "acl modify": ("PUT", "/access/acl", ("path",)),
+    "user token add": ("POST", "/access/users/{userid}/token/{tokenid}", ("userid", "tokenid")),
+}
 
 
-def register(api: Api, sim: Running, name: str) -> int:
-    """Register a simulated server by its token and return the host's id."""
-    ready = sim.client.ready
-    token_id, secret = make_token(sim)
-    body = {
-        "name": name,
-        "host": ready["host"],
-        "port": ready["port"],
-        "ssh_port": ready["ssh_port"],
-        "user": USER,
-        "token_id": token_id,
-        "token_secret": secret,
-        "fingerprint": ready["fingerprint"],
-    }
-    host_id = int(api.send("POST", "/proxmox/hosts", body, expect=201)["id"])
-    answer = api.send("POST", f"/proxmox/hosts/{host_id}/test", {})
+def read_page() -> tuple[str, str, list[str]]:
+    """What docs/proxmox.md has typed on a node, for the fingerprint, and to register the host."""
+    on_node, fingerprint, register = read_commands("docs/proxmox.md", by=__file__)
+    return on_node, fingerprint, [f"curl {rest}" for rest in register.split("curl ")[1:]]
+
+
+def make_token(sim: Running) -> str:
+    """Do what the page says: a user with the least privileges, and a token; returns its secret."""
+    answers = [_run_pveum(sim, shlex.split(line)) for line in read_page()[0].splitlines()]
+    return str(answers[-1]["value"])
+
+
+def _run_pveum(sim: Running, words: list[str]) -> Any:
+    assert words[0] == "pveum", words
+    name = next(name for name in _PVEUM if words[1:][: len(name.split())] == name.split())
+    method, path, names = _PVEUM[name]
+    rest = words[1 + len(name.split()) :]
+    given = dict(zip(names, rest, strict=False))
+    options = rest[len(names) :]
+    given |= {name.removeprefix("--"): value for name, value in zip(options[::2], options[1::2], strict=True)}
+    answer = sim.call(
+        method, path.format(**given), **{each: given[each] for each in given if f"{{{each}}}" not in path}
+    )
+    assert answer.status == 200, (words, answer)
+    return answer.data
+
+
+def read_fingerprint(certificate: Path) -> str:
+    """Of a node's certificate, as the page has it read."""
+    said = run_commands(
+        read_page()[1].replace("/etc/pve/local/pve-ssl.pem", str(certificate)),
+        environment=os.environ,
+        timeout=30,
+    )
+    return said.strip().partition("=")[2]
+
+
+def register(stack: RunningStack, sim: Running, name: str) -> int:
+    """Register a simulated server by its token, as the page says it, and return the host's id."""
+    api, ready = stack.sign_in(), sim.client.ready
+    add, test = read_page()[2]
+    ports = f'"port": {ready["port"]}, "ssh_port": {ready["ssh_port"]}'
+    for said, meant in {
+        "homelab": name,
+        '"192.0.2.10"': f'"{ready["host"]}", {ports}',
+        "AA:BB:…": str(ready["fingerprint"]),
+        "…": make_token(sim),
+    }.items():
+        add = add.replace(said, meant)
+    host_id = int(type_curl(stack, api, add)["id"])
+    answer = type_curl(stack, api, test.replace("/hosts/1/", f"/hosts/{host_id}/"))
     assert answer["success"], answer
     assert (answer["exec_mode"], answer["missing_privileges"]) == ("console", []), answer
     api.send("POST", f"/proxmox/hosts/{host_id}/sync-nodes", {})
     return host_id
+
+
+def type_curl(stack: RunningStack, api: Api, command: str) -> dict[str, Any]:
+    """Type a request of a page and return what it answers."""
+    command = command.replace("http://localhost:8000", stack.url)
+    said: dict[str, Any] = json.loads(
+        run_commands(command, environment={**os.environ, "TOKEN": api.token}, timeout=60)
+    )
+    return said

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from deploy.local.api import Api, DemoError, read_page, write_page
-from tests.e2e.simulators import Simulator, list_rejected, register
+from tests.e2e.simulators import Simulator, list_rejected, read_fingerprint, register, type_curl
 from tests.e2e.stack import RunningStack
+from tests.pages import read_commands
 from tests.unit.pvesim.sim import Running, start
 
 LIMIT_S = 90.0
@@ -29,7 +30,7 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def host_id(stack: RunningStack, older: Running) -> int:
-    return register(stack.sign_in(), older, f"older-{uuid.uuid4().hex[:6]}")
+    return register(stack, older, f"older-{uuid.uuid4().hex[:6]}")
 
 
 def ignore(_: dict[str, Any]) -> None:
@@ -40,6 +41,13 @@ def deploy(api: Api, **body: Any) -> dict[str, Any]:
     given = {"catalog_id": "nginx", "hostname": f"way-{uuid.uuid4().hex[:8]}", **body}
     app_id = api.send("POST", "/apps", given, expect=201)["id"]
     return wait(api, app_id)
+
+
+def deploy_as_documented(stack: RunningStack, api: Api, host_id: int) -> dict[str, Any]:
+    [command] = read_commands("docs/proxmox.md", by=__file__)
+    given = f'"hostname": "way-{uuid.uuid4().hex[:8]}", "host_id": {host_id}'
+    command = command.replace("uptime-kuma", "nginx").replace('"hostname": "status"', given)
+    return wait(api, type_curl(stack, api, command)["id"])
 
 
 def wait(api: Api, app_id: str, wanted: str = "running") -> dict[str, Any]:
@@ -108,7 +116,7 @@ def test_an_app_lives_by_the_console_with_the_least_privileges(
 ) -> None:
     api, simulator = stack.sign_in(), Simulator(older.client.ready)
     before = simulator.list_vmids()
-    app = deploy(api, host_id=host_id)
+    app = deploy_as_documented(stack, api, host_id)
     apps = live(api, app)
     sent = simulator.list_requests()
     assert {one["user"] for one in sent if one["path"].endswith("/termproxy")} == {"proximity@pve!platform"}
@@ -147,3 +155,8 @@ def test_a_clone_on_storage_without_snapshots_stops_the_source_and_starts_it_aga
     assert any("The source is stopped while it is copied" in line for line in lines)
     assert "The source was started again" in lines
     delete(api, [app, clone])
+
+
+def test_the_fingerprint_that_a_node_shows_is_the_one_that_is_pinned(stack: RunningStack) -> None:
+    [certificate] = (stack.state / "pvesim").rglob("pveproxy-ssl.pem")
+    assert read_fingerprint(certificate) == stack.simulator["fingerprint"]

@@ -21,9 +21,11 @@ from services.common.idempotency import seal_column
 from services.common.migrations import upgrade
 from services.common.resealing import reseal
 from services.common.sealing import SealBrokenError, Sealer
+from services.common.service_keys import make_service_keys
 from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.store import SEALED as SEALED_BY_INVENTORY
 from services.inventory.store import SqlHostStore, hosts
+from tests.pages import read_commands, run_commands
 
 SERVICES = Path(__file__).parents[2] / "services"
 OLD, NEW = "the-old-secret-of-32-characters!", "the-new-secret-of-32-characters!"
