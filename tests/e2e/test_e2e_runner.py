@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import nats
 import pytest
+import requests
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.local.api import Api, DemoError, read_page
+from services.common.streams import REVOCATIONS_BUCKET
 from tests.e2e.stack import RunningStack, wait_until_gone
 from tests.pages import read_commands, run_commands
 from tests.store.django_database import PASSWORD as OLD_PASSWORD
@@ -73,6 +77,50 @@ def reconcile_until(api: Api, expected: set[tuple[str, int]]) -> None:
         time.sleep(0.3)
 
 
+def read_nats(stack: RunningStack) -> set[str]:
+    """What NATS holds for the platform, by name: streams, consumers, revoked sessions."""
+    port = json.loads((stack.state / "run.json").read_text())["ports"]["nats"]
+
+    async def read() -> set[str]:
+        client = await nats.connect(f"nats://127.0.0.1:{port}")
+        try:
+            js = client.jetstream()
+            streams = [each.config.name or "" for each in await js.streams_info()]
+            consumers = [
+                f"{name}/{one.name}"
+                for name in streams
+                for one in await js.consumers_info(name)
+                if one.config.durable_name
+            ]
+            revoked = await (await js.key_value(REVOCATIONS_BUCKET)).keys()
+            return {*streams, *consumers, *revoked}
+        finally:
+            await client.close()
+
+    return asyncio.run(read())
+
+
+def wait_for_nats(stack: RunningStack, wanted: set[str]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while missing := wanted - read_nats(stack):
+        assert time.monotonic() < deadline, missing
+        time.sleep(0.1)
+
+
+def read_event_ids(stack: RunningStack, api: Api, app_id: str, *, after: str) -> list[str]:
+    """The ids of what an app's listener is told who had everything up to `after`, until the app ran."""
+    headers = {"Authorization": f"Bearer {api.token}", "Last-Event-ID": after}
+    found: list[str] = []
+    url = f"{stack.url}/api/apps/{app_id}/events"
+    with requests.get(url, headers=headers, stream=True, timeout=LIMIT_S) as told:
+        for line in told.iter_lines(decode_unicode=True):
+            if line.startswith("id: "):
+                found.append(line.removeprefix("id: "))
+            if line.startswith("data: ") and '"running"' in line:
+                return found
+    raise AssertionError(f"{app_id} never ran: {found}")
+
+
 def destroy_all_but_proxmox(state: Path) -> None:
     kept = state.with_name("pvesim")
     (state / "pvesim").rename(kept)
@@ -96,7 +144,13 @@ def test_a_killed_and_destroyed_stack_leaves_no_process_and_comes_back_from_its_
     old = first.sign_in("root", OLD_PASSWORD)
     old.send("POST", "/core/settings/resources", {"default_memory_mb": 1024})
     kept, lost = deploy(old, "kept-1"), deploy(old, "lost-1")
+    first.sign_in("root", OLD_PASSWORD).send("POST", "/auth/logout", {})
+    told = read_event_ids(first, old, kept["id"], after="1")
+    begun = old.send("POST", "/apps", {"catalog_id": "adminer", "hostname": "begun-1"}, expect=201)["id"]
     type_block(back_up, state, places)
+    held = read_nats(first)
+    assert {"JOBS", "EVENTS", "AUDIT"} < held
+    assert any(name.startswith("sid.") for name in held)
     newer = deploy(old, "newer-1")
     old.send("DELETE", f"/apps/{lost['id']}", expect=202)
     old.wait_for_app(lost["id"], wanted="gone", timeout=LIMIT_S, watch=lambda _: None)
@@ -114,7 +168,10 @@ def test_a_killed_and_destroyed_stack_leaves_no_process_and_comes_back_from_its_
             second.resume(old.token).send("GET", "/apps")
         api = second.sign_in("root", OLD_PASSWORD)
         assert api.send("GET", "/core/settings/resources")["default_memory_mb"] == 1024
-        assert {app["id"] for app in api.send("GET", "/apps")["apps"]} == {kept["id"], lost["id"]}
+        api.wait_for_app(begun, wanted="running", timeout=LIMIT_S, watch=lambda _: None)
+        wait_for_nats(second, held)
+        assert read_event_ids(second, api, kept["id"], after=told[0]) == told[1:]
+        assert {app["id"] for app in api.send("GET", "/apps")["apps"]} == {kept["id"], lost["id"], begun}
         reconcile_until(api, {("missing", lost["lxc_id"]), ("orphan", newer["lxc_id"])})
         assert read_page(kept["url"])
         pids = list(second.pids.values())
