@@ -17,7 +17,7 @@ _PR_SET_PDEATHSIG = 1
 _FIRST_DELAY_S = 0.2
 _LAST_DELAY_S = 10.0
 _STEADY_S = 30.0  # who ran this long begins again with the first delay
-_KEPT_LOG_BYTES = 20 * 1024 * 1024
+KEPT_LOG_BYTES = 20 * 1024 * 1024
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -76,7 +76,7 @@ def open_log(logs: Path, name: str) -> BinaryIO:
     logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = logs / f"{name}.log"
     with contextlib.suppress(FileNotFoundError):
-        if file.stat().st_size > _KEPT_LOG_BYTES:
+        if file.stat().st_size > KEPT_LOG_BYTES:
             file.replace(logs / f"{name}.log.1")
     return file.open("ab")
 

@@ -31,7 +31,7 @@ from deploy.local.specs import (
     write_targets,
 )
 from deploy.local.state import StateLock, choose_ports, write_secret
-from deploy.local.watching import watch_nats
+from deploy.local.watching import watch_logs, watch_nats
 
 _SIMULATOR_TIMEOUT_S = 30.0
 _NATS_TIMEOUT_S = 15.0
@@ -65,7 +65,7 @@ class Stack:
         self._workers = workers
         self._lock: StateLock | None = None
         self._simulator: asyncio.Future[dict[str, Any]] | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Start everything and return when the gateway says that it is healthy.
@@ -78,6 +78,7 @@ class Stack:
         self.secrets = make_secrets(self.settings)
         ports = choose_ports(self.settings.state, [*PORTS, *name_metrics_ports(self.settings)])
         bare = make_environment(self.settings, self.secrets, ports, proxmox={})
+        self._watching.append(asyncio.create_task(watch_logs(self.logs), name="watch logs"))
         self.zygote = Zygote(bare, self.logs, modules=list_shared_modules(self.settings))
         await self.zygote.start()
         if not self.settings.nats_url:
@@ -95,8 +96,8 @@ class Stack:
 
     async def stop(self) -> None:
         """End everything within 10 s: the gateway and the services first, what they need after them."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
         needed = [each for each in self.processes if each.spec.name in {"nats", "pvesim"}]
         first = [each for each in self.processes if each not in needed]
         await asyncio.gather(*(each.stop(timeout=_STOP_S) for each in first))
@@ -133,7 +134,7 @@ class Stack:
 
     def _watch(self, nats: Supervised, port: int) -> None:
         watching = watch_nats(port, self.settings.state / "nats", start_again=nats.start_again)
-        self._watching = asyncio.create_task(watching, name="watch NATS")
+        self._watching.append(asyncio.create_task(watching, name="watch NATS"))
 
     async def _start_simulator(self, ports: dict[str, int]) -> dict[str, Any]:
         if not self.settings.is_simulated:

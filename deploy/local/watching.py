@@ -1,15 +1,22 @@
-"""NATS of a local stack is started again when it could not write: a stream that once failed stays so until then."""
+"""What is looked after while a local stack runs: NATS that could not write, and logs that grow.
+
+NATS is started again, since a stream that once failed to write stays so until then.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import requests
 
+from deploy.local.process import KEPT_LOG_BYTES
+
 _EVERY_S = 2.0
+_LOGS_EVERY_S = 60.0
 _TIMEOUT_S = 2.0
 _ROOM_BYTES = 16 * 1024 * 1024
 
@@ -29,6 +36,26 @@ async def watch_nats(
         await asyncio.sleep(every)
         if await asyncio.to_thread(_find_fault, port) and shutil.disk_usage(store).free > _ROOM_BYTES:
             start_again()
+
+
+async def watch_logs(logs: Path, *, every: float = _LOGS_EVERY_S, most: int = KEPT_LOG_BYTES) -> None:
+    """Keep every log of a folder below about `most` bytes for ever; what it held before is in `<name>.1`."""
+    while True:
+        await asyncio.sleep(every)
+        await asyncio.to_thread(trim_logs, logs, most)
+
+
+def trim_logs(logs: Path, most: int) -> None:
+    """Begin long logs anew in place, as those who append to them keep them open."""
+    for file in logs.glob("*.log"):
+        if file.stat().st_size <= most:
+            continue
+        before = file.with_name(f"{file.name}.1")
+        try:
+            shutil.copyfile(file, before)
+        except OSError:  # the disk is full: room is worth more
+            before.unlink(missing_ok=True)
+        os.truncate(file, 0)
 
 
 def _find_fault(port: int) -> bool:
