@@ -60,13 +60,14 @@ class NewestRevisions:
 
         async def listen() -> None:
             if not listening.is_set():  # a subscription outlives a lost connection
-                listening.set()
                 await bus.listen(_PUBLISHED, note_change)
+                listening.set()
             changed.set()
 
         bus.on_connect(listen)
         while True:
             wait = _POLL_S if await self.refresh() else _RETRY_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), wait)
+                async with asyncio.timeout(wait):  # wait_for of Python 3.11 loses a cancellation
+                    await changed.wait()
             changed.clear()

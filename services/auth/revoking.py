@@ -58,7 +58,8 @@ class RevocationPublisher:
         """Publish, for ever: when woken, and twice a second for what another process left behind."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _SWEEP_S)
+                async with asyncio.timeout(_SWEEP_S):  # wait_for of Python 3.11 loses a cancellation
+                    await self._wake.wait()
             self._wake.clear()
             try:
                 await self._publish_pending()
@@ -71,8 +72,12 @@ class RevocationPublisher:
             await self.load()  # what another replica revoked is in the database
             return
         if self._again:
-            await self._publish(await self._store.list_current())
-            self._again = False
+            self._again = False  # before: a connection that is made meanwhile asks for it once more
+            try:
+                await self._publish(await self._store.list_current())
+            except BaseException:
+                self._again = True
+                raise
         while pending := await self._store.list_unpublished(_BATCH):
             await self._publish(pending)
 

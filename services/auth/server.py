@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,7 +36,6 @@ from services.auth.store.signing_keys import SqlSigningKeyStore
 from services.auth.store.tables import idempotency, inbox, outbox
 from services.common import process
 from services.common.errors import DomainError
-from services.common.idempotency import IdempotencyStore
 from services.common.log import get_logger
 from services.common.outbox import Relay
 from services.common.rpc.asking import caller_of_api_token
@@ -75,11 +75,12 @@ class _Own:
         return await self.keys.find_key(kid)
 
     async def authenticate_api_token(self, token: str) -> Caller:
+        asked_at = time.time()
         try:
             known, account = await authenticate_api_token(self.tokens, token)
         except ApiTokenInvalidError as error:
             raise CredentialsInvalidError(error.message) from error
-        return caller_of_api_token(render_identity(known, account))
+        return caller_of_api_token(render_identity(known, account), asked_at=asked_at)
 
 
 def build_auth(settings: AuthSettings) -> Auth:
@@ -136,7 +137,7 @@ def build_auth(settings: AuthSettings) -> Auth:
         relay=relay,
         handlers=handlers,
         internal=AuthInternalHandlers(accounts=account_cases, tokens=own.tokens),
-        pruned=(sessions, attempts, revoked, IdempotencyStore(db, idempotency, runtime.sealer)),
+        pruned=(sessions, attempts, revoked),
     )
 
 

@@ -11,15 +11,13 @@ from services.backups.domain.interfaces import Apps, BackupStore
 from services.backups.domain.usecases import note_removed_apps
 from services.backups.store import RUN_OPERATION
 from services.common.errors import DomainError
-from services.common.idempotency import IdempotencyStore
 from services.common.log import get_logger
 from services.common.messaging import Bus
-from services.common.outbox import Relay
 
 log = get_logger()
 
 APP_REMOVED = "events.apps.v1.app_removed"
-_PRUNE_S = 3600.0
+_TIDY_S = 3600.0
 
 
 class BackupJobs:
@@ -45,16 +43,14 @@ class BackupJobs:
         await self._store.note_app_removed(removed.app_id, message_id=message_id)
 
 
-async def prune(store: BackupStore, apps: Apps, relay: Relay, answers: IdempotencyStore) -> None:
-    """Forget old answers and messages, clean up what was given up, ask for lost events: every hour, for ever."""
+async def tidy_up(store: BackupStore, apps: Apps) -> None:
+    """Clean up what was given up, ask for lost events: every hour, for ever."""
     while True:
         try:
-            await answers.prune()
-            await relay.prune_inbox()
             if revived := await store.revive_operations():
                 log.warning("operations_revived", count=revived)
             if removed := await note_removed_apps(store, apps):
                 log.warning("removed_apps_noted", count=removed)
         except DomainError as error:
-            log.warning("prune_postponed", error=error.message)
-        await asyncio.sleep(_PRUNE_S)
+            log.warning("tidying_postponed", error=error.message)
+        await asyncio.sleep(_TIDY_S)

@@ -13,13 +13,12 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from services.backups.config import BackupsSettings
 from services.backups.domain.interfaces import Apps, Containers
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
-from services.backups.jobs import BackupJobs, prune
+from services.backups.jobs import BackupJobs, tidy_up
 from services.backups.remote import RemoteApps, RemoteContainers
 from services.backups.store import SqlBackupStore, build_operation_store
 from services.backups.tables import idempotency, inbox, outbox
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
 from services.common import process
-from services.common.idempotency import IdempotencyStore
 from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
 from services.common.outbox import Relay
@@ -86,12 +85,11 @@ async def work(settings: BackupsSettings) -> None:
         f"{socket.gethostname()}-{os.getpid()}",
         on_message=parts.relay.wake,
     )
-    answers = IdempotencyStore(parts.runtime.db, idempotency, parts.runtime.sealer)
     await process.work(
         parts.runtime,
         background=[
             engine.run_forever(wake, concurrency=settings.concurrency),
-            prune(parts.store, parts.apps, parts.relay, answers),
+            tidy_up(parts.store, parts.apps),
         ],
         relay=parts.relay,
     )

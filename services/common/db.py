@@ -100,6 +100,7 @@ def create_engine(url: str, *, service: str, pool_size: int = 4) -> sa.Engine:
         max_overflow=pool_size,
         pool_timeout=10,
         pool_recycle=1800,
+        hide_parameters=True,
         connect_args={"connect_timeout": 5, "options": f"-csearch_path={service} -cstatement_timeout=30000"},
     )
 
@@ -111,6 +112,7 @@ def _create_sqlite_engine(target: str, pool_size: int) -> sa.Engine:
         poolclass=QueuePool,
         pool_size=pool_size,
         max_overflow=pool_size,
+        hide_parameters=True,  # errors are logged, and what is written may be secret
         connect_args={"timeout": 10, "check_same_thread": False, "isolation_level": None},
     )
 

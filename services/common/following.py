@@ -72,5 +72,6 @@ async def _follow_bucket(bucket: KeyValue, revocations: Revocations) -> None:
             elif entry.value:
                 revocations.revoke(entry.key, float(entry.value))
     finally:
+        revocations.is_loaded = False  # until they are followed again, somebody else has to be asked
         with contextlib.suppress(NatsError, TimeoutError, OSError):
             await asyncio.wait_for(watcher.stop(), 1)  # type: ignore[no-untyped-call]

@@ -100,7 +100,8 @@ class Bus:
     async def wait_connected(self, *, timeout: float) -> bool:
         """Wait until the streams are there; False when that takes longer than `timeout` seconds."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ready.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._ready.wait()
         return self.is_connected
 
     async def publish(self, message: Message) -> None:

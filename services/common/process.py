@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 
 from services.common.audit import OutboxAudit
 from services.common.config import ServiceSettings
+from services.common.errors import DomainError
 from services.common.following import watch_revocations
 from services.common.health import STORING, start_health_server
 from services.common.idempotency import IdempotencyStore
@@ -34,8 +35,8 @@ log = get_logger()
 
 _DRAIN_S = 5.0
 _COLLECT_AFTER = 10_000
-_KEYS_REFRESH_S = 5.0
 _STORING_S = 1.0
+_FORGET_S = 3600.0
 
 
 async def serve(
@@ -78,10 +79,12 @@ async def serve(
         await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     _spare_collector()
     log.info("serving", port=port)
+    relay = _choose_relay(runtime, outbox, inbox, relay)
     tasks = [
         watch_revocations(runtime.bus, runtime.revocations),
         _tell_storing(runtime, servicer),
-        *_relaying(runtime, outbox, inbox, relay),
+        *([relay.run()] if relay is not None else []),
+        _forget_old(store, relay),
         *background,
     ]
     try:
@@ -99,6 +102,19 @@ async def _tell_storing(runtime: Runtime, servicer: aio_health.HealthServicer) -
         serving = health_pb2.HealthCheckResponse
         await servicer.set(STORING, serving.NOT_SERVING if stuck else serving.SERVING)
         await asyncio.sleep(_STORING_S)
+
+
+async def _forget_old(answers: IdempotencyStore | None, relay: Relay | None) -> None:
+    """Forget kept answers and received messages when their time is over: every hour, for ever."""
+    while True:
+        try:
+            if answers is not None:
+                await answers.prune()
+            if relay is not None:
+                await relay.prune_inbox()
+        except DomainError as error:
+            log.warning("prune_postponed", error=error.message)
+        await asyncio.sleep(_FORGET_S)
 
 
 def _listen(server: grpc.aio.Server, runtime: Runtime) -> int:
@@ -120,8 +136,9 @@ async def work(
     runtime.bus.start()
     probes = await _start_probes(runtime.settings)
     log.info("working")
+    relay = _choose_relay(runtime, outbox, inbox, relay)
     try:
-        await _run_until_signal([*_relaying(runtime, outbox, inbox, relay), *background])
+        await _run_until_signal([*([relay.run()] if relay is not None else []), *background])
     finally:
         await asyncio.gather(*(each.stop(0) for each in probes))
         await close_runtime(runtime)
@@ -142,12 +159,12 @@ async def _start_probes(settings: ServiceSettings) -> tuple[grpc.aio.Server, ...
     return (await start_health_server(settings.health_listen),)
 
 
-def _relaying(
+def _choose_relay(
     runtime: Runtime, outbox: sa.Table | None, inbox: sa.Table | None, relay: Relay | None
-) -> list[Coroutine[Any, Any, None]]:
+) -> Relay | None:
     if relay is None and outbox is not None:
-        relay = Relay(runtime.db, runtime.bus, outbox, inbox=inbox)
-    return [relay.run()] if relay is not None else []
+        return Relay(runtime.db, runtime.bus, outbox, inbox=inbox)
+    return relay
 
 
 def _spare_collector() -> None:

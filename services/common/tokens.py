@@ -25,7 +25,9 @@ ACCESS_TOKEN_S = 3600
 API_TOKEN_PREFIX = "prx_"  # noqa: S105 - a prefix, not a secret
 ALL_SCOPES = ("read", "write", "admin")
 CONFIRMED_S = 1.0
+CLOCK_SKEW_S = 10.0  # so far the clock of who signs may be ahead; nothing lives longer for it
 _CACHE_SIZE = 20_000
+_ROOM = 10_000
 
 
 class CredentialsMissingError(UnauthenticatedError):
@@ -78,6 +80,7 @@ class Revocations:
 
     def __init__(self, is_connected: Callable[[], bool] | None = None) -> None:
         self._cutoffs: dict[str, float] = {}
+        self._room = _ROOM
         self._is_connected = is_connected
         self.is_loaded = is_connected is None
 
@@ -89,6 +92,13 @@ class Revocations:
     def revoke(self, key: str, cutoff: float) -> None:
         """Refuse what `key` (`jti.…`, `sid.…`, `user.…`) names and was issued up to `cutoff`, in epoch seconds."""
         self._cutoffs[key] = max(cutoff, self._cutoffs.get(key, 0.0))
+        if len(self._cutoffs) > self._room:
+            self._forget(time.time() - ACCESS_TOKEN_S - CLOCK_SKEW_S)
+
+    def _forget(self, before: float) -> None:
+        """Drop what was issued so long ago that it has ended by itself."""
+        self._cutoffs = {key: cutoff for key, cutoff in self._cutoffs.items() if cutoff >= before}
+        self._room = 2 * max(len(self._cutoffs), _ROOM)
 
     def is_revoked(self, caller: Caller) -> bool:
         """Whether a caller's token was revoked."""
@@ -187,6 +197,7 @@ class TokenVerifier:
                 algorithms=["EdDSA"],
                 audience=AUDIENCE,
                 issuer=ISSUER,
+                leeway=CLOCK_SKEW_S,
                 options={"require": ["exp", "iat", "sub", "jti"]},
             )
             if claims.get("typ") != "access":
@@ -207,6 +218,7 @@ class TokenVerifier:
             algorithms=["EdDSA"],
             audience=self.service,
             issuer=SERVICE_ISSUER,
+            leeway=CLOCK_SKEW_S,
             options={"require": ["exp", "iat", "sub"]},
         )
         if claims["sub"] != name:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Coroutine
 from typing import Any
@@ -12,7 +11,6 @@ from proximity.inventory.v1 import container_service_pb2, inventory_service_pb2
 from services.common import process
 from services.common.commands import main
 from services.common.errors import DomainError
-from services.common.idempotency import IdempotencyStore
 from services.common.log import get_logger
 from services.common.runtime import build_runtime
 from services.inventory.config import InventorySettings
@@ -43,8 +41,6 @@ from services.inventory.syncing import NodeSync
 
 log = get_logger()
 
-_PRUNE_S = 3600.0
-
 
 async def serve(settings: InventorySettings) -> None:
     """Serve until a signal comes."""
@@ -69,7 +65,6 @@ async def serve(settings: InventorySettings) -> None:
     background: list[Coroutine[Any, Any, None]] = [
         sync.run(),
         RemovedApps(runtime.clients, vmids, addresses).run(),
-        _prune(IdempotencyStore(runtime.db, idempotency, runtime.sealer)),
     ]
     try:
         await process.serve(
@@ -111,15 +106,6 @@ async def add_first_host(hosts: SqlHostStore, settings: InventorySettings) -> No
         log.info("first_host_added", host_id=host.id, host=host.host)
     except DomainError as error:
         log.warning("first_host_not_added", error=error.message)
-
-
-async def _prune(store: IdempotencyStore) -> None:
-    while True:
-        try:
-            await store.prune()
-        except DomainError as error:
-            log.warning("prune_failed", error=error.message)
-        await asyncio.sleep(_PRUNE_S)
 
 
 def run() -> None:

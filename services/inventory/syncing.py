@@ -76,7 +76,8 @@ class NodeSync:
                 except DomainError as error:
                     log.warning("node_sync_waits", error=error.message)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._every)
+                    async with asyncio.timeout(self._every):  # wait_for of Python 3.11 loses a cancellation
+                        await self._wake.wait()
                 self._wake.clear()
         finally:
             for task in self._reading.values():

@@ -41,13 +41,14 @@ class AskingAuth:
         """Whose an API token is; remembered for at most 60 seconds by the verifier's cache."""
         request = auth_service_pb2.AuthenticateApiTokenRequest(token=token)
         stub = auth_service_pb2_grpc.AuthInternalServiceStub
+        asked_at = time.time()
         try:
             answer = await self._clients.call("auth", stub, "AuthenticateApiToken", request, timeout=3)
         except UnavailableError:
             raise
         except DomainError as error:
             raise CredentialsInvalidError("the API token is not valid") from error
-        return caller_of_api_token(answer)
+        return caller_of_api_token(answer, asked_at=asked_at)
 
     async def confirm(self, token: str) -> None:
         """Have auth say that an access token is valid and was not revoked.
@@ -64,14 +65,16 @@ class AskingAuth:
             raise CredentialsInvalidError(error.message) from error
 
 
-def caller_of_api_token(answer: auth_service_pb2.AuthenticateApiTokenResponse) -> Caller:
-    """The caller behind an API token; to be asked again after 60 seconds at most."""
-    current = time.time()
-    expires = (
-        min(current + 60, answer.expires_at.ToSeconds()) if answer.HasField("expires_at") else current + 60
-    )
+def caller_of_api_token(answer: auth_service_pb2.AuthenticateApiTokenResponse, *, asked_at: float) -> Caller:
+    """The caller behind an API token; to be asked again after 60 seconds at most.
+
+    `asked_at` is from before the question: a revocation that came while the answer was on its way counts.
+    """
+    expires = asked_at + 60
+    if answer.HasField("expires_at"):
+        expires = min(expires, answer.expires_at.ToSeconds())
     user = User(answer.user_id, answer.username, answer.is_staff, tuple(answer.scopes))
-    return Caller(user=user, token_id=f"api-{answer.token_id}", issued_at=current, expires_at=expires)
+    return Caller(user=user, token_id=f"api-{answer.token_id}", issued_at=asked_at, expires_at=expires)
 
 
 def _decode_base64url(text: str) -> bytes:

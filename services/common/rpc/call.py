@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, quote, urlencode
 
 from services.common.rpc.rendered import Form
@@ -136,15 +135,12 @@ class Call:
 
 
 def parse_cookies(header: str) -> dict[str, str]:
-    """The cookies of a Cookie header; an unreadable header has none."""
-    if not header:
-        return {}
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(header)
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}
+    """The cookies of a Cookie header, each by itself: those of whatever else runs on the same machine come along.
+
+    Browsers send cookies of every port, and what others write (JSON, brackets, no name at all) must not hide ours.
+    """
+    pairs = (part.partition("=") for part in header.split(";"))
+    return {name.strip(): value.strip().strip('"') for name, is_pair, value in pairs if is_pair}
 
 
 @lru_cache(maxsize=1000)

@@ -107,12 +107,16 @@ class Guard:
         """End a user's stream whose credentials no longer count. While auth does not answer, streams go on.
 
         Raises:
-            CredentialsInvalidError: they expired or were revoked meanwhile.
+            CredentialsInvalidError: they expired or were revoked meanwhile, or are no longer an administrator's.
         """
-        if call.caller.user is None or call.caller.service:
+        admitted = call.caller.user
+        if admitted is None or call.caller.service:
             return
         with contextlib.suppress(UnavailableError):
-            await self._verifier.verify(self._find_token(call))
+            token = self._find_token(call)
+            user = (self._verifier.recall(token) or await self._verifier.verify(token)).user
+            if admitted.is_admin and not (user is not None and user.is_admin):
+                raise CredentialsInvalidError("the credentials allow less than when the stream began")
 
     def check_csrf(self, call: Call) -> None:
         """Refuse a write whose credential is a cookie unless the page that sent it can read our cookies.
@@ -130,7 +134,7 @@ class Guard:
         if (
             origin
             and origin not in self._origins
-            and urlsplit(origin).netloc != call.metadata.get("x-forwarded-host", "")
+            and _find_host(origin) != call.metadata.get("x-forwarded-host", "")
         ):
             raise CsrfRejectedError(f"origin {origin} may not write with a cookie")
 
@@ -159,3 +163,11 @@ class Guard:
         scopes = caller.user.scopes
         if needed not in scopes and not (needed == "read" and scopes):
             raise ScopeMissingError(f"the API token lacks the scope {needed}")
+
+
+def _find_host(origin: str) -> str | None:
+    """Host and port of an origin; None where it has none: `null`, or what is no URL at all."""
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
+        return None

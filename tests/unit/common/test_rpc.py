@@ -21,7 +21,7 @@ from proximity.catalog.v1 import item_pb2
 from services.common import idempotency
 from services.common.db import Database, create_engine
 from services.common.errors import DomainError, DuplicateError, NotFoundError
-from services.common.rpc.call import Call
+from services.common.rpc.call import Call, parse_cookies
 from services.common.rpc.client import Clients
 from services.common.rpc.guard import Guard
 from services.common.rpc.peers import Peers
@@ -241,6 +241,21 @@ async def test_writes_with_a_cookie_need_the_csrf_token(stack: Stack) -> None:
     assert await code_of(stack.api.CreateSource(SOURCE, metadata=foreign)) == "PERMISSION_DENIED"
     good = (*plain, ("x-csrftoken", "abc"), ("origin", "https://here"), ("x-forwarded-host", "here"))
     assert (await stack.api.CreateSource(SOURCE, metadata=good)).name == "acme"
+
+
+@pytest.mark.parametrize(
+    "foreign", ['prefs={"theme":"dark", "n":1}', "cart[0]=a b", "session", "expires=never", 'a="b', "ü=ö"]
+)
+def test_cookies_of_others_on_the_same_machine_do_not_hide_ours(foreign: str) -> None:
+    assert parse_cookies(f"{foreign}; csrftoken=abc")["csrftoken"] == "abc"
+    assert parse_cookies(f"csrftoken=abc;{foreign}")["csrftoken"] == "abc"
+
+
+@pytest.mark.parametrize("origin", ["http://[", "null", "https://evil.example"])
+async def test_an_origin_that_is_not_ours_is_refused_whatever_it_is(stack: Stack, origin: str) -> None:
+    cookie = ("cookie", f"proximity-auth-cookie={token(staff=True)}; csrftoken=abc")
+    metadata = (cookie, ("x-csrftoken", "abc"), ("origin", origin))
+    assert await code_of(stack.api.CreateSource(SOURCE, metadata=metadata)) == "PERMISSION_DENIED"
 
 
 async def test_the_same_key_gives_the_same_answer(stack: Stack) -> None:
