@@ -32,6 +32,7 @@ from services.inventory.store.rows import (
     check_name,
     duplicate,
     forget_pin,
+    host_not_found,
     make_default,
     read_host,
     read_row,
@@ -46,6 +47,7 @@ _HOST_COLUMNS = tuple(
 _NODE_COLUMNS = (*nodes.c, hosts.c.name.label("host_name"))
 _HOST, _NODE = RowParser(_HOST_COLUMNS), RowParser(_NODE_COLUMNS)
 _HOSTS = Query(sa.select(*_HOST_COLUMNS).order_by(hosts.c.is_default.desc(), hosts.c.name))
+_HOST_BY_ID = Query(sa.select(*_HOST_COLUMNS).where(hosts.c.id == sa.bindparam("id")))
 _every_node = sa.select(*_NODE_COLUMNS).join_from(nodes, hosts).order_by(hosts.c.name, nodes.c.name)
 _NODES = Query(_every_node)
 _NODES_OF_HOST = Query(_every_node.where(nodes.c.host_id == sa.bindparam("host")))
@@ -70,7 +72,10 @@ class SqlHostStore:
         Raises:
             HostNotFoundError: there is none.
         """
-        return await self._db.read(lambda connection: read_host(connection, host_id))
+        rows = await self._db.fetch(_HOST_BY_ID, {"id": host_id})
+        if not rows:
+            raise host_not_found(host_id)
+        return build_host(_HOST.parse(rows[0]))
 
     async def get_secrets(self, host_id: int) -> Secrets:
         """Return what a host is signed in to with.

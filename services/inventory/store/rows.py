@@ -66,8 +66,13 @@ def read_row(connection: sa.Connection, host_id: int) -> sa.Row[Any]:
     """The row of a host; HostNotFoundError when there is none."""
     row = connection.execute(sa.select(hosts).where(hosts.c.id == host_id)).one_or_none()
     if row is None:
-        raise HostNotFoundError(f"there is no host {host_id}")
+        raise host_not_found(host_id)
     return row
+
+
+def host_not_found(host_id: int) -> HostNotFoundError:
+    """The refusal of an id that no host has."""
+    return HostNotFoundError(f"there is no host {host_id}")
 
 
 def read_host(connection: sa.Connection, host_id: int) -> Host:
