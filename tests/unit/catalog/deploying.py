@@ -77,7 +77,9 @@ class SimulatedContainers(FakeContainers):
         return done.exit_code
 
     async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
-        self.guests[ref.vmid].fs.write(path, content.encode())
+        files = self.guests[ref.vmid].fs
+        files.make_dir(path.rpartition("/")[0], parents=True)
+        files.write(path, content.encode())
 
     async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
         guest, now = self.guests[ref.vmid], self.world.clock()
