@@ -207,7 +207,7 @@ class ContainerHandlers:
         return empty_pb2.Empty()
 
     async def get_container(self, request: cs.GetContainerRequest, _call: Call) -> cs.Container:
-        view = await self._containers.look(convert.parse_ref(request.container))
+        view = await self._containers.look(convert.parse_ref(request.container), with_tasks=False)
         return convert.render_container(await reading.read_container(view))
 
     async def list_containers(
