@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -84,6 +85,41 @@ def test_portainers_own_marks_are_variables() -> None:
     template = {"type": 3, "title": "Marks", "stackFile": stack, "env": [{"name": "LEVEL", "default": "3"}]}
     environment = run(load_one(portainer(template), SourceFormat.PORTAINER))["a"]["environment"]
     assert environment == {"KEY_X": "3", "NODE": "{{.Node.ID}}"}
+
+
+def runtipi(config: dict[str, Any], **environment: str) -> dict[str, str]:
+    service = {
+        "name": "a",
+        "image": "acme/a:1",
+        "isMain": True,
+        "internalPort": 3000,
+        "environment": environment,
+    }
+    return {
+        "apps/a/config.json": json.dumps({"id": "a", "name": "A", "port": 8100, **config}),
+        "apps/a/docker-compose.json": json.dumps({"services": [service]}),
+    }
+
+
+def test_a_required_secret_is_made_where_its_label_says_how_and_others_are_asked_for() -> None:
+    fields = [
+        {"type": "password", "env_variable": "AUTH_SECRET", "required": True, "label": "Make it: `openssl rand -base64 32`"},
+        {"type": "password", "env_variable": "ZOOM_CLIENT_SECRET", "label": "Zoom"},
+        {"type": "password", "env_variable": "EMAIL_SERVER_PASSWORD", "required": True, "label": "Mail"},
+    ]  # fmt: skip
+    names = {str(f["env_variable"]): f"${{{f['env_variable']}}}" for f in fields}
+    item = load_one(runtipi({"form_fields": fields}, **names), SourceFormat.RUNTIPI)
+    assert {i.name: (i.generate, i.required) for i in item.inputs} == {
+        "AUTH_SECRET": (Generate(32, "base64"), False),
+        "ZOOM_CLIENT_SECRET": (None, False),
+        "EMAIL_SERVER_PASSWORD": (None, True),
+    }
+
+
+def test_an_app_without_a_page_is_probed_by_a_connection() -> None:
+    item = load_one(runtipi({"no_gui": True}), SourceFormat.RUNTIPI)
+    assert item.main_port is not None
+    assert (item.main_port.container, item.main_port.purpose, item.probe.kind) == (3000, "other", "tcp")
 
 
 CASAOS = """

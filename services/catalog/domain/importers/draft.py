@@ -26,6 +26,7 @@ class Draft:
         files: what lies beside the definition, by path; it may mount them.
         main_service, main_port: what its web page is, as far as it is said.
         published_port: where the collection would have opened it.
+        has_page: whether what answers there is a web page.
         probe_scheme: http or https, empty where the collection does not say.
         helps: what it says of variables, by name.
     """
@@ -53,6 +54,7 @@ class Draft:
     main_service: str = ""
     main_port: int = 0
     published_port: int = 0
+    has_page: bool = True
     probe_path: str = "/"
     probe_scheme: str = ""
     username: str = ""

@@ -72,7 +72,11 @@ def list_ports(draft: Draft, services: Mapping[str, Any]) -> list[dict[str, Any]
     if len(kept) < len(found):
         _drop_repeated(services, unique)
     main = _choose_main(draft, kept)
-    return [_describe_port(name, port, is_main=index == main) for index, (name, port) in enumerate(kept)]
+    records = [_describe_port(name, port) for name, port in kept]
+    if main is not None:
+        is_web = draft.has_page and kept[main][1].target not in _NO_WEB
+        records[main] |= {"purpose": "web"} if is_web else {"main": True}
+    return records
 
 
 def _drop_repeated(
@@ -102,18 +106,11 @@ def _choose_main(draft: Draft, ports: list[tuple[str, compose.PublishedPort]]) -
     return min(tcp, key=lambda index: (rank(index), index)) if tcp else None
 
 
-def _describe_port(name: str, port: compose.PublishedPort, *, is_main: bool) -> dict[str, Any]:
+def _describe_port(name: str, port: compose.PublishedPort) -> dict[str, Any]:
     record: dict[str, Any] = {"service": name, "container": port.target, "published": port.published}
     if port.protocol != "tcp":
         record["protocol"] = port.protocol
-    purpose = _NO_WEB.get(port.target, "other")
-    if not is_main:
-        return {**record, "purpose": purpose}
-    return (
-        {**record, "purpose": purpose, "main": True}
-        if port.target in _NO_WEB
-        else {**record, "purpose": "web"}
-    )
+    return {**record, "purpose": _NO_WEB.get(port.target, "other")}
 
 
 def build_probe(draft: Draft, ports: list[dict[str, Any]]) -> dict[str, Any]:

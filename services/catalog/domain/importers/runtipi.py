@@ -74,6 +74,7 @@ def _read_app(folder: Folder) -> Draft | None:
         main_service=main,
         main_port=port,
         published_port=host_port,
+        has_page=not config.get("no_gui"),
         probe_path=take_text(config.get("url_suffix"), 300) or "/",
         probe_scheme="https" if config.get("https") else "",
     )

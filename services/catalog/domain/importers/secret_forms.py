@@ -37,6 +37,11 @@ def choose_form(name: str, *, example: str = "", description: str = "") -> dict[
     return {"length": 64 if _LONG_NAMES.search(name) else _LENGTH}
 
 
+def names_command(description: str) -> bool:
+    """Say whether a description names the command that makes a secret: then nobody has to be asked for it."""
+    return bool(_COMMAND.search(description))
+
+
 def split_prefix(value: str) -> tuple[str, str]:
     """Split what says how a secret is written (`base64:`) from the secret itself."""
     match = _PREFIX.match(value)

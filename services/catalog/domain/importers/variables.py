@@ -10,7 +10,7 @@ from services.catalog.domain.document import Value
 from services.catalog.domain.entities import InputType
 from services.catalog.domain.importers.draft import take_text
 from services.catalog.domain.importers.hard_coded import is_given_out, is_hard_coded
-from services.catalog.domain.importers.secret_forms import choose_form, split_prefix
+from services.catalog.domain.importers.secret_forms import choose_form, names_command, split_prefix
 from services.catalog.domain.inputs import find_value_fault
 from services.catalog.domain.interpolation import map_texts
 from services.catalog.domain.item import build_input, render_scalar
@@ -50,10 +50,11 @@ def add_default(record: dict[str, Any], default: object) -> dict[str, Any]:
         default = ""
     empty = default is None or default == ""
     if is_secret and record["type"] in {"text", "password"}:
-        if empty and (record["type"] == "password" and record.get("required")):
-            return record
-        if empty and _is_left_to_people(record):
-            return {**record, "type": "password"}
+        if empty and not names_command(_read_about(record)):
+            if record["type"] == "password" and record.get("required"):
+                return record
+            if _is_left_to_people(record):
+                return {**record, "type": "password"}
         if empty or is_hard_coded(record["name"], str(default)) or record["type"] == "password":
             kept = {key: value for key, value in record.items() if key != "required"}
             return {
@@ -70,17 +71,20 @@ def add_default(record: dict[str, Any], default: object) -> dict[str, Any]:
 
 def _is_left_to_people(record: Mapping[str, Any]) -> bool:
     """Say whether a secret comes from somewhere else, or is one that an app does well without."""
-    name, about = record["name"], f"{record.get('label', '')} {record.get('help', '')}"
-    is_optional = bool(_OPTIONAL.search(about)) and "PASS" not in name.upper()
-    return is_optional or is_given_out(name) or bool(_LICENSE.search(about))
+    name, about = record["name"].upper(), _read_about(record)
+    is_optional = bool(_OPTIONAL.search(about)) and "PASS" not in name
+    is_issued = name.endswith("CLIENT_SECRET") or bool(_LICENSE.search(about))
+    return is_optional or is_issued or is_given_out(name)
+
+
+def _read_about(record: Mapping[str, Any]) -> str:
+    return f"{record.get('label', '')} {record.get('help', '')}"
 
 
 def _choose_rule(record: Mapping[str, Any], example: str) -> dict[str, Any]:
     """Return how a secret is generated: in its form, of a length between its limits."""
     prefix, _ = split_prefix(example)
-    rule = choose_form(
-        record["name"], example="" if prefix else example, description=str(record.get("help", ""))
-    )
+    rule = choose_form(record["name"], example="" if prefix else example, description=_read_about(record))
     if "alphabet" in rule:
         return rule
     length = int(min(max(record.get("minimum", rule["length"]), 8), record.get("maximum", 128), 128))
