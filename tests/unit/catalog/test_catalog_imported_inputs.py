@@ -102,7 +102,7 @@ def runtipi(config: dict[str, Any], **environment: str) -> dict[str, str]:
 
 
 def test_a_required_secret_is_made_where_its_label_says_how_and_others_are_asked_for() -> None:
-    fields = [
+    fields: list[dict[str, Any]] = [
         {"type": "password", "env_variable": "AUTH_SECRET", "required": True, "label": "Make it: `openssl rand -base64 32`"},
         {"type": "password", "env_variable": "ZOOM_CLIENT_SECRET", "label": "Zoom"},
         {"type": "password", "env_variable": "EMAIL_SERVER_PASSWORD", "required": True, "label": "Mail"},
@@ -113,6 +113,33 @@ def test_a_required_secret_is_made_where_its_label_says_how_and_others_are_asked
         "AUTH_SECRET": (Generate(32, "base64"), False),
         "ZOOM_CLIENT_SECRET": (None, False),
         "EMAIL_SERVER_PASSWORD": (None, True),
+    }
+
+
+def test_where_a_secret_goes_says_its_form_where_nothing_else_does() -> None:
+    item = load_one(
+        runtipi({}, APP_KEY="base64:${APP_KEY}", SECRET_KEY_BASE="${COOKIE_SECRET}"), SourceFormat.RUNTIPI
+    )
+    assert {i.name: i.generate for i in item.inputs} == {
+        "APP_KEY": Generate(32, "base64"),
+        "COOKIE_SECRET": Generate(64),
+    }
+
+
+def test_what_umbrel_encodes_in_base64_is_generated_so() -> None:
+    compose = (
+        "services:\n  web:\n    image: acme/a:1\n    environment: {VAULT: $APP_X_KEY, OTHER: $APP_Y_KEY}\n"
+    )
+    script = """
+export APP_X_KEY=$(derive_entropy "env-${app}-x" | head -c 32 | base64)
+export APP_Y_KEY=$(derive_entropy "env-${app}-y" | head -c32)
+"""
+    manifest = "id: x\nname: X\nport: 8000\n"
+    files = {"x/umbrel-app.yml": manifest, "x/docker-compose.yml": compose, "x/exports.sh": script}
+    item = load_one(files, SourceFormat.UMBREL)
+    assert {i.name: i.generate for i in item.inputs} == {
+        "APP_X_KEY": Generate(32, "base64"),
+        "APP_Y_KEY": Generate(32, "hex"),
     }
 
 

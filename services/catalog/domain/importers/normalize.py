@@ -14,7 +14,7 @@ from services.catalog.domain.importers.draft import Draft, RefusedEntryError, ma
 from services.catalog.domain.importers.hard_coded import is_given_out
 from services.catalog.domain.importers.ports import build_probe, list_ports, open_main_port
 from services.catalog.domain.importers.preparing import PREPARER
-from services.catalog.domain.importers.secret_forms import choose_form
+from services.catalog.domain.importers.secret_forms import choose_form, fit_forms
 from services.catalog.domain.interpolation import InterpolationError, list_required_variables, list_variables
 from services.catalog.domain.lint import BUILT_IN_VARIABLES
 from services.catalog.domain.values import is_secret_name
@@ -37,6 +37,7 @@ def build_document(draft: Draft) -> dict[str, Any]:
     open_main_port(draft, services)
     ports = list_ports(draft, services)
     inputs = _list_inputs(draft, definition)
+    fit_forms(inputs, services)
     image = _find_main_image(draft, services)
     memory = max(draft.memory, 16) if draft.memory else _DEFAULT_MEMORY * len(services.keys() - {PREPARER})
     website = _take_url(draft.website) or _name_page(image)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _LENGTH = 32
+_LONG = 64
 _LONGEST = 128
 _LONG_NAMES = re.compile(r"SECRET_KEY_BASE", re.IGNORECASE)  # of Rails and Phoenix: 64 at least
 _COMMAND = re.compile(r"openssl rand\s{1,3}-(hex|base64)\s{1,3}([0-9]{1,3})")
 _PREFIX = re.compile(r"base64:")
+_REFERENCE = re.compile(r"(base64:)?\$\{?([A-Za-z_]\w*)\}?", re.ASCII)
 _HEX = re.compile(r"(?=.*[0-9])(?=.*[a-f])[0-9a-f]{16,128}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{22,170}={1,2}")
 _KEY_LENGTHS = frozenset({16, 24, 48, 64, 128})  # of ciphers; 32 is ours anyway
@@ -34,7 +37,22 @@ def choose_form(name: str, *, example: str = "", description: str = "") -> dict[
     is_mixed = any(map(str.isdigit, example)) and any(map(str.isalpha, example))
     if len(example) in _KEY_LENGTHS and is_mixed:
         return {"length": len(example)}
-    return {"length": 64 if _LONG_NAMES.search(name) else _LENGTH}
+    return {"length": _LONG if _LONG_NAMES.search(name) else _LENGTH}
+
+
+def fit_forms(inputs: Iterable[dict[str, Any]], services: Mapping[str, Any]) -> None:
+    """Give generated inputs the form that the variables want which they go to: `base64:…`, or long enough."""
+    rules = {record["name"]: record["generate"] for record in inputs if "generate" in record}
+    for service in services.values():
+        for key, value in (service.get("environment") or {}).items():
+            match = _REFERENCE.fullmatch(str(value))
+            rule = rules.get(match[2], {}) if match else {}
+            if match is None or not rule or "alphabet" in rule:
+                continue
+            if match[1]:
+                rule |= {"length": _LENGTH, "alphabet": "base64"}
+            elif _LONG_NAMES.search(key):
+                rule["length"] = max(rule["length"], _LONG)
 
 
 def names_command(description: str) -> bool:

@@ -182,14 +182,20 @@ def _list_known(own_id: str) -> dict[str, str]:
 
 def _list_inputs(script: str) -> list[dict[str, Any]]:
     """Return the secrets that Umbrel makes of an app's seed, which are generated here."""
-    lengths = {"APP_PASSWORD": 32, "APP_SEED": 64}
+    rules: dict[str, dict[str, Any]] = {
+        "APP_PASSWORD": {"length": 32},
+        "APP_SEED": {"length": 64, "alphabet": "hex"},
+    }
     for line in script.splitlines():
         name, _, value = line.strip().removeprefix("export ").partition("=")
         if line.strip().startswith("export ") and (match := _DERIVED.search(value[:_MAX_VALUE])):
-            lengths[make_variable(name)] = min(max(int(match[1] or 64), 8), 128)
+            length = min(max(int(match[1] or 64), 8), 128)
+            rules[make_variable(name)] = {
+                "length": length,
+                "alphabet": "base64" if "base64" in match[0] else "hex",
+            }
     label = {"APP_PASSWORD": "Password", "APP_SEED": "Seed of the app's secrets"}
     return [
-        {"name": name, "label": label.get(name, name.replace("_", " ").capitalize()), "type": "password",
-         "generate": {"length": length, "alphabet": "alphanumeric" if name == "APP_PASSWORD" else "hex"}}
-        for name, length in lengths.items()
+        {"name": name, "label": label.get(name, name.replace("_", " ").capitalize()), "type": "password", "generate": rule}
+        for name, rule in rules.items()
     ]  # fmt: skip
