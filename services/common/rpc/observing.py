@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
@@ -15,7 +15,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def observe_unary(
-    run: Callable[[Any, Context], Awaitable[Any]], *, method: str, writes: bool
+    run: Callable[[Any, Context], Awaitable[Any]], metadata: Mapping[str, str], *, method: str, writes: bool
 ) -> Callable[[Any, Context], Awaitable[Any]]:
     """`run` with a trace around it and its duration noted; `run` itself for reads that nobody looks at."""
     if not (writes or tracing.is_recording() or metrics.is_counting() or reporting.is_reporting()):
@@ -24,7 +24,7 @@ def observe_unary(
     async def observed(request: Any, context: Context) -> Any:
         start = time.perf_counter()
         sample = reporting.start_transaction(method) if reporting.is_reporting() else contextlib.nullcontext()
-        with tracing.continue_trace(_read_traceparent(context), method), sample:
+        with tracing.continue_trace(metadata.get("traceparent", ""), method), sample:
             try:
                 return await run(request, context)
             finally:
@@ -35,25 +35,18 @@ def observe_unary(
 
 
 def observe_stream(
-    run: Callable[[Any, Context], AsyncIterator[Any]], *, method: str
+    run: Callable[[Any, Context], AsyncIterator[Any]], metadata: Mapping[str, str], *, method: str
 ) -> Callable[[Any, Context], AsyncIterator[Any]]:
     """`run` with a trace around it, where traces are recorded."""
     if not tracing.is_recording():
         return run
 
     async def observed(request: Any, context: Context) -> AsyncIterator[Any]:
-        with tracing.continue_trace(_read_traceparent(context), method):
+        with tracing.continue_trace(metadata.get("traceparent", ""), method):
             async for item in run(request, context):
                 yield item
 
     return observed
-
-
-def _read_traceparent(context: Context) -> str:
-    for name, value in context.invocation_metadata() or ():
-        if name == "traceparent":
-            return value if isinstance(value, str) else ""
-    return ""
 
 
 def _name_code(context: Context) -> str:

@@ -11,9 +11,10 @@ import inspect
 import json
 import re
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NoReturn, Protocol
 
 import grpc
@@ -27,9 +28,10 @@ from services.common.audit import find_target
 from services.common.errors import DeadlineError, DomainError, InvalidError, UnauthenticatedError
 from services.common.idempotency import Answer, IdempotencyStore, request_id_of
 from services.common.log import get_logger
-from services.common.rpc.arrays import ArrayHandlers, gather, is_array
+from services.common.rpc.arrays import gather, is_array
 from services.common.rpc.call import Call
 from services.common.rpc.deadline import Deadline
+from services.common.rpc.finding import Bind, ServiceHandlers
 from services.common.rpc.guard import Guard, rule_of
 from services.common.rpc.observing import observe_stream, observe_unary
 from services.common.rpc.peers import Peers, drop_forwarded
@@ -111,8 +113,8 @@ def add_service(
     Raises:
         TypeError: an RPC has no handler, or declares no access.
     """
-    rpcs: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
-    arrays: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+    rpcs: dict[str, Bind] = {}
+    arrays: dict[str, Bind] = {}
     for method in service.methods:
         handler = getattr(handlers, snake_case(method.name), None)
         if handler is None:
@@ -120,13 +122,11 @@ def add_service(
         if rule_of(method).access == access_pb2.ACCESS_UNSPECIFIED:
             raise TypeError(f"{method.full_name} declares no access")
         check_printed(method)
-        rpcs[method.name] = _Rpc(method, handler, surroundings).as_grpc()
+        rpc = _Rpc(method, handler, surroundings)
+        rpcs[rpc.name] = rpc.bind
         if is_array(method):
-            rpc = _Rpc(method, handler, surroundings, as_array=True)
-            arrays[rpc.name] = rpc.as_grpc()
-    if arrays:
-        server.add_generic_rpc_handlers((ArrayHandlers(arrays),))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, rpcs),))
+            arrays[rpc.name] = _Rpc(method, handler, surroundings, as_array=True).bind
+    server.add_generic_rpc_handlers((ServiceHandlers(rpcs, arrays),))
 
 
 def snake_case(name: str) -> str:
@@ -162,25 +162,24 @@ class _Rpc:
         self._audited = self._rule.writes and self._rule.access != access_pb2.ACCESS_INTERNAL
         self._recording: set[asyncio.Task[None]] = set()
         self._response = message_factory.GetMessageClass(method.output_type)
+        self._deserialize = partial(read_request, message_factory.GetMessageClass(method.input_type))
 
-    def as_grpc(self) -> grpc.RpcMethodHandler[Any, Any]:
-        request_class = message_factory.GetMessageClass(self._method.input_type)
-        make = grpc.unary_stream_rpc_method_handler if self._streams else grpc.unary_unary_rpc_method_handler
-        run: Any = (
-            observe_stream(self._stream, method=self.name)
-            if self._streams
-            else observe_unary(self._unary, method=self.name, writes=self._rule.writes)
-        )
-        return make(
-            run,
-            request_deserializer=lambda data: read_request(request_class, data),
-            response_serializer=serialize,
-        )
+    def bind(self, metadata: Mapping[str, str]) -> grpc.RpcMethodHandler[Any, Any]:
+        """The handler of one call, which was sent with this metadata."""
+        run: Any = partial(_Rpc._stream if self._streams else _Rpc._unary, self, metadata)
+        if self._streams:
+            run = observe_stream(run, metadata, method=self.name)
+            return grpc.unary_stream_rpc_method_handler(run, self._deserialize, serialize)
+        run = observe_unary(run, metadata, method=self.name, writes=self._rule.writes)
+        return grpc.unary_unary_rpc_method_handler(run, self._deserialize, serialize)
 
     async def _unary(
-        self, given: Message | Unreadable, context: grpc.aio.ServicerContext[Any, Any]
+        self,
+        metadata: Mapping[str, str],
+        given: Message | Unreadable,
+        context: grpc.aio.ServicerContext[Any, Any],
     ) -> Message | Rendered[Any]:
-        call = self._new_call(context)
+        call = self._new_call(context, metadata)
         if self._audited and isinstance(given, Message):
             call.audit_target = find_target(given)
             self._around.audit.expect(call, action=self._action)
@@ -202,9 +201,12 @@ class _Rpc:
         return wrap_json(response) if call.form is Form.JSON else response
 
     async def _stream(
-        self, given: Message | Unreadable, context: grpc.aio.ServicerContext[Any, Any]
+        self,
+        metadata: Mapping[str, str],
+        given: Message | Unreadable,
+        context: grpc.aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[Message]:
-        call = self._new_call(context)
+        call = self._new_call(context, metadata)
         headers_sent = False
         try:
             await self._admit(call)
@@ -224,11 +226,7 @@ class _Rpc:
                 yield self._response(data=render_failure_frame(refusal))
             await self._fail(refusal, call, context)
 
-    def _new_call(self, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
-        sent: Any = context.invocation_metadata() or ()
-        metadata: dict[str, str] = dict(sent)
-        if "cookie" in metadata:  # HTTP/2 may send cookies one by one
-            metadata["cookie"] = "; ".join(value for name, value in sent if name == "cookie")
+    def _new_call(self, context: grpc.aio.ServicerContext[Any, Any], metadata: Mapping[str, str]) -> Call:
         peers, peer = self._around.peers, context.peer()
         name = peers.name(context)
         form = choose_form(metadata) if self._printed else Form.WIRE  # whoever asks for JSON gets it
