@@ -17,14 +17,14 @@ _BAR, _LEFT, _WIDTH = 18, 220, 420
 def render_table(results: Sequence[Result], memory: Mapping[str, float]) -> str:
     """A table for people."""
     lines = [
-        f"{'case':28}{'c':>4}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'by CPU':>8}{'at least':>9}  CPU µs"
+        f"{'case':28}{'c':>4}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'tail':>6}{'ratio':>8}{'by CPU':>8}{'at least':>9}  CPU µs"
     ]
     for each in results:
         cpu = ", ".join(f"{name} {value:.0f}" for name, value in each.cpu_us.items())
         mark = " !" if each.is_short else ""
         least = f"{each.target:.2f}" if each.target else ""
         lines.append(
-            f"{each.name:28}{each.connections:4}{each.rate:9.0f}{each.p50_ms:9.2f}{each.p99_ms:9.2f}"
+            f"{each.name:28}{each.connections:4}{each.rate:9.0f}{each.p50_ms:9.2f}{each.p99_ms:9.2f}{each.tail:6.1f}"
             f"{each.ratio:8.2f}{each.cpu_ratio:8.2f}{least:>9}  {cpu}{mark}"
         )
     lines += ["", f"memory, idle (MiB): {sum(memory.values()):.0f}"]

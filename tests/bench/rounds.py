@@ -30,6 +30,8 @@ class Result:
     Attributes:
         rate: the median of the rounds.
         p50_ms: of the answers of all rounds together, as `p99_ms`.
+        tail: p99 to p50 of a round, the median over the rounds: on a shared machine rounds differ in speed, and all
+            together they have a longer tail than each.
         ratio: to the floor, the median over the rounds of both in the same round.
         ratio_high: three rounds of four were not better than this.
         cpu_ratio: the floor's CPU per answer to the case's, all processes together: what the ratio would be if
@@ -42,6 +44,7 @@ class Result:
     rate: float
     p50_ms: float
     p99_ms: float
+    tail: float
     ratio: float
     ratio_high: float
     target: float
@@ -103,6 +106,15 @@ def _cpu_of(samples: Sequence[Sample]) -> float:
     return statistics.median(sum(each.cpu_us.values()) for each in samples)
 
 
+def _find_share(took: Sequence[float], share: float) -> float:
+    """The latency that a share of sorted ones does not reach."""
+    return took[int(len(took) * share)]
+
+
+def _tail_of(took: Sequence[float]) -> float:
+    return _find_share(took, 0.99) / _find_share(took, 0.5)
+
+
 def summarize(case: Case, samples: Mapping[str, Sequence[Sample]], connections: int) -> Result:
     """A case over all rounds; a case whose floor was not measured is held against itself."""
     own, floor = samples[case.name], samples.get(floor_of(case), samples[case.name])
@@ -112,8 +124,9 @@ def summarize(case: Case, samples: Mapping[str, Sequence[Sample]], connections: 
         name=case.name,
         connections=connections,
         rate=round(statistics.median(each.measured.rate for each in own), 1),
-        p50_ms=round(took[len(took) // 2], 2),
-        p99_ms=round(took[len(took) * 99 // 100], 2),
+        p50_ms=round(_find_share(took, 0.5), 2),
+        p99_ms=round(_find_share(took, 0.99), 2),
+        tail=round(statistics.median(_tail_of(each.measured.took) for each in own), 2),
         ratio=round(statistics.median(ratios), 3),
         ratio_high=round(sorted(ratios)[len(ratios) * 3 // 4], 3),
         target=case.target,

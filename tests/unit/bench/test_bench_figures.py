@@ -73,6 +73,7 @@ def test_a_ratio_is_the_median_of_the_rounds_each_against_the_floor_of_its_own()
     result = summarize(APP, samples, 16)
     assert (result.ratio, result.ratio_high, result.rate) == (0.5, 0.8, 400)
     assert (result.p50_ms, result.p99_ms) == (2.5, 100.0)  # of all rounds together, the slow one among them
+    assert result.tail == 2.0  # within a round
     assert result.cpu_ratio == round(100 / 208, 3)
     assert result.cpu_us == {"apps": 200}
     assert result.is_short
@@ -114,6 +115,7 @@ def test_the_table_marks_what_falls_short() -> None:
     made: dict[str, Any] = {
         "p50_ms": 1.0,
         "p99_ms": 2.0,
+        "tail": 2.0,
         "ratio_high": 0.5,
         "cpu_ratio": 0.5,
         "cpu_us": {"apps": 200},
