@@ -11,7 +11,7 @@ from services.apps.domain.errors import AppNotFoundError
 from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase
 from services.apps.store import SqlAppStore
-from services.apps.store.lookups import _page_query
+from services.apps.store.lookups import _page_query, _Totals
 from services.apps.tables import apps
 from services.common.db import Database
 from services.common.sealing import Sealer
@@ -119,3 +119,16 @@ async def test_a_search_reads_an_index_where_there_is_one(
         return "\n".join(connection.exec_driver_sql(f"EXPLAIN {text}", values).scalars())
 
     assert f"on {index}" in await db.read(explain)
+
+
+def test_one_of_many_counts_a_large_total_anew() -> None:
+    time = 0.0
+    totals = _Totals(lambda: time)
+    totals.keep(AppFilter(), 1001)
+    assert totals.find(AppFilter()) == 1001
+    time = 1.0
+    assert [totals.find(AppFilter()) for _ in range(3)] == [None, 1001, 1001]
+    time = 2.0  # who was to count has not done so
+    assert [totals.find(AppFilter()) for _ in range(2)] == [None, None]
+    totals.keep(AppFilter(owner_id=1), 1000)  # counted as quickly as looked up
+    assert totals.find(AppFilter(owner_id=1)) is None

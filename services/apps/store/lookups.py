@@ -7,6 +7,7 @@ can be kept (`services.apps.showing`).
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -129,22 +130,39 @@ class AppLookups:
         return int((await self._db.fetch(_count_query(frozenset(params)), params))[0][0])
 
 
-class _Totals:
-    """Large totals, for 2 seconds each."""
+@dataclass(slots=True)
+class _Total:
+    """A total, until when it may be shown, and from when on it is counted anew."""
 
-    def __init__(self) -> None:
-        self._known: dict[AppFilter, tuple[float, int]] = {}
+    count: int
+    ends_at: float
+    renew_at: float
+
+
+class _Totals:
+    """Large totals, for 2 seconds each; half way one who asks counts anew, so that not all who ask have to at the end."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._known: dict[AppFilter, _Total] = {}
 
     def find(self, wanted: AppFilter) -> int | None:
-        known = self._known.get(wanted)
-        return known[1] if known is not None and known[0] > time.monotonic() else None
+        """The total; None to who shall count it."""
+        known, current = self._known.get(wanted), self._clock()
+        if known is None or current >= known.ends_at:
+            return None
+        if current >= known.renew_at:
+            known.renew_at = known.ends_at
+            return None
+        return known.count
 
     def keep(self, wanted: AppFilter, total: int) -> None:
         if total <= _LARGE:
             return
         if len(self._known) >= _KEPT:
             self._known.clear()
-        self._known[wanted] = (time.monotonic() + _KEPT_S, total)
+        current = self._clock()
+        self._known[wanted] = _Total(total, current + _KEPT_S, current + _KEPT_S / 2)
 
 
 def escape_pattern(text: str) -> str:
