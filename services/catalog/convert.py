@@ -11,11 +11,11 @@ from proximity.catalog.v1 import item_pb2
 
 from services.catalog.domain.entities import Item
 from services.catalog.domain.faults import Rejection
-from services.catalog.domain.index import ItemFilter
+from services.catalog.domain.index import ItemFilter, Page
 from services.catalog.domain.interfaces import Place
 from services.catalog.domain.render import Rendered
 from services.catalog.domain.sources import NewSource, Source, SourceFormat
-from services.catalog.domain.usecases import CatalogStats, Page, Reloaded
+from services.catalog.domain.usecases import CatalogStats, Reloaded
 from services.catalog.domain.values import RenderRequest
 from services.catalog.showing import render_port, render_probe, render_volume
 

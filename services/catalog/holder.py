@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from services.catalog.domain.entities import Item
 from services.catalog.domain.index import CatalogIndex
 from services.catalog.domain.interfaces import CatalogStore
-from services.catalog.domain.usecases import load_catalog
+from services.catalog.domain.publishing import load_catalog
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
 

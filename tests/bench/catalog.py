@@ -18,7 +18,7 @@ import psutil
 from services.catalog.domain.entities import OWN_SOURCE, Item, Revision
 from services.catalog.domain.index import CatalogIndex, ItemFilter
 from services.catalog.domain.loader import load_items
-from services.catalog.domain.usecases import build_index
+from services.catalog.domain.publishing import build_index
 from services.catalog.files import DATA, read_item_files
 from services.catalog.showing import ItemMessages
 from services.common.rpc.rendered import Form

@@ -17,8 +17,9 @@ from services.catalog.domain.errors import (
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.interfaces import NewRevision
 from services.catalog.domain.loader import load_items
+from services.catalog.domain.publishing import load_catalog, publish_items
 from services.catalog.domain.sources import NewSource, SourceFormat, SourceStatus
-from services.catalog.domain.usecases import load_catalog, publish_items, reload_catalog
+from services.catalog.domain.usecases import reload_catalog
 from services.catalog.files import DATA, read_item_files
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED, SqlCatalogStore
 from services.catalog.tables import metadata, outbox

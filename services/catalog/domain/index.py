@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import CategoryNotFoundError, ItemNotFoundError
 from services.catalog.domain.search import SearchIndex
+
+DEFAULT_PER_PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,30 @@ class ItemFilter:
 
 
 _EVERYTHING = ItemFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list. Without a number and size it is the whole."""
+
+    number: int | None = None
+    size: int | None = None
+
+    def cut(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return the items that are on the page."""
+        if self.is_whole:
+            return items
+        number, size = self.resolve()
+        return items[(number - 1) * size : number * size]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the list is asked for."""
+        return self.number is None and self.size is None
+
+    def resolve(self) -> tuple[int, int]:
+        """Return number and size, what was not given by default."""
+        return self.number or 1, self.size or DEFAULT_PER_PAGE
 
 
 class CatalogIndex:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.catalog.domain.entities import OWN_SOURCE, Item, Revision
+from services.catalog.domain.entities import OWN_SOURCE, Item
 from services.catalog.domain.errors import IconNotFoundError, RevisionNotFoundError, UnsafeDefinitionError
 from services.catalog.domain.faults import Fault, Rejection
-from services.catalog.domain.index import CatalogIndex, ItemFilter
-from services.catalog.domain.interfaces import CatalogStore, NewRevision, Nodes, Place, SourceStore
+from services.catalog.domain.index import CatalogIndex, ItemFilter, Page
+from services.catalog.domain.interfaces import CatalogStore, Nodes, Place, SourceStore
 from services.catalog.domain.item import build_item
-from services.catalog.domain.loader import Loaded, LoadedItem
+from services.catalog.domain.loader import Loaded
+from services.catalog.domain.publishing import publish_items
 from services.catalog.domain.render import Rendered
 from services.catalog.domain.render import render_item as render
 from services.catalog.domain.sources import NewSource, Source
@@ -23,32 +23,6 @@ from services.common.errors import DomainError
 
 FETCH_LIMIT = timedelta(minutes=15)
 """A fetch that was queued longer ago may be queued again: its worker is gone."""
-
-DEFAULT_PER_PAGE = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of a list. Without a number and size it is the whole."""
-
-    number: int | None = None
-    size: int | None = None
-
-    def cut(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Return the items that are on the page."""
-        if self.is_whole:
-            return items
-        number, size = self.resolve()
-        return items[(number - 1) * size : number * size]
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of the list is asked for."""
-        return self.number is None and self.size is None
-
-    def resolve(self) -> tuple[int, int]:
-        """Return number and size, what was not given by default."""
-        return self.number or 1, self.size or DEFAULT_PER_PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +99,6 @@ async def reload_catalog(store: CatalogStore, loaded: Loaded) -> Reloaded:
 def _first(faults: Sequence[Fault]) -> list[Fault]:
     """Return the first fault of each file."""
     return list({fault.file: fault for fault in reversed(faults)}.values())[::-1]
-
-
-async def publish_items(
-    store: CatalogStore, source: str, items: Sequence[LoadedItem], rejected: Sequence[Rejection]
-) -> None:
-    """Make these the items of a source, all of them at once."""
-    new = [NewRevision(e.item.id, e.item.revision, e.item.version, e.document) for e in items]
-    await store.publish(source, new, rejections=rejected)
-
-
-async def load_catalog(store: CatalogStore) -> CatalogIndex:
-    """Read everything that is published now."""
-    newest = await store.get_newest_publication()
-    revisions = await store.list_current()
-    return await asyncio.to_thread(build_index, revisions, newest.published_at if newest else None)
-
-
-def build_index(revisions: Sequence[Revision], updated_at: datetime | None) -> CatalogIndex:
-    """Build the index of what is published."""
-    items = [build_item(r.document, source=r.source, revision=r.revision) for r in revisions]
-    return CatalogIndex(items, updated_at)
 
 
 def preview_item(catalog: CatalogIndex, item_id: str, request: RenderRequest) -> Rendered:

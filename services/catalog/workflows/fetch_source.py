@@ -5,8 +5,8 @@ from __future__ import annotations
 from services.catalog.domain.errors import SourceFetchError
 from services.catalog.domain.importers.collection import Imported
 from services.catalog.domain.interfaces import CatalogStore, Importer, SourceFetcher, SourceStore
+from services.catalog.domain.publishing import publish_items
 from services.catalog.domain.sources import Source
-from services.catalog.domain.usecases import publish_items
 
 
 async def fetch_source(

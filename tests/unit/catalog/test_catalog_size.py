@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from services.catalog.domain.entities import OWN_SOURCE, Revision
 from services.catalog.domain.index import CatalogIndex
 from services.catalog.domain.loader import load_items
-from services.catalog.domain.usecases import build_index
+from services.catalog.domain.publishing import build_index
 from services.catalog.files import DATA, read_item_files
 from services.catalog.showing import ItemMessages
 
