@@ -14,11 +14,17 @@ from pathlib import Path
 import pytest
 from nats.aio.msg import Msg
 
+from services.auth.domain.entities import Revocation
+from services.auth.revoking import RevocationPublisher
+from services.auth.store.revocations import SqlRevocationStore, add_revocations
 from services.common import messaging
+from services.common.clock import now
+from services.common.db import Database, create_engine
 from services.common.errors import UnavailableError
 from services.common.following import watch_revocations
 from services.common.messaging import Bus, Message
-from services.common.streams import REVOCATIONS_BUCKET, REVOKED
+from services.common.migrations import upgrade
+from services.common.streams import REVOCATIONS_BUCKET
 from services.common.tokens import Caller, Revocations, User
 
 LIMIT_S = 15.0  # within which work goes on when NATS is back
@@ -106,7 +112,7 @@ async def test_messages_flow_again_when_nats_returns(nats: Nats, bus: Bus, wiped
 
 
 async def test_a_nats_whose_disk_is_full_refuses_and_still_tells_what_is_revoked(
-    nats: Nats, bus: Bus
+    nats: Nats, bus: Bus, tmp_path: Path
 ) -> None:
     known = Revocations(lambda: bus.is_connected)
     following = asyncio.create_task(watch_revocations(bus, known))
@@ -119,7 +125,10 @@ async def test_a_nats_whose_disk_is_full_refuses_and_still_tells_what_is_revoked
         await bus.publish(Message(JOB, b"x" * 10_000, "too much"))
     assert bus.is_connected
     assert bus.is_refusing
-    await bus.hint(REVOKED, b"user.7 100.5")
+    upgrade(f"sqlite:///{tmp_path}/p.sqlite3", "auth")
+    db = Database(create_engine(f"sqlite:///{tmp_path}/p.sqlite3", service="auth"))
+    await db.write(lambda connection: add_revocations(connection, [Revocation("user.7", 100.5)], now()))
+    publishing = asyncio.create_task(RevocationPublisher(SqlRevocationStore(db), bus, Revocations()).run())
     async with asyncio.timeout(LIMIT_S):
         while not known.is_revoked(caller):  # noqa: ASYNC110 - NATS decides when
             await asyncio.sleep(0.01)
@@ -127,5 +136,11 @@ async def test_a_nats_whose_disk_is_full_refuses_and_still_tells_what_is_revoked
     nats.start()
     await publish(bus, "there is room again")
     assert not bus.is_refusing
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
+    async with asyncio.timeout(LIMIT_S):
+        while await SqlRevocationStore(db).list_unpublished(10):  # noqa: ASYNC110 - NATS decides when
+            await asyncio.sleep(0.05)
+    assert (await (await bus.key_value(REVOCATIONS_BUCKET)).get("user.7")).value == b"100.500000"
+    for task in (following, publishing):
+        task.cancel()
+    await asyncio.gather(following, publishing, return_exceptions=True)
+    await db.close()

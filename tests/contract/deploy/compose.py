@@ -32,6 +32,7 @@ class Process:
     arguments: tuple[str, ...]
     environment: dict[str, str]
     needs: dict[str, str]  # service -> condition
+    health: str = ""  # the address that the file's own check asks
 
 
 def read_compose(environ: Mapping[str, str], file: Path = COMPOSE) -> dict[str, Any]:
@@ -93,6 +94,7 @@ def list_processes(document: Mapping[str, Any], translator: Translator) -> list[
                     for need, how in service.get("depends_on", {}).items()
                     if need != "postgres"
                 },
+                translator.translate(service.get("healthcheck", {}).get("test", [""])[-1], inside=name),
             )
         )
     return found

@@ -223,9 +223,8 @@ def _is_healthy(process: Process, translator: Translator) -> bool:
     if process.name.endswith("-migrate"):
         return False
     if process.name in {"nats", "gateway"}:
-        path = "8222/healthz?js-enabled-only=true" if process.name == "nats" else "9901/ready"
         try:
-            return requests.get(f"http://{address}:{path}", timeout=2).ok
+            return requests.get(process.health or f"http://{address}:9901/ready", timeout=2).ok
         except requests.RequestException:
             return False
     return is_serving(f"{address}:50052")
