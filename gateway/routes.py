@@ -16,6 +16,7 @@ from gateway.settings import GatewaySettings
 from gateway.surface import Method, Surface
 
 GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+OPEN_STREAM_S = 15
 UNBUFFERED = {"@type": f"{TYPE}.extensions.filters.http.buffer.v3.BufferPerRoute", "disabled": True}
 # Tells a service that this gateway takes JSON for its printed RPCs where REST asked; an older one would not.
 PRINTED_HEADER = "x-proximity-printed"
@@ -114,10 +115,17 @@ def _render_retries(method: Method) -> dict[str, Any]:
 
 
 def _render_open_service(service: str) -> dict[str, Any]:
-    """Reflection and health, answered by inventory for the whole system."""
+    """Reflection and health, answered by inventory for the whole system.
+
+    Anybody may call them, so their streams (health's Watch) end soon: one client could hold as many as a service takes.
+    """
     return {
         "match": {"prefix": f"/{service}/", "headers": [GRPC]},
-        "route": {"cluster": "inventory", "timeout": "0s", "idle_timeout": "300s"},
+        "route": {
+            "cluster": "inventory",
+            "timeout": f"{OPEN_STREAM_S}s",
+            "max_stream_duration": {"max_stream_duration": f"{OPEN_STREAM_S}s"},
+        },
         "typed_per_filter_config": {"envoy.filters.http.buffer": UNBUFFERED},
     }
 

@@ -54,6 +54,7 @@ class AppsInternalHandlers:
             },
             requested_by=user.id if user else None,
             held=True,
+            seen=app.updated_at,
         )
         await self.store.begin(app.id, begin)
         self.relay.wake()

@@ -23,6 +23,7 @@ from services.auth.domain.entities import (
     SignedIn,
     SigningKey,
 )
+from services.common.errors import invalid_field
 from services.common.rules import check_message
 
 _DEFAULT_PER_PAGE = 20
@@ -52,9 +53,16 @@ def parse_page(request: pb.ListUsersRequest | pb.ListAuditEntriesRequest) -> Pag
     return Page(number, request.per_page if request.HasField("per_page") else _DEFAULT_PER_PAGE)
 
 
-def parse_time(message: Timestamp) -> datetime:
-    """A time in UTC."""
-    return message.ToDatetime(tzinfo=UTC)
+def parse_time(message: Timestamp, field: str) -> datetime:
+    """A time in UTC.
+
+    Raises:
+        InvalidError: it is beyond the years 1 to 9999.
+    """
+    try:
+        return message.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise invalid_field(field, f"{message.seconds} s is no time from year 1 to 9999") from None
 
 
 def parse_address(address: str) -> str:
@@ -81,7 +89,7 @@ def parse_audit_record(record: events_pb2.AuditRecorded) -> NewAuditEntry:
     identity = record.id or hashlib.sha256(record.SerializeToString(deterministic=True)).hexdigest()
     return NewAuditEntry(
         message_id=identity[:100],
-        timestamp=parse_time(record.timestamp),
+        timestamp=parse_time(record.timestamp, "timestamp"),
         user_id=record.user_id if record.HasField("user_id") else None,
         username=record.username[:150],
         action=record.action[:100],

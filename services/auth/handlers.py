@@ -143,7 +143,9 @@ class AuthHandlers:
             call.user,
             name=request.name,
             scopes=request.scopes,
-            expires_at=convert.parse_time(request.expires_at) if request.HasField("expires_at") else None,
+            expires_at=convert.parse_time(request.expires_at, "expires_at")
+            if request.HasField("expires_at")
+            else None,
         )
         call.audit_target = f"API token {token.id}"
         return convert.render_api_token(token, secret=secret)

@@ -93,13 +93,13 @@ class SigningKeys:
             await self.load()
         return list(self._keys.values())
 
-    async def sign(self, account: Account, *, session: str) -> str:
+    async def sign(self, account: Account, *, session: str, read_at: datetime) -> str:
         """See the domain's `AccessTokens.sign`."""
-        wait = floor(account.valid_after) + 1 - self._clock().timestamp()
+        issued = max(floor(read_at.timestamp()), floor(account.valid_after) + 1)
+        wait = issued - self._clock().timestamp()
         if wait > 0:
             await asyncio.sleep(min(wait, 1.0))
         kid, private = await self._signing_key()
-        issued = int(self._clock().timestamp())
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,

@@ -165,11 +165,19 @@ class _Link:
 
     def send(self, asked: Asked) -> None:
         """Ask; the answer goes to the question's future."""
-        self.asked.append(asked)
         try:
             name, order, fixed = self._prepared.get(asked.query) or self._prepare(asked.query)
             values = {**fixed, **asked.params}
             packed = [None if values[each] is None else str(values[each]).encode() for each in order]
+        except (KeyError, ValueError, sa.exc.SQLAlchemyError) as error:
+            asked.fail(error)  # never sent: it must not stand in line for the answers of others
+            return
+        except psycopg.Error as error:
+            self.asked.append(asked)
+            self._loop.call_soon(self._on_broken, self, error)
+            return
+        self.asked.append(asked)
+        try:
             self._driver.send_query_prepared(name, packed, result_format=_BINARY)
             self._driver.pipeline_sync()
             self._flush()

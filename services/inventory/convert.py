@@ -73,8 +73,6 @@ def parse_host_changes(request: pb.UpdateHostRequest) -> dict[str, Any]:
         "is_active",
     )
     changes = parse_changes(request, (*names, *_SECRETS))
-    if changes.get("token_id"):
-        changes["token_id"] = full_token_id(changes.get("user", "root@pam"), changes["token_id"])
     if changes.get("is_default") is False:
         del changes["is_default"]
     return changes

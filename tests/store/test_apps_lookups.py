@@ -70,6 +70,14 @@ async def test_search_takes_every_sign_as_it_is(showcase: Showcase) -> None:
         assert (await page(showcase, AppFilter(search=nothing))).total == 0
 
 
+@pytest.mark.parametrize("name", ["Ä", "Öl", "ÄRGER", "Ärgerliches Öl"])
+async def test_names_beyond_ascii_are_found_as_they_are_written(
+    store: SqlAppStore, showcase: Showcase, name: str
+) -> None:
+    await store.change(ChangeApp(app_id_of(5), {"name": name}))
+    assert [app.id for app in (await page(showcase, AppFilter(search=name))).apps] == [app_id_of(5)]
+
+
 async def test_a_change_is_shown_by_the_next_answer(store: SqlAppStore, showcase: Showcase) -> None:
     newest, wanted = app_id_of(COUNT - 2), AppFilter(owner_id=7)
     assert (await page(showcase, wanted)).apps[0].name == f"App {COUNT - 2}"

@@ -452,6 +452,24 @@ async def test_changed_memory_reaches_the_container(platform: Platform) -> None:
     assert "THEME='light'" in platform.containers.files[9000, "/opt/proximity/.env"]
 
 
+async def test_a_change_that_another_one_overtook_is_refused_and_takes_nothing_back(
+    platform: Platform,
+) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    app = await platform.store.get_app(app.id)
+    await updating.update_app(
+        platform.world, app, asked(), name=None, resources={"memory": 1024}, environment={"THEME": "light"}
+    )
+    await platform.run()
+    with pytest.raises(AppBusyError, match="has just ended"):
+        await updating.update_app(
+            platform.world, app, asked(), name=None, resources={"cores": 3}, environment={}
+        )
+    found = await platform.store.get_app(app.id)
+    assert (found.environment["THEME"], found.config["memory"]) == ("light", 1024)
+
+
 @pytest.mark.parametrize("running", ["running", "stopped"])
 async def test_a_changed_app_in_error_is_as_its_container_is(platform: Platform, running: str) -> None:
     app = await platform.deploy()

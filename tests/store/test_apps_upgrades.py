@@ -49,11 +49,13 @@ async def settle(platform: Platform, app_id: str) -> App:
 
 
 async def upgrade(platform: Platform, app: App, *, revision: str = "") -> App:
+    app = await platform.store.get_app(app.id)
     await upgrading.upgrade_app(platform.world, app, asked(), revision=revision)
     return await settle(platform, app.id)
 
 
 async def roll_back(platform: Platform, app: App) -> App:
+    app = await platform.store.get_app(app.id)
     await upgrading.rollback_app(platform.world, platform.backups, app, asked())
     return await settle(platform, app.id)
 

@@ -41,7 +41,7 @@ from services.auth.store.audit import Expected, SqlAuditStore, expected
 from services.auth.store.revocations import SqlRevocationStore
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
-from services.auth.store.tables import audit_entries, metadata, outbox
+from services.auth.store.tables import audit_entries, metadata, outbox, refresh_tokens, users
 from services.common.db import Database
 from services.common.sealing import Sealer
 from tests.store.auth_db import db, postgresql_url, sqlite_file
@@ -392,7 +392,7 @@ async def test_keys_sealed_with_a_lost_secret_are_replaced_at_once(
 async def kid_of(keys: SigningKeys, account: Account) -> str:
     import jwt
 
-    return str(jwt.get_unverified_header(await keys.sign(account, session="s"))["kid"])
+    return str(jwt.get_unverified_header(await keys.sign(account, session="s", read_at=START))["kid"])
 
 
 def entry(number: int) -> NewAuditEntry:
@@ -473,5 +473,48 @@ async def test_an_access_token_issued_after_a_revocation_is_valid(
     keys = SigningKeys(SqlSigningKeyStore(db, Sealer("secret")), lifetime=timedelta(days=30))
     await keys.load()
     moment = datetime.now(UTC).timestamp()
-    token = await keys.sign(replace(alice, valid_after=float(int(moment))), session="s")
+    revoked = replace(alice, valid_after=float(int(moment)))
+    token = await keys.sign(revoked, session="s", read_at=datetime.now(UTC))
     assert jwt.decode(token, options={"verify_signature": False})["iat"] > moment
+
+
+async def test_a_token_signed_after_a_demotion_for_who_was_read_before_is_revoked(
+    db: Database, accounts: SqlAccountStore, clock: Time
+) -> None:
+    import jwt
+
+    await add(accounts, "root", is_staff=True)
+    alice = await add(accounts, "alice", is_staff=True)
+    keys = SigningKeys(SqlSigningKeyStore(db, Sealer("secret"), clock), lifetime=WEEK, clock=clock)
+    read_at = clock()
+    clock.advance(seconds=0.7)
+    _, revoked = await accounts.update_account(alice.id, is_staff=False, is_active=None)
+    clock.advance(seconds=0.6)
+    token = await keys.sign(alice, session="s", read_at=read_at)
+    assert jwt.decode(token, options={"verify_signature": False})["iat"] <= revoked[0].cutoff
+
+
+async def test_a_refresh_waits_for_a_demotion_that_is_under_way(
+    db: Database, accounts: SqlAccountStore, sessions: SqlSessionStore
+) -> None:
+    alice = await add(accounts, "alice", is_staff=True)
+    await begin(sessions, alice, "t1")
+    with db.engine.connect() as connection, connection.begin():
+        connection.execute(users.update().where(users.c.id == alice.id).values(is_staff=False))
+        rotating = asyncio.create_task(sessions.rotate("t1", "t2", expires_at=START + WEEK))
+        await asyncio.wait({rotating}, timeout=0.3)
+    outcome = await rotating
+    assert isinstance(outcome, Rotated)
+    assert not outcome.account.is_staff
+
+
+async def test_a_session_that_goes_on_leaves_no_expired_tokens(
+    db: Database, accounts: SqlAccountStore, sessions: SqlSessionStore, clock: Time
+) -> None:
+    await begin(sessions, await add(accounts, "alice"), "t0")
+    for number in range(4):
+        clock.advance(days=3)
+        await sessions.rotate(f"t{number}", f"t{number + 1}", expires_at=clock() + WEEK)
+        await sessions.prune()
+    kept = sa.select(refresh_tokens.c.token_hash).order_by(refresh_tokens.c.token_hash)
+    assert await db.read(lambda connection: list(connection.execute(kept).scalars())) == ["t2", "t3", "t4"]

@@ -81,6 +81,15 @@ async def test_a_taken_name_is_refused_and_a_repetition_is_not(store: SqlHostSto
         await store.add_host(make_host("a"))
 
 
+async def test_an_api_token_given_by_its_name_is_one_of_the_hosts_user(store: SqlHostStore) -> None:
+    new = NewHost(name="a", host="192.0.2.1", user="proximity@pve", secrets=Secrets(password="hush"))
+    host = await store.add_host(new)
+    changed = await store.update_host(host.id, {"token_id": "ci", "token_secret": "s"})
+    assert changed.token_id == "proximity@pve!ci"
+    changed = await store.update_host(host.id, {"token_id": "ci", "user": "root@pam"})
+    assert changed.token_id == "root@pam!ci"
+
+
 async def test_nodes_are_replaced_by_what_was_seen_last(store: SqlHostStore) -> None:
     host = await store.add_host(make_host("a"))
     await store.note_answer(

@@ -14,6 +14,9 @@ class Advice:
     may_pass: bool = False
 
 
+_LINE = (
+    2000  # signs of a line: the patterns take quadratic time, and what runs in a container may say anything
+)
 _KNOWN = (
     (
         r"ip_unprivileged_port_start.*permission denied",
@@ -57,7 +60,8 @@ _KNOWN = (
 
 def find_advice(text: str) -> Advice | None:
     """Return what to do about the first known problem in the output of a command or task, or None."""
+    lines = [line[-_LINE:] for line in text.splitlines()]
     for pattern, advice in _KNOWN:
-        if re.search(pattern, text, re.IGNORECASE):
+        if any(re.search(pattern, line, re.IGNORECASE) for line in lines):
             return advice
     return None

@@ -101,6 +101,7 @@ class Begin:
         held: another service carries it out.
         quota: what the owner's apps may take together with what it changes; None: not asked.
         node, storage: what it burdens; empty: nothing that counts.
+        seen: when the app had changed last as it was looked at to decide; a later change refuses the operation.
     """
 
     id: str
@@ -113,6 +114,7 @@ class Begin:
     held: bool = False
     node: str = ""
     storage: str = ""
+    seen: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

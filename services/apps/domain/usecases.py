@@ -138,7 +138,6 @@ async def clone_app(world: World, source: App, asked: Asked, *, hostname: str, a
         AppBusyError: an operation on the source is under way.
         AppStateError: the source has no container.
         QuotaExceededError: the owner's apps would take too much together.
-        NotAvailableError: the source was adopted: its ports are not ours to change.
     """
     if not archive:
         require_stable(source)
@@ -224,6 +223,7 @@ def begin_on(world: World, app: App, kind: str, asked: Asked, *, status: str, **
         requested_by=asked.user_id,
         node=_find_burden(app, kind),
         storage=f"{app.host_id}/{app.config.get('storage', '')}" if kind in _FILLING else "",
+        seen=app.updated_at,
     )
 
 

@@ -120,15 +120,17 @@ class AppChanges:
         """Begin an operation on an app that has none under way.
 
         Raises:
-            AppBusyError: another one is under way, or the app is being copied.
+            AppBusyError: another one is under way, has changed the app since it was looked at, or copies it.
         """
         query = apps.update().where(apps.c.id == app_id, apps.c.status.in_(STABLE))
+        if begin.seen is not None:
+            query = query.where(apps.c.updated_at == begin.seen)
         current = now()
         fields = {"status": begin.status, "state_changed_at": current, "updated_at": current, "error": ""}
         if not connection.execute(
             query.values(**fields, **self._rows.render_columns(app_id, values))
         ).rowcount:
-            raise AppBusyError(f"another operation on {app_id} is under way", retry_after=2)
+            raise AppBusyError(f"another operation on {app_id} is under way or has just ended", retry_after=2)
         _check_quota(connection, app_id, begin.quota)
         if _is_copied(connection, app_id):
             raise AppBusyError(f"{app_id} is being copied; wait until that has ended", retry_after=2)

@@ -166,8 +166,11 @@ class _Totals:
 
 
 def escape_pattern(text: str) -> str:
-    """A LIKE pattern for texts that contain `text`; the escape character is a slash."""
-    escaped = text.lower().replace("/", "//").replace("%", "/%").replace("_", "/_")
+    """A LIKE pattern for texts that contain `text`; the escape character is a slash.
+
+    The database makes it lower case, as it does what is searched: not every one knows more letters than ASCII.
+    """
+    escaped = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
     return f"%{escaped}%"
 
 
@@ -187,7 +190,7 @@ class _HasGrams(sa.ColumnElement[bool]):
 
 @compiles(_HasGrams, "postgresql")
 def _compile_grams(element: _HasGrams, compiler: SQLCompiler, **options: Any) -> str:
-    text = compiler.process(_param(element.name, type_=sa.String), **options)
+    text = compiler.process(sa.func.lower(_param(element.name, type_=sa.String)), **options)
     size = f", {_LONG_GRAM}" if element.name == "long" else ""
     return f"list_grams({compiler.process(_searched(), **options)}{size}) @> list_grams({text}{size})"
 
@@ -208,7 +211,7 @@ def _params_of(wanted: AppFilter) -> dict[str, Any]:
     if wanted.search:
         params["search"] = escape_pattern(wanted.search)
         if len(wanted.search) >= _GRAM:
-            params["long" if len(wanted.search) >= _LONG_GRAM else "text"] = wanted.search.lower()
+            params["long" if len(wanted.search) >= _LONG_GRAM else "text"] = wanted.search
     return {name: value for name, value in params.items() if value is not None}
 
 
@@ -219,7 +222,7 @@ def _where(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
         "host": apps.c.host_id == _param("host"),
         "text": _HasGrams("text"),
         "long": _HasGrams("long"),
-        "search": _searched().like(_param("search", type_=sa.String), escape="/"),
+        "search": _searched().like(sa.func.lower(_param("search", type_=sa.String)), escape="/"),
     }
     return [condition for name, condition in conditions.items() if name in names]
 

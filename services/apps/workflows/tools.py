@@ -18,6 +18,7 @@ _ADDRESS_WAIT_S = 60.0
 _FIRST_POLL_S = 0.05
 _POLL_S = 0.5
 _LINE_LIMIT = 500
+_SAID = 64 * 1024  # signs of a command's output that are kept: what runs in a container may say anything
 _LINES = 20  # of a task's log, at a time
 _ENDING_S = 30.0
 _STALL_S = 600
@@ -117,19 +118,19 @@ class Tools:
         stall_s: int = _STALL_S,
     ) -> tuple[int, str]:
         """Run a command in the container; its exit status and the end of what it said."""
-        said: list[str] = []
+        said = ""
 
         async def on_text(text: str) -> None:
-            said.append(text)
+            nonlocal said
+            said = (said + text)[-_SAID:]
 
         code = await self.containers.execute(
             state.ref, state.app_id, argv=argv, on_text=on_text, stall_s=stall_s
         )
-        text = "".join(said)
         if not quiet and code:
-            for line in [line for line in text.splitlines() if line.strip()][-5:]:
+            for line in [line for line in said.splitlines() if line.strip()][-5:]:
                 await ctx.log(line[:_LINE_LIMIT], level="warning")
-        return code, text
+        return code, said
 
     async def require(
         self,

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.auth.domain.entities import Account, Page, Quota
-from services.auth.domain.errors import InvalidQuestionError, UserNotFoundError
+from services.auth.domain.entities import Account, Page, Quota, find_name_fault
+from services.auth.domain.errors import InvalidProfileError, InvalidQuestionError, UserNotFoundError
 from services.auth.domain.interfaces import AccountStore, RevocationSink
+from services.common.errors import Violation
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ async def update_current_user(accounts: Accounts, user_id: int, changes: Mapping
 
     Raises:
         EmailTakenError: another account has the address.
+        InvalidProfileError: the address cannot be kept.
     """
+    if fault := find_name_fault(str(changes.get("email", ""))):
+        raise InvalidProfileError(f"email {fault}", violations=[Violation("email", fault)])
     if not changes:
         return await accounts.store.get_account(user_id)
     return await accounts.store.update_profile(user_id, changes)

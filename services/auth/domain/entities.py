@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 DEFAULT_THEME = "rack_proximity"
 REFRESH_TOKEN_TTL = timedelta(days=7)
+LONGEST_NAME = 600
 
 
 def encode_base64url(data: bytes) -> str:
@@ -19,6 +20,14 @@ def encode_base64url(data: bytes) -> str:
 def normalize_name(name: str) -> str:
     """The form in which user names and addresses are unique: without case and compatibility forms."""
     return unicodedata.normalize("NFKC", name).casefold()
+
+
+def find_name_fault(name: str) -> str:
+    """Why a user name or address cannot be kept: some signs become many in the form in which it is unique."""
+    length = len(normalize_name(name))
+    if length <= LONGEST_NAME:
+        return ""
+    return f"has {length} characters written out; at most {LONGEST_NAME} are allowed"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,10 @@ class WrongPasswordError(InvalidError):
     """The old password is wrong."""
 
 
+class InvalidProfileError(InvalidError):
+    """The profile cannot be like this; the violations say why."""
+
+
 class InvalidExpiryError(InvalidError):
     """An API token cannot end then."""
 

@@ -170,8 +170,11 @@ class PasswordHasher(Protocol):
 class AccessTokens(Protocol):
     """Signs access tokens."""
 
-    async def sign(self, account: Account, *, session: str) -> str:
-        """An access token for an account; waits up to a second when one issued now would count as revoked."""
+    async def sign(self, account: Account, *, session: str, read_at: datetime) -> str:
+        """An access token for an account as it was read at a time or later: what revokes after that holds for it.
+
+        Waits up to a second when one issued then would count as revoked.
+        """
 
 
 class RevocationSink(Protocol):

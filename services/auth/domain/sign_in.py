@@ -16,6 +16,7 @@ from services.auth.domain.entities import (
     Registration,
     Reused,
     SignedIn,
+    find_name_fault,
     normalize_name,
 )
 from services.auth.domain.errors import (
@@ -130,11 +131,18 @@ async def register_user(auth: SignIn, registration: Registration, *, address: st
 
 
 def find_registration_faults(registration: Registration) -> list[Violation]:
-    """What is wrong with the passwords of a registration."""
+    """What is wrong with the names or the passwords of a registration."""
     field = registration.password_field
     if not registration.password:
         return [Violation(field, "is required")]
-    faults = [Violation(field, fault) for fault in find_faults(registration.password, registration.username)]
+    faults = [
+        Violation(name, fault)
+        for name in ("username", "email")
+        if (fault := find_name_fault(getattr(registration, name)))
+    ]
+    if faults:
+        return faults
+    faults += [Violation(field, fault) for fault in find_faults(registration.password, registration.username)]
     if registration.repeated and registration.repeated != registration.password:
         faults.append(Violation("password2", "is not the same password"))
     return faults
@@ -148,13 +156,13 @@ async def refresh_token(auth: SignIn, refresh: str) -> SignedIn:
     """
     if not refresh:
         raise RefreshTokenInvalidError("No refresh token was sent")
-    fresh = new_refresh_token()
-    expires_at = auth.clock() + REFRESH_TOKEN_TTL
+    fresh, moment = new_refresh_token(), auth.clock()
+    expires_at = moment + REFRESH_TOKEN_TTL
     outcome = await auth.sessions.rotate(hash_token(refresh), hash_token(fresh), expires_at=expires_at)
     if isinstance(outcome, Reused):
         auth.sink.note_revoked(outcome.revocations)
         raise RefreshTokenInvalidError("The refresh token was used before; sign in again")
-    access = await auth.tokens.sign(outcome.account, session=outcome.session)
+    access = await auth.tokens.sign(outcome.account, session=outcome.session, read_at=moment)
     return SignedIn(access, fresh, ACCESS_TOKEN_S, outcome.account, outcome.session)
 
 
@@ -201,12 +209,12 @@ def new_refresh_token() -> str:
 
 
 async def _begin_session(auth: SignIn, checked: Account, *, address: str) -> SignedIn:
-    refresh, session = new_refresh_token(), secrets.token_hex(16)
-    token = NewRefreshToken(hash_token(refresh), session, auth.clock() + REFRESH_TOKEN_TTL)
+    refresh, session, moment = new_refresh_token(), secrets.token_hex(16), auth.clock()
+    token = NewRefreshToken(hash_token(refresh), session, moment + REFRESH_TOKEN_TTL)
     account = await auth.sessions.add_session(
         checked.id, token, password_hash=checked.password_hash, address=address
     )
-    access = await auth.tokens.sign(account, session=session)
+    access = await auth.tokens.sign(account, session=session, read_at=moment)
     return SignedIn(access, refresh, ACCESS_TOKEN_S, account, session)
 
 

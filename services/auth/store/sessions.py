@@ -63,14 +63,15 @@ class SqlSessionStore:
             family = _find_family(connection, token_hash)
             if family is None:
                 raise RefreshTokenInvalidError(_INVALID)
+            owner = sa.select(users).join(sessions).where(sessions.c.family == family)
+            # A change of the account that is under way is waited for: the token that follows says what it may then.
+            user = connection.execute(owner.with_for_update(read=True, of=users)).one_or_none()
             session = connection.execute(
                 sa.select(sessions).where(sessions.c.family == family).with_for_update()
             ).one_or_none()
-            if session is None:
+            if user is None or session is None:
                 raise RefreshTokenInvalidError(_INVALID)
-            account = build_account(
-                connection.execute(sa.select(users).where(users.c.id == session.user_id)).one()
-            )
+            account = build_account(user)
             if session.ended_at is not None or not account.is_active:
                 raise RefreshTokenInvalidError(_INVALID)
             use = refresh_tokens.update().where(
@@ -108,11 +109,14 @@ class SqlSessionStore:
         return await self._db.write(write)
 
     async def prune(self) -> None:
-        """Forget sessions that expired, with their tokens."""
+        """Forget sessions that expired, with their tokens, and expired tokens of those that go on."""
         moment = self._clock()
-        await self._db.write(
-            lambda connection: connection.execute(sessions.delete().where(sessions.c.expires_at < moment))
-        )
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(sessions.delete().where(sessions.c.expires_at < moment))
+            connection.execute(refresh_tokens.delete().where(refresh_tokens.c.expires_at < moment))
+
+        await self._db.write(write)
 
 
 def _find_family(connection: sa.Connection, token_hash: str) -> str | None:

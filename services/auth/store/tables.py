@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from services.auth.domain.entities import LONGEST_NAME
 from services.common import idempotency as common_idempotency
 from services.common.db import UtcDateTime
 from services.common.idempotency import seal_column
@@ -19,9 +20,9 @@ users = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("username", sa.String(150), nullable=False),
-    sa.Column("username_key", sa.String(600), nullable=False, unique=True),
+    sa.Column("username_key", sa.String(LONGEST_NAME), nullable=False, unique=True),
     sa.Column("email", sa.String(254), nullable=False, server_default=""),
-    sa.Column("email_key", sa.String(600), unique=True),
+    sa.Column("email_key", sa.String(LONGEST_NAME), unique=True),
     sa.Column("password_hash", sa.String(200), nullable=False),
     sa.Column("first_name", sa.String(150), nullable=False, server_default=""),
     sa.Column("last_name", sa.String(150), nullable=False, server_default=""),

@@ -205,7 +205,9 @@ async def _ask(address: str, port: int, *, scheme: str, path: str) -> Probe:
                 return Probe(answered=True, address=address)
             host = f"[{address}]" if ":" in address else address
             writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
-            status = re.match(rb"HTTP/\S+ (\d{3})", await reader.readline())
+            status = re.match(rb"HTTP/\S{1,8} (\d{3})", await reader.readline())
+    except ValueError:  # no line at all: what speaks there says much, and it is not HTTP
+        status = None
     except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
         why = str(error) or "timed out"
         return Probe(answered=False, address=address, message=f"{address}:{port} does not answer: {why}")

@@ -20,6 +20,7 @@ from services.inventory.domain.entities import (
     Node,
     Secrets,
     check_credentials,
+    full_token_id,
 )
 from services.inventory.domain.errors import (
     HostInUseError,
@@ -134,6 +135,8 @@ class SqlHostStore:
             if "name" in changes:
                 check_name(connection, changes["name"], host_id=host_id)
             plain = {key: value for key, value in changes.items() if key not in (*SECRETS, "is_default")}
+            if "token_id" in plain:
+                plain["token_id"] = full_token_id(plain.get("user", row.user), plain["token_id"])
             given = {key: changes[key] for key in SECRETS if key in changes}
             if given or "token_id" in changes:
                 current = self._open(row)

@@ -26,5 +26,11 @@ def test_known_problems_come_with_what_to_do(text: str, part: str, may_pass: boo
     assert advice.may_pass is may_pass
 
 
+def test_a_known_problem_is_seen_at_the_end_of_a_long_line() -> None:
+    advice = find_advice("x" * 50_000 + ": no space left on device")
+    assert advice is not None
+    assert "disk_size" in advice.text
+
+
 def test_what_is_not_known_gets_no_advice() -> None:
     assert find_advice("exit status 1") is None

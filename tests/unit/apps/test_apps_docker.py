@@ -81,3 +81,21 @@ async def test_a_bare_container_ends_with_the_app_up(template: str) -> None:
     await docker.install_docker.run(state, notes)  # type: ignore[arg-type]
     inside = await guest.run(["cat", "/opt/proximity/.env"], world=world)
     assert inside.stdout == b'GREETING="it\'s \\$HOME"\n'
+
+
+class Talker(FakeContainers):
+    """A container whose commands say more than anybody keeps."""
+
+    async def execute(
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
+    ) -> int:
+        for number in range(200):
+            await on_text(f"{number} {'x' * 1000}\n")
+        return 0
+
+
+async def test_of_what_a_command_says_the_end_is_kept() -> None:
+    tools, state = Tools(Talker(), OneApp()), AppState(APP, 1, "pve1", 105)
+    _, text = await tools.execute(state, Notes(), argv=["true"])  # type: ignore[arg-type]
+    assert "199 x" in text
+    assert len(text) <= 64 * 1024

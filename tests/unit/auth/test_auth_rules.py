@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.auth import cookies
-from services.auth.convert import parse_address, parse_network
+from services.auth.convert import parse_address, parse_network, parse_time
 from services.auth.domain.audit import FIRST_HASH, hash_entry, verify_chain
-from services.auth.domain.entities import AuditEntry, NewAuditEntry, normalize_name
+from services.auth.domain.entities import AuditEntry, NewAuditEntry, Registration, normalize_name
 from services.auth.domain.errors import AuditBrokenError
 from services.auth.domain.limits import Attempts, Limit, count_attempt
 from services.auth.domain.passwords import find_faults
+from services.auth.domain.sign_in import find_registration_faults
+from services.common.errors import InvalidError
 from services.common.rpc.call import Call, parse_cookies
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -46,6 +49,28 @@ def test_a_good_password_has_no_fault(password: str) -> None:
 def test_names_are_equal_whatever_their_case_and_form() -> None:
     assert normalize_name("STRASSE") == normalize_name("straße")
     assert normalize_name("\uff41lice") == normalize_name("Alice")
+
+
+@pytest.mark.parametrize(("username", "email"), [("\ufdfa" * 150, ""), ("alice", "\ufdfa" * 240 + "@a.bc")])
+def test_names_that_become_too_long_in_their_unique_form_are_refused(username: str, email: str) -> None:
+    """One such sign stands for a sentence of 18: the column would not take it."""
+    registration = Registration(
+        username=username,
+        email=email,
+        password="zebra quilt lantern",
+        password_field="password",
+        repeated="",
+        first_name="",
+        last_name="",
+    )
+    (fault,) = find_registration_faults(registration)
+    assert fault.field == ("email" if email else "username")
+    assert "at most 600" in fault.description
+
+
+def test_a_time_beyond_all_years_is_refused_by_its_field() -> None:
+    with pytest.raises(InvalidError, match=r"expires_at: .* is no time"):
+        parse_time(Timestamp(seconds=10**15), "expires_at")
 
 
 def count(times: int, moment: datetime = MOMENT) -> Attempts:

@@ -133,3 +133,13 @@ def test_foreign_files_are_the_recorded_ones() -> None:
         content = (STATIC / source["file"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == source["sha256"], source["file"]
         assert b"cdn." not in content
+
+
+def test_streams_that_anybody_may_open_end_soon(tmp_path: Path) -> None:
+    """Health's Watch never ends by itself; one client could hold as many as a service takes calls."""
+    manager = render(tmp_path)["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]
+    routes = manager["typed_config"]["route_config"]["virtual_hosts"][0]["routes"]
+    found = [each for each in routes if each["match"].get("prefix", "").startswith("/grpc.")]
+    assert len(found) >= 2
+    for each in found:
+        assert each["route"]["max_stream_duration"] == {"max_stream_duration": "15s"}
