@@ -42,6 +42,7 @@ _REMEMBERED_S = 15.0  # what waits is tried again sooner
 _MAX_DELIVER = 20
 _CLOSE_ATTEMPTS = 10
 _FETCH_S = 30.0
+_CONSUME_AGAIN_S = 1.0
 
 
 class MessagingUnavailableError(UnavailableError):
@@ -188,13 +189,18 @@ class Bus:
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("nats_task_failed", exc_info=error)
 
     async def _connect(self) -> None:
         delay = 0.1
         while not self._ready.is_set():
             try:
-                if not self._client.is_connected:
+                if self._js is None or self._client.is_closed:  # else it comes back by itself
                     self._client = await nats.connect(
                         servers=self._servers,
                         name=self._name,
@@ -207,11 +213,11 @@ class Bus:
                         reconnected_cb=self._reconnected,
                         allow_reconnect=True,
                     )
-                self._js = self._client.jetstream(timeout=_REQUEST_TIMEOUT_S)
-                await ensure_streams(self._js, replicas=self._replicas)
+                    self._js = self._client.jetstream(timeout=_REQUEST_TIMEOUT_S)
+                await ensure_streams(self._jetstream(), replicas=self._replicas)
                 self._ready.set()
                 await self._connected()
-            except (NatsError, TimeoutError, OSError) as error:
+            except (NatsError, UnavailableError, TimeoutError, OSError) as error:
                 log.warning("nats_unavailable", error=str(error) or type(error).__name__)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 2.0)
@@ -262,7 +268,9 @@ class Bus:
                 log.warning(
                     "nats_consumer_interrupted", durable=durable, error=str(error) or type(error).__name__
                 )
-                await asyncio.sleep(1)
+            except Exception:  # whatever it is, who consumes for ever goes on
+                log.exception("nats_consumer_broken", durable=durable)
+            await asyncio.sleep(_CONSUME_AGAIN_S)
 
     async def _fetch(self, stream: str, subject: str, *, durable: str) -> AsyncIterator[Msg]:
         js, epoch = self._jetstream(), self._epoch

@@ -1,7 +1,8 @@
 """Operations and their steps in a service's own database.
 
-A claim is a lease with a fencing token: every later write names the token and does nothing when another worker has
-claimed since, so a worker that was paused cannot overwrite its successor.
+A claim is a lease with a fencing token: every later change names the token and does nothing when another worker has
+claimed since, so a worker that was paused cannot overwrite its successor. Lines of the log and tasks of Proxmox are
+added without it: what such a worker has begun, its successor must find.
 """
 
 from __future__ import annotations
