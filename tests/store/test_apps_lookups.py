@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import sqlalchemy as sa
 from proximity.apps.v1 import apps_service_pb2 as pb
@@ -11,7 +13,8 @@ from services.apps.domain.errors import AppNotFoundError
 from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase
 from services.apps.store import SqlAppStore
-from services.apps.store.lookups import _page_query, _Totals
+from services.apps.store.lookups import _page_query
+from services.apps.store.totals import Totals
 from services.apps.tables import apps
 from services.common.db import Database
 from services.common.sealing import Sealer
@@ -129,14 +132,26 @@ async def test_a_search_reads_an_index_where_there_is_one(
     assert f"on {index}" in await db.read(explain)
 
 
-def test_one_of_many_counts_a_large_total_anew() -> None:
-    time = 0.0
-    totals = _Totals(lambda: time)
+async def test_a_large_total_is_counted_anew_while_the_known_one_is_shown() -> None:
+    time, counted = 0.0, asyncio.Event()
+
+    async def count(_: AppFilter) -> int:
+        counted.set()
+        return 1002
+
+    totals = Totals(count, lambda: time)
     totals.keep(AppFilter(), 1001)
-    assert totals.find(AppFilter()) == 1001
     time = 1.0
-    assert [totals.find(AppFilter()) for _ in range(3)] == [None, 1001, 1001]
-    time = 2.0  # who was to count has not done so
-    assert [totals.find(AppFilter()) for _ in range(2)] == [None, None]
+    assert [totals.find(AppFilter()) for _ in range(3)] == [1001] * 3
+    async with asyncio.timeout(5):
+        await counted.wait()
+    assert totals.find(AppFilter()) == 1002
+    time = 3.0  # nobody asked meanwhile
+    assert totals.find(AppFilter()) is None
     totals.keep(AppFilter(owner_id=1), 1000)  # counted as quickly as looked up
     assert totals.find(AppFilter(owner_id=1)) is None
+
+
+async def test_totals_are_counted_alike(store: SqlAppStore) -> None:
+    for wanted in (AppFilter(), AppFilter(owner_id=7), AppFilter(search="web-0001", status="stopped")):
+        assert await store._count_beside(wanted) == (await store.list_versions(wanted, page=1, per_page=1))[1]

@@ -6,8 +6,6 @@ can be kept (`services.apps.showing`).
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -18,14 +16,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from services.apps.domain.entities import AppFilter
 from services.apps.domain.errors import AppNotFoundError
+from services.apps.store.totals import Totals
 from services.apps.tables import app_events, apps, operation_tables
 from services.common.db import Database
 from services.common.reading import Query
 
 _DEEP = 200
-_LARGE = 1000
-_KEPT_S = 2.0
-_KEPT = 1000
 _GRAM, _LONG_GRAM = 3, 6  # signs: what `list_grams` of the migrations cuts texts into
 _param = sa.bindparam
 ops = operation_tables.operations
@@ -61,7 +57,7 @@ class AppLookups:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._totals = _Totals()
+        self._totals = Totals(self._count_beside)
 
     async def find_version(self, app_id: str, *, owner: int | None) -> AppVersion:
         """The state of one app.
@@ -126,43 +122,14 @@ class AppLookups:
             await self.find_version(app_id, owner=owner)
         return [], total
 
+    async def _count_beside(self, wanted: AppFilter) -> int:
+        """Count in a thread: on a reader's connection the next queries would wait."""
+        params = _params_of(wanted)
+        query = _total_of(frozenset(params))
+        return int(await self._db.read(lambda connection: connection.execute(query, params).scalar_one()))
+
     async def _count(self, params: dict[str, Any]) -> int:
         return int((await self._db.fetch(_count_query(frozenset(params)), params))[0][0])
-
-
-@dataclass(slots=True)
-class _Total:
-    """A total, until when it may be shown, and from when on it is counted anew."""
-
-    count: int
-    ends_at: float
-    renew_at: float
-
-
-class _Totals:
-    """Large totals, for 2 seconds each; half way one who asks counts anew, so that not all who ask have to at the end."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._known: dict[AppFilter, _Total] = {}
-
-    def find(self, wanted: AppFilter) -> int | None:
-        """The total; None to who shall count it."""
-        known, current = self._known.get(wanted), self._clock()
-        if known is None or current >= known.ends_at:
-            return None
-        if current >= known.renew_at:
-            known.renew_at = known.ends_at
-            return None
-        return known.count
-
-    def keep(self, wanted: AppFilter, total: int) -> None:
-        if total <= _LARGE:
-            return
-        if len(self._known) >= _KEPT:
-            self._known.clear()
-        current = self._clock()
-        self._known[wanted] = _Total(total, current + _KEPT_S, current + _KEPT_S / 2)
 
 
 def escape_pattern(text: str) -> str:
