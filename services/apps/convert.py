@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Protocol
 
 from google.protobuf import json_format
-from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
@@ -20,15 +18,9 @@ from services.apps.domain.reconciling import Reconciled
 from services.common.operations.held_steps import HeldStep
 from services.common.operations.progress import Operation
 from services.common.operations.records import render_operation
+from services.common.rpc.times import render_time
 
 DEFAULT_PER_PAGE = 20
-
-
-def render_time(at: datetime) -> Timestamp:
-    """A time on the wire."""
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp
 
 
 def render_reconciled(result: Reconciled) -> pb.ReconcileAppsResponse:

@@ -23,6 +23,7 @@ from services.apps.store import SqlAppStore
 from services.common.clock import now
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
+from services.common.rpc.times import render_time
 
 log = get_logger()
 
@@ -236,6 +237,4 @@ def make_event(
     removed: pb.DeleteAppResponse | None = None,
 ) -> pb.AppEvent:
     """An event as the stream carries it; without content it is a sign of life."""
-    return pb.AppEvent(
-        id=str(number), timestamp=convert.render_time(now()), status=status, log=log, removed=removed
-    )
+    return pb.AppEvent(id=str(number), timestamp=render_time(now()), status=status, log=log, removed=removed)

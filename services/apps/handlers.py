@@ -30,6 +30,7 @@ from services.common.outbox import Relay
 from services.common.reading import parse_time
 from services.common.rpc.call import Call
 from services.common.rpc.rendered import Rendered
+from services.common.rpc.times import render_time
 
 
 @dataclass(frozen=True)
@@ -219,11 +220,7 @@ class AppsHandlers:
     ) -> AsyncIterator[pb.AppEvent]:
         app = await self._get(request.app_id, call)
         async for happening in self.watcher.follow(app.id, after=parse_event_id(request.last_event_id)):
-            yield (
-                happening.event
-                if happening is not None
-                else pb.AppEvent(timestamp=convert.render_time(now()))
-            )
+            yield (happening.event if happening is not None else pb.AppEvent(timestamp=render_time(now())))
 
     async def reconcile_apps(self, request: pb.ReconcileAppsRequest, _call: Call) -> pb.ReconcileAppsResponse:
         host_id = request.host_id if request.HasField("host_id") else None

@@ -24,6 +24,7 @@ from services.auth.domain.entities import (
     SigningKey,
 )
 from services.common.errors import invalid_field
+from services.common.rpc.times import render_time
 from services.common.rules import check_message
 
 _DEFAULT_PER_PAGE = 20
@@ -113,13 +114,6 @@ def render_quota(quota: Quota) -> user_pb2.Quota | None:
     """A quota, or nothing where none was set."""
     values = {name: value for name, value in vars(quota).items() if value is not None}
     return user_pb2.Quota(**values) if values else None
-
-
-def render_time(moment: datetime) -> Timestamp:
-    """A protobuf time."""
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
 
 
 def render_user(account: Account) -> user_pb2.User:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.apps.v1 import apps_service_pb2 as apps_pb
 from proximity.backups.v1 import backup_pb2
 from proximity.backups.v1 import backups_service_pb2 as pb
@@ -28,6 +25,7 @@ from services.backups.domain.entities import (
 from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.usecases import Asker
 from services.common.rpc.call import Call
+from services.common.rpc.times import render_time
 
 PER_PAGE = 20
 
@@ -116,15 +114,6 @@ def render_held(backup: Backup) -> pb.HeldBackup:
 def render_standing(standing: OperationStanding) -> pb.HoldingOperation:
     """How an operation stands."""
     return pb.HoldingOperation(status=standing.status, updated_at=render_time(standing.updated_at))
-
-
-def render_time(moment: datetime | None) -> Timestamp | None:
-    """A time, or nothing."""
-    if moment is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
 
 
 def parse_app(hold: apps_pb.AppHold) -> AppFacts:

@@ -33,11 +33,6 @@ def check_message(message: Message, *, prefix: str = "") -> None:
         raise InvalidError(f"{first.field}: {first.description}", violations=violations)
 
 
-def secret_fields(descriptor: Descriptor) -> frozenset[str]:
-    """The names of the fields of a message that hold secrets."""
-    return frozenset(f.name for f in descriptor.fields if f.GetOptions().Extensions[rules_pb2.rules].secret)
-
-
 @cache
 def _checks_of(descriptor: Descriptor) -> tuple[Check, ...]:
     checks: list[Check] = []

@@ -7,11 +7,11 @@ from typing import Any
 
 from google.protobuf import json_format, struct_pb2
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.inventory.v1 import container_service_pb2 as cs
 from proximity.inventory.v1 import host_pb2, settings_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
+from services.common.rpc.times import render_time
 from services.inventory.domain.entities import Host, Network, NewHost, Node, Resources, Secrets, full_token_id
 from services.inventory.proxmox.archives import Archive
 from services.inventory.proxmox.containers import Ref, Task
@@ -21,15 +21,6 @@ from services.inventory.proxmox.reading import Container, Scan
 from services.inventory.proxmox.tasks import Progress
 
 _SECRETS = ("password", "token_secret", "ssh_key")
-
-
-def render_time(moment: datetime | None) -> Timestamp | None:
-    """A time on the wire."""
-    if moment is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
 
 
 def parse_changes(request: Message, names: tuple[str, ...]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from services.common.errors import DomainError
 from services.common.kept import Kept
 from services.common.rpc.call import Call
 from services.common.rpc.rendered import Form, Rendered, render
+from services.common.rpc.times import render_time
 from services.inventory import convert
 from services.inventory.domain.entities import Host, Node
 from services.inventory.domain.errors import HostUnreachableError
@@ -67,7 +68,7 @@ class SystemHandlers:
             services=report.services,
             service="proximity-backend",
             version=VERSION,
-            timestamp=convert.render_time(now()),
+            timestamp=render_time(now()),
         )
 
     async def get_system_info(self, _: empty_pb2.Empty, _call: Call) -> pb.SystemInfo:

@@ -25,7 +25,6 @@ from proximity.auth.v1 import events_pb2, user_pb2
 from services.auth import cookies, jobs
 from services.auth.auditing import DirectAudit
 from services.auth.config import AuthSettings
-from services.auth.convert import render_time
 from services.auth.domain.entities import Page
 from services.auth.hashing import Argon2Hasher
 from services.auth.server import Auth, background, build_auth, prepare
@@ -38,6 +37,7 @@ from services.common.messaging import Bus
 from services.common.outbox import new_message
 from services.common.rpc.call import Call, parse_cookies
 from services.common.rpc.server import Surroundings, add_service, create_server
+from services.common.rpc.times import render_time
 from services.common.runtime import close_runtime
 from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
 from services.common.tokens import Caller, Revocations

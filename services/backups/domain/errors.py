@@ -51,7 +51,3 @@ class DumpFailedError(PreconditionError):
 
 class RestoreFailedError(PreconditionError):
     """Proxmox could not restore the archive, or start or stop the container for it."""
-
-
-class DeleteFailedError(PreconditionError):
-    """Proxmox could not delete the archive."""

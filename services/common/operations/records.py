@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.common.v1 import operation_pb2
 
 from services.common.operations.progress import Operation, OperationStep
 from services.common.operations.tables import OperationTables
+from services.common.rpc.times import render_time
 from services.common.telemetry.tracing import trace_id_of
 
 _TURN = "its turn among the operations of its node, storage and user"
@@ -61,10 +60,10 @@ def render_operation(operation: Operation) -> operation_pb2.Operation:
         trace_id=trace_id_of(operation.trace_id) or None,
         cancel_requested=operation.cancel_requested,
         requested_by=operation.requested_by,
-        created_at=_render_time(operation.created_at),
-        updated_at=_render_time(operation.updated_at),
-        started_at=_render_time(operation.started_at),
-        finished_at=_render_time(operation.finished_at),
+        created_at=render_time(operation.created_at),
+        updated_at=render_time(operation.updated_at),
+        started_at=render_time(operation.started_at),
+        finished_at=render_time(operation.finished_at),
     )
     for item in operation.steps:
         message.steps.add(
@@ -74,15 +73,7 @@ def render_operation(operation: Operation) -> operation_pb2.Operation:
             attempts=item.attempts,
             message=item.message or None,
             upids=item.upids,
-            started_at=_render_time(item.started_at),
-            finished_at=_render_time(item.finished_at),
+            started_at=render_time(item.started_at),
+            finished_at=render_time(item.finished_at),
         )
     return message
-
-
-def _render_time(at: datetime | None) -> Timestamp | None:
-    if at is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp

@@ -6,5 +6,6 @@ guard    who may call: tokens, scopes, CSRF
 server   handlers -> grpc.aio services, with guard, rules, idempotency, errors and audit around each
 peers    the other end of a connection, and what it may say about others
 tls      mutual TLS between gateway and services
+times    times on the wire
 client   channels to other services, with identity, deadline and retries
 """

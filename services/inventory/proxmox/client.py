@@ -129,10 +129,6 @@ class ProxmoxClient:
         for close in self._closers:
             close()
 
-    def forget_silence(self) -> None:
-        """Ask the host again at once, whatever it did before."""
-        self._silent_until = 0.0
-
     async def _run(self, method: str, path: str, params: dict[str, Any]) -> Any:
         if time.monotonic() < self._silent_until:
             raise HostUnreachableError(self._silence_error, retry_after=self._silent_until - time.monotonic())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import shlex
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ class Shells:
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_s
         process: asyncssh.SSHClientProcess[bytes] | None = None
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may lie in two pieces
         try:
             async with shell.channels:
                 process = running = await asyncio.wait_for(
@@ -115,7 +117,8 @@ class Shells:
                     piece = await asyncio.wait_for(running.stdout.read(_CHUNK), max(patience, 0.001))
                     if not piece:
                         break
-                    yield piece.decode(errors="replace")
+                    if text := decoder.decode(piece):
+                        yield text
                 await asyncio.wait_for(running.wait_closed(), CONNECT_TIMEOUT_S)
                 yield running.returncode if running.returncode is not None else -1
         except TimeoutError:
