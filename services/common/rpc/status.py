@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -10,6 +12,10 @@ from grpc_status import rpc_status
 from services.common import errors
 
 DOMAIN = "proximity"
+# A status travels in headers, and gRPC gives up on more than 8 KiB of them: message and details take less together,
+# also where each byte of the message is written as three and the details as base64.
+_MESSAGE_BYTES = 1000
+_VIOLATIONS_BYTES = 2000
 
 _CODES: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.InvalidError, code_pb2.INVALID_ARGUMENT),
@@ -47,7 +53,10 @@ def code_of(error: errors.DomainError) -> int:
 
 
 def render_status(error: errors.DomainError) -> status_pb2.Status:
-    """The google.rpc.Status of an error, with ErrorInfo, BadRequest and RetryInfo as they apply."""
+    """The google.rpc.Status of an error, with ErrorInfo, BadRequest and RetryInfo as they apply.
+
+    Of many violations it names the first.
+    """
     details: list[any_pb2.Any] = []
 
     def add(
@@ -59,19 +68,32 @@ def render_status(error: errors.DomainError) -> status_pb2.Status:
 
     add(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata))
     if error.violations:
-        add(
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-                    for v in error.violations
-                ]
-            )
-        )
+        add(_render_violations(error.violations))
     if error.retry_after is not None:
         seconds = int(error.retry_after)
         nanos = int((error.retry_after - seconds) * 1e9)
         add(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=seconds, nanos=nanos)))
-    return status_pb2.Status(code=code_of(error), message=error.message, details=details)
+    return status_pb2.Status(
+        code=code_of(error), message=_shorten(error.message, _MESSAGE_BYTES), details=details
+    )
+
+
+def _render_violations(violations: Sequence[errors.Violation]) -> error_details_pb2.BadRequest:
+    bad = error_details_pb2.BadRequest()
+    for violation in violations:
+        bad.field_violations.add(
+            field=_shorten(violation.field, 300), description=_shorten(violation.description, 600)
+        )
+        if bad.ByteSize() > _VIOLATIONS_BYTES:
+            del bad.field_violations[-1]
+            break
+    return bad
+
+
+def _shorten(text: str, limit: int) -> str:
+    """The beginning of a text, of so many bytes at most."""
+    data = text.encode()
+    return text if len(data) <= limit else f"{data[: limit - 3].decode(errors='ignore')}…"
 
 
 def parse_error(error: grpc.aio.AioRpcError, *, service: str) -> errors.DomainError:

@@ -20,12 +20,13 @@ from proximity.catalog.v1 import item_pb2
 
 from services.common import idempotency
 from services.common.db import Database, create_engine
-from services.common.errors import DomainError, DuplicateError, NotFoundError
+from services.common.errors import DomainError, DuplicateError, InvalidError, NotFoundError, Violation
 from services.common.rpc.call import Call, parse_cookies
 from services.common.rpc.client import Clients
 from services.common.rpc.guard import Guard
 from services.common.rpc.peers import Peers
 from services.common.rpc.server import Surroundings, add_service, create_server
+from services.common.rpc.status import parse_error
 from services.common.sealing import Sealer
 from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
 from services.common.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
@@ -50,6 +51,9 @@ class Handlers:
     async def get_item(self, request: pb.GetItemRequest, call: Call) -> item_pb2.Item:
         if request.app_id == "boom":
             raise RuntimeError("the password is hunter2")
+        if request.app_id == "everything":
+            faults = [Violation(f"config.key_{number}", "ü" * 200) for number in range(2000)]
+            raise InvalidError("Ä" * 20_000, violations=faults)
         return item_pb2.Item(id=request.app_id, name=call.user.username)
 
     async def create_source(self, request: pb.CreateSourceRequest, call: Call) -> item_pb2.Source:
@@ -219,6 +223,15 @@ async def test_a_fault_of_ours_says_nothing_about_itself(stack: Stack) -> None:
         await stack.api.GetItem(pb.GetItemRequest(app_id="boom"), metadata=bearer(token()))
     assert caught.value.code() is grpc.StatusCode.INTERNAL
     assert "hunter2" not in str(caught.value)
+
+
+async def test_a_refusal_that_would_be_too_long_for_headers_says_how_it_begins(stack: Stack) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stack.api.GetItem(pb.GetItemRequest(app_id="everything"), metadata=bearer(token()))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    found = parse_error(caught.value, service="catalog")
+    assert found.message.startswith("ÄÄÄ")
+    assert found.violations[0] == Violation("config.key_0", "ü" * 200)
 
 
 async def test_bad_fields_are_named(stack: Stack) -> None:
