@@ -5,6 +5,7 @@ It imports no service. Modules:
     clock        the time, in one place
     commands     the command line of a service
     config       settings from the environment, every fault reported at once
+    consuming    one message of a consumer: handled, acknowledged or given back
     db           one database per service; all work as functions of a connection, retried when that is safe
     errors       what a domain may refuse, without knowing gRPC
     following    revocations, as NATS tells them

@@ -25,6 +25,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.kv import KeyValue
 
+from services.common.consuming import MessagingUnavailableError, finish_before, handle_message
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
 from services.common.streams import ensure_streams
@@ -43,10 +44,6 @@ _MAX_DELIVER = 20
 _CLOSE_ATTEMPTS = 10
 _FETCH_S = 30.0
 _CONSUME_AGAIN_S = 1.0
-
-
-class MessagingUnavailableError(UnavailableError):
-    """NATS does not answer."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +260,7 @@ class Bus:
             try:
                 async for message in self._fetch(stream, subject, durable=durable):
                     await slots.acquire()
-                    self._spawn(_handle(message, handler, slots))
+                    self._spawn(handle_message(message, handler, slots))
             except (NatsError, UnavailableError, TimeoutError, OSError) as error:
                 log.warning(
                     "nats_consumer_interrupted", durable=durable, error=str(error) or type(error).__name__
@@ -281,7 +278,9 @@ class Bus:
         try:
             while True:
                 try:  # one at a time: a fetch of several keeps the first until others come
-                    messages = await _before(epoch, subscription.fetch(1, timeout=_FETCH_S, heartbeat=5))
+                    messages = await finish_before(
+                        epoch, subscription.fetch(1, timeout=_FETCH_S, heartbeat=5)
+                    )
                 except TimeoutError:
                     continue
                 for message in messages:
@@ -289,39 +288,6 @@ class Bus:
         finally:
             with contextlib.suppress(NatsError, OSError):
                 await subscription.unsubscribe()
-
-
-async def _before(epoch: asyncio.Event, work: Awaitable[list[Msg]]) -> list[Msg]:
-    """The result of `work`, unless the connection is over before.
-
-    Raises:
-        MessagingUnavailableError: it is; what was asked of the old connection is not answered any more.
-    """
-    task, over = asyncio.ensure_future(work), asyncio.ensure_future(epoch.wait())
-    try:
-        await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise MessagingUnavailableError("NATS was connected anew")
-    finally:
-        task.cancel()
-        over.cancel()
-        await asyncio.gather(task, over, return_exceptions=True)
-
-
-async def _handle(message: Msg, handler: Callable[[Msg], Awaitable[None]], slots: asyncio.Semaphore) -> None:
-    traceparent = (message.headers or {}).get(TRACEPARENT, "")
-    try:
-        with continue_known_trace(traceparent, f"process {message.subject}", kind=SpanKind.CONSUMER):
-            await handler(message)
-        await message.ack()
-    except Exception as error:
-        attempts = message.metadata.num_delivered
-        log.exception("message_failed", subject=message.subject, attempts=attempts, error=str(error))
-        with contextlib.suppress(NatsError, OSError):
-            await message.nak(delay=min(2.0**attempts, 60.0))
-    finally:
-        slots.release()
 
 
 async def _log_error(error: Exception) -> None:
