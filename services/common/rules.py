@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -47,6 +47,7 @@ def _checks_of(descriptor: Descriptor) -> tuple[Check, ...]:
 
 def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
     name = field.name
+    is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
     value_checks = tuple(_value_checks(rules, is_text=field.type == FieldDescriptor.TYPE_STRING))
 
     def check(message: Message, prefix: str, violations: list[Violation]) -> None:
@@ -59,7 +60,9 @@ def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
                     )
                 )
                 return
-            if field.message_type is None:
+            if is_map:
+                violations.extend(_list_nul_entries(value, prefix + name))
+            elif field.message_type is None:
                 for index, element in enumerate(value):
                     _apply(value_checks, element, f"{prefix}{name}[{index}]", violations)
             return
@@ -75,6 +78,13 @@ def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
         _apply(value_checks, value, prefix + name, violations)
 
     return check
+
+
+def _list_nul_entries(entries: Mapping[Any, Any], path: str) -> Iterator[Violation]:
+    """Entries of a map with a NUL, which ends a value and begins another one in an environment."""
+    for key, value in entries.items():
+        if "\x00" in str(key) or (isinstance(value, str) and "\x00" in value):
+            yield Violation(f"{path}.{key}".replace("\x00", ""), "must not contain NUL characters")
 
 
 def _apply(

@@ -58,6 +58,11 @@ def test_words_come_from_their_list() -> None:
     assert "explode" in faults(apps.PerformAppActionRequest(app_id="x", action="explode"))["action"]
 
 
+@pytest.mark.parametrize("environment", [{"THEME": "dark\0LD_PRELOAD=/x"}, {"THEME\0": "dark"}])
+def test_an_entry_of_a_map_does_not_begin_another_one(environment: dict[str, str]) -> None:
+    assert "NUL" in faults(apps.UpdateAppRequest(app_id="a-1", environment=environment))["environment.THEME"]
+
+
 @given(st.text(max_size=80))
 def test_no_text_breaks_the_check(text: str) -> None:
     with contextlib.suppress(InvalidError):
