@@ -240,7 +240,8 @@ class World:
             app: Json = self.ask(f"/api/apps/{app_id}")
             if app["status"] in RESTING:
                 assert not wanted or app["status"] == wanted, app
-                return app
+                if wanted != "running" or "memory_total" in app:  # a slow host says later what is used
+                    return app
             time.sleep(0.1)
         raise AssertionError(f"{app_id} did not come to rest within {LIMIT_S:g} s: {app}")
 
