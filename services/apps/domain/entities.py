@@ -91,6 +91,14 @@ class App:
             name: MASK if name in self.secret_names else value for name, value in self.environment.items()
         }
 
+    def hide_secrets(self, text: str) -> str:
+        """A text with the values of secrets masked; those of less than four signs would mask anything."""
+        for name in self.secret_names:
+            value = self.environment.get(name, "")
+            if len(value) >= 4:
+                text = text.replace(value, MASK)
+        return text
+
 
 @dataclass(frozen=True, kw_only=True)
 class Begin:

@@ -89,10 +89,10 @@ class DockerSteps:
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime != "compose":
             return state
-        code, text = await self._tools.execute(state, ctx, argv=_shell(_LOOK), quiet=True)
+        code, text = await self._tools.execute(state, argv=_shell(_LOOK))
         if code:
             await self._install_packages(state, ctx, release=text)
-        await self._wait_daemon(state, ctx)
+        await self._wait_daemon(state)
         return state
 
     async def _install_packages(self, state: AppState, ctx: Context, *, release: str) -> None:
@@ -103,19 +103,19 @@ class DockerSteps:
         if system not in _BUNDLED:
             raise StepFailedError(f"Docker cannot be installed on {system or 'an unknown system'}")
         await self._tools.require(state, ctx, argv=_shell("apt-get update"), purpose="apt-get update")
-        code, _ = await self._tools.execute(state, ctx, argv=_shell(_BUNDLED[system]), quiet=True)
+        code, _ = await self._tools.execute(state, argv=_shell(_BUNDLED[system]))
         if code:
             await ctx.log("Using Docker's own package repository")
             for template in _DOCKER_REPOSITORY:
                 command = template.format(id=system, codename=codename)
                 await self._tools.require(state, ctx, argv=_shell(command), purpose=command)
-        await self._tools.execute(state, ctx, argv=_shell("systemctl enable --now docker"), quiet=True)
+        await self._tools.execute(state, argv=_shell("systemctl enable --now docker"))
 
-    async def _wait_daemon(self, state: AppState, ctx: Context) -> None:
+    async def _wait_daemon(self, state: AppState) -> None:
         loop = asyncio.get_running_loop()
         end, delays = loop.time() + _DAEMON_WAIT_S, growing_delays(self._poll_s)
         while loop.time() < end:
-            code, _ = await self._tools.execute(state, ctx, argv=_shell("docker info"), quiet=True)
+            code, _ = await self._tools.execute(state, argv=_shell("docker info"))
             if not code:
                 return
             await asyncio.sleep(next(delays))
@@ -160,9 +160,9 @@ class DockerSteps:
     async def _log_what_it_says(self, app: App, state: AppState, ctx: Context) -> None:
         if app.runtime == "compose":
             argv = ("docker", "compose", "-f", COMPOSE, "logs", "--tail", "20")
-            _, text = await self._tools.execute(state, ctx, argv=argv, quiet=True)
-            for line in text.splitlines()[-20:]:
-                await ctx.log(_hide_secrets(line, app)[:500], level="warning")
+            _, text = await self._tools.execute(state, argv=argv)
+            for line in app.hide_secrets(text).splitlines()[-20:]:
+                await ctx.log(line[:500], level="warning")
 
 
 def read_os_release(text: str) -> tuple[str, str]:
@@ -182,14 +182,6 @@ def _probe_of(app: App) -> tuple[str, int, str, int]:
         str(probe.get("path") or "/"),
         int(probe.get("grace_s") or _GRACE_S),
     )
-
-
-def _hide_secrets(line: str, app: App) -> str:
-    for name in app.secret_names:
-        value = app.environment.get(name, "")
-        if len(value) >= 4:
-            line = line.replace(value, "********")
-    return line
 
 
 def _shell(command: str) -> tuple[str, ...]:

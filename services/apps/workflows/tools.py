@@ -111,13 +111,11 @@ class Tools:
     async def execute(
         self,
         state: AppState,
-        ctx: Context,
         *,
         argv: Sequence[str],
-        quiet: bool = False,
         stall_s: int = _STALL_S,
     ) -> tuple[int, str]:
-        """Run a command in the container; its exit status and the end of what it said."""
+        """Run a command in the container; its exit status and the end of what it said, secrets and all."""
         said = ""
 
         async def on_text(text: str) -> None:
@@ -127,9 +125,6 @@ class Tools:
         code = await self.containers.execute(
             state.ref, state.app_id, argv=argv, on_text=on_text, stall_s=stall_s
         )
-        if not quiet and code:
-            for line in [line for line in said.splitlines() if line.strip()][-5:]:
-                await ctx.log(line[:_LINE_LIMIT], level="warning")
         return code, said
 
     async def require(
@@ -141,16 +136,19 @@ class Tools:
         purpose: str,
         stall_s: int = _STALL_S,
     ) -> str:
-        """Run a command that must succeed.
+        """Run a command that must succeed; what it says when it fails goes to the app's log.
 
         Raises:
             TransientError: it did not; networks and mirrors come and go.
             StepFailedError: it did not, for a known reason that trying again does not change.
         """
-        code, text = await self.execute(state, ctx, argv=argv, stall_s=stall_s)
+        code, text = await self.execute(state, argv=argv, stall_s=stall_s)
         if not code:
             return text
-        lines = [line for line in text.splitlines() if line.strip()]
+        shown = (await self.apps.get_app(state.app_id)).hide_secrets(text)
+        lines = [line for line in shown.splitlines() if line.strip()]
+        for line in lines[-5:]:
+            await ctx.log(line[:_LINE_LIMIT], level="warning")
         why = f"{purpose} failed with status {code}: {(lines or ['no output'])[-1][:_LINE_LIMIT]}"
         advice = find_advice(text)
         if advice is None:

@@ -9,14 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
 
+from services.common.clock import now
 from services.common.errors import UnavailableError
 from services.common.log import get_logger
 from services.common.operations.held import HeldOperation, ReleasedError
 from services.common.operations.model import ClaimedOperation, LeaseLostError, Workflow
-from services.common.operations.run import OperationRun
+from services.common.operations.run import MOST_TRIES, OperationRun, find_delay
 from services.common.operations.store import SqlOperationStore
 from services.common.telemetry.metrics import is_counting, note_queue
+from services.common.telemetry.reporting import report_error
 from services.common.telemetry.tracing import SpanKind, continue_trace
 
 log = get_logger()
@@ -112,4 +116,24 @@ class Engine:
             log.warning("operation_interrupted", operation_id=operation.id, error=error.message)
         except Exception as error:
             log.exception("operation_broken", operation_id=operation.id, error=str(error))
+            report_error(error, where=operation.kind, operation_id=operation.id)
+            return await self._postpone(operation, error)
         return None
+
+    async def _postpone(self, operation: ClaimedOperation, error: Exception) -> float | None:
+        """Let an operation go that the platform itself broke off; in the end it is left to a person."""
+        tries = operation.undo_attempts + 1
+        delay = find_delay(tries, self._retry_s)
+        values: dict[str, Any] = {
+            "undo_attempts": tries,
+            "waiting_for": f"another try after an internal error ({type(error).__name__})",
+            "not_before": now() + timedelta(seconds=delay),
+            "lease_until": None,
+        }
+        if tries >= MOST_TRIES:
+            values["status"] = "dead"
+        try:
+            await self._store.update(operation, values)
+        except (UnavailableError, LeaseLostError):
+            return None
+        return delay

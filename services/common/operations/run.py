@@ -32,8 +32,8 @@ from services.common.telemetry.tracing import span
 
 log = get_logger()
 
-_UNDO_LIMIT = 20
-_UNDO_DELAY_MAX_S = 600.0
+MOST_TRIES = 20  # of what nothing but a person may mend: then the operation is dead
+_LONGEST_DELAY_S = 600.0
 _UNDO_WAIT = timedelta(days=1)
 _BACK_OFF = 3.0
 
@@ -181,7 +181,7 @@ class OperationRun:
             "undo_postponed", operation_id=self._held.operation.id, step=step.name, tries=tries, why=reason
         )
         values: dict[str, Any] = {
-            "status": "undoing" if tries < _UNDO_LIMIT else "dead",
+            "status": "undoing" if tries < MOST_TRIES else "dead",
             "undo_attempts": tries,
             "waiting_for": reason,
             "step_index": position,
@@ -190,7 +190,7 @@ class OperationRun:
             position,
             {"status": "undoing", "message": describe(problem)},
             values=values,
-            delay=wait.delay if wait else self._find_undo_delay(tries),
+            delay=wait.delay if wait else find_delay(tries, self._retry_s),
             line=None if wait else ("error", reason, step.name),
         )
 
@@ -198,5 +198,7 @@ class OperationRun:
         longest = timedelta(seconds=self._held.workflow.timeout_s) + _UNDO_WAIT
         return now() - self._held.operation.started_at > longest
 
-    def _find_undo_delay(self, tries: int) -> float:
-        return min(self._retry_s * 2.0**tries, _UNDO_DELAY_MAX_S) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+
+def find_delay(tries: int, retry_s: float) -> float:
+    """Seconds until the next try of what has failed `tries` times: up to ten minutes."""
+    return min(retry_s * 2.0**tries, _LONGEST_DELAY_S) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter

@@ -24,6 +24,7 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
 )
 from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.holding import hold
 from services.inventory.proxmox.terminal import Echo, Screen
 from services.inventory.proxmox.websocket import ConsoleSocket, open_console
 
@@ -33,6 +34,7 @@ INLINE = 600
 _WAKE_S = 120.0  # a command of somebody who went away may still run
 _LINE_S = 20.0
 _IDLE_S = 20.0
+_PUSH_WAIT_S = 300.0
 _CLEAR_LINE, _INTERRUPT = b"\x15", b"\x03"
 
 
@@ -71,7 +73,7 @@ class Consoles:
             HostUnreachableError: the connection broke; the command may still run.
         """
         session = self._find_session(client, vmid)
-        async with session.lock:
+        async with hold(session.lock, f"the console of container {vmid}", timeout_s=timeout_s):
             socket = await self._attach(session, client, node, vmid=vmid)
             try:
                 async for piece in _run(socket, argv, stall_s=stall_s, timeout_s=timeout_s):
@@ -91,7 +93,7 @@ class Consoles:
             DomainError: as `stream`.
         """
         session = self._find_session(client, vmid)
-        async with session.lock:
+        async with hold(session.lock, f"the console of container {vmid}", timeout_s=_PUSH_WAIT_S):
             socket = await self._attach(session, client, node, vmid=vmid)
             try:
                 staged = await _stage(socket, content)

@@ -13,6 +13,7 @@ import asyncssh
 
 from services.inventory.domain.errors import ExecHungError, ExecUnavailableError, HostUnreachableError
 from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.holding import hold
 from services.inventory.proxmox.nodes import find_node_address
 
 CONNECT_TIMEOUT_S = 10.0
@@ -106,7 +107,7 @@ class Shells:
         process: asyncssh.SSHClientProcess[bytes] | None = None
         decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may lie in two pieces
         try:
-            async with shell.channels:
+            async with hold(shell.channels, f"SSH to {node}", timeout_s=timeout_s):
                 process = running = await asyncio.wait_for(
                     shell.connection.create_process(shlex.join(argv), encoding=None, stderr=asyncssh.STDOUT),
                     CONNECT_TIMEOUT_S,

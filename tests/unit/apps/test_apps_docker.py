@@ -12,6 +12,7 @@ from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
 from services.common.clock import now
+from services.common.operations.model import TransientError
 from tests.fakes.containers import FakeContainers
 from tests.pvesim.guest import Guest, World
 from tests.unit.pvesim_guest.conftest import ALPINE, DEBIAN, make_guest
@@ -54,6 +55,7 @@ class OneApp:
             runtime="compose",
             rendering={"compose": COMPOSE},
             environment={"GREETING": "it's $HOME"},
+            secret_names=("GREETING",),
             created_at=now(),
             updated_at=now(),
             state_changed_at=now(),
@@ -96,6 +98,23 @@ class Talker(FakeContainers):
 
 async def test_of_what_a_command_says_the_end_is_kept() -> None:
     tools, state = Tools(Talker(), OneApp()), AppState(APP, 1, "pve1", 105)
-    _, text = await tools.execute(state, Notes(), argv=["true"])  # type: ignore[arg-type]
+    _, text = await tools.execute(state, argv=["true"])
     assert "199 x" in text
     assert len(text) <= 64 * 1024
+
+
+class Blabber(FakeContainers):
+    """A container whose commands fail and tell a secret."""
+
+    async def execute(
+        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
+    ) -> int:
+        await on_text("no access with it's $HOME\n")
+        return 1
+
+
+async def test_secrets_that_a_failing_command_tells_are_masked() -> None:
+    tools, notes = Tools(Blabber(), OneApp()), Notes()
+    with pytest.raises(TransientError, match=r"no access with \*{8}$"):
+        await tools.require(AppState(APP, 1, "pve1", 105), notes, argv=["up"], purpose="Starting")  # type: ignore[arg-type]
+    assert notes.lines == ["no access with ********"]

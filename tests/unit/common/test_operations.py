@@ -51,9 +51,12 @@ class World:
         self.changes: list[Any] = []
         self.lines: list[tuple[str, str]] = []
         self.faults: dict[str, list[BaseException]] = {}
+        self.broken = ""  # the change that cannot be written
         self.store = SqlOperationStore(db, TABLES, self._apply, self._log)
 
     def _apply(self, _connection: sa.Connection, _operation: ClaimedOperation, change: Any) -> None:
+        if self.broken and self.broken in change:
+            raise ZeroDivisionError
         self.changes.append(change)
 
     def _log(
@@ -230,6 +233,18 @@ async def test_cleaning_up_waits_for_long_but_not_for_ever(world: World, days: i
     row = await world.row()
     assert (row.status, row.undo_attempts) == (("undoing", 0) if days == 1 else ("dead", 20))
     assert "Proxmox" in row.waiting_for
+
+
+async def test_an_end_that_cannot_be_written_is_tried_again_but_not_for_ever(world: World) -> None:
+    await world.add()
+    world.broken = "succeeded"
+    for _ in range(22):
+        await world.expire_leases()
+        if (operation := await world.store.claim_next("w1")) is not None:
+            await world.engine().run(operation)
+    row = await world.row()
+    assert (row.status, row.undo_attempts) == ("dead", 20)
+    assert "internal error (ZeroDivisionError)" in row.waiting_for
 
 
 async def test_a_worker_that_lost_its_lease_writes_nothing(world: World) -> None:
