@@ -26,8 +26,9 @@ from services.common.outbox import Relay
 from services.common.rpc.call import Call
 from services.common.rpc.draining import drain
 from services.common.rpc.peers import Peers
-from services.common.rpc.server import Audit, NoAudit, Surroundings, add_service, create_server
+from services.common.rpc.server import add_service, create_server
 from services.common.rpc.streams import Streams
+from services.common.rpc.surroundings import Audit, NoAudit, Surroundings
 from services.common.runtime import Runtime, close_runtime
 from services.common.telemetry.metrics import start_metrics
 

@@ -21,7 +21,8 @@ from proximity.catalog.v1 import catalog_service_pb2_grpc as catalog_grpc
 
 from services.common.rpc.call import Call
 from services.common.rpc.guard import Guard
-from services.common.rpc.server import Surroundings, add_service, create_server
+from services.common.rpc.server import add_service, create_server
+from services.common.rpc.surroundings import Surroundings
 from services.common.service_keys import make_service_keys, read_service_keys
 from services.common.tokens import Caller, Revocations, TokenVerifier, User
 from tests.e2e.stack import RunningStack

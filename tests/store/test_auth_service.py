@@ -36,7 +36,8 @@ from services.common.idempotency import IdempotencyStore
 from services.common.messaging import Bus
 from services.common.outbox import new_message
 from services.common.rpc.call import Call, parse_cookies
-from services.common.rpc.server import Surroundings, add_service, create_server
+from services.common.rpc.server import add_service, create_server
+from services.common.rpc.surroundings import Surroundings
 from services.common.rpc.times import render_time
 from services.common.runtime import close_runtime
 from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys

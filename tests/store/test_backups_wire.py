@@ -26,7 +26,8 @@ from services.common.operations.engine import Engine
 from services.common.rpc.call import Call
 from services.common.rpc.client import Clients
 from services.common.rpc.guard import Guard
-from services.common.rpc.server import Surroundings, add_service, create_server
+from services.common.rpc.server import add_service, create_server
+from services.common.rpc.surroundings import Surroundings
 from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
 from services.common.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
 from tests.unit.backups.fakes import APP, FakeApps, FakeContainers

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from services.common.errors import UnavailableError
+from services.common.errors import DeadlineError, UnavailableError
 
 _TICK_S = 0.1
 _FINE_S = 1.0
+
+
+class DeadlineExceededError(DeadlineError):
+    """The work took longer than the caller would wait."""
 
 
 class ServerEndingError(UnavailableError):

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import message_factory
@@ -25,20 +23,21 @@ from grpc_status import rpc_status
 from proximity.common.v1 import access_pb2
 
 from services.common.audit import find_target
-from services.common.errors import DeadlineError, DomainError, InvalidError, UnauthenticatedError
-from services.common.idempotency import Answer, IdempotencyStore, request_id_of
+from services.common.errors import DomainError, InvalidError, UnauthenticatedError
+from services.common.idempotency import Answer, request_id_of
 from services.common.log import get_logger
 from services.common.rpc.arrays import gather, is_array
 from services.common.rpc.call import Call
-from services.common.rpc.deadline import Deadline
+from services.common.rpc.deadline import Deadline, DeadlineExceededError
 from services.common.rpc.finding import Bind, ServiceHandlers
-from services.common.rpc.guard import Guard, rule_of
+from services.common.rpc.guard import rule_of
 from services.common.rpc.observing import observe_stream, observe_unary
-from services.common.rpc.peers import Peers, drop_forwarded
+from services.common.rpc.peers import drop_forwarded
 from services.common.rpc.reading import Unreadable, read_request
 from services.common.rpc.rendered import Form, Rendered, check_printed, choose_form, serialize, wrap_json
-from services.common.rpc.status import InternalError, code_of, render_status
-from services.common.rpc.streams import Streams, is_endless
+from services.common.rpc.status import InternalError, code_of, name_code, render_failure_frame, render_status
+from services.common.rpc.streams import is_endless
+from services.common.rpc.surroundings import Surroundings
 from services.common.rules import check_message
 from services.common.telemetry.reporting import report_error
 from services.common.telemetry.tracing import current_trace_id
@@ -57,47 +56,6 @@ _OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5000),
 )
-
-
-class DeadlineExceededError(DeadlineError):
-    """The work took longer than the caller would wait."""
-
-
-class Audit(Protocol):
-    """Records mutating calls."""
-
-    def expect(self, call: Call, *, action: str) -> None:
-        """Told of a call before its handler runs, in the same context: its entry may be written with its change."""
-
-    async def record(self, call: Call, *, action: str, outcome: str) -> None:
-        """Record one call: `action` is `apps.DeployApp`, `outcome` the name of the gRPC code."""
-
-
-class NoAudit:
-    """Records nothing: for tests and internal services."""
-
-    def expect(self, call: Call, *, action: str) -> None:
-        """Nothing."""
-
-    async def record(self, call: Call, *, action: str, outcome: str) -> None:
-        """Nothing."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What stands around every handler of a service.
-
-    Attributes:
-        on_failed_admission: called when a call is refused for its credentials, to set headers (auth's CSRF cookie).
-    """
-
-    guard: Guard
-    idempotency: IdempotencyStore | None = None
-    audit: Audit = field(default_factory=NoAudit)
-    on_failed_admission: Callable[[Call], None] | None = None
-    peers: Peers = field(default_factory=Peers)
-    secure_cookies: bool = False
-    streams: Streams = field(default_factory=Streams)
 
 
 def create_server() -> grpc.aio.Server:
@@ -281,7 +239,7 @@ class _Rpc:
         refusal = self._as_domain_error(error, call)
         status = render_status(refusal)
         if self._audited:
-            await self._record(call, grpc_code_name(code_of(refusal)))
+            await self._record(call, name_code(code_of(refusal)))
         if isinstance(refusal, UnauthenticatedError):
             call.add_header("www-authenticate", "Bearer")
         if refusal.retry_after is not None:
@@ -320,22 +278,11 @@ class _Rpc:
             log.exception("audit_lost", action=self._action, outcome=outcome)
 
 
-def render_failure_frame(error: DomainError) -> bytes:
-    """The last server-sent event of a stream that failed, in the shape of REST's errors."""
-    failure = {"error": error.message, "code": grpc_code_name(code_of(error)), "details": []}
-    return f"event: failed\ndata: {json.dumps(failure)}\n\n".encode()
-
-
 def _check_request(given: Message | Unreadable) -> Message:
     if isinstance(given, Unreadable):
         raise given.as_error()
     check_message(given)
     return given
-
-
-def grpc_code_name(code: int) -> str:
-    """NOT_FOUND for 5."""
-    return next(status.name for status in grpc.StatusCode if status.value[0] == code)
 
 
 def _remaining(context: grpc.aio.ServicerContext[Any, Any]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import grpc
@@ -127,3 +128,14 @@ def _read_detail(result: errors.DomainError, packed: any_pb2.Any) -> None:
         result.violations = tuple(errors.Violation(v.field, v.description) for v in bad.field_violations)
     elif packed.Unpack(retry):
         result.retry_after = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+
+
+def render_failure_frame(error: errors.DomainError) -> bytes:
+    """The last server-sent event of a stream that failed, in the shape of REST's errors."""
+    failure = {"error": error.message, "code": name_code(code_of(error)), "details": []}
+    return f"event: failed\ndata: {json.dumps(failure)}\n\n".encode()
+
+
+def name_code(code: int) -> str:
+    """NOT_FOUND for 5."""
+    return next(status.name for status in grpc.StatusCode if status.value[0] == code)

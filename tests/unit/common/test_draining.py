@@ -19,7 +19,8 @@ from services.common.errors import NotFoundError
 from services.common.rpc.call import Call
 from services.common.rpc.draining import drain
 from services.common.rpc.guard import Guard
-from services.common.rpc.server import Surroundings, add_service, create_server
+from services.common.rpc.server import add_service, create_server
+from services.common.rpc.surroundings import Surroundings
 from services.common.service_keys import make_service_keys, read_service_keys
 from services.common.tokens import Caller, Revocations, TokenVerifier, User
 

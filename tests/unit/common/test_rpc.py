@@ -25,8 +25,9 @@ from services.common.rpc.call import Call, parse_cookies
 from services.common.rpc.client import Clients
 from services.common.rpc.guard import Guard
 from services.common.rpc.peers import Peers
-from services.common.rpc.server import Surroundings, add_service, create_server
+from services.common.rpc.server import add_service, create_server
 from services.common.rpc.status import parse_error
+from services.common.rpc.surroundings import Surroundings
 from services.common.sealing import Sealer
 from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
 from services.common.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
