@@ -33,6 +33,7 @@ from tests.replicas.servers import NATS, Databases, make_nats_cluster
 FIRST = (*SERVICES, *(f"{service}-worker" for service in WORKERS))
 SECOND = tuple(f"{name}-2" for name in FIRST)
 STREAM = "JOBS"
+_READY_S = 5.0  # minReadySeconds of deploy/kubernetes
 _SERVE_S = 300.0  # a limit, not a measure: twenty processes start at once, also on a slow machine
 _STOP_S = 20.0
 _LOOK_S = 0.1
@@ -123,7 +124,7 @@ class Cluster(Platform):
             self.signal(name, signal.SIGKILL)
         await self.processes[name].stop(timeout=_STOP_S)
         self._launch(self._make_replica(name))
-        await self._wait_for(name, lambda: self._serves(name) and self._is_used(name))
+        await self._wait_for(name, lambda: self._serves(name) and self._is_used(name), held_s=_READY_S)
 
     async def lose(self, name: str) -> None:
         """Kill a process and wait until it was started again."""
@@ -240,10 +241,14 @@ class Cluster(Platform):
         ]
         return not any(host["health_status"].get("failed_outlier_check") for host in found)
 
-    async def _wait_for(self, what: str, holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _SERVE_S
+    async def _wait_for(self, what: str, holds: Callable[[], bool], *, held_s: float = 0.0) -> None:
+        """Wait until something holds, and has for `held_s` seconds."""
+        since = time.monotonic()
+        deadline = since + _SERVE_S
         while time.monotonic() < deadline:
-            if await asyncio.to_thread(holds):
+            if not await asyncio.to_thread(holds):
+                since = time.monotonic()
+            elif time.monotonic() - since >= held_s:
                 return
             await asyncio.sleep(_LOOK_S)
         pids = json.dumps({name: each.pid for name, each in self.processes.items()})
