@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -68,7 +67,8 @@ def test_one_trace_leads_from_the_request_to_the_last_call_of_proxmox(
         wait_for(partial(has_span, sink, trace_id, f"publish {message}"))
     wait_for(partial(has_span, sink, trace_id, "process jobs.apps.v1.run_operation"))
     names = {span.name for _, span in sink.list_trace(trace_id)}
-    assert any(re.fullmatch(r"POST /nodes/\{\}/lxc", name) for name in names), sorted(names)
+    made, started, probed = (f"/nodes/{{}}/lxc{rest}" for rest in ("", "/{}/status/start", "/{}/interfaces"))
+    assert names >= {f"POST {made}", f"POST {started}", f"GET {probed}"}, sorted(names)
     assert "/proximity.apps.v1.AppsService/DeployApp" in names
     wait_for(lambda: not find_orphans(sink, trace_id))
 
