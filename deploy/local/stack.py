@@ -157,9 +157,8 @@ class Stack:
 
     async def _wait_for_nats(self, ports: dict[str, int]) -> None:
         if self.settings.nats_url:
-            from deploy.local.reaching import (
-                find_nats_fault,
-            )  # its client is imported by those alone who need it
+            # The client of NATS is imported by those alone who need it.
+            from deploy.local.reaching import find_nats_fault
 
             if fault := await find_nats_fault(self.settings.nats_url):
                 raise StackError(fault)

@@ -193,6 +193,7 @@ class AppsHandlers:
 
     async def get_operation(self, request: pb.GetOperationRequest, call: Call) -> operation_pb2.Operation:
         app_id = request.app_id
+        # Refuses what is not the owner's; administrators also see what is left of an app that is gone.
         await self.store.list_operation_versions(app_id, owner=call.owner_filter, page=1, per_page=1)
         return render_operation(await self.store.find_operation(request.operation_id, app_id=app_id))
 

@@ -9,15 +9,11 @@ from collections.abc import Awaitable, Callable
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from services.common.errors import UnavailableError
+from services.common.errors import MessagingUnavailableError
 from services.common.log import get_logger
 from services.common.telemetry.tracing import TRACEPARENT, SpanKind, continue_known_trace
 
 log = get_logger()
-
-
-class MessagingUnavailableError(UnavailableError):
-    """NATS does not answer."""
 
 
 async def finish_before(epoch: asyncio.Event, work: Awaitable[list[Msg]]) -> list[Msg]:

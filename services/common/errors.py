@@ -95,6 +95,10 @@ class DeadlineError(UnavailableError):
     """It took too long, and it is not known whether it was done; trying again may help: 504."""
 
 
+class MessagingUnavailableError(UnavailableError):
+    """NATS does not answer."""
+
+
 class ServiceUnreachableError(UnavailableError):
     """Another service of the platform does not answer now."""
 

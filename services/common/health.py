@@ -13,9 +13,8 @@ import grpc
 from grpc_health.v1 import _async as aio_health
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-STORING = (
-    "proximity.storing"  # the name under which a service says whether what it accepts can be kept and sent on
-)
+# The name under which a service says whether what it accepts can be kept and sent on.
+STORING = "proximity.storing"
 _TIMEOUT_S = 3.0
 
 

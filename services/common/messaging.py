@@ -25,8 +25,8 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.kv import KeyValue
 
-from services.common.consuming import MessagingUnavailableError, finish_before, handle_message
-from services.common.errors import UnavailableError
+from services.common.consuming import finish_before, handle_message
+from services.common.errors import MessagingUnavailableError, UnavailableError
 from services.common.log import get_logger
 from services.common.streams import ensure_streams
 from services.common.telemetry.tracing import (

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import jwt
 import pytest
 import sqlalchemy as sa
 from proximity.auth.v1 import events_pb2
@@ -15,8 +16,6 @@ from services.auth.domain.entities import (
     Account,
     NewAccount,
     NewApiToken,
-    NewAuditEntry,
-    NewRefreshToken,
     Page,
     Reused,
     Rotated,
@@ -24,7 +23,6 @@ from services.auth.domain.entities import (
 from services.auth.domain.errors import (
     ApiTokenNameTakenError,
     ApiTokenNotFoundError,
-    AuditBrokenError,
     EmailTakenError,
     LastAdminError,
     RefreshTokenInvalidError,
@@ -33,71 +31,32 @@ from services.auth.domain.errors import (
     UserNotFoundError,
 )
 from services.auth.domain.limits import Limit
-from services.auth.signing import PUBLISHED_BEFORE, SigningKeys
+from services.auth.signing import SigningKeys
 from services.auth.store.accounts import SqlAccountStore
 from services.auth.store.api_tokens import SqlApiTokenStore
 from services.auth.store.attempts import SqlAttemptStore
-from services.auth.store.audit import Expected, SqlAuditStore, expected
 from services.auth.store.revocations import SqlRevocationStore
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
-from services.auth.store.tables import audit_entries, metadata, outbox, refresh_tokens, users
+from services.auth.store.tables import metadata, outbox, refresh_tokens, users
 from services.common.db import Database
 from services.common.sealing import Sealer
-from tests.store.auth_db import db, postgresql_url, sqlite_file
+from tests.store.auth_db import (
+    START,
+    WEEK,
+    Time,
+    accounts,
+    add,
+    begin,
+    clock,
+    db,
+    postgresql_url,
+    sessions,
+    sqlite_file,
+    tokens,
+)
 
-__all__ = ["db", "postgresql_url", "sqlite_file"]
-
-START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-WEEK = timedelta(days=7)
-
-
-class Time:
-    """A clock that tests move."""
-
-    def __init__(self) -> None:
-        self.moment = START
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-    def advance(self, **duration: float) -> None:
-        self.moment += timedelta(**duration)
-
-
-@pytest.fixture
-def clock() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def accounts(db: Database, clock: Time) -> SqlAccountStore:
-    return SqlAccountStore(db, clock)
-
-
-@pytest.fixture
-def sessions(db: Database, clock: Time) -> SqlSessionStore:
-    return SqlSessionStore(db, clock)
-
-
-@pytest.fixture
-def tokens(db: Database, clock: Time) -> SqlApiTokenStore:
-    return SqlApiTokenStore(db, clock)
-
-
-async def add(
-    accounts: SqlAccountStore, username: str, *, email: str = "", is_staff: bool | None = None
-) -> Account:
-    account = await accounts.add_account(
-        NewAccount(username=username, email=email, password_hash="hash", is_staff=is_staff)
-    )
-    assert account is not None
-    return account
-
-
-async def begin(sessions: SqlSessionStore, account: Account, token: str, *, family: str = "family") -> None:
-    new = NewRefreshToken(token, family, START + WEEK)
-    await sessions.add_session(account.id, new, password_hash="hash", address="192.0.2.1")
+__all__ = ["accounts", "clock", "db", "postgresql_url", "sessions", "sqlite_file", "tokens"]
 
 
 async def test_the_migrations_make_the_tables_that_the_code_uses(db: Database) -> None:
@@ -327,148 +286,9 @@ async def test_an_api_token_ends_with_its_user(accounts: SqlAccountStore, tokens
     assert await tokens.find_by_hash(of_bob.token_hash) is None
 
 
-async def test_of_many_replicas_that_start_at_once_one_makes_the_signing_key(
-    db: Database, clock: Time
-) -> None:
-    store = SqlSigningKeyStore(db, Sealer("secret"), clock)
-    replicas = [SigningKeys(store, lifetime=timedelta(days=30), clock=clock) for _ in range(5)]
-    await asyncio.gather(*(replica.load() for replica in replicas))
-    assert len(await store.list_keys()) == 1
-
-
-async def test_a_new_signing_key_is_published_before_it_signs_and_the_old_one_after(
-    db: Database, accounts: SqlAccountStore, clock: Time
-) -> None:
-    alice = await add(accounts, "alice")
-    store = SqlSigningKeyStore(db, Sealer("secret"), clock)
-    keys = SigningKeys(store, lifetime=timedelta(days=30), clock=clock)
-    await keys.load()
-    first = {key.kid for key in await keys.list_published()}
-    clock.advance(days=31)
-    await keys.load()
-    published = {key.kid for key in await keys.list_published()}
-    assert len(published) == 2
-    old = await kid_of(keys, alice)
-    assert {old} == first
-    clock.advance(seconds=PUBLISHED_BEFORE.total_seconds())
-    new = await kid_of(keys, alice)
-    assert {new} == published - first
-    clock.advance(minutes=59)
-    await keys.load()
-    assert await keys.find_key(old) is not None
-    clock.advance(minutes=20)
-    await keys.load()
-    await store.prune()
-    assert {key.kid for key in await keys.list_published()} == {new}
-
-
-async def test_a_leaked_signing_key_is_replaced_at_once(
-    db: Database, accounts: SqlAccountStore, clock: Time
-) -> None:
-    alice = await add(accounts, "alice")
-    keys = SigningKeys(
-        SqlSigningKeyStore(db, Sealer("secret"), clock), lifetime=timedelta(days=30), clock=clock
-    )
-    await keys.load()
-    leaked = await kid_of(keys, alice)
-    await keys.replace()
-    assert await kid_of(keys, alice) != leaked
-    assert len(await keys.list_published()) == 1
-    assert await keys.find_key(leaked) is None
-
-
-async def test_keys_sealed_with_a_lost_secret_are_replaced_at_once(
-    db: Database, accounts: SqlAccountStore, clock: Time
-) -> None:
-    alice = await add(accounts, "alice")
-    for secret in ("one", "another"):
-        keys = SigningKeys(
-            SqlSigningKeyStore(db, Sealer(secret), clock), lifetime=timedelta(days=30), clock=clock
-        )
-        await keys.load()
-        assert await kid_of(keys, alice) in {key.kid for key in await keys.list_published() if key.private}
-
-
-async def kid_of(keys: SigningKeys, account: Account) -> str:
-    import jwt
-
-    return str(jwt.get_unverified_header(await keys.sign(account, session="s", read_at=START))["kid"])
-
-
-def entry(number: int) -> NewAuditEntry:
-    return NewAuditEntry(
-        message_id=f"m{number}",
-        timestamp=START,
-        user_id=None,
-        username=f"user{number % 2}",
-        action="apps.DeployApp",
-        target="",
-        address="192.0.2.1",
-        outcome="OK",
-    )
-
-
-async def test_the_audit_log_takes_each_message_once_in_one_chain(db: Database) -> None:
-    store = SqlAuditStore(db)
-    await asyncio.gather(*(store.append(entry(number % 6)) for number in range(12)))
-    assert await store.verify() == 6
-    entries, total = await store.list_entries("user1", "apps.DeployApp", Page(1, 2))
-    assert total == 3
-    assert entries[0].id > entries[1].id
-    assert (await store.list_entries("", "apps.DeleteApp", Page(1, 2))) == ([], 0)
-
-
-async def test_changes_at_once_and_those_that_fail_leave_one_whole_chain(
-    db: Database, accounts: SqlAccountStore, sessions: SqlSessionStore
-) -> None:
-    """Each entry waits for the chain last in its transaction, so that nobody waits for two in a circle."""
-    root = await add(accounts, "root")
-
-    async def change(number: int) -> None:
-        expected.set(
-            Expected(f"change{number}", lambda: replace(entry(number), message_id=f"change{number}"))
-        )
-        if number % 3 == 0:
-            await add(accounts, f"user{number}")
-        elif number % 3 == 1:
-            await accounts.update_account(root.id, is_staff=True, is_active=None)
-        else:
-            await begin(sessions, root, f"token{number}", family=f"family{number}")
-
-    async def fail() -> None:
-        expected.set(Expected("failed", lambda: replace(entry(99), message_id="failed")))
-        with pytest.raises(LastAdminError):
-            await accounts.delete_account(root.id)
-
-    async with asyncio.timeout(60):
-        await asyncio.gather(*(change(number) for number in range(18)), fail())
-    store = SqlAuditStore(db)
-    assert await store.verify() == 18
-    entries, _ = await store.list_entries("", "", Page(1, 100))
-    assert {one.message_id for one in entries} == {f"change{number}" for number in range(18)}
-
-
-async def test_a_changed_or_removed_entry_is_found(db: Database) -> None:
-    store = SqlAuditStore(db)
-    for number in range(4):
-        await store.append(entry(number))
-    change = audit_entries.update().where(audit_entries.c.id == 2)
-    await db.write(lambda connection: connection.execute(change.values(outcome="FAILED")))
-    with pytest.raises(AuditBrokenError, match="entry 2"):
-        await store.verify()
-    await db.write(lambda connection: connection.execute(change.values(outcome="OK")))
-    assert await store.verify() == 4
-    last = audit_entries.delete().where(audit_entries.c.id == 4)
-    await db.write(lambda connection: connection.execute(last))
-    with pytest.raises(AuditBrokenError, match="at the end"):
-        await store.verify()
-
-
 async def test_an_access_token_issued_after_a_revocation_is_valid(
     db: Database, accounts: SqlAccountStore
 ) -> None:
-    import jwt
-
     alice = await add(accounts, "alice")
     keys = SigningKeys(SqlSigningKeyStore(db, Sealer("secret")), lifetime=timedelta(days=30))
     await keys.load()
@@ -481,8 +301,6 @@ async def test_an_access_token_issued_after_a_revocation_is_valid(
 async def test_a_token_signed_after_a_demotion_for_who_was_read_before_is_revoked(
     db: Database, accounts: SqlAccountStore, clock: Time
 ) -> None:
-    import jwt
-
     await add(accounts, "root", is_staff=True)
     alice = await add(accounts, "alice", is_staff=True)
     keys = SigningKeys(SqlSigningKeyStore(db, Sealer("secret"), clock), lifetime=WEEK, clock=clock)

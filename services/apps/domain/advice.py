@@ -14,9 +14,8 @@ class Advice:
     may_pass: bool = False
 
 
-_LINE = (
-    2000  # signs of a line: the patterns take quadratic time, and what runs in a container may say anything
-)
+# Signs of a line: the patterns take quadratic time, and what runs in a container may say anything.
+_LINE = 2000
 _KNOWN = (
     (
         r"ip_unprivileged_port_start.*permission denied",

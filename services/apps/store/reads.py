@@ -23,12 +23,8 @@ from services.common.reading import Query, RowParser
 _PORTS = (8100, 65_000)
 _WELL_KNOWN = frozenset({8443, 8888, 9090, 9443, 11211, 27017, 50000, 60000})
 _CHOICE = 64
-_SIZES = (
-    1,
-    4,
-    20,
-    100,
-)  # of lists of ids: a statement for each, the places left over are filled with the last
+# Of lists of ids: a statement for each, the places left over are filled with the last.
+_SIZES = (1, 4, 20, 100)
 _PARSER = RowParser(apps.columns.values())
 
 ops = operation_tables.operations

@@ -12,6 +12,24 @@ from services.inventory.proxmox import copies
 from tests.contract.inventory.conftest import Inventory, new_call
 
 
+async def back_up_twice(inventory: Inventory, ref: cs.ContainerRef, *, owner: str, storage: str) -> str:
+    """The archive's volume id; a repetition with the same id finds it instead of making another one."""
+    backup = cs.BackupContainerRequest(
+        container=ref,
+        owner=owner,
+        mode="snapshot",
+        compression="zstd",
+        storage=storage,
+        notes="n",
+        backup_id="17",
+    )
+    done = await inventory.finish(await inventory.containers.backup_container(backup, new_call()))
+    assert done.succeeded
+    again = await inventory.containers.backup_container(backup, new_call())
+    assert (again.upid, again.result) == ("", done.result)
+    return done.result
+
+
 @pytest.mark.parametrize(
     ("storage", "archive"),
     [("backup", r"backup:backup/vzdump-lxc-\d+-\S+\.tar\.zst"), ("pbs", r"pbs:backup/ct/\d+/[0-9T:-]+Z")],
@@ -24,41 +42,27 @@ async def test_a_backup_is_found_again_by_its_id_and_restored_over_and_beside(
         pbs = {"name": "pbs", "type": "pbs", "content": ["backup"], "shared": True, "total": 1 << 30}
         inventory.sim.client.control("POST", "/storages", pbs)
     ref = await inventory.create(owner)
-    backup = cs.BackupContainerRequest(
-        container=ref,
-        owner=owner,
-        mode="snapshot",
-        compression="zstd",
-        storage=storage,
-        notes="n",
-        backup_id="17",
-    )
-    done = await inventory.finish(await containers.backup_container(backup, new_call()))
-    assert done.succeeded
-    assert re.fullmatch(archive, done.result), done
-    again = await containers.backup_container(backup, new_call())
-    assert (again.upid, again.result) == ("", done.result)
+    volume_id = await back_up_twice(inventory, ref, owner=owner, storage=storage)
+    assert re.fullmatch(archive, volume_id)
 
     listed = await containers.list_archives(
         cs.ListArchivesRequest(host_id=ref.host_id, vmid=ref.vmid), new_call()
     )
-    assert [(one.volume_id, one.notes) for one in listed.archives] == [
-        (done.result, "n\nproximity-backup: 17")
-    ]
+    assert [(one.volume_id, one.notes) for one in listed.archives] == [(volume_id, "n\nproximity-backup: 17")]
     assert listed.complete
-    assert listed.archives[0].file_name == done.result.partition("backup/")[2]
+    assert listed.archives[0].file_name == volume_id.partition("backup/")[2]
 
     silent = {"kind": "error", "match": {"path": f"/storage/{storage}/content$"}}
     inventory.sim.client.control("POST", "/faults", [silent])
     with pytest.raises(UnavailableError, match="not every storage"):  # what cannot be seen is not gone
         await containers.delete_archive(
-            cs.DeleteArchiveRequest(host_id=ref.host_id, volume_id=done.result), new_call()
+            cs.DeleteArchiveRequest(host_id=ref.host_id, volume_id=volume_id), new_call()
         )
     inventory.sim.client.control("DELETE", "/faults")
 
     larger = cs.ConfigureContainerRequest(container=ref, owner=owner, memory_mb=640)
     await inventory.finish(await containers.configure_container(larger, new_call()))
-    over = cs.RestoreContainerRequest(container=ref, owner=owner, archive=done.result)
+    over = cs.RestoreContainerRequest(container=ref, owner=owner, archive=volume_id)
     assert (await inventory.finish(await containers.restore_container(over, new_call()))).succeeded
     found = await containers.get_container(cs.GetContainerRequest(container=ref), new_call())
     assert (found.owner, found.memory) == (owner, 640 << 20), "the archive is older than the change"
@@ -66,17 +70,17 @@ async def test_a_backup_is_found_again_by_its_id_and_restored_over_and_beside(
     other = await containers.reserve_vmid(cs.ReserveVmidRequest(host_id=ref.host_id, owner=copy), new_call())
     target = cs.ContainerRef(host_id=ref.host_id, vmid=other.vmid, node="pve1")
     beside = cs.RestoreContainerRequest(
-        container=target, owner=copy, archive=done.result, beside=True, hostname="copy"
+        container=target, owner=copy, archive=volume_id, beside=True, hostname="copy"
     )
     assert (await inventory.finish(await containers.restore_container(beside, new_call()))).succeeded
     found = await containers.get_container(cs.GetContainerRequest(container=target), new_call())
     assert (found.owner, found.name) == (copy, "copy")
 
-    change = cs.UpdateArchiveRequest(host_id=ref.host_id, volume_id=done.result, protected=True)
+    change = cs.UpdateArchiveRequest(host_id=ref.host_id, volume_id=volume_id, protected=True)
     await containers.update_archive(change, new_call())
     change.protected = False
     await containers.update_archive(change, new_call())
-    gone = cs.DeleteArchiveRequest(host_id=ref.host_id, volume_id=done.result)
+    gone = cs.DeleteArchiveRequest(host_id=ref.host_id, volume_id=volume_id)
     assert (await inventory.finish(await containers.delete_archive(gone, new_call()))).succeeded
     assert (await containers.delete_archive(gone, new_call())).upid == ""
 
