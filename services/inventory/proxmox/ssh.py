@@ -7,7 +7,7 @@ import codecs
 import shlex
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncssh
 
@@ -71,14 +71,13 @@ class Shells:
             ExecHungError: it took longer than `timeout_s`.
         """
         shell = await self._get_shell(client, node)
+        # asyncssh ends no input that is empty.
+        given: dict[str, Any] = {"input": stdin} if stdin else {"stdin": asyncssh.DEVNULL}
         try:
             async with asyncio.timeout(timeout_s), shell.channels:
                 done = await shell.connection.run(
                     shlex.join(argv),
-                    input=stdin or None,
-                    stdin=asyncssh.PIPE
-                    if stdin
-                    else asyncssh.DEVNULL,  # asyncssh ends no input that is empty
+                    **given,
                     encoding=None,
                     stderr=asyncssh.STDOUT,
                     check=False,
