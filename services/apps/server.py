@@ -14,8 +14,7 @@ from services.apps.config import AppsSettings
 from services.apps.containers import GrpcContainers
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import World
-from services.apps.handlers import AppsHandlers
-from services.apps.handlers_internal import AppsInternalHandlers
+from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.jobs import run_schedules, wake_on_jobs
 from services.apps.metrics import Metrics
 from services.apps.newest import NewestRevisions

@@ -22,7 +22,7 @@ from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import App
 from services.apps.domain.usecases import Asked, World
-from services.apps.handlers_internal import AppsInternalHandlers
+from services.apps.handlers import AppsInternalHandlers
 from services.apps.server import plans_of
 from services.apps.store import SqlAppStore
 from services.apps.workflows import build_workflows as build_app_workflows

@@ -20,8 +20,7 @@ from services.apps.domain.errors import (
     OrphanGraceError,
 )
 from services.apps.domain.reconciling import Reconciler
-from services.apps.handlers import AppsHandlers
-from services.apps.handlers_internal import AppsInternalHandlers
+from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.metrics import Metrics
 from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase

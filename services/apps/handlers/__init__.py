@@ -1,0 +1,22 @@
+"""AppsService and AppsInternalService: one method per RPC, which parses, calls one function and renders.
+
+One module per resource; a new RPC goes where its resource is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.apps.handlers.apps import AppHandlers
+from services.apps.handlers.containers import ContainerHandlers
+from services.apps.handlers.events import EventHandlers
+from services.apps.handlers.internal import AppsInternalHandlers
+from services.apps.handlers.lifecycle import LifecycleHandlers
+from services.apps.handlers.operations import OperationHandlers
+
+__all__ = ["AppsHandlers", "AppsInternalHandlers"]
+
+
+@dataclass(frozen=True)
+class AppsHandlers(AppHandlers, LifecycleHandlers, OperationHandlers, EventHandlers, ContainerHandlers):
+    """AppsService."""

@@ -1,0 +1,65 @@
+"""What the handlers of AppsService share: their dependencies, and the answers that several RPCs give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proximity.apps.v1 import app_pb2
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps import convert
+from services.apps.domain import usecases
+from services.apps.domain.entities import App
+from services.apps.domain.neighbours import Backups
+from services.apps.domain.reconciling import Reconciler
+from services.apps.domain.usecases import Asked, World
+from services.apps.metrics import Metrics
+from services.apps.newest import NewestRevisions
+from services.apps.showing import Showcase
+from services.apps.store import SqlAppStore
+from services.apps.watching import Watcher
+from services.common.outbox import Relay
+from services.common.rpc.call import Call
+
+
+@dataclass(frozen=True)
+class BaseHandlers:
+    """Dependencies of the handlers, and steps that several of them take."""
+
+    store: SqlAppStore
+    world: World
+    watcher: Watcher
+    reconciler: Reconciler
+    relay: Relay
+    backups: Backups
+    newest: NewestRevisions
+    showcase: Showcase
+    metrics: Metrics
+
+    async def _get(self, app_id: str, call: Call) -> App:
+        call.audit_target = app_id
+        return await self.store.get_app(app_id, owner=call.owner_filter)
+
+    def _render(self, app: App) -> app_pb2.App:
+        return convert.render_app(app, update=self.newest.find_update(app))
+
+    def _accept(self, app: App, call: Call, message: str) -> pb.AppOperationResponse:
+        self.relay.wake()
+        call.add_location(f"/api/apps/{app.id}/status")
+        return pb.AppOperationResponse(
+            success=True, message=message, app_id=app.id, operation_id=call.request_id
+        )
+
+    async def _act(self, app: App, action: str, call: Call) -> tuple[str, str]:
+        message = await usecases.perform_action(self.world, app, action, requester(call))
+        self.relay.wake()
+        if message is None:
+            call.set_status(200)
+            return f"{app.hostname} is {app.status} already", ""
+        call.add_location(f"/api/apps/{app.id}/status")
+        return message, call.request_id
+
+
+def requester(call: Call) -> Asked:
+    """The operation that a call asks for, and by whom."""
+    return Asked(call.request_id, call.user.id)
