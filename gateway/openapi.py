@@ -27,6 +27,9 @@ signing in sets; its writes then also carry `X-CSRFToken`, equal to the cookie `
 
 Errors have one shape, whatever part of the system refuses: see `Error`.
 """
+RECENT_SIGN_IN = """\
+Sessions need a sign-in or step-up (`POST /api/auth/step-up`) within the last 10 minutes; otherwise 401 with the reason \
+`STEP_UP_REQUIRED` in `details`. For API tokens the scopes decide."""
 SECURITY_SCHEMES = {
     "bearer": {
         "type": "http",
@@ -86,6 +89,8 @@ def _render_operation(surface: Surface, schemas: Schemas, method: Method, *, num
     if number:
         first = method.bindings[0]
         description = f"{description}\n\nThe same as {first.method} {first.path}.".strip()
+    if method.recent_sign_in:
+        description = f"{description}\n\n{RECENT_SIGN_IN}".strip()
     if ageing := describe_ageing(method):
         description = f"{description}\n\n{ageing}".strip()
     operation: dict[str, Any] = {

@@ -59,6 +59,7 @@ class Method:
     deprecated: str  # YYYY-MM-DD; empty: it is not
     sunset: str
     printed: bool  # the service prints JSON itself for REST
+    recent_sign_in: bool  # sessions need a sign-in within the last 10 minutes
     reads: bool  # declared free of side effects
     idempotent: bool
     client_streaming: bool
@@ -175,6 +176,7 @@ def _parse_method(service: str, method: descriptor_pb2.MethodDescriptorProto) ->
         deprecated=rpc.deprecated,
         sunset=rpc.sunset,
         printed=rpc.printed,
+        recent_sign_in=rpc.recent_sign_in,
         reads=reads,
         idempotent=reads or level == descriptor_pb2.MethodOptions.IDEMPOTENT,
         client_streaming=method.client_streaming,

@@ -7,6 +7,7 @@ import secrets
 
 from services.auth.domain.entities import REFRESH_TOKEN_TTL, SignedIn
 from services.common.rpc.call import ACCESS_COOKIE, CSRF_COOKIE, REFRESH_COOKIE, Call
+from services.common.tokens import ACCESS_TOKEN_S
 
 REFRESH_PATH = "/api/auth"
 _REFRESH_S = int(REFRESH_TOKEN_TTL.total_seconds())
@@ -25,6 +26,12 @@ def refresh_session_cookies(call: Call, signed_in: SignedIn) -> None:
     call.set_cookie(ACCESS_COOKIE, signed_in.access, max_age=signed_in.expires_in)
     call.set_cookie(REFRESH_COOKIE, signed_in.refresh, max_age=_REFRESH_S, path=REFRESH_PATH)
     set_csrf_cookie(call)
+
+
+def refresh_access_cookie(call: Call, access: str) -> None:
+    """Replace the access token of a browser that signed in with cookies; others get no cookie."""
+    if call.via_cookie:
+        call.set_cookie(ACCESS_COOKIE, access, max_age=ACCESS_TOKEN_S)
 
 
 def clear_session_cookies(call: Call) -> None:

@@ -18,11 +18,12 @@ from services.auth.domain.api_tokens import ApiTokens
 from services.auth.domain.entities import SignedIn
 from services.auth.domain.errors import AccessTokenInvalidError
 from services.auth.domain.sign_in import SignIn
+from services.auth.domain.step_up import step_up
 from services.auth.signing import SigningKeys
 from services.auth.store.audit import SqlAuditStore
 from services.common.rpc.call import REFRESH_COOKIE, Call
 from services.common.rpc.guard import Guard
-from services.common.tokens import Caller, TokenVerifier, User
+from services.common.tokens import ACCESS_TOKEN_S, Caller, TokenVerifier, User
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,18 @@ class AuthHandlers:
         call.caller = _caller_of(signed_in)
         cookies.refresh_session_cookies(call, signed_in)
         return convert.render_token_pair(signed_in)
+
+    async def step_up(self, request: pb.StepUpRequest, call: Call) -> user_pb2.AccessToken:
+        """Prove the caller's identity again."""
+        access = await step_up(
+            self.sign_in,
+            call.user,
+            password=request.password,
+            session=call.caller.session,
+            address=convert.parse_network(call.address),
+        )
+        cookies.refresh_access_cookie(call, access)
+        return user_pb2.AccessToken(access=access, expires_in=ACCESS_TOKEN_S)
 
     async def verify_token(self, request: pb.VerifyTokenRequest, call: Call) -> Empty:  # noqa: ARG002 - all have it
         """Say whether an access token is valid."""

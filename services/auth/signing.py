@@ -17,7 +17,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from services.auth.domain.entities import Account, SigningKey, encode_base64url
+from services.auth.domain.entities import Account, Authentication, SigningKey, encode_base64url
 from services.auth.store.signing_keys import SqlSigningKeyStore
 from services.common.clock import Clock, now
 from services.common.errors import DomainError, UnavailableError
@@ -93,7 +93,9 @@ class SigningKeys:
             await self.load()
         return list(self._keys.values())
 
-    async def sign(self, account: Account, *, session: str, read_at: datetime) -> str:
+    async def sign(
+        self, account: Account, *, session: str, read_at: datetime, authentication: Authentication
+    ) -> str:
         """See the domain's `AccessTokens.sign`."""
         issued = max(floor(read_at.timestamp()), floor(account.valid_after) + 1)
         wait = issued - self._clock().timestamp()
@@ -109,6 +111,8 @@ class SigningKeys:
             "sid": session,
             "jti": secrets.token_hex(16),
             "typ": "access",
+            "auth_time": floor(authentication.at.timestamp()),
+            "amr": list(authentication.methods),
             "iat": issued,
             "exp": issued + ACCESS_TOKEN_S,
         }

@@ -1,9 +1,10 @@
 """Who is calling: user tokens signed by auth, service tokens signed by each service, and revocations.
 
 A user's access token is a JWT (EdDSA; issuer and audience `proximity`; claims `sub` user id, `name`, `staff`, `sid`
-session family, `jti`, `typ` access). A service's token names itself (`iss` proximity-service, `sub`), the service it
-is meant for (`aud`) and, when it acts for a user, that user: rights are never wider than the user's. A personal API
-token is opaque (`prx_…`); auth says whose it is.
+session family, `jti`, `typ` access, `auth_time` and `amr`: when and how the user last proved their identity). A
+service's token names itself (`iss` proximity-service, `sub`), the service it is meant for (`aud`) and, when it acts for
+a user, that user: rights are never wider than the user's. A personal API token is opaque (`prx_…`); auth says whose it
+is.
 """
 
 from __future__ import annotations
@@ -55,7 +56,12 @@ class User:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: a user, a service (perhaps for a user), or nobody."""
+    """Who calls: a user, a service (perhaps for a user), or nobody.
+
+    Attributes:
+        authenticated_at: when the user of a session last proved who they are, in epoch seconds; None where the
+            credentials are no session: API tokens and services.
+    """
 
     user: User | None = None
     service: str = ""
@@ -63,6 +69,7 @@ class Caller:
     token_id: str = ""
     issued_at: float = 0.0
     expires_at: float = 0.0
+    authenticated_at: float | None = None
 
 
 ANONYMOUS = Caller()
@@ -240,4 +247,6 @@ def _caller_of_claims(claims: Mapping[str, Any]) -> Caller:
         token_id=str(claims["jti"]),
         issued_at=float(claims["iat"]),
         expires_at=float(claims["exp"]),
+        # Releases before step-up issue tokens without the claim; these are never recent.
+        authenticated_at=float(claims.get("auth_time", 0)),
     )

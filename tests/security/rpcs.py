@@ -68,7 +68,8 @@ def list_rpcs() -> Iterator[Rpc]:
 def describe(rpc: Rpc) -> str:
     """Who may call it, in one line."""
     who = ", ".join(sorted(rpc.rule.callers)) if rpc.access == "internal" else rpc.access
-    return f"{rpc.name:<58} {who:<34} {'write' if rpc.rule.writes else 'read'}"
+    recent = ", recent sign-in" if rpc.rule.recent_sign_in else ""
+    return f"{rpc.name:<58} {who:<34} {'write' if rpc.rule.writes else 'read'}{recent}"
 
 
 def make_request(rpc: Rpc, known: dict[str, object]) -> Message:

@@ -11,6 +11,7 @@ import pytest
 
 from services.auth.domain.entities import (
     Account,
+    Authentication,
     NewAuditEntry,
     Page,
 )
@@ -105,7 +106,11 @@ async def test_keys_sealed_with_a_lost_secret_are_replaced_at_once(
 
 
 async def kid_of(keys: SigningKeys, account: Account) -> str:
-    return str(jwt.get_unverified_header(await keys.sign(account, session="s", read_at=START))["kid"])
+    return str(
+        jwt.get_unverified_header(
+            await keys.sign(account, session="s", read_at=START, authentication=Authentication(START))
+        )["kid"]
+    )
 
 
 def entry(number: int) -> NewAuditEntry:

@@ -14,6 +14,7 @@ from proximity.auth.v1 import events_pb2
 
 from services.auth.domain.entities import (
     Account,
+    Authentication,
     NewAccount,
     NewApiToken,
     Page,
@@ -294,7 +295,9 @@ async def test_an_access_token_issued_after_a_revocation_is_valid(
     await keys.load()
     moment = datetime.now(UTC).timestamp()
     revoked = replace(alice, valid_after=float(int(moment)))
-    token = await keys.sign(revoked, session="s", read_at=datetime.now(UTC))
+    token = await keys.sign(
+        revoked, session="s", read_at=datetime.now(UTC), authentication=Authentication(START)
+    )
     assert jwt.decode(token, options={"verify_signature": False})["iat"] > moment
 
 
@@ -308,7 +311,7 @@ async def test_a_token_signed_after_a_demotion_for_who_was_read_before_is_revoke
     clock.advance(seconds=0.7)
     _, revoked = await accounts.update_account(alice.id, is_staff=False, is_active=None)
     clock.advance(seconds=0.6)
-    token = await keys.sign(alice, session="s", read_at=read_at)
+    token = await keys.sign(alice, session="s", read_at=read_at, authentication=Authentication(START))
     assert jwt.decode(token, options={"verify_signature": False})["iat"] <= revoked[0].cutoff
 
 

@@ -129,11 +129,20 @@ class Revocation:
 
 
 @dataclass(frozen=True)
+class Authentication:
+    """When the user of a session last proved their identity, and how: RFC 8176 names (`pwd`)."""
+
+    at: datetime
+    methods: tuple[str, ...] = ("pwd",)
+
+
+@dataclass(frozen=True)
 class Rotated:
     """A refresh token was used up for the first time."""
 
     account: Account
     session: str
+    authentication: Authentication
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,10 @@ class InvalidPasswordError(InvalidError):
     """The new password is not good enough; the violations say why."""
 
 
+class SessionMissingError(ForbiddenError):
+    """The call is for sessions; its credentials are an API token."""
+
+
 class WrongPasswordError(InvalidError):
     """The old password is wrong."""
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from services.auth.domain.entities import (
     Account,
     ApiToken,
+    Authentication,
     NewAccount,
     NewApiToken,
     NewRefreshToken,
@@ -104,6 +105,15 @@ class SessionStore(Protocol):
             RefreshTokenInvalidError: it is unknown or ended, or the account is not active.
         """
 
+    async def step_up(
+        self, session: str, authentication: Authentication, *, user_id: int, password_hash: str
+    ) -> Account:
+        """Note that the user of a session proved their identity again.
+
+        Raises:
+            SignInFailedError: the session has ended, or the account is not active or has another password.
+        """
+
     async def end_sessions(
         self, families: Sequence[str], *, token_hash: str | None, token_id: str
     ) -> Sequence[Revocation]:
@@ -170,7 +180,9 @@ class PasswordHasher(Protocol):
 class AccessTokens(Protocol):
     """Signs access tokens."""
 
-    async def sign(self, account: Account, *, session: str, read_at: datetime) -> str:
+    async def sign(
+        self, account: Account, *, session: str, read_at: datetime, authentication: Authentication
+    ) -> str:
         """An access token for an account as it was read at a time or later: what revokes after that holds for it.
 
         Waits up to a second when one issued then would count as revoked.

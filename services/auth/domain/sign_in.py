@@ -11,6 +11,7 @@ from datetime import datetime
 from services.auth.domain.entities import (
     REFRESH_TOKEN_TTL,
     Account,
+    Authentication,
     NewAccount,
     NewRefreshToken,
     Registration,
@@ -80,7 +81,7 @@ async def login(auth: SignIn, username: str, password: str, *, address: str) -> 
         TooManyAttemptsError: too many failures before.
     """
     account_key = normalize_name(username)
-    account = await _check_password(
+    account = await check_password(
         auth,
         await auth.accounts.find_account(username),
         password,
@@ -162,7 +163,9 @@ async def refresh_token(auth: SignIn, refresh: str) -> SignedIn:
     if isinstance(outcome, Reused):
         auth.sink.note_revoked(outcome.revocations)
         raise RefreshTokenInvalidError("The refresh token was used before; sign in again")
-    access = await auth.tokens.sign(outcome.account, session=outcome.session, read_at=moment)
+    access = await auth.tokens.sign(
+        outcome.account, session=outcome.session, read_at=moment, authentication=outcome.authentication
+    )
     return SignedIn(access, fresh, ACCESS_TOKEN_S, outcome.account, outcome.session)
 
 
@@ -189,7 +192,7 @@ async def change_password(
     known = await auth.accounts.get_account(user_id)
     account_key = normalize_name(known.username)
     limited = ((auth.limits.login_account, account_key), (auth.limits.login_address, address))
-    if await _check_password(auth, known, old, limited) is None:
+    if await check_password(auth, known, old, limited) is None:
         violation = Violation("old_password", "is wrong")
         raise WrongPasswordError("The old password is wrong", violations=[violation])
     if faults := find_faults(new, known.username):
@@ -214,14 +217,20 @@ async def _begin_session(auth: SignIn, checked: Account, *, address: str) -> Sig
     account = await auth.sessions.add_session(
         checked.id, token, password_hash=checked.password_hash, address=address
     )
-    access = await auth.tokens.sign(account, session=session, read_at=moment)
+    access = await auth.tokens.sign(
+        account, session=session, read_at=moment, authentication=Authentication(moment)
+    )
     return SignedIn(access, refresh, ACCESS_TOKEN_S, account, session)
 
 
-async def _check_password(
+async def check_password(
     auth: SignIn, account: Account | None, password: str, limited: Sequence[tuple[Limit, str]]
 ) -> Account | None:
-    """The account if the password is right. A failure is counted before anybody else's turn comes."""
+    """Return the account if the password is right; a failure is counted before the next attempt gets a slot.
+
+    Raises:
+        TooManyAttemptsError: too many failures before.
+    """
     async with auth.hasher.slot():
         await _check_limits(auth, limited)
         usable = account is not None and account.is_active

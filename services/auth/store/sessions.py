@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from services.auth.domain.entities import Account, NewRefreshToken, Reused, Revocation, Rotated
+from services.auth.domain.entities import (
+    Account,
+    Authentication,
+    NewRefreshToken,
+    Reused,
+    Revocation,
+    Rotated,
+)
 from services.auth.domain.errors import RefreshTokenInvalidError, SignInFailedError
 from services.auth.store.accounts import build_account
 from services.auth.store.audit import write_expected
@@ -45,6 +53,8 @@ class SqlSessionStore:
                     user_id=user_id,
                     address=address[:100],
                     created_at=moment,
+                    authenticated_at=moment,
+                    amr=",".join(Authentication(moment).methods),
                     expires_at=token.expires_at,
                 )
             )
@@ -85,9 +95,30 @@ class SqlSessionStore:
                     sessions.update().where(sessions.c.family == family).values(expires_at=expires_at)
                 )
                 write_expected(connection, account)
-                return Rotated(account, family)
+                return Rotated(account, family, _build_authentication(session))
             ended = end_families(connection, sessions.c.family == family, moment)
             return Reused(add_revocations(connection, ended, moment))
+
+        return await self._db.write(write)
+
+    async def step_up(
+        self, session: str, authentication: Authentication, *, user_id: int, password_hash: str
+    ) -> Account:
+        """See `SessionStore.step_up`."""
+        owner = sa.select(users).where(
+            users.c.id == user_id, users.c.is_active, users.c.password_hash == password_hash
+        )
+        change = sessions.update().where(
+            sessions.c.family == session, sessions.c.user_id == user_id, sessions.c.ended_at.is_(None)
+        )
+
+        def write(connection: sa.Connection) -> Account:
+            user = connection.execute(owner.with_for_update(read=True)).one_or_none()
+            values = {"authenticated_at": authentication.at, "amr": ",".join(authentication.methods)}
+            if user is None or not connection.execute(change.values(**values)).rowcount:
+                raise SignInFailedError("the session has ended; sign in again")
+            write_expected(connection)
+            return build_account(user)
 
         return await self._db.write(write)
 
@@ -117,6 +148,11 @@ class SqlSessionStore:
             connection.execute(refresh_tokens.delete().where(refresh_tokens.c.expires_at < moment))
 
         await self._db.write(write)
+
+
+def _build_authentication(session: sa.Row[Any]) -> Authentication:
+    # Releases before step-up begin sessions without a time: these were authenticated when they began.
+    return Authentication(session.authenticated_at or session.created_at, tuple(session.amr.split(",")))
 
 
 def _find_family(connection: sa.Connection, token_hash: str) -> str | None:

@@ -49,6 +49,10 @@ sessions = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
     sa.Column("ended_at", UtcDateTime),
+    sa.Column("authenticated_at", UtcDateTime),
+    sa.Column("amr", sa.String(60), nullable=False, server_default="pwd"),
+    sa.Column("user_agent", sa.String(200), nullable=False, server_default=""),
+    sa.Column("last_used_at", UtcDateTime),
 )
 refresh_tokens = sa.Table(
     "refresh_tokens",
@@ -57,6 +61,7 @@ refresh_tokens = sa.Table(
     sa.Column("family", sa.ForeignKey("sessions.family", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("expires_at", UtcDateTime, nullable=False),
     sa.Column("used_at", UtcDateTime),
+    sa.Column("sealed_successor", sa.Text),
 )
 api_tokens = sa.Table(
     "api_tokens",
@@ -101,6 +106,7 @@ signing_keys = sa.Table(
 )
 SEALED = (
     seal_column(idempotency),
+    SealedColumn(refresh_tokens.c.sealed_successor, "refresh_tokens.successor"),
     SealedColumn(signing_keys.c.sealed_private, "signing_keys.private"),
 )
 audit_entries = sa.Table(

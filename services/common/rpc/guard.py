@@ -15,6 +15,7 @@ from proximity.common.v1 import access_pb2
 
 from services.common.errors import ForbiddenError, UnavailableError
 from services.common.rpc.call import ACCESS_COOKIE, CSRF_COOKIE, Call
+from services.common.rpc.step_up import check_recent_sign_in
 from services.common.tokens import (
     ANONYMOUS,
     Caller,
@@ -47,6 +48,7 @@ class Rule:
     access: int
     callers: frozenset[str]
     writes: bool
+    recent_sign_in: bool = False
 
     @cached_property
     def scope(self) -> str | None:
@@ -63,7 +65,7 @@ def rule_of(method: MethodDescriptor) -> Rule:
     options = method.GetOptions()
     rpc = options.Extensions[access_pb2.rpc]
     writes = options.idempotency_level != MethodOptions.NO_SIDE_EFFECTS
-    return Rule(rpc.access, frozenset(rpc.callers), writes)
+    return Rule(rpc.access, frozenset(rpc.callers), writes, rpc.recent_sign_in)
 
 
 class Guard:
@@ -85,6 +87,7 @@ class Guard:
             CredentialsMissingError, CredentialsInvalidError: not signed in (not for public RPCs).
             UnavailableError: nobody can say whether the credentials are still valid (not for public RPCs).
             AdminRequiredError, ScopeMissingError, ServiceOnlyError, CsrfRejectedError: not allowed.
+            StepUpRequiredError: the RPC needs a recent sign-in, and the session's is not.
         """
         token = self._find_token(call)
         is_public = rule.access == access_pb2.ACCESS_PUBLIC
@@ -102,6 +105,8 @@ class Guard:
         self._check_access(call.caller, rule)
         if call.via_cookie and rule.writes:
             self.check_csrf(call)
+        if rule.recent_sign_in:
+            check_recent_sign_in(call.caller)
 
     async def recheck(self, call: Call) -> None:
         """End a user's stream whose credentials no longer count. While auth does not answer, streams go on.

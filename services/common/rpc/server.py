@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import re
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, NoReturn
@@ -36,6 +36,7 @@ from services.common.rpc.peers import drop_forwarded
 from services.common.rpc.reading import Unreadable, read_request
 from services.common.rpc.rendered import Form, Rendered, check_printed, choose_form, serialize, wrap_json
 from services.common.rpc.status import InternalError, code_of, name_code, render_failure_frame, render_status
+from services.common.rpc.step_up import find_challenge
 from services.common.rpc.streams import is_endless
 from services.common.rpc.surroundings import Surroundings
 from services.common.rules import check_message
@@ -207,7 +208,8 @@ class _Rpc:
         key = call.metadata.get("idempotency-key", "") if self._creates else ""
         store = self._around.idempotency
         if not key or store is None:
-            return await _await(self._handler(request, call))
+            answer: Message = await self._handler(request, call)
+            return answer
         if len(key) > _MAX_IDEMPOTENCY_KEY:
             raise InvalidError(
                 f"Idempotency-Key: has {len(key)} characters; at most {_MAX_IDEMPOTENCY_KEY} are allowed"
@@ -219,7 +221,7 @@ class _Rpc:
             call.http_status, call.headers = earlier.http_status, list(earlier.headers)
             return self._response.FromString(earlier.message)
         try:
-            response = await _await(self._handler(request, call))
+            response: Message = await self._handler(request, call)
         except DomainError:
             await store.release(call.request_id)
             raise
@@ -241,7 +243,7 @@ class _Rpc:
         if self._audited:
             await self._record(call, name_code(code_of(refusal)))
         if isinstance(refusal, UnauthenticatedError):
-            call.add_header("www-authenticate", "Bearer")
+            call.add_header("www-authenticate", find_challenge(refusal))
         if refusal.retry_after is not None:
             call.add_header("retry-after", str(max(1, round(refusal.retry_after))))
         if call.headers:
@@ -288,10 +290,6 @@ def _check_request(given: Message | Unreadable) -> Message:
 def _remaining(context: grpc.aio.ServicerContext[Any, Any]) -> float:
     remaining = context.time_remaining()
     return DEFAULT_DEADLINE_S if remaining is None else min(max(remaining - 0.02, 0.001), 600.0)
-
-
-async def _await(result: Awaitable[Message]) -> Message:
-    return await result
 
 
 def _taking_call(handler: Callable[..., Any]) -> Callable[[Any, Call], Any]:

@@ -68,6 +68,11 @@ class AuthServiceStub:
                 request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
                 response_deserializer=proximity_dot_common_dot_v1_dot_operation__pb2.Detail.FromString,
                 _registered_method=True)
+        self.StepUp = channel.unary_unary(
+                '/proximity.auth.v1.AuthService/StepUp',
+                request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.StepUpRequest.SerializeToString,
+                response_deserializer=proximity_dot_auth_dot_v1_dot_user__pb2.AccessToken.FromString,
+                _registered_method=True)
         self.RefreshToken = channel.unary_unary(
                 '/proximity.auth.v1.AuthService/RefreshToken',
                 request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenRequest.SerializeToString,
@@ -162,6 +167,14 @@ class AuthServiceServicer:
 
     def ChangePassword(self, request, context):
         """Change one's own password. Ends every other session of the account.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StepUp(self, request, context):
+        """Prove one's identity again and get a fresh access token for the same session. Calls that need a recent sign-in
+        accept it for 10 minutes. API tokens cannot step up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -269,6 +282,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.ChangePassword,
                     request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.FromString,
                     response_serializer=proximity_dot_common_dot_v1_dot_operation__pb2.Detail.SerializeToString,
+            ),
+            'StepUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.StepUp,
+                    request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.StepUpRequest.FromString,
+                    response_serializer=proximity_dot_auth_dot_v1_dot_user__pb2.AccessToken.SerializeToString,
             ),
             'RefreshToken': grpc.unary_unary_rpc_method_handler(
                     servicer.RefreshToken,
@@ -484,6 +502,33 @@ class AuthService:
             '/proximity.auth.v1.AuthService/ChangePassword',
             proximity_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
             proximity_dot_common_dot_v1_dot_operation__pb2.Detail.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StepUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.auth.v1.AuthService/StepUp',
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.StepUpRequest.SerializeToString,
+            proximity_dot_auth_dot_v1_dot_user__pb2.AccessToken.FromString,
             options,
             channel_credentials,
             insecure,

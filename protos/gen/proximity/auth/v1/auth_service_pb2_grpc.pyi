@@ -50,6 +50,10 @@ class AuthServiceStub:
     """Change one's own profile. Fields that are not sent stay as they are."""
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _operation_pb2.Detail]
     """Change one's own password. Ends every other session of the account."""
+    StepUp: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.StepUpRequest, _user_pb2.AccessToken]
+    """Prove one's identity again and get a fresh access token for the same session. Calls that need a recent sign-in
+    accept it for 10 minutes. API tokens cannot step up.
+    """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _user_pb2.TokenPair]
     """Exchange a refresh token, from the body or the cookie, for a new pair. A token used twice ends its whole family."""
     VerifyToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyTokenRequest, _empty_pb2.Empty]
@@ -90,6 +94,10 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Change one's own profile. Fields that are not sent stay as they are."""
     ChangePassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _operation_pb2.Detail]  # type: ignore[assignment]
     """Change one's own password. Ends every other session of the account."""
+    StepUp: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.StepUpRequest, _user_pb2.AccessToken]  # type: ignore[assignment]
+    """Prove one's identity again and get a fresh access token for the same session. Calls that need a recent sign-in
+    accept it for 10 minutes. API tokens cannot step up.
+    """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _user_pb2.TokenPair]  # type: ignore[assignment]
     """Exchange a refresh token, from the body or the cookie, for a new pair. A token used twice ends its whole family."""
     VerifyToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyTokenRequest, _empty_pb2.Empty]  # type: ignore[assignment]
@@ -163,6 +171,16 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operation_pb2.Detail, _abc.Awaitable[_operation_pb2.Detail]]:
         """Change one's own password. Ends every other session of the account."""
+
+    @_abc_1.abstractmethod
+    def StepUp(
+        self,
+        request: _auth_service_pb2.StepUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_pb2.AccessToken, _abc.Awaitable[_user_pb2.AccessToken]]:
+        """Prove one's identity again and get a fresh access token for the same session. Calls that need a recent sign-in
+        accept it for 10 minutes. API tokens cannot step up.
+        """
 
     @_abc_1.abstractmethod
     def RefreshToken(

@@ -204,6 +204,32 @@ class TokenPair(_message.Message):
 Global___TokenPair: _TypeAlias = TokenPair  # noqa: Y015
 
 @_typing.final
+class AccessToken(_message.Message):
+    """What a step-up gives."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_FIELD_NUMBER: _builtins.int
+    EXPIRES_IN_FIELD_NUMBER: _builtins.int
+    access: _builtins.str
+    """JWT for the Authorization header, valid for expires_in seconds."""
+    expires_in: _builtins.int
+    """Seconds until the access token ends."""
+    def __init__(
+        self,
+        *,
+        access: _builtins.str = ...,
+        expires_in: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "expires_in", b"expires_in"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessToken: _TypeAlias = AccessToken  # noqa: Y015
+
+@_typing.final
 class ApiToken(_message.Message):
     """A personal API token. The token itself is shown once, when it is made."""
 

@@ -71,6 +71,7 @@ class Rpc(_message.Message):
     DEPRECATED_FIELD_NUMBER: _builtins.int
     SUNSET_FIELD_NUMBER: _builtins.int
     PRINTED_FIELD_NUMBER: _builtins.int
+    RECENT_SIGN_IN_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success: _builtins.int
@@ -83,6 +84,10 @@ class Rpc(_message.Message):
     """The day from which it may be gone, YYYY-MM-DD, at least 180 days later (Sunset, RFC 8594)."""
     printed: _builtins.bool
     """The service prints its JSON for REST itself, once for each change, instead of the gateway for each answer."""
+    recent_sign_in: _builtins.bool
+    """A session must have proved the user's identity (sign-in or step-up) within the last 10 minutes: else 401 with the
+    reason STEP_UP_REQUIRED. API tokens cannot step up; their scopes decide.
+    """
     @_builtins.property
     def callers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The names of the services that may call an internal RPC."""
@@ -102,10 +107,11 @@ class Rpc(_message.Message):
         deprecated: _builtins.str = ...,
         sunset: _builtins.str = ...,
         printed: _builtins.bool = ...,
+        recent_sign_in: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "callers", b"callers", "creates", b"creates", "deprecated", b"deprecated", "errors", b"errors", "printed", b"printed", "success", b"success", "sunset", b"sunset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "callers", b"callers", "creates", b"creates", "deprecated", b"deprecated", "errors", b"errors", "printed", b"printed", "recent_sign_in", b"recent_sign_in", "success", b"success", "sunset", b"sunset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

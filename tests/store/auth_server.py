@@ -1,0 +1,112 @@
+"""auth's real gRPC server on a database of its own, as the tests of its RPCs start it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from argon2 import PasswordHasher
+from proximity.auth.v1 import auth_service_pb2 as pb
+from proximity.auth.v1 import auth_service_pb2_grpc as stubs
+from proximity.auth.v1 import user_pb2
+
+from services.auth import cookies, jobs
+from services.auth.auditing import DirectAudit
+from services.auth.config import AuthSettings
+from services.auth.hashing import Argon2Hasher
+from services.auth.server import Auth, background, build_auth, prepare
+from services.auth.store.tables import idempotency
+from services.common.config import read_settings
+from services.common.idempotency import IdempotencyStore
+from services.common.rpc.call import parse_cookies
+from services.common.rpc.server import add_service, create_server
+from services.common.rpc.surroundings import Surroundings
+from services.common.runtime import close_runtime
+from services.common.service_keys import make_service_keys
+
+PASSWORD = "Correct-Horse-9"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+@dataclass
+class Client:
+    """A client of auth."""
+
+    auth: Auth
+    public: Any
+    internal: Any
+
+    async def register(self, username: str) -> user_pb2.Session:
+        request = pb.RegisterUserRequest(username=username, password=PASSWORD)
+        return await self.public.RegisterUser(request)  # type: ignore[no-any-return]
+
+
+def bearer(token: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {token}"),)
+
+
+async def refused(call: Any) -> tuple[str, grpc.aio.AioRpcError]:
+    """The name of the code that a call is refused with, and the error."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value.code().name, caught.value
+
+
+def make_settings(tmp_path: Path, **changes: str) -> AuthSettings:
+    make_service_keys(tmp_path / "keys")
+    environment = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/p.sqlite3",
+        "NATS_URL": "nats://127.0.0.1:1",
+        "SECRET_KEY": "the key that is of this test alone",
+        "SERVICE_KEYS_DIR": str(tmp_path / "keys"),
+        "LOGIN_FAILURES_PER_ACCOUNT": "3",
+        "LOGIN_FAILURES_PER_ADDRESS": "8",
+        **changes,
+    }
+    return read_settings(AuthSettings, environment)
+
+
+@asynccontextmanager
+async def run(
+    settings: AuthSettings, *, messaging: bool = False, audit: type[DirectAudit] = DirectAudit
+) -> AsyncIterator[Client]:
+    auth = build_auth(settings)
+    auth.hasher.close()
+    hasher = Argon2Hasher(2, CHEAP)
+    sign_in = replace(auth.handlers.sign_in, hasher=hasher)
+    auth = replace(auth, hasher=hasher, handlers=replace(auth.handlers, sign_in=sign_in))
+    await prepare(auth)
+    store = IdempotencyStore(auth.runtime.db, idempotency, auth.runtime.sealer)
+    around = Surroundings(auth.runtime.guard, store, audit(auth.audit), cookies.set_csrf_cookie)
+    server = create_server()
+    services = pb.DESCRIPTOR.services_by_name
+    add_service(server, services["AuthService"], auth.handlers, around)
+    add_service(server, services["AuthInternalService"], auth.internal, around)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    tasks = [asyncio.ensure_future(work) for work in background(auth)] if messaging else []
+    if messaging:
+        jobs.consume_audit(auth.runtime.bus, auth.audit)
+        auth.runtime.bus.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Client(auth, stubs.AuthServiceStub(channel), stubs.AuthInternalServiceStub(channel))
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await server.stop(None)
+    hasher.close()
+    await close_runtime(auth.runtime)
+
+
+async def read_cookies(call: Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in await call.initial_metadata():
+        if name == "set-cookie":
+            found |= parse_cookies(value.partition(";")[0])
+    return found
