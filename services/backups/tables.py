@@ -40,4 +40,5 @@ backups = sa.Table(
     sa.Column("completed_at", UtcDateTime),
     sa.Column("app_removed_at", UtcDateTime),
     sa.Index("backups_of_app", "app_id", "id"),
+    sqlite_autoincrement=True,
 )

@@ -37,13 +37,18 @@ class SqlCatalogStore:
         self._clock = clock
 
     async def publish(
-        self, source: str, new: Sequence[NewRevision], *, rejections: Sequence[Rejection]
+        self,
+        source: str,
+        new: Sequence[NewRevision],
+        *,
+        rejections: Sequence[Rejection],
+        source_id: int | None = None,
     ) -> Publication:
         """See `CatalogStore.publish`."""
         moment = self._clock()
 
         def write(connection: sa.Connection) -> Publication:
-            if source != OWN_SOURCE and not _has_source(connection, source):
+            if source != OWN_SOURCE and not _has_source(connection, source, source_id):
                 raise SourceNotFoundError(f"the source {source!r} was deleted meanwhile")
             _replace_rejections(connection, source, rejections)
             wanted = {entry.item_id: entry.revision for entry in new}
@@ -173,8 +178,11 @@ class SqlCatalogStore:
         await self._db.write(write)
 
 
-def _has_source(connection: sa.Connection, name: str) -> bool:
-    return connection.execute(sa.select(sources.c.id).where(sources.c.name == name)).first() is not None
+def _has_source(connection: sa.Connection, name: str, source_id: int | None) -> bool:
+    query = sa.select(sources.c.id).where(sources.c.name == name)
+    if source_id is not None:
+        query = query.where(sources.c.id == source_id)
+    return connection.execute(query).first() is not None
 
 
 def _read_newest(connection: sa.Connection, source: str | None = None) -> Publication | None:

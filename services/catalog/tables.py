@@ -37,6 +37,7 @@ publications = sa.Table(
     sa.Column("source", sa.String(60), nullable=False),
     sa.Column("item_count", sa.Integer, nullable=False),
     sa.Column("published_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
 )
 rejections = sa.Table(
     "rejections",
@@ -60,4 +61,5 @@ sources = sa.Table(
     sa.Column("fetch_queued_at", UtcDateTime),
     sa.Column("last_fetched_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
 )

@@ -1,8 +1,9 @@
-"""Messages that commit with the data they speak of, and the relay that publishes them.
+"""Transactional outbox: messages that commit with the data they speak of, and the relay that publishes them.
 
 A store adds messages inside its transaction (`add_messages`); the relay publishes them in order and deletes what NATS
-has stored. A message may be published twice (crash in between): its id makes NATS keep one, and consumers are
-idempotent (`Inbox`).
+has stored. Every process of a service has a relay; the one that has the outbox's lease publishes a batch, then gives
+the lease back. A message may still be published twice (a process that dies or is paused in between): its id makes
+NATS store one, and consumers are idempotent (`note_received`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from google.protobuf.message import Message as ProtoMessage
@@ -27,11 +29,17 @@ from services.common.telemetry.tracing import current_traceparent
 log = get_logger()
 
 _BATCH = 200
-_SWEEP_S = 2.0
+_SWEEP_S = 2.0  # how long a message waits that a process has left behind when it died
+_LEASE_S = 8.0  # how long others wait for a relay that died within a batch
+_PUBLISHING_S = (
+    2.5  # of the lease; the last publication may wait 5 s for NATS, and the rows are deleted after it
+)
+_CONTENTION_S = 0.1  # until the next look at a lease that another relay has; a batch takes a few milliseconds
+_LEASE_NAME = "relay"
 
 
 def define_tables(metadata: sa.MetaData) -> tuple[sa.Table, sa.Table]:
-    """Define the tables `outbox` and `inbox` in a service's metadata."""
+    """Define the tables `outbox`, `inbox` and `outbox_lease` in a service's metadata; return the first two."""
     outbox = sa.Table(
         "outbox",
         metadata,
@@ -41,6 +49,14 @@ def define_tables(metadata: sa.MetaData) -> tuple[sa.Table, sa.Table]:
         sa.Column("payload", sa.LargeBinary, nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("traceparent", sa.String(55), nullable=False, server_default=""),
+        sqlite_autoincrement=True,  # a relay remembers ids outside a transaction: no id is given out twice
+    )
+    sa.Table(
+        "outbox_lease",
+        metadata,
+        sa.Column("name", sa.String(20), primary_key=True),
+        sa.Column("owner", sa.String(32), nullable=False),
+        sa.Column("lease_until", UtcDateTime, nullable=False),
     )
     inbox = sa.Table(
         "inbox",
@@ -79,17 +95,20 @@ def note_received(connection: sa.Connection, inbox: sa.Table, message_id: str) -
 
 
 class Relay:
-    """Publishes a service's outbox."""
+    """Publishes a service's outbox while it has the lease for it."""
 
     def __init__(self, db: Database, bus: Bus, outbox: sa.Table, *, inbox: sa.Table | None = None) -> None:
         self._db = db
         self._bus = bus
         self._outbox = outbox
+        self._lease = outbox.metadata.tables["outbox_lease"]
         self._inbox = inbox
+        self._owner = uuid.uuid4().hex
+        self._is_leased_elsewhere = False
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
-        """Say that there is something to publish."""
+        """Publish soon: there is a new message."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -100,36 +119,74 @@ class Relay:
                     await self._wake.wait()
             self._wake.clear()
             try:
-                while await self.publish_batch() == _BATCH:
-                    pass
+                while await self.publish_batch() == _BATCH or self._is_leased_elsewhere:
+                    if self._is_leased_elsewhere:
+                        await asyncio.sleep(_CONTENTION_S)
                 await self._measure()
             except UnavailableError as error:
                 log.warning("outbox_waits", error=error.message)
 
     async def publish_batch(self) -> int:
-        """Publish up to 200 messages and return how many there were.
+        """Publish up to 200 messages and return how many there were; 0 while another relay has the lease.
 
         Raises:
             UnavailableError: NATS or the database does not answer; what was not published stays.
         """
-        if not self._bus.is_connected:
+        self._is_leased_elsewhere = False
+        if not self._bus.is_connected or not await self._has_work():
             return 0
-        outbox = self._outbox
-        query = sa.select(outbox).order_by(outbox.c.id).limit(_BATCH)
-        rows = await self._db.read(lambda connection: connection.execute(query).all())
-        sent: list[int] = []
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _PUBLISHING_S
+        rows = await self._db.write(self._claim)
+        sent: list[sa.Row[Any]] = []
         try:
             for row in rows:
+                if sent and loop.time() > deadline:
+                    break
                 await self._bus.publish(
                     Message(row.subject, bytes(row.payload), row.message_id, row.traceparent)
                 )
-                sent.append(row.id)
+                sent.append(row)
         finally:
-            if sent:
-                await self._db.write(
-                    lambda connection: connection.execute(outbox.delete().where(outbox.c.id.in_(sent)))
-                )
+            if rows:
+                await self._db.write(lambda connection: self._finish(connection, sent))
         return len(rows)
+
+    async def _has_work(self) -> bool:
+        """Whether there are messages and nobody else publishes them: a look that costs no transaction."""
+        query = sa.select(
+            sa.exists(sa.select(self._outbox.c.id)),
+            sa.exists(sa.select(self._lease.c.name).where(sa.not_(self._is_claimable()))),
+        )
+        has_messages, is_leased = await self._db.read(lambda connection: connection.execute(query).one())
+        self._is_leased_elsewhere = bool(has_messages and is_leased)
+        return bool(has_messages and not is_leased)
+
+    def _is_claimable(self) -> sa.ColumnElement[bool]:
+        return sa.or_(self._lease.c.owner == self._owner, self._lease.c.lease_until < now())
+
+    def _claim(self, connection: sa.Connection) -> list[sa.Row[Any]]:
+        """Claim the lease and return the oldest messages; none when another relay has claimed it meanwhile."""
+        values = {"owner": self._owner, "lease_until": now() + timedelta(seconds=_LEASE_S)}
+        new = insert_ignore(self._lease, connection).values(name=_LEASE_NAME, **values)
+        if not connection.execute(new).rowcount:
+            taken = self._lease.update().where(self._is_claimable()).values(**values)
+            if not connection.execute(taken).rowcount:
+                self._is_leased_elsewhere = True
+                return []
+        query = sa.select(self._outbox).order_by(self._outbox.c.id).limit(_BATCH)
+        return list(connection.execute(query).all())
+
+    def _finish(self, connection: sa.Connection, sent: Sequence[sa.Row[Any]]) -> None:
+        """Delete what was published, each row by both of its ids, and give the lease back."""
+        outbox = self._outbox
+        connection.execute(
+            outbox.delete().where(
+                outbox.c.id.in_([row.id for row in sent]),
+                outbox.c.message_id.in_([row.message_id for row in sent]),
+            )
+        )
+        connection.execute(self._lease.delete().where(self._lease.c.owner == self._owner))
 
     async def _measure(self) -> None:
         if is_counting():

@@ -138,3 +138,15 @@ async def test_our_own_items_come_back_from_the_database_as_they_went_in(store: 
     assert catalog.updated_at is not None
     await publish_items(store, "builtin", loaded.items, [])
     assert (await load_catalog(store)).etag == catalog.etag
+
+
+async def test_what_was_fetched_for_a_deleted_source_is_not_published_under_another_of_its_name(
+    store: SqlCatalogStore,
+) -> None:
+    first = await store.add_source(NewSource("acme", "https://one.example/apps", SourceFormat.CASAOS))
+    await store.delete_source(first.id)
+    second = await store.add_source(NewSource("acme", "https://two.example/apps", SourceFormat.CASAOS))
+    assert second.id != first.id
+    with pytest.raises(SourceNotFoundError):
+        await store.publish("acme", [revision("acme.a", "1")], rejections=[], source_id=first.id)
+    await store.publish("acme", [revision("acme.a", "2")], rejections=[], source_id=second.id)

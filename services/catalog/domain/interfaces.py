@@ -38,11 +38,17 @@ class CatalogStore(Protocol):
     """Keeps what was published. Revisions are never changed or removed."""
 
     async def publish(
-        self, source: str, revisions: Sequence[NewRevision], *, rejections: Sequence[Rejection]
+        self,
+        source: str,
+        revisions: Sequence[NewRevision],
+        *,
+        rejections: Sequence[Rejection],
+        source_id: int | None = None,
     ) -> Publication:
         """Make exactly these the current items of a source, in one transaction.
 
-        Publishing what is current already changes and announces nothing.
+        Publishing what is current already changes and announces nothing. With `source_id`, the source of this name
+        must still be the one with this id: while a fetch runs, another may be registered under the name.
 
         Raises:
             SourceNotFoundError: the source is neither our own nor registered (any more).

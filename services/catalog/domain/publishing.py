@@ -15,11 +15,16 @@ from services.catalog.domain.loader import LoadedItem
 
 
 async def publish_items(
-    store: CatalogStore, source: str, items: Sequence[LoadedItem], rejected: Sequence[Rejection]
+    store: CatalogStore,
+    source: str,
+    items: Sequence[LoadedItem],
+    rejected: Sequence[Rejection],
+    *,
+    source_id: int | None = None,
 ) -> None:
-    """Make these the items of a source, all of them at once."""
+    """Make these the items of a source, all of them at once; see `CatalogStore.publish`."""
     new = [NewRevision(e.item.id, e.item.revision, e.item.version, e.document) for e in items]
-    await store.publish(source, new, rejections=rejected)
+    await store.publish(source, new, rejections=rejected, source_id=source_id)
 
 
 async def load_catalog(store: CatalogStore) -> CatalogIndex:

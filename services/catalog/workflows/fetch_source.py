@@ -33,7 +33,7 @@ async def fetch_source(
     except SourceFetchError as error:
         await sources.finish_fetch(source_id, error=error.message, item_count=0, rejected_count=0)
         return await sources.get_source(source_id)
-    await publish_items(catalog, source.name, imported.items, imported.rejections)
+    await publish_items(catalog, source.name, imported.items, imported.rejections, source_id=source_id)
     counts = {"item_count": len(imported.items), "rejected_count": len(imported.rejections)}
     await sources.finish_fetch(source_id, error="", **counts)
     return await sources.get_source(source_id)

@@ -39,6 +39,7 @@ hosts = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column("request_id", sa.String(32), unique=True),
+    sqlite_autoincrement=True,
 )
 nodes = sa.Table(
     "nodes",
@@ -50,6 +51,7 @@ nodes = sa.Table(
     sa.Column("facts", sa.Text, nullable=False),
     sa.Column("last_updated", UtcDateTime, nullable=False),
     sa.UniqueConstraint("host_id", "name"),
+    sqlite_autoincrement=True,
 )
 vmids = sa.Table(
     "vmids",
