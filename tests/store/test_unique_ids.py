@@ -8,18 +8,21 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+import services
 from services.common.config import SERVICES
 from services.common.db import create_engine
 from services.common.migrations import upgrade
 
 _TABLES = {"auth": "services.auth.store.tables", "inventory": "services.inventory.store.tables"}
-_BEFORE = {
-    "apps": "0006_large",
-    "auth": "0003",
-    "backups": "0003_traces",
-    "catalog": "0002",
-    "inventory": "0004",
-}
+
+
+def read_revisions(service: str) -> tuple[str, str]:
+    """The revisions before and after ids became unique."""
+    (file,) = (Path(services.__file__ or "").parent / service / "migrations" / "versions").glob(
+        "*_unique_ids.py"
+    )
+    module = import_module(f"services.{service}.migrations.versions.{file.stem}")
+    return module.down_revision, module.revision
 
 
 def list_numbered(service: str) -> list[sa.Table]:
@@ -46,7 +49,8 @@ def test_every_numbered_table_gives_an_id_once(service: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("service", SERVICES)
 def test_rows_indexes_and_constraints_outlive_the_migration(service: str, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/p.sqlite3"
-    upgrade(url, service, revision=_BEFORE[service])
+    old, new = read_revisions(service)
+    upgrade(url, service, revision=old)
     engine = create_engine(url, service=service)
     tables = list_numbered(service)
     with engine.connect() as connection:
@@ -56,7 +60,7 @@ def test_rows_indexes_and_constraints_outlive_the_migration(service: str, tmp_pa
         before = {table.name: read(connection, table.name) for table in tables}
         shapes = {table.name: inspect(connection, table.name) for table in tables}
     engine.dispose()
-    upgrade(url, service)
+    upgrade(url, service, revision=new)
     engine = create_engine(url, service=service)
     with engine.connect() as connection:
         for table in tables:
@@ -74,14 +78,15 @@ def test_rows_indexes_and_constraints_outlive_the_migration(service: str, tmp_pa
 
 def test_the_nodes_of_a_host_outlive_the_migration_of_their_host(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/p.sqlite3"
-    upgrade(url, "inventory", revision=_BEFORE["inventory"])
+    old, new = read_revisions("inventory")
+    upgrade(url, "inventory", revision=old)
     engine = create_engine(url, service="inventory")
     with engine.connect() as connection:
         fill(connection, "hosts")
         fill(connection, "nodes")
         connection.commit()
     engine.dispose()
-    upgrade(url, "inventory")
+    upgrade(url, "inventory", revision=new)
     engine = create_engine(url, service="inventory")
     with engine.connect() as connection:
         assert len(read(connection, "nodes")) == 2
