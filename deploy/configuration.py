@@ -47,7 +47,9 @@ def list_classes() -> dict[str, type[Any]]:
         found[service] = next(
             each
             for each in vars(module).values()
-            if isinstance(each, type) and issubclass(each, ServiceSettings) and each is not ServiceSettings
+            if isinstance(each, type)
+            and issubclass(each, ServiceSettings)
+            and each.__module__ == module.__name__  # not a base class that the module imports
         )
     return found
 

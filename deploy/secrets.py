@@ -25,6 +25,7 @@ def make_secrets(directory: Path) -> None:
     make_certificates(directory / "tls")
     for name in ("secret_key", "admin_password"):
         ensure_secret(directory / name)
+    _write_missing(directory / "admin_username", "admin")  # Kubernetes takes both of a secret
     password, _ = ensure_secret(directory / "postgres_password")
     _write_missing(directory / "database_url", _DATABASE.format(password=password))
     nats, _ = ensure_secret(directory / "nats_password")

@@ -124,10 +124,22 @@ def _make_container(service: str, command: str) -> Manifest:
         "image": f"proximity-{service}:{VERSION}",
         "args": [command],
         "envFrom": [{"configMapRef": {"name": "proximity"}}],
+        **({"env": _list_admin()} if service == "auth" else {}),
         "ports": ports,
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
         **make_probes({"grpc": {"port": HEALTH_PORT}, "timeoutSeconds": 3}),
     }
+
+
+def _list_admin() -> list[Manifest]:
+    """The first administrator, of the secret `proximity-admin`; it may be removed once there is one."""
+    return [
+        {
+            "name": f"PROXIMITY_{key.upper()}",
+            "valueFrom": {"secretKeyRef": {"name": "proximity-admin", "key": key, "optional": True}},
+        }
+        for key in ("admin_username", "admin_password")
+    ]
 
 
 def _make_migration(service: str) -> Manifest:

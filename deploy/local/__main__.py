@@ -10,8 +10,9 @@ import sys
 from deploy.configuration import list_names
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import StackError
-from services.common.config import SERVICES, ConfigError, read_settings
+from services.common.config import SERVICES, ConfigError, find_incomplete, read_settings
 from services.common.environment import explain_replaced, find_misspelt
+from services.inventory.config import InventorySettings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
         faults = error.faults
     else:
         faults = find_misspelt(os.environ, list_names())
+        if not settings.is_simulated:  # else the simulated host takes the place of what the environment says
+            faults += find_incomplete(InventorySettings, os.environ)
     if faults:
         sys.stderr.writelines(f"{fault}\n" for fault in faults)
         return 2

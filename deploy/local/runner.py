@@ -33,7 +33,7 @@ async def run(settings: LocalSettings) -> int:
     try:
         if not await _run_unless(ended, stack.start()):
             return 0
-        _say_where(stack)
+        _say_where(stack, is_admin=await asyncio.to_thread(_may_sign_in, stack))
         if not settings.is_simulated:
             _console.print(f"  Proxmox VE     {await asyncio.to_thread(_try_host, stack)}\n")
         await ended.wait()
@@ -98,6 +98,17 @@ async def _run_unless(ended: asyncio.Event, work: Coroutine[Any, Any, object]) -
     return False
 
 
+def _may_sign_in(stack: Stack) -> bool:
+    """Whether the generated password is the administrator's: accounts that were imported or there before have theirs."""
+    if stack.secrets is None or stack.settings.admin_password:
+        return True
+    try:
+        Api(stack.settings.url).sign_in(stack.settings.admin_username, stack.secrets.admin_password)
+    except DemoError:
+        return False
+    return True
+
+
 def _try_host(stack: Stack) -> str:
     """What the Proxmox host of the settings says, as the first administrator asks."""
     api = Api(stack.settings.url)
@@ -110,12 +121,17 @@ def _try_host(stack: Stack) -> str:
     return str(said["message"])
 
 
-def _say_where(stack: Stack) -> None:
+def _say_where(stack: Stack, *, is_admin: bool) -> None:
     settings, secrets = stack.settings, stack.secrets
     https = settings.url.replace("http://", "https://", 1)
     _console.print(f"[bold green]Proximity is ready[/] at {settings.url}/api (and {https}/api)")
     _console.print(f"  documentation  {settings.url}/api/docs")
-    if secrets is not None and secrets.is_new:
+    if not is_admin:
+        _console.print(
+            "  administrator  has another name or password than the generated one; a lost password:"
+        )
+        _console.print("                 python -m deploy.local service auth reset-password NAME")
+    elif secrets is not None and secrets.is_new:
         _console.print(f"  administrator  {settings.admin_username}, password {secrets.admin_password}")
         _console.print("                 shown once; change it after signing in")
     elif not settings.admin_password:

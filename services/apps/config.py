@@ -10,6 +10,11 @@ from services.common.config import parse_int, setting
 from services.common.operations.settings import OperationSettings
 
 
+def _parse_quota(text: str) -> int | None:
+    """A whole number, or None for `unlimited`."""
+    return None if text.strip().lower() == "unlimited" else parse_int(0, 1_000_000_000)(text)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AppsSettings(OperationSettings):
     """What apps needs to run."""
@@ -29,27 +34,28 @@ class AppsSettings(OperationSettings):
     )
     quota_apps: int | None = setting(
         "QUOTA_APPS",
-        default=None,
-        parse=parse_int(0, 1_000_000_000),
-        doc="How many apps a user may have, unless an administrator sets another quota; empty: no limit.",
+        default=20,
+        parse=_parse_quota,
+        doc="How many apps a user may have, unless an administrator sets another quota; `unlimited`: any number. "
+        "Administrators have no limit but one that is set for them.",
     )
     quota_memory: int | None = setting(
         "QUOTA_MEMORY_MB",
-        default=None,
-        parse=parse_int(0, 1_000_000_000),
-        doc="Memory of all apps of a user together, MB; empty: no limit.",
+        default=32_768,
+        parse=_parse_quota,
+        doc="Memory of all apps of a user together, MB; `unlimited`: as much as there is.",
     )
     quota_cores: int | None = setting(
         "QUOTA_CORES",
-        default=None,
-        parse=parse_int(0, 1_000_000_000),
-        doc="Cores of all apps of a user together; empty: no limit.",
+        default=32,
+        parse=_parse_quota,
+        doc="Cores of all apps of a user together; `unlimited`: as much as there is.",
     )
     quota_disk: int | None = setting(
         "QUOTA_DISK_GB",
-        default=None,
-        parse=parse_int(0, 1_000_000_000),
-        doc="Disk of all apps of a user together, GB; empty: no limit.",
+        default=500,
+        parse=_parse_quota,
+        doc="Disk of all apps of a user together, GB; `unlimited`: as much as there is.",
     )
 
     @property

@@ -4,23 +4,69 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
+from services.auth.domain.entities import is_username
 from services.auth.domain.passwords import find_faults
+from services.auth.domain.registration import RegistrationPolicy
 from services.common.config import ServiceSettings, parse_bool, parse_int, setting
+
+
+def parse_public_url(text: str) -> str:
+    """An http or https address without a path, query or user.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(text)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or text.rstrip("/") != f"{parts.scheme}://{parts.netloc}"
+    ):
+        raise ValueError(f"{text!r} is no address like https://proximity.example.org")
+    if "@" in parts.netloc:
+        raise ValueError("must not name a user or a password")
+    return text.rstrip("/")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AuthSettings(ServiceSettings):
     """What auth needs to run."""
 
-    allow_registration: bool = setting(
-        "ALLOW_REGISTRATION", default=True, parse=parse_bool, doc="Whether anybody may make an account."
+    allow_registration: bool | None = setting(
+        "ALLOW_REGISTRATION",
+        default=None,
+        parse=parse_bool,
+        doc="Whether anybody may register. Not set: yes with the simulated Proxmox; with a real host or `DEBUG=False` "
+        "only until there is an administrator.",
     )
+    use_mock_proxmox: bool = setting(
+        "USE_MOCK_PROXMOX",
+        default=False,
+        parse=parse_bool,
+        doc="The hosts are simulated; registration stays open.",
+    )
+    proxmox_host: str = setting("PROXMOX_HOST", default="", doc="With a real host, registration is closed.")
     admin_username: str = setting(
-        "PROXIMITY_ADMIN_USERNAME", default="", doc="Administrator that is made when there is no account yet."
+        "PROXIMITY_ADMIN_USERNAME",
+        default="",
+        doc="Administrator that is made when there is none yet.",
+        needs=("PROXIMITY_ADMIN_PASSWORD",),
     )
     admin_password: str = setting(
-        "PROXIMITY_ADMIN_PASSWORD", default="", doc="Password of that administrator.", secret=True
+        "PROXIMITY_ADMIN_PASSWORD",
+        default="",
+        doc="Password of that administrator.",
+        secret=True,
+        needs=("PROXIMITY_ADMIN_USERNAME",),
+    )
+    public_url: str = setting(
+        "PUBLIC_URL",
+        default="",
+        parse=parse_public_url,
+        doc="Address under which people reach the gateway (https://proximity.example.org): one-time links begin with it. "
+        "Not set: links are paths.",
     )
     login_failures_per_account: int = setting(
         "LOGIN_FAILURES_PER_ACCOUNT",
@@ -46,6 +92,22 @@ class AuthSettings(ServiceSettings):
     signing_key_days: int = setting(
         "SIGNING_KEY_DAYS", default=30, parse=parse_int(1, 3650), doc="How long a key signs access tokens."
     )
+
+    @property
+    def registration_policy(self) -> RegistrationPolicy:
+        """Who may register, and what the first account is."""
+        is_open = self.allow_registration
+        if is_open is None and (self.use_mock_proxmox or (self.debug and not self.proxmox_host)):
+            is_open = True
+        return RegistrationPolicy(is_open=is_open, first_is_admin=self.debug)
+
+    def find_faults(self) -> Iterator[str]:
+        """See `ServiceSettings.find_faults`."""
+        yield from super().find_faults()
+        if self.admin_username and not is_username(self.admin_username):
+            yield (
+                f"PROXIMITY_ADMIN_USERNAME: {self.admin_username!r} is not 1 to 150 of letters, digits and @.+-_"
+            )
 
     def find_weaknesses(self) -> Iterator[tuple[str, str]]:
         """See `ServiceSettings.find_weaknesses`."""

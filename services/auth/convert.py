@@ -23,6 +23,7 @@ from services.auth.domain.entities import (
     SignedIn,
     SigningKey,
 )
+from services.auth.domain.registration import Setup
 from services.common.errors import invalid_field
 from services.common.rpc.times import render_time
 from services.common.rules import check_message
@@ -145,6 +146,19 @@ def render_session(signed_in: SignedIn) -> user_pb2.Session:
         refresh=signed_in.refresh,
         expires_in=signed_in.expires_in,
         user=render_user(signed_in.account),
+    )
+
+
+def render_setup(setup: Setup) -> pb.Setup:
+    """What somebody without an account has to know."""
+    return pb.Setup(
+        needs_admin=setup.needs_admin,
+        registration_open=setup.registration_open,
+        password_rules=pb.PasswordRules(
+            min_length=setup.min_password_length,
+            max_length=setup.max_password_length,
+            descriptions=setup.password_rules,
+        ),
     )
 
 

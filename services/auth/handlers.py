@@ -12,11 +12,13 @@ from proximity.common.v1 import operation_pb2
 from services.auth import convert, cookies
 from services.auth.domain import accounts as account_cases
 from services.auth.domain import api_tokens as token_cases
+from services.auth.domain import registration as registration_cases
 from services.auth.domain import sign_in as sign_in_cases
 from services.auth.domain.accounts import Accounts
 from services.auth.domain.api_tokens import ApiTokens
 from services.auth.domain.entities import SignedIn
 from services.auth.domain.errors import AccessTokenInvalidError
+from services.auth.domain.registration import RegistrationPolicy
 from services.auth.domain.sign_in import SignIn
 from services.auth.domain.step_up import step_up
 from services.auth.signing import SigningKeys
@@ -31,6 +33,7 @@ class AuthHandlers:
     """AuthService."""
 
     sign_in: SignIn
+    registration: RegistrationPolicy
     accounts: Accounts
     tokens: ApiTokens
     keys: SigningKeys
@@ -52,8 +55,14 @@ class AuthHandlers:
         call.caller, call.audit_target = Caller(), f"user {request.username}"
         address = convert.parse_network(call.address)
         registration = convert.parse_registration(request)
-        signed_in = await sign_in_cases.register_user(self.sign_in, registration, address=address)
+        signed_in = await registration_cases.register_user(
+            self.sign_in, self.registration, registration, address=address
+        )
         return _answer_signed_in(call, signed_in)
+
+    async def get_setup(self, request: Empty, call: Call) -> pb.Setup:  # noqa: ARG002 - all have it
+        """Describe the installation to somebody without an account."""
+        return convert.render_setup(await registration_cases.get_setup(self.sign_in, self.registration))
 
     async def logout(self, request: pb.LogoutRequest, call: Call) -> operation_pb2.Detail:
         """Sign out."""

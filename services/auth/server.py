@@ -19,7 +19,7 @@ from services.auth.convert import render_identity
 from services.auth.domain.accounts import Accounts
 from services.auth.domain.api_tokens import ApiTokens, authenticate_api_token
 from services.auth.domain.entities import NewAccount
-from services.auth.domain.errors import ApiTokenInvalidError
+from services.auth.domain.errors import ApiTokenInvalidError, UsernameTakenError
 from services.auth.domain.limits import Limit
 from services.auth.domain.sign_in import Limits, SignIn
 from services.auth.handlers import AuthHandlers, AuthInternalHandlers
@@ -46,6 +46,9 @@ from services.common.tokens import Caller, CredentialsInvalidError, TokenVerifie
 log = get_logger()
 
 _PRUNE_S = 600.0
+_NO_ADMIN = (
+    "set PROXIMITY_ADMIN_USERNAME and PROXIMITY_ADMIN_PASSWORD, or run `python -m services.auth create-admin`"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +111,6 @@ def build_auth(settings: AuthSettings) -> Auth:
         tokens=own.keys,
         sink=publisher,
         limits=_limits(settings),
-        allow_registration=settings.allow_registration,
     )
     verifier = TokenVerifier(
         service="auth",
@@ -119,6 +121,7 @@ def build_auth(settings: AuthSettings) -> Auth:
     )
     handlers = AuthHandlers(
         sign_in=sign_in,
+        registration=settings.registration_policy,
         accounts=account_cases,
         tokens=own.tokens,
         keys=own.keys,
@@ -172,14 +175,23 @@ async def prepare(auth: Auth) -> None:
 
 
 async def ensure_first_admin(auth: Auth) -> None:
-    """Make the administrator that the settings name when there is no account at all."""
+    """Make the administrator that the settings name when there is no active one."""
+    if await auth.accounts.has_admin():
+        return
     username, password = auth.settings.admin_username, auth.settings.admin_password
-    if not username or not password:
+    if not username:
+        log.warning("no_administrator", remedy=_NO_ADMIN)
         return
     new = NewAccount(
         username=username, email="", password_hash=await auth.hasher.hash(password), is_staff=True
     )
-    if await auth.accounts.add_account(new, only_first=True) is not None:
+    try:
+        added = await auth.accounts.add_account(new, only_without_admin=True)
+    except UsernameTakenError as error:
+        # An ordinary account took the name: whose it is, nobody knows, so it is not promoted.
+        log.warning("first_admin_refused", error=error.message, remedy=_NO_ADMIN)
+        return
+    if added is not None:
         log.info("first_admin_made", username=username)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -98,6 +98,7 @@ def setting(
     parse: Callable[[str], Any] = str,
     doc: str,
     secret: bool = False,
+    needs: Sequence[str | tuple[str, ...]] = (),
 ) -> Any:
     """Declare a field that comes from the environment variable `name`.
 
@@ -107,8 +108,17 @@ def setting(
         parse: turns its text into the value; a ValueError is a fault.
         doc: what it is for, in the table of settings.
         secret: never shown.
+        needs: variables without which this one has no effect; a tuple needs one of its variables.
     """
-    metadata = {"name": name, "parse": parse, "doc": doc, "secret": secret, "default": default}
+    groups = [(each,) if isinstance(each, str) else each for each in needs]
+    metadata = {
+        "name": name,
+        "parse": parse,
+        "doc": doc,
+        "secret": secret,
+        "default": default,
+        "needs": groups,
+    }
     return dataclasses.field(metadata=metadata, repr=not secret)
 
 
@@ -130,12 +140,28 @@ def read_settings(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
             values[field.name] = _read_value(field.metadata, source)
         except (ValueError, OSError) as error:
             faults.append(f"{field.metadata['name']}: {error}")
-    if faults:
+    if faults := [*faults, *find_incomplete(kind, source)]:
         raise ConfigError(faults)
     settings = kind(**values)
-    if isinstance(settings, ServiceSettings) and (faults := _list_unaccepted(settings)):
+    if isinstance(settings, ServiceSettings):
+        faults = [*settings.find_faults(), *_list_unaccepted(settings)]
+    if faults:
         raise ConfigError(faults)
     return settings
+
+
+def find_incomplete(kind: type[Any], source: Mapping[str, str]) -> list[str]:
+    """Name each variable that is set without another one that it needs."""
+    return [
+        f"{metadata['name']}: is set without {' or '.join(needed)}; set both, or neither"
+        for metadata in (field.metadata for field in dataclasses.fields(kind) if "name" in field.metadata)
+        for needed in metadata["needs"]
+        if _is_set(metadata["name"], source) and not any(_is_set(name, source) for name in needed)
+    ]
+
+
+def _is_set(name: str, source: Mapping[str, str]) -> bool:
+    return bool(source.get(name) or source.get(f"{name}_FILE"))
 
 
 def _list_unaccepted(settings: ServiceSettings) -> list[str]:
@@ -263,6 +289,10 @@ class ServiceSettings:
         parse=parse_weaknesses,
         doc=f"Weaknesses that production may have, comma-separated: {', '.join(WEAKNESSES)}.",
     )
+
+    def find_faults(self) -> Iterator[str]:
+        """Values that contradict each other, a sentence each; refused in development too."""
+        yield from ()
 
     def find_weaknesses(self) -> Iterator[tuple[str, str]]:
         """What production refuses: the name to accept it by, if it can be accepted, and a sentence."""

@@ -17,18 +17,34 @@ class InventorySettings(ServiceSettings):
     """What the inventory needs to run."""
 
     proxmox_host: str = setting(
-        "PROXMOX_HOST", default="", doc="First Proxmox host, registered when there is none."
+        "PROXMOX_HOST",
+        default="",
+        doc="First Proxmox host, registered when there is none.",
+        needs=(("PROXMOX_PASSWORD", "PROXMOX_TOKEN_ID"),),
     )
     proxmox_port: int = setting(
         "PROXMOX_PORT", default=8006, parse=parse_int(1, 65535), doc="API port of the first host."
     )
     proxmox_user: str = setting("PROXMOX_USER", default="root@pam", doc="User of the first host.")
     proxmox_password: str = setting(
-        "PROXMOX_PASSWORD", default="", doc="Password of the first host.", secret=True
+        "PROXMOX_PASSWORD",
+        default="",
+        doc="Password of the first host.",
+        secret=True,
+        needs=("PROXMOX_HOST",),
     )
-    proxmox_token_id: str = setting("PROXMOX_TOKEN_ID", default="", doc="API token instead of a password.")
+    proxmox_token_id: str = setting(
+        "PROXMOX_TOKEN_ID",
+        default="",
+        doc="API token instead of a password.",
+        needs=("PROXMOX_HOST", "PROXMOX_TOKEN_SECRET"),
+    )
     proxmox_token_secret: str = setting(
-        "PROXMOX_TOKEN_SECRET", default="", doc="Secret of the API token.", secret=True
+        "PROXMOX_TOKEN_SECRET",
+        default="",
+        doc="Secret of the API token.",
+        secret=True,
+        needs=("PROXMOX_TOKEN_ID",),
     )
     proxmox_verify_ssl: bool = setting(
         "PROXMOX_VERIFY_SSL",
@@ -43,6 +59,7 @@ class InventorySettings(ServiceSettings):
         "PROXMOX_FINGERPRINT",
         default="",
         doc="SHA-256 fingerprint that the first host's certificate is pinned to.",
+        needs=("PROXMOX_HOST",),
     )
     testing_mode: bool = setting(
         "TESTING_MODE", default=False, parse=parse_bool, doc="Container ids start at 9000."
@@ -59,6 +76,12 @@ class InventorySettings(ServiceSettings):
     sync_seconds: int = setting(
         "NODE_SYNC_SECONDS", default=30, parse=parse_int(1, 3600), doc="How often the nodes are read."
     )
+
+    def find_faults(self) -> Iterator[str]:
+        """See `ServiceSettings.find_faults`."""
+        yield from super().find_faults()
+        if self.lowest_vmid > self.vmid_max:
+            yield f"VMID_MIN: {self.lowest_vmid} is more than VMID_MAX, {self.vmid_max}"
 
     def find_weaknesses(self) -> Iterator[tuple[str, str]]:
         """See `ServiceSettings.find_weaknesses`."""

@@ -117,6 +117,9 @@ def _check_calls(url: str, cases: Sequence[Case], headers: Callable[[Case], Mapp
                 raise AnswersWrongError(f"{case.name}: {dict(answer.headers)} {answer.content!r}")
 
 
+_NO_QUOTAS = {f"QUOTA_{name}": "unlimited" for name in ("APPS", "MEMORY_MB", "CORES", "DISK_GB")}
+
+
 @asynccontextmanager
 async def open_stack(
     database: str, *, items: int = 0, task_seconds: float = 0.2, workers: int = 1, limited: bool = False
@@ -131,7 +134,7 @@ async def open_stack(
         limited: whether operations at once are limited, as they ship.
     """
     with _make_folder() as folder, _start_database(database, folder) as (url, server):
-        extra = ({} if limited else UNLIMITED) | (_make_catalog(folder, items) if items else {})
+        extra = _NO_QUOTAS | ({} if limited else UNLIMITED) | (_make_catalog(folder, items) if items else {})
         settings = _make_settings(folder, url)
         stack = BenchStack(settings, extra=extra, task_seconds=task_seconds, workers=workers)
         try:

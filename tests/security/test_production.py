@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from services.inventory.config import InventorySettings
 
 GOOD = {"SECRET_KEY": "Zk3vR8q1Xw7LmT5bN0cJ6hF2dS9gPyUa"}
 ADMIN = {"PROXIMITY_ADMIN_USERNAME": "root"}
-PROXMOX = {"PROXMOX_HOST": "192.0.2.1"}
+PROXMOX = {"PROXMOX_HOST": "192.0.2.1", "PROXMOX_PASSWORD": "x9f3kd81-Wq"}
 
 
 def faults_of(kind: type[ServiceSettings], **changes: str) -> list[str]:
@@ -76,6 +77,53 @@ def test_a_weakness_is_accepted_by_its_name_only() -> None:
     assert "'everything' is not one of" in faults_of(InventorySettings, ALLOW_INSECURE="everything")[0]
     short = faults_of(CatalogSettings, SECRET_KEY="short", ALLOW_INSECURE="default-passwords")
     assert short == ["SECRET_KEY: has 5 characters; at least 32 are needed"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "named"),
+    [
+        (
+            AuthSettings,
+            {"PROXIMITY_ADMIN_PASSWORD": "x9f3kd81-Wq"},
+            ["PROXIMITY_ADMIN_PASSWORD", "_USERNAME"],
+        ),
+        (AuthSettings, {"PROXIMITY_ADMIN_USERNAME": "root"}, ["PROXIMITY_ADMIN_USERNAME", "_PASSWORD"]),
+        (InventorySettings, {"PROXMOX_HOST": "192.0.2.1"}, ["PROXMOX_HOST", "PROXMOX_PASSWORD or"]),
+        (InventorySettings, {"PROXMOX_PASSWORD": "x9f3kd81-Wq"}, ["PROXMOX_PASSWORD", "PROXMOX_HOST"]),
+        (InventorySettings, {"PROXMOX_FINGERPRINT": "ab:cd"}, ["PROXMOX_FINGERPRINT", "PROXMOX_HOST"]),
+        (
+            InventorySettings,
+            {"PROXMOX_HOST": "192.0.2.1", "PROXMOX_TOKEN_ID": "root@pam!p"},
+            ["PROXMOX_TOKEN_ID", "PROXMOX_TOKEN_SECRET"],
+        ),
+        (
+            InventorySettings,
+            {**PROXMOX, "PROXMOX_TOKEN_SECRET": "x9f3kd81-Wq"},
+            ["PROXMOX_TOKEN_SECRET", "PROXMOX_TOKEN_ID"],
+        ),
+        (InventorySettings, {"VMID_MIN": "300", "VMID_MAX": "200"}, ["VMID_MIN", "VMID_MAX"]),
+    ],
+)
+@pytest.mark.parametrize("debug", ["False", "True"])
+def test_settings_that_only_work_together_are_refused_alone(
+    kind: type[ServiceSettings], changes: dict[str, str], named: list[str], debug: str
+) -> None:
+    [fault] = faults_of(kind, **changes, DEBUG=debug)
+    assert all(each in fault for each in named)
+    assert "x9f3kd81-Wq" not in fault
+
+
+def test_a_file_counts_as_the_value(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("x9f3kd81-Wq")
+    together = {**ADMIN, "PROXIMITY_ADMIN_PASSWORD_FILE": str(tmp_path / "password")}
+    assert faults_of(AuthSettings, **together) == []
+
+
+def test_an_administrator_whom_nobody_could_register_is_refused() -> None:
+    named = {"PROXIMITY_ADMIN_USERNAME": "a b", "PROXIMITY_ADMIN_PASSWORD": "x9f3kd81-Wq"}
+    assert faults_of(AuthSettings, **named) == [
+        "PROXIMITY_ADMIN_USERNAME: 'a b' is not 1 to 150 of letters, digits and @.+-_"
+    ]
 
 
 def test_check_config_explains_and_serve_does_not_start() -> None:

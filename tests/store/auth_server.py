@@ -65,6 +65,7 @@ def make_settings(tmp_path: Path, **changes: str) -> AuthSettings:
         "NATS_URL": "nats://127.0.0.1:1",
         "SECRET_KEY": "the key that is of this test alone",
         "SERVICE_KEYS_DIR": str(tmp_path / "keys"),
+        "DEBUG": "True",
         "LOGIN_FAILURES_PER_ACCOUNT": "3",
         "LOGIN_FAILURES_PER_ADDRESS": "8",
         **changes,

@@ -322,7 +322,54 @@ async def test_the_first_administrator_comes_from_the_settings_once(tmp_path: Pa
             session = await client.public.Login(pb.LoginRequest(username="root", password=PASSWORD))
             assert session.user.is_staff
     with pytest.raises(ConfigError, match="too common"):
-        make_settings(tmp_path, **named | {"PROXIMITY_ADMIN_PASSWORD": "admin123"})
+        make_settings(tmp_path, **named | {"PROXIMITY_ADMIN_PASSWORD": "admin123", "DEBUG": "False"})
+
+
+async def test_in_production_nobody_becomes_administrator_by_registering(tmp_path: Path) -> None:
+    production = {"DEBUG": "False"}
+    async with run(make_settings(tmp_path, **production)) as client:
+        setup = await client.public.GetSetup(Empty())
+        assert (setup.needs_admin, setup.registration_open) == (True, True)
+        assert not (await client.register("stranger")).user.is_staff
+        assert (await client.public.GetSetup(Empty())).needs_admin
+    named = {"PROXIMITY_ADMIN_USERNAME": "root", "PROXIMITY_ADMIN_PASSWORD": PASSWORD}
+    async with run(make_settings(tmp_path, **production, **named)) as client:
+        session = await client.public.Login(pb.LoginRequest(username="root", password=PASSWORD))
+        assert session.user.is_staff
+        setup = await client.public.GetSetup(Empty())
+        assert (setup.needs_admin, setup.registration_open) == (False, False)
+        assert setup.password_rules.min_length == 8
+        assert (await refused(client.register("alice")))[0] == "PERMISSION_DENIED"
+
+
+async def test_a_stranger_with_the_name_of_the_first_administrator_is_not_promoted(tmp_path: Path) -> None:
+    production = {"DEBUG": "False"}
+    async with run(make_settings(tmp_path, **production)) as client:
+        await client.register("root")
+    named = {"PROXIMITY_ADMIN_USERNAME": "Root", "PROXIMITY_ADMIN_PASSWORD": "Another-Horse-9"}
+    async with run(make_settings(tmp_path, **production, **named)) as client:
+        session = await client.public.Login(pb.LoginRequest(username="root", password=PASSWORD))
+        assert not session.user.is_staff
+        assert (await client.public.GetSetup(Empty())).needs_admin
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_open"),
+    [
+        ({"DEBUG": "False"}, False),
+        ({"DEBUG": "False", "USE_MOCK_PROXMOX": "1"}, True),
+        ({"DEBUG": "False", "USE_MOCK_PROXMOX": "1", "PROXMOX_HOST": "127.0.0.1"}, True),
+        ({"DEBUG": "False", "ALLOW_REGISTRATION": "True"}, True),
+        ({"PROXMOX_HOST": "192.0.2.1"}, False),
+        ({"PROXMOX_HOST": "192.0.2.1", "ALLOW_REGISTRATION": "True"}, True),
+        ({"ALLOW_REGISTRATION": "False", "USE_MOCK_PROXMOX": "1"}, False),
+        ({}, True),
+    ],
+)
+def test_with_an_administrator_registration_is_closed_unless_it_is_simulated_or_opened(
+    tmp_path: Path, changes: dict[str, str], is_open: bool
+) -> None:
+    assert make_settings(tmp_path, **changes).registration_policy.admits(has_admin=True) is is_open
 
 
 async def test_other_services_learn_of_a_revocation_within_a_second(tmp_path: Path, nats: str) -> None:

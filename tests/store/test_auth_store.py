@@ -95,11 +95,17 @@ async def test_names_and_addresses_are_unique_whatever_the_case(accounts: SqlAcc
     assert (found.id, found.bio, found.preferred_theme) == (alice.id, "x", "rack_proximity")
 
 
-async def test_only_first_adds_nothing_when_somebody_is_there(accounts: SqlAccountStore) -> None:
-    await add(accounts, "alice")
+async def test_only_without_admin_adds_nothing_when_there_is_one(accounts: SqlAccountStore) -> None:
+    await add(accounts, "alice", is_staff=False)
+    assert not await accounts.has_admin()
     new = NewAccount(username="root", email="", password_hash="hash", is_staff=True)
-    assert await accounts.add_account(new, only_first=True) is None
-    assert await accounts.find_account("root") is None
+    root = await accounts.add_account(new, only_without_admin=True)
+    assert root is not None
+    assert root.is_staff
+    assert await accounts.has_admin()
+    second = replace(new, username="other")
+    assert await accounts.add_account(second, only_without_admin=True) is None
+    assert await accounts.find_account("other") is None
 
 
 async def test_a_search_takes_wildcards_as_they_are(accounts: SqlAccountStore) -> None:

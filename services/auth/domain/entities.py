@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,11 @@ def encode_base64url(data: bytes) -> str:
 def normalize_name(name: str) -> str:
     """The form in which user names and addresses are unique: without case and compatibility forms."""
     return unicodedata.normalize("NFKC", name).casefold()
+
+
+def is_username(name: str) -> bool:
+    """Whether it is 1 to 150 letters, digits and @.+-_ ; the protos have the same pattern."""
+    return re.fullmatch(r"[\w.@+-]{1,150}", name) is not None
 
 
 def find_name_fault(name: str) -> str:

@@ -26,10 +26,13 @@ from services.auth.domain.limits import Limit
 class AccountStore(Protocol):
     """Accounts. Names and addresses are unique whatever their case."""
 
-    async def add_account(self, new: NewAccount, *, only_first: bool = False) -> Account | None:
+    async def has_admin(self) -> bool:
+        """Whether there is an active administrator."""
+
+    async def add_account(self, new: NewAccount, *, only_without_admin: bool = False) -> Account | None:
         """Add an account; the first becomes administrator unless `new` says otherwise.
 
-        With `only_first`, None when there is an account already.
+        With `only_without_admin`, None when there is an active administrator already.
 
         Raises:
             UsernameTakenError, EmailTakenError: it exists.

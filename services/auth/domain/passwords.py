@@ -8,6 +8,13 @@ from services.auth.domain.common_passwords import COMMON_PASSWORDS
 from services.auth.domain.entities import normalize_name
 
 MIN_LENGTH = 8
+MAX_LENGTH = 1024  # characters; the field rules of the protos refuse more before anything is hashed
+RULES = (
+    f"at least {MIN_LENGTH} characters",
+    "not a common password",
+    "not all digits",
+    "not like the username",
+)
 _TOO_LIKE = 0.7
 
 

@@ -1,4 +1,4 @@
-"""Signing in and out: login, logout, registration, refresh and the change of a password."""
+"""Signing in and out: login, logout, refresh and the change of a password."""
 
 from __future__ import annotations
 
@@ -12,19 +12,14 @@ from services.auth.domain.entities import (
     REFRESH_TOKEN_TTL,
     Account,
     Authentication,
-    NewAccount,
     NewRefreshToken,
-    Registration,
     Reused,
     SignedIn,
-    find_name_fault,
     normalize_name,
 )
 from services.auth.domain.errors import (
     InvalidPasswordError,
-    InvalidRegistrationError,
     RefreshTokenInvalidError,
-    RegistrationClosedError,
     SignInFailedError,
     TooManyAttemptsError,
     WrongPasswordError,
@@ -64,7 +59,6 @@ class SignIn:
     tokens: AccessTokens
     sink: RevocationSink
     limits: Limits
-    allow_registration: bool = True
     clock: Clock = now
 
 
@@ -93,60 +87,9 @@ async def login(auth: SignIn, username: str, password: str, *, address: str) -> 
     if account is None:
         raise SignInFailedError("Wrong username or password")
     await auth.attempts.clear([auth.limits.login_account.key_of(account_key)])
-    signed_in = await _begin_session(auth, account, address=address)
+    signed_in = await begin_session(auth, account, address=address)
     await _upgrade_hash(auth, account, password)
     return signed_in
-
-
-async def register_user(auth: SignIn, registration: Registration, *, address: str) -> SignedIn:
-    """Make an account and sign in. The first becomes administrator.
-
-    Raises:
-        RegistrationClosedError: accounts are made by the administrator.
-        InvalidRegistrationError: a field is not good enough.
-        UsernameTakenError, EmailTakenError: there is such an account.
-        TooManyAttemptsError: too many registrations from this address.
-    """
-    if not auth.allow_registration:
-        raise RegistrationClosedError("Registration is closed; ask an administrator for an account")
-    if violations := find_registration_faults(registration):
-        message = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
-        raise InvalidRegistrationError(message, violations=violations)
-    limited = ((auth.limits.registration_address, address),)
-    async with auth.hasher.slot():
-        await _check_limits(auth, limited)
-        await auth.attempts.note(limited)
-        password_hash = await auth.hasher.hash(registration.password)
-    account = await auth.accounts.add_account(
-        NewAccount(
-            username=registration.username,
-            email=registration.email,
-            password_hash=password_hash,
-            first_name=registration.first_name,
-            last_name=registration.last_name,
-        )
-    )
-    if account is None:
-        raise AssertionError("an account was neither added nor refused")
-    return await _begin_session(auth, account, address=address)
-
-
-def find_registration_faults(registration: Registration) -> list[Violation]:
-    """What is wrong with the names or the passwords of a registration."""
-    field = registration.password_field
-    if not registration.password:
-        return [Violation(field, "is required")]
-    faults = [
-        Violation(name, fault)
-        for name in ("username", "email")
-        if (fault := find_name_fault(getattr(registration, name)))
-    ]
-    if faults:
-        return faults
-    faults += [Violation(field, fault) for fault in find_faults(registration.password, registration.username)]
-    if registration.repeated and registration.repeated != registration.password:
-        faults.append(Violation("password2", "is not the same password"))
-    return faults
 
 
 async def refresh_token(auth: SignIn, refresh: str) -> SignedIn:
@@ -211,7 +154,12 @@ def new_refresh_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-async def _begin_session(auth: SignIn, checked: Account, *, address: str) -> SignedIn:
+async def begin_session(auth: SignIn, checked: Account, *, address: str) -> SignedIn:
+    """Begin a session of an account whose password was checked.
+
+    Raises:
+        SignInFailedError: the account changed meanwhile.
+    """
     refresh, session, moment = new_refresh_token(), secrets.token_hex(16), auth.clock()
     token = NewRefreshToken(hash_token(refresh), session, moment + REFRESH_TOKEN_TTL)
     account = await auth.sessions.add_session(
@@ -232,7 +180,7 @@ async def check_password(
         TooManyAttemptsError: too many failures before.
     """
     async with auth.hasher.slot():
-        await _check_limits(auth, limited)
+        await check_limits(auth, limited)
         usable = account is not None and account.is_active
         is_right = await auth.hasher.verify(account.password_hash if account and usable else None, password)
         if not is_right:
@@ -240,7 +188,12 @@ async def check_password(
     return account if is_right else None
 
 
-async def _check_limits(auth: SignIn, limited: Sequence[tuple[Limit, str]]) -> None:
+async def check_limits(auth: SignIn, limited: Sequence[tuple[Limit, str]]) -> None:
+    """Refuse an attempt while one of the counters has it wait.
+
+    Raises:
+        TooManyAttemptsError: with the seconds to wait.
+    """
     blocked_until = await auth.attempts.find_block([limit.key_of(subject) for limit, subject in limited])
     if blocked_until is not None:
         wait = _seconds_until(blocked_until, auth.clock())

@@ -33,14 +33,18 @@ class SqlAccountStore:
         self._db = db
         self._clock = clock
 
-    async def add_account(self, new: NewAccount, *, only_first: bool = False) -> Account | None:
+    async def has_admin(self) -> bool:
+        """See `AccountStore.has_admin`."""
+        return await self._db.read(_has_admin)
+
+    async def add_account(self, new: NewAccount, *, only_without_admin: bool = False) -> Account | None:
         """See `AccountStore.add_account`."""
 
         def write(connection: sa.Connection) -> Account | None:
             lock(connection, ACCOUNTS)
-            is_first = connection.execute(sa.select(users.c.id).limit(1)).first() is None
-            if only_first and not is_first:
+            if only_without_admin and _has_admin(connection):
                 return None
+            is_first = connection.execute(sa.select(users.c.id).limit(1)).first() is None
             _check_free(connection, username=new.username, email=new.email)
             is_staff = is_first if new.is_staff is None else new.is_staff
             insert = users.insert().values(
@@ -221,11 +225,13 @@ def _check_free(
         raise EmailTakenError(f"the email address {email!r} is taken")
 
 
+def _has_admin(connection: sa.Connection, *, except_id: int = 0) -> bool:
+    query = sa.select(users.c.id).where(users.c.is_staff, users.c.is_active, users.c.id != except_id).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def _check_other_admin(connection: sa.Connection, account: Account) -> None:
-    others = (
-        sa.select(users.c.id).where(users.c.is_staff, users.c.is_active, users.c.id != account.id).limit(1)
-    )
-    if connection.execute(others).first() is None:
+    if not _has_admin(connection, except_id=account.id):
         raise LastAdminError(f"{account.username!r} is the last active administrator")
 
 

@@ -14,7 +14,7 @@ from services.auth.domain.entities import AuditEntry, NewAuditEntry, Registratio
 from services.auth.domain.errors import AuditBrokenError
 from services.auth.domain.limits import Attempts, Limit, count_attempt
 from services.auth.domain.passwords import find_faults
-from services.auth.domain.sign_in import find_registration_faults
+from services.auth.domain.registration import RegistrationPolicy, find_registration_faults
 from services.common.errors import InvalidError
 from services.common.rpc.call import Call, parse_cookies
 
@@ -180,3 +180,18 @@ def test_signing_out_removes_every_cookie() -> None:
     cookies.clear_session_cookies(call)
     assert len(call.headers) == 3
     assert all("Max-Age=0" in value and "Secure" in value for _, value in call.headers)
+
+
+@pytest.mark.parametrize(
+    ("is_open", "has_admin", "admits"),
+    [
+        (None, False, True),
+        (None, True, False),
+        (True, True, True),
+        (False, False, False),
+    ],
+)
+def test_registration_is_closed_once_there_is_an_administrator_unless_the_settings_decide(
+    is_open: bool | None, has_admin: bool, admits: bool
+) -> None:
+    assert RegistrationPolicy(is_open=is_open).admits(has_admin=has_admin) is admits

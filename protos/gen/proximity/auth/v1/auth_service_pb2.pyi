@@ -103,6 +103,66 @@ class RegisterUserRequest(_message.Message):
 Global___RegisterUserRequest: _TypeAlias = RegisterUserRequest  # noqa: Y015
 
 @_typing.final
+class Setup(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NEEDS_ADMIN_FIELD_NUMBER: _builtins.int
+    REGISTRATION_OPEN_FIELD_NUMBER: _builtins.int
+    PASSWORD_RULES_FIELD_NUMBER: _builtins.int
+    needs_admin: _builtins.bool
+    """There is no active administrator: the settings name one, or `python -m services.auth create-admin` prints a link."""
+    registration_open: _builtins.bool
+    """Whether POST /api/auth/registration makes an account for anybody."""
+    @_builtins.property
+    def password_rules(self) -> Global___PasswordRules: ...
+    def __init__(
+        self,
+        *,
+        needs_admin: _builtins.bool = ...,
+        registration_open: _builtins.bool = ...,
+        password_rules: Global___PasswordRules | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["password_rules", b"password_rules"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["needs_admin", b"needs_admin", "password_rules", b"password_rules", "registration_open", b"registration_open"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Setup: _TypeAlias = Setup  # noqa: Y015
+
+@_typing.final
+class PasswordRules(_message.Message):
+    """Which passwords are accepted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MIN_LENGTH_FIELD_NUMBER: _builtins.int
+    MAX_LENGTH_FIELD_NUMBER: _builtins.int
+    DESCRIPTIONS_FIELD_NUMBER: _builtins.int
+    min_length: _builtins.int
+    """Characters."""
+    max_length: _builtins.int
+    """Characters."""
+    @_builtins.property
+    def descriptions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Every rule in words."""
+
+    def __init__(
+        self,
+        *,
+        min_length: _builtins.int = ...,
+        max_length: _builtins.int = ...,
+        descriptions: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["descriptions", b"descriptions", "max_length", b"max_length", "min_length", b"min_length"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PasswordRules: _TypeAlias = PasswordRules  # noqa: Y015
+
+@_typing.final
 class UpdateCurrentUserRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -48,6 +48,11 @@ class AuthServiceStub:
                 request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
                 response_deserializer=proximity_dot_common_dot_v1_dot_operation__pb2.Detail.FromString,
                 _registered_method=True)
+        self.GetSetup = channel.unary_unary(
+                '/proximity.auth.v1.AuthService/GetSetup',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.Setup.FromString,
+                _registered_method=True)
         self.RegisterUser = channel.unary_unary(
                 '/proximity.auth.v1.AuthService/RegisterUser',
                 request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.RegisterUserRequest.SerializeToString,
@@ -144,8 +149,18 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSetup(self, request, context):
+        """What somebody without an account has to know: whether there is an administrator, whether one may register, and
+        which passwords are accepted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RegisterUser(self, request, context):
-        """Create an account and sign in. The first account becomes administrator.
+        """Create an account and sign in. With the simulated Proxmox anybody may; otherwise registration is closed once there
+        is an administrator, unless ALLOW_REGISTRATION opens it (403). Nobody becomes administrator by registering, except
+        the very first account with DEBUG=True.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -262,6 +277,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.Logout,
                     request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.FromString,
                     response_serializer=proximity_dot_common_dot_v1_dot_operation__pb2.Detail.SerializeToString,
+            ),
+            'GetSetup': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSetup,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                    response_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.Setup.SerializeToString,
             ),
             'RegisterUser': grpc.unary_unary_rpc_method_handler(
                     servicer.RegisterUser,
@@ -394,6 +414,33 @@ class AuthService:
             '/proximity.auth.v1.AuthService/Logout',
             proximity_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
             proximity_dot_common_dot_v1_dot_operation__pb2.Detail.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSetup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.auth.v1.AuthService/GetSetup',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.Setup.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,8 +42,15 @@ class AuthServiceStub:
     """
     Logout: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _operation_pb2.Detail]
     """Sign out: clears the cookies, and ends the refresh token's family and the access token at once."""
+    GetSetup: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _auth_service_pb2.Setup]
+    """What somebody without an account has to know: whether there is an administrator, whether one may register, and
+    which passwords are accepted.
+    """
     RegisterUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterUserRequest, _user_pb2.Session]
-    """Create an account and sign in. The first account becomes administrator."""
+    """Create an account and sign in. With the simulated Proxmox anybody may; otherwise registration is closed once there
+    is an administrator, unless ALLOW_REGISTRATION opens it (403). Nobody becomes administrator by registering, except
+    the very first account with DEBUG=True.
+    """
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _user_pb2.User]
     """The signed-in user. Also sets the csrftoken cookie."""
     UpdateCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateCurrentUserRequest, _user_pb2.User]
@@ -86,8 +93,15 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _operation_pb2.Detail]  # type: ignore[assignment]
     """Sign out: clears the cookies, and ends the refresh token's family and the access token at once."""
+    GetSetup: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _auth_service_pb2.Setup]  # type: ignore[assignment]
+    """What somebody without an account has to know: whether there is an administrator, whether one may register, and
+    which passwords are accepted.
+    """
     RegisterUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterUserRequest, _user_pb2.Session]  # type: ignore[assignment]
-    """Create an account and sign in. The first account becomes administrator."""
+    """Create an account and sign in. With the simulated Proxmox anybody may; otherwise registration is closed once there
+    is an administrator, unless ALLOW_REGISTRATION opens it (403). Nobody becomes administrator by registering, except
+    the very first account with DEBUG=True.
+    """
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _user_pb2.User]  # type: ignore[assignment]
     """The signed-in user. Also sets the csrftoken cookie."""
     UpdateCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateCurrentUserRequest, _user_pb2.User]  # type: ignore[assignment]
@@ -141,12 +155,25 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sign out: clears the cookies, and ends the refresh token's family and the access token at once."""
 
     @_abc_1.abstractmethod
+    def GetSetup(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.Setup, _abc.Awaitable[_auth_service_pb2.Setup]]:
+        """What somebody without an account has to know: whether there is an administrator, whether one may register, and
+        which passwords are accepted.
+        """
+
+    @_abc_1.abstractmethod
     def RegisterUser(
         self,
         request: _auth_service_pb2.RegisterUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.Session, _abc.Awaitable[_user_pb2.Session]]:
-        """Create an account and sign in. The first account becomes administrator."""
+        """Create an account and sign in. With the simulated Proxmox anybody may; otherwise registration is closed once there
+        is an administrator, unless ALLOW_REGISTRATION opens it (403). Nobody becomes administrator by registering, except
+        the very first account with DEBUG=True.
+        """
 
     @_abc_1.abstractmethod
     def GetCurrentUser(

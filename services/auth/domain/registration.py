@@ -1,0 +1,99 @@
+"""Registration: who may make an account, and what the first one is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.auth.domain.entities import NewAccount, Registration, SignedIn, find_name_fault
+from services.auth.domain.errors import InvalidRegistrationError, RegistrationClosedError
+from services.auth.domain.passwords import MAX_LENGTH, MIN_LENGTH, RULES, find_faults
+from services.auth.domain.sign_in import SignIn, begin_session, check_limits
+from services.common.errors import Violation
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrationPolicy:
+    """Who may register.
+
+    Attributes:
+        is_open: whether anybody may; None: until there is an administrator.
+        first_is_admin: whether the very first account becomes administrator; in development only.
+    """
+
+    is_open: bool | None = None
+    first_is_admin: bool = False
+
+    def admits(self, *, has_admin: bool) -> bool:
+        """Whether somebody without an account may register now."""
+        return not has_admin if self.is_open is None else self.is_open
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What somebody without an account has to know: whether to set up, register or ask."""
+
+    needs_admin: bool
+    registration_open: bool
+    min_password_length: int = MIN_LENGTH
+    max_password_length: int = MAX_LENGTH
+    password_rules: tuple[str, ...] = RULES
+
+
+async def get_setup(auth: SignIn, policy: RegistrationPolicy) -> Setup:
+    """Describe the installation to somebody who has no account yet."""
+    has_admin = await auth.accounts.has_admin()
+    return Setup(needs_admin=not has_admin, registration_open=policy.admits(has_admin=has_admin))
+
+
+async def register_user(
+    auth: SignIn, policy: RegistrationPolicy, registration: Registration, *, address: str
+) -> SignedIn:
+    """Make an account and sign in.
+
+    Raises:
+        RegistrationClosedError: accounts are made by the administrator.
+        InvalidRegistrationError: a field is not good enough.
+        UsernameTakenError, EmailTakenError: there is such an account.
+        TooManyAttemptsError: too many registrations from this address.
+    """
+    if policy.is_open is not True and not policy.admits(has_admin=await auth.accounts.has_admin()):
+        raise RegistrationClosedError("Registration is closed; ask an administrator for an invitation")
+    if violations := find_registration_faults(registration):
+        message = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
+        raise InvalidRegistrationError(message, violations=violations)
+    limited = ((auth.limits.registration_address, address),)
+    async with auth.hasher.slot():
+        await check_limits(auth, limited)
+        await auth.attempts.note(limited)
+        password_hash = await auth.hasher.hash(registration.password)
+    account = await auth.accounts.add_account(
+        NewAccount(
+            username=registration.username,
+            email=registration.email,
+            password_hash=password_hash,
+            first_name=registration.first_name,
+            last_name=registration.last_name,
+            is_staff=None if policy.first_is_admin else False,
+        )
+    )
+    if account is None:
+        raise AssertionError("an account was neither added nor refused")
+    return await begin_session(auth, account, address=address)
+
+
+def find_registration_faults(registration: Registration) -> list[Violation]:
+    """What is wrong with the names or the passwords of a registration."""
+    field = registration.password_field
+    if not registration.password:
+        return [Violation(field, "is required")]
+    faults = [
+        Violation(name, fault)
+        for name in ("username", "email")
+        if (fault := find_name_fault(getattr(registration, name)))
+    ]
+    if faults:
+        return faults
+    faults += [Violation(field, fault) for fault in find_faults(registration.password, registration.username)]
+    if registration.repeated and registration.repeated != registration.password:
+        faults.append(Violation("password2", "is not the same password"))
+    return faults
