@@ -67,7 +67,8 @@ def _running_app(number: int) -> str:
 
 
 def _change(first: int, api: Api, number: int) -> None:
-    api.send("PATCH", f"/apps/{_running_app(first + number)}", {"name": f"Changed {number}"}, expect=200)
+    changed = {"name": f"Changed {number}", "memory": 300 + number}  # a name alone would begin no operation
+    api.send("PATCH", f"/apps/{_running_app(first + number)}", changed, expect=200)
 
 
 def _act(first: int, api: Api, number: int) -> None:

@@ -496,5 +496,5 @@ async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platfo
     assert (found.name, found.status) == ("New", "error")
     with pytest.raises(AppStateError, match="has no container"):
         await updating.update_app(
-            platform.world, found, asked(), name="N", resources={"memory": 512}, environment={}
+            platform.world, found, asked(), name="N", resources={"memory": 1024}, environment={}
         )

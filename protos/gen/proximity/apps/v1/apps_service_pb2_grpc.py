@@ -187,7 +187,9 @@ class AppsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateApp(self, request, context):
-        """Change name, memory, cores, disk (grow only) or environment.
+        """Change name, memory, cores, disk (grow only) or environment. Only what the container has to follow becomes an
+        operation (status updating, 409 while another one is under way). A name is set at once, also beside other changes
+        and while the app is busy; values that are there already change nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

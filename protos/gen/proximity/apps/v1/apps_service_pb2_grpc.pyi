@@ -44,7 +44,10 @@ class AppsServiceStub:
     GetApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppRequest, _app_pb2.App]
     """One app, with live metrics when it runs."""
     UpdateApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.UpdateAppRequest, _app_pb2.App]
-    """Change name, memory, cores, disk (grow only) or environment."""
+    """Change name, memory, cores, disk (grow only) or environment. Only what the container has to follow becomes an
+    operation (status updating, 409 while another one is under way). A name is set at once, also beside other changes
+    and while the app is busy; values that are there already change nothing.
+    """
     DeleteApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.DeleteAppRequest, _apps_service_pb2.DeleteAppResponse]
     """Delete an app: a deployed one with its container, an adopted one without."""
     GetAppStatus: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatusRequest, _apps_service_pb2.AppStatus]
@@ -102,7 +105,10 @@ class AppsServiceAsyncStub(AppsServiceStub):
     GetApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppRequest, _app_pb2.App]  # type: ignore[assignment]
     """One app, with live metrics when it runs."""
     UpdateApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.UpdateAppRequest, _app_pb2.App]  # type: ignore[assignment]
-    """Change name, memory, cores, disk (grow only) or environment."""
+    """Change name, memory, cores, disk (grow only) or environment. Only what the container has to follow becomes an
+    operation (status updating, 409 while another one is under way). A name is set at once, also beside other changes
+    and while the app is busy; values that are there already change nothing.
+    """
     DeleteApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.DeleteAppRequest, _apps_service_pb2.DeleteAppResponse]  # type: ignore[assignment]
     """Delete an app: a deployed one with its container, an adopted one without."""
     GetAppStatus: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatusRequest, _apps_service_pb2.AppStatus]  # type: ignore[assignment]
@@ -181,7 +187,10 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _apps_service_pb2.UpdateAppRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_app_pb2.App, _abc.Awaitable[_app_pb2.App]]:
-        """Change name, memory, cores, disk (grow only) or environment."""
+        """Change name, memory, cores, disk (grow only) or environment. Only what the container has to follow becomes an
+        operation (status updating, 409 while another one is under way). A name is set at once, also beside other changes
+        and while the app is busy; values that are there already change nothing.
+        """
 
     @_abc_1.abstractmethod
     def DeleteApp(
