@@ -83,6 +83,7 @@ def parse_scan(answer: pb.ListContainersResponse) -> Scan:
         tuple(parse_container(item) for item in answer.containers),
         frozenset(scan.host_id for scan in answer.scans if scan.complete),
         tuple(scan.host_id for scan in answer.scans if not scan.complete),
+        {scan.host_id: scan.error for scan in answer.scans if not scan.complete and not scan.missing_nodes},
     )
 
 

@@ -26,7 +26,8 @@ from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.health import HealthChecks
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.fleet import Fleet
-from services.inventory.proxmox.nodes import read_fingerprint
+from services.inventory.proxmox.isolation import isolate_host
+from services.inventory.proxmox.nodes import describe_age, read_fingerprint, read_version
 from services.inventory.proxmox.privileges import list_missing
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore
@@ -172,24 +173,23 @@ class HostHandlers:
 
 
 async def _try_host(host: Host, client: ProxmoxClient, ways: Ways) -> pb.TestHostResponse:
-    fingerprint = await read_fingerprint(host.host, host.port)
-    answer = pb.TestHostResponse(fingerprint=fingerprint or None, exec_mode=host.exec_mode)
+    answer = pb.TestHostResponse(exec_mode=host.exec_mode)
     try:
-        async with asyncio.timeout(_TEST_TIMEOUT_S):
+        async with isolate_host(host, timeout_s=_TEST_TIMEOUT_S):
+            answer.fingerprint = await read_fingerprint(host.host, host.port)
             await client.get("/version")
             began = time.perf_counter()
-            version = str((await client.get("/version"))["version"])
+            version = await read_version(client)
             answer.latency_ms = round((time.perf_counter() - began) * 1000, 3)
             answer.missing_privileges.extend(await list_missing(client))
             way = await ways.find_way(client, again=True)
     except DomainError as error:
         answer.message = error.message
         return answer
-    except TimeoutError:
-        answer.message = f"{host.name} did not answer within {_TEST_TIMEOUT_S:.0f} s"
-        return answer
     answer.success, answer.version, answer.exec_mode = True, version, way.mode
     answer.message = f"Connected to Proxmox VE {version}"
+    if warning := describe_age(version):
+        answer.message += f"; warning: {warning}"
     if way.reason:
         answer.message += f"; commands get into containers by {way.mode}: {way.reason}"
     if answer.missing_privileges:

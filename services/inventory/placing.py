@@ -8,12 +8,18 @@ from typing import Any
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.errors import DomainError
-from services.common.sealing import SealBrokenError
 from services.inventory.domain.entities import Host
-from services.inventory.domain.errors import BridgeNotFoundError, NoFreeVmidError, ProxmoxRefusedError
+from services.inventory.domain.errors import (
+    BridgeNotFoundError,
+    HostUnreachableError,
+    NoFreeVmidError,
+    ProxmoxRefusedError,
+)
 from services.inventory.domain.placement import Candidate, Wish, describe_oci_obstacle, rank_candidates
 from services.inventory.proxmox.containers import Ref, find_node, list_running_tasks
 from services.inventory.proxmox.fleet import Fleet
+from services.inventory.proxmox.isolation import isolate_host
+from services.inventory.proxmox.nodes import read_version
 from services.inventory.proxmox.reading import Scan, SeenMarks, scan_host
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlVmidStore
@@ -65,14 +71,20 @@ class Placing:
         """The first place that has the bridge; a node that does not say which it has is taken at its word."""
         if not bridge:
             return ranked[0]
+        silent: DomainError | None = None
         for one in ranked:
             client = await self._fleet.get_client(one.host_id)
             try:
                 found = await client.get(f"/nodes/{one.node}/network", type="any_bridge")
+            except HostUnreachableError as error:
+                silent = error
+                continue
             except DomainError:
                 return one
             if bridge in {str(entry.get("iface")) for entry in found}:
                 return one
+        if silent is not None:
+            raise silent
         names = ", ".join(one.node for one in ranked)
         raise BridgeNotFoundError(f"bridge: {names} has no bridge {bridge!r} that the credentials may use")
 
@@ -129,13 +141,14 @@ class Placing:
 
     async def _scan(self, host: Host, *, with_addresses: bool, brief: bool) -> Scan:
         try:
-            async with asyncio.timeout(_find_patience(host) if with_addresses or brief else _HOST_TIMEOUT_S):
+            patience = _find_patience(host) if with_addresses or brief else _HOST_TIMEOUT_S
+            async with isolate_host(host, timeout_s=patience):
                 client = await self._fleet.get_client_of(host)
                 owners = {} if brief else await self._vmids.list_owners(host.id)
                 seen = self._seen.setdefault(host.id, SeenMarks())
                 return await scan_host(client, owners, seen, with_addresses=with_addresses, brief=brief)
-        except (DomainError, SealBrokenError, TimeoutError) as error:
-            return Scan(host.id, complete=False, error=str(error) or "timed out")
+        except DomainError as error:
+            return Scan(host.id, complete=False, error=error.message)
 
     async def _list_candidates(self, host: Host) -> list[Candidate]:
         """What a host offers; deployments that come at once share one answer."""
@@ -147,30 +160,36 @@ class Placing:
 
     async def _ask_candidates(self, host: Host) -> list[Candidate]:
         try:
-            async with asyncio.timeout(_find_patience(host)):
+            async with isolate_host(host, timeout_s=_find_patience(host)):
                 client = await self._fleet.get_client_of(host)
                 resources = await client.get("/cluster/resources")
-                version = host.version or str((await client.get("/version"))["version"])
+                version = host.version or await read_version(client)
                 obstacle = await self._ways.find_pull_obstacle(client)
-        except (DomainError, SealBrokenError, TimeoutError):
+                return _build_candidates(host, resources, version=version, obstacle=obstacle)
+        except DomainError:
             nodes = await self._hosts.list_nodes(host.id)
             return [Candidate(host.id, host.name, node.name, online=False) for node in nodes]
-        return [
-            Candidate(
-                host_id=host.id,
-                host_name=host.name,
-                node=str(one["node"]),
-                online=one.get("status") == "online",
-                is_default_host=host.is_default,
-                free_memory=float(one.get("maxmem") or 0) - float(one.get("mem") or 0),
-                version=version,
-                exec_mode=host.exec_mode,
-                storages=_measure_storages(resources, str(one["node"])),
-                oci_obstacle=obstacle,
-            )
-            for one in resources
-            if one.get("type") == "node"
-        ]
+
+
+def _build_candidates(
+    host: Host, resources: list[dict[str, Any]], *, version: str, obstacle: str
+) -> list[Candidate]:
+    return [
+        Candidate(
+            host_id=host.id,
+            host_name=host.name,
+            node=str(one["node"]),
+            online=one.get("status") == "online",
+            is_default_host=host.is_default,
+            free_memory=float(one.get("maxmem") or 0) - float(one.get("mem") or 0),
+            version=version,
+            exec_mode=host.exec_mode,
+            storages=_measure_storages(resources, str(one["node"])),
+            oci_obstacle=obstacle,
+        )
+        for one in resources
+        if one.get("type") == "node"
+    ]
 
 
 def _measure_storages(resources: list[dict[str, Any]], node: str) -> dict[str, float]:

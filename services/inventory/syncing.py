@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import time
 
-from services.common.errors import DomainError, UnavailableError
+from services.common.errors import DomainError
 from services.common.log import get_logger
-from services.common.sealing import SealBrokenError
 from services.inventory.domain.entities import Host
 from services.inventory.proxmox.fleet import Fleet, list_doors
+from services.inventory.proxmox.isolation import isolate_host
 from services.inventory.proxmox.nodes import read_nodes
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore
@@ -28,22 +28,14 @@ async def sync_host(store: SqlHostStore, fleet: Fleet, ways: Ways, *, host: Host
         DomainError: it does not answer or refuses; that is written down too.
     """
     try:
-        client = await fleet.get_client_of(host)
-        async with asyncio.timeout(_HOST_TIMEOUT_S):
+        async with isolate_host(host, timeout_s=_HOST_TIMEOUT_S):
+            client = await fleet.get_client_of(host)
             version, found = await read_nodes(client)
             client.use_doors(list_doors(found))
             way = await ways.find_way(client)
-    except SealBrokenError:
-        message = f"the credentials of {host.name!r} do not open with this SECRET_KEY; set them again"
-        await store.note_silence(host.id, message)
-        raise UnavailableError(message) from None
     except DomainError as error:
         await store.note_silence(host.id, error.message)
         raise
-    except TimeoutError:
-        message = f"{host.name} did not answer within {_HOST_TIMEOUT_S:.0f} s"
-        await store.note_silence(host.id, message)
-        raise UnavailableError(message) from None
     await store.note_answer(host.id, version=version, found=found, exec_mode=way.mode)
     return len(found)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from proxmoxer.core import ResourceException
-
 from services.inventory.domain.entities import Host
 from services.inventory.domain.errors import ContainerLockedError
+from services.inventory.proxmox.answers import Answer
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.containers import View
@@ -34,7 +33,7 @@ class InstantClient(ProxmoxClient):
         try:
             return self._proxmox.request(method.upper(), path, dict(params))
         except ApiError as error:
-            refusal = ResourceException(error.status, error.reason, error.reason, errors=error.errors)
+            refusal = Answer(error.status, error.reason, errors=error.errors or {})
             raise translate(refusal, self.access, method=method, path=path) from error
 
 

@@ -6,7 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 
 from services.apps.domain.entities import App
-from services.apps.domain.errors import ContainerManagedError, ContainerNotFoundError, HostnameTakenError
+from services.apps.domain.errors import (
+    ContainerManagedError,
+    ContainerNotFoundError,
+    HostnameTakenError,
+    HostsSilentError,
+)
 from services.apps.domain.interfaces import Container, Ref
 from services.apps.domain.usecases import Asked, World, begin_new
 from services.common.clock import now
@@ -14,8 +19,14 @@ from services.common.errors import invalid_field
 
 
 async def discover_containers(world: World, host_id: int | None) -> Sequence[Container]:
-    """Containers that no app owns."""
+    """Containers that no app owns; hosts that do not answer are left out while another does.
+
+    Raises:
+        HostsSilentError: no host answers.
+    """
     scan = await world.containers.scan(host_id, with_addresses=True)
+    if scan.silent and len(scan.silent) == len(scan.complete) + len(scan.skipped):
+        raise HostsSilentError("; ".join(scan.silent.values()), retry_after=5)
     owned = {(app.host_id, app.vmid) for app in await world.store.list_all_apps(host_id=host_id)}
     return [
         container

@@ -9,6 +9,7 @@ from services.common.errors import (
     ExhaustedError,
     NotFoundError,
     PreconditionError,
+    UnavailableError,
 )
 
 
@@ -22,6 +23,10 @@ class OperationNotFoundError(NotFoundError):
 
 class ContainerNotFoundError(NotFoundError):
     """The host answers and has no such container."""
+
+
+class HostsSilentError(UnavailableError):
+    """No host that was asked for its containers answers."""
 
 
 class AppBusyError(BusyError):

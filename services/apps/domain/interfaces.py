@@ -128,11 +128,19 @@ class Container:
 
 @dataclass(frozen=True)
 class Scan:
-    """Containers found, the hosts that answered completely, and those that did not."""
+    """Containers of all hosts that answered.
+
+    Attributes:
+        containers: found.
+        complete: hosts that answered completely.
+        skipped: hosts that did not.
+        silent: why, of hosts that answered nothing at all.
+    """
 
     containers: tuple[Container, ...]
     complete: frozenset[int]
     skipped: tuple[int, ...] = ()
+    silent: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ class HostUnreachableError(UnavailableError):
     """The host or node does not answer."""
 
 
+class HostAnswerUnexpectedError(HostUnreachableError):
+    """Something answers at the host's address, and not as Proxmox VE."""
+
+
 class HostCredentialsRefusedError(PreconditionError):
     """The host does not accept its credentials."""
 

@@ -2,6 +2,8 @@
 
 client      one host's API: threads, sign-in, TLS, retries, errors
 session     requests sessions with proxmoxer's sign-in, certificates pinned
+answers     what is read of an answer, within limits; shapes says what each path answers
+isolation   one host's trouble is an error of that host alone
 fleet       a client per host, made from the stored credentials
 marks       whose a container is
 containers  what is done with containers

@@ -13,33 +13,41 @@ import dataclasses
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import requests
-from proxmoxer.core import ResourceException
 
 from services.common.errors import DomainError
 from services.common.log import get_logger
 from services.common.telemetry.metrics import template_of, timing_proxmox
 from services.common.telemetry.tracing import SpanKind, span
 from services.inventory.domain.errors import (
+    HostAnswerUnexpectedError,
     HostCredentialsRefusedError,
     HostUnreachableError,
     LockTimeoutError,
 )
-from services.inventory.proxmox.refusals import translate, uncertain, unreachable, was_never_sent
+from services.inventory.proxmox.answers import UnexpectedAnswer
+from services.inventory.proxmox.refusals import (
+    translate,
+    uncertain,
+    unexpected,
+    unreachable,
+    was_never_sent,
+)
 from services.inventory.proxmox.session import (
     CONNECT_TIMEOUT_S,
     Access,
+    ApiSession,
     Door,
     Ticket,
-    make_api,
     make_auth,
     make_headers,
 )
+from services.inventory.proxmox.shapes import check_shape
 
 log = get_logger()
 
@@ -63,7 +71,7 @@ class ProxmoxClient:
         self._auth = make_auth(access, lambda: self.access)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"pve-{access.host_id}")
         self._local = threading.local()
-        self._closers: list[Callable[[], None]] = []
+        self._sessions: list[ApiSession] = []
         self._closed = False
         self._silent_until = 0.0
         self._silence = 0.0
@@ -126,8 +134,8 @@ class ProxmoxClient:
         """Close the sessions; requests under way end by themselves, those that wait are refused."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for close in self._closers:
-            close()
+        for session in self._sessions:
+            session.close()
 
     async def _run(self, method: str, path: str, params: dict[str, Any]) -> Any:
         if time.monotonic() < self._silent_until:
@@ -147,8 +155,8 @@ class ProxmoxClient:
             except (LockTimeoutError, HostUnreachableError) as error:
                 took = time.monotonic() - began
                 self._note(error, took=took)
-                silent = isinstance(error, HostUnreachableError) and (
-                    attempt > 1 or took >= CONNECT_TIMEOUT_S
+                silent = isinstance(error, HostAnswerUnexpectedError) or (
+                    isinstance(error, HostUnreachableError) and (attempt > 1 or took >= CONNECT_TIMEOUT_S)
                 )
                 if attempt == _ATTEMPTS or silent:
                     raise
@@ -198,31 +206,38 @@ class ProxmoxClient:
         if isinstance(self._auth, Ticket):
             self._make_headers()  # signs in when that is due: if that fails, nothing else was sent
         try:
-            return getattr(self._api()(path.strip("/")), method)(**params)
-        except ResourceException as error:
-            raise translate(error, self.access, method=method, path=path) from error
+            answer = self._get_session().request(method, path, params)
+            if answer.status < 400:
+                check_shape(method, path, answer.data)
+        except UnexpectedAnswer as error:
+            raise unexpected(error, self.access, method=method, path=path) from error
         except (requests.exceptions.RequestException, OSError) as error:
             if method == "get" or was_never_sent(error):
                 raise unreachable(error, self.access) from error
             raise uncertain(self.access, method, path=path) from error
+        if answer.status >= 400:
+            raise translate(answer, self.access, method=method, path=path)
+        return answer.data
 
     def _make_headers(self) -> dict[str, str]:
         try:
             return make_headers(self._auth)
+        except UnexpectedAnswer as error:
+            raise unexpected(error, self.access, method="get", path="/access/ticket") from error
         except (requests.exceptions.RequestException, OSError) as error:
             raise unreachable(error, self.access) from error
 
-    def _api(self) -> Any:
-        access, api, close = getattr(self._local, "api", (None, None, None))
-        if access != self.access:
-            if close is not None:  # of the node that was left
-                close()
-                self._closers.remove(close)
+    def _get_session(self) -> ApiSession:
+        access, session = getattr(self._local, "session", (None, None))
+        if session is None or access != self.access:
+            if session is not None:  # of the node that was left
+                session.close()
+                self._sessions.remove(session)
             access = self.access
-            api, close = make_api(access, self._auth)
-            self._local.api = (access, api, close)
-            self._closers.append(close)
-        return api
+            session = ApiSession(access, self._auth)
+            self._local.session = (access, session)
+            self._sessions.append(session)
+        return session
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.inventory.domain.entities import Host, Node, Secrets
-from services.inventory.domain.errors import HostInactiveError, HostUnreachableError
+from services.inventory.domain.errors import HostInactiveError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.nodes import read_fingerprint
 from services.inventory.proxmox.session import Access, Door
@@ -76,10 +76,6 @@ class Fleet:
         """
         if not host.verify_ssl and not host.fingerprint:
             shown = await read_fingerprint(host.host, host.port)
-            if not shown:
-                raise HostUnreachableError(
-                    f"{host.name} ({host.host}:{host.port}) shows no certificate", metadata={"scope": "host"}
-                )
             host = await self._hosts.pin_fingerprint(host.id, shown)
         return make_access(host, await self._hosts.get_secrets(host.id))
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import ssl
 from typing import Any
 
 from services.common.errors import DomainError
 from services.inventory.domain.entities import Node
+from services.inventory.domain.errors import HostUnreachableError
+from services.inventory.proxmox.answers import UnexpectedAnswer
 from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.refusals import explain, unexpected
 
-_PROBE_TIMEOUT_S = 5.0
+_PROBE_TIMEOUT_S = 5.0  # one handshake
+OLDEST_RELEASE = 8  # README.md promises 8 and newer
 
 
 async def read_nodes(client: ProxmoxClient) -> tuple[str, list[Node]]:
@@ -20,14 +25,14 @@ async def read_nodes(client: ProxmoxClient) -> tuple[str, list[Node]]:
     Raises:
         DomainError: as `ProxmoxClient.get`.
     """
-    version, resources, status, listed = await asyncio.gather(
-        client.get("/version"),
+    release, resources, status, listed = await asyncio.gather(
+        read_version(client),
         client.get("/cluster/resources"),
         _read_addresses(client),
         client.get("/nodes"),
     )
     prints = {str(one["node"]): str(one.get("ssl_fingerprint") or "") for one in listed}
-    host_id, release = client.access.host_id, str(version["version"])
+    host_id = client.access.host_id
     containers: dict[str, int] = {}
     storages: dict[str, tuple[float, float]] = {}
     for one in resources:
@@ -48,6 +53,29 @@ async def read_nodes(client: ProxmoxClient) -> tuple[str, list[Node]]:
         for one in resources
         if one.get("type") == "node"
     ]
+
+
+async def read_version(client: ProxmoxClient) -> str:
+    """Read the version of Proxmox VE, as 9.2.3.
+
+    Raises:
+        HostAnswerUnexpectedError: it is that of another product, as of a Proxmox Backup Server.
+    """
+    found = await client.get("/version")
+    version, release = str(found["version"]), str(found.get("release") or "")
+    if not re.fullmatch(r"\d+\.\d+[0-9A-Za-z.~+-]{0,30}", version) or not version.startswith(release):
+        product = UnexpectedAnswer(
+            f"version {version[:30]!r} of release {release[:30]!r}, as a Proxmox Backup Server or another product"
+        )
+        raise unexpected(product, client.access, method="get", path="/version")
+    return version
+
+
+def describe_age(version: str) -> str:
+    """A warning about a release that is not supported any more; empty for the others."""
+    if int(version.partition(".")[0]) >= OLDEST_RELEASE:
+        return ""
+    return f"Proxmox VE {version} is not supported; {OLDEST_RELEASE}.0 or newer is needed"
 
 
 def _build_node(one: dict[str, Any], host_id: int, *, facts: tuple[Any, Any, Any, Any, str]) -> Node:
@@ -86,7 +114,11 @@ async def find_node_address(client: ProxmoxClient, node: str) -> str:
 
 
 async def read_fingerprint(host: str, port: int) -> str:
-    """Return the SHA-256 fingerprint of the certificate that a server shows, `AA:BB:…`; empty when it shows none."""
+    """Return the SHA-256 fingerprint of the certificate that a server shows, `AA:BB:…`.
+
+    Raises:
+        HostUnreachableError: it shows none, with the cause.
+    """
 
     def fetch() -> str:
         pem = ssl.get_server_certificate((host, port), timeout=_PROBE_TIMEOUT_S)
@@ -95,5 +127,7 @@ async def read_fingerprint(host: str, port: int) -> str:
 
     try:
         return await asyncio.to_thread(fetch)
-    except OSError:
-        return ""
+    except (OSError, ValueError) as error:  # a ValueError is a host name that is none
+        raise HostUnreachableError(
+            f"{host}:{port} shows no certificate: {explain(error)}", metadata={"scope": "host"}, retry_after=5
+        ) from error

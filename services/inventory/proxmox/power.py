@@ -109,7 +109,7 @@ async def destroy_container(containers: Containers, ways: Ways, ref: Ref, *, own
     try:
         return await act(
             view,
-            lambda: view.client.delete(view.path, purge=1, **{"destroy-unreferenced-disks": 1}),
+            lambda: view.client.delete(view.path, purge=1),
             types=("vzdestroy",),
         )
     except ProxmoxRefusedError as error:

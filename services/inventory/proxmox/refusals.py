@@ -4,46 +4,73 @@ from __future__ import annotations
 
 import re
 import ssl
-from typing import Any
 
 import requests
 import urllib3
-from proxmoxer.core import ResourceException
 
 from services.common.errors import DomainError
+from services.common.text import make_printable
 from services.inventory.domain.errors import (
+    HostAnswerUnexpectedError,
     HostCredentialsRefusedError,
     HostUnreachableError,
     LockTimeoutError,
     ProxmoxRefusedError,
     WriteUncertainError,
 )
+from services.inventory.proxmox.answers import Answer, UnexpectedAnswer
 from services.inventory.proxmox.session import Access
 
 _UNREACHED = {595}
 _NO_ANSWER = {596, 597, 598, 599, 502, 503, 504}  # those above 595 are of the proxy: it had sent what it got
+_CAUSES = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        ("ingerprint", "its certificate is not the pinned one"),
+        (
+            "CERTIFICATE_VERIFY_FAILED|certificate verify failed",
+            "its certificate cannot be verified; give its fingerprint, or set verify_ssl to false",
+        ),
+        (
+            "(?i)wrong.version.number|record.layer|http.request|unexpected.eof|packet length",
+            "the port speaks no TLS; https is needed, usually at port 8006",
+        ),
+        ("refused", "connection refused"),
+        ("timed out", "timed out"),
+        (
+            "resolve|Name or service|No address associated|getaddrinfo|label empty or too long|encoding with 'idna'",
+            "its name cannot be resolved",
+        ),
+        ("No route to host|unreachable", "no route to the host"),
+        (
+            "RemoteDisconnected|Connection reset|Connection aborted|EOF",
+            "it closes the connection without an answer",
+        ),
+        (
+            "[Ii]nvalid (leading whitespace|header|.*header)|latin-1",
+            "the credentials hold characters that no header may have; set them again",
+        ),
+    )
+)
 _LOCKED = re.compile(
     r"can't lock file|got lock (request )?timeout|unable to (acquire|get) \S*\s*lock", re.IGNORECASE
 )
 
 
-def translate(error: ResourceException, access: Access, *, method: str, path: str) -> DomainError:
-    """What an answer with an error's status means."""
-    status = int(error.status_code)
-    reason = str(error.content or error.status_message or "").strip() or str(error.status_message)
+def translate(answer: Answer, access: Access, *, method: str, path: str) -> DomainError:
+    """The error of the domain that an answer with an error's status is."""
+    status, reason = answer.status, make_printable(answer.reason) or f"status {answer.status}"
     if status == 401:
         return HostCredentialsRefusedError(f"{access.name} refuses {access.user}: {reason}")
     if status in _UNREACHED or (status in _NO_ANSWER and method == "get"):
-        return HostUnreachableError(
-            f"{access.name}: no answer for {path}: {error.status_message}", retry_after=5
-        )
+        return HostUnreachableError(f"{access.name}: no answer for {path}: {status} {reason}", retry_after=5)
     if status in _NO_ANSWER:
         return uncertain(access, method, path=path)
     if _LOCKED.search(reason):
         return LockTimeoutError(f"{access.name}: {reason}", retry_after=2)
     if "got timeout" in reason and method != "get":  # a command of the node was cut off in the middle
         return uncertain(access, method, path=path)
-    fields = "; ".join(f"{key}: {value}" for key, value in _as_dict(error.errors).items())
+    fields = "; ".join(f"{key}: {value}" for key, value in answer.errors.items())
     sentence = f"{access.name}: {reason}" + (f" ({fields})" if fields else "")
     return ProxmoxRefusedError(sentence, metadata={"status": str(status), "said": f"{reason} {fields}"[:500]})
 
@@ -56,19 +83,23 @@ def uncertain(access: Access, method: str, *, path: str) -> WriteUncertainError:
 def unreachable(error: Exception, access: Access) -> HostUnreachableError:
     """The host as a whole does not answer."""
     return HostUnreachableError(
-        f"{access.name} ({access.host}:{access.port}) does not answer: {_explain(error)}",
+        f"{access.name} ({access.host}:{access.port}) does not answer: {explain(error)}",
         metadata={"scope": "host"},
         retry_after=5,
     )
 
 
+def unexpected(error: UnexpectedAnswer, access: Access, *, method: str, path: str) -> DomainError:
+    """What answers at the host's address is no Proxmox VE; a write that it got may have been passed on."""
+    sentence = f"{access.name} ({access.host}:{access.port}) does not answer as Proxmox VE: it answers with {make_printable(str(error))}"
+    if method != "get":
+        return WriteUncertainError(f"{sentence} to {method.upper()} {path}", retry_after=1)
+    return HostAnswerUnexpectedError(sentence, metadata={"scope": "host"}, retry_after=5)
+
+
 def said(error: DomainError) -> str:
     """What Proxmox itself said, in a refusal."""
     return error.metadata.get("said", error.message)
-
-
-def _as_dict(errors: Any) -> dict[str, Any]:
-    return errors if isinstance(errors, dict) else {}
 
 
 def was_never_sent(error: Exception) -> bool:
@@ -86,16 +117,12 @@ def was_never_sent(error: Exception) -> bool:
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
-def _explain(error: Exception) -> str:
+def explain(error: Exception) -> str:
+    """Why a connection failed, in words that lead to the cause."""
     text = str(error)
-    if "ingerprint" in text:
-        return "its certificate is not the pinned one"
-    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
-        return "its certificate cannot be verified; give its fingerprint, or set verify_ssl to false"
-    if "refused" in text:
-        return "connection refused"
-    if "timed out" in text or "Timeout" in type(error).__name__:
+    for pattern, words in _CAUSES:
+        if pattern.search(text):
+            return words
+    if "Timeout" in type(error).__name__:
         return "timed out"
-    if "resolve" in text or "Name or service" in text:
-        return "its name cannot be resolved"
-    return type(error).__name__
+    return f"the connection failed ({text[:120]})" if text else "the connection failed"

@@ -11,21 +11,17 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
-from proxmoxer.backends.https import (
-    JsonSerializer,
-    ProxmoxHTTPApiTokenAuth,
-    ProxmoxHTTPAuthBase,
-    ProxmoxHttpSession,
-)
-from proxmoxer.core import ProxmoxResource
+from proxmoxer.backends.https import ProxmoxHTTPApiTokenAuth, ProxmoxHTTPAuthBase
 from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
 from services.inventory.domain.errors import HostCredentialsRefusedError
+from services.inventory.proxmox.answers import Answer, UnexpectedAnswer, send
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 35.0  # Proxmox itself gives up after 30
-_TICKET_AGE_S = 3600.0
+_TICKET_AGE_S = 3600.0  # Proxmox accepts a ticket for two hours
+_PRODUCTS = {"PBS": "Proxmox Backup Server", "PMG": "Proxmox Mail Gateway"}
 
 
 @dataclass(frozen=True)
@@ -123,21 +119,42 @@ class Ticket(ProxmoxHTTPAuthBase):  # type: ignore[misc]
                 return
             access = self._find_access()
             credentials = {"username": access.user, "password": access.password}
-            with _new_plain_session(access) as session:
-                response = session.post(
+            with _new_session(access) as session:
+                answer = send(
+                    session,
+                    "POST",
                     f"{access.base_url}/access/ticket",
                     data=credentials,
                     timeout=self.timeout,
                     verify=self.verify_ssl,
                 )
-            if response.status_code >= 500:  # the node is there, its services are not
-                response.raise_for_status()
-            data = (response.json().get("data") or {}) if response.status_code == 200 else {}
-            if not data.get("ticket") or data.get("NeedTFA"):
-                reason = "a second factor is asked for" if data else response.reason
-                raise HostCredentialsRefusedError(f"{access.name} refuses {access.user}: {reason}")
-            self._ticket, self._csrf = data["ticket"], data["CSRFPreventionToken"]
+            self._ticket, self._csrf = _read_ticket(answer, access)
             self._born = time.monotonic()
+
+
+def _read_ticket(answer: Answer, access: Access) -> tuple[str, str]:
+    """The ticket and the CSRF token of a sign-in.
+
+    Raises:
+        HostCredentialsRefusedError: the host refuses the user.
+        UnexpectedAnswer: it answers, and not as Proxmox VE.
+    """
+    if answer.status >= 500:  # the node is there, its services are not
+        raise requests.exceptions.ConnectionError(f"its sign-in answers {answer.status} {answer.reason}")
+    data = answer.data if answer.status == 200 else None
+    if data is None:
+        raise HostCredentialsRefusedError(f"{access.name} refuses {access.user}: {answer.reason}")
+    if not isinstance(data, dict) or not isinstance(data.get("ticket"), str):
+        raise UnexpectedAnswer("a sign-in without a ticket")
+    if data.get("NeedTFA"):
+        raise HostCredentialsRefusedError(
+            f"{access.name} refuses {access.user}: a second factor is required; use an API token"
+        )
+    ticket = data["ticket"]
+    if not ticket.startswith("PVE:"):
+        product = _PRODUCTS.get(ticket.partition(":")[0], "another product")
+        raise UnexpectedAnswer(f"a ticket of {product}")
+    return ticket, str(data.get("CSRFPreventionToken") or "")
 
 
 def make_auth(access: Access, find_access: Callable[[], Access]) -> ProxmoxHTTPAuthBase:
@@ -163,22 +180,41 @@ def make_headers(auth: ProxmoxHTTPAuthBase) -> dict[str, str]:
     return {"Authorization": str(signed.headers["Authorization"])}
 
 
-def make_api(access: Access, auth: ProxmoxHTTPAuthBase) -> tuple[ProxmoxResource, Callable[[], None]]:
-    """The root of the API for one thread, and what closes it."""
-    session = ProxmoxHttpSession()
-    session.auth = auth
-    session.headers["accept"] = "application/json"
-    _pin(session, access)
-    resource = ProxmoxResource(base_url=access.base_url, session=session, serializer=JsonSerializer())
-    return resource, session.close
+class ApiSession:
+    """The API as one thread reaches it: one connection, used again for each request."""
+
+    def __init__(self, access: Access, auth: ProxmoxHTTPAuthBase) -> None:
+        self._base_url = access.base_url
+        self._auth = auth
+        self._session = _new_session(access)
+
+    def request(self, method: str, path: str, params: dict[str, Any]) -> Answer:
+        """Send a request; parameters go into the query of GET and DELETE, else into the body as a form.
+
+        Raises:
+            UnexpectedAnswer: what comes is no answer of Proxmox VE.
+            requests.RequestException: no answer came.
+        """
+        place = "params" if method in ("get", "delete") else "data"
+        return send(
+            self._session,
+            method.upper(),
+            f"{self._base_url}/{path.strip('/')}",
+            auth=self._auth,
+            cookies=self._auth.get_cookies(),
+            timeout=self._auth.timeout,
+            verify=self._auth.verify_ssl,
+            **{place: params},
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
 
 
-def _new_plain_session(access: Access) -> requests.Session:
+def _new_session(access: Access) -> requests.Session:
     session = requests.Session()
-    _pin(session, access)
-    return session
-
-
-def _pin(session: requests.Session, access: Access) -> None:
+    session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
     if access.fingerprint:
         session.mount("https://", _PinnedAdapter(access.fingerprint))
+    return session

@@ -71,6 +71,14 @@ class ConsoleSocket:
         return HostUnreachableError(f"the console of {self._place} broke: {error}", retry_after=2)
 
 
+class _Connect(connect):
+    """A connection whose redirects are not followed: the ticket belongs to one address."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """Fail with what the server answered."""
+        return exc
+
+
 async def open_console(client: ProxmoxClient, node: str, vmid: int) -> ConsoleSocket:
     """Attach to the shell of a running container.
 
@@ -85,7 +93,7 @@ async def open_console(client: ProxmoxClient, node: str, vmid: int) -> ConsoleSo
     url = client.access.base_url.replace("https://", "wss://") + f"{path}/vncwebsocket?{query}"
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            socket = await connect(
+            socket = await _Connect(
                 url,
                 ssl=make_context(client.access),
                 additional_headers=await client.get_headers(),

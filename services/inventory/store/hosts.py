@@ -14,6 +14,7 @@ from services.common.db import Database, insert_ignore
 from services.common.outbox import add_messages, new_message
 from services.common.reading import Query, RowParser
 from services.common.sealing import Sealer
+from services.common.text import make_printable
 from services.inventory.domain.entities import (
     Host,
     NewHost,
@@ -219,7 +220,9 @@ class SqlHostStore:
 
         def write(connection: sa.Connection) -> None:
             connection.execute(
-                hosts.update().where(hosts.c.id == host_id).values(status="offline", last_error=error[:1000])
+                hosts.update()
+                .where(hosts.c.id == host_id)
+                .values(status="offline", last_error=make_printable(error)[:1000])
             )
             connection.execute(nodes.update().where(nodes.c.host_id == host_id).values(status="unknown"))
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from proxmoxer.core import ResourceException
 
 from services.inventory.domain.errors import (
     HostUnreachableError,
@@ -18,6 +17,7 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
     WriteUncertainError,
 )
+from services.inventory.proxmox.answers import Answer
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.nodes import read_fingerprint
 from services.inventory.proxmox.refusals import translate
@@ -126,5 +126,5 @@ def test_what_proxmox_answers_says_whether_it_did_anything(
     status: int, reason: str, method: str, expected: type[Exception]
 ) -> None:
     access = Access(1, "pve", "192.0.2.1", 8006, "root@pam", token_id="root@pam!t")
-    error = translate(ResourceException(status, reason, reason), access, method=method, path="/x")
+    error = translate(Answer(status, reason), access, method=method, path="/x")
     assert type(error) is expected
