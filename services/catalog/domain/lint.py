@@ -12,7 +12,7 @@ from services.catalog.domain.errors import InvalidItemError
 from services.catalog.domain.faults import Fault
 from services.catalog.domain.images import find_tag_fault
 from services.catalog.domain.inputs import find_value_fault
-from services.catalog.domain.interpolation import InterpolationError, list_variables
+from services.catalog.domain.interpolation import InterpolationError, has_stray_dollar, list_variables
 from services.catalog.domain.item import build_input, build_item
 from services.catalog.domain.schema import check_schema, load_pattern
 
@@ -88,6 +88,9 @@ class _Linter:
                 list_variables(text)
             except InterpolationError as error:
                 yield self._fault(path, str(error))
+            else:
+                if self._strict and has_stray_dollar(text):
+                    yield self._fault(path, f"a single $ in {text[:80]!r}: write $$ for a dollar")
 
     def _check_services(self) -> Iterator[Fault]:
         for name, service in self._services.items():

@@ -40,15 +40,14 @@ def read_service(rendered: Rendered) -> dict[str, Any]:
         ("$A", "1"), ("${A}", "1"), ("x${A}y", "x1y"), ("${N}", ""), ("$$A", "$A"), ("$${A}", "${A}"), ("${N:-d}", "d"),
         ("${E:-d}", "d"), ("${E-d}", ""), ("${N-d}", "d"), ("${A:+y}", "y"), ("${E:+y}", ""), ("${E+y}", "y"),
         ("${N+y}", ""), ("${A:?bad}", "1"), ("${N:-${A}}", "1"), ("${N:-${M:-z}}!", "z!"), ("${N:-}", ""), ("a", "a"),
+        ("$", "$"), ("a $ b", "a $ b"), ("$1", "$1"), ('${A:-{"a":{}}}', "1"), ('${N:-{"a":{}}}', '{"a":{}}'),
     ],
 )  # fmt: skip
 def test_variables_are_replaced_as_compose_does(text: str, result: str) -> None:
     assert interpolate_text(text, {"A": "1", "E": ""}) == result
 
 
-@pytest.mark.parametrize(
-    "text", ["$", "a $ b", "${", "${A", "${}", "${1}", "${A!b}", "${N:?is needed}", "${N?}"]
-)
+@pytest.mark.parametrize("text", ["${", "${A", "${}", "${1}", "${A!b}", "${N:?is needed}", "${N?}"])
 def test_wrong_variables_are_refused(text: str) -> None:
     with pytest.raises(InterpolationError):
         interpolate_text(text, {"A": "1"})

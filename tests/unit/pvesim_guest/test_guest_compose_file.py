@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pvesim.guest.docker.compose_file import Loader, Project
+from tests.pvesim.guest.docker.env_file import parse_env_file
 from tests.pvesim.guest.docker.images import parse_reference
-from tests.pvesim.guest.docker.interpolation import interpolate, parse_env_file
+from tests.pvesim.guest.docker.interpolation import interpolate
 from tests.pvesim.guest.docker.state import DockerError
 from tests.pvesim.guest.filesystem import DIRECTORY, FileSystem
 
@@ -44,7 +45,7 @@ def load(text: str, warnings: list[str] | None = None, /, **variables: str) -> P
             "services: {a: {image: '${MISSING:?set it}'}}",
             "required variable MISSING is missing a value: set it",
         ),
-        ("services: {a: {image: 'x$'}}", "invalid interpolation format for services.a.image"),
+        ("services: {a: {image: 'x${}'}}", "invalid interpolation format for services.a.image"),
         ("services: {a: {image: x, healthcheck: {tests: y}}}", "additional properties 'tests' not allowed"),
         ("name: 'No Good'\nservices: {a: {image: x}}", 'invalid project name "No Good"'),
         ("services: {}", "no service selected"),

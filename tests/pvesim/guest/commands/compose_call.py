@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.pvesim.guest.docker.compose_file import Loader, Project
 from tests.pvesim.guest.docker.engine import Engine
-from tests.pvesim.guest.docker.interpolation import parse_env_file
+from tests.pvesim.guest.docker.env_file import parse_env_file
 from tests.pvesim.guest.docker.state import DockerError
 from tests.pvesim.guest.machine import Process
 

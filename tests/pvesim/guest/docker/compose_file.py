@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from tests.pvesim.guest.docker import keys
-from tests.pvesim.guest.docker.interpolation import interpolate, parse_env_file
+from tests.pvesim.guest.docker.env_file import parse_env_file
+from tests.pvesim.guest.docker.interpolation import interpolate
 from tests.pvesim.guest.docker.mounts import read_mounts
 from tests.pvesim.guest.docker.ports import read_ports
 from tests.pvesim.guest.docker.state import DockerError, Mount, Port

@@ -1,0 +1,1 @@
+"""What the platform writes for Docker Compose, read by the real one."""
