@@ -23,7 +23,7 @@ from typing import Any
 from deploy.local.settings import LocalSettings
 from deploy.local.state import StateLock, write_secret
 from deploy.postgresql import DumpError, dump_database, has_schemas, restore_database
-from services.common.config import ConfigError, read_settings
+from services.common.core.config import ConfigError, read_settings
 
 MANIFEST = "manifest.json"
 _FORMAT = 1

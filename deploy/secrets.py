@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deploy.certificates import make_certificates
 from deploy.local.state import ensure_certificate, ensure_secret
-from services.common.service_keys import make_service_keys
+from services.common.identity.service_keys import make_service_keys
 
 _DATABASE = "postgresql://proximity:{password}@postgres:5432/proximity"
 

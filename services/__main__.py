@@ -6,7 +6,7 @@ import os
 import runpy
 import sys
 
-from services.common.config import SERVICES
+from services.common.core.config import SERVICES
 
 _name = os.environ.get("PROXIMITY_SERVICE", "")
 if _name not in SERVICES:

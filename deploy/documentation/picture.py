@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Set
 from html import escape
 
 from deploy.local.specs import WORKERS
-from services.common.config import SERVICES
+from services.common.core.config import SERVICES
 
 _WIDTH, _HEIGHT = 960, 560
 _BOX, _TALL = 150, 56

@@ -19,8 +19,8 @@ from deploy.import_django.targets import migrate, read_known, write_plan
 from deploy.import_django.users import plan_users
 from deploy.local.settings import LocalSettings
 from deploy.local.state import StateLock, ensure_secret
-from services.common.config import ConfigError, read_settings
-from services.common.sealing import Sealer
+from services.common.core.config import ConfigError, read_settings
+from services.common.identity.sealing import Sealer
 
 
 def make_plan(source: dict[str, list[Row]], known: Known) -> Plan:

@@ -12,8 +12,8 @@ from deploy.import_django.source import Row
 from services.apps.domain.config import parse_config
 from services.apps.domain.entities import STABLE, App, Begin
 from services.apps.workflows.import_app import KIND, STEPS
-from services.common.clock import now
-from services.common.errors import InvalidError
+from services.common.core.clock import now
+from services.common.core.errors import InvalidError
 
 _APPS = "applications"
 _LOGS = "deployment_logs"

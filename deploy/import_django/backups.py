@@ -6,7 +6,7 @@ from typing import Any
 
 from deploy.import_django.plan import Known, Plan, choose_id
 from deploy.import_django.source import Row
-from services.common.clock import now
+from services.common.core.clock import now
 
 _TABLE = "backups"
 _TYPES = {"snapshot", "suspend", "stop"}

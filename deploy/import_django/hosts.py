@@ -8,8 +8,8 @@ from typing import Any
 
 from deploy.import_django.plan import Known, Plan, choose_id
 from deploy.import_django.source import Row
-from services.common.clock import now
-from services.common.errors import DomainError
+from services.common.core.clock import now
+from services.common.core.errors import DomainError
 from services.inventory.domain.entities import (
     DEFAULT_PORT,
     DEFAULT_SSH_PORT,

@@ -8,7 +8,7 @@ from typing import Any
 from deploy.import_django.plan import Known, Plan, choose_id
 from deploy.import_django.source import Row
 from services.auth.domain.entities import DEFAULT_THEME, normalize_name
-from services.common.clock import now
+from services.common.core.clock import now
 
 _TABLE = "users"
 _NAME = re.compile(r"[\w.@+-]{1,150}")

@@ -20,7 +20,7 @@ from deploy.kubernetes.parts import (
     reach_labelled,
 )
 from gateway.surface import Surface
-from services.common.config import SERVICES
+from services.common.core.config import SERVICES
 
 WORKERS = ("apps", "backups", "catalog")
 _GATEWAY_PORT = 8000

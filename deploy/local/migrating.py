@@ -9,8 +9,8 @@ import sys
 
 import sqlalchemy as sa
 
-from services.common.config import SERVICES, ConfigError, ServiceSettings, read_settings
-from services.common.migrations import upgrade
+from services.common.core.config import SERVICES, ConfigError, ServiceSettings, read_settings
+from services.common.db.migrations import upgrade
 
 
 def main() -> int:

@@ -7,10 +7,7 @@ import os
 import time
 from urllib.parse import urlsplit
 
-from services.common.lean import without
-
-with without("aiohttp"):  # it is for WebSockets
-    import nats
+import nats
 from nats.errors import Error as NatsError
 from nats.js.errors import ServiceUnavailableError
 

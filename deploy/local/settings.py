@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.common.config import parse_bool, parse_int, parse_list, setting
+from services.common.core.config import parse_bool, parse_int, parse_list, setting
 
 
 def _parse_seconds(text: str) -> float:

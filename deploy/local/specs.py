@@ -19,8 +19,8 @@ from deploy.local.process import Spec
 from deploy.local.settings import LocalSettings
 from deploy.local.state import ensure_certificate, ensure_secret
 from gateway.config import Certificate, Endpoint, GatewaySettings, UpstreamTls, render_bootstrap
-from services.common.config import SERVICES
-from services.common.service_keys import make_service_keys
+from services.common.core.config import SERVICES
+from services.common.identity.service_keys import make_service_keys
 
 WORKERS = ("apps", "backups", "catalog")
 PORTS = (*SERVICES, "nats", "nats-monitor", "admin", "pvesim", "pvesim-ssh")
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _MOST_IN_NATS = "8G"  # as deploy/nats/nats.conf; what streams may hold together is less
 
 
-_DRIVERS = {"postgresql": "services.common.pipelines", "sqlite": "sqlalchemy.dialects.sqlite.pysqlite"}
+_DRIVERS = {"postgresql": "services.common.db.pipelines", "sqlite": "sqlalchemy.dialects.sqlite.pysqlite"}
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def list_shared_modules(settings: LocalSettings) -> list[str]:
     """Return what services, workers and the migration import."""
     driver = "postgresql" if settings.database_url.startswith("postgres") else "sqlite"
     servers = [f"services.{service}.server" for service in SERVICES]
-    return ["deploy.local.migrating", "services.common.commands", *servers, _DRIVERS[driver]]
+    return ["deploy.local.migrating", "services.common.process.commands", *servers, _DRIVERS[driver]]
 
 
 def name_metrics_ports(settings: LocalSettings) -> list[str]:

@@ -14,7 +14,7 @@ from proximity.catalog.v1.catalog_service_pb2_grpc import CatalogInternalService
 
 from services.apps.domain.neighbours import HeldBackup, Newest, Rendering
 from services.apps.domain.quotas import Quota
-from services.common.errors import NotFoundError
+from services.common.core.errors import NotFoundError
 from services.common.rpc.client import Clients
 
 

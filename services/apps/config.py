@@ -6,8 +6,8 @@ import dataclasses
 from datetime import timedelta
 
 from services.apps.domain.quotas import Quota
-from services.common.config import parse_int, setting
-from services.common.operations.settings import OperationSettings
+from services.common.core.config import parse_int, setting
+from services.common.operations.limits import OperationSettings
 
 
 def _parse_quota(text: str) -> int | None:

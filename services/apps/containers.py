@@ -31,7 +31,7 @@ from services.apps.domain.interfaces import (
     Task,
     Wanted,
 )
-from services.common.errors import NotFoundError, UnavailableError
+from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.operations.model import TransientError
 from services.common.rpc.client import Clients
 

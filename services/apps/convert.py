@@ -15,10 +15,10 @@ from services.apps.domain.entities import STABLE, App, AppEvent
 from services.apps.domain.interfaces import Container
 from services.apps.domain.neighbours import Newest
 from services.apps.domain.reconciling import Reconciled
-from services.common.operations.held_steps import HeldStep
-from services.common.operations.progress import Operation
-from services.common.operations.records import render_operation
-from services.common.rpc.times import render_time
+from services.common.core.timestamps import render_time
+from services.common.operations.convert import render_operation
+from services.common.operations.delegated import DelegatedStep
+from services.common.operations.view import Operation
 
 DEFAULT_PER_PAGE = 20
 
@@ -213,11 +213,11 @@ def render_discovered(item: Container) -> app_pb2.DiscoveredContainer:
     )
 
 
-def parse_held_step(request: pb.ReportOperationRequest) -> HeldStep | None:
+def parse_held_step(request: pb.ReportOperationRequest) -> DelegatedStep | None:
     """The step that another service reports; None when it names none."""
     if not request.step:
         return None
-    return HeldStep(
+    return DelegatedStep(
         position=request.step_index,
         name=request.step,
         description=request.step_description,

@@ -20,10 +20,10 @@ from services.apps import convert
 from services.apps.domain.entities import AppEvent
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.store import SqlAppStore
-from services.common.clock import now
-from services.common.errors import UnavailableError
-from services.common.log import get_logger
-from services.common.rpc.times import render_time
+from services.common.core.clock import now
+from services.common.core.errors import UnavailableError
+from services.common.core.log import get_logger
+from services.common.core.timestamps import render_time
 
 log = get_logger()
 

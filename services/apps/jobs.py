@@ -13,10 +13,10 @@ from services.apps.domain.interfaces import Containers
 from services.apps.domain.leftovers import drop_left_snapshots
 from services.apps.domain.reconciling import Reconciler
 from services.apps.store import RUN_OPERATION, SqlAppStore
-from services.common.clock import now
-from services.common.errors import DomainError
-from services.common.log import get_logger
-from services.common.messaging import Bus
+from services.common.core.clock import now
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
+from services.common.messaging.bus import Bus
 
 log = get_logger()
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.apps.domain.interfaces import Container, Containers
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 
 _FRESH_S = 2.0  # Proxmox itself measures every ten seconds
 _AGAIN_S = 0.5

@@ -10,9 +10,9 @@ from nats.aio.msg import Msg
 
 from services.apps.domain.entities import App
 from services.apps.domain.neighbours import Catalog, Newest
-from services.common.errors import DomainError
-from services.common.log import get_logger
-from services.common.messaging import Bus
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
+from services.common.messaging.bus import Bus
 
 log = get_logger()
 

@@ -24,12 +24,12 @@ from services.apps.tables import idempotency, inbox, operation_tables, outbox
 from services.apps.watching import Hints, Watcher
 from services.apps.workflows import build_workflows
 from services.apps.workflows.tools import Tools
+from services.common.messaging.outbox import Relay
 from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
 from services.common.operations.store import SqlOperationStore
-from services.common.outbox import Relay
-from services.common.process import serve, work
-from services.common.runtime import Runtime, build_runtime
+from services.common.process.lifecycle import serve, work
+from services.common.process.runtime import Runtime, build_runtime
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from services.apps.domain.interfaces import Container
 from services.apps.newest import NewestRevisions
 from services.apps.store import SqlAppStore
 from services.apps.store.lookups import AppVersion
-from services.common.kept import Kept
-from services.common.rpc.rendered import Form, Rendered, render, render_list
+from services.common.rpc.responses.cache import VersionedLruCache
+from services.common.rpc.responses.rendered import Form, Rendered, render, render_list
 
 
 class Showcase:
@@ -33,11 +33,11 @@ class Showcase:
     def __init__(self, store: SqlAppStore, newest: NewestRevisions) -> None:
         self._store = store
         self._newest = newest
-        self._apps = Kept[tuple[str, Form]]()
-        self._live = Kept[tuple[str, Form]]()
-        self._pages = Kept[tuple[AppFilter, int, int, Form]]()
-        self._logs = Kept[tuple[str, int, str, Form]]()
-        self._operations = Kept[tuple[str, int, int, Form]]()
+        self._apps = VersionedLruCache[tuple[str, Form]]()
+        self._live = VersionedLruCache[tuple[str, Form]]()
+        self._pages = VersionedLruCache[tuple[AppFilter, int, int, Form]]()
+        self._logs = VersionedLruCache[tuple[str, int, str, Form]]()
+        self._operations = VersionedLruCache[tuple[str, int, int, Form]]()
 
     async def list_apps(
         self, wanted: AppFilter, *, page: int, per_page: int, form: Form = Form.WIRE

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.common import idempotency as common_idempotency
-from services.common.db import UtcDateTime
-from services.common.idempotency import seal_column
+from services.common.db.database import UtcDateTime
+from services.common.identity.resealing import SealedColumn
+from services.common.messaging.outbox import define_tables as define_outbox
 from services.common.operations.tables import define_tables as define_operations
-from services.common.outbox import define_tables as define_outbox
-from services.common.resealing import SealedColumn
+from services.common.rpc.interceptors import idempotency as common_idempotency
+from services.common.rpc.interceptors.idempotency import seal_column
 
 metadata = sa.MetaData()
 outbox, inbox = define_outbox(metadata)

@@ -10,9 +10,9 @@ from nats.aio.msg import Msg
 
 from services.apps.feeds import PAGE, Feed, Happening, Listener, make_event, tell_rows
 from services.apps.store import SqlAppStore
-from services.common.errors import UnavailableError
-from services.common.log import get_logger
-from services.common.messaging import Bus
+from services.common.core.errors import UnavailableError
+from services.common.core.log import get_logger
+from services.common.messaging.bus import Bus
 
 log = get_logger()
 

@@ -9,10 +9,10 @@ from services.auth.config import AuthSettings
 from services.auth.domain.errors import AuditBrokenError
 from services.auth.server import build_auth, serve
 from services.auth.store.tables import SEALED
-from services.common.clock import now
-from services.common.commands import main
-from services.common.config import ConfigError, read_settings
-from services.common.runtime import close_runtime
+from services.common.core.clock import now
+from services.common.core.config import ConfigError, read_settings
+from services.common.process.commands import main
+from services.common.process.runtime import close_runtime
 
 
 def run_command(arguments: list[str]) -> int:

@@ -11,7 +11,7 @@ import uuid
 from services.auth.convert import parse_address
 from services.auth.domain.entities import NewAuditEntry
 from services.auth.store.audit import Expected, SqlAuditStore, expected
-from services.common.clock import now
+from services.common.core.clock import now
 from services.common.rpc.call import Call
 
 _CHANGES_NOTHING = frozenset({"auth.VerifyToken"})

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from services.auth.domain.entities import is_username
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import RegistrationPolicy
-from services.common.config import ServiceSettings, parse_bool, parse_int, setting
+from services.common.core.config import ServiceSettings, parse_bool, parse_int, setting
 
 
 def parse_public_url(text: str) -> str:

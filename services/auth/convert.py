@@ -24,9 +24,9 @@ from services.auth.domain.entities import (
     SigningKey,
 )
 from services.auth.domain.registration import Setup
-from services.common.errors import invalid_field
-from services.common.rpc.times import render_time
-from services.common.rules import check_message
+from services.common.core.errors import invalid_field
+from services.common.core.timestamps import render_time
+from services.common.rpc.interceptors.validation import check_message
 
 _DEFAULT_PER_PAGE = 20
 

@@ -6,8 +6,8 @@ import re
 import secrets
 
 from services.auth.domain.entities import REFRESH_TOKEN_TTL, SignedIn
+from services.common.identity.tokens import ACCESS_TOKEN_S
 from services.common.rpc.call import ACCESS_COOKIE, CSRF_COOKIE, REFRESH_COOKIE, Call
-from services.common.tokens import ACCESS_TOKEN_S
 
 REFRESH_PATH = "/api/auth"
 _REFRESH_S = int(REFRESH_TOKEN_TTL.total_seconds())

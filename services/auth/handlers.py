@@ -23,9 +23,9 @@ from services.auth.domain.sign_in import SignIn
 from services.auth.domain.step_up import step_up
 from services.auth.signing import SigningKeys
 from services.auth.store.audit import SqlAuditStore
+from services.common.identity.tokens import ACCESS_TOKEN_S, Caller, TokenVerifier, User
 from services.common.rpc.call import REFRESH_COOKIE, Call
-from services.common.rpc.guard import Guard
-from services.common.tokens import ACCESS_TOKEN_S, Caller, TokenVerifier, User
+from services.common.rpc.interceptors.authorization import Guard
 
 
 @dataclass(frozen=True, kw_only=True)

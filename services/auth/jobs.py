@@ -8,8 +8,8 @@ from proximity.auth.v1 import events_pb2
 
 from services.auth.convert import parse_audit_record
 from services.auth.store.audit import SqlAuditStore
-from services.common.log import get_logger
-from services.common.messaging import Bus
+from services.common.core.log import get_logger
+from services.common.messaging.bus import Bus
 
 log = get_logger()
 

@@ -13,11 +13,11 @@ from nats.errors import Error as NatsError
 
 from services.auth.domain.entities import Revocation
 from services.auth.store.revocations import SqlRevocationStore, StoredRevocation
-from services.common.errors import UnavailableError
-from services.common.log import get_logger
-from services.common.messaging import Bus
-from services.common.streams import REVOCATIONS_BUCKET, REVOKED
-from services.common.tokens import Revocations
+from services.common.core.errors import UnavailableError
+from services.common.core.log import get_logger
+from services.common.identity.tokens import Revocations
+from services.common.messaging.bus import Bus
+from services.common.messaging.streams import REVOCATIONS_BUCKET, REVOKED
 
 log = get_logger()
 

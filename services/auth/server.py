@@ -34,14 +34,14 @@ from services.auth.store.revocations import SqlRevocationStore
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
 from services.auth.store.tables import idempotency, inbox, outbox
-from services.common import process
-from services.common.errors import DomainError
-from services.common.log import get_logger
-from services.common.outbox import Relay
-from services.common.rpc.asking import caller_of_api_token
-from services.common.runtime import Runtime, build_runtime
-from services.common.service_keys import read_service_keys
-from services.common.tokens import Caller, CredentialsInvalidError, TokenVerifier
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
+from services.common.identity.service_keys import read_service_keys
+from services.common.identity.tokens import Caller, CredentialsInvalidError, TokenVerifier
+from services.common.messaging.outbox import Relay
+from services.common.process import lifecycle as process
+from services.common.process.runtime import Runtime, build_runtime
+from services.common.rpc.auth_client import caller_of_api_token
 
 log = get_logger()
 

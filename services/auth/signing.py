@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from services.auth.domain.entities import Account, Authentication, SigningKey, encode_base64url
 from services.auth.store.signing_keys import SqlSigningKeyStore
-from services.common.clock import Clock, now
-from services.common.errors import DomainError, UnavailableError
-from services.common.log import get_logger
-from services.common.tokens import ACCESS_TOKEN_S, AUDIENCE, ISSUER
+from services.common.core.clock import Clock, now
+from services.common.core.errors import DomainError, UnavailableError
+from services.common.core.log import get_logger
+from services.common.identity.tokens import ACCESS_TOKEN_S, AUDIENCE, ISSUER
 
 log = get_logger()
 

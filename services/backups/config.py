@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from services.common.config import parse_int, setting
-from services.common.operations.settings import OperationSettings
+from services.common.core.config import parse_int, setting
+from services.common.operations.limits import OperationSettings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

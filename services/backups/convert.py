@@ -24,8 +24,8 @@ from services.backups.domain.entities import (
 )
 from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.usecases import Asker
+from services.common.core.timestamps import render_time
 from services.common.rpc.call import Call
-from services.common.rpc.times import render_time
 
 PER_PAGE = 20
 

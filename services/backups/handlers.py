@@ -10,10 +10,10 @@ from proximity.common.v1 import operation_pb2
 from services.backups import convert
 from services.backups.domain import usecases
 from services.backups.domain.interfaces import Apps, BackupStore, Containers
-from services.common.kept import Kept
-from services.common.operations.records import render_operation
+from services.common.operations.convert import render_operation
 from services.common.rpc.call import Call
-from services.common.rpc.rendered import Form, Rendered, render
+from services.common.rpc.responses.cache import VersionedLruCache
+from services.common.rpc.responses.rendered import Form, Rendered, render
 
 
 class BackupsHandlers:
@@ -23,7 +23,7 @@ class BackupsHandlers:
         self._store = store
         self._apps = apps
         self._containers = containers
-        self._pages: Kept[tuple[str, int | None, int, int, Form]] = Kept()
+        self._pages: VersionedLruCache[tuple[str, int | None, int, int, Form]] = VersionedLruCache()
 
     async def list_backups(
         self, request: pb.ListBackupsRequest, call: Call

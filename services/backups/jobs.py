@@ -10,9 +10,9 @@ from proximity.apps.v1 import events_pb2
 from services.backups.domain.interfaces import Apps, BackupStore
 from services.backups.domain.usecases import note_removed_apps
 from services.backups.store import RUN_OPERATION
-from services.common.errors import DomainError
-from services.common.log import get_logger
-from services.common.messaging import Bus
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
+from services.common.messaging.bus import Bus
 
 log = get_logger()
 

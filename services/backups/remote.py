@@ -23,9 +23,9 @@ from services.backups.domain.entities import (
     Task,
     TaskUpdate,
 )
-from services.common.errors import NotFoundError
+from services.common.core.errors import NotFoundError
+from services.common.identity.tokens import User
 from services.common.rpc.client import Clients
-from services.common.tokens import User
 
 _ATTEMPT_S = 4.0  # three attempts end before a worker takes up what was only written down (15 s)
 _PROXMOX_S = 60.0

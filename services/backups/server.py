@@ -18,11 +18,11 @@ from services.backups.remote import RemoteApps, RemoteContainers
 from services.backups.store import SqlBackupStore, build_operation_store
 from services.backups.tables import idempotency, inbox, outbox
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
-from services.common import process
+from services.common.messaging.outbox import Relay
 from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
-from services.common.outbox import Relay
-from services.common.runtime import Runtime, build_runtime
+from services.common.process import lifecycle as process
+from services.common.process.runtime import Runtime, build_runtime
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.common import idempotency as idempotency_tables
-from services.common import outbox as outbox_tables
-from services.common.db import UtcDateTime
+from services.common.db.database import UtcDateTime
+from services.common.messaging import outbox as outbox_tables
 from services.common.operations import tables as operation_tables
+from services.common.rpc.interceptors import idempotency as idempotency_tables
 
 metadata = sa.MetaData()
 outbox, inbox = outbox_tables.define_tables(metadata)

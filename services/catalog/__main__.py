@@ -10,8 +10,8 @@ from services.catalog.config import CatalogSettings
 from services.catalog.files import DATA
 from services.catalog.server import serve, work
 from services.catalog.tables import idempotency
-from services.common.commands import main
-from services.common.idempotency import seal_column
+from services.common.process.commands import main
+from services.common.rpc.interceptors.idempotency import seal_column
 
 _COMMANDS = ("serve", "work", "migrate", "check-config", "rotate-keys", "check", "icons")
 

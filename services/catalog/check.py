@@ -12,7 +12,7 @@ from services.catalog.domain.render import render_item
 from services.catalog.domain.values import RenderRequest
 from services.catalog.files import DATA, find_icon, read_item_files
 from services.catalog.icons import write_icons
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 
 
 def check_folder(folder: Path) -> tuple[tuple[Item, ...], list[Fault]]:

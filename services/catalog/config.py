@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from services.catalog.files import DATA
-from services.common.config import ServiceSettings, parse_bool, parse_int, parse_list, setting
+from services.common.core.config import ServiceSettings, parse_bool, parse_int, parse_list, setting
 
 
 def parse_folder(text: str) -> Path:

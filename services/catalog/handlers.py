@@ -20,10 +20,10 @@ from services.catalog.domain.loader import load_items
 from services.catalog.files import name_content, read_icon, read_item_files, read_schema
 from services.catalog.holder import CatalogHolder
 from services.catalog.showing import ItemMessages
-from services.common.clock import Clock, now
-from services.common.kept import MIB, Kept
+from services.common.core.clock import Clock, now
 from services.common.rpc.call import Call
-from services.common.rpc.rendered import Rendered
+from services.common.rpc.responses.cache import MIB, VersionedLruCache
+from services.common.rpc.responses.rendered import Rendered
 
 _ICON_S = 86_400
 _NOTHING = Rendered(pb.ListItemsResponse, b"")
@@ -57,7 +57,7 @@ class CatalogHandlers:
         self._data = data
         self._clock = clock
         self._items = ItemMessages()
-        self._kept: Kept[Hashable] = Kept(8 * MIB)
+        self._kept: VersionedLruCache[Hashable] = VersionedLruCache(8 * MIB)
         holder.on_refresh(self._items.prepare)
 
     async def list_items(self, request: pb.ListItemsRequest, call: Call) -> Rendered[pb.ListItemsResponse]:

@@ -9,8 +9,8 @@ from services.catalog.domain.entities import Item
 from services.catalog.domain.index import CatalogIndex
 from services.catalog.domain.interfaces import CatalogStore
 from services.catalog.domain.publishing import load_catalog
-from services.common.errors import UnavailableError
-from services.common.log import get_logger
+from services.common.core.errors import UnavailableError
+from services.common.core.log import get_logger
 
 log = get_logger()
 

@@ -13,8 +13,8 @@ from services.catalog.domain.interfaces import CatalogStore, Importer, SourceFet
 from services.catalog.holder import CatalogHolder
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED
 from services.catalog.workflows.fetch_source import fetch_source
-from services.common.log import get_logger
-from services.common.messaging import Bus
+from services.common.core.log import get_logger
+from services.common.messaging.bus import Bus
 
 log = get_logger()
 

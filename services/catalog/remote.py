@@ -6,7 +6,7 @@ from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
 
 from services.catalog.domain.interfaces import Place
-from services.common.errors import UnavailableError
+from services.common.core.errors import UnavailableError
 from services.common.rpc.client import Clients
 
 _ANSWER_S = 3.0  # a preview is shown without a place rather than late

@@ -16,13 +16,13 @@ from services.catalog.remote import RemoteNodes
 from services.catalog.store import SqlCatalogStore
 from services.catalog.tables import idempotency, inbox, outbox
 from services.catalog.unpacking import FetchLimits
-from services.common import process
-from services.common.db import Database, create_engine
-from services.common.log import get_logger
-from services.common.messaging import Bus
-from services.common.outbox import Relay
+from services.common.core.log import get_logger
+from services.common.db.database import Database, create_engine
+from services.common.messaging.bus import Bus
+from services.common.messaging.outbox import Relay
+from services.common.process import lifecycle as process
+from services.common.process.runtime import build_runtime
 from services.common.rpc.client import Clients
-from services.common.runtime import build_runtime
 
 log = get_logger()
 

@@ -10,7 +10,7 @@ from proximity.catalog.v1 import item_pb2
 
 from services.catalog.domain.entities import OWN_SOURCE, Input, Item, PortSpec, Probe, VolumeSpec
 from services.catalog.domain.yaml_text import write_yaml
-from services.common.rpc.rendered import Form, render, render_list
+from services.common.rpc.responses.rendered import Form, render, render_list
 
 
 def render_item(item: Item) -> item_pb2.Item:

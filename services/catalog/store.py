@@ -21,9 +21,9 @@ from services.catalog.domain.faults import Rejection
 from services.catalog.domain.interfaces import NewRevision, Publication
 from services.catalog.domain.sources import NewSource, Source, SourceFormat, SourceStatus
 from services.catalog.tables import current_items, outbox, publications, rejections, revisions, sources
-from services.common.clock import Clock, now
-from services.common.db import Database, insert_ignore
-from services.common.outbox import add_messages, new_message
+from services.common.core.clock import Clock, now
+from services.common.db.database import Database, insert_ignore
+from services.common.messaging.outbox import add_messages, new_message
 
 REVISION_PUBLISHED = "events.catalog.v1.revision_published"
 FETCH_SOURCE = "jobs.catalog.v1.fetch_source"

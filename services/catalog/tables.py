@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.common.db import UtcDateTime
-from services.common.idempotency import define_table as define_idempotency_table
-from services.common.outbox import define_tables
+from services.common.db.database import UtcDateTime
+from services.common.messaging.outbox import define_tables
+from services.common.rpc.interceptors.idempotency import define_table as define_idempotency_table
 
 metadata = sa.MetaData()
 outbox, inbox = define_tables(metadata)

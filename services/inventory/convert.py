@@ -11,7 +11,7 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 from proximity.inventory.v1 import host_pb2, settings_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
-from services.common.rpc.times import render_time
+from services.common.core.timestamps import render_time
 from services.inventory.domain.entities import Host, Network, NewHost, Node, Resources, Secrets, full_token_id
 from services.inventory.proxmox.archives import Archive
 from services.inventory.proxmox.containers import Ref, Task

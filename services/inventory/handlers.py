@@ -14,12 +14,12 @@ from proximity.inventory.v1 import host_pb2, settings_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.common import VERSION
-from services.common.clock import now
-from services.common.errors import DomainError
-from services.common.kept import Kept
+from services.common.core.clock import now
+from services.common.core.errors import DomainError
+from services.common.core.timestamps import render_time
 from services.common.rpc.call import Call
-from services.common.rpc.rendered import Form, Rendered, render
-from services.common.rpc.times import render_time
+from services.common.rpc.responses.cache import VersionedLruCache
+from services.common.rpc.responses.rendered import Form, Rendered, render
 from services.inventory import convert
 from services.inventory.domain.entities import Host, Node
 from services.inventory.domain.errors import HostUnreachableError
@@ -116,7 +116,7 @@ class HostHandlers:
         self._fleet = fleet
         self._sync = sync
         self._ways = ways
-        self._kept = Kept[tuple[type, int, Form]]()
+        self._kept = VersionedLruCache[tuple[type, int, Form]]()
 
     async def list_hosts(self, _: empty_pb2.Empty, call: Call) -> AsyncIterator[Rendered[host_pb2.Host]]:
         for host in await self._store.list_hosts():

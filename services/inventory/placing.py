@@ -7,7 +7,7 @@ from typing import Any
 
 from proximity.inventory.v1 import container_service_pb2 as cs
 
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 from services.inventory.domain.entities import Host
 from services.inventory.domain.errors import (
     BridgeNotFoundError,

@@ -9,9 +9,9 @@ from datetime import timedelta
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.apps.v1.apps_service_pb2_grpc import AppsInternalServiceStub
 
-from services.common.clock import now
-from services.common.errors import DomainError
-from services.common.log import get_logger
+from services.common.core.clock import now
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
 from services.common.rpc.client import Clients
 from services.inventory.store import SqlAddressStore, SqlVmidStore
 

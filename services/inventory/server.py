@@ -8,11 +8,11 @@ from typing import Any
 
 from proximity.inventory.v1 import container_service_pb2, inventory_service_pb2
 
-from services.common import process
-from services.common.commands import main
-from services.common.errors import DomainError
-from services.common.log import get_logger
-from services.common.runtime import build_runtime
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
+from services.common.process import lifecycle as process
+from services.common.process.commands import main
+from services.common.process.runtime import build_runtime
 from services.inventory.config import InventorySettings
 from services.inventory.container_handlers import ContainerHandlers
 from services.inventory.domain.entities import NewHost, Secrets, full_token_id

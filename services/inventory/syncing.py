@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import time
 
-from services.common.errors import DomainError
-from services.common.log import get_logger
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
 from services.inventory.domain.entities import Host
 from services.inventory.proxmox.fleet import Fleet, list_doors
 from services.inventory.proxmox.isolation import isolate_host

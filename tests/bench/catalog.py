@@ -21,7 +21,7 @@ from services.catalog.domain.loader import load_items
 from services.catalog.domain.publishing import build_index
 from services.catalog.files import DATA, read_item_files
 from services.catalog.showing import ItemMessages
-from services.common.rpc.rendered import Form
+from services.common.rpc.responses.rendered import Form
 
 NAMES, ITEMS = 1300, 2000
 _QUERIES = (

@@ -14,8 +14,8 @@ from services.apps import tables as apps_tables
 from services.auth.store import tables as auth_tables
 from services.backups import tables as backups_store
 from services.catalog.files import DATA
-from services.common.db import create_engine
-from services.common.sealing import Sealer
+from services.common.db.database import create_engine
+from services.common.identity.sealing import Sealer
 
 USERS = 50
 LOG_LINES = 10

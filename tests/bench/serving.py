@@ -15,8 +15,8 @@ import uvloop
 from google.protobuf import empty_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 
-from services.common import process
-from services.common.runtime import Runtime
+from services.common.process import lifecycle as process
+from services.common.process.runtime import Runtime
 from tests.bench.floor import BARE, FloorHandlers, describe_floor, make_answer
 
 

@@ -18,7 +18,7 @@ import requests
 
 from deploy.local.api import Api
 from deploy.local.settings import LocalSettings
-from services.common.config import read_settings
+from services.common.core.config import read_settings
 from tests.bench.cases import Case, floor_of, list_cases
 from tests.bench.rounds import Result, run_rounds
 from tests.bench.seeding import Seeder, write_catalog

@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
-from services.common.clock import now
-from services.common.db import Database, create_engine
-from services.common.migrations import upgrade
-from services.common.sealing import Sealer
+from services.common.core.clock import now
+from services.common.db.database import Database, create_engine
+from services.common.db.migrations import upgrade
+from services.common.identity.sealing import Sealer
 from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.placing import Placing
 from services.inventory.proxmox.consoles import Consoles

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.common.idempotency import request_id_of
+from services.common.rpc.interceptors.idempotency import request_id_of
 
 METHODS = {
     "deploy": "/proximity.apps.v1.AppsService/DeployApp",

@@ -32,7 +32,7 @@ from deploy.local.specs import (
 )
 from deploy.local.stack import read_health
 from deploy.local.state import choose_ports, write_secret
-from services.common.config import read_settings
+from services.common.core.config import read_settings
 from tests.chaos.links import Link
 from tests.chaos.postgres import make_folder, make_postgres
 from tests.chaos.topology import NODES, TOPOLOGY

@@ -18,7 +18,7 @@ from proximity.apps.v1.apps_service_pb2_grpc import AppsServiceStub
 from deploy.local import specs
 from deploy.local.api import Api
 from deploy.local.settings import LocalSettings
-from services.common.config import read_settings
+from services.common.core.config import read_settings
 from tests.e2e.stack import PASSWORD, STOP_S, USERNAME, RunningStack, find_port, make_environment
 
 LIMIT_S = 90.0

@@ -20,7 +20,7 @@ import requests
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.local.api import Api, DemoError, read_page
-from services.common.streams import REVOCATIONS_BUCKET
+from services.common.messaging.streams import REVOCATIONS_BUCKET
 from tests.e2e.stack import RunningStack, wait_until_gone
 from tests.pages import read_commands, run_commands
 from tests.store.django_database import PASSWORD as OLD_PASSWORD

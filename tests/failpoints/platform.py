@@ -33,16 +33,16 @@ from services.backups.remote import RemoteApps, RemoteContainers
 from services.backups.server import build_workflows as build_backup_workflows
 from services.backups.store import SqlBackupStore
 from services.backups.store.changes import apply_change, write_line
-from services.common.db import Database, create_engine
-from services.common.messaging import Bus
-from services.common.migrations import upgrade
+from services.common.db.database import Database, create_engine
+from services.common.db.migrations import upgrade
+from services.common.identity.sealing import Sealer
+from services.common.identity.tokens import Caller, User
+from services.common.messaging.bus import Bus
+from services.common.messaging.outbox import Relay
 from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
 from services.common.operations.tables import OperationTables
-from services.common.outbox import Relay
 from services.common.rpc.call import Call
-from services.common.sealing import Sealer
-from services.common.tokens import Caller, User
 from services.inventory.container_handlers import ContainerHandlers
 from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.placing import Placing

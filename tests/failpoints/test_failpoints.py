@@ -19,7 +19,7 @@ from services.apps.domain.entities import RemoveApp
 from services.apps.domain.errors import AppBusyError
 from services.apps.domain.holding import end_silent_holds
 from services.backups.tables import backups as backup_rows
-from services.common.errors import PreconditionError, UnavailableError
+from services.common.core.errors import PreconditionError, UnavailableError
 from services.common.operations.model import Context, Step
 from tests.failpoints.invariants import check_invariants, describe_strangers
 from tests.failpoints.platform import Desk, Platform, copy_proxmox, make_proxmox, migrate, open_platform

@@ -8,12 +8,12 @@ from typing import Any
 import grpc
 from grpc_status import rpc_status
 
-from services.common.errors import DomainError, UnavailableError
+from services.common.core.errors import DomainError, UnavailableError
+from services.common.identity.tokens import Caller, User
 from services.common.rpc.call import Call
 from services.common.rpc.client import Clients
 from services.common.rpc.server import snake_case
 from services.common.rpc.status import parse_error, render_status
-from services.common.tokens import Caller, User
 
 
 class LocalClients(Clients):

@@ -22,7 +22,13 @@ from services.apps.domain.interfaces import (
     Task,
     Wanted,
 )
-from services.common.errors import BusyError, DomainError, NotFoundError, PreconditionError, UnavailableError
+from services.common.core.errors import (
+    BusyError,
+    DomainError,
+    NotFoundError,
+    PreconditionError,
+    UnavailableError,
+)
 
 GIGABYTE = float(1024**3)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.apps.domain.neighbours import HeldBackup, Newest, Rendering
-from services.common.errors import NotFoundError
+from services.common.core.errors import NotFoundError
 from tests.fakes.containers import FakeContainers
 
 

@@ -25,7 +25,7 @@ from deploy.local.specs import (
     make_environment,
     make_migration,
 )
-from services.common.config import SERVICES, read_settings
+from services.common.core.config import SERVICES, read_settings
 from tests.chaos.platform import PASSWORD, Platform, PlatformError
 from tests.replicas.release import run_from
 from tests.replicas.servers import NATS, Databases, make_nats_cluster

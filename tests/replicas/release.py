@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 
 from deploy.local.process import Spec
 from deploy.local.specs import ROOT
-from services.common.config import SERVICES
+from services.common.core.config import SERVICES
 
 _PARTS = ("services", "protos", "deploy", "gateway")
 _TABLES = {

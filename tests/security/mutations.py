@@ -35,7 +35,7 @@ class Mutation:
     limit_s: float = 300.0  # a test that does not end has failed
 
 
-TOKENS, GUARD = "services/common/tokens.py", "services/common/rpc/guard.py"
+TOKENS, GUARD = "services/common/identity/tokens.py", "services/common/rpc/interceptors/authorization.py"
 MUTATIONS = (
     Mutation("signature", TOKENS, 'options={"require": ["exp", "iat", "sub", "jti"]}',
         'options={"verify_signature": False, "verify_aud": True, "verify_iss": True, "verify_exp": True}',
@@ -74,7 +74,7 @@ MUTATIONS = (
     Mutation("who may forward", "services/common/rpc/peers.py",
         "return any(address.version", "return True or any(address.version",
         "tests/security/test_fuzzing.py::test_only_addresses_of_the_gateway_s_networks_are_gateways"),
-    Mutation("seal bound to its place", "services/common/sealing.py", "place.encode()", 'b""',
+    Mutation("seal bound to its place", "services/common/identity/sealing.py", "place.encode()", 'b""',
         "tests/unit/common/test_sealing.py::test_a_secret_opens_in_its_place_only"),
     Mutation("refresh token used twice", "services/auth/store/sessions.py",
         "ended = end_families(connection, sessions.c.family == family, moment)", "ended: list[Revocation] = []",
@@ -118,7 +118,7 @@ MUTATIONS = (
     Mutation("options of net0", "services/inventory/proxmox/create.py",
         '_check_part("network_cidr", wanted.network_cidr)', "wanted.network_cidr",
         "tests/security/test_fuzzing.py::test_net0_has_one_address_and_no_more_options_than_ours"),
-    Mutation("scopes of addresses", "services/common/rules.py", ' and "%" not in value', "",
+    Mutation("scopes of addresses", "services/common/rpc/interceptors/validation.py", ' and "%" not in value', "",
         "tests/security/test_input_attacks.py::test_an_address_cannot_bring_options_of_the_network_with_it"),
     Mutation("quotas", "services/apps/domain/quotas.py", "    for name, limit in vars(quota).items():",
         "    for name, limit in {}.items():", "tests/security/test_limits.py::test_each_limit_refuses_by_name"),
@@ -131,7 +131,7 @@ MUTATIONS = (
         '        return "ingerprint" in str(reason) or any(', "        return True or any(",
         "tests/unit/inventory/test_inventory_client.py::"
         "test_a_write_whose_connection_breaks_after_it_was_sent_is_never_sent_again"),
-    Mutation("weak SECRET_KEY", "services/common/config.py", "fault := find_weak_secret(self.secret_key)", "fault := ''",
+    Mutation("weak SECRET_KEY", "services/common/core/config.py", "fault := find_weak_secret(self.secret_key)", "fault := ''",
         "tests/security/test_production.py::test_what_is_weak_is_refused_by_name_and_never_shown"),
     Mutation("forged headers", "gateway/connections.py",
         '"early_header_mutation_extensions": [_render_header_removal(settings)],', "",

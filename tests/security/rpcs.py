@@ -15,7 +15,7 @@ from proximity.catalog.v1 import catalog_service_pb2
 from proximity.common.v1 import access_pb2, rules_pb2
 from proximity.inventory.v1 import container_service_pb2, inventory_service_pb2
 
-from services.common.rpc.guard import Rule, rule_of
+from services.common.rpc.interceptors.authorization import Rule, rule_of
 
 FILES = (
     apps_service_pb2,

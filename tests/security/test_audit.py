@@ -19,12 +19,12 @@ from google.protobuf.empty_pb2 import Empty
 from proximity.catalog.v1 import catalog_service_pb2 as catalog_pb
 from proximity.catalog.v1 import catalog_service_pb2_grpc as catalog_grpc
 
+from services.common.identity.service_keys import make_service_keys, read_service_keys
+from services.common.identity.tokens import Caller, Revocations, TokenVerifier, User
 from services.common.rpc.call import Call
-from services.common.rpc.guard import Guard
+from services.common.rpc.interceptors.authorization import Guard
 from services.common.rpc.server import add_service, create_server
-from services.common.rpc.surroundings import Surroundings
-from services.common.service_keys import make_service_keys, read_service_keys
-from services.common.tokens import Caller, Revocations, TokenVerifier, User
+from services.common.rpc.server_context import ServerContext
 from tests.e2e.stack import RunningStack
 from tests.security.conftest import Platform
 from tests.security.principals import register
@@ -112,7 +112,7 @@ class Slow:
         return work
 
 
-class Kept:
+class VersionedLruCache:
     """An audit log in memory."""
 
     def __init__(self) -> None:
@@ -135,11 +135,11 @@ async def test_who_hangs_up_is_recorded_all_the_same(tmp_path: Path) -> None:
     async def authenticate(_: str) -> Caller:
         return Caller(User(1, "root", is_staff=True), expires_at=time.time() + 60)
 
-    kept = Kept()
+    kept = VersionedLruCache()
     guard = Guard(TokenVerifier("catalog", publics, find_key, Revocations(), authenticate))
     server = create_server()
     service = catalog_pb.DESCRIPTOR.services_by_name["CatalogService"]
-    add_service(server, service, Slow(), Surroundings(guard, audit=kept))
+    add_service(server, service, Slow(), ServerContext(guard, audit=kept))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

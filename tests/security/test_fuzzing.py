@@ -28,10 +28,10 @@ from services.catalog.domain.loader import load_items
 from services.catalog.domain.sources import SourceFormat
 from services.catalog.files import DATA, find_icon, read_item_files
 from services.catalog.showing import render_icon
-from services.common.errors import DomainError, InvalidError
+from services.common.core.errors import DomainError, InvalidError
+from services.common.core.telemetry.metrics import template_of
 from services.common.rpc.call import parse_cookies
 from services.common.rpc.peers import Peers
-from services.common.telemetry.metrics import template_of
 from services.inventory.proxmox.archives import _read_vmid
 from services.inventory.proxmox.create import NewContainer, render_network
 from services.inventory.proxmox.inside import parse_listeners

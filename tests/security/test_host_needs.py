@@ -10,7 +10,7 @@ from services.catalog.domain.errors import UnsafeDefinitionError
 from services.catalog.domain.loader import load_items
 from services.catalog.domain.usecases import check_host_needs
 from services.catalog.files import DATA, read_item_files
-from services.common.config import read_settings
+from services.common.core.config import read_settings
 from tests.unit.catalog.samples import build
 
 SECRET = "Zk3vR8q1Xw7LmT5bN0cJ6hF2dS9gPyUa"

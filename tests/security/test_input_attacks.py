@@ -17,7 +17,7 @@ import requests
 from proximity.apps.v1 import apps_service_pb2, apps_service_pb2_grpc
 
 from deploy.local.api import Api, PinnedAdapter
-from services.common.errors import InvalidError
+from services.common.core.errors import InvalidError
 from services.inventory.proxmox.create import NewContainer, render_network
 from tests.e2e.stack import RunningStack
 from tests.security.conftest import LIMIT_S, Platform

@@ -15,13 +15,13 @@ from services.apps.tables import SEALED as SEALED_BY_APPS
 from services.auth.store.tables import SEALED as SEALED_BY_AUTH
 from services.backups.tables import idempotency as answers_of_backups
 from services.catalog.tables import idempotency as answers_of_catalog
-from services.common.config import SERVICES as SERVICE_NAMES
-from services.common.db import Database, create_engine
-from services.common.idempotency import seal_column
-from services.common.migrations import upgrade
-from services.common.resealing import reseal
-from services.common.sealing import SealBrokenError, Sealer
-from services.common.service_keys import make_service_keys
+from services.common.core.config import SERVICES as SERVICE_NAMES
+from services.common.db.database import Database, create_engine
+from services.common.db.migrations import upgrade
+from services.common.identity.resealing import reseal
+from services.common.identity.sealing import SealBrokenError, Sealer
+from services.common.identity.service_keys import make_service_keys
+from services.common.rpc.interceptors.idempotency import seal_column
 from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.store import SEALED as SEALED_BY_INVENTORY
 from services.inventory.store import SqlHostStore, hosts

@@ -12,9 +12,9 @@ import requests
 from deploy.local.api import Api
 from services.apps.domain.errors import QuotaExceededError
 from services.apps.domain.quotas import Quota, check_quota
+from services.common.identity.tokens import Caller, User
 from services.common.rpc.call import Call
-from services.common.rpc.streams import Streams, TooManyStreamsError
-from services.common.tokens import Caller, User
+from services.common.rpc.stream_limits import Streams, TooManyStreamsError
 from tests.e2e.stack import RunningStack
 from tests.security.principals import register
 

@@ -16,16 +16,16 @@ from proximity.catalog.v1 import catalog_service_pb2_grpc as stubs
 from proximity.catalog.v1 import item_pb2
 
 from deploy.certificates import make_certificates
-from services.common.errors import NotFoundError, UnavailableError
+from services.common.core.errors import NotFoundError, UnavailableError
+from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.identity.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier
 from services.common.rpc.call import Call
 from services.common.rpc.client import Clients
-from services.common.rpc.guard import Guard
+from services.common.rpc.interceptors.authorization import Guard
 from services.common.rpc.peers import Peers
 from services.common.rpc.server import add_service, create_server
-from services.common.rpc.surroundings import Surroundings
+from services.common.rpc.server_context import ServerContext
 from services.common.rpc.tls import open_channel, read_tls
-from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
-from services.common.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier
 
 KEY = Ed25519PrivateKey.generate()
 
@@ -87,7 +87,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     guard = Guard(TokenVerifier("catalog", publics, find_key, Revocations(), authenticate))
     server = create_server()
     for service in pb.DESCRIPTOR.services_by_name.values():
-        add_service(server, service, Catalog(), Surroundings(guard, peers=Peers(by_certificate=True)))
+        add_service(server, service, Catalog(), ServerContext(guard, peers=Peers(by_certificate=True)))
     tls = read_tls(tmp_path / "certs", "catalog")
     assert tls is not None
     port = server.add_secure_port("127.0.0.1:0", tls.make_server_credentials())

@@ -11,7 +11,7 @@ import pytest
 
 from services.auth.config import AuthSettings
 from services.catalog.config import CatalogSettings
-from services.common.config import ConfigError, ServiceSettings, read_settings
+from services.common.core.config import ConfigError, ServiceSettings, read_settings
 from services.inventory.config import InventorySettings
 
 GOOD = {"SECRET_KEY": "Zk3vR8q1Xw7LmT5bN0cJ6hF2dS9gPyUa"}

@@ -18,8 +18,8 @@ from services.auth.store.accounts import SqlAccountStore
 from services.auth.store.api_tokens import SqlApiTokenStore
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.tables import metadata
-from services.common.db import Database, create_engine
-from services.common.migrations import upgrade
+from services.common.db.database import Database, create_engine
+from services.common.db.migrations import upgrade
 from tests.store.catalog_db import make_database
 
 

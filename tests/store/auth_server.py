@@ -22,13 +22,13 @@ from services.auth.config import AuthSettings
 from services.auth.hashing import Argon2Hasher
 from services.auth.server import Auth, background, build_auth, prepare
 from services.auth.store.tables import idempotency
-from services.common.config import read_settings
-from services.common.idempotency import IdempotencyStore
+from services.common.core.config import read_settings
+from services.common.identity.service_keys import make_service_keys
+from services.common.process.runtime import close_runtime
 from services.common.rpc.call import parse_cookies
+from services.common.rpc.interceptors.idempotency import IdempotencyStore
 from services.common.rpc.server import add_service, create_server
-from services.common.rpc.surroundings import Surroundings
-from services.common.runtime import close_runtime
-from services.common.service_keys import make_service_keys
+from services.common.rpc.server_context import ServerContext
 
 PASSWORD = "Correct-Horse-9"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -84,7 +84,7 @@ async def run(
     auth = replace(auth, hasher=hasher, handlers=replace(auth.handlers, sign_in=sign_in))
     await prepare(auth)
     store = IdempotencyStore(auth.runtime.db, idempotency, auth.runtime.sealer)
-    around = Surroundings(auth.runtime.guard, store, audit(auth.audit), cookies.set_csrf_cookie)
+    around = ServerContext(auth.runtime.guard, store, audit(auth.audit), cookies.set_csrf_cookie)
     server = create_server()
     services = pb.DESCRIPTOR.services_by_name
     add_service(server, services["AuthService"], auth.handlers, around)

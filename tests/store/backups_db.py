@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from services.common.db import Database, create_engine
-from services.common.migrations import upgrade
+from services.common.db.database import Database, create_engine
+from services.common.db.migrations import upgrade
 from tests.store.catalog_db import make_database
 
 

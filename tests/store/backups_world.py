@@ -15,11 +15,11 @@ from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.server import build_workflows
 from services.backups.store import SqlBackupStore, build_operation_store
 from services.backups.tables import operations, outbox
-from services.common.clock import now
-from services.common.db import Database
+from services.common.core.clock import now
+from services.common.db.database import Database
+from services.common.identity.tokens import Caller, User
 from services.common.operations.engine import Engine
 from services.common.rpc.call import Call
-from services.common.tokens import Caller, User
 from tests.store.backups_db import db, migrated_file, migrated_url
 from tests.unit.backups.fakes import APP, FakeApps, FakeContainers
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
-from services.common.db import Database, create_engine
+from services.common.db.database import Database, create_engine
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

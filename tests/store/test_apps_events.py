@@ -12,8 +12,8 @@ from services.apps.domain.entities import AddLog, ChangeApp, RemoveApp
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.feeds import Happening
 from services.apps.watching import Hints, Watcher, parse_event_id
-from services.common.db import Database
-from services.common.messaging import Bus
+from services.common.db.database import Database
+from services.common.messaging.bus import Bus
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.test_apps_operations import Platform, platform  # noqa: F401 - a fixture
 from tests.store.test_catalog_messaging import nats  # noqa: F401 - a fixture

@@ -26,13 +26,13 @@ from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase
 from services.apps.tables import outbox
 from services.apps.watching import Watcher
-from services.common.db import Database
-from services.common.errors import InvalidError
-from services.common.messaging import Bus
-from services.common.outbox import Relay
+from services.common.core.errors import InvalidError
+from services.common.db.database import Database
+from services.common.identity.tokens import Caller, User
+from services.common.messaging.bus import Bus
+from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
 from services.common.rpc.server import snake_case
-from services.common.tokens import Caller, User
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.test_apps_operations import Platform, platform  # noqa: F401 - a fixture
 

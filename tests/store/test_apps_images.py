@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from services.apps.domain.errors import StepFailedError
 from services.apps.tables import upgrades
-from services.common.errors import DomainError, PreconditionError
+from services.common.core.errors import DomainError, PreconditionError
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.test_apps_operations import Platform, platform  # noqa: F401 - fixtures
 

@@ -16,8 +16,8 @@ from services.apps.store import SqlAppStore
 from services.apps.store.lookups import _page_query
 from services.apps.store.totals import Totals
 from services.apps.tables import apps
-from services.common.db import Database
-from services.common.sealing import Sealer
+from services.common.db.database import Database
+from services.common.identity.sealing import Sealer
 from tests.bench.seeding import Seeder, app_id_of, insert_rows
 from tests.fakes.neighbours import FakeCatalog
 from tests.store.apps_db import db  # noqa: F401 - fixtures

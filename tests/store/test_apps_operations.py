@@ -24,11 +24,11 @@ from services.apps.store import SqlAppStore
 from services.apps.tables import metadata, operation_tables, outbox, ports
 from services.apps.workflows import build_workflows
 from services.apps.workflows.tools import Tools
-from services.common.clock import now
-from services.common.db import Database
+from services.common.core.clock import now
+from services.common.db.database import Database
+from services.common.identity.sealing import Sealer
 from services.common.operations.engine import Engine
 from services.common.operations.store import SqlOperationStore
-from services.common.sealing import Sealer
 from tests.fakes.containers import FakeContainers
 from tests.fakes.neighbours import FakeBackups, FakeCatalog, FakeUsers
 from tests.store.apps_db import db  # noqa: F401 - fixtures

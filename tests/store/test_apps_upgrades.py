@@ -17,7 +17,7 @@ from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailabl
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.usecases import Asked
 from services.apps.tables import operation_tables
-from services.common.errors import NotFoundError, UnavailableError
+from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.operations.engine import Engine
 from services.common.operations.model import ClaimedOperation
 from services.common.operations.store import SqlOperationStore

@@ -25,8 +25,8 @@ from services.auth.store.audit import Expected, SqlAuditStore, expected
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
 from services.auth.store.tables import audit_entries
-from services.common.db import Database
-from services.common.sealing import Sealer
+from services.common.db.database import Database
+from services.common.identity.sealing import Sealer
 from tests.store.auth_db import (
     START,
     Time,

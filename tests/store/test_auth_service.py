@@ -19,16 +19,16 @@ from proximity.auth.v1 import events_pb2
 from services.auth import jobs
 from services.auth.auditing import DirectAudit
 from services.auth.domain.entities import Page
-from services.common.clock import now
-from services.common.config import ConfigError
-from services.common.following import watch_revocations
-from services.common.messaging import Bus
-from services.common.outbox import new_message
+from services.common.core.clock import now
+from services.common.core.config import ConfigError
+from services.common.core.timestamps import render_time
+from services.common.identity.service_keys import ServiceSigner, read_service_keys
+from services.common.identity.tokens import Caller, Revocations
+from services.common.identity.tokens import User as TokenUser
+from services.common.messaging.bus import Bus
+from services.common.messaging.outbox import new_message
+from services.common.messaging.revocation_feed import watch_revocations
 from services.common.rpc.call import Call
-from services.common.rpc.times import render_time
-from services.common.service_keys import ServiceSigner, read_service_keys
-from services.common.tokens import Caller, Revocations
-from services.common.tokens import User as TokenUser
 from tests.store.auth_db import sqlite_file
 from tests.store.auth_server import PASSWORD, Client, bearer, make_settings, read_cookies, refused, run
 from tests.store.test_catalog_messaging import nats

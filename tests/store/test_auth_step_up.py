@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 from proximity.auth.v1 import auth_service_pb2 as pb
 
 from services.auth.store.tables import sessions
-from services.common.clock import now
+from services.common.core.clock import now
 from tests.store.auth_db import sqlite_file
 from tests.store.auth_server import PASSWORD, Client, bearer, make_settings, read_cookies, refused, run
 

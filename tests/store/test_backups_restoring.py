@@ -13,8 +13,8 @@ from services.backups.domain.errors import (
 )
 from services.backups.store.changes import APP_RESTORED
 from services.backups.tables import operations
-from services.common.clock import now
-from services.common.errors import UnavailableError
+from services.common.core.clock import now
+from services.common.core.errors import UnavailableError
 from tests.store.backups_db import db, migrated_file, migrated_url
 from tests.store.backups_world import World, build, call_of, world
 from tests.unit.backups.fakes import APP

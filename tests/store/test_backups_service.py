@@ -28,9 +28,9 @@ from services.backups.server import build_workflows
 from services.backups.store import RUN_OPERATION, SqlBackupStore, build_operation_store
 from services.backups.store.changes import BACKUP_COMPLETED, BACKUP_FAILED
 from services.backups.tables import backups, metadata, operations
-from services.common.clock import now
-from services.common.db import Database
-from services.common.errors import DeadlineError, DomainError, NotFoundError, UnavailableError
+from services.common.core.clock import now
+from services.common.core.errors import DeadlineError, DomainError, NotFoundError, UnavailableError
+from services.common.db.database import Database
 from services.common.rpc.status import InternalError
 from tests.store.backups_db import db, migrated_file, migrated_url
 from tests.store.backups_world import ADMIN, OWNER, STRANGER, World, build, call_of, world

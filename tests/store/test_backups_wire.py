@@ -19,17 +19,17 @@ from services.backups.handlers import BackupsHandlers
 from services.backups.remote import RemoteApps, RemoteContainers
 from services.backups.server import build_workflows
 from services.backups.store import SqlBackupStore, build_operation_store
-from services.common.db import Database, create_engine
-from services.common.errors import NotFoundError, UnavailableError
-from services.common.migrations import upgrade
+from services.common.core.errors import NotFoundError, UnavailableError
+from services.common.db.database import Database, create_engine
+from services.common.db.migrations import upgrade
+from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.identity.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
 from services.common.operations.engine import Engine
 from services.common.rpc.call import Call
 from services.common.rpc.client import Clients
-from services.common.rpc.guard import Guard
+from services.common.rpc.interceptors.authorization import Guard
 from services.common.rpc.server import add_service, create_server
-from services.common.rpc.surroundings import Surroundings
-from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
-from services.common.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
+from services.common.rpc.server_context import ServerContext
 from tests.unit.backups.fakes import APP, FakeApps, FakeContainers
 
 OWNER = User(7, "olga", is_staff=False)
@@ -198,7 +198,7 @@ async def wired(tmp_path: Path) -> AsyncIterator[Wired]:
     ]
     for name, service, handlers in described:
         server = create_server()
-        add_service(server, service, handlers, Surroundings(Guard(make_verifier(tmp_path, name))))
+        add_service(server, service, handlers, ServerContext(Guard(make_verifier(tmp_path, name))))
         addresses[name] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         servers.append(server)

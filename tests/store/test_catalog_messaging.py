@@ -21,9 +21,9 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 from services.catalog.config import CatalogSettings
 from services.catalog.jobs import follow_publications
 from services.catalog.server import Catalog, build_catalog, publish_own_files
-from services.common.config import ConfigError, read_settings
+from services.common.core.config import ConfigError, read_settings
+from services.common.identity.service_keys import make_service_keys
 from services.common.rpc.call import Call
-from services.common.service_keys import make_service_keys
 from tests.store.catalog_db import migrate
 from tests.unit.catalog.samples import ITEM
 

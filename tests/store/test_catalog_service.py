@@ -31,10 +31,10 @@ from services.catalog.holder import CatalogHolder
 from services.catalog.importing import ProcessImporter
 from services.catalog.store import SqlCatalogStore
 from services.catalog.workflows.fetch_source import fetch_source
-from services.common.db import Database
-from services.common.errors import PreconditionError
+from services.common.core.errors import PreconditionError
+from services.common.db.database import Database
 from services.common.rpc.call import Call
-from services.common.rpc.rendered import Rendered
+from services.common.rpc.responses.rendered import Rendered
 from tests.store.catalog_db import db
 from tests.unit.catalog.samples import ITEM
 
@@ -292,7 +292,7 @@ async def test_values_go_to_another_revision_but_for_those_of_inputs_that_are_go
 ) -> None:
     service = Service(db, folder)
     await service.api.reload_catalog(EMPTY)
-    given = {"SITE": "https://example.com", "TITLE": "Kept", "OWN_VARIABLE": "mine"}
+    given = {"SITE": "https://example.com", "TITLE": "VersionedLruCache", "OWN_VARIABLE": "mine"}
     old = await service.internal.render_item(pb.RenderItemRequest(app_id="sample", environment=given))
     assert old.inputs == old.environment
     assert old.inputs.keys() == {"SITE", "TITLE", "LEVEL", "ADMIN_PASSWORD", "OWN_VARIABLE"}

@@ -23,8 +23,8 @@ from services.catalog.domain.usecases import reload_catalog
 from services.catalog.files import DATA, read_item_files
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED, SqlCatalogStore
 from services.catalog.tables import metadata, outbox
-from services.common.clock import now
-from services.common.db import Database
+from services.common.core.clock import now
+from services.common.db.database import Database
 from tests.store.catalog_db import db
 
 __all__ = ["db"]

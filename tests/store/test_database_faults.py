@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from services.common import pipelines
-from services.common.db import Database, DatabaseFullError, create_engine
-from services.common.errors import UnavailableError
+from services.common.core.errors import UnavailableError
+from services.common.db import pipelines
+from services.common.db.database import Database, DatabaseFullError, create_engine
+from services.common.db.queries import Query
 from services.common.operations.store import NO_LIMITS
-from services.common.reading import Query
 from tests.store.catalog_db import make_database
 from tests.store.test_operation_limits import METADATA, TABLES, Queue
 

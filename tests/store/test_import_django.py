@@ -19,11 +19,11 @@ from services.auth.domain.sign_in import login
 from services.auth.server import build_auth, prepare
 from services.auth.store.tables import users
 from services.backups.tables import backups
-from services.common.config import read_settings
-from services.common.db import create_engine
-from services.common.runtime import close_runtime
-from services.common.sealing import Sealer
-from services.common.service_keys import make_service_keys
+from services.common.core.config import read_settings
+from services.common.db.database import create_engine
+from services.common.identity.sealing import Sealer
+from services.common.identity.service_keys import make_service_keys
+from services.common.process.runtime import close_runtime
 from services.inventory.store.tables import hosts, settings, vmids
 from tests.store.catalog_db import make_database
 from tests.store.django_database import PASSWORD, copy_to_postgresql, make_django_database

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from services.common.db import Database, create_engine
-from services.common.migrations import upgrade
-from services.common.sealing import Sealer
+from services.common.db.database import Database, create_engine
+from services.common.db.migrations import upgrade
+from services.common.identity.sealing import Sealer
 from services.inventory.domain.entities import NewHost, Node, Secrets
 from services.inventory.domain.errors import (
     HostDuplicateError,

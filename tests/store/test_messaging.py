@@ -17,15 +17,15 @@ from nats.aio.msg import Msg
 from services.auth.domain.entities import Revocation
 from services.auth.revoking import RevocationPublisher
 from services.auth.store.revocations import SqlRevocationStore, add_revocations
-from services.common import messaging
-from services.common.clock import now
-from services.common.db import Database, create_engine
-from services.common.errors import UnavailableError
-from services.common.following import watch_revocations
-from services.common.messaging import Bus, Message
-from services.common.migrations import upgrade
-from services.common.streams import REVOCATIONS_BUCKET
-from services.common.tokens import Caller, Revocations, User
+from services.common.core.clock import now
+from services.common.core.errors import UnavailableError
+from services.common.db.database import Database, create_engine
+from services.common.db.migrations import upgrade
+from services.common.identity.tokens import Caller, Revocations, User
+from services.common.messaging import bus as messaging
+from services.common.messaging.bus import Bus, Message
+from services.common.messaging.revocation_feed import watch_revocations
+from services.common.messaging.streams import REVOCATIONS_BUCKET
 
 LIMIT_S = 15.0  # within which work goes on when NATS is back
 JOB = "jobs.test.v1.run"

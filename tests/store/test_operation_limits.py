@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services.common.clock import now
-from services.common.db import Database, create_engine
+from services.common.core.clock import now
+from services.common.db.database import Database, create_engine
 from services.common.operations.engine import Engine
 from services.common.operations.model import ClaimedOperation, Context, Limits, NewOperation, Step, Workflow
 from services.common.operations.store import NO_LIMITS, SqlOperationStore

@@ -11,11 +11,11 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 
-from services.common import outbox as outbox_module
-from services.common.clock import now
-from services.common.db import Database, create_engine
-from services.common.messaging import Bus, Message
-from services.common.outbox import Relay, add_messages, define_tables
+from services.common.core.clock import now
+from services.common.db.database import Database, create_engine
+from services.common.messaging import outbox as outbox_module
+from services.common.messaging.bus import Bus, Message
+from services.common.messaging.outbox import Relay, add_messages, define_tables
 from tests.store.catalog_db import make_database
 
 METADATA = sa.MetaData()

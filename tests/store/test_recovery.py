@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from deploy.local.state import StateLock
 from deploy.recovery import main
-from services.common.db import create_engine
-from services.common.migrations import upgrade
+from services.common.db.database import create_engine
+from services.common.db.migrations import upgrade
 from services.inventory.store.tables import settings
 from tests.store.catalog_db import make_database
 

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 import services
-from services.common.config import SERVICES
-from services.common.db import create_engine
-from services.common.migrations import upgrade
+from services.common.core.config import SERVICES
+from services.common.db.database import create_engine
+from services.common.db.migrations import upgrade
 
 _TABLES = {"auth": "services.auth.store.tables", "inventory": "services.inventory.store.tables"}
 

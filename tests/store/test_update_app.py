@@ -7,7 +7,7 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.errors import AppBusyError
-from services.common.errors import InvalidError
+from services.common.core.errors import InvalidError
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.test_apps_handlers import Service, call, service  # noqa: F401 - fixtures
 from tests.store.test_apps_operations import platform  # noqa: F401 - a fixture

@@ -14,8 +14,8 @@ from services.apps.domain.errors import (
 )
 from services.apps.domain.interfaces import Container, Ref
 from services.apps.domain.usecases import Asked, World, begin_new
-from services.common.clock import now
-from services.common.errors import invalid_field
+from services.common.core.clock import now
+from services.common.core.errors import invalid_field
 
 
 async def discover_containers(world: World, host_id: int | None) -> Sequence[Container]:

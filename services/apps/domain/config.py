@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.common.errors import InvalidError, Violation
+from services.common.core.errors import InvalidError, Violation
 
 _NUMBERS = {
     "memory": (64, 524_288),

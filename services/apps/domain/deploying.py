@@ -13,8 +13,8 @@ from services.apps.domain.entities import App, AppVersion, Upgrade
 from services.apps.domain.errors import NotAvailableError
 from services.apps.domain.interfaces import Containers, Defaults, Placement, Wanted
 from services.apps.domain.neighbours import Catalog, Rendering
-from services.common.clock import now
-from services.common.errors import NotFoundError, invalid_field
+from services.common.core.clock import now
+from services.common.core.errors import NotFoundError, invalid_field
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from services.apps.domain.entities import AddLog, Change, ChangeApp, RestoreVersion
-from services.common.clock import now
-from services.common.operations.progress import Operation
+from services.common.core.clock import now
+from services.common.operations.view import Operation
 
 
 class Holds(Protocol):

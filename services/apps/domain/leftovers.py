@@ -6,7 +6,7 @@ from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.interfaces import Containers, Ref
 from services.apps.domain.usecases import AppStore
-from services.common.errors import DomainError, UnavailableError
+from services.common.core.errors import DomainError, UnavailableError
 
 MIN_AGE_S = 3600
 

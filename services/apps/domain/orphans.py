@@ -14,7 +14,7 @@ from services.apps.domain.interfaces import Container, Ref
 from services.apps.domain.marks import find_holder
 from services.apps.domain.sightings import CERTAIN, Sighting
 from services.apps.domain.usecases import AppStore, Asked, World
-from services.common.clock import now
+from services.common.core.clock import now
 
 KIND = "destroy_orphan"
 

@@ -16,7 +16,7 @@ from services.apps.domain.interfaces import Container, Containers
 from services.apps.domain.marks import describe_orphan, list_marks
 from services.apps.domain.sightings import CERTAIN, Seen, Sighting
 from services.apps.domain.usecases import AppStore
-from services.common.clock import now
+from services.common.core.clock import now
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from services.apps.domain.deploying import render_again, update_record, version_
 from services.apps.domain.entities import MASK, AddLog, AddUpgrade, App, Begin, ChangeApp, Upgrade
 from services.apps.domain.errors import AppStateError, NotAvailableError
 from services.apps.domain.usecases import Asked, World, begin_on, require_stable
-from services.common.errors import invalid_field
+from services.common.core.errors import invalid_field
 
 _NAMES = {"memory": "memory_mb", "cores": "cores", "disk_size": "disk_gb"}
 

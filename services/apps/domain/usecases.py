@@ -19,9 +19,9 @@ from services.apps.domain.interfaces import Containers, Wanted
 from services.apps.domain.neighbours import Backups, Catalog, Users
 from services.apps.domain.quotas import Quotas, Unlimited
 from services.apps.domain.sightings import Sightings
-from services.common.clock import now
-from services.common.errors import InvalidError, NotFoundError, PreconditionError, invalid_field
-from services.common.operations.progress import Operation
+from services.common.core.clock import now
+from services.common.core.errors import InvalidError, NotFoundError, PreconditionError, invalid_field
+from services.common.operations.view import Operation
 
 _PORT_ATTEMPTS = 20
 FINAL = frozenset({"delete_app", "destroy_orphan"})  # kinds without a way back

@@ -12,9 +12,9 @@ from services.apps.domain.entities import STABLE, AppFilter
 from services.apps.domain.errors import ContainerNotFoundError
 from services.apps.domain.interfaces import Ref
 from services.apps.handlers.base import BaseHandlers, requester
-from services.common.reading import parse_time
+from services.common.db.queries import parse_time
 from services.common.rpc.call import Call
-from services.common.rpc.rendered import Rendered
+from services.common.rpc.responses.rendered import Rendered
 
 
 class AppHandlers(BaseHandlers):

@@ -18,7 +18,7 @@ from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase
 from services.apps.store import SqlAppStore
 from services.apps.watching import Watcher
-from services.common.outbox import Relay
+from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
 
 

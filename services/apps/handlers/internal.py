@@ -15,9 +15,9 @@ from services.apps.domain.entities import STABLE, AddLog, Begin, Change, ChangeA
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.usecases import Asked, World
 from services.apps.store import SqlAppStore
-from services.common.clock import now
-from services.common.errors import invalid_field
-from services.common.outbox import Relay
+from services.common.core.clock import now
+from services.common.core.errors import invalid_field
+from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
 
 _HELD = {"backup": "backing_up", "restore": "restoring"}

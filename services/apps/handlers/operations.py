@@ -10,9 +10,9 @@ from services.apps import convert
 from services.apps.domain import usecases
 from services.apps.domain.errors import AppBusyError
 from services.apps.handlers.base import BaseHandlers
-from services.common.operations.records import render_operation
+from services.common.operations.convert import render_operation
 from services.common.rpc.call import Call
-from services.common.rpc.rendered import Rendered
+from services.common.rpc.responses.rendered import Rendered
 
 
 class OperationHandlers(BaseHandlers):

@@ -32,11 +32,11 @@ from services.apps.store.sightings import forget_orphan
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import restore_version
 from services.apps.tables import app_events, apps, operation_tables, outbox, ports
-from services.common.clock import now
-from services.common.db import insert_ignore
+from services.common.core.clock import now
+from services.common.db.database import insert_ignore
+from services.common.messaging.outbox import add_messages, new_message
 from services.common.operations.model import ClaimedOperation, NewOperation
 from services.common.operations.tables import add_operation
-from services.common.outbox import add_messages, new_message
 
 RUN_OPERATION = "jobs.apps.v1.run_operation"
 _EVENTS = "events.apps.v1"

@@ -18,8 +18,8 @@ from services.apps.domain.entities import AppFilter
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.store.totals import Totals
 from services.apps.tables import app_events, apps, operation_tables
-from services.common.db import Database
-from services.common.reading import Query
+from services.common.db.database import Database
+from services.common.db.queries import Query
 
 _DEEP = 200
 _GRAM, _LONG_GRAM = 3, 6  # signs: what `list_grams` of the migrations cuts texts into

@@ -13,12 +13,12 @@ from services.apps.domain.entities import App, AppEvent
 from services.apps.domain.errors import AppNotFoundError, NoFreePortError, OperationNotFoundError
 from services.apps.store.rows import AppRows, parse_event
 from services.apps.tables import app_events, apps, operation_tables, ports
-from services.common.clock import now
-from services.common.db import Database
-from services.common.operations.lookups import OperationLookups
-from services.common.operations.progress import Operation
-from services.common.operations.records import read_operations
-from services.common.reading import Query, RowParser
+from services.common.core.clock import now
+from services.common.db.database import Database
+from services.common.db.queries import Query, RowParser
+from services.common.operations.convert import read_operations
+from services.common.operations.queries import OperationLookups
+from services.common.operations.view import Operation
 
 _PORTS = (8100, 65_000)
 _WELL_KNOWN = frozenset({8443, 8888, 9090, 9443, 11211, 27017, 50000, 60000})

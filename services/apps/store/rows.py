@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.apps.domain.entities import App, AppEvent, Condition
 from services.apps.tables import apps
-from services.common.sealing import Sealer
+from services.common.identity.sealing import Sealer
 
 _APP_COLUMNS = frozenset(column.name for column in apps.c)
 

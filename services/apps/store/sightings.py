@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from services.apps.domain.sightings import Seen, Sighting
 from services.apps.tables import sightings
-from services.common.clock import now
-from services.common.db import insert_ignore
+from services.common.core.clock import now
+from services.common.db.database import insert_ignore
 
 
 def note_sightings(

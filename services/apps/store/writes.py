@@ -20,11 +20,11 @@ from services.apps.store.sightings import find_orphan, note_sightings
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import find_backed_up
 from services.apps.tables import app_events, operation_tables, schedules
-from services.common.clock import now
-from services.common.db import Database, insert_ignore
-from services.common.operations.held_steps import HeldStep, end_held_steps, note_held_step
-from services.common.operations.requests import replay, request_cancel
-from services.common.sealing import Sealer
+from services.common.core.clock import now
+from services.common.db.database import Database, insert_ignore
+from services.common.identity.sealing import Sealer
+from services.common.operations.commands import replay, request_cancel
+from services.common.operations.delegated import DelegatedStep, end_held_steps, note_held_step
 
 ops = operation_tables.operations
 
@@ -152,7 +152,7 @@ class SqlAppStore(AppReads, AppLookups):
         operation_id: str,
         values: Mapping[str, Any],
         *changes: Change,
-        step: HeldStep | None = None,
+        step: DelegatedStep | None = None,
     ) -> bool:
         """Set columns of an unfinished operation that another service carries out; False if there is none."""
 

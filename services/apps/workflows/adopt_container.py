@@ -8,7 +8,7 @@ from services.apps.domain.entities import AnnounceDeployed, Change, ChangeApp, R
 from services.apps.domain.errors import ContainerNotFoundError
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 from services.common.operations.model import Context, Step, Workflow
 
 

@@ -11,7 +11,7 @@ from services.apps.workflows.making import make_container
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState, end_failed_new
 from services.apps.workflows.tools import Tools
-from services.common.errors import BusyError, DomainError
+from services.common.core.errors import BusyError, DomainError
 from services.common.operations.model import Context, Step, Workflow, is_transient
 
 _MUST_STOP = "CONTAINER_RUNNING"

@@ -8,7 +8,7 @@ from services.apps.domain.entities import RemoveApp
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState, end_failed
 from services.apps.workflows.tools import Tools
-from services.common.errors import UnavailableError
+from services.common.core.errors import UnavailableError
 from services.common.operations.model import Context, Step, WaitError, Workflow
 
 _WAIT_S = 5.0

@@ -20,7 +20,7 @@ from services.apps.workflows.shared import Steps
 from services.apps.workflows.snapshots import Snapshots
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
-from services.common.errors import BusyError
+from services.common.core.errors import BusyError
 from services.common.operations.model import Context, TransientError
 
 _MOST_VOLUMES = 256

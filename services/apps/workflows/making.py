@@ -11,7 +11,7 @@ from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.interfaces import NewContainer, Task
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
-from services.common.errors import BusyError
+from services.common.core.errors import BusyError
 from services.common.operations.model import Context, TransientError
 
 TAKEN, BROKEN = "VMID_TAKEN", "CREATION_BROKEN"

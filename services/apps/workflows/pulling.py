@@ -8,7 +8,7 @@ from services.apps.domain.entities import App, Change, ChangeApp, ForgetUpgrade,
 from services.apps.domain.errors import StepFailedError
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 from services.common.operations.model import (
     MAX_ATTEMPTS,
     Context,

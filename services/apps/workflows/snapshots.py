@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
-from services.common.errors import DomainError, NotFoundError
+from services.common.core.errors import DomainError, NotFoundError
 from services.common.operations.model import Context, Step, WaitError, find_wait, is_transient, may_pass
 
 _DIGITS = 12

@@ -11,7 +11,7 @@ from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import Container, Containers, Task
 from services.apps.domain.marks import AppReader
 from services.apps.workflows.state import AppState
-from services.common.errors import NotFoundError
+from services.common.core.errors import NotFoundError
 from services.common.operations.model import Context, TransientError, WaitError
 
 _ADDRESS_WAIT_S = 60.0

@@ -13,7 +13,7 @@ from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.snapshots import Snapshots
 from services.apps.workflows.state import AppState, end_as_before, end_taken_back
 from services.apps.workflows.tools import Tools
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 from services.common.operations.model import Context, Step, StepResult, Workflow, is_transient
 
 _GIB = 1 << 30

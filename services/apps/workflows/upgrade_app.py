@@ -21,7 +21,7 @@ from services.apps.workflows.shared import Steps
 from services.apps.workflows.snapshots import Snapshots
 from services.apps.workflows.state import end_taken_back
 from services.apps.workflows.tools import Tools
-from services.common.errors import UnavailableError
+from services.common.core.errors import UnavailableError
 from services.common.operations.model import Context, Step, StepResult, WaitError, Workflow
 
 _NEXT = f"{FOLDER}/next"

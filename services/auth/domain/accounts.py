@@ -9,7 +9,7 @@ from typing import Any
 from services.auth.domain.entities import Account, Page, Quota, find_name_fault
 from services.auth.domain.errors import InvalidProfileError, InvalidQuestionError, UserNotFoundError
 from services.auth.domain.interfaces import AccountStore, RevocationSink
-from services.common.errors import Violation
+from services.common.core.errors import Violation
 
 
 @dataclass(frozen=True)

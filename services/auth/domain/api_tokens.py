@@ -11,9 +11,9 @@ from services.auth.domain.entities import Account, ApiToken, NewApiToken
 from services.auth.domain.errors import ApiTokenInvalidError, InvalidExpiryError, ScopeNotAllowedError
 from services.auth.domain.interfaces import ApiTokenStore, RevocationSink
 from services.auth.domain.sign_in import hash_token
-from services.common.clock import Clock, now
-from services.common.errors import Violation
-from services.common.tokens import ALL_SCOPES, API_TOKEN_PREFIX, User
+from services.common.core.clock import Clock, now
+from services.common.core.errors import Violation
+from services.common.identity.tokens import ALL_SCOPES, API_TOKEN_PREFIX, User
 
 DEFAULT_TTL = timedelta(days=90)
 MAX_TTL = timedelta(days=730)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.common.errors import (
+from services.common.core.errors import (
     BusyError,
     DuplicateError,
     ExhaustedError,

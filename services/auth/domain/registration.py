@@ -8,7 +8,7 @@ from services.auth.domain.entities import NewAccount, Registration, SignedIn, fi
 from services.auth.domain.errors import InvalidRegistrationError, RegistrationClosedError
 from services.auth.domain.passwords import MAX_LENGTH, MIN_LENGTH, RULES, find_faults
 from services.auth.domain.sign_in import SignIn, begin_session, check_limits
-from services.common.errors import Violation
+from services.common.core.errors import Violation
 
 
 @dataclass(frozen=True, kw_only=True)

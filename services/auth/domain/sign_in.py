@@ -34,9 +34,9 @@ from services.auth.domain.interfaces import (
 )
 from services.auth.domain.limits import Limit
 from services.auth.domain.passwords import find_faults
-from services.common.clock import Clock, now
-from services.common.errors import Violation
-from services.common.tokens import ACCESS_TOKEN_S
+from services.common.core.clock import Clock, now
+from services.common.core.errors import Violation
+from services.common.identity.tokens import ACCESS_TOKEN_S
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.auth.domain.entities import Authentication, normalize_name
 from services.auth.domain.errors import SessionMissingError, SignInFailedError
 from services.auth.domain.sign_in import SignIn, check_password
-from services.common.tokens import User
+from services.common.identity.tokens import User
 
 
 async def step_up(auth: SignIn, user: User, *, password: str, session: str, address: str) -> str:

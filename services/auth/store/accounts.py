@@ -15,10 +15,10 @@ from services.auth.store.audit import write_expected
 from services.auth.store.locks import ACCOUNTS, lock
 from services.auth.store.revocations import add_revocations, end_families
 from services.auth.store.tables import outbox, sessions, users
-from services.common.clock import Clock, now
-from services.common.db import Database
-from services.common.outbox import add_messages, new_message
-from services.common.reading import Query, RowParser
+from services.common.core.clock import Clock, now
+from services.common.db.database import Database
+from services.common.db.queries import Query, RowParser
+from services.common.messaging.outbox import add_messages, new_message
 
 _COLUMNS = tuple(users.c[name] for name in Account.__dataclass_fields__)
 _ACCOUNT = Query(sa.select(*_COLUMNS).where(users.c.id == sa.bindparam("id")))

@@ -14,8 +14,8 @@ from services.auth.store.accounts import build_account
 from services.auth.store.audit import write_expected
 from services.auth.store.revocations import add_revocations
 from services.auth.store.tables import api_tokens, users
-from services.common.clock import Clock, now
-from services.common.db import Database, insert_ignore
+from services.common.core.clock import Clock, now
+from services.common.db.database import Database, insert_ignore
 
 _NOTE_USE_EVERY = timedelta(minutes=1)
 

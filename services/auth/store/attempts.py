@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from services.auth.domain.limits import Attempts, Limit, count_attempt
 from services.auth.store.tables import attempts
-from services.common.clock import Clock, now
-from services.common.db import Database, insert_ignore
+from services.common.core.clock import Clock, now
+from services.common.db.database import Database, insert_ignore
 
 _KEEP = timedelta(days=1)
 

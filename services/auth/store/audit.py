@@ -14,7 +14,7 @@ from services.auth.domain.entities import Account, AuditEntry, NewAuditEntry, Pa
 from services.auth.domain.errors import AuditBrokenError
 from services.auth.store.locks import AUDIT, lock
 from services.auth.store.tables import audit_entries, audit_head
-from services.common.db import Database
+from services.common.db.database import Database
 
 _BATCH = 1000
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from services.auth.domain.entities import Revocation
 from services.auth.store.tables import refresh_tokens, revocations, sessions
-from services.common.clock import Clock, now
-from services.common.db import Database
-from services.common.tokens import ACCESS_TOKEN_S
+from services.common.core.clock import Clock, now
+from services.common.db.database import Database
+from services.common.identity.tokens import ACCESS_TOKEN_S
 
 _KEEP = timedelta(seconds=ACCESS_TOKEN_S + 600)  # nothing that is revoked would be valid for longer
 

@@ -21,9 +21,9 @@ from services.auth.store.accounts import build_account
 from services.auth.store.audit import write_expected
 from services.auth.store.revocations import add_revocations, end_families
 from services.auth.store.tables import refresh_tokens, sessions, users
-from services.common.clock import Clock, now
-from services.common.db import Database
-from services.common.tokens import ACCESS_TOKEN_S
+from services.common.core.clock import Clock, now
+from services.common.db.database import Database
+from services.common.identity.tokens import ACCESS_TOKEN_S
 
 _INVALID = "The refresh token is not valid; sign in again"
 

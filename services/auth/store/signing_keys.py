@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from services.auth.domain.entities import SigningKey
 from services.auth.store.locks import SIGNING_KEYS, lock
 from services.auth.store.tables import signing_keys
-from services.common.clock import Clock, now
-from services.common.db import Database
-from services.common.log import get_logger
-from services.common.sealing import SealBrokenError, Sealer
-from services.common.tokens import ACCESS_TOKEN_S
+from services.common.core.clock import Clock, now
+from services.common.core.log import get_logger
+from services.common.db.database import Database
+from services.common.identity.sealing import SealBrokenError, Sealer
+from services.common.identity.tokens import ACCESS_TOKEN_S
 
 log = get_logger()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.auth.domain.entities import LONGEST_NAME
-from services.common import idempotency as common_idempotency
-from services.common.db import UtcDateTime
-from services.common.idempotency import seal_column
-from services.common.outbox import define_tables
-from services.common.resealing import SealedColumn
+from services.common.db.database import UtcDateTime
+from services.common.identity.resealing import SealedColumn
+from services.common.messaging.outbox import define_tables
+from services.common.rpc.interceptors import idempotency as common_idempotency
+from services.common.rpc.interceptors.idempotency import seal_column
 
 metadata = sa.MetaData()
 outbox, inbox = define_tables(metadata)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.common.errors import BusyError, NotFoundError, PreconditionError
+from services.common.core.errors import BusyError, NotFoundError, PreconditionError
 
 
 class BackupNotFoundError(NotFoundError):

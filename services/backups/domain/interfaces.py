@@ -20,7 +20,7 @@ from services.backups.domain.entities import (
     Task,
     TaskUpdate,
 )
-from services.common.operations.progress import Operation
+from services.common.operations.view import Operation
 
 
 @dataclass(frozen=True)

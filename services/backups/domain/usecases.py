@@ -22,7 +22,7 @@ from services.backups.domain.errors import (
     BackupNotCompletedError,
 )
 from services.backups.domain.interfaces import Apps, BackupKey, BackupStore, Containers, NewBackup
-from services.common.errors import DomainError, UnavailableError
+from services.common.core.errors import DomainError, UnavailableError
 
 _BATCH = 500
 _NOT_BACKUPABLE = frozenset({"removing", "error"})

@@ -20,13 +20,13 @@ from services.backups.domain.changes import (
 )
 from services.backups.domain.entities import BackupStatus
 from services.backups.tables import backups, outbox, tables
-from services.common.clock import now
-from services.common.db import Database
-from services.common.log import get_logger
-from services.common.messaging import Message
+from services.common.core.clock import now
+from services.common.core.log import get_logger
+from services.common.db.database import Database
+from services.common.messaging.bus import Message
+from services.common.messaging.outbox import add_messages, new_message
 from services.common.operations import store as operations_store
 from services.common.operations.model import Change, ClaimedOperation, Limits
-from services.common.outbox import add_messages, new_message
 
 log = get_logger()
 

@@ -12,10 +12,10 @@ from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey
 from services.backups.store.rows import backup_of_row, find_operation, read_backup, where_app
 from services.backups.tables import backups, operations, tables
-from services.common.db import Database
-from services.common.operations.progress import Operation
-from services.common.operations.records import read_operations
-from services.common.reading import Query
+from services.common.db.database import Database
+from services.common.db.queries import Query
+from services.common.operations.convert import read_operations
+from services.common.operations.view import Operation
 
 
 class BackupReads:

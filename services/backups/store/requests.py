@@ -10,11 +10,11 @@ from services.backups.domain.errors import OperationNotDeadError, OperationNotFo
 from services.backups.store.changes import wake_message
 from services.backups.store.reads import BackupReads
 from services.backups.tables import operations, outbox, tables
-from services.common.db import Database
-from services.common.operations.progress import Operation
-from services.common.operations.records import read_operations
-from services.common.operations.requests import replay, request_cancel
-from services.common.outbox import add_messages
+from services.common.db.database import Database
+from services.common.messaging.outbox import add_messages
+from services.common.operations.commands import replay, request_cancel
+from services.common.operations.convert import read_operations
+from services.common.operations.view import Operation
 
 
 class BackupRequests(BackupReads):

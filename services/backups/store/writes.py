@@ -32,11 +32,11 @@ from services.backups.workflows import create_backup, delete_backup, restore_bac
 from services.backups.workflows.delete_backup import DeleteBackupState
 from services.backups.workflows.restore_backup import RestoreBackupState
 from services.backups.workflows.restore_beside import RestoreBesideState
-from services.common.clock import Clock, now
-from services.common.db import Database
+from services.common.core.clock import Clock, now
+from services.common.db.database import Database
+from services.common.messaging.outbox import add_messages, note_received
 from services.common.operations.model import NewOperation, Workflow, dump_state
 from services.common.operations.tables import add_operation
-from services.common.outbox import add_messages, note_received
 
 _WITHOUT_BEGINNER = timedelta(seconds=15)
 

@@ -18,8 +18,8 @@ from services.backups.workflows.following import (
     report,
     start_again,
 )
-from services.common.errors import DomainError
-from services.common.log import get_logger
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
 from services.common.operations.model import Context, Step, TransientError, WaitError, Workflow
 
 log = get_logger()

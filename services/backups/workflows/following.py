@@ -9,13 +9,13 @@ from typing import Any
 
 from services.backups.domain.entities import Place, Report, Task
 from services.backups.domain.interfaces import Apps, Containers
-from services.common.errors import (
+from services.common.core.errors import (
     DomainError,
     NotFoundError,
     PreconditionError,
     UnavailableError,
 )
-from services.common.log import get_logger
+from services.common.core.log import get_logger
 from services.common.operations.model import Context, TransientError, WaitError, may_pass
 
 log = get_logger()

@@ -17,7 +17,7 @@ from services.backups.workflows.following import (
     report,
     start_again,
 )
-from services.common.errors import BusyError
+from services.common.core.errors import BusyError
 from services.common.operations.model import Context, Step, TransientError, WaitError, Workflow
 
 KIND = "restore_backup"

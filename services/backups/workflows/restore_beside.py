@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from services.backups.domain.changes import BackupChange, FreeBackup
 from services.backups.domain.interfaces import Apps
-from services.common.clock import now
+from services.common.core.clock import now
 from services.common.operations.model import Context, Step, WaitError, Workflow
 
 KIND = "restore_beside"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from services.catalog.domain.faults import Fault
-from services.common.errors import (
+from services.common.core.errors import (
     BusyError,
     DuplicateError,
     InvalidError,

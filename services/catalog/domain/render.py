@@ -24,7 +24,7 @@ from services.catalog.domain.oci import OciDefinition, build_oci
 from services.catalog.domain.schema import check_schema
 from services.catalog.domain.values import RenderRequest, Values, collect_values
 from services.catalog.domain.yaml_text import write_yaml
-from services.common.errors import Violation
+from services.common.core.errors import Violation
 
 MASK = "********"
 _HIDDEN = re.compile("\ue000([A-Za-z0-9_]+)\ue001")

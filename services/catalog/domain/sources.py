@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from services.catalog.domain.entities import OWN_SOURCE
 from services.catalog.domain.errors import InvalidSourceError
-from services.common.errors import Violation
+from services.common.core.errors import Violation
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _LOCATION = re.compile(r"(/|https://|git\+https://)[^\s\x00-\x1f]{1,490}")

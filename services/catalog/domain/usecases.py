@@ -19,7 +19,7 @@ from services.catalog.domain.render import Rendered
 from services.catalog.domain.render import render_item as render
 from services.catalog.domain.sources import NewSource, Source
 from services.catalog.domain.values import RenderRequest, drop_past_inputs
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 
 FETCH_LIMIT = timedelta(minutes=15)
 """A fetch that was queued longer ago may be queued again: its worker is gone."""

@@ -1,13 +1,17 @@
-"""Long work as named steps that any worker can take over.
+"""Long-running work as named steps that any worker can resume.
 
-    model    steps, workflows, what a step may say
-    tables   operations and steps in a service's own database
-    store    what is read and written of them; claims with leases and fencing tokens
-    aligning operations that another release began
-    engine   claims operations and runs them
-    held     an operation under a worker's lease, and what is written down of it
-    run      forward and backwards: retries, waiting, cancelling, undoing
+model      steps, workflows and what a step may return
+tables     the tables `operations` and `steps` of a service's own database
+store      reads and writes of them; claims with leases and fencing tokens
+queue      which operation is claimed next
+engine     claims operations and runs them
+lease      an operation under a worker's lease, and what is persisted of it
+run        forward and backward execution: retries, waits, cancellation, compensation
+resume     alignment with operations that another release started
+delegated  steps that another service executes
+queries, view, convert, commands   what clients read and request of operations
+limits     concurrency limits
 
-The rule: look before you act, and write an id down before you use it. A finished step never runs again; the one under
-way at a crash does.
+Every step checks the actual state before it acts and persists an id before it uses it. A finished step never runs
+again; the step that a crash interrupted does.
 """

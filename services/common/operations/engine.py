@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from services.common.clock import now
-from services.common.errors import UnavailableError
-from services.common.log import get_logger
-from services.common.operations.held import HeldOperation, ReleasedError
+from services.common.core.clock import now
+from services.common.core.errors import UnavailableError
+from services.common.core.log import get_logger
+from services.common.core.telemetry.metrics import is_counting, note_queue
+from services.common.core.telemetry.reporting import report_error
+from services.common.core.telemetry.tracing import SpanKind, continue_trace
+from services.common.operations.lease import LeasedOperation, ReleasedError
 from services.common.operations.model import ClaimedOperation, LeaseLostError, Workflow
 from services.common.operations.run import MOST_TRIES, OperationRun, find_delay
 from services.common.operations.store import SqlOperationStore
-from services.common.telemetry.metrics import is_counting, note_queue
-from services.common.telemetry.reporting import report_error
-from services.common.telemetry.tracing import SpanKind, continue_trace
 
 log = get_logger()
 
@@ -106,7 +106,7 @@ class Engine:
         try:
             with continue_trace(operation.traceparent, operation.kind, kind=SpanKind.CONSUMER):
                 operation = await self._store.align(operation, steps)
-                held = HeldOperation(self._store, workflow, operation)
+                held = LeasedOperation(self._store, workflow, operation)
                 await OperationRun(held, retry_s=self._retry_s).run()
         except ReleasedError as released:
             return released.delay

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.common.errors import DomainError, UnavailableError, is_waiting
+from services.common.core.errors import DomainError, UnavailableError, is_waiting
 
 MAX_ATTEMPTS = 3
 _WAIT_S = 2.0

@@ -13,10 +13,13 @@ import random
 from datetime import timedelta
 from typing import Any
 
-from services.common.clock import now
-from services.common.errors import DomainError
-from services.common.log import get_logger
-from services.common.operations.held import CANCELLED, EndRequestedError, HeldOperation, StepContext
+from services.common.core.clock import now
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
+from services.common.core.telemetry.metrics import timing_step
+from services.common.core.telemetry.reporting import report_error
+from services.common.core.telemetry.tracing import span
+from services.common.operations.lease import CANCELLED, EndRequestedError, LeasedOperation, StepContext
 from services.common.operations.model import (
     MAX_ATTEMPTS,
     LeaseLostError,
@@ -26,9 +29,6 @@ from services.common.operations.model import (
     find_wait,
     is_transient,
 )
-from services.common.telemetry.metrics import timing_step
-from services.common.telemetry.reporting import report_error
-from services.common.telemetry.tracing import span
 
 log = get_logger()
 
@@ -46,7 +46,7 @@ class OperationRun:
         retry_s: seconds before the first retry of a step.
     """
 
-    def __init__(self, held: HeldOperation, *, retry_s: float) -> None:
+    def __init__(self, held: LeasedOperation, *, retry_s: float) -> None:
         self._held = held
         self._retry_s = retry_s
         self._resumed = held.operation.status == "waiting"

@@ -14,16 +14,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.common.clock import now
-from services.common.db import Database, UtcDateTime
-from services.common.operations.aligning import align_rows, find_place
-from services.common.operations.claiming import find_next
+from services.common.core.clock import now
+from services.common.db.database import Database, UtcDateTime
 from services.common.operations.model import (
     Change,
     ClaimedOperation,
     LeaseLostError,
     Limits,
 )
+from services.common.operations.queue import find_next
+from services.common.operations.resume import align_rows, find_place
 from services.common.operations.tables import OperationTables
 
 LEASE_S = 8.0

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from services.common.clock import now
-from services.common.db import UtcDateTime
+from services.common.core.clock import now
+from services.common.core.telemetry.tracing import current_traceparent
+from services.common.db.database import UtcDateTime
 from services.common.operations.model import NewOperation
-from services.common.telemetry.tracing import current_traceparent
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
-"""gRPC, server and client side: the only place that knows status codes.
+"""gRPC servers and clients; the only package that knows status codes.
 
-status   domain errors <-> google.rpc.Status
-call     one request as a handler sees it: who calls, what to answer besides the message
-guard    who may call: tokens, scopes, CSRF
-server   handlers -> grpc.aio services, with guard, rules, idempotency, errors and audit around each
-peers    the other end of a connection, and what it may say about others
-tls      mutual TLS between gateway and services
-times    times on the wire
-client   channels to other services, with identity, deadline and retries
+call            one request as a handler sees it: the caller, and response headers
+server          registers handlers and runs the interceptors around each call
+server_context  cross-cutting concerns shared by all handlers of a server
+interceptors/   authorization, decoding, validation, idempotency, deadline, audit, instrumentation
+responses/      responses rendered once and cached as bytes
+status          domain errors to google.rpc.Status and back
+client          channels to other services with identity, deadline and retries
+auth_client     verification keys and API tokens, requested from auth
+peers, tls      the other end of a connection; mutual TLS
+stream_limits   open streams per user
+shutdown        graceful drain of a server
 """

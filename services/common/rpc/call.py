@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlencode
 
-from services.common.rpc.rendered import Form
-from services.common.tokens import ANONYMOUS, Caller, CredentialsMissingError, User
+from services.common.identity.tokens import ANONYMOUS, Caller, CredentialsMissingError, User
+from services.common.rpc.responses.rendered import Form
 
 ACCESS_COOKIE = "proximity-auth-cookie"
 REFRESH_COOKIE = "proximity-refresh-cookie"

@@ -13,12 +13,12 @@ from typing import Any
 
 import grpc
 
-from services.common.errors import UnavailableError
+from services.common.core.errors import UnavailableError
+from services.common.core.telemetry.tracing import SpanKind, current_traceparent, span
+from services.common.identity.service_keys import ServiceSigner
+from services.common.identity.tokens import User
 from services.common.rpc.status import parse_error
 from services.common.rpc.tls import PeerTls, open_channel
-from services.common.service_keys import ServiceSigner
-from services.common.telemetry.tracing import SpanKind, current_traceparent, span
-from services.common.tokens import User
 
 _ATTEMPTS = 3
 _OPTIONS = (

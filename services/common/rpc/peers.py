@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from services.common.config import LOOPBACK
-from services.common.errors import ForbiddenError
+from services.common.core.config import LOOPBACK
+from services.common.core.errors import ForbiddenError
 from services.common.rpc.call import Call
 from services.common.rpc.tls import GATEWAY, find_peer_name
 

@@ -22,31 +22,37 @@ from google.protobuf.message import Message
 from grpc_status import rpc_status
 from proximity.common.v1 import access_pb2
 
-from services.common.audit import find_target
-from services.common.errors import DomainError, InvalidError, UnauthenticatedError
-from services.common.idempotency import Answer, request_id_of
-from services.common.log import get_logger
-from services.common.rpc.arrays import gather, is_array
+from services.common.core.errors import DomainError, InvalidError, UnauthenticatedError
+from services.common.core.log import get_logger
+from services.common.core.telemetry.reporting import report_error
+from services.common.core.telemetry.tracing import current_trace_id
+from services.common.identity.tokens import CredentialsInvalidError, CredentialsMissingError
 from services.common.rpc.call import Call
-from services.common.rpc.deadline import Deadline, DeadlineExceededError
-from services.common.rpc.finding import Bind, ServiceHandlers
-from services.common.rpc.guard import rule_of
-from services.common.rpc.observing import observe_stream, observe_unary
+from services.common.rpc.handler_lookup import Bind, ServiceHandlers
+from services.common.rpc.interceptors.audit import find_target
+from services.common.rpc.interceptors.authorization import rule_of
+from services.common.rpc.interceptors.deadline import Deadline, DeadlineExceededError, limit_time
+from services.common.rpc.interceptors.decoding import UndecodableRequest, read_request
+from services.common.rpc.interceptors.idempotency import Answer, request_id_of
+from services.common.rpc.interceptors.instrumentation import observe_stream, observe_unary
+from services.common.rpc.interceptors.validation import check_message
 from services.common.rpc.peers import drop_forwarded
-from services.common.rpc.reading import Unreadable, read_request
-from services.common.rpc.rendered import Form, Rendered, check_printed, choose_form, serialize, wrap_json
+from services.common.rpc.responses.arrays import gather, is_array
+from services.common.rpc.responses.rendered import (
+    Form,
+    Rendered,
+    check_printed,
+    choose_form,
+    serialize,
+    wrap_json,
+)
+from services.common.rpc.server_context import ServerContext
 from services.common.rpc.status import InternalError, code_of, name_code, render_failure_frame, render_status
 from services.common.rpc.step_up import find_challenge
-from services.common.rpc.streams import is_endless
-from services.common.rpc.surroundings import Surroundings
-from services.common.rules import check_message
-from services.common.telemetry.reporting import report_error
-from services.common.telemetry.tracing import current_trace_id
-from services.common.tokens import CredentialsInvalidError, CredentialsMissingError
+from services.common.rpc.stream_limits import is_endless
 
 log = get_logger()
 
-DEFAULT_DEADLINE_S = 30.0
 _MAX_IDEMPOTENCY_KEY = 255
 _RAW_BODY = "google.api.HttpBody"
 _OPTIONS = (
@@ -65,7 +71,7 @@ def create_server() -> grpc.aio.Server:
 
 
 def add_service(
-    server: grpc.aio.Server, service: ServiceDescriptor, handlers: object, surroundings: Surroundings
+    server: grpc.aio.Server, service: ServiceDescriptor, handlers: object, surroundings: ServerContext
 ) -> None:
     """Serve `service` with the methods of `handlers`.
 
@@ -100,7 +106,7 @@ class _Rpc:
         self,
         method: MethodDescriptor,
         handler: Callable[[Any, Call], Any],
-        surroundings: Surroundings,
+        surroundings: ServerContext,
         *,
         as_array: bool = False,
     ) -> None:
@@ -135,7 +141,7 @@ class _Rpc:
     async def _unary(
         self,
         metadata: Mapping[str, str],
-        given: Message | Unreadable,
+        given: Message | UndecodableRequest,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> Message | Rendered[Any]:
         call = self._new_call(context, metadata)
@@ -145,7 +151,7 @@ class _Rpc:
         try:
             await self._admit(call)
             request = _check_request(given)
-            with Deadline(_remaining(context)):
+            with Deadline(limit_time(context.time_remaining())):
                 response = await self._respond(request, call)
         except asyncio.CancelledError:  # the caller hung up; what was done is done, and recorded
             if self._audited:
@@ -162,7 +168,7 @@ class _Rpc:
     async def _stream(
         self,
         metadata: Mapping[str, str],
-        given: Message | Unreadable,
+        given: Message | UndecodableRequest,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[Message]:
         call = self._new_call(context, metadata)
@@ -280,16 +286,11 @@ class _Rpc:
             log.exception("audit_lost", action=self._action, outcome=outcome)
 
 
-def _check_request(given: Message | Unreadable) -> Message:
-    if isinstance(given, Unreadable):
+def _check_request(given: Message | UndecodableRequest) -> Message:
+    if isinstance(given, UndecodableRequest):
         raise given.as_error()
     check_message(given)
     return given
-
-
-def _remaining(context: grpc.aio.ServicerContext[Any, Any]) -> float:
-    remaining = context.time_remaining()
-    return DEFAULT_DEADLINE_S if remaining is None else min(max(remaining - 0.02, 0.001), 600.0)
 
 
 def _taking_call(handler: Callable[..., Any]) -> Callable[[Any, Call], Any]:

@@ -10,7 +10,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from services.common import errors
+from services.common.core import errors
 
 DOMAIN = "proximity"
 # A status travels in headers, and gRPC gives up on more than 8 KiB of them: message and details take less together,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from services.common.errors import UnauthenticatedError
-from services.common.tokens import Caller
+from services.common.core.errors import UnauthenticatedError
+from services.common.identity.tokens import Caller
 
 RECENT_S = 600  # ten minutes: long enough for a form, short enough for a browser that was left open
 STEP_UP_PATH = "/api/auth/step-up"

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncssh
 
-from services.common.errors import InvalidError, Violation, invalid_field
+from services.common.core.errors import InvalidError, Violation, invalid_field
 
 DEFAULT_PORT = 8006
 DEFAULT_SSH_PORT = 22

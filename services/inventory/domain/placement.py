@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.common.errors import Violation
+from services.common.core.errors import Violation
 from services.inventory.domain.errors import (
     NodeOfflineError,
     NodeUnknownError,

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from services.common.errors import DomainError, UnavailableError
+from services.common.core.errors import DomainError, UnavailableError
 from services.inventory.domain.errors import ArchiveNotFoundError, ContainerRunningError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act

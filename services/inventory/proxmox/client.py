@@ -20,10 +20,10 @@ from typing import Any
 
 import requests
 
-from services.common.errors import DomainError
-from services.common.log import get_logger
-from services.common.telemetry.metrics import template_of, timing_proxmox
-from services.common.telemetry.tracing import SpanKind, span
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
+from services.common.core.telemetry.metrics import template_of, timing_proxmox
+from services.common.core.telemetry.tracing import SpanKind, span
 from services.inventory.domain.errors import (
     HostAnswerUnexpectedError,
     HostCredentialsRefusedError,

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 from services.inventory.domain.errors import (
     ContainerStoppedError,
     ExecHungError,

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from services.common.errors import DomainError
-from services.common.log import get_logger
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
 from services.inventory.domain.errors import (
     ContainerLockedError,
     ContainerRunningError,

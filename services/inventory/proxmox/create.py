@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.common.errors import invalid_field
+from services.common.core.errors import invalid_field
 from services.inventory.domain.errors import (
     ContainerCreatingError,
     CreationBrokenError,

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 from services.inventory.domain.errors import ContainerStoppedError
 from services.inventory.proxmox.containers import Containers, Ref, View
 from services.inventory.proxmox.reading import find_address

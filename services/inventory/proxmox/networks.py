@@ -7,7 +7,7 @@ from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any, Protocol
 
-from services.common.errors import invalid_field
+from services.common.core.errors import invalid_field
 from services.inventory.domain.entities import Network
 from services.inventory.proxmox.containers import View
 

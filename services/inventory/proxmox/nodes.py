@@ -8,7 +8,7 @@ import re
 import ssl
 from typing import Any
 
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 from services.inventory.domain.entities import Node
 from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.proxmox.answers import UnexpectedAnswer

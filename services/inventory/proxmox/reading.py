@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import View
 from services.inventory.proxmox.marks import TAG, find_owner, split_tags

@@ -8,8 +8,8 @@ import ssl
 import requests
 import urllib3
 
-from services.common.errors import DomainError
-from services.common.text import make_printable
+from services.common.core.errors import DomainError
+from services.common.core.text import make_printable
 from services.inventory.domain.errors import (
     HostAnswerUnexpectedError,
     HostCredentialsRefusedError,

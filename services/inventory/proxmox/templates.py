@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 from services.inventory.domain.errors import (
     ProxmoxRefusedError,
     TemplateDownloadingError,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 from services.inventory.domain.errors import (
     ContainerLockedError,
     ExecHungError,

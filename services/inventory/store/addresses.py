@@ -8,8 +8,8 @@ from itertools import islice
 
 import sqlalchemy as sa
 
-from services.common.clock import Clock, now
-from services.common.db import Database, insert_ignore
+from services.common.core.clock import Clock, now
+from services.common.db.database import Database, insert_ignore
 from services.inventory.domain.errors import AddressTakenError, NoFreeAddressError
 from services.inventory.store.tables import addresses
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.common.clock import Clock, now
-from services.common.db import Database, insert_ignore
+from services.common.core.clock import Clock, now
+from services.common.db.database import Database, insert_ignore
 from services.inventory.domain.entities import (
     Network,
     Resources,

@@ -9,12 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from proximity.inventory.v1 import events_pb2
 
-from services.common.clock import Clock, now
-from services.common.db import Database, insert_ignore
-from services.common.outbox import add_messages, new_message
-from services.common.reading import Query, RowParser
-from services.common.sealing import Sealer
-from services.common.text import make_printable
+from services.common.core.clock import Clock, now
+from services.common.core.text import make_printable
+from services.common.db.database import Database, insert_ignore
+from services.common.db.queries import Query, RowParser
+from services.common.identity.sealing import Sealer
+from services.common.messaging.outbox import add_messages, new_message
 from services.inventory.domain.entities import (
     Host,
     NewHost,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.common import idempotency as idempotency_module
-from services.common.db import UtcDateTime
-from services.common.outbox import define_tables
-from services.common.resealing import SealedColumn
+from services.common.db.database import UtcDateTime
+from services.common.identity.resealing import SealedColumn
+from services.common.messaging.outbox import define_tables
+from services.common.rpc.interceptors import idempotency as idempotency_module
 
 SECRETS = ("password", "token_secret", "ssh_key")
 metadata = sa.MetaData()

@@ -8,9 +8,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from proximity.inventory.v1 import events_pb2
 
-from services.common.clock import Clock, now
-from services.common.db import Database, insert_ignore
-from services.common.outbox import add_messages, new_message
+from services.common.core.clock import Clock, now
+from services.common.db.database import Database, insert_ignore
+from services.common.messaging.outbox import add_messages, new_message
 from services.inventory.domain.errors import (
     HostNotFoundError,
     NoFreeVmidError,

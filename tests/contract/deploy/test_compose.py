@@ -21,7 +21,7 @@ from sqlalchemy import make_url
 
 from deploy.configuration import list_names
 from deploy.secrets import make_secrets
-from services.common.health import is_serving
+from services.common.process.health import is_serving
 from tests.contract.deploy.compose import DEVELOPMENT, ROOT, Process, Translator, list_processes, read_compose
 
 _READY_S = 150.0  # a limit for loaded machines; an idle one takes 20
@@ -213,7 +213,7 @@ def test_what_the_file_says_starts_and_answers(
 
 def _passes_health_check(process: Process) -> bool:
     """What HEALTHCHECK of the image runs."""
-    check = (sys.executable, "-m", "services.common.health")
+    check = (sys.executable, "-m", "services.common.process.health")
     return subprocess.run(check, env=process.environment, timeout=60).returncode == 0
 
 

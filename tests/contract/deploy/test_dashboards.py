@@ -9,7 +9,7 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY
 
-from services.common.telemetry import instruments
+from services.common.core.telemetry import instruments
 from tests.contract.deploy.compose import ROOT
 
 _GRAFANA = ROOT / "deploy" / "grafana"

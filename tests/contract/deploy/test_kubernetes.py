@@ -15,7 +15,7 @@ from deploy.kubernetes.__main__ import BASE, write_manifests
 from deploy.kubernetes.manifests import find_callers
 from deploy.secrets import make_secrets
 from gateway.surface import load_surface
-from services.common.config import SERVICES
+from services.common.core.config import SERVICES
 from tests.pages import read_commands
 
 

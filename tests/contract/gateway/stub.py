@@ -15,8 +15,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from gateway.surface import Method, load_surface
-from services.common.rpc.arrays import gather
-from services.common.rpc.rendered import Form, choose_form, serialize, wrap_json
+from services.common.rpc.responses.arrays import gather
+from services.common.rpc.responses.rendered import Form, choose_form, serialize, wrap_json
 
 Context = Any  # grpc.aio.ServicerContext; its stubs lack abort_with_status
 Answer = Callable[[Any, Context], Awaitable[Any]]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 
-from services.common.rpc.rendered import Form, Rendered, render, render_list, serialize, wrap_json
+from services.common.rpc.responses.rendered import Form, Rendered, render, render_list, serialize, wrap_json
 from tests.contract.gateway.stub import Backend, Context, get_type
 
 GET, UPDATE, LIST = (f"/proximity.apps.v1.AppsService/{name}" for name in ("GetApp", "UpdateApp", "ListApps"))

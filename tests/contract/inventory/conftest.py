@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 
-from services.common.db import Database, create_engine
-from services.common.migrations import upgrade
+from services.common.db.database import Database, create_engine
+from services.common.db.migrations import upgrade
+from services.common.identity.sealing import Sealer
 from services.common.rpc.call import Call
-from services.common.sealing import Sealer
 from services.inventory.container_handlers import ContainerHandlers
 from services.inventory.domain.entities import Host, NewHost, Secrets
 from services.inventory.handlers import HostHandlers

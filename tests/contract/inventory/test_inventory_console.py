@@ -7,7 +7,7 @@ import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
-from services.common.errors import is_waiting
+from services.common.core.errors import is_waiting
 from services.inventory.domain.entities import Secrets
 from services.inventory.domain.errors import (
     ContainerLockedError,

@@ -6,7 +6,7 @@ import re
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 
-from services.common.errors import UnavailableError
+from services.common.core.errors import UnavailableError
 from services.inventory.domain.errors import ContainerRunningError, NotOursError, SnapshotUnavailableError
 from services.inventory.proxmox import copies
 from tests.contract.inventory.conftest import Inventory, new_call

@@ -12,7 +12,7 @@ import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
-from services.common.errors import DomainError
+from services.common.core.errors import DomainError
 from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.syncing import NodeSync
 from tests.contract.inventory.conftest import Inventory, make_host, new_call

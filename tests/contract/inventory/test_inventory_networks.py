@@ -6,7 +6,7 @@ import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 from proximity.inventory.v1 import settings_pb2
 
-from services.common.errors import InvalidError
+from services.common.core.errors import InvalidError
 from services.inventory.domain.errors import AddressTakenError, NoFreeAddressError
 from tests.contract.inventory.conftest import Inventory, new_call
 

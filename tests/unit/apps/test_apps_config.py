@@ -12,7 +12,7 @@ from services.apps.domain.errors import NotAvailableError
 from services.apps.domain.interfaces import Placement
 from services.apps.watching import parse_event_id
 from services.apps.workflows.docker import read_os_release
-from services.common.errors import InvalidError
+from services.common.core.errors import InvalidError
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from services.apps.domain.interfaces import OnText, Ref
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
-from services.common.clock import now
+from services.common.core.clock import now
 from services.common.operations.model import TransientError
 from tests.fakes.containers import FakeContainers
 from tests.pvesim.guest import Guest, World

@@ -7,7 +7,7 @@ import pytest
 from services.apps.config import AppsSettings
 from services.apps.domain.errors import QuotaExceededError
 from services.apps.domain.quotas import Quota, check_quota
-from services.common.config import ConfigError, read_settings
+from services.common.core.config import ConfigError, read_settings
 
 REQUIRED = {"SECRET_KEY": "Zk3vR8q1Xw7LmT5bN0cJ6hF2dS9gPyUa"}
 BIG = {"cores": 64, "memory": 65_536, "disk_size": 20}

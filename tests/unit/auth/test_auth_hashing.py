@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 
 from services.auth.hashing import Argon2Hasher
 from services.auth.signing import make_signing_key
-from services.common.clock import now
+from services.common.core.clock import now
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 

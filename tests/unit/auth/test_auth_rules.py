@@ -15,7 +15,7 @@ from services.auth.domain.errors import AuditBrokenError
 from services.auth.domain.limits import Attempts, Limit, count_attempt
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import RegistrationPolicy, find_registration_faults
-from services.common.errors import InvalidError
+from services.common.core.errors import InvalidError
 from services.common.rpc.call import Call, parse_cookies
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

@@ -17,7 +17,13 @@ from services.backups.domain.entities import (
     TaskUpdate,
 )
 from services.backups.domain.errors import AppBusyError
-from services.common.errors import BusyError, DomainError, NotFoundError, PreconditionError, UnavailableError
+from services.common.core.errors import (
+    BusyError,
+    DomainError,
+    NotFoundError,
+    PreconditionError,
+    UnavailableError,
+)
 
 APP = AppFacts(
     app_id="web-0a1b2c3d", name="web", status="running", host_id=1, vmid=9001, node="pve1", owner_id=7

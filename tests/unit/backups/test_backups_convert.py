@@ -15,7 +15,7 @@ from services.backups.domain.errors import BackupElsewhereError, BackupInUseErro
 from services.backups.domain.usecases import check_on_host, check_restorable
 from services.backups.server import build_workflows
 from services.backups.workflows.create_backup import find_archive
-from services.common.config import ConfigError, read_settings
+from services.common.core.config import ConfigError, read_settings
 from services.common.operations.model import dump_state
 from tests.unit.backups.fakes import APP, FakeApps, FakeContainers
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 from nats.aio.msg import Msg
 
-from services.common import messaging
-from services.common.messaging import Bus
+from services.common.messaging import bus as messaging
+from services.common.messaging.bus import Bus
 
 
 class OddBus(Bus):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from services.common.db import url_for_service
+from services.common.db.database import url_for_service
 
 
 def connect_arguments(url: str) -> dict[str, object]:

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from services.common.rpc import deadline
-from services.common.rpc.deadline import Deadline
+from services.common.rpc.interceptors import deadline
+from services.common.rpc.interceptors.deadline import Deadline
 
 
 @pytest.fixture(autouse=True, params=["timer", "watch"])

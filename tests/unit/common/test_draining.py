@@ -15,14 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.apps.v1 import apps_service_pb2_grpc as stubs
 
-from services.common.errors import NotFoundError
+from services.common.core.errors import NotFoundError
+from services.common.identity.service_keys import make_service_keys, read_service_keys
+from services.common.identity.tokens import Caller, Revocations, TokenVerifier, User
 from services.common.rpc.call import Call
-from services.common.rpc.draining import drain
-from services.common.rpc.guard import Guard
+from services.common.rpc.interceptors.authorization import Guard
 from services.common.rpc.server import add_service, create_server
-from services.common.rpc.surroundings import Surroundings
-from services.common.service_keys import make_service_keys, read_service_keys
-from services.common.tokens import Caller, Revocations, TokenVerifier, User
+from services.common.rpc.server_context import ServerContext
+from services.common.rpc.shutdown import drain
 
 SIGNED_IN = (("authorization", "Bearer prx_alice"),)
 
@@ -88,7 +88,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
 
     guard = Guard(TokenVerifier("apps", publics, find_key, Revocations(), authenticate))
     handlers, server = Handlers(), create_server()
-    add_service(server, pb.DESCRIPTOR.services_by_name["AppsService"], handlers, Surroundings(guard))
+    add_service(server, pb.DESCRIPTOR.services_by_name["AppsService"], handlers, ServerContext(guard))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from services.common.kept import Kept
+from services.common.rpc.responses.cache import VersionedLruCache
 
 
 def test_a_value_is_found_for_its_version_alone() -> None:
-    kept: Kept[str] = Kept()
+    kept: VersionedLruCache[str] = VersionedLruCache()
     kept.keep("a", 1, b"one")
     assert kept.find("a", 1) == b"one"
     assert kept.find("a", 2) is None
@@ -12,14 +12,14 @@ def test_a_value_is_found_for_its_version_alone() -> None:
 
 
 def test_another_version_takes_the_place_of_the_former() -> None:
-    kept: Kept[str] = Kept()
+    kept: VersionedLruCache[str] = VersionedLruCache()
     kept.keep("a", 1, b"one")
     kept.keep("a", 2, b"two")
     assert (kept.find("a", 1), kept.find("a", 2)) == (None, b"two")
 
 
 def test_what_was_used_longest_ago_goes_when_there_is_too_much() -> None:
-    kept: Kept[str] = Kept(limit=10)
+    kept: VersionedLruCache[str] = VersionedLruCache(limit=10)
     kept.keep("a", 1, b"aaaa")
     kept.keep("b", 1, b"bbbb")
     assert kept.find("a", 1) == b"aaaa"
@@ -28,6 +28,6 @@ def test_what_was_used_longest_ago_goes_when_there_is_too_much() -> None:
 
 
 def test_a_value_that_is_too_large_is_not_kept() -> None:
-    kept: Kept[str] = Kept(limit=10)
+    kept: VersionedLruCache[str] = VersionedLruCache(limit=10)
     assert kept.keep("a", 1, b"a" * 11) == b"a" * 11
     assert kept.find("a", 1) is None

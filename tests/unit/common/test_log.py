@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 _PROGRAM = """
-from services.common.log import configure_logging, get_logger
+from services.common.core.log import configure_logging, get_logger
 configure_logging("apps", debug=False)
 for _ in range(3):
     get_logger().error("disk_full", detail="x" * 10_000)

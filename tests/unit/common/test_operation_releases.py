@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from services.common.operations.aligning import find_place
 from services.common.operations.model import NewOperation
+from services.common.operations.resume import find_place
 from services.common.operations.tables import add_operation
 from tests.unit.common.test_operations import TABLES, World, world  # noqa: F401 - a fixture
 

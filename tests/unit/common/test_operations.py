@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services.common.clock import now
-from services.common.db import Database, create_engine
-from services.common.errors import DeadlineError, PreconditionError
+from services.common.core.clock import now
+from services.common.core.errors import DeadlineError, PreconditionError
+from services.common.db.database import Database, create_engine
 from services.common.operations.engine import Engine
 from services.common.operations.model import (
     ClaimedOperation,

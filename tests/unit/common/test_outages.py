@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import catalog_service_pb2_grpc as stubs
 
-from services.common.db import Database, create_engine
-from services.common.errors import UnavailableError
-from services.common.reading import Query
+from services.common.core.errors import UnavailableError
+from services.common.db.database import Database, create_engine
+from services.common.db.queries import Query
+from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
 from services.common.rpc.client import Clients
-from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
 from tests.e2e.stack import find_port
 
 

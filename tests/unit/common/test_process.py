@@ -8,12 +8,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from services.common import idempotency, outbox
-from services.common.clock import now
-from services.common.config import ServiceSettings, read_settings
-from services.common.process import serve
-from services.common.runtime import build_runtime
-from services.common.service_keys import make_service_keys
+from services.common.core.clock import now
+from services.common.core.config import ServiceSettings, read_settings
+from services.common.identity.service_keys import make_service_keys
+from services.common.messaging import outbox
+from services.common.process.lifecycle import serve
+from services.common.process.runtime import build_runtime
+from services.common.rpc.interceptors import idempotency
 
 METADATA = sa.MetaData()
 OUTBOX, INBOX = outbox.define_tables(METADATA)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.common.rpc.reading import Unreadable, read_request
+from services.common.rpc.interceptors.decoding import UndecodableRequest, read_request
 
 
 def test_a_message_is_read() -> None:
@@ -27,6 +27,6 @@ def test_a_message_is_read() -> None:
 )
 def test_what_cannot_be_read_names_its_field(data: bytes, field: str) -> None:
     found = read_request(pb.DeployAppRequest, data)
-    assert isinstance(found, Unreadable)
-    assert found == Unreadable(field)
+    assert isinstance(found, UndecodableRequest)
+    assert found == UndecodableRequest(field)
     assert [violation.field for violation in found.as_error().violations] == ([field] if field else [])

@@ -18,19 +18,19 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import catalog_service_pb2_grpc as stubs
 from proximity.catalog.v1 import item_pb2
 
-from services.common import idempotency
-from services.common.db import Database, create_engine
-from services.common.errors import DomainError, DuplicateError, InvalidError, NotFoundError, Violation
+from services.common.core.errors import DomainError, DuplicateError, InvalidError, NotFoundError, Violation
+from services.common.db.database import Database, create_engine
+from services.common.identity.sealing import Sealer
+from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.identity.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
 from services.common.rpc.call import Call, parse_cookies
 from services.common.rpc.client import Clients
-from services.common.rpc.guard import Guard
+from services.common.rpc.interceptors import idempotency
+from services.common.rpc.interceptors.authorization import Guard
 from services.common.rpc.peers import Peers
 from services.common.rpc.server import add_service, create_server
+from services.common.rpc.server_context import ServerContext
 from services.common.rpc.status import parse_error
-from services.common.rpc.surroundings import Surroundings
-from services.common.sealing import Sealer
-from services.common.service_keys import ServiceSigner, make_service_keys, read_service_keys
-from services.common.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
 
 KEY = Ed25519PrivateKey.generate()
 METADATA = sa.MetaData()
@@ -81,7 +81,7 @@ class Stack:
         self.revocations = revocations
         self.handlers = handlers
         self.address = address
-        self.around: Surroundings | None = None
+        self.around: ServerContext | None = None
 
 
 def token(*, key: Ed25519PrivateKey = KEY, algorithm: str = "EdDSA", **changes: object) -> str:
@@ -123,7 +123,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
     METADATA.create_all(engine)
     db = Database(engine)
     guard = Guard(TokenVerifier("catalog", publics, find_key, revocations, authenticate))
-    around = Surroundings(guard, idempotency.IdempotencyStore(db, IDEMPOTENCY, Sealer("x")))
+    around = ServerContext(guard, idempotency.IdempotencyStore(db, IDEMPOTENCY, Sealer("x")))
     server = create_server()
     handlers = Handlers()
     for service in pb.DESCRIPTOR.services_by_name.values():

@@ -11,8 +11,8 @@ from proximity.apps.v1 import apps_service_pb2 as apps
 from proximity.auth.v1 import auth_service_pb2 as auth
 from proximity.inventory.v1 import settings_pb2 as settings
 
-from services.common.errors import InvalidError
-from services.common.rules import check_message
+from services.common.core.errors import InvalidError
+from services.common.rpc.interceptors.validation import check_message
 
 
 def faults(message: object) -> dict[str, str]:

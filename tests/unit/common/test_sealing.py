@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.common.sealing import SealBrokenError, Sealer
+from services.common.identity.sealing import SealBrokenError, Sealer
 
 
 def test_a_secret_opens_in_its_place_only() -> None:

@@ -10,12 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from proximity.auth.v1 import auth_service_pb2
 
-from services.common.rpc.asking import AskingAuth
+from services.common.identity.service_keys import ServiceSigner
+from services.common.identity.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
+from services.common.rpc.auth_client import AuthClient
 from services.common.rpc.call import Call
 from services.common.rpc.client import Clients
-from services.common.rpc.guard import Guard
-from services.common.service_keys import ServiceSigner
-from services.common.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
+from services.common.rpc.interceptors.authorization import Guard
 
 KEY = Ed25519PrivateKey.generate()
 ADMIN = User(7, "alice", is_staff=True)
@@ -75,7 +75,7 @@ class SlowAuth(Clients):
 
 async def test_a_revocation_while_auth_answers_for_an_api_token_counts() -> None:
     revocations = Revocations()
-    asking = AskingAuth(SlowAuth(revocations))
+    asking = AuthClient(SlowAuth(revocations))
     verifier = TokenVerifier("apps", {}, find_key, revocations, asking.authenticate_api_token)
     with pytest.raises(CredentialsInvalidError, match="revoked"):
         await verifier.verify("prx_x")

@@ -16,8 +16,8 @@ from deploy.configuration import (
     render_table,
 )
 from deploy.local.__main__ import main
-from services.common.config import ConfigError, read_settings
-from services.common.environment import explain_replaced, find_misspelt
+from services.common.core.config import ConfigError, read_settings
+from services.common.core.environment import explain_replaced, find_misspelt
 
 SEEDS = (
     "DEBUG",

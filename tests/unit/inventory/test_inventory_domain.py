@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from services.common.errors import InvalidError
+from services.common.core.errors import InvalidError
 from services.inventory.domain.entities import Network, NewHost, Secrets, guess_exec_mode
 from services.inventory.domain.errors import (
     ImageUnusableError,

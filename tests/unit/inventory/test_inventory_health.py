@@ -6,9 +6,9 @@ import asyncio
 import secrets
 from pathlib import Path
 
-from services.common.config import ServiceSettings, read_settings
-from services.common.db import Database, create_engine
-from services.common.messaging import Bus
+from services.common.core.config import ServiceSettings, read_settings
+from services.common.db.database import Database, create_engine
+from services.common.messaging.bus import Bus
 from services.inventory.health import CONNECTED, FULL, HealthChecks, Report
 
 

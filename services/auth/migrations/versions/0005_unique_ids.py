@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from services.common.db import UtcDateTime
-from services.common.migrations import add_autoincrement
+from services.common.db.database import UtcDateTime
+from services.common.db.migrations import add_autoincrement
 
 revision = "0005"
 down_revision = "0004"

@@ -1,0 +1,312 @@
+"""Settings from the environment: one frozen object per process, every fault reported at once.
+
+A service's `config.py` declares a frozen dataclass whose fields carry `setting(...)`; `read_settings` fills it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from services.common.core.production_checks import (
+    WEAKNESSES,
+    find_weak_secret,
+    find_weak_url,
+    parse_weaknesses,
+)
+
+T = TypeVar("T")
+
+SERVICES = ("auth", "inventory", "apps", "backups", "catalog")
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+class ConfigError(Exception):
+    """The environment does not make a valid configuration. `faults` says why, one line each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+def parse_bool(text: str) -> bool:
+    """True for 1, true, yes, on; False for 0, false, no, off and the empty string, whatever the case.
+
+    Raises:
+        ValueError: anything else.
+    """
+    lowered = text.strip().lower()
+    if lowered in {"1", "true", "yes", "on"}:
+        return True
+    if lowered in {"0", "false", "no", "off", ""}:
+        return False
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def parse_list(text: str) -> tuple[str, ...]:
+    """Values separated by commas, without empty ones."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_networks(text: str) -> tuple[str, ...]:
+    """Networks like 10.0.0.0/8, comma-separated.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    found = parse_list(text)
+    for network in found:
+        ipaddress.ip_network(network)
+    return found
+
+
+def parse_dsn(text: str) -> str:
+    """A DSN of Sentry, `https://key@host/project`.
+
+    Raises:
+        ValueError: it is none; what it holds is not said, as its key is a secret.
+    """
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in {"http", "https"} and parts.username and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or not parts.path.rpartition("/")[2].isdecimal():
+        raise ValueError("is no DSN like https://key@host/1")
+    return text
+
+
+def parse_int(low: int, high: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a whole number") from None
+        if not low <= value <= high:
+            raise ValueError(f"{value} is not between {low} and {high}")
+        return value
+
+    return parse
+
+
+def setting(
+    name: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    parse: Callable[[str], Any] = str,
+    doc: str,
+    secret: bool = False,
+    needs: Sequence[str | tuple[str, ...]] = (),
+) -> Any:
+    """Declare a field that comes from the environment variable `name`.
+
+    Args:
+        name: the variable.
+        default: the value when it is not set or empty; without one it is required.
+        parse: turns its text into the value; a ValueError is a fault.
+        doc: what it is for, in the table of settings.
+        secret: never shown.
+        needs: variables without which this one has no effect; a tuple needs one of its variables.
+    """
+    groups = [(each,) if isinstance(each, str) else each for each in needs]
+    metadata = {
+        "name": name,
+        "parse": parse,
+        "doc": doc,
+        "secret": secret,
+        "default": default,
+        "needs": groups,
+    }
+    return dataclasses.field(metadata=metadata, repr=not secret)
+
+
+def read_settings(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
+    """Fill the settings class `kind` from the environment.
+
+    `NAME_FILE` names a file that holds the value of `NAME`, as secrets are mounted.
+
+    Raises:
+        ConfigError: with every fault found.
+    """
+    source = os.environ if environ is None else environ
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if "name" not in field.metadata:
+            continue
+        try:
+            values[field.name] = _read_value(field.metadata, source)
+        except (ValueError, OSError) as error:
+            faults.append(f"{field.metadata['name']}: {error}")
+    if faults := [*faults, *find_incomplete(kind, source)]:
+        raise ConfigError(faults)
+    settings = kind(**values)
+    if isinstance(settings, ServiceSettings):
+        faults = [*settings.find_faults(), *_list_unaccepted(settings)]
+    if faults:
+        raise ConfigError(faults)
+    return settings
+
+
+def find_incomplete(kind: type[Any], source: Mapping[str, str]) -> list[str]:
+    """Name each variable that is set without another one that it needs."""
+    return [
+        f"{metadata['name']}: is set without {' or '.join(needed)}; set both, or neither"
+        for metadata in (field.metadata for field in dataclasses.fields(kind) if "name" in field.metadata)
+        for needed in metadata["needs"]
+        if _is_set(metadata["name"], source) and not any(_is_set(name, source) for name in needed)
+    ]
+
+
+def _is_set(name: str, source: Mapping[str, str]) -> bool:
+    return bool(source.get(name) or source.get(f"{name}_FILE"))
+
+
+def _list_unaccepted(settings: ServiceSettings) -> list[str]:
+    """What is too weak for production, unless ALLOW_INSECURE names it."""
+    if settings.debug:
+        return []
+    return [
+        f"{text}; to accept that, name it: ALLOW_INSECURE={name}" if name in WEAKNESSES else text
+        for name, text in settings.find_weaknesses()
+        if name not in settings.allow_insecure
+    ]
+
+
+def _read_value(metadata: Mapping[str, Any], source: Mapping[str, str]) -> Any:
+    name = metadata["name"]
+    text = source.get(name, "")
+    if text and source.get(f"{name}_FILE"):
+        raise ValueError(f"is set, and {name}_FILE too; keep one of them")
+    if not text and source.get(f"{name}_FILE"):
+        text = Path(source[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
+    if text:
+        return metadata["parse"](text)
+    if metadata["default"] is dataclasses.MISSING:
+        raise ValueError("is required")
+    return metadata["default"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ServiceSettings:
+    """What every service needs to run."""
+
+    listen: str = setting("LISTEN", default="127.0.0.1:0", doc="Address and port of the gRPC server.")
+    health_listen: str = setting(
+        "HEALTH_LISTEN",
+        default="",
+        doc="host:port of a plain gRPC server that answers grpc.health.v1 alone, for probes; empty: none.",
+    )
+    database_url: str = setting(
+        "DATABASE_URL",
+        default="sqlite:///.proximity/db/proximity.sqlite3",
+        doc="sqlite:///PATH (a file per service is made of it) or postgresql://… (a schema per service).",
+        secret=True,
+    )
+    nats_url: str = setting(
+        "NATS_URL", default="nats://127.0.0.1:4222", doc="NATS servers, comma-separated.", secret=True
+    )
+    nats_replicas: int = setting(
+        "NATS_REPLICAS", default=1, parse=parse_int(1, 5), doc="Replicas of the JetStream streams."
+    )
+    secret_key: str = setting(
+        "SECRET_KEY", doc="Secret from which the keys of secrets at rest are made.", secret=True
+    )
+    previous_secret_keys: tuple[str, ...] = setting(
+        "PREVIOUS_SECRET_KEYS",
+        default=(),
+        parse=parse_list,
+        doc="Former values of SECRET_KEY, comma-separated, newest first.",
+        secret=True,
+    )
+    service_keys: Path = setting(
+        "SERVICE_KEYS_DIR",
+        default=Path(".proximity/keys"),
+        parse=Path,
+        doc="Directory with <service>.key of this service and <service>.pub of every service (Ed25519, PEM).",
+    )
+    tls_dir: Path | None = setting(
+        "TLS_DIR",
+        default=None,
+        parse=Path,
+        doc="Directory with ca.crt and this service's <service>.crt and .key: mutual TLS; else plain text.",
+    )
+    gateway_networks: tuple[str, ...] = setting(
+        "GATEWAY_NETWORKS",
+        default=LOOPBACK,
+        parse=parse_networks,
+        doc="Networks of gateways that may say whom they forward, where TLS_DIR does not say who is one.",
+    )
+    debug: bool = setting(
+        "DEBUG", default=False, parse=parse_bool, doc="Development: debug logs, migrations at start."
+    )
+    cors_origins: tuple[str, ...] = setting(
+        "CORS_ALLOWED_ORIGINS",
+        default=(),
+        parse=parse_list,
+        doc="Origins of other sites whose pages may call the API.",
+    )
+    auth_address: str = setting("AUTH_ADDRESS", default="127.0.0.1:50051", doc="gRPC address of auth.")
+    inventory_address: str = setting(
+        "INVENTORY_ADDRESS", default="127.0.0.1:50052", doc="gRPC address of inventory."
+    )
+    apps_address: str = setting("APPS_ADDRESS", default="127.0.0.1:50053", doc="gRPC address of apps.")
+    backups_address: str = setting(
+        "BACKUPS_ADDRESS", default="127.0.0.1:50054", doc="gRPC address of backups."
+    )
+    catalog_address: str = setting(
+        "CATALOG_ADDRESS", default="127.0.0.1:50055", doc="gRPC address of catalog."
+    )
+    sentry_dsn: str = setting(
+        "SENTRY_DSN",
+        default="",
+        parse=parse_dsn,
+        doc="Where unexpected errors are reported to (Sentry's protocol).",
+        secret=True,
+    )
+    otlp_endpoint: str = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        default="",
+        doc="Collector of traces, OTLP over HTTP (http://host:4318); empty: none are recorded.",
+    )
+    metrics_listen: str = setting(
+        "METRICS_LISTEN",
+        default="",
+        doc="host:port that serves /metrics to Prometheus; empty: nothing is counted.",
+    )
+
+    streams_per_user: int = setting(
+        "STREAMS_PER_USER",
+        default=100,
+        parse=parse_int(1, 100_000),
+        doc="How many streams, as of an app's events, a user may hold open at a service's process.",
+    )
+    allow_insecure: tuple[str, ...] = setting(
+        "ALLOW_INSECURE",
+        default=(),
+        parse=parse_weaknesses,
+        doc=f"Weaknesses that production may have, comma-separated: {', '.join(WEAKNESSES)}.",
+    )
+
+    def find_faults(self) -> Iterator[str]:
+        """Values that contradict each other, a sentence each; refused in development too."""
+        yield from ()
+
+    def find_weaknesses(self) -> Iterator[tuple[str, str]]:
+        """What production refuses: the name to accept it by, if it can be accepted, and a sentence."""
+        if fault := find_weak_secret(self.secret_key):
+            yield "", f"SECRET_KEY: {fault}"
+        for name, url in (("DATABASE_URL", self.database_url), ("NATS_URL", self.nats_url)):
+            if fault := find_weak_url(url):
+                yield "default-passwords", f"{name}: {fault}"
+
+    def address_of(self, service: str) -> str:
+        """The gRPC address of a service."""
+        return str(getattr(self, f"{service}_address"))

@@ -1,0 +1,1 @@
+"""One database per service: engines, transactions, compiled queries, migrations."""

@@ -1,0 +1,247 @@
+"""Reads that must be fast: a statement compiled once, run by the driver itself in one round trip.
+
+`Database.read` takes a connection of a pool, begins and ends a transaction, and turns every value into its type:
+five times the work of the query. A `Query` is SQLAlchemy Core too, but runs on a connection of the reader's own, in
+autocommit, and gives rows as the driver has them: JSON columns as text, times by `parse_time`. PostgreSQL is read on
+the event loop (`pipelines`), SQLite in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from services.common.core.errors import UnavailableError
+
+ATTEMPTS = 6
+_BATCH = 4
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """The database does not answer."""
+
+
+class Query:
+    """A SELECT with named parameters (`sa.bindparam`), each a text or a number."""
+
+    def __init__(self, statement: sa.Select[Any]) -> None:
+        self._statement = statement
+        self._compiled: dict[tuple[str, str], tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+
+    def render(self, dialect: sa.Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        """The text for a driver, its parameters in order (none where they go by name), and the values that are fixed."""
+        style = dialect.name, dialect.paramstyle
+        known = self._compiled.get(style)
+        if known is None:
+            compiled = self._statement.compile(dialect=dialect)
+            order = tuple(compiled.positiontup or ())
+            known = self._compiled[style] = (str(compiled), order, dict(compiled.params))
+        return known
+
+
+@dataclass(eq=False)
+class Asked:
+    """A query under way; `attempts` is how often it was lost."""
+
+    query: Query
+    params: dict[str, Any]
+    answer: asyncio.Future[list[Any]]
+    attempts: int = 0
+
+    def succeed(self, rows: list[Any]) -> None:
+        """Answer, unless nobody waits any more."""
+        if not self.answer.done():
+            self.answer.set_result(rows)
+
+    def fail(self, error: Exception) -> None:
+        """Refuse, unless nobody waits any more."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def give_up(self, cause: Exception) -> None:
+        """Say that the database does not answer."""
+        error = DatabaseUnavailableError("the database does not answer")
+        error.__cause__ = cause
+        self.fail(error)
+
+
+class Reader(Protocol):
+    """Runs queries."""
+
+    async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
+        """The rows of a query.
+
+        Raises:
+            DatabaseUnavailableError: the database did not answer, after retries.
+        """
+
+    def close(self) -> None:
+        """Close every connection; call it in the event loop, when nothing is asked any more."""
+
+
+_Outcome = tuple[Asked, "list[Any] | Exception"]
+
+
+class ThreadReader:
+    """Runs queries of SQLite in threads, each on a connection of its own.
+
+    A thread that has begun goes on while there is something to do and hands over answers by the batch: waking threads
+    and the event loop costs more than most queries.
+
+    Args:
+        engine: makes the connections.
+        threads: where queries run.
+        limit: how many of the threads they may take.
+    """
+
+    def __init__(self, engine: sa.Engine, threads: ThreadPoolExecutor, *, limit: int) -> None:
+        self._engine = engine
+        self._threads = threads
+        self._limit = limit
+        self._local = threading.local()
+        self._opened: set[Any] = set()
+        self._waiting: deque[Asked] = deque()
+        self._running = 0
+
+    async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
+        """See `Reader`."""
+        loop = asyncio.get_running_loop()
+        asked = Asked(query, params, loop.create_future())
+        self._waiting.append(asked)
+        self._begin(loop)
+        return await asked.answer
+
+    def close(self) -> None:
+        """See `Reader`."""
+        for connection in self._opened:
+            connection.close()
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._waiting and self._running < self._limit:
+            self._running += 1
+            self._threads.submit(self._work, loop)
+
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run what waits, in a thread, until nothing does."""
+        outcomes: list[_Outcome] = []
+        while batch := self._take():
+            outcomes = [(asked, self._try(asked)) for asked in batch]
+            if not self._waiting:
+                break
+            loop.call_soon_threadsafe(_deliver, outcomes)
+            outcomes = []
+        loop.call_soon_threadsafe(self._end, loop, outcomes)  # one waking of the loop for both
+
+    def _end(self, loop: asyncio.AbstractEventLoop, outcomes: list[_Outcome]) -> None:
+        self._running -= 1
+        self._begin(loop)  # what came after the thread had looked
+        _deliver(outcomes)
+
+    def _take(self) -> list[Asked]:
+        batch: list[Asked] = []
+        with contextlib.suppress(IndexError):
+            while len(batch) < _BATCH:
+                batch.append(self._waiting.popleft())
+        return batch
+
+    def _try(self, asked: Asked) -> list[Any] | Exception:
+        try:
+            return self._fetch(asked)
+        except Exception as error:  # noqa: BLE001 - raised where it is awaited
+            return error
+
+    def _fetch(self, asked: Asked) -> list[Any]:
+        text, order, fixed = asked.query.render(self._engine.dialect)
+        values = {**fixed, **asked.params}
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                rows: list[Any] = self._cursor().execute(text, [values[name] for name in order]).fetchall()
+            except (self._engine.dialect.loaded_dbapi.Error, sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+                self._drop()
+                failure = error
+            else:
+                return rows
+            time.sleep(delay_of(attempt))
+        raise DatabaseUnavailableError("the database does not answer") from failure
+
+    def _cursor(self) -> Any:
+        found = getattr(self._local, "cursor", None)
+        if found is None:
+            fairy = self._engine.raw_connection()
+            connection: Any = fairy.driver_connection
+            fairy.detach()
+            self._opened.add(connection)
+            found = self._local.cursor = connection.cursor()
+        return found
+
+    def _drop(self) -> None:
+        cursor = getattr(self._local, "cursor", None)
+        self._local.cursor = None
+        if cursor is not None:  # there is none when the connection could not be made
+            self._opened.discard(cursor.connection)
+            cursor.connection.close()
+
+
+def _deliver(outcomes: list[_Outcome]) -> None:
+    for asked, outcome in outcomes:
+        if isinstance(outcome, Exception):
+            asked.fail(outcome)
+        else:
+            asked.succeed(outcome)
+
+
+def delay_of(attempt: int) -> float:
+    """Seconds to wait after an attempt that failed; the first is 1."""
+    return 0.02 * 2.0**attempt
+
+
+def parse_time(value: Any) -> datetime:
+    """The time in a column of a row: SQLite's is text without a zone."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    found: datetime = value
+    return found
+
+
+class RowParser:
+    """Rows of a `Query` by the names of its columns: truths, times and JSON as SQLAlchemy would give them.
+
+    Args:
+        columns: what the query selects.
+    """
+
+    def __init__(self, columns: Sequence[sa.ColumnElement[Any] | sa.Label[Any]]) -> None:
+        self._columns = [(str(each.key), _choose_parser(each.type)) for each in columns]
+
+    def parse(self, row: Sequence[Any]) -> dict[str, Any]:
+        """The values of a row."""
+        return {
+            name: value if parse is None or value is None else parse(value)
+            for (name, parse), value in zip(self._columns, row, strict=True)
+        }
+
+
+def _choose_parser(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    held = kind.impl_instance if isinstance(kind, sa.types.TypeDecorator) else kind
+    if isinstance(held, sa.Boolean):
+        return bool  # SQLite has numbers
+    if isinstance(held, sa.DateTime):
+        return parse_time
+    return json.loads if isinstance(held, sa.JSON) else None
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether another connection may do: the server went away, or a table has changed under a prepared statement."""
+    state = str(getattr(error, "sqlstate", None) or "")
+    return not state or state.startswith(("08", "57P", "40", "0A")) or state == "55P03"

@@ -1,0 +1,1 @@
+"""Tokens, service keys, sealing of secrets at rest."""

@@ -1,0 +1,64 @@
+"""Steps of an operation that another service carries out, as it reports them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from services.common.core.clock import now
+from services.common.db.database import insert_ignore
+from services.common.operations.tables import OperationTables
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelegatedStep:
+    """The step that is reported; those before it are done."""
+
+    position: int
+    name: str
+    description: str
+    attempts: int = 1
+    upid: str = ""
+
+
+def note_held_step(
+    connection: sa.Connection, tables: OperationTables, operation_id: str, *, step: DelegatedStep
+) -> None:
+    """Write down that an operation is at a step."""
+    steps, current = tables.steps, now()
+    key = (steps.c.operation_id == operation_id, steps.c.position == step.position)
+    row = {
+        "operation_id": operation_id,
+        "position": step.position,
+        "name": step.name,
+        "description": step.description,
+        "status": "running",
+        "attempts": step.attempts,
+        "started_at": current,
+        "message": "",
+        "upids": [],
+    }
+    connection.execute(insert_ignore(steps, connection).values(**row))
+    upids = list(connection.execute(sa.select(steps.c.upids).where(*key)).scalar() or [])
+    if step.upid and step.upid not in upids:
+        upids.append(step.upid)
+    connection.execute(
+        steps.update().where(*key).values(status="running", attempts=step.attempts, upids=upids)
+    )
+    before = (steps.c.operation_id == operation_id, steps.c.position < step.position)
+    connection.execute(
+        steps.update()
+        .where(*before, steps.c.finished_at.is_(None))
+        .values(status="done", finished_at=current)
+    )
+
+
+def end_held_steps(
+    connection: sa.Connection, tables: OperationTables, operation_id: str, *, status: str
+) -> None:
+    """The step under way ends as its operation did: succeeded or not."""
+    steps = tables.steps
+    query = steps.update().where(steps.c.operation_id == operation_id, steps.c.finished_at.is_(None))
+    ended = "done" if status == "succeeded" else "failed"
+    connection.execute(query.values(status=ended, finished_at=now()))

@@ -1,0 +1,206 @@
+"""An operation that a worker holds: its state in memory and what is written down of it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import Any
+
+from services.common.core.clock import now
+from services.common.core.errors import UnavailableError
+from services.common.core.log import get_logger
+from services.common.core.telemetry.metrics import count_ended
+from services.common.operations.model import (
+    Change,
+    ClaimedOperation,
+    Step,
+    StepResult,
+    Workflow,
+    dump_state,
+)
+from services.common.operations.store import LEASE_S, SqlOperationStore
+
+log = get_logger()
+
+CANCELLED = "cancelled by request"
+
+
+class ReleasedError(Exception):
+    """The operation waits; anybody may take it up after `delay` seconds."""
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(delay)
+        self.delay = delay
+
+
+class EndRequestedError(Exception):
+    """The operation shall go no further: it was cancelled, or its time is up."""
+
+
+class LeasedOperation:
+    """An operation under this worker's lease; every write fails with LeaseLostError when another has it."""
+
+    def __init__(self, store: SqlOperationStore, workflow: Workflow, operation: ClaimedOperation) -> None:
+        self.store = store
+        self.workflow = workflow
+        self.operation = operation
+        self.state: Any = workflow.load_state(operation.state)
+        self.is_cancelled = operation.cancel_requested
+        self._weights = [step.weight for step in workflow.steps]
+
+    def find_end(self, step: Step) -> str | None:
+        """Why the operation must not go on with a step, if so."""
+        if not step.cancellable:
+            return None
+        if self.is_cancelled:
+            return CANCELLED
+        if now() - self.operation.started_at > timedelta(seconds=self.workflow.timeout_s):
+            return f"{step.description}: it took longer than {self.workflow.timeout_s / 3600:.1f} hours"
+        return None
+
+    async def keep_while(self, work: Awaitable[Any], *, step: Step | None) -> Any:
+        """The result of `work`, the lease kept meanwhile. Without a step nothing but a lost lease stops it.
+
+        Raises:
+            EndRequestedError: the operation shall not go on with `step`.
+            LeaseLostError: another worker has it.
+        """
+        task = asyncio.ensure_future(work)
+        keeper = asyncio.create_task(self._keep_lease(step))
+        try:
+            await asyncio.wait({task, keeper}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            keeper.result()
+            raise EndRequestedError
+        finally:
+            for part in (task, keeper):
+                part.cancel()
+            await asyncio.gather(task, keeper, return_exceptions=True)
+
+    async def _keep_lease(self, step: Step | None) -> None:
+        while True:
+            await asyncio.sleep(LEASE_S / 4)
+            try:
+                self.is_cancelled = await self.store.renew(self.operation)
+            except UnavailableError as error:
+                log.warning("lease_not_renewed", operation_id=self.operation.id, error=error.message)
+                continue
+            if step is not None and self.find_end(step) is not None:
+                return
+
+    async def checkpoint(self, position: int, result: Any, *, undone: bool = False) -> None:
+        """Write a step's end down, with its state and changes."""
+        outcome = result if isinstance(result, StepResult) else StepResult(result)
+        self.state = outcome.state
+        step = self.workflow.steps[position]
+        values: dict[str, Any] = {"state": dump_state(self.state), "waiting_for": ""}
+        if undone:
+            values |= {"status": "undoing", "step_index": position}
+        else:
+            values |= {"step_index": position + 1, "progress": self.progress_at(position, 1.0)}
+        self.is_cancelled = await self.store.update_step(
+            self.operation,
+            position,
+            {"status": "undone", "finished_at": now()}
+            if undone
+            else {"status": "done", "finished_at": now(), "message": ""},
+            values=values,
+            changes=outcome.changes,
+            line=("info", f"Undone: {step.description}", step.name) if undone else None,
+        )
+
+    async def release(
+        self,
+        position: int,
+        step: dict[str, Any],
+        *,
+        values: dict[str, Any],
+        delay: float,
+        line: tuple[str, str, str] | None = None,
+    ) -> None:
+        """Let the operation go for `delay` seconds.
+
+        Raises:
+            ReleasedError: always, when that is written down.
+        """
+        free = {"not_before": now() + timedelta(seconds=delay), "lease_until": None}
+        await self.store.update_step(self.operation, position, step, values={**values, **free}, line=line)
+        raise ReleasedError(delay)
+
+    async def begin_undo(self, position: int, error: str) -> None:
+        """Write down that what was done is taken back, and why."""
+        values = {"status": "undoing", "error": error, "step_index": position}
+        await self.store.update(self.operation, values)
+        self.operation = dataclasses.replace(
+            self.operation, status="undoing", error=error, step_index=position
+        )
+
+    async def finish(self, status: str, error: str, changes: tuple[Change, ...]) -> None:
+        """Write the operation's end down, with its changes."""
+        values = {
+            "status": status,
+            "error": error,
+            "finished_at": now(),
+            "lease_until": None,
+            "waiting_for": "",
+            **({"progress": 100} if status == "succeeded" else {}),
+        }
+        await self.store.update(self.operation, values, changes=changes)
+        count_ended(self.operation.kind, status)
+        log.info(
+            "operation_finished", operation_id=self.operation.id, kind=self.operation.kind, status=status
+        )
+
+    def progress_at(self, position: int, fraction: float) -> int:
+        """Percent of the whole when a step is done to a fraction."""
+        total = sum(self._weights) or 1.0
+        done = sum(self._weights[:position]) + self._weights[position] * fraction
+        return int(100 * done / total)
+
+
+class StepContext:
+    """An operation as one of its steps sees it; see `model.Context`."""
+
+    def __init__(self, held: LeasedOperation, position: int) -> None:
+        self._held = held
+        self._position = position
+
+    @property
+    def operation(self) -> ClaimedOperation:
+        """See `Context.operation`."""
+        return self._held.operation
+
+    @property
+    def is_cancelled(self) -> bool:
+        """See `Context.is_cancelled`."""
+        if self.operation.status == "undoing":
+            return self.operation.error == CANCELLED
+        return self._held.is_cancelled
+
+    async def log(self, message: str, *, level: str = "info") -> None:
+        """See `Context.log`."""
+        step = self._held.workflow.steps[self._position].name
+        await self._held.store.write_line(self.operation, level, message, step)
+
+    async def save(self, state: Any, *changes: Change) -> None:
+        """See `Context.save`."""
+        self._held.state = state
+        await self._held.store.update(self.operation, {"state": dump_state(state)}, changes=changes)
+
+    async def note_upid(self, upid: str) -> None:
+        """See `Context.note_upid`."""
+        if upid:
+            await self._held.store.note_upid(self.operation, self._position, upid)
+
+    async def list_upids(self) -> list[str]:
+        """See `Context.list_upids`."""
+        return await self._held.store.list_upids(self.operation)
+
+    async def progress(self, fraction: float, *, message: str = "") -> None:
+        """See `Context.progress`."""
+        percent = self._held.progress_at(self._position, min(max(fraction, 0.0), 1.0))
+        step = {"message": message} if message else {"status": "running"}
+        await self._held.store.update_step(self.operation, self._position, step, values={"progress": percent})

@@ -1,0 +1,45 @@
+"""How much a service's workers do at once."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from services.common.core.config import ServiceSettings, parse_int, setting
+from services.common.operations.model import Limits
+
+_parse_limit = parse_int(0, 10_000)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OperationSettings(ServiceSettings):
+    """Settings of a service with operations; each service counts its own."""
+
+    operations_per_node: int = setting(
+        "OPERATIONS_PER_NODE",
+        default=4,
+        parse=_parse_limit,
+        doc="How many operations run at once on a Proxmox node; those that only start, stop or delete containers "
+        "count on their own. Each service counts its operations; 0: any number.",
+    )
+    operations_per_storage: int = setting(
+        "OPERATIONS_PER_STORAGE",
+        default=8,
+        parse=_parse_limit,
+        doc="How many operations fill a storage at once; of the same name on several nodes, it counts as one. "
+        "0: any number.",
+    )
+    operations_per_user: int = setting(
+        "OPERATIONS_PER_USER",
+        default=8,
+        parse=_parse_limit,
+        doc="How many operations of one user run at once; 0: any number.",
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """The three together."""
+        return Limits(
+            per_node=self.operations_per_node,
+            per_storage=self.operations_per_storage,
+            per_user=self.operations_per_user,
+        )

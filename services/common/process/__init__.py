@@ -1,0 +1,1 @@
+"""The life of a server or worker process: configuration, start, health, graceful shutdown."""

@@ -1,0 +1,89 @@
+"""The command line of a service: serve, work, migrate, check-config, rotate-keys."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import uvloop
+
+from services.common import VERSION
+from services.common.core.config import ConfigError, ServiceSettings, read_settings
+from services.common.core.environment import explain_replaced
+from services.common.core.log import configure_logging
+from services.common.core.telemetry.reporting import start_reporting
+from services.common.core.telemetry.tracing import start_tracing, stop_tracing
+from services.common.db.database import Database, create_engine
+from services.common.identity.resealing import SealedColumn, reseal
+from services.common.identity.sealing import Sealer
+
+
+def main(
+    service: str,
+    settings_class: type[ServiceSettings],
+    *,
+    serve: Callable[[Any], Awaitable[None]],
+    work: Callable[[Any], Awaitable[None]] | None = None,
+    sealed: Sequence[SealedColumn] = (),
+    argv: Sequence[str] | None = None,
+) -> int:
+    """The command line of a service: serve, work, migrate, check-config, rotate-keys. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog=f"python -m services.{service}")
+    commands = ["serve", *(["work"] if work else []), "migrate", "check-config", "rotate-keys"]
+    parser.add_argument("command", choices=commands)
+    command = parser.parse_args(argv).command
+    try:
+        settings = read_settings(settings_class)
+    except ConfigError as error:
+        for fault in error.faults:
+            sys.stderr.write(f"{fault}\n")
+        return 2
+    for sentence in explain_replaced(os.environ):
+        sys.stderr.write(f"{sentence}\n")
+    if command == "check-config":
+        sys.stdout.write("the configuration is valid\n")
+        return 0
+    configure_logging(service, debug=settings.debug)
+    if command == "migrate" or settings.debug:
+        from services.common.db.migrations import upgrade
+
+        upgrade(settings.database_url, service)
+        if command == "migrate":
+            return 0
+    if command == "rotate-keys":
+        return asyncio.run(_rotate_keys(service, settings, sealed))
+    run = serve if command == "serve" or work is None else work
+    _start_telemetry(service if run is serve else f"{service}-worker", settings)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(_as_coroutine(run(settings)))
+    stop_tracing()
+    return 0
+
+
+def _start_telemetry(process: str, settings: ServiceSettings) -> None:
+    if settings.otlp_endpoint:
+        start_tracing(settings.otlp_endpoint, service=process, version=VERSION)
+    if settings.sentry_dsn:
+        start_reporting(settings.sentry_dsn, service=process, version=VERSION, debug=settings.debug)
+
+
+async def _rotate_keys(service: str, settings: ServiceSettings, sealed: Sequence[SealedColumn]) -> int:
+    """Seal everything with SECRET_KEY: 0, or 1 where a value does not open with any key."""
+    db = Database(create_engine(settings.database_url, service=service))
+    try:
+        sealer = Sealer(settings.secret_key, previous=settings.previous_secret_keys)
+        done = await reseal(db, sealer, sealed)
+    finally:
+        await db.close()
+    sys.stdout.write(f"{done.count} values of {service} are sealed anew\n")
+    sys.stderr.write("".join(f"{place} does not open with any key\n" for place in done.broken))
+    return 1 if done.broken else 0
+
+
+async def _as_coroutine(awaitable: Awaitable[None]) -> None:
+    await awaitable

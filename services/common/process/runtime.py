@@ -1,0 +1,81 @@
+"""What a process shares between its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.common.core.config import ServiceSettings
+from services.common.db.database import Database, create_engine
+from services.common.identity.sealing import Sealer
+from services.common.identity.service_keys import ServiceSigner, read_service_keys
+from services.common.identity.tokens import ApiTokens, Keys, Revocations, TokenVerifier
+from services.common.messaging.bus import Bus
+from services.common.rpc.auth_client import AuthClient
+from services.common.rpc.client import Clients
+from services.common.rpc.interceptors.authorization import Guard
+from services.common.rpc.tls import PeerTls, read_tls
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a process shares between its parts."""
+
+    service: str
+    settings: ServiceSettings
+    db: Database
+    bus: Bus
+    sealer: Sealer
+    signer: ServiceSigner
+    clients: Clients
+    revocations: Revocations
+    guard: Guard
+    tls: PeerTls | None = None
+
+
+def build_runtime(
+    service: str,
+    settings: ServiceSettings,
+    *,
+    find_key: Keys | None = None,
+    authenticate_api_token: ApiTokens | None = None,
+) -> Runtime:
+    """Make the shared parts. auth passes how it finds its own keys and tokens; the others ask auth.
+
+    Raises:
+        FileNotFoundError: a service key or a certificate is missing.
+    """
+    private, publics = read_service_keys(settings.service_keys, service)
+    signer = ServiceSigner(service, private)
+    tls = read_tls(settings.tls_dir, service)
+    clients = Clients(signer, settings.address_of, tls=tls)
+    bus = Bus(settings.nats_url, name=service, replicas=settings.nats_replicas)
+    asking = AuthClient(clients)
+    is_auth = find_key is not None
+    revocations = Revocations(None if is_auth else lambda: bus.is_connected)
+    verifier = TokenVerifier(
+        service=service,
+        service_keys=publics,
+        find_key=find_key or asking.find_key,
+        revocations=revocations,
+        authenticate_api_token=authenticate_api_token or asking.authenticate_api_token,
+        confirm=None if is_auth else asking.confirm,
+    )
+    return Runtime(
+        service=service,
+        settings=settings,
+        db=Database(create_engine(settings.database_url, service=service)),
+        bus=bus,
+        sealer=Sealer(settings.secret_key, previous=settings.previous_secret_keys),
+        signer=signer,
+        clients=clients,
+        revocations=revocations,
+        guard=Guard(verifier, origins=settings.cors_origins),
+        tls=tls,
+    )
+
+
+async def close_runtime(runtime: Runtime) -> None:
+    """Close connections, in order."""
+    await runtime.clients.close()
+    await runtime.bus.close()
+    await runtime.db.close()

@@ -1,0 +1,81 @@
+"""Keys and tokens as auth knows them, for the services that verify tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from google.protobuf.empty_pb2 import Empty
+from proximity.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
+
+from services.common.core.errors import DomainError, UnauthenticatedError, UnavailableError
+from services.common.identity.tokens import Caller, CredentialsInvalidError, User
+from services.common.rpc.client import Clients
+
+_KEYS_REFRESH_S = 5.0
+
+
+class AuthClient:
+    """Keys and API tokens as auth knows them."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._keys: dict[str, Ed25519PublicKey] = {}
+        self._asked_at = 0.0
+
+    async def find_key(self, kid: str) -> Ed25519PublicKey | None:
+        """The public key of a key id; asks auth for unknown ones, at most every 5 seconds."""
+        loop = asyncio.get_running_loop()
+        if kid not in self._keys and (not self._asked_at or loop.time() - self._asked_at >= _KEYS_REFRESH_S):
+            jwks = await self._clients.call(
+                "auth", auth_service_pb2_grpc.AuthServiceStub, "GetJwks", Empty(), timeout=3
+            )
+            self._asked_at = loop.time()
+            for key in jwks.keys:
+                self._keys[key.kid] = Ed25519PublicKey.from_public_bytes(_decode_base64url(key.x))
+        return self._keys.get(kid)
+
+    async def authenticate_api_token(self, token: str) -> Caller:
+        """Whose an API token is; remembered for at most 60 seconds by the verifier's cache."""
+        request = auth_service_pb2.AuthenticateApiTokenRequest(token=token)
+        stub = auth_service_pb2_grpc.AuthInternalServiceStub
+        asked_at = time.time()
+        try:
+            answer = await self._clients.call("auth", stub, "AuthenticateApiToken", request, timeout=3)
+        except UnavailableError:
+            raise
+        except DomainError as error:
+            raise CredentialsInvalidError("the API token is not valid") from error
+        return caller_of_api_token(answer, asked_at=asked_at)
+
+    async def confirm(self, token: str) -> None:
+        """Have auth say that an access token is valid and was not revoked.
+
+        Raises:
+            CredentialsInvalidError: it is not.
+            UnavailableError: auth does not answer either; then nobody knows.
+        """
+        request = auth_service_pb2.VerifyTokenRequest(token=token)
+        stub = auth_service_pb2_grpc.AuthServiceStub
+        try:
+            await self._clients.call("auth", stub, "VerifyToken", request, timeout=3)
+        except UnauthenticatedError as error:
+            raise CredentialsInvalidError(error.message) from error
+
+
+def caller_of_api_token(answer: auth_service_pb2.AuthenticateApiTokenResponse, *, asked_at: float) -> Caller:
+    """The caller behind an API token; to be asked again after 60 seconds at most.
+
+    `asked_at` is from before the question: a revocation that came while the answer was on its way counts.
+    """
+    expires = asked_at + 60
+    if answer.HasField("expires_at"):
+        expires = min(expires, answer.expires_at.ToSeconds())
+    user = User(answer.user_id, answer.username, answer.is_staff, tuple(answer.scopes))
+    return Caller(user=user, token_id=f"api-{answer.token_id}", issued_at=asked_at, expires_at=expires)
+
+
+def _decode_base64url(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

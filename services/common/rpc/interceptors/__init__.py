@@ -1,0 +1,1 @@
+"""Stages around a handler, in order: decoding, authorization, validation, idempotency, deadline, audit."""

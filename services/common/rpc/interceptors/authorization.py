@@ -1,0 +1,178 @@
+"""Who may call an RPC. Everything it needs is in the RPC's options; silence means closed."""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+from proximity.common.v1 import access_pb2
+
+from services.common.core.errors import ForbiddenError, UnavailableError
+from services.common.identity.tokens import (
+    ANONYMOUS,
+    Caller,
+    CredentialsInvalidError,
+    CredentialsMissingError,
+    TokenVerifier,
+)
+from services.common.rpc.call import ACCESS_COOKIE, CSRF_COOKIE, Call
+from services.common.rpc.step_up import check_recent_sign_in
+
+
+class AdminRequiredError(ForbiddenError):
+    """Only administrators may."""
+
+
+class ScopeMissingError(ForbiddenError):
+    """The API token has no scope for it."""
+
+
+class ServiceOnlyError(ForbiddenError):
+    """Only certain services may."""
+
+
+class CsrfRejectedError(ForbiddenError):
+    """A write with a cookie came without its CSRF token, or from a foreign page."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an RPC declares about its callers."""
+
+    access: int
+    callers: frozenset[str]
+    writes: bool
+    recent_sign_in: bool = False
+
+    @cached_property
+    def scope(self) -> str | None:
+        """The scope that an API token must have; None where no user may call."""
+        if self.access == access_pb2.ACCESS_ADMIN:
+            return "admin"
+        if self.access in (access_pb2.ACCESS_USER, access_pb2.ACCESS_OWNER):
+            return "write" if self.writes else "read"
+        return None
+
+
+def rule_of(method: MethodDescriptor) -> Rule:
+    """The rule of an RPC, from its options."""
+    options = method.GetOptions()
+    rpc = options.Extensions[access_pb2.rpc]
+    writes = options.idempotency_level != MethodOptions.NO_SIDE_EFFECTS
+    return Rule(rpc.access, frozenset(rpc.callers), writes, rpc.recent_sign_in)
+
+
+class Guard:
+    """Authenticates a call and decides whether it may go on.
+
+    Args:
+        verifier: verifies tokens.
+        origins: foreign origins whose pages may write with a cookie.
+    """
+
+    def __init__(self, verifier: TokenVerifier, *, origins: Sequence[str] = ()) -> None:
+        self._verifier = verifier
+        self._origins = frozenset(origin.rstrip("/") for origin in origins)
+
+    async def admit(self, call: Call, rule: Rule) -> None:
+        """Fill in the caller of `call`.
+
+        Raises:
+            CredentialsMissingError, CredentialsInvalidError: not signed in (not for public RPCs).
+            UnavailableError: nobody can say whether the credentials are still valid (not for public RPCs).
+            AdminRequiredError, ScopeMissingError, ServiceOnlyError, CsrfRejectedError: not allowed.
+            StepUpRequiredError: the RPC needs a recent sign-in, and the session's is not.
+        """
+        token = self._find_token(call)
+        is_public = rule.access == access_pb2.ACCESS_PUBLIC
+        try:
+            # Almost every token was seen before; what needs no waiting is spared a coroutine.
+            known = self._verifier.recall(token) if token else ANONYMOUS
+            call.caller = known or await self._verifier.verify(token)
+        except (CredentialsInvalidError, UnavailableError):
+            if not is_public:
+                raise
+        if is_public:
+            return
+        if call.caller is ANONYMOUS:
+            raise CredentialsMissingError("Authentication credentials were not provided")
+        self._check_access(call.caller, rule)
+        if call.via_cookie and rule.writes:
+            self.check_csrf(call)
+        if rule.recent_sign_in:
+            check_recent_sign_in(call.caller)
+
+    async def recheck(self, call: Call) -> None:
+        """End a user's stream whose credentials no longer count. While auth does not answer, streams go on.
+
+        Raises:
+            CredentialsInvalidError: they expired or were revoked meanwhile, or are no longer an administrator's.
+        """
+        admitted = call.caller.user
+        if admitted is None or call.caller.service:
+            return
+        with contextlib.suppress(UnavailableError):
+            token = self._find_token(call)
+            user = (self._verifier.recall(token) or await self._verifier.verify(token)).user
+            if admitted.is_admin and not (user is not None and user.is_admin):
+                raise CredentialsInvalidError("the credentials allow less than when the stream began")
+
+    def check_csrf(self, call: Call) -> None:
+        """Refuse a write whose credential is a cookie unless the page that sent it can read our cookies.
+
+        Raises:
+            CsrfRejectedError: X-CSRFToken is not the cookie's, or the Origin is foreign.
+        """
+        cookie = call.cookies.get(CSRF_COOKIE, "")
+        sent = call.metadata.get("x-csrftoken", "")
+        if not cookie or not hmac.compare_digest(cookie.encode(), sent.encode()):
+            raise CsrfRejectedError(
+                "CSRF token missing or incorrect: send the csrftoken cookie as X-CSRFToken"
+            )
+        origin = call.metadata.get("origin", "")
+        if (
+            origin
+            and origin not in self._origins
+            and _find_host(origin) != call.metadata.get("x-forwarded-host", "")
+        ):
+            raise CsrfRejectedError(f"origin {origin} may not write with a cookie")
+
+    @staticmethod
+    def _find_token(call: Call) -> str:
+        header = call.metadata.get("authorization", "")
+        if header:
+            scheme, _, token = header.partition(" ")
+            return token.strip() if scheme.lower() == "bearer" and token.strip() else header
+        call.via_cookie = ACCESS_COOKIE in call.cookies
+        return call.cookies.get(ACCESS_COOKIE, "")
+
+    @staticmethod
+    def _check_access(caller: Caller, rule: Rule) -> None:
+        if rule.access == access_pb2.ACCESS_INTERNAL:
+            if caller.service not in rule.callers:
+                raise ServiceOnlyError("only services of the platform may call this")
+            return
+        if caller.service or caller.user is None:
+            raise ServiceOnlyError("services may not call this")
+        needed = rule.scope
+        if needed is None:
+            raise ForbiddenError("this call declares no access")
+        if needed == "admin" and not caller.user.is_staff:
+            raise AdminRequiredError("Admin privileges required")
+        scopes = caller.user.scopes
+        if needed not in scopes and not (needed == "read" and scopes):
+            raise ScopeMissingError(f"the API token lacks the scope {needed}")
+
+
+def _find_host(origin: str) -> str | None:
+    """Host and port of an origin; None where it has none: `null`, or what is no URL at all."""
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
+        return None

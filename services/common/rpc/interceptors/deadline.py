@@ -1,0 +1,138 @@
+"""The time that a handler has: until its caller gives up, or until its server ends."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+from services.common.core.errors import DeadlineError, UnavailableError
+
+_DEFAULT_S = 30.0  # for callers that set no deadline
+_LONGEST_S = 600.0
+_MARGIN_S = 0.02  # the refusal must reach the caller before the caller gives up
+_TICK_S = 0.1
+_FINE_S = 1.0
+
+
+class DeadlineExceededError(DeadlineError):
+    """The work took longer than the caller would wait."""
+
+
+class ServerEndingError(UnavailableError):
+    """The server was asked to end before the call was over."""
+
+
+def limit_time(remaining: float | None) -> float:
+    """Seconds that a handler may take when its caller waits `remaining` seconds (None: sets no deadline)."""
+    return _DEFAULT_S if remaining is None else min(max(remaining - _MARGIN_S, 0.001), _LONGEST_S)
+
+
+class Deadline:
+    """Ends what runs in its block after `seconds`: `asyncio.timeout` with less around it, for every request.
+
+    A timer for each request would be a quarter of what stands around a handler. So one timer of the event loop looks
+    ten times a second at all that run; what has a second or more is ended up to a tenth of a second early, never late.
+
+    Args:
+        seconds: None has all the time until the server ends, and then none.
+
+    Raises:
+        TimeoutError: the block took longer.
+        ServerEndingError: `end_calls` or `end_listening` ended it.
+    """
+
+    __slots__ = ("_ends_at", "_handle", "_seconds", "_task", "_watch", "_why")
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._why: Exception | None = None
+        self._handle: asyncio.TimerHandle | None = None
+        self._watch: _Watch | None = None
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(loop)
+        if self._seconds is None:
+            self._watch = _watch_of(loop)
+            self._watch.listening.add(self)
+        elif self._seconds < _FINE_S:
+            self._handle = loop.call_later(self._seconds, self.end, TimeoutError())
+        else:
+            self._ends_at = loop.time() + self._seconds - _TICK_S
+            self._watch = _watch_of(loop)
+            self._watch.add(self)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        if self._watch is not None:
+            self._watch.discard(self)
+        if self._why is None or self._task is None:
+            return
+        if self._task.uncancel() <= 0 and kind is asyncio.CancelledError:
+            raise self._why from error
+
+    def has_ended(self, time: float) -> bool:
+        """Whether it must not go on at a time of the event loop."""
+        return self._ends_at <= time
+
+    def end(self, why: Exception) -> None:
+        """Cancel what runs in the block, which raises `why`."""
+        if self._why is None and self._task is not None:
+            self._why = why
+            self._task.cancel()
+
+
+def end_listening() -> None:
+    """End what would go on for ever; whoever listens may do so elsewhere."""
+    for watch in _current:
+        for each in tuple(watch.listening):
+            each.end(ServerEndingError("the server ends; try again"))
+
+
+def end_calls() -> None:
+    """End every call that is under way, but for those that have less than a second left."""
+    end_listening()
+    for watch in _current:
+        for each in tuple(watch.running):
+            each.end(ServerEndingError("the server ended meanwhile; it is not known whether this was done"))
+
+
+class _Watch:
+    """The deadlines of one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.running: set[Deadline] = set()
+        self.listening: set[Deadline] = set()
+        self._ticks = False
+
+    def add(self, deadline: Deadline) -> None:
+        self.running.add(deadline)
+        if not self._ticks:
+            self._ticks = True
+            self.loop.call_later(_TICK_S, self._look)
+
+    def discard(self, deadline: Deadline) -> None:
+        self.running.discard(deadline)
+        self.listening.discard(deadline)
+
+    def _look(self) -> None:
+        time = self.loop.time()
+        for deadline in [each for each in self.running if each.has_ended(time)]:
+            self.running.discard(deadline)
+            deadline.end(TimeoutError())
+        self._ticks = bool(self.running)
+        if self._ticks:
+            self.loop.call_later(_TICK_S, self._look)
+
+
+_current: list[_Watch] = []  # of this process's event loop; tests have one loop after the other
+
+
+def _watch_of(loop: asyncio.AbstractEventLoop) -> _Watch:
+    if not _current or _current[0].loop is not loop:
+        _current[:] = [_Watch(loop)]
+    return _current[0]

@@ -1,0 +1,162 @@
+"""Rules of single fields, read from the protos (`(proximity.common.v1.rules)`), compiled once per message type."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+from proximity.common.v1 import rules_pb2
+
+from services.common.core.errors import InvalidError, Violation
+
+Check = Callable[[Message, str, list[Violation]], None]
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+
+
+def check_message(message: Message, *, prefix: str = "") -> None:
+    """Check a request, or the part of one that is at `prefix`, against the rules on its fields.
+
+    Raises:
+        InvalidError: with a violation for every fault, each naming field and value; secrets are not shown.
+    """
+    violations: list[Violation] = []
+    for check in _checks_of(message.DESCRIPTOR):
+        check(message, prefix, violations)
+    if violations:
+        first = violations[0]
+        raise InvalidError(f"{first.field}: {first.description}", violations=violations)
+
+
+@cache
+def _checks_of(descriptor: Descriptor) -> tuple[Check, ...]:
+    checks: list[Check] = []
+    for field in descriptor.fields:
+        options = field.GetOptions()
+        if options.HasExtension(rules_pb2.rules):
+            checks.append(_compile(field, options.Extensions[rules_pb2.rules]))
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            checks.append(_compile(field, rules_pb2.Rules()))
+    return tuple(checks)
+
+
+def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
+    name = field.name
+    is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
+    value_checks = tuple(_value_checks(rules, is_text=field.type == FieldDescriptor.TYPE_STRING))
+
+    def check(message: Message, prefix: str, violations: list[Violation]) -> None:
+        value = getattr(message, name)
+        if field.is_repeated:
+            if rules.HasField("max_items") and len(value) > rules.max_items:
+                violations.append(
+                    Violation(
+                        prefix + name, f"has {len(value)} entries; at most {rules.max_items} are allowed"
+                    )
+                )
+                return
+            if is_map:
+                violations.extend(_list_nul_entries(value, prefix + name))
+            elif field.message_type is None:
+                for index, element in enumerate(value):
+                    _apply(value_checks, element, f"{prefix}{name}[{index}]", violations)
+            return
+        if field.has_presence and not message.HasField(name):
+            if rules.required:
+                violations.append(Violation(prefix + name, "is required"))
+            return
+        if rules.required and value in ("", b""):
+            violations.append(Violation(prefix + name, "is required"))
+            return
+        if not field.has_presence and not rules.required and value in ("", b""):
+            return
+        _apply(value_checks, value, prefix + name, violations)
+
+    return check
+
+
+def _list_nul_entries(entries: Mapping[Any, Any], path: str) -> Iterator[Violation]:
+    """Entries of a map with a NUL, which ends a value and begins another one in an environment."""
+    for key, value in entries.items():
+        if "\x00" in str(key) or (isinstance(value, str) and "\x00" in value):
+            yield Violation(f"{path}.{key}".replace("\x00", ""), "must not contain NUL characters")
+
+
+def _apply(
+    checks: tuple[Callable[[Any], str], ...], value: Any, path: str, violations: list[Violation]
+) -> None:
+    for check in checks:
+        if fault := check(value):
+            violations.append(Violation(path, fault))
+            return
+
+
+def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[Any], str]]:
+    def show(value: object) -> str:
+        return (
+            "the value" if rules.secret else repr(value if len(str(value)) <= 80 else f"{str(value)[:80]}…")
+        )
+
+    checks: list[Callable[[Any], str]] = []
+    if is_text:
+        checks.append(lambda value: "must not contain NUL characters" if "\x00" in value else "")
+    if rules.HasField("min"):
+        low = rules.min
+        checks.append(lambda value: f"{show(value)} is less than {low:g}" if value < low else "")
+    if rules.HasField("max"):
+        high = rules.max
+        checks.append(lambda value: f"{show(value)} is more than {high:g}" if value > high else "")
+    if rules.HasField("min_len"):
+        least = rules.min_len
+        checks.append(
+            lambda value: f"{show(value)} is shorter than {least} characters" if len(value) < least else ""
+        )
+    if rules.HasField("max_len"):
+        most = rules.max_len
+        checks.append(
+            lambda value: (
+                f"has {len(value)} characters; at most {most} are allowed" if len(value) > most else ""
+            )
+        )
+    if getattr(rules, "in"):
+        allowed = frozenset(getattr(rules, "in"))
+        names = ", ".join(getattr(rules, "in"))
+        checks.append(lambda value: "" if value in allowed else f"{show(value)} is not one of: {names}")
+    if rules.pattern:
+        pattern = re.compile(rules.pattern)
+        checks.append(
+            lambda value: "" if pattern.fullmatch(value) else f"{show(value)} does not match {rules.pattern}"
+        )
+    if rules.format in _FORMATS:
+        is_valid = _FORMATS[rules.format]
+        checks.append(
+            lambda value: (
+                "" if not value or is_valid(value) else f"{show(value)} is not a valid {rules.format}"
+            )
+        )
+    return checks
+
+
+def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:
+    def is_valid(value: str) -> bool:
+        try:
+            parse(value)
+        except ValueError:
+            return False
+        return True
+
+    return is_valid
+
+
+_FORMATS: dict[str, Callable[[str], bool]] = {
+    "email": lambda value: _EMAIL.fullmatch(value) is not None,
+    "uri": lambda value: re.fullmatch(r"https?://[^\s/?#]+[^\s]*", value) is not None,
+    # A scope (fe80::1%eth0) may be any text at all, and would get into options as it is.
+    "ip": lambda value: "%" not in value and _parses(ipaddress.ip_address)(value),
+    "cidr": lambda value: "/" in value and "%" not in value and _parses(ipaddress.ip_interface)(value),
+}

@@ -1,0 +1,1 @@
+"""Responses rendered once and cached as bytes: protobuf or the JSON that REST shows."""

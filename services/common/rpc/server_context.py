@@ -1,0 +1,50 @@
+"""What stands around every handler of a service: who may call, what is kept and recorded, which streams are open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from services.common.rpc.call import Call
+from services.common.rpc.interceptors.authorization import Guard
+from services.common.rpc.interceptors.idempotency import IdempotencyStore
+from services.common.rpc.peers import Peers
+from services.common.rpc.stream_limits import Streams
+
+
+class Audit(Protocol):
+    """Records mutating calls."""
+
+    def expect(self, call: Call, *, action: str) -> None:
+        """Told of a call before its handler runs, in the same context: its entry may be written with its change."""
+
+    async def record(self, call: Call, *, action: str, outcome: str) -> None:
+        """Record one call: `action` is `apps.DeployApp`, `outcome` the name of the gRPC code."""
+
+
+class NoAudit:
+    """Records nothing: for tests and internal services."""
+
+    def expect(self, call: Call, *, action: str) -> None:
+        """Nothing."""
+
+    async def record(self, call: Call, *, action: str, outcome: str) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class ServerContext:
+    """What stands around every handler of a service.
+
+    Attributes:
+        on_failed_admission: called when a call is refused for its credentials, to set headers (auth's CSRF cookie).
+    """
+
+    guard: Guard
+    idempotency: IdempotencyStore | None = None
+    audit: Audit = field(default_factory=NoAudit)
+    on_failed_admission: Callable[[Call], None] | None = None
+    peers: Peers = field(default_factory=Peers)
+    secure_cookies: bool = False
+    streams: Streams = field(default_factory=Streams)
