@@ -16,16 +16,19 @@ from services.auth.domain.entities import (
     Account,
     ApiToken,
     AuditEntry,
+    Client,
     NewAuditEntry,
     Page,
     Quota,
     Registration,
     SignedIn,
     SigningKey,
+    UserSession,
 )
 from services.auth.domain.registration import Setup
 from services.common.core.errors import invalid_field
 from services.common.core.timestamps import render_time
+from services.common.rpc.call import Call
 from services.common.rpc.interceptors.validation import check_message
 
 _DEFAULT_PER_PAGE = 20
@@ -84,6 +87,11 @@ def parse_network(address: str) -> str:
     except ValueError:
         return text
     return text if parsed.version == 4 else str(ipaddress.ip_network(f"{parsed}/64", strict=False))
+
+
+def parse_client(call: Call) -> Client:
+    """The program that signs in."""
+    return Client(parse_network(call.address), call.metadata.get("user-agent", ""))
 
 
 def parse_audit_record(record: events_pb2.AuditRecorded) -> NewAuditEntry:
@@ -167,6 +175,26 @@ def render_token_pair(signed_in: SignedIn) -> user_pb2.TokenPair:
     return user_pb2.TokenPair(
         access=signed_in.access, refresh=signed_in.refresh, expires_in=signed_in.expires_in
     )
+
+
+def render_user_session(session: UserSession, *, current: str) -> user_pb2.UserSession:
+    """A session; `current` is the id of the one that asks."""
+    return user_pb2.UserSession(
+        id=session.id,
+        address=session.client.address,
+        user_agent=session.client.user_agent,
+        created_at=render_time(session.created_at),
+        last_used_at=render_time(session.last_used_at),
+        authenticated_at=render_time(session.authenticated_at),
+        expires_at=render_time(session.expires_at),
+        is_current=session.id == current,
+    )
+
+
+def render_sessions(sessions: Sequence[UserSession], *, current: str) -> pb.ListSessionsResponse:
+    """A user's sessions."""
+    rendered = [render_user_session(session, current=current) for session in sessions]
+    return pb.ListSessionsResponse(sessions=rendered, total=len(rendered))
 
 
 def render_users(accounts: Sequence[Account], total: int, page: Page) -> pb.ListUsersResponse:

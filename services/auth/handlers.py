@@ -13,6 +13,7 @@ from services.auth import convert, cookies
 from services.auth.domain import accounts as account_cases
 from services.auth.domain import api_tokens as token_cases
 from services.auth.domain import registration as registration_cases
+from services.auth.domain import sessions as session_cases
 from services.auth.domain import sign_in as sign_in_cases
 from services.auth.domain.accounts import Accounts
 from services.auth.domain.api_tokens import ApiTokens
@@ -44,19 +45,17 @@ class AuthHandlers:
     async def login(self, request: pb.LoginRequest, call: Call) -> user_pb2.Session:
         """Sign in."""
         call.caller, call.audit_target = Caller(), f"user {request.username}"
-        address = convert.parse_network(call.address)
         signed_in = await sign_in_cases.login(
-            self.sign_in, request.username, request.password, address=address
+            self.sign_in, request.username, request.password, client=convert.parse_client(call)
         )
         return _answer_signed_in(call, signed_in)
 
     async def register_user(self, request: pb.RegisterUserRequest, call: Call) -> user_pb2.Session:
         """Make an account and sign in."""
         call.caller, call.audit_target = Caller(), f"user {request.username}"
-        address = convert.parse_network(call.address)
         registration = convert.parse_registration(request)
         signed_in = await registration_cases.register_user(
-            self.sign_in, self.registration, registration, address=address
+            self.sign_in, self.registration, registration, client=convert.parse_client(call)
         )
         return _answer_signed_in(call, signed_in)
 
@@ -126,6 +125,27 @@ class AuthHandlers:
             address=convert.parse_network(call.address),
         )
         return operation_pb2.Detail(detail="New password has been saved.")
+
+    async def list_sessions(self, request: Empty, call: Call) -> pb.ListSessionsResponse:  # noqa: ARG002 - all have it
+        """List the caller's sessions."""
+        sessions = await session_cases.list_sessions(self.sign_in, call.user.id)
+        return convert.render_sessions(sessions, current=call.caller.session)
+
+    async def get_session(self, request: pb.GetSessionRequest, call: Call) -> user_pb2.UserSession:
+        """Show one of the caller's sessions."""
+        session = await session_cases.get_session(self.sign_in, call.user.id, request.id)
+        return convert.render_user_session(session, current=call.caller.session)
+
+    async def delete_session(self, request: pb.DeleteSessionRequest, call: Call) -> Empty:
+        """End one of the caller's sessions."""
+        call.audit_target = f"session {request.id}"
+        await session_cases.delete_session(self.sign_in, call.user.id, request.id)
+        return Empty()
+
+    async def delete_other_sessions(self, request: Empty, call: Call) -> Empty:  # noqa: ARG002 - all have it
+        """End the caller's sessions but the one that asks."""
+        await session_cases.delete_other_sessions(self.sign_in, call.user.id, keep=call.caller.session)
+        return Empty()
 
     async def list_users(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:
         """List accounts."""

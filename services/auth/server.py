@@ -93,7 +93,11 @@ def build_auth(settings: AuthSettings) -> Auth:
         "auth", settings, find_key=own.find_key, authenticate_api_token=own.authenticate_api_token
     )
     db = runtime.db
-    sessions, attempts, revoked = SqlSessionStore(db), SqlAttemptStore(db), SqlRevocationStore(db)
+    sessions, attempts, revoked = (
+        SqlSessionStore(db, runtime.sealer),
+        SqlAttemptStore(db),
+        SqlRevocationStore(db),
+    )
     accounts, audit = SqlAccountStore(db), SqlAuditStore(db)
     publisher = RevocationPublisher(revoked, runtime.bus, runtime.revocations)
     hasher = Argon2Hasher(settings.password_threads)

@@ -63,6 +63,21 @@ def test_a_form_of_a_foreign_page_is_no_request(stack: RunningStack, kind: str) 
     assert answer.status_code == 415
 
 
+@pytest.mark.parametrize("path", ["login", "registration", "token/refresh", "logout"])
+@pytest.mark.parametrize("where", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_a_foreign_page_signs_nobody_in_or_out(stack: RunningStack, path: str, where: JSON) -> None:
+    """Also where the form is empty, and what it says stands in the query."""
+    query = f"username=admin&password={GOOD_PASSWORD}"
+    headers = where | {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": "0"}
+    answer = requests.post(f"{stack.url}/api/auth/{path}?{query}", headers=headers, timeout=10)
+    assert answer.status_code in {400, 403, 415}
+    assert "set-cookie" not in answer.headers
+    body = {"username": "admin", "password": "first-of-many-9"}
+    answer = requests.post(f"{stack.url}/api/auth/{path}", json=body, headers=where, timeout=10)
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
 def test_the_cookies_of_a_session_cannot_be_read_or_sent_by_others(stack: RunningStack) -> None:
     body = {"username": "admin", "password": "first-of-many-9"}
     answer = requests.post(

@@ -11,6 +11,7 @@ import pytest
 
 from services.auth.domain.entities import (
     Account,
+    Client,
     NewAccount,
     NewRefreshToken,
 )
@@ -20,6 +21,7 @@ from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.tables import metadata
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
+from services.common.identity.sealing import Sealer
 from tests.store.catalog_db import make_database
 
 
@@ -81,7 +83,7 @@ def accounts(db: Database, clock: Time) -> SqlAccountStore:
 
 @pytest.fixture
 def sessions(db: Database, clock: Time) -> SqlSessionStore:
-    return SqlSessionStore(db, clock)
+    return SqlSessionStore(db, Sealer("the key of these tests"), clock)
 
 
 @pytest.fixture
@@ -101,4 +103,4 @@ async def add(
 
 async def begin(sessions: SqlSessionStore, account: Account, token: str, *, family: str = "family") -> None:
     new = NewRefreshToken(token, family, START + WEEK)
-    await sessions.add_session(account.id, new, password_hash="hash", address="192.0.2.1")
+    await sessions.add_session(account.id, new, password_hash="hash", client=Client("192.0.2.1", "a browser"))

@@ -14,6 +14,7 @@ from deploy.local.state import StateLock
 from services.apps import tables as apps_tables
 from services.apps.store.rows import AppRows
 from services.auth.config import AuthSettings
+from services.auth.domain.entities import Client
 from services.auth.domain.errors import SignInFailedError
 from services.auth.domain.sign_in import login
 from services.auth.server import build_auth, prepare
@@ -181,10 +182,10 @@ async def test_users_sign_in_with_their_old_password_which_then_is_hashed_by_arg
         await prepare(auth)
         sign_in = auth.handlers.sign_in
         with pytest.raises(SignInFailedError):
-            await login(sign_in, "ada", "another password", address="127.0.0.1")
-        assert (await login(sign_in, "ada", PASSWORD, address="127.0.0.1")).account.id == 4
+            await login(sign_in, "ada", "another password", client=Client("127.0.0.1"))
+        assert (await login(sign_in, "ada", PASSWORD, client=Client("127.0.0.1"))).account.id == 4
         assert (await auth.handlers.sign_in.accounts.get_account(4)).password_hash.startswith("$argon2id$")
-        assert (await login(sign_in, "ada", PASSWORD, address="127.0.0.1")).account.id == 4
+        assert (await login(sign_in, "ada", PASSWORD, client=Client("127.0.0.1"))).account.id == 4
     finally:
         auth.hasher.close()
         await close_runtime(auth.runtime)

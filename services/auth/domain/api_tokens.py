@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.auth.domain.entities import Account, ApiToken, NewApiToken
+from services.auth.domain.entities import Account, ApiToken, NewApiToken, hash_token
 from services.auth.domain.errors import ApiTokenInvalidError, InvalidExpiryError, ScopeNotAllowedError
 from services.auth.domain.interfaces import ApiTokenStore, RevocationSink
-from services.auth.domain.sign_in import hash_token
 from services.common.core.clock import Clock, now
 from services.common.core.errors import Violation
 from services.common.identity.tokens import ALL_SCOPES, API_TOKEN_PREFIX, User

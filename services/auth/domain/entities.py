@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -10,12 +11,20 @@ from datetime import datetime, timedelta
 
 DEFAULT_THEME = "rack_proximity"
 REFRESH_TOKEN_TTL = timedelta(days=7)
+# A used refresh token gets its successor again for so long: two tabs refresh at once, or an answer was lost and the
+# client tries again. Longer would help who stole a token.
+REPETITION_TTL = timedelta(seconds=30)
 LONGEST_NAME = 600
 
 
 def encode_base64url(data: bytes) -> str:
     """Base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def hash_token(token: str) -> str:
+    """Return the form in which random tokens are stored: SHA-256 in hex."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def normalize_name(name: str) -> str:
@@ -116,6 +125,26 @@ class NewRefreshToken:
 
 
 @dataclass(frozen=True)
+class Client:
+    """The program that signs in: its address, or of IPv6 its network, and its User-Agent."""
+
+    address: str
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSession:
+    """A session that has not ended. `id` names its family of refresh tokens."""
+
+    id: str
+    client: Client
+    created_at: datetime
+    expires_at: datetime
+    authenticated_at: datetime
+    last_used_at: datetime
+
+
+@dataclass(frozen=True)
 class SignedIn:
     """What signing in or refreshing gives."""
 
@@ -144,16 +173,21 @@ class Authentication:
 
 @dataclass(frozen=True)
 class Rotated:
-    """A refresh token was used up for the first time."""
+    """A refresh token was exchanged.
+
+    Attributes:
+        refresh: its successor: the new token, or the one that the first of several simultaneous exchanges got.
+    """
 
     account: Account
     session: str
     authentication: Authentication
+    refresh: str
 
 
 @dataclass(frozen=True)
 class Reused:
-    """A refresh token was used for the second time; its family is ended."""
+    """A refresh token was used again, later than a repetition comes; its family is ended."""
 
     revocations: tuple[Revocation, ...]
 

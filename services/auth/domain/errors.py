@@ -73,6 +73,10 @@ class UserNotFoundError(NotFoundError):
     """There is no such account."""
 
 
+class SessionNotFoundError(NotFoundError):
+    """There is no such session, it has ended, or it is somebody else's."""
+
+
 class ApiTokenNotFoundError(NotFoundError):
     """There is no such API token, or it is somebody else's."""
 

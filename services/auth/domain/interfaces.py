@@ -11,6 +11,7 @@ from services.auth.domain.entities import (
     Account,
     ApiToken,
     Authentication,
+    Client,
     NewAccount,
     NewApiToken,
     NewRefreshToken,
@@ -19,6 +20,7 @@ from services.auth.domain.entities import (
     Reused,
     Revocation,
     Rotated,
+    UserSession,
 )
 from services.auth.domain.limits import Limit
 
@@ -93,7 +95,7 @@ class SessionStore(Protocol):
     """Families of refresh tokens."""
 
     async def add_session(
-        self, user_id: int, token: NewRefreshToken, *, password_hash: str, address: str
+        self, user_id: int, token: NewRefreshToken, *, password_hash: str, client: Client
     ) -> Account:
         """Begin a session and note the sign-in.
 
@@ -101,8 +103,11 @@ class SessionStore(Protocol):
             SignInFailedError: the account is gone, not active, or has another password than was checked.
         """
 
-    async def rotate(self, token_hash: str, new_hash: str, *, expires_at: datetime) -> Rotated | Reused:
-        """Use up a refresh token and add the next of its family. One that was used before ends the family.
+    async def rotate(self, token_hash: str, successor: str, *, expires_at: datetime) -> Rotated | Reused:
+        """Use up a refresh token and add `successor` to its family.
+
+        One that was used less than `REPETITION_TTL` ago is answered with the newest token of the family instead; an
+        earlier use ends the family.
 
         Raises:
             RefreshTokenInvalidError: it is unknown or ended, or the account is not active.
@@ -116,6 +121,14 @@ class SessionStore(Protocol):
         Raises:
             SignInFailedError: the session has ended, or the account is not active or has another password.
         """
+
+    async def list_sessions(self, user_id: int) -> list[UserSession]:
+        """A user's sessions that have not ended, newest first."""
+
+    async def end_own_sessions(
+        self, user_id: int, *, only: str | None = None, keep: str = ""
+    ) -> Sequence[Revocation]:
+        """End a user's sessions: the one that `only` names or all, but never `keep`; none is no error."""
 
     async def end_sessions(
         self, families: Sequence[str], *, token_hash: str | None, token_id: str

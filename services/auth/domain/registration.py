@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.auth.domain.entities import NewAccount, Registration, SignedIn, find_name_fault
+from services.auth.domain.entities import Client, NewAccount, Registration, SignedIn, find_name_fault
 from services.auth.domain.errors import InvalidRegistrationError, RegistrationClosedError
 from services.auth.domain.passwords import MAX_LENGTH, MIN_LENGTH, RULES, find_faults
 from services.auth.domain.sign_in import SignIn, begin_session, check_limits
@@ -46,7 +46,7 @@ async def get_setup(auth: SignIn, policy: RegistrationPolicy) -> Setup:
 
 
 async def register_user(
-    auth: SignIn, policy: RegistrationPolicy, registration: Registration, *, address: str
+    auth: SignIn, policy: RegistrationPolicy, registration: Registration, *, client: Client
 ) -> SignedIn:
     """Make an account and sign in.
 
@@ -61,7 +61,7 @@ async def register_user(
     if violations := find_registration_faults(registration):
         message = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
         raise InvalidRegistrationError(message, violations=violations)
-    limited = ((auth.limits.registration_address, address),)
+    limited = ((auth.limits.registration_address, client.address),)
     async with auth.hasher.slot():
         await check_limits(auth, limited)
         await auth.attempts.note(limited)
@@ -78,7 +78,7 @@ async def register_user(
     )
     if account is None:
         raise AssertionError("an account was neither added nor refused")
-    return await begin_session(auth, account, address=address)
+    return await begin_session(auth, account, client=client)
 
 
 def find_registration_faults(registration: Registration) -> list[Violation]:

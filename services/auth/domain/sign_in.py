@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from services.auth.domain.entities import (
     REFRESH_TOKEN_TTL,
     Account,
     Authentication,
+    Client,
     NewRefreshToken,
     Reused,
     SignedIn,
+    hash_token,
     normalize_name,
 )
 from services.auth.domain.errors import (
@@ -62,12 +63,7 @@ class SignIn:
     clock: Clock = now
 
 
-def hash_token(token: str) -> str:
-    """The form in which random tokens are stored: SHA-256 in hex."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-async def login(auth: SignIn, username: str, password: str, *, address: str) -> SignedIn:
+async def login(auth: SignIn, username: str, password: str, *, client: Client) -> SignedIn:
     """Sign in with a password.
 
     Raises:
@@ -81,19 +77,21 @@ async def login(auth: SignIn, username: str, password: str, *, address: str) -> 
         password,
         (
             (auth.limits.login_account, account_key),
-            (auth.limits.login_address, address),
+            (auth.limits.login_address, client.address),
         ),
     )
     if account is None:
         raise SignInFailedError("Wrong username or password")
     await auth.attempts.clear([auth.limits.login_account.key_of(account_key)])
-    signed_in = await begin_session(auth, account, address=address)
+    signed_in = await begin_session(auth, account, client=client)
     await _upgrade_hash(auth, account, password)
     return signed_in
 
 
 async def refresh_token(auth: SignIn, refresh: str) -> SignedIn:
-    """Exchange a refresh token for a new pair. One that was used before ends its whole family.
+    """Exchange a refresh token for a new pair.
+
+    A repetition within `REPETITION_TTL` gets the same refresh token; a later one ends the whole family.
 
     Raises:
         RefreshTokenInvalidError: it is unknown, ended or was used before.
@@ -102,14 +100,14 @@ async def refresh_token(auth: SignIn, refresh: str) -> SignedIn:
         raise RefreshTokenInvalidError("No refresh token was sent")
     fresh, moment = new_refresh_token(), auth.clock()
     expires_at = moment + REFRESH_TOKEN_TTL
-    outcome = await auth.sessions.rotate(hash_token(refresh), hash_token(fresh), expires_at=expires_at)
+    outcome = await auth.sessions.rotate(hash_token(refresh), fresh, expires_at=expires_at)
     if isinstance(outcome, Reused):
         auth.sink.note_revoked(outcome.revocations)
         raise RefreshTokenInvalidError("The refresh token was used before; sign in again")
     access = await auth.tokens.sign(
         outcome.account, session=outcome.session, read_at=moment, authentication=outcome.authentication
     )
-    return SignedIn(access, fresh, ACCESS_TOKEN_S, outcome.account, outcome.session)
+    return SignedIn(access, outcome.refresh, ACCESS_TOKEN_S, outcome.account, outcome.session)
 
 
 async def logout(auth: SignIn, refresh: str, *, session: str, token_id: str) -> None:
@@ -154,16 +152,16 @@ def new_refresh_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-async def begin_session(auth: SignIn, checked: Account, *, address: str) -> SignedIn:
-    """Begin a session of an account whose password was checked.
+async def begin_session(auth: SignIn, checked: Account, *, client: Client) -> SignedIn:
+    """Begin a session of an account whose user has just proved their identity.
 
     Raises:
-        SignInFailedError: the account changed meanwhile.
+        SignInFailedError: the account has changed since `checked` was read.
     """
     refresh, session, moment = new_refresh_token(), secrets.token_hex(16), auth.clock()
     token = NewRefreshToken(hash_token(refresh), session, moment + REFRESH_TOKEN_TTL)
     account = await auth.sessions.add_session(
-        checked.id, token, password_hash=checked.password_hash, address=address
+        checked.id, token, password_hash=checked.password_hash, client=client
     )
     access = await auth.tokens.sign(
         account, session=session, read_at=moment, authentication=Authentication(moment)

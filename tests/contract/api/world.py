@@ -162,6 +162,18 @@ class World:
         found: Json = self.ask("/api/auth/user", caller="alice")
         return found
 
+    def share_alices_session(self) -> Json:
+        """The session that Alice's calls belong to."""
+        return self._find_session("alice")
+
+    def share_bobs_session(self) -> Json:
+        """Bob's."""
+        return self._find_session("bob")
+
+    def _find_session(self, caller: str | Json) -> Json:
+        found: Json = self.ask("/api/auth/sessions", caller=caller)["sessions"][0]
+        return found
+
     def share_bobs_token(self) -> Json:
         """An API token of Bob's."""
         return self._make_token("bob")
@@ -177,7 +189,8 @@ class World:
 
     def make_spare_user(self) -> Json:
         """A session of an account that nobody needs afterwards."""
-        return self.register("spare")
+        made = self.register("spare")
+        return made | {"session": self._find_session(made)}
 
     def make_spare_token(self) -> Json:
         """An API token of Alice's."""

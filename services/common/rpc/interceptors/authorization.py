@@ -24,6 +24,9 @@ from services.common.identity.tokens import (
 from services.common.rpc.call import ACCESS_COOKIE, CSRF_COOKIE, Call
 from services.common.rpc.step_up import check_recent_sign_in
 
+# Values of Sec-Fetch-Site that a page of this platform never causes. A sibling domain is foreign as well.
+_FOREIGN_SITES = frozenset({"cross-site", "same-site"})
+
 
 class AdminRequiredError(ForbiddenError):
     """Only administrators may."""
@@ -38,7 +41,11 @@ class ServiceOnlyError(ForbiddenError):
 
 
 class CsrfRejectedError(ForbiddenError):
-    """A write with a cookie came without its CSRF token, or from a foreign page."""
+    """A write with a cookie came without its CSRF token."""
+
+
+class OriginRefusedError(ForbiddenError):
+    """The page of a foreign origin tried to write with a cookie, or to sign a visitor in or out."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ class Guard:
         Raises:
             CredentialsMissingError, CredentialsInvalidError: not signed in (not for public RPCs).
             UnavailableError: nobody can say whether the credentials are still valid (not for public RPCs).
-            AdminRequiredError, ScopeMissingError, ServiceOnlyError, CsrfRejectedError: not allowed.
+            AdminRequiredError, ScopeMissingError, ServiceOnlyError, CsrfRejectedError, OriginRefusedError: not allowed.
             StepUpRequiredError: the RPC needs a recent sign-in, and the session's is not.
         """
         token = self._find_token(call)
@@ -99,6 +106,10 @@ class Guard:
             if not is_public:
                 raise
         if is_public:
+            if (
+                rule.writes
+            ):  # signing in, out and up set cookies: a foreign page must not choose the visitor's account
+                self.check_origin(call)
             return
         if call.caller is ANONYMOUS:
             raise CredentialsMissingError("Authentication credentials were not provided")
@@ -127,7 +138,8 @@ class Guard:
         """Refuse a write whose credential is a cookie unless the page that sent it can read our cookies.
 
         Raises:
-            CsrfRejectedError: X-CSRFToken is not the cookie's, or the Origin is foreign.
+            CsrfRejectedError: X-CSRFToken is not the cookie's.
+            OriginRefusedError: see `check_origin`.
         """
         cookie = call.cookies.get(CSRF_COOKIE, "")
         sent = call.metadata.get("x-csrftoken", "")
@@ -135,13 +147,27 @@ class Guard:
             raise CsrfRejectedError(
                 "CSRF token missing or incorrect: send the csrftoken cookie as X-CSRFToken"
             )
+        self.check_origin(call)
+
+    def check_origin(self, call: Call) -> None:
+        """Refuse what a page of a foreign origin makes a browser send. Clients that are no browsers name no origin.
+
+        `Origin` decides where there is one; a browser that withholds it still sends `Sec-Fetch-Site`.
+
+        Raises:
+            OriginRefusedError: the page belongs neither to this platform nor to CORS_ALLOWED_ORIGINS.
+        """
         origin = call.metadata.get("origin", "")
-        if (
-            origin
-            and origin not in self._origins
-            and _find_host(origin) != call.metadata.get("x-forwarded-host", "")
-        ):
-            raise CsrfRejectedError(f"origin {origin} may not write with a cookie")
+        site = call.metadata.get("sec-fetch-site", "")
+        if not origin and site not in _FOREIGN_SITES:
+            return
+        host = call.metadata.get("x-forwarded-host", "")
+        if origin and (origin in self._origins or _find_host(origin) == host.lower()):
+            return
+        raise OriginRefusedError(
+            f"{f'origin {origin}' if origin else f'a page that is {site}'} may not sign in here or write with a "
+            "cookie; CORS_ALLOWED_ORIGINS names the other sites that may"
+        )
 
     @staticmethod
     def _find_token(call: Call) -> str:
@@ -171,8 +197,8 @@ class Guard:
 
 
 def _find_host(origin: str) -> str | None:
-    """Host and port of an origin; None where it has none: `null`, or what is no URL at all."""
+    """Return host and port of an origin; None where it has none: `null`, or what is no URL at all."""
     try:
-        return urlsplit(origin).netloc or None
+        return urlsplit(origin).netloc.lower() or None
     except ValueError:
         return None

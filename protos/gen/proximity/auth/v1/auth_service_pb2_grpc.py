@@ -88,6 +88,26 @@ class AuthServiceStub:
                 request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.VerifyTokenRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/proximity.auth.v1.AuthService/ListSessions',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.GetSession = channel.unary_unary(
+                '/proximity.auth.v1.AuthService/GetSession',
+                request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.GetSessionRequest.SerializeToString,
+                response_deserializer=proximity_dot_auth_dot_v1_dot_user__pb2.UserSession.FromString,
+                _registered_method=True)
+        self.DeleteSession = channel.unary_unary(
+                '/proximity.auth.v1.AuthService/DeleteSession',
+                request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.DeleteSessionRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.DeleteOtherSessions = channel.unary_unary(
+                '/proximity.auth.v1.AuthService/DeleteOtherSessions',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.ListUsers = channel.unary_unary(
                 '/proximity.auth.v1.AuthService/ListUsers',
                 request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersRequest.SerializeToString,
@@ -136,7 +156,7 @@ class AuthServiceServicer:
 
     def Login(self, request, context):
         """Sign in. Sets the cookies proximity-auth-cookie, proximity-refresh-cookie and csrftoken. The answer to a wrong
-        password and to an unknown user is the same.
+        password and to an unknown user is the same. Pages of foreign origins are refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,7 +216,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RefreshToken(self, request, context):
-        """Exchange a refresh token, from the body or the cookie, for a new pair. A token used twice ends its whole family.
+        """Exchange a refresh token, from the body or the cookie, for a new pair. A repetition within 30 seconds gets the same
+        refresh token; a token used again later ends its whole family.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,6 +225,34 @@ class AuthServiceServicer:
 
     def VerifyToken(self, request, context):
         """Say whether an access token is valid: 200, or 401.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSessions(self, request, context):
+        """One's own sessions that have not ended, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSession(self, request, context):
+        """One of one's own sessions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSession(self, request, context):
+        """End one of one's own sessions: its access and refresh tokens are refused everywhere within a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteOtherSessions(self, request, context):
+        """End all of one's own sessions but the one that asks. API tokens go on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -316,6 +365,26 @@ def add_AuthServiceServicer_to_server(servicer, server):
             'VerifyToken': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyToken,
                     request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.VerifyTokenRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                    response_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'GetSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSession,
+                    request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.GetSessionRequest.FromString,
+                    response_serializer=proximity_dot_auth_dot_v1_dot_user__pb2.UserSession.SerializeToString,
+            ),
+            'DeleteSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSession,
+                    request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.DeleteSessionRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'DeleteOtherSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteOtherSessions,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'ListUsers': grpc.unary_unary_rpc_method_handler(
@@ -629,6 +698,114 @@ class AuthService:
             target,
             '/proximity.auth.v1.AuthService/VerifyToken',
             proximity_dot_auth_dot_v1_dot_auth__service__pb2.VerifyTokenRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.auth.v1.AuthService/ListSessions',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.auth.v1.AuthService/GetSession',
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.GetSessionRequest.SerializeToString,
+            proximity_dot_auth_dot_v1_dot_user__pb2.UserSession.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.auth.v1.AuthService/DeleteSession',
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.DeleteSessionRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteOtherSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.auth.v1.AuthService/DeleteOtherSessions',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,

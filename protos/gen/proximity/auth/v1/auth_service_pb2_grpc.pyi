@@ -38,7 +38,7 @@ class AuthServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuthServiceAsyncStub: ...
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _user_pb2.Session]
     """Sign in. Sets the cookies proximity-auth-cookie, proximity-refresh-cookie and csrftoken. The answer to a wrong
-    password and to an unknown user is the same.
+    password and to an unknown user is the same. Pages of foreign origins are refused.
     """
     Logout: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _operation_pb2.Detail]
     """Sign out: clears the cookies, and ends the refresh token's family and the access token at once."""
@@ -62,9 +62,19 @@ class AuthServiceStub:
     accept it for 10 minutes. API tokens cannot step up.
     """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _user_pb2.TokenPair]
-    """Exchange a refresh token, from the body or the cookie, for a new pair. A token used twice ends its whole family."""
+    """Exchange a refresh token, from the body or the cookie, for a new pair. A repetition within 30 seconds gets the same
+    refresh token; a token used again later ends its whole family.
+    """
     VerifyToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyTokenRequest, _empty_pb2.Empty]
     """Say whether an access token is valid: 200, or 401."""
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _auth_service_pb2.ListSessionsResponse]
+    """One's own sessions that have not ended, newest first."""
+    GetSession: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetSessionRequest, _user_pb2.UserSession]
+    """One of one's own sessions."""
+    DeleteSession: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.DeleteSessionRequest, _empty_pb2.Empty]
+    """End one of one's own sessions: its access and refresh tokens are refused everywhere within a second."""
+    DeleteOtherSessions: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _empty_pb2.Empty]
+    """End all of one's own sessions but the one that asks. API tokens go on."""
     ListUsers: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ListUsersRequest, _auth_service_pb2.ListUsersResponse]
     """The accounts, by id."""
     UpdateUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateUserRequest, _user_pb2.User]
@@ -89,7 +99,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _user_pb2.Session]  # type: ignore[assignment]
     """Sign in. Sets the cookies proximity-auth-cookie, proximity-refresh-cookie and csrftoken. The answer to a wrong
-    password and to an unknown user is the same.
+    password and to an unknown user is the same. Pages of foreign origins are refused.
     """
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _operation_pb2.Detail]  # type: ignore[assignment]
     """Sign out: clears the cookies, and ends the refresh token's family and the access token at once."""
@@ -113,9 +123,19 @@ class AuthServiceAsyncStub(AuthServiceStub):
     accept it for 10 minutes. API tokens cannot step up.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _user_pb2.TokenPair]  # type: ignore[assignment]
-    """Exchange a refresh token, from the body or the cookie, for a new pair. A token used twice ends its whole family."""
+    """Exchange a refresh token, from the body or the cookie, for a new pair. A repetition within 30 seconds gets the same
+    refresh token; a token used again later ends its whole family.
+    """
     VerifyToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyTokenRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Say whether an access token is valid: 200, or 401."""
+    ListSessions: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _auth_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    """One's own sessions that have not ended, newest first."""
+    GetSession: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetSessionRequest, _user_pb2.UserSession]  # type: ignore[assignment]
+    """One of one's own sessions."""
+    DeleteSession: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.DeleteSessionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """End one of one's own sessions: its access and refresh tokens are refused everywhere within a second."""
+    DeleteOtherSessions: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _empty_pb2.Empty]  # type: ignore[assignment]
+    """End all of one's own sessions but the one that asks. API tokens go on."""
     ListUsers: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListUsersRequest, _auth_service_pb2.ListUsersResponse]  # type: ignore[assignment]
     """The accounts, by id."""
     UpdateUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateUserRequest, _user_pb2.User]  # type: ignore[assignment]
@@ -143,7 +163,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.Session, _abc.Awaitable[_user_pb2.Session]]:
         """Sign in. Sets the cookies proximity-auth-cookie, proximity-refresh-cookie and csrftoken. The answer to a wrong
-        password and to an unknown user is the same.
+        password and to an unknown user is the same. Pages of foreign origins are refused.
         """
 
     @_abc_1.abstractmethod
@@ -215,7 +235,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.RefreshTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.TokenPair, _abc.Awaitable[_user_pb2.TokenPair]]:
-        """Exchange a refresh token, from the body or the cookie, for a new pair. A token used twice ends its whole family."""
+        """Exchange a refresh token, from the body or the cookie, for a new pair. A repetition within 30 seconds gets the same
+        refresh token; a token used again later ends its whole family.
+        """
 
     @_abc_1.abstractmethod
     def VerifyToken(
@@ -224,6 +246,38 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """Say whether an access token is valid: 200, or 401."""
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ListSessionsResponse, _abc.Awaitable[_auth_service_pb2.ListSessionsResponse]]:
+        """One's own sessions that have not ended, newest first."""
+
+    @_abc_1.abstractmethod
+    def GetSession(
+        self,
+        request: _auth_service_pb2.GetSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_pb2.UserSession, _abc.Awaitable[_user_pb2.UserSession]]:
+        """One of one's own sessions."""
+
+    @_abc_1.abstractmethod
+    def DeleteSession(
+        self,
+        request: _auth_service_pb2.DeleteSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """End one of one's own sessions: its access and refresh tokens are refused everywhere within a second."""
+
+    @_abc_1.abstractmethod
+    def DeleteOtherSessions(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """End all of one's own sessions but the one that asks. API tokens go on."""
 
     @_abc_1.abstractmethod
     def ListUsers(
