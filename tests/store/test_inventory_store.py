@@ -6,10 +6,12 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from services.common.core.errors import InvalidError
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
 from services.common.identity.sealing import Sealer
@@ -72,6 +74,64 @@ async def test_secrets_are_sealed_and_open_again(store: SqlHostStore, db: Databa
     await store.update_host(host.id, {"password": "new", "name": "z"})
     assert (await store.get_secrets(host.id)).password == "new"
     assert (await store.get_host(host.id)).name == "z"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"host": "192.0.2.9"},
+        {"port": 18006},
+        {"ssh_port": 2222},
+        {"verify_ssl": False},
+        {"fingerprint": ":".join(["AB"] * 32)},
+    ],
+)
+async def test_stored_secrets_are_bound_to_their_destination(
+    store: SqlHostStore, change: dict[str, Any]
+) -> None:
+    secrets = Secrets(password="hush", token_secret="hush")
+    host = await store.add_host(NewHost(name="a", host="192.0.2.1", token_id="root@pam!t", secrets=secrets))
+    for given in ({}, {"password": "again"}, {"token_secret": "again"}, {"name": "b"}):
+        with pytest.raises(InvalidError, match="is required again") as refused:
+            await store.update_host(host.id, {**change, **given})
+        assert {one.field for one in refused.value.violations} == {"password", "token_secret"} - set(given)
+    assert await store.get_host(host.id) == host
+    same = {name: getattr(host, name) for name in change}
+    assert (await store.update_host(host.id, {**same, "name": "c"})).name == "c"
+    await store.update_host(host.id, {**change, "password": "again", "token_secret": "again"})
+    assert (await store.get_secrets(host.id)) == Secrets(password="again", token_secret="again")
+
+
+async def test_secrets_that_do_not_open_can_be_given_anew(store: SqlHostStore, db: Database) -> None:
+    host = await store.add_host(make_host("a"))
+    other = SqlHostStore(db, Sealer("t" * 40))
+    await other.update_host(host.id, {"password": "new"})
+    assert (await other.get_secrets(host.id)).password == "new"
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("host", {"host": "192.0.2.1:8006"}),
+        ("host", {"host": "pve.example.org:8006"}),
+        ("host", {"host": "192.0.2.300"}),
+        ("host", {"host": "a..b"}),
+        ("password", {"secrets": Secrets(password="hush\n")}),
+        ("token_secret", {"token_id": "t", "secrets": Secrets(token_secret="hush\n")}),
+        ("token_secret", {"token_id": "t", "secrets": Secrets(token_secret="h\u00fcsh")}),
+        ("token_id", {"token_id": "t\r\nX: y", "secrets": Secrets(token_secret="hush")}),
+    ],
+)
+def test_a_host_that_could_never_be_reached_is_refused(field: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidError) as refused:
+        NewHost(**{"name": "a", "host": "192.0.2.1", "secrets": Secrets(password="hush"), **changes})
+    assert [one.field for one in refused.value.violations] == [field]
+    assert "hush" not in refused.value.message
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "pve", "pve_1.example.org", "1a.example.org."])
+def test_names_and_addresses_of_hosts_are_accepted(host: str) -> None:
+    assert NewHost(name="a", host=host, secrets=Secrets(password="hush")).host == host
 
 
 async def test_a_taken_name_is_refused_and_a_repetition_is_not(store: SqlHostStore) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -10,10 +12,21 @@ from typing import Any
 import asyncssh
 
 from services.common.core.errors import InvalidError, Violation, invalid_field
+from services.common.core.text import find_control
 
 DEFAULT_PORT = 8006
 DEFAULT_SSH_PORT = 22
 DEFAULT_USER = "root@pam"
+DESTINATION = (
+    "host",
+    "port",
+    "ssh_port",
+    "verify_ssl",
+    "fingerprint",
+)  # what the secrets of a host are bound to
+_HOST_NAME = re.compile(
+    r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?"
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,7 @@ class NewHost:
     """A host to register; complete and consistent.
 
     Raises:
-        InvalidError: no credentials, or half of them.
+        InvalidError: no address, no credentials, or half of them.
     """
 
     name: str
@@ -74,15 +87,62 @@ class NewHost:
     secrets: Secrets = Secrets()
 
     def __post_init__(self) -> None:
+        check_address(self.host)
         check_credentials(self.token_id, self.secrets)
+
+
+def check_address(host: str) -> None:
+    """Refuse what is neither a host name nor an IP address.
+
+    Raises:
+        InvalidError: it has a port, or is no name.
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        name, colon, port = host.rpartition(":")
+        if colon and port.isdigit():
+            raise invalid_field(
+                "host", f"{host[:80]!r} has a port; give {name[:80]!r} as host and {port[:5]} as port"
+            ) from None
+        if not _HOST_NAME.fullmatch(host) or host.rstrip(".").rpartition(".")[2].isdigit():
+            raise invalid_field("host", f"{host[:80]!r} is neither a host name nor an IP address") from None
+
+
+def check_destination(
+    current: Mapping[str, Any], changes: Mapping[str, Any], *, stored: Collection[str]
+) -> None:
+    """Refuse to send stored secrets to another destination than the one that they were given for.
+
+    Args:
+        current: the host as it is stored.
+        changes: to it.
+        stored: names of the secrets that it has.
+
+    Raises:
+        InvalidError: the destination changes, and a stored secret is not given anew.
+    """
+    moved = [name for name in DESTINATION if name in changes and changes[name] != current[name]]
+    missing = [name for name in stored if name not in changes]
+    if not moved or not missing:
+        return
+    fault = f"is required again: {', '.join(moved)} changes where it is sent, and how the host is verified"
+    raise InvalidError(f"{missing[0]}: {fault}", violations=[Violation(name, fault) for name in missing])
 
 
 def check_credentials(token_id: str, secrets: Secrets) -> None:
     """Refuse credentials that cannot sign in.
 
     Raises:
-        InvalidError: neither a password nor a token, a token without its other half, or a key that cannot be read.
+        InvalidError: neither a password nor a token, a token without its other half, a key that cannot be read, or
+            a line break or other control in any of them, as at the end of a file.
     """
+    for name, value in (("password", secrets.password), ("token_id", token_id)):
+        if found := find_control(value):
+            raise invalid_field(name, f"must not contain the control character {found}")
+    if re.search(r"[^\x21-\x7e]", secrets.token_secret):
+        fault = "has white space, a line break or other characters that no token has; copy it without them"
+        raise invalid_field("token_secret", fault)
     if secrets.ssh_key:
         check_ssh_key(secrets.ssh_key)
     if bool(token_id) != bool(secrets.token_secret):

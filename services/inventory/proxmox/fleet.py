@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.inventory.domain.entities import Host, Node, Secrets
-from services.inventory.domain.errors import HostInactiveError
+from services.inventory.domain.entities import DESTINATION, Host, Node, Secrets
+from services.inventory.domain.errors import HostInactiveError, HostUnreachableError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.nodes import read_fingerprint
 from services.inventory.proxmox.session import Access, Door
@@ -72,12 +72,16 @@ class Fleet:
         """Say how a host is reached. One that need not be verified is pinned before it gets any credentials.
 
         Raises:
-            HostUnreachableError: it shows no certificate to pin.
+            HostUnreachableError: it shows no certificate to pin, or its secrets are for another address by now.
         """
         if not host.verify_ssl and not host.fingerprint:
             shown = await read_fingerprint(host.host, host.port)
             host = await self._hosts.pin_fingerprint(host.id, shown)
-        return make_access(host, await self._hosts.get_secrets(host.id))
+        secrets = await self._hosts.get_secrets(host.id)
+        now = await self._hosts.get_host(host.id)
+        if any(getattr(now, name) != getattr(host, name) for name in DESTINATION):
+            raise HostUnreachableError(f"{host.name} was changed meanwhile", retry_after=1)
+        return make_access(host, secrets)
 
     def forget(self, host_id: int) -> None:
         """Close the client of a host that is gone."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +21,9 @@ from services.inventory.domain.entities import (
     NewHost,
     Node,
     Secrets,
+    check_address,
     check_credentials,
+    check_destination,
     full_token_id,
 )
 from services.inventory.domain.errors import (
@@ -87,7 +90,7 @@ class SqlHostStore:
             SealBrokenError: they were sealed with another SECRET_KEY.
         """
         row = await self._db.read(lambda connection: read_row(connection, host_id))
-        return self._open(row)
+        return self._open(row._asdict(), host_id)
 
     async def add_host(self, new: NewHost, *, request_id: str | None = None) -> Host:
         """Register a host; the first one becomes the default. The same request_id registers once.
@@ -127,7 +130,7 @@ class SqlHostStore:
         Raises:
             HostNotFoundError: there is no such host.
             HostDuplicateError: the name is taken.
-            InvalidError: the credentials would be incomplete.
+            InvalidError: the credentials would be incomplete, or would go to another destination unseen.
         """
         moment = self._clock()
 
@@ -138,10 +141,14 @@ class SqlHostStore:
             plain = {key: value for key, value in changes.items() if key not in (*SECRETS, "is_default")}
             if "token_id" in plain:
                 plain["token_id"] = full_token_id(plain.get("user", row.user), plain["token_id"])
+            if "host" in changes:
+                check_address(changes["host"])
+            values = row._asdict()
+            check_destination(values, changes, stored=[name for name in SECRETS if values[name]])
             given = {key: changes[key] for key in SECRETS if key in changes}
             if given or "token_id" in changes:
-                current = self._open(row)
-                secrets = Secrets(**{key: given.get(key, getattr(current, key)) for key in SECRETS})
+                secrets = self._open({**values, **dict.fromkeys(given, "")}, host_id)
+                secrets = dataclasses.replace(secrets, **given)
                 check_credentials(plain.get("token_id", row.token_id), secrets)
                 self._write_secrets(connection, host_id, secrets)
                 plain["exec_mode"] = ""  # another way may lead in now
@@ -267,10 +274,9 @@ class SqlHostStore:
         }
         connection.execute(hosts.update().where(hosts.c.id == host_id).values(**sealed))
 
-    def _open(self, row: sa.Row[Any]) -> Secrets:
-        values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    def _open(self, values: Mapping[str, Any], host_id: int) -> Secrets:
         opened = {
-            name: self._sealer.open(values[name], place=f"hosts.{name}.{row.id}") if values[name] else ""
+            name: self._sealer.open(values[name], place=f"hosts.{name}.{host_id}") if values[name] else ""
             for name in SECRETS
         }
         return Secrets(**opened)

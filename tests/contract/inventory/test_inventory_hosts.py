@@ -60,7 +60,7 @@ async def test_a_certificate_that_nobody_verifies_is_pinned_at_first_sight(
     shown = (await inventory.hosts.get_host(pb.GetHostRequest(id=host.id), new_call())).fingerprint
     assert shown == answer.fingerprint == other.client.ready["fingerprint"]
 
-    changed = {"fingerprint": ":".join(["AB"] * 32)}
+    changed = {"fingerprint": ":".join(["AB"] * 32), "password": other.client.ready["password"]}
     await inventory.store.update_host(host.id, changed)
     other.client.control("DELETE", "/requests")
     answer = await inventory.hosts.test_host(pb.TestHostRequest(id=host.id), new_call())
@@ -68,7 +68,7 @@ async def test_a_certificate_that_nobody_verifies_is_pinned_at_first_sight(
     assert "not the pinned one" in answer.message
     assert count_requests(other) == {}  # not even the credentials
 
-    moved = await inventory.store.update_host(host.id, {"port": 1})
+    moved = await inventory.store.update_host(host.id, {"port": 1, "password": "another"})
     assert moved.fingerprint == ""
 
 

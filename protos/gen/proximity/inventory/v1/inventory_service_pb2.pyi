@@ -152,7 +152,7 @@ class CreateHostRequest(_message.Message):
     port: _builtins.int
     """Default 8006."""
     user: _builtins.str
-    """user@realm; default root@pam."""
+    """user@realm; default root@pam. The user may have an @ of its own: name@example.org@realm."""
     password: _builtins.str
     """Either the password, or token_id and token_secret."""
     token_id: _builtins.str

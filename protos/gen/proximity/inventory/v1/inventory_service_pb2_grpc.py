@@ -446,7 +446,8 @@ class HostServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateHost(self, request, context):
-        """Change what the request names.
+        """Change what the request names. A change of host, port, ssh_port, verify_ssl or fingerprint needs every stored secret
+        (password, token_secret, ssh_key) again: they are sent only to the destination that they were given for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

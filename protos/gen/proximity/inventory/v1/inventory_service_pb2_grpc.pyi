@@ -146,7 +146,9 @@ class HostServiceStub:
     GetHost: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.GetHostRequest, _host_pb2.Host]
     """One host."""
     UpdateHost: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.UpdateHostRequest, _host_pb2.Host]
-    """Change what the request names."""
+    """Change what the request names. A change of host, port, ssh_port, verify_ssl or fingerprint needs every stored secret
+    (password, token_secret, ssh_key) again: they are sent only to the destination that they were given for.
+    """
     DeleteHost: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.DeleteHostRequest, _empty_pb2.Empty]
     """Forget a host. Refused while apps live there; its containers are left alone."""
     TestHost: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.TestHostRequest, _inventory_service_pb2.TestHostResponse]
@@ -168,7 +170,9 @@ class HostServiceAsyncStub(HostServiceStub):
     GetHost: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.GetHostRequest, _host_pb2.Host]  # type: ignore[assignment]
     """One host."""
     UpdateHost: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.UpdateHostRequest, _host_pb2.Host]  # type: ignore[assignment]
-    """Change what the request names."""
+    """Change what the request names. A change of host, port, ssh_port, verify_ssl or fingerprint needs every stored secret
+    (password, token_secret, ssh_key) again: they are sent only to the destination that they were given for.
+    """
     DeleteHost: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.DeleteHostRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Forget a host. Refused while apps live there; its containers are left alone."""
     TestHost: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.TestHostRequest, _inventory_service_pb2.TestHostResponse]  # type: ignore[assignment]
@@ -211,7 +215,9 @@ class HostServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inventory_service_pb2.UpdateHostRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_host_pb2.Host, _abc.Awaitable[_host_pb2.Host]]:
-        """Change what the request names."""
+        """Change what the request names. A change of host, port, ssh_port, verify_ssl or fingerprint needs every stored secret
+        (password, token_secret, ssh_key) again: they are sent only to the destination that they were given for.
+        """
 
     @_abc_1.abstractmethod
     def DeleteHost(
