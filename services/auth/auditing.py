@@ -13,6 +13,7 @@ from services.auth.domain.entities import NewAuditEntry
 from services.auth.store.audit import Expected, SqlAuditStore, expected
 from services.common.core.clock import now
 from services.common.rpc.call import Call
+from services.common.rpc.interceptors.audit import WaitingEntries
 
 _CHANGES_NOTHING = frozenset({"auth.VerifyToken"})
 
@@ -22,19 +23,31 @@ class DirectAudit:
 
     def __init__(self, store: SqlAuditStore) -> None:
         self._store = store
+        self._waiting = WaitingEntries()
 
     def expect(self, call: Call, *, action: str) -> None:
         """See `Audit.expect`."""
-        message_id = uuid.uuid4().hex
-        expected.set(Expected(message_id, lambda: _build_entry(call, action, "OK", message_id=message_id)))
+        expected.set(
+            Expected(call.audit_id, lambda: _build_entry(call, action, "OK", message_id=call.audit_id))
+        )
 
     async def record(self, call: Call, *, action: str, outcome: str) -> None:
         """See `Audit.record`."""
         if action in _CHANGES_NOTHING:
             return
-        promised = expected.get()
-        message_id = promised.message_id if promised and outcome == "OK" else uuid.uuid4().hex
-        await self._store.append(_build_entry(call, action, outcome, message_id=message_id))
+        message_id = call.audit_id if outcome == "OK" else uuid.uuid4().hex
+        entry = _build_entry(call, action, outcome, message_id=message_id)
+        await self._waiting.write(
+            lambda: self._store.append(entry),
+            action=action,
+            outcome=outcome,
+            target=entry.target,
+            user_id=entry.user_id,
+        )
+
+    async def run(self) -> None:
+        """See `Audit.run`."""
+        await self._waiting.run()
 
 
 def _build_entry(call: Call, action: str, outcome: str, *, message_id: str) -> NewAuditEntry:

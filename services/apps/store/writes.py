@@ -22,6 +22,7 @@ from services.apps.store.versions import find_backed_up
 from services.apps.tables import app_events, operation_tables, schedules
 from services.common.core.clock import now
 from services.common.db.database import Database, insert_ignore
+from services.common.db.pending import UnchangedError
 from services.common.identity.sealing import Sealer
 from services.common.operations.commands import replay, request_cancel
 from services.common.operations.delegated import DelegatedStep, end_held_steps, note_held_step
@@ -66,9 +67,11 @@ class SqlAppStore(AppReads, AppLookups):
 
     def _add_app(self, connection: sa.Connection, app: App, begin: Begin, changes: Sequence[Change]) -> bool:
         added = self._changes.add_app(connection, app, begin)
-        for change in changes if added else ():
+        if not added:
+            raise UnchangedError(result=False)
+        for change in changes:
             self._changes.apply(connection, None, change)
-        return added
+        return True
 
     async def begin(
         self,
@@ -110,7 +113,9 @@ class SqlAppStore(AppReads, AppLookups):
         self, seen: Collection[Seen], *, complete: Collection[int]
     ) -> dict[Seen, Sighting]:
         """Count each once more; what a `complete` host no longer shows is forgotten."""
-        return await self._db.write(lambda connection: note_sightings(connection, seen, complete))
+        return await self._db.write(
+            lambda connection: note_sightings(connection, seen, complete), is_final=False
+        )
 
     async def find_orphan(self, host_id: int, vmid: int) -> Sighting | None:
         """The orphan with an id, if the last scan saw one."""
@@ -173,10 +178,10 @@ class SqlAppStore(AppReads, AppLookups):
         """Ask an unfinished operation to stop; False when it has ended or another service carries it out."""
 
         def fn(connection: sa.Connection) -> bool:
-            found = request_cancel(connection, operation_tables, operation_id)
-            if found:
-                self._changes.wake(connection, operation_id, again=True)
-            return found
+            if not request_cancel(connection, operation_tables, operation_id):
+                raise UnchangedError(result=False)
+            self._changes.wake(connection, operation_id, again=True)
+            return True
 
         return await self._db.write(fn)
 
@@ -184,10 +189,10 @@ class SqlAppStore(AppReads, AppLookups):
         """Take up an operation again that was given up; False when it was not."""
 
         def fn(connection: sa.Connection) -> bool:
-            found = bool(replay(connection, operation_tables, operation_id))
-            if found:
-                self._changes.wake(connection, operation_id, again=True)
-            return found
+            if not replay(connection, operation_tables, operation_id):
+                raise UnchangedError(result=False)
+            self._changes.wake(connection, operation_id, again=True)
+            return True
 
         return await self._db.write(fn)
 

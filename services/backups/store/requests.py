@@ -11,6 +11,7 @@ from services.backups.store.changes import wake_message
 from services.backups.store.reads import BackupReads
 from services.backups.tables import operations, outbox, tables
 from services.common.db.database import Database
+from services.common.db.pending import UnchangedError
 from services.common.messaging.outbox import add_messages
 from services.common.operations.commands import replay, request_cancel
 from services.common.operations.convert import read_operations
@@ -51,10 +52,10 @@ class BackupRequests(BackupReads):
         """See `BackupStore.request_cancel`."""
 
         def write(connection: sa.Connection) -> bool:
-            found = request_cancel(connection, tables, operation_id)
-            if found:
-                add_messages(connection, outbox, [wake_message(operation_id, again=True)])
-            return found
+            if not request_cancel(connection, tables, operation_id):
+                raise UnchangedError(result=False)
+            add_messages(connection, outbox, [wake_message(operation_id, again=True)])
+            return True
 
         found = await self._db.write(write)
         self._on_message()

@@ -116,7 +116,7 @@ class SqlBackupStore(BackupRequests):
             self._add_operation(connection, request, begin_state(backup, new), waits=True)
             return backup
 
-        return await self._write_operation(write, request)
+        return await self._write_operation(write, request, is_final=False)
 
     async def begin_restore(
         self, key: BackupKey, *, operation_id: str, app: AppFacts, requested_by: int
@@ -206,7 +206,7 @@ class SqlBackupStore(BackupRequests):
             else:
                 self._set(connection, row.state["backup_id"], status=BackupStatus.COMPLETED.value)
 
-        await self._db.write(write)
+        await self._db.write(write, is_final=False)
 
     async def note_app_removed(self, app_id: str, *, message_id: str) -> None:
         """See `BackupStore.note_app_removed`."""
@@ -233,11 +233,14 @@ class SqlBackupStore(BackupRequests):
             self._set(connection, backup.id, status=BackupStatus.RESTORING.value, error="")
             return read_backup(connection, key)
 
-        return await self._write_operation(write, request)
+        return await self._write_operation(write, request, is_final=False)
 
-    async def _write_operation(self, write: Callable[[sa.Connection], Backup], request: _Request) -> Backup:
+    async def _write_operation(
+        self, write: Callable[[sa.Connection], Backup], request: _Request, *, is_final: bool = True
+    ) -> Backup:
+        """Write an operation down; it is not final where apps may still refuse to lend the app to it."""
         try:
-            return await self._db.write(write)
+            return await self._db.write(write, is_final=is_final)
         except sa.exc.IntegrityError as error:
             raise AppBusyError(
                 f"another backup or restore of {request.subject} is under way", retry_after=5

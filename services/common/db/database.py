@@ -21,20 +21,15 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
-from services.common.core.errors import UnavailableError
+from services.common.db.errors import DatabaseFullError, is_full, is_transient
+from services.common.db.pending import UnchangedError, find_due
 from services.common.db.queries import DatabaseUnavailableError, Query, Reader, ThreadReader
 
 T = TypeVar("T")
 
 _ATTEMPTS = 6
 _REMEMBERED_S = 15.0  # what waits is tried again sooner
-_RETRYABLE_STATES = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
-_FULL_STATES = {"53100"}
 _SERVERS = re.compile(r"//([^@/]*@)?([^@/?]+,[^@/?]+)(/[^?]*)\??(.*)")
-
-
-class DatabaseFullError(UnavailableError):
-    """The database's disk is full; nothing was written."""
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -159,8 +154,16 @@ class Database:
         """
         return await self._run(self._read, fn)
 
-    async def write(self, fn: Callable[[sa.Connection], T]) -> T:
+    async def write(self, fn: Callable[[sa.Connection], T], *, is_final: bool = True) -> T:
         """Run `fn` in a transaction and commit it. `fn` may run more than once.
+
+        The audit entry of the call under way commits in the same transaction (`pending`): a change is never without
+        its entry. `fn` raises `UnchangedError` where it finds nothing to change, so that no entry says otherwise.
+
+        Args:
+            fn: does nothing but SQL.
+            is_final: False for a write after which the call may still be refused, and for what is no change of the
+                call's own; the entry waits for a later one, or for the end of the call.
 
         Raises:
             DatabaseUnavailableError: the database did not answer; it is unknown whether the commit took place
@@ -169,8 +172,25 @@ class Database:
             sqlalchemy.exc.IntegrityError: a constraint does not hold; the store that knows it translates it.
         """
         run = contextvars.copy_context().run  # what is written down may name the trace
+        entry = find_due() if is_final else None
+
+        def change(connection: sa.Connection) -> T:
+            result = run(fn, connection)
+            if entry is not None:
+                run(entry.write, connection)
+            return result
+
+        def commit(change: Callable[[sa.Connection], T]) -> T:
+            result = self._write(change)
+            if entry is not None:
+                entry.is_written = True  # here, since the caller may have hung up meanwhile
+            return result
+
         try:
-            return await self._run(self._write, lambda connection: run(fn, connection))
+            return await self._run(commit, change)
+        except UnchangedError as nothing:
+            unchanged: T = nothing.result
+            return unchanged
         except DatabaseFullError:
             self._full_at = time.monotonic()
             raise
@@ -242,31 +262,14 @@ def _run_with_retries(
         except sa.exc.TimeoutError as error:
             raise DatabaseUnavailableError("no connection to the database was free in time") from error
         except sa.exc.DBAPIError as error:
-            if _is_full(error):
+            if is_full(error):
                 raise DatabaseFullError("the disk of the database is full") from error
-            if not _is_transient(error):
+            if not is_transient(error):
                 raise
             if attempt == _ATTEMPTS:
                 raise DatabaseUnavailableError("the database does not answer") from error
             time.sleep(0.02 * 2**attempt)
     raise AssertionError("unreachable")
-
-
-def _sql_state(error: sa.exc.DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlstate", None) or "")
-
-
-def _is_full(error: sa.exc.DBAPIError) -> bool:
-    return _sql_state(error) in _FULL_STATES or "database or disk is full" in str(error.orig)
-
-
-def _is_transient(error: sa.exc.DBAPIError) -> bool:
-    state = _sql_state(error)
-    if state in _RETRYABLE_STATES or state.startswith(("08", "57P")):
-        return True
-    if isinstance(error.orig, sqlite3.OperationalError):
-        return "locked" in str(error.orig) or "busy" in str(error.orig)
-    return error.connection_invalidated or (isinstance(error, sa.exc.OperationalError) and not state)
 
 
 def insert_ignore(table: sa.Table, connection: sa.Connection) -> Any:

@@ -87,6 +87,7 @@ async def serve(
         _tell_storing(runtime, servicer),
         *([relay.run()] if relay is not None else []),
         _forget_old(store, relay),
+        audit.run(),
         *background,
     ]
     try:

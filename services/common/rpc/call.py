@@ -29,6 +29,7 @@ class Call:
         form: how the answer is wanted; a handler that keeps answers renders them so.
         request_id: 32 hex digits; the same for every repetition with the same Idempotency-Key, else random. What a
             handler creates takes its ids from it, so that a repetition after a crash finds what the first one made.
+        audit_id: of the entry that says that the call was accepted; the same for every repetition too.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Call:
     via_cookie: bool = False
     form: Form = Form.WIRE
     request_id: str = field(default_factory=lambda: os.urandom(16).hex())
+    audit_id: str = field(default_factory=lambda: os.urandom(16).hex())
     http_status: int | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
     audit_target: str = ""

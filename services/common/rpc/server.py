@@ -26,6 +26,7 @@ from services.common.core.errors import DomainError, InvalidError, Unauthenticat
 from services.common.core.log import get_logger
 from services.common.core.telemetry.reporting import report_error
 from services.common.core.telemetry.tracing import current_trace_id
+from services.common.db.pending import has_committed
 from services.common.identity.tokens import CredentialsInvalidError, CredentialsMissingError
 from services.common.rpc.call import Call
 from services.common.rpc.handler_lookup import Bind, ServiceHandlers
@@ -222,17 +223,18 @@ class _Rpc:
             )
         principal = f"user {call.caller.user.id}" if call.caller.user else f"address {call.address}"
         call.request_id = request_id_of(principal, self.name, key)
-        earlier = await store.claim(call.request_id, request.SerializeToString(deterministic=True))
-        if earlier is not None:
+        claim = await store.claim(call.request_id, request.SerializeToString(deterministic=True))
+        call.audit_id = claim.audit_id
+        if (earlier := claim.answer) is not None:
             call.http_status, call.headers = earlier.http_status, list(earlier.headers)
             return self._response.FromString(earlier.message)
         try:
             response: Message = await self._handler(request, call)
         except DomainError:
-            await store.release(call.request_id)
+            await store.release(claim, has_changed=has_committed())
             raise
         headers = tuple((name, value) for name, value in call.headers if name != "set-cookie")
-        await store.answer(call.request_id, Answer(response.SerializeToString(), call.http_status, headers))
+        await store.answer(claim, Answer(response.SerializeToString(), call.http_status, headers))
         return response
 
     async def _send_headers(self, call: Call, context: grpc.aio.ServicerContext[Any, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -22,6 +23,9 @@ class Audit(Protocol):
     async def record(self, call: Call, *, action: str, outcome: str) -> None:
         """Record one call: `action` is `apps.DeployApp`, `outcome` the name of the gRPC code."""
 
+    async def run(self) -> None:
+        """Write what could not be written at once, for ever."""
+
 
 class NoAudit:
     """Records nothing: for tests and internal services."""
@@ -31,6 +35,10 @@ class NoAudit:
 
     async def record(self, call: Call, *, action: str, outcome: str) -> None:
         """Nothing."""
+
+    async def run(self) -> None:
+        """Nothing, for ever."""
+        await asyncio.Event().wait()
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ class SqlHostStore:
                     )
 
         try:
-            await self._db.write(write)
+            await self._db.write(write, is_final=False)
         except sa.exc.IntegrityError:
             raise HostNotFoundError(f"host {host_id} was deleted meanwhile") from None
 
@@ -233,7 +233,7 @@ class SqlHostStore:
             )
             connection.execute(nodes.update().where(nodes.c.host_id == host_id).values(status="unknown"))
 
-        await self._db.write(write)
+        await self._db.write(write, is_final=False)
 
     async def pin_fingerprint(self, host_id: int, fingerprint: str) -> Host:
         """Pin the certificate shown at the first connection, unless one is pinned already."""
@@ -243,7 +243,7 @@ class SqlHostStore:
             connection.execute(hosts.update().where(unpinned).values(fingerprint=fingerprint))
             return read_host(connection, host_id)
 
-        return await self._db.write(write)
+        return await self._db.write(write, is_final=False)
 
     async def list_nodes(self, host_id: int | None = None) -> list[Node]:
         """Return the nodes as last seen, by host and name."""
@@ -263,7 +263,7 @@ class SqlHostStore:
     async def pin_ssh_key(self, host_id: int, address: str, *, public_key: str) -> None:
         """Pin an SSH host key, unless one is pinned already."""
         values = {"host_id": host_id, "address": address, "public_key": public_key}
-        await self._db.write(lambda c: c.execute(insert_ignore(ssh_keys, c).values(**values)))
+        await self._db.write(lambda c: c.execute(insert_ignore(ssh_keys, c).values(**values)), is_final=False)
 
     def _write_secrets(self, connection: sa.Connection, host_id: int, secrets: Secrets) -> None:
         sealed = {

@@ -10,8 +10,9 @@ import asyncio
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -42,6 +43,26 @@ class Answer:
     message: bytes
     http_status: int | None
     headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claimed request: to be worked on, unless it has an answer.
+
+    Attributes:
+        first_at: when the request came first, which a later claim does not change.
+        claimed_at: names this claim; one that another has taken over changes nothing any more.
+    """
+
+    request_id: str
+    first_at: datetime
+    claimed_at: datetime
+    answer: Answer | None = None
+
+    @property
+    def audit_id(self) -> str:
+        """The id of the request's audit entry: one for all repetitions of the request."""
+        return f"audit-{self.request_id}-{int(self.first_at.timestamp() * 1e6)}"
 
 
 def define_table(metadata: sa.MetaData) -> sa.Table:
@@ -75,8 +96,8 @@ class IdempotencyStore:
         self._table = table
         self._sealer = sealer
 
-    async def claim(self, request_id: str, body: bytes) -> Answer | None:
-        """Claim a request; the earlier answer if there is one, None when the work is now ours.
+    async def claim(self, request_id: str, body: bytes) -> Claim:
+        """Claim a request: with the earlier answer if there is one, without when the work is now the caller's.
 
         Waits up to 10 seconds for a repetition that is being worked on.
 
@@ -87,69 +108,77 @@ class IdempotencyStore:
         body_hash = hashlib.sha256(body).hexdigest()
         waited = 0.0
         while True:
-            row = await self._db.write(lambda connection: self._claim(connection, request_id, body_hash))
-            if row is None:
-                return None
+            row, is_ours = await self._db.write(
+                lambda connection: self._claim(connection, request_id, body_hash), is_final=False
+            )
+            claim = Claim(request_id, row.created_at, row.claimed_at)
+            if is_ours:
+                return claim
             if row.body_hash != body_hash:
                 raise IdempotencyKeyReusedError("this Idempotency-Key was used for another request")
             if row.answer is not None:
-                return self._open(request_id, row.answer)
+                return replace(claim, answer=self._open(request_id, row.answer))
             if waited >= _WAIT_S:
                 raise RequestInProgressError("the same request is still being worked on", retry_after=2)
             await asyncio.sleep(_POLL_S)
             waited += _POLL_S
 
-    async def answer(self, request_id: str, answer: Answer) -> None:
-        """Keep the answer of a claimed request."""
+    async def answer(self, claim: Claim, answer: Answer) -> None:
+        """Keep the answer of a claimed request, unless another claim has taken over."""
         text = json.dumps([base64.b64encode(answer.message).decode(), answer.http_status, answer.headers])
-        sealed = self._sealer.seal(text, place=f"idempotency.answer.{request_id}")
-        table = self._table
-        await self._db.write(
-            lambda connection: connection.execute(
-                table.update().where(table.c.id == request_id).values(answer=sealed)
-            )
-        )
+        sealed = self._sealer.seal(text, place=f"idempotency.answer.{claim.request_id}")
+        change = self._table.update().where(self._is(claim)).values(answer=sealed)
+        await self._db.write(lambda connection: connection.execute(change), is_final=False)
 
-    async def release(self, request_id: str) -> None:
-        """Give up a claim: the request was refused and may be repeated."""
+    async def release(self, claim: Claim, *, has_changed: bool) -> None:
+        """Give up a claim: the request was refused and may be repeated at once.
+
+        Args:
+            claim: from `claim`.
+            has_changed: something was committed before the refusal; the repetition is the same request then.
+        """
         table = self._table
-        await self._db.write(
-            lambda connection: connection.execute(
-                table.delete().where(table.c.id == request_id, table.c.answer.is_(None))
-            )
+        change: sa.Update | sa.Delete = table.delete().where(self._is(claim))
+        if has_changed:
+            change = table.update().where(self._is(claim)).values(claimed_at=claim.claimed_at - _RUNNING)
+        await self._db.write(lambda connection: connection.execute(change), is_final=False)
+
+    def _is(self, claim: Claim) -> sa.ColumnElement[bool]:
+        table = self._table
+        return (
+            (table.c.id == claim.request_id)
+            & (table.c.claimed_at == claim.claimed_at)
+            & table.c.answer.is_(None)
         )
 
     async def prune(self) -> None:
         """Forget answers older than 24 hours."""
         table, limit = self._table, now() - KEEP
         await self._db.write(
-            lambda connection: connection.execute(table.delete().where(table.c.created_at < limit))
+            lambda connection: connection.execute(table.delete().where(table.c.created_at < limit)),
+            is_final=False,
         )
 
-    def _claim(
-        self, connection: sa.Connection, request_id: str, body_hash: str
-    ) -> sa.Row[tuple[object, ...]] | None:
+    def _claim(self, connection: sa.Connection, request_id: str, body_hash: str) -> tuple[sa.Row[Any], bool]:
+        """The row of a request, and whether the work is the caller's."""
         table, current = self._table, now()
         inserted = connection.execute(
             insert_ignore(table, connection).values(
                 id=request_id, body_hash=body_hash, claimed_at=current, created_at=current
             )
         )
-        if inserted.rowcount:
-            return None
         taken_over = connection.execute(
             table.update()
             .where(
                 table.c.id == request_id,
                 table.c.body_hash == body_hash,
                 table.c.answer.is_(None),
-                table.c.claimed_at < current - _RUNNING,
+                table.c.claimed_at <= current - _RUNNING,
             )
             .values(claimed_at=current)
         )
-        if taken_over.rowcount:
-            return None
-        return connection.execute(sa.select(table).where(table.c.id == request_id)).one_or_none()
+        row = connection.execute(sa.select(table).where(table.c.id == request_id)).one()
+        return row, bool(inserted.rowcount or taken_over.rowcount)
 
     def _open(self, request_id: str, sealed: str) -> Answer:
         message, status, headers = json.loads(
