@@ -65,7 +65,7 @@ def test_a_definition_is_published_on_another_port_and_else_unchanged() -> None:
 
 def test_values_are_quoted_so_that_nothing_in_them_has_a_meaning() -> None:
     text = render_env_file({"A": "a b#c $D", "B": 'it\'s $5 \\ "x"'})
-    assert text == 'A=\'a b#c $D\'\nB="it\'s \\$5 \\\\ \\"x\\""\n'
+    assert text == 'A=\'a b#c $D\'\nB="it\'s \\$5 \\0134 \\"x\\""\n'
 
 
 def test_the_system_is_read_from_its_release_file() -> None:

@@ -86,6 +86,8 @@ def _check_make(words: list[str]) -> None:
 
 def _check_docker(words: list[str]) -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
+    if words == ["compose"]:
+        return  # the name of the program
     if words[0] == "compose":
         compose = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
         profiles = {profile for service in compose.values() for profile in service.get("profiles", ())}
@@ -95,6 +97,7 @@ def _check_docker(words: list[str]) -> None:
         up = commands.add_parser("up", allow_abbrev=False)
         for flag in ("--build", "--wait", "--watch"):
             up.add_argument(flag, action="store_true")
+        commands.add_parser("config")
         commands.add_parser("restart").add_argument("service", choices=compose)
     elif len(words) > 1:
         parser.add_argument("-f", type=_existing)
