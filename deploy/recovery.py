@@ -213,6 +213,7 @@ def main(arguments: list[str] | None = None) -> int:
     restore.add_argument("file", type=Path)
     restore.add_argument("--force", action="store_true", help="put aside what is there")
     options = parser.parse_args(arguments)
+    os.umask(0o077)
     try:
         settings = read_settings(LocalSettings)
         if options.command == "backup":

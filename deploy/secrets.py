@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 from deploy.certificates import make_certificates
-from deploy.local.state import ensure_certificate, ensure_secret
+from deploy.local.nats import make_passwords
+from deploy.local.state import ensure_certificate, ensure_secret, write_secret
+from deploy.nats.access import PROCESSES, render_users
 from services.common.identity.service_keys import make_service_keys
 
 _DATABASE = "postgresql://proximity:{password}@postgres:5432/proximity"
@@ -28,9 +30,13 @@ def make_secrets(directory: Path) -> None:
     _write_missing(directory / "admin_username", "admin")  # Kubernetes takes both of a secret
     password, _ = ensure_secret(directory / "postgres_password")
     _write_missing(directory / "database_url", _DATABASE.format(password=password))
-    nats, _ = ensure_secret(directory / "nats_password")
-    _write_missing(directory / "nats_auth", f'authorization {{ user: proximity, password: "{nats}" }}\n')
-    _write_missing(directory / "nats_url", f"nats://proximity:{nats}@nats:4222")
+    passwords = make_passwords(directory)
+    write_secret(
+        directory / "nats_users", render_users(passwords)
+    )  # the permissions are those of this version
+    for process in PROCESSES:
+        url = f"nats://{process}:{passwords[process]}@nats:4222"
+        _write_missing(directory / f"nats_url_{process}", url)
     for file in directory.rglob("*"):
         if file.is_file():
             file.chmod(0o444)

@@ -6,6 +6,7 @@ import argparse
 import http.client
 import json
 import os
+import socket
 import sys
 import tempfile
 from http import HTTPStatus
@@ -17,8 +18,10 @@ from google.protobuf import descriptor_pb2
 from gateway.check import check_surface
 from gateway.config import render_bootstrap
 from gateway.openapi import render_openapi
-from gateway.settings import Certificate, Endpoint, GatewaySettings, UpstreamTls
+from gateway.settings import Address, Certificate, Endpoint, GatewaySettings, UpstreamTls, parse_address
 from gateway.surface import Surface, load_surface, parse_surface
+
+_READY_S = 3.0  # Envoy's admin answers at once; probes wait for five or ten seconds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,8 +60,26 @@ def _serve(options: argparse.Namespace) -> NoReturn:
     os.execv(program, [program, *arguments, "--log-level", options.log_level])  # noqa: S606 - Envoy of our own wheel
 
 
-def _is_ready(admin: Endpoint) -> bool:
-    connection = http.client.HTTPConnection(admin.host, admin.port, timeout=3)
+class _SocketConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=_READY_S)
+        self._path = path
+
+    def connect(self) -> None:
+        """See `http.client.HTTPConnection`."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(_READY_S)
+        self.sock.connect(str(self._path))
+
+
+def _is_ready(admin: Address) -> bool:
+    connection = (
+        _SocketConnection(admin)
+        if isinstance(admin, Path)
+        else http.client.HTTPConnection(admin.host, admin.port, timeout=_READY_S)
+    )
     try:
         connection.request("GET", "/ready")
         return connection.getresponse().status == HTTPStatus.OK
@@ -99,16 +120,28 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_settings(serve)
     health = commands.add_parser("health", help="status 0 when Envoy is ready")
     admin = GatewaySettings(endpoints={}).admin
-    health.add_argument("--admin", type=Endpoint.parse, default=admin, metavar="HOST:PORT")
+    health.add_argument("--admin", type=parse_address, default=admin, metavar="ADDRESS")
     return parser
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
     default = GatewaySettings(endpoints={})
     add = command.add_argument
-    add("--endpoint", action="append", default=[], metavar="SERVICE=HOST:PORT", help="one replica; repeat")
+    add(
+        "--endpoint",
+        action="append",
+        default=[],
+        metavar="SERVICE=ADDRESS",
+        help="HOST:PORT or unix:/path of one replica; repeat",
+    )
     add("--listen", type=Endpoint.parse, default=default.listen, metavar="HOST:PORT")
-    add("--admin", type=Endpoint.parse, default=default.admin, metavar="HOST:PORT")
+    add(
+        "--admin",
+        type=parse_address,
+        default=default.admin,
+        metavar="ADDRESS",
+        help="unix:/path of Envoy's admin, mode 600 (default: unix:%(default)s), or HOST:PORT",
+    )
     add("--tls-cert", type=Path, metavar="PEM", help="serve https as well, on the same port")
     add("--tls-key", type=Path, metavar="PEM")
     add("--require-https", action="store_true", help="answer http with a redirect to https")
@@ -167,11 +200,11 @@ def _render(options: argparse.Namespace) -> dict[str, object]:
     )
 
 
-def _parse_endpoints(texts: list[str]) -> dict[str, tuple[Endpoint, ...]]:
-    endpoints: dict[str, tuple[Endpoint, ...]] = {}
+def _parse_endpoints(texts: list[str]) -> dict[str, tuple[Address, ...]]:
+    endpoints: dict[str, tuple[Address, ...]] = {}
     for text in texts:
         service, _, address = text.partition("=")
-        endpoints[service] = (*endpoints.get(service, ()), Endpoint.parse(address))
+        endpoints[service] = (*endpoints.get(service, ()), parse_address(address))
     return endpoints
 
 

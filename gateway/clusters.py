@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Any
 
-from gateway.settings import Certificate, Endpoint, GatewaySettings, UpstreamTls
+from gateway.settings import Address, Certificate, GatewaySettings, UpstreamTls
 
 TYPE = "type.googleapis.com/envoy"
 
@@ -17,10 +18,10 @@ def render_clusters(settings: GatewaySettings) -> list[dict[str, Any]]:
     ]
 
 
-def _render_service(name: str, replicas: tuple[Endpoint, ...], settings: GatewaySettings) -> dict[str, Any]:
+def _render_service(name: str, replicas: tuple[Address, ...], settings: GatewaySettings) -> dict[str, Any]:
     cluster = {
         "name": name,
-        "type": "STATIC" if all(_is_address(replica.host) for replica in replicas) else "STRICT_DNS",
+        "type": "STATIC" if all(map(_needs_no_lookup, replicas)) else "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": "2s",
         "lb_policy": "LEAST_REQUEST",
@@ -62,13 +63,15 @@ def _render_outliers() -> dict[str, Any]:
     }
 
 
-def render_endpoint(endpoint: Endpoint) -> dict[str, Any]:
+def render_endpoint(endpoint: Address) -> dict[str, Any]:
     """Return an Envoy endpoint."""
     return {"address": render_address(endpoint)}
 
 
-def render_address(endpoint: Endpoint) -> dict[str, Any]:
-    """Return an Envoy address."""
+def render_address(endpoint: Address, *, mode: int = 0) -> dict[str, Any]:
+    """Return an Envoy address; `mode` is that of a Unix socket that Envoy makes, 0 leaves it to the umask."""
+    if isinstance(endpoint, Path):
+        return {"pipe": {"path": str(endpoint), **({"mode": mode} if mode else {})}}
     return {"socket_address": {"address": endpoint.host, "port_value": endpoint.port}}
 
 
@@ -109,9 +112,11 @@ def _render_mutual_tls(name: str, tls: UpstreamTls) -> dict[str, Any]:
     return {"name": "envoy.transport_sockets.tls", "typed_config": context}
 
 
-def _is_address(host: str) -> bool:
+def _needs_no_lookup(endpoint: Address) -> bool:
+    if isinstance(endpoint, Path):
+        return True
     try:
-        ipaddress.ip_address(host)
+        ipaddress.ip_address(endpoint.host)
     except ValueError:
         return False
     return True

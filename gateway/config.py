@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from gateway.clusters import TYPE, render_address, render_certificate, render_clusters
@@ -31,7 +32,7 @@ def render_bootstrap(settings: GatewaySettings, surface: Surface | None = None) 
         raise ValueError("https is required, but there is no certificate")
     return {
         "node": {"id": "gateway", "cluster": "proximity"},
-        "admin": {"address": render_address(settings.admin)},
+        "admin": {"address": render_address(settings.admin, mode=0o600)},
         "static_resources": {
             "listeners": [_render_listener(surface, settings), _render_key_listener(surface, settings)],
             "clusters": [
@@ -117,13 +118,19 @@ def _render_key_listener(surface: Surface, settings: GatewaySettings) -> dict[st
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
     return {
         "name": "keys",
-        "address": {"pipe": {"path": settings.inner_address}},
+        "address": _render_inner_address(settings, mode=0o600),
         "filter_chains": [{"filters": filters}],
     }
 
 
+def _render_inner_address(settings: GatewaySettings, *, mode: int = 0) -> dict[str, Any]:
+    path = settings.inner_address
+    # The abstract namespace has no permissions.
+    return {"pipe": {"path": path}} if path.startswith("@") else render_address(Path(path), mode=mode)
+
+
 def _render_key_cluster(settings: GatewaySettings) -> dict[str, Any]:
-    address = {"pipe": {"path": settings.inner_address}}
+    address = _render_inner_address(settings)
     return {
         "name": "keys",
         "type": "STATIC",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,23 @@ class Endpoint:
         return cls(host, int(port))
 
 
+Address = Endpoint | Path  # host and port, or a Unix socket
+
+
+def parse_address(text: str) -> Address:
+    """Parse `host:port` or `unix:/path`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    scheme, _, path = text.partition(":")
+    if scheme != "unix":
+        return Endpoint.parse(text)
+    if not path.startswith("/"):
+        raise ValueError(f"{text!r} is not unix:/path")
+    return Path(path)
+
+
 @dataclass(frozen=True)
 class Certificate:
     """A certificate with its key, PEM files."""
@@ -54,9 +72,9 @@ class GatewaySettings:
     the same port speaks https as well as http.
     """
 
-    endpoints: Mapping[str, tuple[Endpoint, ...]]
+    endpoints: Mapping[str, tuple[Address, ...]]
     listen: Endpoint = Endpoint("0.0.0.0", 8000)  # noqa: S104 - the gateway is what the network is meant to reach
-    admin: Endpoint = Endpoint("127.0.0.1", 9901)
+    admin: Address = Path(tempfile.gettempdir()) / "proximity-admin.sock"  # mode 600: it can end Envoy
     certificate: Certificate | None = None
     require_https: bool = False  # answer http with a redirect to https
     upstream_tls: UpstreamTls | None = None
@@ -77,11 +95,14 @@ class GatewaySettings:
     max_connections: int = 10_000
     max_heap_bytes: int = 1024 * 1024 * 1024
     jwks_refresh_s: int = 60
-    key_socket: str = ""  # abstract Unix socket of the inner listener; default: named after the ports
+    key_socket: str = ""  # Unix socket of the inner listener: a path, or a name in the abstract namespace
     reuse_port: bool = False
     traces: Endpoint | None = None  # collector of traces, OTLP over HTTP
 
     @property
     def inner_address(self) -> str:
-        """The abstract Unix socket on which the gateway answers itself."""
-        return "@" + (self.key_socket or f"proximity-gateway-{self.listen.port}-{self.admin.port}")
+        """The Unix socket on which the gateway answers itself: public keys, so an abstract one does where none is set."""
+        if self.key_socket.startswith("/"):
+            return self.key_socket
+        admin = self.admin.name if isinstance(self.admin, Path) else self.admin.port
+        return "@" + (self.key_socket or f"proximity-gateway-{self.listen.port}-{admin}")

@@ -65,7 +65,6 @@ def _list_common() -> list[Manifest]:
     data = {
         **addresses,
         "DATABASE_URL_FILE": "/run/secrets/database_url",
-        "NATS_URL_FILE": "/run/secrets/nats_url",
         "NATS_REPLICAS": "3",
         "SECRET_KEY_FILE": "/run/secrets/secret_key",
         "SERVICE_KEYS_DIR": "/run/secrets",
@@ -117,6 +116,7 @@ def _list_reached(service: str, callers: dict[str, set[str]]) -> list[Manifest]:
 
 def _make_container(service: str, command: str) -> Manifest:
     ports = [{"name": "health", "containerPort": HEALTH_PORT}]
+    process = service if command == "serve" else f"{service}-worker"
     if command == "serve":
         ports.insert(0, {"name": "grpc", "containerPort": GRPC_PORT})
     return {
@@ -124,7 +124,10 @@ def _make_container(service: str, command: str) -> Manifest:
         "image": f"proximity-{service}:{VERSION}",
         "args": [command],
         "envFrom": [{"configMapRef": {"name": "proximity"}}],
-        **({"env": _list_admin()} if service == "auth" else {}),
+        "env": [
+            {"name": "NATS_URL_FILE", "value": f"/run/secrets/nats_url_{process}"},
+            *(_list_admin() if service == "auth" else []),
+        ],
         "ports": ports,
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
         **make_probes({"grpc": {"port": HEALTH_PORT}, "timeoutSeconds": 3}),

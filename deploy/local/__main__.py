@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     from deploy.local import runner
 
+    os.umask(0o077)  # databases, keys, logs and sockets are this account's alone
     try:
         if options.command == "service":
             return asyncio.run(runner.run_command(settings, options.name, options.rest))

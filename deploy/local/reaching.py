@@ -11,6 +11,8 @@ import nats
 from nats.errors import Error as NatsError
 from nats.js.errors import ServiceUnavailableError
 
+from services.common.messaging.streams import find_inbox_prefix
+
 _PATIENCE_S = 4.0  # a server that is just starting
 _CONNECT_S = 2.0
 
@@ -63,7 +65,10 @@ async def _reach(host: str, port: int) -> None:
 
 async def _use_jetstream(server: str) -> None:
     """Connect as a service does; a client of NATS raises what went wrong and says it to `error_cb` besides."""
-    client = await nats.connect(server, connect_timeout=2, allow_reconnect=False, error_cb=_ignore)
+    prefix = find_inbox_prefix([server], "proximity")
+    client = await nats.connect(
+        server, connect_timeout=2, allow_reconnect=False, error_cb=_ignore, inbox_prefix=prefix
+    )
     try:
         await client.jetstream(timeout=_CONNECT_S).account_info()
     finally:

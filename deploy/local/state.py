@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import ipaddress
 import json
 import os
 import secrets
 import socket
+import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _PORTS = range(20_000, 32_000)  # below what the kernel gives to outgoing connections
+# What the platform writes into a state directory; a directory with more in it stays as it is in the rest.
+_OWN = (
+    "before-*",
+    "certs",
+    "db",
+    "keys",
+    "lock",
+    "logs",
+    "nats",
+    "pvesim",
+    "sockets",
+    "*.json",
+    "*.conf",
+    "*.log",
+)
 _VALID_DAYS = 825  # browsers refuse certificates that are valid for longer
 
 
@@ -26,6 +44,7 @@ class StateLock:
 
     def __init__(self, state: Path) -> None:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(state)
         self._file = os.open(state / "lock", os.O_RDWR | os.O_CREAT, 0o600)
 
     def acquire(self) -> bool:
@@ -39,6 +58,31 @@ class StateLock:
     def release(self) -> None:
         """Let go of it."""
         os.close(self._file)
+
+
+def make_private(state: Path) -> None:
+    """Take the permissions of other accounts away from a state directory and from what the platform wrote into it.
+
+    Raises:
+        PermissionError: the directory is one that accounts share, as /tmp.
+    """
+    if state.stat().st_mode & stat.S_ISVTX:
+        raise PermissionError(errno.EPERM, "accounts share that directory; name one of its own")
+    state.chmod(0o700)
+    for name in _OWN:
+        for file in state.glob(name):
+            _make_private(file)
+            for folder, folders, files in os.walk(file):  # does not follow links
+                for each in (*folders, *files):
+                    _make_private(Path(folder) / each)
+
+
+def _make_private(file: Path) -> None:
+    # A file may vanish meanwhile, or belong to another account; the mode of the state directory protects that one.
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        mode = file.lstat().st_mode
+        if mode & 0o077 and not stat.S_ISLNK(mode):
+            file.chmod(stat.S_IMODE(mode) & ~0o077)
 
 
 def write_secret(file: Path, text: str) -> None:

@@ -11,30 +11,29 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import requests
-
+from deploy.local.nats import read_nats_health
 from deploy.local.process import KEPT_LOG_BYTES
 
 _EVERY_S = 2.0
 _LOGS_EVERY_S = 60.0
-_TIMEOUT_S = 2.0
 _ROOM_BYTES = 16 * 1024 * 1024
 
 
 async def watch_nats(
-    port: int, store: Path, *, start_again: Callable[[], None], every: float = _EVERY_S
+    port: int, store: Path, *, password: str, start_again: Callable[[], None], every: float = _EVERY_S
 ) -> None:
     """Look for ever, and call `start_again` where a stream failed to write and there is room again.
 
     Args:
-        port: of NATS' monitoring.
+        port: of NATS.
         store: the folder of JetStream.
+        password: of NATS' user `system`.
         start_again: ends NATS, which somebody else starts again.
         every: seconds between two looks.
     """
     while True:
         await asyncio.sleep(every)
-        if await asyncio.to_thread(_find_fault, port) and shutil.disk_usage(store).free > _ROOM_BYTES:
+        if await _is_stuck(port, password) and shutil.disk_usage(store).free > _ROOM_BYTES:
             start_again()
 
 
@@ -58,10 +57,10 @@ def trim_logs(logs: Path, most: int) -> None:
         os.truncate(file, 0)
 
 
-def _find_fault(port: int) -> bool:
+async def _is_stuck(port: int, password: str) -> bool:
     """Whether NATS answers that a stream of it cannot write."""
     try:
-        answer = requests.get(f"http://127.0.0.1:{port}/healthz", timeout=_TIMEOUT_S)
-    except requests.RequestException:
+        health = await read_nats_health(port, password)
+    except (OSError, TimeoutError, ValueError):
         return False
-    return not answer.ok and "write error" in answer.text
+    return "write error" in str(health.get("error", ""))

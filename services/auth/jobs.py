@@ -2,29 +2,68 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 from google.protobuf.message import DecodeError
+from google.rpc import code_pb2
 from nats.aio.msg import Msg
 from proximity.auth.v1 import events_pb2
 
 from services.auth.convert import parse_audit_record
+from services.auth.domain.entities import NewAuditEntry
 from services.auth.store.audit import SqlAuditStore
+from services.common.core.clock import now
+from services.common.core.config import SERVICES
+from services.common.core.errors import InvalidError
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
+from services.common.messaging.streams import AUDIT, AUDIT_RECORDED
 
 log = get_logger()
 
-AUDIT_RECORDED = "audit.v1.recorded"
+_ACTION = re.compile(r"([a-z]+)\.[A-Za-z]{1,80}")
+_REPORTING = frozenset(SERVICES) - {"auth"}  # auth writes its own entries with what they are about
+_OUTCOMES = frozenset(code_pb2.Code.keys())
+_AHEAD = timedelta(hours=1)  # clocks of machines differ by less; entries of the future would stay the newest
 
 
 def consume_audit(bus: Bus, store: SqlAuditStore) -> None:
-    """Chain every reported call into the audit log, once however often it is delivered."""
+    """Chain every reported call into the audit log, once however often it is delivered.
+
+    What cannot be a report is logged and left out. NATS lets a service publish under its own name alone.
+    """
 
     async def handle(message: Msg) -> None:
         try:
-            record = events_pb2.AuditRecorded.FromString(message.data)
-        except DecodeError:
-            log.warning("audit_record_unreadable", size=len(message.data))
+            entry = parse_report(message.subject, message.data)
+        except (DecodeError, InvalidError, ValueError) as error:
+            log.warning(
+                "audit_report_refused", subject=message.subject, size=len(message.data), error=str(error)
+            )
             return
-        await store.append(parse_audit_record(record))
+        await store.append(entry)
 
-    bus.consume("AUDIT", AUDIT_RECORDED, durable="auth-audit", handler=handle)
+    bus.consume(AUDIT, f"{AUDIT_RECORDED}.*", durable="auth-audit-of-services", handler=handle)
+    # Services of the version before name no service.
+    bus.consume(AUDIT, AUDIT_RECORDED, durable="auth-audit", handler=handle)
+
+
+def parse_report(subject: str, data: bytes) -> NewAuditEntry:
+    """Return the entry that a message of `audit.v1.recorded.<service>` reports.
+
+    Raises:
+        DecodeError, InvalidError, ValueError: it is no report, or of a call of another service.
+    """
+    record = events_pb2.AuditRecorded.FromString(data)
+    action = _ACTION.fullmatch(record.action)
+    if action is None or action[1] not in _REPORTING:
+        raise ValueError(f"{record.action[:100]!r} is no action of a service that reports")
+    if subject != AUDIT_RECORDED and subject != f"{AUDIT_RECORDED}.{action[1]}":
+        raise ValueError(f"{subject} may not report {record.action}")
+    if record.outcome not in _OUTCOMES:
+        raise ValueError(f"{record.outcome[:40]!r} is no outcome of a call")
+    entry = parse_audit_record(record)
+    if entry.timestamp > now() + _AHEAD:
+        raise ValueError(f"{entry.timestamp} is in the future")
+    return entry

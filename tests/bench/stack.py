@@ -60,8 +60,7 @@ class BenchStack(Stack):
 
     def _rewrite_gateway(self) -> None:
         """Render the gateway once more, with the floors and without a limit per address."""
-        ports = json.loads((self.settings.state / "ports.json").read_text())
-        settings = specs.make_gateway_settings(self.settings, ports)
+        settings = specs.make_gateway_settings(self.settings)
         endpoints = {**settings.endpoints, BARE: (Endpoint("127.0.0.1", self._bare_port()),)}
         settings = dataclasses.replace(settings, endpoints=endpoints, requests_per_second=0)
         bootstrap = render_bootstrap(settings, extend_surface())

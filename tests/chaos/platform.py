@@ -17,6 +17,7 @@ import psutil
 import requests
 
 from deploy.local.api import PinnedAdapter
+from deploy.local.nats import list_nats_urls, make_nats
 from deploy.local.process import Spec, Supervised, spawn
 from deploy.local.settings import LocalSettings
 from deploy.local.specs import (
@@ -26,7 +27,6 @@ from deploy.local.specs import (
     make_environment,
     make_gateway,
     make_migration,
-    make_nats,
     make_secrets,
     make_simulator,
 )
@@ -83,7 +83,6 @@ class Platform:
             "PROXIMITY_STATE_DIR": str(self.state),
             "PROXIMITY_ADMIN_PASSWORD": PASSWORD,
             "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{ports['link-postgres']}/postgres",
-            "NATS_URL": f"nats://127.0.0.1:{ports['link-nats']}",
             "TESTING_MODE": "true",
         }
         return read_settings(LocalSettings, chosen)
@@ -110,9 +109,10 @@ class Platform:
         beyond = {**proxmox, "port": ports["link-pvesim"], "ssh_port": ports["link-pvesim-ssh"]}
         environment = make_environment(self.settings, self.secrets, ports, proxmox=beyond)
         await self._migrate(make_migration(environment))
-        for spec in list_services(environment, ports, workers=WORKERS):
+        urls = list_nats_urls(self.settings, {"nats": ports["link-nats"]})
+        for spec in list_services(environment, ports, nats_urls=urls, workers=WORKERS):
             self._launch(spec)
-        self._launch(make_gateway(self.settings, ports))
+        self._launch(make_gateway(self.settings))
         await self.wait_until_healthy()
 
     async def stop(self) -> None:

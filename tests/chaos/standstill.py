@@ -25,6 +25,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
+from deploy.local.sockets import name_socket
 from tests.chaos.evidence import Row
 from tests.chaos.platform import PASSWORD, Platform
 
@@ -130,7 +131,7 @@ async def measure_standstill(platform: Platform, watch: Watch, victim: str) -> b
     name = victim if victim in _SERVERS else find_worker(platform, operation["worker"])
     platform.signal(name, signal.SIGKILL)
     if victim in _SERVERS:
-        await wait_for_port(platform.ports[victim])
+        await wait_for_socket(name_socket(platform.state, victim))
     since = datetime.now(UTC)
     await watch.wait_for(
         "SELECT 1 FROM apps.operations WHERE id = %s AND finished_at IS NOT NULL", operation["id"]
@@ -190,12 +191,12 @@ def find_worker(platform: Platform, name: str) -> str:
     return next(one for one, process in platform.processes.items() if process.pid == pid)
 
 
-async def wait_for_port(port: int) -> None:
+async def wait_for_socket(path: Path) -> None:
     """Wait until something listens."""
     async with asyncio.timeout(_WAIT_S):
         while True:
             with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                _, writer = await asyncio.open_unix_connection(path)
                 writer.close()
                 return
             await asyncio.sleep(0.05)

@@ -81,6 +81,12 @@ class RunningStack:
         found: dict[str, int] = json.loads((self.state / "run.json").read_text())["pids"]
         return found
 
+    def nats_url(self, user: str = "") -> str:
+        """Where its NATS is, with the credentials of a user; without any where none is named."""
+        port = json.loads((self.state / "run.json").read_text())["ports"]["nats"]
+        who = f"{user}:{(self.state / 'keys' / f'nats_{user}').read_text()}@" if user else ""
+        return f"nats://{who}127.0.0.1:{port}"
+
     @property
     def simulator(self) -> dict[str, Any]:
         """What the simulated Proxmox says of itself."""

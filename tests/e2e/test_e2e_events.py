@@ -17,6 +17,7 @@ from proximity.apps.v1.apps_service_pb2_grpc import AppsServiceStub
 
 from deploy.local import specs
 from deploy.local.api import Api
+from deploy.local.nats import list_nats_urls
 from deploy.local.settings import LocalSettings
 from services.common.core.config import read_settings
 from tests.e2e.stack import PASSWORD, STOP_S, USERNAME, RunningStack, find_port, make_environment
@@ -139,13 +140,16 @@ def start_replica(stack: RunningStack) -> Iterator[grpc.Channel]:
     """A second server of apps beside the platform's own, as it runs, on the same database and NATS."""
     settings = read_settings(LocalSettings, make_environment(stack.state, stack.port))
     ports = json.loads((stack.state / "run.json").read_text())["ports"]
-    ports["apps"] = find_port()
+    address = f"127.0.0.1:{find_port()}"
     environment = specs.make_environment(
         settings, specs.make_secrets(settings), ports, proxmox=stack.simulator
     )
-    spec = next(each for each in specs.list_services(environment, ports) if each.name == "apps")
-    address = spec.environment["LISTEN"]
-    with subprocess.Popen(spec.arguments, env=spec.environment, stderr=subprocess.DEVNULL) as replica:
+    urls = list_nats_urls(settings, ports)
+    services = specs.list_services(environment, ports, nats_urls=urls)
+    spec = next(each for each in services if each.name == "apps")
+    with subprocess.Popen(
+        spec.arguments, env={**spec.environment, "LISTEN": address}, stderr=subprocess.DEVNULL
+    ) as replica:
         try:
             with grpc.insecure_channel(address) as channel:
                 grpc.channel_ready_future(channel).result(LIMIT_S)

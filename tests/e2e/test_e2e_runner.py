@@ -20,6 +20,7 @@ import requests
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.local.api import Api, DemoError, read_page
+from deploy.nats.access import OPERATOR
 from services.common.messaging.streams import REVOCATIONS_BUCKET
 from tests.e2e.stack import RunningStack, wait_until_gone
 from tests.pages import read_commands, run_commands
@@ -30,8 +31,8 @@ LIMIT_S = 90.0
 
 
 def answers_without_certificate(stack: RunningStack, service: str) -> bool:
-    port = json.loads((stack.state / "run.json").read_text())["ports"][service]
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    socket = json.loads((stack.state / "run.json").read_text())["sockets"][service]
+    with grpc.insecure_channel(f"unix:{socket}") as channel:
         try:
             health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=3)
         except grpc.RpcError:
@@ -79,10 +80,10 @@ def reconcile_until(api: Api, expected: set[tuple[str, int]]) -> None:
 
 def read_nats(stack: RunningStack) -> set[str]:
     """What NATS holds for the platform, by name: streams, consumers, revoked sessions."""
-    port = json.loads((stack.state / "run.json").read_text())["ports"]["nats"]
+    url = stack.nats_url(OPERATOR)
 
     async def read() -> set[str]:
-        client = await nats.connect(f"nats://127.0.0.1:{port}")
+        client = await nats.connect(url)
         try:
             js = client.jetstream()
             streams = [each.config.name or "" for each in await js.streams_info()]

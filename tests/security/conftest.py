@@ -94,8 +94,8 @@ def make_estate(stack: RunningStack, owner_id: int, *, api: Api, channel: grpc.C
 @pytest.fixture(scope="session")
 def platform(stack: RunningStack) -> Iterator[Platform]:
     """The stack, an estate, and everybody."""
-    ports = json.loads((stack.state / "run.json").read_text())["ports"]
-    channels = {name: grpc.insecure_channel(f"127.0.0.1:{ports[name]}") for name in SERVICES}
+    sockets = json.loads((stack.state / "run.json").read_text())["sockets"]
+    channels = {name: grpc.insecure_channel(f"unix:{sockets[name]}") for name in SERVICES}
     owner, owner_api = register(stack)
     admin = sign_in(stack)["user"]
     acting = User(admin["id"], admin["username"], is_staff=True)

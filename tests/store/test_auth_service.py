@@ -16,7 +16,6 @@ from grpc_status import rpc_status
 from proximity.auth.v1 import auth_service_pb2 as pb
 from proximity.auth.v1 import events_pb2
 
-from services.auth import jobs
 from services.auth.auditing import DirectAudit
 from services.auth.domain.entities import REPETITION_TTL, Page
 from services.auth.store.tables import refresh_tokens
@@ -29,6 +28,7 @@ from services.common.identity.tokens import User as TokenUser
 from services.common.messaging.bus import Bus
 from services.common.messaging.outbox import new_message
 from services.common.messaging.revocation_feed import watch_revocations
+from services.common.messaging.streams import AUDIT_RECORDED
 from services.common.rpc.call import Call
 from tests.store.auth_db import sqlite_file
 from tests.store.auth_server import PASSWORD, Client, bearer, make_settings, read_cookies, refused, run
@@ -411,7 +411,7 @@ async def test_what_other_services_report_is_chained_once(tmp_path: Path, nats: 
             outcome="OK",
         )
         for _ in range(2):
-            await bus.publish(new_message(jobs.AUDIT_RECORDED, record))
+            await bus.publish(new_message(AUDIT_RECORDED, record))
         root = await client.register("root")
         request = pb.ListAuditEntriesRequest(action="apps.DeployApp")
         async with asyncio.timeout(10):

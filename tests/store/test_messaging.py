@@ -8,7 +8,8 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from services.common.identity.tokens import Caller, Revocations, User
 from services.common.messaging import bus as messaging
 from services.common.messaging.bus import Bus, Message
 from services.common.messaging.revocation_feed import watch_revocations
-from services.common.messaging.streams import REVOCATIONS_BUCKET
+from services.common.messaging.streams import REVOCATIONS_BUCKET, REVOKED
 
 LIMIT_S = 15.0  # within which work goes on when NATS is back
 JOB = "jobs.test.v1.run"
@@ -144,3 +145,79 @@ async def test_a_nats_whose_disk_is_full_refuses_and_still_tells_what_is_revoked
         task.cancel()
     await asyncio.gather(following, publishing, return_exceptions=True)
     await db.close()
+
+
+async def follow(bus: Bus) -> tuple[Revocations, asyncio.Task[None]]:
+    known = Revocations(lambda: bus.is_connected)
+    following = asyncio.create_task(watch_revocations(bus, known))
+    await wait_for(lambda: known.is_current)
+    return known, following
+
+
+async def wait_for(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        while not holds():  # noqa: ASYNC110 - NATS decides when
+            await asyncio.sleep(0.01)
+
+
+def signed_in(user_id: int) -> Caller:
+    return Caller(User(user_id, "alice", is_staff=False), session="s1", token_id="t1", issued_at=time.time())
+
+
+FORGED = [
+    ("user.7", b"not-a-number"),
+    ("user.7", b"99999999999"),  # the year 5138
+    ("user.7", b"nan"),
+    ("user.7", b"inf"),
+    ("user.7", b"-1"),
+    ("user.7", b""),
+    ("user.7", b"\xff\xfe"),
+    ("user.7", b"1" * 100_000),
+    ("sid.s1", b"99999999999"),
+    ("jti.t1", b"99999999999"),
+    ("everybody", b"1"),
+    ("user.7.and.more", b"1"),
+]
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before a process starts", "while it follows"])
+async def test_forged_revocations_are_reported_and_change_nothing(
+    bus: Bus, before: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = await bus.key_value(REVOCATIONS_BUCKET)
+    known, following = (Revocations(), None) if before else await follow(bus)
+    for number, (key, value) in enumerate(FORGED):
+        await bucket.put(key, value)
+        if before and number == len(FORGED) - 1:
+            known, following = await follow(bus)
+        if following is not None:
+            await bus.hint(REVOKED, key.encode() + b" " + value)
+    await bus.hint(REVOKED, b"\xff")
+    await bucket.put("user.8", f"{time.time() + 1:.6f}".encode())
+    await wait_for(lambda: known.is_revoked(signed_in(8)))
+    assert known.is_current
+    assert not known.is_revoked(signed_in(7))
+    assert following is not None
+    assert not following.done()
+    assert "revocation_refused" in capsys.readouterr().out
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_a_revocation_that_an_operator_purges_ends(nats: Nats, bus: Bus) -> None:
+    bucket = await bus.key_value(REVOCATIONS_BUCKET)
+    known, following = await follow(bus)
+    for user_id in (7, 8, 9):
+        await bucket.put(f"user.{user_id}", f"{time.time() + 60:.6f}".encode())
+        await wait_for(lambda user_id=user_id: known.is_revoked(signed_in(user_id)))  # type: ignore[misc]
+    await bucket.purge("user.7")
+    await wait_for(lambda: not known.is_revoked(signed_in(7)))
+    await bucket.delete("user.8")
+    await wait_for(lambda: not known.is_revoked(signed_in(8)))
+    assert known.is_revoked(signed_in(9))
+    nats.kill()
+    shutil.rmtree(nats.folder)  # what is not there any more when the process follows again was removed, too
+    nats.start()
+    await wait_for(lambda: not known.is_revoked(signed_in(9)))
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)

@@ -102,6 +102,10 @@ class Revocations:
         if len(self._cutoffs) > self._room:
             self._forget(time.time() - ACCESS_TOKEN_S - CLOCK_SKEW_S)
 
+    def forget(self, key: str) -> None:
+        """Refuse no longer what `key` names: an operator removed the revocation."""
+        self._cutoffs.pop(key, None)
+
     def _forget(self, before: float) -> None:
         """Drop what was issued so long ago that it has ended by itself."""
         self._cutoffs = {key: cutoff for key, cutoff in self._cutoffs.items() if cutoff >= before}

@@ -31,7 +31,7 @@ from services.common.core.telemetry.tracing import (
     current_traceparent,
 )
 from services.common.messaging.consumer import finish_before, handle_message
-from services.common.messaging.streams import ensure_streams
+from services.common.messaging.streams import ensure_streams, find_inbox_prefix
 
 log = get_logger()
 
@@ -64,7 +64,7 @@ class Bus:
 
     def __init__(self, url: str, *, name: str, replicas: int = 1) -> None:
         self._servers = [part.strip() for part in url.split(",") if part.strip()]
-        self._name = name
+        self.name = name
         self._replicas = replicas
         self._client = Client()
         self._js: JetStreamContext | None = None
@@ -197,7 +197,8 @@ class Bus:
                 if self._js is None or self._client.is_closed:  # else it comes back by itself
                     self._client = await nats.connect(
                         servers=self._servers,
-                        name=self._name,
+                        name=self.name,
+                        inbox_prefix=find_inbox_prefix(self._servers, self.name),
                         connect_timeout=2,
                         max_reconnect_attempts=-1,
                         reconnect_time_wait=0.5,
@@ -235,10 +236,8 @@ class Bus:
                 return
 
     async def _connected(self) -> None:
-        log.info(
-            "nats_connected",
-            server=str(self._client.connected_url.netloc) if self._client.connected_url else "",
-        )
+        url = self._client.connected_url  # its netloc would have the password
+        log.info("nats_connected", server=f"{url.hostname}:{url.port}" if url else "")
         for callback in self._on_reconnect:
             self._spawn(callback())
 

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
 from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, RetentionPolicy, StreamConfig
 from nats.js.errors import BucketNotFoundError, NotFoundError
 
+JOBS, EVENTS, AUDIT = "JOBS", "EVENTS", "AUDIT"
+AUDIT_RECORDED = "audit.v1.recorded"  # published as `audit.v1.recorded.<service>`
 REVOCATIONS_BUCKET = "revocations"
 REVOKED = "live.auth.revoked"  # `<key> <cutoff>`, as they come into the bucket
+_SUBJECT_PART = re.compile(r"[A-Za-z0-9_-]+")
 _DAY_S = 86_400.0
 _MOST_BYTES = 1 << 30
 _SAME_MESSAGE_S = 120.0
+
+
+def find_inbox_prefix(servers: Sequence[str], name: str) -> str:
+    """Return the prefix of the subjects on which replies come: the user's own, so that nobody else reads them.
+
+    It is below `_INBOX`, which NATS' own examples of permissions allow.
+
+    Args:
+        servers: URLs; the first one with a user counts.
+        name: of the process, where no URL has a user that can be a part of a subject.
+    """
+    users = (urlsplit(server if "//" in server else f"nats://{server}").username for server in servers)
+    user = next((user for user in users if user and _SUBJECT_PART.fullmatch(user)), name)
+    return f"_INBOX.{user}"
 
 
 async def ensure_streams(js: JetStreamContext, *, replicas: int) -> None:
@@ -34,10 +55,10 @@ async def ensure_streams(js: JetStreamContext, *, replicas: int) -> None:
 
 def _list_streams(replicas: int) -> tuple[StreamConfig, ...]:
     jobs = StreamConfig(
-        name="JOBS", subjects=["jobs.>"], retention=RetentionPolicy.WORK_QUEUE, max_age=7 * _DAY_S
+        name=JOBS, subjects=["jobs.>"], retention=RetentionPolicy.WORK_QUEUE, max_age=7 * _DAY_S
     )
-    events = StreamConfig(name="EVENTS", subjects=["events.>"], max_age=7 * _DAY_S, max_bytes=_MOST_BYTES)
-    audit = StreamConfig(name="AUDIT", subjects=["audit.>"], max_age=30 * _DAY_S, max_bytes=_MOST_BYTES)
+    events = StreamConfig(name=EVENTS, subjects=["events.>"], max_age=7 * _DAY_S, max_bytes=_MOST_BYTES)
+    audit = StreamConfig(name=AUDIT, subjects=["audit.>"], max_age=30 * _DAY_S, max_bytes=_MOST_BYTES)
     for config in (jobs, events, audit):
         config.num_replicas, config.duplicate_window = replicas, _SAME_MESSAGE_S
     return jobs, events, audit

@@ -37,6 +37,7 @@ def main(
     commands = ["serve", *(["work"] if work else []), "migrate", "check-config", "rotate-keys"]
     parser.add_argument("command", choices=commands)
     command = parser.parse_args(argv).command
+    os.umask(0o077)  # files of databases and sockets are this account's alone
     try:
         settings = read_settings(settings_class)
     except ConfigError as error:

@@ -51,6 +51,11 @@ class Translator:
         self._addresses = {name: f"127.88.{third}.{number}" for number, name in enumerate(names, start=1)}
         self._root = container_root
 
+    @property
+    def temporary(self) -> Path:
+        """The directory that stands for /tmp of every container; Envoy's admin listens there."""
+        return self._root / "tmp"
+
     def address_of(self, name: str) -> str:
         """The address that stands for the container of a service."""
         return self._addresses[name]
@@ -84,7 +89,7 @@ def list_processes(document: Mapping[str, Any], translator: Translator) -> list[
                     *_find_program(name, kind),
                     *(translator.translate(each, inside=name) for each in service["command"]),
                 ),
-                _base_environment()
+                _base_environment(translator.temporary)
                 | {
                     key: translator.translate("" if value is None else str(value), inside=name)
                     for key, value in environment.items()
@@ -106,5 +111,10 @@ def _find_program(name: str, kind: str) -> tuple[str, ...]:
     return (sys.executable, "-m", {"service": "services", "gateway": "gateway"}[kind])
 
 
-def _base_environment() -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+def _base_environment(temporary: Path) -> dict[str, str]:
+    return {
+        "TMPDIR": str(temporary),
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -20,6 +20,7 @@ from compose_spec import PyCompose
 from sqlalchemy import make_url
 
 from deploy.configuration import list_names
+from deploy.nats.access import PROCESSES
 from deploy.secrets import make_secrets
 from services.common.process.health import is_serving
 from tests.contract.deploy.compose import DEVELOPMENT, ROOT, Process, Translator, list_processes, read_compose
@@ -167,16 +168,18 @@ def _lay_out(document: dict[str, Any], translator: Translator, root: Path, serve
     made = root / "made"
     make_secrets(made)
     tls = root / "run" / "tls"
-    for folder in (mounted, configs, tls):
+    for folder in (mounted, configs, tls, translator.temporary):
         folder.mkdir(parents=True)
     for name, secret in document["secrets"].items():
         file = made / Path(secret["file"]).relative_to("secrets")
         shutil.copy(file, tls / file.name if name.startswith("tls_") else mounted / name)
-    for name in ("database_url", "nats_url"):
+    urls = [f"nats_url_{process}" for process in PROCESSES]
+    for name in ("database_url", *urls):
         (mounted / name).chmod(0o600)
     (mounted / "database_url").write_text(_make_database(server))
-    url = (mounted / "nats_url").read_text()
-    (mounted / "nats_url").write_text(url.replace("@nats:", f"@{translator.address_of('nats')}:"))
+    for name in urls:
+        url = (mounted / name).read_text()
+        (mounted / name).write_text(url.replace("@nats:", f"@{translator.address_of('nats')}:"))
     text = (ROOT / "deploy" / document["configs"]["nats"]["file"]).read_text()
     (configs / "nats.conf").write_text(translator.translate(text, inside="nats"))
 
@@ -222,9 +225,12 @@ def _is_healthy(process: Process, translator: Translator) -> bool:
     address = translator.address_of(process.name)
     if process.name.endswith("-migrate"):
         return False
-    if process.name in {"nats", "gateway"}:
+    if process.name == "gateway":
+        check = (sys.executable, "-m", "gateway", "health")  # HEALTHCHECK of its image
+        return subprocess.run(check, env=process.environment, timeout=60).returncode == 0
+    if process.name == "nats":
         try:
-            return requests.get(process.health or f"http://{address}:9901/ready", timeout=2).ok
+            return requests.get(process.health, timeout=2).ok
         except requests.RequestException:
             return False
     return is_serving(f"{address}:50052")

@@ -13,6 +13,7 @@ import yaml
 
 from deploy.kubernetes.__main__ import BASE, write_manifests
 from deploy.kubernetes.manifests import find_callers
+from deploy.nats.access import PROCESSES
 from deploy.secrets import make_secrets
 from gateway.surface import load_surface
 from services.common.core.config import SERVICES
@@ -55,7 +56,8 @@ def test_the_commands_of_the_readme_make_every_secret_that_is_mounted(tmp_path: 
     assert all(file.is_file() for files in made.values() for file in files)
     for service in SERVICES:
         held = {file.name for file in made[f"proximity-{service}"]}
-        assert held == {f"{service}.key", *(f"{each}.pub" for each in SERVICES), *MOUNTED}
+        urls = {f"nats_url_{name}" for name in PROCESSES if name.removesuffix("-worker") == service}
+        assert held == {f"{service}.key", *(f"{each}.pub" for each in SERVICES), *MOUNTED, *urls}
         tls = {file.name for file in made[f"proximity-{service}-tls"]}
         assert tls == {"ca.crt", f"{service}.crt", f"{service}.key"}
 
@@ -94,6 +96,18 @@ MOUNTED = {
     for value in each["data"].values()
     if str(value).startswith("/run/secrets/")
 }
+
+
+def test_each_process_uses_its_own_user_of_nats() -> None:
+    used = {
+        each["metadata"]["name"]: variable["value"]
+        for each in OBJECTS
+        if each["kind"] == "Deployment"
+        for container in each["spec"]["template"]["spec"]["containers"]
+        for variable in container.get("env", [])
+        if variable["name"] == "NATS_URL_FILE"
+    }
+    assert used == {name: f"/run/secrets/nats_url_{name}" for name in PROCESSES}
 
 
 def _find_policy(component: str) -> dict[str, Any]:

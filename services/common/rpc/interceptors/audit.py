@@ -19,13 +19,13 @@ from services.common.db.database import Database
 from services.common.db.pending import PendingEntry, pending_entry
 from services.common.messaging.bus import Message
 from services.common.messaging.outbox import add_messages, new_message
+from services.common.messaging.streams import AUDIT_RECORDED
 from services.common.rpc.call import Call
 
 log = get_logger()
 
 _RETRY_S = 2.0  # between attempts, while the database does not take entries
 _MOST_WAITING = 10_000  # 1 KiB each
-SUBJECT = "audit.v1.recorded"
 _TARGETS = (
     ("app_id", "app"),
     ("backup_id", "backup"),
@@ -108,7 +108,7 @@ def _build_message(call: Call, action: str, outcome: str, *, message_id: str) ->
         address=call.address,
         outcome=outcome,
     )
-    return new_message(SUBJECT, event, message_id=message_id)
+    return new_message(AUDIT_RECORDED, event, message_id=message_id)
 
 
 class WaitingEntries:

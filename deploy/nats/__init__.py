@@ -1,0 +1,1 @@
+"""NATS: its configuration and the accounts that the platform's processes use."""
