@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.settings import LocalSettings
-from services.common.core.config import SERVICES, ConfigError, ServiceSettings, read_settings
+from services.common.core.config import ConfigError, ServiceSettings, read_settings
 from services.common.core.environment import explain_replaced, find_misspelt
+from services.registry import SERVICES
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "configuration.md"

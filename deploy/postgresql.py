@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 import sqlalchemy as sa
 
-from services.common.core.config import SERVICES
 from services.common.db.database import url_for_service
+from services.registry import SERVICES
 
 _TIMEOUT_S = 3600.0
 _PASSWORD = re.compile(r"://([^:/@]*):([^@/]*)@")

@@ -24,14 +24,13 @@ from deploy.local.settings import LocalSettings
 from deploy.local.state import StateLock, write_secret
 from deploy.postgresql import DumpError, dump_database, has_schemas, restore_database
 from services.common.core.config import ConfigError, read_settings
+from services.registry import RECOVERY_ORDER
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
 _PARTS = ("keys", "certs", "ports.json", "db")
 _OUTDATED = ("nats", "run.json")  # what belongs to the state that is replaced
 _DUMP = "postgresql.dump"
-# What one service names, another one holds: that one is copied later, so that nothing is named that is not there.
-_ORDER = ("backups", "apps", "catalog", "inventory", "auth")
 
 
 class RecoveryError(Exception):
@@ -73,7 +72,7 @@ def _copy_state(settings: LocalSettings, copy: Path) -> None:
         except DumpError as error:
             raise RecoveryError(str(error)) from error
         return
-    for service in _ORDER:
+    for service in RECOVERY_ORDER:
         file = settings.state / "db" / f"proximity-{service}.sqlite3"
         if file.exists():
             _copy_sqlite(file, copy / "db" / file.name)

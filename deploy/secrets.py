@@ -12,8 +12,9 @@ from pathlib import Path
 from deploy.certificates import make_certificates
 from deploy.local.nats import make_passwords
 from deploy.local.state import ensure_certificate, ensure_secret, write_secret
-from deploy.nats.access import PROCESSES, render_users
+from deploy.nats.access import render_users
 from services.common.identity.service_keys import make_service_keys
+from services.registry import PROCESSES
 
 _DATABASE = "postgresql://proximity:{password}@postgres:5432/proximity"
 

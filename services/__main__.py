@@ -6,7 +6,7 @@ import os
 import runpy
 import sys
 
-from services.common.core.config import SERVICES
+from services.registry import SERVICES
 
 _name = os.environ.get("PROXIMITY_SERVICE", "")
 if _name not in SERVICES:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from html import escape
 
-from deploy.local.specs import WORKERS
-from services.common.core.config import SERVICES
+from services.registry import SERVICES, WORKERS
 
 _WIDTH, _HEIGHT = 960, 560
 _BOX, _TALL = 150, 56

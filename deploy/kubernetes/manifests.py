@@ -20,9 +20,8 @@ from deploy.kubernetes.parts import (
     reach_labelled,
 )
 from gateway.surface import Surface
-from services.common.core.config import SERVICES
+from services.registry import SERVICES, WORKERS
 
-WORKERS = ("apps", "backups", "catalog")
 _GATEWAY_PORT = 8000
 _NATS = {"app.kubernetes.io/name": "nats"}  # of the nats Helm chart
 _POSTGRES = {"cnpg.io/cluster": "proximity"}  # of the CloudNativePG operator

@@ -10,9 +10,10 @@ import sys
 from deploy.configuration import list_names
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import StackError
-from services.common.core.config import SERVICES, ConfigError, find_incomplete, read_settings
+from services.common.core.config import ConfigError, find_incomplete, read_settings
 from services.common.core.environment import explain_replaced, find_misspelt
 from services.inventory.config import InventorySettings
+from services.registry import SERVICES
 
 
 def main(arguments: list[str] | None = None) -> int:

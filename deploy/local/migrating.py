@@ -9,8 +9,9 @@ import sys
 
 import sqlalchemy as sa
 
-from services.common.core.config import SERVICES, ConfigError, ServiceSettings, read_settings
+from services.common.core.config import ConfigError, ServiceSettings, read_settings
 from services.common.db.migrations import upgrade
+from services.registry import SERVICES
 
 
 def main() -> int:

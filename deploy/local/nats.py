@@ -13,7 +13,8 @@ from typing import Any
 from deploy.local.process import Spec
 from deploy.local.settings import LocalSettings
 from deploy.local.state import ensure_secret, write_secret
-from deploy.nats.access import PROCESSES, SYSTEM, USERS, render_users
+from deploy.nats.access import SYSTEM, USERS, render_users
+from services.registry import PROCESSES
 
 _MOST_IN_NATS = "8G"  # as deploy/nats/nats.conf; what streams may hold together is less
 _ANSWER_S = 2.0  # the server is on this machine

@@ -20,10 +20,9 @@ from deploy.local.settings import LocalSettings
 from deploy.local.sockets import name_address, name_socket
 from deploy.local.state import ensure_certificate, ensure_secret
 from gateway.config import Certificate, Endpoint, GatewaySettings, UpstreamTls, render_bootstrap
-from services.common.core.config import SERVICES
 from services.common.identity.service_keys import make_service_keys
+from services.registry import SERVICES, WORKERS
 
-WORKERS = ("apps", "backups", "catalog")
 PORTS = ("nats", "pvesim", "pvesim-ssh")
 ROOT = Path(__file__).resolve().parents[2]
 

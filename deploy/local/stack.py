@@ -34,7 +34,7 @@ from deploy.local.specs import (
 from deploy.local.state import StateLock, choose_ports, write_secret
 from deploy.local.watching import watch_logs, watch_nats
 from deploy.nats.access import SYSTEM
-from services.common.core.config import SERVICES
+from services.registry import SERVICES
 
 _SIMULATOR_TIMEOUT_S = 30.0
 _NATS_TIMEOUT_S = 15.0

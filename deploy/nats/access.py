@@ -11,11 +11,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.common.core.config import SERVICES
 from services.common.messaging.streams import AUDIT, EVENTS, JOBS, REVOCATIONS_BUCKET, REVOKED
+from services.registry import PROCESSES
 
-WORKERS = ("apps", "backups", "catalog")
-PROCESSES = (*SERVICES, *(f"{service}-worker" for service in WORKERS))
 OPERATOR = "operator"
 SYSTEM = "system"
 USERS = (*PROCESSES, OPERATOR, SYSTEM)

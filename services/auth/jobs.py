@@ -14,11 +14,11 @@ from services.auth.convert import parse_audit_record
 from services.auth.domain.entities import NewAuditEntry
 from services.auth.store.audit import SqlAuditStore
 from services.common.core.clock import now
-from services.common.core.config import SERVICES
 from services.common.core.errors import InvalidError
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
 from services.common.messaging.streams import AUDIT, AUDIT_RECORDED
+from services.registry import SERVICES
 
 log = get_logger()
 

@@ -11,13 +11,14 @@ import sqlalchemy as sa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from nats.errors import Error as NatsError
 
-from services.common.core.config import SERVICES, ServiceSettings
+from services.common.core.config import ServiceSettings
 from services.common.core.errors import DomainError
 from services.common.db.database import Database
 from services.common.messaging.bus import Bus
 from services.common.messaging.streams import REVOCATIONS_BUCKET
 from services.common.process.health import STORING
 from services.common.rpc.tls import PeerTls, open_channel
+from services.registry import SERVICES
 
 CONNECTED = "connected"
 FULL = "error: the disk of the database is full"

@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from services.registry import SERVICES
 from tests.chaos.history import Exchange
 
 Row = dict[str, Any]
-SERVICES = ("auth", "inventory", "apps", "backups", "catalog")
 _ROWS = {
     "apps": "SELECT id, catalog_id, name, hostname, status, host_id, node, vmid, owner_id, internal_port,"
     " public_port, published, config, adopted, error FROM apps.apps",

@@ -20,17 +20,17 @@ from deploy.local.process import Spec
 from deploy.local.settings import LocalSettings
 from deploy.local.specs import (
     ROOT,
-    WORKERS,
     list_services,
     make_environment,
     make_migration,
 )
-from services.common.core.config import SERVICES, read_settings
+from services.common.core.config import read_settings
+from services.registry import PROCESSES, SERVICES
 from tests.chaos.platform import PASSWORD, Platform, PlatformError
 from tests.replicas.release import run_from
 from tests.replicas.servers import NATS, Databases, make_nats_cluster
 
-FIRST = (*SERVICES, *(f"{service}-worker" for service in WORKERS))
+FIRST = PROCESSES
 SECOND = tuple(f"{name}-2" for name in FIRST)
 STREAM = "JOBS"
 _READY_S = 5.0  # minReadySeconds of deploy/kubernetes

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 
 from deploy.local.process import Spec
 from deploy.local.specs import ROOT
-from services.common.core.config import SERVICES
+from services.registry import SERVICES
 
 _PARTS = ("services", "protos", "deploy", "gateway")
 _TABLES = {

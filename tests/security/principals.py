@@ -12,9 +12,9 @@ import grpc
 import requests
 
 from deploy.local.api import Api
-from services.common.core.config import SERVICES
 from services.common.identity.service_keys import ServiceSigner, read_service_keys
 from services.common.identity.tokens import User
+from services.registry import SERVICES
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
 from tests.security.rpcs import Rpc
 

@@ -15,7 +15,6 @@ from services.apps.tables import SEALED as SEALED_BY_APPS
 from services.auth.store.tables import SEALED as SEALED_BY_AUTH
 from services.backups.tables import idempotency as answers_of_backups
 from services.catalog.tables import idempotency as answers_of_catalog
-from services.common.core.config import SERVICES as SERVICE_NAMES
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
 from services.common.identity.resealing import reseal
@@ -25,6 +24,7 @@ from services.common.rpc.interceptors.idempotency import seal_column
 from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.store import SEALED as SEALED_BY_INVENTORY
 from services.inventory.store import SqlHostStore, hosts
+from services.registry import SERVICES as SERVICE_NAMES
 from tests.pages import read_commands, run_commands
 
 SERVICES = Path(__file__).parents[2] / "services"

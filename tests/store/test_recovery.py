@@ -18,9 +18,8 @@ from deploy.recovery import main
 from services.common.db.database import create_engine
 from services.common.db.migrations import upgrade
 from services.inventory.store.tables import settings
+from services.registry import SERVICES
 from tests.store.catalog_db import make_database
-
-SERVICES = ("auth", "inventory", "apps", "backups", "catalog")
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 import services
-from services.common.core.config import SERVICES
 from services.common.db.database import create_engine
 from services.common.db.migrations import upgrade
+from services.registry import SERVICES
 
 _TABLES = {"auth": "services.auth.store.tables", "inventory": "services.inventory.store.tables"}
 

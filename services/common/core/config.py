@@ -19,10 +19,10 @@ from services.common.core.production_checks import (
     find_weak_url,
     parse_weaknesses,
 )
+from services.registry import default_address
 
 T = TypeVar("T")
 
-SERVICES = ("auth", "inventory", "apps", "backups", "catalog")
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
@@ -253,16 +253,16 @@ class ServiceSettings:
         parse=parse_list,
         doc="Origins of other sites whose pages may call the API.",
     )
-    auth_address: str = setting("AUTH_ADDRESS", default="127.0.0.1:50051", doc="gRPC address of auth.")
+    auth_address: str = setting("AUTH_ADDRESS", default=default_address("auth"), doc="gRPC address of auth.")
     inventory_address: str = setting(
-        "INVENTORY_ADDRESS", default="127.0.0.1:50052", doc="gRPC address of inventory."
+        "INVENTORY_ADDRESS", default=default_address("inventory"), doc="gRPC address of inventory."
     )
-    apps_address: str = setting("APPS_ADDRESS", default="127.0.0.1:50053", doc="gRPC address of apps.")
+    apps_address: str = setting("APPS_ADDRESS", default=default_address("apps"), doc="gRPC address of apps.")
     backups_address: str = setting(
-        "BACKUPS_ADDRESS", default="127.0.0.1:50054", doc="gRPC address of backups."
+        "BACKUPS_ADDRESS", default=default_address("backups"), doc="gRPC address of backups."
     )
     catalog_address: str = setting(
-        "CATALOG_ADDRESS", default="127.0.0.1:50055", doc="gRPC address of catalog."
+        "CATALOG_ADDRESS", default=default_address("catalog"), doc="gRPC address of catalog."
     )
     sentry_dsn: str = setting(
         "SENTRY_DSN",

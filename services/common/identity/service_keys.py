@@ -14,8 +14,8 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from services.common.core.config import SERVICES
 from services.common.identity.tokens import SERVICE_ISSUER, User
+from services.registry import SERVICES
 
 SERVICE_TOKEN_S = 60
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from services.common.core.config import SERVICES
+from services.registry import SERVICES
 
 GATEWAY = "gateway"
 PEERS = frozenset({GATEWAY, *SERVICES})

@@ -20,9 +20,9 @@ from compose_spec import PyCompose
 from sqlalchemy import make_url
 
 from deploy.configuration import list_names
-from deploy.nats.access import PROCESSES
 from deploy.secrets import make_secrets
 from services.common.process.health import is_serving
+from services.registry import PROCESSES
 from tests.contract.deploy.compose import DEVELOPMENT, ROOT, Process, Translator, list_processes, read_compose
 
 _READY_S = 150.0  # a limit for loaded machines; an idle one takes 20

@@ -13,10 +13,9 @@ import yaml
 
 from deploy.kubernetes.__main__ import BASE, write_manifests
 from deploy.kubernetes.manifests import find_callers
-from deploy.nats.access import PROCESSES
 from deploy.secrets import make_secrets
 from gateway.surface import load_surface
-from services.common.core.config import SERVICES
+from services.registry import PROCESSES, SERVICES
 from tests.pages import read_commands
 
 

@@ -1,0 +1,41 @@
+"""The services of the platform, in one table. Names of processes, ports and the order of a backup derive from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as every other part of the platform has to know it.
+
+    Attributes:
+        name: of its package, its key, its certificate, its database schema and its gRPC package.
+        grpc_port: TCP port that the others expect it at unless its address is configured.
+        has_worker: a second process executes its operations and consumes its jobs.
+        recovery_rank: services are backed up in ascending order: a reference is copied before its target, so that no copy
+            names what it does not contain.
+    """
+
+    name: str
+    grpc_port: int
+    has_worker: bool
+    recovery_rank: int
+
+
+REGISTRY = (
+    Service("auth", 50051, has_worker=False, recovery_rank=5),
+    Service("inventory", 50052, has_worker=False, recovery_rank=4),
+    Service("apps", 50053, has_worker=True, recovery_rank=2),
+    Service("backups", 50054, has_worker=True, recovery_rank=1),
+    Service("catalog", 50055, has_worker=True, recovery_rank=3),
+)
+SERVICES = tuple(each.name for each in REGISTRY)
+WORKERS = tuple(each.name for each in REGISTRY if each.has_worker)
+PROCESSES = (*SERVICES, *(f"{name}-worker" for name in WORKERS))
+RECOVERY_ORDER = tuple(each.name for each in sorted(REGISTRY, key=lambda each: each.recovery_rank))
+
+
+def default_address(service: str) -> str:
+    """Return the address of a service on this machine, `127.0.0.1:50051`."""
+    return next(f"127.0.0.1:{each.grpc_port}" for each in REGISTRY if each.name == service)
