@@ -192,8 +192,8 @@ lock: $(UV) ## resolve pyproject.toml anew into the files with hashes: for devel
 	$(COMPILE) --group uv -o deploy/requirements-uv.txt >/dev/null
 	$(COMPILE) --group pvesim -o deploy/requirements-pvesim.txt >/dev/null
 
-browser-check: venv ## sign in, call and follow events from a real browser (needs chromium; URL=, PROXIMITY_PASSWORD=)
-	$(BIN)/python -m tests.browser $(or $(URL),http://127.0.0.1:8000) --pictures build/pictures
+browser-check: venv ## sign in, call and follow events from a real browser (needs chromium; URL=, HTTPS=1, PROXIMITY_PASSWORD=)
+	$(BIN)/python -m tests.browser $(or $(URL),http://127.0.0.1:8000) $(if $(HTTPS),--https-too) --pictures build/pictures
 
 clients: clients-python clients-typescript clients-go ## the clients: a wheel, TypeScript and Go, each with an example
 

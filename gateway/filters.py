@@ -15,7 +15,8 @@ from gateway.surface import HTTP_BODY, Surface
 
 ISSUER = "proximity"
 AUDIENCE = "proximity"
-COOKIE = "proximity-auth-cookie"
+COOKIE = "proximity-auth-cookie"  # over http
+HTTPS_COOKIE = f"__Host-{COOKIE}"  # the name that services set and accept over https
 API_TOKEN_PREFIX = "prx_"  # noqa: S105 - how a token begins, not a token
 JWKS_PATH = "/api/auth/.well-known/jwks.json"
 FILTERS = f"{TYPE}.extensions.filters.http"
@@ -153,6 +154,7 @@ def _render_jwt(settings: GatewaySettings) -> dict[str, Any]:
     RPCs nor API tokens. The header counts before the cookie, so each request asks one provider only.
     """
     has_header = {"name": "authorization", "present_match": True}
+    is_https = {"name": "x-forwarded-proto", "string_match": {"exact": "https"}}
     api_token = {
         "name": "authorization",
         "string_match": {"prefix": f"Bearer {API_TOKEN_PREFIX}", "ignore_case": True},
@@ -165,10 +167,12 @@ def _render_jwt(settings: GatewaySettings) -> dict[str, Any]:
                 "header": _render_provider(settings)
                 | {"from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}]},
                 "cookie": _render_provider(settings) | {"from_cookies": [COOKIE]},
+                "https_cookie": _render_provider(settings) | {"from_cookies": [HTTPS_COOKIE]},
             },
             "rules": [
                 {"match": {"prefix": "/", "headers": [api_token]}},
                 {"match": {"prefix": "/", "headers": [has_header]}, "requires": _require("header")},
+                {"match": {"prefix": "/", "headers": [is_https]}, "requires": _require("https_cookie")},
                 {"match": {"prefix": "/"}, "requires": _require("cookie")},
             ],
         },

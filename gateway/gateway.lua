@@ -56,6 +56,7 @@ end
 
 -- The reason why the credentials do not count, or nil. Keys that could not be fetched, and keys not heard of yet, are
 -- the gateway's trouble and not the caller's: the service verifies again and decides.
+local COOKIES = { http = "[ ;]proximity%-auth%-cookie=[^; ]", https = "[ ;]__Host%-proximity%-auth%-cookie=[^; ]" }
 local function find_fault(handle, headers)
   local authorization = headers:get("authorization")
   local cookie = headers:get("cookie")
@@ -65,7 +66,7 @@ local function find_fault(handle, headers)
       return "The Authorization header must read: Bearer <token>"
     end
     if token:sub(1, 4) == "prx_" then return nil end
-  elseif not (cookie and (" " .. cookie):find("[ ;]proximity%-auth%-cookie=[^; ]")) then
+  elseif not (cookie and (" " .. cookie):find(COOKIES[headers:get("x-forwarded-proto")] or COOKIES.http)) then
     return "Authentication credentials were not provided"
   end
   local verdicts = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn")

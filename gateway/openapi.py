@@ -22,7 +22,8 @@ Every path works with and without a trailing slash. Times are RFC 3339 in UTC. A
 lists are never null. Unknown fields and query parameters are ignored.
 
 Sign in with `POST /api/auth/login` and send `Authorization: Bearer <access>`. A browser may rely on the cookies that \
-signing in sets; its writes then also carry `X-CSRFToken`, equal to the cookie `csrftoken`. Personal API tokens \
+signing in sets; its writes then also carry `X-CSRFToken`, equal to the cookie `csrftoken`. Over https the cookies are \
+named `__Host-proximity-auth-cookie`, `__Host-csrftoken` and `__Secure-proximity-refresh-cookie`. Personal API tokens \
 (`prx_...`) go into the same header. If a header and a cookie are sent, the header counts.
 
 Errors have one shape, whatever part of the system refuses: see `Error`.
@@ -40,13 +41,19 @@ SECURITY_SCHEMES = {
         "type": "apiKey",
         "in": "cookie",
         "name": "proximity-auth-cookie",
-        "description": "Set by signing in.",
+        "description": "Set by signing in over http.",
+    },
+    "httpsCookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-proximity-auth-cookie",
+        "description": "Set by signing in over https.",
     },
     "csrf": {
         "type": "apiKey",
         "in": "header",
         "name": "X-CSRFToken",
-        "description": "The value of the cookie csrftoken. Needed by writes that the cookie vouches for.",
+        "description": "The value of the cookie csrftoken, over https __Host-csrftoken. Needed by writes that a cookie authenticates.",
     },
 }
 
@@ -113,8 +120,8 @@ def _render_operation(surface: Surface, schemas: Schemas, method: Method, *, num
 def _render_security(method: Method) -> list[dict[str, list[str]]]:
     if method.access == "public":
         return []
-    cookie: dict[str, list[str]] = {"cookie": []} if method.reads else {"cookie": [], "csrf": []}
-    return [{"bearer": []}, cookie]
+    csrf: dict[str, list[str]] = {} if method.reads else {"csrf": []}
+    return [{"bearer": []}, {"cookie": []} | csrf, {"httpsCookie": []} | csrf]
 
 
 def _render_body(schemas: Schemas, method: Method, binding: Binding) -> dict[str, Any]:

@@ -43,6 +43,6 @@ def clear_session_cookies(call: Call) -> None:
 
 def set_csrf_cookie(call: Call) -> None:
     """Give a CSRF token, the one that the browser has if it has one."""
-    known = call.cookies.get(CSRF_COOKIE, "")
+    known = call.find_cookie(CSRF_COOKIE)
     value = known if _CSRF_FORM.fullmatch(known) else secrets.token_urlsafe(32)
     call.set_cookie(CSRF_COOKIE, value, max_age=_REFRESH_S, http_only=False)

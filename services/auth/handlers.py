@@ -213,10 +213,11 @@ class AuthHandlers:
 
     def _find_refresh(self, sent: str, call: Call) -> str:
         """The refresh token of the body or else of the cookie, which needs the CSRF token with it."""
-        if sent or REFRESH_COOKIE not in call.cookies:
+        cookie = call.find_cookie(REFRESH_COOKIE)
+        if sent or not cookie:
             return sent
         self.guard.check_csrf(call)
-        return call.cookies[REFRESH_COOKIE]
+        return cookie
 
 
 @dataclass(frozen=True, kw_only=True)

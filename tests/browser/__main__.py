@@ -40,6 +40,47 @@ FOLLOW = """(async () => {
 })()"""
 
 
+SIGN_IN = """(async () => {
+  const name = location.protocol === 'https:' ? '__Host-csrftoken=' : 'csrftoken=';
+  const send = (method, path, body, headers) => fetch('/api' + path, {
+    method, headers: { 'content-type': 'application/json', ...headers }, body: body && JSON.stringify(body) });
+  const login = await send('POST', '/auth/login', %s);
+  const user = await send('GET', '/auth/user');
+  const cookie = document.cookie.split('; ').find(each => each.startsWith(name));
+  const csrf = { 'x-csrftoken': cookie ? cookie.slice(name.length) : '' };
+  const write = await send('PATCH', '/auth/user', { bio: 'seen by a browser' }, csrf);
+  const refresh = await send('POST', '/auth/token/refresh', {}, csrf);
+  return [login.status, user.status, write.status, refresh.status];
+})()"""
+IS_SIGNED_IN = "fetch('/api/auth/user').then(answer => answer.status === 200)"
+
+
+def try_both_schemes(page: Page, url: str, username: str, password: str) -> None:
+    """Sign in over https, then over http; both sessions must work, whichever came first.
+
+    Raises:
+        BrowserError: a session of one scheme hides that of the other.
+    """
+    body = json.dumps({"username": username, "password": password})
+    pages = [url.replace("http://", "https://", 1), url]
+    for base in pages:
+        open_page(page, f"{base}/api/docs")
+        statuses = page.run(SIGN_IN % body)
+        if statuses != [200, 200, 200, 200]:
+            raise BrowserError(f"{base}: login, read, write and refresh answered {statuses}")
+    for base in pages:
+        open_page(page, f"{base}/api/docs")
+        if not page.run(IS_SIGNED_IN):
+            raise BrowserError(f"{base} is no longer signed in after the sign-in at the other scheme")
+    print("signed in over https and over http beside each other")
+
+
+def open_page(page: Page, address: str) -> None:
+    """Go to an address and wait until its document is there."""
+    page.send("Page.navigate", url=address)
+    page.wait_for(f"location.href.startsWith({json.dumps(address)}) && document.readyState === 'complete'")
+
+
 def call_from_page(page: Page, method: str, path: str, body: dict[str, str] | None = None) -> str:
     """Open an operation, press "Execute"; returns the status that the page shows."""
     block = BLOCK % (method, path)
@@ -58,7 +99,7 @@ def call_from_page(page: Page, method: str, path: str, body: dict[str, str] | No
     return str(page.wait_for(shown)).split()[0]
 
 
-def look(url: str, username: str, password: str, *, pictures: Path) -> None:
+def look(url: str, username: str, password: str, *, pictures: Path, https_too: bool) -> None:
     """Try everything and write the pictures.
 
     Raises:
@@ -66,7 +107,12 @@ def look(url: str, username: str, password: str, *, pictures: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as profile, Page(Path(profile)) as page:
         page.send("Page.enable")
-        page.send("Page.navigate", url=f"{url}/api/docs")
+        if https_too:
+            try_both_schemes(page, url, username, password)
+            page.send(
+                "Page.navigate", url="about:blank"
+            )  # or what follows would find the page that is going away
+        open_page(page, f"{url}/api/docs")
         status = call_from_page(page, "post", "/api/auth/login", {"username": username, "password": password})
         page.take_picture(pictures / "login.png")
         if status != "200":
@@ -90,11 +136,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.browser", description=__doc__)
     parser.add_argument("url")
     parser.add_argument("--username", default="admin")
+    parser.add_argument(
+        "--https-too", action="store_true", help="sign in over https on the same port as well"
+    )
     parser.add_argument("--pictures", type=Path, default=Path("build/pictures"))
     options = parser.parse_args()
     options.pictures.mkdir(parents=True, exist_ok=True)
     password = os.environ["PROXIMITY_PASSWORD"]
-    look(options.url, options.username, password, pictures=options.pictures)
+    look(options.url, options.username, password, pictures=options.pictures, https_too=options.https_too)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,13 @@ class Page:
         program = shutil.which("chromium") or shutil.which("google-chrome")
         if program is None:
             raise BrowserError("neither chromium nor google-chrome is installed")
-        options = ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,1600")
+        options = (
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--window-size=1400,1600",
+            "--ignore-certificate-errors",  # a local platform made its certificate itself
+        )
         self._process = subprocess.Popen(
             [program, *options, "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
@@ -69,6 +75,8 @@ class Page:
         while True:
             answer = json.loads(self._socket.recv(timeout=LIMIT_S))
             if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise BrowserError(f"{method}: {answer['error'].get('message', answer['error'])}")
                 result: dict[str, Any] = answer.get("result", {})
                 return result
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.stack import RunningStack
+from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
 from tests.security.conftest import Platform
 from tests.security.principals import GOOD_PASSWORD, register, sign_in
 
@@ -87,12 +87,60 @@ def test_the_cookies_of_a_session_cannot_be_read_or_sent_by_others(stack: Runnin
         timeout=20,
     )
     cookies = {line.partition("=")[0]: line for line in answer.raw.headers.getlist("set-cookie")}
-    assert set(cookies) == {"proximity-auth-cookie", "proximity-refresh-cookie", "csrftoken"}
+    assert set(cookies) == {
+        "__Host-proximity-auth-cookie",
+        "__Secure-proximity-refresh-cookie",
+        "__Host-csrftoken",
+    }
     for name, line in cookies.items():
         assert "SameSite=Lax" in line
         assert "Secure" in line
-        assert ("HttpOnly" in line) == (name != "csrftoken")
-    assert "Path=/api/auth;" in cookies["proximity-refresh-cookie"]
+        assert "Domain=" not in line
+        assert name.startswith("__Secure-") or "Path=/;" in line
+        assert ("HttpOnly" in line) == (name != "__Host-csrftoken")
+    assert "Path=/api/auth;" in cookies["__Secure-proximity-refresh-cookie"]
+
+
+def test_the_sessions_of_both_schemes_stand_beside_each_other(stack: RunningStack) -> None:
+    """A browser lets http overwrite no Secure cookie, and knows no ports: the names must differ."""
+    session = requests.Session()
+    session.trust_env = False  # certificates that the environment names would count before ours
+    session.verify = str(stack.state / "keys" / "gateway.crt")
+    secure, plain = f"https://localhost:{stack.port}/api", f"http://localhost:{stack.port}/api"
+    names = {secure: "__Host-csrftoken", plain: "csrftoken"}
+    for base in (secure, plain):
+        body = {"username": USERNAME, "password": PASSWORD}
+        session.post(f"{base}/auth/login", json=body, timeout=20).raise_for_status()
+        assert session.get(f"{base}/auth/user", timeout=10).status_code == 200
+    for base in (plain, secure):
+        headers = {"X-CSRFToken": session.cookies[names[base]]}
+        assert session.get(f"{base}/apps", timeout=10).status_code == 200
+        assert session.patch(f"{base}/auth/user", json={"bio": "x"}, timeout=10).status_code == 403
+        patched = session.patch(f"{base}/auth/user", json={"bio": "x"}, headers=headers, timeout=10)
+        assert patched.status_code == 200
+        refreshed = session.post(f"{base}/auth/token/refresh", json={}, headers=headers, timeout=10)
+        assert refreshed.status_code == 200
+    left = session.post(
+        f"{plain}/auth/logout", headers={"X-CSRFToken": session.cookies["csrftoken"]}, timeout=10
+    )
+    assert left.status_code == 200
+    assert session.get(f"{plain}/auth/user", timeout=10).status_code == 401
+    assert session.get(f"{secure}/auth/user", timeout=10).status_code == 200
+
+
+def test_a_cookie_that_a_sibling_domain_or_http_planted_counts_for_nothing_on_https(
+    stack: RunningStack,
+) -> None:
+    access = sign_in(stack)["access"]
+    cookie = f"proximity-auth-cookie={access}; csrftoken=t"
+    for path in ("auth/user", "apps"):
+        answer = requests.get(
+            f"https://localhost:{stack.port}/api/{path}",
+            headers={"Cookie": cookie},
+            verify=str(stack.state / "keys" / "gateway.crt"),
+            timeout=10,
+        )
+        assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,10 @@ from services.common.rpc.responses.rendered import Form
 ACCESS_COOKIE = "proximity-auth-cookie"
 REFRESH_COOKIE = "proximity-refresh-cookie"
 CSRF_COOKIE = "csrftoken"
+# Over https the cookies have names that only https can set, and no sibling domain for its parent (RFC 6265bis); over
+# http they have the plain ones, so that a session of one scheme never hides that of the other. `__Host-` demands
+# Path=/.
+_HTTPS_PREFIXES = {ACCESS_COOKIE: "__Host-", CSRF_COOKIE: "__Host-", REFRESH_COOKIE: "__Secure-"}
 
 
 @dataclass
@@ -83,6 +87,10 @@ class Call:
             self._cookies = parse_cookies(self.metadata.get("cookie", ""))
         return self._cookies
 
+    def find_cookie(self, name: str) -> str:
+        """Return the value of a cookie of ours, under the name that it has for this call's scheme, or ""."""
+        return self.cookies.get(name_cookie(name, https=self.is_https), "")
+
     def set_status(self, status: int) -> None:
         """Answer with this HTTP status instead of the one that the RPC declares."""
         self.http_status = status
@@ -94,8 +102,16 @@ class Call:
     def set_cookie(
         self, name: str, value: str, *, max_age: int, path: str = "/", http_only: bool = True
     ) -> None:
-        """Set a cookie, SameSite=Lax, Secure on https and in production; `max_age` in seconds, 0 removes it."""
-        parts = [f"{name}={value}", f"Path={path}", f"Max-Age={max_age}", "SameSite=Lax"]
+        """Set a cookie, SameSite=Lax, Secure on https and in production; `max_age` in seconds, 0 removes it.
+
+        Over https its name has a prefix: see `name_cookie`.
+        """
+        parts = [
+            f"{name_cookie(name, https=self.is_https)}={value}",
+            f"Path={path}",
+            f"Max-Age={max_age}",
+            "SameSite=Lax",
+        ]
         if http_only:
             parts.append("HttpOnly")
         if self.is_https or self.secure_cookies:
@@ -134,6 +150,11 @@ class Call:
         asked = self.metadata.get("x-envoy-original-path", "")
         if asked:
             self.add_header("link", render_page_links(asked, page=page, per_page=per_page, total=total))
+
+
+def name_cookie(name: str, *, https: bool) -> str:
+    """Return the name of a cookie of ours for a scheme: `__Host-csrftoken` over https, `csrftoken` over http."""
+    return f"{_HTTPS_PREFIXES.get(name, '')}{name}" if https else name
 
 
 def parse_cookies(header: str) -> dict[str, str]:

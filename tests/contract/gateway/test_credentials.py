@@ -119,6 +119,11 @@ def test_the_header_counts_before_the_cookie(rest: httpx.Client, signer: Signer)
     assert rest.get("/api/apps", headers=carry_in_header(bad) | carry_in_cookie(good)).status_code == 401
 
 
+def test_the_cookie_of_https_counts_for_nothing_on_http(rest: httpx.Client, signer: Signer) -> None:
+    headers = {"cookie": f"__Host-proximity-auth-cookie={signer.sign()}"}
+    check_error(rest.get("/api/apps", headers=headers), 401, "UNAUTHENTICATED")
+
+
 def test_api_tokens_are_the_services_business(rest: httpx.Client, backend: Backend) -> None:
     headers = carry_in_header(API_TOKEN) | {"cookie": "proximity-auth-cookie=stale"}
     assert rest.get("/api/apps", headers=headers).status_code == 200

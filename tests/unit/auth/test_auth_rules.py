@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from gateway import filters
 from services.auth import cookies
 from services.auth.convert import parse_address, parse_network, parse_time
 from services.auth.domain.audit import FIRST_HASH, hash_entry, verify_chain
@@ -16,7 +17,7 @@ from services.auth.domain.limits import Attempts, Limit, count_attempt
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import RegistrationPolicy, find_registration_faults
 from services.common.core.errors import InvalidError
-from services.common.rpc.call import Call, parse_cookies
+from services.common.rpc.call import ACCESS_COOKIE, Call, name_cookie, parse_cookies
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 LIMIT = Limit("login-account", 3, timedelta(seconds=60))
@@ -178,8 +179,25 @@ def test_a_csrf_cookie_of_foreign_form_is_replaced() -> None:
 def test_signing_out_removes_every_cookie() -> None:
     call = Call("/a.B/C", {"x-forwarded-proto": "https"})
     cookies.clear_session_cookies(call)
-    assert len(call.headers) == 3
+    assert {value.partition("=")[0] for _, value in call.headers} == {
+        "__Host-proximity-auth-cookie",
+        "__Secure-proximity-refresh-cookie",
+        "__Host-csrftoken",
+    }
     assert all("Max-Age=0" in value and "Secure" in value for _, value in call.headers)
+
+
+def test_each_scheme_reads_the_cookies_of_its_own() -> None:
+    both = {"cookie": "csrftoken=plain; __Host-csrftoken=secure"}
+    assert Call("/a.B/C", both).find_cookie("csrftoken") == "plain"
+    assert Call("/a.B/C", both | {"x-forwarded-proto": "https"}).find_cookie("csrftoken") == "secure"
+    planted = {"cookie": "csrftoken=plain", "x-forwarded-proto": "https"}
+    assert Call("/a.B/C", planted).find_cookie("csrftoken") == ""
+
+
+def test_gateway_and_services_name_the_cookies_alike() -> None:
+    assert name_cookie(ACCESS_COOKIE, https=False) == filters.COOKIE
+    assert name_cookie(ACCESS_COOKIE, https=True) == filters.HTTPS_COOKIE
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from services.common.identity.tokens import (
     CredentialsMissingError,
     TokenVerifier,
 )
-from services.common.rpc.call import ACCESS_COOKIE, CSRF_COOKIE, Call
+from services.common.rpc.call import ACCESS_COOKIE, CSRF_COOKIE, Call, name_cookie
 from services.common.rpc.step_up import check_recent_sign_in
 
 # Values of Sec-Fetch-Site that a page of this platform never causes. A sibling domain is foreign as well.
@@ -106,9 +106,7 @@ class Guard:
             if not is_public:
                 raise
         if is_public:
-            if (
-                rule.writes
-            ):  # signing in, out and up set cookies: a foreign page must not choose the visitor's account
+            if rule.writes:  # these sign in, up and out: a foreign page must not choose the visitor's account
                 self.check_origin(call)
             return
         if call.caller is ANONYMOUS:
@@ -141,11 +139,12 @@ class Guard:
             CsrfRejectedError: X-CSRFToken is not the cookie's.
             OriginRefusedError: see `check_origin`.
         """
-        cookie = call.cookies.get(CSRF_COOKIE, "")
+        cookie = call.find_cookie(CSRF_COOKIE)
         sent = call.metadata.get("x-csrftoken", "")
         if not cookie or not hmac.compare_digest(cookie.encode(), sent.encode()):
             raise CsrfRejectedError(
-                "CSRF token missing or incorrect: send the csrftoken cookie as X-CSRFToken"
+                "CSRF token missing or incorrect: send the value of the cookie "
+                f"{name_cookie(CSRF_COOKIE, https=call.is_https)} as X-CSRFToken"
             )
         self.check_origin(call)
 
@@ -175,8 +174,9 @@ class Guard:
         if header:
             scheme, _, token = header.partition(" ")
             return token.strip() if scheme.lower() == "bearer" and token.strip() else header
-        call.via_cookie = ACCESS_COOKIE in call.cookies
-        return call.cookies.get(ACCESS_COOKIE, "")
+        token = call.find_cookie(ACCESS_COOKIE)
+        call.via_cookie = bool(token)
+        return token
 
     @staticmethod
     def _check_access(caller: Caller, rule: Rule) -> None:

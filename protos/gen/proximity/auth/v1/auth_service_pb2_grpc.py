@@ -156,7 +156,8 @@ class AuthServiceServicer:
 
     def Login(self, request, context):
         """Sign in. Sets the cookies proximity-auth-cookie, proximity-refresh-cookie and csrftoken. The answer to a wrong
-        password and to an unknown user is the same. Pages of foreign origins are refused.
+        password and to an unknown user is the same. Pages of foreign origins are refused. Over https the cookies are named
+        __Host-proximity-auth-cookie, __Secure-proximity-refresh-cookie and __Host-csrftoken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,7 +188,7 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetCurrentUser(self, request, context):
-        """The signed-in user. Also sets the csrftoken cookie.
+        """The signed-in user. Also sets the cookie csrftoken, over https __Host-csrftoken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,8 @@ class AuthServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuthServiceAsyncStub: ...
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _user_pb2.Session]
     """Sign in. Sets the cookies proximity-auth-cookie, proximity-refresh-cookie and csrftoken. The answer to a wrong
-    password and to an unknown user is the same. Pages of foreign origins are refused.
+    password and to an unknown user is the same. Pages of foreign origins are refused. Over https the cookies are named
+    __Host-proximity-auth-cookie, __Secure-proximity-refresh-cookie and __Host-csrftoken.
     """
     Logout: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _operation_pb2.Detail]
     """Sign out: clears the cookies, and ends the refresh token's family and the access token at once."""
@@ -52,7 +53,7 @@ class AuthServiceStub:
     the very first account with DEBUG=True.
     """
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _user_pb2.User]
-    """The signed-in user. Also sets the csrftoken cookie."""
+    """The signed-in user. Also sets the cookie csrftoken, over https __Host-csrftoken."""
     UpdateCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateCurrentUserRequest, _user_pb2.User]
     """Change one's own profile. Fields that are not sent stay as they are."""
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _operation_pb2.Detail]
@@ -99,7 +100,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _user_pb2.Session]  # type: ignore[assignment]
     """Sign in. Sets the cookies proximity-auth-cookie, proximity-refresh-cookie and csrftoken. The answer to a wrong
-    password and to an unknown user is the same. Pages of foreign origins are refused.
+    password and to an unknown user is the same. Pages of foreign origins are refused. Over https the cookies are named
+    __Host-proximity-auth-cookie, __Secure-proximity-refresh-cookie and __Host-csrftoken.
     """
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _operation_pb2.Detail]  # type: ignore[assignment]
     """Sign out: clears the cookies, and ends the refresh token's family and the access token at once."""
@@ -113,7 +115,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     the very first account with DEBUG=True.
     """
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _user_pb2.User]  # type: ignore[assignment]
-    """The signed-in user. Also sets the csrftoken cookie."""
+    """The signed-in user. Also sets the cookie csrftoken, over https __Host-csrftoken."""
     UpdateCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateCurrentUserRequest, _user_pb2.User]  # type: ignore[assignment]
     """Change one's own profile. Fields that are not sent stay as they are."""
     ChangePassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _operation_pb2.Detail]  # type: ignore[assignment]
@@ -163,7 +165,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.Session, _abc.Awaitable[_user_pb2.Session]]:
         """Sign in. Sets the cookies proximity-auth-cookie, proximity-refresh-cookie and csrftoken. The answer to a wrong
-        password and to an unknown user is the same. Pages of foreign origins are refused.
+        password and to an unknown user is the same. Pages of foreign origins are refused. Over https the cookies are named
+        __Host-proximity-auth-cookie, __Secure-proximity-refresh-cookie and __Host-csrftoken.
         """
 
     @_abc_1.abstractmethod
@@ -201,7 +204,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _empty_pb2.Empty,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
-        """The signed-in user. Also sets the csrftoken cookie."""
+        """The signed-in user. Also sets the cookie csrftoken, over https __Host-csrftoken."""
 
     @_abc_1.abstractmethod
     def UpdateCurrentUser(
