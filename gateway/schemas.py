@@ -37,7 +37,7 @@ WELL_KNOWN: dict[str, Schema] = {
     "google.protobuf.Duration": {"type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?s$"},
     "google.protobuf.Struct": {"type": "object"},
     "google.protobuf.Value": {},
-    "google.protobuf.ListValue": {"type": "array"},
+    "google.protobuf.ListValue": {"type": "array", "items": {}},
     "google.protobuf.Empty": {"type": "object"},
     "google.protobuf.Any": {
         "type": "object",

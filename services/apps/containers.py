@@ -73,6 +73,10 @@ class GrpcContainers:
                 storage=wanted.storage,
                 oci=wanted.oci,
                 bridge=wanted.bridge,
+                vlan=wanted.vlan or None,
+                network_cidr=wanted.network_cidr,
+                restricted=not wanted.any_network,
+                owner=wanted.owner,
             ),
             timeout=10,
         )
@@ -82,6 +86,8 @@ class GrpcContainers:
             oci=answer.oci,
             oci_reason=answer.oci_reason,
             exec_mode=answer.exec_mode,
+            bridge=answer.bridge,
+            gateway=answer.gateway,
         )
 
     async def get_defaults(self) -> Defaults:

@@ -16,6 +16,7 @@ from services.apps.domain.interfaces import Container
 from services.apps.domain.neighbours import Newest
 from services.apps.domain.reconciling import Reconciled
 from services.common.core.timestamps import render_time
+from services.common.identity.tokens import User
 from services.common.operations.convert import render_operation
 from services.common.operations.delegated import DelegatedStep
 from services.common.operations.view import Operation
@@ -51,7 +52,7 @@ def parse_page(request: Any) -> tuple[int, int]:
     return request.page or 1, request.per_page or DEFAULT_PER_PAGE
 
 
-def parse_new_app(request: pb.DeployAppRequest, *, request_id: str, owner_id: int) -> NewApp:
+def parse_new_app(request: pb.DeployAppRequest, *, request_id: str, user: User) -> NewApp:
     """What a deployment asks for.
 
     Raises:
@@ -59,7 +60,8 @@ def parse_new_app(request: pb.DeployAppRequest, *, request_id: str, owner_id: in
     """
     return NewApp(
         id=f"{request.catalog_id}-{request_id[:8]}",
-        owner_id=owner_id,
+        owner_id=user.id,
+        any_network=user.is_admin,
         catalog_id=request.catalog_id,
         hostname=request.hostname,
         name=request.name,

@@ -10,7 +10,7 @@ from google.protobuf import empty_pb2
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.rpc.call import Call
-from services.inventory import convert
+from services.inventory import convert, convert_settings
 from services.inventory.placing import Placing
 from services.inventory.proxmox import (
     archives,
@@ -270,7 +270,8 @@ class ContainerHandlers:
     async def get_deployment_defaults(self, _: empty_pb2.Empty, _call: Call) -> cs.DeploymentDefaults:
         resources, network = await self._settings.get_resources(), await self._settings.get_network()
         return cs.DeploymentDefaults(
-            resources=convert.render_resources(*resources), network=convert.render_network(*network)
+            resources=convert_settings.render_resources(*resources),
+            network=convert_settings.render_network(*network),
         )
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from google.protobuf import json_format, struct_pb2
 from google.protobuf.message import Message
 from proximity.inventory.v1 import container_service_pb2 as cs
-from proximity.inventory.v1 import host_pb2, settings_pb2
+from proximity.inventory.v1 import host_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.common.core.timestamps import render_time
-from services.inventory.domain.entities import Host, Network, NewHost, Node, Resources, Secrets, full_token_id
+from services.inventory.domain.entities import Host, NewHost, Node, Secrets, full_token_id
 from services.inventory.proxmox.archives import Archive
 from services.inventory.proxmox.containers import Ref, Task
 from services.inventory.proxmox.create import Mount, NewContainer
@@ -115,17 +115,6 @@ def render_node(node: Node, *, with_address: bool = True) -> host_pb2.Node:
         lxc_count=node.lxc_count,
         last_updated=render_time(node.last_updated),
     )
-
-
-def render_resources(resources: Resources, updated_at: datetime) -> settings_pb2.ResourceSettings:
-    """The default resources."""
-    return settings_pb2.ResourceSettings(**vars(resources), updated_at=render_time(updated_at))
-
-
-def render_network(network: Network, updated_at: datetime) -> settings_pb2.NetworkSettings:
-    """The default network."""
-    values = {**vars(network), "default_dns_secondary": network.default_dns_secondary or None}
-    return settings_pb2.NetworkSettings(**values, updated_at=render_time(updated_at))
 
 
 def parse_ref(ref: cs.ContainerRef) -> Ref:

@@ -20,9 +20,10 @@ from services.common.core.timestamps import render_time
 from services.common.rpc.call import Call
 from services.common.rpc.responses.cache import VersionedLruCache
 from services.common.rpc.responses.rendered import Form, Rendered, render
-from services.inventory import convert
+from services.inventory import convert, convert_settings
 from services.inventory.domain.entities import Host, Node
 from services.inventory.domain.errors import HostUnreachableError
+from services.inventory.domain.user_networks import list_networks
 from services.inventory.health import HealthChecks
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.fleet import Fleet
@@ -90,22 +91,36 @@ class SystemHandlers:
             yield convert.render_node(node, with_address=False)
 
     async def get_resource_settings(self, _: empty_pb2.Empty, _call: Call) -> settings_pb2.ResourceSettings:
-        return convert.render_resources(*await self._settings.get_resources())
+        return convert_settings.render_resources(*await self._settings.get_resources())
 
     async def update_resource_settings(
         self, request: settings_pb2.UpdateResourceSettingsRequest, _call: Call
     ) -> settings_pb2.ResourceSettings:
         changes = convert.parse_changes(request, _RESOURCES)
-        return convert.render_resources(*await self._settings.change_resources(changes))
+        return convert_settings.render_resources(*await self._settings.change_resources(changes))
 
     async def get_network_settings(self, _: empty_pb2.Empty, _call: Call) -> settings_pb2.NetworkSettings:
-        return convert.render_network(*await self._settings.get_network())
+        return await self._show_network()
 
     async def update_network_settings(
         self, request: settings_pb2.UpdateNetworkSettingsRequest, _call: Call
     ) -> settings_pb2.NetworkSettings:
         changes = convert.parse_changes(request, _NETWORK)
-        return convert.render_network(*await self._settings.change_network(changes))
+        await self._settings.change_network(
+            changes, user_networks=convert_settings.parse_user_networks(request)
+        )
+        return await self._show_network()
+
+    async def _show_network(self) -> settings_pb2.NetworkSettings:
+        networks = await self._settings.list_user_networks()
+        return convert_settings.render_network(*await self._settings.get_network(), networks)
+
+    async def list_networks(
+        self, _: empty_pb2.Empty, _call: Call
+    ) -> AsyncIterator[settings_pb2.ContainerNetwork]:
+        default, _changed_at = await self._settings.get_network()
+        for index, network in enumerate(list_networks(default, await self._settings.list_user_networks())):
+            yield convert_settings.render_user_network(network, is_default=index == 0)
 
 
 class HostHandlers:

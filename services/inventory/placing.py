@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from ipaddress import ip_interface
 from typing import Any
 
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.core.errors import DomainError
+from services.inventory import convert_settings
 from services.inventory.domain.entities import Host
 from services.inventory.domain.errors import (
+    AddressTakenError,
     BridgeNotFoundError,
     HostUnreachableError,
     NoFreeVmidError,
     ProxmoxRefusedError,
 )
 from services.inventory.domain.placement import Candidate, Wish, describe_oci_obstacle, rank_candidates
+from services.inventory.domain.user_networks import DHCP, STATIC
 from services.inventory.proxmox.containers import Ref, find_node, list_running_tasks
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.isolation import isolate_host
+from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.nodes import read_version
 from services.inventory.proxmox.reading import Scan, SeenMarks, scan_host
 from services.inventory.proxmox.ways import Ways
@@ -34,7 +39,10 @@ _HIDDEN_IDS = 50
 class Placing:
     """Questions that concern hosts as a whole."""
 
-    def __init__(self, hosts: SqlHostStore, vmids: SqlVmidStore, fleet: Fleet, ways: Ways) -> None:
+    def __init__(
+        self, hosts: SqlHostStore, vmids: SqlVmidStore, fleet: Fleet, ways: Ways, *, networks: Networks
+    ) -> None:
+        self._networks = networks
         self._hosts = hosts
         self._vmids = vmids
         self._fleet = fleet
@@ -51,13 +59,20 @@ class Placing:
             NoOnlineNodeError: none is up.
             StorageNotFoundError: no node in question has the named storage.
             BridgeNotFoundError: none has the bridge.
+            InvalidError: users may not choose the network, or no container can have the address.
+            AddressTakenError: another app or a host has the address.
         """
+        network = await self._networks.check_network(
+            convert_settings.parse_network_wish(request), request.owner
+        )
+        await self._check_hosts_apart(request.network_cidr)
         hosts = await self._choose_hosts(request.host_id if request.HasField("host_id") else None)
         answers = await asyncio.gather(*(self._list_candidates(host) for host in hosts))
         wish = Wish(request.node, request.memory_mb, request.storage, request.oci, request.disk_gb)
         ranked = rank_candidates([one for answer in answers for one in answer], wish)
-        chosen = await self._take_bridged(ranked, request.bridge)
+        chosen = await self._take_bridged(ranked, request.bridge and network.bridge)
         obstacle = describe_oci_obstacle(chosen)
+        await self._networks.claim_address(chosen.host_id, request.owner, cidr=request.network_cidr)
         return cs.Placement(
             host_id=chosen.host_id,
             host_name=chosen.host_name,
@@ -65,7 +80,18 @@ class Placing:
             oci=not obstacle,
             oci_reason=obstacle,
             exec_mode=chosen.exec_mode,
+            bridge=network.bridge,
+            gateway=network.gateway,
         )
+
+    async def _check_hosts_apart(self, cidr: str) -> None:
+        """Refuse the address of a Proxmox host or node."""
+        if cidr in (*DHCP, STATIC):
+            return
+        address = str(ip_interface(cidr).ip)
+        hosts, nodes = await self._hosts.list_hosts(), await self._hosts.list_nodes()
+        if address in {*(host.host for host in hosts), *(node.ip_address for node in nodes)}:
+            raise AddressTakenError(f"network_cidr: {address} is the address of a Proxmox host")
 
     async def _take_bridged(self, ranked: list[Candidate], bridge: str) -> Candidate:
         """The first place that has the bridge; a node that does not say which it has is taken at its word."""

@@ -46,7 +46,11 @@ class RemovedApps:
         Raises:
             UnavailableError: apps or the database does not answer.
         """
-        held = await self._vmids.list_holders(before=now() - settled)
+        before = now() - settled
+        held = {
+            *await self._vmids.list_holders(before=before),
+            *await self._addresses.list_holders(before=before),
+        }
         owners = sorted({owner for _, owner in held})
         gone: set[str] = set()
         for start in range(0, len(owners), _BATCH):

@@ -49,14 +49,15 @@ async def serve(settings: InventorySettings) -> None:
     vmids = SqlVmidStore(runtime.db, lowest=settings.lowest_vmid, highest=settings.vmid_max)
     addresses = SqlAddressStore(runtime.db)
     defaults = SqlSettingsStore(runtime.db)
+    networks = Networks(addresses, defaults)
     fleet = Fleet(hosts)
     ways = Ways(Shells(hosts), Consoles())
     sync = NodeSync(hosts, fleet, ways, every_s=settings.sync_seconds)
     checks = HealthChecks("inventory", settings, runtime.db, runtime.bus, tls=runtime.tls)
     containers = ContainerHandlers(
         Containers(fleet, vmids),
-        Means(ways, Networks(addresses, defaults)),
-        placing=Placing(hosts, vmids, fleet, ways),
+        Means(ways, networks),
+        placing=Placing(hosts, vmids, fleet, ways, networks=networks),
         vmids=vmids,
         settings=defaults,
     )

@@ -20,10 +20,11 @@ from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.placing import Placing
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.fleet import Fleet
+from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.reading import Scan
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
-from services.inventory.store import SqlHostStore, SqlVmidStore
+from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
 from services.inventory.store.tables import vmids
 from services.inventory.syncing import NodeSync
 from tests.unit.pvesim.sim import Running, start
@@ -62,8 +63,9 @@ class Fleetful:
         self.vmids = SqlVmidStore(self.db, lowest=_FIRST_VMID, highest=99_999)
         self.fleet = Fleet(self.hosts)
         self.ways = Ways(Shells(self.hosts), Consoles())
+        networks = Networks(SqlAddressStore(self.db), SqlSettingsStore(self.db))
         self.sync = NodeSync(self.hosts, self.fleet, self.ways, every_s=30)
-        self.placing = Placing(self.hosts, self.vmids, self.fleet, self.ways)
+        self.placing = Placing(self.hosts, self.vmids, self.fleet, self.ways, networks=networks)
 
     async def read_everything(self) -> list[Scan]:
         """Nodes, ways in and containers of all hosts, as a start of inventory and a reconciliation read them."""

@@ -214,14 +214,15 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     vmids = SqlVmidStore(databases["inventory"], lowest=9000, highest=9999)
     addresses = SqlAddressStore(databases["inventory"])
     defaults = SqlSettingsStore(databases["inventory"])
+    networks = Networks(addresses, defaults)
     fleet, ways = InstantFleet(hosts, proxmox), InstantWays(hosts, proxmox)
     if not await hosts.list_hosts():
         await hosts.add_host(NewHost(name="pve", host="127.0.0.1", secrets=Secrets(password="x")))
     clients.handlers["inventory"] = [
         ContainerHandlers(
             Containers(fleet, vmids),
-            Means(ways, Networks(addresses, defaults)),
-            placing=Placing(hosts, vmids, fleet, ways),
+            Means(ways, networks),
+            placing=Placing(hosts, vmids, fleet, ways, networks=networks),
             vmids=vmids,
             settings=defaults,
         )

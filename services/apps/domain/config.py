@@ -18,9 +18,10 @@ _NUMBERS = {
     "port": (1, 65_535),
     "vlan": (1, 4094),
 }
-_TEXTS = {"ostemplate": 300, "storage": 100, "image": 300}
+_TEXTS = {"ostemplate": 300, "storage": 100, "image": 300, "bridge": 15}
 # A storage as Proxmox names them; a template by its file, with or without its storage (local:vztmpl/debian-13.tar.zst).
 _PATTERNS = {
+    "bridge": re.compile(r"[A-Za-z][A-Za-z0-9_.-]*"),
     "storage": re.compile(r"[A-Za-z][A-Za-z0-9._-]*"),
     "ostemplate": re.compile(r"[A-Za-z0-9](?!.*\.\.)[A-Za-z0-9._:/+~-]*"),
 }

@@ -19,7 +19,11 @@ from services.common.core.errors import NotFoundError, invalid_field
 
 @dataclass(frozen=True, kw_only=True)
 class NewApp:
-    """What somebody wants deployed."""
+    """What somebody wants deployed.
+
+    Attributes:
+        any_network: an administrator asks, who may choose networks that users may not.
+    """
 
     id: str
     owner_id: int
@@ -31,6 +35,7 @@ class NewApp:
     node: str = ""
     host_id: int | None = None
     network_cidr: str = ""
+    any_network: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +73,11 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
             disk_size=_resources(new, rendering, defaults)["disk_size"],
             storage=new.config.text("storage"),
             oci=new.config.runtime == "oci" or only_oci,
-            bridge=defaults.bridge,
+            bridge=new.config.text("bridge") or defaults.bridge,
+            vlan=new.config.number("vlan") or 0,
+            network_cidr=_get_address(new),
+            any_network=new.any_network,
+            owner=new.id,
         ),
     )
     offered = rendering.runtimes or ("compose",)
@@ -258,6 +267,10 @@ def _resources(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[st
     }
 
 
+def _get_address(new: NewApp) -> str:
+    return new.network_cidr or new.config.text("network")
+
+
 def _given_port(new: NewApp) -> dict[str, int]:
     port = new.config.number("port")
     return {} if port is None else {"port": port}
@@ -273,9 +286,9 @@ def _render_record(plan: Plan, rendering: Rendering) -> dict[str, Any]:
         "probe": dict(rendering.probe),
         **_render_image(rendering),
         "mounts": [list(mount) for mount in rendering.mounts],
-        "network_cidr": new.network_cidr or new.config.text("network"),
+        "network_cidr": _get_address(new),
         "vlan": new.config.number("vlan") or 0,
-        "bridge": defaults.bridge,
-        "gateway": defaults.gateway,
+        "bridge": plan.placement.bridge or defaults.bridge,
+        "gateway": plan.placement.gateway if plan.placement.bridge else defaults.gateway,
         "nameservers": list(defaults.nameservers),
     }

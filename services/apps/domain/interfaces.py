@@ -36,7 +36,13 @@ class RunningTask:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a place for a container must offer."""
+    """What a place for a container must offer.
+
+    Attributes:
+        network_cidr: a static address, `static` for any of the network; empty: DHCP.
+        any_network: also networks and addresses that users may not choose.
+        owner: the app that a chosen address is reserved for.
+    """
 
     host_id: int | None = None
     node: str = ""
@@ -45,6 +51,10 @@ class Wanted:
     storage: str = ""
     oci: bool = False
     bridge: str = ""
+    vlan: int = 0
+    network_cidr: str = ""
+    any_network: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +66,8 @@ class Placement:
     oci: bool
     oci_reason: str = ""
     exec_mode: str = ""
+    bridge: str = ""
+    gateway: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from services.apps.domain.compose import republish
-from services.apps.domain.deploying import NewApp, build_app, build_fallback, plan_app
+from services.apps.domain.deploying import NewApp, Plan, build_app, build_fallback, plan_app
 from services.apps.domain.entities import ACTIONS, AddUpgrade, App, Begin, Change, Upgrade
 from services.apps.domain.errors import (
     AppBusyError,
@@ -20,7 +21,13 @@ from services.apps.domain.neighbours import Backups, Catalog, Users
 from services.apps.domain.quotas import Quotas, Unlimited
 from services.apps.domain.sightings import Sightings
 from services.common.core.clock import now
-from services.common.core.errors import InvalidError, NotFoundError, PreconditionError, invalid_field
+from services.common.core.errors import (
+    DomainError,
+    InvalidError,
+    NotFoundError,
+    PreconditionError,
+    invalid_field,
+)
 from services.common.operations.view import Operation
 
 _PORT_ATTEMPTS = 20
@@ -99,6 +106,28 @@ async def deploy_app(world: World, new: NewApp, asked: Asked) -> App:
         return await world.store.get_app(new.id, owner=new.owner_id)
     except NotFoundError:
         plan = await plan_app(new, world.catalog, world.containers)
+    try:
+        return await _record_app(world, plan, asked)
+    except DomainError:
+        await _release_address(world, plan)
+        raise
+
+
+async def _release_address(world: World, plan: Plan) -> None:
+    """Give back the address of an app that was refused; what cannot be given back now, inventory finds within hours."""
+    if not plan.new.network_cidr:
+        return
+    with contextlib.suppress(DomainError):
+        try:
+            await world.store.get_app(
+                plan.new.id
+            )  # a repetition that is refused must not take the first one's
+        except NotFoundError:
+            await world.containers.release_vmid(plan.placement.host_id, plan.new.id)
+
+
+async def _record_app(world: World, plan: Plan, asked: Asked) -> App:
+    new = plan.new
     quota = await world.quotas.get_quota(new.owner_id)
     for _ in range(_PORT_ATTEMPTS):
         port = await world.store.choose_port(plan.placement.host_id)

@@ -34,7 +34,7 @@ class AppHandlers(BaseHandlers):
         return answer
 
     async def deploy_app(self, request: pb.DeployAppRequest, call: Call) -> app_pb2.App:
-        new = convert.parse_new_app(request, request_id=call.request_id, owner_id=call.user.id)
+        new = convert.parse_new_app(request, request_id=call.request_id, user=call.user)
         app = await usecases.deploy_app(self.world, new, requester(call))
         self.relay.wake()
         call.add_location(f"/api/apps/{app.id}")

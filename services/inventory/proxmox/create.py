@@ -112,7 +112,11 @@ async def _start_creation(
     await containers.check_reserved(ref, owner)
     client = await containers.fleet.get_client(ref.host_id)
     cidr, gateway = await means.networks.give_address(
-        ref.host_id, owner, wanted=wanted.network_cidr, gateway=wanted.gateway
+        ref.host_id,
+        owner,
+        wanted=wanted.network_cidr,
+        gateway=wanted.gateway,
+        place=(wanted.bridge, wanted.vlan_tag or 0),
     )
     wanted = replace(wanted, network_cidr=cidr, gateway=gateway)
     options = await _build_options(client, ref, owner, wanted=wanted)

@@ -9,9 +9,18 @@ from typing import Any, Protocol
 
 from services.common.core.errors import invalid_field
 from services.inventory.domain.entities import Network
+from services.inventory.domain.errors import AddressTakenError
+from services.inventory.domain.user_networks import (
+    DHCP,
+    STATIC,
+    NetworkWish,
+    UserNetwork,
+    choose_network,
+    list_networks,
+    list_servers,
+)
 from services.inventory.proxmox.containers import View
 
-STATIC = "static"
 _IP = re.compile(r"(?<=\bip=)[0-9.]+/\d+")
 
 
@@ -36,6 +45,9 @@ class Defaults(Protocol):
     async def get_network(self) -> tuple[Network, Any]:
         """Return the default network and when it was changed."""
 
+    async def list_user_networks(self) -> list[UserNetwork]:
+        """Return what users may choose besides it."""
+
 
 class Networks:
     """The addresses of containers."""
@@ -44,7 +56,33 @@ class Networks:
         self._addresses = addresses
         self._defaults = defaults
 
-    async def give_address(self, host_id: int, owner: str, *, wanted: str, gateway: str) -> tuple[str, str]:
+    async def check_network(self, wish: NetworkWish, owner: str) -> UserNetwork:
+        """Return the network that a deployment gets, before anything is made for it.
+
+        Raises:
+            InvalidError: users may not choose it, or no container can have the address.
+            AddressTakenError: another app has the address.
+        """
+        default, _ = await self._defaults.get_network()
+        network = choose_network(default, await self._defaults.list_user_networks(), wish)
+        if wish.cidr not in (*DHCP, STATIC):
+            address = str(ip_interface(wish.cidr).ip)
+            if await self._addresses.find_owner(address) not in (None, owner):
+                raise AddressTakenError(f"network_cidr: another app has the address {address}")
+        return network
+
+    async def claim_address(self, host_id: int, owner: str, *, cidr: str) -> None:
+        """Reserve a chosen address for an app that is about to be recorded; nothing for DHCP and `static`.
+
+        Raises:
+            AddressTakenError: another app has it.
+        """
+        if owner and cidr not in (*DHCP, STATIC):
+            await self._addresses.claim_address(host_id, owner, address=str(ip_interface(cidr).ip))
+
+    async def give_address(
+        self, host_id: int, owner: str, *, wanted: str, gateway: str, place: tuple[str, int] = ("", 0)
+    ) -> tuple[str, str]:
         """Settle the address of a new container: DHCP, the one asked for, or one of the configured subnet.
 
         Args:
@@ -52,6 +90,7 @@ class Networks:
             owner: the app.
             wanted: an address with its network, `static` for any of the subnet, else DHCP.
             gateway: used when it is in the address's network.
+            place: the bridge, empty for the default one, and the VLAN, 0 for none.
 
         Returns:
             The address with its network, empty for DHCP; and its gateway, empty for none.
@@ -64,10 +103,13 @@ class Networks:
         if not wanted or wanted == "dhcp":
             return "", ""
         if wanted == STATIC:
-            network, _ = await self._defaults.get_network()
-            subnet, gateway = ip_network(network.default_subnet, strict=False), network.default_gateway
-            servers = {gateway, network.default_dns_primary, network.default_dns_secondary}
-            address = await self._addresses.reserve_address(host_id, owner, subnet=subnet, taken=servers)
+            default, _ = await self._defaults.get_network()
+            wish = NetworkWish(bridge=place[0], vlan=place[1], cidr=STATIC, is_restricted=False)
+            network = choose_network(default, await self._defaults.list_user_networks(), wish)
+            network = network if network.subnet else list_networks(default, ())[0]
+            subnet, gateway = ip_network(network.subnet), network.gateway
+            taken = {gateway, *list_servers(default)}
+            address = await self._addresses.reserve_address(host_id, owner, subnet=subnet, taken=taken)
             wanted = f"{address}/{subnet.prefixlen}"
         chosen = _parse(wanted)
         await self._addresses.claim_address(host_id, owner, address=str(chosen.ip))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 from itertools import islice
 
@@ -84,6 +85,12 @@ class SqlAddressStore:
             if (address := await self._db.write(write)) is not None:
                 return address
         raise NoFreeAddressError(f"no address of {subnet} could be reserved in {_ATTEMPTS} attempts")
+
+    async def list_holders(self, *, before: datetime) -> list[tuple[int, str]]:
+        """Return who has held an address since before that time: host and owner."""
+        query = sa.select(addresses.c.host_id, addresses.c.owner).where(addresses.c.reserved_at < before)
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return [(row.host_id, row.owner) for row in rows]
 
     async def release_address(self, owner: str) -> None:
         """Give back what an owner holds; nothing happens when it holds nothing."""

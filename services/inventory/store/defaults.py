@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +15,12 @@ from services.inventory.domain.entities import (
     Network,
     Resources,
 )
+from services.inventory.domain.user_networks import UserNetwork
 from services.inventory.store.tables import settings
+
+_NETWORKS = (
+    "user_networks"  # a row of its own: the release before refuses an unknown key in that of `network`
+)
 
 
 class SqlSettingsStore:
@@ -31,32 +38,52 @@ class SqlSettingsStore:
         """Return the default network and when it was changed."""
         return await self._db.read(lambda c: self._read(c, "network", Network))
 
+    async def list_user_networks(self) -> list[UserNetwork]:
+        """Return what users may choose besides the default network."""
+        return await self._db.read(self._read_networks)
+
     async def change_resources(self, changes: dict[str, Any]) -> tuple[Resources, Any]:
         """Change what `changes` names."""
-        return await self._change("resources", Resources, changes=changes)
+        return await self._db.write(lambda c: self._change_row(c, "resources", Resources, changes=changes))
 
-    async def change_network(self, changes: dict[str, Any]) -> tuple[Network, Any]:
-        """Change what `changes` names.
+    async def change_network(
+        self, changes: dict[str, Any], *, user_networks: Sequence[UserNetwork] | None = None
+    ) -> tuple[Network, Any]:
+        """Change what `changes` names, and replace what users may choose besides unless it is None.
 
         Raises:
             InvalidError: the result would be no consistent network.
         """
-        return await self._change("network", Network, changes=changes)
+
+        def write(connection: sa.Connection) -> tuple[Network, Any]:
+            if user_networks is not None:
+                content = json.dumps([vars(each) for each in user_networks])
+                _write(connection, _NETWORKS, content, moment=self._clock())
+            return self._change_row(connection, "network", Network, changes=changes)
+
+        return await self._db.write(write)
+
+    def _read_networks(self, connection: sa.Connection) -> list[UserNetwork]:
+        query = sa.select(settings.c.content).where(settings.c.name == _NETWORKS)
+        content = connection.execute(query).scalar()
+        return [UserNetwork(**each) for each in json.loads(content)] if content else []
 
     def _read(self, connection: sa.Connection, name: str, kind: type[Any]) -> tuple[Any, Any]:
         row = connection.execute(sa.select(settings).where(settings.c.name == name)).one_or_none()
         return (kind(**json.loads(row.content)), row.updated_at) if row else (kind(), self._clock())
 
-    async def _change(self, name: str, kind: type[Any], *, changes: dict[str, Any]) -> tuple[Any, Any]:
+    def _change_row(
+        self, connection: sa.Connection, name: str, kind: type[Any], *, changes: dict[str, Any]
+    ) -> tuple[Any, Any]:
         moment = self._clock()
+        current, _ = self._read(connection, name, kind)
+        changed = current.change(changes)
+        _write(connection, name, json.dumps(vars(changed)), moment=moment)
+        return changed, moment
 
-        def write(connection: sa.Connection) -> tuple[Any, Any]:
-            current, _ = self._read(connection, name, kind)
-            changed = current.change(changes)
-            values = {"content": json.dumps(vars(changed)), "updated_at": moment}
-            updated = connection.execute(settings.update().where(settings.c.name == name).values(**values))
-            if not updated.rowcount:
-                connection.execute(insert_ignore(settings, connection).values(name=name, **values))
-            return changed, moment
 
-        return await self._db.write(write)
+def _write(connection: sa.Connection, name: str, content: str, *, moment: datetime) -> None:
+    values = {"content": content, "updated_at": moment}
+    updated = connection.execute(settings.update().where(settings.c.name == name).values(**values))
+    if not updated.rowcount:
+        connection.execute(insert_ignore(settings, connection).values(name=name, **values))

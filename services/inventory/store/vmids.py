@@ -115,10 +115,11 @@ class SqlVmidStore:
 
         def write(connection: sa.Connection) -> None:
             vmid = connection.execute(sa.select(vmids.c.vmid).where(held)).scalar()
+            address = (addresses.c.owner == owner) & (addresses.c.host_id == host_id)
+            connection.execute(addresses.delete().where(address))
             if vmid is None:
                 return
             connection.execute(vmids.delete().where(held))
-            connection.execute(addresses.delete().where(addresses.c.owner == owner))
             event = events_pb2.VmidReleased(host_id=host_id, vmid=vmid, owner=owner)
             add_messages(connection, outbox, [new_message(VMID_RELEASED, event)])
 

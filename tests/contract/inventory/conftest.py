@@ -140,10 +140,11 @@ async def inventory(
     fleet, ways = Fleet(store), Ways(Shells(store), Consoles())
     host = await store.add_host(make_host(sim, "default", secrets=secrets, **access))
     settings = SqlSettingsStore(db)
+    networks = Networks(SqlAddressStore(db), settings)
     containers = ContainerHandlers(
         Containers(fleet, vmids),
-        Means(ways, Networks(SqlAddressStore(db), settings)),
-        placing=Placing(store, vmids, fleet, ways),
+        Means(ways, networks),
+        placing=Placing(store, vmids, fleet, ways, networks=networks),
         vmids=vmids,
         settings=settings,
     )

@@ -1,13 +1,16 @@
 """Addresses of containers: DHCP, chosen, or from the configured subnet, and never one twice."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 from proximity.inventory.v1 import settings_pb2
 
 from services.common.core.errors import InvalidError
+from services.inventory.domain.entities import Network, NewHost, Secrets
 from services.inventory.domain.errors import AddressTakenError, NoFreeAddressError
+from services.inventory.domain.user_networks import UserNetwork
 from tests.contract.inventory.conftest import Inventory, new_call
 
 SUBNET = "127.91.7.0/29"
@@ -76,3 +79,49 @@ async def test_settings_know_no_impossible_network(inventory: Inventory) -> None
     request = settings_pb2.UpdateNetworkSettingsRequest(default_gateway="192.0.2.1")
     with pytest.raises(InvalidError, match="not in the subnet"):
         await inventory.containers._settings.change_network({"default_gateway": request.default_gateway})
+
+
+def ask_place(cidr: str = "", *, bridge: str = "vmbr0", vlan: int = 0, restricted: bool = True) -> Any:
+    return cs.PlaceContainerRequest(
+        memory_mb=256, network_cidr=cidr, bridge=bridge, vlan=vlan or None, restricted=restricted
+    )
+
+
+async def test_the_network_is_checked_before_anything_is_made(inventory: Inventory) -> None:
+    settings = inventory.containers._settings
+    lab = UserNetwork(bridge="vmbr0", vlan=20, subnet="10.20.0.0/24", gateway="10.20.0.1")
+    await settings.change_network(vars(Network()), user_networks=[lab])
+    place = inventory.containers.place_container
+    placed = await place(ask_place("10.20.0.9/24", vlan=20), new_call())
+    assert (placed.bridge, placed.gateway) == ("vmbr0", "10.20.0.1")
+    for refused in (ask_place(vlan=21), ask_place(bridge="vmbr1"), ask_place("10.0.9.9/24")):
+        with pytest.raises(InvalidError):
+            await place(refused, new_call())
+    await place(ask_place("10.0.9.9/24", restricted=False), new_call())
+
+    ref = await inventory.create("lab-1", network_cidr="static", vlan_tag=20, bridge="vmbr0")
+    net0 = read_net0(inventory, ref)
+    assert (net0["ip"], net0["gw"], net0["tag"]) == ("10.20.0.2/24", "10.20.0.1", "20")
+    for restricted in (True, False):
+        with pytest.raises(AddressTakenError, match="another app"):
+            await place(ask_place("10.20.0.2/24", vlan=20, restricted=restricted), new_call())
+
+
+async def test_a_chosen_address_is_reserved_for_its_app_until_that_is_given_up(inventory: Inventory) -> None:
+    place = inventory.containers.place_container
+    first, second = (ask_place("10.0.0.77/24", restricted=False) for _ in range(2))
+    first.owner, second.owner = "app-1", "app-2"
+    placed = await place(first, new_call())
+    await place(first, new_call())  # a repetition
+    with pytest.raises(AddressTakenError):
+        await place(second, new_call())
+    release = cs.ReleaseVmidRequest(host_id=placed.host_id, owner="app-1")
+    await inventory.containers.release_vmid(release, new_call())
+    await place(second, new_call())
+
+
+async def test_the_address_of_a_host_is_nobody_elses(inventory: Inventory) -> None:
+    secrets = Secrets(password="x")
+    await inventory.store.add_host(NewHost(name="there", host="10.0.0.9", secrets=secrets))
+    with pytest.raises(AddressTakenError, match="Proxmox host"):
+        await inventory.containers.place_container(ask_place("10.0.0.9/24", restricted=False), new_call())

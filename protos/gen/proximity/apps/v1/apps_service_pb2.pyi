@@ -146,11 +146,14 @@ class DeployAppRequest(_message.Message):
     node: _builtins.str
     host_id: _builtins.int
     network_cidr: _builtins.str
-    """Static address of the container as CIDR; default: DHCP."""
+    """Static address of the container as CIDR; default: DHCP. Never that of a network, broadcast, gateway, name server or
+    host, nor one in use (409); for users it lies in a subnet of GET /api/proxmox/networks.
+    """
     @_builtins.property
     def config(self) -> _struct_pb2.Struct:
         """memory (MB), cores, disk_size (GB), swap (MB), ostemplate, storage, runtime (compose, oci or auto), image, port,
-        network (dhcp or static: the next free address of the configured subnet), vlan (1-4094).
+        network (dhcp or static: the next free address of the network's subnet), bridge, vlan (1-4094). Which bridges,
+        VLANs and subnets users may choose says GET /api/proxmox/networks; administrators may choose any.
         """
 
     @_builtins.property

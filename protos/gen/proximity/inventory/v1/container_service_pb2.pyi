@@ -136,6 +136,10 @@ class PlaceContainerRequest(_message.Message):
     STORAGE_FIELD_NUMBER: _builtins.int
     OCI_FIELD_NUMBER: _builtins.int
     BRIDGE_FIELD_NUMBER: _builtins.int
+    NETWORK_CIDR_FIELD_NUMBER: _builtins.int
+    VLAN_FIELD_NUMBER: _builtins.int
+    RESTRICTED_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     host_id: _builtins.int
     node: _builtins.str
     memory_mb: _builtins.int
@@ -145,6 +149,13 @@ class PlaceContainerRequest(_message.Message):
     oci: _builtins.bool
     """Needs a host that runs OCI images."""
     bridge: _builtins.str
+    network_cidr: _builtins.str
+    """The static address as CIDR, `static` for any of the network's; empty: DHCP."""
+    vlan: _builtins.int
+    restricted: _builtins.bool
+    """Whether only networks and addresses that users may choose are allowed."""
+    owner: _builtins.str
+    """The app that a chosen address is reserved for; ReleaseVmid gives it back. Empty: it is only checked."""
     def __init__(
         self,
         *,
@@ -155,14 +166,23 @@ class PlaceContainerRequest(_message.Message):
         storage: _builtins.str = ...,
         oci: _builtins.bool = ...,
         bridge: _builtins.str = ...,
+        network_cidr: _builtins.str = ...,
+        vlan: _builtins.int | None = ...,
+        restricted: _builtins.bool = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "host_id", b"host_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_vlan", b"_vlan", "host_id", b"host_id", "vlan", b"vlan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "bridge", b"bridge", "disk_gb", b"disk_gb", "host_id", b"host_id", "memory_mb", b"memory_mb", "node", b"node", "oci", b"oci", "storage", b"storage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_vlan", b"_vlan", "bridge", b"bridge", "disk_gb", b"disk_gb", "host_id", b"host_id", "memory_mb", b"memory_mb", "network_cidr", b"network_cidr", "node", b"node", "oci", b"oci", "owner", b"owner", "restricted", b"restricted", "storage", b"storage", "vlan", b"vlan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
+    _WhichOneofReturnType__vlan: _TypeAlias = _typing.Literal["vlan"]  # noqa: Y015
+    _WhichOneofArgType__vlan: _TypeAlias = _typing.Literal["_vlan", b"_vlan"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__host_id) -> _WhichOneofReturnType__host_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__vlan) -> _WhichOneofReturnType__vlan | None: ...
 
 Global___PlaceContainerRequest: _TypeAlias = PlaceContainerRequest  # noqa: Y015
 
@@ -176,6 +196,8 @@ class Placement(_message.Message):
     OCI_FIELD_NUMBER: _builtins.int
     OCI_REASON_FIELD_NUMBER: _builtins.int
     EXEC_MODE_FIELD_NUMBER: _builtins.int
+    BRIDGE_FIELD_NUMBER: _builtins.int
+    GATEWAY_FIELD_NUMBER: _builtins.int
     host_id: _builtins.int
     host_name: _builtins.str
     node: _builtins.str
@@ -185,6 +207,9 @@ class Placement(_message.Message):
     """Why not, when it does not."""
     exec_mode: _builtins.str
     """ssh, console or none."""
+    bridge: _builtins.str
+    """Of the network."""
+    gateway: _builtins.str
     def __init__(
         self,
         *,
@@ -194,10 +219,12 @@ class Placement(_message.Message):
         oci: _builtins.bool = ...,
         oci_reason: _builtins.str = ...,
         exec_mode: _builtins.str = ...,
+        bridge: _builtins.str = ...,
+        gateway: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exec_mode", b"exec_mode", "host_id", b"host_id", "host_name", b"host_name", "node", b"node", "oci", b"oci", "oci_reason", b"oci_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge", b"bridge", "exec_mode", b"exec_mode", "gateway", b"gateway", "host_id", b"host_id", "host_name", b"host_name", "node", b"node", "oci", b"oci", "oci_reason", b"oci_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -73,6 +73,11 @@ class SystemServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_settings__pb2.UpdateNetworkSettingsRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_settings__pb2.NetworkSettings.FromString,
                 _registered_method=True)
+        self.ListNetworks = channel.unary_stream(
+                '/proximity.inventory.v1.SystemService/ListNetworks',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_settings__pb2.ContainerNetwork.FromString,
+                _registered_method=True)
 
 
 class SystemServiceServicer:
@@ -128,6 +133,13 @@ class SystemServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListNetworks(self, request, context):
+        """The networks that users may choose for their apps (config.bridge, config.vlan), the default one first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SystemServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -165,6 +177,11 @@ def add_SystemServiceServicer_to_server(servicer, server):
                     servicer.UpdateNetworkSettings,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_settings__pb2.UpdateNetworkSettingsRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_settings__pb2.NetworkSettings.SerializeToString,
+            ),
+            'ListNetworks': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListNetworks,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_settings__pb2.ContainerNetwork.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -357,6 +374,33 @@ class SystemService:
             '/proximity.inventory.v1.SystemService/UpdateNetworkSettings',
             proximity_dot_inventory_dot_v1_dot_settings__pb2.UpdateNetworkSettingsRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_settings__pb2.NetworkSettings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNetworks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/proximity.inventory.v1.SystemService/ListNetworks',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_settings__pb2.ContainerNetwork.FromString,
             options,
             channel_credentials,
             insecure,

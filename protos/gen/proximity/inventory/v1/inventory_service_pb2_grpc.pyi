@@ -50,6 +50,8 @@ class SystemServiceStub:
     """Default network of a deployment."""
     UpdateNetworkSettings: _grpc.UnaryUnaryMultiCallable[_settings_pb2.UpdateNetworkSettingsRequest, _settings_pb2.NetworkSettings]
     """Change the default network."""
+    ListNetworks: _grpc.UnaryStreamMultiCallable[_empty_pb2.Empty, _settings_pb2.ContainerNetwork]
+    """The networks that users may choose for their apps (config.bridge, config.vlan), the default one first."""
 
 @_typing.type_check_only
 class SystemServiceAsyncStub(SystemServiceStub):
@@ -70,6 +72,8 @@ class SystemServiceAsyncStub(SystemServiceStub):
     """Default network of a deployment."""
     UpdateNetworkSettings: _aio.UnaryUnaryMultiCallable[_settings_pb2.UpdateNetworkSettingsRequest, _settings_pb2.NetworkSettings]  # type: ignore[assignment]
     """Change the default network."""
+    ListNetworks: _aio.UnaryStreamMultiCallable[_empty_pb2.Empty, _settings_pb2.ContainerNetwork]  # type: ignore[assignment]
+    """The networks that users may choose for their apps (config.bridge, config.vlan), the default one first."""
 
 class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
     """Health and facts of the whole system, and its settings."""
@@ -129,6 +133,14 @@ class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_settings_pb2.NetworkSettings, _abc.Awaitable[_settings_pb2.NetworkSettings]]:
         """Change the default network."""
+
+    @_abc_1.abstractmethod
+    def ListNetworks(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_settings_pb2.ContainerNetwork], _abc.AsyncIterator[_settings_pb2.ContainerNetwork]]:
+        """The networks that users may choose for their apps (config.bridge, config.vlan), the default one first."""
 
 def add_SystemServiceServicer_to_server(servicer: SystemServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

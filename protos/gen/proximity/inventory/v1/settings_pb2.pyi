@@ -3,9 +3,12 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -108,6 +111,7 @@ class NetworkSettings(_message.Message):
     DEFAULT_DNS_SECONDARY_FIELD_NUMBER: _builtins.int
     DEFAULT_BRIDGE_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    USER_NETWORKS_FIELD_NUMBER: _builtins.int
     default_subnet: _builtins.str
     """CIDR."""
     default_gateway: _builtins.str
@@ -117,6 +121,10 @@ class NetworkSettings(_message.Message):
     default_bridge: _builtins.str
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def user_networks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerNetwork]:
+        """What users may choose besides the default bridge without a VLAN. Administrators may choose any."""
+
     def __init__(
         self,
         *,
@@ -126,16 +134,65 @@ class NetworkSettings(_message.Message):
         default_dns_secondary: _builtins.str | None = ...,
         default_bridge: _builtins.str = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        user_networks: _abc.Iterable[Global___ContainerNetwork] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_default_dns_secondary", b"_default_dns_secondary", "default_dns_secondary", b"default_dns_secondary", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_dns_secondary", b"_default_dns_secondary", "default_bridge", b"default_bridge", "default_dns_primary", b"default_dns_primary", "default_dns_secondary", b"default_dns_secondary", "default_gateway", b"default_gateway", "default_subnet", b"default_subnet", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_dns_secondary", b"_default_dns_secondary", "default_bridge", b"default_bridge", "default_dns_primary", b"default_dns_primary", "default_dns_secondary", b"default_dns_secondary", "default_gateway", b"default_gateway", "default_subnet", b"default_subnet", "updated_at", b"updated_at", "user_networks", b"user_networks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__default_dns_secondary: _TypeAlias = _typing.Literal["default_dns_secondary"]  # noqa: Y015
     _WhichOneofArgType__default_dns_secondary: _TypeAlias = _typing.Literal["_default_dns_secondary", b"_default_dns_secondary"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__default_dns_secondary) -> _WhichOneofReturnType__default_dns_secondary | None: ...
 
 Global___NetworkSettings: _TypeAlias = NetworkSettings  # noqa: Y015
+
+@_typing.final
+class ContainerNetwork(_message.Message):
+    """A network that containers may be in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRIDGE_FIELD_NUMBER: _builtins.int
+    VLAN_FIELD_NUMBER: _builtins.int
+    SUBNET_FIELD_NUMBER: _builtins.int
+    GATEWAY_FIELD_NUMBER: _builtins.int
+    IS_DEFAULT_FIELD_NUMBER: _builtins.int
+    bridge: _builtins.str
+    vlan: _builtins.int
+    """1-4094; absent: without a VLAN."""
+    subnet: _builtins.str
+    """CIDR, in which static addresses may be chosen; absent: DHCP alone."""
+    gateway: _builtins.str
+    """An address in the subnet."""
+    is_default: _builtins.bool
+    """It is what a deployment gets that says nothing else."""
+    def __init__(
+        self,
+        *,
+        bridge: _builtins.str = ...,
+        vlan: _builtins.int | None = ...,
+        subnet: _builtins.str | None = ...,
+        gateway: _builtins.str | None = ...,
+        is_default: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gateway", b"_gateway", "_subnet", b"_subnet", "_vlan", b"_vlan", "gateway", b"gateway", "subnet", b"subnet", "vlan", b"vlan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gateway", b"_gateway", "_subnet", b"_subnet", "_vlan", b"_vlan", "bridge", b"bridge", "gateway", b"gateway", "is_default", b"is_default", "subnet", b"subnet", "vlan", b"vlan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__gateway: _TypeAlias = _typing.Literal["gateway"]  # noqa: Y015
+    _WhichOneofArgType__gateway: _TypeAlias = _typing.Literal["_gateway", b"_gateway"]  # noqa: Y015
+    _WhichOneofReturnType__subnet: _TypeAlias = _typing.Literal["subnet"]  # noqa: Y015
+    _WhichOneofArgType__subnet: _TypeAlias = _typing.Literal["_subnet", b"_subnet"]  # noqa: Y015
+    _WhichOneofReturnType__vlan: _TypeAlias = _typing.Literal["vlan"]  # noqa: Y015
+    _WhichOneofArgType__vlan: _TypeAlias = _typing.Literal["_vlan", b"_vlan"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gateway) -> _WhichOneofReturnType__gateway | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__subnet) -> _WhichOneofReturnType__subnet | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__vlan) -> _WhichOneofReturnType__vlan | None: ...
+
+Global___ContainerNetwork: _TypeAlias = ContainerNetwork  # noqa: Y015
 
 @_typing.final
 class UpdateNetworkSettingsRequest(_message.Message):
@@ -148,12 +205,17 @@ class UpdateNetworkSettingsRequest(_message.Message):
     DEFAULT_DNS_PRIMARY_FIELD_NUMBER: _builtins.int
     DEFAULT_DNS_SECONDARY_FIELD_NUMBER: _builtins.int
     DEFAULT_BRIDGE_FIELD_NUMBER: _builtins.int
+    USER_NETWORKS_FIELD_NUMBER: _builtins.int
     default_subnet: _builtins.str
     default_gateway: _builtins.str
     default_dns_primary: _builtins.str
     default_dns_secondary: _builtins.str
     """Empty removes it."""
     default_bridge: _builtins.str
+    @_builtins.property
+    def user_networks(self) -> _struct_pb2.ListValue:
+        """Replaces the whole list; [] empties it. Each entry: bridge, and if wanted vlan (1-4094), subnet (CIDR) and gateway."""
+
     def __init__(
         self,
         *,
@@ -162,10 +224,11 @@ class UpdateNetworkSettingsRequest(_message.Message):
         default_dns_primary: _builtins.str | None = ...,
         default_dns_secondary: _builtins.str | None = ...,
         default_bridge: _builtins.str | None = ...,
+        user_networks: _struct_pb2.ListValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_bridge", b"_default_bridge", "_default_dns_primary", b"_default_dns_primary", "_default_dns_secondary", b"_default_dns_secondary", "_default_gateway", b"_default_gateway", "_default_subnet", b"_default_subnet", "default_bridge", b"default_bridge", "default_dns_primary", b"default_dns_primary", "default_dns_secondary", b"default_dns_secondary", "default_gateway", b"default_gateway", "default_subnet", b"default_subnet"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_bridge", b"_default_bridge", "_default_dns_primary", b"_default_dns_primary", "_default_dns_secondary", b"_default_dns_secondary", "_default_gateway", b"_default_gateway", "_default_subnet", b"_default_subnet", "_user_networks", b"_user_networks", "default_bridge", b"default_bridge", "default_dns_primary", b"default_dns_primary", "default_dns_secondary", b"default_dns_secondary", "default_gateway", b"default_gateway", "default_subnet", b"default_subnet", "user_networks", b"user_networks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_bridge", b"_default_bridge", "_default_dns_primary", b"_default_dns_primary", "_default_dns_secondary", b"_default_dns_secondary", "_default_gateway", b"_default_gateway", "_default_subnet", b"_default_subnet", "default_bridge", b"default_bridge", "default_dns_primary", b"default_dns_primary", "default_dns_secondary", b"default_dns_secondary", "default_gateway", b"default_gateway", "default_subnet", b"default_subnet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_bridge", b"_default_bridge", "_default_dns_primary", b"_default_dns_primary", "_default_dns_secondary", b"_default_dns_secondary", "_default_gateway", b"_default_gateway", "_default_subnet", b"_default_subnet", "_user_networks", b"_user_networks", "default_bridge", b"default_bridge", "default_dns_primary", b"default_dns_primary", "default_dns_secondary", b"default_dns_secondary", "default_gateway", b"default_gateway", "default_subnet", b"default_subnet", "user_networks", b"user_networks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__default_bridge: _TypeAlias = _typing.Literal["default_bridge"]  # noqa: Y015
     _WhichOneofArgType__default_bridge: _TypeAlias = _typing.Literal["_default_bridge", b"_default_bridge"]  # noqa: Y015
@@ -177,6 +240,8 @@ class UpdateNetworkSettingsRequest(_message.Message):
     _WhichOneofArgType__default_gateway: _TypeAlias = _typing.Literal["_default_gateway", b"_default_gateway"]  # noqa: Y015
     _WhichOneofReturnType__default_subnet: _TypeAlias = _typing.Literal["default_subnet"]  # noqa: Y015
     _WhichOneofArgType__default_subnet: _TypeAlias = _typing.Literal["_default_subnet", b"_default_subnet"]  # noqa: Y015
+    _WhichOneofReturnType__user_networks: _TypeAlias = _typing.Literal["user_networks"]  # noqa: Y015
+    _WhichOneofArgType__user_networks: _TypeAlias = _typing.Literal["_user_networks", b"_user_networks"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__default_bridge) -> _WhichOneofReturnType__default_bridge | None: ...
     @_typing.overload
@@ -187,5 +252,7 @@ class UpdateNetworkSettingsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__default_gateway) -> _WhichOneofReturnType__default_gateway | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__default_subnet) -> _WhichOneofReturnType__default_subnet | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__user_networks) -> _WhichOneofReturnType__user_networks | None: ...
 
 Global___UpdateNetworkSettingsRequest: _TypeAlias = UpdateNetworkSettingsRequest  # noqa: Y015
