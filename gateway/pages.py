@@ -1,4 +1,4 @@
-"""The documentation pages and their assets, served by Envoy itself from `static/`: nothing comes from elsewhere."""
+"""The documentation pages, the page of one-time links and their assets, served by Envoy itself from `static/`: nothing comes from elsewhere."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ FILES = (
     Page("/api/redoc", "redoc.html", _HTML, REDOC_POLICY),
     Page("/api/redoc/redoc.js", "redoc.js", _SCRIPT),
     Page("/api/redoc/redoc.standalone.js", "redoc.standalone.js", _SCRIPT),
+    Page("/api/auth/redeem", "redeem.html", _HTML, DOCS_POLICY),  # auth makes links to it
+    Page("/api/auth/redeem/redeem.js", "redeem.js", _SCRIPT),
 )
 PATHS = (OPENAPI, *(page.path for page in FILES))
 

@@ -1,10 +1,18 @@
-"""`python -m services.auth`: what every service has, and `audit verify | rotate-signing-key | replace-signing-keys`."""
+"""`python -m services.auth`: what every service has, and commands of its own.
+
+audit verify           check the chain of the audit log
+rotate-signing-key     make a new signing key
+replace-signing-keys   make a new signing key and forget the others
+create-admin           print a one-time link that makes an administrator
+reset-password NAME    print a one-time link that sets a password
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 
+from services.auth.account_commands import ACCOUNT_COMMANDS, run_account_command
 from services.auth.config import AuthSettings
 from services.auth.domain.errors import AuditBrokenError
 from services.auth.server import build_auth, serve
@@ -25,6 +33,8 @@ def run_command(arguments: list[str]) -> int:
         "replace-signing-keys": replace_signing_keys,
     }
     try:
+        if arguments and arguments[0] in ACCOUNT_COMMANDS:
+            return run_account_command(arguments)
         if not arguments or arguments[0] not in own:
             return main("auth", AuthSettings, serve=serve, sealed=SEALED, argv=arguments)
         return asyncio.run(own[arguments[0]](read_settings(AuthSettings)))

@@ -17,6 +17,7 @@ from services.auth.domain.entities import (
     ApiToken,
     AuditEntry,
     Client,
+    IssuedLink,
     NewAuditEntry,
     Page,
     Quota,
@@ -42,6 +43,29 @@ def parse_registration(request: pb.RegisterUserRequest) -> Registration:
         password=request.password or request.password1,
         password_field="password" if request.password or not request.password1 else "password1",
         repeated=request.password2,
+        first_name=request.first_name,
+        last_name=request.last_name,
+    )
+
+
+def parse_new_user(request: pb.CreateUserRequest) -> Registration:
+    """The account that an administrator makes."""
+    return Registration(
+        username=request.username,
+        email=request.email,
+        password=request.password,
+        first_name=request.first_name,
+        last_name=request.last_name,
+    )
+
+
+def parse_redemption(request: pb.ResetPasswordRequest) -> Registration:
+    """The new password, and with an invitation the new account."""
+    return Registration(
+        username=request.username,
+        email=request.email,
+        password=request.new_password,
+        password_field="new_password",  # noqa: S106 - the name of the field
         first_name=request.first_name,
         last_name=request.last_name,
     )
@@ -154,7 +178,13 @@ def render_session(signed_in: SignedIn) -> user_pb2.Session:
         refresh=signed_in.refresh,
         expires_in=signed_in.expires_in,
         user=render_user(signed_in.account),
+        notices=filter(None, [signed_in.account.notice]),
     )
+
+
+def render_link(issued: IssuedLink) -> pb.OneTimeLink:
+    """A one-time link, in the one answer that shows it."""
+    return pb.OneTimeLink(token=issued.token, link=issued.link, expires_at=render_time(issued.expires_at))
 
 
 def render_setup(setup: Setup) -> pb.Setup:

@@ -20,8 +20,8 @@ from services.auth.domain.api_tokens import ApiTokens
 from services.auth.domain.entities import SignedIn
 from services.auth.domain.errors import AccessTokenInvalidError
 from services.auth.domain.registration import RegistrationPolicy
-from services.auth.domain.sign_in import SignIn
 from services.auth.domain.step_up import step_up
+from services.auth.handlers_accounts import AccountHandlers
 from services.auth.signing import SigningKeys
 from services.auth.store.audit import SqlAuditStore
 from services.common.identity.tokens import ACCESS_TOKEN_S, Caller, TokenVerifier, User
@@ -30,12 +30,10 @@ from services.common.rpc.interceptors.authorization import Guard
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuthHandlers:
+class AuthHandlers(AccountHandlers):
     """AuthService."""
 
-    sign_in: SignIn
     registration: RegistrationPolicy
-    accounts: Accounts
     tokens: ApiTokens
     keys: SigningKeys
     audit: SqlAuditStore
@@ -145,31 +143,6 @@ class AuthHandlers:
     async def delete_other_sessions(self, request: Empty, call: Call) -> Empty:  # noqa: ARG002 - all have it
         """End the caller's sessions but the one that asks."""
         await session_cases.delete_other_sessions(self.sign_in, call.user.id, keep=call.caller.session)
-        return Empty()
-
-    async def list_users(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:
-        """List accounts."""
-        page = convert.parse_page(request)
-        accounts, total = await account_cases.list_users(self.accounts, request.search, page)
-        call.add_page_links(page=page.number, per_page=page.size, total=total)
-        return convert.render_users(accounts, total, page)
-
-    async def update_user(self, request: pb.UpdateUserRequest, call: Call) -> user_pb2.User:
-        """Promote, demote, activate or deactivate."""
-        call.audit_target = f"user {request.id}"
-        account = await account_cases.update_user(
-            self.accounts,
-            request.id,
-            is_staff=request.is_staff if request.HasField("is_staff") else None,
-            is_active=request.is_active if request.HasField("is_active") else None,
-            quota=convert.parse_quota(request.quota) if request.HasField("quota") else None,
-        )
-        return convert.render_user(account)
-
-    async def delete_user(self, request: pb.DeleteUserRequest, call: Call) -> Empty:
-        """Remove an account."""
-        call.audit_target = f"user {request.id}"
-        await account_cases.delete_user(self.accounts, request.id)
         return Empty()
 
     async def list_api_tokens(self, request: Empty, call: Call) -> pb.ListApiTokensResponse:  # noqa: ARG002 - all have it

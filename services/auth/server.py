@@ -20,8 +20,8 @@ from services.auth.domain.accounts import Accounts
 from services.auth.domain.api_tokens import ApiTokens, authenticate_api_token
 from services.auth.domain.entities import NewAccount
 from services.auth.domain.errors import ApiTokenInvalidError, UsernameTakenError
-from services.auth.domain.limits import Limit
-from services.auth.domain.sign_in import Limits, SignIn
+from services.auth.domain.one_time_links import OneTimeLinks
+from services.auth.domain.sign_in import Limits, SignIn, make_limits
 from services.auth.handlers import AuthHandlers, AuthInternalHandlers
 from services.auth.hashing import Argon2Hasher
 from services.auth.revoking import RevocationPublisher
@@ -30,6 +30,7 @@ from services.auth.store.accounts import SqlAccountStore
 from services.auth.store.api_tokens import SqlApiTokenStore
 from services.auth.store.attempts import SqlAttemptStore
 from services.auth.store.audit import SqlAuditStore
+from services.auth.store.one_time_links import SqlOneTimeLinkStore
 from services.auth.store.revocations import SqlRevocationStore
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
@@ -116,6 +117,7 @@ def build_auth(settings: AuthSettings) -> Auth:
         sink=publisher,
         limits=_limits(settings),
     )
+    link_store = SqlOneTimeLinkStore(db)
     verifier = TokenVerifier(
         service="auth",
         service_keys=read_service_keys(settings.service_keys, "auth")[1],
@@ -127,6 +129,15 @@ def build_auth(settings: AuthSettings) -> Auth:
         sign_in=sign_in,
         registration=settings.registration_policy,
         accounts=account_cases,
+        links=OneTimeLinks(
+            store=link_store,
+            accounts=accounts,
+            attempts=attempts,
+            hasher=hasher,
+            sink=publisher,
+            limits=_limits(settings),
+            public_url=settings.public_url,
+        ),
         tokens=own.tokens,
         keys=own.keys,
         audit=audit,
@@ -144,7 +155,7 @@ def build_auth(settings: AuthSettings) -> Auth:
         relay=relay,
         handlers=handlers,
         internal=AuthInternalHandlers(accounts=account_cases, tokens=own.tokens),
-        pruned=(sessions, attempts, revoked),
+        pruned=(sessions, attempts, revoked, link_store),
     )
 
 
@@ -215,8 +226,8 @@ async def _prune(auth: Auth) -> None:
 
 
 def _limits(settings: AuthSettings) -> Limits:
-    return Limits(
-        Limit("login-account", settings.login_failures_per_account, timedelta(minutes=1)),
-        Limit("login-address", settings.login_failures_per_address, timedelta(minutes=15)),
-        Limit("registration-address", settings.registrations_per_address, timedelta(minutes=15)),
+    return make_limits(
+        per_account=settings.login_failures_per_account,
+        per_address=settings.login_failures_per_address,
+        registrations=settings.registrations_per_address,
     )

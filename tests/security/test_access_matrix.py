@@ -22,7 +22,9 @@ STREAM_S = 1.5
 LIST = Path(__file__).parent / "access.txt"
 # Fields that the rules cannot make up: an action that needs no container, and what nobody has.
 SAMPLES: dict[str, dict[str, object]] = {
+    "CreateResetLink": {"id": 2_000_000_000},
     "DeleteUser": {"id": 2_000_000_000},
+    "EndUserSessions": {"id": 2_000_000_000},
     "UpdateUser": {"id": 2_000_000_000},
     "DeleteApiToken": {"id": 2_000_000_000},
     "GetHost": {"id": 2_000_000_000},

@@ -71,14 +71,24 @@ async def update_user(
     return account
 
 
-async def delete_user(accounts: Accounts, user_id: int) -> None:
-    """Remove an account with its sessions and API tokens.
+async def end_user_sessions(accounts: Accounts, user_id: int) -> None:
+    """End every session of an account; its API tokens stay.
 
     Raises:
         UserNotFoundError: there is no such account.
+    """
+    accounts.sink.note_revoked(await accounts.store.end_user_sessions(user_id))
+
+
+async def delete_user(accounts: Accounts, user_id: int, *, apps_to: int | None = None) -> None:
+    """Remove an account with its sessions and API tokens; its apps go to `apps_to` or stay with administrators.
+
+    Raises:
+        UserNotFoundError: there is no such account.
+        HeirInvalidError: `apps_to` is no other active account.
         LastAdminError: no active administrator would be left.
     """
-    accounts.sink.note_revoked(await accounts.store.delete_account(user_id))
+    accounts.sink.note_revoked(await accounts.store.delete_account(user_id, apps_to=apps_to))
 
 
 async def find_user(accounts: Accounts, user_id: int | None, username: str | None) -> Account:

@@ -61,6 +61,7 @@ class Account:
 
     Attributes:
         valid_after: access tokens issued up to this time, in epoch seconds, are revoked.
+        notice: what the user learns at the next sign-in; empty: nothing.
     """
 
     id: int
@@ -81,6 +82,7 @@ class Account:
     quota_memory: int | None = None
     quota_cores: int | None = None
     quota_disk: int | None = None
+    notice: str = ""
 
     @property
     def quota(self) -> Quota:
@@ -100,19 +102,55 @@ class NewAccount:
     first_name: str = ""
     last_name: str = ""
     is_staff: bool | None = None
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """What somebody fills in to get an account."""
+    """What somebody fills in to get an account, or a new password for one."""
 
     username: str
     email: str
     password: str
-    password_field: str
-    repeated: str
-    first_name: str
-    last_name: str
+    password_field: str = "password"  # noqa: S105 - the name of the field
+    repeated: str = ""
+    first_name: str = ""
+    last_name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewOneTimeLink:
+    """A one-time link to store: only the hash of its token is.
+
+    Attributes:
+        user_id: whose password it sets; None: it makes an account.
+        is_staff: whether that account becomes administrator.
+        issued_by: who made it, in words.
+    """
+
+    token_hash: str
+    user_id: int | None
+    is_staff: bool
+    issued_by: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class OneTimeLink:
+    """A one-time link that can be redeemed; see `NewOneTimeLink`."""
+
+    user_id: int | None
+    is_staff: bool
+    issued_by: str
+
+
+@dataclass(frozen=True)
+class IssuedLink:
+    """A one-time link as the one who made it gets it."""
+
+    token: str
+    link: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True)

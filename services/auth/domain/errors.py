@@ -10,6 +10,7 @@ from services.common.core.errors import (
     InvalidError,
     NotFoundError,
     UnauthenticatedError,
+    Violation,
 )
 
 
@@ -51,6 +52,30 @@ class InvalidPasswordError(InvalidError):
 
 class SessionMissingError(ForbiddenError):
     """The call is for sessions; its credentials are an API token."""
+
+
+class LinkInvalidError(InvalidError):
+    """The one-time link is unknown, or was redeemed, replaced, or has expired: which one, nobody is told."""
+
+    def __init__(self) -> None:
+        fault = "was redeemed or replaced, or has expired; ask for a new link"
+        super().__init__(f"the link {fault}", violations=[Violation("token", fault)])
+
+
+class InvalidRedemptionError(InvalidError):
+    """The fields do not fit the one-time link; the violations say why."""
+
+
+class HeirInvalidError(InvalidError):
+    """The apps cannot be handed to that user."""
+
+
+class ResetNotAllowedError(ForbiddenError):
+    """An API token may not issue a link to the account of an administrator."""
+
+
+class AccountInactiveError(BusyError):
+    """The account is deactivated."""
 
 
 class WrongPasswordError(InvalidError):

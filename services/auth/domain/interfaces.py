@@ -14,7 +14,9 @@ from services.auth.domain.entities import (
     Client,
     NewAccount,
     NewApiToken,
+    NewOneTimeLink,
     NewRefreshToken,
+    OneTimeLink,
     Page,
     Quota,
     Reused,
@@ -82,11 +84,19 @@ class AccountStore(Protocol):
             LastAdminError: no active administrator would be left.
         """
 
-    async def delete_account(self, user_id: int) -> Sequence[Revocation]:
-        """Remove an account with its sessions and tokens.
+    async def end_user_sessions(self, user_id: int) -> Sequence[Revocation]:
+        """End every session of an account.
 
         Raises:
             UserNotFoundError: there is no such account.
+        """
+
+    async def delete_account(self, user_id: int, *, apps_to: int | None = None) -> Sequence[Revocation]:
+        """Remove an account with its sessions and tokens, and announce who gets its apps.
+
+        Raises:
+            UserNotFoundError: there is no such account.
+            HeirInvalidError: `apps_to` is no other active account.
             LastAdminError: no active administrator would be left.
         """
 
@@ -134,6 +144,37 @@ class SessionStore(Protocol):
         self, families: Sequence[str], *, token_hash: str | None, token_id: str
     ) -> Sequence[Revocation]:
         """End families, the family of a refresh token, and an access token; unknown ones are nothing."""
+
+
+class OneTimeLinkStore(Protocol):
+    """One-time links by the hash of their token."""
+
+    async def add_link(self, new: NewOneTimeLink, *, notice: str = "") -> None:
+        """Add a link in place of any other of its account, whose user gets the notice at the next sign-in.
+
+        Raises:
+            UserNotFoundError: there is no such account.
+        """
+
+    async def find_link(self, token_hash: str) -> OneTimeLink | None:
+        """A link that can be redeemed now."""
+
+    async def redeem_reset(
+        self, token_hash: str, *, password_hash: str, notice: str
+    ) -> tuple[Account, Sequence[Revocation]]:
+        """Use up a link and set the password of its account; its sessions, API tokens and links end.
+
+        Raises:
+            LinkInvalidError: it cannot be redeemed any more, or the account is not active.
+        """
+
+    async def redeem_invitation(self, token_hash: str, new: NewAccount) -> Account:
+        """Use up a link and add an account. A refused account leaves the link as it is.
+
+        Raises:
+            LinkInvalidError: it cannot be redeemed any more.
+            UsernameTakenError, EmailTakenError: the account exists.
+        """
 
 
 class AttemptStore(Protocol):

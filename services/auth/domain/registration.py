@@ -58,9 +58,7 @@ async def register_user(
     """
     if policy.is_open is not True and not policy.admits(has_admin=await auth.accounts.has_admin()):
         raise RegistrationClosedError("Registration is closed; ask an administrator for an invitation")
-    if violations := find_registration_faults(registration):
-        message = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
-        raise InvalidRegistrationError(message, violations=violations)
+    check_registration(registration)
     limited = ((auth.limits.registration_address, client.address),)
     async with auth.hasher.slot():
         await check_limits(auth, limited)
@@ -79,6 +77,17 @@ async def register_user(
     if account is None:
         raise AssertionError("an account was neither added nor refused")
     return await begin_session(auth, account, client=client)
+
+
+def check_registration(registration: Registration) -> None:
+    """Refuse names or a password that no account may have.
+
+    Raises:
+        InvalidRegistrationError: the violations say why.
+    """
+    if violations := find_registration_faults(registration):
+        message = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
+        raise InvalidRegistrationError(message, violations=violations)
 
 
 def find_registration_faults(registration: Registration) -> list[Violation]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from services.auth.domain.entities import (
     REFRESH_TOKEN_TTL,
@@ -47,6 +48,27 @@ class Limits:
     login_account: Limit
     login_address: Limit
     registration_address: Limit
+
+
+def make_limits(*, per_account: int = 5, per_address: int = 50, registrations: int = 100) -> Limits:
+    """Limits with so many free attempts each."""
+    return Limits(
+        Limit("login-account", per_account, timedelta(minutes=1)),
+        Limit("login-address", per_address, timedelta(minutes=15)),
+        Limit("registration-address", registrations, timedelta(minutes=15)),
+    )
+
+
+class Limited(Protocol):
+    """Use cases whose attempts are counted."""
+
+    @property
+    def attempts(self) -> AttemptStore:
+        """The counters."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +208,7 @@ async def check_password(
     return account if is_right else None
 
 
-async def check_limits(auth: SignIn, limited: Sequence[tuple[Limit, str]]) -> None:
+async def check_limits(auth: Limited, limited: Sequence[tuple[Limit, str]]) -> None:
     """Refuse an attempt while one of the counters has it wait.
 
     Raises:

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import floor
 from typing import Any
 
 import sqlalchemy as sa
-from proximity.auth.v1 import events_pb2
 
 from services.auth.domain.entities import Account, NewAccount, Page, Quota, Revocation, normalize_name
-from services.auth.domain.errors import EmailTakenError, LastAdminError, UsernameTakenError, UserNotFoundError
+from services.auth.domain.errors import HeirInvalidError, UserNotFoundError
+from services.auth.store.account_rows import (
+    announce_deactivation,
+    build_account,
+    check_email,
+    check_other_admin,
+    get_account,
+    has_admin,
+    insert_account,
+    render_email,
+    render_quota,
+    revoke_account,
+)
 from services.auth.store.audit import write_expected
 from services.auth.store.locks import ACCOUNTS, lock
+from services.auth.store.one_time_links import drop_reset_links
 from services.auth.store.revocations import add_revocations, end_families
-from services.auth.store.tables import outbox, sessions, users
+from services.auth.store.tables import sessions, users
 from services.common.core.clock import Clock, now
+from services.common.core.errors import Violation
 from services.common.db.database import Database
 from services.common.db.queries import Query, RowParser
-from services.common.messaging.outbox import add_messages, new_message
 
 _COLUMNS = tuple(users.c[name] for name in Account.__dataclass_fields__)
 _ACCOUNT = Query(sa.select(*_COLUMNS).where(users.c.id == sa.bindparam("id")))
 _PARSER = RowParser(_COLUMNS)
-USER_DEACTIVATED = "events.auth.v1.user_deactivated"
 
 
 class SqlAccountStore:
@@ -35,30 +45,16 @@ class SqlAccountStore:
 
     async def has_admin(self) -> bool:
         """See `AccountStore.has_admin`."""
-        return await self._db.read(_has_admin)
+        return await self._db.read(has_admin)
 
     async def add_account(self, new: NewAccount, *, only_without_admin: bool = False) -> Account | None:
         """See `AccountStore.add_account`."""
 
         def write(connection: sa.Connection) -> Account | None:
             lock(connection, ACCOUNTS)
-            if only_without_admin and _has_admin(connection):
+            if only_without_admin and has_admin(connection):
                 return None
-            is_first = connection.execute(sa.select(users.c.id).limit(1)).first() is None
-            _check_free(connection, username=new.username, email=new.email)
-            is_staff = is_first if new.is_staff is None else new.is_staff
-            insert = users.insert().values(
-                username=new.username,
-                username_key=normalize_name(new.username),
-                password_hash=new.password_hash,
-                first_name=new.first_name,
-                last_name=new.last_name,
-                is_staff=is_staff,
-                is_active=True,
-                date_joined=self._clock(),
-                **_email_columns(new.email),
-            )
-            account = _get(connection, connection.execute(insert.returning(users.c.id)).scalar_one())
+            account = insert_account(connection, new, self._clock())
             write_expected(connection, account)
             return account
 
@@ -98,14 +94,14 @@ class SqlAccountStore:
         """See `AccountStore.update_profile`."""
         values = dict(changes)
         if "email" in values:
-            values |= _email_columns(values["email"])
+            values |= render_email(values["email"])
 
         def write(connection: sa.Connection) -> Account:
             if values.get("email"):
                 lock(connection, ACCOUNTS)
-                _check_free(connection, email=values["email"], except_id=user_id)
+                check_email(connection, values["email"], except_id=user_id)
             connection.execute(users.update().where(users.c.id == user_id).values(**values))
-            account = _get(connection, user_id)
+            account = get_account(connection, user_id)
             write_expected(connection)
             return account
 
@@ -127,7 +123,8 @@ class SqlAccountStore:
         def write(connection: sa.Connection) -> tuple[Account, Sequence[Revocation]]:
             change = users.update().where(users.c.id == user_id).values(password_hash=password_hash)
             connection.execute(change)
-            account = _get(connection, user_id)
+            drop_reset_links(connection, user_id)
+            account = get_account(connection, user_id)
             others = (sessions.c.user_id == user_id) & (sessions.c.family != keep_session)
             revoked = add_revocations(connection, end_families(connection, others, moment), moment)
             write_expected(connection)
@@ -142,99 +139,62 @@ class SqlAccountStore:
 
         def write(connection: sa.Connection) -> tuple[Account, Sequence[Revocation]]:
             lock(connection, ACCOUNTS)
-            account = _get(connection, user_id)
+            account = get_account(connection, user_id)
             staff = account.is_staff if is_staff is None else is_staff
             active = account.is_active if is_active is None else is_active
             if account.is_staff and account.is_active and not (staff and active):
-                _check_other_admin(connection, account)
+                check_other_admin(connection, account)
             change = users.update().where(users.c.id == user_id).values(is_staff=staff, is_active=active)
-            connection.execute(change.values(**_quota_columns(quota)))
+            connection.execute(change.values(**render_quota(quota)))
             revoked: Sequence[Revocation] = ()
             if account.is_active and not active:
-                revoked = self._revoke(connection, account, end_sessions=True)
-                _announce(connection, account, deleted=False)
+                revoked = revoke_account(connection, account, self._clock(), end_sessions=True)
+                announce_deactivation(connection, account, deleted=False)
             elif account.is_staff and not staff:
-                revoked = self._revoke(connection, account, end_sessions=False)
+                revoked = revoke_account(connection, account, self._clock(), end_sessions=False)
             write_expected(connection)
-            return _get(connection, user_id), revoked
+            return get_account(connection, user_id), revoked
 
         return await self._db.write(write)
 
-    async def delete_account(self, user_id: int) -> Sequence[Revocation]:
+    async def end_user_sessions(self, user_id: int) -> Sequence[Revocation]:
+        """See `AccountStore.end_user_sessions`."""
+
+        def write(connection: sa.Connection) -> Sequence[Revocation]:
+            account = get_account(connection, user_id)
+            revoked = revoke_account(connection, account, self._clock(), end_sessions=True)
+            write_expected(connection)
+            return revoked
+
+        return await self._db.write(write)
+
+    async def delete_account(self, user_id: int, *, apps_to: int | None = None) -> Sequence[Revocation]:
         """See `AccountStore.delete_account`."""
 
         def write(connection: sa.Connection) -> Sequence[Revocation]:
             lock(connection, ACCOUNTS)
-            account = _get(connection, user_id)
+            account = get_account(connection, user_id)
             if account.is_staff and account.is_active:
-                _check_other_admin(connection, account)
-            revoked = self._revoke(connection, account, end_sessions=True)
-            _announce(connection, account, deleted=True)
+                check_other_admin(connection, account)
+            if apps_to is not None:
+                _check_heir(connection, account, apps_to)
+            revoked = revoke_account(connection, account, self._clock(), end_sessions=True)
+            announce_deactivation(connection, account, deleted=True, apps_to=apps_to or 0)
             connection.execute(users.delete().where(users.c.id == user_id))
             write_expected(connection)
             return revoked
 
         return await self._db.write(write)
 
-    def _revoke(
-        self, connection: sa.Connection, account: Account, *, end_sessions: bool
-    ) -> Sequence[Revocation]:
-        """Revoke all that was issued to an account; what is issued from the next second on is valid."""
-        moment = self._clock()
-        cutoff = float(floor(moment.timestamp()))
-        connection.execute(users.update().where(users.c.id == account.id).values(valid_after=cutoff))
-        found = end_families(connection, sessions.c.user_id == account.id, moment) if end_sessions else []
-        # API tokens were verified at a fraction of the second; those verified in the rest of it asked us after this.
-        return add_revocations(
-            connection, [Revocation(f"user.{account.id}", moment.timestamp()), *found], moment
-        )
 
-
-def build_account(row: sa.Row[Any]) -> Account:
-    """An account of its row."""
-    values = row._mapping  # noqa: SLF001 - the documented way to a row's columns by name
-    return Account(**{name: values[name] for name in Account.__dataclass_fields__})
-
-
-def _get(connection: sa.Connection, user_id: int) -> Account:
-    row = connection.execute(sa.select(users).where(users.c.id == user_id)).one_or_none()
-    if row is None:
-        raise UserNotFoundError(f"there is no user {user_id}")
-    return build_account(row)
-
-
-def _quota_columns(quota: Quota | None) -> dict[str, int | None]:
-    return {} if quota is None else {f"quota_{name}": value for name, value in vars(quota).items()}
-
-
-def _email_columns(email: str) -> dict[str, str | None]:
-    return {"email": email, "email_key": normalize_name(email) or None}
-
-
-def _check_free(
-    connection: sa.Connection, *, username: str = "", email: str = "", except_id: int | None = None
-) -> None:
-    for value, column in ((username, users.c.username_key), (email, users.c.email_key)):
-        if not value:
-            continue
-        taken = connection.execute(sa.select(users.c.id).where(column == normalize_name(value))).scalar()
-        if taken is None or taken == except_id:
-            continue
-        if column is users.c.username_key:
-            raise UsernameTakenError(f"the username {username!r} is taken")
-        raise EmailTakenError(f"the email address {email!r} is taken")
-
-
-def _has_admin(connection: sa.Connection, *, except_id: int = 0) -> bool:
-    query = sa.select(users.c.id).where(users.c.is_staff, users.c.is_active, users.c.id != except_id).limit(1)
-    return connection.execute(query).first() is not None
-
-
-def _check_other_admin(connection: sa.Connection, account: Account) -> None:
-    if not _has_admin(connection, except_id=account.id):
-        raise LastAdminError(f"{account.username!r} is the last active administrator")
-
-
-def _announce(connection: sa.Connection, account: Account, *, deleted: bool) -> None:
-    event = events_pb2.UserDeactivated(user_id=account.id, username=account.username, deleted=deleted)
-    add_messages(connection, outbox, [new_message(USER_DEACTIVATED, event)])
+def _check_heir(connection: sa.Connection, account: Account, user_id: int) -> None:
+    row = connection.execute(sa.select(users.c.is_active).where(users.c.id == user_id)).one_or_none()
+    fault = ""
+    if user_id == account.id:
+        fault = f"{user_id} is the account that is removed"
+    elif row is None:
+        fault = f"there is no user {user_id}"
+    elif not row.is_active:
+        fault = f"user {user_id} is not active"
+    if fault:
+        raise HeirInvalidError(f"apps_to: {fault}", violations=[Violation("apps_to", fault)])

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.auth.domain.entities import Account, ApiToken, NewApiToken, Revocation
 from services.auth.domain.errors import ApiTokenNameTakenError, ApiTokenNotFoundError, UserNotFoundError
-from services.auth.store.accounts import build_account
+from services.auth.store.account_rows import build_account
 from services.auth.store.audit import write_expected
 from services.auth.store.revocations import add_revocations
 from services.auth.store.tables import api_tokens, users

@@ -21,7 +21,7 @@ from services.auth.domain.entities import (
     hash_token,
 )
 from services.auth.domain.errors import RefreshTokenInvalidError, SignInFailedError
-from services.auth.store.accounts import build_account
+from services.auth.store.account_rows import build_account
 from services.auth.store.audit import write_expected
 from services.auth.store.revocations import add_revocations, end_families
 from services.auth.store.tables import refresh_tokens, sessions, users
@@ -73,6 +73,8 @@ class SqlSessionStore:
             )
             _add_token(connection, token)
             account = build_account(connection.execute(sa.select(users).where(users.c.id == user_id)).one())
+            if account.notice:  # shown once: the answer of this sign-in has it
+                connection.execute(users.update().where(users.c.id == user_id).values(notice=""))
             write_expected(connection, account)
             return account
 

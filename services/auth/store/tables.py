@@ -21,6 +21,7 @@ users = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("username", sa.String(150), nullable=False),
     sa.Column("username_key", sa.String(LONGEST_NAME), nullable=False, unique=True),
+    sa.Column("username_skeleton", sa.String(LONGEST_NAME), index=True),
     sa.Column("email", sa.String(254), nullable=False, server_default=""),
     sa.Column("email_key", sa.String(LONGEST_NAME), unique=True),
     sa.Column("password_hash", sa.String(200), nullable=False),
@@ -38,6 +39,7 @@ users = sa.Table(
     sa.Column("quota_memory", sa.Integer),
     sa.Column("quota_cores", sa.Integer),
     sa.Column("quota_disk", sa.Integer),
+    sa.Column("notice", sa.String(500), nullable=False, server_default=""),
     sqlite_autoincrement=True,  # the id of a deleted user is not given to another
 )
 sessions = sa.Table(
@@ -76,6 +78,16 @@ api_tokens = sa.Table(
     sa.Column("last_used_at", UtcDateTime),
     sa.UniqueConstraint("user_id", "name", name="uq_api_tokens_user_name"),
     sqlite_autoincrement=True,  # a revocation names the id of a deleted token
+)
+one_time_links = sa.Table(
+    "one_time_links",
+    metadata,
+    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    sa.Column("is_staff", sa.Boolean, nullable=False),
+    sa.Column("issued_by", sa.String(200), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
 )
 attempts = sa.Table(
     "attempts",

@@ -192,6 +192,11 @@ class World:
         made = self.register("spare")
         return made | {"session": self._find_session(made)}
 
+    def make_spare_invitation(self) -> Json:
+        """A one-time link that makes an account."""
+        answer = self.send("POST", "/api/auth/invitations", caller="admin", json={})
+        return read_object(answer, 201)
+
     def make_spare_token(self) -> Json:
         """An API token of Alice's."""
         return self._make_token("alice")

@@ -11,6 +11,7 @@ from gateway.openapi import render_openapi
 from gateway.pages import FILES, PATHS, Page
 from gateway.settings import STATIC
 from gateway.surface import load_surface
+from services.auth.domain.one_time_links import PAGE
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -29,7 +30,7 @@ def test_the_document_is_the_one_that_the_protos_give(anonymous: httpx.Client) -
     assert response.json() == render_openapi(load_surface())
 
 
-@pytest.mark.parametrize("page", ["/api/docs", "/api/redoc"])
+@pytest.mark.parametrize("page", ["/api/docs", "/api/redoc", "/api/auth/redeem"])
 def test_pages_ask_for_nothing_from_elsewhere(anonymous: httpx.Client, page: str) -> None:
     text = anonymous.get(page).text
     links = re.findall(r'(?:src|href)="([^"]+)"', text)
@@ -44,3 +45,7 @@ def test_pages_are_read_only(anonymous: httpx.Client, path: str) -> None:
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, HEAD"
     assert anonymous.head(path).status_code == 200
+
+
+def test_the_page_of_one_time_links_is_where_auth_says() -> None:
+    assert PAGE in PATHS

@@ -113,6 +113,11 @@ class AuthServiceStub:
                 request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersRequest.SerializeToString,
                 response_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersResponse.FromString,
                 _registered_method=True)
+        self.CreateUser = channel.unary_unary(
+                '/proximity.auth.v1.AuthService/CreateUser',
+                request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.CreateUserRequest.SerializeToString,
+                response_deserializer=proximity_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+                _registered_method=True)
         self.UpdateUser = channel.unary_unary(
                 '/proximity.auth.v1.AuthService/UpdateUser',
                 request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.UpdateUserRequest.SerializeToString,
@@ -122,6 +127,26 @@ class AuthServiceStub:
                 '/proximity.auth.v1.AuthService/DeleteUser',
                 request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.DeleteUserRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.EndUserSessions = channel.unary_unary(
+                '/proximity.auth.v1.AuthService/EndUserSessions',
+                request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.EndUserSessionsRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.CreateResetLink = channel.unary_unary(
+                '/proximity.auth.v1.AuthService/CreateResetLink',
+                request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.CreateResetLinkRequest.SerializeToString,
+                response_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.OneTimeLink.FromString,
+                _registered_method=True)
+        self.CreateInvitation = channel.unary_unary(
+                '/proximity.auth.v1.AuthService/CreateInvitation',
+                request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.CreateInvitationRequest.SerializeToString,
+                response_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.OneTimeLink.FromString,
+                _registered_method=True)
+        self.ResetPassword = channel.unary_unary(
+                '/proximity.auth.v1.AuthService/ResetPassword',
+                request_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
+                response_deserializer=proximity_dot_common_dot_v1_dot_operation__pb2.Detail.FromString,
                 _registered_method=True)
         self.ListApiTokens = channel.unary_unary(
                 '/proximity.auth.v1.AuthService/ListApiTokens',
@@ -266,15 +291,58 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateUser(self, request, context):
+        """Make an account, also while registration is closed. Without a password nobody can sign in to it until a reset link
+        is redeemed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdateUser(self, request, context):
-        """Promote, demote, activate or deactivate an account. The last active administrator stays one.
+        """Promote, demote, activate or deactivate an account. The last active administrator stays one. Deactivating ends its
+        sessions and stops its unfinished deployments.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteUser(self, request, context):
-        """Remove an account. The last active administrator cannot be removed.
+        """Remove an account. The last active administrator cannot be removed. With apps_to its apps and their backups belong
+        to that user afterwards, and running deployments go on; without it they stay with administrators, and unfinished
+        deployments are stopped. Deployments that have not begun are stopped in any case.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndUserSessions(self, request, context):
+        """End all sessions of an account: each has to sign in again. Its API tokens stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateResetLink(self, request, context):
+        """Make a one-time link with which the account gets a new password. Valid for an hour and for one use; it replaces an
+        earlier one of the account and ends when the password changes. The user learns of it at the next sign-in. For the
+        account of an administrator it needs a session; an API token is refused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateInvitation(self, request, context):
+        """Make a one-time link with which somebody makes an account, also while registration is closed. Valid for an hour and
+        for one use.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetPassword(self, request, context):
+        """Redeem a one-time link: set the password of the account that it was made for, which ends all its sessions, API tokens
+        and links, or make the account of an invitation. Sign in afterwards.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -393,6 +461,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersRequest.FromString,
                     response_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.ListUsersResponse.SerializeToString,
             ),
+            'CreateUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateUser,
+                    request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.CreateUserRequest.FromString,
+                    response_serializer=proximity_dot_auth_dot_v1_dot_user__pb2.User.SerializeToString,
+            ),
             'UpdateUser': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateUser,
                     request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.UpdateUserRequest.FromString,
@@ -402,6 +475,26 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.DeleteUser,
                     request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.DeleteUserRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'EndUserSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndUserSessions,
+                    request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.EndUserSessionsRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'CreateResetLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateResetLink,
+                    request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.CreateResetLinkRequest.FromString,
+                    response_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.OneTimeLink.SerializeToString,
+            ),
+            'CreateInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateInvitation,
+                    request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.CreateInvitationRequest.FromString,
+                    response_serializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.OneTimeLink.SerializeToString,
+            ),
+            'ResetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetPassword,
+                    request_deserializer=proximity_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.FromString,
+                    response_serializer=proximity_dot_common_dot_v1_dot_operation__pb2.Detail.SerializeToString,
             ),
             'ListApiTokens': grpc.unary_unary_rpc_method_handler(
                     servicer.ListApiTokens,
@@ -846,6 +939,33 @@ class AuthService:
             _registered_method=True)
 
     @staticmethod
+    def CreateUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.auth.v1.AuthService/CreateUser',
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.CreateUserRequest.SerializeToString,
+            proximity_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def UpdateUser(request,
             target,
             options=(),
@@ -889,6 +1009,114 @@ class AuthService:
             '/proximity.auth.v1.AuthService/DeleteUser',
             proximity_dot_auth_dot_v1_dot_auth__service__pb2.DeleteUserRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndUserSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.auth.v1.AuthService/EndUserSessions',
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.EndUserSessionsRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateResetLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.auth.v1.AuthService/CreateResetLink',
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.CreateResetLinkRequest.SerializeToString,
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.OneTimeLink.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.auth.v1.AuthService/CreateInvitation',
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.CreateInvitationRequest.SerializeToString,
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.OneTimeLink.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.auth.v1.AuthService/ResetPassword',
+            proximity_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
+            proximity_dot_common_dot_v1_dot_operation__pb2.Detail.FromString,
             options,
             channel_credentials,
             insecure,

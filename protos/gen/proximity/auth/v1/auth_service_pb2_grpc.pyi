@@ -78,10 +78,34 @@ class AuthServiceStub:
     """End all of one's own sessions but the one that asks. API tokens go on."""
     ListUsers: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ListUsersRequest, _auth_service_pb2.ListUsersResponse]
     """The accounts, by id."""
+    CreateUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateUserRequest, _user_pb2.User]
+    """Make an account, also while registration is closed. Without a password nobody can sign in to it until a reset link
+    is redeemed.
+    """
     UpdateUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateUserRequest, _user_pb2.User]
-    """Promote, demote, activate or deactivate an account. The last active administrator stays one."""
+    """Promote, demote, activate or deactivate an account. The last active administrator stays one. Deactivating ends its
+    sessions and stops its unfinished deployments.
+    """
     DeleteUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.DeleteUserRequest, _empty_pb2.Empty]
-    """Remove an account. The last active administrator cannot be removed."""
+    """Remove an account. The last active administrator cannot be removed. With apps_to its apps and their backups belong
+    to that user afterwards, and running deployments go on; without it they stay with administrators, and unfinished
+    deployments are stopped. Deployments that have not begun are stopped in any case.
+    """
+    EndUserSessions: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.EndUserSessionsRequest, _empty_pb2.Empty]
+    """End all sessions of an account: each has to sign in again. Its API tokens stay."""
+    CreateResetLink: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateResetLinkRequest, _auth_service_pb2.OneTimeLink]
+    """Make a one-time link with which the account gets a new password. Valid for an hour and for one use; it replaces an
+    earlier one of the account and ends when the password changes. The user learns of it at the next sign-in. For the
+    account of an administrator it needs a session; an API token is refused.
+    """
+    CreateInvitation: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateInvitationRequest, _auth_service_pb2.OneTimeLink]
+    """Make a one-time link with which somebody makes an account, also while registration is closed. Valid for an hour and
+    for one use.
+    """
+    ResetPassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _operation_pb2.Detail]
+    """Redeem a one-time link: set the password of the account that it was made for, which ends all its sessions, API tokens
+    and links, or make the account of an invitation. Sign in afterwards.
+    """
     ListApiTokens: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _auth_service_pb2.ListApiTokensResponse]
     """One's own API tokens, newest first."""
     CreateApiToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateApiTokenRequest, _user_pb2.ApiToken]
@@ -140,10 +164,34 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """End all of one's own sessions but the one that asks. API tokens go on."""
     ListUsers: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListUsersRequest, _auth_service_pb2.ListUsersResponse]  # type: ignore[assignment]
     """The accounts, by id."""
+    CreateUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateUserRequest, _user_pb2.User]  # type: ignore[assignment]
+    """Make an account, also while registration is closed. Without a password nobody can sign in to it until a reset link
+    is redeemed.
+    """
     UpdateUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateUserRequest, _user_pb2.User]  # type: ignore[assignment]
-    """Promote, demote, activate or deactivate an account. The last active administrator stays one."""
+    """Promote, demote, activate or deactivate an account. The last active administrator stays one. Deactivating ends its
+    sessions and stops its unfinished deployments.
+    """
     DeleteUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.DeleteUserRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Remove an account. The last active administrator cannot be removed."""
+    """Remove an account. The last active administrator cannot be removed. With apps_to its apps and their backups belong
+    to that user afterwards, and running deployments go on; without it they stay with administrators, and unfinished
+    deployments are stopped. Deployments that have not begun are stopped in any case.
+    """
+    EndUserSessions: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.EndUserSessionsRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """End all sessions of an account: each has to sign in again. Its API tokens stay."""
+    CreateResetLink: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateResetLinkRequest, _auth_service_pb2.OneTimeLink]  # type: ignore[assignment]
+    """Make a one-time link with which the account gets a new password. Valid for an hour and for one use; it replaces an
+    earlier one of the account and ends when the password changes. The user learns of it at the next sign-in. For the
+    account of an administrator it needs a session; an API token is refused.
+    """
+    CreateInvitation: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateInvitationRequest, _auth_service_pb2.OneTimeLink]  # type: ignore[assignment]
+    """Make a one-time link with which somebody makes an account, also while registration is closed. Valid for an hour and
+    for one use.
+    """
+    ResetPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _operation_pb2.Detail]  # type: ignore[assignment]
+    """Redeem a one-time link: set the password of the account that it was made for, which ends all its sessions, API tokens
+    and links, or make the account of an invitation. Sign in afterwards.
+    """
     ListApiTokens: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _auth_service_pb2.ListApiTokensResponse]  # type: ignore[assignment]
     """One's own API tokens, newest first."""
     CreateApiToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateApiTokenRequest, _user_pb2.ApiToken]  # type: ignore[assignment]
@@ -291,12 +339,24 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """The accounts, by id."""
 
     @_abc_1.abstractmethod
+    def CreateUser(
+        self,
+        request: _auth_service_pb2.CreateUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
+        """Make an account, also while registration is closed. Without a password nobody can sign in to it until a reset link
+        is redeemed.
+        """
+
+    @_abc_1.abstractmethod
     def UpdateUser(
         self,
         request: _auth_service_pb2.UpdateUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
-        """Promote, demote, activate or deactivate an account. The last active administrator stays one."""
+        """Promote, demote, activate or deactivate an account. The last active administrator stays one. Deactivating ends its
+        sessions and stops its unfinished deployments.
+        """
 
     @_abc_1.abstractmethod
     def DeleteUser(
@@ -304,7 +364,49 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.DeleteUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Remove an account. The last active administrator cannot be removed."""
+        """Remove an account. The last active administrator cannot be removed. With apps_to its apps and their backups belong
+        to that user afterwards, and running deployments go on; without it they stay with administrators, and unfinished
+        deployments are stopped. Deployments that have not begun are stopped in any case.
+        """
+
+    @_abc_1.abstractmethod
+    def EndUserSessions(
+        self,
+        request: _auth_service_pb2.EndUserSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """End all sessions of an account: each has to sign in again. Its API tokens stay."""
+
+    @_abc_1.abstractmethod
+    def CreateResetLink(
+        self,
+        request: _auth_service_pb2.CreateResetLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.OneTimeLink, _abc.Awaitable[_auth_service_pb2.OneTimeLink]]:
+        """Make a one-time link with which the account gets a new password. Valid for an hour and for one use; it replaces an
+        earlier one of the account and ends when the password changes. The user learns of it at the next sign-in. For the
+        account of an administrator it needs a session; an API token is refused.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateInvitation(
+        self,
+        request: _auth_service_pb2.CreateInvitationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.OneTimeLink, _abc.Awaitable[_auth_service_pb2.OneTimeLink]]:
+        """Make a one-time link with which somebody makes an account, also while registration is closed. Valid for an hour and
+        for one use.
+        """
+
+    @_abc_1.abstractmethod
+    def ResetPassword(
+        self,
+        request: _auth_service_pb2.ResetPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operation_pb2.Detail, _abc.Awaitable[_operation_pb2.Detail]]:
+        """Redeem a one-time link: set the password of the account that it was made for, which ends all its sessions, API tokens
+        and links, or make the account of an invitation. Sign in afterwards.
+        """
 
     @_abc_1.abstractmethod
     def ListApiTokens(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eproximity/auth/v1/events.proto\x12\x11proximity.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"E\n\x0fUserDeactivated\x12\x0f\n\x07user_id\x18\x01 \x01(\x05\x12\x10\n\x08username\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x03 \x01(\x08\"\xc0\x01\n\rAuditRecorded\x12\n\n\x02id\x18\x01 \x01(\t\x12-\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x07user_id\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x0e\n\x06target\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\x0f\n\x07outcome\x18\x08 \x01(\tB\n\n\x08_user_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eproximity/auth/v1/events.proto\x12\x11proximity.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"V\n\x0fUserDeactivated\x12\x0f\n\x07user_id\x18\x01 \x01(\x05\x12\x10\n\x08username\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x03 \x01(\x08\x12\x0f\n\x07\x61pps_to\x18\x04 \x01(\x05\"\xc0\x01\n\rAuditRecorded\x12\n\n\x02id\x18\x01 \x01(\t\x12-\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x07user_id\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x0e\n\x06target\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\x0f\n\x07outcome\x18\x08 \x01(\tB\n\n\x08_user_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proximity.auth.v1.events_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_USERDEACTIVATED']._serialized_start=86
-  _globals['_USERDEACTIVATED']._serialized_end=155
-  _globals['_AUDITRECORDED']._serialized_start=158
-  _globals['_AUDITRECORDED']._serialized_end=350
+  _globals['_USERDEACTIVATED']._serialized_end=172
+  _globals['_AUDITRECORDED']._serialized_start=175
+  _globals['_AUDITRECORDED']._serialized_end=367
 # @@protoc_insertion_point(module_scope)

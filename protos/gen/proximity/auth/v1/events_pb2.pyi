@@ -26,19 +26,23 @@ class UserDeactivated(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     USERNAME_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
+    APPS_TO_FIELD_NUMBER: _builtins.int
     user_id: _builtins.int
     username: _builtins.str
     deleted: _builtins.bool
+    apps_to: _builtins.int
+    """Who gets the apps of a deleted account; 0: nobody."""
     def __init__(
         self,
         *,
         user_id: _builtins.int = ...,
         username: _builtins.str = ...,
         deleted: _builtins.bool = ...,
+        apps_to: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "user_id", b"user_id", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apps_to", b"apps_to", "deleted", b"deleted", "user_id", b"user_id", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

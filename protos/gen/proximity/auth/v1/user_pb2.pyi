@@ -151,6 +151,7 @@ class Session(_message.Message):
     REFRESH_FIELD_NUMBER: _builtins.int
     EXPIRES_IN_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     access: _builtins.str
     """JWT for the Authorization header, valid for expires_in seconds."""
     refresh: _builtins.str
@@ -159,6 +160,10 @@ class Session(_message.Message):
     """Seconds until the access token ends."""
     @_builtins.property
     def user(self) -> Global___User: ...
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What happened to the account since the last sign-in, such as a password reset; each is shown once."""
+
     def __init__(
         self,
         *,
@@ -166,10 +171,11 @@ class Session(_message.Message):
         refresh: _builtins.str = ...,
         expires_in: _builtins.int = ...,
         user: Global___User | None = ...,
+        notices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "expires_in", b"expires_in", "refresh", b"refresh", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "expires_in", b"expires_in", "notices", b"notices", "refresh", b"refresh", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
