@@ -45,6 +45,7 @@ _ACTIONS = {
 }
 _SNAPSHOTS = {"make": "SnapshotContainer", "rollback": "RollbackContainer", "delete": "DeleteSnapshot"}
 _WRITE_S = 60.0
+_BRIEF_S = 3.0  # a caller that waits no longer than this is not helped by a second attempt
 _DROP_S = 300.0
 _TASK_S = 24 * 3600.0
 _EXEC_S = 6 * 3600
@@ -232,6 +233,14 @@ class GrpcContainers:
             )
         except NotFoundError:
             return None
+
+    async def find_owned(
+        self, owner: str, *, host_id: int, hostname: str, timeout: float = _WRITE_S
+    ) -> list[Container]:
+        """The containers with an owner's mark."""
+        request = pb.FindOwnedContainersRequest(owner=owner, host_id=host_id, hostname=hostname)
+        answer = await self._call("FindOwnedContainers", request, timeout=timeout, retry=timeout > _BRIEF_S)
+        return [parse_container(one) for one in answer.containers]
 
     async def scan(self, host_id: int | None = None, *, with_addresses: bool = False) -> Scan:
         """All containers of the hosts that answer."""

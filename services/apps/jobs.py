@@ -59,8 +59,14 @@ async def _run_schedule(
             result = await reconciler.reconcile()
             log.info("reconciled", checked=result.checked, findings=len(result.findings))
             for found in result.findings:
-                if found.type == "orphan":
-                    log.warning("orphan_found", host_id=found.host_id, vmid=found.vmid, message=found.message)
+                if found.type in {"orphan", "duplicate"}:
+                    log.warning(
+                        "container_found",
+                        kind=found.type,
+                        host_id=found.host_id,
+                        vmid=found.vmid,
+                        message=found.message,
+                    )
         case "janitor":
             removed = await store.prune_events(before=now() - _KEEP_EVENTS)
             revived = await store.replay_all()

@@ -25,6 +25,7 @@ from services.inventory.proxmox import (
     volumes,
 )
 from services.inventory.proxmox.containers import Containers, Task
+from services.inventory.proxmox.marks import find_owner
 from services.inventory.store import SqlSettingsStore, SqlVmidStore
 
 
@@ -111,8 +112,9 @@ class ContainerHandlers:
 
     async def adopt_container(self, request: cs.ContainerActionRequest, _call: Call) -> empty_pb2.Empty:
         ref = convert.parse_ref(request.container)
-        await self._containers.look(ref)
-        await self._vmids.claim_vmid(ref.host_id, ref.vmid, owner=request.owner)
+        view = await self._containers.look(ref)
+        is_marked = find_owner(view.config) == request.owner
+        await self._vmids.claim_vmid(ref.host_id, ref.vmid, owner=request.owner, instead=is_marked)
         await copies.adopt_container(self._containers, ref, request.owner)
         return empty_pb2.Empty()
 
@@ -218,6 +220,14 @@ class ContainerHandlers:
             host_id, with_addresses=request.with_addresses, brief=request.brief
         )
         return convert.render_scans(scans)
+
+    async def find_owned_containers(
+        self, request: cs.FindOwnedContainersRequest, _call: Call
+    ) -> cs.FindOwnedContainersResponse:
+        found = await self._placing.find_owned(
+            request.owner, host_id=request.host_id, hostname=request.hostname
+        )
+        return cs.FindOwnedContainersResponse(containers=[convert.render_container(one) for one in found])
 
     async def inspect_container(self, request: cs.GetContainerRequest, _call: Call) -> cs.Inspection:
         ref = convert.parse_ref(request.container)

@@ -25,7 +25,7 @@ from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.isolation import isolate_host
 from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.nodes import read_version
-from services.inventory.proxmox.reading import Scan, SeenMarks, scan_host
+from services.inventory.proxmox.reading import Container, Scan, SeenMarks, find_owned, scan_host
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlVmidStore
 
@@ -34,6 +34,11 @@ _HOST_TIMEOUT_S = 25.0
 _ASKED_S = 9.0
 _KNOWN_SILENT_S = 3.0
 _HIDDEN_IDS = 50
+# For the marks of all containers of a host. They are read once and then remembered, so asking again goes on where the
+# time ended; below the 60 s that the caller waits.
+_MARKS_S = 45.0
+# For hosts where a container is not expected: what they do not say in time is found by reconciliation.
+_ELSEWHERE_S = 3.0
 
 
 class Placing:
@@ -148,6 +153,37 @@ class Placing:
                 *(self._scan(host, with_addresses=with_addresses, brief=brief) for host in hosts)
             )
         )
+
+    async def find_owned(self, owner: str, *, host_id: int, hostname: str) -> list[Container]:
+        """Return the containers on any host that carry an owner's marks.
+
+        Raises:
+            HostUnreachableError: the host `host_id` does not say; others that do not answer are left out.
+        """
+        here = await self._hosts.get_host(host_id)
+        others = [
+            host for host in await self._choose_hosts(None) if host.id != host_id and host.status != "offline"
+        ]
+        found, *elsewhere = await asyncio.gather(
+            self._find_owned_on(here, owner, hostname=hostname, timeout_s=_MARKS_S),
+            *(self._find_owned_elsewhere(host, owner) for host in others),
+        )
+        return [*found, *(one for answer in elsewhere for one in answer)]
+
+    async def _find_owned_elsewhere(self, host: Host, owner: str) -> list[Container]:
+        try:
+            return await self._find_owned_on(host, owner, hostname="", timeout_s=_ELSEWHERE_S)
+        except DomainError:
+            return []
+
+    async def _find_owned_on(
+        self, host: Host, owner: str, *, hostname: str, timeout_s: float
+    ) -> list[Container]:
+        async with isolate_host(host, timeout_s=timeout_s):
+            client = await self._fleet.get_client_of(host)
+            owners = await self._vmids.list_owners(host.id)
+            seen = self._seen.setdefault(host.id, SeenMarks())
+            return await find_owned(client, owner, owners=owners, seen=seen, hostname=hostname)
 
     async def list_tasks(self, ref: Ref, *, include_finished: bool) -> list[dict[str, Any]]:
         """Return the tasks of a container, newest first."""

@@ -27,7 +27,7 @@ def describe_strangers(proxmox: InstantProxmox) -> dict[int, Any]:
 
 async def check_invariants(platform: Platform, strangers: dict[int, Any]) -> None:
     """Raise AssertionError where something was lost, leaked or touched."""
-    await _check_operations(platform)
+    await check_operations(platform)
     await _check_containers(platform)
     await _check_archives(platform)
     after = describe_strangers(platform.proxmox)
@@ -45,7 +45,8 @@ async def _rows(platform: Platform, service: str, table: sa.Table) -> list[Any]:
     return list(await platform.databases[service].read(lambda connection: connection.execute(query).all()))
 
 
-async def _check_operations(platform: Platform) -> None:
+async def check_operations(platform: Platform) -> None:
+    """Raise AssertionError where an operation did not end."""
     for service, desk in platform.desks.items():
         left = [
             row for row in await _rows(platform, service, desk.tables.operations) if row.finished_at is None

@@ -9,13 +9,15 @@ from typing import Any
 
 from proximity.backups.v1 import backups_service_pb2 as pb
 
-from services.apps.domain import adopting, orphans, updating, upgrading, usecases
+from services.apps.domain import adopting, duplicates, orphans, updating, upgrading, usecases
 from services.apps.domain.entities import RemoveApp
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.reconciling import Reconciler
 from tests.failpoints.platform import Platform, asked, call
+from tests.pvesim.model.entities import Container
 
 STRANGER = 103
+_DUPLICATE = 9500
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,21 @@ async def _destroy_orphan(platform: Platform, vmid: int) -> None:
     await orphans.destroy_orphan(platform.world, Ref(1, vmid), asked(), grace=timedelta(0))
 
 
+async def _prepare_duplicate(platform: Platform) -> tuple[str, int]:
+    app = await platform.apps.get_app(await _prepare_app(platform))
+    own = platform.proxmox.cluster.containers[app.vmid or 0]
+    platform.proxmox.cluster.add_container(Container(_DUPLICATE, own.node, dict(own.config)))
+    for _ in range(2):
+        await Reconciler(platform.apps, platform.world.containers, timedelta(0)).reconcile()
+    return app.id, _DUPLICATE
+
+
+async def _destroy_duplicate(platform: Platform, made: tuple[str, int]) -> None:
+    await duplicates.destroy_duplicate(
+        platform.world, Ref(1, made[1]), asked(), app_id=made[0], grace=timedelta(0)
+    )
+
+
 async def _adopt(platform: Platform, _: None) -> str:
     ref = Ref(1, STRANGER, "pve1")
     app = await adopting.adopt_container(platform.world, ref, asked(), kind="custom", port=80, owner_id=7)
@@ -156,6 +173,7 @@ SCENES = (
     Scene("delete", "delete_app", _prepare_app, _act("delete"), final=True),
     Scene("delete adopted", "delete_app", _prepare_adopted_app, _act("delete"), final=True),
     Scene("destroy orphan", "destroy_orphan", _prepare_orphan, _destroy_orphan, final=True),
+    Scene("destroy duplicate", "destroy_duplicate", _prepare_duplicate, _destroy_duplicate, final=True),
     Scene("update", "update_app", _prepare_app_on_lvm, _update),
     Scene("upgrade", "upgrade_app", _prepare_app_on_lvm, _upgrade, stride=3),
     Scene("migrate", "migrate_app", _prepare_app, _migrate),

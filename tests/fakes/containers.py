@@ -138,6 +138,12 @@ class FakeContainers:
 
     async def mark(self, action: str, ref: Ref, *, owner: str) -> None:
         container = self.containers[ref.vmid]
+        if action == "adopt":
+            if container.owner not in ("", owner):
+                raise StepFailedError(f"{ref.vmid} is not of {owner}")
+            if ref.vmid in {vmid for other, vmid in self.reserved.items() if other != owner}:
+                raise _busy("VMID_TAKEN", f"the container id {ref.vmid} is taken")
+            self.reserved[owner] = ref.vmid
         self.containers[ref.vmid] = dataclasses.replace(container, owner=owner if action == "adopt" else "")
 
     async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
@@ -269,6 +275,12 @@ class FakeContainers:
         container = self.containers.get(ref.vmid)
         paths = tuple(self.volumes.get(ref.vmid, ()))
         return dataclasses.replace(container, mounts=paths) if container else None
+
+    async def find_owned(
+        self, owner: str, *, host_id: int, hostname: str, timeout: float = 60.0
+    ) -> Sequence[Container]:
+        self._call("find_owned")
+        return [one for one in self.containers.values() if one.owner == owner]
 
     async def scan(self, host_id: int | None = None, *, with_addresses: bool = False) -> Scan:
         if not self.complete:

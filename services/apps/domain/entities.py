@@ -252,8 +252,8 @@ class ForgetUpgrade:
 
 
 @dataclass(frozen=True)
-class ForgetOrphan:
-    """Forget that reconciliation saw an orphan: it is gone."""
+class ForgetSightings:
+    """Forget that reconciliation saw an orphan or duplicate: it is gone."""
 
     host_id: int
     vmid: int
@@ -276,6 +276,6 @@ Change = (
     | NoteArchive
     | SwitchVersion
     | ForgetUpgrade
-    | ForgetOrphan
+    | ForgetSightings
     | RestoreVersion
 )

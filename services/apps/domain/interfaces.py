@@ -190,7 +190,7 @@ class Containers(Protocol):
         """Start, stop, reboot or destroy."""
 
     async def mark(self, action: str, ref: Ref, *, owner: str) -> None:
-        """Adopt: put the marks on; release: take them off."""
+        """Adopt: put the marks on and reserve its id, instead of another where it has them; release: take them off."""
 
     async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
         """Copy a container."""
@@ -235,6 +235,15 @@ class Containers(Protocol):
 
     async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
         """One container; None when the host answers and has none."""
+
+    async def find_owned(
+        self, owner: str, *, host_id: int, hostname: str, timeout: float = 60.0
+    ) -> Sequence[Container]:
+        """The containers on any host that carry an owner's mark, whatever is reserved; `host_id` must answer.
+
+        Raises:
+            UnavailableError: it does not, or does not say whose the container with this hostname is.
+        """
 
     async def scan(self, host_id: int | None = None, *, with_addresses: bool = False) -> Scan:
         """All containers of the hosts that answer."""

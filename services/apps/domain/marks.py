@@ -35,6 +35,15 @@ def describe_orphan(vmid: int, mark: str) -> str:
     return f"container {vmid} carries the mark of {mark}, which is no app"
 
 
+def describe_duplicate(vmid: int, app: App) -> str:
+    """The sentence about a container that carries the mark of an app and is not its container."""
+    own = "has none" if app.vmid is None else f"has {app.vmid} of host {app.host_id}"
+    return (
+        f"container {vmid} carries the mark of {app.id}, which {own}; look into both, then destroy this one with "
+        "POST /api/apps/duplicates/destroy, or take its mark off in Proxmox"
+    )
+
+
 async def find_holder(apps: AppReader, mark: str) -> str:
     """The app whose container carries a mark; empty when it is nobody's."""
     for app_id in {mark, mark.removeprefix(_KEEPER)}:

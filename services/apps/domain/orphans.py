@@ -28,8 +28,13 @@ async def destroy_orphan(world: World, ref: Ref, asked: Asked, *, grace: timedel
         ContainerManagedError: it carries another mark now, or that of an app.
         AppBusyError: it is being destroyed already.
     """
-    sighting = await world.store.find_orphan(ref.host_id, ref.vmid)
+    sighting = await world.store.find_sighting("orphan", ref.host_id, ref.vmid)
     if sighting is None:
+        if await world.store.find_sighting("duplicate", ref.host_id, ref.vmid) is not None:
+            raise ContainerManagedError(
+                f"container {ref.vmid} of host {ref.host_id} is no orphan but a duplicate: its mark is that of an app; "
+                "use POST /api/apps/duplicates/destroy"
+            )
         raise ContainerNotFoundError(
             f"reconciliation saw no orphan {ref.vmid} on host {ref.host_id}; let it look first"
         )
@@ -39,12 +44,12 @@ async def destroy_orphan(world: World, ref: Ref, asked: Asked, *, grace: timedel
         raise ContainerNotFoundError(f"container {ref.vmid} is gone")
     mark = sighting.seen.subject
     await _require_orphan(world.store, mark, container)
-    await world.store.begin_orphan(mark, _begin(world, container, asked, mark=mark))
+    await world.store.begin_orphan(mark, begin_destruction(world, container, asked, kind=KIND, mark=mark))
     return mark
 
 
 def check_grace(sighting: Sighting, grace: timedelta) -> None:
-    """Refuse an orphan that was seen too seldom or too short a time.
+    """Refuse a container that was seen too seldom or too short a time.
 
     Raises:
         OrphanGraceError: with the time from when on it may go.
@@ -65,7 +70,8 @@ async def _require_orphan(store: AppStore, mark: str, container: Container) -> N
         raise ContainerManagedError(f"container {container.vmid} belongs to the app {app_id}")
 
 
-def _begin(world: World, container: Container, asked: Asked, *, mark: str) -> Begin:
+def begin_destruction(world: World, container: Container, asked: Asked, *, kind: str, mark: str) -> Begin:
+    """The operation that destroys a container with a mark."""
     state = {
         "app_id": mark,
         "host_id": container.host_id,
@@ -74,10 +80,10 @@ def _begin(world: World, container: Container, asked: Asked, *, mark: str) -> Be
     }
     return Begin(
         id=asked.operation_id,
-        kind=KIND,
+        kind=kind,
         status="",
         state=state,
-        steps=world.plans[KIND],
+        steps=world.plans[kind],
         requested_by=asked.user_id,
         node=f"{container.host_id}/{container.node} quick",
     )

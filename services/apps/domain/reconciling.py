@@ -6,14 +6,14 @@ itself counts at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.apps.domain.entities import AddLog, App, ChangeApp
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.interfaces import Container, Containers
-from services.apps.domain.marks import describe_orphan, list_marks
+from services.apps.domain.marks import describe_duplicate, describe_orphan, list_marks
 from services.apps.domain.sightings import CERTAIN, Seen, Sighting
 from services.apps.domain.usecases import AppStore
 from services.common.core.clock import now
@@ -26,7 +26,8 @@ class Finding:
     Attributes:
         healed: it was put right.
         since: when it was first seen.
-        destroyable_at: of an orphan, from when on it may be destroyed.
+        app_id: the app; of a duplicate, the one whose mark it carries.
+        destroyable_at: of an orphan or duplicate, from when on it may be destroyed.
     """
 
     type: str
@@ -70,45 +71,51 @@ class Reconciler:
         return result
 
     async def _compare_all(self, host_id: int | None) -> Reconciled:
-        before = await self._store.list_all_apps(host_id=host_id)
+        before = await self._store.list_all_apps()  # a container may carry the mark of an app of another host
         scan = await self._containers.scan(host_id)
         there = {(item.host_id, item.vmid): item for item in scan.containers}
         compared = [
             app for app in before if app.is_stable and app.vmid is not None and app.host_id in scan.complete
         ]
-        after = await self._store.list_all_apps(host_id=host_id)
+        after = await self._store.list_all_apps()
         ours = {"", *(mark for app in (*before, *after) for mark in list_marks(app))}
         orphans = [
             Seen("orphan", item.host_id, item.vmid, item.owner)
             for item in there.values()
             if item.owner not in ours
         ]
+        doubled = find_duplicates(scan.containers, before, after)
+        duplicates = {Seen("duplicate", item.host_id, item.vmid, app.id): app for item, app in doubled}
         missing = [
             Seen("missing", app.host_id, app.vmid or 0, app.id)
             for app in compared
             if (app.host_id, app.vmid) not in there
         ]
-        sightings = await self._store.note_sightings([*orphans, *missing], complete=scan.complete)
+        sightings = await self._store.note_sightings(
+            [*orphans, *duplicates, *missing], complete=scan.complete
+        )
         lacking = {one.seen.subject: one for one in sightings.values() if one.seen.kind == "missing"}
         findings = [
             finding
             for app in compared
             if (finding := await self._compare(app, there, lacking.get(app.id))) is not None
         ]
-        findings.extend(self._report_orphans(sightings[seen] for seen in orphans))
+        findings.extend(self._report(sightings[seen], None) for seen in orphans)
+        findings.extend(self._report(sightings[seen], app) for seen, app in duplicates.items())
         return Reconciled(len(compared), tuple(findings), tuple(sorted(scan.skipped)))
 
-    def _report_orphans(self, orphans: Iterable[Sighting]) -> Iterable[Finding]:
-        for one in orphans:
-            _, host_id, vmid, mark = one.seen
-            yield Finding(
-                type="orphan",
-                host_id=host_id,
-                vmid=vmid,
-                message=describe_orphan(vmid, mark),
-                since=one.first_seen_at,
-                destroyable_at=one.find_destroyable(self.grace),
-            )
+    def _report(self, one: Sighting, app: App | None) -> Finding:
+        """An orphan, or the duplicate of an app."""
+        kind, host_id, vmid, mark = one.seen
+        return Finding(
+            type=kind,
+            app_id=app.id if app else "",
+            host_id=host_id,
+            vmid=vmid,
+            message=describe_duplicate(vmid, app) if app else describe_orphan(vmid, mark),
+            since=one.first_seen_at,
+            destroyable_at=one.find_destroyable(self.grace),
+        )
 
     async def _compare(
         self, app: App, there: Mapping[tuple[int, int], Container], lacking: Sighting | None
@@ -146,6 +153,23 @@ class Reconciler:
             return (await self._store.get_app(app.id)).updated_at == app.updated_at
         except AppNotFoundError:
             return False
+
+
+def find_duplicates(
+    containers: Iterable[Container], before: Sequence[App], after: Sequence[App]
+) -> list[tuple[Container, App]]:
+    """Containers that carry the mark of an app and are not its container, neither before nor after the scan.
+
+    An app that is worked on may be about to take such a container over, and is looked at when it is stable again.
+    """
+    places = {(app.host_id, app.vmid) for app in (*before, *after)}
+    stable = {app.id: app for app in after if app.is_stable}
+    settled = {app.id for app in before if app.is_stable}
+    return [
+        (item, stable[item.owner])
+        for item in containers
+        if item.owner in stable and item.owner in settled and (item.host_id, item.vmid) not in places
+    ]
 
 
 def find_condition(app: App, container: Container | None) -> tuple[str, str, str | None] | None:

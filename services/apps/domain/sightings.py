@@ -11,7 +11,7 @@ CERTAIN = 2  # complete scans that must agree
 
 
 class Seen(NamedTuple):
-    """An `orphan` with the mark of `subject`, or that the container of the app `subject` is `missing`."""
+    """An `orphan` or `duplicate` with the mark of `subject`, or that the container of the app `subject` is `missing`."""
 
     kind: str
     host_id: int
@@ -28,7 +28,7 @@ class Sighting:
     first_seen_at: datetime
 
     def find_destroyable(self, grace: timedelta) -> datetime:
-        """From when on an orphan may be destroyed, if scans agree until then."""
+        """From when on an orphan or duplicate may be destroyed, if scans agree until then."""
         return self.first_seen_at + grace
 
 
@@ -40,5 +40,5 @@ class Sightings(Protocol):
     ) -> Mapping[Seen, Sighting]:
         """Count each once more; what a `complete` host no longer shows is forgotten."""
 
-    async def find_orphan(self, host_id: int, vmid: int) -> Sighting | None:
-        """The orphan with an id, if the last scan saw one."""
+    async def find_sighting(self, kind: str, host_id: int, vmid: int) -> Sighting | None:
+        """The orphan or duplicate with an id, if the last scan saw one."""

@@ -31,7 +31,7 @@ from services.common.core.errors import (
 from services.common.operations.view import Operation
 
 _PORT_ATTEMPTS = 20
-FINAL = frozenset({"delete_app", "destroy_orphan"})  # kinds without a way back
+FINAL = frozenset({"delete_app", "destroy_orphan", "destroy_duplicate"})  # kinds without a way back
 _FILLING = frozenset({"deploy_app", "clone_app", "restore_beside"})  # kinds that write a whole container
 _MOVING = frozenset({"migrate_app", "upgrade_app", "rollback_app"})
 Plans = Mapping[str, tuple[tuple[str, str], ...]]
@@ -63,8 +63,8 @@ class AppStore(Sightings, Protocol):
     ) -> None:
         """Begin an operation, with changes in the same transaction."""
 
-    async def begin_orphan(self, mark: str, begin: Begin) -> None:
-        """Begin an operation on a container that carries a mark and belongs to no app; once for each id."""
+    async def begin_orphan(self, subject: str, begin: Begin) -> None:
+        """Begin an operation on a container that is not an app's; `subject` names it, once for each operation id."""
 
     async def find_upgrade(self, app_id: str) -> Upgrade | None:
         """The upgrade that an app owes its version to."""

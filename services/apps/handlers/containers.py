@@ -9,7 +9,7 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps import convert
-from services.apps.domain import adopting, orphans
+from services.apps.domain import adopting, duplicates, orphans
 from services.apps.domain.interfaces import Ref
 from services.apps.handlers.base import BaseHandlers, requester
 from services.common.rpc.call import Call
@@ -62,5 +62,22 @@ class ContainerHandlers(BaseHandlers):
             success=True,
             message=f"Destroying container {ref.vmid}, the orphan of {mark}",
             app_id=mark,
+            operation_id=call.request_id,
+        )
+
+    async def destroy_duplicate(
+        self, request: pb.DestroyDuplicateRequest, call: Call
+    ) -> pb.AppOperationResponse:
+        call.audit_target = f"{request.app_id} (container {request.vmid} of host {request.host_id})"
+        ref = Ref(request.host_id, request.vmid)
+        subject = await duplicates.destroy_duplicate(
+            self.world, ref, requester(call), app_id=request.app_id, grace=self.reconciler.grace
+        )
+        self.relay.wake()
+        call.add_location(f"/api/apps/{subject}/operations/{call.request_id}")
+        return pb.AppOperationResponse(
+            success=True,
+            message=f"Destroying container {ref.vmid}, a duplicate of {request.app_id}",
+            app_id=request.app_id,
             operation_id=call.request_id,
         )

@@ -18,7 +18,7 @@ from services.apps.domain.entities import (
     Begin,
     Change,
     ChangeApp,
-    ForgetOrphan,
+    ForgetSightings,
     ForgetUpgrade,
     NoteArchive,
     RemoveApp,
@@ -28,7 +28,7 @@ from services.apps.domain.entities import (
 from services.apps.domain.errors import AppBusyError
 from services.apps.domain.quotas import Quota, check_quota
 from services.apps.store.rows import AppRows
-from services.apps.store.sightings import forget_orphan
+from services.apps.store.sightings import forget_sightings
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import restore_version
 from services.apps.tables import app_events, apps, operation_tables, outbox, ports
@@ -83,8 +83,8 @@ class AppChanges:
                 self._upgrades.switch(connection, upgrade_id, forward=forward)
             case ForgetUpgrade(upgrade_id):
                 self._upgrades.forget(connection, upgrade_id)
-            case ForgetOrphan(host_id, vmid):
-                forget_orphan(connection, host_id, vmid)
+            case ForgetSightings(host_id, vmid):
+                forget_sightings(connection, host_id, vmid)
             case RestoreVersion(app_id, operation_id):
                 restore_version(connection, self._upgrades, app_id, operation_id)
 

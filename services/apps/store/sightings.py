@@ -23,19 +23,21 @@ def note_sightings(
     return {one: _count(connection, one, known.get(one)) for one in dict.fromkeys(seen)}
 
 
-def find_orphan(connection: sa.Connection, host_id: int, vmid: int) -> Sighting | None:
-    """The orphan with an id."""
+def find_sighting(connection: sa.Connection, kind: str, host_id: int, vmid: int) -> Sighting | None:
+    """The orphan or duplicate with an id."""
     query = sa.select(sightings).where(
-        sightings.c.kind == "orphan", sightings.c.host_id == host_id, sightings.c.vmid == vmid
+        sightings.c.kind == kind, sightings.c.host_id == host_id, sightings.c.vmid == vmid
     )
     return next(iter(_read(connection, query)), None)
 
 
-def forget_orphan(connection: sa.Connection, host_id: int, vmid: int) -> None:
-    """It is gone."""
+def forget_sightings(connection: sa.Connection, host_id: int, vmid: int) -> None:
+    """Forget an orphan or duplicate: it is gone."""
     connection.execute(
         sightings.delete().where(
-            sightings.c.kind == "orphan", sightings.c.host_id == host_id, sightings.c.vmid == vmid
+            sightings.c.kind.in_(("orphan", "duplicate")),
+            sightings.c.host_id == host_id,
+            sightings.c.vmid == vmid,
         )
     )
 

@@ -16,7 +16,7 @@ from services.apps.store.changes import AppChanges
 from services.apps.store.lookups import AppLookups
 from services.apps.store.reads import AppReads
 from services.apps.store.rows import AppRows
-from services.apps.store.sightings import find_orphan, note_sightings
+from services.apps.store.sightings import find_sighting, note_sightings
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import find_backed_up
 from services.apps.tables import app_events, operation_tables, schedules
@@ -98,16 +98,16 @@ class SqlAppStore(AppReads, AppLookups):
         except sa.exc.IntegrityError as error:
             raise AppBusyError(f"another operation on {app_id} is under way", retry_after=2) from error
 
-    async def begin_orphan(self, mark: str, begin: Begin) -> None:
-        """Begin an operation on a container that carries a mark and belongs to no app; once for each id.
+    async def begin_orphan(self, subject: str, begin: Begin) -> None:
+        """Begin an operation on a container that is not an app's; `subject` names it, once for each operation id.
 
         Raises:
             AppBusyError: another one is under way.
         """
         try:
-            await self._db.write(lambda connection: self._changes.begin_orphan(connection, mark, begin))
+            await self._db.write(lambda connection: self._changes.begin_orphan(connection, subject, begin))
         except sa.exc.IntegrityError as error:
-            raise AppBusyError(f"the orphan {mark} is being destroyed already", retry_after=2) from error
+            raise AppBusyError(f"{subject} is being destroyed already", retry_after=2) from error
 
     async def note_sightings(
         self, seen: Collection[Seen], *, complete: Collection[int]
@@ -117,9 +117,9 @@ class SqlAppStore(AppReads, AppLookups):
             lambda connection: note_sightings(connection, seen, complete), is_final=False
         )
 
-    async def find_orphan(self, host_id: int, vmid: int) -> Sighting | None:
-        """The orphan with an id, if the last scan saw one."""
-        return await self._db.read(lambda connection: find_orphan(connection, host_id, vmid))
+    async def find_sighting(self, kind: str, host_id: int, vmid: int) -> Sighting | None:
+        """The orphan or duplicate with an id, if the last scan saw one."""
+        return await self._db.read(lambda connection: find_sighting(connection, kind, host_id, vmid))
 
     async def get_upgrade(self, upgrade_id: str) -> Upgrade:
         """An upgrade that an operation named."""

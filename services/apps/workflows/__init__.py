@@ -7,6 +7,7 @@ from services.apps.workflows.adopt_container import adopt_container
 from services.apps.workflows.clone_app import clone_app, restore_beside
 from services.apps.workflows.delete_app import delete_app
 from services.apps.workflows.deploy_app import deploy_app
+from services.apps.workflows.destroy_duplicate import destroy_duplicate
 from services.apps.workflows.destroy_orphan import destroy_orphan
 from services.apps.workflows.import_app import import_app
 from services.apps.workflows.migrate_app import migrate_app
@@ -23,6 +24,7 @@ _ALL = (
     restart_app,
     delete_app,
     destroy_orphan,
+    destroy_duplicate,
     clone_app,
     restore_beside,
     adopt_container,

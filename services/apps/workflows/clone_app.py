@@ -7,7 +7,7 @@ import dataclasses
 from services.apps.domain.interfaces import Task
 from services.apps.workflows.deploy_app import end_deployed
 from services.apps.workflows.docker import DockerSteps
-from services.apps.workflows.making import make_container
+from services.apps.workflows.making import make_first_container
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState, end_failed_new
 from services.apps.workflows.tools import Tools
@@ -30,7 +30,7 @@ def clone_app(tools: Tools) -> Workflow:
     async def clone_container(state: AppState, ctx: Context) -> AppState:
         if not state.source_stopped:
             try:
-                return await make_container(tools, state, ctx, ask_clone)
+                return await make_first_container(tools, state, ctx, ask_clone)
             except BusyError as error:
                 if error.reason != _MUST_STOP:
                     raise
@@ -38,7 +38,7 @@ def clone_app(tools: Tools) -> Workflow:
                 await ctx.save(state)  # whoever goes on after a crash starts the source again
                 await ctx.log(f"{error.message}. The source is stopped while it is copied", level="warning")
         await _act_on_source(tools, "stop", state, ctx)
-        return await make_container(tools, state, ctx, ask_clone)
+        return await make_first_container(tools, state, ctx, ask_clone)
 
     async def start_source(state: AppState, ctx: Context) -> AppState:
         if not state.source_stopped:
@@ -54,7 +54,7 @@ def clone_app(tools: Tools) -> Workflow:
         return dataclasses.replace(state, source_stopped=False)
 
     async def destroy_and_start_source(state: AppState, ctx: Context) -> AppState:
-        return await start_source(await steps.destroy(state, ctx), ctx)
+        return await start_source(await steps.destroy_made(state, ctx), ctx)
 
     cloning = Step(
         "clone_container", "Copying the container", clone_container, destroy_and_start_source, weight=30
@@ -81,7 +81,7 @@ def restore_beside(tools: Tools) -> Workflow:
         )
 
     async def restore_container(state: AppState, ctx: Context) -> AppState:
-        return await make_container(tools, state, ctx, ask_restore)
+        return await make_first_container(tools, state, ctx, ask_restore)
 
     restoring = Steps(tools).destroying(
         "restore_container", "Restoring the archive", restore_container, weight=30

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.apps.domain.entities import AnnounceDeployed, Change
 from services.apps.workflows.docker import DockerSteps
-from services.apps.workflows.making import describe_container, make_container
+from services.apps.workflows.making import describe_container, make_first_container
 from services.apps.workflows.pulling import DeployState, ImageSteps, forget_kept
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState, end_failed_new, end_with
@@ -21,7 +21,7 @@ def deploy_app(tools: Tools) -> Workflow:
     async def create_container(state: AppState, ctx: Context) -> AppState:
         app = await tools.apps.get_app(state.app_id)
         new = describe_container(app, state.image)
-        return await make_container(
+        return await make_first_container(
             tools, state, ctx, lambda state: tools.containers.create(state.ref, app.id, new)
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.apps.domain.entities import Change, ForgetOrphan
+from services.apps.domain.entities import Change, ForgetSightings
 from services.apps.domain.errors import ContainerManagedError
 from services.apps.domain.marks import find_holder
 from services.apps.workflows.shared import Steps
@@ -38,4 +38,4 @@ def destroy_orphan(tools: Tools) -> Workflow:
 
 
 def _forget(state: AppState) -> tuple[Change, ...]:
-    return (ForgetOrphan(state.host_id, state.vmid or 0),)
+    return (ForgetSightings(state.host_id, state.vmid or 0),)

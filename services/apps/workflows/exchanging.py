@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import NewContainer
+from services.apps.domain.interfaces import NewContainer, Ref
 from services.apps.domain.marks import name_keeper
 from services.apps.workflows.making import BROKEN, TAKEN, describe_container, make_container
 from services.apps.workflows.shared import Steps
@@ -87,15 +87,41 @@ class Exchange(Generic[S]):
     async def _park(self, state: S, ctx: Context, *, app: App) -> S:
         container = await self.tools.find(state)
         if state.paths is None:
-            state = replace(state, paths=tuple(container.mounts) if container else ())
+            state = replace(await self._find_keeper(state, ctx, app=app), paths=())
+            keeper = await self.tools.find(_state_of_keeper(state))
+            mounts = [path for one in (container, keeper) if one is not None for path in one.mounts]
+            state = replace(state, paths=tuple(dict.fromkeys(mounts)))
             await ctx.save(state)
         if container is not None and container.status == "running":
             await self.tools.act("stop", state, ctx)
         if state.paths:
-            await self._snapshots.clear(state, ctx)
+            if container is not None:
+                await self._snapshots.clear(state, ctx)
             state = await self._make_keeper(state, ctx, app=app)
             await self._move(state, _state_of_keeper(state), ctx)
         return await _save_stage(state, ctx, "parked")
+
+    async def _find_keeper(self, state: S, ctx: Context, *, app: App) -> S:
+        """The state with a container that holds volumes of the app already, which an older database does not know.
+
+        Raises:
+            StepFailedError: there are several.
+        """
+        owner, hostname = name_keeper(app.id), _name_keeper_host(app)
+        found = await self.tools.containers.find_owned(owner, host_id=state.host_id, hostname=hostname)
+        if not found:
+            return state
+        if len(found) > 1 or found[0].host_id != state.host_id:
+            places = ", ".join(f"{one.vmid} of host {one.host_id}" for one in found)
+            raise StepFailedError(
+                f"containers hold volumes of {app.id} already and must be looked at: {places}"
+            )
+        keeper = found[0]
+        await self.tools.containers.mark("adopt", Ref(keeper.host_id, keeper.vmid, keeper.node), owner=owner)
+        await ctx.log(
+            f"Container {keeper.vmid} holds volumes of the app already; they are used", level="warning"
+        )
+        return replace(state, keeper_vmid=keeper.vmid)
 
     async def _make_keeper(self, state: S, ctx: Context, *, app: App) -> S:
         containers, owner = self.tools.containers, name_keeper(app.id)
@@ -148,12 +174,16 @@ def _state_of_keeper(state: ExchangeState) -> AppState:
     return AppState(app_id=owner, host_id=state.host_id, node=state.node, vmid=state.keeper_vmid)
 
 
+def _name_keeper_host(app: App) -> str:
+    return f"volumes-{app.hostname}"[:63].rstrip("-")
+
+
 def _describe_keeper(app: App, image: str) -> NewContainer:
     """As small as can be, and never started."""
     new = describe_container(app, image)
     return replace(
         new,
-        hostname=f"volumes-{app.hostname}"[:63].rstrip("-"),
+        hostname=_name_keeper_host(app),
         memory=_SMALLEST_MB,
         swap=0,
         cores=1,

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from services.apps.domain.entities import App, ChangeApp
-from services.apps.domain.interfaces import NewContainer, Task
+from services.apps.domain.errors import StepFailedError
+from services.apps.domain.interfaces import NewContainer, Ref, Task
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
 from services.common.core.errors import BusyError
@@ -17,6 +18,64 @@ from services.common.operations.model import Context, TransientError
 TAKEN, BROKEN = "VMID_TAKEN", "CREATION_BROKEN"
 _ATTEMPTS = 5
 S = TypeVar("S", bound=AppState)
+
+
+async def make_first_container(
+    tools: Tools, state: S, ctx: Context, ask: Callable[[S], Awaitable[Task]]
+) -> S:
+    """Make the first container of a new app, unless there is one with its mark: that one is taken over.
+
+    Raises:
+        StepFailedError: which container is the app's cannot be told.
+        DomainError: as `make_container`.
+    """
+    state = await take_over(tools, state, ctx)
+    known = bool(await ctx.list_upids())
+    state = await make_container(tools, state, ctx, ask)
+    container = None if state.taken_over or known else await tools.find(state)
+    if container is not None and container.status == "running":  # what is only made is never started
+        await ctx.log(f"Container {state.vmid} runs already and is taken over", level="warning")
+        state = dataclasses.replace(state, taken_over=True)
+    return state
+
+
+async def take_over(tools: Tools, state: S, ctx: Context) -> S:
+    """The state with the container that carries the app's mark already; unchanged where there is none.
+
+    The database may be older than reality: restored from a backup, or from a point in time, or a standby that had not
+    everything. Then the operation made its container in a past that the database does not know.
+
+    Raises:
+        StepFailedError: several carry the mark and none has the app's hostname alone, or it is on another host.
+        UnavailableError: the host does not say.
+    """
+    app = await tools.apps.get_app(state.app_id)
+    marked = await tools.containers.find_owned(app.id, host_id=state.host_id, hostname=app.hostname)
+    if not marked or any((one.host_id, one.vmid) == (state.host_id, state.vmid) for one in marked):
+        return state
+    here = [one for one in marked if one.host_id == state.host_id]
+    named = here if len(marked) == 1 else [one for one in here if one.name == app.hostname]
+    if len(named) != 1:
+        places = ", ".join(f"{one.vmid} of host {one.host_id}" for one in marked)
+        raise StepFailedError(
+            f"a second container would be made: {places} carries the mark of {app.id} already; "
+            "reconcile names it as a duplicate, and an administrator can have it destroyed"
+        )
+    await ctx.save(state)  # only who holds the operation may reserve for it
+    found = named[0]
+    try:
+        await tools.containers.mark("adopt", Ref(found.host_id, found.vmid, found.node), owner=app.id)
+    except BusyError as error:
+        raise StepFailedError(
+            f"container {found.vmid} carries the mark of {app.id} already, and another app has its id: {error.message}"
+        ) from error
+    state = dataclasses.replace(state, vmid=found.vmid, node=found.node, taken_over=True)
+    await ctx.save(state, ChangeApp(app.id, {"vmid": found.vmid, "node": found.node}))
+    await ctx.log(
+        f"Container {found.vmid} carries the app's mark already and is taken over; no second one is made",
+        level="warning",
+    )
+    return state
 
 
 async def make_container(tools: Tools, state: S, ctx: Context, ask: Callable[[S], Awaitable[Task]]) -> S:

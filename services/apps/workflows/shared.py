@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeVar
 
 from services.apps.domain.entities import ChangeApp
+from services.apps.workflows.making import take_over
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Step, StepResult
 
+S = TypeVar("S", bound=AppState)
 _MAKING = frozenset({"vzcreate", "vzrestore", "vzclone"})
 _POWER = frozenset({"vzstart", "vzstop", "vzshutdown", "vzreboot", "vzmigrate"})
 
@@ -31,8 +33,8 @@ class Steps:
         return Step("start_container", "Starting the container", self.start, weight=4)
 
     def destroying(self, name: str, description: str, run: Any, *, weight: float) -> Step:
-        """A step that makes a container; undone by destroying it."""
-        return Step(name, description, run, self.destroy, weight=weight)
+        """A step that makes a container; undone by destroying it, unless it was there before."""
+        return Step(name, description, run, self.destroy_made, weight=weight)
 
     def powering(self, name: str, description: str, run: Any, *, weight: float = 4) -> Step:
         """A step that starts, stops or moves a container; cancelled, it is put back as it was."""
@@ -54,7 +56,14 @@ class Steps:
         found = dataclasses.replace(state, address=address)
         return StepResult(found, (ChangeApp(state.app_id, {"address": address}),))
 
-    async def destroy(self, state: AppState, ctx: Context) -> AppState:
+    async def destroy_made(self, state: S, ctx: Context) -> S:
+        """Destroy what this operation made; a container that was taken over may hold data and stays with its app."""
+        if state.taken_over:
+            await ctx.log(f"Container {state.vmid} was there before and is left as it is", level="warning")
+            return state
+        return await self.destroy(state, ctx)
+
+    async def destroy(self, state: S, ctx: Context) -> S:
         """Stop and destroy the app's container, if it is there and ours."""
         if state.vmid is None:
             return state
@@ -72,12 +81,17 @@ class Steps:
         return state
 
     async def _reserve(self, state: AppState, ctx: Context) -> StepResult:
+        state = await take_over(self._tools, state, ctx)
+        if state.taken_over:
+            return StepResult(state)
         vmid = await self._tools.containers.reserve_vmid(state.host_id, state.app_id)
         await ctx.log(f"The container id is {vmid}")
         found = dataclasses.replace(state, vmid=vmid)
         return StepResult(found, (ChangeApp(state.app_id, {"vmid": vmid}),))
 
     async def _release(self, state: AppState, _ctx: Context) -> StepResult:
+        if state.taken_over:
+            return StepResult(state)
         await self._tools.containers.release_vmid(state.host_id, state.app_id)
         change = ChangeApp(state.app_id, {"vmid": None, "address": ""})
         return StepResult(dataclasses.replace(state, vmid=None), (change,))

@@ -25,6 +25,7 @@ class AppState:
         snapshot: name of the container's snapshot of before, while there may be one.
         touched: the container may no longer be what it was.
         recovered: after a failure, it is again what it was, and runs if it ran.
+        taken_over: the container was there before this operation made one, so a failure does not destroy it.
     """
 
     app_id: str
@@ -46,6 +47,7 @@ class AppState:
     snapshot: str = ""
     touched: bool = False
     recovered: bool = False
+    taken_over: bool = False
 
     @property
     def ref(self) -> Ref:
@@ -90,8 +92,10 @@ def end_taken_back(state: AppState, error: str) -> dict[str, Any]:
 
 
 def end_failed_new(state: AppState, error: str, cancelled: bool) -> tuple[Change, ...]:
-    """An app that never came to be: in error, its port free again."""
+    """An app that never came to be: in error, its port free again; with a container taken over it keeps both."""
     reason = "cancelled" if cancelled else error
+    if state.taken_over:
+        return (ChangeApp(state.app_id, {"status": "error", "error": reason}),)
     return (
         ChangeApp(
             state.app_id, {"status": "error", "error": reason, "public_port": None, "published": False}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.common.core.errors import DomainError
+from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import View
 from services.inventory.proxmox.marks import TAG, find_owner, split_tags
@@ -70,6 +71,11 @@ class SeenMarks:
     def confirms(self, one: Container, owner: str | None) -> bool:
         """Whether a container that looks like this one carried the marks of `owner`."""
         return self._seen.get(one.vmid) == (_look_of(one), owner)
+
+    def find(self, one: Container) -> tuple[str | None] | None:
+        """The owner that a container which looks like this one had when it was read; None when it was not read."""
+        look, owner = self._seen.get(one.vmid, (None, None))
+        return (owner,) if look == _look_of(one) else None
 
     def note(self, one: Container, owner: str | None) -> None:
         """Remember whose marks a container carries."""
@@ -156,15 +162,59 @@ async def scan_host(
     return Scan(client.access.host_id, (*done, *lost), not missing, why, missing)
 
 
-async def _read_owner(
-    client: ProxmoxClient, one: Container, seen: SeenMarks, *, believed: str | None
-) -> str | None:
+async def find_owned(
+    client: ProxmoxClient, owner: str, *, owners: Mapping[int, str], seen: SeenMarks, hostname: str
+) -> list[Container]:
+    """Return the containers of a host that carry an owner's marks, by one call and one for each mark not known yet.
+
+    Unlike a scan it believes no reservation and has no limit of time: what it misses would be made a second time.
+
+    Raises:
+        HostUnreachableError: the host does not answer, or the marks of one that may be the owner's cannot be read.
+    """
+    found = [
+        _build(client, one)
+        for one in await client.get("/cluster/resources", type="vm")
+        if one.get("type") == "lxc"
+    ]
+    slots = asyncio.Semaphore(_PARALLEL)
+
+    async def is_owned(one: Container) -> bool:
+        if TAG not in one.tags:
+            return False
+        known = seen.find(one)
+        if known is None:
+            async with slots:
+                known = await _try_read_owner(client, one, seen)
+        if known is None and (one.name == hostname or owners.get(one.vmid) == owner):
+            raise HostUnreachableError(
+                f"container {one.vmid} on node {one.node} may be that of {owner}, and the node does not answer"
+            )
+        return known is not None and known[0] == owner
+
+    owned = await asyncio.gather(*(is_owned(one) for one in found))
+    return [
+        replace(one, owner=owner)
+        for one, is_one in zip(found, owned, strict=True)
+        if is_one and not one.template
+    ]
+
+
+async def _try_read_owner(client: ProxmoxClient, one: Container, seen: SeenMarks) -> tuple[str | None] | None:
+    """The owner whose marks a container carries, as it is now; None where Proxmox does not say."""
     try:
         owner = find_owner(await client.get(f"/nodes/{one.node}/lxc/{one.vmid}/config"))
     except DomainError:
-        return believed  # who does not answer proves nothing
+        return None
     seen.note(one, owner)
-    return owner
+    return (owner,)
+
+
+async def _read_owner(
+    client: ProxmoxClient, one: Container, seen: SeenMarks, *, believed: str | None
+) -> str | None:
+    read = await _try_read_owner(client, one, seen)
+    return believed if read is None else read[0]  # who does not answer proves nothing
 
 
 async def find_address(client: ProxmoxClient, node: str, vmid: int) -> str:

@@ -91,8 +91,8 @@ class SqlVmidStore:
                 return vmid
         raise NoFreeVmidError(f"every container id from {self._lowest} to {self._highest} is taken")
 
-    async def claim_vmid(self, host_id: int, vmid: int, *, owner: str) -> None:
-        """Note that `owner` has the existing container `vmid`.
+    async def claim_vmid(self, host_id: int, vmid: int, *, owner: str, instead: bool = False) -> None:
+        """Note that `owner` has the existing container `vmid`; `instead` of the id it has reserved on that host.
 
         Raises:
             VmidTakenError: somebody else has it, or the owner has another.
@@ -100,6 +100,9 @@ class SqlVmidStore:
         values = {"host_id": host_id, "vmid": vmid, "owner": owner, "reserved_at": self._clock()}
 
         def write(connection: sa.Connection) -> None:
+            if instead:
+                other = (vmids.c.host_id == host_id, vmids.c.owner == owner, vmids.c.vmid != vmid)
+                connection.execute(vmids.delete().where(*other))
             connection.execute(insert_ignore(vmids, connection).values(**values))
             row = connection.execute(
                 sa.select(vmids.c.owner).where(vmids.c.host_id == host_id, vmids.c.vmid == vmid)

@@ -1144,7 +1144,9 @@ class ReconcileFinding(_message.Message):
     SINCE_FIELD_NUMBER: _builtins.int
     DESTROYABLE_AT_FIELD_NUMBER: _builtins.int
     type: _builtins.str
-    """missing, stopped_outside, started_outside, drifted or orphan."""
+    """missing, stopped_outside, started_outside, drifted, orphan (carries the mark of no app) or duplicate (carries the
+    mark of an app, `app_id`, and is not its container).
+    """
     app_id: _builtins.str
     host_id: _builtins.int
     vmid: _builtins.int
@@ -1157,7 +1159,7 @@ class ReconcileFinding(_message.Message):
 
     @_builtins.property
     def destroyable_at(self) -> _timestamp_pb2.Timestamp:
-        """Of an orphan: from when on DestroyOrphan destroys it."""
+        """Of an orphan or duplicate: from when on DestroyOrphan or DestroyDuplicate destroys it."""
 
     def __init__(
         self,
@@ -1211,6 +1213,32 @@ class DestroyOrphanRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DestroyOrphanRequest: _TypeAlias = DestroyOrphanRequest  # noqa: Y015
+
+@_typing.final
+class DestroyDuplicateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    VMID_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    """The app whose mark it carries."""
+    host_id: _builtins.int
+    vmid: _builtins.int
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        host_id: _builtins.int = ...,
+        vmid: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "host_id", b"host_id", "vmid", b"vmid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DestroyDuplicateRequest: _TypeAlias = DestroyDuplicateRequest  # noqa: Y015
 
 @_typing.final
 class ListDeadLettersRequest(_message.Message):

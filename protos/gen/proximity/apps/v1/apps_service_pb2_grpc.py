@@ -149,6 +149,11 @@ class AppsServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.DestroyOrphanRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOperationResponse.FromString,
                 _registered_method=True)
+        self.DestroyDuplicate = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/DestroyDuplicate',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.DestroyDuplicateRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOperationResponse.FromString,
+                _registered_method=True)
         self.ListDeadLetters = channel.unary_unary(
                 '/proximity.apps.v1.AppsService/ListDeadLetters',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListDeadLettersRequest.SerializeToString,
@@ -324,6 +329,14 @@ class AppsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DestroyDuplicate(self, request, context):
+        """Destroy a container that carries the mark of an app and is not its container, and that reconciliation has seen as a
+        duplicate for the grace time. The operation looks again: the app's own container is never touched.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDeadLetters(self, request, context):
         """Operations that could not be ended, of all apps: what needs a person.
         """
@@ -449,6 +462,11 @@ def add_AppsServiceServicer_to_server(servicer, server):
             'DestroyOrphan': grpc.unary_unary_rpc_method_handler(
                     servicer.DestroyOrphan,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.DestroyOrphanRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOperationResponse.SerializeToString,
+            ),
+            'DestroyDuplicate': grpc.unary_unary_rpc_method_handler(
+                    servicer.DestroyDuplicate,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.DestroyDuplicateRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOperationResponse.SerializeToString,
             ),
             'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
@@ -1056,6 +1074,33 @@ class AppsService:
             target,
             '/proximity.apps.v1.AppsService/DestroyOrphan',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.DestroyOrphanRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOperationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DestroyDuplicate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/DestroyDuplicate',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.DestroyDuplicateRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOperationResponse.FromString,
             options,
             channel_credentials,

@@ -88,6 +88,10 @@ class AppsServiceStub:
     """Compare every app with the containers of the hosts that answer, now."""
     DestroyOrphan: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.DestroyOrphanRequest, _apps_service_pb2.AppOperationResponse]
     """Destroy a container that carries the platform's mark and belongs to no app, past its grace period."""
+    DestroyDuplicate: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.DestroyDuplicateRequest, _apps_service_pb2.AppOperationResponse]
+    """Destroy a container that carries the mark of an app and is not its container, and that reconciliation has seen as a
+    duplicate for the grace time. The operation looks again: the app's own container is never touched.
+    """
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ListDeadLettersRequest, _apps_service_pb2.ListOperationsResponse]
     """Operations that could not be ended, of all apps: what needs a person."""
     ReplayOperation: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ReplayOperationRequest, _operation_pb2.Operation]
@@ -149,6 +153,10 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """Compare every app with the containers of the hosts that answer, now."""
     DestroyOrphan: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.DestroyOrphanRequest, _apps_service_pb2.AppOperationResponse]  # type: ignore[assignment]
     """Destroy a container that carries the platform's mark and belongs to no app, past its grace period."""
+    DestroyDuplicate: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.DestroyDuplicateRequest, _apps_service_pb2.AppOperationResponse]  # type: ignore[assignment]
+    """Destroy a container that carries the mark of an app and is not its container, and that reconciliation has seen as a
+    duplicate for the grace time. The operation looks again: the app's own container is never touched.
+    """
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ListDeadLettersRequest, _apps_service_pb2.ListOperationsResponse]  # type: ignore[assignment]
     """Operations that could not be ended, of all apps: what needs a person."""
     ReplayOperation: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ReplayOperationRequest, _operation_pb2.Operation]  # type: ignore[assignment]
@@ -339,6 +347,16 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.AppOperationResponse, _abc.Awaitable[_apps_service_pb2.AppOperationResponse]]:
         """Destroy a container that carries the platform's mark and belongs to no app, past its grace period."""
+
+    @_abc_1.abstractmethod
+    def DestroyDuplicate(
+        self,
+        request: _apps_service_pb2.DestroyDuplicateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.AppOperationResponse, _abc.Awaitable[_apps_service_pb2.AppOperationResponse]]:
+        """Destroy a container that carries the mark of an app and is not its container, and that reconciliation has seen as a
+        duplicate for the grace time. The operation looks again: the app's own container is never touched.
+        """
 
     @_abc_1.abstractmethod
     def ListDeadLetters(

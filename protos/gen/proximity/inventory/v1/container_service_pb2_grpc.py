@@ -180,6 +180,11 @@ class ContainerServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListContainersRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListContainersResponse.FromString,
                 _registered_method=True)
+        self.FindOwnedContainers = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/FindOwnedContainers',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.FindOwnedContainersRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.FindOwnedContainersResponse.FromString,
+                _registered_method=True)
         self.InspectContainer = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/InspectContainer',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerRequest.SerializeToString,
@@ -291,7 +296,8 @@ class ContainerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AdoptContainer(self, request, context):
-        """Put the platform's marks on a container that nobody owns, without touching what runs in it.
+        """Put the platform's marks on a container that nobody owns, without touching what runs in it. One that carries the
+        owner's mark already becomes the one that the owner's reservation is of.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -409,6 +415,14 @@ class ContainerServiceServicer:
 
     def ListContainers(self, request, context):
         """All containers of the hosts that answered completely, and which hosts those are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindOwnedContainers(self, request, context):
+        """The containers on any host that carry an owner's mark, whatever reservations say: asked before one is made for the
+        owner, so that no second one is. The host `host_id` must answer; other hosts that do not are left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -599,6 +613,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.ListContainers,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListContainersRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListContainersResponse.SerializeToString,
+            ),
+            'FindOwnedContainers': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindOwnedContainers,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.FindOwnedContainersRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.FindOwnedContainersResponse.SerializeToString,
             ),
             'InspectContainer': grpc.unary_unary_rpc_method_handler(
                     servicer.InspectContainer,
@@ -1392,6 +1411,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/ListContainers',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListContainersRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListContainersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindOwnedContainers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/FindOwnedContainers',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.FindOwnedContainersRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.FindOwnedContainersResponse.FromString,
             options,
             channel_credentials,
             insecure,

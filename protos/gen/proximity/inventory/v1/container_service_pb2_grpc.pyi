@@ -61,7 +61,9 @@ class ContainerServiceStub:
     ConfigureContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ConfigureContainerRequest, _container_service_pb2.Task]
     """Change memory, cores, hostname, marks; grow the root disk."""
     AdoptContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ContainerActionRequest, _empty_pb2.Empty]
-    """Put the platform's marks on a container that nobody owns, without touching what runs in it."""
+    """Put the platform's marks on a container that nobody owns, without touching what runs in it. One that carries the
+    owner's mark already becomes the one that the owner's reservation is of.
+    """
     ReleaseContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ContainerActionRequest, _empty_pb2.Empty]
     """Take the platform's marks off a container."""
     SnapshotContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]
@@ -96,6 +98,10 @@ class ContainerServiceStub:
     """One container as it is now. NOT_FOUND when the host answers and has none; UNAVAILABLE when it does not answer."""
     ListContainers: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListContainersRequest, _container_service_pb2.ListContainersResponse]
     """All containers of the hosts that answered completely, and which hosts those are."""
+    FindOwnedContainers: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.FindOwnedContainersRequest, _container_service_pb2.FindOwnedContainersResponse]
+    """The containers on any host that carry an owner's mark, whatever reservations say: asked before one is made for the
+    owner, so that no second one is. The host `host_id` must answer; other hosts that do not are left out.
+    """
     InspectContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerRequest, _container_service_pb2.Inspection]
     """What is inside a running container: listening ports and what they look like."""
     Exec: _grpc.UnaryStreamMultiCallable[_container_service_pb2.ExecRequest, _container_service_pb2.ExecOutput]
@@ -143,7 +149,9 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     ConfigureContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ConfigureContainerRequest, _container_service_pb2.Task]  # type: ignore[assignment]
     """Change memory, cores, hostname, marks; grow the root disk."""
     AdoptContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ContainerActionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Put the platform's marks on a container that nobody owns, without touching what runs in it."""
+    """Put the platform's marks on a container that nobody owns, without touching what runs in it. One that carries the
+    owner's mark already becomes the one that the owner's reservation is of.
+    """
     ReleaseContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ContainerActionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Take the platform's marks off a container."""
     SnapshotContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]  # type: ignore[assignment]
@@ -178,6 +186,10 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     """One container as it is now. NOT_FOUND when the host answers and has none; UNAVAILABLE when it does not answer."""
     ListContainers: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListContainersRequest, _container_service_pb2.ListContainersResponse]  # type: ignore[assignment]
     """All containers of the hosts that answered completely, and which hosts those are."""
+    FindOwnedContainers: _aio.UnaryUnaryMultiCallable[_container_service_pb2.FindOwnedContainersRequest, _container_service_pb2.FindOwnedContainersResponse]  # type: ignore[assignment]
+    """The containers on any host that carry an owner's mark, whatever reservations say: asked before one is made for the
+    owner, so that no second one is. The host `host_id` must answer; other hosts that do not are left out.
+    """
     InspectContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerRequest, _container_service_pb2.Inspection]  # type: ignore[assignment]
     """What is inside a running container: listening ports and what they look like."""
     Exec: _aio.UnaryStreamMultiCallable[_container_service_pb2.ExecRequest, _container_service_pb2.ExecOutput]  # type: ignore[assignment]
@@ -288,7 +300,9 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _container_service_pb2.ContainerActionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Put the platform's marks on a container that nobody owns, without touching what runs in it."""
+        """Put the platform's marks on a container that nobody owns, without touching what runs in it. One that carries the
+        owner's mark already becomes the one that the owner's reservation is of.
+        """
 
     @_abc_1.abstractmethod
     def ReleaseContainer(
@@ -425,6 +439,16 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.ListContainersResponse, _abc.Awaitable[_container_service_pb2.ListContainersResponse]]:
         """All containers of the hosts that answered completely, and which hosts those are."""
+
+    @_abc_1.abstractmethod
+    def FindOwnedContainers(
+        self,
+        request: _container_service_pb2.FindOwnedContainersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.FindOwnedContainersResponse, _abc.Awaitable[_container_service_pb2.FindOwnedContainersResponse]]:
+        """The containers on any host that carry an owner's mark, whatever reservations say: asked before one is made for the
+        owner, so that no second one is. The host `host_id` must answer; other hosts that do not are left out.
+        """
 
     @_abc_1.abstractmethod
     def InspectContainer(

@@ -1,0 +1,44 @@
+"""Destroy a container that carries the mark of an app and is not its container."""
+
+from __future__ import annotations
+
+from services.apps.domain.entities import ForgetSightings
+from services.apps.domain.errors import AppNotFoundError, ContainerManagedError
+from services.apps.workflows.shared import Steps
+from services.apps.workflows.state import AppState
+from services.apps.workflows.tools import Tools
+from services.common.operations.model import Context, Step, Workflow
+
+
+def destroy_duplicate(tools: Tools) -> Workflow:
+    """The workflow; it cannot be cancelled, and looks again: what has become the app's container is left alone.
+
+    The reservation of the app's id stays: it is that of the app's own container.
+    """
+    steps = Steps(tools)
+
+    async def destroy_container(state: AppState, ctx: Context) -> AppState:
+        container = await tools.find(state)
+        if container is not None and container.owner != state.app_id:
+            raise ContainerManagedError(
+                f"container {state.vmid} carries the mark of {container.owner or 'nobody'} now, not of {state.app_id}"
+            )
+        if await is_own(state):
+            raise ContainerManagedError(f"container {state.vmid} is that of the app {state.app_id}")
+        return await steps.destroy(state, ctx)
+
+    async def is_own(state: AppState) -> bool:
+        try:
+            app = await tools.apps.get_app(state.app_id)
+        except AppNotFoundError:
+            return False
+        return (app.host_id, app.vmid) == (state.host_id, state.vmid)
+
+    return Workflow(
+        kind="destroy_duplicate",
+        steps=(Step("destroy_container", "Destroying the container", destroy_container, cancellable=False),),
+        state_type=AppState,
+        on_succeeded=lambda state: (ForgetSightings(state.host_id, state.vmid or 0),),
+        on_failed=lambda _state, _error, _cancelled: (),
+        timeout_s=3600,
+    )
