@@ -107,7 +107,8 @@ def become(order: dict[str, Any]) -> None:
     setproctitle(" ".join((sys.executable, "-m", *sys.argv)))  # what ps and pgrep -f find it by
     os.environ.clear()
     os.environ.update(order["environment"])
-    Path("/proc/self/comm").write_text(order["name"], encoding="utf-8")  # and top
+    with contextlib.suppress(OSError):  # /proc may be read-only, or not there: it is a name only
+        Path("/proc/self/comm").write_text(order["name"], encoding="utf-8")  # and top
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

@@ -18,11 +18,15 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from services.auth.domain.errors import TooManyAttemptsError
+from services.common.core.log import get_logger
+
+log = get_logger()
 
 _MAX_WAITING = 200
 _MAX_WAIT_S = 10.0
 _DJANGO = "pbkdf2_sha256$"
-_NICENESS = 5  # more would let a busy machine starve those who sign in
+# How much nicer than the process: with more, a busy machine would starve those who sign in. 19 is the kernel's most.
+_NICER_BY, _NICEST = 5, 19
 _MAX_ITERATIONS = 10_000_000  # some seconds; Django 5 makes 870,000
 
 
@@ -92,9 +96,19 @@ class Argon2Hasher:
 
 
 def _give_way() -> None:
-    """Let everything else run before this thread and those that Argon2 starts of it: a sign-in can wait, reads cannot."""
-    if sys.platform == "linux":  # elsewhere it would be the whole process
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+    """Let everything else run before this thread and those that Argon2 starts of it: a sign-in can wait, reads cannot.
+
+    Relative to the niceness that the process has: nobody without CAP_SYS_NICE may lower it. Where it cannot be set,
+    passwords are hashed all the same.
+    """
+    if sys.platform != "linux":  # elsewhere it would be the whole process
+        return
+    thread = threading.get_native_id()
+    try:
+        current = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, min(current + _NICER_BY, _NICEST))
+    except OSError as error:
+        log.warning("niceness_not_set", error=str(error))
 
 
 def _verify_django(password_hash: str, password: str) -> bool:

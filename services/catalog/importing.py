@@ -15,6 +15,9 @@ from services.catalog.domain.importers.collection import Imported, import_collec
 from services.catalog.domain.item import build_item
 from services.catalog.domain.loader import LoadedItem
 from services.catalog.domain.sources import SourceFormat
+from services.common.core.log import get_logger
+
+log = get_logger()
 
 _SECONDS = 120.0
 _MEGABYTES = 2048
@@ -66,10 +69,22 @@ class ProcessImporter:
 
 
 def _run(answer: Connection, files: dict[str, bytes], source: str, kind: str, megabytes: int) -> None:
-    limit = megabytes * _MEGABYTE
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    _limit_memory(megabytes * _MEGABYTE)
     imported = import_collection(files, source=source, kind=SourceFormat(kind))
     documents = [entry.document for entry in imported.items]
     rejections = [(rejection.file, rejection.error) for rejection in imported.rejections]
     answer.send_bytes(json.dumps((documents, rejections)).encode())
     answer.close()
+
+
+def _limit_memory(limit: int) -> None:
+    """Let this process have `limit` bytes of address space, or what it was given if that is less.
+
+    Only a privileged process may raise a hard limit; one that a container or `ulimit -v` set stays.
+    """
+    known = [value for value in resource.getrlimit(resource.RLIMIT_AS) if value != resource.RLIM_INFINITY]
+    lowest = min([limit, *known])
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (lowest, lowest))
+    except (OSError, ValueError) as error:
+        log.warning("memory_not_limited", limit=lowest, error=str(error))

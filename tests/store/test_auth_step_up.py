@@ -156,3 +156,20 @@ async def test_a_session_of_an_earlier_release_was_authenticated_when_it_began(c
     )
     pair = await refresh(client, session.refresh)
     assert read_claims(pair.access)["auth_time"] == int(began.timestamp())
+
+
+async def test_an_api_token_gets_no_answer_that_was_given_to_a_session(client: Client) -> None:
+    session = await client.register("root")
+    request = pb.CreateApiTokenRequest(name="ci", scopes=["read", "write"])
+    weak = await client.public.CreateApiToken(request, metadata=bearer(session.access))
+    key = ("idempotency-key", "k")
+    strong = pb.CreateApiTokenRequest(name="admin", scopes=["admin"])
+    first = await client.public.CreateApiToken(strong, metadata=(*bearer(session.access), key))
+    again = await client.public.CreateApiToken(strong, metadata=(*bearer(session.access), key))
+    assert again.token == first.token
+    code, _ = await refused(client.public.CreateApiToken(strong, metadata=(*bearer(weak.token), key)))
+    assert code == "PERMISSION_DENIED"
+    await age(client, minutes=11)
+    pair = await refresh(client, session.refresh)
+    code, error = await refused(client.public.CreateApiToken(strong, metadata=(*bearer(pair.access), key)))
+    assert (code, find_reason(error).reason) == ("UNAUTHENTICATED", "STEP_UP_REQUIRED")

@@ -174,7 +174,9 @@ def _spare_collector() -> None:
     """Keep what was made at start, which is most of what there is, out of every later search for garbage."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 20)
+    young, middle, old = gc.get_threshold()  # who set more than we would, or switched it off (0), knows why
+    if young:
+        gc.set_threshold(max(young, _COLLECT_AFTER), max(middle, 20), max(old, 20))
 
 
 async def _run_until_signal(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:

@@ -34,7 +34,7 @@ from services.common.rpc.interceptors.audit import find_target
 from services.common.rpc.interceptors.authorization import rule_of
 from services.common.rpc.interceptors.deadline import Deadline, DeadlineExceededError, limit_time
 from services.common.rpc.interceptors.decoding import UndecodableRequest, read_request
-from services.common.rpc.interceptors.idempotency import Answer, request_id_of
+from services.common.rpc.interceptors.idempotency import Answer, name_principal, request_id_of
 from services.common.rpc.interceptors.instrumentation import observe_stream, observe_unary
 from services.common.rpc.interceptors.validation import check_message
 from services.common.rpc.peers import drop_forwarded
@@ -221,8 +221,7 @@ class _Rpc:
             raise InvalidError(
                 f"Idempotency-Key: has {len(key)} characters; at most {_MAX_IDEMPOTENCY_KEY} are allowed"
             )
-        principal = f"user {call.caller.user.id}" if call.caller.user else f"address {call.address}"
-        call.request_id = request_id_of(principal, self.name, key)
+        call.request_id = request_id_of(name_principal(call.caller, call.address), self.name, key)
         claim = await store.claim(call.request_id, request.SerializeToString(deterministic=True))
         call.audit_id = claim.audit_id
         if (earlier := claim.answer) is not None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -75,16 +78,55 @@ async def test_no_more_than_the_threads_have_their_turn_at_once(hasher: Argon2Ha
     assert most == 2
 
 
-async def test_passwords_give_way_to_everything_else() -> None:
-    class Looking(PasswordHasher):
-        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
-            return str(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+class Looking(PasswordHasher):
+    """Answers with the niceness of the thread that hashes."""
 
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        return str(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+
+async def read_niceness() -> int:
     hasher = Argon2Hasher(1, Looking())
-    found = await hasher.hash("x")
-    hasher.close()
-    assert int(found) >= 5
-    assert os.getpriority(os.PRIO_PROCESS, 0) < int(found)
+    try:
+        return int(await hasher.hash("x"))
+    finally:
+        hasher.close()
+
+
+async def test_passwords_give_way_to_everything_else_of_the_process() -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert await read_niceness() == min(own + 5, 19)
+
+
+NICE = """
+import asyncio, os, sys
+from tests.unit.auth.test_auth_hashing import read_niceness
+os.setpriority(os.PRIO_PROCESS, 0, int(sys.argv[1]))
+print(asyncio.run(read_niceness()))
+"""
+
+
+@pytest.mark.parametrize(("niceness", "wanted"), [(10, 15), (17, 19), (19, 19)])
+def test_a_nice_process_hashes_passwords_without_any_privilege(niceness: int, wanted: int) -> None:
+    if os.getpriority(os.PRIO_PROCESS, 0) > niceness:
+        niceness, wanted = 19, 19  # the suite itself runs at that niceness, and may not lower it
+    unprivileged = ["setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice"]
+    command = [
+        *(unprivileged if os.geteuid() == 0 and shutil.which("setpriv") else []),
+        sys.executable,
+        "-c",
+        NICE,
+    ]
+    done = subprocess.run([*command, str(niceness)], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.returncode) == (str(wanted), 0), done.stderr
+
+
+async def test_passwords_are_hashed_where_no_niceness_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError("seccomp")
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    assert await read_niceness() == os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def test_the_id_of_a_key_comes_from_the_key() -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 import time
 
 import pytest
@@ -43,6 +47,28 @@ async def test_an_import_that_takes_too_long_or_too_much_is_ended_with_a_reason(
     ):
         with pytest.raises(SourceFetchError, match=reason):
             await importer.import_files(files, source="acme", kind=SourceFormat.PORTAINER)
+
+
+GIVEN = """
+import resource, sys
+from services.catalog.importing import _limit_memory
+given, wanted = (int(each) << 20 for each in sys.argv[1:])
+resource.setrlimit(resource.RLIMIT_AS, (given, given))
+_limit_memory(wanted)
+print(*(value >> 20 for value in resource.getrlimit(resource.RLIMIT_AS)))
+"""
+
+
+@pytest.mark.parametrize(("given", "wanted", "found"), [(4096, 8192, 4096), (8192, 4096, 4096)])
+def test_an_importer_takes_no_more_memory_than_the_process_was_given(
+    given: int, wanted: int, found: int
+) -> None:
+    """Raising a hard limit is for the privileged: the importer must work without that."""
+    unprivileged = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"]
+    prefix = unprivileged if os.geteuid() == 0 and shutil.which("setpriv") else []
+    command = [*prefix, sys.executable, "-c", GIVEN, str(given), str(wanted)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.split(), done.returncode) == ([str(found)] * 2, 0), done.stderr
 
 
 def test_a_hostile_file_costs_the_others_neither_their_place_nor_much_time() -> None:

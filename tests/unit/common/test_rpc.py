@@ -22,11 +22,19 @@ from services.common.core.errors import DomainError, DuplicateError, InvalidErro
 from services.common.db.database import Database, create_engine
 from services.common.identity.sealing import Sealer
 from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
-from services.common.identity.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
+from services.common.identity.tokens import (
+    ANONYMOUS,
+    Caller,
+    CredentialsInvalidError,
+    Revocations,
+    TokenVerifier,
+    User,
+)
 from services.common.rpc.call import Call, parse_cookies
 from services.common.rpc.client import Clients
 from services.common.rpc.interceptors import idempotency
 from services.common.rpc.interceptors.authorization import Guard
+from services.common.rpc.interceptors.idempotency import name_principal
 from services.common.rpc.peers import Peers
 from services.common.rpc.server import add_service, create_server
 from services.common.rpc.server_context import ServerContext
@@ -270,6 +278,26 @@ async def test_an_origin_that_is_not_ours_is_refused_whatever_it_is(stack: Stack
     cookie = ("cookie", f"proximity-auth-cookie={token(staff=True)}; csrftoken=abc")
     metadata = (cookie, ("x-csrftoken", "abc"), ("origin", origin))
     assert await code_of(stack.api.CreateSource(SOURCE, metadata=metadata)) == "PERMISSION_DENIED"
+
+
+def test_a_key_belongs_to_the_user_and_to_what_the_credentials_may_do() -> None:
+    """Whoever may do less, or for a shorter time, gets no answer that was given to somebody who may do more."""
+    alice, staff = User(7, "alice", is_staff=False), User(7, "alice", is_staff=True)
+    write = User(7, "alice", is_staff=True, scopes=("write",))
+    callers = [
+        Caller(user=alice, session="s"),
+        Caller(user=staff, session="s"),
+        Caller(user=staff, token_id="api-1"),
+        Caller(user=staff, token_id="api-2"),
+        Caller(user=write, token_id="api-1"),
+        Caller(user=replace(write, is_staff=False), token_id="api-1"),
+        Caller(user=User(8, "bob", is_staff=False), session="s"),
+        ANONYMOUS,
+    ]
+    names = [name_principal(caller, "192.0.2.1") for caller in callers]
+    assert len(set(names)) == len(callers)
+    refreshed = Caller(user=alice, session="s", token_id="another", issued_at=9.0)
+    assert name_principal(refreshed, "192.0.2.9") == names[0]
 
 
 async def test_the_same_key_gives_the_same_answer(stack: Stack) -> None:

@@ -67,3 +67,43 @@ def test_an_entry_of_a_map_does_not_begin_another_one(environment: dict[str, str
 def test_no_text_breaks_the_check(text: str) -> None:
     with contextlib.suppress(InvalidError):
         check_message(apps.DeployAppRequest(catalog_id=text, hostname=text, network_cidr=text, name=text))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        'https://x/"><script>',
+        "https://x/'a",
+        "https://x/<b>",
+        "https://x/a b",
+        "https://x/a\\b",
+        "https://x/`a`",
+        "https://x\x7f/",
+        "javascript:alert(1)",
+        "https:///a",
+    ],
+)
+def test_what_no_uri_has_unescaped_is_refused(address: str) -> None:
+    with pytest.raises(InvalidError, match="avatar"):
+        check_message(auth.UpdateCurrentUserRequest(avatar=address))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "https://example.org/a.png?s=1&t=%22#f",
+        "http://[2001:db8::1]:8080/~a/(b)",
+        "https://bücher.example/ä",
+    ],
+)
+def test_an_ordinary_uri_is_taken(address: str) -> None:
+    check_message(auth.UpdateCurrentUserRequest(avatar=address))
+
+
+@pytest.mark.parametrize(
+    "email", ['"a"@example.org', "<a>@example.org", "a@<b>.org", 'a@b.org">', "a@b.c,d@e.f"]
+)
+def test_markup_in_an_email_address_is_refused(email: str) -> None:
+    with pytest.raises(InvalidError, match="email"):
+        check_message(auth.UpdateCurrentUserRequest(email=email))

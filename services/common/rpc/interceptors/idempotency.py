@@ -21,6 +21,7 @@ from services.common.core.errors import BusyError, DuplicateError
 from services.common.db.database import Database, UtcDateTime, insert_ignore
 from services.common.identity.resealing import SealedColumn
 from services.common.identity.sealing import Sealer
+from services.common.identity.tokens import Caller
 
 KEEP = timedelta(hours=24)
 _RUNNING = timedelta(seconds=30)
@@ -81,6 +82,23 @@ def define_table(metadata: sa.MetaData) -> sa.Table:
 def seal_column(table: sa.Table) -> SealedColumn:
     """The column of kept answers, which are sealed."""
     return SealedColumn(table.c.answer, "idempotency.answer")
+
+
+def name_principal(caller: Caller, address: str) -> str:
+    """Return whom a key belongs to: the user together with what the credentials may do.
+
+    A stored answer is given to the same credentials only. An API token that repeats the key of a session, a token
+    with fewer scopes or an earlier end, and a user who is no longer administrator make a request of their own, which
+    is authorized anew. Services act for users under keys of their own RPCs.
+    """
+    user = caller.user
+    if user is None:
+        return f"address {address}"
+    if caller.service or (caller.session and not user.is_staff):
+        return f"user {user.id}"
+    if caller.session:
+        return f"user {user.id} as administrator"
+    return f"user {user.id} with {caller.token_id} {','.join(user.scopes)} {'staff' if user.is_staff else ''}"
 
 
 def request_id_of(principal: str, method: str, key: str) -> str:

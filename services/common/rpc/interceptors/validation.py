@@ -16,7 +16,12 @@ from services.common.core.errors import InvalidError, Violation
 
 Check = Callable[[Message, str, list[Violation]], None]
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+# Pages show addresses within markup: quotes, angle brackets and what else no URI has unescaped (RFC 3986) are refused.
+_UNSAFE = r"\s\x00-\x1f\x7f\"'<>\\^`{}|"
+_EMAIL = re.compile(
+    r"[^@\s\x00-\x1f\x7f\"<>\\,;:()]+@[^@\s\x00-\x1f\x7f.\"'<>\\,;:()]+(\.[^@\s\x00-\x1f\x7f.\"'<>\\,;:()]+)+"
+)
+_URI = re.compile(rf"https?://[^/?#{_UNSAFE}]+[^{_UNSAFE}]*")
 
 
 def check_message(message: Message, *, prefix: str = "") -> None:
@@ -155,7 +160,7 @@ def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:
 
 _FORMATS: dict[str, Callable[[str], bool]] = {
     "email": lambda value: _EMAIL.fullmatch(value) is not None,
-    "uri": lambda value: re.fullmatch(r"https?://[^\s/?#]+[^\s]*", value) is not None,
+    "uri": lambda value: _URI.fullmatch(value) is not None,
     # A scope (fe80::1%eth0) may be any text at all, and would get into options as it is.
     "ip": lambda value: "%" not in value and _parses(ipaddress.ip_address)(value),
     "cidr": lambda value: "/" in value and "%" not in value and _parses(ipaddress.ip_interface)(value),
