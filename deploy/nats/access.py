@@ -20,8 +20,12 @@ USERS = (*PROCESSES, OPERATOR, SYSTEM)
 # The durable consumers of each process, as its `Bus.consume` names them.
 CONSUMERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "auth": ((AUDIT, "auth-audit"), (AUDIT, "auth-audit-of-services")),
-    "apps-worker": ((JOBS, "apps-run"),),
-    "backups-worker": ((JOBS, "backups-run"), (EVENTS, "backups-app-removed")),
+    "apps-worker": ((JOBS, "apps-run"), (EVENTS, "apps-user-deactivated")),
+    "backups-worker": (
+        (JOBS, "backups-run"),
+        (EVENTS, "backups-app-removed"),
+        (EVENTS, "backups-user-deactivated"),
+    ),
     "catalog-worker": ((JOBS, "catalog-fetch"),),
 }
 # What a process listens to besides, without a consumer: `Bus.listen`.

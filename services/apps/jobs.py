@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from nats.aio.msg import Msg
+from proximity.auth.v1 import events_pb2
 
 from services.apps.clients import GrpcBackups
 from services.apps.domain.holding import end_silent_holds
@@ -17,9 +18,11 @@ from services.common.core.clock import now
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
+from services.common.messaging.outbox import Relay
 
 log = get_logger()
 
+USER_DEACTIVATED = "events.auth.v1.user_deactivated"
 _RECONCILE = timedelta(hours=1)
 _JANITOR = timedelta(hours=6)
 _KEEP_EVENTS = timedelta(days=90)
@@ -35,6 +38,24 @@ def wake_on_jobs(bus: Bus, wake: asyncio.Event) -> None:
         wake.set()
 
     bus.consume("JOBS", RUN_OPERATION, durable="apps-run", handler=handle)
+
+
+def follow_departures(bus: Bus, store: SqlAppStore, relay: Relay) -> None:
+    """Stop the deployments of users who may not sign in any more, and hand the apps of removed ones over."""
+
+    async def handle(message: Msg) -> None:
+        gone = events_pb2.UserDeactivated.FromString(message.data)
+        done = await store.release_user(gone.user_id, apps_to=gone.apps_to or None)
+        relay.wake()
+        log.info(
+            "user_departed",
+            user_id=gone.user_id,
+            deleted=gone.deleted,
+            stopped=done.stopped,
+            moved=done.moved,
+        )
+
+    bus.consume("EVENTS", USER_DEACTIVATED, durable="apps-user-deactivated", handler=handle)
 
 
 async def run_schedules(

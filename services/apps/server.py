@@ -15,7 +15,7 @@ from services.apps.containers import GrpcContainers
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import World
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
-from services.apps.jobs import run_schedules, wake_on_jobs
+from services.apps.jobs import follow_departures, run_schedules, wake_on_jobs
 from services.apps.metrics import Metrics
 from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase
@@ -117,6 +117,7 @@ async def work_apps(settings: AppsSettings) -> None:
     )
     wake = asyncio.Event()
     wake_on_jobs(parts.runtime.bus, wake)
+    follow_departures(parts.runtime.bus, parts.store, parts.relay)
     await work(
         parts.runtime,
         relay=parts.relay,

@@ -6,6 +6,7 @@ import asyncio
 
 from nats.aio.msg import Msg
 from proximity.apps.v1 import events_pb2
+from proximity.auth.v1 import events_pb2 as auth_events_pb2
 
 from services.backups.domain.interfaces import Apps, BackupStore
 from services.backups.domain.usecases import note_removed_apps
@@ -17,11 +18,12 @@ from services.common.messaging.bus import Bus
 log = get_logger()
 
 APP_REMOVED = "events.apps.v1.app_removed"
+USER_DEACTIVATED = "events.auth.v1.user_deactivated"
 _TIDY_S = 3600.0
 
 
 class BackupJobs:
-    """Wakes the engine when there is work, and marks the backups of apps that are gone."""
+    """Wakes the engine when there is work, and notes what becomes of apps and their owners."""
 
     def __init__(self, store: BackupStore, wake: asyncio.Event) -> None:
         self._store = store
@@ -31,6 +33,9 @@ class BackupJobs:
         """Consume, in the background; call it within an event loop."""
         bus.consume("JOBS", RUN_OPERATION, durable="backups-run", handler=self.run_operation)
         bus.consume("EVENTS", APP_REMOVED, durable="backups-app-removed", handler=self.note_app_removed)
+        bus.consume(
+            "EVENTS", USER_DEACTIVATED, durable="backups-user-deactivated", handler=self.hand_over_backups
+        )
 
     async def run_operation(self, _: Msg) -> None:
         """Wake the engine; the database says what there is to do."""
@@ -41,6 +46,12 @@ class BackupJobs:
         removed = events_pb2.AppRemoved.FromString(message.data)
         message_id = (message.headers or {}).get("Nats-Msg-Id") or f"removed-{removed.app_id}"
         await self._store.note_app_removed(removed.app_id, message_id=message_id)
+
+    async def hand_over_backups(self, message: Msg) -> None:
+        """Give the backups of a removed user, also of apps that are gone, to the one who got the apps."""
+        gone = auth_events_pb2.UserDeactivated.FromString(message.data)
+        if gone.apps_to:
+            await self._store.hand_over(gone.user_id, to=gone.apps_to)
 
 
 async def tidy_up(store: BackupStore, apps: Apps) -> None:

@@ -284,6 +284,16 @@ async def test_the_backups_of_a_removed_app_are_kept_and_marked(world: World) ->
     assert len(world.containers.archives) == 1
 
 
+async def test_backups_are_handed_over_also_of_a_removed_app(world: World) -> None:
+    await world.make_completed()
+    await world.store.note_app_removed(APP.app_id, message_id="m1")
+    await world.store.hand_over(STRANGER.id + 1000, to=7)
+    query = sa.select(backups.c.owner_id)
+    assert await world.db.read(lambda connection: connection.execute(query).scalar_one()) == OWNER.id
+    await world.store.hand_over(OWNER.id, to=STRANGER.id)
+    assert await world.db.read(lambda connection: connection.execute(query).scalar_one()) == STRANGER.id
+
+
 async def test_apps_whose_end_was_never_heard_of_are_asked_for(world: World) -> None:
     await world.make_completed()
     assert await note_removed_apps(world.store, world.apps) == 0

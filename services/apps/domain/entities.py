@@ -279,3 +279,11 @@ Change = (
     | ForgetSightings
     | RestoreVersion
 )
+
+
+@dataclass(frozen=True)
+class Departure:
+    """What was done when a user left: deployments stopped, apps handed over."""
+
+    stopped: int
+    moved: int

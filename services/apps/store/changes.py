@@ -166,6 +166,15 @@ class AppChanges:
         message_id = "" if again else operation_id
         add_messages(connection, outbox, [new_message(RUN_OPERATION, job, message_id=message_id)])
 
+    def hand_over(self, connection: sa.Connection, owner_id: int, *, to: int) -> int:
+        """Give every app of a user to another one, with a line in its log, and return how many there are."""
+        found = list(connection.execute(sa.select(apps.c.id).where(apps.c.owner_id == owner_id)).scalars())
+        for app_id in found:
+            self._change_app(connection, app_id, {"owner_id": to})
+            message = f"Handed over from user {owner_id}, who was removed, to user {to}"
+            self._add_event(connection, app_id, "log", message=message)
+        return len(found)
+
     def _change_app(self, connection: sa.Connection, app_id: str, values: Mapping[str, Any]) -> None:
         current = now()
         fields = {**self._rows.render_columns(app_id, values), "updated_at": current}

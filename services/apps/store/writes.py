@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.apps.domain.entities import App, Begin, Change, Upgrade
+from services.apps.domain.entities import App, Begin, Change, Departure, Upgrade
 from services.apps.domain.errors import AppBusyError, ContainerManagedError, HostnameTakenError
 from services.apps.domain.sightings import Seen, Sighting
 from services.apps.store.changes import AppChanges
+from services.apps.store.departures import stop_deployments
 from services.apps.store.lookups import AppLookups
 from services.apps.store.reads import AppReads
 from services.apps.store.rows import AppRows
@@ -182,6 +183,20 @@ class SqlAppStore(AppReads, AppLookups):
                 raise UnchangedError(result=False)
             self._changes.wake(connection, operation_id, again=True)
             return True
+
+        return await self._db.write(fn)
+
+    async def release_user(self, user_id: int, *, apps_to: int | None) -> Departure:
+        """Stop the deployments of a user who left and hand the apps over, if somebody gets them.
+
+        With `apps_to` deployments that run go on for the new owner; those that have not begun are stopped in any case.
+        Repeating it changes nothing more.
+        """
+
+        def fn(connection: sa.Connection) -> Departure:
+            stopped = stop_deployments(connection, self._changes, user_id, only_queued=apps_to is not None)
+            moved = 0 if apps_to is None else self._changes.hand_over(connection, user_id, to=apps_to)
+            return Departure(stopped, moved)
 
         return await self._db.write(fn)
 

@@ -152,6 +152,9 @@ class BackupStore(Protocol):
     async def list_app_ids(self, *, after: str, limit: int) -> Sequence[str]:
         """Apps that have backups and are not known to be gone, by id, after one of them."""
 
+    async def hand_over(self, owner_id: int, *, to: int) -> None:
+        """Give every backup of a user to another one, also of apps that are gone."""
+
     async def note_app_removed(self, app_id: str, *, message_id: str) -> None:
         """Mark an app's backups as those of an app that is gone; once per message."""
 

@@ -219,6 +219,11 @@ class SqlBackupStore(BackupRequests):
 
         await self._db.write(write)
 
+    async def hand_over(self, owner_id: int, *, to: int) -> None:
+        """See `BackupStore.hand_over`."""
+        change = backups.update().where(backups.c.owner_id == owner_id).values(owner_id=to)
+        await self._db.write(lambda connection: connection.execute(change))
+
     async def _begin_reading(
         self, key: BackupKey, request: _Request, make_state: Callable[[Backup], object]
     ) -> Backup:

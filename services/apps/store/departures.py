@@ -1,0 +1,32 @@
+"""What becomes of a user's apps when the account is deactivated or removed."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.apps.store.changes import AppChanges
+from services.apps.tables import apps, operation_tables
+from services.common.operations.commands import request_cancel
+
+ops = operation_tables.operations
+# Kinds that make an app which nobody would own; what changes or removes an app that is there goes on.
+_DEPLOYMENTS = ("deploy_app", "clone_app", "restore_beside")
+
+
+def stop_deployments(
+    connection: sa.Connection, changes: AppChanges, owner_id: int, *, only_queued: bool
+) -> int:
+    """Cancel the unfinished deployments of a user, or those that have not begun, and return how many there are."""
+    query = (
+        sa.select(ops.c.id)
+        .join(apps, apps.c.id == ops.c.subject)
+        .where(apps.c.owner_id == owner_id, ops.c.kind.in_(_DEPLOYMENTS), ops.c.finished_at.is_(None))
+    )
+    if only_queued:
+        query = query.where(ops.c.started_at.is_(None))
+    stopped = 0
+    for operation_id in connection.execute(query).scalars().all():
+        if request_cancel(connection, operation_tables, operation_id):
+            changes.wake(connection, operation_id, again=True)
+            stopped += 1
+    return stopped

@@ -1,0 +1,90 @@
+"""What becomes of the apps of users who may not sign in any more, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import sqlalchemy as sa
+from proximity.auth.v1 import events_pb2
+
+from services.apps.domain.errors import AppNotFoundError
+from services.apps.domain.usecases import Asked, clone_app
+from services.apps.jobs import USER_DEACTIVATED, follow_departures
+from services.apps.tables import inbox, operation_tables, outbox
+from services.common.db.database import Database
+from services.common.messaging.bus import Bus, Message
+from services.common.messaging.outbox import Relay
+from tests.store.apps_db import db  # noqa: F401 - a fixture
+from tests.store.test_apps_operations import Platform, platform  # noqa: F401 - a fixture
+from tests.store.test_catalog_messaging import nats
+
+__all__ = ["nats"]
+
+ops = operation_tables.operations
+
+
+async def test_deployments_of_a_deactivated_user_are_stopped_and_leave_no_container(
+    platform: Platform,  # noqa: F811 - the fixture
+) -> None:
+    there = await platform.deploy("there-1", owner=2)
+    await platform.run()
+    queued = await platform.deploy("queued-1", owner=2)
+    copied = await clone_app(
+        platform.world, await platform.store.get_app(there.id), Asked("c" * 32, 2), hostname="copy-1"
+    )
+    mine = await platform.deploy("mine-1", owner=1)
+    done = await platform.store.release_user(2, apps_to=None)
+    assert (done.stopped, done.moved) == (2, 0)
+    await platform.run_to_the_end()
+    for gone in (queued, copied):
+        app = await platform.store.get_app(gone.id)
+        assert (app.status, app.vmid) == ("error", None)
+    assert (await platform.store.get_app(there.id)).owner_id == 2
+    assert (await platform.store.get_app(mine.id)).status == "running"
+    assert (await platform.store.release_user(2, apps_to=None)).stopped == 0
+
+
+async def test_apps_are_handed_over_and_what_runs_goes_on(
+    platform: Platform,  # noqa: F811 - the fixture
+) -> None:
+    there = await platform.deploy("there-1", owner=2)
+    await platform.run()
+    begun = await platform.deploy("begun-1", owner=2)
+    assert await platform.operations.claim_next("elsewhere") is not None
+    queued = await platform.deploy("queued-1", owner=2)
+    before = (await platform.store.find_version(there.id, owner=None)).stamp
+    done = await platform.store.release_user(2, apps_to=1)
+    assert (done.stopped, done.moved) == (1, 3)
+    for app_id in (there.id, begun.id):
+        assert (await platform.store.get_app(app_id, owner=1)).owner_id == 1
+        with pytest.raises(AppNotFoundError):
+            await platform.store.get_app(app_id, owner=2)
+    assert (await platform.store.find_version(there.id, owner=1)).stamp != before
+    cancelled = sa.select(ops.c.subject).where(ops.c.cancel_requested)
+    found = await platform.database.read(lambda connection: connection.execute(cancelled).scalars().all())
+    assert found == [queued.id]
+    again = await platform.store.release_user(2, apps_to=1)
+    assert (again.stopped, again.moved) == (0, 0)
+
+
+async def test_the_event_of_auth_hands_the_apps_over(
+    platform: Platform,  # noqa: F811 - the fixture
+    db: Database,  # noqa: F811 - the fixture
+    nats: str,
+) -> None:
+    app = await platform.deploy("there-1", owner=2)
+    await platform.run()
+    bus = Bus(nats, name="apps-worker")
+    relay = Relay(db, bus, outbox, inbox=inbox)
+    follow_departures(bus, platform.store, relay)
+    bus.start()
+    try:
+        assert await bus.wait_connected(timeout=20)
+        gone = events_pb2.UserDeactivated(user_id=2, username="bob", deleted=True, apps_to=1)
+        await bus.publish(Message(USER_DEACTIVATED, gone.SerializeToString(), "m1"))
+        async with asyncio.timeout(20):
+            while (await platform.store.get_app(app.id)).owner_id != 1:  # noqa: ASYNC110 - NATS decides when
+                await asyncio.sleep(0.02)
+    finally:
+        await bus.close()
