@@ -15,7 +15,7 @@ from services.catalog.domain.entities import Generate, Input, InputType
 from services.catalog.domain.schema import matches_pattern
 
 MAX_VALUE_LENGTH = 8192
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff\ue000\ue001]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff\ue000\ue001]")
 _EMAIL = re.compile(r"[^\s@<>\"]{1,64}@[A-Za-z0-9.-]{1,255}")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 _BOOLEANS = frozenset({"true", "false"})

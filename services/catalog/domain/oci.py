@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from services.catalog.domain.entities import VolumeSpec
+from services.common.core.text import find_control, make_printable
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # a secret's place in the tree is outside of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,20 @@ def build_oci(definition: Mapping[str, Any], volumes: tuple[VolumeSpec, ...]) ->
         user=str(service.get("user", "")),
         working_dir=str(service.get("working_dir", "")),
     )
+
+
+def find_control_faults(oci: OciDefinition) -> dict[str, str]:
+    """Faults by field, of texts with control characters: Proxmox keeps them as lines of the container's configuration."""
+    remedy = "which an app of one image cannot have; remove it, or choose the runtime compose"
+    faults = {
+        f"environment.{make_printable(name)}": f"holds {found}, {remedy}"
+        for name, value in oci.environment.items()
+        if (found := find_control(name) or (_CONTROL.search(value) and "a line break, tab or other control"))
+    }
+    words = (*oci.entrypoint, *oci.command, oci.user, oci.working_dir)
+    if any(_CONTROL.search(word) for word in words):
+        faults["environment"] = f"puts a control character into the command, {remedy}"
+    return faults
 
 
 def _read_environment(value: Mapping[str, Any] | list[str] | None) -> dict[str, str]:

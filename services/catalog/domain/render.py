@@ -20,7 +20,7 @@ from services.catalog.domain.errors import (
     UnsafeDefinitionError,
 )
 from services.catalog.domain.interpolation import InterpolationError, interpolate_tree, map_texts
-from services.catalog.domain.oci import OciDefinition, build_oci
+from services.catalog.domain.oci import OciDefinition, build_oci, find_control_faults
 from services.catalog.domain.schema import check_schema
 from services.catalog.domain.values import RenderRequest, Values, collect_values
 from services.catalog.domain.yaml_text import write_yaml
@@ -76,6 +76,9 @@ def render_item(item: Item, request: RenderRequest) -> Rendered:
     is_oci = runtime == "oci"
     oci = build_oci(definition, item.volumes) if is_oci else None
     environment, secrets = _build_environment(values, oci)
+    is_certain = bool(request.runtime) or len(item.runtimes) == 1  # else it may still become compose
+    if oci and is_certain and (faults := find_control_faults(replace(oci, environment=environment))):
+        raise InvalidInputsError(faults)
     if request.masked:
         environment = {name: MASK if name in secrets and text else text for name, text in environment.items()}
     oci = replace(oci, environment=environment) if oci else None

@@ -31,6 +31,7 @@ from services.inventory.domain.errors import (
     LockTimeoutError,
 )
 from services.inventory.proxmox.answers import UnexpectedAnswer
+from services.inventory.proxmox.options import check_texts
 from services.inventory.proxmox.refusals import (
     translate,
     uncertain,
@@ -141,6 +142,7 @@ class ProxmoxClient:
         if time.monotonic() < self._silent_until:
             raise HostUnreachableError(self._silence_error, retry_after=self._silent_until - time.monotonic())
         clean = {name: _render(value) for name, value in params.items() if value is not None}
+        check_texts(clean)
         loop = asyncio.get_running_loop()
         for attempt in range(1, _ATTEMPTS + 1):
             began = time.monotonic()

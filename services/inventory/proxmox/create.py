@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.common.core.errors import invalid_field
+from services.common.core.text import make_printable
 from services.inventory.domain.errors import (
     ContainerCreatingError,
     CreationBrokenError,
@@ -181,7 +183,7 @@ async def _build_options(
         "unprivileged": 1,
         "onboot": 1,
         "tags": TAG,
-        "description": render_description(owner, note=wanted.note),
+        "description": render_description(owner, note=make_printable(wanted.note)),
     }
     if wanted.nameservers:
         options["nameserver"] = " ".join(wanted.nameservers)
@@ -201,7 +203,7 @@ def _check_part(field_name: str, value: str) -> str:
     Raises:
         InvalidError: it would begin another part.
     """
-    if any(character in value for character in ",=\n\0"):
+    if re.search(r"[,=\x00-\x1f\x7f]", value):
         raise invalid_field(field_name, f"{value[:80]!r} has a character that ends a part of an option")
     return value
 
@@ -229,7 +231,14 @@ def render_network(wanted: NewContainer) -> str:
 
 
 def merge_environment(config: Mapping[str, Any], environment: Mapping[str, str]) -> str:
-    """The option env, NUL-separated as Proxmox keeps it: what the image sets, changed by `environment`."""
+    """The option env, NUL-separated as Proxmox keeps it: what the image sets, changed by `environment`.
+
+    Raises:
+        InvalidError: an entry would begin another entry, or another line of the configuration.
+    """
+    for name, value in environment.items():
+        if re.search(r"[\x00-\x1f\x7f=]", name) or re.search(r"[\x00-\x1f\x7f]", value):
+            raise invalid_field(f"environment.{name[:80]!r}", "holds a control character")
     given = [entry.partition("=") for entry in str(config.get("env") or "").split("\0") if entry]
     merged = {name: value for name, _, value in given} | dict(environment)
     return "\0".join(f"{name}={value}" for name, value in merged.items())

@@ -41,7 +41,7 @@ def list_wrong_texts(field: FieldDescriptor) -> Iterator[tuple[str, str]]:
     if field.message_type is not None or field.is_repeated:
         return
     for why, value in _list_wrong_scalars(field):
-        if isinstance(value, str) and "\0" not in value and value:
+        if isinstance(value, str) and not {"\0", "\x1b"} & set(value) and value:
             yield why, value
         elif isinstance(value, (int, float)) and not isinstance(value, bool) and field.type in NUMBERS:
             yield why, str(value)
@@ -98,6 +98,8 @@ def _list_wrong_scalars(field: FieldDescriptor) -> Iterator[tuple[str, Any]]:
     elif field.type == FieldDescriptor.TYPE_STRING:
         yield "a number", 5
         yield "with a NUL", "a\0b"
+        if not rules.secret:
+            yield "with an escape", "a\x1bb"
         yield from _list_wrong_strings(field)
 
 

@@ -182,3 +182,25 @@ def test_a_value_cannot_mount_the_host(value: str) -> None:
 
 def build_without_allowance(text: str) -> Item:
     return replace(build(text), allows=frozenset())
+
+
+@pytest.mark.parametrize("odd", ["\n", "\t", "x\nlxc.mount.entry: /etc/pve mnt none bind 0 0"])
+@pytest.mark.parametrize("name", ["TITLE", "ADMIN_PASSWORD", "ANYTHING_ELSE"])
+def test_a_value_of_an_image_app_has_one_line(name: str, odd: str) -> None:
+    with pytest.raises(InvalidInputsError) as caught:
+        render({name: f"a{odd}"}, runtime="oci")
+    assert list(caught.value.faults) == [f"environment.{name}"]
+    assert "runtime compose" in str(caught.value)
+    assert render({name: f"a{odd}"}, runtime="compose").environment[name] == f"a{odd}"
+
+
+def test_the_command_of_an_image_app_has_one_line() -> None:
+    text = replaced("image: example/web:1.0", 'image: example/web:1.0\n      command: ["run", "${TITLE}"]')
+    with pytest.raises(InvalidInputsError, match="into the command"):
+        render({"TITLE": "a\nb"}, text=text, runtime="oci")
+
+
+@pytest.mark.parametrize("odd", ["\r", "\x0b", "\x1b", "\x7f", "\x00"])
+def test_no_value_holds_other_controls(odd: str) -> None:
+    with pytest.raises(InvalidInputsError, match="control characters"):
+        render({"TITLE": f"a{odd}b"}, runtime="compose")

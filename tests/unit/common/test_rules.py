@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from proximity.apps.v1 import apps_service_pb2 as apps
 from proximity.auth.v1 import auth_service_pb2 as auth
+from proximity.backups.v1 import backups_service_pb2 as backups
+from proximity.inventory.v1 import container_service_pb2 as containers
+from proximity.inventory.v1 import inventory_service_pb2 as inventory
 from proximity.inventory.v1 import settings_pb2 as settings
 
 from services.common.core.errors import InvalidError
@@ -60,7 +64,60 @@ def test_words_come_from_their_list() -> None:
 
 @pytest.mark.parametrize("environment", [{"THEME": "dark\0LD_PRELOAD=/x"}, {"THEME\0": "dark"}])
 def test_an_entry_of_a_map_does_not_begin_another_one(environment: dict[str, str]) -> None:
-    assert "NUL" in faults(apps.UpdateAppRequest(app_id="a-1", environment=environment))["environment.THEME"]
+    found = faults(apps.UpdateAppRequest(app_id="a-1", environment=environment))
+    assert "U+0000" in found["environment.THEME" + (" " if "THEME\0" in environment else "")]
+
+
+ODD_CHARACTERS = ["\n", "\r", "\t", "\x1b", "\x7f", "\x9b", "\u2028", "\u202e", "\u2066"]
+
+
+@pytest.mark.parametrize("odd", ODD_CHARACTERS)
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (apps.DeployAppRequest(catalog_id="whoami", hostname="web", name="a{}b"), "name"),
+        (apps.UpdateAppRequest(app_id="a-1", name="a{}b"), "name"),
+        (auth.CreateApiTokenRequest(name="a{}b"), "name"),
+        (auth.UpdateCurrentUserRequest(first_name="a{}b"), "first_name"),
+        (backups.CreateBackupRequest(app_id="a-1", notes="a{}b"), "notes"),
+        (inventory.CreateHostRequest(name="a{}b", host="pve"), "name"),
+        (containers.CreateContainerRequest(owner="a-1", hostname="web", entrypoint="a{}b"), "entrypoint"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else type(each).__name__,
+)
+def test_a_text_of_one_line_holds_no_character_that_acts(message: Any, field: str, odd: str) -> None:
+    request = type(message)()
+    request.CopyFrom(message)
+    setattr(request, field, getattr(message, field).format(odd))
+    assert f"U+{ord(odd):04X}" in faults(request)[field]
+    setattr(request, field, "Zoë's app \N{GREEN APPLE} שלום")
+    check_message(request)
+
+
+@pytest.mark.parametrize("blank", [" ", "\u3000", "\u200b", "\u00ad\ufeff", "\u2800", "\u3164"])
+def test_a_name_of_which_nothing_can_be_seen_is_refused(blank: str) -> None:
+    for request in (
+        apps.DeployAppRequest(catalog_id="whoami", hostname="web", name=blank),
+        apps.UpdateAppRequest(app_id="a-1", name=blank),
+        auth.CreateApiTokenRequest(name=blank),
+        inventory.CreateHostRequest(name=blank, host="pve"),
+        inventory.UpdateHostRequest(name=blank),
+    ):
+        assert faults(request)["name"] == "must not be blank"
+
+
+def test_values_of_an_environment_may_have_lines_and_nothing_else() -> None:
+    good = apps.UpdateAppRequest(app_id="a-1", environment={"KEY": "-----BEGIN-----\n\tabc\n"})
+    check_message(good)
+    for odd in ("\r", "\x1b", "\x7f", "\x0b"):
+        bad = apps.UpdateAppRequest(app_id="a-1", environment={"KEY": f"a{odd}b"})
+        assert "control character" in faults(bad)["environment.KEY"]
+    assert faults(apps.UpdateAppRequest(app_id="a-1", environment={"A\nB": "c"}))
+
+
+def test_texts_of_several_lines_say_so() -> None:
+    check_message(auth.UpdateCurrentUserRequest(bio="first\n\tsecond"))
+    assert "U+001B" in faults(auth.UpdateCurrentUserRequest(bio="\x1b[2J"))["bio"]
 
 
 @given(st.text(max_size=80))

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from proximity.common.v1 import rules_pb2
 
 from services.common.core.errors import InvalidError, Violation
+from services.common.core.text import find_control, find_control_in_lines, is_blank, make_printable
 
 Check = Callable[[Message, str, list[Violation]], None]
 
@@ -45,14 +46,18 @@ def _checks_of(descriptor: Descriptor) -> tuple[Check, ...]:
         options = field.GetOptions()
         if options.HasExtension(rules_pb2.rules):
             checks.append(_compile(field, options.Extensions[rules_pb2.rules]))
-        elif field.type == FieldDescriptor.TYPE_STRING:
+        elif field.type == FieldDescriptor.TYPE_STRING or _is_map(field):
             checks.append(_compile(field, rules_pb2.Rules()))
     return tuple(checks)
 
 
+def _is_map(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
+
+
 def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
     name = field.name
-    is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
+    is_map = _is_map(field)
     value_checks = tuple(_value_checks(rules, is_text=field.type == FieldDescriptor.TYPE_STRING))
 
     def check(message: Message, prefix: str, violations: list[Violation]) -> None:
@@ -66,7 +71,7 @@ def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
                 )
                 return
             if is_map:
-                violations.extend(_list_nul_entries(value, prefix + name))
+                violations.extend(_list_odd_entries(value, prefix + name))
             elif field.message_type is None:
                 for index, element in enumerate(value):
                     _apply(value_checks, element, f"{prefix}{name}[{index}]", violations)
@@ -85,11 +90,16 @@ def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
     return check
 
 
-def _list_nul_entries(entries: Mapping[Any, Any], path: str) -> Iterator[Violation]:
-    """Entries of a map with a NUL, which ends a value and begins another one in an environment."""
+def _list_odd_entries(entries: Mapping[Any, Any], path: str) -> Iterator[Violation]:
+    """Entries of a map whose name has several lines, or whose value has controls; either may begin another entry."""
     for key, value in entries.items():
-        if "\x00" in str(key) or (isinstance(value, str) and "\x00" in value):
-            yield Violation(f"{path}.{key}".replace("\x00", ""), "must not contain NUL characters")
+        found = find_control(str(key)) or (find_control_in_lines(value) if isinstance(value, str) else "")
+        if found:
+            yield Violation(make_printable(f"{path}.{key}"), _describe(found))
+
+
+def _describe(found: str) -> str:
+    return f"must not contain the control character {found}"
 
 
 def _apply(
@@ -109,7 +119,7 @@ def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[An
 
     checks: list[Callable[[Any], str]] = []
     if is_text:
-        checks.append(lambda value: "must not contain NUL characters" if "\x00" in value else "")
+        checks.append(_choose_text_check(rules))
     if rules.HasField("min"):
         low = rules.min
         checks.append(lambda value: f"{show(value)} is less than {low:g}" if value < low else "")
@@ -145,6 +155,21 @@ def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[An
             )
         )
     return checks
+
+
+def _choose_text_check(rules: rules_pb2.Rules) -> Callable[[str], str]:
+    """Which characters a text may not hold, and whether it may be blank."""
+    if rules.secret:
+        return lambda value: _describe("U+0000") if "\x00" in value else ""
+    find = find_control_in_lines if rules.lines else find_control
+    is_needed = rules.required or rules.min_len > 0
+
+    def check(value: str) -> str:
+        if found := find(value):
+            return _describe(found)
+        return "must not be blank" if is_needed and value and is_blank(value) else ""
+
+    return check
 
 
 def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fproximity/common/v1/rules.proto\x12\x13proximity.common.v1\x1a google/protobuf/descriptor.proto\"\x85\x02\n\x05Rules\x12\x10\n\x08required\x18\x01 \x01(\x08\x12\x10\n\x03min\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07min_len\x18\x04 \x01(\rH\x02\x88\x01\x01\x12\x14\n\x07max_len\x18\x05 \x01(\rH\x03\x88\x01\x01\x12\x0f\n\x07pattern\x18\x06 \x01(\t\x12\n\n\x02in\x18\x07 \x03(\t\x12\x16\n\tmax_items\x18\x08 \x01(\rH\x04\x88\x01\x01\x12\x0e\n\x06secret\x18\t \x01(\x08\x12\x0e\n\x06\x66ormat\x18\n \x01(\t\x12\x0f\n\x07\x65xample\x18\x0b \x01(\tB\x06\n\x04_minB\x06\n\x04_maxB\n\n\x08_min_lenB\n\n\x08_max_lenB\x0c\n\n_max_items:J\n\x05rules\x12\x1d.google.protobuf.FieldOptions\x18\xb6\x87\x03 \x01(\x0b\x32\x1a.proximity.common.v1.Rulesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fproximity/common/v1/rules.proto\x12\x13proximity.common.v1\x1a google/protobuf/descriptor.proto\"\x94\x02\n\x05Rules\x12\x10\n\x08required\x18\x01 \x01(\x08\x12\x10\n\x03min\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07min_len\x18\x04 \x01(\rH\x02\x88\x01\x01\x12\x14\n\x07max_len\x18\x05 \x01(\rH\x03\x88\x01\x01\x12\x0f\n\x07pattern\x18\x06 \x01(\t\x12\n\n\x02in\x18\x07 \x03(\t\x12\x16\n\tmax_items\x18\x08 \x01(\rH\x04\x88\x01\x01\x12\x0e\n\x06secret\x18\t \x01(\x08\x12\x0e\n\x06\x66ormat\x18\n \x01(\t\x12\x0f\n\x07\x65xample\x18\x0b \x01(\t\x12\r\n\x05lines\x18\x0c \x01(\x08\x42\x06\n\x04_minB\x06\n\x04_maxB\n\n\x08_min_lenB\n\n\x08_max_lenB\x0c\n\n_max_items:J\n\x05rules\x12\x1d.google.protobuf.FieldOptions\x18\xb6\x87\x03 \x01(\x0b\x32\x1a.proximity.common.v1.Rulesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proximity.common.v1.rules_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RULES']._serialized_start=91
-  _globals['_RULES']._serialized_end=352
+  _globals['_RULES']._serialized_end=367
 # @@protoc_insertion_point(module_scope)

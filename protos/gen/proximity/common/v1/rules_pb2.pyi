@@ -37,6 +37,7 @@ class Rules(_message.Message):
     SECRET_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     EXAMPLE_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """The field must be present and, for strings, not empty."""
     min: _builtins.float
@@ -57,6 +58,10 @@ class Rules(_message.Message):
     """Format for the documentation: email, uri, ipv4, hostname, cidr."""
     example: _builtins.str
     """An example for the documentation, as JSON."""
+    lines: _builtins.bool
+    """The text may have several lines: line feeds and tabs are allowed. Other texts hold no control characters, no line
+    separators and no overrides of direction; of a secret only NUL is refused.
+    """
     def __init__(
         self,
         *,
@@ -70,10 +75,11 @@ class Rules(_message.Message):
         secret: _builtins.bool = ...,
         format: _builtins.str = ...,
         example: _builtins.str = ...,
+        lines: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "example", b"example", "format", b"format", "in", b"in", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "pattern", b"pattern", "required", b"required", "secret", b"secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "example", b"example", "format", b"format", "in", b"in", "lines", b"lines", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "pattern", b"pattern", "required", b"required", "secret", b"secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
     _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
