@@ -1,4 +1,4 @@
-"""`python -m services.apps serve | work | migrate | check-config | rotate-keys`."""
+"""`python -m services.apps serve | work | migrate | check-config | rotate-keys | poison-messages`."""
 
 from __future__ import annotations
 

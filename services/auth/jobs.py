@@ -15,12 +15,10 @@ from services.auth.domain.entities import NewAuditEntry
 from services.auth.store.audit import SqlAuditStore
 from services.common.core.clock import now
 from services.common.core.errors import InvalidError
-from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
+from services.common.messaging.poison import PoisonMessageError
 from services.common.messaging.streams import AUDIT, AUDIT_RECORDED
 from services.registry import SERVICES
-
-log = get_logger()
 
 _ACTION = re.compile(r"([a-z]+)\.[A-Za-z]{1,80}")
 _REPORTING = frozenset(SERVICES) - {"auth"}  # auth writes its own entries with what they are about
@@ -31,17 +29,14 @@ _AHEAD = timedelta(hours=1)  # clocks of machines differ by less; entries of the
 def consume_audit(bus: Bus, store: SqlAuditStore) -> None:
     """Chain every reported call into the audit log, once however often it is delivered.
 
-    What cannot be a report is logged and left out. NATS lets a service publish under its own name alone.
+    What cannot be a report is set aside as poison. NATS lets a service publish under its own name alone.
     """
 
     async def handle(message: Msg) -> None:
         try:
             entry = parse_report(message.subject, message.data)
         except (DecodeError, InvalidError, ValueError) as error:
-            log.warning(
-                "audit_report_refused", subject=message.subject, size=len(message.data), error=str(error)
-            )
-            return
+            raise PoisonMessageError(f"no report of a call: {error}") from error
         await store.append(entry)
 
     bus.consume(AUDIT, f"{AUDIT_RECORDED}.*", durable="auth-audit-of-services", handler=handle)

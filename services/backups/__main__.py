@@ -1,4 +1,4 @@
-"""`python -m services.backups serve | work | migrate | check-config | rotate-keys`."""
+"""`python -m services.backups serve | work | migrate | check-config | rotate-keys | poison-messages`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`python -m services.catalog serve | work | migrate | check-config | rotate-keys | check [folder] | icons [folder]`."""
+"""`python -m services.catalog serve | work | migrate | check-config | rotate-keys | poison-messages | check | icons`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.catalog.tables import idempotency
 from services.common.process.commands import main
 from services.common.rpc.interceptors.idempotency import seal_column
 
-_COMMANDS = ("serve", "work", "migrate", "check-config", "rotate-keys", "check", "icons")
+_COMMANDS = ("serve", "work", "migrate", "check-config", "rotate-keys", "poison-messages", "check", "icons")
 
 
 def run_command(arguments: list[str]) -> int:
@@ -25,7 +25,7 @@ def run_command(arguments: list[str]) -> int:
             return check_catalog(folder)
         case "icons":
             return draw_icons(folder)
-        case "serve" | "work" | "migrate" | "check-config" | "rotate-keys":
+        case known if known in _COMMANDS:
             sealed = [seal_column(idempotency)]
             return main("catalog", CatalogSettings, serve=serve, work=work, sealed=sealed, argv=arguments)
     sys.stderr.write(f"usage: python -m services.catalog {' | '.join(_COMMANDS)}\n")

@@ -1,4 +1,4 @@
-"""`python -m services.inventory serve | migrate | check-config | rotate-keys`."""
+"""`python -m services.inventory serve | migrate | check-config | rotate-keys | poison-messages`."""
 
 from services.inventory.server import run
 

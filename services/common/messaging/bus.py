@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import nats
@@ -19,7 +19,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import BucketNotFoundError
 from nats.js.kv import KeyValue
 
 from services.common.core.errors import MessagingUnavailableError, UnavailableError
@@ -30,17 +30,16 @@ from services.common.core.telemetry.tracing import (
     continue_known_trace,
     current_traceparent,
 )
-from services.common.messaging.consumer import finish_before, handle_message
+from services.common.messaging.consumer import Consumer
+from services.common.messaging.poison import PoisonMessages
 from services.common.messaging.streams import ensure_streams, find_inbox_prefix
 
 log = get_logger()
 
 _REQUEST_TIMEOUT_S = 5.0
 _REMEMBERED_S = 15.0  # what waits is tried again sooner
-_MAX_DELIVER = 20
 _CLOSE_ATTEMPTS = 10
-_FETCH_S = 30.0
-_CONSUME_AGAIN_S = 1.0
+_WATCH_S = 4.0  # until deleted streams are there again; health shows it in between
 
 
 @dataclass(frozen=True)
@@ -69,14 +68,16 @@ class Bus:
         self._client = Client()
         self._js: JetStreamContext | None = None
         self._ready = asyncio.Event()
-        self._epoch = asyncio.Event()  # set when this connection is over and consumers must begin anew
+        self._over: dict[str, asyncio.Event] = {}  # by stream: set when its consumers must begin anew
+        self._created: dict[str, object] = {}  # when each stream was created
+        self.poison: PoisonMessages | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
         self._refused_at = -_REMEMBERED_S
 
     def start(self) -> None:
         """Begin to connect, in the background."""
-        self._spawn(self._connect())
+        self.spawn(self._connect())
 
     def on_connect(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Call `callback` after every connection and reconnection."""
@@ -91,6 +92,11 @@ class Bus:
     def is_refusing(self) -> bool:
         """Whether NATS answers but did not store a message in the last seconds: its disk may be full."""
         return self.is_connected and time.monotonic() - self._refused_at < _REMEMBERED_S
+
+    async def wait_ready(self, stream: str) -> asyncio.Event:
+        """See `Connection.wait_ready`."""
+        await self._ready.wait()
+        return self._over.setdefault(stream, asyncio.Event())
 
     async def wait_connected(self, *, timeout: float) -> bool:
         """Wait until the streams are there; False when that takes longer than `timeout` seconds."""
@@ -110,7 +116,7 @@ class Bus:
             if traceparent := current_traceparent():
                 headers[TRACEPARENT] = traceparent
             try:
-                await self._jetstream().publish(
+                await self.jetstream().publish(
                     message.subject, message.payload, timeout=_REQUEST_TIMEOUT_S, headers=headers
                 )
             except (NatsError, TimeoutError, OSError) as error:
@@ -132,7 +138,7 @@ class Bus:
         Raises:
             MessagingUnavailableError: not connected.
         """
-        self._jetstream()
+        self.jetstream()
         subscription = await self._client.subscribe(subject, cb=callback)
         return subscription.unsubscribe
 
@@ -147,19 +153,32 @@ class Bus:
     ) -> None:
         """Give every message of a durable consumer to `handler`, for ever.
 
-        A message is acknowledged when the handler returns, and delivered again, with growing delay and at most
-        20 times, when it raises.
+        A message is acknowledged when the handler returns, and delivered again, with growing delay, when it raises;
+        `consumer` says which are set aside as poison.
         """
-        self._spawn(self._consume(stream, subject, durable=durable, handler=handler, concurrency=concurrency))
+        consumer = Consumer(
+            connection=self,
+            stream=stream,
+            subject=subject,
+            durable=durable,
+            handler=handler,
+            concurrency=concurrency,
+        )
+        self.spawn(consumer.run())
+        self.spawn(consumer.replay())
 
     async def key_value(self, bucket: str) -> KeyValue:
         """A key-value bucket.
 
         Raises:
-            MessagingUnavailableError: NATS does not answer.
+            MessagingUnavailableError: NATS does not answer, or the bucket was deleted and is not there again yet.
         """
         try:
-            return await self._jetstream().key_value(bucket)
+            return await self.jetstream().key_value(bucket)
+        except BucketNotFoundError as error:
+            raise MessagingUnavailableError(
+                f"NATS has no bucket {bucket}: it was deleted and is being created again"
+            ) from error
         except (NatsError, TimeoutError, OSError) as error:
             raise MessagingUnavailableError(f"NATS does not answer for bucket {bucket}") from error
 
@@ -175,12 +194,14 @@ class Bus:
         with contextlib.suppress(NatsError, TimeoutError, OSError):
             await asyncio.wait_for(self._client.close(), 2)
 
-    def _jetstream(self) -> JetStreamContext:
+    def jetstream(self) -> JetStreamContext:
+        """See `Connection.jetstream`."""
         if self._js is None or not self._client.is_connected:
             raise MessagingUnavailableError("NATS is not connected")
         return self._js
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def spawn(self, work: Awaitable[None]) -> None:
+        """See `Connection.spawn`."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._end)
@@ -209,9 +230,10 @@ class Bus:
                         allow_reconnect=True,
                     )
                     self._js = self._client.jetstream(timeout=_REQUEST_TIMEOUT_S)
-                await ensure_streams(self._jetstream(), replicas=self._replicas)
+                self._created = await ensure_streams(self.jetstream(), replicas=self._replicas)
                 self._ready.set()
                 await self._connected()
+                self.spawn(self._watch_streams())
             except (NatsError, UnavailableError, TimeoutError, OSError) as error:
                 log.warning("nats_unavailable", error=str(error) or type(error).__name__)
                 await asyncio.sleep(delay)
@@ -223,67 +245,44 @@ class Bus:
         delay = 0.1
         while self._client.is_connected:
             try:
-                await ensure_streams(self._jetstream(), replicas=self._replicas)
+                self._created = await ensure_streams(self.jetstream(), replicas=self._replicas)
             except (NatsError, UnavailableError, TimeoutError, OSError) as error:
                 log.warning("nats_streams_wait", error=str(error) or type(error).__name__)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 2.0)
             else:
-                over, self._epoch = self._epoch, asyncio.Event()
-                over.set()
-                self._ready.set()
-                await self._connected()
+                await self._begin_anew(self._created)
                 return
+
+    async def _watch_streams(self) -> None:
+        """Create streams and buckets again that somebody deletes, and begin anew with those that another created."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            if not self.is_connected:
+                continue
+            try:
+                created = await ensure_streams(self.jetstream(), replicas=self._replicas)
+            except (NatsError, UnavailableError, TimeoutError, OSError) as error:
+                log.warning("nats_streams_unknown", error=str(error) or type(error).__name__)
+                continue
+            if lost := [name for name, moment in created.items() if self._created.get(name) != moment]:
+                log.warning("nats_streams_created_again", streams=lost)
+                self._created = created
+                await self._begin_anew(lost)
+
+    async def _begin_anew(self, streams: Iterable[str]) -> None:
+        """Have what was begun with these streams of before begin again."""
+        for stream in streams:
+            if (over := self._over.pop(stream, None)) is not None:
+                over.set()
+        self._ready.set()
+        await self._connected()
 
     async def _connected(self) -> None:
         url = self._client.connected_url  # its netloc would have the password
         log.info("nats_connected", server=f"{url.hostname}:{url.port}" if url else "")
         for callback in self._on_reconnect:
-            self._spawn(callback())
-
-    async def _consume(
-        self,
-        stream: str,
-        subject: str,
-        *,
-        durable: str,
-        handler: Callable[[Msg], Awaitable[None]],
-        concurrency: int,
-    ) -> None:
-        slots = asyncio.Semaphore(concurrency)
-        while True:
-            await self._ready.wait()
-            try:
-                async for message in self._fetch(stream, subject, durable=durable):
-                    await slots.acquire()
-                    self._spawn(handle_message(message, handler, slots))
-            except (NatsError, UnavailableError, TimeoutError, OSError) as error:
-                log.warning(
-                    "nats_consumer_interrupted", durable=durable, error=str(error) or type(error).__name__
-                )
-            except Exception:  # whatever it is, who consumes for ever goes on
-                log.exception("nats_consumer_broken", durable=durable)
-            await asyncio.sleep(_CONSUME_AGAIN_S)
-
-    async def _fetch(self, stream: str, subject: str, *, durable: str) -> AsyncIterator[Msg]:
-        js, epoch = self._jetstream(), self._epoch
-        config = ConsumerConfig(
-            ack_policy=AckPolicy.EXPLICIT, ack_wait=30, max_deliver=_MAX_DELIVER, max_ack_pending=1000
-        )
-        subscription = await js.pull_subscribe(subject, durable=durable, stream=stream, config=config)
-        try:
-            while True:
-                try:  # one at a time: a fetch of several keeps the first until others come
-                    messages = await finish_before(
-                        epoch, subscription.fetch(1, timeout=_FETCH_S, heartbeat=5)
-                    )
-                except TimeoutError:
-                    continue
-                for message in messages:
-                    yield message
-        finally:
-            with contextlib.suppress(NatsError, OSError):
-                await subscription.unsubscribe()
+            self.spawn(callback())
 
 
 async def _log_error(error: Exception) -> None:

@@ -21,10 +21,12 @@ from google.protobuf.message import Message as ProtoMessage
 from services.common.core.clock import now
 from services.common.core.errors import UnavailableError
 from services.common.core.log import get_logger
-from services.common.core.telemetry.metrics import is_counting, note_outbox
+from services.common.core.telemetry.metrics import is_counting, note_outbox, note_poison
 from services.common.core.telemetry.tracing import current_traceparent
 from services.common.db.database import Database, UtcDateTime, insert_ignore
 from services.common.messaging.bus import Bus, Message
+from services.common.messaging.poison import PoisonMessages
+from services.common.messaging.poison import define_table as define_poison_messages
 from services.common.messaging.streams import AUDIT_RECORDED
 
 log = get_logger()
@@ -40,7 +42,7 @@ _LEASE_NAME = "relay"
 
 
 def define_tables(metadata: sa.MetaData) -> tuple[sa.Table, sa.Table]:
-    """Define the tables `outbox`, `inbox` and `outbox_lease` in a service's metadata; return the first two."""
+    """Define the tables of messages in a service's metadata; return `outbox` and `inbox`."""
     outbox = sa.Table(
         "outbox",
         metadata,
@@ -59,6 +61,7 @@ def define_tables(metadata: sa.MetaData) -> tuple[sa.Table, sa.Table]:
         sa.Column("owner", sa.String(32), nullable=False),
         sa.Column("lease_until", UtcDateTime, nullable=False),
     )
+    define_poison_messages(metadata)
     inbox = sa.Table(
         "inbox",
         metadata,
@@ -109,6 +112,7 @@ class Relay:
         self._outbox = outbox
         self._lease = outbox.metadata.tables["outbox_lease"]
         self._inbox = inbox
+        self._poison = PoisonMessages(db)
         self._owner = uuid.uuid4().hex
         self._is_leased_elsewhere = False
         self._wake = asyncio.Event()
@@ -197,6 +201,7 @@ class Relay:
         if is_counting():
             query = sa.select(sa.func.count()).select_from(self._outbox)
             note_outbox(await self._db.read(lambda connection: connection.execute(query).scalar_one()))
+            note_poison(await self._poison.count())
 
     async def prune_inbox(self, *, keep: timedelta = timedelta(days=30)) -> None:
         """Forget messages received longer ago than `keep`."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, RetentionPolicy, StreamConfig
-from nats.js.errors import BucketNotFoundError, NotFoundError
+from nats.js.errors import NotFoundError
 
 JOBS, EVENTS, AUDIT = "JOBS", "EVENTS", "AUDIT"
 AUDIT_RECORDED = "audit.v1.recorded"  # published as `audit.v1.recorded.<service>`
@@ -34,23 +34,32 @@ def find_inbox_prefix(servers: Sequence[str], name: str) -> str:
     return f"_INBOX.{user}"
 
 
-async def ensure_streams(js: JetStreamContext, *, replicas: int) -> None:
+async def ensure_streams(js: JetStreamContext, *, replicas: int) -> dict[str, object]:
     """Make the streams and the bucket that are not there, each on `replicas` servers; others stay as they are.
+
+    Returns:
+        When each was created, by name: another time for a stream that somebody deleted meanwhile.
 
     Raises:
         nats.errors.Error, TimeoutError, OSError: NATS does not answer.
     """
+    created: dict[str, object] = {}
     for config in _list_streams(replicas):
+        name = str(config.name)
         try:
-            await js.stream_info(str(config.name))
+            found = await js.stream_info(name)
         except NotFoundError:
-            await js.add_stream(config)
+            found = await js.add_stream(config)
+        created[name] = found.created
+    bucket = f"KV_{REVOCATIONS_BUCKET}"  # the stream in which NATS has it
     try:
-        await js.key_value(REVOCATIONS_BUCKET)
-    except BucketNotFoundError:
+        created[bucket] = (await js.stream_info(bucket)).created
+    except NotFoundError:
         await js.create_key_value(
             KeyValueConfig(bucket=REVOCATIONS_BUCKET, ttl=8 * _DAY_S, replicas=replicas)
         )
+        created[bucket] = (await js.stream_info(bucket)).created
+    return created
 
 
 def _list_streams(replicas: int) -> tuple[StreamConfig, ...]:

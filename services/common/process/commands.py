@@ -1,4 +1,4 @@
-"""The command line of a service: serve, work, migrate, check-config, rotate-keys."""
+"""The command line of a service: serve, work, migrate, check-config, rotate-keys, poison-messages."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from services.common.core.telemetry.tracing import start_tracing, stop_tracing
 from services.common.db.database import Database, create_engine
 from services.common.identity.resealing import SealedColumn, reseal
 from services.common.identity.sealing import Sealer
+from services.common.process.poison_command import NAME, run_poison_command
 
 
 def main(
@@ -32,11 +33,15 @@ def main(
     sealed: Sequence[SealedColumn] = (),
     argv: Sequence[str] | None = None,
 ) -> int:
-    """The command line of a service: serve, work, migrate, check-config, rotate-keys. Returns the exit status."""
+    """The command line of a service; returns the exit status."""
     parser = argparse.ArgumentParser(prog=f"python -m services.{service}")
-    commands = ["serve", *(["work"] if work else []), "migrate", "check-config", "rotate-keys"]
+    commands = ["serve", *(["work"] if work else []), "migrate", "check-config", "rotate-keys", NAME]
     parser.add_argument("command", choices=commands)
-    command = parser.parse_args(argv).command
+    parser.add_argument("arguments", nargs="*", help=f"of {NAME}: list, replay or drop, and ids")
+    parsed = parser.parse_args(argv)
+    command = parsed.command
+    if parsed.arguments and command != NAME:
+        parser.error(f"{command} takes no arguments: {' '.join(parsed.arguments)}")
     os.umask(0o077)  # files of databases and sockets are this account's alone
     try:
         settings = read_settings(settings_class)
@@ -50,6 +55,8 @@ def main(
         sys.stdout.write("the configuration is valid\n")
         return 0
     configure_logging(service, debug=settings.debug)
+    if command == NAME:
+        return asyncio.run(run_poison_command(service, settings, parsed.arguments))
     if command == "migrate" or settings.debug:
         from services.common.db.migrations import upgrade
 

@@ -10,6 +10,7 @@ from services.common.identity.sealing import Sealer
 from services.common.identity.service_keys import ServiceSigner, read_service_keys
 from services.common.identity.tokens import ApiTokens, Keys, Revocations, TokenVerifier
 from services.common.messaging.bus import Bus
+from services.common.messaging.poison import PoisonMessages
 from services.common.rpc.auth_client import AuthClient
 from services.common.rpc.client import Clients
 from services.common.rpc.interceptors.authorization import Guard
@@ -49,6 +50,8 @@ def build_runtime(
     tls = read_tls(settings.tls_dir, service)
     clients = Clients(signer, settings.address_of, tls=tls)
     bus = Bus(settings.nats_url, name=service, replicas=settings.nats_replicas)
+    db = Database(create_engine(settings.database_url, service=service))
+    bus.poison = PoisonMessages(db)
     asking = AuthClient(clients)
     is_auth = find_key is not None
     revocations = Revocations(None if is_auth else lambda: bus.is_connected)
@@ -63,7 +66,7 @@ def build_runtime(
     return Runtime(
         service=service,
         settings=settings,
-        db=Database(create_engine(settings.database_url, service=service)),
+        db=db,
         bus=bus,
         sealer=Sealer(settings.secret_key, previous=settings.previous_secret_keys),
         signer=signer,

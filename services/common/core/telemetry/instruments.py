@@ -23,5 +23,8 @@ OPERATIONS_ENDED = Counter("proximity_operations_ended", "Operations that ended.
 OPERATIONS = Gauge("proximity_operations_unfinished", "Operations that have not ended.", ["status"])
 OPERATIONS_AGE = Gauge("proximity_operations_oldest_seconds", "Age of the oldest unfinished operation.")
 OUTBOX = Gauge("proximity_outbox_messages", "Messages that NATS has not taken yet.")
+POISON = Gauge(
+    "proximity_poison_messages", "Messages that were set aside because nothing could process them."
+)
 NATS = Gauge("proximity_nats_connected", "1 while connected to NATS.")
 POOL = Gauge("proximity_database_connections_in_use", "Connections of the pool that are in use.")

@@ -105,6 +105,13 @@ def note_outbox(messages: int) -> None:
     instruments.OUTBOX.set(messages)
 
 
+def note_poison(messages: int) -> None:
+    """Note how many messages are set aside."""
+    from services.common.core.telemetry import instruments
+
+    instruments.POISON.set(messages)
+
+
 @contextmanager
 def _timing(note: Callable[[str, float], None]) -> Iterator[None]:
     start, outcome = time.perf_counter(), "done"
