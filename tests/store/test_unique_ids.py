@@ -52,8 +52,9 @@ def test_rows_indexes_and_constraints_outlive_the_migration(service: str, tmp_pa
     old, new = read_revisions(service)
     upgrade(url, service, revision=old)
     engine = create_engine(url, service=service)
-    tables = list_numbered(service)
     with engine.connect() as connection:
+        there = set(sa.inspect(connection).get_table_names())
+        tables = [table for table in list_numbered(service) if table.name in there]
         for table in tables:
             fill(connection, table.name)
         connection.commit()
