@@ -118,6 +118,12 @@ def parse_client(call: Call) -> Client:
     return Client(parse_network(call.address), call.metadata.get("user-agent", ""))
 
 
+def parse_token_id(name: str) -> int | None:
+    """The id of an API token, from the name that it has as credentials (`api-7`); None for other credentials."""
+    number = name.removeprefix("api-")
+    return int(number) if number != name and number.isdigit() else None
+
+
 def parse_audit_record(record: events_pb2.AuditRecorded) -> NewAuditEntry:
     """A reported call, no field longer than its column."""
     identity = record.id or hashlib.sha256(record.SerializeToString(deterministic=True)).hexdigest()

@@ -121,6 +121,7 @@ class AuthHandlers(AccountHandlers):
             new=request.new_password,
             session=call.caller.session,
             address=convert.parse_network(call.address),
+            keep_api_tokens=request.keep_api_tokens,
         )
         return operation_pb2.Detail(detail="New password has been saved.")
 
@@ -161,6 +162,7 @@ class AuthHandlers(AccountHandlers):
             expires_at=convert.parse_time(request.expires_at, "expires_at")
             if request.HasField("expires_at")
             else None,
+            made_by=convert.parse_token_id(call.caller.token_id),
         )
         call.audit_target = f"API token {token.id}"
         return convert.render_api_token(token, secret=secret)

@@ -232,13 +232,18 @@ class Reused:
 
 @dataclass(frozen=True, kw_only=True)
 class NewApiToken:
-    """An API token to add: only its hash is stored."""
+    """An API token to add: only its hash is stored.
+
+    Attributes:
+        parent_id: the API token that made it; None where a session did. It ends with its parent.
+    """
 
     user_id: int
     name: str
     scopes: tuple[str, ...]
     token_hash: str
     expires_at: datetime
+    parent_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

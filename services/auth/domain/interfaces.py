@@ -66,9 +66,9 @@ class AccountStore(Protocol):
         """Replace the hash `was` of a password by another hash of the same password."""
 
     async def change_password(
-        self, user_id: int, password_hash: str, *, keep_session: str
+        self, user_id: int, password_hash: str, *, keep_session: str, keep_api_tokens: bool = False
     ) -> tuple[Account, Sequence[Revocation]]:
-        """Change a password and end every session but one.
+        """Change a password; end every session but one, and the API tokens unless they are to go on.
 
         Raises:
             UserNotFoundError: there is no such account.
@@ -200,11 +200,18 @@ class ApiTokenStore(Protocol):
             ApiTokenNameTakenError: the user has one of this name.
         """
 
+    async def get_token(self, token_id: int) -> ApiToken:
+        """Return a token that has not ended.
+
+        Raises:
+            ApiTokenInvalidError: there is none of this id, or it has ended.
+        """
+
     async def list_tokens(self, user_id: int) -> list[ApiToken]:
         """A user's tokens, newest first."""
 
     async def delete_token(self, token_id: int, *, user_id: int) -> Sequence[Revocation]:
-        """Remove a token of a user.
+        """Remove a token of a user and those that it made.
 
         Raises:
             ApiTokenNotFoundError: the user has none of this id.

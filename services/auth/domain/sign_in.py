@@ -143,9 +143,16 @@ async def logout(auth: SignIn, refresh: str, *, session: str, token_id: str) -> 
 
 
 async def change_password(
-    auth: SignIn, user_id: int, *, old: str, new: str, session: str, address: str
+    auth: SignIn,
+    user_id: int,
+    *,
+    old: str,
+    new: str,
+    session: str,
+    address: str,
+    keep_api_tokens: bool = False,
 ) -> None:
-    """Change a password; every session but the caller's ends.
+    """Change a password; every session but the caller's ends, and every API token unless `keep_api_tokens`.
 
     Raises:
         WrongPasswordError: `old` is not the password.
@@ -165,7 +172,9 @@ async def change_password(
         )
     async with auth.hasher.slot():
         password_hash = await auth.hasher.hash(new)
-    _, revocations = await auth.accounts.change_password(user_id, password_hash, keep_session=session)
+    _, revocations = await auth.accounts.change_password(
+        user_id, password_hash, keep_session=session, keep_api_tokens=keep_api_tokens
+    )
     auth.sink.note_revoked(revocations)
 
 

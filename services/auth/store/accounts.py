@@ -21,6 +21,7 @@ from services.auth.store.account_rows import (
     render_quota,
     revoke_account,
 )
+from services.auth.store.api_tokens import end_user_tokens
 from services.auth.store.audit import write_expected
 from services.auth.store.locks import ACCOUNTS, lock
 from services.auth.store.one_time_links import drop_reset_links
@@ -115,7 +116,7 @@ class SqlAccountStore:
         )
 
     async def change_password(
-        self, user_id: int, password_hash: str, *, keep_session: str
+        self, user_id: int, password_hash: str, *, keep_session: str, keep_api_tokens: bool = False
     ) -> tuple[Account, Sequence[Revocation]]:
         """See `AccountStore.change_password`."""
         moment = self._clock()
@@ -126,7 +127,10 @@ class SqlAccountStore:
             drop_reset_links(connection, user_id)
             account = get_account(connection, user_id)
             others = (sessions.c.user_id == user_id) & (sessions.c.family != keep_session)
-            revoked = add_revocations(connection, end_families(connection, others, moment), moment)
+            ended = end_families(connection, others, moment)
+            if not keep_api_tokens:
+                ended += end_user_tokens(connection, user_id, moment)
+            revoked = add_revocations(connection, ended, moment)
             write_expected(connection)
             return account, revoked
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.auth.domain.entities import Account, ApiToken, NewApiToken, Revocation
-from services.auth.domain.errors import ApiTokenNameTakenError, ApiTokenNotFoundError, UserNotFoundError
+from services.auth.domain.errors import (
+    ApiTokenInvalidError,
+    ApiTokenNameTakenError,
+    ApiTokenNotFoundError,
+    UserNotFoundError,
+)
 from services.auth.store.account_rows import build_account
 from services.auth.store.audit import write_expected
 from services.auth.store.revocations import add_revocations
@@ -17,6 +22,8 @@ from services.auth.store.tables import api_tokens, users
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database, insert_ignore
 
+API_TOKEN_CACHED_S = 60.0  # `caller_of_api_token`: so long verifiers remember whose a token is
+_ENDED = "the API token has ended"
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
@@ -31,8 +38,12 @@ class SqlApiTokenStore:
         """See `ApiTokenStore.add_token`."""
 
         def write(connection: sa.Connection) -> ApiToken:
-            if connection.execute(sa.select(users.c.id).where(users.c.id == new.user_id)).first() is None:
+            # Locked: a change of the password that ends all tokens comes before or after this one, not in between.
+            owner = sa.select(users.c.id).where(users.c.id == new.user_id).with_for_update()
+            if connection.execute(owner).first() is None:
                 raise UserNotFoundError(f"there is no user {new.user_id}")
+            if new.parent_id is not None and not _exists(connection, new.parent_id):
+                raise ApiTokenInvalidError(_ENDED)
             insert = insert_ignore(api_tokens, connection).values(
                 user_id=new.user_id,
                 name=new.name,
@@ -40,6 +51,7 @@ class SqlApiTokenStore:
                 token_hash=new.token_hash,
                 created_at=self._clock(),
                 expires_at=new.expires_at,
+                parent_id=new.parent_id,
             )
             if not connection.execute(insert).rowcount:
                 raise ApiTokenNameTakenError(f"there is an API token named {new.name!r} already")
@@ -48,6 +60,16 @@ class SqlApiTokenStore:
             return _build_token(connection.execute(query).one())
 
         return await self._db.write(write)
+
+    async def get_token(self, token_id: int) -> ApiToken:
+        """See `ApiTokenStore.get_token`."""
+        query = sa.select(api_tokens).where(
+            api_tokens.c.id == token_id, api_tokens.c.expires_at > self._clock()
+        )
+        row = await self._db.read(lambda connection: connection.execute(query).one_or_none())
+        if row is None:
+            raise ApiTokenInvalidError(_ENDED)
+        return _build_token(row)
 
     async def list_tokens(self, user_id: int) -> list[ApiToken]:
         """See `ApiTokenStore.list_tokens`."""
@@ -60,12 +82,11 @@ class SqlApiTokenStore:
         moment = self._clock()
 
         def write(connection: sa.Connection) -> Sequence[Revocation]:
-            delete = api_tokens.delete().where(api_tokens.c.id == token_id, api_tokens.c.user_id == user_id)
-            if not connection.execute(delete).rowcount:
+            found = api_tokens.c.id == token_id, api_tokens.c.user_id == user_id
+            if connection.execute(sa.select(api_tokens.c.id).where(*found)).first() is None:
                 raise ApiTokenNotFoundError(f"there is no API token {token_id}")
-            # Verifiers keep an answer for a minute: refuse also one that is on its way.
-            revocation = Revocation(f"jti.api-{token_id}", moment.timestamp() + 120)
-            revoked = add_revocations(connection, [revocation], moment)
+            ended = end_api_tokens(connection, _find_family(connection, token_id), moment)
+            revoked = add_revocations(connection, ended, moment)
             write_expected(connection)
             return revoked
 
@@ -93,6 +114,35 @@ class SqlApiTokenStore:
                 change = api_tokens.update().where(api_tokens.c.id == found[0].id).values(last_used_at=moment)
                 await self._db.write(lambda connection: connection.execute(change))
         return found
+
+
+def end_user_tokens(connection: sa.Connection, user_id: int, moment: datetime) -> list[Revocation]:
+    """Remove all API tokens of a user; the revocations still have to be added."""
+    query = sa.select(api_tokens.c.id).where(api_tokens.c.user_id == user_id)
+    return end_api_tokens(connection, connection.execute(query).scalars().all(), moment)
+
+
+def end_api_tokens(connection: sa.Connection, token_ids: Sequence[int], moment: datetime) -> list[Revocation]:
+    """Remove API tokens; the revocations still have to be added."""
+    connection.execute(api_tokens.delete().where(api_tokens.c.id.in_(token_ids)))
+    # Verifiers keep an answer for a minute: refuse also one that is on its way.
+    cutoff = moment.timestamp() + 2 * API_TOKEN_CACHED_S
+    return [Revocation(f"jti.api-{token_id}", cutoff) for token_id in token_ids]
+
+
+def _find_family(connection: sa.Connection, token_id: int) -> list[int]:
+    """Return a token and all that it made, also through others."""
+    found, parents = [token_id], [token_id]
+    while parents:
+        query = sa.select(api_tokens.c.id).where(api_tokens.c.parent_id.in_(parents))
+        parents = list(connection.execute(query).scalars())
+        found += parents
+    return found
+
+
+def _exists(connection: sa.Connection, token_id: int) -> bool:
+    query = sa.select(api_tokens.c.id).where(api_tokens.c.id == token_id)
+    return connection.execute(query.with_for_update()).first() is not None
 
 
 def _build_token(row: sa.Row[Any]) -> ApiToken:

@@ -76,6 +76,7 @@ api_tokens = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=False),
     sa.Column("last_used_at", UtcDateTime),
+    sa.Column("parent_id", sa.Integer),
     sa.UniqueConstraint("user_id", "name", name="uq_api_tokens_user_name"),
     sqlite_autoincrement=True,  # a revocation names the id of a deleted token
 )

@@ -226,17 +226,21 @@ class ChangePasswordRequest(_message.Message):
 
     OLD_PASSWORD_FIELD_NUMBER: _builtins.int
     NEW_PASSWORD_FIELD_NUMBER: _builtins.int
+    KEEP_API_TOKENS_FIELD_NUMBER: _builtins.int
     old_password: _builtins.str
     new_password: _builtins.str
+    keep_api_tokens: _builtins.bool
+    """API tokens go on. Leave it out where somebody else may know the password, or have made tokens."""
     def __init__(
         self,
         *,
         old_password: _builtins.str = ...,
         new_password: _builtins.str = ...,
+        keep_api_tokens: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["new_password", b"new_password", "old_password", b"old_password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keep_api_tokens", b"keep_api_tokens", "new_password", b"new_password", "old_password", b"old_password"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -698,7 +702,7 @@ class CreateApiTokenRequest(_message.Message):
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """Default: 90 days from now; at most 2 years."""
+        """Default: 90 days from now; at most 2 years, and no later than the API token that asks."""
 
     def __init__(
         self,

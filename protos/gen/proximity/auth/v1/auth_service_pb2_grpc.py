@@ -227,7 +227,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ChangePassword(self, request, context):
-        """Change one's own password. Ends every other session of the account.
+        """Change one's own password. Ends every other session of the account, and its API tokens unless keep_api_tokens says
+        that they go on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -356,14 +357,15 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateApiToken(self, request, context):
-        """Make an API token. The answer is the only one that shows it.
+        """Make an API token. The answer is the only one that shows it. What an API token makes has no scope that it lacks
+        itself, ends no later, and ends with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteApiToken(self, request, context):
-        """End an API token.
+        """End an API token, and those that were made with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -57,7 +57,9 @@ class AuthServiceStub:
     UpdateCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateCurrentUserRequest, _user_pb2.User]
     """Change one's own profile. Fields that are not sent stay as they are."""
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _operation_pb2.Detail]
-    """Change one's own password. Ends every other session of the account."""
+    """Change one's own password. Ends every other session of the account, and its API tokens unless keep_api_tokens says
+    that they go on.
+    """
     StepUp: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.StepUpRequest, _user_pb2.AccessToken]
     """Prove one's identity again and get a fresh access token for the same session. Calls that need a recent sign-in
     accept it for 10 minutes. API tokens cannot step up.
@@ -109,9 +111,11 @@ class AuthServiceStub:
     ListApiTokens: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _auth_service_pb2.ListApiTokensResponse]
     """One's own API tokens, newest first."""
     CreateApiToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateApiTokenRequest, _user_pb2.ApiToken]
-    """Make an API token. The answer is the only one that shows it."""
+    """Make an API token. The answer is the only one that shows it. What an API token makes has no scope that it lacks
+    itself, ends no later, and ends with it.
+    """
     DeleteApiToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.DeleteApiTokenRequest, _empty_pb2.Empty]
-    """End an API token."""
+    """End an API token, and those that were made with it."""
     ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ListAuditEntriesRequest, _auth_service_pb2.ListAuditEntriesResponse]
     """The audit log, newest first."""
     GetJwks: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _user_pb2.Jwks]
@@ -143,7 +147,9 @@ class AuthServiceAsyncStub(AuthServiceStub):
     UpdateCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.UpdateCurrentUserRequest, _user_pb2.User]  # type: ignore[assignment]
     """Change one's own profile. Fields that are not sent stay as they are."""
     ChangePassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _operation_pb2.Detail]  # type: ignore[assignment]
-    """Change one's own password. Ends every other session of the account."""
+    """Change one's own password. Ends every other session of the account, and its API tokens unless keep_api_tokens says
+    that they go on.
+    """
     StepUp: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.StepUpRequest, _user_pb2.AccessToken]  # type: ignore[assignment]
     """Prove one's identity again and get a fresh access token for the same session. Calls that need a recent sign-in
     accept it for 10 minutes. API tokens cannot step up.
@@ -195,9 +201,11 @@ class AuthServiceAsyncStub(AuthServiceStub):
     ListApiTokens: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _auth_service_pb2.ListApiTokensResponse]  # type: ignore[assignment]
     """One's own API tokens, newest first."""
     CreateApiToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateApiTokenRequest, _user_pb2.ApiToken]  # type: ignore[assignment]
-    """Make an API token. The answer is the only one that shows it."""
+    """Make an API token. The answer is the only one that shows it. What an API token makes has no scope that it lacks
+    itself, ends no later, and ends with it.
+    """
     DeleteApiToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.DeleteApiTokenRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """End an API token."""
+    """End an API token, and those that were made with it."""
     ListAuditEntries: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListAuditEntriesRequest, _auth_service_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
     """The audit log, newest first."""
     GetJwks: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _user_pb2.Jwks]  # type: ignore[assignment]
@@ -268,7 +276,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.ChangePasswordRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operation_pb2.Detail, _abc.Awaitable[_operation_pb2.Detail]]:
-        """Change one's own password. Ends every other session of the account."""
+        """Change one's own password. Ends every other session of the account, and its API tokens unless keep_api_tokens says
+        that they go on.
+        """
 
     @_abc_1.abstractmethod
     def StepUp(
@@ -422,7 +432,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.CreateApiTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.ApiToken, _abc.Awaitable[_user_pb2.ApiToken]]:
-        """Make an API token. The answer is the only one that shows it."""
+        """Make an API token. The answer is the only one that shows it. What an API token makes has no scope that it lacks
+        itself, ends no later, and ends with it.
+        """
 
     @_abc_1.abstractmethod
     def DeleteApiToken(
@@ -430,7 +442,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.DeleteApiTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """End an API token."""
+        """End an API token, and those that were made with it."""
 
     @_abc_1.abstractmethod
     def ListAuditEntries(
