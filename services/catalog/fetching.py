@@ -11,7 +11,6 @@ import http.client
 import os
 import ssl
 import subprocess
-import tarfile
 import tempfile
 import time
 from collections.abc import Mapping
@@ -65,7 +64,7 @@ class Fetcher:
                 return self._clone(url, deadline)
             name = PurePosixPath(urlsplit(url).path).name or "index"
             return unpack_files(name, self._download(url, deadline), self.limits)
-        except (OSError, http.client.HTTPException, tarfile.TarError, EOFError, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise SourceFetchError(f"{location} cannot be read: {error}") from None
 
     def _read_path(self, location: str) -> Mapping[str, bytes]:

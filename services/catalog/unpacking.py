@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from services.catalog.domain.errors import SourceFetchError
+from services.catalog.tar_reader import TarReader
+from services.common.core.text import find_control
 
 _DEFINITIONS = frozenset({".yml", ".yaml", ".json"})
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _HEAD = 8192
+_ENTRIES = 4  # headers of an archive for each file that it may have: folders, long names, links
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +59,10 @@ def unpack_files(name: str, content: bytes, limits: FetchLimits) -> Mapping[str,
     if content[:4] == _ZIP:
         raise SourceFetchError(f"{name} is a zip archive; only tar archives are read")
     if name.endswith(_TARS) or content[:2] == _GZIP:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:*") as archive:
-            return _collect(_walk_tar(archive, limits), limits)
+        try:
+            return _collect(_walk_tar(content, limits), limits)
+        except SourceFetchError as error:
+            raise SourceFetchError(f"{name} cannot be read: it {error}") from None
     return _collect([(name, content)], limits)
 
 
@@ -89,18 +92,13 @@ def _walk_folder(folder: Path, limits: FetchLimits) -> Iterator[tuple[str, bytes
             yield path.relative_to(folder).as_posix(), content
 
 
-def _walk_tar(archive: tarfile.TarFile, limits: FetchLimits) -> Iterator[tuple[str, bytes]]:
+def _walk_tar(content: bytes, limits: FetchLimits) -> Iterator[tuple[str, bytes]]:
     """Yield the regular files of an archive; nothing of it is ever written to disk."""
-    total = 0
-    for member in archive:
-        total += max(member.size, 0)
-        if total > 4 * limits.total_bytes:
-            raise SourceFetchError(f"unpacks to more than {4 * limits.total_bytes} bytes")
-        path = PurePosixPath(member.name)
-        if not member.isfile() or path.is_absolute() or ".." in path.parts:
-            continue
-        stream = archive.extractfile(member)
-        yield str(path), stream.read(limits.measure_kept(path.name, member.size)) if stream else b""
+    reader = TarReader(content, total_bytes=4 * limits.total_bytes, members=_ENTRIES * limits.files)
+    for member in reader.read_members(measure=limits.measure_kept):
+        path = PurePosixPath(member.path)
+        if not path.is_absolute() and ".." not in path.parts and not find_control(member.path):
+            yield str(path), member.content
 
 
 def measure_folder(folder: Path) -> int:
