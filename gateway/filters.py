@@ -9,6 +9,7 @@ from google.protobuf import descriptor_pb2
 
 from gateway.clusters import TYPE
 from gateway.pages import PATHS
+from gateway.rates import render_rate_limit
 from gateway.script import render_script
 from gateway.settings import GatewaySettings
 from gateway.surface import HTTP_BODY, Surface
@@ -120,31 +121,8 @@ def _render_compressor() -> dict[str, Any]:
 
 
 def _render_rate_limit(settings: GatewaySettings) -> dict[str, Any]:
-    """A bucket for each client address (a network of 64 bits in IPv6, which one client owns whole)."""
-    actions = [{"masked_remote_address": {"v4_prefix_mask_len": 32, "v6_prefix_mask_len": 64}}]
-    bucket = {
-        "max_tokens": settings.requests_burst,
-        "tokens_per_fill": settings.requests_per_second,
-        "fill_interval": "1s",
-    }
-    everybody = {"max_tokens": 4_000_000_000, "tokens_per_fill": 4_000_000_000, "fill_interval": "1s"}
-    full = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
-    return {
-        "name": "envoy.filters.http.local_ratelimit",
-        "typed_config": {
-            "@type": f"{FILTERS}.local_ratelimit.v3.LocalRateLimit",
-            "stat_prefix": "clients",
-            "token_bucket": everybody,
-            "filter_enabled": full,
-            "filter_enforced": full,
-            "rate_limits": [{"actions": actions}],
-            "descriptors": [{"entries": [{"key": "masked_remote_address"}], "token_bucket": bucket}],
-            "max_dynamic_descriptors": 100_000,
-            "always_consume_default_token_bucket": False,
-            "rate_limited_as_resource_exhausted": True,
-            "enable_retry_after_header": True,
-        },
-    }
+    limit = render_rate_limit(settings.requests_per_second, burst=settings.requests_burst)
+    return {"name": "envoy.filters.http.local_ratelimit", "typed_config": limit}
 
 
 def _render_jwt(settings: GatewaySettings) -> dict[str, Any]:
@@ -205,7 +183,10 @@ def _render_lua(source: str) -> dict[str, Any]:
 
 
 def _render_buffer(settings: GatewaySettings) -> dict[str, Any]:
-    """Hold a REST body until it is complete, or too large: 413. Routes of gRPC calls switch it off."""
+    """Hold a request until it is complete, or too large: 413.
+
+    A call whose message never comes takes a place here until the request times out, and none of the service's.
+    """
     buffer = _name("buffer", f"{FILTERS}.buffer.v3.Buffer")
     buffer["typed_config"]["max_request_bytes"] = settings.max_request_bytes
     return buffer

@@ -65,7 +65,10 @@ local function find_fault(handle, headers)
     if not scheme or scheme:lower() ~= "bearer" then
       return "The Authorization header must read: Bearer <token>"
     end
-    if token:sub(1, 4) == "prx_" then return nil end
+    if token:sub(1, 4) == "prx_" then
+      -- auth alone knows which are valid; what it never issues ends here: 32 random bytes as URL-safe base64.
+      return not (#token == 47 and token:find("^prx_[%w_-]+$")) and "The API token is not valid" or nil
+    end
   elseif not (cookie and (" " .. cookie):find(COOKIES[headers:get("x-forwarded-proto")] or COOKIES.http)) then
     return "Authentication credentials were not provided"
   end

@@ -11,12 +11,14 @@ from typing import Any
 from gateway.ageing import render_ageing
 from gateway.clusters import TYPE
 from gateway.pages import render_page_routes
+from gateway.rates import render_rate_limit
 from gateway.script import OPEN_SERVICES
 from gateway.settings import GatewaySettings
 from gateway.surface import Method, Surface
 
 GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
-OPEN_STREAM_S = 15
+OPEN_STREAM_S = 5  # what reflection and a look at the health take many times over
+OPEN_CALLS_PER_SECOND = 20  # of one address: with OPEN_STREAM_S, 100 places of the 5,000 that a service has
 UNBUFFERED = {"@type": f"{TYPE}.extensions.filters.http.buffer.v3.BufferPerRoute", "disabled": True}
 # Tells a service that this gateway takes JSON for its printed RPCs where REST asked; an older one would not.
 PRINTED_HEADER = "x-proximity-printed"
@@ -35,7 +37,7 @@ def render_routes(surface: Surface, settings: GatewaySettings, *, name: str) -> 
         "routes": [
             *render_page_routes(surface, settings),
             *(_render_method(method, settings) for method in surface.routed),
-            *(_render_open_service(service) for service in OPEN_SERVICES),
+            *(_render_open_service(service, settings) for service in OPEN_SERVICES),
             _render_rest(),
         ],
         "typed_per_filter_config": {"envoy.filters.http.cors": _render_cors(settings)},
@@ -69,9 +71,10 @@ def _render_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
     rendered: dict[str, Any] = {
         "match": {"path": method.path, "headers": [GRPC]},
         "route": route,
-        "typed_per_filter_config": {"envoy.filters.http.buffer": UNBUFFERED},
         "response_headers_to_add": render_ageing(method),
     }
+    if method.client_streaming:
+        rendered["typed_per_filter_config"] = {"envoy.filters.http.buffer": UNBUFFERED}
     if method.is_endless:
         route["timeout"] = "0s"
         route["idle_timeout"] = f"{settings.stream_idle_timeout_s}s"
@@ -114,11 +117,13 @@ def _render_retries(method: Method) -> dict[str, Any]:
     }
 
 
-def _render_open_service(service: str) -> dict[str, Any]:
+def _render_open_service(service: str, settings: GatewaySettings) -> dict[str, Any]:
     """Reflection and health, answered by inventory for the whole system.
 
-    Anybody may call them, so their streams (health's Watch) end soon: one client could hold as many as a service takes.
+    Anybody may call them, and the first message of a stream cannot be waited for here. So their streams (health's Watch)
+    end soon, and an address begins few: one client could hold as many places as a service has.
     """
+    limited = {"envoy.filters.http.local_ratelimit": render_rate_limit(OPEN_CALLS_PER_SECOND, burst=100)}
     return {
         "match": {"prefix": f"/{service}/", "headers": [GRPC]},
         "route": {
@@ -126,7 +131,10 @@ def _render_open_service(service: str) -> dict[str, Any]:
             "timeout": f"{OPEN_STREAM_S}s",
             "max_stream_duration": {"max_stream_duration": f"{OPEN_STREAM_S}s"},
         },
-        "typed_per_filter_config": {"envoy.filters.http.buffer": UNBUFFERED},
+        "typed_per_filter_config": {
+            "envoy.filters.http.buffer": UNBUFFERED,
+            **(limited if settings.requests_per_second else {}),
+        },
     }
 
 

@@ -88,7 +88,7 @@ class GatewaySettings:
     write_timeout_s: int = 30
     stream_idle_timeout_s: int = 3600  # of event streams
     idle_timeout_s: int = 120  # of everything else, when neither side sends
-    request_timeout_s: int = 60  # to receive a whole request
+    request_timeout_s: int = 20  # to receive a whole request: 2 MiB at 1 Mbit/s; until then it takes a place
     headers_timeout_s: int = 10  # to receive its headers
     requests_per_second: int = 200  # per client address; 0: unlimited
     requests_burst: int = 1000

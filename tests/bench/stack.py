@@ -19,7 +19,8 @@ from gateway.config import Endpoint, render_bootstrap
 from tests.bench.floor import BARE, OWNERS, extend_surface
 
 UNLIMITED = {f"OPERATIONS_PER_{each}": "0" for each in ("NODE", "STORAGE", "USER")} | {
-    "STREAMS_PER_USER": "100000"
+    f"{each}_PER_{whom}": "100000"
+    for each, whom in (("STREAMS", "USER"), ("CALLS", "USER"), ("CALLS", "ADDRESS"))
 }
 
 

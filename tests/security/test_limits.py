@@ -14,7 +14,14 @@ from services.apps.domain.errors import QuotaExceededError
 from services.apps.domain.quotas import Quota, check_quota
 from services.common.identity.tokens import Caller, User
 from services.common.rpc.call import Call
-from services.common.rpc.stream_limits import Streams, TooManyStreamsError
+from services.common.rpc.stream_limits import (
+    MOST_CALLS,
+    MOST_STREAMS,
+    Calls,
+    Streams,
+    TooManyCallsError,
+    TooManyStreamsError,
+)
 from tests.e2e.stack import RunningStack
 from tests.security.principals import register
 
@@ -91,3 +98,83 @@ def test_a_user_holds_a_limited_number_of_streams() -> None:
     service = Call("/x/Y", {}, caller=Caller(User(1, "ann", is_staff=False), service="apps"))
     with streams.hold(service), streams.hold(service), streams.hold(service):
         pass
+
+
+def make_call(address: str = "192.0.2.1", **caller: Any) -> Call:
+    return Call("/x/Y", {"x-forwarded-for": address}, caller=Caller(**caller))
+
+
+def test_all_streams_together_leave_room_for_calls() -> None:
+    streams = Streams(2, total=3)
+    people = [make_call(user=User(number, "ann", is_staff=False)) for number in range(3)]
+    with streams.hold(people[0]), streams.hold(people[0]), streams.hold(people[1]):
+        with pytest.raises(TooManyStreamsError, match="all 3 streams"), streams.hold(people[2]):
+            pass
+        with streams.hold(make_call(service="apps")):
+            pass
+    with streams.hold(people[2]):
+        pass
+    assert MOST_STREAMS < MOST_CALLS
+
+
+def test_streams_of_nobody_count_for_their_address() -> None:
+    streams = Streams(1)
+    with streams.hold(make_call()):
+        with pytest.raises(TooManyStreamsError, match=r"192\.0\.2\.1"), streams.hold(make_call()):
+            pass
+        with streams.hold(make_call("192.0.2.2")):
+            pass
+
+
+@pytest.mark.parametrize("stage", ["admitting", "handling"])
+def test_an_address_has_a_limited_number_of_calls_under_way(stage: str) -> None:
+    calls = Calls(per_user=5, per_address=2)
+    begin = getattr(calls, stage)
+    with begin(make_call()), begin(make_call()):
+        with pytest.raises(TooManyCallsError, match=r"192\.0\.2\.1 has 2 calls"):
+            begin(make_call())
+        with begin(make_call("192.0.2.2")):
+            pass
+    with begin(make_call()):
+        pass
+
+
+def test_an_address_of_ipv6_is_the_network_that_one_client_owns() -> None:
+    calls = Calls(per_address=1)
+    with calls.handling(make_call("2001:db8:1:2::1")):
+        with pytest.raises(TooManyCallsError, match="2001:db8:1:2::/64"):
+            calls.handling(make_call("2001:db8:1:2:ffff::9"))
+        with calls.handling(make_call("2001:db8:1:3::1")):
+            pass
+
+
+def test_a_user_has_a_limited_number_of_calls_under_way_from_wherever() -> None:
+    calls = Calls(per_user=2, per_address=1)
+    ann, bob = (User(number, name, is_staff=False) for number, name in enumerate(("ann", "bob")))
+    with calls.handling(make_call(user=ann)), calls.handling(make_call("192.0.2.2", user=ann)):
+        with pytest.raises(TooManyCallsError, match="ann has 2 calls"):
+            calls.handling(make_call("192.0.2.3", user=ann))
+        with calls.handling(make_call(user=bob)):
+            pass
+
+
+def test_services_are_not_counted() -> None:
+    calls = Calls(per_user=1, per_address=1)
+    service = Call("/x/Y", {}, peer="unix:", caller=Caller(User(1, "ann", is_staff=False), service="apps"))
+    with calls.admitting(service), calls.admitting(service), calls.handling(service), calls.handling(service):
+        pass
+
+
+def test_calls_of_an_address_that_take_long_are_refused_and_others_are_answered(stack: RunningStack) -> None:
+    """Sign-ins wait for Argon2: more of them at once than an address may have are 429, at once."""
+
+    def sign_in(number: int) -> tuple[int, str]:
+        body = {"username": f"nobody-{uuid.uuid4().hex}", "password": f"wrong-{number}"}
+        answer = requests.post(f"{stack.url}/api/auth/login", json=body, timeout=120)
+        return answer.status_code, answer.text
+
+    with ThreadPoolExecutor(160) as pool:
+        pending = [pool.submit(sign_in, number) for number in range(160)]
+        assert requests.get(f"{stack.url}/api/health", timeout=60).status_code == 200
+        answers = [each.result() for each in pending]
+    assert {status for status, _ in answers} <= {400, 401, 429}

@@ -284,9 +284,21 @@ class ServiceSettings:
 
     streams_per_user: int = setting(
         "STREAMS_PER_USER",
-        default=100,
+        default=50,
         parse=parse_int(1, 100_000),
         doc="How many streams, as of an app's events, a user may hold open at a service's process.",
+    )
+    calls_per_user: int = setting(
+        "CALLS_PER_USER",
+        default=200,
+        parse=parse_int(1, 100_000),
+        doc="How many calls a user may have under way at a service's process; more are 429.",
+    )
+    calls_per_address: int = setting(
+        "CALLS_PER_ADDRESS",
+        default=100,
+        parse=parse_int(1, 100_000),
+        doc="The same for an address (in IPv6 a network of 64 bits), of callers who are not signed in.",
     )
     allow_insecure: tuple[str, ...] = setting(
         "ALLOW_INSECURE",

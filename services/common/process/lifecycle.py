@@ -30,7 +30,7 @@ from services.common.rpc.peers import Peers
 from services.common.rpc.server import add_service, create_server
 from services.common.rpc.server_context import Audit, NoAudit, ServerContext
 from services.common.rpc.shutdown import drain
-from services.common.rpc.stream_limits import Streams
+from services.common.rpc.stream_limits import Calls, Streams
 
 log = get_logger()
 
@@ -65,7 +65,10 @@ async def serve(
     peers = Peers(by_certificate=runtime.tls is not None, gateways=runtime.settings.gateway_networks)
     secure = not runtime.settings.debug and "http-cookies" not in runtime.settings.allow_insecure
     streams = Streams(runtime.settings.streams_per_user)
-    surroundings = ServerContext(runtime.guard, store, audit, on_failed_admission, peers, secure, streams)
+    calls = Calls(per_user=runtime.settings.calls_per_user, per_address=runtime.settings.calls_per_address)
+    surroundings = ServerContext(
+        runtime.guard, store, audit, on_failed_admission, peers, secure, streams, calls
+    )
     server = create_server()
     names = [descriptor.full_name for descriptor, _ in services]
     for descriptor, handlers in services:

@@ -50,7 +50,7 @@ from services.common.rpc.responses.rendered import (
 from services.common.rpc.server_context import ServerContext
 from services.common.rpc.status import InternalError, code_of, name_code, render_failure_frame, render_status
 from services.common.rpc.step_up import find_challenge
-from services.common.rpc.stream_limits import is_endless
+from services.common.rpc.stream_limits import MOST_CALLS, TooManyCallsError, is_endless
 
 log = get_logger()
 
@@ -68,7 +68,7 @@ _OPTIONS = (
 
 def create_server() -> grpc.aio.Server:
     """A gRPC server with the platform's limits."""
-    return grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=5000)
+    return grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
 
 
 def add_service(
@@ -152,7 +152,7 @@ class _Rpc:
         try:
             await self._admit(call)
             request = _check_request(given)
-            with Deadline(limit_time(context.time_remaining())):
+            with Deadline(limit_time(context.time_remaining())), self._around.calls.handling(call):
                 response = await self._respond(request, call)
         except asyncio.CancelledError:  # the caller hung up; what was done is done, and recorded
             if self._audited:
@@ -204,7 +204,8 @@ class _Rpc:
 
     async def _admit(self, call: Call) -> None:
         try:
-            await self._around.guard.admit(call, self._rule)
+            with self._around.calls.admitting(call):
+                await self._around.guard.admit(call, self._rule)
             self._around.peers.check(call)
         except (CredentialsMissingError, CredentialsInvalidError):
             if self._around.on_failed_admission is not None:
@@ -247,7 +248,7 @@ class _Rpc:
     ) -> NoReturn:
         refusal = self._as_domain_error(error, call)
         status = render_status(refusal)
-        if self._audited:
+        if self._audited and not isinstance(refusal, TooManyCallsError):  # a flood would fill the log
             await self._record(call, name_code(code_of(refusal)))
         if isinstance(refusal, UnauthenticatedError):
             call.add_header("www-authenticate", find_challenge(refusal))

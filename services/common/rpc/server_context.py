@@ -11,7 +11,7 @@ from services.common.rpc.call import Call
 from services.common.rpc.interceptors.authorization import Guard
 from services.common.rpc.interceptors.idempotency import IdempotencyStore
 from services.common.rpc.peers import Peers
-from services.common.rpc.stream_limits import Streams
+from services.common.rpc.stream_limits import Calls, Streams
 
 
 class Audit(Protocol):
@@ -56,3 +56,4 @@ class ServerContext:
     peers: Peers = field(default_factory=Peers)
     secure_cookies: bool = False
     streams: Streams = field(default_factory=Streams)
+    calls: Calls = field(default_factory=Calls)

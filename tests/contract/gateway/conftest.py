@@ -18,7 +18,7 @@ from tests.contract.gateway.certificates import Authority
 from tests.contract.gateway.envoy import Envoy
 from tests.contract.gateway.stub import Backend, Context, get_type
 
-API_TOKEN = "prx_0123456789abcdef"
+API_TOKEN = "prx_" + "0123456789_abcdef-0123456789abcdef0123456789"[:43]
 GET_JWKS = "/proximity.auth.v1.AuthService/GetJwks"
 
 

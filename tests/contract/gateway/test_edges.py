@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.contract.gateway.conftest import API_TOKEN
 from tests.contract.gateway.envoy import Envoy
 from tests.contract.gateway.stub import Backend, Context, get_type
 from tests.contract.gateway.test_errors import check_error
@@ -172,14 +173,18 @@ def test_other_origins_may_not(client: httpx.Client, origin: str) -> None:
     "path", ["/api/apps/a%2Fb", "/api/apps/a%2fb", "/api/apps/a%5Cb", "/api/apps/..%2Fhosts"]
 )
 def test_hidden_slashes_are_refused(envoy: Envoy, backend: Backend, path: str) -> None:
-    request = f"GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer prx_a\r\nconnection: close\r\n\r\n"
+    request = (
+        f"GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {API_TOKEN}\r\nconnection: close\r\n\r\n"
+    )
     assert send_raw(envoy, request.encode()).startswith(b"HTTP/1.1 400")
     assert not [call for call in backend.calls if call.path.startswith("/proximity.apps")]
 
 
 @pytest.mark.parametrize("path", ["/api//apps", "/api/./apps", "/api/x/../apps", "//api/apps", "/api/apps//"])
 def test_odd_spellings_are_the_plain_path(envoy: Envoy, backend: Backend, path: str) -> None:
-    request = f"GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer prx_a\r\nconnection: close\r\n\r\n"
+    request = (
+        f"GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {API_TOKEN}\r\nconnection: close\r\n\r\n"
+    )
     assert send_raw(envoy, request.encode()).startswith(b"HTTP/1.1 200")
     assert backend.calls[-1].path == LIST_APPS
 

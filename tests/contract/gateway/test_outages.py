@@ -12,7 +12,7 @@ import grpc
 import httpx
 import pytest
 
-from tests.contract.gateway.conftest import wait_until
+from tests.contract.gateway.conftest import API_TOKEN, wait_until
 from tests.contract.gateway.envoy import Envoy
 from tests.contract.gateway.stub import Backend, Context, get_type
 from tests.contract.gateway.test_errors import check_error
@@ -120,7 +120,7 @@ def test_slow_headers_end_the_connection(envoy: Envoy) -> None:
 
 
 def test_slow_bodies_end_the_request(envoy: Envoy) -> None:
-    head = b"POST /api/apps HTTP/1.1\r\nhost: x\r\nauthorization: Bearer prx_a\r\n"
+    head = b"POST /api/apps HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " + API_TOKEN.encode() + b"\r\n"
     with socket.create_connection(("127.0.0.1", envoy.port), timeout=10) as connection:
         connection.sendall(head + b"content-type: application/json\r\ncontent-length: 10\r\n\r\n{")
         assert connection.recv(100).startswith(b"HTTP/1.1 408")

@@ -142,4 +142,7 @@ def test_streams_that_anybody_may_open_end_soon(tmp_path: Path) -> None:
     found = [each for each in routes if each["match"].get("prefix", "").startswith("/grpc.")]
     assert len(found) >= 2
     for each in found:
-        assert each["route"]["max_stream_duration"] == {"max_stream_duration": "15s"}
+        assert each["route"]["max_stream_duration"] == {"max_stream_duration": "5s"}
+        limit = each["typed_per_filter_config"]["envoy.filters.http.local_ratelimit"]
+        # While one address begins as many as it may, it has 100 of the 5,000 calls that a service takes.
+        assert limit["descriptors"][0]["token_bucket"]["tokens_per_fill"] * 5 <= 100
