@@ -10,11 +10,13 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.config import parse_config
+from services.apps.domain.deleting import Deletion
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import STABLE, App, AppEvent
 from services.apps.domain.interfaces import Container
 from services.apps.domain.neighbours import Newest
 from services.apps.domain.reconciling import Reconciled
+from services.apps.domain.restoring import BackedUpApp
 from services.common.core.timestamps import render_time
 from services.common.identity.tokens import User
 from services.common.operations.convert import render_operation
@@ -22,6 +24,30 @@ from services.common.operations.delegated import DelegatedStep
 from services.common.operations.view import Operation
 
 DEFAULT_PER_PAGE = 20
+
+
+def render_deletion(app: App, deletion: Deletion) -> pb.DeleteAppResponse:
+    """What becomes of an app that is deleted."""
+    return pb.DeleteAppResponse(
+        id=app.id,
+        status="removing",
+        message=deletion.message,
+        operation_id=deletion.operation_id,
+        backups_kept=deletion.backups_kept,
+        backups_deleted=deletion.backups_deleted,
+    )
+
+
+def parse_backed_up(request: pb.RestoreBesideRequest) -> BackedUpApp:
+    """The backup that a new app is made of."""
+    return BackedUpApp(
+        app_id=request.source_app_id,
+        archive=request.archive,
+        made_by=request.made_by,
+        host_id=request.host_id,
+        vmid=request.vmid,
+        owner_id=request.owner_id,
+    )
 
 
 def render_reconciled(result: Reconciled) -> pb.ReconcileAppsResponse:

@@ -13,6 +13,7 @@ from services.apps.domain.holding import end_silent_holds
 from services.apps.domain.interfaces import Containers
 from services.apps.domain.leftovers import drop_left_snapshots
 from services.apps.domain.reconciling import Reconciler
+from services.apps.domain.removed import forget_removed_apps
 from services.apps.store import RUN_OPERATION, SqlAppStore
 from services.common.core.clock import now
 from services.common.core.errors import DomainError
@@ -92,7 +93,14 @@ async def _run_schedule(
             removed = await store.prune_events(before=now() - _KEEP_EVENTS)
             revived = await store.replay_all()
             snapshots = await drop_left_snapshots(store, containers)
-            log.info("cleaned_up", events=removed, revived_operations=revived, snapshots=snapshots)
+            records = await forget_removed_apps(store, backups)
+            log.info(
+                "cleaned_up",
+                events=removed,
+                revived_operations=revived,
+                snapshots=snapshots,
+                removed_apps=records,
+            )
         case "holds":
             if ended := await end_silent_holds(store, backups, seconds=_SILENCE_S):
                 log.warning("silent_holds_ended", count=ended)

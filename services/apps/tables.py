@@ -87,8 +87,19 @@ upgrades = sa.Table(
 )
 sa.Index("upgrades_of_app", upgrades.c.app_id, upgrades.c.created_at)
 
+# What a removed app was, so that its backups can be restored as a new app; forgotten with the last of them.
+removed_apps = sa.Table(
+    "removed_apps",
+    metadata,
+    sa.Column("id", sa.String(120), primary_key=True),
+    sa.Column("environment", sa.Text, nullable=False),  # as sealed for the row of `apps`
+    sa.Column("record", sa.JSON, nullable=False),  # the other columns
+    sa.Column("removed_at", UtcDateTime, nullable=False),
+)
+
 SEALED = (
     seal_column(idempotency),
+    SealedColumn(removed_apps.c.environment, "apps.environment"),
     SealedColumn(apps.c.environment, "apps.environment"),
     SealedColumn(upgrades.c.before, "apps.upgrades"),
     SealedColumn(upgrades.c.after, "apps.upgrades"),

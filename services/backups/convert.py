@@ -13,6 +13,7 @@ from services.backups.domain.entities import (
     AppFacts,
     Archive,
     Backup,
+    BackupFilter,
     BackupOrder,
     BackupStats,
     BackupStatus,
@@ -43,7 +44,18 @@ def parse_key(
     return BackupKey(request.app_id, request.backup_id, call.owner_filter)
 
 
-def parse_page(request: pb.ListBackupsRequest | pb.ListBackupDeadLettersRequest) -> tuple[int, int]:
+def parse_filter(request: pb.ListAllBackupsRequest, call: Call) -> BackupFilter:
+    """Which backups of those that the caller may see."""
+    return BackupFilter(
+        owner_id=call.owner_filter,
+        app_id=request.app_id if request.HasField("app_id") else None,
+        status=request.status if request.HasField("status") else None,
+    )
+
+
+def parse_page(
+    request: pb.ListBackupsRequest | pb.ListAllBackupsRequest | pb.ListBackupDeadLettersRequest,
+) -> tuple[int, int]:
     """Page and size of a page."""
     return request.page or 1, request.per_page or PER_PAGE
 
@@ -80,6 +92,8 @@ def render_backup(backup: Backup) -> backup_pb2.Backup:
         completed_at=render_time(backup.completed_at),
         is_completed=backup.status is BackupStatus.COMPLETED,
         is_in_progress=backup.is_in_use,
+        app_name=backup.app_name,
+        app_removed_at=render_time(backup.app_removed_at),
     )
 
 

@@ -8,7 +8,7 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from proximity.common.v1 import operation_pb2
 
 from services.backups import convert
-from services.backups.domain import usecases
+from services.backups.domain import removed_apps, usecases
 from services.backups.domain.interfaces import Apps, BackupStore, Containers
 from services.common.operations.convert import render_operation
 from services.common.rpc.call import Call
@@ -24,6 +24,18 @@ class BackupsHandlers:
         self._apps = apps
         self._containers = containers
         self._pages: VersionedLruCache[tuple[str, int | None, int, int, Form]] = VersionedLruCache()
+
+    async def list_all_backups(
+        self, request: pb.ListAllBackupsRequest, call: Call
+    ) -> pb.ListAllBackupsResponse:
+        page, per_page = convert.parse_page(request)
+        total, found = await usecases.list_all_backups(
+            self._store, convert.parse_filter(request, call), page=page, per_page=per_page
+        )
+        call.add_page_links(page=page, per_page=per_page, total=total)
+        return pb.ListAllBackupsResponse(
+            backups=[convert.render_backup(one) for one in found], total=total, page=page, per_page=per_page
+        )
 
     async def list_backups(
         self, request: pb.ListBackupsRequest, call: Call
@@ -64,17 +76,13 @@ class BackupsHandlers:
         return convert.render_stats(stats)
 
     async def get_backup(self, request: pb.GetBackupRequest, call: Call) -> backup_pb2.Backup:
-        backup = await usecases.get_backup(
-            self._store, self._apps, convert.parse_asker(call), key=convert.parse_key(request, call)
-        )
+        backup = await usecases.get_backup(self._store, key=convert.parse_key(request, call))
         return convert.render_backup(backup)
 
     async def update_backup(self, request: pb.UpdateBackupRequest, call: Call) -> backup_pb2.Backup:
         backup = await usecases.update_backup(
             self._store,
-            self._apps,
             self._containers,
-            convert.parse_asker(call),
             key=convert.parse_key(request, call),
             protected=request.protected if request.HasField("protected") else None,
             notes=request.notes if request.HasField("notes") else None,
@@ -113,7 +121,7 @@ class BackupsHandlers:
 
     async def delete_backup(self, request: pb.DeleteBackupRequest, call: Call) -> pb.DeleteBackupResponse:
         backup = await usecases.delete_backup(
-            self._store, self._apps, convert.parse_asker(call), key=convert.parse_key(request, call)
+            self._store, convert.parse_asker(call), key=convert.parse_key(request, call)
         )
         call.add_location(f"/api/apps/{request.app_id}/backups/{backup.id}")
         return pb.DeleteBackupResponse(
@@ -167,6 +175,14 @@ class BackupsInternalHandlers:
             requested_by=request.requested_by,
         )
         return convert.render_held(backup)
+
+    async def count_backups(self, request: pb.CountBackupsRequest, _: Call) -> pb.CountBackupsResponse:
+        counts = await removed_apps.count_backups(self._store, request.app_ids)
+        return pb.CountBackupsResponse(
+            apps=[
+                pb.AppBackups(app_id=one.app_id, total=one.total, protected=one.protected) for one in counts
+            ]
+        )
 
     async def get_held_backup(self, request: pb.GetHeldBackupRequest, _: Call) -> pb.HeldBackup:
         return convert.render_held(await usecases.get_held_backup(self._store, request.operation_id))

@@ -9,7 +9,7 @@ from proximity.apps.v1 import events_pb2
 from proximity.auth.v1 import events_pb2 as auth_events_pb2
 
 from services.backups.domain.interfaces import Apps, BackupStore
-from services.backups.domain.usecases import note_removed_apps
+from services.backups.domain.removed_apps import delete_requested_backups, note_removed_apps
 from services.backups.store import RUN_OPERATION
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
@@ -42,10 +42,13 @@ class BackupJobs:
         self._wake.set()
 
     async def note_app_removed(self, message: Msg) -> None:
-        """Mark the backups of an app that is gone."""
+        """Mark the backups of an app that is gone, and begin to delete those that are to go with it."""
         removed = events_pb2.AppRemoved.FromString(message.data)
         message_id = (message.headers or {}).get("Nats-Msg-Id") or f"removed-{removed.app_id}"
-        await self._store.note_app_removed(removed.app_id, message_id=message_id)
+        delete = removed.delete_backups
+        await self._store.note_app_removed(removed.app_id, message_id=message_id, delete=delete)
+        if delete:
+            await delete_requested_backups(self._store)
 
     async def hand_over_backups(self, message: Msg) -> None:
         """Give the backups of a removed user, also of apps that are gone, to the one who got the apps."""
@@ -62,6 +65,8 @@ async def tidy_up(store: BackupStore, apps: Apps) -> None:
                 log.warning("operations_revived", count=revived)
             if removed := await note_removed_apps(store, apps):
                 log.warning("removed_apps_noted", count=removed)
+            if begun := await delete_requested_backups(store):
+                log.info("requested_deletions_begun", count=begun)
         except DomainError as error:
             log.warning("tidying_postponed", error=error.message)
         await asyncio.sleep(_TIDY_S)

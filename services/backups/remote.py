@@ -73,6 +73,9 @@ class RemoteApps:
             archive=order.archive,
             new_hostname=order.new_hostname,
             made_by=order.made_by,
+            host_id=order.host_id,
+            vmid=order.vmid,
+            owner_id=order.owner_id,
         )
         started = await self._call("RestoreBeside", request, user=user, timeout=10)
         return BesideStarted(started.app_id, started.message)

@@ -39,6 +39,9 @@ backups = sa.Table(
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column("completed_at", UtcDateTime),
     sa.Column("app_removed_at", UtcDateTime),
+    sa.Column("app_name", sa.String(100), nullable=False, server_default=""),
+    sa.Column("delete_requested", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("backups_of_app", "app_id", "id"),
+    sa.Index("backups_of_owner", "owner_id", "id"),
     sqlite_autoincrement=True,
 )

@@ -88,6 +88,14 @@ def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
         assert "Stopping the container" in following.stdout.read()
         assert following.wait(LIMIT_S) == 0  # the removal ends it
     assert "there is no app" in terminal.run("show", app["id"], status=5).stderr
+    assert [one["id"] for one in terminal.read("backups", app["id"])] == [backup["id"]]
+    assert "app deleted" in terminal.run("backups", "--status", "completed").stdout
+    copy = f"{hostname}-2"
+    assert "is running" in terminal.run("restore", app["id"], str(backup["id"]), "--to", copy).stdout
+    (back,) = terminal.read("apps", "--search", copy)
+    terminal.read("backup", back["id"])
+    deleted = terminal.run("delete", back["id"], "--backups", "delete", "--yes").stdout
+    assert "Deleting 1 backup with it" in deleted
 
 
 def test_refusals_are_sentences_with_their_own_exit_status(

@@ -78,6 +78,13 @@ async def _prepare_backup(platform: Platform) -> tuple[str, int]:
     return app_id, backup_id
 
 
+async def _prepare_backup_of_removed_app(platform: Platform) -> tuple[str, int]:
+    app_id, backup_id = await _prepare_backup(platform)
+    await platform.act(app_id, "delete")
+    await platform.settle()
+    return app_id, backup_id
+
+
 async def _prepare_orphan(platform: Platform) -> int:
     app = await platform.apps.get_app(await _prepare_app(platform))
     await platform.apps.change(RemoveApp(app.id))
@@ -180,5 +187,6 @@ SCENES = (
     Scene("backup", "create_backup", _prepare_app, lambda p, app_id: p.back_up(app_id), "backups"),
     Scene("restore", "restore_backup", _prepare_backup, _restore, "backups"),
     Scene("restore beside", "restore_beside", _prepare_backup, _restore_beside),
+    Scene("restore of a removed app", "restore_beside", _prepare_backup_of_removed_app, _restore_beside),
     Scene("delete backup", "delete_backup", _prepare_backup, _delete_backup, "backups", final=True),
 )

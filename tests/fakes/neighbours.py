@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from services.apps.domain.neighbours import HeldBackup, Newest, Rendering
-from services.common.core.errors import NotFoundError
+from services.apps.domain.neighbours import BackupCount, HeldBackup, Newest, Rendering
+from services.common.core.errors import NotFoundError, UnavailableError
 from tests.fakes.containers import FakeContainers
 
 
@@ -16,6 +16,8 @@ class FakeBackups:
         self.containers = containers
         self.made: dict[str, HeldBackup] = {}
         self.error = ""
+        self.counts: dict[str, BackupCount] = {}
+        self.down = False
 
     async def create(self, app_id: str, operation_id: str, *, notes: str, requested_by: int) -> HeldBackup:
         known = self.made.get(operation_id)
@@ -33,6 +35,11 @@ class FakeBackups:
 
     async def find(self, operation_id: str) -> HeldBackup | None:
         return self.made.get(operation_id)
+
+    async def count(self, app_ids: Sequence[str]) -> Mapping[str, BackupCount]:
+        if self.down:
+            raise UnavailableError("backups does not answer")
+        return {app_id: self.counts[app_id] for app_id in app_ids if app_id in self.counts}
 
     async def cancel(self, operation_id: str) -> bool:
         return operation_id in self.made

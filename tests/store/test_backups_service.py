@@ -23,7 +23,7 @@ from services.backups.domain.errors import (
     OperationNotDeadError,
 )
 from services.backups.domain.interfaces import NewBackup
-from services.backups.domain.usecases import note_removed_apps
+from services.backups.domain.removed_apps import note_removed_apps
 from services.backups.server import build_workflows
 from services.backups.store import RUN_OPERATION, SqlBackupStore, build_operation_store
 from services.backups.store.changes import BACKUP_COMPLETED, BACKUP_FAILED

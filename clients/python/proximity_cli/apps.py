@@ -151,13 +151,25 @@ def restart(app_id: AppId, no_wait: NoWait = False) -> None:
 
 def delete(
     app_id: AppId,
+    backups: Annotated[
+        str, typer.Option(help="keep its backups, or delete them with it; protected ones always stay.")
+    ] = "keep",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     no_wait: NoWait = False,
 ) -> None:
     """Delete an app with its container and its data. An adopted container is let go unharmed."""
     if not yes:
-        typer.confirm(f"Delete {app_id} and all its data?", abort=True)
-    _act(app_id, "delete", no_wait=no_wait)
+        also = ", and its backups" if backups == "delete" else ""
+        typer.confirm(f"Delete {app_id} and all its data{also}?", abort=True)
+    platform = connect()
+    answer = platform.change(platform.apps.DeleteApp, pb.DeleteAppRequest(app_id=app_id, backups=backups))
+    if no_wait or not answer.operation_id:
+        return print_done(answer.message)
+    doing, *rest = answer.message.split(". ")
+    ended = wait_for_app(platform, app_id, doing)
+    _check_operation(platform, app_id, answer.operation_id, ended=ended)
+    print_done(". ".join([f"{app_id} is {ended}", *rest]))
+    return None
 
 
 def _act(app_id: str, action: str, *, no_wait: bool) -> None:

@@ -16,6 +16,7 @@ from proximity_cli.failures import CliError
 from proximity_cli.following import show_progress, wait_for_app
 from proximity_cli.output import Json, print_done, print_json, print_table, render_size, render_time
 
+_PAGE = 100  # the most that a page may have
 _POLL_S = 0.3
 _LIMIT_S = 6 * 3600.0
 
@@ -27,24 +28,37 @@ def register(app: typer.Typer) -> None:
     app.command()(restore)
 
 
-def list_backups(app_id: AppId, as_json: Json = False) -> None:
-    """List the backups of an app, newest first."""
+def list_backups(
+    app_id: Annotated[str | None, typer.Argument(help="Id of an app; without it, those of all apps.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(help="Only those that are creating, completed, failed, restoring or deleting."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List backups, newest first, also those of apps that were deleted."""
     platform = connect()
-    answer = platform.read(platform.backups.ListBackups, pb.ListBackupsRequest(app_id=app_id))
+    found: list[backup_pb2.Backup] = []
+    page, total = 1, 1
+    while len(found) < total:
+        request = pb.ListAllBackupsRequest(page=page, per_page=_PAGE, app_id=app_id, status=status)
+        answer = platform.read(platform.backups.ListAllBackups, request)
+        found, page, total = [*found, *answer.backups], page + 1, answer.total if answer.backups else 0
     if as_json:
-        return print_json(list(answer.backups))
+        return print_json(found)
     rows = [
         (
             each.id,
-            each.status,
+            each.application_id,
+            each.status + (", app deleted" if each.HasField("app_removed_at") else ""),
             render_time(each.created_at),
             render_size(each.size),
             each.backup_type,
             each.notes,
         )
-        for each in answer.backups
+        for each in found
     ]
-    print_table(("ID", "STATUS", "MADE", "SIZE", "TYPE", "NOTES"), rows, empty="There are no backups.")
+    print_table(("ID", "APP", "STATUS", "MADE", "SIZE", "TYPE", "NOTES"), rows, empty="There are no backups.")
     return None
 
 

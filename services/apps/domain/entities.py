@@ -167,9 +167,10 @@ class AddLog:
 
 @dataclass(frozen=True)
 class RemoveApp:
-    """Forget an app, its port and its log; announce it."""
+    """Remove an app, its port and its log; announce it, and whether its backups are to go with it."""
 
     app_id: str
+    delete_backups: bool = False
 
 
 @dataclass(frozen=True)

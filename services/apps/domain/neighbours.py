@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -42,6 +42,14 @@ class HeldBackup:
     archive: str = ""
 
 
+@dataclass(frozen=True)
+class BackupCount:
+    """How many backups an app has, and how many of them are protected."""
+
+    total: int
+    protected: int
+
+
 class Backups(Protocol):
     """Backups, as upgrading needs them."""
 
@@ -50,6 +58,9 @@ class Backups(Protocol):
 
     async def find(self, operation_id: str) -> HeldBackup | None:
         """The backup that an operation had made; None when there is none (any more)."""
+
+    async def count(self, app_ids: Sequence[str]) -> Mapping[str, BackupCount]:
+        """How many backups each of up to 500 apps has; those without any are left out."""
 
     async def cancel(self, operation_id: str) -> bool:
         """Ask an operation that backups carries out to stop; False when it has ended."""

@@ -43,6 +43,9 @@ class AppStore(Sightings, Protocol):
     async def get_app(self, app_id: str, *, owner: int | None = None) -> App:
         """One app."""
 
+    async def get_app_of_backup(self, app_id: str, made_by: str) -> App:
+        """An app as it was in the backup that an operation made, also one that was removed."""
+
     async def list_all_apps(self, *, host_id: int | None = None) -> list[App]:
         """Every app."""
 
@@ -140,8 +143,10 @@ async def _record_app(world: World, plan: Plan, asked: Asked) -> App:
     raise NoFreePortError(f"no port of host {plan.placement.host_id} could be taken", retry_after=1)
 
 
-async def perform_action(world: World, app: App, action: str, asked: Asked) -> str | None:
+async def perform_action(world: World, app: App, action: str, asked: Asked, **state: Any) -> str | None:
     """Queue an action and say what is being done; None when there is nothing to do.
+
+    `state` is further state that the operation begins with.
 
     Raises:
         AppBusyError: another operation is under way.
@@ -156,7 +161,9 @@ async def perform_action(world: World, app: App, action: str, asked: Asked) -> s
     if app.vmid is None and action != "delete":
         raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
     message = f"{word} {app.hostname}"
-    await world.store.begin(app.id, begin_on(world, app, kind, asked, status=status), message=message)
+    await world.store.begin(
+        app.id, begin_on(world, app, kind, asked, status=status, **state), message=message
+    )
     return message
 
 

@@ -64,8 +64,8 @@ class AppHandlers(BaseHandlers):
 
     async def delete_app(self, request: pb.DeleteAppRequest, call: Call) -> pb.DeleteAppResponse:
         app = await self._get(request.app_id, call)
-        message, operation_id = await self._act(app, "delete", call)
-        return pb.DeleteAppResponse(id=app.id, status="removing", message=message, operation_id=operation_id)
+        deletion = await self._delete(app, call, delete_backups=request.backups == "delete")
+        return convert.render_deletion(app, deletion)
 
     async def get_app_status(self, request: pb.GetAppStatusRequest, call: Call) -> pb.AppStatus:
         call.audit_target = request.app_id

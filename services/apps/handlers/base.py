@@ -8,7 +8,7 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps import convert
-from services.apps.domain import usecases
+from services.apps.domain import deleting, usecases
 from services.apps.domain.entities import App
 from services.apps.domain.neighbours import Backups
 from services.apps.domain.reconciling import Reconciler
@@ -50,7 +50,21 @@ class BaseHandlers:
             success=True, message=message, app_id=app.id, operation_id=call.request_id
         )
 
+    async def _delete(self, app: App, call: Call, *, delete_backups: bool = False) -> deleting.Deletion:
+        found = await deleting.delete_app(
+            self.world, self.backups, app, requester(call), delete_backups=delete_backups
+        )
+        self.relay.wake()
+        if found.operation_id:
+            call.add_location(f"/api/apps/{app.id}/status")
+        else:
+            call.set_status(200)
+        return found
+
     async def _act(self, app: App, action: str, call: Call) -> tuple[str, str]:
+        if action == "delete":
+            deletion = await self._delete(app, call)
+            return deletion.message, deletion.operation_id
         message = await usecases.perform_action(self.world, app, action, requester(call))
         self.relay.wake()
         if message is None:

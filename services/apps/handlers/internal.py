@@ -10,7 +10,7 @@ from google.protobuf.empty_pb2 import Empty
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps import convert
-from services.apps.domain import usecases
+from services.apps.domain import restoring, usecases
 from services.apps.domain.entities import STABLE, AddLog, Begin, Change, ChangeApp, RestoreVersion
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.usecases import Asked, World
@@ -118,17 +118,16 @@ class AppsInternalHandlers:
         return convert.render_hold(app, await self.store.find_unfinished(app.id))
 
     async def restore_beside(self, request: pb.RestoreBesideRequest, call: Call) -> pb.CloneAppResponse:
-        source = await self.store.get_app_of_backup(request.source_app_id, request.made_by)
         user = call.caller.user
         asked = Asked(request.operation_id, user.id if user else None)
-        app = await usecases.clone_app(
-            self.world, source, asked, hostname=request.new_hostname, archive=request.archive
+        app = await restoring.restore_beside(
+            self.world, convert.parse_backed_up(request), asked, hostname=request.new_hostname
         )
         self.relay.wake()
         return pb.CloneAppResponse(
             success=True,
-            message=f"Restoring {source.hostname} as {app.hostname}",
-            source_app_id=source.id,
+            message=f"Restoring a backup of {request.source_app_id} as {app.hostname}",
+            source_app_id=request.source_app_id,
             new_hostname=app.hostname,
             app_id=app.id,
             operation_id=request.operation_id,

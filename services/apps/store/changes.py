@@ -27,6 +27,7 @@ from services.apps.domain.entities import (
 )
 from services.apps.domain.errors import AppBusyError
 from services.apps.domain.quotas import Quota, check_quota
+from services.apps.store.removed import keep_record
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import forget_sightings
 from services.apps.store.upgrades import UpgradeRows
@@ -73,8 +74,8 @@ class AppChanges:
                         app_id=app_id, owner_id=row.owner_id, host_id=row.host_id, vmid=row.vmid or 0
                     )
                     add_messages(connection, outbox, [new_message(f"{_EVENTS}.app_deployed", event)])
-            case RemoveApp(app_id):
-                self._remove(connection, app_id)
+            case RemoveApp(app_id, delete_backups):
+                self._remove(connection, app_id, delete_backups=delete_backups)
             case AddUpgrade(upgrade):
                 self._upgrades.add(connection, upgrade)
             case NoteArchive(upgrade_id, archive):
@@ -186,16 +187,23 @@ class AppChanges:
         if connection.execute(apps.update().where(apps.c.id == app_id).values(**fields)).rowcount and status:
             self._announce_status(connection, app_id, str(status))
 
-    def _remove(self, connection: sa.Connection, app_id: str) -> None:
+    def _remove(self, connection: sa.Connection, app_id: str, *, delete_backups: bool) -> None:
         row = _facts(connection, app_id)
         if row is None:
             return
         connection.execute(ports.delete().where(ports.c.app_id == app_id))
         connection.execute(app_events.delete().where(app_events.c.app_id == app_id))
-        self._upgrades.remove(connection, app_id)
+        keep_record(
+            connection, app_id
+        )  # its versions are kept as long: one of them is in each of its backups
         connection.execute(apps.delete().where(apps.c.id == app_id))
         event = events_pb2.AppRemoved(
-            app_id=app_id, owner_id=row.owner_id, host_id=row.host_id, vmid=row.vmid or 0, adopted=row.adopted
+            app_id=app_id,
+            owner_id=row.owner_id,
+            host_id=row.host_id,
+            vmid=row.vmid or 0,
+            adopted=row.adopted,
+            delete_backups=delete_backups,
         )
         add_messages(connection, outbox, [new_message(f"{_EVENTS}.app_removed", event)])
         self._notify(app_id)

@@ -96,10 +96,6 @@ class UpgradeRows:
         """Forget one upgrade."""
         connection.execute(upgrades.delete().where(upgrades.c.id == upgrade_id))
 
-    def remove(self, connection: sa.Connection, app_id: str) -> None:
-        """Forget the upgrades of an app."""
-        connection.execute(upgrades.delete().where(upgrades.c.app_id == app_id))
-
     def _seal(self, upgrade_id: str, version: AppVersion) -> str:
         return self._sealer.seal(json.dumps(dataclasses.asdict(version)), place=f"apps.upgrades.{upgrade_id}")
 

@@ -10,12 +10,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.apps.domain.entities import App, Begin, Change, Departure, Upgrade
-from services.apps.domain.errors import AppBusyError, ContainerManagedError, HostnameTakenError
+from services.apps.domain.errors import (
+    AppBusyError,
+    AppNotFoundError,
+    ContainerManagedError,
+    HostnameTakenError,
+)
 from services.apps.domain.sightings import Seen, Sighting
 from services.apps.store.changes import AppChanges
 from services.apps.store.departures import stop_deployments
 from services.apps.store.lookups import AppLookups
 from services.apps.store.reads import AppReads
+from services.apps.store.removed import find_record, forget_records, list_records
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import find_sighting, note_sightings
 from services.apps.store.upgrades import UpgradeRows
@@ -131,18 +137,37 @@ class SqlAppStore(AppReads, AppLookups):
         return await self._db.read(lambda connection: self._upgrades.find_current(connection, app_id))
 
     async def get_app_of_backup(self, app_id: str, made_by: str) -> App:
-        """An app as it was in the backup that an operation made.
+        """An app as it was in the backup that an operation made, also one that was removed.
 
         Raises:
-            AppNotFoundError: there is none.
+            AppNotFoundError: there is none, and nothing is known of one that was removed.
         """
-        app = await self.get_app(app_id)
+        app = await self._find_app_or_record(app_id)
         backed_up = await self._db.read(
             lambda connection: find_backed_up(connection, self._upgrades, app_id, made_by)
         )
         if backed_up is None or backed_up.version.revision == app.revision:
             return app
         return dataclasses.replace(app, **backed_up.version.values)
+
+    async def _find_app_or_record(self, app_id: str) -> App:
+        try:
+            return await self.get_app(app_id)
+        except AppNotFoundError:
+            found = await self._db.read(lambda connection: find_record(connection, self._rows, app_id))
+            if found is None:
+                raise
+            return found
+
+    async def list_removed(self, *, before: datetime, after: str, limit: int) -> list[str]:
+        """Ids of apps that were removed before a time and whose records are kept, by id, after one of them."""
+        return await self._db.read(
+            lambda connection: list_records(connection, before=before, after=after, limit=limit)
+        )
+
+    async def forget_removed(self, app_ids: Sequence[str]) -> int:
+        """Forget records of removed apps; how many there were."""
+        return await self._db.write(lambda connection: forget_records(connection, app_ids), is_final=False)
 
     async def change(self, *changes: Change) -> None:
         """Apply changes in one transaction."""

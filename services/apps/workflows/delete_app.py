@@ -14,6 +14,17 @@ from services.common.operations.model import Context, Step, WaitError, Workflow
 _WAIT_S = 5.0
 
 
+@dataclasses.dataclass(frozen=True)
+class DeleteState(AppState):
+    """What a deletion has found out.
+
+    Attributes:
+        delete_backups: the app's backups are to go with it, all but protected ones.
+    """
+
+    delete_backups: bool = False
+
+
 def delete_app(tools: Tools) -> Workflow:
     """The workflow; it cannot be cancelled. A container that is gone already is no fault."""
     steps = Steps(tools)
@@ -53,8 +64,8 @@ def delete_app(tools: Tools) -> Workflow:
             Step("remove_container", "Removing the container", remove_container, weight=5, cancellable=False),
             Step("release_vmid", "Giving the container id back", release_vmid, cancellable=False),
         ),
-        state_type=AppState,
-        on_succeeded=lambda state: (RemoveApp(state.app_id),),
+        state_type=DeleteState,
+        on_succeeded=lambda state: (RemoveApp(state.app_id, state.delete_backups),),
         on_failed=end_failed,
         timeout_s=3600,
     )

@@ -43,6 +43,7 @@ class Backup:
         size: bytes.
         progress: 0-100 while it is made.
         app_removed_at: when the app went; the backup outlives it.
+        app_name: of the app when the backup was made; empty for those of earlier releases.
     """
 
     id: int
@@ -65,11 +66,30 @@ class Backup:
     progress: int | None = None
     completed_at: datetime | None = None
     app_removed_at: datetime | None = None
+    app_name: str = ""
 
     @property
     def is_in_use(self) -> bool:
         """Whether an operation on it is under way."""
         return self.status in IN_USE
+
+
+@dataclass(frozen=True)
+class BackupFilter:
+    """Which backups to list; None for all."""
+
+    owner_id: int | None = None
+    app_id: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True)
+class BackupCount:
+    """How many backups an app has, and how many of them are protected."""
+
+    app_id: str
+    total: int
+    protected: int
 
 
 @dataclass(frozen=True)
@@ -161,13 +181,19 @@ class Archive:
 
 @dataclass(frozen=True)
 class BesideOrder:
-    """A new app made of an archive, beside the one that it was made of; `made_by` is the operation that backed up."""
+    """A new app made of an archive, beside the one that it was made of; `made_by` is the operation that backed up.
+
+    Host, vmid and owner are those of the backup: what is left to know of an app that is gone.
+    """
 
     operation_id: str
     source_app_id: str
     archive: str
     new_hostname: str
     made_by: str = ""
+    host_id: int = 0
+    vmid: int = 0
+    owner_id: int = 0
 
 
 @dataclass(frozen=True)

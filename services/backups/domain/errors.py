@@ -17,6 +17,10 @@ class BackupElsewhereError(PreconditionError):
     """The archive is on another Proxmox host than the app."""
 
 
+class AppRemovedError(PreconditionError):
+    """The app was deleted, so its backup is only restored as a new app."""
+
+
 class AppNotBackupableError(PreconditionError):
     """The app is in no state to be backed up."""
 

@@ -10,6 +10,8 @@ from services.backups.domain.entities import (
     AppFacts,
     Archive,
     Backup,
+    BackupCount,
+    BackupFilter,
     BackupOrder,
     BackupStats,
     BesideOrder,
@@ -54,10 +56,21 @@ class BackupStore(Protocol):
     ) -> tuple[int, list[Backup]]:
         """How many backups an app has, and a page of them, newest first."""
 
+    async def list_all_backups(
+        self, wanted: BackupFilter, *, offset: int, limit: int
+    ) -> tuple[int, list[Backup]]:
+        """How many backups there are of all apps, also of deleted ones, and a page of them, newest first."""
+
+    async def count_backups(self, app_ids: Sequence[str]) -> Sequence[BackupCount]:
+        """How many backups each of some apps has, of those that have any."""
+
+    async def list_deletable(self, *, limit: int) -> Sequence[Backup]:
+        """Backups that are to be deleted with their app, are free and are not protected."""
+
     async def find_page(
         self, app_id: str, *, owner_id: int | None, offset: int, limit: int
     ) -> tuple[int, Sequence[object]]:
-        """How many backups an app has that is there, and by what the state of each on a page is told from others."""
+        """How many backups an app has, and by what the state of each on a page is told from others."""
 
     async def get_backup(self, key: BackupKey) -> Backup:
         """One backup.
@@ -67,7 +80,7 @@ class BackupStore(Protocol):
         """
 
     async def get_stats(self, app_id: str, *, owner_id: int | None) -> BackupStats:
-        """Counts and sizes of an app's backups; none of an app that is gone."""
+        """Counts and sizes of an app's backups."""
 
     async def update_backup(self, key: BackupKey, *, protected: bool | None, notes: str | None) -> Backup:
         """Change what is not None.
@@ -155,8 +168,11 @@ class BackupStore(Protocol):
     async def hand_over(self, owner_id: int, *, to: int) -> None:
         """Give every backup of a user to another one, also of apps that are gone."""
 
-    async def note_app_removed(self, app_id: str, *, message_id: str) -> None:
-        """Mark an app's backups as those of an app that is gone; once per message."""
+    async def note_app_removed(self, app_id: str, *, message_id: str, delete: bool = False) -> None:
+        """Mark an app's backups as those of an app that is gone; once per message.
+
+        With `delete`, those that are not protected are to be deleted.
+        """
 
 
 class Apps(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.backups.domain.entities import (
     AppFacts,
     Backup,
+    BackupFilter,
     BackupOrder,
     BackupStats,
     BackupStatus,
@@ -17,14 +18,14 @@ from services.backups.domain.entities import (
 from services.backups.domain.errors import (
     AppNotBackupableError,
     AppNotHeldError,
+    AppRemovedError,
     BackupElsewhereError,
     BackupInUseError,
     BackupNotCompletedError,
 )
 from services.backups.domain.interfaces import Apps, BackupKey, BackupStore, Containers, NewBackup
-from services.common.core.errors import DomainError, UnavailableError
+from services.common.core.errors import DomainError, NotFoundError, UnavailableError
 
-_BATCH = 500
 _NOT_BACKUPABLE = frozenset({"removing", "error"})
 
 
@@ -41,16 +42,27 @@ class Asker:
 async def list_backups(
     store: BackupStore, apps: Apps, asker: Asker, *, app_id: str, page: int, per_page: int
 ) -> tuple[int, list[Backup]]:
-    """How many backups an app has, and a page of them, newest first."""
-    await apps.get_app(app_id, user_id=asker.owner_id)
-    return await store.list_backups(
+    """How many backups an app has, and a page of them, newest first.
+
+    Backups carry their owner and outlive their app, so apps is asked only where there are none.
+    """
+    total, found = await store.list_backups(
         app_id, owner_id=asker.owner_id, offset=(page - 1) * per_page, limit=per_page
     )
+    if not total:
+        await apps.get_app(app_id, user_id=asker.owner_id)
+    return total, found
 
 
-async def get_backup(store: BackupStore, apps: Apps, asker: Asker, *, key: BackupKey) -> Backup:
-    """One backup."""
-    await apps.get_app(key.app_id, user_id=asker.owner_id)
+async def list_all_backups(
+    store: BackupStore, wanted: BackupFilter, *, page: int, per_page: int
+) -> tuple[int, list[Backup]]:
+    """How many backups there are, of all apps and of deleted ones, and a page of them, newest first."""
+    return await store.list_all_backups(wanted, offset=(page - 1) * per_page, limit=per_page)
+
+
+async def get_backup(store: BackupStore, *, key: BackupKey) -> Backup:
+    """One backup, also of an app that is gone."""
     return await store.get_backup(key)
 
 
@@ -135,9 +147,7 @@ async def _hold_and_start(
 
 async def update_backup(
     store: BackupStore,
-    apps: Apps,
     containers: Containers,
-    asker: Asker,
     *,
     key: BackupKey,
     protected: bool | None,
@@ -148,7 +158,7 @@ async def update_backup(
     Raises:
         BackupInUseError: it is being made, restored or deleted.
     """
-    backup = await get_backup(store, apps, asker, key=key)
+    backup = await store.get_backup(key)
     if backup.is_in_use:
         raise BackupInUseError(f"backup {backup.id} is {backup.status.value}; change it when that is done")
     if backup.volume_id and (protected is not None or notes is not None):
@@ -162,10 +172,17 @@ async def restore_backup(store: BackupStore, apps: Apps, asker: Asker, *, key: B
     Raises:
         BackupNotCompletedError: it has no archive.
         BackupElsewhereError: its archive is on another host than the app.
+        AppRemovedError: the app was deleted; with a new hostname it is restored beside.
         BusyError: the backup or the app is busy.
     """
-    app = await apps.get_app(key.app_id, user_id=asker.owner_id)
     backup = await store.get_backup(key)
+    try:
+        app = await apps.get_app(key.app_id, user_id=asker.owner_id)
+    except NotFoundError:
+        raise AppRemovedError(
+            f"the app {key.app_id} was deleted, so there is nothing to restore backup {backup.id} over; "
+            "restore it as a new app by naming a new_hostname"
+        ) from None
     check_on_host(backup, app)
     backup = await store.begin_restore(
         key, operation_id=asker.request_id, app=app, requested_by=asker.user_id
@@ -183,9 +200,17 @@ async def restore_beside(
         BackupNotCompletedError: it has no archive.
         BackupInUseError: it is being deleted or restored.
     """
-    await apps.get_app(key.app_id, user_id=asker.owner_id)
     backup = await store.begin_beside(key, operation_id=asker.request_id, requested_by=asker.user_id)
-    order = BesideOrder(asker.request_id, key.app_id, backup.volume_id, new_hostname, backup.mark)
+    order = BesideOrder(
+        asker.request_id,
+        key.app_id,
+        backup.volume_id,
+        new_hostname,
+        made_by=backup.mark,
+        host_id=backup.host_id,
+        vmid=backup.vmid,
+        owner_id=backup.owner_id,
+    )
     try:
         started = await apps.restore_beside(order, user=asker.user)
     except UnavailableError:
@@ -224,14 +249,13 @@ def check_on_host(backup: Backup, app: AppFacts) -> None:
         )
 
 
-async def delete_backup(store: BackupStore, apps: Apps, asker: Asker, *, key: BackupKey) -> Backup:
+async def delete_backup(store: BackupStore, asker: Asker, *, key: BackupKey) -> Backup:
     """Mark the backup deleting and let a worker delete its archive.
 
     Raises:
         BackupProtectedError: it is protected.
         BackupInUseError: it is in use.
     """
-    await apps.get_app(key.app_id, user_id=asker.owner_id)
     return await store.begin_delete(key, operation_id=asker.request_id, requested_by=asker.user_id)
 
 
@@ -244,14 +268,3 @@ async def cancel_holding_operation(store: BackupStore, operation_id: str) -> Ope
 async def get_holding_operation(store: BackupStore, operation_id: str) -> OperationStanding:
     """How an operation stands that holds an app."""
     return await store.get_standing(operation_id)
-
-
-async def note_removed_apps(store: BackupStore, apps: Apps) -> int:
-    """Ask apps which apps are gone, for their events may have been lost; how many were."""
-    last, count = "", 0
-    while known := await store.list_app_ids(after=last, limit=_BATCH):
-        for app_id in await apps.find_removed(known):
-            await store.note_app_removed(app_id, message_id=f"asked-{app_id}")
-            count += 1
-        last = known[-1]
-    return count

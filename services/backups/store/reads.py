@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.backups.domain.entities import IN_USE, Backup, BackupStats, BackupStatus, OperationStanding
+from services.backups.domain.entities import (
+    IN_USE,
+    Backup,
+    BackupCount,
+    BackupFilter,
+    BackupStats,
+    BackupStatus,
+    OperationStanding,
+)
 from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey
 from services.backups.store.rows import backup_of_row, find_operation, read_backup, where_app
@@ -33,14 +42,31 @@ class BackupReads:
     ) -> tuple[int, list[Backup]]:
         """See `BackupStore.list_backups`."""
         where = where_app(app_id, owner_id)
-        query = sa.select(backups).where(*where).order_by(backups.c.id.desc()).offset(offset).limit(limit)
-        count = sa.select(sa.func.count()).select_from(backups).where(*where)
+        return await self._db.read(lambda connection: _read_page(connection, where, offset, limit))
 
-        def read(connection: sa.Connection) -> tuple[int, list[Backup]]:
-            total = int(connection.execute(count).scalar_one())
-            return total, [backup_of_row(row) for row in connection.execute(query)]
+    async def list_all_backups(
+        self, wanted: BackupFilter, *, offset: int, limit: int
+    ) -> tuple[int, list[Backup]]:
+        """See `BackupStore.list_all_backups`."""
+        columns = {"owner_id": wanted.owner_id, "app_id": wanted.app_id, "status": wanted.status}
+        where = [backups.c[name] == value for name, value in columns.items() if value is not None]
+        return await self._db.read(lambda connection: _read_page(connection, where, offset, limit))
 
-        return await self._db.read(read)
+    async def count_backups(self, app_ids: Sequence[str]) -> list[BackupCount]:
+        """See `BackupStore.count_backups`."""
+        protected = sa.func.sum(sa.case((backups.c.protected, 1), else_=0))
+        query = sa.select(backups.c.app_id, sa.func.count(), protected).group_by(backups.c.app_id)
+        query = query.where(backups.c.app_id.in_(app_ids))
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return [BackupCount(app_id, int(total), int(kept)) for app_id, total, kept in rows]
+
+    async def list_deletable(self, *, limit: int) -> list[Backup]:
+        """See `BackupStore.list_deletable`."""
+        where = (backups.c.delete_requested, ~backups.c.protected, backups.c.status.not_in(IN_USE))
+        query = sa.select(backups).where(*where).order_by(backups.c.id).limit(limit)
+        return await self._db.read(
+            lambda connection: [backup_of_row(row) for row in connection.execute(query)]
+        )
 
     async def find_page(
         self, app_id: str, *, owner_id: int | None, offset: int, limit: int
@@ -110,21 +136,30 @@ class BackupReads:
         return OperationStanding("succeeded" if row.status == "succeeded" else "failed", row.updated_at)
 
 
-def _where_present(is_owned: bool) -> list[sa.ColumnElement[bool]]:
-    where = [backups.c.app_id == sa.bindparam("app"), backups.c.app_removed_at.is_(None)]
+def _read_page(
+    connection: sa.Connection, where: Sequence[sa.ColumnElement[bool]], offset: int, limit: int
+) -> tuple[int, list[Backup]]:
+    query = sa.select(backups).where(*where).order_by(backups.c.id.desc()).offset(offset).limit(limit)
+    count = sa.select(sa.func.count()).select_from(backups).where(*where)
+    total = int(connection.execute(count).scalar_one())
+    return total, [backup_of_row(row) for row in connection.execute(query)]
+
+
+def _where_app(is_owned: bool) -> list[sa.ColumnElement[bool]]:
+    where = [backups.c.app_id == sa.bindparam("app")]
     return [*where, backups.c.owner_id == sa.bindparam("owner")] if is_owned else where
 
 
 @cache
 def _stats_query(is_owned: bool) -> Query:
     size = sa.func.coalesce(sa.func.sum(backups.c.size), 0)
-    query = sa.select(backups.c.status, sa.func.count(), size).where(*_where_present(is_owned))
+    query = sa.select(backups.c.status, sa.func.count(), size).where(*_where_app(is_owned))
     return Query(query.group_by(backups.c.status))
 
 
 @cache
 def _page_query(is_owned: bool) -> Query:
-    where = _where_present(is_owned)
+    where = _where_app(is_owned)
     total = sa.select(sa.func.count()).select_from(backups).where(*where).scalar_subquery()
     columns = (backups.c.id, backups.c.updated_at, backups.c.status, backups.c.progress)
     query = sa.select(total, *columns).where(*where).order_by(backups.c.id.desc())

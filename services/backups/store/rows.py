@@ -49,6 +49,7 @@ def render_new(new: NewBackup, current: datetime) -> dict[str, Any]:
     """The row of a backup that is to be made."""
     return {
         "app_id": new.app.app_id,
+        "app_name": new.app.name[:100],
         "owner_id": new.app.owner_id,
         "host_id": new.app.host_id,
         "vmid": new.app.vmid,
@@ -116,4 +117,5 @@ def backup_of_row(row: sa.Row[Any]) -> Backup:
         progress=row.progress,
         completed_at=row.completed_at,
         app_removed_at=row.app_removed_at,
+        app_name=row.app_name,
     )

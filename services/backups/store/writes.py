@@ -83,6 +83,8 @@ class SqlBackupStore(BackupRequests):
         values: dict[str, Any] = {"updated_at": self._clock()}
         if protected is not None:
             values["protected"] = protected
+            if protected:
+                values["delete_requested"] = False  # who protects it wants it to stay, also without its app
         if notes is not None:
             values["notes"] = notes
 
@@ -208,14 +210,15 @@ class SqlBackupStore(BackupRequests):
 
         await self._db.write(write, is_final=False)
 
-    async def note_app_removed(self, app_id: str, *, message_id: str) -> None:
+    async def note_app_removed(self, app_id: str, *, message_id: str, delete: bool = False) -> None:
         """See `BackupStore.note_app_removed`."""
 
         def write(connection: sa.Connection) -> None:
             if note_received(connection, inbox, message_id):
-                connection.execute(
-                    backups.update().where(backups.c.app_id == app_id).values(app_removed_at=self._clock())
-                )
+                of_app = backups.update().where(backups.c.app_id == app_id)
+                connection.execute(of_app.values(app_removed_at=self._clock(), updated_at=self._clock()))
+                if delete:
+                    connection.execute(of_app.where(~backups.c.protected).values(delete_requested=True))
 
         await self._db.write(write)
 

@@ -280,17 +280,23 @@ class DeleteAppRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     APP_ID_FIELD_NUMBER: _builtins.int
+    BACKUPS_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
+    backups: _builtins.str
+    """What becomes of its backups; default keep. Protected ones always stay."""
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
+        backups: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_backups", b"_backups", "backups", b"backups"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_backups", b"_backups", "app_id", b"app_id", "backups", b"backups"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__backups: _TypeAlias = _typing.Literal["backups"]  # noqa: Y015
+    _WhichOneofArgType__backups: _TypeAlias = _typing.Literal["_backups", b"_backups"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__backups) -> _WhichOneofReturnType__backups | None: ...
 
 Global___DeleteAppRequest: _TypeAlias = DeleteAppRequest  # noqa: Y015
 
@@ -302,11 +308,17 @@ class DeleteAppResponse(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     OPERATION_ID_FIELD_NUMBER: _builtins.int
+    BACKUPS_KEPT_FIELD_NUMBER: _builtins.int
+    BACKUPS_DELETED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     status: _builtins.str
     """removing."""
     message: _builtins.str
+    """What is done, which backups stay, and which containers carry the app's mark and stay."""
     operation_id: _builtins.str
+    backups_kept: _builtins.int
+    """Backups that stay, and that are deleted with it; absent where that is not known now."""
+    backups_deleted: _builtins.int
     def __init__(
         self,
         *,
@@ -314,12 +326,21 @@ class DeleteAppResponse(_message.Message):
         status: _builtins.str = ...,
         message: _builtins.str = ...,
         operation_id: _builtins.str = ...,
+        backups_kept: _builtins.int | None = ...,
+        backups_deleted: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_backups_deleted", b"_backups_deleted", "_backups_kept", b"_backups_kept", "backups_deleted", b"backups_deleted", "backups_kept", b"backups_kept"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "message", b"message", "operation_id", b"operation_id", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_backups_deleted", b"_backups_deleted", "_backups_kept", b"_backups_kept", "backups_deleted", b"backups_deleted", "backups_kept", b"backups_kept", "id", b"id", "message", b"message", "operation_id", b"operation_id", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__backups_deleted: _TypeAlias = _typing.Literal["backups_deleted"]  # noqa: Y015
+    _WhichOneofArgType__backups_deleted: _TypeAlias = _typing.Literal["_backups_deleted", b"_backups_deleted"]  # noqa: Y015
+    _WhichOneofReturnType__backups_kept: _TypeAlias = _typing.Literal["backups_kept"]  # noqa: Y015
+    _WhichOneofArgType__backups_kept: _TypeAlias = _typing.Literal["_backups_kept", b"_backups_kept"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__backups_deleted) -> _WhichOneofReturnType__backups_deleted | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__backups_kept) -> _WhichOneofReturnType__backups_kept | None: ...
 
 Global___DeleteAppResponse: _TypeAlias = DeleteAppResponse  # noqa: Y015
 
@@ -1499,12 +1520,19 @@ class RestoreBesideRequest(_message.Message):
     ARCHIVE_FIELD_NUMBER: _builtins.int
     NEW_HOSTNAME_FIELD_NUMBER: _builtins.int
     MADE_BY_FIELD_NUMBER: _builtins.int
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    VMID_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
     source_app_id: _builtins.str
     archive: _builtins.str
     new_hostname: _builtins.str
     made_by: _builtins.str
     """The operation that made the backup, which tells the version of the app that is in it."""
+    host_id: _builtins.int
+    """Of the backup: where its archive is, and whose it is. For an app that was deleted before its record was kept."""
+    vmid: _builtins.int
+    owner_id: _builtins.int
     def __init__(
         self,
         *,
@@ -1513,10 +1541,13 @@ class RestoreBesideRequest(_message.Message):
         archive: _builtins.str = ...,
         new_hostname: _builtins.str = ...,
         made_by: _builtins.str = ...,
+        host_id: _builtins.int = ...,
+        vmid: _builtins.int = ...,
+        owner_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "made_by", b"made_by", "new_hostname", b"new_hostname", "operation_id", b"operation_id", "source_app_id", b"source_app_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "host_id", b"host_id", "made_by", b"made_by", "new_hostname", b"new_hostname", "operation_id", b"operation_id", "owner_id", b"owner_id", "source_app_id", b"source_app_id", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -201,7 +201,8 @@ class AppsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteApp(self, request, context):
-        """Delete an app: a deployed one with its container, an adopted one without.
+        """Delete an app: a deployed one with its container, an adopted one without. Its backups stay and can be listed,
+        restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -49,7 +49,9 @@ class AppsServiceStub:
     and while the app is busy; values that are there already change nothing.
     """
     DeleteApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.DeleteAppRequest, _apps_service_pb2.DeleteAppResponse]
-    """Delete an app: a deployed one with its container, an adopted one without."""
+    """Delete an app: a deployed one with its container, an adopted one without. Its backups stay and can be listed,
+    restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones.
+    """
     GetAppStatus: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatusRequest, _apps_service_pb2.AppStatus]
     """Status: simple for a stable app, with progress and step for one in transition."""
     PerformAppAction: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.PerformAppActionRequest, _apps_service_pb2.PerformAppActionResponse]
@@ -114,7 +116,9 @@ class AppsServiceAsyncStub(AppsServiceStub):
     and while the app is busy; values that are there already change nothing.
     """
     DeleteApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.DeleteAppRequest, _apps_service_pb2.DeleteAppResponse]  # type: ignore[assignment]
-    """Delete an app: a deployed one with its container, an adopted one without."""
+    """Delete an app: a deployed one with its container, an adopted one without. Its backups stay and can be listed,
+    restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones.
+    """
     GetAppStatus: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatusRequest, _apps_service_pb2.AppStatus]  # type: ignore[assignment]
     """Status: simple for a stable app, with progress and step for one in transition."""
     PerformAppAction: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.PerformAppActionRequest, _apps_service_pb2.PerformAppActionResponse]  # type: ignore[assignment]
@@ -206,7 +210,9 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _apps_service_pb2.DeleteAppRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.DeleteAppResponse, _abc.Awaitable[_apps_service_pb2.DeleteAppResponse]]:
-        """Delete an app: a deployed one with its container, an adopted one without."""
+        """Delete an app: a deployed one with its container, an adopted one without. Its backups stay and can be listed,
+        restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones.
+        """
 
     @_abc_1.abstractmethod
     def GetAppStatus(

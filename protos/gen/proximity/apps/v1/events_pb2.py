@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eproximity/apps/v1/events.proto\x12\x11proximity.apps.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"N\n\x0b\x41ppDeployed\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\x05\x12\x0f\n\x07host_id\x18\x03 \x01(\x05\x12\x0c\n\x04vmid\x18\x04 \x01(\x05\"a\n\x10\x41ppStatusChanged\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12-\n\ttimestamp\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"^\n\nAppRemoved\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\x05\x12\x0f\n\x07host_id\x18\x03 \x01(\x05\x12\x0c\n\x04vmid\x18\x04 \x01(\x05\x12\x0f\n\x07\x61\x64opted\x18\x05 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eproximity/apps/v1/events.proto\x12\x11proximity.apps.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"N\n\x0b\x41ppDeployed\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\x05\x12\x0f\n\x07host_id\x18\x03 \x01(\x05\x12\x0c\n\x04vmid\x18\x04 \x01(\x05\"a\n\x10\x41ppStatusChanged\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12-\n\ttimestamp\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"v\n\nAppRemoved\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\x05\x12\x0f\n\x07host_id\x18\x03 \x01(\x05\x12\x0c\n\x04vmid\x18\x04 \x01(\x05\x12\x0f\n\x07\x61\x64opted\x18\x05 \x01(\x08\x12\x16\n\x0e\x64\x65lete_backups\x18\x06 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,5 +37,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPSTATUSCHANGED']._serialized_start=166
   _globals['_APPSTATUSCHANGED']._serialized_end=263
   _globals['_APPREMOVED']._serialized_start=265
-  _globals['_APPREMOVED']._serialized_end=359
+  _globals['_APPREMOVED']._serialized_end=383
 # @@protoc_insertion_point(module_scope)

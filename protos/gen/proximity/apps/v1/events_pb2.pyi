@@ -77,7 +77,9 @@ Global___AppStatusChanged: _TypeAlias = AppStatusChanged  # noqa: Y015
 
 @_typing.final
 class AppRemoved(_message.Message):
-    """events.apps.v1.app_removed: an app is gone. Its backups are kept as long as backups decides, its vmid is free."""
+    """events.apps.v1.app_removed: an app is gone and its vmid is free. Its backups stay, unless `delete_backups` is set: then
+    those that are not protected are deleted.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -86,11 +88,13 @@ class AppRemoved(_message.Message):
     HOST_ID_FIELD_NUMBER: _builtins.int
     VMID_FIELD_NUMBER: _builtins.int
     ADOPTED_FIELD_NUMBER: _builtins.int
+    DELETE_BACKUPS_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     owner_id: _builtins.int
     host_id: _builtins.int
     vmid: _builtins.int
     adopted: _builtins.bool
+    delete_backups: _builtins.bool
     def __init__(
         self,
         *,
@@ -99,10 +103,11 @@ class AppRemoved(_message.Message):
         host_id: _builtins.int = ...,
         vmid: _builtins.int = ...,
         adopted: _builtins.bool = ...,
+        delete_backups: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adopted", b"adopted", "app_id", b"app_id", "host_id", b"host_id", "owner_id", b"owner_id", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adopted", b"adopted", "app_id", b"app_id", "delete_backups", b"delete_backups", "host_id", b"host_id", "owner_id", b"owner_id", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

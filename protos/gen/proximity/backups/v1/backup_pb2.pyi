@@ -42,6 +42,8 @@ class Backup(_message.Message):
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
     IS_COMPLETED_FIELD_NUMBER: _builtins.int
     IS_IN_PROGRESS_FIELD_NUMBER: _builtins.int
+    APP_NAME_FIELD_NUMBER: _builtins.int
+    APP_REMOVED_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     application_id: _builtins.str
     file_name: _builtins.str
@@ -64,12 +66,18 @@ class Backup(_message.Message):
     """0-100, while it is made."""
     is_completed: _builtins.bool
     is_in_progress: _builtins.bool
+    app_name: _builtins.str
+    """Name of the app when the backup was made; empty for older ones."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def completed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def app_removed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the app was deleted; absent while it is there."""
+
     def __init__(
         self,
         *,
@@ -92,17 +100,23 @@ class Backup(_message.Message):
         completed_at: _timestamp_pb2.Timestamp | None = ...,
         is_completed: _builtins.bool = ...,
         is_in_progress: _builtins.bool = ...,
+        app_name: _builtins.str = ...,
+        app_removed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_completed_at", b"_completed_at", "_error_message", b"_error_message", "_progress", b"_progress", "completed_at", b"completed_at", "created_at", b"created_at", "error_message", b"error_message", "progress", b"progress", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_error_message", b"_error_message", "_progress", b"_progress", "app_removed_at", b"app_removed_at", "completed_at", b"completed_at", "created_at", b"created_at", "error_message", b"error_message", "progress", b"progress", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_completed_at", b"_completed_at", "_error_message", b"_error_message", "_progress", b"_progress", "application_id", b"application_id", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "created_at", b"created_at", "error_message", b"error_message", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "notes", b"notes", "progress", b"progress", "protected", b"protected", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_error_message", b"_error_message", "_progress", b"_progress", "app_name", b"app_name", "app_removed_at", b"app_removed_at", "application_id", b"application_id", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "created_at", b"created_at", "error_message", b"error_message", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "notes", b"notes", "progress", b"progress", "protected", b"protected", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__app_removed_at: _TypeAlias = _typing.Literal["app_removed_at"]  # noqa: Y015
+    _WhichOneofArgType__app_removed_at: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at"]  # noqa: Y015
     _WhichOneofReturnType__completed_at: _TypeAlias = _typing.Literal["completed_at"]  # noqa: Y015
     _WhichOneofArgType__completed_at: _TypeAlias = _typing.Literal["_completed_at", b"_completed_at"]  # noqa: Y015
     _WhichOneofReturnType__error_message: _TypeAlias = _typing.Literal["error_message"]  # noqa: Y015
     _WhichOneofArgType__error_message: _TypeAlias = _typing.Literal["_error_message", b"_error_message"]  # noqa: Y015
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__app_removed_at) -> _WhichOneofReturnType__app_removed_at | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__completed_at) -> _WhichOneofReturnType__completed_at | None: ...
     @_typing.overload

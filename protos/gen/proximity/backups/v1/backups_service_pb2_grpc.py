@@ -28,7 +28,8 @@ if _version_not_supported:
 
 
 class BackupsServiceStub:
-    """Backups of apps.
+    """Backups of apps. They outlive their app: its owner, and administrators, go on listing, restoring (beside), protecting
+    and deleting them under the same paths.
     """
 
     def __init__(self, channel):
@@ -37,6 +38,11 @@ class BackupsServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.ListAllBackups = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/ListAllBackups',
+                request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsResponse.FromString,
+                _registered_method=True)
         self.ListBackups = channel.unary_unary(
                 '/proximity.backups.v1.BackupsService/ListBackups',
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListBackupsRequest.SerializeToString,
@@ -85,11 +91,19 @@ class BackupsServiceStub:
 
 
 class BackupsServiceServicer:
-    """Backups of apps.
+    """Backups of apps. They outlive their app: its owner, and administrators, go on listing, restoring (beside), protecting
+    and deleting them under the same paths.
     """
 
+    def ListAllBackups(self, request, context):
+        """The caller's backups over all apps, newest first, also of apps that were deleted; administrators see all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListBackups(self, request, context):
-        """The backups of an app, newest first.
+        """The backups of an app, newest first; also those of an app that was deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,7 +131,7 @@ class BackupsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateBackup(self, request, context):
-        """Change protection and notes.
+        """Change protection and notes. A protected backup is never deleted, neither by itself nor with its app.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,7 +139,7 @@ class BackupsServiceServicer:
 
     def RestoreBackup(self, request, context):
         """Restore. DESTRUCTIVE: stops the app, overwrites its container and starts it again if it ran. With new_hostname it
-        restores beside, as a new app.
+        restores beside, as a new app, which is the only way for the backup of an app that was deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,6 +169,11 @@ class BackupsServiceServicer:
 
 def add_BackupsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'ListAllBackups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAllBackups,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsResponse.SerializeToString,
+            ),
             'ListBackups': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBackups,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListBackupsRequest.FromString,
@@ -209,8 +228,36 @@ def add_BackupsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BackupsService:
-    """Backups of apps.
+    """Backups of apps. They outlive their app: its owner, and administrators, go on listing, restoring (beside), protecting
+    and deleting them under the same paths.
     """
+
+    @staticmethod
+    def ListAllBackups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/ListAllBackups',
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def ListBackups(request,
@@ -481,6 +528,11 @@ class BackupsInternalServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CreateHeldBackupRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HeldBackup.FromString,
                 _registered_method=True)
+        self.CountBackups = channel.unary_unary(
+                '/proximity.backups.v1.BackupsInternalService/CountBackups',
+                request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsResponse.FromString,
+                _registered_method=True)
         self.GetHeldBackup = channel.unary_unary(
                 '/proximity.backups.v1.BackupsInternalService/GetHeldBackup',
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.GetHeldBackupRequest.SerializeToString,
@@ -514,6 +566,13 @@ class BackupsInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountBackups(self, request, context):
+        """How many backups apps have, of those that have any.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetHeldBackup(self, request, context):
         """The backup that an operation of apps had made. NOT_FOUND when there is none (any more).
         """
@@ -538,6 +597,11 @@ def add_BackupsInternalServiceServicer_to_server(servicer, server):
                     servicer.CreateHeldBackup,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CreateHeldBackupRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.HeldBackup.SerializeToString,
+            ),
+            'CountBackups': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountBackups,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsResponse.SerializeToString,
             ),
             'GetHeldBackup': grpc.unary_unary_rpc_method_handler(
                     servicer.GetHeldBackup,
@@ -627,6 +691,33 @@ class BackupsInternalService:
             '/proximity.backups.v1.BackupsInternalService/CreateHeldBackup',
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.CreateHeldBackupRequest.SerializeToString,
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.HeldBackup.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountBackups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsInternalService/CountBackups',
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,14 +29,18 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class BackupsServiceStub:
-    """Backups of apps."""
+    """Backups of apps. They outlive their app: its owner, and administrators, go on listing, restoring (beside), protecting
+    and deleting them under the same paths.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BackupsServiceAsyncStub: ...
+    ListAllBackups: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.ListAllBackupsRequest, _backups_service_pb2.ListAllBackupsResponse]
+    """The caller's backups over all apps, newest first, also of apps that were deleted; administrators see all."""
     ListBackups: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.ListBackupsRequest, _backups_service_pb2.ListBackupsResponse]
-    """The backups of an app, newest first."""
+    """The backups of an app, newest first; also those of an app that was deleted."""
     CreateBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.CreateBackupRequest, _backups_service_pb2.CreateBackupResponse]
     """Make a backup."""
     GetBackupStats: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.GetBackupStatsRequest, _backups_service_pb2.BackupStats]
@@ -44,10 +48,10 @@ class BackupsServiceStub:
     GetBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.GetBackupRequest, _backup_pb2.Backup]
     """One backup."""
     UpdateBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.UpdateBackupRequest, _backup_pb2.Backup]
-    """Change protection and notes."""
+    """Change protection and notes. A protected backup is never deleted, neither by itself nor with its app."""
     RestoreBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.RestoreBackupRequest, _backups_service_pb2.RestoreBackupResponse]
     """Restore. DESTRUCTIVE: stops the app, overwrites its container and starts it again if it ran. With new_hostname it
-    restores beside, as a new app.
+    restores beside, as a new app, which is the only way for the backup of an app that was deleted.
     """
     DeleteBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.DeleteBackupRequest, _backups_service_pb2.DeleteBackupResponse]
     """Delete a backup and its archive."""
@@ -58,11 +62,15 @@ class BackupsServiceStub:
 
 @_typing.type_check_only
 class BackupsServiceAsyncStub(BackupsServiceStub):
-    """Backups of apps."""
+    """Backups of apps. They outlive their app: its owner, and administrators, go on listing, restoring (beside), protecting
+    and deleting them under the same paths.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    ListAllBackups: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.ListAllBackupsRequest, _backups_service_pb2.ListAllBackupsResponse]  # type: ignore[assignment]
+    """The caller's backups over all apps, newest first, also of apps that were deleted; administrators see all."""
     ListBackups: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.ListBackupsRequest, _backups_service_pb2.ListBackupsResponse]  # type: ignore[assignment]
-    """The backups of an app, newest first."""
+    """The backups of an app, newest first; also those of an app that was deleted."""
     CreateBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.CreateBackupRequest, _backups_service_pb2.CreateBackupResponse]  # type: ignore[assignment]
     """Make a backup."""
     GetBackupStats: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.GetBackupStatsRequest, _backups_service_pb2.BackupStats]  # type: ignore[assignment]
@@ -70,10 +78,10 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     GetBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.GetBackupRequest, _backup_pb2.Backup]  # type: ignore[assignment]
     """One backup."""
     UpdateBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.UpdateBackupRequest, _backup_pb2.Backup]  # type: ignore[assignment]
-    """Change protection and notes."""
+    """Change protection and notes. A protected backup is never deleted, neither by itself nor with its app."""
     RestoreBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.RestoreBackupRequest, _backups_service_pb2.RestoreBackupResponse]  # type: ignore[assignment]
     """Restore. DESTRUCTIVE: stops the app, overwrites its container and starts it again if it ran. With new_hostname it
-    restores beside, as a new app.
+    restores beside, as a new app, which is the only way for the backup of an app that was deleted.
     """
     DeleteBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.DeleteBackupRequest, _backups_service_pb2.DeleteBackupResponse]  # type: ignore[assignment]
     """Delete a backup and its archive."""
@@ -83,7 +91,17 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     """Take up such an operation again."""
 
 class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Backups of apps."""
+    """Backups of apps. They outlive their app: its owner, and administrators, go on listing, restoring (beside), protecting
+    and deleting them under the same paths.
+    """
+
+    @_abc_1.abstractmethod
+    def ListAllBackups(
+        self,
+        request: _backups_service_pb2.ListAllBackupsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.ListAllBackupsResponse, _abc.Awaitable[_backups_service_pb2.ListAllBackupsResponse]]:
+        """The caller's backups over all apps, newest first, also of apps that were deleted; administrators see all."""
 
     @_abc_1.abstractmethod
     def ListBackups(
@@ -91,7 +109,7 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _backups_service_pb2.ListBackupsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_backups_service_pb2.ListBackupsResponse, _abc.Awaitable[_backups_service_pb2.ListBackupsResponse]]:
-        """The backups of an app, newest first."""
+        """The backups of an app, newest first; also those of an app that was deleted."""
 
     @_abc_1.abstractmethod
     def CreateBackup(
@@ -123,7 +141,7 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _backups_service_pb2.UpdateBackupRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_backup_pb2.Backup, _abc.Awaitable[_backup_pb2.Backup]]:
-        """Change protection and notes."""
+        """Change protection and notes. A protected backup is never deleted, neither by itself nor with its app."""
 
     @_abc_1.abstractmethod
     def RestoreBackup(
@@ -132,7 +150,7 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_backups_service_pb2.RestoreBackupResponse, _abc.Awaitable[_backups_service_pb2.RestoreBackupResponse]]:
         """Restore. DESTRUCTIVE: stops the app, overwrites its container and starts it again if it ran. With new_hostname it
-        restores beside, as a new app.
+        restores beside, as a new app, which is the only way for the backup of an app that was deleted.
         """
 
     @_abc_1.abstractmethod
@@ -176,6 +194,8 @@ class BackupsInternalServiceStub:
     """Make a backup of an app for an operation of apps that is under way on it. The same backup again for the same
     operation.
     """
+    CountBackups: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.CountBackupsRequest, _backups_service_pb2.CountBackupsResponse]
+    """How many backups apps have, of those that have any."""
     GetHeldBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.GetHeldBackupRequest, _backups_service_pb2.HeldBackup]
     """The backup that an operation of apps had made. NOT_FOUND when there is none (any more)."""
 
@@ -192,6 +212,8 @@ class BackupsInternalServiceAsyncStub(BackupsInternalServiceStub):
     """Make a backup of an app for an operation of apps that is under way on it. The same backup again for the same
     operation.
     """
+    CountBackups: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.CountBackupsRequest, _backups_service_pb2.CountBackupsResponse]  # type: ignore[assignment]
+    """How many backups apps have, of those that have any."""
     GetHeldBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.GetHeldBackupRequest, _backups_service_pb2.HeldBackup]  # type: ignore[assignment]
     """The backup that an operation of apps had made. NOT_FOUND when there is none (any more)."""
 
@@ -223,6 +245,14 @@ class BackupsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         """Make a backup of an app for an operation of apps that is under way on it. The same backup again for the same
         operation.
         """
+
+    @_abc_1.abstractmethod
+    def CountBackups(
+        self,
+        request: _backups_service_pb2.CountBackupsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.CountBackupsResponse, _abc.Awaitable[_backups_service_pb2.CountBackupsResponse]]:
+        """How many backups apps have, of those that have any."""
 
     @_abc_1.abstractmethod
     def GetHeldBackup(

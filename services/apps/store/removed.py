@@ -1,0 +1,48 @@
+"""Records of removed apps: what their backups are restored with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.apps.domain.entities import App
+from services.apps.store.rows import AppRows
+from services.apps.tables import apps, removed_apps, upgrades
+from services.common.core.clock import now
+from services.common.db.database import insert_ignore
+
+_TIMES = ("created_at", "updated_at", "state_changed_at")
+
+
+def keep_record(connection: sa.Connection, app_id: str) -> None:
+    """Keep the row of an app that is about to be removed; its environment stays sealed as it is."""
+    row = connection.execute(sa.select(apps).where(apps.c.id == app_id)).one()
+    record: dict[str, Any] = row._asdict()
+    environment = record.pop("environment")
+    record |= {name: record[name].isoformat() for name in _TIMES}
+    values = {"id": app_id, "environment": environment, "record": record, "removed_at": now()}
+    connection.execute(insert_ignore(removed_apps, connection).values(**values))
+
+
+def find_record(connection: sa.Connection, rows: AppRows, app_id: str) -> App | None:
+    """A removed app as it was, or None when nothing is known of it."""
+    row = connection.execute(sa.select(removed_apps).where(removed_apps.c.id == app_id)).one_or_none()
+    if row is None:
+        return None
+    times = {name: datetime.fromisoformat(row.record[name]) for name in _TIMES}
+    return rows.parse_app({**row.record, **times, "environment": row.environment})
+
+
+def list_records(connection: sa.Connection, *, before: datetime, after: str, limit: int) -> list[str]:
+    """Ids of apps that were removed before a time, by id, after one of them."""
+    query = sa.select(removed_apps.c.id).where(removed_apps.c.removed_at < before, removed_apps.c.id > after)
+    return list(connection.execute(query.order_by(removed_apps.c.id).limit(limit)).scalars())
+
+
+def forget_records(connection: sa.Connection, app_ids: Sequence[str]) -> int:
+    """Forget removed apps, with the versions that they had; how many there were."""
+    connection.execute(upgrades.delete().where(upgrades.c.app_id.in_(app_ids)))
+    return int(connection.execute(removed_apps.delete().where(removed_apps.c.id.in_(app_ids))).rowcount)
