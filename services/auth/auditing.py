@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import uuid
 
-from services.auth.convert import parse_address
 from services.auth.domain.entities import NewAuditEntry
 from services.auth.store.audit import Expected, SqlAuditStore, expected
 from services.common.core.clock import now
+from services.common.rpc.addresses import parse_address
 from services.common.rpc.call import Call
 from services.common.rpc.interceptors.audit import WaitingEntries
 

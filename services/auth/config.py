@@ -89,6 +89,12 @@ class AuthSettings(ServiceSettings):
     password_threads: int = setting(
         "PASSWORD_THREADS", default=2, parse=parse_int(1, 64), doc="How many passwords are hashed at once."
     )
+    audit_days: int = setting(
+        "AUDIT_DAYS",
+        default=365,
+        parse=parse_int(0, 36_500),
+        doc="Days after which entries of the audit log are removed, once a day; 0: never. `audit verify` still works.",
+    )
     signing_key_days: int = setting(
         "SIGNING_KEY_DAYS", default=30, parse=parse_int(1, 3650), doc="How long a key signs access tokens."
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +28,7 @@ from services.auth.domain.entities import (
 from services.auth.domain.registration import Setup
 from services.common.core.errors import invalid_field
 from services.common.core.timestamps import render_time
+from services.common.rpc.addresses import parse_address, parse_network
 from services.common.rpc.call import Call
 from services.common.rpc.interceptors.validation import check_message
 
@@ -92,25 +92,6 @@ def parse_time(message: Timestamp, field: str) -> datetime:
         return message.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise invalid_field(field, f"{message.seconds} s is no time from year 1 to 9999") from None
-
-
-def parse_address(address: str) -> str:
-    """The address without the port that gRPC shows for direct peers."""
-    text = address
-    for prefix in ("ipv4:", "ipv6:"):
-        if text.startswith(prefix):
-            text = text.removeprefix(prefix).rpartition(":")[0]
-    return text.replace("%5B", "").replace("%5D", "").strip("[]")[:100]
-
-
-def parse_network(address: str) -> str:
-    """Whom a limit per address counts: the address, of IPv6 the /64 that one customer has."""
-    text = parse_address(address)
-    try:
-        parsed = ipaddress.ip_address(text)
-    except ValueError:
-        return text
-    return text if parsed.version == 4 else str(ipaddress.ip_network(f"{parsed}/64", strict=False))
 
 
 def parse_client(call: Call) -> Client:

@@ -25,6 +25,7 @@ from services.auth.handlers_accounts import AccountHandlers
 from services.auth.signing import SigningKeys
 from services.auth.store.audit import SqlAuditStore
 from services.common.identity.tokens import ACCESS_TOKEN_S, Caller, TokenVerifier, User
+from services.common.rpc.addresses import parse_network
 from services.common.rpc.call import REFRESH_COOKIE, Call
 from services.common.rpc.interceptors.authorization import Guard
 
@@ -87,7 +88,7 @@ class AuthHandlers(AccountHandlers):
             call.user,
             password=request.password,
             session=call.caller.session,
-            address=convert.parse_network(call.address),
+            address=parse_network(call.address),
         )
         cookies.refresh_access_cookie(call, access)
         return user_pb2.AccessToken(access=access, expires_in=ACCESS_TOKEN_S)
@@ -120,7 +121,7 @@ class AuthHandlers(AccountHandlers):
             old=request.old_password,
             new=request.new_password,
             session=call.caller.session,
-            address=convert.parse_network(call.address),
+            address=parse_network(call.address),
             keep_api_tokens=request.keep_api_tokens,
         )
         return operation_pb2.Detail(detail="New password has been saved.")

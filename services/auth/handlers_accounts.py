@@ -17,6 +17,7 @@ from services.auth.domain.create_user import create_user
 from services.auth.domain.one_time_links import OneTimeLinks
 from services.auth.domain.sign_in import SignIn
 from services.common.identity.tokens import Caller
+from services.common.rpc.addresses import parse_network
 from services.common.rpc.call import Call
 
 
@@ -94,6 +95,6 @@ class AccountHandlers:
             self.links,
             request.token,
             convert.parse_redemption(request),
-            address=convert.parse_network(call.address),
+            address=parse_network(call.address),
         )
         return operation_pb2.Detail(detail=detail)

@@ -1,7 +1,8 @@
-"""NATS in: calls that the other services report for the audit log."""
+"""Background work of auth: calls that the other services report for the audit log, and the end of old entries."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 
@@ -14,15 +15,19 @@ from services.auth.convert import parse_audit_record
 from services.auth.domain.entities import NewAuditEntry
 from services.auth.store.audit import SqlAuditStore
 from services.common.core.clock import now
-from services.common.core.errors import InvalidError
+from services.common.core.errors import DomainError, InvalidError
+from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
 from services.common.messaging.poison import PoisonMessageError
 from services.common.messaging.streams import AUDIT, AUDIT_RECORDED
 from services.registry import SERVICES
 
+log = get_logger()
+
 _ACTION = re.compile(r"([a-z]+)\.[A-Za-z]{1,80}")
 _REPORTING = frozenset(SERVICES) - {"auth"}  # auth writes its own entries with what they are about
 _OUTCOMES = frozenset(code_pb2.Code.keys())
+_PRUNE_AUDIT_S = 86_400.0  # each pruning is an entry itself, so not more often than a log of a year needs
 _AHEAD = timedelta(hours=1)  # clocks of machines differ by less; entries of the future would stay the newest
 
 
@@ -42,6 +47,18 @@ def consume_audit(bus: Bus, store: SqlAuditStore) -> None:
     bus.consume(AUDIT, f"{AUDIT_RECORDED}.*", durable="auth-audit-of-services", handler=handle)
     # Services of the version before name no service.
     bus.consume(AUDIT, AUDIT_RECORDED, durable="auth-audit", handler=handle)
+
+
+async def prune_audit(store: SqlAuditStore, days: int) -> None:
+    """Remove audit entries that are older than `days`, once a day, for ever; none where `days` is 0."""
+    while days:
+        try:
+            while pruned := await store.prune_older_than(now() - timedelta(days=days)):
+                log.info("audit_pruned", entries=pruned, days=days)
+        except DomainError as error:
+            log.warning("audit_not_pruned", error=error.message)
+        await asyncio.sleep(_PRUNE_AUDIT_S)
+    await asyncio.Event().wait()
 
 
 def parse_report(subject: str, data: bytes) -> NewAuditEntry:

@@ -212,7 +212,12 @@ async def ensure_first_admin(auth: Auth) -> None:
 
 def background(auth: Auth) -> list[Coroutine[Any, Any, None]]:
     """What runs beside the server for ever."""
-    return [auth.keys.run(), auth.publisher.run(), _prune(auth)]
+    return [
+        auth.keys.run(),
+        auth.publisher.run(),
+        _prune(auth),
+        jobs.prune_audit(auth.audit, auth.settings.audit_days),
+    ]
 
 
 async def _prune(auth: Auth) -> None:

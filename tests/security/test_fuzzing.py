@@ -18,7 +18,6 @@ from services.apps.domain.config import parse_config
 from services.apps.domain.entities import App
 from services.apps.watching import parse_event_id
 from services.apps.workflows.tools import _kind_of
-from services.auth.convert import parse_address, parse_network
 from services.catalog.domain import compose
 from services.catalog.domain.document import UnreadableDocumentError, parse_document
 from services.catalog.domain.images import find_image, find_tag_fault
@@ -30,6 +29,7 @@ from services.catalog.files import DATA, find_icon, read_item_files
 from services.catalog.showing import render_icon
 from services.common.core.errors import DomainError, InvalidError
 from services.common.core.telemetry.metrics import template_of
+from services.common.rpc.addresses import parse_address, parse_network
 from services.common.rpc.call import parse_cookies
 from services.common.rpc.peers import Peers
 from services.inventory.proxmox.archives import _read_vmid

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import jwt
 import pytest
+import sqlalchemy as sa
 
 from services.auth.domain.entities import (
     Account,
@@ -24,7 +25,7 @@ from services.auth.store.accounts import SqlAccountStore
 from services.auth.store.audit import Expected, SqlAuditStore, expected
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
-from services.auth.store.tables import audit_entries
+from services.auth.store.tables import audit_entries, audit_head
 from services.common.db.database import Database
 from services.common.identity.sealing import Sealer
 from tests.store.auth_db import (
@@ -179,4 +180,59 @@ async def test_a_changed_or_removed_entry_is_found(db: Database) -> None:
     last = audit_entries.delete().where(audit_entries.c.id == 4)
     await db.write(lambda connection: connection.execute(last))
     with pytest.raises(AuditBrokenError, match="at the end"):
+        await store.verify()
+
+
+async def fill(store: SqlAuditStore, count: int) -> None:
+    """One entry an hour, the last an hour ago."""
+    for number in range(count):
+        moment = START - timedelta(hours=count - number)
+        await store.append(replace(entry(number), timestamp=moment))
+
+
+async def test_old_entries_go_and_the_rest_of_the_chain_is_still_verified(db: Database, clock: Time) -> None:
+    store = SqlAuditStore(db, clock)
+    await fill(store, 10)
+    assert await store.prune_older_than(START - timedelta(hours=4)) == 6
+    entries, total = await store.list_entries("", "", Page(1, 100))
+    assert total == 5
+    assert [one.id for one in entries] == [11, 10, 9, 8, 7]
+    assert entries[0].action == "auth.AuditPruned"
+    assert entries[0].target.startswith("entries up to 6, hash ")
+    assert await store.verify() == 11
+    assert await store.prune_older_than(START - timedelta(hours=4)) == 0
+    await store.append(entry(99))
+    assert await store.verify() == 12
+
+
+async def test_a_log_that_is_pruned_again_and_again_and_whole_is_still_verified(
+    db: Database, clock: Time
+) -> None:
+    store = SqlAuditStore(db, clock)
+    await fill(store, 3)
+    assert await store.prune_older_than(START) == 3
+    clock.advance(days=2)
+    assert await store.prune_older_than(clock()) == 1
+    assert await store.verify() == 5
+    entries, total = await store.list_entries("", "", Page(1, 100))
+    assert (total, entries[0].id) == (1, 5)
+
+
+async def test_entries_removed_by_hand_are_found_behind_a_pruning(db: Database, clock: Time) -> None:
+    store = SqlAuditStore(db, clock)
+    await fill(store, 10)
+    await store.prune_older_than(START - timedelta(hours=6))
+
+    async def run(statement: sa.Executable) -> None:
+        await db.write(lambda connection: connection.execute(statement))
+
+    await run(audit_entries.delete().where(audit_entries.c.id == 5))
+    with pytest.raises(AuditBrokenError, match="entry 5 is missing"):
+        await store.verify()
+    # Not even by who also moves the beginning behind them.
+    seventh = sa.select(audit_entries.c.hash).where(audit_entries.c.id == 7)
+    digest = await db.read(lambda connection: connection.execute(seventh).scalar_one())
+    await run(audit_entries.delete().where(audit_entries.c.id <= 7))
+    await run(audit_head.update().where(audit_head.c.id == 2).values(length=7, hash=digest))
+    with pytest.raises(AuditBrokenError, match="the entries up to 7 are gone"):
         await store.verify()

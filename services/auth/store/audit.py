@@ -1,10 +1,11 @@
-"""The audit log in the database: append-only, in one chain."""
+"""The audit log in the database: in one chain, to whose end entries are added and from whose beginning old ones go."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,9 +15,14 @@ from services.auth.domain.entities import Account, AuditEntry, NewAuditEntry, Pa
 from services.auth.domain.errors import AuditBrokenError
 from services.auth.store.locks import AUDIT, lock
 from services.auth.store.tables import audit_entries, audit_head
+from services.common.core.clock import Clock, now
 from services.common.db.database import Database
 
+PRUNED = "auth.AuditPruned"
 _BATCH = 1000
+_HEAD, _BASE = 1, 2  # the rows of audit_head: the last entry, and the last that was pruned
+_MOST_PRUNED = 10_000  # in one transaction, which keeps other writers waiting for some tenths of a second
+_MOST_PRUNINGS = 3  # beside one verification: entries are pruned once a day
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,9 @@ def append_entry(connection: sa.Connection, new: NewAuditEntry) -> None:
 class SqlAuditStore:
     """The audit log in SQLite or PostgreSQL."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, clock: Clock = now) -> None:
         self._db = db
+        self._clock = clock
 
     async def append(self, new: NewAuditEntry) -> None:
         """Add an entry to the end of the chain; one that was added before is left out."""
@@ -88,13 +95,24 @@ class SqlAuditStore:
         return await self._db.read(read)
 
     async def verify(self) -> int:
-        """Check the whole chain and return its length.
+        """Check the chain from its first entry, or the last one pruned, and return its length.
 
         Raises:
             AuditBrokenError: an entry was changed or removed.
         """
+        for _ in range(_MOST_PRUNINGS):
+            base = await self._db.read(_read_base)
+            try:
+                return await self._verify_after(*base)
+            except AuditBrokenError:
+                if await self._db.read(_read_base) == base:  # else entries were pruned meanwhile
+                    raise
+        raise AuditBrokenError("entries are pruned faster than they can be read")
+
+    async def _verify_after(self, number: int, digest: str) -> int:
         count, head_hash = await self._db.read(_read_head)
-        digest, number = FIRST_HASH, 0
+        if number:
+            await self._check_pruning(number, digest)
         while number < count:
             entries = await self._list_after(number, limit=min(_BATCH, count - number))
             if not entries:
@@ -103,6 +121,41 @@ class SqlAuditStore:
         if digest != head_hash:
             raise AuditBrokenError(f"entry {count} is not the one that was written last")
         return count
+
+    async def _check_pruning(self, number: int, digest: str) -> None:
+        """Refuse a beginning that no entry of the chain names: the chain says itself up to where it was pruned."""
+        query = sa.select(audit_entries.c.id).where(
+            audit_entries.c.action == PRUNED, audit_entries.c.target == _name_base(number, digest)
+        )
+        if await self._db.read(lambda connection: connection.execute(query).first()) is None:
+            raise AuditBrokenError(
+                f"the entries up to {number} are gone, and no entry says that they were pruned"
+            )
+
+    async def prune_older_than(self, limit: datetime) -> int:
+        """Remove the entries before the first that is not older than `limit`, and return how many; 10,000 at once.
+
+        The hash of the last one removed stays, so that `verify` can begin there, and an entry names number and hash.
+        """
+        young = sa.select(audit_entries.c.id).where(audit_entries.c.timestamp >= limit)
+        oldest_young = young.order_by(audit_entries.c.id).limit(1)
+
+        def write(connection: sa.Connection) -> int:
+            lock(connection, AUDIT)
+            base, _ = _read_base(connection)
+            count, _ = _read_head(connection)
+            first = connection.execute(oldest_young).scalar()
+            last = min(count if first is None else int(first) - 1, base + _MOST_PRUNED)
+            if last <= base:
+                return 0
+            query = sa.select(audit_entries.c.hash).where(audit_entries.c.id == last)
+            digest = str(connection.execute(query).scalar_one())
+            append_entry(connection, _build_pruning(last, digest, self._clock()))
+            connection.execute(audit_entries.delete().where(audit_entries.c.id <= last))
+            _write_row(connection, _BASE, last, digest)
+            return last - base
+
+        return await self._db.write(write)
 
     async def _list_after(self, number: int, *, limit: int) -> list[AuditEntry]:
         query = (
@@ -115,15 +168,46 @@ class SqlAuditStore:
         return [_build_entry(row) for row in rows]
 
 
+def _build_pruning(number: int, digest: str, moment: datetime) -> NewAuditEntry:
+    return NewAuditEntry(
+        message_id=f"pruned-{number}",
+        timestamp=moment,
+        user_id=None,
+        username="",
+        action=PRUNED,
+        target=_name_base(number, digest),
+        address="",
+        outcome="OK",
+    )
+
+
+def _name_base(number: int, digest: str) -> str:
+    return f"entries up to {number}, hash {digest}"
+
+
 def _read_head(connection: sa.Connection) -> tuple[int, str]:
-    row = connection.execute(sa.select(audit_head).where(audit_head.c.id == 1)).one_or_none()
-    return (0, FIRST_HASH) if row is None else (int(row.length), str(row.hash))
+    """Return number and hash of the last entry."""
+    return _read_row(connection, _HEAD)
 
 
 def _write_head(connection: sa.Connection, count: int, digest: str) -> None:
-    change = audit_head.update().where(audit_head.c.id == 1).values(length=count, hash=digest)
+    _write_row(connection, _HEAD, count, digest)
+
+
+def _read_base(connection: sa.Connection) -> tuple[int, str]:
+    """Return number and hash of the last entry that was pruned."""
+    return _read_row(connection, _BASE)
+
+
+def _read_row(connection: sa.Connection, row_id: int) -> tuple[int, str]:
+    row = connection.execute(sa.select(audit_head).where(audit_head.c.id == row_id)).one_or_none()
+    return (0, FIRST_HASH) if row is None else (int(row.length), str(row.hash))
+
+
+def _write_row(connection: sa.Connection, row_id: int, number: int, digest: str) -> None:
+    change = audit_head.update().where(audit_head.c.id == row_id).values(length=number, hash=digest)
     if not connection.execute(change).rowcount:
-        connection.execute(audit_head.insert().values(id=1, length=count, hash=digest))
+        connection.execute(audit_head.insert().values(id=row_id, length=number, hash=digest))
 
 
 def _build_entry(row: sa.Row[Any]) -> AuditEntry:

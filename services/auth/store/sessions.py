@@ -193,7 +193,8 @@ class SqlSessionStore:
             if token_id:
                 found.append(Revocation(f"jti.{token_id}", moment.timestamp() + ACCESS_TOKEN_S))
             revoked = add_revocations(connection, found, moment)
-            write_expected(connection)
+            if revoked:  # signing out of nothing is no change
+                write_expected(connection)
             return revoked
 
         return await self._db.write(write)

@@ -25,6 +25,7 @@ from services.common.process.health import STORING, start_health_server
 from services.common.process.runtime import Runtime, close_runtime
 from services.common.rpc.call import Call
 from services.common.rpc.interceptors.audit import OutboxAudit
+from services.common.rpc.interceptors.audit_limit import LimitedAudit
 from services.common.rpc.interceptors.idempotency import IdempotencyStore
 from services.common.rpc.peers import Peers
 from services.common.rpc.server import add_service, create_server
@@ -62,6 +63,7 @@ async def serve(
     store = IdempotencyStore(runtime.db, idempotency, runtime.sealer) if idempotency is not None else None
     if audit is None:
         audit = OutboxAudit(runtime.db, outbox) if outbox is not None else NoAudit()
+    audit = LimitedAudit(audit, service=runtime.service)
     peers = Peers(by_certificate=runtime.tls is not None, gateways=runtime.settings.gateway_networks)
     secure = not runtime.settings.debug and "http-cookies" not in runtime.settings.allow_insecure
     streams = Streams(runtime.settings.streams_per_user)

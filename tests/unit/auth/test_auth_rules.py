@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway import filters
 from services.auth import cookies
-from services.auth.convert import parse_address, parse_network, parse_time
+from services.auth.convert import parse_time
 from services.auth.domain.audit import FIRST_HASH, hash_entry, verify_chain
 from services.auth.domain.entities import AuditEntry, NewAuditEntry, Registration, normalize_name
 from services.auth.domain.errors import AuditBrokenError
@@ -17,6 +17,7 @@ from services.auth.domain.limits import Attempts, Limit, count_attempt
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import RegistrationPolicy, find_registration_faults
 from services.common.core.errors import InvalidError
+from services.common.rpc.addresses import parse_address, parse_network
 from services.common.rpc.call import ACCESS_COOKIE, Call, name_cookie, parse_cookies
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
