@@ -20,6 +20,7 @@ from deploy.import_django.users import plan_users
 from deploy.local.settings import LocalSettings
 from deploy.local.state import StateLock, ensure_secret
 from services.common.core.config import ConfigError, read_settings
+from services.common.core.text import make_lines_printable
 from services.common.identity.sealing import Sealer
 
 
@@ -61,7 +62,7 @@ def _url(settings: LocalSettings) -> str:
 
 def _report(settings: LocalSettings, source: dict[str, list[Row]]) -> int:
     plan = make_plan(source, read_known(_url(settings)))
-    sys.stdout.write(plan.report.render() + "nothing was written; --apply writes\n")
+    sys.stdout.write(make_lines_printable(plan.report.render()) + "nothing was written; --apply writes\n")
     return 0
 
 
@@ -76,7 +77,7 @@ def _apply(settings: LocalSettings, source: dict[str, list[Row]]) -> int:
         write_plan(_url(settings), plan, Sealer(_read_secret_key(settings)))
     finally:
         lock.release()
-    sys.stdout.write(plan.report.render() + "written\n")
+    sys.stdout.write(make_lines_printable(plan.report.render()) + "written\n")
     return 0
 
 

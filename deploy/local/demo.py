@@ -98,7 +98,7 @@ class Demo:
             def watch(status: dict[str, Any]) -> None:
                 step = status.get("step_description") or status.get("step") or status["status"]
                 progress.update(
-                    task, completed=status.get("progress", 0), description=f"{title}: {step}"[:44]
+                    task, completed=status.get("progress", 0), description=escape(f"{title}: {step}"[:44])
                 )
 
             yield watch

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-from rich.console import Console
+from proximity_cli.terminal import SafeConsole
+from rich.markup import escape
 
 from deploy.local.api import Api
 from deploy.local.demo import DemoError, play_demo
@@ -19,12 +20,12 @@ from deploy.local.specs import PORTS, make_environment, make_secrets
 from deploy.local.stack import Stack, StackError
 from deploy.local.state import read_json
 
-_console = Console(highlight=False, soft_wrap=True)
+_console = SafeConsole(highlight=False, soft_wrap=True)
 
 
 def _report(sentence: str) -> None:
     with contextlib.suppress(OSError):  # what it goes to may be a file on a full disk
-        _console.print(f"[dim]{sentence}[/]")
+        _console.print(f"[dim]{escape(sentence)}[/]")
 
 
 async def run(settings: LocalSettings) -> int:
@@ -36,7 +37,7 @@ async def run(settings: LocalSettings) -> int:
             return 0
         _say_where(stack, is_admin=await asyncio.to_thread(_may_sign_in, stack))
         if not settings.is_simulated:
-            _console.print(f"  Proxmox VE     {await asyncio.to_thread(_try_host, stack)}\n")
+            _console.print(f"  Proxmox VE     {escape(await asyncio.to_thread(_try_host, stack))}\n")
         await ended.wait()
         _report("ending")
     finally:
@@ -72,7 +73,7 @@ async def run_demo(settings: LocalSettings) -> int:
         play = asyncio.to_thread(play_demo, settings, stack.secrets.admin_password, console=_console)
         return 0 if await _run_unless(ended, play) else 130
     except (DemoError, StackError) as error:
-        _console.print(f"[bold red]failed:[/] {error}", markup=True)
+        _console.print(f"[bold red]failed:[/] {escape(str(error))}")
         _console.print(f"the logs are in {stack.logs}")
         return 1
     finally:

@@ -19,6 +19,7 @@ from services.auth.server import build_auth, serve
 from services.auth.store.tables import SEALED
 from services.common.core.clock import now
 from services.common.core.config import ConfigError, read_settings
+from services.common.core.text import make_printable
 from services.common.process.commands import main
 from services.common.process.runtime import close_runtime
 
@@ -49,7 +50,7 @@ async def verify_audit(settings: AuthSettings) -> int:
     try:
         count = await auth.audit.verify()
     except AuditBrokenError as error:
-        sys.stderr.write(f"the audit log is broken: {error}\n")
+        sys.stderr.write(f"the audit log is broken: {make_printable(str(error))}\n")
         return 1
     finally:
         auth.hasher.close()

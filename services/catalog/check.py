@@ -13,6 +13,7 @@ from services.catalog.domain.values import RenderRequest
 from services.catalog.files import DATA, find_icon, read_item_files
 from services.catalog.icons import write_icons
 from services.common.core.errors import DomainError
+from services.common.core.text import make_lines_printable
 
 
 def check_folder(folder: Path) -> tuple[tuple[Item, ...], list[Fault]]:
@@ -61,7 +62,7 @@ def check_catalog(folder: Path = DATA) -> int:
     """Print what is wrong with a folder's items; return the exit status, 1 for any fault."""
     items, faults = check_folder(folder)
     for fault in faults:
-        sys.stdout.write(f"{fault}\n")
+        sys.stdout.write(f"{make_lines_printable(str(fault))}\n")
     files = len({fault.file for fault in faults})
     sys.stdout.write(f"{len(items)} items good, {len(faults)} faults in {files} files\n")
     return 1 if faults or not items else 0

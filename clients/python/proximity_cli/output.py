@@ -11,13 +11,14 @@ import typer
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from proximity_cli.terminal import SafeConsole
+
 Json = Annotated[bool, typer.Option("--json", help="Print what the platform answered, as JSON.")]
-console = Console(highlight=False, soft_wrap=True)
-complaints = Console(stderr=True, highlight=False, soft_wrap=True)
+console = SafeConsole(highlight=False, soft_wrap=True)
+complaints = SafeConsole(stderr=True, highlight=False, soft_wrap=True)
 COLOURS = {
     "running": "green",
     "online": "green",
@@ -33,12 +34,18 @@ COLOURS = {
 def print_json(answer: Message | Sequence[Message]) -> None:
     """Print messages as the REST API would."""
     value: Any = [_as_value(each) for each in answer] if isinstance(answer, Sequence) else _as_value(answer)
-    typer.echo(json.dumps(value, indent=2))
+    typer.echo(_write_json(value, indent=2))
 
 
 def print_json_line(message: Message) -> None:
     """Print a message of a stream on one line."""
-    typer.echo(json.dumps(_as_value(message)))
+    typer.echo(_write_json(_as_value(message)))
+
+
+def _write_json(value: Any, *, indent: int | None = None) -> str:  # noqa: ANN401 - whatever JSON can hold
+    return json.dumps(value, indent=indent).replace(
+        "\x7f", "\\u007f"
+    )  # the one control that JSON leaves as it is
 
 
 def _as_value(message: Message) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import structlog
 
 from services.common.core.telemetry.tracing import current_trace_id
+from services.common.core.text import make_lines_printable
 
 _SECRET_WORDS = (
     "password",
@@ -56,6 +57,13 @@ class _Sink:
             self._stream.flush()
 
 
+class _PrintableFormatter(logging.Formatter):
+    """Lines of libraries, which may quote others: no control character reaches the terminal that shows the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return make_lines_printable(super().format(record))
+
+
 def configure_logging(service: str, *, debug: bool) -> None:
     """Set up logging for this process: DEBUG in development, INFO otherwise."""
     level = logging.DEBUG if debug else logging.INFO
@@ -73,7 +81,9 @@ def configure_logging(service: str, *, debug: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(_Sink(sys.stderr)),  # type: ignore[arg-type]  # it prints there
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_PrintableFormatter("%(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     structlog.contextvars.bind_contextvars(service=service)
 
 

@@ -34,6 +34,11 @@ def make_printable(text: str) -> str:
     return _CONTROL.sub(" ", text)
 
 
+def make_lines_printable(text: str) -> str:
+    """Replace every control but tab and line feed with a space, for text of others that a terminal may show."""
+    return _CONTROL.sub(lambda found: found.group() if found.group() in "\t\n" else " ", text)
+
+
 def _name_first(pattern: re.Pattern[str], text: str) -> str:
     found = pattern.search(text)
     return f"U+{ord(found.group()):04X}" if found else ""

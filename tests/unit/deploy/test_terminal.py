@@ -1,0 +1,88 @@
+"""Texts of others are shown on a terminal and never act on it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from proximity_cli import output
+from proximity_cli.terminal import SafeConsole, neutralise
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+ROOT = Path(__file__).parents[3]
+ATTACKS = [
+    "\x1b[2J",
+    "\x1b]0;owned\x07",
+    "\x9b31m",
+    "\x1bc",
+    "\b\b\b\b",
+    "a\rb",
+    "\x7f",
+    "\u202eetalsnart",
+    "\u2066a",
+]
+# What rich itself sends: colours and styles, the cursor and its line.
+OWN = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\r?\x1b\[[0-9]*[KA]|\r")
+
+
+def print_cell(console: SafeConsole, text: str) -> None:
+    table = Table(title="Apps")
+    table.add_column("name")
+    table.add_row(escape(text))
+    console.print(table)
+
+
+def print_progress(console: SafeConsole, text: str) -> None:
+    with Progress(console=console) as progress:
+        progress.update(progress.add_task("waits", total=1), description=escape(text), completed=1)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda console, text: console.print(f"[green]✓[/] {escape(text)}"),
+        lambda console, text: console.print(text, markup=False),
+        print_cell,
+        print_progress,
+    ],
+    ids=["line", "plain", "table", "progress"],
+)
+def test_no_control_sequence_but_rich_own_reaches_the_terminal(
+    show: Callable[[SafeConsole, str], Any], attack: str
+) -> None:
+    screen = io.StringIO()
+    console = SafeConsole(file=screen, force_terminal=True, width=100, soft_wrap=True)
+    show(console, f"web{attack}red")
+    sent = OWN.sub("", screen.getvalue())
+    assert "web" in sent
+    assert neutralise(sent) == sent
+
+
+def test_what_is_replaced_can_be_seen() -> None:
+    assert neutralise("a\x1b[2J\tb\n\x7f\x9b") == "a␛[2J\tb\n␡�"
+
+
+def test_json_for_programs_holds_no_control(capsys: pytest.CaptureFixture[str]) -> None:
+    from proximity.apps.v1 import app_pb2
+
+    output.print_json([app_pb2.App(name="a\x1b\x7f\x9b\u202eb")])
+    assert '"a\\u001b\\u007f\\u009b\\u202eb"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("folder", ["clients/python", "deploy"])
+def test_every_console_is_a_safe_one(folder: str) -> None:
+    for file in sorted((ROOT / folder).rglob("*.py")):
+        if file.name == "terminal.py":
+            continue
+        calls = [node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+        assert not [
+            call for call in calls if isinstance(call, ast.Name) and call.id in {"Console", "print"}
+        ], file
