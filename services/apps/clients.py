@@ -12,8 +12,9 @@ from proximity.backups.v1.backups_service_pb2_grpc import BackupsInternalService
 from proximity.catalog.v1 import catalog_service_pb2 as catalog_pb
 from proximity.catalog.v1.catalog_service_pb2_grpc import CatalogInternalServiceStub
 
-from services.apps.domain.neighbours import BackupCount, HeldBackup, Newest, Rendering
+from services.apps.domain.neighbours import BackupCount, HeldBackup, Newest, Rendering, RevisionChanges
 from services.apps.domain.quotas import Quota
+from services.apps.inputs import parse_input
 from services.common.core.errors import NotFoundError
 from services.common.rpc.client import Clients
 
@@ -70,6 +71,7 @@ class GrpcCatalog:
         revision: str = "",
         generated: Mapping[str, str] | None = None,
         from_revision: str = "",
+        secret: Mapping[str, bool] | None = None,
     ) -> Rendering:
         """Render an item."""
         request = catalog_pb.RenderItemRequest(
@@ -84,11 +86,24 @@ class GrpcCatalog:
             hostname=hostname,
             project=project,
             from_revision=from_revision,
+            secret=secret or {},
         )
         answer = await self._clients.call(
             "catalog", CatalogInternalServiceStub, "RenderItem", request, timeout=10
         )
         return _rendering(answer)
+
+    async def compare_revisions(
+        self, catalog_id: str, *, from_revision: str, revision: str
+    ) -> RevisionChanges:
+        """What changes from one revision to another."""
+        request = catalog_pb.CompareRevisionsRequest(
+            app_id=catalog_id, from_revision=from_revision, revision=revision
+        )
+        answer = await self._clients.call(
+            "catalog", CatalogInternalServiceStub, "CompareRevisions", request, timeout=10
+        )
+        return _changes(answer)
 
     async def list_newest(self) -> Mapping[str, Newest]:
         """The newest revision of every item."""
@@ -173,4 +188,27 @@ def _rendering(answer: catalog_pb.Rendering) -> Rendering:
         image=answer.image,
         entrypoint=answer.entrypoint,
         command=answer.command,
+        inputs=dict(answer.inputs),
+        credentials=_credentials(answer),
+    )
+
+
+def _credentials(answer: catalog_pb.Rendering) -> dict[str, str]:
+    if not answer.HasField("credentials"):
+        return {}
+    known = answer.credentials
+    return {"username": known.username, "password": known.password, "change": known.change}
+
+
+def _changes(answer: catalog_pb.RevisionChanges) -> RevisionChanges:
+    added = set(answer.added_inputs)
+    return RevisionChanges(
+        revision=answer.revision,
+        version=answer.version,
+        from_version=answer.from_version,
+        images=tuple((one.service, one.before, one.after) for one in answer.images),
+        added_inputs=tuple(parse_input(one) for one in answer.inputs if one.name in added),
+        removed_inputs=tuple(answer.removed_inputs),
+        notes=tuple(answer.notes),
+        release_notes_url=answer.release_notes_url,
     )

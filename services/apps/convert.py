@@ -10,6 +10,7 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.config import parse_config
+from services.apps.domain.credentials import find_credentials
 from services.apps.domain.deleting import Deletion
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import STABLE, App, AppEvent
@@ -17,6 +18,7 @@ from services.apps.domain.interfaces import Container
 from services.apps.domain.neighbours import Newest
 from services.apps.domain.reconciling import Reconciled
 from services.apps.domain.restoring import BackedUpApp
+from services.apps.domain.values import ValueChanges, list_masked
 from services.common.core.timestamps import render_time
 from services.common.identity.tokens import User
 from services.common.operations.convert import render_operation
@@ -93,9 +95,17 @@ def parse_new_app(request: pb.DeployAppRequest, *, request_id: str, user: User) 
         name=request.name,
         config=parse_config(json_format.MessageToDict(request.config)),
         environment=dict(request.environment),
+        secret=dict(request.secret),
         node=request.node,
         host_id=request.host_id if request.HasField("host_id") else None,
         network_cidr=request.network_cidr,
+    )
+
+
+def parse_changes(request: pb.UpdateAppRequest | pb.UpgradeAppRequest) -> ValueChanges:
+    """The changes of values that a request names."""
+    return ValueChanges(
+        environment=dict(request.environment), unset=tuple(request.unset), secret=dict(request.secret)
     )
 
 
@@ -127,6 +137,7 @@ def render_app(app: App, *, update: Newest | None = None) -> app_pb2.App:
         host_id=app.host_id,
         owner_id=app.owner_id,
         environment=app.visible_environment,
+        masked=list_masked(app),
         runtime=app.runtime,
         created_at=render_time(app.created_at),
         updated_at=render_time(app.updated_at),
@@ -140,6 +151,15 @@ def render_app(app: App, *, update: Newest | None = None) -> app_pb2.App:
         ],
     )
     message.config.update(dict(app.config))
+    if known := find_credentials(app):
+        message.credentials.CopyFrom(
+            app_pb2.AppCredentials(
+                username=known.username or None,
+                password=known.password or None,
+                change=known.change or None,
+                names=known.names,
+            )
+        )
     if update is not None:
         message.update.revision, message.update.version = update.revision, update.version
     return message

@@ -12,8 +12,10 @@ from services.apps.clients import GrpcBackups
 from services.apps.domain.holding import end_silent_holds
 from services.apps.domain.interfaces import Containers
 from services.apps.domain.leftovers import drop_left_snapshots
+from services.apps.domain.neighbours import Catalog
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.removed import forget_removed_apps
+from services.apps.domain.stored_values import remove_stored_values
 from services.apps.store import RUN_OPERATION, SqlAppStore
 from services.common.core.clock import now
 from services.common.core.errors import DomainError
@@ -30,6 +32,8 @@ _KEEP_EVENTS = timedelta(days=90)
 _HOLDS = timedelta(minutes=1)
 _SILENCE_S = 120.0
 _LOOK_S = 30.0
+_VALUES_S = 3600.0  # a release before this one may write values until all of its workers are gone
+_RETRY_S = 15.0  # the catalog starts together with this service
 
 
 def wake_on_jobs(bus: Bus, wake: asyncio.Event) -> None:
@@ -57,6 +61,19 @@ def follow_departures(bus: Bus, store: SqlAppStore, relay: Relay) -> None:
         )
 
     bus.consume("EVENTS", USER_DEACTIVATED, durable="apps-user-deactivated", handler=handle)
+
+
+async def remove_values_of_earlier_releases(store: SqlAppStore, catalog: Catalog) -> None:
+    """Take values out of definitions that an earlier release stored: at the start, then as often as one may run beside."""
+    while True:
+        delay = _VALUES_S
+        try:
+            if count := await remove_stored_values(store, catalog):
+                log.info("stored_values_removed", apps=count)
+        except DomainError as error:
+            log.warning("stored_values_not_removed", error=error.message)
+            delay = _RETRY_S
+        await asyncio.sleep(delay)
 
 
 async def run_schedules(

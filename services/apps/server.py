@@ -15,7 +15,12 @@ from services.apps.containers import GrpcContainers
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import World
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
-from services.apps.jobs import follow_departures, run_schedules, wake_on_jobs
+from services.apps.jobs import (
+    follow_departures,
+    remove_values_of_earlier_releases,
+    run_schedules,
+    wake_on_jobs,
+)
 from services.apps.metrics import Metrics
 from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase
@@ -125,6 +130,7 @@ async def work_apps(settings: AppsSettings) -> None:
             parts.hints.run(),
             engine.run_forever(wake, concurrency=settings.worker_concurrency),
             run_schedules(parts.store, parts.reconciler, parts.backups, containers=parts.containers),
+            remove_values_of_earlier_releases(parts.store, GrpcCatalog(parts.runtime.clients)),
         ],
     )
 

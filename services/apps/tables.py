@@ -35,6 +35,7 @@ apps = sa.Table(
     sa.Column("address", sa.String(45), nullable=False),
     sa.Column("config", sa.JSON, nullable=False),
     sa.Column("environment", sa.Text, nullable=False),
+    sa.Column("inputs", sa.Text, nullable=False, server_default=""),
     sa.Column("secret_names", sa.JSON, nullable=False),
     sa.Column("rendering", sa.JSON, nullable=False),
     sa.Column("revision", sa.String(100), nullable=False),
@@ -101,6 +102,7 @@ SEALED = (
     seal_column(idempotency),
     SealedColumn(removed_apps.c.environment, "apps.environment"),
     SealedColumn(apps.c.environment, "apps.environment"),
+    SealedColumn(apps.c.inputs, "apps.inputs"),
     SealedColumn(upgrades.c.before, "apps.upgrades"),
     SealedColumn(upgrades.c.after, "apps.upgrades"),
 )

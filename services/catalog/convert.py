@@ -14,10 +14,11 @@ from services.catalog.domain.faults import Rejection
 from services.catalog.domain.index import ItemFilter, Page
 from services.catalog.domain.interfaces import Place
 from services.catalog.domain.render import Rendered
+from services.catalog.domain.revisions import RevisionChanges
 from services.catalog.domain.sources import NewSource, Source, SourceFormat
 from services.catalog.domain.usecases import CatalogStats, Reloaded
 from services.catalog.domain.values import RenderRequest
-from services.catalog.showing import render_port, render_probe, render_volume
+from services.catalog.showing import render_input, render_port, render_probe, render_volume
 
 
 def parse_filter(
@@ -56,6 +57,7 @@ def parse_render(request: pb.RenderItemRequest) -> RenderRequest:
         generated=dict(request.generated),
         image=request.image,
         port=request.port,
+        secret=dict(request.secret),
     )
 
 
@@ -140,7 +142,28 @@ def render_rendering(rendered: Rendered) -> pb.Rendering:
     )
     if probe := render_probe(item.probe, main):
         message.probe.CopyFrom(probe)
+    if known := item.credentials:
+        message.credentials.username, message.credentials.password = known.username, known.password
+        message.credentials.change = known.change
     return message
+
+
+def render_changes(changes: RevisionChanges) -> pb.RevisionChanges:
+    """Render what changes between two revisions."""
+    return pb.RevisionChanges(
+        revision=changes.item.revision,
+        version=changes.item.version,
+        from_version=changes.from_version,
+        images=[
+            item_pb2.ImageChange(service=change.service, before=change.before, after=change.after)
+            for change in changes.images
+        ],
+        inputs=[render_input(one) for one in changes.item.inputs],
+        added_inputs=changes.added_inputs,
+        removed_inputs=changes.removed_inputs,
+        notes=changes.notes,
+        release_notes_url=changes.release_notes_url or None,
+    )
 
 
 def render_rejections(rejected: Sequence[Rejection]) -> pb.ListRejectionsResponse:

@@ -198,6 +198,16 @@ class CatalogInternalHandlers:
         )
         return convert.render_rendering(rendered)
 
+    async def compare_revisions(self, request: pb.CompareRevisionsRequest) -> pb.RevisionChanges:
+        changes = await usecases.compare_revisions(
+            self._holder.index,
+            self._catalog,
+            request.app_id,
+            from_revision=request.from_revision,
+            revision=request.revision,
+        )
+        return convert.render_changes(changes)
+
     async def list_revisions(self, request: pb.ListRevisionsRequest) -> pb.ListRevisionsResponse:
         await self._holder.refresh()  # who heard of a publication may ask before this replica has heard of it
         return convert.render_revisions(usecases.list_revisions(self._holder.index, request.app_ids))

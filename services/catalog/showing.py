@@ -9,6 +9,7 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
 from services.catalog.domain.entities import OWN_SOURCE, Input, Item, PortSpec, Probe, VolumeSpec
+from services.catalog.domain.interpolation import InterpolationError, interpolate_text
 from services.catalog.domain.yaml_text import write_yaml
 from services.common.rpc.responses.rendered import Form, render, render_list
 
@@ -32,7 +33,7 @@ def render_item(item: Item) -> item_pb2.Item:
         tags=item.tags,
         author=item.author,
         website=item.website,
-        inputs=[_render_input(i) for i in item.inputs],
+        inputs=[render_input(i) for i in item.inputs],
         images=item.images,
         runtimes=item.runtimes,
         revision=item.revision,
@@ -75,7 +76,8 @@ def render_volume(volume: VolumeSpec) -> item_pb2.ItemVolume:
     )
 
 
-def _render_input(item_input: Input) -> item_pb2.ItemInput:
+def render_input(item_input: Input) -> item_pb2.ItemInput:
+    """Render an input; the default of a secret one is not shown."""
     message = item_pb2.ItemInput(
         name=item_input.name,
         label=item_input.label,
@@ -86,6 +88,10 @@ def _render_input(item_input: Input) -> item_pb2.ItemInput:
         choices=[choice.value for choice in item_input.choices],
         secret=item_input.secret,
         generated=item_input.generate is not None,
+        minimum=item_input.minimum,
+        maximum=item_input.maximum,
+        unit=item_input.unit or None,
+        options=[item_pb2.ItemChoice(value=one.value, label=one.label) for one in item_input.choices],
     )
     if item_input.default is not None and not item_input.secret:
         message.default = item_input.default
@@ -108,11 +114,21 @@ def _render_credentials(item: Item) -> str:
     known = item.credentials
     if known is None:
         return ""
-    parts = [
-        f"User {known.username}." if known.username else "",
-        f"Password {known.password}." if known.password else "",
-    ]
+    username, password = (_describe(text, item) for text in (known.username, known.password))
+    parts = [f"User {username}." if username else "", f"Password {password}." if password else ""]
     return " ".join(part for part in [*parts, known.change] if part)
+
+
+def _describe(text: str, item: Item) -> str:
+    """Return first credentials with defaults in place of their variables, and words where a value is yet to come."""
+    words = {
+        one.name: one.default if one.default and not one.secret else f"(the value of {one.name})"
+        for one in item.inputs
+    }
+    try:
+        return interpolate_text(text, words)
+    except InterpolationError:
+        return text.replace("$", "")
 
 
 _FORM = hashlib.sha256(item_pb2.DESCRIPTOR.serialized_pb).hexdigest()[:8]

@@ -108,6 +108,7 @@ class ContainerHandlers:
             changes=convert.parse_configuration(request),
             disk_gb=request.disk_gb if request.HasField("disk_gb") else None,
             environment=dict(request.environment),
+            dropped_variables=tuple(request.dropped_variables),
         )
 
     async def adopt_container(self, request: cs.ContainerActionRequest, _call: Call) -> empty_pb2.Empty:

@@ -13,6 +13,7 @@ from services.apps.domain import adopting, duplicates, orphans, updating, upgrad
 from services.apps.domain.entities import RemoveApp
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.reconciling import Reconciler
+from services.apps.domain.values import ValueChanges
 from tests.failpoints.platform import Platform, asked, call
 from tests.pvesim.model.entities import Container
 
@@ -131,7 +132,7 @@ async def _update(platform: Platform, app_id: str) -> None:
         asked(),
         name=None,
         resources={"memory": 1024, "disk_size": 30},
-        environment={"PASSWORD": "other"},
+        values=ValueChanges(environment={"PASSWORD": "other"}),
     )
 
 

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.apps.domain.neighbours import BackupCount, HeldBackup, Newest, Rendering
-from services.common.core.errors import NotFoundError, UnavailableError
+from services.apps.domain.neighbours import (
+    BackupCount,
+    HeldBackup,
+    ItemInput,
+    Newest,
+    Rendering,
+    RevisionChanges,
+)
+from services.common.core.errors import InvalidError, NotFoundError, UnavailableError, Violation
 from tests.fakes.containers import FakeContainers
 
 
@@ -50,8 +57,29 @@ class FakeCatalog:
 
     def __init__(self) -> None:
         self.revisions = ["r1"]
+        self.required: dict[str, tuple[str, ...]] = {}  # by revision, what it asks for beside the password
         self.mounts: tuple[tuple[str, int], ...] = (("/data", 1), ("/config", 1))
         self.runtimes: tuple[str, ...] = ("compose", "oci")
+
+    async def compare_revisions(
+        self, catalog_id: str, *, from_revision: str, revision: str
+    ) -> RevisionChanges:
+        revision = revision or self.revisions[-1]
+        if revision not in self.revisions:
+            raise NotFoundError(f"{catalog_id} has no revision {revision}")
+        added = set(self.required.get(revision, ())) - set(self.required.get(from_revision, ()))
+        return RevisionChanges(
+            revision=revision,
+            version=f"version {revision}",
+            from_version=f"version {from_revision}",
+            images=(("web", f"adminer:{from_revision}", f"adminer:{revision}"),),
+            added_inputs=tuple(
+                ItemInput(name=name, label=name, type="text", required=True) for name in sorted(added)
+            ),
+            removed_inputs=(),
+            notes=(),
+            release_notes_url="https://github.com/adminer/adminer/releases",
+        )
 
     async def list_newest(self) -> Mapping[str, Newest]:
         return {"adminer": Newest(self.revisions[-1], f"version {self.revisions[-1]}")}
@@ -70,11 +98,22 @@ class FakeCatalog:
         revision: str = "",
         generated: Mapping[str, str] | None = None,
         from_revision: str = "",
+        secret: Mapping[str, bool] | None = None,
     ) -> Rendering:
         revision = revision or self.revisions[-1]
         if revision not in self.revisions:
             raise NotFoundError(f"{catalog_id} has no revision {revision}")
         theme = environment.get("THEME", "")
+        values = {"PASSWORD": "s3cret'x", **environment}
+        missing = [name for name in self.required.get(revision, ()) if not values.get(name)]
+        if missing:
+            raise InvalidError(
+                f"environment.{missing[0]}: is required",
+                violations=[Violation(f"environment.{name}", "is required") for name in missing],
+            )
+        said = secret or {}
+        further = {name for name in values if name not in {"PASSWORD", "THEME"} and said.get(name, True)}
+        references = "".join(f"${{{name}}}" for name in sorted(values))
         return Rendering(
             catalog_id=catalog_id,
             revision=revision,
@@ -83,10 +122,14 @@ class FakeCatalog:
             runtimes=self.runtimes,
             docker_compose=(
                 f"name: {project}\nservices:\n  web:\n    image: adminer:{revision}\n"
-                f'    environment: {{THEME: "{theme}"}}\n    ports: ["{public_port}:8080"]\n'
+                f'    environment: {{THEME: "{theme}", VALUES: "{references}"}}\n    ports: ["{public_port}:8080"]\n'
             ),
-            environment={"PASSWORD": "s3cret'x", **environment},
-            secret_names=("PASSWORD",),
+            environment=values,
+            inputs=values,
+            secret_names=tuple(
+                sorted({"PASSWORD", *further, *(name for name in said if said[name])} & values.keys())
+            ),
+            credentials={"username": "admin", "password": "${PASSWORD}", "change": "In the app."},
             images=("adminer",),
             min_memory=256,
             min_disk=2,

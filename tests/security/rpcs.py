@@ -77,6 +77,9 @@ def make_request(rpc: Rpc, known: dict[str, object]) -> Message:
     request = GetMessageClass(rpc.method.input_type)()
     for field in rpc.method.input_type.fields:
         value = known.get(field.name)
+        if isinstance(value, list) and field.is_repeated:
+            getattr(request, field.name).extend(value)
+            continue
         if value is not None and isinstance(value, str) == (field.type == FieldDescriptor.TYPE_STRING):
             setattr(request, field.name, value)
             continue

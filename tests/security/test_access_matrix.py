@@ -34,6 +34,7 @@ SAMPLES: dict[str, dict[str, object]] = {
     "SyncHostNodes": {"id": 2_000_000_000},
     "AdoptContainer": {"vmid": 999_999, "node_name": "nowhere", "host_id": 2_000_000_000},
     "DestroyOrphan": {"vmid": 999_999, "host_id": 2_000_000_000},
+    "RevealSecrets": {"names": ["ADMINER_DEFAULT_SERVER"]},
     "DestroyDuplicate": {"app_id": "nobody-00000000", "vmid": 999_999, "host_id": 2_000_000_000},
     "ReconcileApps": {"host_id": 2_000_000_000},
     "DiscoverContainers": {"host_id": 2_000_000_000},

@@ -19,6 +19,7 @@ from services.apps.domain.errors import AppBusyError, AppNotFoundError, AppState
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import Asked, World
+from services.apps.domain.values import ValueChanges
 from services.apps.server import plans_of
 from services.apps.store import SqlAppStore
 from services.apps.tables import metadata, operation_tables, outbox, ports
@@ -443,7 +444,12 @@ async def test_changed_memory_reaches_the_container(platform: Platform) -> None:
     await platform.run()
     app = await platform.store.get_app(app.id)
     await updating.update_app(
-        platform.world, app, asked(), name="New", resources={"memory": 1024}, environment={"THEME": "light"}
+        platform.world,
+        app,
+        asked(),
+        name="New",
+        resources={"memory": 1024},
+        values=ValueChanges(environment={"THEME": "light"}),
     )
     await platform.run()
     app = await platform.store.get_app(app.id)
@@ -459,12 +465,17 @@ async def test_a_change_that_another_one_overtook_is_refused_and_takes_nothing_b
     await platform.run()
     app = await platform.store.get_app(app.id)
     await updating.update_app(
-        platform.world, app, asked(), name=None, resources={"memory": 1024}, environment={"THEME": "light"}
+        platform.world,
+        app,
+        asked(),
+        name=None,
+        resources={"memory": 1024},
+        values=ValueChanges(environment={"THEME": "light"}),
     )
     await platform.run()
     with pytest.raises(AppBusyError, match="has just ended"):
         await updating.update_app(
-            platform.world, app, asked(), name=None, resources={"cores": 3}, environment={}
+            platform.world, app, asked(), name=None, resources={"cores": 3}, values=ValueChanges()
         )
     found = await platform.store.get_app(app.id)
     assert (found.environment["THEME"], found.config["memory"]) == ("light", 1024)
@@ -479,7 +490,7 @@ async def test_a_changed_app_in_error_is_as_its_container_is(platform: Platform,
     platform.containers.containers[9000] = dataclasses.replace(found, status=running)
     app = await platform.store.get_app(app.id)
     await updating.update_app(
-        platform.world, app, asked(), name="New", resources={"memory": 1024}, environment={}
+        platform.world, app, asked(), name="New", resources={"memory": 1024}, values=ValueChanges()
     )
     await platform.run()
     assert (await platform.store.get_app(app.id)).status == running
@@ -490,11 +501,11 @@ async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platfo
     await platform.run()
     await platform.store.change(ChangeApp(app.id, {"status": "error", "vmid": None}))
     app = await platform.store.get_app(app.id)
-    await updating.update_app(platform.world, app, asked(), name="New", resources={}, environment={})
+    await updating.update_app(platform.world, app, asked(), name="New", resources={}, values=ValueChanges())
     await platform.run()
     found = await platform.store.get_app(app.id)
     assert (found.name, found.status) == ("New", "error")
     with pytest.raises(AppStateError, match="has no container"):
         await updating.update_app(
-            platform.world, found, asked(), name="N", resources={"memory": 1024}, environment={}
+            platform.world, found, asked(), name="N", resources={"memory": 1024}, values=ValueChanges()
         )

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from services.apps.domain import updating, usecases
 from services.apps.domain.entities import App
 from services.apps.domain.leftovers import drop_left_snapshots
+from services.apps.domain.values import ValueChanges
 from services.apps.tables import upgrades
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.test_apps_operations import Platform, asked, platform  # noqa: F401 - fixtures
@@ -40,7 +41,12 @@ async def update(
     platform: Platform, app: App, *, environment: Mapping[str, str] = LIGHT, **resources: int
 ) -> App:
     await updating.update_app(
-        platform.world, app, asked(), name=None, resources=resources, environment=environment
+        platform.world,
+        app,
+        asked(),
+        name=None,
+        resources=resources,
+        values=ValueChanges(environment=environment),
     )
     return await settle(platform, app.id)
 

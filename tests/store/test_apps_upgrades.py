@@ -16,6 +16,7 @@ from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.usecases import Asked
+from services.apps.domain.values import ValueChanges
 from services.apps.tables import operation_tables
 from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.operations.engine import Engine
@@ -250,7 +251,12 @@ async def run_dying(platform: Platform, app_id: str) -> None:
 async def test_a_changed_value_reaches_the_definition(platform: Platform) -> None:
     app = await deploy(platform, revisions=("r1", "r2"))
     await updating.update_app(
-        platform.world, app, asked(), name=None, resources={}, environment={"THEME": "light"}
+        platform.world,
+        app,
+        asked(),
+        name=None,
+        resources={},
+        values=ValueChanges(environment={"THEME": "light"}),
     )
     await platform.run()
     app = await platform.store.get_app(app.id)

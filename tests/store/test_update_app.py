@@ -110,7 +110,7 @@ async def test_a_mixed_change_of_a_busy_app_changes_nothing(service: Service) ->
 
 @pytest.mark.parametrize(
     ("fields", "named"),
-    [({"disk": 1}, "disk"), ({"environment": {"NO_SUCH": "x"}}, "environment.NO_SUCH")],
+    [({"disk": 1}, "disk"), ({"unset": ["NO_SUCH"]}, "environment.NO_SUCH")],
     ids=str,
 )
 async def test_a_wrong_value_beside_a_name_changes_nothing(

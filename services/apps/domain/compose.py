@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
+from services.common.core.shell_names import ALIAS
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ESCAPES = str.maketrans({"\\": r"\0134", '"': r"\"", "$": r"\$", "\r": r"\r"})
 
 
@@ -25,6 +30,30 @@ def _quote(value: str) -> str:
     if "'" not in value and "\r" not in value and not value.endswith("\\"):
         return f"'{value}'"
     return '"' + value.translate(_ESCAPES) + '"'
+
+
+def render_values_file(compose: str, environment: Mapping[str, str]) -> str:
+    """The .env file of a definition: the values that it refers to, under the names that it uses for them."""
+    names = {match[1] for match in _REFERENCE.finditer(compose)}
+    values = {name: environment.get(name.removeprefix(ALIAS)) for name in names}
+    return render_env_file({name: value for name, value in values.items() if value is not None})
+
+
+def mark_without_values(rendering: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a rendering, with a note that its definition has references in place of every value.
+
+    The note names the definition: a release that knows nothing of it may write another one, values and all.
+    """
+    return {**rendering, "without_values": _name_definition(rendering)}
+
+
+def is_without_values(rendering: Mapping[str, Any]) -> bool:
+    """Whether the definition of a record is known to have no values in it."""
+    return rendering.get("without_values") == _name_definition(rendering)
+
+
+def _name_definition(rendering: Mapping[str, Any]) -> str:
+    return hashlib.sha256(str(rendering.get("compose", "")).encode()).hexdigest()[:16]
 
 
 def read_project(compose: str) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.apps.domain.compose import read_project
 from services.apps.domain.config import DeployConfig
-from services.apps.domain.entities import App, AppVersion, Upgrade
+from services.apps.domain.entities import App, Upgrade
 from services.apps.domain.errors import NotAvailableError
 from services.apps.domain.interfaces import Containers, Defaults, Placement, Wanted
 from services.apps.domain.neighbours import Catalog, Rendering
+from services.apps.domain.records import list_inputs, update_record, version_of
+from services.apps.domain.values import check_flags
 from services.common.core.clock import now
 from services.common.core.errors import NotFoundError, invalid_field
 
@@ -32,6 +33,7 @@ class NewApp:
     name: str
     config: DeployConfig
     environment: Mapping[str, str] = field(repr=False)
+    secret: Mapping[str, bool] = field(default_factory=dict)
     node: str = ""
     host_id: int | None = None
     network_cidr: str = ""
@@ -62,6 +64,7 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
         NotAvailableError: the place cannot run it.
     """
     rendering = await render_app(new, catalog, runtime=new.config.runtime, public_port=0)
+    check_flags(new.secret, rendering)
     defaults = await containers.get_defaults()
     only_oci = rendering.runtimes == ("oci",)
     placement = await find_place(
@@ -150,6 +153,7 @@ async def render_app(new: NewApp, catalog: Catalog, *, runtime: str, public_port
             port=new.config.number("port") or 0,
             hostname=new.hostname,
             project=new.hostname,
+            secret=new.secret,
         )
     except NotFoundError as error:
         raise invalid_field("catalog_id", f"{new.catalog_id!r} is not in the catalog") from error
@@ -172,19 +176,6 @@ async def build_fallback(plan: Plan, catalog: Catalog, app: App) -> Upgrade | No
     return Upgrade(id="", app_id=app.id, before=version_of(app), after=version_of(other))
 
 
-def version_of(app: App) -> AppVersion:
-    """What an app runs now."""
-    return AppVersion(
-        revision=app.revision,
-        version=str(app.rendering.get("version", "")),
-        internal_port=app.internal_port,
-        published=app.published,
-        environment=app.environment,
-        secret_names=app.secret_names,
-        rendering=app.rendering,
-    )
-
-
 def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
     new, place, defaults = plan.new, plan.placement, plan.defaults
     texts = {key: value for key, value in new.config.values.items() if isinstance(value, str)}
@@ -204,6 +195,7 @@ def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
         published=rendering.port_published and plan.runtime == "compose",
         config={**texts, **_given_port(new), **_resources(new, rendering, defaults), "runtime": plan.runtime},
         environment=rendering.environment,
+        inputs=list_inputs(plan.runtime, rendering),
         secret_names=rendering.secret_names,
         rendering=_render_record(plan, rendering),
         revision=rendering.revision,
@@ -211,49 +203,6 @@ def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
         updated_at=current,
         state_changed_at=current,
     )
-
-
-async def render_again(
-    catalog: Catalog, app: App, environment: Mapping[str, str], *, revision: str
-) -> Rendering:
-    """Render what an app runs with these values: of its own revision, of another, or (empty) of the newest.
-
-    The compose project keeps its name, as Docker finds the volumes by it.
-
-    Raises:
-        InvalidError: a value does not fit its input.
-        NotFoundError: the catalog has no such item or revision.
-    """
-    return await catalog.render(
-        app.catalog_id,
-        environment,
-        public_port=app.public_port or 0,
-        runtime=app.runtime,
-        image=str(app.config.get("image", "")),
-        port=int(app.config.get("port", 0)),
-        hostname=app.hostname,
-        project=read_project(str(app.rendering.get("compose", ""))) or app.hostname,
-        revision=revision,
-        from_revision=app.revision,
-    )
-
-
-def update_record(record: Mapping[str, Any], rendering: Rendering) -> dict[str, Any]:
-    """The record of what runs in an app, after it was rendered again."""
-    return {
-        **record,
-        "version": rendering.version,
-        "compose": rendering.docker_compose,
-        "images": list(rendering.images),
-        "probe": dict(rendering.probe),
-        "mounts": [list(mount) for mount in rendering.mounts],
-        **_render_image(rendering),
-    }
-
-
-def _render_image(rendering: Rendering) -> dict[str, Any]:
-    entrypoint = " ".join(filter(None, (rendering.entrypoint, rendering.command)))
-    return {"image": rendering.image, "entrypoint": entrypoint}
 
 
 def _resources(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[str, int]:
@@ -278,17 +227,12 @@ def _given_port(new: NewApp) -> dict[str, int]:
 
 def _render_record(plan: Plan, rendering: Rendering) -> dict[str, Any]:
     new, defaults = plan.new, plan.defaults
-    return {
-        "version": rendering.version,
+    record = {
         "runtime_reason": plan.runtime_reason,
-        "compose": rendering.docker_compose,
-        "images": list(rendering.images),
-        "probe": dict(rendering.probe),
-        **_render_image(rendering),
-        "mounts": [list(mount) for mount in rendering.mounts],
         "network_cidr": _get_address(new),
         "vlan": new.config.number("vlan") or 0,
         "bridge": plan.placement.bridge or defaults.bridge,
         "gateway": plan.placement.gateway if plan.placement.bridge else defaults.gateway,
         "nameservers": list(defaults.nameservers),
     }
+    return update_record(record, rendering)

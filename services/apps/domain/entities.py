@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from services.apps.domain.quotas import Quota
+from services.common.core.masking import MASK, find_credentials, mask_credentials, mask_values
 
 STABLE = frozenset({"running", "stopped", "error"})
-MASK = "********"
 
 ACTIONS: Mapping[str, tuple[str, str, str]] = {
     # action: status meanwhile, kind of operation, word for people
@@ -35,8 +35,10 @@ class App:
     """An application in a container.
 
     Attributes:
-        environment: every value, secret ones included; shown only through `visible_environment`.
-        rendering: what runs in it, without secrets: compose, images, probe, entrypoint, mounts.
+        environment: every value by variable, as the container gets it; shown only through `visible_environment`.
+        inputs: every value by input, where an image is the container and its variables have other names; else empty.
+        secret_names: the names in both whose values are not shown.
+        rendering: what runs in it, without values: compose, images, probe, entrypoint, mounts, credentials.
         published: whether the main port is published on `public_port` inside the container.
     """
 
@@ -56,6 +58,7 @@ class App:
     address: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    inputs: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_names: tuple[str, ...] = ()
     rendering: Mapping[str, Any] = field(default_factory=dict)
     revision: str = ""
@@ -85,19 +88,24 @@ class App:
         return f"http://{host}:{self.port}"
 
     @property
+    def given(self) -> Mapping[str, str]:
+        """Every value by input, and the further variables: what the catalog renders again."""
+        return self.inputs or self.environment
+
+    @property
     def visible_environment(self) -> dict[str, str]:
-        """The environment with secret values masked."""
+        """The values by input with secret ones masked, and the credentials inside the others."""
+        secret = frozenset(self.secret_names)
         return {
-            name: MASK if name in self.secret_names else value for name, value in self.environment.items()
+            name: MASK if name in secret else mask_credentials(value) for name, value in self.given.items()
         }
 
     def hide_secrets(self, text: str) -> str:
-        """A text with the values of secrets masked; those of less than four signs would mask anything."""
-        for name in self.secret_names:
-            value = self.environment.get(name, "")
-            if len(value) >= 4:
-                text = text.replace(value, MASK)
-        return text
+        """A text with the values of secrets masked, and credentials inside the others."""
+        secret, found = frozenset(self.secret_names), set[str]()
+        for name, value in (*self.environment.items(), *self.inputs.items()):
+            found |= {value} if name in secret else find_credentials(value)
+        return mask_values(text, found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +197,7 @@ class AppVersion:
     internal_port: int | None
     published: bool
     environment: Mapping[str, str] = field(repr=False)
+    inputs: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_names: tuple[str, ...]
     rendering: Mapping[str, Any]
 
@@ -200,6 +209,7 @@ class AppVersion:
             "internal_port": self.internal_port,
             "published": self.published,
             "environment": self.environment,
+            "inputs": self.inputs,
             "secret_names": self.secret_names,
             "rendering": self.rendering,
         }

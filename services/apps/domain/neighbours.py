@@ -9,7 +9,13 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Rendering:
-    """What to run, from the catalog."""
+    """What to run, from the catalog.
+
+    Attributes:
+        environment: every value by variable, as the container gets it.
+        inputs: every value by input, and the further variables.
+        credentials: username, password and change as the item writes them, with `${NAME}` for values.
+    """
 
     catalog_id: str
     revision: str
@@ -29,6 +35,8 @@ class Rendering:
     entrypoint: str
     command: str
     version: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict, repr=False)
+    credentials: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,39 @@ class Backups(Protocol):
         """Ask an operation that backups carries out to stop; False when it has ended."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ItemInput:
+    """A value that a catalog item asks for; see the proto of the same name."""
+
+    name: str
+    label: str
+    type: str
+    required: bool = False
+    default: str | None = None
+    pattern: str = ""
+    help: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    secret: bool = False
+    generated: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevisionChanges:
+    """What changes between two revisions; `images` has service, image before and image after."""
+
+    revision: str
+    version: str
+    from_version: str
+    images: tuple[tuple[str, str, str], ...]
+    added_inputs: tuple[ItemInput, ...]
+    removed_inputs: tuple[str, ...]
+    notes: tuple[str, ...]
+    release_notes_url: str
+
+
 @dataclass(frozen=True)
 class Newest:
     """The newest revision of a catalog item, and its version for people."""
@@ -91,11 +132,18 @@ class Catalog(Protocol):
         revision: str = "",
         generated: Mapping[str, str] | None = None,
         from_revision: str = "",
+        secret: Mapping[str, bool] | None = None,
     ) -> Rendering:
         """Render an item; refuses with a violation for each bad input.
 
-        `from_revision` is the one that the values are of: those of inputs that are gone since are left out.
+        `from_revision` is the one that the values are of: those of inputs that are gone since are left out. `secret`
+        says of values whether they are secret; what the item declares as secret stays so.
         """
+
+    async def compare_revisions(
+        self, catalog_id: str, *, from_revision: str, revision: str
+    ) -> RevisionChanges:
+        """What changes from one revision to another, or (empty) the newest."""
 
     async def list_newest(self) -> Mapping[str, Newest]:
         """The newest revision of every item."""

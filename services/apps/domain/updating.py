@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from services.apps.domain.deploying import render_again, update_record, version_of
-from services.apps.domain.entities import MASK, AddLog, AddUpgrade, App, Begin, ChangeApp, Upgrade
-from services.apps.domain.errors import AppStateError, NotAvailableError
+from services.apps.domain.entities import AddLog, AddUpgrade, App, Begin, ChangeApp, Upgrade
+from services.apps.domain.errors import AppStateError
+from services.apps.domain.records import list_inputs, render_again, update_record, version_of
 from services.apps.domain.usecases import Asked, World, begin_on, require_stable
+from services.apps.domain.values import ValueChanges, change_values, check_flags
 from services.common.core.errors import invalid_field
 
 _NAMES = {"memory": "memory_mb", "cores": "cores", "disk_size": "disk_gb"}
@@ -22,7 +23,7 @@ async def update_app(
     *,
     name: str | None,
     resources: Mapping[str, int],
-    environment: Mapping[str, str],
+    values: ValueChanges,
 ) -> None:
     """Change name, memory, cores, disk_size or environment.
 
@@ -31,7 +32,7 @@ async def update_app(
     fails.
 
     Raises:
-        InvalidError: the disk would shrink, or the app has no such variable.
+        InvalidError: the disk would shrink, or a value does not fit.
         QuotaExceededError: the owner's apps would take too much together.
         AppBusyError: another operation is under way.
         AppStateError: the app has no container that could be changed.
@@ -39,66 +40,57 @@ async def update_app(
     resources = {key: value for key, value in resources.items() if value != app.config.get(key)}
     if resources.get("disk_size", 0) and resources["disk_size"] < int(app.config.get("disk_size", 0)):
         raise invalid_field("disk", f"{resources['disk_size']} is less than now, and disks only grow")
-    values: dict[str, Any] = {} if name is None or name == app.name else {"name": name}
-    work = await _find_work(world, app, resources=resources, environment=_check_environment(app, environment))
+    plain: dict[str, Any] = {} if name is None or name == app.name else {"name": name}
+    work: dict[str, Any] = {"config": {**app.config, **resources}} if resources else {}
+    if values:
+        changed = await _render_values(world, app, values)
+        (work if "environment" in changed else plain).update(changed)
     if not work:
-        if values:
-            renamed = AddLog(app.id, f"Renamed from {app.name} to {name}")
-            await world.store.change(ChangeApp(app.id, values), renamed)
+        if plain:
+            renamed = (AddLog(app.id, f"Renamed from {app.name} to {name}"),) if "name" in plain else ()
+            await world.store.change(ChangeApp(app.id, plain), *renamed)
         return
     require_stable(app)
     if app.vmid is None:
         raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
-    has_environment = "environment" in work
-    begin = _begin(world, app, asked, resources=resources, has_environment=has_environment)
+    begin = _begin(world, app, asked, resources=resources, work=work)
     if any(value > int(app.config.get(key, 0)) for key, value in resources.items()):
         begin = dataclasses.replace(begin, quota=await world.quotas.get_quota(app.owner_id))
-    kept = (AddUpgrade(_keep_former(begin.id, app, work)),) if has_environment else ()
+    kept = (AddUpgrade(_keep_former(begin.id, app, work)),) if "environment" in work else ()
     await world.store.begin(
-        app.id, begin, values={**values, **work}, message=f"Changing {app.hostname}", changes=kept
+        app.id, begin, values={**plain, **work}, message=f"Changing {app.hostname}", changes=kept
     )
 
 
-def _check_environment(app: App, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that are given another value; a masked value stands for the one that is there.
+async def _render_values(world: World, app: App, changes: ValueChanges) -> dict[str, Any]:
+    """The columns that a change of values changes: with the environment, the container has to follow.
 
     Raises:
-        InvalidError: the app has no such variable.
+        InvalidError: a value does not fit, or is not there.
         NotAvailableError: the app was adopted.
     """
-    if app.adopted and environment:
-        raise NotAvailableError(f"{app.id} was adopted; its environment is not managed")
-    given = {key: value for key, value in environment.items() if value != MASK}
-    unknown = sorted(set(given) - set(app.environment))
-    if unknown:
-        raise invalid_field(f"environment.{unknown[0]}", f"{app.catalog_id} has no such input")
-    return {key: value for key, value in given.items() if value != app.environment[key]}
-
-
-async def _find_work(
-    world: World, app: App, *, resources: Mapping[str, int], environment: Mapping[str, str]
-) -> dict[str, Any]:
-    """The columns whose change the container has to follow; empty when it is already as requested."""
-    work: dict[str, Any] = {"config": {**app.config, **resources}} if resources else {}
-    if not environment:
-        return work
-    merged = {**app.environment, **environment}
-    if app.runtime != "compose":
-        return {**work, "environment": merged}
-    # A value that is no secret stands in the compose definition itself, so the definition is rendered again.
-    rendering = await render_again(world.catalog, app, merged, revision=app.revision)
+    new = change_values(app, changes)
+    if not new.is_changed and not changes.secret:
+        return {}
+    rendering = await render_again(world.catalog, app, new.values, revision=app.revision, secret=new.secret)
+    check_flags(changes.secret, rendering)
+    inputs, shown = list_inputs(app.runtime, rendering), {"secret_names": list(rendering.secret_names)}
+    is_same = dict(rendering.environment) == dict(app.environment) and dict(inputs) == dict(app.inputs)
+    if not new.is_changed or is_same:  # the catalog may read another spelling as the value that is there
+        return shown if changes.secret else {}
     record = update_record(app.rendering, rendering)
-    if dict(rendering.environment) == dict(app.environment) and record == app.rendering:
-        return work  # the catalog reads the new spelling as the value that is there
-    return {**work, "environment": rendering.environment, "rendering": record}
+    return {**shown, "environment": rendering.environment, "inputs": inputs, "rendering": record}
 
 
 def _begin(
-    world: World, app: App, asked: Asked, *, resources: Mapping[str, int], has_environment: bool
+    world: World, app: App, asked: Asked, *, resources: Mapping[str, int], work: Mapping[str, Any]
 ) -> Begin:
     changes: dict[str, Any] = {_NAMES[key]: value for key, value in resources.items()}
-    if has_environment:
+    if has_environment := "environment" in work:
+        before, after = set(app.environment), set(work["environment"])
         changes["has_environment"] = True
+        # An image's container keeps the variables that it is not told to drop.
+        changes["dropped"], changes["added"] = sorted(before - after), sorted(after - before)
     return begin_on(
         world,
         app,
@@ -118,6 +110,8 @@ def _keep_former(operation_id: str, app: App, changed: Mapping[str, Any]) -> Upg
     after = dataclasses.replace(
         former,
         environment=changed["environment"],
-        rendering=changed.get("rendering", former.rendering),
+        inputs=changed["inputs"],
+        secret_names=tuple(changed["secret_names"]),
+        rendering=changed["rendering"],
     )
     return Upgrade(id=operation_id, app_id=app.id, before=former, after=after, status="current")

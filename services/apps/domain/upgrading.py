@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
-from services.apps.domain.deploying import render_again, update_record, version_of
 from services.apps.domain.entities import STABLE, AddUpgrade, App, AppVersion, Upgrade
 from services.apps.domain.errors import AppStateError, NotAvailableError
-from services.apps.domain.neighbours import Backups, Rendering
+from services.apps.domain.neighbours import Backups, Rendering, RevisionChanges
+from services.apps.domain.records import list_inputs, render_again, update_record, version_of
 from services.apps.domain.usecases import Asked, World, begin_on, require_stable
+from services.apps.domain.values import ValueChanges, change_values, check_flags, find_flags
+from services.common.core.errors import InvalidError
 
+_NOTHING = ValueChanges()
 _RESTING = frozenset({"running", "stopped"})
 
 
-async def upgrade_app(world: World, app: App, asked: Asked, *, revision: str = "") -> str:
+@dataclass(frozen=True, kw_only=True)
+class AppUpdate:
+    """What an update changes; `needs` has the name of each value that must be given first, and what is wrong."""
+
+    changes: RevisionChanges
+    needs: tuple[tuple[str, str], ...]
+
+
+async def upgrade_app(
+    world: World, app: App, asked: Asked, *, revision: str = "", changes: ValueChanges = _NOTHING
+) -> str:
     """Record the change of an app to another revision, the newest if none is named, and say what is being done.
 
     Everything that can be refused is refused here, before anything is touched.
@@ -22,11 +36,13 @@ async def upgrade_app(world: World, app: App, asked: Asked, *, revision: str = "
         AppBusyError: another operation is under way.
         AppStateError: it neither runs nor rests, or is of that revision already.
         NotAvailableError: it is none that the catalog's revisions can be applied to.
-        InvalidError: its values do not fit the inputs of that revision.
+        InvalidError: its values, with the changes, do not fit the inputs of that revision.
         NotFoundError: the catalog has no such item or revision.
     """
     require_upgradable(app, statuses=_RESTING)
-    rendering = await render_again(world.catalog, app, app.environment, revision=revision)
+    new = change_values(app, changes)
+    rendering = await render_again(world.catalog, app, new.values, revision=revision, secret=new.secret)
+    check_flags(changes.secret, rendering)
     if rendering.revision == app.revision:
         raise AppStateError(f"{app.id} is of revision {app.revision} already")
     upgrade = Upgrade(
@@ -37,6 +53,31 @@ async def upgrade_app(world: World, app: App, asked: Asked, *, revision: str = "
     message = f"Updating {app.hostname} to {name}"
     await world.store.begin(app.id, begin, message=message, changes=(AddUpgrade(upgrade),))
     return message
+
+
+async def get_app_update(world: World, app: App, *, revision: str = "") -> AppUpdate:
+    """Say what an update to a revision, the newest if none is named, changes and what it needs to be given.
+
+    Raises:
+        NotAvailableError: the app was adopted.
+        NotFoundError: the catalog has no such item or revision.
+    """
+    if app.adopted:
+        raise NotAvailableError(f"{app.id} was adopted; what runs in it is not managed")
+    changes = await world.catalog.compare_revisions(
+        app.catalog_id, from_revision=app.revision, revision=revision
+    )
+    needs: tuple[tuple[str, str], ...] = ()
+    if changes.revision != app.revision:
+        try:
+            await render_again(
+                world.catalog, app, app.given, revision=changes.revision, secret=find_flags(app)
+            )
+        except InvalidError as error:
+            needs = tuple(
+                (one.field.removeprefix("environment."), one.description) for one in error.violations
+            )
+    return AppUpdate(changes=changes, needs=needs)
 
 
 async def rollback_app(world: World, backups: Backups, app: App, asked: Asked) -> str:
@@ -95,6 +136,7 @@ def _version_after(app: App, rendering: Rendering) -> AppVersion:
         internal_port=rendering.internal_port or None,
         published=rendering.port_published,
         environment=rendering.environment,
+        inputs=list_inputs(app.runtime, rendering),
         secret_names=rendering.secret_names,
         rendering=update_record(app.rendering, rendering),
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from services.apps.domain.compose import republish
+from services.apps.domain.compose import is_without_values, mark_without_values, republish
 from services.apps.domain.deploying import NewApp, Plan, build_app, build_fallback, plan_app
 from services.apps.domain.entities import ACTIONS, AddUpgrade, App, Begin, Change, Upgrade
 from services.apps.domain.errors import (
@@ -278,6 +278,7 @@ def _copy_of(source: App, asked: Asked, *, hostname: str, port: int) -> App:
     rendering = dict(source.rendering)
     if source.published and source.public_port is not None and rendering.get("compose"):
         rendering["compose"] = republish(str(rendering["compose"]), source.public_port, port)
+        rendering = mark_without_values(rendering) if is_without_values(source.rendering) else rendering
     current = now()
     return dataclasses.replace(
         source,

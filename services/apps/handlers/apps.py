@@ -7,7 +7,7 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps import convert
-from services.apps.domain import updating, usecases
+from services.apps.domain import updating, usecases, values
 from services.apps.domain.entities import STABLE, AppFilter
 from services.apps.domain.errors import ContainerNotFoundError
 from services.apps.domain.interfaces import Ref
@@ -57,10 +57,17 @@ class AppHandlers(BaseHandlers):
             requester(call),
             name=request.name if request.HasField("name") else None,
             resources=convert.parse_resources(request),
-            environment=dict(request.environment),
+            values=convert.parse_changes(request),
         )
         self.relay.wake()
         return self._render(await self._get(request.app_id, call))
+
+    async def reveal_secrets(self, request: pb.RevealSecretsRequest, call: Call) -> pb.RevealSecretsResponse:
+        app = await self._get(request.app_id, call)
+        revealed = values.reveal_values(app, request.names)
+        call.audit_target = f"{app.id}: {', '.join(revealed)}"
+        call.add_header("cache-control", "no-store")
+        return pb.RevealSecretsResponse(app_id=app.id, values=revealed)
 
     async def delete_app(self, request: pb.DeleteAppRequest, call: Call) -> pb.DeleteAppResponse:
         app = await self._get(request.app_id, call)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps import convert, inputs
 from services.apps.domain import upgrading, usecases
 from services.apps.handlers.base import BaseHandlers, requester
 from services.common.rpc.call import Call
@@ -34,9 +35,20 @@ class LifecycleHandlers(BaseHandlers):
             operation_id=call.request_id,
         )
 
+    async def get_app_update(self, request: pb.GetAppUpdateRequest, call: Call) -> pb.AppUpdate:
+        app = await self._get(request.app_id, call)
+        update = await upgrading.get_app_update(self.world, app, revision=request.revision)
+        return inputs.render_update(app, update)
+
     async def upgrade_app(self, request: pb.UpgradeAppRequest, call: Call) -> pb.AppOperationResponse:
         app = await self._get(request.app_id, call)
-        message = await upgrading.upgrade_app(self.world, app, requester(call), revision=request.revision)
+        message = await upgrading.upgrade_app(
+            self.world,
+            app,
+            requester(call),
+            revision=request.revision,
+            changes=convert.parse_changes(request),
+        )
         return self._accept(app, call, message)
 
     async def rollback_app(self, request: pb.RollbackAppRequest, call: Call) -> pb.AppOperationResponse:

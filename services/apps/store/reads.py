@@ -65,6 +65,12 @@ class AppReads:
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return [self._rows.parse_app(row._asdict()) for row in rows]
 
+    async def list_apps_after(self, app_id: str, *, limit: int) -> list[App]:
+        """Apps in the order of their ids, from behind one."""
+        query = sa.select(apps).where(apps.c.id > app_id).order_by(apps.c.id).limit(limit)
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return [self._rows.parse_app(row._asdict()) for row in rows]
+
     async def count_apps(self, *, host_id: int | None = None, revision: str = "") -> int:
         """How many apps there are."""
         where = _conditions_of(host_id)

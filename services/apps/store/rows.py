@@ -14,10 +14,11 @@ from services.apps.tables import apps
 from services.common.identity.sealing import Sealer
 
 _APP_COLUMNS = frozenset(column.name for column in apps.c)
+_SEALED = ("environment", "inputs")
 
 
 class AppRows:
-    """Apps as rows and back; the environment is sealed for its row."""
+    """Apps as rows and back; values are sealed for their row and column."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
@@ -25,8 +26,9 @@ class AppRows:
     def parse_app(self, row: Mapping[str, Any]) -> App:
         """The app of the values of a row of `apps`."""
         values = {name: row[name] for name in _APP_COLUMNS}
-        place = f"apps.environment.{values['id']}"
-        values["environment"] = json.loads(self._sealer.open(values["environment"], place=place))
+        for name in _SEALED:
+            place = f"apps.{name}.{values['id']}"
+            values[name] = json.loads(self._sealer.open(values[name], place=place)) if values[name] else {}
         values["secret_names"] = tuple(values["secret_names"])
         values["conditions"] = tuple(
             Condition(type=item["type"], message=item["message"], since=datetime.fromisoformat(item["since"]))
@@ -37,7 +39,7 @@ class AppRows:
     def render_app(self, app: App) -> dict[str, Any]:
         """The row of an app."""
         row = {column: getattr(app, column) for column in _APP_COLUMNS}
-        row["environment"] = self._seal(app.id, app.environment)
+        row |= {name: self._seal(app.id, name, row[name]) for name in _SEALED}
         row["config"], row["rendering"] = dict(app.config), dict(app.rendering)
         row["secret_names"], row["conditions"] = list(app.secret_names), _render_conditions(app.conditions)
         return row
@@ -52,12 +54,13 @@ class AppRows:
         if unknown:
             raise ValueError(f"apps has no column {', '.join(sorted(unknown))}")
         fields = dict(values)
-        if "environment" in fields:
-            fields["environment"] = self._seal(app_id, fields["environment"])
+        fields |= {name: self._seal(app_id, name, fields[name]) for name in _SEALED if name in fields}
         return fields
 
-    def _seal(self, app_id: str, environment: Mapping[str, str]) -> str:
-        return self._sealer.seal(json.dumps(dict(environment)), place=f"apps.environment.{app_id}")
+    def _seal(self, app_id: str, column: str, values: Mapping[str, str]) -> str:
+        if column == "inputs" and not values:
+            return ""
+        return self._sealer.seal(json.dumps(dict(values)), place=f"apps.{column}.{app_id}")
 
 
 def _render_conditions(conditions: Sequence[Condition]) -> list[dict[str, str]]:

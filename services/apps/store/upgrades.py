@@ -97,8 +97,12 @@ class UpgradeRows:
         connection.execute(upgrades.delete().where(upgrades.c.id == upgrade_id))
 
     def _seal(self, upgrade_id: str, version: AppVersion) -> str:
-        return self._sealer.seal(json.dumps(dataclasses.asdict(version)), place=f"apps.upgrades.{upgrade_id}")
+        values = dataclasses.asdict(version)
+        # The release before takes no other fields; within the rendering it carries them along.
+        values["rendering"] = {**values["rendering"], "inputs": values.pop("inputs")}
+        return self._sealer.seal(json.dumps(values), place=f"apps.upgrades.{upgrade_id}")
 
     def _open(self, upgrade_id: str, sealed: str) -> AppVersion:
         values: dict[str, Any] = json.loads(self._sealer.open(sealed, place=f"apps.upgrades.{upgrade_id}"))
-        return AppVersion(**{**values, "secret_names": tuple(values["secret_names"])})
+        inputs = values["rendering"].pop("inputs", {})
+        return AppVersion(**{**values, "inputs": inputs, "secret_names": tuple(values["secret_names"])})

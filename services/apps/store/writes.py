@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.apps.domain.entities import App, Begin, Change, Departure, Upgrade
+from services.apps.domain.entities import STABLE, App, Begin, Change, Departure, Upgrade
 from services.apps.domain.errors import (
     AppBusyError,
     AppNotFoundError,
@@ -26,7 +26,7 @@ from services.apps.store.rows import AppRows
 from services.apps.store.sightings import find_sighting, note_sightings
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import find_backed_up
-from services.apps.tables import app_events, operation_tables, schedules
+from services.apps.tables import app_events, apps, operation_tables, schedules
 from services.common.core.clock import now
 from services.common.db.database import Database, insert_ignore
 from services.common.db.pending import UnchangedError
@@ -177,6 +177,15 @@ class SqlAppStore(AppReads, AppLookups):
                 self._changes.apply(connection, None, change)
 
         await self._db.write(fn)
+
+    async def replace_record(self, app: App, values: Mapping[str, Any]) -> bool:
+        """Set columns of an app; False when it has changed since, or an operation is under way."""
+        fields = {**self._rows.render_columns(app.id, values), "updated_at": now()}
+        query = apps.update().where(
+            apps.c.id == app.id, apps.c.updated_at == app.updated_at, apps.c.status.in_(STABLE)
+        )
+        changed = await self._db.write(lambda connection: connection.execute(query.values(**fields)).rowcount)
+        return bool(changed)
 
     async def report(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
-from services.apps.domain.compose import render_env_file
+from services.apps.domain.compose import render_values_file
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import StepFailedError
 from services.apps.workflows.state import AppState
@@ -81,7 +81,7 @@ class DockerSteps:
             push = self._tools.containers.push_file
             compose = str(app.rendering.get("compose", ""))
             await push(state.ref, app.id, path=COMPOSE, content=compose, mode=0o600)
-            text = render_env_file(app.environment)
+            text = render_values_file(compose, app.environment)
             await push(state.ref, app.id, path=f"{FOLDER}/.env", content=text, mode=0o600)
         return state
 

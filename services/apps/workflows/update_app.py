@@ -18,6 +18,9 @@ from services.common.operations.model import Context, Step, StepResult, Workflow
 
 _GIB = 1 << 30
 _TRIES = 3
+_OF_ENVIRONMENT = frozenset(
+    {"has_environment", "dropped", "added"}
+)  # what of `changes` is not the container's
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class UpdateState(AppState):
     """What a change of an app has found out.
 
     Attributes:
-        changes: what changes in the container.
+        changes: what changes in the container; of an environment only the names that go and come.
         former: the values of before, of those that change.
         former_config: the app's configuration of before; empty in operations begun by an earlier release.
         kept_id: the version of before, kept for the time of the operation where the environment changes.
@@ -62,7 +65,7 @@ class UpdateSteps:
 
     async def configure(self, state: UpdateState, ctx: Context) -> UpdateState:
         """Set memory and cores, and grow the disk."""
-        changes = {name: value for name, value in state.changes.items() if name != "has_environment"}
+        changes = {name: value for name, value in state.changes.items() if name not in _OF_ENVIRONMENT}
         if changes:
             await self._set(state, ctx, changes)
         if state.previous != "error" or state.vmid is None:
@@ -118,7 +121,8 @@ class UpdateSteps:
         """Give the container the app's environment; `again` makes an image that runs read it."""
         app = await self.tools.apps.get_app(state.app_id)
         if app.runtime == "oci":
-            await self._set(state, ctx, {"environment": app.environment})
+            gone = state.changes.get("dropped" if again == "reboot" else "added") or ()
+            await self._set(state, ctx, {"environment": app.environment, "dropped_variables": list(gone)})
             if state.was_running:
                 await self.tools.act(again, state, ctx)
                 await self.tools.act("start", state, ctx)

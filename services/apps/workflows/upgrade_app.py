@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.apps.domain.compose import render_env_file
+from services.apps.domain.compose import render_values_file
 from services.apps.domain.entities import AddLog, Change, ChangeApp, NoteArchive, SwitchVersion, Upgrade
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.neighbours import Backups, HeldBackup
@@ -100,7 +100,8 @@ class UpgradeSteps:
         after = (await self.upgrades.get_upgrade(state.upgrade_id)).after
         if (await self.tools.apps.get_app(state.app_id)).runtime == "oci":
             return await self._exchange.pull(state, ctx, image=str(after.rendering["image"]))
-        files = {"compose.yaml": str(after.rendering["compose"]), ".env": render_env_file(after.environment)}
+        compose = str(after.rendering["compose"])
+        files = {"compose.yaml": compose, ".env": render_values_file(compose, after.environment)}
         for name, content in files.items():
             path = f"{_NEXT}/{name}"
             await self.tools.containers.push_file(

@@ -44,7 +44,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A value the definition needs from a person, from its default, or generated."""
+    """A value the definition needs from a person, from its default, or generated; `unit` is that of a number."""
 
     name: str
     label: str
@@ -58,6 +58,7 @@ class Input:
     maximum: float | None = None
     choices: tuple[Choice, ...] = ()
     generate: Generate | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from services.catalog.domain import compose
@@ -22,6 +23,8 @@ from services.catalog.domain.entities import (
     Resources,
     VolumeSpec,
 )
+from services.catalog.domain.interpolation import list_variables
+from services.catalog.domain.names import is_sensitive_name
 
 Record = Mapping[str, Any]
 
@@ -39,6 +42,7 @@ def name_item(document_id: str, source: str) -> str:
 
 def build_item(document: Record, *, source: str = OWN_SOURCE, revision: str | None = None) -> Item:
     """Build the item a document describes; the document must have passed the linter."""
+    inputs = tuple(_build_input(record, source) for record in document["inputs"])
     return Item(
         id=name_item(document["id"], source),
         name=document["name"],
@@ -54,11 +58,11 @@ def build_item(document: Record, *, source: str = OWN_SOURCE, revision: str | No
         icon=document.get("icon", f"icons/{document['id']}.svg"),
         screenshots=tuple(document.get("screenshots", ())),
         architectures=tuple(document["architectures"]),
-        runtimes=tuple(document["runtimes"]),
+        runtimes=_list_runtimes(document, inputs),
         resources=_build_resources(document["resources"]),
         ports=tuple(_build_port(port) for port in document["ports"]),
         volumes=tuple(VolumeSpec(**volume) for volume in document["volumes"]),
-        inputs=tuple(build_input(record) for record in document["inputs"]),
+        inputs=inputs,
         probe=_build_probe(document["probe"]),
         credentials=_build_credentials(document.get("credentials")),
         notes=tuple(document.get("notes", ())),
@@ -68,6 +72,26 @@ def build_item(document: Record, *, source: str = OWN_SOURCE, revision: str | No
         source=source,
         revision=revision or name_revision(document),
     )
+
+
+def _build_input(record: Record, source: str) -> Input:
+    """Build an input; other collections than our own seldom say what is secret, so its name counts as well."""
+    found = build_input(record)
+    if source == OWN_SOURCE or "secret" in record or not is_sensitive_name(found.name):
+        return found
+    return replace(found, secret=True)
+
+
+def _list_runtimes(document: Record, inputs: Sequence[Input]) -> tuple[str, ...]:
+    """Return how an item can run: what Proxmox runs as an image shows its command line to whoever lists processes."""
+    words = [
+        [service.get("command"), service.get("entrypoint")]
+        for service in document["compose"]["services"].values()
+    ]
+    has_secret_words = list_variables(words) & {one.name for one in inputs if one.secret}
+    runtimes = tuple(document["runtimes"])
+    kept = tuple(runtime for runtime in runtimes if runtime != "oci")
+    return kept if has_secret_words and kept else runtimes
 
 
 def _build_resources(record: Record) -> Resources:
@@ -103,6 +127,7 @@ def build_input(record: Record) -> Input:
         maximum=record.get("maximum"),
         choices=tuple(Choice(c["value"], c.get("label", c["value"])) for c in record.get("choices", ())),
         generate=Generate(**generate) if generate else None,
+        unit=record.get("unit", ""),
     )
 
 

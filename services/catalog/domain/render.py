@@ -7,7 +7,7 @@ scalar of it, and the result is checked again before it is written out.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,8 +25,9 @@ from services.catalog.domain.schema import check_schema
 from services.catalog.domain.values import RenderRequest, Values, collect_values
 from services.catalog.domain.yaml_text import write_yaml
 from services.common.core.errors import Violation
+from services.common.core.masking import MASK, mask_credentials, mask_values
+from services.common.core.shell_names import name_reference
 
-MASK = "********"
 _HIDDEN = re.compile("\ue000([A-Za-z0-9_]+)\ue001")
 
 
@@ -35,8 +36,8 @@ class Rendered:
     """A definition ready to run.
 
     Attributes:
-        compose_yaml: complete but for its secrets, which stand as `${NAME}` and are found in
-            `environment`; any other dollar is written as `$$`. Empty for oci.
+        compose_yaml: complete but for the values, which stand as `${NAME}` and are found in `environment` (of a masked
+            rendering only the secret ones; see also `name_reference`); any other dollar is `$$`. Empty for oci.
         environment: for compose, every value that went in by name, for the `.env` file; for oci,
             the environment of the container.
         secrets: the names in `environment` never to be shown.
@@ -72,76 +73,90 @@ def render_item(item: Item, request: RenderRequest) -> Rendered:
         text = f"{item.id} does not run as {runtime!r}: choose {runtimes}"
         raise RuntimeNotSupportedError(text, violations=[Violation("config.runtime", text)])
     values = collect_values(item, request)
-    definition = _build_definition(item, request, values)
+    given = {**values.inputs, **values.extra}
+    definition = _build_definition(item, request, values, hidden=frozenset())
+    _check_definition(item, definition, [given[name] for name in values.secrets & given.keys()])
     is_oci = runtime == "oci"
+    # What is stored has no value in it; what people look at shows those that are not secret.
+    hidden = values.secrets if request.masked or is_oci else frozenset(given)
+    shown = _build_definition(item, request, values, hidden=hidden, plain=definition)
     oci = build_oci(definition, item.volumes) if is_oci else None
-    environment, secrets = _build_environment(values, oci)
+    environment: Mapping[str, str] = given
+    secrets = values.secrets
+    if oci is not None:
+        environment = oci.environment
+        secrets |= {name for name, text in build_oci(shown, ()).environment.items() if _HIDDEN.search(text)}
     is_certain = bool(request.runtime) or len(item.runtimes) == 1  # else it may still become compose
-    if oci and is_certain and (faults := find_control_faults(replace(oci, environment=environment))):
+    if oci and is_certain and (faults := find_control_faults(oci)):
         raise InvalidInputsError(faults)
     if request.masked:
-        environment = {name: MASK if name in secrets and text else text for name, text in environment.items()}
+        environment = {name: _mask(text, name in secrets) for name, text in environment.items()}
     oci = replace(oci, environment=environment) if oci else None
     ports = tuple(_move_port(port, request, published=not is_oci) for port in item.ports)
     return Rendered(
         item=item,
         runtime=runtime,
-        compose_yaml="" if is_oci else write_yaml(map_texts(definition, _write_references)),
+        compose_yaml="" if is_oci else write_yaml(map_texts(shown, _write_references)),
         oci=oci,
         environment=environment,
         secrets=secrets,
         generated=values.generated,
-        inputs={} if request.masked else {**values.inputs, **values.extra},
+        inputs={} if request.masked else given,
         main_port=next((port for port in ports if port.main), None),
         ports=ports,
         images=compose.list_images(definition),
     )
 
 
+def _mask(text: str, is_secret: bool) -> str:
+    return MASK if is_secret and text else mask_credentials(text)
+
+
 def _hide(name: str) -> str:
-    """Return what stands for a secret inside the tree; no value can hold these characters."""
+    """Return what stands for a value inside the tree; no value can hold these characters."""
     return f"\ue000{name}\ue001"
 
 
 def _write_references(text: str) -> str:
-    return _HIDDEN.sub(r"${\1}", text.replace("$", "$$"))
+    return _HIDDEN.sub(lambda match: f"${{{name_reference(match[1])}}}", text.replace("$", "$$"))
 
 
-def _build_environment(values: Values, oci: OciDefinition | None) -> tuple[dict[str, str], frozenset[str]]:
-    given = {**values.inputs, **values.extra}
-    if oci is None:
-        return given, values.secrets
-    environment = {
-        name: _HIDDEN.sub(lambda match: given.get(match[1], ""), text)
-        for name, text in oci.environment.items()
-    }
-    hidden = {name for name, text in oci.environment.items() if _HIDDEN.search(text)}
-    return environment, frozenset(hidden)
+def _build_definition(
+    item: Item,
+    request: RenderRequest,
+    values: Values,
+    *,
+    hidden: Collection[str],
+    plain: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the definition with its values, those of `hidden` as references.
 
+    Images and ports are read here already, so they are taken from the `plain` definition where others are hidden.
+    """
 
-def _build_definition(item: Item, request: RenderRequest, values: Values) -> dict[str, Any]:
-    shown = {
-        name: _hide(name) if name in values.secrets and text else text for name, text in values.inputs.items()
-    }
-    extra = {
-        name: _hide(name) if name in values.secrets and text else text for name, text in values.extra.items()
-    }
+    def write(texts: Mapping[str, str]) -> dict[str, str]:
+        shown = mask_credentials if request.masked and plain else str
+        return {name: _hide(name) if name in hidden and text else shown(text) for name, text in texts.items()}
+
+    extra = write(values.extra)
     try:
-        tree = interpolate_tree(dict(item.compose), _list_built_ins(request) | shown)
+        tree = interpolate_tree(dict(item.compose), _list_built_ins(request) | write(values.inputs))
     except InterpolationError as error:
         raise InvalidInputsError({"environment": str(error)}) from None
     main = _find_main_service(item)
     services = {}
     for name, service in tree["services"].items():
+        if plain is not None:
+            service = {**service, "ports": plain["services"][name].get("ports")}  # noqa: PLW2901 - another one
         services[name] = _build_service(
-            item, request, service, name=name, extra=extra if name == main else {}
+            item, request, service, name=name, extra=extra if name == main else {}, is_read=plain is not None
         )
+        if plain is not None:
+            services[name]["image"] = plain["services"][name]["image"]
     if request.image:
         services[main]["image"] = request.image
     definition = {key: value for key, value in tree.items() if key != "version" and not key.startswith("x-")}
-    definition |= {"name": request.project or item.id.rpartition(".")[2], "services": services}
-    _check_definition(item, definition)
-    return definition
+    return definition | {"name": request.project or item.id.rpartition(".")[2], "services": services}
 
 
 def _list_built_ins(request: RenderRequest) -> dict[str, str]:
@@ -158,7 +173,13 @@ def _find_main_service(item: Item) -> str:
 
 
 def _build_service(
-    item: Item, request: RenderRequest, service: Mapping[str, Any], *, name: str, extra: Mapping[str, str]
+    item: Item,
+    request: RenderRequest,
+    service: Mapping[str, Any],
+    *,
+    name: str,
+    extra: Mapping[str, str],
+    is_read: bool,
 ) -> dict[str, Any]:
     result = {key: value for key, value in service.items() if not key.startswith("x-")}
     result.setdefault("restart", "unless-stopped")
@@ -166,6 +187,8 @@ def _build_service(
         result["environment"] = {**compose.read_pairs(result.get("environment")), **extra}
     labels = {"proximity.catalog": item.id, "proximity.revision": item.revision}
     result["labels"] = {**compose.read_pairs(result.get("labels")), **labels}
+    if is_read:
+        return {key: value for key, value in result.items() if key != "ports" or value}
     try:
         ports = compose.parse_ports(result.pop("ports", None))
     except compose.InvalidComposeError as error:
@@ -199,14 +222,15 @@ def _move_port(port: PortSpec, request: RenderRequest, *, published: bool) -> Po
     )
 
 
-def _check_definition(item: Item, definition: dict[str, Any]) -> None:
+def _check_definition(item: Item, definition: dict[str, Any], secrets: Sequence[str]) -> None:
     """Check the result as if it came from outside: values may have changed its meaning."""
     faults = check_schema(Document(item.id, definition, {}), definition, schema="compose.schema.json")
     if faults:
-        raise InvalidInputsError({"environment": faults[0].message})
+        raise InvalidInputsError({"environment": mask_values(faults[0].message, secrets)})
     try:
         needs = [need for need in compose.list_host_needs(definition) if need.need not in item.allows]
     except compose.InvalidComposeError as error:
-        raise InvalidInputsError({"environment": str(error)}) from None
+        raise InvalidInputsError({"environment": mask_values(str(error), secrets)}) from None
     if needs:
-        raise UnsafeDefinitionError(f"{item.id}: {needs[0].reason}, which the catalog does not allow it")
+        reason = mask_values(needs[0].reason, secrets)
+        raise UnsafeDefinitionError(f"{item.id}: {reason}, which the catalog does not allow it")

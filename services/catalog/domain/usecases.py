@@ -17,6 +17,7 @@ from services.catalog.domain.loader import Loaded
 from services.catalog.domain.publishing import publish_items
 from services.catalog.domain.render import Rendered
 from services.catalog.domain.render import render_item as render
+from services.catalog.domain.revisions import RevisionChanges, compare_items
 from services.catalog.domain.sources import NewSource, Source
 from services.catalog.domain.values import RenderRequest, drop_past_inputs
 from services.common.core.errors import DomainError
@@ -171,6 +172,22 @@ async def render_item(
             request = drop_past_inputs(request, earlier, item)
     check_host_needs(item, host_needs)
     return render(item, request)
+
+
+async def compare_revisions(
+    catalog: CatalogIndex, store: CatalogStore, item_id: str, *, from_revision: str, revision: str
+) -> RevisionChanges:
+    """Return what changes from one revision of an item to another.
+
+    Raises:
+        ItemNotFoundError, RevisionNotFoundError: there is no such item, or not the revision to go to.
+    """
+    after = await find_revision(catalog, store, item_id, revision=revision)
+    before = None
+    if from_revision:
+        with contextlib.suppress(RevisionNotFoundError):
+            before = await find_revision(catalog, store, item_id, revision=from_revision)
+    return compare_items(before, after)
 
 
 def check_host_needs(item: Item, permitted: Collection[str]) -> None:

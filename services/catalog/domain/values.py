@@ -13,14 +13,8 @@ from services.catalog.domain.inputs import find_text_fault, find_value_fault, ge
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _RESERVED = frozenset({"PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT"})
-_SECRET_NAME = re.compile(
-    r"PASS|SECRET|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|_KEY$|^KEY$|_SALT$|_DSN$|_PWD$", re.IGNORECASE
-)
-_ABOUT_SECRETS = re.compile(
-    r"_(USERS?|USERNAMES?|EMAIL|HOST|PORT|ENABLED?|DISABLED?|REQUIRED|FILE|PATH|DIR|TIMEOUT|TTL|EXPIR[A-Z]*|LIFETIME"
-    r"|LENGTH|SECONDS|MINUTES|HOURS|DAYS|ALGORITHM|ISSUER|HEADER|POLICY|TYPE|ROUNDS)$",
-    re.IGNORECASE,
-)
+# The platform puts a time zone in for every item, whether the item declares one or not.
+_PUBLIC_EXTRA = frozenset({"TZ"})
 _MAX_EXTRA = 200
 
 
@@ -36,6 +30,8 @@ class RenderRequest:
         public_port: where the main port is published; 0 leaves it as the item has it.
         image: replaces the image of the main service.
         port: replaces the main port inside the container; 0 leaves it.
+        secret: variables that are to be treated as secret (True), or that may be shown although the item says nothing
+            of them (False); what the item declares as secret stays so.
         masked: generate nothing and show secrets as asterisks.
     """
 
@@ -47,6 +43,7 @@ class RenderRequest:
     generated: Mapping[str, str] = field(default_factory=dict)
     image: str = ""
     port: int = 0
+    secret: Mapping[str, bool] = field(default_factory=dict)
     masked: bool = False
 
 
@@ -88,9 +85,15 @@ def collect_values(item: Item, request: RenderRequest) -> Values:
         faults["config.image"] = image_fault
     if faults:
         raise InvalidInputsError(faults)
-    secrets = {item_input.name for item_input in item.inputs if item_input.secret}
-    secrets |= {name for name in extra if is_secret_name(name)}
-    return Values(inputs, extra, generated, frozenset(secrets))
+    return Values(inputs, extra, generated, _find_secrets(item, extra, request.secret))
+
+
+def _find_secrets(item: Item, extra: Mapping[str, str], secret: Mapping[str, bool]) -> frozenset[str]:
+    """Return the names of what is shown to nobody: all but what the item declares as not secret, and what is said to be."""
+    declared = {item_input.name for item_input in item.inputs if item_input.secret}
+    said = {name for name, is_secret in secret.items() if is_secret}
+    unknown = {name for name in extra if secret.get(name, name not in _PUBLIC_EXTRA)}
+    return frozenset(declared | (said & {*_list_names(item), *extra}) | unknown)
 
 
 def drop_past_inputs(request: RenderRequest, earlier: Item, item: Item) -> RenderRequest:
@@ -98,11 +101,6 @@ def drop_past_inputs(request: RenderRequest, earlier: Item, item: Item) -> Rende
     past = _list_names(earlier) - _list_names(item)
     environment = {name: value for name, value in request.environment.items() if name not in past}
     return replace(request, environment=environment)
-
-
-def is_secret_name(name: str) -> bool:
-    """Say whether a variable of that name holds a secret, going by the name alone."""
-    return bool(_SECRET_NAME.search(name)) and not _ABOUT_SECRETS.search(name)
 
 
 def _find_value(item_input: Input, request: RenderRequest) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from typing import Any
 
 from services.common.core.errors import DomainError
@@ -141,12 +141,13 @@ async def configure_container(
     changes: Mapping[str, Any],
     disk_gb: int | None = None,
     environment: Mapping[str, str] | None = None,
+    dropped_variables: Collection[str] = (),
 ) -> Task:
     """Change the configuration, and grow the root disk when it is smaller than asked."""
     view = await containers.look_owned(ref, owner)
     options = {name: value for name, value in changes.items() if str(view.config.get(name, "")) != str(value)}
-    if environment:
-        options["env"] = merge_environment(view.config, environment)
+    if environment or dropped_variables:
+        options["env"] = merge_environment(view.config, environment or {}, dropped=dropped_variables)
     if options:
         await _put_config(view, options)
     if disk_gb is None or _read_disk_gb(view.config) >= disk_gb:

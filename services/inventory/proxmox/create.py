@@ -230,8 +230,10 @@ def render_network(wanted: NewContainer) -> str:
     return ",".join(parts)
 
 
-def merge_environment(config: Mapping[str, Any], environment: Mapping[str, str]) -> str:
-    """The option env, NUL-separated as Proxmox keeps it: what the image sets, changed by `environment`.
+def merge_environment(
+    config: Mapping[str, Any], environment: Mapping[str, str], *, dropped: Collection[str] = ()
+) -> str:
+    """The option env, NUL-separated as Proxmox keeps it: what is there without `dropped`, changed by `environment`.
 
     Raises:
         InvalidError: an entry would begin another entry, or another line of the configuration.
@@ -240,5 +242,5 @@ def merge_environment(config: Mapping[str, Any], environment: Mapping[str, str])
         if re.search(r"[\x00-\x1f\x7f=]", name) or re.search(r"[\x00-\x1f\x7f]", value):
             raise invalid_field(f"environment.{name[:80]!r}", "holds a control character")
     given = [entry.partition("=") for entry in str(config.get("env") or "").split("\0") if entry]
-    merged = {name: value for name, _, value in given} | dict(environment)
+    merged = {name: value for name, _, value in given if name not in dropped} | dict(environment)
     return "\0".join(f"{name}={value}" for name, value in merged.items())

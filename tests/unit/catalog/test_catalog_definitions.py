@@ -12,9 +12,10 @@ import yaml
 
 from services.catalog.domain.entities import Item
 from services.catalog.domain.importers.collection import Imported, import_collection
+from services.catalog.domain.names import is_secret_name
 from services.catalog.domain.render import render_item
 from services.catalog.domain.sources import SourceFormat
-from services.catalog.domain.values import RenderRequest, is_secret_name
+from services.catalog.domain.values import RenderRequest
 
 
 def load(files: dict[str, str | bytes], kind: SourceFormat = SourceFormat.COMPOSE) -> Imported:

@@ -83,8 +83,9 @@ def test_secrets_of_another_container_are_asked_for() -> None:
 def test_portainers_own_marks_are_variables() -> None:
     stack = "services:\n  a:\n    image: acme/a:1\n    environment:\n      KEY_X: {{ LEVEL }}\n      NODE: '{{.Node.ID}}'\n"
     template = {"type": 3, "title": "Marks", "stackFile": stack, "env": [{"name": "LEVEL", "default": "3"}]}
-    environment = run(load_one(portainer(template), SourceFormat.PORTAINER))["a"]["environment"]
-    assert environment == {"KEY_X": "3", "NODE": "{{.Node.ID}}"}
+    item = load_one(portainer(template), SourceFormat.PORTAINER)
+    assert run(item)["a"]["environment"] == {"KEY_X": "${LEVEL}", "NODE": "{{.Node.ID}}"}
+    assert [(i.name, i.default) for i in item.inputs] == [("LEVEL", "3")]
 
 
 def runtipi(config: dict[str, Any], **environment: str) -> dict[str, str]:

@@ -64,7 +64,8 @@ def test_a_portainer_container_becomes_one_service_with_volumes_and_inputs() -> 
     assert inputs["ADMIN_PASSWORD"].default is None
     (service,) = run(item).values()
     assert service["environment"]["ADMIN_PASSWORD"] == "${ADMIN_PASSWORD}"
-    assert service["environment"]["TITLE"] == "Hello"
+    assert service["environment"]["TITLE"] == "${TITLE}"
+    assert inputs["TITLE"].default == "Hello"
     assert all(not mount.startswith("/") for mount in service["volumes"])
 
 

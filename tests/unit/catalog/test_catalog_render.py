@@ -18,8 +18,9 @@ from services.catalog.domain.interpolation import (
     interpolate_tree,
     list_variables,
 )
-from services.catalog.domain.render import MASK, Rendered, render_item
+from services.catalog.domain.render import Rendered, render_item
 from services.catalog.domain.values import RenderRequest
+from services.common.core.masking import MASK
 from tests.unit.catalog.samples import ITEM, build, replaced
 
 SITE = {"SITE": "https://example.com"}
@@ -79,9 +80,32 @@ def test_any_value_stays_one_scalar_of_the_rendered_definition(value: str, other
     service = read_service(rendered)
     plain = read_service(render())
     assert service.keys() == plain.keys()
-    assert interpolate_text(service["environment"]["TITLE"], {}) == value
-    assert interpolate_text(service["environment"]["EXTRA"], {}) == other
+    assert interpolate_text(service["environment"]["TITLE"], rendered.environment) == value
+    assert interpolate_text(service["environment"]["EXTRA"], rendered.environment) == other
     assert {**service, "environment": 0} == {**plain, "environment": 0}
+
+
+def test_a_definition_that_is_stored_has_none_of_the_values() -> None:
+    values = {"TITLE": "Grüße aus Köln", "EXTRA": "what nobody declared", "PATH": "/of/the/app"}
+    environment = read_service(rendered := render(values))["environment"]
+    assert environment["TITLE"] == "${TITLE}"
+    assert environment["EXTRA"] == "${EXTRA}"
+    assert environment["PATH"] == "${PROXIMITY_VALUE_PATH}"  # Compose would take the shell's
+    assert not any(value in rendered.compose_yaml for value in values.values())
+
+
+def test_only_what_the_item_declares_is_not_secret() -> None:
+    extra = {"DATABASE_URL": "postgres://app:pw@db/app", "COLOR": "blue", "TZ": "Etc/UTC", "SHOWN": "1"}
+    rendered = render(
+        {**extra, "TITLE": "x"}, secret={"SHOWN": False, "TITLE": True, "ADMIN_PASSWORD": False}
+    )
+    assert rendered.secrets == {"ADMIN_PASSWORD", "DATABASE_URL", "COLOR", "TITLE"}
+
+
+def test_a_preview_shows_values_that_are_not_secret_without_the_credentials_in_them() -> None:
+    rendered = render({"TITLE": "http://me:hunter2@example.com/"}, masked=True)
+    assert rendered.environment["TITLE"] == "http://me:********@example.com/"
+    assert read_service(rendered)["environment"]["TITLE"] == "http://me:********@example.com/"
 
 
 def test_a_secret_is_generated_kept_and_left_out_of_the_definition() -> None:

@@ -10,7 +10,7 @@ from services.catalog.domain.document import Value
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_mapping
 from services.catalog.domain.importers.secret_forms import choose_form, split_prefix
 from services.catalog.domain.interpolation import map_texts
-from services.catalog.domain.values import is_secret_name
+from services.catalog.domain.names import is_secret_name
 
 _PLAIN_WORDS = frozenset(
     {"true", "false", "yes", "no", "none", "null", "0", "1", "file", "disabled", "enabled"}

@@ -17,7 +17,7 @@ from services.catalog.domain.importers.preparing import PREPARER
 from services.catalog.domain.importers.secret_forms import choose_form, fit_forms
 from services.catalog.domain.interpolation import InterpolationError, list_required_variables, list_variables
 from services.catalog.domain.lint import BUILT_IN_VARIABLES
-from services.catalog.domain.values import is_secret_name
+from services.catalog.domain.names import is_secret_name
 
 _ARCHITECTURES = {
     "amd64": "amd64", "x86_64": "amd64", "x86-64": "amd64", "arm64": "arm64", "aarch64": "arm64", "arm": "arm",

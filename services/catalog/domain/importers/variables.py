@@ -14,7 +14,7 @@ from services.catalog.domain.importers.secret_forms import choose_form, names_co
 from services.catalog.domain.inputs import find_value_fault
 from services.catalog.domain.interpolation import map_texts
 from services.catalog.domain.item import build_input, render_scalar
-from services.catalog.domain.values import is_secret_name
+from services.catalog.domain.names import is_secret_name
 
 _OPTIONAL = re.compile(r"\boptional", re.IGNORECASE)
 _LICENSE = re.compile(r"\blicen[cs]e", re.IGNORECASE)

@@ -76,6 +76,8 @@ class App(_message.Message):
     UPDATE_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     ADOPTED_FIELD_NUMBER: _builtins.int
+    CREDENTIALS_FIELD_NUMBER: _builtins.int
+    MASKED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """<catalog_id>-<8 hex digits>."""
     catalog_id: _builtins.str
@@ -119,7 +121,9 @@ class App(_message.Message):
     def config(self) -> _struct_pb2.Struct: ...
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Secret values are shown as ********."""
+        """Values of its inputs and further variables. Shown in clear is only what the catalog item declares as not secret, and
+        of that no credentials inside URLs; the rest is ********.
+        """
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
@@ -134,6 +138,14 @@ class App(_message.Message):
     @_builtins.property
     def update(self) -> Global___AvailableUpdate:
         """A newer revision in the catalog."""
+
+    @_builtins.property
+    def credentials(self) -> Global___AppCredentials:
+        """How to sign in the first time, if the catalog item says so."""
+
+    @_builtins.property
+    def masked(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the values that are not, or not wholly, shown in environment; RevealSecrets shows them."""
 
     def __init__(
         self,
@@ -168,13 +180,17 @@ class App(_message.Message):
         update: Global___AvailableUpdate | None = ...,
         revision: _builtins.str | None = ...,
         adopted: _builtins.bool = ...,
+        credentials: Global___AppCredentials | None = ...,
+        masked: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cpu_usage", b"_cpu_usage", "_disk_total", b"_disk_total", "_disk_used", b"_disk_used", "_error", b"_error", "_host_id", b"_host_id", "_iframe_url", b"_iframe_url", "_internal_port", b"_internal_port", "_lxc_id", b"_lxc_id", "_memory_total", b"_memory_total", "_memory_used", b"_memory_used", "_node", b"_node", "_node_name", b"_node_name", "_public_port", b"_public_port", "_revision", b"_revision", "_update", b"_update", "_url", b"_url", "config", b"config", "cpu_usage", b"cpu_usage", "created_at", b"created_at", "disk_total", b"disk_total", "disk_used", b"disk_used", "error", b"error", "host_id", b"host_id", "iframe_url", b"iframe_url", "internal_port", b"internal_port", "lxc_id", b"lxc_id", "memory_total", b"memory_total", "memory_used", b"memory_used", "node", b"node", "node_name", b"node_name", "public_port", b"public_port", "revision", b"revision", "state_changed_at", b"state_changed_at", "update", b"update", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cpu_usage", b"_cpu_usage", "_credentials", b"_credentials", "_disk_total", b"_disk_total", "_disk_used", b"_disk_used", "_error", b"_error", "_host_id", b"_host_id", "_iframe_url", b"_iframe_url", "_internal_port", b"_internal_port", "_lxc_id", b"_lxc_id", "_memory_total", b"_memory_total", "_memory_used", b"_memory_used", "_node", b"_node", "_node_name", b"_node_name", "_public_port", b"_public_port", "_revision", b"_revision", "_update", b"_update", "_url", b"_url", "config", b"config", "cpu_usage", b"cpu_usage", "created_at", b"created_at", "credentials", b"credentials", "disk_total", b"disk_total", "disk_used", b"disk_used", "error", b"error", "host_id", b"host_id", "iframe_url", b"iframe_url", "internal_port", b"internal_port", "lxc_id", b"lxc_id", "memory_total", b"memory_total", "memory_used", b"memory_used", "node", b"node", "node_name", b"node_name", "public_port", b"public_port", "revision", b"revision", "state_changed_at", b"state_changed_at", "update", b"update", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cpu_usage", b"_cpu_usage", "_disk_total", b"_disk_total", "_disk_used", b"_disk_used", "_error", b"_error", "_host_id", b"_host_id", "_iframe_url", b"_iframe_url", "_internal_port", b"_internal_port", "_lxc_id", b"_lxc_id", "_memory_total", b"_memory_total", "_memory_used", b"_memory_used", "_node", b"_node", "_node_name", b"_node_name", "_public_port", b"_public_port", "_revision", b"_revision", "_update", b"_update", "_url", b"_url", "adopted", b"adopted", "catalog_id", b"catalog_id", "conditions", b"conditions", "config", b"config", "cpu_usage", b"cpu_usage", "created_at", b"created_at", "disk_total", b"disk_total", "disk_used", b"disk_used", "environment", b"environment", "error", b"error", "host_id", b"host_id", "hostname", b"hostname", "id", b"id", "iframe_url", b"iframe_url", "internal_port", b"internal_port", "lxc_id", b"lxc_id", "memory_total", b"memory_total", "memory_used", b"memory_used", "name", b"name", "node", b"node", "node_name", b"node_name", "owner_id", b"owner_id", "public_port", b"public_port", "revision", b"revision", "runtime", b"runtime", "state_changed_at", b"state_changed_at", "status", b"status", "update", b"update", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cpu_usage", b"_cpu_usage", "_credentials", b"_credentials", "_disk_total", b"_disk_total", "_disk_used", b"_disk_used", "_error", b"_error", "_host_id", b"_host_id", "_iframe_url", b"_iframe_url", "_internal_port", b"_internal_port", "_lxc_id", b"_lxc_id", "_memory_total", b"_memory_total", "_memory_used", b"_memory_used", "_node", b"_node", "_node_name", b"_node_name", "_public_port", b"_public_port", "_revision", b"_revision", "_update", b"_update", "_url", b"_url", "adopted", b"adopted", "catalog_id", b"catalog_id", "conditions", b"conditions", "config", b"config", "cpu_usage", b"cpu_usage", "created_at", b"created_at", "credentials", b"credentials", "disk_total", b"disk_total", "disk_used", b"disk_used", "environment", b"environment", "error", b"error", "host_id", b"host_id", "hostname", b"hostname", "id", b"id", "iframe_url", b"iframe_url", "internal_port", b"internal_port", "lxc_id", b"lxc_id", "masked", b"masked", "memory_total", b"memory_total", "memory_used", b"memory_used", "name", b"name", "node", b"node", "node_name", b"node_name", "owner_id", b"owner_id", "public_port", b"public_port", "revision", b"revision", "runtime", b"runtime", "state_changed_at", b"state_changed_at", "status", b"status", "update", b"update", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cpu_usage: _TypeAlias = _typing.Literal["cpu_usage"]  # noqa: Y015
     _WhichOneofArgType__cpu_usage: _TypeAlias = _typing.Literal["_cpu_usage", b"_cpu_usage"]  # noqa: Y015
+    _WhichOneofReturnType__credentials: _TypeAlias = _typing.Literal["credentials"]  # noqa: Y015
+    _WhichOneofArgType__credentials: _TypeAlias = _typing.Literal["_credentials", b"_credentials"]  # noqa: Y015
     _WhichOneofReturnType__disk_total: _TypeAlias = _typing.Literal["disk_total"]  # noqa: Y015
     _WhichOneofArgType__disk_total: _TypeAlias = _typing.Literal["_disk_total", b"_disk_total"]  # noqa: Y015
     _WhichOneofReturnType__disk_used: _TypeAlias = _typing.Literal["disk_used"]  # noqa: Y015
@@ -208,6 +224,8 @@ class App(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cpu_usage) -> _WhichOneofReturnType__cpu_usage | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__credentials) -> _WhichOneofReturnType__credentials | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__disk_total) -> _WhichOneofReturnType__disk_total | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__disk_used) -> _WhichOneofReturnType__disk_used | None: ...
@@ -239,6 +257,52 @@ class App(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__url) -> _WhichOneofReturnType__url | None: ...
 
 Global___App: _TypeAlias = App  # noqa: Y015
+
+@_typing.final
+class AppCredentials(_message.Message):
+    """First credentials of an app."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERNAME_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    username: _builtins.str
+    password: _builtins.str
+    """******** where it is a value of the app; RevealSecrets shows it."""
+    change: _builtins.str
+    """How to change them."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the values that they consist of, for RevealSecrets."""
+
+    def __init__(
+        self,
+        *,
+        username: _builtins.str | None = ...,
+        password: _builtins.str | None = ...,
+        change: _builtins.str | None = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_change", b"_change", "_password", b"_password", "_username", b"_username", "change", b"change", "password", b"password", "username", b"username"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_change", b"_change", "_password", b"_password", "_username", b"_username", "change", b"change", "names", b"names", "password", b"password", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__change: _TypeAlias = _typing.Literal["change"]  # noqa: Y015
+    _WhichOneofArgType__change: _TypeAlias = _typing.Literal["_change", b"_change"]  # noqa: Y015
+    _WhichOneofReturnType__password: _TypeAlias = _typing.Literal["password"]  # noqa: Y015
+    _WhichOneofArgType__password: _TypeAlias = _typing.Literal["_password", b"_password"]  # noqa: Y015
+    _WhichOneofReturnType__username: _TypeAlias = _typing.Literal["username"]  # noqa: Y015
+    _WhichOneofArgType__username: _TypeAlias = _typing.Literal["_username", b"_username"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__change) -> _WhichOneofReturnType__change | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__password) -> _WhichOneofReturnType__password | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__username) -> _WhichOneofReturnType__username | None: ...
+
+Global___AppCredentials: _TypeAlias = AppCredentials  # noqa: Y015
 
 @_typing.final
 class Condition(_message.Message):

@@ -10,6 +10,7 @@ from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from proximity.apps.v1 import app_pb2 as _app_pb2
+from proximity.catalog.v1 import item_pb2 as _item_pb2
 from proximity.common.v1 import operation_pb2 as _operation_pb2
 import builtins as _builtins
 import sys
@@ -130,6 +131,26 @@ class DeployAppRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class SecretEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bool
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     CATALOG_ID_FIELD_NUMBER: _builtins.int
     HOSTNAME_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
@@ -138,6 +159,7 @@ class DeployAppRequest(_message.Message):
     NODE_FIELD_NUMBER: _builtins.int
     HOST_ID_FIELD_NUMBER: _builtins.int
     NETWORK_CIDR_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
     catalog_id: _builtins.str
     hostname: _builtins.str
     """RFC 1123 label in lower case, 3-63 characters."""
@@ -158,7 +180,13 @@ class DeployAppRequest(_message.Message):
 
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Values of the catalog item's inputs."""
+        """Values of the catalog item's inputs, and further variables for its main service."""
+
+    @_builtins.property
+    def secret(self) -> _containers.ScalarMap[_builtins.str, _builtins.bool]:
+        """Variables whose value is secret (true: an input that the item does not declare as secret) or may be shown (false: one
+        that is no input). By default what is no input is secret.
+        """
 
     def __init__(
         self,
@@ -171,10 +199,11 @@ class DeployAppRequest(_message.Message):
         node: _builtins.str = ...,
         host_id: _builtins.int | None = ...,
         network_cidr: _builtins.str = ...,
+        secret: _abc.Mapping[_builtins.str, _builtins.bool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "config", b"config", "host_id", b"host_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "catalog_id", b"catalog_id", "config", b"config", "environment", b"environment", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "network_cidr", b"network_cidr", "node", b"node"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "catalog_id", b"catalog_id", "config", b"config", "environment", b"environment", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "network_cidr", b"network_cidr", "node", b"node", "secret", b"secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
@@ -225,12 +254,34 @@ class UpdateAppRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class SecretEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bool
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     APP_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     MEMORY_FIELD_NUMBER: _builtins.int
     CORES_FIELD_NUMBER: _builtins.int
     DISK_FIELD_NUMBER: _builtins.int
     ENVIRONMENT_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    UNSET_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     name: _builtins.str
     memory: _builtins.int
@@ -240,7 +291,17 @@ class UpdateAppRequest(_message.Message):
     """GB; not less than now."""
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Values to change; others stay."""
+        """Values to change or to add; others stay, as does one that is given as it is shown (********)."""
+
+    @_builtins.property
+    def secret(self) -> _containers.ScalarMap[_builtins.str, _builtins.bool]:
+        """As in DeployApp, for values that are there or given here."""
+
+    @_builtins.property
+    def unset(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of values to remove; for JSON the same as null in environment. An input falls back to its default, and a
+        generated one is made anew.
+        """
 
     def __init__(
         self,
@@ -251,10 +312,12 @@ class UpdateAppRequest(_message.Message):
         cores: _builtins.int | None = ...,
         disk: _builtins.int | None = ...,
         environment: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        secret: _abc.Mapping[_builtins.str, _builtins.bool] | None = ...,
+        unset: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cores", b"_cores", "_disk", b"_disk", "_memory", b"_memory", "_name", b"_name", "cores", b"cores", "disk", b"disk", "memory", b"memory", "name", b"name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cores", b"_cores", "_disk", b"_disk", "_memory", b"_memory", "_name", b"_name", "app_id", b"app_id", "cores", b"cores", "disk", b"disk", "environment", b"environment", "memory", b"memory", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cores", b"_cores", "_disk", b"_disk", "_memory", b"_memory", "_name", b"_name", "app_id", b"app_id", "cores", b"cores", "disk", b"disk", "environment", b"environment", "memory", b"memory", "name", b"name", "secret", b"secret", "unset", b"unset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cores: _TypeAlias = _typing.Literal["cores"]  # noqa: Y015
     _WhichOneofArgType__cores: _TypeAlias = _typing.Literal["_cores", b"_cores"]  # noqa: Y015
@@ -274,6 +337,197 @@ class UpdateAppRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
 
 Global___UpdateAppRequest: _TypeAlias = UpdateAppRequest  # noqa: Y015
+
+@_typing.final
+class RevealSecretsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of values in the app's environment."""
+
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "names", b"names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevealSecretsRequest: _TypeAlias = RevealSecretsRequest  # noqa: Y015
+
+@_typing.final
+class RevealSecretsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    @_builtins.property
+    def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevealSecretsResponse: _TypeAlias = RevealSecretsResponse  # noqa: Y015
+
+@_typing.final
+class GetAppUpdateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    revision: _builtins.str
+    """Default: the newest."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        revision: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_revision", b"_revision", "revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_revision", b"_revision", "app_id", b"app_id", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__revision: _TypeAlias = _typing.Literal["revision"]  # noqa: Y015
+    _WhichOneofArgType__revision: _TypeAlias = _typing.Literal["_revision", b"_revision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__revision) -> _WhichOneofReturnType__revision | None: ...
+
+Global___GetAppUpdateRequest: _TypeAlias = GetAppUpdateRequest  # noqa: Y015
+
+@_typing.final
+class AppUpdate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CURRENT_REVISION_FIELD_NUMBER: _builtins.int
+    CURRENT_VERSION_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    ADDED_INPUTS_FIELD_NUMBER: _builtins.int
+    REMOVED_INPUTS_FIELD_NUMBER: _builtins.int
+    NEEDS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    RELEASE_NOTES_URL_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    available: _builtins.bool
+    """False when the app is of that revision already; then nothing else changes."""
+    revision: _builtins.str
+    version: _builtins.str
+    current_revision: _builtins.str
+    current_version: _builtins.str
+    release_notes_url: _builtins.str
+    """Where its maker describes releases, if that is known."""
+    @_builtins.property
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.ImageChange]:
+        """Services that will run another image."""
+
+    @_builtins.property
+    def added_inputs(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.ItemInput]:
+        """Inputs that are new."""
+
+    @_builtins.property
+    def removed_inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of inputs that are gone; their values are dropped."""
+
+    @_builtins.property
+    def needs(self) -> _containers.RepeatedCompositeFieldContainer[Global___UpdateNeed]:
+        """What UpgradeApp must be given, or given anew, before it begins."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the new revision says and the present one does not."""
+
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        available: _builtins.bool = ...,
+        revision: _builtins.str = ...,
+        version: _builtins.str = ...,
+        current_revision: _builtins.str = ...,
+        current_version: _builtins.str = ...,
+        images: _abc.Iterable[_item_pb2.ImageChange] | None = ...,
+        added_inputs: _abc.Iterable[_item_pb2.ItemInput] | None = ...,
+        removed_inputs: _abc.Iterable[_builtins.str] | None = ...,
+        needs: _abc.Iterable[Global___UpdateNeed] | None = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
+        release_notes_url: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "release_notes_url", b"release_notes_url"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "added_inputs", b"added_inputs", "app_id", b"app_id", "available", b"available", "current_revision", b"current_revision", "current_version", b"current_version", "images", b"images", "needs", b"needs", "notes", b"notes", "release_notes_url", b"release_notes_url", "removed_inputs", b"removed_inputs", "revision", b"revision", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__release_notes_url: _TypeAlias = _typing.Literal["release_notes_url"]  # noqa: Y015
+    _WhichOneofArgType__release_notes_url: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__release_notes_url) -> _WhichOneofReturnType__release_notes_url | None: ...
+
+Global___AppUpdate: _TypeAlias = AppUpdate  # noqa: Y015
+
+@_typing.final
+class UpdateNeed(_message.Message):
+    """A value that an update does not go without."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    reason: _builtins.str
+    """What is wrong: that it is required, say."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateNeed: _TypeAlias = UpdateNeed  # noqa: Y015
 
 @_typing.final
 class DeleteAppRequest(_message.Message):
@@ -609,20 +863,78 @@ Global___CloneAppResponse: _TypeAlias = CloneAppResponse  # noqa: Y015
 class UpgradeAppRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class EnvironmentEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class SecretEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bool
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     APP_ID_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    UNSET_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     revision: _builtins.str
     """Default: the newest."""
+    @_builtins.property
+    def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Values that the new revision needs, or that change with it."""
+
+    @_builtins.property
+    def secret(self) -> _containers.ScalarMap[_builtins.str, _builtins.bool]:
+        """As in DeployApp."""
+
+    @_builtins.property
+    def unset(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in UpdateApp."""
+
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         revision: _builtins.str = ...,
+        environment: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        secret: _abc.Mapping[_builtins.str, _builtins.bool] | None = ...,
+        unset: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "environment", b"environment", "revision", b"revision", "secret", b"secret", "unset", b"unset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -79,6 +79,16 @@ class AppsServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.FromString,
                 _registered_method=True)
+        self.RevealSecrets = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/RevealSecrets',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsResponse.FromString,
+                _registered_method=True)
+        self.GetAppUpdate = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/GetAppUpdate',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppUpdateRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppUpdate.FromString,
+                _registered_method=True)
         self.UpgradeApp = channel.unary_unary(
                 '/proximity.apps.v1.AppsService/UpgradeApp',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.UpgradeAppRequest.SerializeToString,
@@ -224,6 +234,20 @@ class AppsServiceServicer:
 
     def CloneApp(self, request, context):
         """Copy an app with its data under a new hostname.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevealSecrets(self, request, context):
+        """Values of the app in clear, by name. Every call is in the audit log; the answer is not to be stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAppUpdate(self, request, context):
+        """What an update would change, and what it needs to be given.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -394,6 +418,16 @@ def add_AppsServiceServicer_to_server(servicer, server):
                     servicer.CloneApp,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.SerializeToString,
+            ),
+            'RevealSecrets': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevealSecrets,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsResponse.SerializeToString,
+            ),
+            'GetAppUpdate': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAppUpdate,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppUpdateRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppUpdate.SerializeToString,
             ),
             'UpgradeApp': grpc.unary_unary_rpc_method_handler(
                     servicer.UpgradeApp,
@@ -698,6 +732,60 @@ class AppsService:
             '/proximity.apps.v1.AppsService/CloneApp',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevealSecrets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/RevealSecrets',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAppUpdate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/GetAppUpdate',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppUpdateRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppUpdate.FromString,
             options,
             channel_credentials,
             insecure,

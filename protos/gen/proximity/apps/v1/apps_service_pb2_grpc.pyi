@@ -58,6 +58,10 @@ class AppsServiceStub:
     """Start, stop, restart or delete. 200 when there was nothing to do."""
     CloneApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.CloneAppRequest, _apps_service_pb2.CloneAppResponse]
     """Copy an app with its data under a new hostname."""
+    RevealSecrets: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.RevealSecretsRequest, _apps_service_pb2.RevealSecretsResponse]
+    """Values of the app in clear, by name. Every call is in the audit log; the answer is not to be stored."""
+    GetAppUpdate: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppUpdateRequest, _apps_service_pb2.AppUpdate]
+    """What an update would change, and what it needs to be given."""
     UpgradeApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.UpgradeAppRequest, _apps_service_pb2.AppOperationResponse]
     """Bring an app to a newer revision of its catalog item: backup first, and back by itself when it does not answer."""
     RollbackApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.RollbackAppRequest, _apps_service_pb2.AppOperationResponse]
@@ -125,6 +129,10 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """Start, stop, restart or delete. 200 when there was nothing to do."""
     CloneApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.CloneAppRequest, _apps_service_pb2.CloneAppResponse]  # type: ignore[assignment]
     """Copy an app with its data under a new hostname."""
+    RevealSecrets: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.RevealSecretsRequest, _apps_service_pb2.RevealSecretsResponse]  # type: ignore[assignment]
+    """Values of the app in clear, by name. Every call is in the audit log; the answer is not to be stored."""
+    GetAppUpdate: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppUpdateRequest, _apps_service_pb2.AppUpdate]  # type: ignore[assignment]
+    """What an update would change, and what it needs to be given."""
     UpgradeApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.UpgradeAppRequest, _apps_service_pb2.AppOperationResponse]  # type: ignore[assignment]
     """Bring an app to a newer revision of its catalog item: backup first, and back by itself when it does not answer."""
     RollbackApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.RollbackAppRequest, _apps_service_pb2.AppOperationResponse]  # type: ignore[assignment]
@@ -237,6 +245,22 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.CloneAppResponse, _abc.Awaitable[_apps_service_pb2.CloneAppResponse]]:
         """Copy an app with its data under a new hostname."""
+
+    @_abc_1.abstractmethod
+    def RevealSecrets(
+        self,
+        request: _apps_service_pb2.RevealSecretsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.RevealSecretsResponse, _abc.Awaitable[_apps_service_pb2.RevealSecretsResponse]]:
+        """Values of the app in clear, by name. Every call is in the audit log; the answer is not to be stored."""
+
+    @_abc_1.abstractmethod
+    def GetAppUpdate(
+        self,
+        request: _apps_service_pb2.GetAppUpdateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.AppUpdate, _abc.Awaitable[_apps_service_pb2.AppUpdate]]:
+        """What an update would change, and what it needs to be given."""
 
     @_abc_1.abstractmethod
     def UpgradeApp(

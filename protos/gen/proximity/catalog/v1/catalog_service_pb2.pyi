@@ -669,6 +669,26 @@ class RenderItemRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class SecretEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bool
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     APP_ID_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     ENVIRONMENT_FIELD_NUMBER: _builtins.int
@@ -680,6 +700,7 @@ class RenderItemRequest(_message.Message):
     HOSTNAME_FIELD_NUMBER: _builtins.int
     PROJECT_FIELD_NUMBER: _builtins.int
     FROM_REVISION_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     revision: _builtins.str
     """Empty: the newest."""
@@ -703,6 +724,10 @@ class RenderItemRequest(_message.Message):
     def generated(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Values generated for the app before; they are kept."""
 
+    @_builtins.property
+    def secret(self) -> _containers.ScalarMap[_builtins.str, _builtins.bool]:
+        """Variables to be treated as secret, or not; what the item declares as secret stays so."""
+
     def __init__(
         self,
         *,
@@ -717,10 +742,11 @@ class RenderItemRequest(_message.Message):
         hostname: _builtins.str = ...,
         project: _builtins.str = ...,
         from_revision: _builtins.str = ...,
+        secret: _abc.Mapping[_builtins.str, _builtins.bool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "environment", b"environment", "from_revision", b"from_revision", "generated", b"generated", "hostname", b"hostname", "image", b"image", "port", b"port", "project", b"project", "public_port", b"public_port", "revision", b"revision", "runtime", b"runtime"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "environment", b"environment", "from_revision", b"from_revision", "generated", b"generated", "hostname", b"hostname", "image", b"image", "port", b"port", "project", b"project", "public_port", b"public_port", "revision", b"revision", "runtime", b"runtime", "secret", b"secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -813,6 +839,7 @@ class Rendering(_message.Message):
     ENTRYPOINT_FIELD_NUMBER: _builtins.int
     COMMAND_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
+    CREDENTIALS_FIELD_NUMBER: _builtins.int
     catalog_id: _builtins.str
     revision: _builtins.str
     version: _builtins.str
@@ -858,6 +885,10 @@ class Rendering(_message.Message):
     def inputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """All values by input, to be handed in again for another revision; of a compose rendering the same as environment."""
 
+    @_builtins.property
+    def credentials(self) -> _item_pb2.ItemCredentials:
+        """First credentials, as the item writes them."""
+
     def __init__(
         self,
         *,
@@ -882,16 +913,111 @@ class Rendering(_message.Message):
         entrypoint: _builtins.str = ...,
         command: _builtins.str = ...,
         inputs: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        credentials: _item_pb2.ItemCredentials | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "probe", b"probe"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_credentials", b"_credentials", "_probe", b"_probe", "credentials", b"credentials", "probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "catalog_id", b"catalog_id", "command", b"command", "docker_compose", b"docker_compose", "entrypoint", b"entrypoint", "environment", b"environment", "generated", b"generated", "image", b"image", "images", b"images", "inputs", b"inputs", "internal_port", b"internal_port", "min_cpu", b"min_cpu", "min_disk", b"min_disk", "min_memory", b"min_memory", "name", b"name", "port_published", b"port_published", "probe", b"probe", "revision", b"revision", "runtimes", b"runtimes", "secret_names", b"secret_names", "version", b"version", "volumes", b"volumes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_credentials", b"_credentials", "_probe", b"_probe", "catalog_id", b"catalog_id", "command", b"command", "credentials", b"credentials", "docker_compose", b"docker_compose", "entrypoint", b"entrypoint", "environment", b"environment", "generated", b"generated", "image", b"image", "images", b"images", "inputs", b"inputs", "internal_port", b"internal_port", "min_cpu", b"min_cpu", "min_disk", b"min_disk", "min_memory", b"min_memory", "name", b"name", "port_published", b"port_published", "probe", b"probe", "revision", b"revision", "runtimes", b"runtimes", "secret_names", b"secret_names", "version", b"version", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__credentials: _TypeAlias = _typing.Literal["credentials"]  # noqa: Y015
+    _WhichOneofArgType__credentials: _TypeAlias = _typing.Literal["_credentials", b"_credentials"]  # noqa: Y015
     _WhichOneofReturnType__probe: _TypeAlias = _typing.Literal["probe"]  # noqa: Y015
     _WhichOneofArgType__probe: _TypeAlias = _typing.Literal["_probe", b"_probe"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__credentials) -> _WhichOneofReturnType__credentials | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__probe) -> _WhichOneofReturnType__probe | None: ...
 
 Global___Rendering: _TypeAlias = Rendering  # noqa: Y015
+
+@_typing.final
+class CompareRevisionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    FROM_REVISION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    from_revision: _builtins.str
+    """Empty, or not known any more: only the other one is described."""
+    revision: _builtins.str
+    """Empty: the newest."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        from_revision: _builtins.str = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "from_revision", b"from_revision", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareRevisionsRequest: _TypeAlias = CompareRevisionsRequest  # noqa: Y015
+
+@_typing.final
+class RevisionChanges(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    FROM_VERSION_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    ADDED_INPUTS_FIELD_NUMBER: _builtins.int
+    REMOVED_INPUTS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    RELEASE_NOTES_URL_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    version: _builtins.str
+    from_version: _builtins.str
+    """Empty when from_revision is not known."""
+    release_notes_url: _builtins.str
+    """Where its maker describes releases, if that is known."""
+    @_builtins.property
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.ImageChange]:
+        """Of services whose image differs."""
+
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.ItemInput]:
+        """Every input of the new revision."""
+
+    @_builtins.property
+    def added_inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of those that are new."""
+
+    @_builtins.property
+    def removed_inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of those that are gone."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the new revision says and the other does not."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.str = ...,
+        version: _builtins.str = ...,
+        from_version: _builtins.str = ...,
+        images: _abc.Iterable[_item_pb2.ImageChange] | None = ...,
+        inputs: _abc.Iterable[_item_pb2.ItemInput] | None = ...,
+        added_inputs: _abc.Iterable[_builtins.str] | None = ...,
+        removed_inputs: _abc.Iterable[_builtins.str] | None = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
+        release_notes_url: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "release_notes_url", b"release_notes_url"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "added_inputs", b"added_inputs", "from_version", b"from_version", "images", b"images", "inputs", b"inputs", "notes", b"notes", "release_notes_url", b"release_notes_url", "removed_inputs", b"removed_inputs", "revision", b"revision", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__release_notes_url: _TypeAlias = _typing.Literal["release_notes_url"]  # noqa: Y015
+    _WhichOneofArgType__release_notes_url: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__release_notes_url) -> _WhichOneofReturnType__release_notes_url | None: ...
+
+Global___RevisionChanges: _TypeAlias = RevisionChanges  # noqa: Y015
 
 @_typing.final
 class ListRevisionsRequest(_message.Message):

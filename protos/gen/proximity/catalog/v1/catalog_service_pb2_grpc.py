@@ -735,6 +735,11 @@ class CatalogInternalServiceStub:
                 request_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.RenderItemRequest.SerializeToString,
                 response_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.Rendering.FromString,
                 _registered_method=True)
+        self.CompareRevisions = channel.unary_unary(
+                '/proximity.catalog.v1.CatalogInternalService/CompareRevisions',
+                request_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.CompareRevisionsRequest.SerializeToString,
+                response_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.RevisionChanges.FromString,
+                _registered_method=True)
         self.ListRevisions = channel.unary_unary(
                 '/proximity.catalog.v1.CatalogInternalService/ListRevisions',
                 request_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.ListRevisionsRequest.SerializeToString,
@@ -754,6 +759,13 @@ class CatalogInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompareRevisions(self, request, context):
+        """What changes from one revision of an item to another, for an app that may be updated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRevisions(self, request, context):
         """The newest revision and version of items.
         """
@@ -768,6 +780,11 @@ def add_CatalogInternalServiceServicer_to_server(servicer, server):
                     servicer.RenderItem,
                     request_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.RenderItemRequest.FromString,
                     response_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.Rendering.SerializeToString,
+            ),
+            'CompareRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareRevisions,
+                    request_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.CompareRevisionsRequest.FromString,
+                    response_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.RevisionChanges.SerializeToString,
             ),
             'ListRevisions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRevisions,
@@ -803,6 +820,33 @@ class CatalogInternalService:
             '/proximity.catalog.v1.CatalogInternalService/RenderItem',
             proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.RenderItemRequest.SerializeToString,
             proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.Rendering.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.catalog.v1.CatalogInternalService/CompareRevisions',
+            proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.CompareRevisionsRequest.SerializeToString,
+            proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.RevisionChanges.FromString,
             options,
             channel_credentials,
             insecure,

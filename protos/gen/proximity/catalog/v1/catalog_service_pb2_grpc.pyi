@@ -239,6 +239,8 @@ class CatalogInternalServiceStub:
     """What to run: compose definition, environment with its secrets, needs and probe. Refuses what may not run, with a
     field violation for each input.
     """
+    CompareRevisions: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.CompareRevisionsRequest, _catalog_service_pb2.RevisionChanges]
+    """What changes from one revision of an item to another, for an app that may be updated."""
     ListRevisions: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListRevisionsRequest, _catalog_service_pb2.ListRevisionsResponse]
     """The newest revision and version of items."""
 
@@ -251,6 +253,8 @@ class CatalogInternalServiceAsyncStub(CatalogInternalServiceStub):
     """What to run: compose definition, environment with its secrets, needs and probe. Refuses what may not run, with a
     field violation for each input.
     """
+    CompareRevisions: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CompareRevisionsRequest, _catalog_service_pb2.RevisionChanges]  # type: ignore[assignment]
+    """What changes from one revision of an item to another, for an app that may be updated."""
     ListRevisions: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListRevisionsRequest, _catalog_service_pb2.ListRevisionsResponse]  # type: ignore[assignment]
     """The newest revision and version of items."""
 
@@ -266,6 +270,14 @@ class CatalogInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         """What to run: compose definition, environment with its secrets, needs and probe. Refuses what may not run, with a
         field violation for each input.
         """
+
+    @_abc_1.abstractmethod
+    def CompareRevisions(
+        self,
+        request: _catalog_service_pb2.CompareRevisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_service_pb2.RevisionChanges, _abc.Awaitable[_catalog_service_pb2.RevisionChanges]]:
+        """What changes from one revision of an item to another, for an app that may be updated."""
 
     @_abc_1.abstractmethod
     def ListRevisions(

@@ -555,6 +555,7 @@ class ConfigureContainerRequest(_message.Message):
     HOSTNAME_FIELD_NUMBER: _builtins.int
     ENVIRONMENT_FIELD_NUMBER: _builtins.int
     ENTRYPOINT_FIELD_NUMBER: _builtins.int
+    DROPPED_VARIABLES_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     memory_mb: _builtins.int
     cores: _builtins.int
@@ -569,6 +570,10 @@ class ConfigureContainerRequest(_message.Message):
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Environment of an OCI container."""
 
+    @_builtins.property
+    def dropped_variables(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of variables that it no longer has; what an image sets by itself stays only where environment has it."""
+
     def __init__(
         self,
         *,
@@ -581,10 +586,11 @@ class ConfigureContainerRequest(_message.Message):
         hostname: _builtins.str | None = ...,
         environment: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         entrypoint: _builtins.str | None = ...,
+        dropped_variables: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cores", b"_cores", "_disk_gb", b"_disk_gb", "_entrypoint", b"_entrypoint", "_hostname", b"_hostname", "_memory_mb", b"_memory_mb", "_swap_mb", b"_swap_mb", "container", b"container", "cores", b"cores", "disk_gb", b"disk_gb", "entrypoint", b"entrypoint", "hostname", b"hostname", "memory_mb", b"memory_mb", "swap_mb", b"swap_mb"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cores", b"_cores", "_disk_gb", b"_disk_gb", "_entrypoint", b"_entrypoint", "_hostname", b"_hostname", "_memory_mb", b"_memory_mb", "_swap_mb", b"_swap_mb", "container", b"container", "cores", b"cores", "disk_gb", b"disk_gb", "entrypoint", b"entrypoint", "environment", b"environment", "hostname", b"hostname", "memory_mb", b"memory_mb", "owner", b"owner", "swap_mb", b"swap_mb"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cores", b"_cores", "_disk_gb", b"_disk_gb", "_entrypoint", b"_entrypoint", "_hostname", b"_hostname", "_memory_mb", b"_memory_mb", "_swap_mb", b"_swap_mb", "container", b"container", "cores", b"cores", "disk_gb", b"disk_gb", "dropped_variables", b"dropped_variables", "entrypoint", b"entrypoint", "environment", b"environment", "hostname", b"hostname", "memory_mb", b"memory_mb", "owner", b"owner", "swap_mb", b"swap_mb"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cores: _TypeAlias = _typing.Literal["cores"]  # noqa: Y015
     _WhichOneofArgType__cores: _TypeAlias = _typing.Literal["_cores", b"_cores"]  # noqa: Y015

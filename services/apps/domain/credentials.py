@@ -1,0 +1,46 @@
+"""First credentials of an app: what its catalog item writes, with the app's own values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.apps.domain.entities import App
+from services.common.core.masking import MASK
+
+_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?[-+?][^{}]*)?\}|([A-Za-z_]\w*))")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppCredentials:
+    """How to sign in the first time, as it may be shown; `names` are those of the values that it consists of."""
+
+    username: str
+    password: str
+    change: str
+    names: tuple[str, ...]
+
+
+def find_credentials(app: App) -> AppCredentials | None:
+    """Return the first credentials of an app with its values, secret ones masked; None where its item names none."""
+    record = app.rendering.get("credentials") or {}
+    texts = {key: str(record.get(key) or "") for key in ("username", "password", "change")}
+    if not any(texts.values()):
+        return None
+    shown = app.visible_environment
+    names = dict.fromkeys(name for key in ("username", "password") for name in _list_names(texts[key]))
+    return AppCredentials(
+        username=_resolve(texts["username"], lambda name: shown.get(name, "")),
+        password=_resolve(texts["password"], lambda name: MASK if app.given.get(name) else ""),
+        change=_resolve(texts["change"], lambda name: shown.get(name, "")),
+        names=tuple(name for name in names if name in app.given),
+    )
+
+
+def _list_names(text: str) -> list[str]:
+    return [match[1] or match[2] for match in _VARIABLE.finditer(text)]
+
+
+def _resolve(text: str, find: Callable[[str], str]) -> str:
+    return _VARIABLE.sub(lambda match: find(match[1] or match[2]), text)

@@ -1,0 +1,33 @@
+"""What the names of variables say about their values."""
+
+from __future__ import annotations
+
+import re
+
+_SECRET_NAME = re.compile(
+    r"PASS|SECRET|TOKEN|PRIVATE|CREDENTIAL|(API|APP|AUTH|MASTER|SIGNING|ENCRYPTION)_?KEY|_KEY$|^KEY$|(^|_)SALT$|_DSN$"
+    r"|PW$|(^|_)PWD$|(^|_)JWT$",
+    re.IGNORECASE,
+)
+# Names of what is no password, so that none can be generated for it, and may hold one.
+_SENSITIVE_NAME = re.compile(
+    r"KEYS?$|LICEN[CS]E|(^|_)(PAT|PIN|SALT|COOKIE|JWT|AUTH|DSN|SEED|SIGNATURE|WEBHOOK(_URL)?|OPTS|OPTIONS)$"
+    r"|BASIC_?AUTH|CONN(ECTION)?_?(STR|STRING|URL|URI)|(DATABASE|DB|REDIS|MONGO(DB)?|POSTGRES(QL)?|PG|MYSQL|MARIADB|AMQP"
+    r"|RABBITMQ|BROKER|CACHE|SMTP|MAIL(ER)?|SENTRY|LDAP|S3|ELASTIC(SEARCH)?|CELERY\w*)_?(URL|URI|DSN)$|RCLONE|CERT(IFICATE)?$",
+    re.IGNORECASE,
+)
+_ABOUT_SECRETS = re.compile(
+    r"_(USERS?|USERNAMES?|EMAIL|HOST|PORT|ENABLED?|DISABLED?|REQUIRED|FILE|PATH|DIR|TIMEOUT|TTL|EXPIR[A-Z]*|LIFETIME"
+    r"|LENGTH|SECONDS|MINUTES|HOURS|DAYS|ALGORITHM|ISSUER|HEADER|POLICY|TYPE|ROUNDS)$",
+    re.IGNORECASE,
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether a variable of that name holds a secret, going by the name alone."""
+    return bool(_SECRET_NAME.search(name)) and not _ABOUT_SECRETS.search(name)
+
+
+def is_sensitive_name(name: str) -> bool:
+    """Say whether a variable of that name may hold a secret: an address with a password in it, a license, a key."""
+    return is_secret_name(name) or (bool(_SENSITIVE_NAME.search(name)) and not _ABOUT_SECRETS.search(name))

@@ -1,0 +1,249 @@
+"""Values over an app's life on both databases: set later, added, removed, secret or not, revealed, asked for by updates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import yaml
+from proximity.apps.v1 import app_pb2
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.domain.entities import App
+from services.apps.domain.errors import AppNotFoundError, NotAvailableError
+from services.apps.domain.stored_values import remove_stored_values, replace_values
+from services.apps.tables import apps, metadata
+from services.common.core.errors import InvalidError, NotFoundError, UnavailableError
+from tests.fakes.neighbours import FakeCatalog
+from tests.store.apps_db import db  # noqa: F401 - fixtures
+from tests.store.test_apps_handlers import Service, call, service  # noqa: F401 - fixtures
+from tests.store.test_apps_operations import platform  # noqa: F401 - a fixture
+from tests.store.test_apps_upgrades import settle
+from tests.store.test_update_app import deploy_running, list_kinds, update
+
+ENV_FILE = "/opt/proximity/.env"
+
+
+async def get_app(service: Service, app_id: str) -> App:  # noqa: F811 - the fixture, as below
+    return await service.platform.store.get_app(app_id)
+
+
+async def upgrade(service: Service, app_id: str, **fields: object) -> pb.AppOperationResponse:  # noqa: F811
+    return await service.api.upgrade_app(pb.UpgradeAppRequest(app_id=app_id, **fields), call())  # type: ignore[arg-type]
+
+
+async def reveal(service: Service, app_id: str, *names: str, user: int = 1) -> Mapping[str, str]:  # noqa: F811
+    request = pb.RevealSecretsRequest(app_id=app_id, names=names)
+    return dict((await service.api.reveal_secrets(request, call(user))).values)
+
+
+async def test_a_variable_is_added_and_removed_while_the_app_lives(service: Service) -> None:  # noqa: F811
+    app = await deploy_running(service)
+    await update(service, app.id, environment={"SMTP_HOST": "mail.example.org"})
+    await service.platform.run()
+    after = await get_app(service, app.id)
+    assert (after.status, after.environment["SMTP_HOST"]) == ("running", "mail.example.org")
+    assert "SMTP_HOST='mail.example.org'" in service.platform.containers.files[9000, ENV_FILE]
+    await update(service, app.id, unset=["SMTP_HOST"])
+    await service.platform.run()
+    assert "SMTP_HOST" not in (await get_app(service, app.id)).environment
+    assert "SMTP_HOST" not in service.platform.containers.files[9000, ENV_FILE]
+
+
+async def test_what_the_item_says_nothing_of_is_secret_until_its_owner_says_otherwise(
+    service: Service,  # noqa: F811
+) -> None:
+    request = {"DATABASE_URL": "postgres://app:Zq8secretpw@db/app", "COLOR": "blue", "THEME": "dark"}
+    app = await service.deploy(environment=request, secret={"COLOR": False})
+    await service.platform.run()
+    assert dict(app.environment) == {
+        "DATABASE_URL": "********", "COLOR": "blue", "THEME": "dark", "PASSWORD": "********"
+    }  # fmt: skip
+    assert sorted(app.masked) == ["DATABASE_URL", "PASSWORD"]
+    kinds = await list_kinds(service, app.id)
+    shown = await update(service, app.id, secret={"COLOR": True, "DATABASE_URL": False})
+    assert shown.environment["COLOR"] == "********"
+    assert shown.environment["DATABASE_URL"] == "postgres://app:********@db/app"
+    assert await list_kinds(service, app.id) == kinds  # nothing that the container has to follow
+    again = await update(service, app.id, environment={"DATABASE_URL": "postgres://app:********@db/app"})
+    assert again.status == "running"  # as it is shown, it stands for itself
+    await update(service, app.id, environment={"THEME": "light"})
+    await service.platform.run()
+    assert "COLOR" in (await get_app(service, app.id)).secret_names  # what was said stays
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"secret": {"PASSWORD": False}}, "secret.PASSWORD"),
+        ({"secret": {"NO_SUCH": True}}, "secret.NO_SUCH"),
+        ({"unset": ["NO_SUCH"]}, "environment.NO_SUCH"),
+        ({"unset": ["THEME"], "environment": {"THEME": "x"}}, "environment.THEME"),
+        ({"environment": {"NEW": "********"}}, "environment.NEW"),
+    ],
+    ids=str,
+)
+async def test_a_change_of_values_that_means_nothing_is_refused_by_name(
+    service: Service,  # noqa: F811
+    fields: dict[str, Any],
+    named: str,
+) -> None:
+    app = await deploy_running(service)
+    with pytest.raises(InvalidError, match=named):
+        await update(service, app.id, **fields)
+
+
+async def test_no_value_is_in_a_table_in_clear(service: Service) -> None:  # noqa: F811
+    values = {
+        "DATABASE_URL": "postgres://app:Zq8secretpw@db/app",
+        "DB_PW": "Zq8secretpw",
+        "MOTTO": "Zq8-motto",
+    }
+    app = await service.deploy(environment=values)
+    await service.platform.run()
+    await update(service, app.id, environment={"DB_PW": "Zq8secretpw-2"})
+    await service.platform.run()
+
+    def fn(connection: sa.Connection) -> str:
+        return "".join(str(connection.execute(sa.select(table)).all()) for table in metadata.sorted_tables)
+
+    assert "Zq8" not in await service.platform.database.read(fn)
+
+
+async def test_values_are_revealed_to_the_owner_and_to_nobody_else(service: Service) -> None:  # noqa: F811
+    app = await service.deploy(environment={"URL": "https://me:hunter2@example.com"}, secret={"URL": False})
+    assert await reveal(service, app.id, "PASSWORD", "URL") == {
+        "PASSWORD": "s3cret'x", "URL": "https://me:hunter2@example.com"
+    }  # fmt: skip
+    with pytest.raises(AppNotFoundError):
+        await reveal(service, app.id, "PASSWORD", user=2)
+    with pytest.raises(InvalidError, match=r"names\[1\].*NO_SUCH.*it has: PASSWORD, URL"):
+        await reveal(service, app.id, "URL", "NO_SUCH")
+
+
+async def test_what_was_revealed_is_in_the_audit_log_by_name_and_not_to_be_stored(
+    service: Service,  # noqa: F811
+) -> None:
+    app = await service.deploy()
+    calling = call()
+    await service.api.reveal_secrets(pb.RevealSecretsRequest(app_id=app.id, names=["PASSWORD"]), calling)
+    assert calling.audit_target == f"{app.id}: PASSWORD"
+    assert ("cache-control", "no-store") in calling.headers
+
+
+async def test_first_credentials_name_their_values_and_show_none(service: Service) -> None:  # noqa: F811
+    app = await service.deploy()
+    assert app.credentials == app_pb2.AppCredentials(
+        username="admin", password="********", change="In the app.", names=["PASSWORD"]
+    )
+
+
+@pytest.mark.parametrize("runtime", ["compose", "oci"])
+async def test_an_update_says_what_it_needs_and_takes_it(service: Service, runtime: str) -> None:  # noqa: F811
+    catalog: FakeCatalog = service.platform.catalog
+    app = await service.deploy(config={"runtime": runtime}, environment={"EXTRA": "1"})
+    await service.platform.run()
+    catalog.revisions, catalog.required = ["r1", "r2"], {"r2": ("SITE_URL",)}
+    request = pb.GetAppUpdateRequest(app_id=app.id)
+    found = await service.api.get_app_update(request, call())
+    assert (found.available, found.revision, found.current_revision) == (True, "r2", "r1")
+    assert [(one.before, one.after) for one in found.images] == [("adminer:r1", "adminer:r2")]
+    assert [one.name for one in found.added_inputs] == ["SITE_URL"]
+    assert [(need.name, need.reason) for need in found.needs] == [("SITE_URL", "is required")]
+    with pytest.raises(InvalidError, match="SITE_URL"):
+        await upgrade(service, app.id)
+    await upgrade(service, app.id, environment={"SITE_URL": "https://x.example.org"}, unset=["EXTRA"])
+    after = await settle(service.platform, app.id)
+    assert (after.status, after.revision) == ("running", "r2")
+    assert (after.given["SITE_URL"], "EXTRA" in after.given) == ("https://x.example.org", False)
+    assert not (await service.api.get_app_update(request, call())).available
+
+
+async def test_an_adopted_app_has_no_values_to_change(service: Service) -> None:  # noqa: F811
+    app = await deploy_running(service)
+    adopted = apps.update().where(apps.c.id == app.id).values(adopted=True)
+    await service.platform.database.write(lambda connection: connection.execute(adopted))
+    with pytest.raises(NotAvailableError, match="adopted"):
+        await update(service, app.id, unset=["THEME"])
+
+
+async def store_as_before(service: Service, app_id: str) -> None:  # noqa: F811
+    """Give an app the record that the release before wrote: values in the definition, secrets by name."""
+    app = await get_app(service, app_id)
+    compose = {
+        "name": "web-01",
+        "services": {
+            "web": {
+                "image": "adminer:r1",
+                "command": ["--url", "https://blog.example.org/?a=$$b"],
+                "environment": {"THEME": "dark", "DB": "${PASSWORD}", "MAIL_URL": "smtp://u:Zq8secretpw@m"},
+                "ports": ["8100:8080"],
+            }
+        },
+    }
+    record = {
+        key: value for key, value in app.rendering.items() if key not in ("without_values", "credentials")
+    }
+    values = {"rendering": {**record, "compose": yaml.safe_dump(compose)}, "secret_names": ["PASSWORD"]}
+    assert await service.platform.store.replace_record(app, values)
+
+
+async def test_values_that_an_earlier_release_stored_are_sealed(service: Service) -> None:  # noqa: F811
+    environment = {
+        "THEME": "dark",
+        "MAIL_URL": "smtp://u:Zq8secretpw@m",
+        "URL": "https://blog.example.org/?a=$b",
+    }
+    app = await service.deploy(environment=environment)
+    await service.platform.run()
+    await store_as_before(service, app.id)
+    store, catalog = service.platform.store, service.platform.catalog
+    assert await remove_stored_values(store, catalog) == 1
+    after = await get_app(service, app.id)
+    web = yaml.safe_load(after.rendering["compose"])["services"]["web"]
+    assert web["environment"] == {"THEME": "${THEME}", "DB": "${PASSWORD}", "MAIL_URL": "${MAIL_URL}"}
+    assert (web["command"], web["image"], web["ports"]) == (["--url", "${URL}"], "adminer:r1", ["8100:8080"])
+    assert set(after.secret_names) == {"PASSWORD", "MAIL_URL", "URL"}
+    assert after.environment == {**environment, "PASSWORD": "s3cret'x"}
+    assert await remove_stored_values(store, catalog) == 0
+
+
+async def test_where_the_catalog_knows_a_revision_no_more_everything_is_secret(
+    service: Service,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = await deploy_running(service)
+    await store_as_before(service, app.id)
+
+    class Gone(FakeCatalog):
+        error: type[NotFoundError | UnavailableError] = UnavailableError
+
+        async def render(self, *_: Any, **__: Any) -> Any:
+            raise self.error("the catalog has no such thing")
+
+    catalog = Gone()
+    with pytest.raises(UnavailableError):
+        await remove_stored_values(service.platform.store, catalog)
+    assert (await get_app(service, app.id)).secret_names == ("PASSWORD",)
+    catalog.error = NotFoundError
+    assert await remove_stored_values(service.platform.store, catalog) == 1
+    assert set((await get_app(service, app.id)).secret_names) == {"PASSWORD", "THEME"}
+
+
+def test_references_take_the_place_of_values_and_of_nothing_else() -> None:
+    values = {"A": "image", "LONG": "a long value", "PRICE": "5$", "EMPTY": "", "NAME": "LONG"}
+    compose = {
+        "services": {
+            "image": {
+                "image": "image",
+                "environment": ["PRICE=5$$", "OTHER=x a long value y ${LONG} $${HOME}"],
+                "labels": {"a": "image", "b": "imagery"},
+            }
+        }
+    }
+    read = yaml.safe_load(replace_values(yaml.safe_dump(compose), values))["services"]["image"]
+    assert read["image"] == "image"
+    assert read["environment"] == ["PRICE=${PRICE}", "OTHER=x ${LONG} y ${LONG} $${HOME}"]
+    assert read["labels"] == {"a": "${A}", "b": "imagery"}
