@@ -153,3 +153,27 @@ def test_the_shell_completes_commands(words: str, wanted: set[str]) -> None:
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
     assert set(done.stdout.split()) == wanted
+
+
+def test_sessions_are_shown_and_ended(stack: RunningStack, tmp_path: Path) -> None:
+    one, other = Terminal(tmp_path / "one"), Terminal(tmp_path / "other")
+    for each in (one, other):
+        each.sign_in(stack.url)
+    current = [session for session in one.read("sessions") if session["is_current"]]
+    assert len(current) == 1
+    assert "this one" in one.run("sessions").stdout
+    theirs = next(session for session in other.read("sessions") if session["is_current"])
+    assert "has ended" in one.run("end-session", theirs["id"]).stdout
+    other.run("whoami", status=3)
+    one.run("end-session", theirs["id"], status=5)
+    one.run("end-session", status=2)
+
+
+def test_a_password_is_confirmed_on_the_command_line(terminal: Terminal) -> None:
+    before = terminal.read("sessions")
+    assert "ten minutes" in terminal.run("step-up", "--password-stdin", stdin=f"{PASSWORD}\n").stdout
+    assert "Wrong password" in terminal.run("step-up", "--password-stdin", stdin="wrong-1\n", status=3).stderr
+    current = next(each["id"] for each in before if each["is_current"])
+    after = {each["id"]: each for each in terminal.read("sessions")}
+    assert after[current]["is_current"]
+    assert after[current]["authenticated_at"] > after[current]["created_at"]

@@ -65,6 +65,17 @@ class Platform:
         """Call an RPC that answers for as long as it likes."""
         return rpc(request, metadata=self._sign())
 
+    def step_up(self, password: str) -> None:
+        """Prove the user's identity again and go on with the token that this gives."""
+        answer = self.auth.StepUp(
+            auth_service_pb2.StepUpRequest(password=password), timeout=_TIMEOUT_S, metadata=self._sign()
+        )
+        with lock_session():
+            self.session = replace(
+                read_session(), access=answer.access, expires_at=time.time() + answer.expires_in
+            )
+            write_session(self.session)
+
     def _try(self, call: Callable[[], T]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:

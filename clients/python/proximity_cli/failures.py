@@ -48,6 +48,8 @@ def explain_error(error: grpc.RpcError) -> CliError:
             status=status,
             hint="Is it running, and is its address right?",
         )
+    if find_reason(error) == "STEP_UP_REQUIRED":
+        return CliError(text, status=status, hint="Confirm your password with: proximity step-up")
     if status == NOT_SIGNED_IN:
         return CliError(text or "Not signed in", status=status, hint="Sign in with: proximity login URL")
     faults = list_faults(error)
@@ -66,6 +68,17 @@ def list_faults(error: grpc.RpcError) -> list[tuple[str, str]]:
         if packed.Unpack(bad):
             faults += [(each.field, each.description) for each in bad.field_violations]
     return faults
+
+
+def find_reason(error: grpc.RpcError) -> str:
+    """Return the reason of a refusal, constant and in capitals, or ""."""
+    status = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
+    info = error_details_pb2.ErrorInfo()
+    if status is not None:
+        for packed in status.details:
+            if packed.Unpack(info):
+                return str(info.reason)
+    return ""
 
 
 def _read_error(error: grpc.RpcError) -> tuple[grpc.StatusCode, str]:

@@ -1,0 +1,80 @@
+"""sessions, end-session, step-up."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import grpc
+import typer
+from google.protobuf.empty_pb2 import Empty
+from proximity.auth.v1 import auth_service_pb2 as pb
+
+from proximity_cli.connection import connect
+from proximity_cli.failures import NOT_SIGNED_IN, CliError
+from proximity_cli.output import Json, print_done, print_json, print_table, render_time
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("sessions")(list_sessions)
+    app.command("end-session")(end_session)
+    app.command("step-up")(step_up)
+
+
+def list_sessions(as_json: Json = False) -> None:
+    """List where the account is signed in."""
+    platform = connect()
+    found = platform.read(platform.auth.ListSessions, Empty()).sessions
+    if as_json:
+        return print_json(found)
+    rows = [
+        (
+            each.id,
+            each.address,
+            render_time(each.created_at),
+            render_time(each.last_used_at),
+            f"{each.user_agent}{' (this one)' if each.is_current else ''}",
+        )
+        for each in found
+    ]
+    columns = ("ID", "ADDRESS", "SIGNED IN", "LAST USED", "PROGRAM")
+    print_table(columns, rows, empty="There are no sessions; this is an API token.")
+    return None
+
+
+def end_session(
+    session_id: Annotated[str, typer.Argument(help="As `sessions` shows it.", metavar="ID")] = "",
+    others: Annotated[bool, typer.Option("--others", help="End all sessions but this one.")] = False,
+) -> None:
+    """End a session of the account, or all others: nobody who has it can do anything with it any more."""
+    if bool(session_id) == others:
+        raise CliError("Name one session, or all others with --others", status=2)
+    platform = connect()
+    if others:
+        platform.change(platform.auth.DeleteOtherSessions, Empty())
+        return print_done("all other sessions have ended")
+    platform.change(platform.auth.DeleteSession, pb.DeleteSessionRequest(id=session_id))
+    print_done(f"session {session_id} has ended")
+    return None
+
+
+def step_up(
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+) -> None:
+    """Confirm the password: for ten minutes the session may do what needs a recent sign-in."""
+    platform = connect()
+    if not platform.session.refresh:
+        raise CliError("An API token cannot step up; its scopes decide what it may do")
+    password = (
+        sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
+    )
+    try:
+        platform.step_up(password)
+    except grpc.RpcError as error:
+        if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            raise CliError("Wrong password", status=NOT_SIGNED_IN) from error
+        raise
+    print_done("confirmed; this holds for ten minutes")
