@@ -117,16 +117,16 @@ class Engine:
         except Exception as error:
             log.exception("operation_broken", operation_id=operation.id, error=str(error))
             report_error(error, where=operation.kind, operation_id=operation.id)
-            return await self._postpone(operation, error)
+            return await self._postpone(operation)
         return None
 
-    async def _postpone(self, operation: ClaimedOperation, error: Exception) -> float | None:
+    async def _postpone(self, operation: ClaimedOperation) -> float | None:
         """Let an operation go that the platform itself broke off; in the end it is left to a person."""
         tries = operation.undo_attempts + 1
         delay = find_delay(tries, self._retry_s)
         values: dict[str, Any] = {
             "undo_attempts": tries,
-            "waiting_for": f"another try after an internal error ({type(error).__name__})",
+            "waiting_for": f"another try after an internal error; the worker's log has more under {operation.id}",
             "not_before": now() + timedelta(seconds=delay),
             "lease_until": None,
         }

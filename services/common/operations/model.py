@@ -215,4 +215,6 @@ def describe(error: BaseException) -> str:
         return error.message
     if isinstance(error, WaitError):
         return error.reason
-    return str(error) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        return str(error) or "it took too long"
+    return str(error) or "it failed without a reason"

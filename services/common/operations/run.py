@@ -141,7 +141,7 @@ class OperationRun:
                 error, where=f"{self._held.workflow.kind}.{step.name}", operation_id=self._held.operation.id
             )
             log.error("step_broken", operation_id=self._held.operation.id, step=step.name, exc_info=error)
-            message = f"internal error ({type(error).__name__})"
+            message = f"internal error; the worker's log has more under {self._held.operation.id}"
         await self._held.store.update_step(
             self._held.operation,
             position,

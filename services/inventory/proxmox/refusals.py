@@ -43,8 +43,8 @@ _CAUSES = tuple(
         ),
         ("No route to host|unreachable", "no route to the host"),
         (
-            "RemoteDisconnected|Connection reset|Connection aborted|EOF",
-            "it closes the connection without an answer",
+            "RemoteDisconnected|IncompleteRead|broke off|Connection reset|Connection aborted|EOF",
+            "it closes the connection without a whole answer",
         ),
         (
             "[Ii]nvalid (leading whitespace|header|.*header)|latin-1",

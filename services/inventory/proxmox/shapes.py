@@ -10,6 +10,13 @@ from services.inventory.proxmox.answers import UnexpectedAnswer
 
 Check = Callable[[Any], str]
 _MOST = 1e18  # bytes and seconds stay far below; infinity and NaN do not
+_TASK = re.compile(r"[^/?#\s]*")
+# What becomes part of the path of a later request, and must not lead to another one.
+_IN_PATHS = {
+    "node": re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*"),
+    "storage": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*"),
+    "upid": re.compile(r"UPID:[^/?#\s]+"),
+}
 _AMOUNTS = ("maxmem", "mem", "maxdisk", "disk", "cpu", "maxcpu", "cpus", "uptime", "template", "shared")
 
 
@@ -25,7 +32,7 @@ def check_shape(method: str, path: str, data: Any) -> None:
             if fault := check(data):
                 raise UnexpectedAnswer(f"{fault} for {path}")
             return
-    if method != "get" and not isinstance(data, str | None):  # a task's id, or nothing
+    if method != "get" and data is not None and (not isinstance(data, str) or not _TASK.fullmatch(data)):
         raise UnexpectedAnswer(f"{type(data).__name__} instead of a task for {path}")
 
 
@@ -89,6 +96,8 @@ def _find_fault(row: dict[str, Any], texts: tuple[str, ...], numbers: tuple[str,
     for name in texts:
         if not isinstance(row.get(name), str) or not row[name]:
             return f"an object without a text {name!r}"
+        if name in _IN_PATHS and not _IN_PATHS[name].fullmatch(row[name]):
+            return f"{row[name][:40]!r} as {name!r}"
     for name in numbers:
         value = row.get(name)
         if value is not None and value != "" and not _is_number(value):

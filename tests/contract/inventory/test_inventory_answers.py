@@ -14,7 +14,11 @@ from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.entities import Host, NewHost, Secrets
-from services.inventory.domain.errors import HostAnswerUnexpectedError, WriteUncertainError
+from services.inventory.domain.errors import (
+    HostAnswerUnexpectedError,
+    HostUnreachableError,
+    WriteUncertainError,
+)
 from services.inventory.proxmox import answers
 from services.inventory.proxmox.client import ProxmoxClient
 from tests.contract.inventory.conftest import Inventory, new_call
@@ -42,6 +46,9 @@ ODD: dict[str, Reply] = {
     "deep": Reply(b'{"data": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
     "deep objects": Reply(b'{"data": ' + b'{"a":' * 500 + b"1" + b"}" * 500 + b"}"),
     "many values": Reply(b'{"data": [' + b"{}," * (answers.MAX_VALUES // 2 + 1) + b"{}]}"),
+    "names that lead elsewhere": Reply(
+        b'{"data": [{"type": "node", "node": "../../access", "status": "online"}]}'
+    ),
     "no UTF-8": Reply(b"\xff\xfe\x00caf\xe9"),
     "gzip": Reply(gzip.compress(b"[" * 50_000_000), headers={"Content-Encoding": "gzip"}),
     "a redirect": Reply(b"", 307, "Temporary Redirect", {"Location": "http://127.0.0.1:1/"}),
@@ -89,6 +96,28 @@ async def test_an_odd_answer_to_a_sign_in_is_no_refusal(
     odd.answer = lambda _: ODD[kind]
     tested = await inventory.hosts.test_host(pb.TestHostRequest(id=host.id), new_call())
     assert "does not answer as Proxmox VE" in tested.message
+
+
+async def test_an_answer_that_breaks_off_is_none(inventory: Inventory, odd: WebServer) -> None:
+    client = ProxmoxClient(await inventory.fleet.open_access(await add_odd(inventory, odd)), threads=1)
+    cut = {"Content-Length": "999", "Connection": "close"}
+    odd.answer = lambda _: Reply(b'{"data": []}', headers=cut)
+    with pytest.raises(HostUnreachableError, match="without a whole answer"):
+        await client.get("/cluster/resources")
+    with pytest.raises(WriteUncertainError):
+        await client.post("/nodes/pve/lxc", vmid=100)
+    client.close()
+
+
+async def test_an_answer_that_comes_byte_by_byte_has_an_end(
+    inventory: Inventory, odd: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "_TOTAL_S", 0.0)
+    client = ProxmoxClient(await inventory.fleet.open_access(await add_odd(inventory, odd)), threads=1)
+    odd.answer = lambda _: Reply(b'{"data": []}')
+    with pytest.raises(HostUnreachableError, match="timed out"):
+        await client.get("/cluster/resources")
+    client.close()
 
 
 async def test_an_odd_answer_to_a_write_is_uncertain(inventory: Inventory, odd: WebServer) -> None:

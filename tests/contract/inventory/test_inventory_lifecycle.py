@@ -43,6 +43,9 @@ async def test_a_container_lives_from_creation_to_destruction(inventory: Invento
     assert (
         await inventory.finish(await inventory.containers.destroy_container(action, new_call()))
     ).succeeded
+    asked = inventory.sim.client.control("GET", "/requests")
+    [gone] = [one for one in asked if one["method"] == "DELETE" and one["path"].endswith(f"/lxc/{ref.vmid}")]
+    assert gone["params"] == {"purge": "1"}  # disks that the configuration does not name may be somebody's
     assert (await inventory.containers.destroy_container(action, new_call())).upid == ""
     with pytest.raises(ContainerNotFoundError):
         await inventory.containers.get_container(cs.GetContainerRequest(container=ref), new_call())

@@ -244,7 +244,7 @@ async def test_an_end_that_cannot_be_written_is_tried_again_but_not_for_ever(wor
             await world.engine().run(operation)
     row = await world.row()
     assert (row.status, row.undo_attempts) == ("dead", 20)
-    assert "internal error (ZeroDivisionError)" in row.waiting_for
+    assert f"internal error; the worker's log has more under {row.id}" in row.waiting_for
 
 
 async def test_a_worker_that_lost_its_lease_writes_nothing(world: World) -> None:

@@ -96,5 +96,6 @@ def _import_entry(read: Callable[[], Draft | None], file: str, source: str) -> L
     except InvalidItemError as error:
         return Rejection(file, error.faults[0].message)
     except _MISSHAPEN as error:
-        return Rejection(file, f"is not in the form of its collection: {type(error).__name__}: {error}"[:500])
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        return Rejection(file, f"is not in the form of its collection: {reason}"[:500])
     return LoadedItem(item, document)
