@@ -163,7 +163,10 @@ class ContainerHandlers:
 
     async def restore_container(self, request: cs.RestoreContainerRequest, _call: Call) -> cs.Task:
         return await self._act(
-            archives.restore_container, request, **_pick(request, "archive", "beside", "hostname", "storage")
+            archives.restore_container,
+            request,
+            **_pick(request, "archive", "beside", "hostname", "storage"),
+            find_owned=self._placing.find_owned,
         )
 
     async def list_archives(self, request: cs.ListArchivesRequest, _call: Call) -> cs.ListArchivesResponse:

@@ -89,7 +89,7 @@ def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
         assert following.wait(LIMIT_S) == 0  # the removal ends it
     assert "there is no app" in terminal.run("show", app["id"], status=5).stderr
     assert [one["id"] for one in terminal.read("backups", app["id"])] == [backup["id"]]
-    assert "app deleted" in terminal.run("backups", "--status", "completed").stdout
+    assert "deleted" in terminal.run("backups", "--status", "completed").stdout
     copy = f"{hostname}-2"
     assert "is running" in terminal.run("restore", app["id"], str(backup["id"]), "--to", copy).stdout
     (back,) = terminal.read("apps", "--search", copy)

@@ -50,7 +50,8 @@ def list_backups(
         (
             each.id,
             each.application_id,
-            each.status + (", app deleted" if each.HasField("app_removed_at") else ""),
+            "deleted" if each.HasField("app_removed_at") else "there",
+            each.status,
             render_time(each.created_at),
             render_size(each.size),
             each.backup_type,
@@ -58,7 +59,11 @@ def list_backups(
         )
         for each in found
     ]
-    print_table(("ID", "APP", "STATUS", "MADE", "SIZE", "TYPE", "NOTES"), rows, empty="There are no backups.")
+    print_table(
+        ("ID", "APP", "APP IS", "STATUS", "MADE", "SIZE", "TYPE", "NOTES"),
+        rows,
+        empty="There are no backups.",
+    )
     return None
 
 

@@ -38,6 +38,8 @@ _UNREACHED = {
     code_pb2.UNKNOWN: "broke off",
     code_pb2.INTERNAL: "broke off",
     code_pb2.DEADLINE_EXCEEDED: "took too long",
+    # A replica of the release before, during a rollout: the call is made again until it is replaced.
+    code_pb2.UNIMPLEMENTED: "is of an earlier release that does not know this call",
 }
 
 

@@ -74,6 +74,10 @@ class VmidTakenError(BusyError):
     """Somebody else took the container id: release it and reserve another."""
 
 
+class ContainerElsewhereError(PreconditionError):
+    """A container that would be made for an owner has its place taken by another one with the owner's mark."""
+
+
 class CreationBrokenError(BusyError):
     """A creation of the owner's own was broken off: destroy what it left, then create again."""
 

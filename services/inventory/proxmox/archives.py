@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.common.core.errors import DomainError, UnavailableError
-from services.inventory.domain.errors import ArchiveNotFoundError, ContainerRunningError
+from services.inventory.domain.errors import (
+    ArchiveNotFoundError,
+    ContainerElsewhereError,
+    ContainerRunningError,
+)
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
 from services.inventory.proxmox.create import resume_creation
 from services.inventory.proxmox.marks import TAG, check_owner, render_description
+from services.inventory.proxmox.reading import Container
 from services.inventory.proxmox.storages import choose_storage
 
 # A file of vzdump, or a snapshot on a Proxmox Backup Server: pbs:backup/ct/105/2026-01-31T12:00:00Z.
@@ -81,13 +87,22 @@ async def backup_container(
 
 
 async def restore_container(
-    containers: Containers, ref: Ref, owner: str, *, archive: str, beside: bool, hostname: str, storage: str
+    containers: Containers,
+    ref: Ref,
+    owner: str,
+    *,
+    archive: str,
+    beside: bool,
+    hostname: str,
+    storage: str,
+    find_owned: Callable[..., Awaitable[Sequence[Container]]],
 ) -> Task:
     """Overwrite the owner's stopped container with an archive, or make a new one of it with the owner's marks.
 
-    A container that an earlier restore lost is made anew under its id.
+    A container that an earlier restore lost is made anew under its id, unless another one carries the owner's marks.
 
     Raises:
+        ContainerElsewhereError: there is none, and another one carries the owner's marks.
         ContainerRunningError: what would be overwritten runs.
         VmidTakenError: there is none, and its id belongs to somebody else.
         CreationBrokenError: an earlier restore was broken off; destroy what it left.
@@ -98,6 +113,11 @@ async def restore_container(
     if view is not None and (beside or view.is_unfinished):
         return await resume_creation(containers, view, owner, types=_RESTORING)
     if view is None:
+        for other in await find_owned(owner, host_id=ref.host_id, hostname=hostname):
+            raise ContainerElsewhereError(
+                f"container {other.vmid} of {other.host_name} carries the mark of {owner} already, so that no second one "
+                "is made; take its mark off in Proxmox, or have it destroyed as a duplicate"
+            )
         names = (hostname, storage)
         return await _restore_anew(containers, ref, owner, archive=archive, names=names, unique=beside)
     check_owner(view.config, owner, vmid=ref.vmid)

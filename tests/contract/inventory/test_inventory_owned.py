@@ -7,7 +7,11 @@ from collections.abc import Iterator
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 
-from services.inventory.domain.errors import HostUnreachableError, VmidTakenError
+from services.inventory.domain.errors import (
+    ContainerElsewhereError,
+    HostUnreachableError,
+    VmidTakenError,
+)
 from tests.contract.inventory.conftest import Inventory, make_host, new_call
 from tests.unit.pvesim.sim import Running, start
 
@@ -130,3 +134,21 @@ async def test_what_carries_the_owners_mark_takes_the_place_of_its_reservation(i
     with pytest.raises(VmidTakenError, match="older-2"):
         await inventory.containers.adopt_container(action, new_call())
     assert await inventory.vmids.find_vmid(inventory.host.id, "owned-11") == kept
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["in place", "beside"])
+async def test_an_archive_is_not_restored_as_a_second_container(inventory: Inventory, beside: bool) -> None:
+    """The app's container is gone, and somebody restored or copied it under another id in Proxmox."""
+    owner, vmid = f"owned-13-{beside}", 9780 + beside
+    ref = await inventory.create(owner)
+    client = await inventory.fleet.get_client(inventory.host.id)
+    for upid in (
+        await client.post(f"/nodes/pve1/lxc/{ref.vmid}/clone", newid=vmid, full=1, hostname="copy"),
+        await client.delete(f"/nodes/pve1/lxc/{ref.vmid}"),
+    ):
+        assert (await inventory.finish(cs.Task(host_id=inventory.host.id, node="pve1", upid=upid))).succeeded
+    request = cs.RestoreContainerRequest(
+        container=ref, owner=owner, archive="backup:backup/vzdump-lxc-100-x.tar.zst", beside=beside
+    )
+    with pytest.raises(ContainerElsewhereError, match=f"container {vmid} of .* carries the mark of {owner}"):
+        await inventory.containers.restore_container(request, new_call())
