@@ -9,6 +9,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from gateway.ageing import check_ageing
 from gateway.pages import PATHS
+from gateway.rest_image import JSON_BODY_NUMBER
 from gateway.surface import HTTP_BODY, Binding, Method, Surface
 
 PREFIX = "/api/"
@@ -48,6 +49,10 @@ def _check_method(surface: Surface, method: Method) -> Iterator[str]:
         place = f"{where}, {binding.method} {binding.path}"
         yield from (f"{place}: {fault}" for fault in _check_binding(method, binding))
         yield from (f"{place}: {fault}" for fault in _check_variables(surface, method, binding))
+    if method.takes_json:
+        for field in surface.get_message(method.input).fields:
+            if field.number >= JSON_BODY_NUMBER:
+                yield f"{where}: {field.full_name} has number {field.number}; the body of JSON has {JSON_BODY_NUMBER}"
     if method.is_routed and method.bindings and method.output != HTTP_BODY:
         yield from (f"{where}: {fault}" for fault in _find_wide_integers(surface, method.output))
 

@@ -41,6 +41,13 @@ def render_connections(settings: GatewaySettings, prefix: str) -> dict[str, Any]
             "max_headers_count": 100,
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
+        "http_protocol_options": {
+            # Older proxies and monitors speak HTTP/1.0, and need not name a host.
+            "accept_http_10": True,
+            "default_host_for_http_10": "localhost",
+            # The Lua answers 405 to methods that no path has; without this Envoy closes the connection with 400.
+            "allow_custom_methods": True,
+        },
         "http2_protocol_options": {
             "max_concurrent_streams": 100,
             "initial_stream_window_size": 65536,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from google.protobuf import descriptor_pb2
-
 from gateway.clusters import TYPE
 from gateway.pages import PATHS
 from gateway.rates import render_rate_limit
+from gateway.rest_image import describe_rest
 from gateway.script import render_script
 from gateway.settings import GatewaySettings
-from gateway.surface import HTTP_BODY, Surface
+from gateway.surface import Surface
 
 ISSUER = "proximity"
 AUDIENCE = "proximity"
@@ -200,7 +199,7 @@ def _render_transcoder(surface: Surface, settings: GatewaySettings) -> dict[str,
             "proto_descriptor_bin": base64.b64encode(describe_rest(surface)).decode(),
             "services": list(surface.transcoded),
             "convert_grpc_status": True,
-            "ignore_unknown_query_parameters": True,
+            "ignore_unknown_query_parameters": True,  # the Lua has refused all but those that begin with _
             "query_param_unescape_plus": True,
             "max_request_body_size": 2 * settings.max_request_bytes,
             "max_response_body_size": settings.max_response_bytes,
@@ -208,30 +207,3 @@ def _render_transcoder(surface: Surface, settings: GatewaySettings) -> dict[str,
             "request_validation_options": {"reject_binding_body_field_collisions": True},
         },
     }
-
-
-def describe_rest(surface: Surface) -> bytes:
-    """Return the image as the transcoder gets it: RPCs whose service prints JSON itself answer with a raw body."""
-    image = descriptor_pb2.FileDescriptorSet.FromString(strip_image(surface.image))
-    printed = {method.path for method in surface.routed if method.is_printed}
-    for file in image.file:
-        for service in file.service:
-            for method in service.method:
-                if f"/{file.package}.{service.name}/{method.name}" in printed:
-                    method.output_type, method.server_streaming = f".{HTTP_BODY}", False
-                    _import(file, "google/api/httpbody.proto")
-    return image.SerializeToString(deterministic=True)
-
-
-def _import(file: descriptor_pb2.FileDescriptorProto, name: str) -> None:
-    if name not in file.dependency:
-        file.dependency.append(name)
-
-
-def strip_image(image: descriptor_pb2.FileDescriptorSet) -> bytes:
-    """Return the image without its comments, which are most of it."""
-    bare = descriptor_pb2.FileDescriptorSet()
-    bare.CopyFrom(image)
-    for file in bare.file:
-        file.ClearField("source_code_info")
-    return bare.SerializeToString(deterministic=True)

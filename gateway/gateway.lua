@@ -38,15 +38,22 @@ local function is_text(path)
   return not decoded:find("[%z\128-\255]")
 end
 
-local function find_operation(method, path)
-  local segments, names = {}, {}
+local function split_path(path)
+  local segments = {}
   for segment in path:gsub("%?.*", ""):gmatch("[^/]+") do segments[#segments + 1] = segment end
-  local operations = find_operations(ROUTES, segments, 1) or {}
-  if operations[method] then return operations[method] end
-  for name in pairs(operations) do names[#names + 1] = name end
-  table.sort(names)
-  return nil, names
+  return segments
 end
+
+local function list_methods(operations)
+  local names = {}
+  for name in pairs(operations) do names[#names + 1] = name end
+  if operations.GET and not operations.HEAD then names[#names + 1] = "HEAD" end
+  table.sort(names)
+  return names
+end
+
+-- Before the field and before the sentence of a refusal of this script, to tell it from the transcoder's words.
+local REFUSED = "!"
 
 local function refuse(handle, status, sentence, headers)
   headers = headers or {}
@@ -89,21 +96,35 @@ local function check_access(handle, headers, access)
   return false
 end
 
+-- A form of another site may be sent without asking first, also an empty one: any other type than JSON is refused.
 local function check_body(handle, headers)
   local kind = headers:get("content-type")
   local length = headers:get("content-length")
-  if length == "0" then return true end
   if (headers:get("content-encoding") or "identity") ~= "identity" then
     refuse(handle, 415, "The body must not be compressed")
     return false
   end
   if kind == nil then
-    if not (length or headers:get("transfer-encoding")) then return true end
+    if (length or "0") == "0" and not headers:get("transfer-encoding") then return true end
   elseif kind:lower():match("^application/json%s*$") or kind:lower():match("^application/json%s*;") then
     return true
   end
   refuse(handle, 415, "The body must be JSON, sent with Content-Type: application/json")
   return false
+end
+
+-- What a body says would be ignored where there is no place for one.
+local function check_no_body(handle, headers, method)
+  if (headers:get("content-length") or "0") == "0" and not headers:get("transfer-encoding") then return true end
+  refuse(handle, 400, REFUSED .. REFUSED .. method .. " takes no body here; parameters go into the query")
+  return false
+end
+
+-- HEAD is answered as GET, and the body dropped on the way back (`drop_body`).
+local function turn_head_into_get(handle, headers, operation)
+  headers:replace(":method", "GET")
+  if operation.endless then headers:replace("x-proximity-head", "1") end
+  handle:streamInfo():dynamicMetadata():set("proximity.gateway", "head", true)
 end
 
 -- Headers of a REST request become gRPC metadata. What gRPC does not take for a name, or keeps for itself, would end
@@ -128,16 +149,22 @@ function envoy_on_request(handle)
   end
   drop_foreign_headers(headers)
   if not is_text(path) then return refuse(handle, 400, "") end
-  local operation, allowed = find_operation(method, path)
+  local segments = split_path(path)
+  local operations = find_operations(ROUTES, segments, 1)
+  if not operations then return refuse(handle, 404, "There is nothing at " .. path:gsub("%?.*", "")) end
+  local operation = operations[method] or (method == "HEAD" and operations.GET)
   if not operation then
-    if #allowed == 0 then
-      return refuse(handle, 404, "There is nothing at " .. path:gsub("%?.*", ""))
-    end
-    return refuse(handle, 405, method .. " is not possible here", { ["allow"] = table.concat(allowed, ", ") })
+    local allowed = table.concat(list_methods(operations), ", ")
+    return refuse(handle, 405, method .. " is not possible here; possible are " .. allowed, { ["allow"] = allowed })
   end
   if operation.array then handle:streamInfo():dynamicMetadata():set("proximity.gateway", "array", true) end
   if operation.body and not check_body(handle, headers) then return end
-  check_access(handle, headers, operation.access)
+  if not check_access(handle, headers, operation.access) then return end
+  if not operation.query then return end -- a page
+  if not operation.body and not check_no_body(handle, headers, method) then return end
+  local field, sentence = check_target(headers, operation, path, segments)
+  if field then return refuse(handle, 400, REFUSED .. field .. REFUSED .. sentence) end
+  if method == "HEAD" then turn_head_into_get(handle, headers, operation) end
 end
 
 -- Waiting for a body ends the life of every object that the script holds: they are asked for again behind it.
@@ -162,53 +189,22 @@ local function render_status(code, rest)
   return '{"error":' .. rest .. ',"code":"' .. name .. '"}'
 end
 
-local KINDS = {
-  TYPE_INT32 = "a whole number from -2147483648 to 2147483647",
-  TYPE_UINT32 = "a whole number from 0 to 4294967295",
-  TYPE_INT64 = "a whole number",
-  TYPE_UINT64 = "a whole number from 0",
-  TYPE_DOUBLE = "a number",
-  TYPE_FLOAT = "a number",
-  TYPE_BOOL = "true or false",
-  TYPE_STRING = "a string",
-  ["type.googleapis.com/google.protobuf.Timestamp"] = "a time like 2026-01-31T12:00:00Z",
-  ["type.googleapis.com/google.protobuf.Struct"] = "an object",
-}
-
--- The transcoder's words that name a field, and ours.
-local FIELD_REFUSALS = {
-  { "oneof field '_([%w_]+)' is already set", "is given more than once" },
-  { "of the field ([%w_%.]+) is conflicting with", "in the body differs from the one in the path" },
-  { "Cannot bind a list to map for field '([%w_]+)'", "must be an object" },
-  { "Starting an object on a scalar field for type ([%w_]+)", "must not be an object" },
-  { "^([%w_%.%[%]]+): ", "is not valid" },
-}
+-- The transcoder's words for what the script let through: times in the query, and what no field can hold.
 local REFUSALS = {
-  { "cannot start list", "A list stands where a single value belongs" },
-  { "Root element must be a message", "The body must be a JSON object" },
-  { "UTF%-8", "The body is not valid UTF-8" },
-  { "too deep", "The body is nested too deeply" },
-  { "must have a name", "A field of the body has no name" },
+  { "UTF%-8", "The request is not valid UTF-8" },
   { "^$", "The path or a header of the request is not valid" },
 }
 
--- What the transcoder says about a request, for a person: the field, if it names one, and the sentence. Values are
--- not repeated, for they may be secret. `text` is still escaped for JSON.
+-- The field at fault, if it is known, and the sentence for a person. Values are not repeated, for they may be secret.
+-- `text` is still escaped for JSON.
 local function explain_refusal(text)
-  local field, kind = text:match("^([%w_%.%[%]]+): invalid value .* for type (%S+)$")
-  if field then
-    field = field:gsub("%[%d+%]%.value$", ""):gsub("%[%d+%]%.key$", "")
-    return field, field .. " must be " .. (KINDS[kind] or "of another type")
-  end
-  for _, refusal in ipairs(FIELD_REFUSALS) do
-    field = text:match(refusal[1])
-    if field then return field, field .. " " .. refusal[2] end
-  end
+  local field, sentence = text:match("^" .. REFUSED .. "([^!]*)" .. REFUSED .. "(.*)$")
+  if field then return field ~= "" and field or nil, sentence end
+  field = text:match("^([%w_%.%[%]]+): invalid value ") or text:match("^([%w_%.%[%]]+): ")
+  if field then return field, field .. " is not valid" end
   for _, refusal in ipairs(REFUSALS) do
     if text:find(refusal[1]) then return nil, refusal[2] end
   end
-  local reason = text:match("^(%a[^\\]*)\\")
-  if reason then return nil, "The body is not valid JSON: " .. reason:gsub("%.$", "") end
   return nil, "The request is not valid"
 end
 
@@ -261,8 +257,16 @@ end
 
 local INNER_HEADERS = { "grpc-status", "grpc-message", "grpc-accept-encoding", "grpc-encoding" }
 
-function envoy_on_response(handle)
-  local headers = handle:headers()
+-- The answer to HEAD: the headers of GET. The compressor would make a body of nothing; it passes encoded answers.
+local function drop_body(handle)
+  local length = handle:headers():get("content-length")
+  local body = read_body(handle)
+  if body then body:setBytes("") end -- which sets the length to 0
+  if length then handle:headers():replace("content-length", length) end
+  handle:headers():replace("content-encoding", "identity")
+end
+
+local function shape_answer(handle, headers, state)
   local wanted = headers:get("x-http-code")
   if wanted then headers:remove("x-http-code") end
   local kind = headers:get("content-type") or ""
@@ -275,7 +279,7 @@ function envoy_on_response(handle)
   if status == "200" and wanted and (wanted:match("^2%d%d$") or wanted == "304" or wanted == "503") then
     headers:replace(":status", wanted)
     if wanted == "204" or wanted == "304" then empty_body(handle) end
-  elseif status == "200" and (handle:streamInfo():dynamicMetadata():get("proximity.gateway") or {})["array"] then
+  elseif status == "200" and state["array"] then
     settle_array(handle)
   elseif kind:sub(1, 17) == "text/event-stream" then
     headers:replace("cache-control", "no-cache")
@@ -283,4 +287,11 @@ function envoy_on_response(handle)
   elseif tonumber(status) >= 400 and kind:sub(1, 16) == "application/json" then
     reshape_error(handle, status)
   end
+end
+
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local state = handle:streamInfo():dynamicMetadata():get("proximity.gateway") or {}
+  shape_answer(handle, headers, state)
+  if state["head"] then drop_body(handle) end
 end

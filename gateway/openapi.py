@@ -11,7 +11,7 @@ from gateway.ageing import describe_ageing
 from gateway.comments import split_summary
 from gateway.responses import HEADERS, SCHEMAS, render_responses, render_shared_responses
 from gateway.schemas import Schemas
-from gateway.surface import HTTP_BODY, Binding, Method, Surface
+from gateway.surface import HTTP_BODY, Binding, Method, Surface, list_parameters
 
 API_VERSION = "1.0.0"
 DESCRIPTION = """\
@@ -19,7 +19,9 @@ An application platform for Proxmox VE: deploy applications from a catalog into 
 them up, move them, and adopt containers that exist already.
 
 Every path works with and without a trailing slash. Times are RFC 3339 in UTC. A field without a value is left out; \
-lists are never null. Unknown fields and query parameters are ignored.
+lists are never null. Unknown fields of a body and unknown query parameters are refused, except parameters whose names \
+begin with `_`. In a body null is the same as leaving the field out, unless the field says otherwise. HEAD answers \
+like GET.
 
 Sign in with `POST /api/auth/login` and send `Authorization: Bearer <access>`. A browser may rely on the cookies that \
 signing in sets; its writes then also carry `X-CSRFToken`, equal to the cookie `csrftoken`. Over https the cookies are \
@@ -140,20 +142,14 @@ def _render_parameters(
         if schema.get("type") == "string":
             schema["minLength"] = max(schema.get("minLength", 0), 1)
         yield _render_parameter(schemas, field, place="path", schema=schema)
-    if not binding.body:
-        for field in surface.get_message(method.input).fields:
-            if field.name not in binding.variables and _is_queryable(field):
-                yield _render_parameter(schemas, field, place="query", schema=schemas.render_parameter(field))
+    for field in list_parameters(surface, method, binding):
+        yield _render_parameter(schemas, field, place="query", schema=schemas.render_parameter(field))
     if method.creates:
         yield _render_header("Idempotency-Key", "Makes a repeated request harmless: for 24 hours the same key with the "
             "same body gives the first answer again, and with another body 409.", {"type": "string", "maxLength": 255})  # fmt: skip
     if method.is_endless and method.output == HTTP_BODY:
         yield _render_header("Last-Event-ID", "The id of the last event that was received: the stream goes on behind "
             "it.", {"type": "string", "maxLength": 255})  # fmt: skip
-
-
-def _is_queryable(field: FieldDescriptor) -> bool:
-    return field.message_type is None or field.message_type.full_name == "google.protobuf.Timestamp"
 
 
 def _render_parameter(

@@ -17,12 +17,14 @@ from gateway.settings import GatewaySettings
 from gateway.surface import Method, Surface
 
 GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+# Set by the transcoder; the gateway removes it from what clients send.
+FROM_REST = {"name": "x-envoy-original-path", "present_match": True}
 OPEN_STREAM_S = 5  # what reflection and a look at the health take many times over
 OPEN_CALLS_PER_SECOND = 20  # of one address: with OPEN_STREAM_S, 100 places of the 5,000 that a service has
 UNBUFFERED = {"@type": f"{TYPE}.extensions.filters.http.buffer.v3.BufferPerRoute", "disabled": True}
 # Tells a service that this gateway takes JSON for its printed RPCs where REST asked; an older one would not.
 PRINTED_HEADER = "x-proximity-printed"
-CORS_METHODS = "GET, POST, PUT, PATCH, DELETE"
+CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 CORS_REQUEST_HEADERS = "authorization, content-type, x-csrftoken, idempotency-key, if-none-match, last-event-id, x-grpc-web, grpc-timeout"
 CORS_RESPONSE_HEADERS = (
     "location, link, etag, retry-after, deprecation, sunset, x-request-id, grpc-status, grpc-message"
@@ -37,6 +39,7 @@ def render_routes(surface: Surface, settings: GatewaySettings, *, name: str) -> 
         "routes": [
             *render_page_routes(surface, settings),
             *(_render_method(method, settings) for method in surface.routed),
+            *(_render_json_method(method, settings) for method in surface.routed if method.takes_json),
             *(_render_open_service(service, settings) for service in OPEN_SERVICES),
             _render_rest(),
         ],
@@ -89,6 +92,12 @@ def _render_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
         *([_set_header(PRINTED_HEADER, "1", "OVERWRITE_IF_EXISTS_OR_ADD")] if method.is_printed else []),
     ]
     return rendered
+
+
+def _render_json_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
+    """The route of a transcoded request whose body the service parses; gRPC clients do not reach it."""
+    route = _render_method(method, settings)
+    return route | {"match": {"path": method.json_path, "headers": [GRPC, FROM_REST]}}
 
 
 def _render_retries(method: Method) -> dict[str, Any]:

@@ -111,14 +111,18 @@ class Schemas:
         required = [field.name for field in fields if _is_required(field, is_request=is_request)]
         if required:
             schema["required"] = required
+        if is_request:
+            schema["additionalProperties"] = False
         return schema
 
     def _render_property(self, field: FieldDescriptor, *, is_request: bool) -> Schema:
-        """A field of a body. One that may be left out may also be null, which is the same."""
+        """A field of a body. One that may be left out may also be null, unless its rules say otherwise."""
         schema = self._render_field(field, is_request=is_request)
         if schema.get("type") in {"integer", "number"}:
             schema.setdefault("examples", [_choose_example(schema)])
-        if is_request and not get_rules(field).required and isinstance(schema.get("type"), str):
+        if field.GetOptions().deprecated:
+            schema["deprecated"] = True
+        if is_request and _may_be_null(field) and isinstance(schema.get("type"), str):
             schema["type"] = [schema["type"], "null"]
             if "enum" in schema:
                 schema["enum"] = [*schema["enum"], None]
@@ -139,6 +143,8 @@ class Schemas:
         message = field.message_type
         if message is not None and message.GetOptions().map_entry:
             value = self._render_single(message.fields_by_name["value"], is_request=is_request)
+            if is_request and get_rules(field).null_entries:
+                value["type"] = [value["type"], "null"]
             return {"type": "object", "additionalProperties": value}
         single = self._render_single(field, is_request=is_request)
         return {"type": "array", "items": single} if field.is_repeated else single
@@ -159,13 +165,24 @@ def get_rules(field: FieldDescriptor) -> rules_pb2.Rules:
 
 def _is_required(field: FieldDescriptor, *, is_request: bool) -> bool:
     if is_request:
-        return get_rules(field).required
+        rules = get_rules(field)
+        return rules.required or is_needed_number(field, rules)
     return field.is_repeated or not _is_optional(field)
 
 
 def _is_optional(field: FieldDescriptor) -> bool:
     """Whether the field is marked `optional`: protoc gives it a one-of of its own."""
     return field.containing_oneof is not None
+
+
+def _may_be_null(field: FieldDescriptor) -> bool:
+    rules = get_rules(field)
+    return not rules.required and not rules.null_refused and not is_needed_number(field, rules)
+
+
+def is_needed_number(field: FieldDescriptor, rules: rules_pb2.Rules) -> bool:
+    """Whether a number without presence must be sent: left out it would be 0, which its rules exclude."""
+    return bool(rules.min > 0 and not field.has_presence and not field.is_repeated)
 
 
 def _choose_example(schema: Schema) -> float:

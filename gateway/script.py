@@ -1,13 +1,14 @@
-"""The Lua of the gateway: the fixed part of `gateway.lua` behind tables generated from the protos."""
+"""The Lua of the gateway: the fixed parts, `query.lua` and `gateway.lua`, behind tables generated from the protos."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from gateway.operations import describe_operation
 from gateway.surface import Method, Surface
 
-SOURCE = Path(__file__).with_name("gateway.lua")
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("query.lua", "gateway.lua"))
 # Answered by the gateway's own cluster choice, without credentials: what any gRPC client may ask a server.
 OPEN_SERVICES = (
     "grpc.reflection.v1.ServerReflection",
@@ -23,7 +24,7 @@ def render_script(surface: Surface, pages: tuple[str, ...]) -> str:
         [
             f"local ROUTES = {_render_table(_build_tree(surface, pages))}",
             f"local NATIVE = {_render_table(native)}",
-            SOURCE.read_text(encoding="utf-8"),
+            *(source.read_text(encoding="utf-8") for source in SOURCES),
         ]
     )
 
@@ -41,7 +42,7 @@ def _build_tree(surface: Surface, pages: tuple[str, ...]) -> dict[str, Any]:
     root: dict[str, Any] = {}
     for method in surface.routed:
         for binding in method.bindings:
-            operation = {"access": get_door(method), "body": binding.body != "", "array": method.is_array}
+            operation = {"access": get_door(method), **describe_operation(surface, method, binding)}
             _descend(root, binding.segments).setdefault("ops", {})[binding.method] = operation
     for page in pages:
         operation = {"access": "open", "body": False, "array": False}
@@ -61,10 +62,10 @@ def _descend(root: dict[str, Any], segments: tuple[str, ...]) -> dict[str, Any]:
     return node
 
 
-def _render_table(value: Any) -> str:  # noqa: ANN401 - a tree of dicts, strings and booleans
+def _render_table(value: Any) -> str:  # noqa: ANN401 - a tree of dicts, strings, integers and booleans
     if isinstance(value, dict):
         return "{" + ",".join(f"[{_quote(key)}]={_render_table(value[key])}" for key in sorted(value)) + "}"
-    return str(value).lower() if isinstance(value, bool) else _quote(value)
+    return str(value).lower() if isinstance(value, int) else _quote(value)
 
 
 def _quote(text: str) -> str:

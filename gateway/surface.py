@@ -19,6 +19,8 @@ from protos import IMAGE
 
 Access = Literal["unspecified", "public", "user", "owner", "admin", "internal"]
 HTTP_BODY = "google.api.HttpBody"
+# Of the RPC that takes the JSON of REST, beside the typed one (`services.common.rpc.interceptors.json_requests`).
+JSON_SUFFIX = "FromJson"
 _VARIABLE = re.compile(r"^\{([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)(=\*)?\}$")
 
 
@@ -72,6 +74,16 @@ class Method:
     def path(self) -> str:
         """The path of the gRPC call."""
         return f"/{self.service}/{self.name}"
+
+    @property
+    def takes_json(self) -> bool:
+        """Whether REST sends a body, which the service parses."""
+        return any(binding.body for binding in self.bindings)
+
+    @property
+    def json_path(self) -> str:
+        """The path of the gRPC call that carries a REST body unparsed."""
+        return f"{self.path}{JSON_SUFFIX}"
 
     @property
     def owner(self) -> str:
@@ -143,6 +155,18 @@ class Surface:
                 return None
             current = field.message_type
         return field
+
+
+def list_parameters(surface: Surface, method: Method, binding: Binding) -> list[FieldDescriptor]:
+    """Return the fields that a request of a binding carries in its query: none where it has a body."""
+    if binding.body:
+        return []
+    fields = surface.get_message(method.input).fields
+    return [field for field in fields if field.name not in binding.variables and _is_queryable(field)]
+
+
+def _is_queryable(field: FieldDescriptor) -> bool:
+    return field.message_type is None or field.message_type.full_name == "google.protobuf.Timestamp"
 
 
 def parse_surface(image: descriptor_pb2.FileDescriptorSet) -> Surface:

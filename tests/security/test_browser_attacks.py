@@ -6,12 +6,15 @@ import http.client
 import uuid
 from typing import Any
 
+import httpx
 import pytest
 import requests
 
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
 from tests.security.conftest import Platform
 from tests.security.principals import GOOD_PASSWORD, register, sign_in
+
+FOREIGN_PAGE_ADDRESS = "127.20.0.12"
 
 JSON = dict[str, Any]
 
@@ -261,12 +264,54 @@ def test_a_body_does_not_overrule_its_path(platform: Platform) -> None:
     assert stolen.status_code in {400, 404}
 
 
-def test_an_app_is_deployed_for_who_asks_whatever_the_body_says(stack: RunningStack) -> None:
+@pytest.mark.parametrize("field", ["owner_id", "owner", "status", "lxc_id", "id", "public_port"])
+def test_nobody_sets_what_the_platform_decides(stack: RunningStack, field: str) -> None:
     session, api = register(stack)
     body = {"catalog_id": "adminer", "hostname": f"own-{uuid.uuid4().hex[:8]}"}
-    body |= {"owner_id": 1, "owner": 1, "status": "running", "lxc_id": 100, "id": "adminer-00000001"}  # type: ignore[dict-item]
-    app = api.send("POST", "/apps", body, expect=201)
-    assert app["owner_id"] == session["user"]["id"]
-    assert app["status"] == "deploying"
-    assert app["id"] != "adminer-00000001"
-    assert app.get("lxc_id") != 100
+    refused = api._request("POST", "/apps", {**body, field: 1})
+    assert (refused.status_code, field in refused.json()["error"]) == (400, True)
+    refused = api._request("POST", f"/apps?{field}=1", body)
+    assert (refused.status_code, field in refused.json()["error"]) == (400, True)
+    assert api.send("GET", "/apps")["total"] == 0
+    assert api.send("POST", "/apps", body, expect=201)["owner_id"] == session["user"]["id"]
+
+
+@pytest.mark.parametrize("path", ["login", "registration", "register", "logout", "token/refresh"])
+def test_an_empty_form_with_an_account_in_the_query_is_no_request(stack: RunningStack, path: str) -> None:
+    """A page of another site can send it without asking first, and would sign its visitor in to its own account."""
+    session, _ = register(stack)
+    query = {"username": session["user"]["username"], "password": GOOD_PASSWORD}
+    # Anonymous calls of one address are audited up to a limit, which other tests need.
+    transport = httpx.HTTPTransport(local_address=FOREIGN_PAGE_ADDRESS)
+    with httpx.Client(transport=transport, timeout=10) as client:
+        for kind, status in (
+            ("application/x-www-form-urlencoded", 415),
+            ("application/json", 400),
+            ("", 400),
+        ):
+            headers = {"Origin": "https://evil.example"} | ({"Content-Type": kind} if kind else {})
+            answer = client.post(f"{stack.url}/api/auth/{path}", params=query, headers=headers)
+            assert answer.status_code in {status, 403}, answer.text
+            assert not answer.cookies
+
+
+def test_a_query_does_not_name_another_app(stack: RunningStack) -> None:
+    _, api = register(stack)
+    apps = [
+        api.send(
+            "POST", "/apps", {"catalog_id": "adminer", "hostname": f"q-{uuid.uuid4().hex[:8]}"}, expect=201
+        )
+        for _ in range(2)
+    ]
+    first, second = (app["id"] for app in apps)
+    for method, path, body in (
+        ("GET", f"/apps/{first}", None),
+        ("DELETE", f"/apps/{first}", None),
+        ("POST", f"/apps/{first}/action", {"action": "stop"}),
+        ("PATCH", f"/apps/{first}", {"name": "x"}),
+    ):
+        for query in (f"app_id={second}", f"app%5Fid={second}", f"_=1&app_id={second}&app_id={first}"):
+            answer = api._request(method, f"{path}?{query}", body)
+            assert answer.status_code == 400, answer.text
+            assert "app_id" in answer.json()["error"]
+    assert api.send("GET", "/apps")["total"] == 2

@@ -6,7 +6,7 @@ from services.common.core.errors import (
     BusyError,
     DomainError,
     DuplicateError,
-    ExhaustedError,
+    ForbiddenError,
     NotFoundError,
     PreconditionError,
     UnavailableError,
@@ -41,12 +41,12 @@ class ContainerManagedError(DuplicateError):
     """An app owns the container already."""
 
 
-class NoFreePortError(ExhaustedError):
+class NoFreePortError(BusyError):
     """Every port of the host's range is taken."""
 
 
-class QuotaExceededError(ExhaustedError):
-    """The user's apps would take more together than they may."""
+class QuotaExceededError(ForbiddenError):
+    """The user's apps would take more together than they may. Waiting does not help, so this is no 429."""
 
 
 class AppStateError(PreconditionError):

@@ -84,7 +84,7 @@ class BusyError(DomainError):
 
 
 class ExhaustedError(DomainError):
-    """Too many requests, or a quota is used up: 429."""
+    """Too many requests, which passes by itself after `retry_after`: 429."""
 
 
 class UnavailableError(DomainError):

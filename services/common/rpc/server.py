@@ -33,10 +33,10 @@ from services.common.rpc.handler_lookup import Bind, ServiceHandlers
 from services.common.rpc.interceptors.audit import find_target
 from services.common.rpc.interceptors.authorization import rule_of
 from services.common.rpc.interceptors.deadline import Deadline, DeadlineExceededError, limit_time
-from services.common.rpc.interceptors.decoding import UndecodableRequest, read_request
+from services.common.rpc.interceptors.decoding import Given, check_request, read_request
 from services.common.rpc.interceptors.idempotency import Answer, name_principal, request_id_of
 from services.common.rpc.interceptors.instrumentation import observe_stream, observe_unary
-from services.common.rpc.interceptors.validation import check_message
+from services.common.rpc.interceptors.json_requests import JSON_SUFFIX, bind_reader, takes_json
 from services.common.rpc.peers import drop_forwarded
 from services.common.rpc.responses.arrays import gather, is_array
 from services.common.rpc.responses.rendered import (
@@ -50,10 +50,9 @@ from services.common.rpc.responses.rendered import (
 from services.common.rpc.server_context import ServerContext
 from services.common.rpc.status import InternalError, code_of, name_code, render_failure_frame, render_status
 from services.common.rpc.step_up import find_challenge
-from services.common.rpc.stream_limits import MOST_CALLS, TooManyCallsError, is_endless
+from services.common.rpc.stream_limits import HEAD_HEADER, MOST_CALLS, TooManyCallsError, is_endless
 
 log = get_logger()
-
 _MAX_IDEMPOTENCY_KEY = 255
 _RAW_BODY = "google.api.HttpBody"
 _OPTIONS = (
@@ -90,6 +89,8 @@ def add_service(
         check_printed(method)
         rpc = _Rpc(method, handler, surroundings)
         rpcs[rpc.name] = rpc.bind
+        if takes_json(method):
+            rpcs[f"{rpc.name}{JSON_SUFFIX}"] = partial(rpc.bind, as_json=True)
         if is_array(method):
             arrays[rpc.name] = _Rpc(method, handler, surroundings, as_array=True).bind
     server.add_generic_rpc_handlers((ServiceHandlers(rpcs, arrays),))
@@ -128,21 +129,24 @@ class _Rpc:
         self._audited = self._rule.writes and self._rule.access != access_pb2.ACCESS_INTERNAL
         self._recording: set[asyncio.Task[None]] = set()
         self._response = message_factory.GetMessageClass(method.output_type)
-        self._deserialize = partial(read_request, message_factory.GetMessageClass(method.input_type))
+        kind = message_factory.GetMessageClass(method.input_type)
+        self._deserialize = partial(read_request, kind)
+        self._deserialize_json = bind_reader(kind, method)
 
-    def bind(self, metadata: Mapping[str, str]) -> grpc.RpcMethodHandler[Any, Any]:
-        """The handler of one call, which was sent with this metadata."""
+    def bind(self, metadata: Mapping[str, str], *, as_json: bool = False) -> grpc.RpcMethodHandler[Any, Any]:
+        """The handler of one call, which was sent with this metadata, typed or with the JSON of REST."""
+        deserialize: Any = self._deserialize_json if as_json else self._deserialize
         run: Any = partial(_Rpc._stream if self._streams else _Rpc._unary, self, metadata)
         if self._streams:
             run = observe_stream(run, metadata, method=self.name)
-            return grpc.unary_stream_rpc_method_handler(run, self._deserialize, serialize)
+            return grpc.unary_stream_rpc_method_handler(run, deserialize, serialize)
         run = observe_unary(run, metadata, method=self.name, writes=self._rule.writes)
-        return grpc.unary_unary_rpc_method_handler(run, self._deserialize, serialize)
+        return grpc.unary_unary_rpc_method_handler(run, deserialize, serialize)
 
     async def _unary(
         self,
         metadata: Mapping[str, str],
-        given: Message | UndecodableRequest,
+        given: Given,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> Message | Rendered[Any]:
         call = self._new_call(context, metadata)
@@ -151,7 +155,7 @@ class _Rpc:
             self._around.audit.expect(call, action=self._action)
         try:
             await self._admit(call)
-            request = _check_request(given)
+            request = check_request(given)
             with Deadline(limit_time(context.time_remaining())), self._around.calls.handling(call):
                 response = await self._respond(request, call)
         except asyncio.CancelledError:  # the caller hung up; what was done is done, and recorded
@@ -169,14 +173,14 @@ class _Rpc:
     async def _stream(
         self,
         metadata: Mapping[str, str],
-        given: Message | UndecodableRequest,
+        given: Given,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[Message]:
         call = self._new_call(context, metadata)
         headers_sent = False
         try:
             await self._admit(call)
-            request = _check_request(given)
+            request = check_request(given)
             with self._around.streams.hold(call), Deadline(None) if self._listens else nullcontext():
                 async for item in self._handler(request, call):
                     if not headers_sent:
@@ -185,6 +189,8 @@ class _Rpc:
                     else:
                         await self._around.guard.recheck(call)
                     yield item
+                    if HEAD_HEADER in metadata:  # the headers are all that is asked for
+                        break
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
             refusal = self._as_domain_error(error, call)
             if headers_sent and self._method.output_type.full_name == _RAW_BODY:
@@ -286,13 +292,6 @@ class _Rpc:
             await self._around.audit.record(call, action=self._action, outcome=outcome)
         except Exception:  # the answer stands, whatever keeps it from being recorded
             log.exception("audit_lost", action=self._action, outcome=outcome)
-
-
-def _check_request(given: Message | UndecodableRequest) -> Message:
-    if isinstance(given, UndecodableRequest):
-        raise given.as_error()
-    check_message(given)
-    return given
 
 
 def _taking_call(handler: Callable[..., Any]) -> Callable[[Any, Call], Any]:

@@ -14,6 +14,8 @@ from google.protobuf.descriptor import MethodDescriptor
 from services.common.core.errors import ExhaustedError
 from services.common.rpc.call import Call
 
+# Set by the gateway for HEAD on a stream, whose answer would not end.
+HEAD_HEADER = "x-proximity-head"
 MOST_CALLS = 5000  # that a server takes at a time, streams included
 MOST_STREAMS = MOST_CALLS // 2  # the other half is for calls that end by themselves
 _RAW_BODY = "google.api.HttpBody"

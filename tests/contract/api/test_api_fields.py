@@ -69,12 +69,15 @@ class Asker:
         caller = source.caller if source and source.caller else CALLERS[case.access]
         self._caller = world.resolve(caller, made)
 
-    def send(self, *, path: Json | None = None, query: Any = None, body: Any = None) -> httpx.Response:
+    def send(
+        self, *, path: Json | None = None, query: Any = None, body: Any = None, extra: Json | None = None
+    ) -> httpx.Response:
+        """`extra` goes into the query, beside what belongs there."""
         how: Json = {}
         if self._binding.body:
-            how["json"] = self.body if body is None else body
+            how = {"json": self.body if body is None else body, "params": extra}
         else:
-            how["params"] = self._query if query is None else query
+            how["params"] = (self._query | (extra or {})) if query is None else query
         target = fill_path(self._binding, self._path | (path or {}))
         return self._world.send(self._binding.method, target, caller=self._caller, **how)
 

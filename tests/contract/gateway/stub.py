@@ -13,10 +13,14 @@ from google.protobuf import message_factory
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
 
 from gateway.surface import Method, load_surface
+from services.common.core.errors import DomainError
+from services.common.rpc.interceptors.json_requests import JSON_SUFFIX, bind_reader
 from services.common.rpc.responses.arrays import gather
 from services.common.rpc.responses.rendered import Form, choose_form, serialize, wrap_json
+from services.common.rpc.status import render_status
 
 Context = Any  # grpc.aio.ServicerContext; its stubs lack abort_with_status
 Answer = Callable[[Any, Context], Awaitable[Any]]
@@ -83,7 +87,9 @@ class Backend:
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_metadata_size", 32 * 1024)])
         methods = [method for method in load_surface().methods if method.owner == owner]
         for service in {method.service for method in methods}:
-            handlers = {m.name: self._handle(owner, m) for m in methods if m.service == service}
+            mine = [method for method in methods if method.service == service]
+            handlers = {m.name: self._handle(owner, m) for m in mine}
+            handlers |= {f"{m.name}{JSON_SUFFIX}": self._handle_json(owner, m) for m in mine if m.takes_json}
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         checker = health.aio.HealthServicer()  # type: ignore[attr-defined]
         await checker.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -98,7 +104,13 @@ class Backend:
         await server.start()
         self._servers[owner] = server
 
-    def _handle(self, owner: str, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
+    def _handle_json(self, owner: str, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
+        described = load_surface().pool.FindMethodByName(method.path[1:].replace("/", "."))
+        return self._handle(owner, method, read=bind_reader(get_type(method.input), described))
+
+    def _handle(
+        self, owner: str, method: Method, *, read: Callable[[bytes], Any] | None = None
+    ) -> grpc.RpcMethodHandler[Any, Any]:
         request_type, response_type = get_type(method.input), get_type(method.output)
 
         def shape(message: Any, context: Context) -> Any:
@@ -108,6 +120,8 @@ class Backend:
             return choose_form(dict(context.invocation_metadata() or ())) is Form.JSON
 
         async def unary(request: Any, context: Context) -> Any:
+            if isinstance(request, DomainError):
+                await context.abort_with_status(rpc_status.to_status(render_status(request)))
             self._record(owner, method, request, context)
             answer = self.answers.get(method.path)
             if answer:
@@ -137,7 +151,7 @@ class Backend:
         )
         return make(
             stream if method.server_streaming else unary,
-            request_deserializer=request_type.FromString,
+            request_deserializer=read or request_type.FromString,
             response_serializer=serialize,
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from openapi_schema_validator import OAS31Validator
 
@@ -34,6 +34,9 @@ def fill(message: Message, *, optional: bool, depth: int = 0) -> Any:
     if message.DESCRIPTOR.full_name == "google.protobuf.Struct":
         message.update({"memory": 2048, "name": "x", "list": [1, None]})  # type: ignore[attr-defined]
         return message
+    if message.DESCRIPTOR.full_name in {"google.protobuf.Value", "google.protobuf.ListValue"}:
+        given: Any = [{"bridge": "vmbr0", "vlan": 20}]
+        return ParseDict(given, message)
     if message.DESCRIPTOR.full_name == "google.protobuf.Timestamp":
         message.FromJsonString("2026-01-31T12:00:00.5Z")  # type: ignore[attr-defined]
         return message

@@ -106,6 +106,16 @@ def test_a_variable_with_another_name_is_the_same_path() -> None:
     assert "belongs to proximity.apps.v1.AppsService.GetAppSta" in faults[0]
 
 
+def test_numbers_that_the_json_body_needs_are_found() -> None:
+    image = descriptor_pb2.FileDescriptorSet()
+    image.CopyFrom(load_surface().image)
+    [message] = [
+        each for file in image.file for each in file.message_type if each.name == "UpdateBackupRequest"
+    ]
+    message.field[-1].number = 1000
+    assert [fault for fault in check_surface(parse_surface(image)) if "notes has number 1000" in fault]
+
+
 def test_whole_numbers_of_64_bits_are_found() -> None:
     image = descriptor_pb2.FileDescriptorSet()
     image.CopyFrom(load_surface().image)

@@ -9,6 +9,8 @@ from google.protobuf import empty_pb2, message_factory, unknown_fields
 from google.protobuf.message import DecodeError, Message
 
 from services.common.core.errors import InvalidError, invalid_field
+from services.common.rpc.interceptors.json_requests import UnreadableJsonError
+from services.common.rpc.interceptors.validation import check_message
 
 _LENGTH_DELIMITED = 2
 
@@ -26,11 +28,26 @@ class UndecodableRequest:
         return InvalidError("the request cannot be read: a value is of another type than its field")
 
 
-def read_request(kind: type[Message], data: bytes) -> Message | UndecodableRequest:
-    """Parse a request.
+# A request as it was read off the wire.
+Given = Message | UndecodableRequest | UnreadableJsonError
 
-    The gateway lets an object pass where a map of the body holds texts, and the bytes it makes of that are no message.
+
+def check_request(given: Given) -> Message:
+    """The request, if it could be read and satisfies the rules on its fields.
+
+    Raises:
+        InvalidError: it does not; its violations say why.
     """
+    if isinstance(given, UnreadableJsonError):
+        raise given
+    if isinstance(given, UndecodableRequest):
+        raise given.as_error()
+    check_message(given)
+    return given
+
+
+def read_request(kind: type[Message], data: bytes) -> Message | UndecodableRequest:
+    """Parse a typed request."""
     try:
         return kind.FromString(data)
     except DecodeError:

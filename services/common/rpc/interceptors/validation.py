@@ -14,6 +14,7 @@ from proximity.common.v1 import rules_pb2
 
 from services.common.core.errors import InvalidError, Violation
 from services.common.core.text import find_control, find_control_in_lines, is_blank, make_printable
+from services.common.core.wording import show_number, suggest
 
 Check = Callable[[Message, str, list[Violation]], None]
 
@@ -59,6 +60,8 @@ def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
     name = field.name
     is_map = _is_map(field)
     value_checks = tuple(_value_checks(rules, is_text=field.type == FieldDescriptor.TYPE_STRING))
+    # Without presence a number that was left out is 0.
+    is_needed_number = rules.min > 0 and not field.has_presence and not field.is_repeated
 
     def check(message: Message, prefix: str, violations: list[Violation]) -> None:
         value = getattr(message, name)
@@ -80,8 +83,11 @@ def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
             if rules.required:
                 violations.append(Violation(prefix + name, "is required"))
             return
-        if rules.required and value in ("", b""):
+        if (rules.required and value in ("", b"")) or (is_needed_number and value == 0):
             violations.append(Violation(prefix + name, "is required"))
+            return
+        if rules.null_refused and value == "":
+            violations.append(Violation(prefix + name, f"must not be empty; {rules.null_refused}"))
             return
         if not field.has_presence and not rules.required and value in ("", b""):
             return
@@ -122,10 +128,10 @@ def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[An
         checks.append(_choose_text_check(rules))
     if rules.HasField("min"):
         low = rules.min
-        checks.append(lambda value: f"{show(value)} is less than {low:g}" if value < low else "")
+        checks.append(lambda value: f"{show(value)} is less than {show_number(low)}" if value < low else "")
     if rules.HasField("max"):
         high = rules.max
-        checks.append(lambda value: f"{show(value)} is more than {high:g}" if value > high else "")
+        checks.append(lambda value: f"{show(value)} is more than {show_number(high)}" if value > high else "")
     if rules.HasField("min_len"):
         least = rules.min_len
         checks.append(
@@ -141,7 +147,13 @@ def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[An
     if getattr(rules, "in"):
         allowed = frozenset(getattr(rules, "in"))
         names = ", ".join(getattr(rules, "in"))
-        checks.append(lambda value: "" if value in allowed else f"{show(value)} is not one of: {names}")
+        checks.append(
+            lambda value: (
+                ""
+                if value in allowed
+                else f"{show(value)} is not one of: {names}; {suggest(str(value), allowed)}"
+            )
+        )
     if rules.pattern:
         pattern = re.compile(rules.pattern)
         checks.append(

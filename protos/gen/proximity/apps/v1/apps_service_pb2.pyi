@@ -21,6 +21,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
@@ -160,6 +165,7 @@ class DeployAppRequest(_message.Message):
     HOST_ID_FIELD_NUMBER: _builtins.int
     NETWORK_CIDR_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
     catalog_id: _builtins.str
     hostname: _builtins.str
     """RFC 1123 label in lower case, 3-63 characters."""
@@ -188,6 +194,11 @@ class DeployAppRequest(_message.Message):
         that is no input). By default what is no input is secret.
         """
 
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def ports(self) -> _struct_pb2.Value:
+        """Without effect; for clients of the former system, which always send it."""
+
     def __init__(
         self,
         *,
@@ -200,10 +211,11 @@ class DeployAppRequest(_message.Message):
         host_id: _builtins.int | None = ...,
         network_cidr: _builtins.str = ...,
         secret: _abc.Mapping[_builtins.str, _builtins.bool] | None = ...,
+        ports: _struct_pb2.Value | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "config", b"config", "host_id", b"host_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "config", b"config", "host_id", b"host_id", "ports", b"ports"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "catalog_id", b"catalog_id", "config", b"config", "environment", b"environment", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "network_cidr", b"network_cidr", "node", b"node", "secret", b"secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "catalog_id", b"catalog_id", "config", b"config", "environment", b"environment", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "network_cidr", b"network_cidr", "node", b"node", "ports", b"ports", "secret", b"secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
@@ -284,23 +296,31 @@ class UpdateAppRequest(_message.Message):
     UNSET_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     name: _builtins.str
+    """null is refused."""
     memory: _builtins.int
-    """MB."""
+    """MB.
+    null is refused.
+    """
     cores: _builtins.int
+    """null is refused."""
     disk: _builtins.int
-    """GB; not less than now."""
+    """GB; not less than now.
+    null is refused.
+    """
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Values to change or to add; others stay, as does one that is given as it is shown (********)."""
+        """Values to change or to add; others stay, as does one that is given as it is shown (********). null as a value removes
+        it; null for the whole is refused.
+        """
 
     @_builtins.property
     def secret(self) -> _containers.ScalarMap[_builtins.str, _builtins.bool]:
-        """As in DeployApp, for values that are there or given here."""
+        """As in DeployApp, for values that are there or given here; null is refused."""
 
     @_builtins.property
     def unset(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names of values to remove; for JSON the same as null in environment. An input falls back to its default, and a
-        generated one is made anew.
+        """Names of values to remove; the same as null in environment. An input falls back to its default, and a generated one
+        is made anew. null is refused.
         """
 
     def __init__(
@@ -913,7 +933,7 @@ class UpgradeAppRequest(_message.Message):
     """Default: the newest."""
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Values that the new revision needs, or that change with it."""
+        """Values that the new revision needs, or that change with it; null as a value removes it."""
 
     @_builtins.property
     def secret(self) -> _containers.ScalarMap[_builtins.str, _builtins.bool]:

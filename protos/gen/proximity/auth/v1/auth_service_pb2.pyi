@@ -173,12 +173,19 @@ class UpdateCurrentUserRequest(_message.Message):
     AVATAR_FIELD_NUMBER: _builtins.int
     PREFERRED_THEME_FIELD_NUMBER: _builtins.int
     email: _builtins.str
+    """null or empty removes it."""
     first_name: _builtins.str
+    """null or empty removes it."""
     last_name: _builtins.str
+    """null or empty removes it."""
     bio: _builtins.str
+    """null or empty removes it."""
     avatar: _builtins.str
-    """http or https address of a picture."""
+    """http or https address of a picture.
+    null or empty removes it.
+    """
     preferred_theme: _builtins.str
+    """null is refused."""
     def __init__(
         self,
         *,
@@ -436,10 +443,14 @@ class UpdateUserRequest(_message.Message):
     QUOTA_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     is_staff: _builtins.bool
+    """null is refused."""
     is_active: _builtins.bool
+    """null is refused."""
     @_builtins.property
     def quota(self) -> _user_pb2.Quota:
-        """Takes the place of the whole quota: what it does not name becomes the platform's default again."""
+        """Takes the place of the whole quota: what it does not name becomes the platform's default again.
+        null sets every part to the default.
+        """
 
     def __init__(
         self,

@@ -295,7 +295,9 @@ class UpdateBackupRequest(_message.Message):
     app_id: _builtins.str
     backup_id: _builtins.int
     protected: _builtins.bool
+    """null is refused."""
     notes: _builtins.str
+    """null or empty removes them."""
     def __init__(
         self,
         *,
@@ -329,7 +331,9 @@ class RestoreBackupRequest(_message.Message):
     app_id: _builtins.str
     backup_id: _builtins.int
     new_hostname: _builtins.str
-    """Restore beside, as a new app with this hostname."""
+    """Restore beside, as a new app with this hostname.
+    null or empty is refused: leave it out to restore in place.
+    """
     def __init__(
         self,
         *,

@@ -38,6 +38,9 @@ class Rules(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     EXAMPLE_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    NULL_CLEARS_FIELD_NUMBER: _builtins.int
+    NULL_REFUSED_FIELD_NUMBER: _builtins.int
+    NULL_ENTRIES_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """The field must be present and, for strings, not empty."""
     min: _builtins.float
@@ -62,6 +65,12 @@ class Rules(_message.Message):
     """The text may have several lines: line feeds and tabs are allowed. Other texts hold no control characters, no line
     separators and no overrides of direction; of a secret only NUL is refused.
     """
+    null_clears: _builtins.bool
+    """In JSON, null removes the value: the field is present and empty. Without this null is the same as leaving it out."""
+    null_refused: _builtins.str
+    """In JSON, null is refused, and so is an empty string; the text is the remedy: "leave it out to keep it"."""
+    null_entries: _builtins.str
+    """In JSON, the names of entries of a map whose value is null go into this repeated field of the same message."""
     def __init__(
         self,
         *,
@@ -76,10 +85,13 @@ class Rules(_message.Message):
         format: _builtins.str = ...,
         example: _builtins.str = ...,
         lines: _builtins.bool = ...,
+        null_clears: _builtins.bool = ...,
+        null_refused: _builtins.str = ...,
+        null_entries: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "example", b"example", "format", b"format", "in", b"in", "lines", b"lines", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "pattern", b"pattern", "required", b"required", "secret", b"secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "example", b"example", "format", b"format", "in", b"in", "lines", b"lines", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "null_clears", b"null_clears", "null_entries", b"null_entries", "null_refused", b"null_refused", "pattern", b"pattern", "required", b"required", "secret", b"secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
     _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015

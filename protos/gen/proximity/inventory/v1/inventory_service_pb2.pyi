@@ -249,18 +249,31 @@ class UpdateHostRequest(_message.Message):
     IS_ACTIVE_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     name: _builtins.str
+    """null is refused."""
     host: _builtins.str
+    """null is refused."""
     port: _builtins.int
+    """null is refused."""
     user: _builtins.str
+    """null is refused."""
     password: _builtins.str
+    """null or empty removes it; the host needs a password or a token."""
     token_id: _builtins.str
+    """null or empty removes it; the host needs a password or a token."""
     token_secret: _builtins.str
+    """null or empty removes it; the host needs a password or a token."""
     ssh_port: _builtins.int
+    """null is refused."""
     ssh_key: _builtins.str
+    """null or empty removes it."""
     verify_ssl: _builtins.bool
+    """null is refused."""
     fingerprint: _builtins.str
+    """null or empty removes the pin."""
     is_default: _builtins.bool
+    """null is refused."""
     is_active: _builtins.bool
+    """null is refused."""
     def __init__(
         self,
         *,

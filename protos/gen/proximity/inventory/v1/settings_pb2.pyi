@@ -65,9 +65,13 @@ class UpdateResourceSettingsRequest(_message.Message):
     DEFAULT_DISK_GB_FIELD_NUMBER: _builtins.int
     DEFAULT_SWAP_MB_FIELD_NUMBER: _builtins.int
     default_cpu_cores: _builtins.int
+    """null is refused."""
     default_memory_mb: _builtins.int
+    """null is refused."""
     default_disk_gb: _builtins.int
+    """null is refused."""
     default_swap_mb: _builtins.int
+    """null is refused."""
     def __init__(
         self,
         *,
@@ -207,14 +211,18 @@ class UpdateNetworkSettingsRequest(_message.Message):
     DEFAULT_BRIDGE_FIELD_NUMBER: _builtins.int
     USER_NETWORKS_FIELD_NUMBER: _builtins.int
     default_subnet: _builtins.str
+    """null is refused."""
     default_gateway: _builtins.str
+    """null is refused."""
     default_dns_primary: _builtins.str
+    """null is refused."""
     default_dns_secondary: _builtins.str
-    """Empty removes it."""
+    """null or empty removes it."""
     default_bridge: _builtins.str
+    """null is refused."""
     @_builtins.property
     def user_networks(self) -> _struct_pb2.ListValue:
-        """Replaces the whole list; [] empties it. Each entry: bridge, and if wanted vlan (1-4094), subnet (CIDR) and gateway."""
+        """Replaces the whole list; [] or null empties it. Each entry: bridge, and if wanted vlan (1-4094), subnet (CIDR) and gateway."""
 
     def __init__(
         self,

@@ -1,0 +1,25 @@
+"""Phrases of messages to users: numbers, and the nearest known name for an unknown one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+# Least ratio of difflib: `memroy` is near `memory`, `owner_id` is not near `network_cidr`.
+_NEARNESS = 0.7
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown name: the nearest known one, or all of them when none is near."""
+    names = sorted(known)
+    if not names:
+        return "there are none"
+    spelling = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:100]).lower().replace("-", "_")
+    near = difflib.get_close_matches(spelling, names, n=1, cutoff=_NEARNESS)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+
+
+def show_number(number: float) -> str:
+    """A number in digits: 1000000, not 1e+06."""
+    return str(int(number)) if float(number).is_integer() else repr(number)
