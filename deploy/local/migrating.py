@@ -10,6 +10,7 @@ import sys
 import sqlalchemy as sa
 
 from services.common.core.config import ConfigError, ServiceSettings, read_settings
+from services.common.db.errors import REMEDY, explain, find_fault, is_locked
 from services.common.db.migrations import upgrade
 from services.registry import SERVICES
 
@@ -23,7 +24,7 @@ def main() -> int:
         return 2
     try:
         for service in SERVICES:
-            upgrade(settings.database_url, service)
+            _upgrade(settings.database_url, service)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -32,6 +33,17 @@ def main() -> int:
         sys.stderr.write(f"DATABASE_URL: {reason}\n")
         return 1
     return 0
+
+
+def _upgrade(url: str, service: str) -> None:
+    """Migrate one service, and leave the others alone when its SQLite file is damaged: the service says so itself."""
+    try:
+        upgrade(url, service)
+    except sa.exc.DBAPIError as error:
+        fault = find_fault(error.orig) or (explain(error) if is_locked(error.orig) else "")
+        if not fault:
+            raise
+        sys.stderr.write(f"the database of {service} cannot be used: {fault}; {REMEDY}\n")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from nats.errors import Error as NatsError
 from services.common.core.config import ServiceSettings
 from services.common.core.errors import DomainError
 from services.common.db.database import Database
+from services.common.db.probe import DatabaseProbe
 from services.common.messaging.bus import Bus
 from services.common.messaging.streams import REVOCATIONS_BUCKET
-from services.common.process.health import STORING
+from services.common.process.health import CONDITION, STORING, read_reason
 from services.common.rpc.tls import PeerTls, open_channel
 from services.registry import SERVICES
 
@@ -48,8 +49,16 @@ class HealthChecks:
     """Asks the parts."""
 
     def __init__(
-        self, service: str, settings: ServiceSettings, db: Database, bus: Bus, *, tls: PeerTls | None = None
+        self,
+        service: str,
+        settings: ServiceSettings,
+        db: Database,
+        bus: Bus,
+        *,
+        probe: DatabaseProbe,
+        tls: PeerTls | None = None,
     ) -> None:
+        self._probe = probe
         self._tls = tls
         self._service = service
         self._settings = settings
@@ -74,9 +83,9 @@ class HealthChecks:
             _explain(self._ask_messaging()),
             *(_explain(self._ask_service(name)) for name in others),
         )
-        found = {self._service: CONNECTED, **dict(zip(others, rest, strict=True))}
         if database == CONNECTED and self._db.is_full:
             database = FULL
+        found = {self._service: database, **dict(zip(others, rest, strict=True))}
         return Report(database, cache, messaging, {name: found[name] for name in SERVICES})
 
     async def close(self) -> None:
@@ -88,6 +97,8 @@ class HealthChecks:
             await channel.close(None)
 
     async def _ask_database(self) -> None:
+        if self._probe.fault:
+            raise ConnectionError(self._probe.fault)
         await self._db.read(lambda connection: connection.execute(sa.text("SELECT 1")).scalar())
 
     async def _ask_cache(self) -> None:
@@ -107,18 +118,20 @@ class HealthChecks:
             channel = self._channels[name] = open_channel(address, name, tls=self._tls)
         stub = health_pb2_grpc.HealthStub(channel)
         try:
-            await _check(stub, STORING, "a disk is full: its database or NATS stores nothing")
+            await _check(stub, CONDITION, "it does not say why")
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
-            await _check(stub, "", "not serving")  # of the release before
+            await _check(
+                stub, STORING, "a disk is full: its database or NATS stores nothing"
+            )  # of the release before
 
 
 async def _check(stub: health_pb2_grpc.HealthStub, name: str, fault: str) -> None:
-    request = health_pb2.HealthCheckRequest(service=name)
-    answer = await stub.Check(request, timeout=_TIMEOUT_S, wait_for_ready=False)
+    call = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=_TIMEOUT_S, wait_for_ready=False)
+    answer = await call
     if answer.status != health_pb2.HealthCheckResponse.SERVING:
-        raise ConnectionError(fault)
+        raise ConnectionError(read_reason(await call.trailing_metadata()) or fault)
 
 
 async def _explain(asking: Awaitable[None]) -> str:

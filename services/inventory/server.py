@@ -53,7 +53,9 @@ async def serve(settings: InventorySettings) -> None:
     fleet = Fleet(hosts)
     ways = Ways(Shells(hosts), Consoles())
     sync = NodeSync(hosts, fleet, ways, every_s=settings.sync_seconds)
-    checks = HealthChecks("inventory", settings, runtime.db, runtime.bus, tls=runtime.tls)
+    checks = HealthChecks(
+        "inventory", settings, runtime.db, runtime.bus, probe=runtime.probe, tls=runtime.tls
+    )
     containers = ContainerHandlers(
         Containers(fleet, vmids),
         Means(ways, networks),

@@ -399,7 +399,8 @@ async def test_other_services_learn_of_a_revocation_within_a_second(tmp_path: Pa
 
 async def test_what_other_services_report_is_chained_once(tmp_path: Path, nats: str) -> None:
     async with run(make_settings(tmp_path, NATS_URL=nats), messaging=True) as client:
-        bus = client.auth.runtime.bus
+        bus = Bus(nats, name="apps")  # which reports under its own name
+        bus.start()
         assert await bus.wait_connected(timeout=20)
         record = events_pb2.AuditRecorded(
             id=secrets.token_hex(8),
@@ -419,3 +420,4 @@ async def test_what_other_services_report_is_chained_once(tmp_path: Path, nats: 
                 await asyncio.sleep(0.02)
         await client.auth.audit.verify()
         assert (await client.public.ListAuditEntries(request, metadata=bearer(root.access))).total == 1
+        await bus.close()

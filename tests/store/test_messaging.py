@@ -23,8 +23,8 @@ from services.auth.store.revocations import SqlRevocationStore, add_revocations
 from services.common.core.clock import now
 from services.common.core.errors import UnavailableError
 from services.common.db.database import Database, create_engine
+from services.common.db.errors import DatabaseUnavailableError
 from services.common.db.migrations import upgrade
-from services.common.db.queries import DatabaseUnavailableError
 from services.common.identity.tokens import Caller, Revocations, User
 from services.common.messaging import bus as messaging
 from services.common.messaging import consumer

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from services.apps.domain.entities import AppFilter
-from services.common.db.queries import DatabaseUnavailableError
+from services.common.db.errors import DatabaseUnavailableError
 
 _LARGE = 1000
 _KEPT_S = 2.0

@@ -21,13 +21,13 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
-from services.common.db.errors import DatabaseFullError, is_full, is_transient
+from services.common.db.errors import DatabaseFullError, DatabaseUnavailableError
 from services.common.db.pending import UnchangedError, find_due
-from services.common.db.queries import DatabaseUnavailableError, Query, Reader, ThreadReader
+from services.common.db.queries import Query, Reader, ThreadReader
+from services.common.db.retries import run_with_retries
 
 T = TypeVar("T")
 
-_ATTEMPTS = 6
 _REMEMBERED_S = 15.0  # what waits is tried again sooner
 _SERVERS = re.compile(r"//([^@/]*@)?([^@/?]+,[^@/?]+)(/[^?]*)\??(.*)")
 
@@ -136,7 +136,12 @@ class Database:
     def __init__(self, engine: sa.Engine, *, threads: int = 4) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.committed_at = 0.0  # on the monotonic clock
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="db")
+        # Writers of SQLite wait in threads of their own while another process has the lock: reads go on.
+        self._writers = (
+            ThreadPoolExecutor(threads, thread_name_prefix="db-write") if self.is_sqlite else self._threads
+        )
         self._reader = _make_reader(engine, self._threads, limit=max(1, threads - 1))
         self._write_engine = engine.execution_options(begin="IMMEDIATE")
         self._full_at = -_REMEMBERED_S
@@ -152,7 +157,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: the database did not answer, after retries.
         """
-        return await self._run(self._read, fn)
+        return await self._run(self._threads, self._read, fn)
 
     async def write(self, fn: Callable[[sa.Connection], T], *, is_final: bool = True) -> T:
         """Run `fn` in a transaction and commit it. `fn` may run more than once.
@@ -187,7 +192,7 @@ class Database:
             return result
 
         try:
-            return await self._run(commit, change)
+            return await self._run(self._writers, commit, change)
         except UnchangedError as nothing:
             unchanged: T = nothing.result
             return unchanged
@@ -210,15 +215,19 @@ class Database:
 
     async def close(self) -> None:
         """Let running functions end, then close every connection."""
+        await asyncio.to_thread(self._writers.shutdown)
         await asyncio.to_thread(self._threads.shutdown)
         self._reader.close()
         self.engine.dispose()
 
     async def _run(
-        self, runner: Callable[[Callable[[sa.Connection], T]], T], fn: Callable[[sa.Connection], T]
+        self,
+        threads: ThreadPoolExecutor,
+        runner: Callable[[Callable[[sa.Connection], T]], T],
+        fn: Callable[[sa.Connection], T],
     ) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _run_with_retries, runner, fn)
+        return await loop.run_in_executor(threads, run_with_retries, runner, fn)
 
     def _read(self, fn: Callable[[sa.Connection], T]) -> T:
         with self.engine.connect() as connection:
@@ -240,6 +249,7 @@ class Database:
                         "the connection to the database broke during a commit"
                     ) from error
                 raise
+            self.committed_at = time.monotonic()
             return result
 
 
@@ -249,27 +259,6 @@ def _make_reader(engine: sa.Engine, threads: ThreadPoolExecutor, *, limit: int) 
     from services.common.db.pipelines import PipelineReader
 
     return PipelineReader(engine, threads, limit=limit)
-
-
-def _run_with_retries(
-    runner: Callable[[Callable[[sa.Connection], T]], T], fn: Callable[[sa.Connection], T]
-) -> T:
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            return runner(fn)
-        except sa.exc.IntegrityError:
-            raise
-        except sa.exc.TimeoutError as error:
-            raise DatabaseUnavailableError("no connection to the database was free in time") from error
-        except sa.exc.DBAPIError as error:
-            if is_full(error):
-                raise DatabaseFullError("the disk of the database is full") from error
-            if not is_transient(error):
-                raise
-            if attempt == _ATTEMPTS:
-                raise DatabaseUnavailableError("the database does not answer") from error
-            time.sleep(0.02 * 2**attempt)
-    raise AssertionError("unreachable")
 
 
 def insert_ignore(table: sa.Table, connection: sa.Connection) -> Any:

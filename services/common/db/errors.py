@@ -10,10 +10,55 @@ from services.common.core.errors import UnavailableError
 
 _RETRYABLE_STATES = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 _FULL_STATES = {"53100"}
+# What SQLite says, and what that means. The words go to whoever asks for health, so they name no path.
+_SQLITE_FAULTS = (
+    ("malformed", "the database file is damaged"),
+    ("not a database", "the database file is damaged"),
+    ("unable to open database file", "the database file is missing or may not be opened"),
+    ("readonly database", "the database file may not be written"),
+    ("disk I/O error", "the disk of the database fails"),
+)
+REMEDY = "see docs/runbooks.md, A database is damaged or locked"
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """The database does not answer."""
 
 
 class DatabaseFullError(UnavailableError):
     """The database's disk is full; nothing was written."""
+
+
+class DatabaseLockedError(DatabaseUnavailableError):
+    """Another process has the lock of a SQLite database for longer than any transaction of ours takes."""
+
+
+class DatabaseDamagedError(DatabaseUnavailableError):
+    """The file of a SQLite database cannot be used until a person has done something about it."""
+
+
+def find_fault(error: BaseException | None) -> str:
+    """What is wrong with the file of a SQLite database, in words; empty where an error says nothing of the kind."""
+    if not isinstance(error, sqlite3.Error):
+        return ""
+    words = str(error)
+    found = next((meaning for part, meaning in _SQLITE_FAULTS if part in words), "")
+    return f"{found} ({words})" if found else ""
+
+
+def is_locked(error: BaseException | None) -> bool:
+    """Whether another connection has the lock of a SQLite database."""
+    return isinstance(error, sqlite3.OperationalError) and ("locked" in str(error) or "busy" in str(error))
+
+
+def explain(error: BaseException) -> str:
+    """What an error of the database or its driver says, in one line."""
+    if isinstance(error, UnavailableError):
+        return error.message
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    if is_locked(cause):
+        return "another process has locked the database"
+    return find_fault(cause) or " ".join(str(cause).split()) or type(error).__name__
 
 
 def _sql_state(error: sa.exc.DBAPIError) -> str:
@@ -31,5 +76,5 @@ def is_transient(error: sa.exc.DBAPIError) -> bool:
     if state in _RETRYABLE_STATES or state.startswith(("08", "57P")):
         return True
     if isinstance(error.orig, sqlite3.OperationalError):
-        return "locked" in str(error.orig) or "busy" in str(error.orig)
+        return is_locked(error.orig)
     return error.connection_invalidated or (isinstance(error, sa.exc.OperationalError) and not state)

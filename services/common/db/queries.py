@@ -22,14 +22,10 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from services.common.core.errors import UnavailableError
+from services.common.db.errors import DatabaseUnavailableError, find_fault
 
 ATTEMPTS = 6
 _BATCH = 4
-
-
-class DatabaseUnavailableError(UnavailableError):
-    """The database does not answer."""
 
 
 class Query:
@@ -173,7 +169,8 @@ class ThreadReader:
             else:
                 return rows
             time.sleep(delay_of(attempt))
-        raise DatabaseUnavailableError("the database does not answer") from failure
+        cause = getattr(failure, "orig", failure)
+        raise DatabaseUnavailableError(find_fault(cause) or "the database does not answer") from failure
 
     def _cursor(self) -> Any:
         found = getattr(self._local, "cursor", None)

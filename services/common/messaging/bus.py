@@ -32,7 +32,7 @@ from services.common.core.telemetry.tracing import (
 )
 from services.common.messaging.consumer import Consumer
 from services.common.messaging.poison import PoisonMessages
-from services.common.messaging.streams import ensure_streams, find_inbox_prefix
+from services.common.messaging.streams import ensure_streams, find_inbox_prefix, name_subject
 
 log = get_logger()
 
@@ -116,8 +116,9 @@ class Bus:
             if traceparent := current_traceparent():
                 headers[TRACEPARENT] = traceparent
             try:
+                subject = name_subject(message.subject, service=self.name)
                 await self.jetstream().publish(
-                    message.subject, message.payload, timeout=_REQUEST_TIMEOUT_S, headers=headers
+                    subject, message.payload, timeout=_REQUEST_TIMEOUT_S, headers=headers
                 )
             except (NatsError, TimeoutError, OSError) as error:
                 self._refused_at = time.monotonic()

@@ -27,7 +27,6 @@ from services.common.db.database import Database, UtcDateTime, insert_ignore
 from services.common.messaging.bus import Bus, Message
 from services.common.messaging.poison import PoisonMessages
 from services.common.messaging.poison import define_table as define_poison_messages
-from services.common.messaging.streams import AUDIT_RECORDED
 
 log = get_logger()
 
@@ -74,11 +73,6 @@ def define_tables(metadata: sa.MetaData) -> tuple[sa.Table, sa.Table]:
 def new_message(subject: str, payload: ProtoMessage, *, message_id: str = "") -> Message:
     """A message with a random id, unless one is given."""
     return Message(subject, payload.SerializeToString(), message_id or uuid.uuid4().hex)
-
-
-def name_subject(subject: str, *, service: str) -> str:
-    """Return where the outbox of a service publishes a message: reports for the audit log say whose they are."""
-    return f"{AUDIT_RECORDED}.{service}" if subject == AUDIT_RECORDED else subject
 
 
 def add_messages(connection: sa.Connection, outbox: sa.Table, messages: Iterable[Message]) -> None:
@@ -153,8 +147,9 @@ class Relay:
             for row in rows:
                 if sent and loop.time() > deadline:
                     break
-                subject = name_subject(row.subject, service=self._bus.name)
-                await self._bus.publish(Message(subject, bytes(row.payload), row.message_id, row.traceparent))
+                await self._bus.publish(
+                    Message(row.subject, bytes(row.payload), row.message_id, row.traceparent)
+                )
                 sent.append(row)
         finally:
             if rows:

@@ -34,6 +34,11 @@ def find_inbox_prefix(servers: Sequence[str], name: str) -> str:
     return f"_INBOX.{user}"
 
 
+def name_subject(subject: str, *, service: str) -> str:
+    """Return where a service publishes a message: reports for the audit log say whose they are."""
+    return f"{AUDIT_RECORDED}.{service}" if subject == AUDIT_RECORDED else subject
+
+
 async def ensure_streams(js: JetStreamContext, *, replicas: int) -> dict[str, object]:
     """Make the streams and the bucket that are not there, each on `replicas` servers; others stay as they are.
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 import uvloop
 
 from services.common import VERSION
@@ -19,9 +20,11 @@ from services.common.core.log import configure_logging
 from services.common.core.telemetry.reporting import start_reporting
 from services.common.core.telemetry.tracing import start_tracing, stop_tracing
 from services.common.db.database import Database, create_engine
+from services.common.db.errors import REMEDY, DatabaseUnavailableError, explain
 from services.common.identity.resealing import SealedColumn, reseal
 from services.common.identity.sealing import Sealer
 from services.common.process.poison_command import NAME, run_poison_command
+from services.common.process.standby import wait_for_database
 
 
 def main(
@@ -57,20 +60,34 @@ def main(
     configure_logging(service, debug=settings.debug)
     if command == NAME:
         return asyncio.run(run_poison_command(service, settings, parsed.arguments))
-    if command == "migrate" or settings.debug:
-        from services.common.db.migrations import upgrade
-
-        upgrade(settings.database_url, service)
-        if command == "migrate":
-            return 0
     if command == "rotate-keys":
         return asyncio.run(_rotate_keys(service, settings, sealed))
     run = serve if command == "serve" or work is None else work
-    _start_telemetry(service if run is serve else f"{service}-worker", settings)
-    with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(_as_coroutine(run(settings)))
-    stop_tracing()
+    if command != "migrate":
+        _start_telemetry(service if run is serve else f"{service}-worker", settings)
+    try:
+        if command == "migrate" or settings.debug:
+            from services.common.db.migrations import upgrade
+
+            upgrade(settings.database_url, service)
+        if command != "migrate":
+            with contextlib.suppress(KeyboardInterrupt):
+                uvloop.run(_as_coroutine(run(settings)))
+    except (sa.exc.DBAPIError, DatabaseUnavailableError) as error:
+        return _explain_database(service, settings, explain(error), command=command)
+    finally:
+        stop_tracing()
     return 0
+
+
+def _explain_database(service: str, settings: ServiceSettings, reason: str, *, command: str) -> int:
+    """Say why the database cannot be used; a server or worker waits with that, and ends once it may start again."""
+    if command == "migrate":
+        sys.stderr.write(f"the database of {service} cannot be used: {reason}; {REMEDY}\n")
+    else:
+        with contextlib.suppress(KeyboardInterrupt):
+            uvloop.run(wait_for_database(service, settings, reason, serves=command == "serve"))
+    return 1
 
 
 def _start_telemetry(process: str, settings: ServiceSettings) -> None:

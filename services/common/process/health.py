@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 import grpc
 from grpc_health.v1 import _async as aio_health
@@ -15,11 +17,50 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 # The name under which a service says whether what it accepts can be kept and sent on.
 STORING = "proximity.storing"
+# The name under which it says whether all is well, with the reasons in the trailing metadata REASON where it is not.
+CONDITION = "proximity.condition"
+REASON = "proximity-reason-bin"  # UTF-8
+_LONGEST_REASON = 500  # bytes
 _TIMEOUT_S = 3.0
 
 
-async def start_health_server(address: str) -> grpc.aio.Server:
-    """Serve nothing but health on `address` (host:port), as serving from now on.
+class ExplainingHealthServicer(aio_health.HealthServicer):  # type: ignore[misc]  # it has no types
+    """grpc.health.v1 that says in words why something is not serving.
+
+    Attributes:
+        reason: the words under CONDITION; empty while all is well.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reason = ""
+
+    async def explain(self, reason: str) -> None:
+        """Say from now on that this is wrong; nothing when it is empty."""
+        self.reason = reason
+        serving = health_pb2.HealthCheckResponse
+        await self.set(CONDITION, serving.NOT_SERVING if reason else serving.SERVING)
+
+    async def Check(  # noqa: N802 - the RPC's name
+        self,
+        request: health_pb2.HealthCheckRequest,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> health_pb2.HealthCheckResponse:
+        """Answer one check."""
+        if self.reason and request.service == CONDITION:
+            context.set_trailing_metadata(((REASON, self.reason.encode()[:_LONGEST_REASON]),))
+        answer: health_pb2.HealthCheckResponse = await super().Check(request, context)
+        return answer
+
+
+def read_reason(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    """The reason that a service gives, from the trailing metadata of a check."""
+    found = next((value for name, value in metadata or () if name == REASON), b"")
+    return found.decode(errors="replace") if isinstance(found, bytes) else found
+
+
+async def start_health_server(address: str, *, is_serving: bool = True) -> grpc.aio.Server:
+    """Serve nothing but health on `address` (host:port), as serving from now on, or not.
 
     Raises:
         RuntimeError: the address cannot be bound.
@@ -29,7 +70,8 @@ async def start_health_server(address: str) -> grpc.aio.Server:
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     server.add_insecure_port(address)
     await server.start()
-    await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    serving = health_pb2.HealthCheckResponse
+    await servicer.set("", serving.SERVING if is_serving else serving.NOT_SERVING)
     return server
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import grpc
 import sqlalchemy as sa
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import _async as aio_health
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -21,7 +20,13 @@ from services.common.core.log import get_logger
 from services.common.core.telemetry.metrics import start_metrics
 from services.common.messaging.outbox import Relay
 from services.common.messaging.revocation_feed import watch_revocations
-from services.common.process.health import STORING, start_health_server
+from services.common.process.condition import tell_condition
+from services.common.process.health import (
+    CONDITION,
+    STORING,
+    ExplainingHealthServicer,
+    start_health_server,
+)
 from services.common.process.runtime import Runtime, close_runtime
 from services.common.rpc.call import Call
 from services.common.rpc.interceptors.audit import OutboxAudit
@@ -38,7 +43,6 @@ log = get_logger()
 _DRAIN_S = 5.0
 # grpc leaves a cycle of 30 objects for each call: many short pauses cost what few long ones do.
 _COLLECT_AFTER = 2_000
-_STORING_S = 1.0
 _FORGET_S = 3600.0
 
 
@@ -75,21 +79,22 @@ async def serve(
     names = [descriptor.full_name for descriptor, _ in services]
     for descriptor, handlers in services:
         add_service(server, descriptor, handlers, surroundings)
-    servicer = aio_health.HealthServicer()
+    servicer = ExplainingHealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     port = _listen(server, runtime)
     runtime.bus.start()
     await server.start()
     probes = await _start_probes(runtime.settings)
-    for name in (*names, "", STORING):
+    for name in (*names, "", STORING, CONDITION):
         await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     _spare_collector()
     log.info("serving", port=port)
     relay = _choose_relay(runtime, outbox, inbox, relay)
     tasks = [
         watch_revocations(runtime.bus, runtime.revocations),
-        _tell_storing(runtime, servicer),
+        runtime.probe.run(),
+        tell_condition(runtime, servicer),
         *([relay.run()] if relay is not None else []),
         _forget_old(store, relay),
         audit.run(),
@@ -101,15 +106,6 @@ async def serve(
         await servicer.enter_graceful_shutdown()
         await asyncio.gather(drain(server, _DRAIN_S), *(each.stop(0) for each in probes))
         await close_runtime(runtime)
-
-
-async def _tell_storing(runtime: Runtime, servicer: aio_health.HealthServicer) -> None:
-    """Say for ever whether the disks of the database and of NATS take what is written; reads go on without."""
-    while True:
-        stuck = runtime.db.is_full or runtime.bus.is_refusing
-        serving = health_pb2.HealthCheckResponse
-        await servicer.set(STORING, serving.NOT_SERVING if stuck else serving.SERVING)
-        await asyncio.sleep(_STORING_S)
 
 
 async def _forget_old(answers: IdempotencyStore | None, relay: Relay | None) -> None:

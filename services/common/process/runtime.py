@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.common.core.config import ServiceSettings
 from services.common.db.database import Database, create_engine
+from services.common.db.probe import DatabaseProbe
 from services.common.identity.sealing import Sealer
 from services.common.identity.service_keys import ServiceSigner, read_service_keys
 from services.common.identity.tokens import ApiTokens, Keys, Revocations, TokenVerifier
@@ -30,6 +31,7 @@ class Runtime:
     clients: Clients
     revocations: Revocations
     guard: Guard
+    probe: DatabaseProbe
     tls: PeerTls | None = None
 
 
@@ -67,6 +69,7 @@ def build_runtime(
         service=service,
         settings=settings,
         db=db,
+        probe=DatabaseProbe(db),
         bus=bus,
         sealer=Sealer(settings.secret_key, previous=settings.previous_secret_keys),
         signer=signer,

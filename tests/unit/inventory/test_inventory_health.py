@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.common.core.config import ServiceSettings, read_settings
 from services.common.db.database import Database, create_engine
+from services.common.db.probe import DatabaseProbe
 from services.common.messaging.bus import Bus
 from services.inventory.health import CONNECTED, FULL, HealthChecks, Report
 
@@ -30,6 +31,7 @@ async def test_those_who_ask_at_once_share_an_answer_and_later_ones_get_another(
         read_settings(ServiceSettings, {"TESTING_MODE": "true", "SECRET_KEY": secrets.token_hex(24)}),
         db,
         Bus("nats://127.0.0.1:1", name="x"),
+        probe=DatabaseProbe(db),
     )
     try:
         reports = await asyncio.gather(*(checks.check() for _ in range(20)))

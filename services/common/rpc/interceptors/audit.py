@@ -120,6 +120,9 @@ class WaitingEntries:
 
     async def write(self, write: Callable[[], Awaitable[None]], **words: object) -> None:
         """Write an entry now, or later if that fails; `words` say in the log what it is about."""
+        if self._entries:  # the call does not wait for a database that takes nothing
+            self._keep(write, words)
+            return
         try:
             await write()
         except UnavailableError as error:
