@@ -135,8 +135,8 @@ bench-catalog: venv ## how long a large catalog takes to load, to search and to 
 bench-compare: venv ## fail where a ratio of the last bench is 15 % below the baseline
 	$(BIN)/python -m tests.bench compare
 
-chaos: venv ## users against a platform that is killed, paused and cut off (SEED=..., SECONDS=180)
-	$(BIN)/python -m tests.chaos $(foreach seed,$(SEED),--seed $(seed)) --seconds $(SECONDS)
+chaos: venv ## users against a platform that is killed, paused and cut off (SEED=..., SECONDS=180, DB=postgresql|sqlite, else both in turn)
+	$(BIN)/python -m tests.chaos $(foreach seed,$(SEED),--seed $(seed)) --seconds $(SECONDS) $(if $(DB),--database $(DB))
 
 standstill: venv ## how long work stands still when a part dies, and reads beside 200 deployments at once
 	$(BIN)/python -m tests.chaos.standstill

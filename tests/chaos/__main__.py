@@ -19,7 +19,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run the storms; 1 when something did not hold in one of them."""
     options = _parse_arguments(argv)
     seeds = options.seed or [secrets.randbelow(1_000_000) for _ in range(options.count)]
-    broken = [seed for seed in seeds if not _run_one(seed, options.seconds, options.keep)]
+    databases = [options.database] if options.database else ["postgresql", "sqlite"]
+    runs = [(seed, databases[number % len(databases)]) for number, seed in enumerate(seeds)]
+    broken = [
+        seed
+        for seed, database in runs
+        if not _run_one(seed, options.seconds, options.keep, database=database)
+    ]
     if broken:
         _say(f"broken: {' '.join(map(str, broken))}")
         return 1
@@ -32,18 +38,22 @@ def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, action="append", help="a seed; may be given more than once")
     parser.add_argument("--count", type=int, default=3, help="how many random seeds, when none is given")
     parser.add_argument("--seconds", type=float, default=180.0, help="how long users act in each")
+    parser.add_argument(
+        "--database", choices=("postgresql", "sqlite"), help="of every storm; without it they take turns"
+    )
     parser.add_argument("--keep", type=Path, help="keep logs, history and evidence of every storm here")
     return parser.parse_args(argv)
 
 
-def _run_one(seed: int, seconds: float, keep: Path | None) -> bool:
+def _run_one(seed: int, seconds: float, keep: Path | None, *, database: str) -> bool:
     """Run a storm and say how it went; True when everything held. Evidence of one that broke is kept."""
     state = (keep or Path(tempfile.mkdtemp(prefix="proximity-storm-"))) / f"seed-{seed}"
     shutil.rmtree(state, ignore_errors=True)
     began = time.monotonic()
-    _say(f"seed {seed}: repeat with python -m tests.chaos --seed {seed} --seconds {seconds:g}")
+    options = f"--seed {seed} --seconds {seconds:g} --database {database}"
+    _say(f"seed {seed}: repeat with python -m tests.chaos {options}")
     try:
-        verdict = asyncio.run(run_storm(seed, seconds=seconds, state=state, report=_say))
+        verdict = asyncio.run(run_storm(seed, seconds=seconds, state=state, report=_say, database=database))
     except PlatformError as error:
         _say(f"seed {seed}: {error}; logs in {state}")
         return False

@@ -121,21 +121,30 @@ def choose_actions(seed: int, *, user: int, count: int) -> list[Choice]:
     ]
 
 
-def choose_blows(seed: int, *, seconds: float, processes: Sequence[str], nodes: Sequence[str]) -> list[Blow]:
+def choose_blows(
+    seed: int,
+    *,
+    seconds: float,
+    processes: Sequence[str],
+    nodes: Sequence[str],
+    links: Sequence[str] = LINKS,
+) -> list[Blow]:
     """What strikes within `seconds`, in order."""
     rng = random.Random(f"{seed} blows")
     blows: list[Blow] = []
     at = rng.uniform(2, 5)
     while at < seconds:
-        blows.append(_choose_blow(rng, at, processes, nodes))
+        blows.append(_choose_blow(rng, at, processes, nodes, links=links))
         at += rng.uniform(*_CALM_S)
     return blows
 
 
-def _choose_blow(rng: random.Random, at: float, processes: Sequence[str], nodes: Sequence[str]) -> Blow:
+def _choose_blow(
+    rng: random.Random, at: float, processes: Sequence[str], nodes: Sequence[str], *, links: Sequence[str]
+) -> Blow:
     kind = rng.choices(list(BLOWS), list(BLOWS.values()))[0]
     target, length = rng.choice(processes), rng.random()
-    link, rule = rng.choice(LINKS), _choose_rule(rng, nodes)
+    link, rule = rng.choice(links), _choose_rule(rng, nodes)
     match kind:
         case "kill" | "restart":
             return Blow(at, kind, target)

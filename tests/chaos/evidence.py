@@ -6,23 +6,49 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
-from psycopg.rows import dict_row
+import sqlalchemy as sa
 
+from services.apps import tables as apps_tables
+from services.auth.store.tables import audit_entries
+from services.backups import tables as backups_tables
+from services.common.db.database import create_engine
+from services.inventory.store.tables import vmids
 from services.registry import SERVICES
 from tests.chaos.history import Exchange
 
 Row = dict[str, Any]
-_ROWS = {
-    "apps": "SELECT id, catalog_id, name, hostname, status, host_id, node, vmid, owner_id, internal_port,"
-    " public_port, published, config, adopted, error FROM apps.apps",
-    "ports": "SELECT * FROM apps.ports",
-    "operations": "SELECT * FROM apps.operations",
-    "steps": "SELECT * FROM apps.operation_steps",
-    "vmids": "SELECT * FROM inventory.vmids",
-    "backups": "SELECT * FROM backups.backups",
-    "backup_operations": "SELECT * FROM backups.operations",
-    "backup_steps": "SELECT * FROM backups.operation_steps",
+_Tables = Mapping[str, sa.Table]
+_APP_COLUMNS = (
+    *(
+        "id",
+        "catalog_id",
+        "name",
+        "hostname",
+        "status",
+        "host_id",
+        "node",
+        "vmid",
+        "owner_id",
+        "internal_port",
+    ),
+    *("public_port", "published", "config", "adopted", "error"),
+)
+# The fields of `Evidence` by the service whose tables they are.
+_TABLES: Mapping[str, _Tables] = {
+    "apps": {
+        "apps": apps_tables.apps,
+        "ports": apps_tables.ports,
+        "operations": apps_tables.operation_tables.operations,
+        "steps": apps_tables.operation_tables.steps,
+    },
+    "inventory": {"vmids": vmids},
+    "backups": {
+        "backups": backups_tables.backups,
+        "backup_operations": backups_tables.operations,
+        "backup_steps": backups_tables.tables.steps,
+    },
+    "auth": {"audit": audit_entries},
+    "catalog": {},
 }
 
 
@@ -33,6 +59,8 @@ class Evidence:
     Attributes:
         before, after: the simulator's state.
         outboxes: messages that wait, by service.
+        poison: messages that were set aside, by service.
+        audit: the entries of the audit log.
         pages: what the address of a running app answered, by app; 0 when nothing.
         findings: of a reconciliation after the storm.
     """
@@ -47,6 +75,8 @@ class Evidence:
     backup_operations: Sequence[Row] = ()
     backup_steps: Sequence[Row] = ()
     outboxes: Mapping[str, int] = field(default_factory=dict)
+    poison: Mapping[str, int] = field(default_factory=dict)
+    audit: Sequence[Row] = ()
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
     pages: Mapping[str, int] = field(default_factory=dict)
@@ -68,23 +98,26 @@ def read_databases(url: str) -> dict[str, Any]:
     """Read every row that the checks look at, as fields of `Evidence`.
 
     Raises:
-        psycopg.Error: the database does not answer.
+        sqlalchemy.exc.SQLAlchemyError: the database does not answer.
     """
-    with psycopg.connect(url, row_factory=dict_row, connect_timeout=10) as connection:
-        found: dict[str, Any] = {name: connection.execute(query).fetchall() for name, query in _ROWS.items()}
-        found["outboxes"] = {service: _count_outbox(connection, service) for service in SERVICES}
+    found: dict[str, Any] = {"outboxes": {}, "poison": {}}
+    for service in SERVICES:
+        engine = create_engine(url, service=service, pool_size=1)
+        try:
+            with engine.connect() as connection:
+                for name, table in _TABLES[service].items():
+                    found[name] = _read_rows(connection, table)
+                for name, table_name in (("outboxes", "outbox"), ("poison", "poison_messages")):
+                    count = sa.select(sa.func.count()).select_from(sa.table(table_name))
+                    found[name][service] = connection.execute(count).scalar_one()
+        finally:
+            engine.dispose()
     return found
 
 
-def _count_outbox(connection: psycopg.Connection[Row], service: str) -> int:
-    exists = connection.execute("SELECT to_regclass(%s) AS found", (f"{service}.outbox",)).fetchone()
-    if exists is None or exists["found"] is None:
-        return 0
-    query = psycopg.sql.SQL("SELECT count(*) AS waiting FROM {}.outbox").format(
-        psycopg.sql.Identifier(service)
-    )
-    row = connection.execute(query).fetchone()
-    return int(row["waiting"]) if row else 0
+def _read_rows(connection: sa.Connection, table: sa.Table) -> list[Row]:
+    columns = [table.c[name] for name in _APP_COLUMNS] if table is apps_tables.apps else [table]
+    return [dict(row) for row in connection.execute(sa.select(*columns)).mappings()]
 
 
 def is_settled(evidence: Evidence) -> bool:

@@ -62,7 +62,8 @@ class Exchange:
         """The id of the operation that was asked for with a key; empty without one."""
         if not self.key or self.action not in METHODS:
             return ""
-        return request_id_of(f"user {self.user_id}", METHODS[self.action], self.key)
+        who = f"user {self.user_id} as administrator" if self.is_admin else f"user {self.user_id}"
+        return request_id_of(who, METHODS[self.action], self.key)
 
 
 class History:

@@ -55,12 +55,14 @@ class Platform:
     Args:
         state: an empty directory for keys, logs and the simulator.
         report: is told when a process ends.
+        database: `postgresql`, a server of its own that is struck too, or `sqlite`, the default of a local stack.
     """
 
     port_names: tuple[str, ...] = (*PORTS, "postgres", "http", *_LINKS)
     needed: tuple[str, ...] = ("postgres", "nats", "pvesim")  # end last
 
-    def __init__(self, state: Path, *, report: Callable[[str], None]) -> None:
+    def __init__(self, state: Path, *, report: Callable[[str], None], database: str = "postgresql") -> None:
+        self.database = database
         self.state = state
         self.logs = state / "logs"
         self.processes: dict[str, Supervised] = {}
@@ -82,10 +84,15 @@ class Platform:
             "PROXIMITY_PORT": str(ports["http"]),
             "PROXIMITY_STATE_DIR": str(self.state),
             "PROXIMITY_ADMIN_PASSWORD": PASSWORD,
-            "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{ports['link-postgres']}/postgres",
+            "DATABASE_URL": self._name_database("link-postgres"),
             "TESTING_MODE": "true",
         }
         return read_settings(LocalSettings, chosen)
+
+    def _name_database(self, port: str) -> str:
+        if self.database == "sqlite":
+            return f"sqlite:///{self.state.resolve()}/db/proximity.sqlite3"
+        return f"postgresql://postgres@127.0.0.1:{self.ports[port]}/postgres"
 
     @property
     def url(self) -> str:
@@ -99,12 +106,15 @@ class Platform:
             PlatformError: a part did not start.
         """
         ports = self.ports
-        self.database_url = f"postgresql://postgres@127.0.0.1:{ports['postgres']}/postgres"
-        self._launch(await asyncio.to_thread(make_postgres, self._folder, ports["postgres"]))
+        self.database_url = self._name_database("postgres")
+        servers = ["nats"]
+        if self.database != "sqlite":
+            servers.append("postgres")
+            self._launch(await asyncio.to_thread(make_postgres, self._folder, ports["postgres"]))
         self._launch(make_nats(self.settings, ports))
         proxmox = await self._start_simulator()
         await self._open_links(list(proxmox["addresses"].values()))
-        for name in ("postgres", "nats"):
+        for name in servers:
             await self._wait_for_port(name)
         beyond = {**proxmox, "port": ports["link-pvesim"], "ssh_port": ports["link-pvesim-ssh"]}
         environment = make_environment(self.settings, self.secrets, ports, proxmox=beyond)
@@ -195,6 +205,8 @@ class Platform:
             ("proxmox", "pvesim", addresses),
             ("ssh", "pvesim-ssh", addresses),
         ):
+            if name == "postgres" and self.database == "sqlite":
+                continue
             self.links[name] = Link(name, ports[f"link-{part}"], ports[part], addresses=where)
             await self.links[name].start()
 

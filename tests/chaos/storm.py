@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import requests
+import sqlalchemy as sa
 
 from tests.chaos.blows import Storm
 from tests.chaos.checks import check_all
+from tests.chaos.checks.audit import check_audit
+from tests.chaos.checks.events import check_events
 from tests.chaos.choices import choose_actions, choose_blows
 from tests.chaos.evidence import Evidence, is_settled, read_databases
 from tests.chaos.history import History
@@ -29,6 +31,7 @@ USERS = 5
 SETTLE_S = 420.0
 _MOST_ACTIONS = 5000
 _LOOK_S = 1.0
+_ARRIVE_S = 75.0  # for messages that were published; one that failed is delivered again after 60 s at most
 _PAGE_S = 15.0
 
 
@@ -53,7 +56,9 @@ class Verdict:
     settled_s: float
 
 
-async def run_storm(seed: int, *, seconds: float, state: Path, report: Callable[[str], None]) -> Verdict:
+async def run_storm(
+    seed: int, *, seconds: float, state: Path, report: Callable[[str], None], database: str = "postgresql"
+) -> Verdict:
     """Run once.
 
     Args:
@@ -61,11 +66,12 @@ async def run_storm(seed: int, *, seconds: float, state: Path, report: Callable[
         seconds: how long users act.
         state: an empty directory; what happened is in it afterwards.
         report: is told what goes on.
+        database: `postgresql` or `sqlite`.
 
     Raises:
         PlatformError: it does not start, or is not well again after the storm.
     """
-    platform = Platform(state, report=lambda _: None)
+    platform = Platform(state, report=lambda _: None, database=database)
     try:
         await platform.start()
         report(f"seed {seed}: {len(platform.processes)} processes run, the storm begins")
@@ -80,7 +86,13 @@ async def _play(platform: Platform, seed: int, *, seconds: float, report: Callab
     for user in users:
         await user.sign_in(f"person{user.index}" if user.index else "admin", PASSWORD)
     before = await asyncio.to_thread(platform.ask_simulator, "GET", "/state")
-    blows = choose_blows(seed, seconds=seconds, processes=list(platform.processes), nodes=NODES)
+    blows = choose_blows(
+        seed,
+        seconds=seconds,
+        processes=list(platform.processes),
+        nodes=NODES,
+        links=list(platform.links),
+    )
     began = time.monotonic()
     acting = (
         user.carry_out(
@@ -104,19 +116,24 @@ async def _play(platform: Platform, seed: int, *, seconds: float, report: Callab
 
 
 async def settle(platform: Platform, evidence: Evidence) -> Evidence:
-    """Wait until nothing is under way, for at most `SETTLE_S`; what is there then."""
+    """Wait until nothing is under way, for at most `SETTLE_S`, and messages have arrived; what is there then."""
     deadline = time.monotonic() + SETTLE_S
+    arrived_by = 0.0
     while True:
         try:
             rows = await asyncio.to_thread(read_databases, platform.database_url)
             after = await asyncio.to_thread(platform.ask_simulator, "GET", "/state")
-        except (psycopg.Error, requests.RequestException) as error:
+        except (sa.exc.SQLAlchemyError, requests.RequestException) as error:
             if time.monotonic() > deadline:
                 raise PlatformError(f"databases or Proxmox do not come back: {error}") from error
         else:
             found = dataclasses.replace(evidence, **rows, after=after)
-            if is_settled(found) or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 return found
+            if is_settled(found):
+                arrived_by = arrived_by or time.monotonic() + _ARRIVE_S
+                if time.monotonic() > arrived_by or not [*check_audit(found), *check_events(found)]:
+                    return found
         await asyncio.sleep(_LOOK_S)
 
 

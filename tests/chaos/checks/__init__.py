@@ -6,13 +6,17 @@ reservations  container ids, ports and hostnames: unique, none leaked
 archives      no archive without its record, nor the reverse
 strangers     what others own is as it was
 answers       what was confirmed is there, what was refused is not
+audit         every accepted write has exactly one audit entry
+events        every event has had its effect
 """
 
 from __future__ import annotations
 
 from tests.chaos.checks.answers import check_answers
 from tests.chaos.checks.archives import check_archives
+from tests.chaos.checks.audit import check_audit
 from tests.chaos.checks.containers import check_containers
+from tests.chaos.checks.events import check_events
 from tests.chaos.checks.operations import check_operations
 from tests.chaos.checks.reservations import check_reservations
 from tests.chaos.checks.strangers import check_strangers
@@ -30,5 +34,7 @@ def check_all(evidence: Evidence) -> list[str]:
         check_archives,
         check_strangers,
         check_answers,
+        check_audit,
+        check_events,
     )
     return [violation for check in checks for violation in check(evidence)]

@@ -23,6 +23,7 @@ def check_containers(evidence: Evidence) -> Iterator[str]:
 def _check_marked(evidence: Evidence) -> Iterator[str]:
     apps = {app["id"]: app for app in evidence.apps}
     hostnames: dict[str, int] = {}
+    yield from _check_duplicates(evidence)
     for vmid, one in evidence.containers.items():
         owner = find_owner(one["config"])
         if owner is None:
@@ -38,6 +39,17 @@ def _check_marked(evidence: Evidence) -> Iterator[str]:
         if hostname in hostnames:
             yield f"containers {hostnames[hostname]} and {vmid} have the same hostname {hostname}"
         hostnames[hostname] = vmid
+
+
+def _check_duplicates(evidence: Evidence) -> Iterator[str]:
+    """No app has two containers, whatever the databases say."""
+    marked: dict[str, list[int]] = {}
+    for vmid, one in evidence.containers.items():
+        if (owner := find_owner(one["config"])) is not None:
+            marked.setdefault(owner, []).append(vmid)
+    for owner, vmids in marked.items():
+        if len(vmids) > 1:
+            yield f"{owner} has {len(vmids)} containers: {', '.join(map(str, sorted(vmids)))}"
 
 
 def _check_app(evidence: Evidence, app: Row) -> Iterator[str]:

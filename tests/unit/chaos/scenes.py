@@ -56,6 +56,11 @@ def make_volume(content: str, volid: str, **values: Any) -> Row:
     return {"content": content, "volid": volid, "node": "", "vmid": VMID, "notes": None, **values}
 
 
+def make_entry(message_id: str, action: str, **values: Any) -> Row:
+    """An audit entry of a call of `USER` that was accepted."""
+    return {"message_id": message_id, "user_id": USER, "action": action, "outcome": "OK", **values}
+
+
 def make_step(operation_id: str, *upids: str) -> Row:
     """A step that began at second 50 and noted these tasks."""
     return {
@@ -114,6 +119,11 @@ def make_world() -> Evidence:
         backup_operations=(make_operation("create_backup", BACKUP_ID),),
         backup_steps=(make_step(BACKUP_ID, "dump"),),
         outboxes={"apps": 0},
+        poison={"apps": 0},
+        audit=(
+            make_entry(f"audit-{DEPLOY_ID}-1", "apps.DeployApp"),
+            make_entry(f"audit-{BACKUP_ID}-1", "backups.CreateBackup"),
+        ),
         before={"containers": {"101": stranger}, "volumes": volumes[:1]},
         after={
             "containers": {"101": stranger, str(VMID): make_container(VMID, APP)},
@@ -137,6 +147,11 @@ def change_backup(world: Evidence, **values: Any) -> Evidence:
 def add_history(world: Evidence, *exchanges: Exchange) -> Evidence:
     """The world with more exchanges."""
     return dataclasses.replace(world, history=(*world.history, *exchanges))
+
+
+def add_audit(world: Evidence, *entries: Row) -> Evidence:
+    """The world with more audit entries."""
+    return dataclasses.replace(world, audit=(*world.audit, *entries))
 
 
 def add_operation(world: Evidence, operation: Row) -> Evidence:

@@ -16,6 +16,7 @@ from tests.unit.chaos.scenes import (
     DEPLOYED,
     OTHER,
     VMID,
+    add_audit,
     add_container,
     add_history,
     add_operation,
@@ -23,6 +24,7 @@ from tests.unit.chaos.scenes import (
     change_backup,
     change_proxmox,
     make_container,
+    make_entry,
     make_exchange,
     make_operation,
     make_step,
@@ -77,6 +79,34 @@ def with_adopted(world: Evidence, after: dict[str, object]) -> Evidence:
 
 
 CASES: dict[str, tuple[Break, str]] = {
+    "unaudited": (lambda world: dataclasses.replace(world, audit=world.audit[1:]), "has 0 audit entries"),
+    "audited twice": (
+        lambda world: add_audit(world, make_entry(f"audit-{DEPLOY_ID}-2", "apps.DeployApp")),
+        "has 2 audit entries",
+    ),
+    "unaudited action": (
+        lambda world: add_history(world, make_exchange("stop", status=200)),
+        "apps.PerformAppAction of user 1 was accepted 1 times, perhaps 0 more, and has 0 audit entries",
+    ),
+    "action audited twice": (
+        lambda world: add_audit(
+            add_history(world, make_exchange("stop", status=200)),
+            *(make_entry(name, "apps.PerformAppAction") for name in "ab"),
+        ),
+        "and has 2 audit entries",
+    ),
+    "event lost": (
+        lambda world: dataclasses.replace(world, apps=()),
+        "was never told that its app adminer-1 is gone",
+    ),
+    "set aside": (
+        lambda world: dataclasses.replace(world, poison={"auth": 2}),
+        "auth has set 2 messages aside",
+    ),
+    "two containers": (
+        lambda world: add_container(world, make_container(9001, APP)),
+        "adminer-1 has 2 containers: 9000, 9001",
+    ),
     "stuck": (replace_operation(finished_at=None, status="undoing"), "is stuck in undoing"),
     "given up": (replace_operation(finished_at=None, status="dead"), "is stuck in dead"),
     "no reason": (replace_operation(status="failed"), "failed without a reason"),
