@@ -18,6 +18,7 @@ MAX_VALUES = 1_000_000  # 16 MiB of `{},` would become a gigabyte of objects
 MAX_DEPTH = 32  # Proxmox nests five levels
 _TOTAL_S = 60.0  # of one answer: the timeout of a single read never ends one that comes byte by byte
 _CHUNK = 65_536
+_REASON = 1000  # characters; a message becomes the status of a call, whose headers have a limit of some KiB
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _TITLE = re.compile(r"<title[^>]*>\s*([^<]{1,80})", re.IGNORECASE)
@@ -70,13 +71,20 @@ def _read_answer(response: requests.Response) -> Answer:
         raise UnexpectedAnswer(f"data compressed by {encoding[:20]!r}, which was not asked for")
     body = _read_body(response.raw)
     if status >= 400 and not body.strip():
-        return Answer(status, phrase)
+        return Answer(status, phrase[:_REASON])
     content = parse_json(body, status=status, phrase=phrase)
     if not isinstance(content, dict) or (status < 400 and "data" not in content):
         raise UnexpectedAnswer(f"JSON that is {_describe(content)}")
     message, errors = content.get("message"), content.get("errors")
     reason = message.strip() if isinstance(message, str) and message.strip() else phrase
-    return Answer(status, reason, content.get("data"), errors if isinstance(errors, dict) else {})
+    return Answer(status, reason[:_REASON], content.get("data"), _shorten(errors))
+
+
+def _shorten(errors: object) -> dict[str, Any]:
+    """Errors by parameter, few and short enough for the status of a call."""
+    if not isinstance(errors, dict):
+        return {}
+    return {name[:100]: str(value)[:200] for name, value in list(errors.items())[:20]}
 
 
 def _read_body(raw: BaseHTTPResponse) -> bytes:

@@ -21,6 +21,7 @@ _FIRST_POLL_S = 0.02
 _LONGEST_POLL_S = 1.0
 _POLL_SHARE = 0.15  # of the time that a task has taken so far: what its end may be noticed too late
 _LOG_PAGE = 500
+_LINE = 2000  # characters; a page of them fits into one message of gRPC
 _PASSING = re.compile(
     r"got timeout|can't lock file|unable to (acquire|get) lock|is locked \(|timed out|no route to host"
     r"|connection (refused|reset)|unexpected status",
@@ -71,7 +72,7 @@ async def watch_task(
         seen += len(lines)
         archive = _find_archive(lines) or archive
         if ended:
-            exit_status = str(status.get("exitstatus") or "unknown")
+            exit_status = str(status.get("exitstatus") or "unknown")[:_LINE]
             succeeded = exit_status == "OK" or exit_status.startswith("WARNINGS")
             yield Progress(
                 tuple(lines),
@@ -132,7 +133,7 @@ async def _read_lines(client: ProxmoxClient, node: str, upid: str, *, start: int
         found = await client.get(f"/nodes/{node}/tasks/{upid}/log", start=start, limit=_LOG_PAGE)
     except HostUnreachableError:
         return []
-    lines = [str(one.get("t") or "") for one in found]
+    lines = [str(one.get("t") or "")[:_LINE] for one in found]
     return (
         []
         if lines in (["no content"], [""]) or (lines and lines[0].startswith("unable to open file"))

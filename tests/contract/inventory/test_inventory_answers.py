@@ -181,6 +181,19 @@ async def test_proxmox_own_words_are_read_from_the_body(inventory: Inventory, od
     client.close()
 
 
+async def test_what_a_host_says_is_cut_to_what_a_status_can_carry(
+    inventory: Inventory, odd: WebServer
+) -> None:
+    client = ProxmoxClient(await inventory.fleet.open_access(await add_odd(inventory, odd)), threads=1)
+    errors = {f"parameter-{number}": "x" * 10_000 for number in range(1000)}
+    body = json.dumps({"data": None, "message": "y" * 1_000_000, "errors": errors}).encode()
+    odd.answer = lambda _: Reply(body, 400, "Parameter verification failed.")
+    with pytest.raises(DomainError) as refused:
+        await client.put("/nodes/pve/lxc/100/config", memory=1)
+    assert 1000 < len(refused.value.message) < 8000
+    client.close()
+
+
 @pytest.mark.parametrize(
     ("version", "release", "success", "message"),
     [
