@@ -75,6 +75,7 @@ def make_environment(
         # The gateway of a local stack speaks http too; a browser keeps no Secure cookie that came by it.
         "ALLOW_INSECURE": ",".join(filter(None, ["http-cookies", os.environ.get("ALLOW_INSECURE")])),
         "SERVICE_KEYS_DIR": str(state / "keys"),
+        "PUBLIC_URL": os.environ.get("PUBLIC_URL") or settings.url,
         "PROXIMITY_ADMIN_USERNAME": settings.admin_username,
         "PROXIMITY_ADMIN_PASSWORD": secrets.admin_password,
         **{f"{service.upper()}_ADDRESS": name_address(state, service) for service in SERVICES},

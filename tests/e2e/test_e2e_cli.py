@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import sysconfig
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,41 @@ def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
     terminal.read("backup", back["id"])
     deleted = terminal.run("delete", back["id"], "--backups", "delete", "--yes").stdout
     assert "Deleting 1 backup with it" in deleted
+
+
+def test_administrators_manage_accounts(terminal: Terminal, stack: RunningStack, tmp_path: Path) -> None:
+    name, guest = f"u-{uuid.uuid4().hex[:8]}", f"g-{uuid.uuid4().hex[:8]}"
+    assert terminal.read("users", "create", name)["username"] == name
+    link = terminal.run("users", "reset-link", name).stdout.strip()
+    assert link.startswith(f"{stack.url}/api/auth/redeem#")
+    other = Terminal(tmp_path / "other")
+    redeem = ("redeem", link, "--password-stdin")
+    assert "too short" in other.run(*redeem, stdin="short\n", status=1).stderr
+    assert name in other.run(*redeem, stdin="a-Long-phrase-77\n").stdout
+    assert "ask for a new link" in other.run(*redeem, stdin="a-Long-phrase-78\n", status=1).stderr
+    login = ("login", stack.url, "--username", name, "--password-stdin")
+    assert "reset with a link of administrator" in other.run(*login, stdin="a-Long-phrase-77\n").stderr
+    assert "Admin privileges" in other.run("users", "list", status=1).stderr
+    other.run("password", "--password-stdin", stdin="a-Long-phrase-77\na-Long-phrase-78\n")
+    app = other.read("deploy", "adminer", f"cli-{uuid.uuid4().hex[:8]}")
+    terminal.run("users", "end-sessions", name)
+    other.run("whoami", status=3)
+    invitation = terminal.run("users", "invite").stdout.strip()
+    stdin = "a-Long-phrase-77\n"
+    assert guest in other.run("redeem", invitation, "-u", guest, "--password-stdin", stdin=stdin).stdout
+    for verb, shown in (("promote", "administrator"), ("demote", "user"), ("deactivate", "deactivated")):
+        terminal.run("users", verb, guest)
+        assert shown in terminal.run("users", "list", "--search", guest).stdout
+    assert "is not active" in terminal.run("users", "delete", name, "--apps-to", guest, "-y", status=1).stderr
+    terminal.run("users", "activate", guest)
+    terminal.run("users", "delete", name, "--apps-to", guest, "--yes")
+    login = ("login", stack.url, "--username", guest, "--password-stdin")
+    other.run(*login, stdin=stdin)
+    deadline = time.monotonic() + LIMIT_S
+    while app["id"] not in other.run("apps").stdout:
+        assert time.monotonic() < deadline, "the app was not handed over"
+    terminal.run("delete", app["id"], "--yes")
+    assert "there is no user" in terminal.run("users", "reset-link", name, status=5).stderr
 
 
 def test_refusals_are_sentences_with_their_own_exit_status(

@@ -5,5 +5,5 @@ connection   a channel and its stubs: TLS, tokens, retries
 failures     errors of gRPC as sentences and exit statuses
 following    long work as it happens, with a progress bar
 output       tables, JSON
-accounts, apps, backups, catalog, hosts: the commands
+accounts, users, apps, backups, catalog, hosts: the commands
 """

@@ -7,7 +7,7 @@ import sys
 import grpc
 import typer
 
-from proximity_cli import accounts, apps, backups, catalog, hosts, moving, sessions
+from proximity_cli import accounts, apps, backups, catalog, hosts, moving, sessions, users
 from proximity_cli.failures import INTERRUPTED, CliError, explain_error
 from proximity_cli.output import print_error
 
@@ -24,6 +24,7 @@ def build_app() -> typer.Typer:
     for module in (accounts, sessions, apps, backups, hosts, moving):
         module.register(app)
     app.add_typer(catalog.app, name="catalog")
+    app.add_typer(users.app, name="users")
     return app
 
 

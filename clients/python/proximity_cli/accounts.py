@@ -1,4 +1,4 @@
-"""login, logout, whoami."""
+"""login, logout, whoami, password, redeem."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import grpc
 import typer
@@ -25,7 +26,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (login, logout, whoami):
+    for command in (login, logout, whoami, password, redeem):
         app.command()(command)
 
 
@@ -67,6 +68,8 @@ def login(
     )
     role = ", an administrator" if answer.user.is_staff else ""
     print_done(f"signed in at {session.url} as {answer.user.username}{role}")
+    for notice in answer.notices:
+        typer.echo(notice, err=True)
 
 
 @contextlib.contextmanager
@@ -105,3 +108,45 @@ def whoami(as_json: Json = False) -> None:
         ]
     )
     return None
+
+
+def password(
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the old and the new one from standard input.")
+    ] = False,
+) -> None:
+    """Change one's own password; every other session ends."""
+    platform = connect()
+    old = _read_password("Old password", from_stdin=password_stdin)
+    new = _read_password("New password", from_stdin=password_stdin, twice=True)
+    request = pb.ChangePasswordRequest(old_password=old, new_password=new)
+    print_done(platform.change(platform.auth.ChangePassword, request).detail)
+
+
+def redeem(
+    link: Annotated[str, typer.Argument(help="One-time link; only what follows # in it is secret.")],
+    username: Annotated[str, typer.Option("--username", "-u", help="Name of the account to make.")] = "",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the new password from standard input.")
+    ] = False,
+    ca: Annotated[Path | None, typer.Option(help="File with certificates to trust.", exists=True)] = None,
+    pin: Annotated[str, typer.Option(help="SHA-256 of the only certificate to trust.")] = "",
+) -> None:
+    """Set a password with a one-time link; with an invitation, make the account --username."""
+    url, _, token = link.partition("#")
+    parts = urlsplit(url)
+    if not token or not parts.hostname:
+        raise CliError("the link is not whole: it reads like https://host/api/auth/redeem#…", status=2)
+    session = Session(
+        f"{parts.scheme}://{parts.netloc}", ca=ca.read_text(encoding="utf-8") if ca else "", pin=pin
+    )
+    check_trust(session)
+    new = _read_password("New password", from_stdin=password_stdin, twice=True)
+    request = pb.ResetPasswordRequest(token=token, new_password=new, username=username)
+    print_done(Platform(session).auth.ResetPassword(request, timeout=30).detail)
+
+
+def _read_password(prompt: str, *, from_stdin: bool, twice: bool = False) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=twice))

@@ -1,0 +1,179 @@
+"""users: accounts as administrators manage them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from proximity.auth.v1 import auth_service_pb2 as pb
+from proximity.auth.v1 import user_pb2
+
+from proximity_cli.connection import Platform, connect
+from proximity_cli.failures import NOT_FOUND, CliError
+from proximity_cli.output import Json, print_done, print_json, print_table, render_time
+
+app = typer.Typer(help="Accounts: for administrators.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="User name.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+_PER_PAGE = 100  # the most that a page may have
+
+
+@app.command("list")
+def list_users(
+    search: Annotated[str, typer.Option(help="Part of the name or the address.")] = "", as_json: Json = False
+) -> None:
+    """List the accounts."""
+    found = _list_users(connect(), search)
+    if as_json:
+        return print_json(found)
+    rows = [
+        (
+            each.id,
+            each.username,
+            each.email,
+            "administrator" if each.is_staff else "user",
+            "" if each.is_active else "deactivated",
+            render_time(each.last_login) if each.HasField("last_login") else "never",
+        )
+        for each in found
+    ]
+    print_table(
+        ("ID", "NAME", "EMAIL", "ROLE", "STATE", "LAST SIGN-IN"), rows, empty="There are no accounts."
+    )
+    return None
+
+
+@app.command()
+def create(
+    username: Name,
+    email: Annotated[str, typer.Option(help="Address.")] = "",
+    admin: Annotated[bool, typer.Option("--admin", help="Make an administrator.")] = False,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make an account; without a password it needs a reset link before anybody can sign in."""
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else ""
+    platform = connect()
+    request = pb.CreateUserRequest(username=username, email=email, password=password, is_staff=admin)
+    made = platform.create(platform.auth.CreateUser, request)
+    if as_json:
+        return print_json(made)
+    print_done(f"account {made.username} has the id {made.id}")
+    if not password:
+        typer.echo(f"It has no password yet: proximity users reset-link {made.username}")
+    return None
+
+
+@app.command()
+def invite(
+    admin: Annotated[bool, typer.Option("--admin", help="Invite an administrator.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a one-time link with which somebody makes an account."""
+    platform = connect()
+    request = pb.CreateInvitationRequest(is_staff=admin)
+    _print_link(platform, platform.create(platform.auth.CreateInvitation, request), as_json=as_json)
+
+
+@app.command("reset-link")
+def reset_link(username: Name, as_json: Json = False) -> None:
+    """Make a one-time link that sets the password of an account."""
+    platform = connect()
+    request = pb.CreateResetLinkRequest(id=_find_user(platform, username).id)
+    _print_link(platform, platform.change(platform.auth.CreateResetLink, request), as_json=as_json)
+
+
+@app.command("end-sessions")
+def end_sessions(username: Name) -> None:
+    """End all sessions of an account."""
+    platform = connect()
+    request = pb.EndUserSessionsRequest(id=_find_user(platform, username).id)
+    platform.change(platform.auth.EndUserSessions, request)
+    print_done(f"{username} has to sign in again everywhere")
+
+
+@app.command()
+def promote(username: Name) -> None:
+    """Make an account an administrator."""
+    _update(username, "is an administrator now", is_staff=True)
+
+
+@app.command()
+def demote(username: Name) -> None:
+    """Make an administrator an ordinary user."""
+    _update(username, "is an ordinary user now", is_staff=False)
+
+
+@app.command()
+def deactivate(username: Name) -> None:
+    """Keep an account from signing in; its sessions end and its unfinished deployments stop."""
+    _update(username, "cannot sign in any more", is_active=False)
+
+
+@app.command()
+def activate(username: Name) -> None:
+    """Let an account sign in again."""
+    _update(username, "can sign in again", is_active=True)
+
+
+@app.command()
+def delete(
+    username: Name,
+    apps_to: Annotated[str, typer.Option(help="Name of the user who gets the apps and their backups.")] = "",
+    yes: Yes = False,
+) -> None:
+    """Remove an account; its apps stay with administrators or go to another user."""
+    platform = connect()
+    user = _find_user(platform, username)
+    heir = _find_user(platform, apps_to) if apps_to else None
+    apps = f"; its apps go to {heir.username}" if heir else ""
+    if not yes:
+        typer.confirm(f"Remove the account {user.username}{apps}?", abort=True)
+    request = pb.DeleteUserRequest(id=user.id, apps_to=heir.id if heir else None)
+    platform.change(platform.auth.DeleteUser, request)
+    print_done(f"{user.username} is removed{apps}")
+
+
+def _update(username: str, done: str, *, is_staff: bool | None = None, is_active: bool | None = None) -> None:
+    platform = connect()
+    request = pb.UpdateUserRequest(
+        id=_find_user(platform, username).id, is_staff=is_staff, is_active=is_active
+    )
+    platform.change(platform.auth.UpdateUser, request)
+    print_done(f"{username} {done}")
+
+
+def _list_users(platform: Platform, search: str) -> list[user_pb2.User]:
+    found: list[user_pb2.User] = []
+    page = 1
+    while True:
+        request = pb.ListUsersRequest(search=search, page=page, per_page=_PER_PAGE)
+        answer = platform.read(platform.auth.ListUsers, request)
+        found += answer.users
+        if len(found) >= answer.total or not answer.users:
+            return found
+        page += 1
+
+
+def _find_user(platform: Platform, username: str) -> user_pb2.User:
+    """The account of a name, whatever its case.
+
+    Raises:
+        CliError: there is none.
+    """
+    for user in _list_users(platform, username):
+        if user.username.casefold() == username.casefold():
+            return user
+    raise CliError(f"there is no user {username!r}", status=NOT_FOUND, hint="proximity users list")
+
+
+def _print_link(platform: Platform, issued: pb.OneTimeLink, *, as_json: bool) -> None:
+    if as_json:
+        print_json(issued)
+        return
+    link = issued.link
+    typer.echo(link if "://" in link else f"{platform.session.url}{link}")
+    typer.echo(f"valid for one use until {render_time(issued.expires_at)}; it is not shown again", err=True)
