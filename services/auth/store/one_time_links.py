@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from services.auth.domain.entities import Account, NewAccount, NewOneTimeLink, OneTimeLink, Revocation
 from services.auth.domain.errors import LinkInvalidError
 from services.auth.store.account_rows import get_account, insert_account, revoke_account
+from services.auth.store.api_tokens import end_user_tokens
 from services.auth.store.audit import write_expected
-from services.auth.store.tables import api_tokens, one_time_links, users
+from services.auth.store.revocations import add_revocations
+from services.auth.store.tables import one_time_links, users
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
 
@@ -51,14 +53,16 @@ class SqlOneTimeLinkStore:
         moment = self._clock()
 
         def write(connection: sa.Connection) -> tuple[Account, Sequence[Revocation]]:
-            user_id = _take(connection, token_hash, moment).user_id
-            change = users.update().where(users.c.id == user_id, users.c.is_active)
+            account_id = _take(connection, token_hash, moment).user_id
+            change = users.update().where(users.c.id == account_id, users.c.is_active)
             if not connection.execute(change.values(password_hash=password_hash, notice=notice)).rowcount:
                 raise LinkInvalidError
-            drop_reset_links(connection, user_id)
-            connection.execute(api_tokens.delete().where(api_tokens.c.user_id == user_id))
-            account = get_account(connection, user_id)
-            revoked = revoke_account(connection, account, moment, end_sessions=True)
+            drop_reset_links(connection, account_id)
+            account = get_account(connection, account_id)
+            revoked = (
+                *revoke_account(connection, account, moment, end_sessions=True),
+                *add_revocations(connection, end_user_tokens(connection, account.id, moment), moment),
+            )
             write_expected(connection, account)
             return account, revoked
 
