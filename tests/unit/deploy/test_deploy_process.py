@@ -148,7 +148,7 @@ async def test_a_fork_has_arguments_an_environment_a_log_and_a_status_of_its_own
     names = ("one", "two")
     children = [await zygote.spawn(make_fork(name), tmp_path) for name in names]
     logs = [tmp_path / f"{name}.log" for name in names]
-    await wait_until(lambda: all(log.read_text() for log in logs))
+    await wait_until(lambda: all(log.read_text().endswith("\n") for log in logs))
     assert [log.read_text() for log in logs] == ["['one'] ONE True\n", "['two'] TWO True\n"]
     shown = [psutil.Process(child.pid) for child in children]
     assert [one.name() for one in shown] == ["one", "two"]
