@@ -11,9 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 import yaml
+from proximity_cli.__main__ import build_app
 
 from deploy.configuration import list_names
 from tests.contract.deploy.compose import COMPOSE
@@ -176,6 +179,14 @@ def _check_read(words: list[str]) -> None:
     assert words == ["-rs", "PASSWORD"]  # of bash
 
 
+def _check_proximity(words: list[str]) -> None:
+    """The command line takes the command with these options and arguments; what they name is not looked up."""
+    program: Any = typer.main.get_command(build_app())
+    context = program.make_context("proximity", [*words])
+    name, command, rest = program.resolve_command(context, words)
+    command.make_context(name, rest, parent=context)
+
+
 _CHECKS: dict[str, Callable[[list[str]], None]] = {
     "make": _check_make,
     "docker": _check_docker,
@@ -185,4 +196,5 @@ _CHECKS: dict[str, Callable[[list[str]], None]] = {
     "export": _check_export,
     "build/clients/go/example": _check_example,
     "read": _check_read,
+    "proximity": _check_proximity,
 }
