@@ -18,6 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 RPC = "tests/unit/common/test_rpc.py"
 AUTH = "tests/store/test_auth_service.py"
+STEP_UP = "tests/store/test_auth_step_up.py"
+SESSIONS = "tests/store/test_auth_sessions.py"
+API_TOKENS = "tests/store/test_auth_api_tokens.py"
 FETCHING = "tests/unit/catalog/test_catalog_fetching.py"
 EDGES = "tests/contract/gateway/test_edges.py"
 
@@ -56,6 +59,39 @@ MUTATIONS = (
         f"{RPC}::test_administrators_only"),
     Mutation("scopes", GUARD, 'needed not in scopes and not (needed == "read" and scopes)', "False",
         f"{AUTH}::test_an_api_token_may_what_its_scopes_say_and_no_more"),
+    Mutation("recent sign-in", GUARD, "if rule.recent_sign_in:", "if False:",
+        f"{STEP_UP}::test_a_refreshed_token_has_the_time_of_the_sign_in"),
+    Mutation("time of the sign-in in refreshed tokens", "services/auth/store/sessions.py",
+        "Authentication(session.authenticated_at or session.created_at,", "Authentication(now(),",
+        f"{STEP_UP}::test_a_refreshed_token_has_the_time_of_the_sign_in"),
+    Mutation("origin of public writes", GUARD, "if rule.writes:  #", "if False:  #",
+        f"{SESSIONS}::test_a_foreign_page_neither_signs_in_nor_up_nor_refreshes_nor_signs_out"),
+    Mutation("origin that a browser withholds", GUARD, "if not origin and site not in _FOREIGN_SITES:", "if not origin:",
+        f"{SESSIONS}::test_a_foreign_page_neither_signs_in_nor_up_nor_refreshes_nor_signs_out"),
+    Mutation("names of cookies over https", "services/common/rpc/call.py",
+        "_HTTPS_PREFIXES.get(name, '')}{name}\" if https else name", "''}{name}\"",
+        "tests/unit/auth/test_auth_rules.py::test_each_scheme_reads_the_cookies_of_its_own"),
+    Mutation("credentials of stored answers", "services/common/rpc/interceptors/idempotency.py",
+        "if caller.service or (caller.session and not user.is_staff):", "if True:",
+        f"{STEP_UP}::test_an_api_token_gets_no_answer_that_was_given_to_a_session"),
+    Mutation("end of a token that a token makes", "services/auth/domain/api_tokens.py",
+        "elif latest is not None and wanted > latest:", "elif False:",
+        f"{API_TOKENS}::test_an_api_token_makes_none_that_lives_longer"),
+    Mutation("tokens that a token made", "services/auth/store/api_tokens.py",
+        "end_api_tokens(connection, _find_family(connection, token_id), moment)",
+        "end_api_tokens(connection, [token_id], moment)",
+        f"{API_TOKENS}::test_what_an_api_token_made_ends_with_it"),
+    Mutation("API tokens end with the password", "services/auth/store/accounts.py", "if not keep_api_tokens:", "if False:",
+        f"{API_TOKENS}::test_a_new_password_ends_api_tokens_unless_they_are_to_go_on"),
+    Mutation("limit of anonymous entries", "services/common/rpc/interceptors/audit_limit.py",
+        "if is_anonymous and not", "if False and not",
+        "tests/unit/common/test_audit_limit.py::test_calls_beyond_the_limit_of_an_address_become_one_entry_that_counts_them"),
+    Mutation("beginning of a pruned audit log", "services/auth/store/audit.py",
+        "            await self._check_pruning(number, digest)\n", "            pass\n",
+        "tests/store/test_auth_chain.py::test_entries_removed_by_hand_are_found_behind_a_pruning"),
+    Mutation("repetitions of refresh tokens end", "services/auth/store/sessions.py",
+        "token.sealed_successor is None or token.used_at <= moment - REPETITION_TTL", "token.sealed_successor is None",
+        "tests/store/test_auth_store.py::test_a_refresh_token_used_again_after_half_a_minute_ends_the_family"),
     Mutation("callers of internal RPCs", GUARD, "caller.service not in rule.callers", "not caller.service",
         f"{RPC}::test_internal_calls_need_the_right_service"),
     Mutation("CSRF token", GUARD, "if not cookie or not hmac.compare_digest(cookie.encode(), sent.encode()):",
