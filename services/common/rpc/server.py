@@ -1,7 +1,7 @@
 """Handlers to grpc.aio services. Around each handler: guard, rules, idempotency, deadline, errors, audit.
 
 A handler is a method named like its RPC in snake_case: `async def deploy_app(self, request, call) -> App`, or an async
-generator for a stream; a unary one may answer with `Rendered`; one that needs nothing of the call may leave it out. An RPC without a handler is a fault at start, not UNIMPLEMENTED at run time.
+generator for a stream; a unary one may answer with `Rendered` and leave `call` out. Without each handler it does not start.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from google.protobuf.message import Message
 from grpc_status import rpc_status
 from proximity.common.v1 import access_pb2
 
-from services.common.core.errors import DomainError, InvalidError, UnauthenticatedError
+from services.common.core.errors import DomainError, InvalidError, UnauthenticatedError, UnavailableError
 from services.common.core.log import get_logger
 from services.common.core.telemetry.reporting import report_error
 from services.common.core.telemetry.tracing import current_trace_id
@@ -158,16 +158,15 @@ class _Rpc:
             request = check_request(given)
             with Deadline(limit_time(context.time_remaining())), self._around.calls.handling(call):
                 response = await self._respond(request, call)
+            if self._audited:
+                await asyncio.shield(self._record_later(call, "OK"))
         except asyncio.CancelledError:  # the caller hung up; what was done is done, and recorded
             if self._audited:
                 self._record_later(call, "CANCELLED")
             raise
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
             await self._fail(error, call, context)
-        if self._audited:
-            await asyncio.shield(self._record_later(call, "OK"))
-        if call.headers or (call.http_status or self._success) != 200:
-            await self._send_headers(call, context)
+        await self._send_headers(call, context)
         return wrap_json(response) if call.form is Form.JSON else response
 
     async def _stream(
@@ -276,9 +275,8 @@ class _Rpc:
         who = (user.id, user.username) if user else None
         report_error(error, where=self.name, user=who, request_id=call.request_id)
         log.error("rpc_failed", method=self.name, trace_id=trace_id, request=call.request_id, exc_info=error)
-        return InternalError(
-            f"internal error; the log has more under {trace_id}", metadata={"trace_id": trace_id}
-        )
+        sentence = f"internal error; the log has more under {trace_id}"
+        return InternalError(sentence, metadata={"trace_id": trace_id})
 
     def _record_later(self, call: Call, outcome: str) -> asyncio.Task[None]:
         """Record a call in a task of its own, which goes on when the caller hangs up."""
@@ -290,7 +288,9 @@ class _Rpc:
     async def _record(self, call: Call, outcome: str) -> None:
         try:
             await self._around.audit.record(call, action=self._action, outcome=outcome)
-        except Exception:  # the answer stands, whatever keeps it from being recorded
+        except UnavailableError:  # a call that is accepted has its entry, or it is not accepted
+            raise
+        except Exception:
             log.exception("audit_lost", action=self._action, outcome=outcome)
 
 

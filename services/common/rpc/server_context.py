@@ -21,7 +21,11 @@ class Audit(Protocol):
         """Told of a call before its handler runs, in the same context: its entry may be written with its change."""
 
     async def record(self, call: Call, *, action: str, outcome: str) -> None:
-        """Record one call: `action` is `apps.DeployApp`, `outcome` the name of the gRPC code."""
+        """Record one call: `action` is `apps.DeployApp`, `outcome` the name of the gRPC code.
+
+        Raises:
+            UnavailableError: the entry of an accepted call cannot be written, so the call is not accepted.
+        """
 
     async def run(self) -> None:
         """Write what could not be written at once, for ever."""

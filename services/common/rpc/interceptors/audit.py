@@ -51,7 +51,8 @@ class OutboxAudit:
     """Puts each call into the service's outbox, so that it reaches auth also when NATS is away meanwhile.
 
     The entry of a call that changes something is in the transaction of the change. A call that was refused, or changed
-    nothing, is recorded when it ends; where the database does not take that, the entry waits in memory.
+    nothing, is recorded when it ends. Where the database does not take that, a refusal waits in memory, and a call that
+    would have been accepted is refused.
     """
 
     def __init__(self, db: Database, outbox: sa.Table) -> None:
@@ -84,6 +85,9 @@ class OutboxAudit:
                 lambda connection: add_messages(connection, self._outbox, [message]), is_final=False
             )
 
+        if outcome == "OK":
+            await write()
+            return
         user = call.caller.user
         await self._waiting.write(
             write, action=action, outcome=outcome, target=call.audit_target, user_id=user.id if user else None
