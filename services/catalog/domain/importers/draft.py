@@ -79,7 +79,9 @@ def take_text(value: Value, limit: int = 4000) -> str:
         return take_text(next((text for text in value.values() if isinstance(text, str)), ""), limit)
     if value is None or isinstance(value, list):
         return ""
-    text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ue000\ue001]", "", str(value)).strip()
+    text = re.sub(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ue000\ue001]", "", str(value)
+    ).strip()
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
