@@ -94,13 +94,15 @@ removed_apps = sa.Table(
     metadata,
     sa.Column("id", sa.String(120), primary_key=True),
     sa.Column("environment", sa.Text, nullable=False),  # as sealed for the row of `apps`
-    sa.Column("record", sa.JSON, nullable=False),  # the other columns
+    sa.Column("record", sa.JSON, nullable=False),  # the columns that are not sealed
+    sa.Column("inputs", sa.Text, nullable=False, server_default=""),
     sa.Column("removed_at", UtcDateTime, nullable=False),
 )
 
 SEALED = (
     seal_column(idempotency),
     SealedColumn(removed_apps.c.environment, "apps.environment"),
+    SealedColumn(removed_apps.c.inputs, "apps.inputs"),
     SealedColumn(apps.c.environment, "apps.environment"),
     SealedColumn(apps.c.inputs, "apps.inputs"),
     SealedColumn(upgrades.c.before, "apps.upgrades"),

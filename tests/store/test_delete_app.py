@@ -15,7 +15,7 @@ from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.neighbours import BackupCount
 from services.apps.domain.removed import forget_removed_apps
-from services.apps.tables import SEALED, outbox, removed_apps, upgrades
+from services.apps.tables import SEALED, apps, outbox, removed_apps, upgrades
 from services.common.identity.resealing import reseal
 from services.common.identity.sealing import Sealer
 from tests.store.apps_db import db  # noqa: F401 - fixtures
@@ -187,6 +187,11 @@ async def test_secrets_of_a_removed_app_stay_sealed_and_are_sealed_anew(service:
 
     before = await read()
     assert "s3cret" not in before
+    sealed = {
+        table: {one.column.name for one in SEALED if one.column.table is table}
+        for table in (apps, removed_apps)
+    }
+    assert sealed[apps] == sealed[removed_apps], "what is sealed of an app is sealed of its record"
     both = Sealer("n" * 40, previous=("k" * 40,))
     assert (await reseal(database, both, SEALED)).broken == ()
     assert await read() != before

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.apps.domain.entities import App
-from services.apps.store.rows import AppRows
+from services.apps.store.rows import SEALED_COLUMNS, AppRows
 from services.apps.tables import apps, removed_apps, upgrades
 from services.common.core.clock import now
 from services.common.db.database import insert_ignore
@@ -18,12 +18,12 @@ _TIMES = ("created_at", "updated_at", "state_changed_at")
 
 
 def keep_record(connection: sa.Connection, app_id: str) -> None:
-    """Keep the row of an app that is about to be removed; its environment stays sealed as it is."""
+    """Keep the row of an app that is about to be removed; what is sealed in it stays sealed as it is."""
     row = connection.execute(sa.select(apps).where(apps.c.id == app_id)).one()
     record: dict[str, Any] = row._asdict()
-    environment = record.pop("environment")
+    sealed = {name: record.pop(name) for name in SEALED_COLUMNS}
     record |= {name: record[name].isoformat() for name in _TIMES}
-    values = {"id": app_id, "environment": environment, "record": record, "removed_at": now()}
+    values = {"id": app_id, **sealed, "record": record, "removed_at": now()}
     connection.execute(insert_ignore(removed_apps, connection).values(**values))
 
 
@@ -33,7 +33,8 @@ def find_record(connection: sa.Connection, rows: AppRows, app_id: str) -> App | 
     if row is None:
         return None
     times = {name: datetime.fromisoformat(row.record[name]) for name in _TIMES}
-    return rows.parse_app({**row.record, **times, "environment": row.environment})
+    sealed = {name: getattr(row, name) for name in SEALED_COLUMNS}
+    return rows.parse_app({**row.record, **times, **sealed})
 
 
 def list_records(connection: sa.Connection, *, before: datetime, after: str, limit: int) -> list[str]:

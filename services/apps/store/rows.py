@@ -14,7 +14,7 @@ from services.apps.tables import apps
 from services.common.identity.sealing import Sealer
 
 _APP_COLUMNS = frozenset(column.name for column in apps.c)
-_SEALED = ("environment", "inputs")
+SEALED_COLUMNS = ("environment", "inputs")
 
 
 class AppRows:
@@ -26,7 +26,7 @@ class AppRows:
     def parse_app(self, row: Mapping[str, Any]) -> App:
         """The app of the values of a row of `apps`."""
         values = {name: row[name] for name in _APP_COLUMNS}
-        for name in _SEALED:
+        for name in SEALED_COLUMNS:
             place = f"apps.{name}.{values['id']}"
             values[name] = json.loads(self._sealer.open(values[name], place=place)) if values[name] else {}
         values["secret_names"] = tuple(values["secret_names"])
@@ -39,7 +39,7 @@ class AppRows:
     def render_app(self, app: App) -> dict[str, Any]:
         """The row of an app."""
         row = {column: getattr(app, column) for column in _APP_COLUMNS}
-        row |= {name: self._seal(app.id, name, row[name]) for name in _SEALED}
+        row |= {name: self._seal(app.id, name, row[name]) for name in SEALED_COLUMNS}
         row["config"], row["rendering"] = dict(app.config), dict(app.rendering)
         row["secret_names"], row["conditions"] = list(app.secret_names), _render_conditions(app.conditions)
         return row
@@ -54,7 +54,7 @@ class AppRows:
         if unknown:
             raise ValueError(f"apps has no column {', '.join(sorted(unknown))}")
         fields = dict(values)
-        fields |= {name: self._seal(app_id, name, fields[name]) for name in _SEALED if name in fields}
+        fields |= {name: self._seal(app_id, name, fields[name]) for name in SEALED_COLUMNS if name in fields}
         return fields
 
     def _seal(self, app_id: str, column: str, values: Mapping[str, str]) -> str:

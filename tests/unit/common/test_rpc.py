@@ -18,7 +18,14 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import catalog_service_pb2_grpc as stubs
 from proximity.catalog.v1 import item_pb2
 
-from services.common.core.errors import DomainError, DuplicateError, InvalidError, NotFoundError, Violation
+from services.common.core.errors import (
+    DomainError,
+    DuplicateError,
+    InvalidError,
+    NotFoundError,
+    Violation,
+    is_waiting,
+)
 from services.common.db.database import Database, create_engine
 from services.common.identity.sealing import Sealer
 from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
@@ -241,6 +248,15 @@ async def test_a_refusal_that_would_be_too_long_for_headers_says_how_it_begins(s
     found = parse_error(caught.value, service="catalog")
     assert found.message.startswith("ÄÄÄ")
     assert found.violations[0] == Violation("config.key_0", "ü" * 200)
+
+
+async def test_a_replica_of_an_earlier_release_is_waited_for(stack: Stack) -> None:
+    unknown = stack.channel.unary_unary("/proximity.catalog.v1.CatalogService/MadeTomorrow", bytes, bytes)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await unknown(b"", metadata=bearer(token()))
+    found = parse_error(caught.value, service="catalog")
+    assert is_waiting(found)
+    assert found.message == "catalog is of an earlier release that does not know this call"
 
 
 async def test_bad_fields_are_named(stack: Stack) -> None:
