@@ -34,7 +34,10 @@ class LocalSettings:
         "DATABASE_URL", default="", doc="postgresql://… instead of SQLite files in the state.", secret=True
     )
     nats_url: str = setting(
-        "NATS_URL", default="", doc="NATS servers instead of one started here.", secret=True
+        "NATS_URL",
+        default="",
+        doc="NATS servers instead of one started here: nats://user:password@host:4222, comma-separated.",
+        secret=True,
     )
     proxmox_host: str = setting(
         "PROXMOX_HOST", default="", doc="A Proxmox host instead of the simulated one."

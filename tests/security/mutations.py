@@ -22,6 +22,7 @@ STEP_UP = "tests/store/test_auth_step_up.py"
 SESSIONS = "tests/store/test_auth_sessions.py"
 API_TOKENS = "tests/store/test_auth_api_tokens.py"
 FETCHING = "tests/unit/catalog/test_catalog_fetching.py"
+NATS = "tests/security/test_nats_users.py"
 EDGES = "tests/contract/gateway/test_edges.py"
 
 
@@ -183,6 +184,24 @@ MUTATIONS = (
         "tests/security/test_access_matrix.py::test_every_rpc_admits_whom_it_declares_and_nobody_else"),
     Mutation("quoting for the node's shell", "services/inventory/proxmox/ssh.py", "shlex.join(argv)", '" ".join(argv)',
         "tests/security/test_input_attacks.py::test_nothing_that_users_write_is_interpreted_by_a_shell"),
+    Mutation("messages of others", "deploy/nats/access.py", 'f"events.{service}.>",', '"events.>",',
+        f"{NATS}::test_a_process_publishes_nothing_in_the_name_of_another"),
+    Mutation("replies of others", "deploy/nats/access.py", 'f"_INBOX.{process}.>"', '"_INBOX.>"',
+        f"{NATS}::test_a_process_reads_no_consumer_and_no_reply_of_another"),
+    Mutation("forged revocations", "services/common/messaging/revocation_feed.py",
+        "if not 0 <= cutoff <= latest:", "if False:",
+        "tests/store/test_messaging.py::test_forged_revocations_are_reported_and_change_nothing"),
+    Mutation("forged reports", "services/auth/jobs.py",
+        'subject != AUDIT_RECORDED and subject != f"{AUDIT_RECORDED}.{action[1]}"', "False",
+        "tests/unit/auth/test_auth_reports.py::test_what_is_no_report_of_that_service_is_refused"),
+    Mutation("withheld messages", "gateway/routes.py", "if method.client_streaming:", "if True:",
+        "tests/contract/gateway/test_withheld.py::test_no_call_reaches_a_service_before_its_message_is_complete"),
+    Mutation("calls of an address", "services/common/rpc/stream_limits.py",
+        "if self._open[principal] >= limit:", "if False:",
+        "tests/security/test_limits.py::test_an_address_has_a_limited_number_of_calls_under_way"),
+    Mutation("modes of the state", "deploy/local/state.py", "        make_private(state)\n", "",
+        "tests/unit/deploy/test_deploy_state.py::"
+        "test_what_others_could_read_in_an_existing_directory_is_this_account_s_alone"),
 )  # fmt: skip
 
 

@@ -200,6 +200,26 @@ async def test_a_process_reads_no_consumer_and_no_reply_of_another(server: Serve
     assert seen == []
 
 
+async def test_a_consumer_does_not_deliver_in_the_name_of_another(server: Server) -> None:
+    """NATS lets a process choose the subject to which its own consumer delivers."""
+    forged = "audit.v1.recorded.apps"
+    async with server.connect("catalog-worker") as worker, server.connect(OPERATOR) as operator:
+        config = ConsumerConfig(
+            durable_name="catalog-fetch", deliver_subject=forged, filter_subject="jobs.catalog.v1.run"
+        )
+        manager = operator.jetstream()
+        with contextlib.suppress(NatsError):
+            await manager.delete_consumer("JOBS", "catalog-fetch")
+        with contextlib.suppress(NatsError, TimeoutError):
+            await worker.jetstream(timeout=LIMIT_S).add_consumer("JOBS", config)
+        assert await is_stored(worker, "jobs.catalog.v1.run", b"forged")
+        await asyncio.sleep(REFUSED_S)
+        found = await manager.stream_info("AUDIT", subjects_filter=forged)
+        with contextlib.suppress(NatsError):
+            await manager.delete_consumer("JOBS", "catalog-fetch")
+    assert not found.state.subjects
+
+
 async def test_the_operator_repairs_what_no_process_may(server: Server) -> None:
     async with server.connect(OPERATOR) as operator:
         bucket = await operator.jetstream().key_value(REVOCATIONS_BUCKET)

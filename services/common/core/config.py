@@ -198,7 +198,7 @@ def _read_value(metadata: Mapping[str, Any], source: Mapping[str, str]) -> Any:
 class ServiceSettings:
     """What every service needs to run."""
 
-    listen: str = setting("LISTEN", default="127.0.0.1:0", doc="Address and port of the gRPC server.")
+    listen: str = setting("LISTEN", default="127.0.0.1:0", doc="host:port or unix:/path of the gRPC server.")
     health_listen: str = setting(
         "HEALTH_LISTEN",
         default="",
@@ -211,7 +211,10 @@ class ServiceSettings:
         secret=True,
     )
     nats_url: str = setting(
-        "NATS_URL", default="nats://127.0.0.1:4222", doc="NATS servers, comma-separated.", secret=True
+        "NATS_URL",
+        default="nats://127.0.0.1:4222",
+        doc="NATS servers, comma-separated, with credentials: nats://user:password@host:4222.",
+        secret=True,
     )
     nats_replicas: int = setting(
         "NATS_REPLICAS", default=1, parse=parse_int(1, 5), doc="Replicas of the JetStream streams."
