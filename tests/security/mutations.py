@@ -97,7 +97,7 @@ MUTATIONS = (
         f"{RPC}::test_internal_calls_need_the_right_service"),
     Mutation("CSRF token", GUARD, "if not cookie or not hmac.compare_digest(cookie.encode(), sent.encode()):",
         "if False:", f"{RPC}::test_writes_with_a_cookie_need_the_csrf_token"),
-    Mutation("foreign origin", GUARD, "            origin\n            and origin not in", "            False\n            and origin not in",
+    Mutation("foreign origin", GUARD, "origin in self._origins or _find_host(origin) == host.lower()", "True",
         f"{RPC}::test_writes_with_a_cookie_need_the_csrf_token"),
     Mutation("faults say nothing", "services/common/rpc/server.py",
         'f"internal error; the log has more under {trace_id}"', "str(error)",

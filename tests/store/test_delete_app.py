@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import uuid
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from services.apps.domain.removed import forget_removed_apps
 from services.apps.tables import SEALED, apps, outbox, removed_apps, upgrades
 from services.common.identity.resealing import reseal
 from services.common.identity.sealing import Sealer
+from services.common.rpc.step_up import RECENT_S, StepUpRequiredError
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.test_apps_handlers import Service, call, inner, service  # noqa: F401 - fixtures
 from tests.store.test_apps_operations import platform  # noqa: F401 - a fixture
@@ -195,3 +197,13 @@ async def test_secrets_of_a_removed_app_stay_sealed_and_are_sealed_anew(service:
     both = Sealer("n" * 40, previous=("k" * 40,))
     assert (await reseal(database, both, SEALED)).broken == ()
     assert await read() != before
+
+
+async def test_deleting_the_backups_needs_a_recent_sign_in(service: Service) -> None:  # noqa: F811
+    app = await deploy_running(service)
+    late = call()
+    late.caller = dataclasses.replace(late.caller, session="s", authenticated_at=time.time() - RECENT_S - 1)
+    with pytest.raises(StepUpRequiredError):
+        await service.api.delete_app(pb.DeleteAppRequest(app_id=app.id, backups="delete"), late)
+    answer = await service.api.delete_app(pb.DeleteAppRequest(app_id=app.id), late)
+    assert answer.status == "removing"

@@ -20,6 +20,7 @@ from services.apps.store import SqlAppStore
 from services.apps.watching import Watcher
 from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
+from services.common.rpc.step_up import check_recent_sign_in
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class BaseHandlers:
         )
 
     async def _delete(self, app: App, call: Call, *, delete_backups: bool = False) -> deleting.Deletion:
+        if delete_backups:  # without them nothing brings the app back
+            check_recent_sign_in(call.caller)
         found = await deleting.delete_app(
             self.world, self.backups, app, requester(call), delete_backups=delete_backups
         )

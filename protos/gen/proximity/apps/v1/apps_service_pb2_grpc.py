@@ -212,7 +212,8 @@ class AppsServiceServicer:
 
     def DeleteApp(self, request, context):
         """Delete an app: a deployed one with its container, an adopted one without. Its backups stay and can be listed,
-        restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones.
+        restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones. For that a
+        session needs a sign-in or step-up within the last 10 minutes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,7 +50,8 @@ class AppsServiceStub:
     """
     DeleteApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.DeleteAppRequest, _apps_service_pb2.DeleteAppResponse]
     """Delete an app: a deployed one with its container, an adopted one without. Its backups stay and can be listed,
-    restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones.
+    restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones. For that a
+    session needs a sign-in or step-up within the last 10 minutes.
     """
     GetAppStatus: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatusRequest, _apps_service_pb2.AppStatus]
     """Status: simple for a stable app, with progress and step for one in transition."""
@@ -121,7 +122,8 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """
     DeleteApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.DeleteAppRequest, _apps_service_pb2.DeleteAppResponse]  # type: ignore[assignment]
     """Delete an app: a deployed one with its container, an adopted one without. Its backups stay and can be listed,
-    restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones.
+    restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones. For that a
+    session needs a sign-in or step-up within the last 10 minutes.
     """
     GetAppStatus: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatusRequest, _apps_service_pb2.AppStatus]  # type: ignore[assignment]
     """Status: simple for a stable app, with progress and step for one in transition."""
@@ -219,7 +221,8 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.DeleteAppResponse, _abc.Awaitable[_apps_service_pb2.DeleteAppResponse]]:
         """Delete an app: a deployed one with its container, an adopted one without. Its backups stay and can be listed,
-        restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones.
+        restored as a new app and deleted afterwards; backups=delete deletes them with it, all but protected ones. For that a
+        session needs a sign-in or step-up within the last 10 minutes.
         """
 
     @_abc_1.abstractmethod
