@@ -55,7 +55,7 @@ async def db(file: Path, tmp_path: Path) -> AsyncIterator[Database]:
 
 
 def damage(path: Path) -> None:
-    """Overwrite pages in the middle, as `r05` of a fault campaign did."""
+    """Overwrite pages in the middle, as a failing disk may."""
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(4096 * (size // 8192))
