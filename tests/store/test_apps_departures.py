@@ -8,10 +8,11 @@ import pytest
 import sqlalchemy as sa
 from proximity.auth.v1 import events_pb2
 
+from services.apps.domain.entities import RemoveApp
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.usecases import Asked, clone_app
 from services.apps.jobs import USER_DEACTIVATED, follow_departures
-from services.apps.tables import inbox, operation_tables, outbox
+from services.apps.tables import inbox, operation_tables, outbox, removed_apps
 from services.common.db.database import Database
 from services.common.messaging.bus import Bus, Message
 from services.common.messaging.outbox import Relay
@@ -66,6 +67,18 @@ async def test_apps_are_handed_over_and_what_runs_goes_on(
     assert found == [queued.id]
     again = await platform.store.release_user(2, apps_to=1)
     assert (again.stopped, again.moved) == (0, 0)
+
+
+async def test_removed_apps_are_handed_over_for_their_backups(
+    platform: Platform,  # noqa: F811 - the fixture
+) -> None:
+    app = await platform.deploy("gone-1", owner=2)
+    await platform.run()
+    await platform.store.change(RemoveApp(app.id))
+    await platform.store.release_user(2, apps_to=1)
+    query = sa.select(removed_apps.c.record)
+    record = await platform.database.read(lambda connection: connection.execute(query).scalar_one())
+    assert (record["id"], record["owner_id"]) == (app.id, 1)
 
 
 async def test_the_event_of_auth_hands_the_apps_over(

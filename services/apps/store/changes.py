@@ -27,7 +27,7 @@ from services.apps.domain.entities import (
 )
 from services.apps.domain.errors import AppBusyError
 from services.apps.domain.quotas import Quota, check_quota
-from services.apps.store.removed import keep_record
+from services.apps.store.removed import hand_over_records, keep_record
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import forget_sightings
 from services.apps.store.upgrades import UpgradeRows
@@ -174,6 +174,7 @@ class AppChanges:
             self._change_app(connection, app_id, {"owner_id": to})
             message = f"Handed over from user {owner_id}, who was removed, to user {to}"
             self._add_event(connection, app_id, "log", message=message)
+        hand_over_records(connection, owner_id, to=to)
         return len(found)
 
     def _change_app(self, connection: sa.Connection, app_id: str, values: Mapping[str, Any]) -> None:

@@ -37,6 +37,14 @@ def find_record(connection: sa.Connection, rows: AppRows, app_id: str) -> App | 
     return rows.parse_app({**row.record, **times, **sealed})
 
 
+def hand_over_records(connection: sa.Connection, owner_id: int, *, to: int) -> None:
+    """Give the removed apps of a user to another one, who then restores their backups."""
+    owned = removed_apps.c.record["owner_id"].as_integer() == owner_id
+    for row in connection.execute(sa.select(removed_apps.c.id, removed_apps.c.record).where(owned)).all():
+        change = removed_apps.update().where(removed_apps.c.id == row.id)
+        connection.execute(change.values(record={**row.record, "owner_id": to}))
+
+
 def list_records(connection: sa.Connection, *, before: datetime, after: str, limit: int) -> list[str]:
     """Ids of apps that were removed before a time, by id, after one of them."""
     query = sa.select(removed_apps.c.id).where(removed_apps.c.removed_at < before, removed_apps.c.id > after)
