@@ -2,6 +2,7 @@
 -- for one that the path binds, and drops unknown ones. An operation's `query`, `path` and `numbers` come from the protos.
 
 local MAX_SUGGESTED_LENGTH = 60
+local SHORTEST_PART = 4
 
 -- Levenshtein distance of two short names.
 local function measure_distance(a, b)
@@ -25,6 +26,8 @@ local function suggest_name(name, known)
   for each in pairs(known) do
     names[#names + 1] = each
     local distance = #spelling <= MAX_SUGGESTED_LENGTH and measure_distance(spelling, each) or least
+    -- A part of a name stands for it: host for host_id.
+    if #spelling >= SHORTEST_PART and each:find(spelling, 1, true) then distance = math.min(distance, 2) end
     if distance < least or (distance == least and nearest and each < nearest) then
       nearest, least = each, distance
     end

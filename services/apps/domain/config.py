@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.core.errors import InvalidError, Violation
+from services.common.core.wording import suggest
 
 _NUMBERS = {
     "memory": (64, 524_288),
@@ -82,7 +83,7 @@ def parse_config(raw: Mapping[str, Any]) -> DeployConfig:
 
 def _find_fault(key: str, value: object) -> str:
     if key not in KEYS:
-        return f"is not known; known are {', '.join(KEYS)}"
+        return f"is not known; {suggest(key, KEYS)}"
     if value is None:
         return ""
     if key in _NUMBERS:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 # Least ratio of difflib: `memroy` is near `memory`, `owner_id` is not near `network_cidr`.
 _NEARNESS = 0.7
+# Least length of a name that may stand for a longer one: `type` for `backup_type`.
+_SHORTEST_PART = 4
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -16,7 +18,9 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if not names:
         return "there are none"
     spelling = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:100]).lower().replace("-", "_")
-    near = difflib.get_close_matches(spelling, names, n=1, cutoff=_NEARNESS)
+    near = difflib.get_close_matches(spelling, names, n=1, cutoff=_NEARNESS) or [
+        each for each in names if len(spelling) >= _SHORTEST_PART and (spelling in each or each in spelling)
+    ]
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface, ip_network
 
 from services.common.core.errors import InvalidError, invalid_field
+from services.common.core.wording import suggest
 from services.inventory.domain.entities import Network
 
 STATIC = "static"
@@ -200,7 +201,7 @@ def _parse_network(row: dict[str, object], place: str) -> UserNetwork:
     values: dict[str, object] = {}
     for key, value in row.items():
         if key not in known:
-            raise invalid_field(f"{place}.{key[:40]}", f"is not known; known are {', '.join(known)}")
+            raise invalid_field(f"{place}.{key[:40]}", f"is not known; {suggest(key, known)}")
         if value is None:
             continue
         if key == "vlan":

@@ -133,6 +133,12 @@ MESSAGES = [
         {"port": 8006.5},
         "port must be a whole number from 1 to 65535",
     ),
+    (
+        "POST",
+        "/api/apps",
+        {"catalog_id": "whoami", "hostname": "n-1", "config": {"memry": 512}},
+        "config.memry: is not known; did you mean memory?",
+    ),
     ("GET", "/api/apps?page=1000001", None, "page: 1000001 is more than 1000000"),
     ("GET", "/api/apps?page=abc", None, "page must be a whole number from 1 to 1000000"),
     ("GET", "/api/apps?status=runing", None, "did you mean running?"),

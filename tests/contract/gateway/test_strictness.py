@@ -161,6 +161,14 @@ def test_null_is_refused_or_documented(sender: Sender, method: Method, binding: 
             assert request == left_out, field.full_name
 
 
+def test_a_part_of_a_name_suggests_it(client: httpx.Client) -> None:
+    answer = client.post("/api/apps/web-1/backups", json={"type": "stop"})
+    assert "type is not known here; did you mean backup_type?" in answer.json()["error"]
+    assert "did you mean host_id?" in client.get("/api/proxmox/nodes?host=1").json()["error"]
+    known = client.patch("/api/auth/users/7", json={"password": "x"}).json()["error"]
+    assert known == "password is not known here; known are is_active, is_staff, quota"
+
+
 def test_null_in_an_environment_removes_a_value(client: httpx.Client, backend: Backend) -> None:
     body = {"environment": {"A": None, "B": "", "C": None}, "unset": ["D"]}
     assert client.patch("/api/apps/web-1", json=body).status_code == 200

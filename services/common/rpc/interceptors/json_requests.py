@@ -88,7 +88,7 @@ def fill_message(message: Message, given: Any, *, fixed: Iterable[str] = ()) -> 
         raise UnreadableJsonError("The body must be a JSON object")
     faults: list[Violation] = []
     wanted = {name: getattr(message, name) for name in fixed}
-    _fill(message, given, "", faults)
+    _fill(message, given, "", faults, fixed=frozenset(wanted))
     for name, value in wanted.items():
         if given.get(name) is not None and getattr(message, name) != value:
             faults.append(Violation(name, "differs from the one in the path"))
@@ -138,12 +138,21 @@ def _refuse_constant(name: str) -> NoReturn:
     raise UnreadableJsonError(f"The body is not valid JSON: {name} is no number")
 
 
-def _fill(message: Message, given: dict[str, Any], prefix: str, faults: list[Violation]) -> None:
+def _fill(
+    message: Message,
+    given: dict[str, Any],
+    prefix: str,
+    faults: list[Violation],
+    *,
+    fixed: frozenset[str] = frozenset(),
+) -> None:
     setters = _setters_of(message.DESCRIPTOR)
     for name, value in given.items():
         setter = setters.get(name)
         if setter is None:
-            faults.append(Violation(prefix + _show(name), f"is not known here; {suggest(name, setters)}"))
+            faults.append(
+                Violation(prefix + _show(name), f"is not known here; {suggest(name, setters.keys() - fixed)}")
+            )
         else:
             setter(message, value, prefix + name, faults)
 
