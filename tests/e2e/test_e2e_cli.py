@@ -31,6 +31,7 @@ class Terminal:
         paths = os.pathsep.join(str(path) for path in PATHS)
         self.environment = {
             **kept,
+            "COLUMNS": "200",  # tables are not wrapped
             "PROXIMITY_CONFIG_DIR": str(directory),
             "PYTHONPATH": paths,
             **environment,
@@ -71,6 +72,17 @@ def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
     app = terminal.read("deploy", "adminer", hostname, "--memory", "512")
     assert (app["status"], app["config"]["memory"]) == ("running", 512)
     assert hostname in terminal.run("apps").stdout
+    assert "is running" in terminal.run("set", app["id"], "ADMINER_DESIGN=nette", "MOTTO=pw-77=x").stdout
+    shown = terminal.read("show", app["id"])
+    assert (shown["environment"]["ADMINER_DESIGN"], shown["masked"]) == ("nette", ["MOTTO"])
+    assert terminal.run("reveal", app["id"]).stdout == "MOTTO=pw-77=x\n"
+    assert terminal.read("reveal", app["id"], "ADMINER_DESIGN")["values"] == {"ADMINER_DESIGN": "nette"}
+    assert "nothing to follow" in terminal.run("set", app["id"], "--public", "MOTTO").stdout
+    terminal.run("set", app["id"], "--unset", "MOTTO")
+    assert "MOTTO" not in terminal.read("show", app["id"])["environment"]
+    assert "nothing to change" in terminal.run("set", app["id"], status=2).stderr
+    assert "newest revision" in terminal.run("update", app["id"]).stdout
+    assert terminal.read("update", app["id"], "--check")["available"] is False
     log = terminal.run("logs", app["id"], "--json").stdout.splitlines()
     assert json.loads(log[0])["message"] == "Reserving a container id"
     backup = terminal.read("backup", app["id"], "--notes", "first")

@@ -7,7 +7,7 @@ import sys
 import grpc
 import typer
 
-from proximity_cli import accounts, apps, backups, catalog, hosts, moving, sessions, users
+from proximity_cli import accounts, apps, backups, catalog, hosts, moving, sessions, users, values
 from proximity_cli.failures import INTERRUPTED, CliError, explain_error
 from proximity_cli.output import print_error
 
@@ -21,7 +21,7 @@ Exit status: 0 done, 1 refused or failed, 2 wrong command line, 3 not signed in,
 def build_app() -> typer.Typer:
     """Return the program with all its commands."""
     app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
-    for module in (accounts, sessions, apps, backups, hosts, moving):
+    for module in (accounts, sessions, apps, values, backups, hosts, moving):
         module.register(app)
     app.add_typer(catalog.app, name="catalog")
     app.add_typer(users.app, name="users")

@@ -167,7 +167,7 @@ def delete(
         return print_done(answer.message)
     doing, *rest = answer.message.split(". ")
     ended = wait_for_app(platform, app_id, doing)
-    _check_operation(platform, app_id, answer.operation_id, ended=ended)
+    check_operation(platform, app_id, answer.operation_id, ended=ended)
     print_done(". ".join([f"{app_id} is {ended}", *rest]))
     return None
 
@@ -179,12 +179,17 @@ def _act(app_id: str, action: str, *, no_wait: bool) -> None:
     if no_wait or not answer.operation_id:
         return print_done(answer.message)
     ended = wait_for_app(platform, app_id, answer.message)
-    _check_operation(platform, app_id, answer.operation_id, ended=ended)
+    check_operation(platform, app_id, answer.operation_id, ended=ended)
     print_done(f"{app_id} is {ended}")
     return None
 
 
-def _check_operation(platform: Platform, app_id: str, operation_id: str, *, ended: str) -> None:
+def check_operation(platform: Platform, app_id: str, operation_id: str, *, ended: str) -> None:
+    """Say why an operation failed.
+
+    Raises:
+        CliError: it did not succeed.
+    """
     if ended == "removed":
         return
     request = pb.GetOperationRequest(app_id=app_id, operation_id=operation_id)
