@@ -66,6 +66,7 @@ def terminal(stack: RunningStack, tmp_path: Path) -> Terminal:
 
 @pytest.mark.timeout(300)
 def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
+    """Deploy, change, back up, restore and delete; the commands of docs/values.md are among them."""
     hostname = f"cli-{uuid.uuid4().hex[:8]}"
     assert "adminer" in terminal.run("catalog", "search", "adminer").stdout
     assert [host["status"] for host in terminal.read("hosts")] == ["online"]
