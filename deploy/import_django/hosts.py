@@ -14,8 +14,8 @@ from services.inventory.domain.entities import (
     DEFAULT_PORT,
     DEFAULT_SSH_PORT,
     DEFAULT_USER,
+    DefaultResources,
     Network,
-    Resources,
 )
 
 _HOSTS = "proxmox_hosts"
@@ -106,7 +106,9 @@ def plan_settings(rows: list[Row], known: Known, plan: Plan) -> None:
         plan.report.skip(_SETTINGS)
         return
     if "resources" not in present:
-        _add_settings("resources", _read_resources(rows[0], plan), lambda values: Resources(**values), plan)
+        _add_settings(
+            "resources", _read_resources(rows[0], plan), lambda values: DefaultResources(**values), plan
+        )
     if "network" not in present:
         network = {name: rows[0].text(name) for name in vars(Network()) if rows[0].get(name) is not None}
         _add_settings("network", network, lambda values: Network(**values), plan)

@@ -12,7 +12,7 @@ from proximity.backups.v1.backups_service_pb2_grpc import BackupsInternalService
 from proximity.catalog.v1 import catalog_service_pb2 as catalog_pb
 from proximity.catalog.v1.catalog_service_pb2_grpc import CatalogInternalServiceStub
 
-from services.apps.domain.neighbours import BackupCount, HeldBackup, Newest, Rendering, RevisionChanges
+from services.apps.domain.neighbours import AppBackupCount, HeldBackup, Newest, Rendering, RevisionChanges
 from services.apps.domain.quotas import Quota
 from services.apps.inputs import parse_input
 from services.common.core.errors import NotFoundError
@@ -136,13 +136,13 @@ class GrpcBackups:
         except NotFoundError:
             return None
 
-    async def count(self, app_ids: Sequence[str]) -> dict[str, BackupCount]:
+    async def count(self, app_ids: Sequence[str]) -> dict[str, AppBackupCount]:
         """How many backups apps have."""
         request = backups_pb.CountBackupsRequest(app_ids=app_ids)
         answer = await self._clients.call(
             "backups", BackupsInternalServiceStub, "CountBackups", request, timeout=3, retry=False
         )
-        return {one.app_id: BackupCount(one.total, one.protected) for one in answer.apps}
+        return {one.app_id: AppBackupCount(one.total, one.protected) for one in answer.apps}
 
     async def cancel(self, operation_id: str) -> bool:
         """Ask an operation of backups to stop."""

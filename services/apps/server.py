@@ -38,7 +38,7 @@ from services.common.process.runtime import Runtime, build_runtime
 
 
 @dataclass(frozen=True)
-class Parts:
+class AppsParts:
     """What server and worker have in common."""
 
     runtime: Runtime
@@ -51,14 +51,14 @@ class Parts:
     reconciler: Reconciler
 
 
-def build_parts(settings: AppsSettings) -> Parts:
+def build_parts(settings: AppsSettings) -> AppsParts:
     """Construct what server and worker share; call it within an event loop."""
     runtime = build_runtime("apps", settings)
     hints = Hints(runtime.bus)
     store = SqlAppStore(runtime.db, runtime.sealer, notify=hints.notify)
     containers = GrpcContainers(runtime.clients)
     backups = GrpcBackups(runtime.clients)
-    return Parts(
+    return AppsParts(
         runtime=runtime,
         hints=hints,
         store=store,

@@ -17,7 +17,7 @@ from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.interfaces import Container
 from services.apps.newest import NewestRevisions
 from services.apps.store import SqlAppStore
-from services.apps.store.lookups import AppVersion
+from services.apps.store.lookups import AppStamp
 from services.common.rpc.responses.cache import VersionedLruCache
 from services.common.rpc.responses.rendered import Form, Rendered, render, render_list
 
@@ -53,7 +53,7 @@ class Showcase:
         return Rendered(pb.ListAppsResponse, kept), total
 
     async def get_app(
-        self, version: AppVersion, *, live: Container | None = None, form: Form = Form.WIRE
+        self, version: AppStamp, *, live: Container | None = None, form: Form = Form.WIRE
     ) -> Rendered[app_pb2.App]:
         """One app, with what its container uses.
 

@@ -13,13 +13,13 @@ from proximity.auth.v1 import events_pb2, user_pb2
 
 from services.auth.domain.entities import (
     Account,
+    AccountQuota,
     ApiToken,
     AuditEntry,
     Client,
     IssuedLink,
     NewAuditEntry,
     Page,
-    Quota,
     Registration,
     SignedIn,
     SigningKey,
@@ -120,17 +120,17 @@ def parse_audit_record(record: events_pb2.AuditRecorded) -> NewAuditEntry:
     )
 
 
-def parse_quota(message: user_pb2.Quota) -> Quota:
+def parse_quota(message: user_pb2.Quota) -> AccountQuota:
     """What a user's apps may take together.
 
     Raises:
         InvalidError: a value is out of its range.
     """
     check_message(message, prefix="quota.")
-    return Quota(**{field.name: value for field, value in message.ListFields()})
+    return AccountQuota(**{field.name: value for field, value in message.ListFields()})
 
 
-def render_quota(quota: Quota) -> user_pb2.Quota | None:
+def render_quota(quota: AccountQuota) -> user_pb2.Quota | None:
     """A quota, or nothing where none was set."""
     values = {name: value for name, value in vars(quota).items() if value is not None}
     return user_pb2.Quota(**values) if values else None

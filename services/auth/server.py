@@ -21,7 +21,7 @@ from services.auth.domain.api_tokens import ApiTokens, authenticate_api_token
 from services.auth.domain.entities import NewAccount
 from services.auth.domain.errors import ApiTokenInvalidError, UsernameTakenError
 from services.auth.domain.one_time_links import OneTimeLinks
-from services.auth.domain.sign_in import Limits, SignIn, make_limits
+from services.auth.domain.sign_in import SignIn, SignInLimits, make_limits
 from services.auth.handlers import AuthHandlers, AuthInternalHandlers
 from services.auth.hashing import Argon2Hasher
 from services.auth.revoking import RevocationPublisher
@@ -230,7 +230,7 @@ async def _prune(auth: Auth) -> None:
                 log.warning("prune_failed", store=type(store).__name__, error=error.message)
 
 
-def _limits(settings: AuthSettings) -> Limits:
+def _limits(settings: AuthSettings) -> SignInLimits:
     return make_limits(
         per_account=settings.login_failures_per_account,
         per_address=settings.login_failures_per_address,

@@ -19,7 +19,7 @@ from services.backups.domain.entities import (
     BackupStatus,
     OperationStanding,
     Place,
-    Report,
+    ProgressReport,
     Task,
     TaskUpdate,
 )
@@ -144,7 +144,9 @@ def parse_app(hold: apps_pb.AppHold) -> AppFacts:
     )
 
 
-def render_report(app_id: str, operation_id: str, *, report: Report) -> apps_pb.ReportOperationRequest:
+def render_report(
+    app_id: str, operation_id: str, *, report: ProgressReport
+) -> apps_pb.ReportOperationRequest:
     """A report to apps."""
     return apps_pb.ReportOperationRequest(
         app_id=app_id,

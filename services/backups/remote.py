@@ -19,7 +19,7 @@ from services.backups.domain.entities import (
     BesideOrder,
     BesideStarted,
     Place,
-    Report,
+    ProgressReport,
     Task,
     TaskUpdate,
 )
@@ -52,7 +52,7 @@ class RemoteApps:
         )
         return convert.parse_app(await self._call("BeginOperation", request, user=user))
 
-    async def report_operation(self, app_id: str, operation_id: str, *, report: Report) -> None:
+    async def report_operation(self, app_id: str, operation_id: str, *, report: ProgressReport) -> None:
         """See `Apps.report_operation`."""
         await self._call("ReportOperation", convert.render_report(app_id, operation_id, report=report))
 

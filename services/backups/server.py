@@ -26,7 +26,7 @@ from services.common.process.runtime import Runtime, build_runtime
 
 
 @dataclass(frozen=True)
-class Parts:
+class BackupsParts:
     """What both processes of the service share."""
 
     runtime: Runtime
@@ -47,14 +47,14 @@ def build_workflows(apps: Apps, containers: Containers) -> dict[str, Workflow]:
     }
 
 
-def build_parts(settings: BackupsSettings) -> Parts:
+def build_parts(settings: BackupsSettings) -> BackupsParts:
     """Construct the parts; nothing runs yet. Call it within an event loop."""
     runtime = build_runtime("backups", settings)
     relay = Relay(runtime.db, runtime.bus, outbox, inbox=inbox)
     apps, containers = RemoteApps(runtime.clients), RemoteContainers(runtime.clients)
     workflows = build_workflows(apps, containers)
     store = SqlBackupStore(runtime.db, workflows, on_message=relay.wake)
-    return Parts(runtime, relay, apps, containers, workflows, store)
+    return BackupsParts(runtime, relay, apps, containers, workflows, store)
 
 
 async def serve(settings: BackupsSettings) -> None:

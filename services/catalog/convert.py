@@ -11,9 +11,9 @@ from proximity.catalog.v1 import item_pb2
 
 from services.catalog.domain.entities import Item
 from services.catalog.domain.faults import Rejection
-from services.catalog.domain.index import ItemFilter, Page
-from services.catalog.domain.interfaces import Place
-from services.catalog.domain.render import Rendered
+from services.catalog.domain.index import ItemFilter, ItemPage
+from services.catalog.domain.interfaces import CatalogPlace
+from services.catalog.domain.render import RenderedDefinition
 from services.catalog.domain.revisions import RevisionChanges
 from services.catalog.domain.sources import NewSource, Source, SourceFormat
 from services.catalog.domain.usecases import CatalogStats, Reloaded
@@ -28,9 +28,9 @@ def parse_filter(
     return ItemFilter(request.architecture, request.memory, request.runtime, request.source)
 
 
-def parse_page(request: pb.ListItemsRequest) -> Page:
+def parse_page(request: pb.ListItemsRequest) -> ItemPage:
     """Return the page that is asked for."""
-    return Page(
+    return ItemPage(
         request.page if request.HasField("page") else None,
         request.per_page if request.HasField("per_page") else None,
     )
@@ -41,9 +41,9 @@ def parse_preview(request: pb.PreviewItemRequest) -> RenderRequest:
     return RenderRequest(runtime=request.runtime, environment=dict(request.environment), masked=True)
 
 
-def parse_place(request: pb.PreviewItemRequest) -> Place:
+def parse_place(request: pb.PreviewItemRequest) -> CatalogPlace:
     """Return the place that a preview asks about."""
-    return Place(request.host_id if request.HasField("host_id") else None, request.node)
+    return CatalogPlace(request.host_id if request.HasField("host_id") else None, request.node)
 
 
 def parse_render(request: pb.RenderItemRequest) -> RenderRequest:
@@ -94,7 +94,7 @@ def render_reloaded(result: Reloaded) -> pb.ReloadCatalogResponse:
     )
 
 
-def render_preview(rendered: Rendered, place: Place) -> pb.PreviewItemResponse:
+def render_preview(rendered: RenderedDefinition, place: CatalogPlace) -> pb.PreviewItemResponse:
     """Render what would run, and where."""
     resources = rendered.item.resources
     return pb.PreviewItemResponse(
@@ -115,7 +115,7 @@ def render_preview(rendered: Rendered, place: Place) -> pb.PreviewItemResponse:
     )
 
 
-def render_rendering(rendered: Rendered) -> pb.Rendering:
+def render_rendering(rendered: RenderedDefinition) -> pb.Rendering:
     """Render what to run."""
     item, oci, main = rendered.item, rendered.oci, rendered.main_port
     message = pb.Rendering(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
 
-from services.catalog.domain.interfaces import Place
+from services.catalog.domain.interfaces import CatalogPlace
 from services.common.core.errors import UnavailableError
 from services.common.rpc.client import Clients
 
@@ -18,7 +18,7 @@ class RemoteNodes:
     def __init__(self, clients: Clients | None) -> None:
         self._clients = clients
 
-    async def find_place(self, asked: Place, *, memory: int, disk: int, oci: bool) -> Place:
+    async def find_place(self, asked: CatalogPlace, *, memory: int, disk: int, oci: bool) -> CatalogPlace:
         """See `Nodes.find_place`."""
         if self._clients is None:
             raise UnavailableError("inventory is not asked here")
@@ -29,4 +29,4 @@ class RemoteNodes:
             "inventory", ContainerServiceStub, "PlaceContainer", request, timeout=_ANSWER_S, retry=False
         )
         message = found.oci_reason if oci and not found.oci else ""
-        return Place(found.host_id, found.node, message)
+        return CatalogPlace(found.host_id, found.node, message)

@@ -28,7 +28,7 @@ log = get_logger()
 
 
 @dataclass(frozen=True)
-class Catalog:
+class CatalogParts:
     """The parts of a catalog process: `api` and `internal` answer RPCs, `jobs` does the work."""
 
     settings: CatalogSettings
@@ -48,7 +48,7 @@ def build_catalog(
     db: Database | None = None,
     bus: Bus | None = None,
     clients: Clients | None = None,
-) -> Catalog:
+) -> CatalogParts:
     """Construct the parts; nothing runs yet. Call it within an event loop."""
     db = db or Database(create_engine(settings.database_url, service="catalog"))
     bus = bus or Bus(settings.nats_url, name="catalog", replicas=settings.nats_replicas)
@@ -62,7 +62,7 @@ def build_catalog(
         limits=limits,
     )
     relay = Relay(db, bus, outbox, inbox=inbox)
-    return Catalog(
+    return CatalogParts(
         settings=settings,
         db=db,
         bus=bus,
@@ -104,7 +104,7 @@ async def work(settings: CatalogSettings) -> None:
     await process.work(runtime, background=[], relay=catalog.relay)
 
 
-async def publish_own_files(catalog: Catalog) -> None:
+async def publish_own_files(catalog: CatalogParts) -> None:
     """Publish the items of our own folder and have the catalog in memory."""
     result = await reload_files(catalog.store, catalog.settings.data)
     for rejection in result.rejected:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
-from services.catalog.domain.entities import OWN_SOURCE, Input, Item, PortSpec, Probe, VolumeSpec
+from services.catalog.domain.entities import OWN_SOURCE, Input, Item, PortSpec, ReadinessProbe, VolumeSpec
 from services.catalog.domain.interpolation import InterpolationError, interpolate_text
 from services.catalog.domain.yaml_text import write_yaml
 from services.common.rpc.responses.rendered import Form, render, render_list
@@ -98,7 +98,7 @@ def render_input(item_input: Input) -> item_pb2.ItemInput:
     return message
 
 
-def render_probe(probe: Probe, main: PortSpec | None) -> item_pb2.ItemProbe | None:
+def render_probe(probe: ReadinessProbe, main: PortSpec | None) -> item_pb2.ItemProbe | None:
     """Render a probe of the main port as it is inside the container, or None without one."""
     if probe.kind == "none" or main is None:
         return None

@@ -24,7 +24,7 @@ from services.inventory.proxmox import (
     tasks,
     volumes,
 )
-from services.inventory.proxmox.containers import Containers, Task
+from services.inventory.proxmox.containers import Containers, ProxmoxTask
 from services.inventory.proxmox.marks import find_owner
 from services.inventory.store import SqlSettingsStore, SqlVmidStore
 
@@ -49,7 +49,9 @@ class ContainerHandlers:
         self._vmids = vmids
         self._settings = settings
 
-    async def _act(self, work: Callable[..., Awaitable[Task]], request: Any, **options: Any) -> cs.Task:
+    async def _act(
+        self, work: Callable[..., Awaitable[ProxmoxTask]], request: Any, **options: Any
+    ) -> cs.Task:
         """What most RPCs are: something done to the owner's container, which is a task."""
         ref = convert.parse_ref(request.container)
         return convert.render_task(await work(self._containers, ref, request.owner, **options))

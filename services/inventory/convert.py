@@ -13,11 +13,11 @@ from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.common.core.timestamps import render_time
 from services.inventory.domain.entities import Host, NewHost, Node, Secrets, full_token_id
-from services.inventory.proxmox.archives import Archive
-from services.inventory.proxmox.containers import Ref, Task
-from services.inventory.proxmox.create import Mount, NewContainer
-from services.inventory.proxmox.inside import Inspection, Probe
-from services.inventory.proxmox.reading import Container, Scan
+from services.inventory.proxmox.archives import ArchiveVolume
+from services.inventory.proxmox.containers import ContainerRef, ProxmoxTask
+from services.inventory.proxmox.create import ContainerSpec, MountPoint
+from services.inventory.proxmox.inside import Inspection, PortProbe
+from services.inventory.proxmox.reading import HostScan, ScannedContainer
 from services.inventory.proxmox.tasks import Progress
 
 _SECRETS = ("password", "token_secret", "ssh_key")
@@ -117,12 +117,12 @@ def render_node(node: Node, *, with_address: bool = True) -> host_pb2.Node:
     )
 
 
-def parse_ref(ref: cs.ContainerRef) -> Ref:
+def parse_ref(ref: cs.ContainerRef) -> ContainerRef:
     """Where a container is."""
-    return Ref(ref.host_id, ref.vmid, ref.node)
+    return ContainerRef(ref.host_id, ref.vmid, ref.node)
 
 
-def render_task(task: Task) -> cs.Task:
+def render_task(task: ProxmoxTask) -> cs.Task:
     """A task."""
     return cs.Task(host_id=task.host_id, node=task.node, upid=task.upid, result=task.result)
 
@@ -140,9 +140,9 @@ def render_progress(progress: Progress) -> cs.TaskProgress:
     )
 
 
-def parse_new_container(request: cs.CreateContainerRequest) -> NewContainer:
+def parse_new_container(request: cs.CreateContainerRequest) -> ContainerSpec:
     """What is asked of a new container."""
-    return NewContainer(
+    return ContainerSpec(
         hostname=request.hostname,
         memory_mb=request.memory_mb or 512,
         swap_mb=request.swap_mb,
@@ -160,7 +160,9 @@ def parse_new_container(request: cs.CreateContainerRequest) -> NewContainer:
         oci=request.oci,
         environment=dict(request.environment),
         entrypoint=request.entrypoint,
-        mounts=tuple(Mount(path=one.path, size_gb=one.size_gb, backup=one.backup) for one in request.mounts),
+        mounts=tuple(
+            MountPoint(path=one.path, size_gb=one.size_gb, backup=one.backup) for one in request.mounts
+        ),
         note=request.note,
     )
 
@@ -177,7 +179,7 @@ def parse_configuration(request: cs.ConfigureContainerRequest) -> dict[str, Any]
     return {names[key]: value for key, value in parse_changes(request, tuple(names)).items()}
 
 
-def render_container(one: Container) -> cs.Container:
+def render_container(one: ScannedContainer) -> cs.Container:
     """A container."""
     message = cs.Container(
         host_id=one.host_id,
@@ -204,7 +206,7 @@ def render_container(one: Container) -> cs.Container:
     return message
 
 
-def render_scans(scans: list[Scan]) -> cs.ListContainersResponse:
+def render_scans(scans: list[HostScan]) -> cs.ListContainersResponse:
     """The containers of hosts and how their scans went."""
     return cs.ListContainersResponse(
         containers=[render_container(one) for scan in scans for one in scan.containers],
@@ -220,7 +222,7 @@ def render_scans(scans: list[Scan]) -> cs.ListContainersResponse:
     )
 
 
-def render_archive(one: Archive) -> cs.Archive:
+def render_archive(one: ArchiveVolume) -> cs.Archive:
     """An archive."""
     return cs.Archive(
         volume_id=one.volume_id,
@@ -254,7 +256,7 @@ def render_container_task(one: dict[str, Any], node: str) -> cs.ContainerTask:
     )
 
 
-def render_probe(probe: Probe) -> cs.ProbePortResponse:
+def render_probe(probe: PortProbe) -> cs.ProbePortResponse:
     """Whether a port answered."""
     return cs.ProbePortResponse(
         answered=probe.answered, address=probe.address, http_status=probe.http_status, message=probe.message

@@ -10,11 +10,11 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 from proximity.inventory.v1 import settings_pb2
 
 from services.common.core.timestamps import render_time
-from services.inventory.domain.entities import Network, Resources
+from services.inventory.domain.entities import DefaultResources, Network
 from services.inventory.domain.user_networks import NetworkWish, UserNetwork, parse_networks
 
 
-def render_resources(resources: Resources, updated_at: datetime) -> settings_pb2.ResourceSettings:
+def render_resources(resources: DefaultResources, updated_at: datetime) -> settings_pb2.ResourceSettings:
     """The default resources."""
     return settings_pb2.ResourceSettings(**vars(resources), updated_at=render_time(updated_at))
 

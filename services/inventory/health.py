@@ -28,7 +28,7 @@ _FRESH_S = 0.5
 
 
 @dataclass(frozen=True)
-class Report:
+class HealthReport:
     """`connected`, or `error: …`, of every part."""
 
     database: str
@@ -65,17 +65,17 @@ class HealthChecks:
         self._db = db
         self._bus = bus
         self._channels: dict[str, grpc.aio.Channel] = {}
-        self._asked: asyncio.Task[Report] | None = None
+        self._asked: asyncio.Task[HealthReport] | None = None
         self._asked_at = 0.0
 
-    async def check(self) -> Report:
+    async def check(self) -> HealthReport:
         """How the parts are, at most half a second and one question ago: anybody may ask as often as they like."""
         time = asyncio.get_running_loop().time()
         if self._asked is None or time - self._asked_at > _FRESH_S:
             self._asked, self._asked_at = asyncio.create_task(self._ask_all()), time
         return await asyncio.shield(self._asked)
 
-    async def _ask_all(self) -> Report:
+    async def _ask_all(self) -> HealthReport:
         others = [name for name in SERVICES if name != self._service]
         database, cache, messaging, *rest = await asyncio.gather(
             _explain(self._ask_database()),
@@ -86,7 +86,7 @@ class HealthChecks:
         if database == CONNECTED and self._db.is_full:
             database = FULL
         found = {self._service: database, **dict(zip(others, rest, strict=True))}
-        return Report(database, cache, messaging, {name: found[name] for name in SERVICES})
+        return HealthReport(database, cache, messaging, {name: found[name] for name in SERVICES})
 
     async def close(self) -> None:
         """Close the channels."""

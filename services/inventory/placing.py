@@ -20,12 +20,12 @@ from services.inventory.domain.errors import (
 )
 from services.inventory.domain.placement import Candidate, Wish, describe_oci_obstacle, rank_candidates
 from services.inventory.domain.user_networks import DHCP, STATIC
-from services.inventory.proxmox.containers import Ref, find_node, list_running_tasks
+from services.inventory.proxmox.containers import ContainerRef, find_node, list_running_tasks
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.isolation import isolate_host
 from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.nodes import read_version
-from services.inventory.proxmox.reading import Container, Scan, SeenMarks, find_owned, scan_host
+from services.inventory.proxmox.reading import HostScan, ScannedContainer, SeenMarks, find_owned, scan_host
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlVmidStore
 
@@ -145,7 +145,7 @@ class Placing:
 
     async def scan_hosts(
         self, host_id: int | None, *, with_addresses: bool = False, brief: bool = False
-    ) -> list[Scan]:
+    ) -> list[HostScan]:
         """Return the containers of one host or of all; a host that does not answer says so in its scan."""
         hosts = await self._choose_hosts(host_id)
         return list(
@@ -154,7 +154,7 @@ class Placing:
             )
         )
 
-    async def find_owned(self, owner: str, *, host_id: int, hostname: str) -> list[Container]:
+    async def find_owned(self, owner: str, *, host_id: int, hostname: str) -> list[ScannedContainer]:
         """Return the containers on any host that carry an owner's marks.
 
         Raises:
@@ -170,7 +170,7 @@ class Placing:
         )
         return [*found, *(one for answer in elsewhere for one in answer)]
 
-    async def _find_owned_elsewhere(self, host: Host, owner: str) -> list[Container]:
+    async def _find_owned_elsewhere(self, host: Host, owner: str) -> list[ScannedContainer]:
         try:
             return await self._find_owned_on(host, owner, hostname="", timeout_s=_ELSEWHERE_S)
         except DomainError:
@@ -178,14 +178,14 @@ class Placing:
 
     async def _find_owned_on(
         self, host: Host, owner: str, *, hostname: str, timeout_s: float
-    ) -> list[Container]:
+    ) -> list[ScannedContainer]:
         async with isolate_host(host, timeout_s=timeout_s):
             client = await self._fleet.get_client_of(host)
             owners = await self._vmids.list_owners(host.id)
             seen = self._seen.setdefault(host.id, SeenMarks())
             return await find_owned(client, owner, owners=owners, seen=seen, hostname=hostname)
 
-    async def list_tasks(self, ref: Ref, *, include_finished: bool) -> list[dict[str, Any]]:
+    async def list_tasks(self, ref: ContainerRef, *, include_finished: bool) -> list[dict[str, Any]]:
         """Return the tasks of a container, newest first."""
         client = await self._fleet.get_client(ref.host_id)
         node = ref.node or await find_node(client, ref.vmid) or ""
@@ -201,7 +201,7 @@ class Placing:
             return [await self._hosts.get_host(host_id)]
         return [host for host in await self._hosts.list_hosts() if host.is_active]
 
-    async def _scan(self, host: Host, *, with_addresses: bool, brief: bool) -> Scan:
+    async def _scan(self, host: Host, *, with_addresses: bool, brief: bool) -> HostScan:
         try:
             patience = _find_patience(host) if with_addresses or brief else _HOST_TIMEOUT_S
             async with isolate_host(host, timeout_s=patience):
@@ -210,7 +210,7 @@ class Placing:
                 seen = self._seen.setdefault(host.id, SeenMarks())
                 return await scan_host(client, owners, seen, with_addresses=with_addresses, brief=brief)
         except DomainError as error:
-            return Scan(host.id, complete=False, error=error.message)
+            return HostScan(host.id, complete=False, error=error.message)
 
     async def _list_candidates(self, host: Host) -> list[Candidate]:
         """What a host offers; deployments that come at once share one answer."""

@@ -21,7 +21,7 @@ from services.inventory.placing import Placing
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.networks import Networks
-from services.inventory.proxmox.reading import Scan
+from services.inventory.proxmox.reading import HostScan
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
@@ -67,7 +67,7 @@ class Fleetful:
         self.sync = NodeSync(self.hosts, self.fleet, self.ways, every_s=30)
         self.placing = Placing(self.hosts, self.vmids, self.fleet, self.ways, networks=networks)
 
-    async def read_everything(self) -> list[Scan]:
+    async def read_everything(self) -> list[HostScan]:
         """Nodes, ways in and containers of all hosts, as a start of inventory and a reconciliation read them."""
         await self.sync.sync_due()
         return await self.placing.scan_hosts(None)

@@ -21,7 +21,7 @@ from services.apps.domain import usecases
 from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import App
-from services.apps.domain.usecases import Asked, World
+from services.apps.domain.usecases import Requester, World
 from services.apps.handlers import AppsInternalHandlers
 from services.apps.server import plans_of
 from services.apps.store import SqlAppStore
@@ -173,9 +173,9 @@ class Platform:
         return int((await self.backups.create_backup(request, call())).id)
 
 
-def asked(request_id: str = "") -> Asked:
+def asked(request_id: str = "") -> Requester:
     """Asked by the owner."""
-    return Asked(request_id or uuid.uuid4().hex, OWNER.id)
+    return Requester(request_id or uuid.uuid4().hex, OWNER.id)
 
 
 def call() -> Call:

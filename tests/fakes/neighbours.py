@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from services.apps.domain.neighbours import (
-    BackupCount,
+    AppBackupCount,
     HeldBackup,
     ItemInput,
     Newest,
@@ -23,7 +23,7 @@ class FakeBackups:
         self.containers = containers
         self.made: dict[str, HeldBackup] = {}
         self.error = ""
-        self.counts: dict[str, BackupCount] = {}
+        self.counts: dict[str, AppBackupCount] = {}
         self.down = False
 
     async def create(self, app_id: str, operation_id: str, *, notes: str, requested_by: int) -> HeldBackup:
@@ -43,7 +43,7 @@ class FakeBackups:
     async def find(self, operation_id: str) -> HeldBackup | None:
         return self.made.get(operation_id)
 
-    async def count(self, app_ids: Sequence[str]) -> Mapping[str, BackupCount]:
+    async def count(self, app_ids: Sequence[str]) -> Mapping[str, AppBackupCount]:
         if self.down:
             raise UnavailableError("backups does not answer")
         return {app_id: self.counts[app_id] for app_id in app_ids if app_id in self.counts}

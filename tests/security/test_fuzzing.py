@@ -33,7 +33,7 @@ from services.common.rpc.addresses import parse_address, parse_network
 from services.common.rpc.call import parse_cookies
 from services.common.rpc.peers import Peers
 from services.inventory.proxmox.archives import _read_vmid
-from services.inventory.proxmox.create import NewContainer, render_network
+from services.inventory.proxmox.create import ContainerSpec, render_network
 from services.inventory.proxmox.inside import parse_listeners
 from services.inventory.proxmox.marks import add_marks, drop_marks, find_owner, split_tags
 from services.inventory.proxmox.tasks import _find_archive, _find_percent
@@ -127,7 +127,7 @@ def test_descriptions_and_tags_never_claim_more_than_one_owner(description: str,
 @FUZZ
 @given(st.text(alphabet="0123456789abcdef.:/%,=dhcpgw\n ", max_size=50), PUNCTUATED)
 def test_net0_has_one_address_and_no_more_options_than_ours(cidr: str, gateway: str) -> None:
-    wanted = NewContainer(hostname="x", memory_mb=64, cores=1, disk_gb=1, network_cidr=cidr)
+    wanted = ContainerSpec(hostname="x", memory_mb=64, cores=1, disk_gb=1, network_cidr=cidr)
     try:
         option = render_network(wanted)
     except InvalidError:

@@ -18,7 +18,7 @@ from proximity.apps.v1 import apps_service_pb2, apps_service_pb2_grpc
 
 from deploy.local.api import Api, PinnedAdapter
 from services.common.core.errors import InvalidError
-from services.inventory.proxmox.create import NewContainer, render_network
+from services.inventory.proxmox.create import ContainerSpec, render_network
 from tests.e2e.stack import RunningStack
 from tests.security.conftest import LIMIT_S, Platform
 from tests.security.principals import register, sign_in
@@ -134,7 +134,7 @@ def test_an_address_cannot_bring_options_of_the_network_with_it(api: Api, cidr: 
     assert api._request("POST", "/apps", body).status_code == 400
     if "," in cidr:
         with pytest.raises(InvalidError):
-            render_network(NewContainer(hostname="x", memory_mb=64, cores=1, disk_gb=1, network_cidr=cidr))
+            render_network(ContainerSpec(hostname="x", memory_mb=64, cores=1, disk_gb=1, network_cidr=cidr))
 
 
 @pytest.mark.parametrize(

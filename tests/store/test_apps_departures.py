@@ -10,7 +10,7 @@ from proximity.auth.v1 import events_pb2
 
 from services.apps.domain.entities import RemoveApp
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.domain.usecases import Asked, clone_app
+from services.apps.domain.usecases import Requester, clone_app
 from services.apps.jobs import USER_DEACTIVATED, follow_departures
 from services.apps.tables import inbox, operation_tables, outbox, removed_apps
 from services.common.db.database import Database
@@ -32,7 +32,7 @@ async def test_deployments_of_a_deactivated_user_are_stopped_and_leave_no_contai
     await platform.run()
     queued = await platform.deploy("queued-1", owner=2)
     copied = await clone_app(
-        platform.world, await platform.store.get_app(there.id), Asked("c" * 32, 2), hostname="copy-1"
+        platform.world, await platform.store.get_app(there.id), Requester("c" * 32, 2), hostname="copy-1"
     )
     mine = await platform.deploy("mine-1", owner=1)
     done = await platform.store.release_user(2, apps_to=None)

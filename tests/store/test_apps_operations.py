@@ -18,7 +18,7 @@ from services.apps.domain.entities import App, AppFilter, ChangeApp
 from services.apps.domain.errors import AppBusyError, AppNotFoundError, AppStateError, HostnameTakenError
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.reconciling import Reconciler
-from services.apps.domain.usecases import Asked, World
+from services.apps.domain.usecases import Requester, World
 from services.apps.domain.values import ValueChanges
 from services.apps.server import plans_of
 from services.apps.store import SqlAppStore
@@ -71,15 +71,15 @@ class Platform:
             config=parse_config({"memory": 512, **({"runtime": runtime} if runtime else {})}),
             environment={"THEME": "dark"},
         )
-        return await usecases.deploy_app(self.world, new, Asked(request_id, owner))
+        return await usecases.deploy_app(self.world, new, Requester(request_id, owner))
 
     async def act(self, app_id: str, action: str) -> str | None:
         app = await self.store.get_app(app_id)
         return await usecases.perform_action(self.world, app, action, asked())
 
 
-def asked() -> Asked:
-    return Asked(uuid.uuid4().hex, 1)
+def asked() -> Requester:
+    return Requester(uuid.uuid4().hex, 1)
 
 
 @pytest.fixture

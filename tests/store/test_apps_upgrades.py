@@ -15,7 +15,7 @@ from services.apps.domain import adopting, updating, upgrading, usecases
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
 from services.apps.domain.interfaces import Ref
-from services.apps.domain.usecases import Asked
+from services.apps.domain.usecases import Requester
 from services.apps.domain.values import ValueChanges
 from services.apps.tables import operation_tables
 from services.common.core.errors import NotFoundError, UnavailableError
@@ -210,9 +210,9 @@ async def test_a_worker_that_dies_in_any_step_is_followed_by_one_that_ends_the_w
         app = await upgrade(platform, app)
     operation_id = uuid.uuid4().hex
     if direction == "upgrade_app":
-        await upgrading.upgrade_app(platform.world, app, Asked(operation_id, 1))
+        await upgrading.upgrade_app(platform.world, app, Requester(operation_id, 1))
     else:
-        await upgrading.rollback_app(platform.world, platform.backups, app, Asked(operation_id, 1))
+        await upgrading.rollback_app(platform.world, platform.backups, app, Requester(operation_id, 1))
     await run_dying(platform, app.id)
     found = await platform.store.find_operation(operation_id)
     assert (found.status, {step.status for step in found.steps}) == ("succeeded", {"done"})

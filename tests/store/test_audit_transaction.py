@@ -206,8 +206,8 @@ async def test_a_claim_that_another_has_taken_over_changes_nothing(shelf: Databa
     second = await store.claim("a" * 32, b"body")
     assert (second.answer, second.audit_id) == (None, slow.audit_id)
     await store.release(slow, has_changed=False)
-    await store.answer(slow, idempotency.Answer(b"late", None, ()))
-    await store.answer(second, idempotency.Answer(b"right", None, ()))
+    await store.answer(slow, idempotency.RecordedResponse(b"late", None, ()))
+    await store.answer(second, idempotency.RecordedResponse(b"right", None, ()))
     found = (await store.claim("a" * 32, b"body")).answer
     assert found is not None
     assert found.message == b"right"

@@ -20,7 +20,7 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.catalog.config import CatalogSettings
 from services.catalog.jobs import follow_publications
-from services.catalog.server import Catalog, build_catalog, publish_own_files
+from services.catalog.server import CatalogParts, build_catalog, publish_own_files
 from services.common.core.config import ConfigError, read_settings
 from services.common.identity.service_keys import make_service_keys
 from services.common.rpc.call import Call
@@ -58,7 +58,7 @@ def nats(tmp_path: Path) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def run_replica(catalog: Catalog) -> AsyncIterator[None]:
+async def run_replica(catalog: CatalogParts) -> AsyncIterator[None]:
     """Publish our own files, have the catalog in memory, and follow what is published, until the block ends."""
     await publish_own_files(catalog)
     async with run_parts(catalog, catalog.relay.run(), follow_publications(catalog.holder, catalog.bus)):
@@ -66,7 +66,7 @@ async def run_replica(catalog: Catalog) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def run_worker(catalog: Catalog) -> AsyncIterator[None]:
+async def run_worker(catalog: CatalogParts) -> AsyncIterator[None]:
     """Fetch sources as they are queued, until the block ends."""
     catalog.jobs.start(catalog.bus)
     async with run_parts(catalog, catalog.relay.run()):
@@ -74,7 +74,7 @@ async def run_worker(catalog: Catalog) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def run_parts(catalog: Catalog, *work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def run_parts(catalog: CatalogParts, *work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(part) for part in work]
     await asyncio.sleep(0)  # what listens must be listening before the bus connects
     catalog.bus.start()
@@ -108,7 +108,7 @@ def settings(nats: str, tmp_path: Path) -> CatalogSettings:
     return read_settings(CatalogSettings, environment)
 
 
-def build(settings: CatalogSettings) -> Catalog:
+def build(settings: CatalogSettings) -> CatalogParts:
     catalog = build_catalog(settings)
     with catalog.db.engine.begin() as connection:
         if not sa.inspect(connection).has_table("revisions"):

@@ -24,7 +24,7 @@ from services.catalog.domain.errors import (
     SourceFetchError,
     SourceNotFoundError,
 )
-from services.catalog.domain.interfaces import Place
+from services.catalog.domain.interfaces import CatalogPlace
 from services.catalog.files import DATA
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
 from services.catalog.holder import CatalogHolder
@@ -62,10 +62,10 @@ class FakeNodes:
     def __init__(self) -> None:
         self.free = 1024
 
-    async def find_place(self, asked: Place, *, memory: int, disk: int, oci: bool) -> Place:
+    async def find_place(self, asked: CatalogPlace, *, memory: int, disk: int, oci: bool) -> CatalogPlace:
         if memory > self.free:
             raise PreconditionError(f"no node has {memory} MB")
-        return Place(1, asked.node or "pve1")
+        return CatalogPlace(1, asked.node or "pve1")
 
 
 def ask(**metadata: str) -> Call:

@@ -14,7 +14,7 @@ from proximity.apps.v1 import events_pb2
 
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.domain.neighbours import BackupCount
+from services.apps.domain.neighbours import AppBackupCount
 from services.apps.domain.removed import forget_removed_apps
 from services.apps.tables import SEALED, apps, outbox, removed_apps, upgrades
 from services.common.identity.resealing import reseal
@@ -70,7 +70,7 @@ async def test_a_deletion_says_what_becomes_of_the_backups(
 ) -> None:
     app = await deploy_running(service)
     if total:
-        service.platform.backups.counts[app.id] = BackupCount(total, protected)
+        service.platform.backups.counts[app.id] = AppBackupCount(total, protected)
     answer = await delete(service, app.id, **choice)
     assert (answer.backups_kept, answer.backups_deleted) == (kept, deleted)
     assert answer.HasField("backups_kept")
@@ -93,7 +93,7 @@ async def test_an_app_is_deleted_while_backups_does_not_answer(service: Service)
 
 async def test_the_action_keeps_the_backups_and_says_so(service: Service) -> None:  # noqa: F811
     app = await deploy_running(service)
-    service.platform.backups.counts[app.id] = BackupCount(2, 0)
+    service.platform.backups.counts[app.id] = AppBackupCount(2, 0)
     request = pb.PerformAppActionRequest(app_id=app.id, action="delete")
     answer = await service.api.perform_app_action(request, call())
     assert "Its 2 backups stay" in answer.message
@@ -169,7 +169,7 @@ async def test_an_app_whose_record_is_gone_comes_back_as_a_container(service: Se
 async def test_records_are_kept_as_long_as_there_are_backups(service: Service) -> None:  # noqa: F811
     app, _ = await remove_with_archive(service)
     store, backups = service.platform.store, service.platform.backups
-    backups.counts[app.id] = BackupCount(1, 0)
+    backups.counts[app.id] = AppBackupCount(1, 0)
     assert await forget_removed_apps(store, backups, settled=timedelta(0)) == 0
     backups.counts.clear()
     assert await forget_removed_apps(store, backups) == 0, "it was removed just now"

@@ -15,7 +15,14 @@ import sqlalchemy as sa
 from services.common.core.clock import now
 from services.common.db.database import Database, create_engine
 from services.common.operations.engine import Engine
-from services.common.operations.model import ClaimedOperation, Context, Limits, NewOperation, Step, Workflow
+from services.common.operations.model import (
+    ClaimedOperation,
+    Context,
+    NewOperation,
+    OperationLimits,
+    Step,
+    Workflow,
+)
 from services.common.operations.store import NO_LIMITS, SqlOperationStore
 from services.common.operations.tables import add_operation, define_tables
 from tests.store.catalog_db import make_database
@@ -50,13 +57,13 @@ class Queue:
 
         await self.db.write(fn)
 
-    def store(self, limits: Limits = NO_LIMITS) -> SqlOperationStore:
+    def store(self, limits: OperationLimits = NO_LIMITS) -> SqlOperationStore:
         def apply(_connection: sa.Connection, operation: ClaimedOperation, change: Any) -> None:
             self.ended[operation.id] += change
 
         return SqlOperationStore(self.db, TABLES, apply, lambda *_: None, limits=limits)
 
-    async def claim(self, limits: Limits, *, most: int = 30) -> list[ClaimedOperation]:
+    async def claim(self, limits: OperationLimits, *, most: int = 30) -> list[ClaimedOperation]:
         """What two workers may run at once, claimed one after the other."""
         stores = (self.store(limits), self.store(limits))
         found: list[ClaimedOperation] = []
@@ -75,7 +82,7 @@ class Queue:
         query = sa.select(sa.func.count()).where(OPERATION.finished_at.is_(None))
         return int(await self.db.read(lambda connection: connection.execute(query).scalar_one()))
 
-    def engine(self, worker: str, limits: Limits) -> Engine:
+    def engine(self, worker: str, limits: OperationLimits) -> Engine:
         async def run(state: Nothing, ctx: Context) -> Nothing:
             self.done[ctx.operation.id] += 1
             return state
@@ -99,7 +106,7 @@ async def queue(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def test_a_node_carries_no_more_than_its_limit(queue: Queue) -> None:
-    limits = Limits(per_node=4)
+    limits = OperationLimits(per_node=4)
     await queue.add(20)
     await queue.add(3, node="1/pve1 quick")
     await queue.add(20, node="1/pve2")
@@ -121,12 +128,12 @@ async def test_a_storage_is_filled_by_no_more_than_its_limit(queue: Queue) -> No
     for node in ("1/pve1", "1/pve2"):
         await queue.add(20, node=node, storage="1/shared")
     await queue.add(2, node="1/pve1", storage="2/shared")
-    claimed = await queue.claim(Limits(per_storage=3))
+    claimed = await queue.claim(OperationLimits(per_storage=3))
     assert Counter(one.id.split("-")[2] for one in claimed) == {"1/shared": 3, "2/shared": 2}
 
 
 async def test_the_many_of_one_user_do_not_hold_up_the_one_of_another(queue: Queue) -> None:
-    limits = Limits(per_node=4)
+    limits = OperationLimits(per_node=4)
     await queue.add(30)
     first, *_ = await queue.claim(limits)
     await queue.add(1, user=QUIET)
@@ -138,14 +145,14 @@ async def test_the_many_of_one_user_do_not_hold_up_the_one_of_another(queue: Que
 async def test_a_user_has_no_more_at_once_than_the_limit(queue: Queue) -> None:
     await queue.add(20)
     await queue.add(1, user=QUIET)
-    claimed = await queue.claim(Limits(per_user=3))
+    claimed = await queue.claim(OperationLimits(per_user=3))
     assert Counter(one.requested_by for one in claimed) == {LOUD: 3, QUIET: 1}
 
 
 async def test_two_hundred_at_once_are_done_once_each(queue: Queue) -> None:
     for number in range(4):
         await queue.add(50, user=number, node=f"1/pve{number % 2}", storage="1/shared")
-    limits, wake = Limits(per_node=4, per_storage=6, per_user=3), asyncio.Event()
+    limits, wake = OperationLimits(per_node=4, per_storage=6, per_user=3), asyncio.Event()
     engines = [queue.engine(name, limits) for name in ("w1", "w2")]
     workers = [asyncio.create_task(engine.run_forever(wake)) for engine in engines]
     wake.set()

@@ -13,7 +13,7 @@ from services.apps.domain.errors import (
     HostsSilentError,
 )
 from services.apps.domain.interfaces import Container, Ref
-from services.apps.domain.usecases import Asked, World, begin_new
+from services.apps.domain.usecases import Requester, World, begin_new
 from services.common.core.clock import now
 from services.common.core.errors import invalid_field
 
@@ -36,7 +36,7 @@ async def discover_containers(world: World, host_id: int | None) -> Sequence[Con
 
 
 async def adopt_container(
-    world: World, ref: Ref, asked: Asked, *, kind: str, port: int | None, owner_id: int
+    world: World, ref: Ref, asked: Requester, *, kind: str, port: int | None, owner_id: int
 ) -> App:
     """Record an app for a container that nobody owns, and take it over.
 
@@ -64,7 +64,7 @@ async def adopt_container(
     return app
 
 
-def _adopted(container: Container, asked: Asked, *, kind: str, port: int | None, owner_id: int) -> App:
+def _adopted(container: Container, asked: Requester, *, kind: str, port: int | None, owner_id: int) -> App:
     current = now()
     name = container.name or f"ct{container.vmid}"
     gigabyte = 1024**3

@@ -31,7 +31,7 @@ KEYS = (*_NUMBERS, *_TEXTS, *_CHOICES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class ContainerLimits:
     """Resources of a container: MB, cores, GB, MB."""
 
     memory: int

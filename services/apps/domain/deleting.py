@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from services.apps.domain.entities import App
 from services.apps.domain.interfaces import Container
-from services.apps.domain.neighbours import BackupCount, Backups
-from services.apps.domain.usecases import Asked, World, perform_action
+from services.apps.domain.neighbours import AppBackupCount, Backups
+from services.apps.domain.usecases import Requester, World, perform_action
 from services.common.core.errors import DomainError
 
 _LOOK_S = 2.0  # for containers that stay: an answer to a person, and reconciliation finds them anyway
@@ -31,7 +31,7 @@ class Deletion:
 
 
 async def delete_app(
-    world: World, backups: Backups, app: App, asked: Asked, *, delete_backups: bool = False
+    world: World, backups: Backups, app: App, asked: Requester, *, delete_backups: bool = False
 ) -> Deletion:
     """Queue the deletion of an app, and say what stays of it.
 
@@ -63,7 +63,7 @@ async def delete_app(
     return Deletion(". ".join(sentences), asked.operation_id, kept, deleted)
 
 
-def _describe_backups(app: App, count: BackupCount, *, delete: bool) -> list[str]:
+def _describe_backups(app: App, count: AppBackupCount, *, delete: bool) -> list[str]:
     """Sentences on what becomes of the backups; none when there are none."""
     if not count.total:
         return []
@@ -89,9 +89,9 @@ def _stay(number: int) -> str:
     return "stay" if number > 1 else "stays"
 
 
-async def _count(backups: Backups, app: App) -> BackupCount | None:
+async def _count(backups: Backups, app: App) -> AppBackupCount | None:
     try:
-        return (await backups.count([app.id])).get(app.id, BackupCount(0, 0))
+        return (await backups.count([app.id])).get(app.id, AppBackupCount(0, 0))
     except DomainError:
         return None
 

@@ -10,12 +10,14 @@ from datetime import timedelta
 from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, ContainerNotFoundError
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.orphans import begin_destruction, check_grace
-from services.apps.domain.usecases import AppStore, Asked, World, require_stable
+from services.apps.domain.usecases import AppStore, Requester, World, require_stable
 
 KIND = "destroy_duplicate"
 
 
-async def destroy_duplicate(world: World, ref: Ref, asked: Asked, *, app_id: str, grace: timedelta) -> str:
+async def destroy_duplicate(
+    world: World, ref: Ref, asked: Requester, *, app_id: str, grace: timedelta
+) -> str:
     """Queue the destruction of a duplicate of an app and return the subject of the operation.
 
     Raises:

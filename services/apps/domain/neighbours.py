@@ -51,7 +51,7 @@ class HeldBackup:
 
 
 @dataclass(frozen=True)
-class BackupCount:
+class AppBackupCount:
     """How many backups an app has, and how many of them are protected."""
 
     total: int
@@ -67,7 +67,7 @@ class Backups(Protocol):
     async def find(self, operation_id: str) -> HeldBackup | None:
         """The backup that an operation had made; None when there is none (any more)."""
 
-    async def count(self, app_ids: Sequence[str]) -> Mapping[str, BackupCount]:
+    async def count(self, app_ids: Sequence[str]) -> Mapping[str, AppBackupCount]:
         """How many backups each of up to 500 apps has; those without any are left out."""
 
     async def cancel(self, operation_id: str) -> bool:

@@ -13,13 +13,13 @@ from services.apps.domain.errors import (
 from services.apps.domain.interfaces import Container, Ref
 from services.apps.domain.marks import find_holder
 from services.apps.domain.sightings import CERTAIN, Sighting
-from services.apps.domain.usecases import AppStore, Asked, World
+from services.apps.domain.usecases import AppStore, Requester, World
 from services.common.core.clock import now
 
 KIND = "destroy_orphan"
 
 
-async def destroy_orphan(world: World, ref: Ref, asked: Asked, *, grace: timedelta) -> str:
+async def destroy_orphan(world: World, ref: Ref, asked: Requester, *, grace: timedelta) -> str:
     """Queue the destruction of an orphan and return the mark that it carries.
 
     Raises:
@@ -70,7 +70,7 @@ async def _require_orphan(store: AppStore, mark: str, container: Container) -> N
         raise ContainerManagedError(f"container {container.vmid} belongs to the app {app_id}")
 
 
-def begin_destruction(world: World, container: Container, asked: Asked, *, kind: str, mark: str) -> Begin:
+def begin_destruction(world: World, container: Container, asked: Requester, *, kind: str, mark: str) -> Begin:
     """The operation that destroys a container with a mark."""
     state = {
         "app_id": mark,

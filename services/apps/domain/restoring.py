@@ -9,7 +9,7 @@ from services.apps.domain.deploying import find_place
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.interfaces import Wanted
-from services.apps.domain.usecases import Asked, World, clone_app
+from services.apps.domain.usecases import Requester, World, clone_app
 from services.common.core.clock import now
 from services.common.core.errors import InvalidError, PreconditionError
 
@@ -33,7 +33,7 @@ class BackedUpApp:
     owner_id: int = 0
 
 
-async def restore_beside(world: World, backup: BackedUpApp, asked: Asked, *, hostname: str) -> App:
+async def restore_beside(world: World, backup: BackedUpApp, asked: Requester, *, hostname: str) -> App:
     """Record a new app made of a backup, and its operation.
 
     Raises:
@@ -50,7 +50,7 @@ async def restore_beside(world: World, backup: BackedUpApp, asked: Asked, *, hos
     return await clone_app(world, source, asked, hostname=hostname, archive=backup.archive)
 
 
-async def _find_removed(world: World, backup: BackedUpApp, asked: Asked) -> App:
+async def _find_removed(world: World, backup: BackedUpApp, asked: Requester) -> App:
     """An app that was removed, as it was in its backup, on a node that is there, owned by somebody who is there."""
     try:
         source = await world.store.get_app_of_backup(backup.app_id, backup.made_by)

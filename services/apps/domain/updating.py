@@ -9,7 +9,7 @@ from typing import Any
 from services.apps.domain.entities import AddLog, AddUpgrade, App, Begin, ChangeApp, Upgrade
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.records import list_inputs, render_again, update_record, version_of
-from services.apps.domain.usecases import Asked, World, begin_on, require_stable
+from services.apps.domain.usecases import Requester, World, begin_on, require_stable
 from services.apps.domain.values import ValueChanges, change_values, check_flags
 from services.common.core.errors import invalid_field
 
@@ -19,7 +19,7 @@ _NAMES = {"memory": "memory_mb", "cores": "cores", "disk_size": "disk_gb"}
 async def update_app(
     world: World,
     app: App,
-    asked: Asked,
+    asked: Requester,
     *,
     name: str | None,
     resources: Mapping[str, int],
@@ -83,7 +83,7 @@ async def _render_values(world: World, app: App, changes: ValueChanges) -> dict[
 
 
 def _begin(
-    world: World, app: App, asked: Asked, *, resources: Mapping[str, int], work: Mapping[str, Any]
+    world: World, app: App, asked: Requester, *, resources: Mapping[str, int], work: Mapping[str, Any]
 ) -> Begin:
     changes: dict[str, Any] = {_NAMES[key]: value for key, value in resources.items()}
     if has_environment := "environment" in work:

@@ -9,7 +9,7 @@ from services.apps.domain.entities import STABLE, AddUpgrade, App, AppVersion, U
 from services.apps.domain.errors import AppStateError, NotAvailableError
 from services.apps.domain.neighbours import Backups, Rendering, RevisionChanges
 from services.apps.domain.records import list_inputs, render_again, update_record, version_of
-from services.apps.domain.usecases import Asked, World, begin_on, require_stable
+from services.apps.domain.usecases import Requester, World, begin_on, require_stable
 from services.apps.domain.values import ValueChanges, change_values, check_flags, find_flags
 from services.common.core.errors import InvalidError
 
@@ -26,7 +26,7 @@ class AppUpdate:
 
 
 async def upgrade_app(
-    world: World, app: App, asked: Asked, *, revision: str = "", changes: ValueChanges = _NOTHING
+    world: World, app: App, asked: Requester, *, revision: str = "", changes: ValueChanges = _NOTHING
 ) -> str:
     """Record the change of an app to another revision, the newest if none is named, and say what is being done.
 
@@ -80,7 +80,7 @@ async def get_app_update(world: World, app: App, *, revision: str = "") -> AppUp
     return AppUpdate(changes=changes, needs=needs)
 
 
-async def rollback_app(world: World, backups: Backups, app: App, asked: Asked) -> str:
+async def rollback_app(world: World, backups: Backups, app: App, asked: Requester) -> str:
     """Record the way back to the state before the last update, and say what is being done.
 
     Raises:

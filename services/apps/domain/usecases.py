@@ -92,14 +92,14 @@ class World:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Requester:
     """By whom and under which id an operation is asked."""
 
     operation_id: str
     user_id: int | None
 
 
-async def deploy_app(world: World, new: NewApp, asked: Asked) -> App:
+async def deploy_app(world: World, new: NewApp, asked: Requester) -> App:
     """Record a new app and its deployment; asked twice with the same id, the first one is answered.
 
     Raises:
@@ -129,7 +129,7 @@ async def _release_address(world: World, plan: Plan) -> None:
             await world.containers.release_vmid(plan.placement.host_id, plan.new.id)
 
 
-async def _record_app(world: World, plan: Plan, asked: Asked) -> App:
+async def _record_app(world: World, plan: Plan, asked: Requester) -> App:
     new = plan.new
     quota = await world.quotas.get_quota(new.owner_id)
     for _ in range(_PORT_ATTEMPTS):
@@ -143,7 +143,7 @@ async def _record_app(world: World, plan: Plan, asked: Asked) -> App:
     raise NoFreePortError(f"no port of host {plan.placement.host_id} could be taken", retry_after=1)
 
 
-async def perform_action(world: World, app: App, action: str, asked: Asked, **state: Any) -> str | None:
+async def perform_action(world: World, app: App, action: str, asked: Requester, **state: Any) -> str | None:
     """Queue an action and say what is being done; None when there is nothing to do.
 
     `state` is further state that the operation begins with.
@@ -167,7 +167,7 @@ async def perform_action(world: World, app: App, action: str, asked: Asked, **st
     return message
 
 
-async def clone_app(world: World, source: App, asked: Asked, *, hostname: str, archive: str = "") -> App:
+async def clone_app(world: World, source: App, asked: Requester, *, hostname: str, archive: str = "") -> App:
     """Record a copy of an app, from its container or from an archive, and its operation.
 
     Raises:
@@ -196,7 +196,7 @@ async def clone_app(world: World, source: App, asked: Asked, *, hostname: str, a
     raise NoFreePortError(f"no port of host {source.host_id} could be taken", retry_after=1)
 
 
-async def migrate_app(world: World, app: App, asked: Asked, *, node: str) -> None:
+async def migrate_app(world: World, app: App, asked: Requester, *, node: str) -> None:
     """Move an app to another node.
 
     Raises:
@@ -239,7 +239,7 @@ def require_stable(app: App) -> None:
         raise AppBusyError(f"{app.id} is {app.status}; wait until that has ended", retry_after=2)
 
 
-def begin_on(world: World, app: App, kind: str, asked: Asked, *, status: str, **state: Any) -> Begin:
+def begin_on(world: World, app: App, kind: str, asked: Requester, *, status: str, **state: Any) -> Begin:
     """An operation on an app that has a container."""
     base = {
         "app_id": app.id,
@@ -269,12 +269,12 @@ def _find_burden(app: App, kind: str) -> str:
     return node if kind in _FILLING | _MOVING else f"{node} quick"
 
 
-def begin_new(world: World, app: App, kind: str, asked: Asked, **state: Any) -> Begin:
+def begin_new(world: World, app: App, kind: str, asked: Requester, **state: Any) -> Begin:
     """The operation that an app comes to be by."""
     return begin_on(world, app, kind, asked, status=app.status, **state)
 
 
-def _copy_of(source: App, asked: Asked, *, hostname: str, port: int) -> App:
+def _copy_of(source: App, asked: Requester, *, hostname: str, port: int) -> App:
     rendering = dict(source.rendering)
     if source.published and source.public_port is not None and rendering.get("compose"):
         rendering["compose"] = republish(str(rendering["compose"]), source.public_port, port)

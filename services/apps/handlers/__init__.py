@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.apps.handlers.apps import AppHandlers
-from services.apps.handlers.containers import ContainerHandlers
+from services.apps.handlers.containers import AppContainerHandlers
 from services.apps.handlers.events import EventHandlers
 from services.apps.handlers.internal import AppsInternalHandlers
 from services.apps.handlers.lifecycle import LifecycleHandlers
@@ -18,5 +18,5 @@ __all__ = ["AppsHandlers", "AppsInternalHandlers"]
 
 
 @dataclass(frozen=True)
-class AppsHandlers(AppHandlers, LifecycleHandlers, OperationHandlers, EventHandlers, ContainerHandlers):
+class AppsHandlers(AppHandlers, LifecycleHandlers, OperationHandlers, EventHandlers, AppContainerHandlers):
     """AppsService."""

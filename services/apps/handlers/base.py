@@ -12,7 +12,7 @@ from services.apps.domain import deleting, usecases
 from services.apps.domain.entities import App
 from services.apps.domain.neighbours import Backups
 from services.apps.domain.reconciling import Reconciler
-from services.apps.domain.usecases import Asked, World
+from services.apps.domain.usecases import Requester, World
 from services.apps.metrics import Metrics
 from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase
@@ -77,6 +77,6 @@ class BaseHandlers:
         return message, call.request_id
 
 
-def requester(call: Call) -> Asked:
+def requester(call: Call) -> Requester:
     """The operation that a call asks for, and by whom."""
-    return Asked(call.request_id, call.user.id)
+    return Requester(call.request_id, call.user.id)

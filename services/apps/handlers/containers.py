@@ -15,7 +15,7 @@ from services.apps.handlers.base import BaseHandlers, requester
 from services.common.rpc.call import Call
 
 
-class ContainerHandlers(BaseHandlers):
+class AppContainerHandlers(BaseHandlers):
     """Containers of the hosts beside those of the apps: discovery, adoption, reconciliation."""
 
     async def discover_containers(

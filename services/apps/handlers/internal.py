@@ -13,7 +13,7 @@ from services.apps import convert
 from services.apps.domain import restoring, usecases
 from services.apps.domain.entities import STABLE, AddLog, Begin, Change, ChangeApp, RestoreVersion
 from services.apps.domain.errors import AppStateError
-from services.apps.domain.usecases import Asked, World
+from services.apps.domain.usecases import Requester, World
 from services.apps.store import SqlAppStore
 from services.common.core.clock import now
 from services.common.core.errors import invalid_field
@@ -119,7 +119,7 @@ class AppsInternalHandlers:
 
     async def restore_beside(self, request: pb.RestoreBesideRequest, call: Call) -> pb.CloneAppResponse:
         user = call.caller.user
-        asked = Asked(request.operation_id, user.id if user else None)
+        asked = Requester(request.operation_id, user.id if user else None)
         app = await restoring.restore_beside(
             self.world, convert.parse_backed_up(request), asked, hostname=request.new_hostname
         )

@@ -28,7 +28,7 @@ ops = operation_tables.operations
 
 
 @dataclass(frozen=True, slots=True)
-class AppVersion:
+class AppStamp:
     """An app's state by name, and what is asked for most.
 
     Attributes:
@@ -59,7 +59,7 @@ class AppLookups:
         self._db = db
         self._totals = Totals(self._count_beside)
 
-    async def find_version(self, app_id: str, *, owner: int | None) -> AppVersion:
+    async def find_version(self, app_id: str, *, owner: int | None) -> AppStamp:
         """The state of one app.
 
         Raises:
@@ -69,7 +69,7 @@ class AppLookups:
         rows = await self._db.fetch(_version_query(owner is not None), params)
         if not rows:
             raise AppNotFoundError(f"there is no app {app_id}")
-        return AppVersion(*rows[0])
+        return AppStamp(*rows[0])
 
     async def list_versions(
         self, wanted: AppFilter, *, page: int, per_page: int

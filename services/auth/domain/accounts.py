@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.auth.domain.entities import Account, Page, Quota, find_name_fault
+from services.auth.domain.entities import Account, AccountQuota, Page, find_name_fault
 from services.auth.domain.errors import InvalidProfileError, InvalidQuestionError, UserNotFoundError
 from services.auth.domain.interfaces import AccountStore, RevocationSink
 from services.common.core.errors import Violation
@@ -54,7 +54,7 @@ async def update_user(
     *,
     is_staff: bool | None,
     is_active: bool | None,
-    quota: Quota | None = None,
+    quota: AccountQuota | None = None,
 ) -> Account:
     """Promote, demote, activate or deactivate an account; what it may no longer do ends within a second.
 

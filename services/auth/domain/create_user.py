@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.auth.domain.entities import (
     Account,
+    AccountQuota,
     NewAccount,
-    Quota,
     Registration,
     find_name_fault,
     is_username,
@@ -24,7 +24,7 @@ async def create_user(
     registration: Registration,
     *,
     is_staff: bool,
-    quota: Quota | None = None,
+    quota: AccountQuota | None = None,
 ) -> Account:
     """Make an account; without a password nobody signs in until a reset link is redeemed.
 

@@ -46,7 +46,7 @@ def find_name_fault(name: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quota:
+class AccountQuota:
     """What a user's apps may take together; None is the platform's default. Memory in MB, disk in GB."""
 
     apps: int | None = None
@@ -85,9 +85,9 @@ class Account:
     notice: str = ""
 
     @property
-    def quota(self) -> Quota:
+    def quota(self) -> AccountQuota:
         """What an administrator set for this account."""
-        return Quota(
+        return AccountQuota(
             apps=self.quota_apps, memory=self.quota_memory, cores=self.quota_cores, disk=self.quota_disk
         )
 
@@ -102,7 +102,7 @@ class NewAccount:
     first_name: str = ""
     last_name: str = ""
     is_staff: bool | None = None
-    quota: Quota | None = None
+    quota: AccountQuota | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

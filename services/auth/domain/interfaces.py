@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from services.auth.domain.entities import (
     Account,
+    AccountQuota,
     ApiToken,
     Authentication,
     Client,
@@ -18,7 +19,6 @@ from services.auth.domain.entities import (
     NewRefreshToken,
     OneTimeLink,
     Page,
-    Quota,
     Reused,
     Revocation,
     Rotated,
@@ -75,7 +75,12 @@ class AccountStore(Protocol):
         """
 
     async def update_account(
-        self, user_id: int, *, is_staff: bool | None, is_active: bool | None, quota: Quota | None = None
+        self,
+        user_id: int,
+        *,
+        is_staff: bool | None,
+        is_active: bool | None,
+        quota: AccountQuota | None = None,
     ) -> tuple[Account, Sequence[Revocation]]:
         """Promote, demote, activate, deactivate, or set the quota; demoting and deactivating revoke.
 

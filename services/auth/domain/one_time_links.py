@@ -36,7 +36,7 @@ from services.auth.domain.interfaces import (
 )
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import check_registration
-from services.auth.domain.sign_in import Limits, check_limits
+from services.auth.domain.sign_in import SignInLimits, check_limits
 from services.common.core.clock import Clock, now
 from services.common.core.errors import Violation
 from services.common.identity.tokens import Caller
@@ -55,7 +55,7 @@ class OneTimeLinks:
     attempts: AttemptStore
     hasher: PasswordHasher
     sink: RevocationSink
-    limits: Limits
+    limits: SignInLimits
     public_url: str = ""
     clock: Clock = now
 

@@ -42,7 +42,7 @@ from services.common.identity.tokens import ACCESS_TOKEN_S
 
 
 @dataclass(frozen=True)
-class Limits:
+class SignInLimits:
     """How many failures and registrations are free, per account and address."""
 
     login_account: Limit
@@ -50,9 +50,9 @@ class Limits:
     registration_address: Limit
 
 
-def make_limits(*, per_account: int = 5, per_address: int = 50, registrations: int = 100) -> Limits:
+def make_limits(*, per_account: int = 5, per_address: int = 50, registrations: int = 100) -> SignInLimits:
     """Limits with so many free attempts each."""
-    return Limits(
+    return SignInLimits(
         Limit("login-account", per_account, timedelta(minutes=1)),
         Limit("login-address", per_address, timedelta(minutes=15)),
         Limit("registration-address", registrations, timedelta(minutes=15)),
@@ -81,7 +81,7 @@ class SignIn:
     hasher: PasswordHasher
     tokens: AccessTokens
     sink: RevocationSink
-    limits: Limits
+    limits: SignInLimits
     clock: Clock = now
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from proximity.auth.v1 import events_pb2
 
-from services.auth.domain.entities import Account, NewAccount, Quota, Revocation, normalize_name
+from services.auth.domain.entities import Account, AccountQuota, NewAccount, Revocation, normalize_name
 from services.auth.domain.errors import EmailTakenError, LastAdminError, UsernameTakenError, UserNotFoundError
 from services.auth.domain.lookalikes import make_skeleton
 from services.auth.store.locks import ACCOUNTS, lock
@@ -65,7 +65,7 @@ def insert_account(connection: sa.Connection, new: NewAccount, moment: datetime)
     return get_account(connection, connection.execute(insert.returning(users.c.id)).scalar_one())
 
 
-def render_quota(quota: Quota | None) -> dict[str, int | None]:
+def render_quota(quota: AccountQuota | None) -> dict[str, int | None]:
     """The columns of a quota; none where it stays as it is."""
     return {} if quota is None else {f"quota_{name}": value for name, value in vars(quota).items()}
 

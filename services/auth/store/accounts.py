@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.auth.domain.entities import Account, NewAccount, Page, Quota, Revocation, normalize_name
+from services.auth.domain.entities import Account, AccountQuota, NewAccount, Page, Revocation, normalize_name
 from services.auth.domain.errors import HeirInvalidError, UserNotFoundError
 from services.auth.store.account_rows import (
     announce_deactivation,
@@ -137,7 +137,12 @@ class SqlAccountStore:
         return await self._db.write(write)
 
     async def update_account(
-        self, user_id: int, *, is_staff: bool | None, is_active: bool | None, quota: Quota | None = None
+        self,
+        user_id: int,
+        *,
+        is_staff: bool | None,
+        is_active: bool | None,
+        quota: AccountQuota | None = None,
     ) -> tuple[Account, Sequence[Revocation]]:
         """See `AccountStore.update_account`."""
 

@@ -123,7 +123,7 @@ class AppFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class ProgressReport:
     """How far an operation is, for the app's users; `progress` 0-100; `upid` of the Proxmox task of the step."""
 
     progress: int

@@ -18,7 +18,7 @@ from services.backups.domain.entities import (
     BesideStarted,
     OperationStanding,
     Place,
-    Report,
+    ProgressReport,
     Task,
     TaskUpdate,
 )
@@ -198,7 +198,7 @@ class Apps(Protocol):
             NotFoundError: there is no such app.
         """
 
-    async def report_operation(self, app_id: str, operation_id: str, *, report: Report) -> None:
+    async def report_operation(self, app_id: str, operation_id: str, *, report: ProgressReport) -> None:
         """Tell the app's users how far it is."""
 
     async def finish_operation(

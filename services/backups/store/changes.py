@@ -26,7 +26,7 @@ from services.common.db.database import Database
 from services.common.messaging.bus import Message
 from services.common.messaging.outbox import add_messages, new_message
 from services.common.operations import store as operations_store
-from services.common.operations.model import Change, ClaimedOperation, Limits
+from services.common.operations.model import Change, ClaimedOperation, OperationLimits
 
 log = get_logger()
 
@@ -88,7 +88,7 @@ def write_line(_: sa.Connection, operation: ClaimedOperation, level: str, messag
 
 
 def build_operation_store(
-    db: Database, limits: Limits = operations_store.NO_LIMITS
+    db: Database, limits: OperationLimits = operations_store.NO_LIMITS
 ) -> operations_store.SqlOperationStore:
     """What the engine needs of this service's database."""
     return operations_store.SqlOperationStore(db, tables, apply_change, write_line, limits=limits)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.backups.domain.changes import BackupChange, CompleteBackup, FailBackup, NoteProgress
-from services.backups.domain.entities import Archive, BackupOrder, Place, Report, Task
+from services.backups.domain.entities import Archive, BackupOrder, Place, ProgressReport, Task
 from services.backups.domain.errors import DumpFailedError
 from services.backups.domain.interfaces import Apps, Containers
 from services.backups.domain.usecases import check_backupable
@@ -200,7 +200,7 @@ class CreateBackup:
     async def _report(
         self, state: CreateBackupState, ctx: Context, *, percent: int = 0, message: str = ""
     ) -> None:
-        news = Report(
+        news = ProgressReport(
             progress=percent,
             step="dump",
             description="Making the archive",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from services.backups.domain.entities import Place, Report, Task
+from services.backups.domain.entities import Place, ProgressReport, Task
 from services.backups.domain.interfaces import Apps, Containers
 from services.common.core.errors import (
     DomainError,
@@ -62,7 +62,7 @@ async def follow_task(containers: Containers, task: Task, *, on_percent: OnPerce
     raise WaitError("the end of a Proxmox task")
 
 
-async def report(apps: Apps, app_id: str, operation_id: str, *, news: Report) -> None:
+async def report(apps: Apps, app_id: str, operation_id: str, *, news: ProgressReport) -> None:
     """Tell the app's users; the work does not depend on it."""
     try:
         await apps.report_operation(app_id, operation_id, report=news)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from services.backups.domain.changes import BackupChange, EndRestore
-from services.backups.domain.entities import Place, Report, Task
+from services.backups.domain.entities import Place, ProgressReport, Task
 from services.backups.domain.errors import RestoreFailedError
 from services.backups.domain.interfaces import Apps, Containers
 from services.backups.workflows.following import (
@@ -209,7 +209,7 @@ class RestoreBackup:
         steps = ("claim_app", "stop_container", "restore_archive", "start_container")
         names = ("Holding the app", "Stopping the app", "Restoring the archive", "Starting the app")
         progress = (0, 5, 10 + percent * 80 // 100, 92)[index]
-        news = Report(
+        news = ProgressReport(
             progress=progress,
             step=steps[index],
             description=names[index],

@@ -87,7 +87,7 @@ class VolumeSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ReadinessProbe:
     """How to learn that the app answers on its main port."""
 
     kind: str
@@ -152,7 +152,7 @@ class Item:
     ports: tuple[PortSpec, ...]
     volumes: tuple[VolumeSpec, ...]
     inputs: tuple[Input, ...]
-    probe: Probe
+    probe: ReadinessProbe
     credentials: Credentials | None
     notes: tuple[str, ...]
     allows: frozenset[str]

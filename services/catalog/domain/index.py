@@ -38,7 +38,7 @@ _EVERYTHING = ItemFilter()
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ItemPage:
     """A part of a list. Without a number and size it is the whole."""
 
     number: int | None = None

@@ -111,7 +111,7 @@ class SourceStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CatalogPlace:
     """A Proxmox host and node; without them, `message` says why there is no place."""
 
     host_id: int | None
@@ -122,7 +122,7 @@ class Place:
 class Nodes(Protocol):
     """Knows where containers can go."""
 
-    async def find_place(self, asked: Place, *, memory: int, disk: int, oci: bool) -> Place:
+    async def find_place(self, asked: CatalogPlace, *, memory: int, disk: int, oci: bool) -> CatalogPlace:
         """Return where a container would go: MB, GB; the host and node asked about, or any.
 
         Raises:

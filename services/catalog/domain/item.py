@@ -19,7 +19,7 @@ from services.catalog.domain.entities import (
     Item,
     Need,
     PortSpec,
-    Probe,
+    ReadinessProbe,
     Resources,
     VolumeSpec,
 )
@@ -131,9 +131,9 @@ def build_input(record: Record) -> Input:
     )
 
 
-def _build_probe(record: Record) -> Probe:
+def _build_probe(record: Record) -> ReadinessProbe:
     lowest, highest = record.get("statuses", (200, 399))
-    return Probe(
+    return ReadinessProbe(
         kind=record["kind"],
         path=record.get("path", "/"),
         scheme=record.get("scheme", "http"),

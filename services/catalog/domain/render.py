@@ -32,7 +32,7 @@ _HIDDEN = re.compile("\ue000([A-Za-z0-9_]+)\ue001")
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedDefinition:
     """A definition ready to run.
 
     Attributes:
@@ -59,7 +59,7 @@ class Rendered:
     images: tuple[str, ...]
 
 
-def render_item(item: Item, request: RenderRequest) -> Rendered:
+def render_item(item: Item, request: RenderRequest) -> RenderedDefinition:
     """Render an item.
 
     Raises:
@@ -93,7 +93,7 @@ def render_item(item: Item, request: RenderRequest) -> Rendered:
         environment = {name: _mask(text, name in secrets) for name, text in environment.items()}
     oci = replace(oci, environment=environment) if oci else None
     ports = tuple(_move_port(port, request, published=not is_oci) for port in item.ports)
-    return Rendered(
+    return RenderedDefinition(
         item=item,
         runtime=runtime,
         compose_yaml="" if is_oci else write_yaml(map_texts(shown, _write_references)),

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from services.catalog.domain.entities import OWN_SOURCE, Item
 from services.catalog.domain.errors import IconNotFoundError, RevisionNotFoundError, UnsafeDefinitionError
 from services.catalog.domain.faults import Fault, Rejection
-from services.catalog.domain.index import CatalogIndex, ItemFilter, Page
-from services.catalog.domain.interfaces import CatalogStore, Nodes, Place, SourceStore
+from services.catalog.domain.index import CatalogIndex, ItemFilter, ItemPage
+from services.catalog.domain.interfaces import CatalogPlace, CatalogStore, Nodes, SourceStore
 from services.catalog.domain.item import build_item
 from services.catalog.domain.loader import Loaded
 from services.catalog.domain.publishing import publish_items
-from services.catalog.domain.render import Rendered
+from services.catalog.domain.render import RenderedDefinition
 from services.catalog.domain.render import render_item as render
 from services.catalog.domain.revisions import RevisionChanges, compare_items
 from services.catalog.domain.sources import NewSource, Source
@@ -44,7 +44,7 @@ class Reloaded:
     rejected: tuple[Rejection, ...]
 
 
-def list_items(catalog: CatalogIndex, wanted: ItemFilter, *, page: Page) -> tuple[int, Sequence[Item]]:
+def list_items(catalog: CatalogIndex, wanted: ItemFilter, *, page: ItemPage) -> tuple[int, Sequence[Item]]:
     """Return how many items fit, and those on the page."""
     items = catalog.list_items(wanted)
     return len(items), page.cut(items)
@@ -102,7 +102,7 @@ def _first(faults: Sequence[Fault]) -> list[Fault]:
     return list({fault.file: fault for fault in reversed(faults)}.values())[::-1]
 
 
-def preview_item(catalog: CatalogIndex, item_id: str, request: RenderRequest) -> Rendered:
+def preview_item(catalog: CatalogIndex, item_id: str, request: RenderRequest) -> RenderedDefinition:
     """Render an item with its secrets masked.
 
     Raises:
@@ -112,7 +112,7 @@ def preview_item(catalog: CatalogIndex, item_id: str, request: RenderRequest) ->
     return render(catalog.get_item(item_id), request)
 
 
-async def find_place(nodes: Nodes, rendered: Rendered, asked: Place) -> Place:
+async def find_place(nodes: Nodes, rendered: RenderedDefinition, asked: CatalogPlace) -> CatalogPlace:
     """Return where a deployment of this would go now; without a place, why there is none."""
     resources = rendered.item.resources
     try:
@@ -123,7 +123,7 @@ async def find_place(nodes: Nodes, rendered: Rendered, asked: Place) -> Place:
             oci=rendered.runtime == "oci",
         )
     except DomainError as error:
-        return Place(None, "", error.message)
+        return CatalogPlace(None, "", error.message)
 
 
 def get_item_icon(catalog: CatalogIndex, item_id: str) -> str:
@@ -148,7 +148,7 @@ async def render_item(
     request: RenderRequest,
     from_revision: str = "",
     host_needs: Collection[str] = (),
-) -> Rendered:
+) -> RenderedDefinition:
     """Render the newest or the named revision of an item.
 
     Args:

@@ -20,7 +20,7 @@ from psycopg.adapt import Transformer
 from psycopg.types.string import TextBinaryLoader
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from services.common.db.queries import ATTEMPTS, Asked, Query, delay_of, is_transient
+from services.common.db.queries import ATTEMPTS, PendingQuery, Query, delay_of, is_transient
 
 _DEPTH = 4  # queries on the way on one connection: what is slow delays few others
 _BINARY = 1
@@ -48,7 +48,7 @@ class PipelineReader:
         self._limit = limit
         self._links: list[_Link] = []
         self._opening: set[asyncio.Task[None]] = set()
-        self._waiting: deque[Asked] = deque()
+        self._waiting: deque[PendingQuery] = deque()
 
     async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
         """The rows of a query.
@@ -56,7 +56,7 @@ class PipelineReader:
         Raises:
             DatabaseUnavailableError: the database did not answer, after retries.
         """
-        asked = Asked(query, params, asyncio.get_running_loop().create_future())
+        asked = PendingQuery(query, params, asyncio.get_running_loop().create_future())
         self._submit(asked)
         return await asked.answer
 
@@ -68,7 +68,7 @@ class PipelineReader:
             link.close()
         self._links.clear()
 
-    def _submit(self, asked: Asked) -> None:
+    def _submit(self, asked: PendingQuery) -> None:
         link = min(self._links, key=_count_asked, default=None)
         if link is not None and not link.asked:
             link.send(asked)
@@ -148,7 +148,7 @@ class _Link:
         on_room: Callable[[_Link], None],
         on_broken: Callable[[_Link, Exception], None],
     ) -> None:
-        self.asked: deque[Asked] = deque()
+        self.asked: deque[PendingQuery] = deque()
         self._connection = connection
         self._on_room = on_room
         self._on_broken = on_broken
@@ -163,7 +163,7 @@ class _Link:
         self._driver.enter_pipeline_mode()
         self._loop.add_reader(self._socket, self._receive)
 
-    def send(self, asked: Asked) -> None:
+    def send(self, asked: PendingQuery) -> None:
         """Ask; the answer goes to the question's future."""
         try:
             name, order, fixed = self._prepared.get(asked.query) or self._prepare(asked.query)
@@ -215,7 +215,7 @@ class _Link:
         except psycopg.Error as error:
             self._on_broken(self, error)
 
-    def _look(self, asked: Asked) -> None:
+    def _look(self, asked: PendingQuery) -> None:
         """End a connection that has been silent; `asked` was on the way when it was looked at last."""
         if asked in self.asked:
             self._timer = None

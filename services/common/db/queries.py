@@ -47,7 +47,7 @@ class Query:
 
 
 @dataclass(eq=False)
-class Asked:
+class PendingQuery:
     """A query under way; `attempts` is how often it was lost."""
 
     query: Query
@@ -86,7 +86,7 @@ class Reader(Protocol):
         """Close every connection; call it in the event loop, when nothing is asked any more."""
 
 
-_Outcome = tuple[Asked, "list[Any] | Exception"]
+_Outcome = tuple[PendingQuery, "list[Any] | Exception"]
 
 
 class ThreadReader:
@@ -107,13 +107,13 @@ class ThreadReader:
         self._limit = limit
         self._local = threading.local()
         self._opened: set[Any] = set()
-        self._waiting: deque[Asked] = deque()
+        self._waiting: deque[PendingQuery] = deque()
         self._running = 0
 
     async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
         """See `Reader`."""
         loop = asyncio.get_running_loop()
-        asked = Asked(query, params, loop.create_future())
+        asked = PendingQuery(query, params, loop.create_future())
         self._waiting.append(asked)
         self._begin(loop)
         return await asked.answer
@@ -144,20 +144,20 @@ class ThreadReader:
         self._begin(loop)  # what came after the thread had looked
         _deliver(outcomes)
 
-    def _take(self) -> list[Asked]:
-        batch: list[Asked] = []
+    def _take(self) -> list[PendingQuery]:
+        batch: list[PendingQuery] = []
         with contextlib.suppress(IndexError):
             while len(batch) < _BATCH:
                 batch.append(self._waiting.popleft())
         return batch
 
-    def _try(self, asked: Asked) -> list[Any] | Exception:
+    def _try(self, asked: PendingQuery) -> list[Any] | Exception:
         try:
             return self._fetch(asked)
         except Exception as error:  # noqa: BLE001 - raised where it is awaited
             return error
 
-    def _fetch(self, asked: Asked) -> list[Any]:
+    def _fetch(self, asked: PendingQuery) -> list[Any]:
         text, order, fixed = asked.query.render(self._engine.dialect)
         values = {**fixed, **asked.params}
         for attempt in range(1, ATTEMPTS + 1):

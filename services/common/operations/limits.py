@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from services.common.core.config import ServiceSettings, parse_int, setting
-from services.common.operations.model import Limits
+from services.common.operations.model import OperationLimits
 
 _parse_limit = parse_int(0, 10_000)
 
@@ -36,9 +36,9 @@ class OperationSettings(ServiceSettings):
     )
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> OperationLimits:
         """The three together."""
-        return Limits(
+        return OperationLimits(
             per_node=self.operations_per_node,
             per_storage=self.operations_per_storage,
             per_user=self.operations_per_user,

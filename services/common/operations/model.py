@@ -138,7 +138,7 @@ class NewOperation:
         subject: what it works on (an app id); at most one unfinished operation per subject.
         not_before: earliest start; None is now.
         held: another service carries it out, no worker here does.
-        node, storage: what it burdens, for limits (`Limits`); empty: nothing that counts.
+        node, storage: what it burdens, for limits (`OperationLimits`); empty: nothing that counts.
     """
 
     id: str
@@ -155,7 +155,7 @@ class NewOperation:
 
 
 @dataclass(frozen=True)
-class Limits:
+class OperationLimits:
     """How many operations run at once in all workers together; 0: any number.
 
     Attributes:

@@ -8,14 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.common.db.database import UtcDateTime
-from services.common.operations.model import Limits
+from services.common.operations.model import OperationLimits
 
 RUNNABLE = ("queued", "running", "waiting", "undoing")
 _CURRENT = sa.bindparam("current", type_=UtcDateTime)
 
 
 @cache  # workers ask all the time, and to put it together costs as much as to run it
-def find_next(operations: sa.Table, kinds: frozenset[str] | None, limits: Limits) -> sa.Select[Any]:
+def find_next(operations: sa.Table, kinds: frozenset[str] | None, limits: OperationLimits) -> sa.Select[Any]:
     """The query for the id of the operation that is next at `:current`, of one of these kinds or of any.
 
     Among those that may run, it is one that has begun, then of the user with the fewest running ones, then the oldest.
@@ -44,7 +44,7 @@ def find_next(operations: sa.Table, kinds: frozenset[str] | None, limits: Limits
     )
 
 
-def _within(operations: sa.Table, limits: Limits) -> list[sa.ColumnElement[bool]]:
+def _within(operations: sa.Table, limits: OperationLimits) -> list[sa.ColumnElement[bool]]:
     """One condition that holds for operations that no limit keeps back."""
     found: list[sa.ColumnElement[bool]] = [sa.true()]
     for column, limit in (

@@ -20,14 +20,14 @@ from services.common.operations.model import (
     Change,
     ClaimedOperation,
     LeaseLostError,
-    Limits,
+    OperationLimits,
 )
 from services.common.operations.queue import find_next
 from services.common.operations.resume import align_rows, find_place
 from services.common.operations.tables import OperationTables
 
 LEASE_S = 8.0
-NO_LIMITS = Limits()
+NO_LIMITS = OperationLimits()
 _CLAIM_LOCK = (
     0x70726F78  # one number for all services: each has a database or schema of its own, and claims are brief
 )
@@ -52,7 +52,7 @@ class SqlOperationStore:
         apply: Apply,
         log: Callable[[sa.Connection, ClaimedOperation, str, str, str], None],
         *,
-        limits: Limits = NO_LIMITS,
+        limits: OperationLimits = NO_LIMITS,
     ) -> None:
         self._limits = limits
         self._db = db

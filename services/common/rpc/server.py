@@ -34,7 +34,7 @@ from services.common.rpc.interceptors.audit import find_target
 from services.common.rpc.interceptors.authorization import rule_of
 from services.common.rpc.interceptors.deadline import Deadline, DeadlineExceededError, limit_time
 from services.common.rpc.interceptors.decoding import Given, check_request, read_request
-from services.common.rpc.interceptors.idempotency import Answer, name_principal, request_id_of
+from services.common.rpc.interceptors.idempotency import RecordedResponse, name_principal, request_id_of
 from services.common.rpc.interceptors.instrumentation import observe_stream, observe_unary
 from services.common.rpc.interceptors.json_requests import JSON_SUFFIX, bind_reader, takes_json
 from services.common.rpc.peers import drop_forwarded
@@ -239,7 +239,7 @@ class _Rpc:
             await store.release(claim, has_changed=has_committed())
             raise
         headers = tuple((name, value) for name, value in call.headers if name != "set-cookie")
-        await store.answer(claim, Answer(response.SerializeToString(), call.http_status, headers))
+        await store.answer(claim, RecordedResponse(response.SerializeToString(), call.http_status, headers))
         return response
 
     async def _send_headers(self, call: Call, context: grpc.aio.ServicerContext[Any, Any]) -> None:

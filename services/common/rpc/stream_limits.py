@@ -61,7 +61,7 @@ class Streams:
                 f"all {self._total} streams of the service are open; try again when others have closed theirs"
             )
             raise TooManyStreamsError(text, retry_after=5)
-        with _Count(self._open, principal):
+        with _StreamCount(self._open, principal):
             yield
 
 
@@ -109,10 +109,10 @@ class Calls:
             raise TooManyCallsError(
                 f"{name} has {limit} calls under way; send more when some have ended", retry_after=1
             )
-        return _Count(self._open, principal)
+        return _StreamCount(self._open, principal)
 
 
-class _Count(AbstractContextManager[None]):
+class _StreamCount(AbstractContextManager[None]):
     """One call or stream of a principal, for as long as it lasts."""
 
     def __init__(self, counter: Counter[str], principal: str) -> None:

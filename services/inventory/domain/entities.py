@@ -196,7 +196,7 @@ class Node:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resources:
+class DefaultResources:
     """What a deployment gets that says nothing else."""
 
     default_cpu_cores: int = 2
@@ -204,7 +204,7 @@ class Resources:
     default_disk_gb: int = 20
     default_swap_mb: int = 512
 
-    def change(self, values: dict[str, Any]) -> Resources:
+    def change(self, values: dict[str, Any]) -> DefaultResources:
         """Return these with `values` changed."""
         return replace(self, **values)
 

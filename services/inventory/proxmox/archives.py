@@ -15,10 +15,10 @@ from services.inventory.domain.errors import (
     ContainerRunningError,
 )
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
+from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
 from services.inventory.proxmox.create import resume_creation
 from services.inventory.proxmox.marks import TAG, check_owner, render_description
-from services.inventory.proxmox.reading import Container
+from services.inventory.proxmox.reading import ScannedContainer
 from services.inventory.proxmox.storages import choose_storage
 
 # A file of vzdump, or a snapshot on a Proxmox Backup Server: pbs:backup/ct/105/2026-01-31T12:00:00Z.
@@ -29,7 +29,7 @@ _KEPT = ("memory", "swap", "cores")  # of the app as it is now; the archive may 
 
 
 @dataclass(frozen=True)
-class Archive:
+class ArchiveVolume:
     """A vzdump archive; size in bytes, time in epoch seconds."""
 
     volume_id: str
@@ -50,7 +50,7 @@ def render_notes(notes: str, backup_id: str) -> str:
 
 async def backup_container(
     containers: Containers,
-    ref: Ref,
+    ref: ContainerRef,
     owner: str,
     *,
     mode: str,
@@ -59,7 +59,7 @@ async def backup_container(
     notes: str,
     protected: bool,
     backup_id: str,
-) -> Task:
+) -> ProxmoxTask:
     """Start a vzdump. A backup whose archive is there already is done; one under way is returned."""
     view = await containers.look_owned(ref, owner)
     if task := view.find_task(("vzdump",)):
@@ -88,15 +88,15 @@ async def backup_container(
 
 async def restore_container(
     containers: Containers,
-    ref: Ref,
+    ref: ContainerRef,
     owner: str,
     *,
     archive: str,
     beside: bool,
     hostname: str,
     storage: str,
-    find_owned: Callable[..., Awaitable[Sequence[Container]]],
-) -> Task:
+    find_owned: Callable[..., Awaitable[Sequence[ScannedContainer]]],
+) -> ProxmoxTask:
     """Overwrite the owner's stopped container with an archive, or make a new one of it with the owner's marks.
 
     A container that an earlier restore lost is made anew under its id, unless another one carries the owner's marks.
@@ -138,8 +138,14 @@ async def restore_container(
 
 
 async def _restore_anew(
-    containers: Containers, ref: Ref, owner: str, *, archive: str, names: tuple[str, str], unique: bool
-) -> Task:
+    containers: Containers,
+    ref: ContainerRef,
+    owner: str,
+    *,
+    archive: str,
+    names: tuple[str, str],
+    unique: bool,
+) -> ProxmoxTask:
     await containers.check_reserved(ref, owner)
     client = await containers.fleet.get_client(ref.host_id)
     hostname, storage = names
@@ -159,7 +165,7 @@ async def _restore_anew(
 
 async def list_archives(
     client: ProxmoxClient, *, vmid: int = 0, storage: str = "", node: str = ""
-) -> tuple[list[Archive], bool]:
+) -> tuple[list[ArchiveVolume], bool]:
     """Return the archives of a container, or of all, newest first, and whether every storage answered."""
     places, complete = await _list_places(client, storage, node)
     answers = await asyncio.gather(
@@ -169,7 +175,7 @@ async def list_archives(
         ),
         return_exceptions=True,
     )
-    found: dict[tuple[str, str], Archive] = {}
+    found: dict[tuple[str, str], ArchiveVolume] = {}
     for (name, where), answer in zip(places, answers, strict=True):
         if isinstance(answer, DomainError):
             complete = False
@@ -201,7 +207,7 @@ async def _list_places(client: ProxmoxClient, storage: str, node: str) -> tuple[
     return list(places.values()), complete
 
 
-async def find_archive(client: ProxmoxClient, volume_id: str) -> Archive:
+async def find_archive(client: ProxmoxClient, volume_id: str) -> ArchiveVolume:
     """Return an archive by its volume id.
 
     Raises:
@@ -226,15 +232,15 @@ async def update_archive(
     await client.put(path, notes=notes, protected=protected)
 
 
-async def delete_archive(client: ProxmoxClient, volume_id: str) -> Task:
+async def delete_archive(client: ProxmoxClient, volume_id: str) -> ProxmoxTask:
     """Delete an archive; one that is gone is done."""
     try:
         archive = await find_archive(client, volume_id)
     except ArchiveNotFoundError:
-        return Task(client.access.host_id, "")
+        return ProxmoxTask(client.access.host_id, "")
     path = f"/nodes/{archive.node}/storage/{archive.storage}/content/{volume_id}"
     upid = await client.delete(path)
-    return Task(client.access.host_id, archive.node, str(upid or ""))
+    return ProxmoxTask(client.access.host_id, archive.node, str(upid or ""))
 
 
 def _read_vmid(one: dict[str, Any]) -> int:
@@ -242,8 +248,8 @@ def _read_vmid(one: dict[str, Any]) -> int:
     return int(one.get("vmid") or (match.group(1) or match.group(2) if match else 0))
 
 
-def _build_archive(one: dict[str, Any], storage: str, node: str) -> Archive:
-    return Archive(
+def _build_archive(one: dict[str, Any], storage: str, node: str) -> ArchiveVolume:
+    return ArchiveVolume(
         volume_id=str(one["volid"]),
         storage=storage,
         node=node,

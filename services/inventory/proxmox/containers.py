@@ -24,7 +24,7 @@ _LOOK_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True)
-class Ref:
+class ContainerRef:
     """Where a container is; the node is a hint."""
 
     host_id: int
@@ -33,7 +33,7 @@ class Ref:
 
 
 @dataclass(frozen=True)
-class Task:
+class ProxmoxTask:
     """A task of Proxmox, or nothing to do (no upid)."""
 
     host_id: int
@@ -73,16 +73,16 @@ class View:
         """Whether its creation has not ended: it is locked for it, or has no root since somebody took that lock off."""
         return self.lock in _MAKING or "rootfs" not in self.config
 
-    def find_task(self, types: Collection[str]) -> Task | None:
+    def find_task(self, types: Collection[str]) -> ProxmoxTask | None:
         """A running task of one of these types."""
         for task in self.tasks:
             if task.get("type") in types:
-                return Task(self.client.access.host_id, self.node, str(task["upid"]))
+                return ProxmoxTask(self.client.access.host_id, self.node, str(task["upid"]))
         return None
 
-    def done(self, result: str = "") -> Task:
+    def done(self, result: str = "") -> ProxmoxTask:
         """Nothing to do."""
-        return Task(self.client.access.host_id, self.node, result=result)
+        return ProxmoxTask(self.client.access.host_id, self.node, result=result)
 
 
 class Vmids(Protocol):
@@ -99,7 +99,7 @@ class Containers:
         self.fleet = fleet
         self.vmids = vmids
 
-    async def look(self, ref: Ref, *, with_tasks: bool = True) -> View:
+    async def look(self, ref: ContainerRef, *, with_tasks: bool = True) -> View:
         """Look at a container; without its tasks for who changes nothing that one of them may change too.
 
         Raises:
@@ -122,14 +122,14 @@ class Containers:
                 raise ContainerNotFoundError(f"{client.access.name} has no container {ref.vmid}") from error
             raise
 
-    async def find(self, ref: Ref) -> View | None:
+    async def find(self, ref: ContainerRef) -> View | None:
         """Look at a container, or None when the host answers and has none."""
         try:
             return await self.look(ref)
         except ContainerNotFoundError:
             return None
 
-    async def look_owned(self, ref: Ref, owner: str, *, with_tasks: bool = True) -> View:
+    async def look_owned(self, ref: ContainerRef, owner: str, *, with_tasks: bool = True) -> View:
         """Look at a container of `owner`, as `look`.
 
         Raises:
@@ -139,7 +139,7 @@ class Containers:
         check_owner(view.config, owner, vmid=ref.vmid)
         return view
 
-    async def check_reserved(self, ref: Ref, owner: str) -> None:
+    async def check_reserved(self, ref: ContainerRef, owner: str) -> None:
         """Refuse to make a container under an id that the owner does not hold: it may have been given up since.
 
         Raises:
@@ -186,7 +186,7 @@ async def act(
     types: Collection[str],
     node: str = "",
     vmid: int = 0,
-) -> Task:
+) -> ProxmoxTask:
     """Ask Proxmox for a task; when no answer comes, look for the task that it may have started.
 
     Raises:
@@ -207,4 +207,4 @@ async def act(
                 return found
             await asyncio.sleep(_LOOK_AGAIN_S)
         raise
-    return Task(view.client.access.host_id, where, str(upid or ""))
+    return ProxmoxTask(view.client.access.host_id, where, str(upid or ""))

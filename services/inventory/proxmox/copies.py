@@ -13,7 +13,7 @@ from services.inventory.domain.errors import (
     ContainerRunningError,
     NodeUnknownError,
 )
-from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
+from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
 from services.inventory.proxmox.create import merge_environment, resume_creation
 from services.inventory.proxmox.marks import (
     add_marks,
@@ -32,8 +32,14 @@ _GIB = 1 << 30
 
 
 async def clone_container(
-    containers: Containers, source: Ref, *, source_owner: str, target: Ref, target_owner: str, hostname: str
-) -> Task:
+    containers: Containers,
+    source: ContainerRef,
+    *,
+    source_owner: str,
+    target: ContainerRef,
+    target_owner: str,
+    hostname: str,
+) -> ProxmoxTask:
     """Copy a container to one of another owner; a running one from a snapshot.
 
     Raises:
@@ -74,7 +80,7 @@ def _spawn(work: Coroutine[Any, Any, None]) -> None:
     task.add_done_callback(_cleaning.discard)
 
 
-async def _drop_after(view: View, task: Task, name: str) -> None:
+async def _drop_after(view: View, task: ProxmoxTask, name: str) -> None:
     """Delete a clone's snapshot when the clone has ended; the next clone finds what a crash leaves behind."""
     try:
         async for _ in watch_task(view.client, task.node, task.upid):
@@ -95,7 +101,9 @@ async def _make_clone_snapshot(view: View, target: int) -> str:
     return name
 
 
-async def migrate_container(containers: Containers, ref: Ref, owner: str, *, target_node: str) -> Task:
+async def migrate_container(
+    containers: Containers, ref: ContainerRef, owner: str, *, target_node: str
+) -> ProxmoxTask:
     """Move a container to another node of its cluster; a running one is restarted there."""
     view = await containers.look_owned(ref, owner)
     if task := view.find_task(("vzmigrate",)):
@@ -110,7 +118,7 @@ async def migrate_container(containers: Containers, ref: Ref, owner: str, *, tar
     return await act(view, lambda: view.client.post(f"{view.path}/migrate", **options), types=("vzmigrate",))
 
 
-async def adopt_container(containers: Containers, ref: Ref, owner: str) -> None:
+async def adopt_container(containers: Containers, ref: ContainerRef, owner: str) -> None:
     """Put the owner's marks on a container that nobody owns.
 
     Raises:
@@ -124,7 +132,7 @@ async def adopt_container(containers: Containers, ref: Ref, owner: str) -> None:
     await _put_config(view, add_marks(view.config, owner))
 
 
-async def release_container(containers: Containers, ref: Ref, owner: str) -> None:
+async def release_container(containers: Containers, ref: ContainerRef, owner: str) -> None:
     """Take the owner's marks off; a container that is gone or bears none is done."""
     view = await containers.find(ref)
     if view is None or find_owner(view.config) is None:
@@ -135,14 +143,14 @@ async def release_container(containers: Containers, ref: Ref, owner: str) -> Non
 
 async def configure_container(
     containers: Containers,
-    ref: Ref,
+    ref: ContainerRef,
     owner: str,
     *,
     changes: Mapping[str, Any],
     disk_gb: int | None = None,
     environment: Mapping[str, str] | None = None,
     dropped_variables: Collection[str] = (),
-) -> Task:
+) -> ProxmoxTask:
     """Change the configuration, and grow the root disk when it is smaller than asked."""
     view = await containers.look_owned(ref, owner)
     options = {name: value for name, value in changes.items() if str(view.config.get(name, "")) != str(value)}

@@ -16,7 +16,7 @@ from services.inventory.domain.errors import (
     VmidTakenError,
 )
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
+from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
 from services.inventory.proxmox.marks import TAG, find_owner, render_description
 from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.storages import choose_storage
@@ -29,7 +29,7 @@ _OCI_WAIT_S = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mount:
+class MountPoint:
     """A volume of its own."""
 
     path: str
@@ -38,7 +38,7 @@ class Mount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewContainer:
+class ContainerSpec:
     """What is asked of a new container; empty means Proxmox's or our own choice."""
 
     hostname: str
@@ -58,7 +58,7 @@ class NewContainer:
     oci: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     entrypoint: str = ""
-    mounts: tuple[Mount, ...] = ()
+    mounts: tuple[MountPoint, ...] = ()
     note: str = ""
 
 
@@ -71,8 +71,8 @@ class Means:
 
 
 async def create_container(
-    containers: Containers, means: Means, ref: Ref, *, owner: str, wanted: NewContainer
-) -> Task:
+    containers: Containers, means: Means, ref: ContainerRef, *, owner: str, wanted: ContainerSpec
+) -> ProxmoxTask:
     """Create a container with the owner's marks; one that is there with them is left alone.
 
     Where the console is the only way in, it gets one that asks for no login.
@@ -93,7 +93,9 @@ async def create_container(
     return await _set_environment(containers, ref, task, wanted=wanted)
 
 
-async def _set_environment(containers: Containers, ref: Ref, task: Task, *, wanted: NewContainer) -> Task:
+async def _set_environment(
+    containers: Containers, ref: ContainerRef, task: ProxmoxTask, *, wanted: ContainerSpec
+) -> ProxmoxTask:
     """Set what an image overwrites during the creation; a creation that failed says so through its task."""
     view = await containers.find(ref)
     if view is None:
@@ -106,8 +108,8 @@ async def _set_environment(containers: Containers, ref: Ref, task: Task, *, want
 
 
 async def _start_creation(
-    containers: Containers, means: Means, ref: Ref, *, owner: str, wanted: NewContainer
-) -> Task:
+    containers: Containers, means: Means, ref: ContainerRef, *, owner: str, wanted: ContainerSpec
+) -> ProxmoxTask:
     view = await containers.find(ref)
     if view is not None:
         return await resume_creation(containers, view, owner, types=_CREATING)
@@ -138,7 +140,7 @@ async def _start_creation(
 
 async def resume_creation(
     containers: Containers, view: View, owner: str, *, types: Collection[str], source: View | None = None
-) -> Task:
+) -> ProxmoxTask:
     """Say what becomes of a container that is there before it was created: it is done, under way, or in the way.
 
     Args:
@@ -168,7 +170,7 @@ async def resume_creation(
 
 
 async def _build_options(
-    client: ProxmoxClient, ref: Ref, owner: str, *, wanted: NewContainer
+    client: ProxmoxClient, ref: ContainerRef, owner: str, *, wanted: ContainerSpec
 ) -> dict[str, Any]:
     storage = await choose_storage(client, ref.node, "rootdir", wanted=wanted.storage)
     options: dict[str, Any] = {
@@ -208,7 +210,7 @@ def _check_part(field_name: str, value: str) -> str:
     return value
 
 
-def render_network(wanted: NewContainer) -> str:
+def render_network(wanted: ContainerSpec) -> str:
     """The option net0: DHCP unless an address is given.
 
     Raises:

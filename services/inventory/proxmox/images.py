@@ -6,7 +6,7 @@ import re
 
 from services.inventory.domain.errors import ImageUnusableError, ProxmoxRefusedError
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.containers import Task
+from services.inventory.proxmox.containers import ProxmoxTask
 from services.inventory.proxmox.refusals import said
 from services.inventory.proxmox.storages import choose_storage
 
@@ -33,7 +33,7 @@ def make_file_name(reference: str) -> str:
     return re.sub(r"[^-a-zA-Z0-9_.]", "_", reference)[-_LONGEST_NAME:] + ".tar"
 
 
-async def pull_image(client: ProxmoxClient, node: str, *, reference: str, storage: str) -> Task:
+async def pull_image(client: ProxmoxClient, node: str, *, reference: str, storage: str) -> ProxmoxTask:
     """Pull an image into template storage; one that is there already is done.
 
     Raises:
@@ -44,11 +44,11 @@ async def pull_image(client: ProxmoxClient, node: str, *, reference: str, storag
     name = make_file_name(image)
     target = await choose_storage(client, node, "vztmpl", wanted=storage)
     path, volume = f"/nodes/{node}/storage/{target}", f"{target}:vztmpl/{name}"
-    done = Task(client.access.host_id, node, result=volume)
+    done = ProxmoxTask(client.access.host_id, node, result=volume)
     if volume in {str(one["volid"]) for one in await client.get(f"{path}/content", content="vztmpl")}:
         return done
     if upid := await _find_pull(client, node, name):
-        return Task(client.access.host_id, node, upid, volume)
+        return ProxmoxTask(client.access.host_id, node, upid, volume)
     try:
         upid = await client.post(f"{path}/oci-registry-pull", reference=image, filename=name)
     except ProxmoxRefusedError as error:
@@ -59,7 +59,7 @@ async def pull_image(client: ProxmoxClient, node: str, *, reference: str, storag
                 f"node {node} cannot pull OCI images: run `apt install skopeo` on it, or use runtime compose"
             ) from error
         raise
-    return Task(client.access.host_id, node, str(upid), volume)
+    return ProxmoxTask(client.access.host_id, node, str(upid), volume)
 
 
 async def _find_pull(client: ProxmoxClient, node: str, name: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.errors import ContainerStoppedError
-from services.inventory.proxmox.containers import Containers, Ref, View
+from services.inventory.proxmox.containers import ContainerRef, Containers, View
 from services.inventory.proxmox.reading import find_address
 from services.inventory.proxmox.ways import Ways
 
@@ -25,7 +25,7 @@ _NO_WEB = {22, 25, 53, 111, 3306, 5432, 6379, 27017, 11211}
 
 
 @dataclass(frozen=True)
-class Probe:
+class PortProbe:
     """Whether a port answered."""
 
     answered: bool
@@ -58,7 +58,7 @@ class Inspection:
 async def exec_command(
     containers: Containers,
     ways: Ways,
-    ref: Ref,
+    ref: ContainerRef,
     *,
     owner: str,
     argv: Sequence[str],
@@ -73,7 +73,7 @@ async def exec_command(
 
 
 async def push_file(
-    containers: Containers, ways: Ways, ref: Ref, *, owner: str, path: str, content: bytes, mode: int
+    containers: Containers, ways: Ways, ref: ContainerRef, *, owner: str, path: str, content: bytes, mode: int
 ) -> None:
     """Write a file, whole or not at all."""
     view = await _look_running(containers, ref, owner)
@@ -81,12 +81,12 @@ async def push_file(
 
 
 async def probe_port(
-    containers: Containers, ways: Ways, ref: Ref, *, owner: str, port: int, scheme: str, path: str
-) -> Probe:
+    containers: Containers, ways: Ways, ref: ContainerRef, *, owner: str, port: int, scheme: str, path: str
+) -> PortProbe:
     """Ask a port from here and, failing that, from inside."""
     view = await containers.look_owned(ref, owner, with_tasks=False)
     if not view.is_running:
-        return Probe(answered=False, message=f"container {ref.vmid} does not run")
+        return PortProbe(answered=False, message=f"container {ref.vmid} does not run")
     address = await find_address(view.client, view.node, ref.vmid)
     message = f"container {ref.vmid} has no address yet"
     if address:
@@ -95,11 +95,11 @@ async def probe_port(
             return outside
         message = outside.message
     if await _answers_inside(view, ways, port=port, scheme=scheme, path=path or "/"):
-        return Probe(answered=True, address=address, message="it answers inside the container")
-    return Probe(answered=False, address=address, message=message)
+        return PortProbe(answered=True, address=address, message="it answers inside the container")
+    return PortProbe(answered=False, address=address, message=message)
 
 
-async def inspect_container(containers: Containers, ways: Ways, ref: Ref) -> Inspection:
+async def inspect_container(containers: Containers, ways: Ways, ref: ContainerRef) -> Inspection:
     """Say what listens in a running container and which port looks like its page.
 
     Raises:
@@ -162,7 +162,7 @@ def choose_web_port(ports: Sequence[int], http: set[int]) -> int | None:
     return None
 
 
-async def _look_running(containers: Containers, ref: Ref, owner: str) -> View:
+async def _look_running(containers: Containers, ref: ContainerRef, owner: str) -> View:
     view = await containers.look_owned(ref, owner, with_tasks=False)
     if not view.is_running:
         raise ContainerStoppedError(f"container {ref.vmid} does not run")
@@ -189,7 +189,7 @@ async def _answers_inside(view: View, ways: Ways, *, port: int, scheme: str, pat
     return port in {one for one, _ in parse_listeners(listing)}
 
 
-async def _ask(address: str, port: int, *, scheme: str, path: str) -> Probe:
+async def _ask(address: str, port: int, *, scheme: str, path: str) -> PortProbe:
     context: ssl.SSLContext | None = None
     if scheme == "https":
         context = ssl.create_default_context()
@@ -202,7 +202,7 @@ async def _ask(address: str, port: int, *, scheme: str, path: str) -> Probe:
         async with asyncio.timeout(_PROBE_S):
             reader, writer = await asyncio.open_connection(address, port, ssl=context)
             if scheme == "tcp":
-                return Probe(answered=True, address=address)
+                return PortProbe(answered=True, address=address)
             host = f"[{address}]" if ":" in address else address
             writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
             status = re.match(rb"HTTP/\S{1,8} (\d{3})", await reader.readline())
@@ -210,12 +210,12 @@ async def _ask(address: str, port: int, *, scheme: str, path: str) -> Probe:
         status = None
     except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
         why = str(error) or "timed out"
-        return Probe(answered=False, address=address, message=f"{address}:{port} does not answer: {why}")
+        return PortProbe(answered=False, address=address, message=f"{address}:{port} does not answer: {why}")
     finally:
         if writer is not None:
             writer.close()
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(writer.wait_closed(), 1)
     if status is None:
-        return Probe(answered=False, address=address, message=f"{address}:{port} does not speak HTTP")
-    return Probe(answered=True, address=address, http_status=int(status.group(1)))
+        return PortProbe(answered=False, address=address, message=f"{address}:{port} does not speak HTTP")
+    return PortProbe(answered=True, address=address, http_status=int(status.group(1)))

@@ -39,7 +39,7 @@ class Addresses(Protocol):
         """Reserve a free address of a subnet; the same owner gets the same again."""
 
 
-class Defaults(Protocol):
+class NetworkDefaults(Protocol):
     """The network settings."""
 
     async def get_network(self) -> tuple[Network, Any]:
@@ -52,7 +52,7 @@ class Defaults(Protocol):
 class Networks:
     """The addresses of containers."""
 
-    def __init__(self, addresses: Addresses, defaults: Defaults) -> None:
+    def __init__(self, addresses: Addresses, defaults: NetworkDefaults) -> None:
         self._addresses = addresses
         self._defaults = defaults
 

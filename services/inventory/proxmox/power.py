@@ -11,7 +11,7 @@ from services.inventory.domain.errors import (
     NotOursError,
     ProxmoxRefusedError,
 )
-from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
+from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
 from services.inventory.proxmox.marks import check_owner, find_owner
 from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.ways import Ways
@@ -21,7 +21,9 @@ _STARTING = ("vzstart", "vzreboot")
 _STOPPING = ("vzstop", "vzshutdown")
 
 
-async def start_container(containers: Containers, networks: Networks, ref: Ref, *, owner: str) -> Task:
+async def start_container(
+    containers: Containers, networks: Networks, ref: ContainerRef, *, owner: str
+) -> ProxmoxTask:
     """Start a container of `owner` at an address of its own; one that runs is left alone."""
     view = await containers.look_owned(ref, owner)
     if under_way := view.find_task(_STARTING):
@@ -39,7 +41,9 @@ async def start_container(containers: Containers, networks: Networks, ref: Ref, 
         raise
 
 
-async def stop_container(containers: Containers, ref: Ref, owner: str, *, timeout_s: int = 0) -> Task:
+async def stop_container(
+    containers: Containers, ref: ContainerRef, owner: str, *, timeout_s: int = 0
+) -> ProxmoxTask:
     """Shut a container of `owner` down, by force when it does not end in time; a stopped one is left alone."""
     view = await containers.look_owned(ref, owner)
     if under_way := view.find_task(_STOPPING):
@@ -61,7 +65,9 @@ async def stop_container(containers: Containers, ref: Ref, owner: str, *, timeou
         raise
 
 
-async def reboot_container(containers: Containers, ref: Ref, owner: str, *, timeout_s: int = 0) -> Task:
+async def reboot_container(
+    containers: Containers, ref: ContainerRef, owner: str, *, timeout_s: int = 0
+) -> ProxmoxTask:
     """Reboot a running container of `owner`.
 
     Raises:
@@ -81,7 +87,9 @@ async def reboot_container(containers: Containers, ref: Ref, owner: str, *, time
     )
 
 
-async def destroy_container(containers: Containers, ways: Ways, ref: Ref, *, owner: str) -> Task:
+async def destroy_container(
+    containers: Containers, ways: Ways, ref: ContainerRef, *, owner: str
+) -> ProxmoxTask:
     """Destroy a stopped container of `owner`; one that is gone is done.
 
     A creation that died leaves a container that is locked and bare of marks. It counts as the owner's when the id is
@@ -93,7 +101,7 @@ async def destroy_container(containers: Containers, ways: Ways, ref: Ref, *, own
     """
     view = await containers.find(ref)
     if view is None:
-        return Task(ref.host_id, ref.node)
+        return ProxmoxTask(ref.host_id, ref.node)
     if under_way := view.find_task(("vzdestroy",)):
         return under_way
     if await _is_left_behind(containers, view, owner):

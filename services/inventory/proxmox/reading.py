@@ -22,7 +22,7 @@ Look = tuple[str, str, float, tuple[str, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Container:
+class ScannedContainer:
     """A container; sizes in bytes, uptime in seconds."""
 
     host_id: int
@@ -47,11 +47,11 @@ class Container:
 
 
 @dataclass(frozen=True)
-class Scan:
+class HostScan:
     """How the scan of one host went."""
 
     host_id: int
-    containers: tuple[Container, ...] = ()
+    containers: tuple[ScannedContainer, ...] = ()
     complete: bool = True
     error: str = ""
     missing_nodes: tuple[str, ...] = ()
@@ -68,16 +68,16 @@ class SeenMarks:
     def __init__(self) -> None:
         self._seen: dict[int, tuple[Look, str | None]] = {}
 
-    def confirms(self, one: Container, owner: str | None) -> bool:
+    def confirms(self, one: ScannedContainer, owner: str | None) -> bool:
         """Whether a container that looks like this one carried the marks of `owner`."""
         return self._seen.get(one.vmid) == (_look_of(one), owner)
 
-    def find(self, one: Container) -> tuple[str | None] | None:
+    def find(self, one: ScannedContainer) -> tuple[str | None] | None:
         """The owner that a container which looks like this one had when it was read; None when it was not read."""
         look, owner = self._seen.get(one.vmid, (None, None))
         return (owner,) if look == _look_of(one) else None
 
-    def note(self, one: Container, owner: str | None) -> None:
+    def note(self, one: ScannedContainer, owner: str | None) -> None:
         """Remember whose marks a container carries."""
         self._seen[one.vmid] = (_look_of(one), owner)
 
@@ -86,11 +86,11 @@ class SeenMarks:
         self._seen = {vmid: seen for vmid, seen in self._seen.items() if vmid in vmids}
 
 
-def _look_of(one: Container) -> Look:
+def _look_of(one: ScannedContainer) -> Look:
     return one.name, one.node, one.disk, one.tags
 
 
-async def read_container(view: View) -> Container:
+async def read_container(view: View) -> ScannedContainer:
     """Return the container of a view, with its address when it runs."""
     one = _build(
         view.client, {**view.status, "node": view.node, "vmid": view.vmid, "tags": view.config.get("tags")}
@@ -114,7 +114,7 @@ async def scan_host(
     *,
     with_addresses: bool = False,
     brief: bool = False,
-) -> Scan:
+) -> HostScan:
     """Return all containers of a host by one call, and one for each with our tag whose marks are not known.
 
     Args:
@@ -127,7 +127,7 @@ async def scan_host(
     try:
         resources = await client.get("/cluster/resources")
     except DomainError as error:
-        return Scan(client.access.host_id, complete=False, error=error.message)
+        return HostScan(client.access.host_id, complete=False, error=error.message)
     missing = tuple(
         sorted(
             str(one["node"])
@@ -138,12 +138,12 @@ async def scan_host(
     found = [_build(client, one) for one in resources if one.get("type") == "lxc"]
     why = f"nodes that do not answer: {', '.join(missing)}" if missing else ""
     if brief:
-        return Scan(client.access.host_id, tuple(found), not missing, why, missing)
+        return HostScan(client.access.host_id, tuple(found), not missing, why, missing)
     slots = asyncio.Semaphore(_PARALLEL)
     loop = asyncio.get_running_loop()
     began = loop.time()
 
-    async def complete(one: Container) -> Container:
+    async def complete(one: ScannedContainer) -> ScannedContainer:
         async with slots:
             passed = loop.time() - began
             owner = owners.get(one.vmid)
@@ -159,12 +159,12 @@ async def scan_host(
     reachable = [one for one in found if one.node not in missing]
     done = await asyncio.gather(*(complete(one) for one in reachable))
     lost = tuple(one for one in found if one.node in missing)
-    return Scan(client.access.host_id, (*done, *lost), not missing, why, missing)
+    return HostScan(client.access.host_id, (*done, *lost), not missing, why, missing)
 
 
 async def find_owned(
     client: ProxmoxClient, owner: str, *, owners: Mapping[int, str], seen: SeenMarks, hostname: str
-) -> list[Container]:
+) -> list[ScannedContainer]:
     """Return the containers of a host that carry an owner's marks, by one call and one for each mark not known yet.
 
     Unlike a scan it believes no reservation and has no limit of time: what it misses would be made a second time.
@@ -179,7 +179,7 @@ async def find_owned(
     ]
     slots = asyncio.Semaphore(_PARALLEL)
 
-    async def is_owned(one: Container) -> bool:
+    async def is_owned(one: ScannedContainer) -> bool:
         if TAG not in one.tags:
             return False
         known = seen.find(one)
@@ -200,7 +200,9 @@ async def find_owned(
     ]
 
 
-async def _try_read_owner(client: ProxmoxClient, one: Container, seen: SeenMarks) -> tuple[str | None] | None:
+async def _try_read_owner(
+    client: ProxmoxClient, one: ScannedContainer, seen: SeenMarks
+) -> tuple[str | None] | None:
     """The owner whose marks a container carries, as it is now; None where Proxmox does not say."""
     try:
         owner = find_owner(await client.get(f"/nodes/{one.node}/lxc/{one.vmid}/config"))
@@ -211,7 +213,7 @@ async def _try_read_owner(client: ProxmoxClient, one: Container, seen: SeenMarks
 
 
 async def _read_owner(
-    client: ProxmoxClient, one: Container, seen: SeenMarks, *, believed: str | None
+    client: ProxmoxClient, one: ScannedContainer, seen: SeenMarks, *, believed: str | None
 ) -> str | None:
     read = await _try_read_owner(client, one, seen)
     return believed if read is None else read[0]  # who does not answer proves nothing
@@ -231,9 +233,9 @@ async def find_address(client: ProxmoxClient, node: str, vmid: int) -> str:
     return ""
 
 
-def _build(client: ProxmoxClient, one: dict[str, Any]) -> Container:
+def _build(client: ProxmoxClient, one: dict[str, Any]) -> ScannedContainer:
     status = str(one.get("status") or "unknown")
-    return Container(
+    return ScannedContainer(
         host_id=client.access.host_id,
         host_name=client.access.name,
         vmid=int(one["vmid"]),

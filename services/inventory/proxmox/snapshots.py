@@ -10,14 +10,16 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
     SnapshotUnavailableError,
 )
-from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
+from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
 from services.inventory.proxmox.tasks import watch_task
 
 MARK = "proximity-"
 _STALL_S = 120
 
 
-async def snapshot_container(containers: Containers, ref: Ref, owner: str, *, name: str) -> Task:
+async def snapshot_container(
+    containers: Containers, ref: ContainerRef, owner: str, *, name: str
+) -> ProxmoxTask:
     """Take a snapshot; one of this name is left alone.
 
     Raises:
@@ -36,10 +38,12 @@ async def snapshot_container(containers: Containers, ref: Ref, owner: str, *, na
     task = await act(
         view, lambda: view.client.post(f"{view.path}/snapshot", snapname=name), types=("vzsnapshot",)
     )
-    return Task(task.host_id, task.node, task.upid, name)
+    return ProxmoxTask(task.host_id, task.node, task.upid, name)
 
 
-async def rollback_container(containers: Containers, ref: Ref, owner: str, *, name: str) -> Task:
+async def rollback_container(
+    containers: Containers, ref: ContainerRef, owner: str, *, name: str
+) -> ProxmoxTask:
     """Go back to a snapshot; the container is stopped then."""
     view = await containers.look_owned(ref, owner)
     if task := view.find_task(("vzrollback",)):
@@ -49,7 +53,7 @@ async def rollback_container(containers: Containers, ref: Ref, owner: str, *, na
     return await act(view, lambda: view.client.post(path), types=("vzrollback",))
 
 
-async def delete_snapshot(containers: Containers, ref: Ref, owner: str, *, name: str) -> Task:
+async def delete_snapshot(containers: Containers, ref: ContainerRef, owner: str, *, name: str) -> ProxmoxTask:
     """Delete a snapshot; one that is gone is done, one that is being taken is waited for."""
     view = await containers.look_owned(ref, owner)
     if task := view.find_task(("vzdelsnapshot",)):
@@ -63,7 +67,9 @@ async def delete_snapshot(containers: Containers, ref: Ref, owner: str, *, name:
     return await act(view, lambda: view.client.delete(path), types=("vzdelsnapshot",))
 
 
-async def drop_snapshots(containers: Containers, ref: Ref, owner: str, *, min_age_s: float) -> list[str]:
+async def drop_snapshots(
+    containers: Containers, ref: ContainerRef, owner: str, *, min_age_s: float
+) -> list[str]:
     """Delete the platform's own snapshots that are at least so old, and return their names.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from services.inventory.domain.errors import ContainerLockedError, ContainerRunningError, ProxmoxRefusedError
-from services.inventory.proxmox.containers import Containers, Ref, Task, View, act
+from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
 from services.inventory.proxmox.marks import check_owner
 
 _MOUNT = re.compile(r"mp(\d+)")
@@ -13,8 +13,13 @@ _MOST = 256
 
 
 async def move_volume(
-    containers: Containers, source: Ref, target: Ref, *, source_owner: str, target_owner: str
-) -> Task:
+    containers: Containers,
+    source: ContainerRef,
+    target: ContainerRef,
+    *,
+    source_owner: str,
+    target_owner: str,
+) -> ProxmoxTask:
     """Hand the first volume of a stopped container over to another container on its node.
 
     Proxmox renames the volume, so nothing is copied. Its task bears no container's id: what it did is seen in the
@@ -30,7 +35,7 @@ async def move_volume(
     """
     view = await containers.find(source)
     if view is None:
-        return Task(source.host_id, source.node)
+        return ProxmoxTask(source.host_id, source.node)
     check_owner(view.config, source_owner, vmid=source.vmid)
     keys = sorted(filter(_MOUNT.fullmatch, view.config), key=lambda key: int(key[2:]))
     if not keys:
@@ -46,7 +51,7 @@ async def move_volume(
         if keys[0] in now.config:
             raise
         return now.done(volume)  # an earlier request, whose answer was lost, has moved it meanwhile
-    return Task(task.host_id, task.node, task.upid, volume)
+    return ProxmoxTask(task.host_id, task.node, task.upid, volume)
 
 
 def _check_resting(source: View, target: View) -> None:

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database, insert_ignore
 from services.inventory.domain.entities import (
+    DefaultResources,
     Network,
-    Resources,
 )
 from services.inventory.domain.user_networks import UserNetwork
 from services.inventory.store.tables import settings
@@ -30,9 +30,9 @@ class SqlSettingsStore:
         self._db = db
         self._clock = clock
 
-    async def get_resources(self) -> tuple[Resources, Any]:
+    async def get_resources(self) -> tuple[DefaultResources, Any]:
         """Return the default resources and when they were changed."""
-        return await self._db.read(lambda c: self._read(c, "resources", Resources))
+        return await self._db.read(lambda c: self._read(c, "resources", DefaultResources))
 
     async def get_network(self) -> tuple[Network, Any]:
         """Return the default network and when it was changed."""
@@ -42,9 +42,11 @@ class SqlSettingsStore:
         """Return what users may choose besides the default network."""
         return await self._db.read(self._read_networks)
 
-    async def change_resources(self, changes: dict[str, Any]) -> tuple[Resources, Any]:
+    async def change_resources(self, changes: dict[str, Any]) -> tuple[DefaultResources, Any]:
         """Change what `changes` names."""
-        return await self._db.write(lambda c: self._change_row(c, "resources", Resources, changes=changes))
+        return await self._db.write(
+            lambda c: self._change_row(c, "resources", DefaultResources, changes=changes)
+        )
 
     async def change_network(
         self, changes: dict[str, Any], *, user_networks: Sequence[UserNetwork] | None = None

@@ -12,7 +12,7 @@ from services.backups.domain.entities import (
     BesideOrder,
     BesideStarted,
     Place,
-    Report,
+    ProgressReport,
     Task,
     TaskUpdate,
 )
@@ -47,7 +47,7 @@ class FakeApps:
     finished: list[tuple[str, bool, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     restored_from: dict[str, str] = field(default_factory=dict)
-    reports: list[Report] = field(default_factory=list)
+    reports: list[ProgressReport] = field(default_factory=list)
     beside: list[BesideOrder] = field(default_factory=list)
     standings: dict[str, str] = field(default_factory=dict)
     refusal: DomainError | None = None
@@ -81,7 +81,7 @@ class FakeApps:
             raise UnavailableError("the answer was lost")
         return app
 
-    async def report_operation(self, app_id: str, operation_id: str, *, report: Report) -> None:
+    async def report_operation(self, app_id: str, operation_id: str, *, report: ProgressReport) -> None:
         self._answer()
         self.reports.append(report)
 

@@ -18,7 +18,7 @@ from services.catalog.domain.interpolation import (
     interpolate_tree,
     list_variables,
 )
-from services.catalog.domain.render import Rendered, render_item
+from services.catalog.domain.render import RenderedDefinition, render_item
 from services.catalog.domain.values import RenderRequest
 from services.common.core.masking import MASK
 from tests.unit.catalog.samples import ITEM, build, replaced
@@ -26,11 +26,13 @@ from tests.unit.catalog.samples import ITEM, build, replaced
 SITE = {"SITE": "https://example.com"}
 
 
-def render(environment: dict[str, str] | None = None, text: str = ITEM, **settings: object) -> Rendered:
+def render(
+    environment: dict[str, str] | None = None, text: str = ITEM, **settings: object
+) -> RenderedDefinition:
     return render_item(build(text), RenderRequest(environment={**SITE, **(environment or {})}, **settings))  # type: ignore[arg-type]
 
 
-def read_service(rendered: Rendered) -> dict[str, Any]:
+def read_service(rendered: RenderedDefinition) -> dict[str, Any]:
     service: dict[str, Any] = yaml.safe_load(rendered.compose_yaml)["services"]["web"]
     return service
 

@@ -10,7 +10,7 @@ from services.common.core.config import ServiceSettings, read_settings
 from services.common.db.database import Database, create_engine
 from services.common.db.probe import DatabaseProbe
 from services.common.messaging.bus import Bus
-from services.inventory.health import CONNECTED, FULL, HealthChecks, Report
+from services.inventory.health import CONNECTED, FULL, HealthChecks, HealthReport
 
 
 class Counting(HealthChecks):
@@ -18,10 +18,10 @@ class Counting(HealthChecks):
 
     count = 0
 
-    async def _ask_all(self) -> Report:
+    async def _ask_all(self) -> HealthReport:
         self.count += 1
         await asyncio.sleep(0.01)
-        return Report(CONNECTED, CONNECTED, CONNECTED, {})
+        return HealthReport(CONNECTED, CONNECTED, CONNECTED, {})
 
 
 async def test_those_who_ask_at_once_share_an_answer_and_later_ones_get_another(tmp_path: Path) -> None:
@@ -48,6 +48,6 @@ async def test_those_who_ask_at_once_share_an_answer_and_later_ones_get_another(
 
 def test_a_platform_that_cannot_write_is_degraded_and_one_that_cannot_read_is_unhealthy() -> None:
     parts = (CONNECTED, CONNECTED, {"apps": CONNECTED})
-    assert Report(FULL, *parts).status == "degraded"
-    assert Report("error: timed out", *parts).status == "unhealthy"
-    assert Report(CONNECTED, CONNECTED, CONNECTED, {"apps": "error: not serving"}).status == "degraded"
+    assert HealthReport(FULL, *parts).status == "degraded"
+    assert HealthReport("error: timed out", *parts).status == "unhealthy"
+    assert HealthReport(CONNECTED, CONNECTED, CONNECTED, {"apps": "error: not serving"}).status == "degraded"

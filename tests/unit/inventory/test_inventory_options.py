@@ -6,7 +6,7 @@ import pytest
 
 from services.common.core.errors import InvalidError
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.create import NewContainer, merge_environment, render_network
+from services.inventory.proxmox.create import ContainerSpec, merge_environment, render_network
 from services.inventory.proxmox.options import check_texts
 from services.inventory.proxmox.session import Access
 
@@ -43,4 +43,4 @@ def test_an_entry_of_the_environment_is_one_line(odd: str) -> None:
 def test_an_address_is_one_part_of_its_option(odd: str) -> None:
     cidr = f"10.0.0.7/24{odd}tag=7"
     with pytest.raises(InvalidError):
-        render_network(NewContainer(hostname="x", memory_mb=64, cores=1, disk_gb=1, network_cidr=cidr))
+        render_network(ContainerSpec(hostname="x", memory_mb=64, cores=1, disk_gb=1, network_cidr=cidr))

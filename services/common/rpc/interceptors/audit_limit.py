@@ -24,7 +24,7 @@ _OTHERS = "several"
 
 
 @dataclass
-class _Count:
+class _RefusalCount:
     recorded: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
 
@@ -33,14 +33,14 @@ class AnonymousLimit:
     """Which calls of anonymous callers get an entry of their own in this window, and how many did not."""
 
     def __init__(self) -> None:
-        self._by_address: dict[str, _Count] = {}
+        self._by_address: dict[str, _RefusalCount] = {}
         self._recorded = 0
 
     def admits(self, address: str, action: str) -> bool:
         """Return whether a call gets an entry; else it is counted."""
         if address not in self._by_address and len(self._by_address) >= _MOST_ADDRESSES:
             address = _OTHERS
-        count = self._by_address.setdefault(address, _Count())
+        count = self._by_address.setdefault(address, _RefusalCount())
         is_admitted = (
             self._recorded < PER_WINDOW
             and count.recorded.total() < PER_ADDRESS

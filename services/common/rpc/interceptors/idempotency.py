@@ -38,7 +38,7 @@ class RequestInProgressError(BusyError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class RecordedResponse:
     """A first answer: message, HTTP status and headers."""
 
     message: bytes
@@ -58,7 +58,7 @@ class Claim:
     request_id: str
     first_at: datetime
     claimed_at: datetime
-    answer: Answer | None = None
+    answer: RecordedResponse | None = None
 
     @property
     def audit_id(self) -> str:
@@ -141,7 +141,7 @@ class IdempotencyStore:
             await asyncio.sleep(_POLL_S)
             waited += _POLL_S
 
-    async def answer(self, claim: Claim, answer: Answer) -> None:
+    async def answer(self, claim: Claim, answer: RecordedResponse) -> None:
         """Keep the answer of a claimed request, unless another claim has taken over."""
         text = json.dumps([base64.b64encode(answer.message).decode(), answer.http_status, answer.headers])
         sealed = self._sealer.seal(text, place=f"idempotency.answer.{claim.request_id}")
@@ -198,8 +198,10 @@ class IdempotencyStore:
         row = connection.execute(sa.select(table).where(table.c.id == request_id)).one()
         return row, bool(inserted.rowcount or taken_over.rowcount)
 
-    def _open(self, request_id: str, sealed: str) -> Answer:
+    def _open(self, request_id: str, sealed: str) -> RecordedResponse:
         message, status, headers = json.loads(
             self._sealer.open(sealed, place=f"idempotency.answer.{request_id}")
         )
-        return Answer(base64.b64decode(message), status, tuple((name, value) for name, value in headers))
+        return RecordedResponse(
+            base64.b64decode(message), status, tuple((name, value) for name, value in headers)
+        )
