@@ -141,6 +141,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], Check], ...] = tuple(
         ("/nodes/{N}/storage/{N}/content", _rows("volid", numbers=("size", "ctime", "vmid"))),
         ("/nodes/{N}/aplinfo", _rows("template")),
         ("/nodes/{N}/network", _rows("iface")),
+        ("/nodes/{N}/status", _object()),
         ("post /nodes/{N}/lxc/{V}/termproxy", _object("ticket", "user", numbers=("port",))),
     )
 )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.errors import (
@@ -14,37 +13,92 @@ from services.inventory.domain.errors import (
     TemplateNotFoundError,
     WriteUncertainError,
 )
+from services.inventory.domain.templates import (
+    DEFAULT_ARCHITECTURE,
+    can_run,
+    choose_suitable,
+    find_beginning,
+    find_named,
+    find_package,
+    parse_architecture,
+    parse_template,
+)
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.storages import choose_storage, list_storages
 
-# Those whose own packages bring Docker with compose first.
-SUITABLE = ("debian-13-standard", "alpine-3", "debian-12-standard", "ubuntu-24.04-standard")
-_WAIT_S = 6.0
+_WAIT_S = (
+    6.0  # a download may end within the request that asks for it; the caller asks again for a longer one
+)
 _POLL_S = 0.1
+_architectures: WeakKeyDictionary[ProxmoxClient, dict[str, str]] = WeakKeyDictionary()
 
 
 async def get_template(client: ProxmoxClient, node: str, wanted: str) -> str:
     """Return the volume id of the wanted template; of what suits Docker when none is named. Downloads what is missing.
 
+    Only templates of the node's architecture are chosen.
+
+    Args:
+        client: of the host.
+        node: where the container will be.
+        wanted: a volume id, a file name, the name of a package or the beginning of a file name; empty for any suitable.
+
     Raises:
         TemplateDownloadingError: the download takes longer; ask again.
-        TemplateNotFoundError: neither on the node nor to be downloaded.
+        TemplateNotFoundError: neither on the node nor to be downloaded, or of another architecture.
     """
-    volumes = await list_templates(client, node)
-    wishes = [wanted] if wanted else list(SUITABLE)
-    found = _choose([str(one["volid"]) for one in volumes], wishes)
-    if found:
-        return found
+    present = [str(one["volid"]) for one in await list_templates(client, node)]
+    if found := find_named(present, wanted) if wanted else "":
+        return await _check_architecture(client, node, found)
     if "/" in wanted and ":" in wanted:
         raise TemplateNotFoundError(f"template: node {node} has no {wanted!r}")
-    offered = await client.get(f"/nodes/{node}/aplinfo")
-    name = _choose([str(one["template"]) for one in offered], wishes)
+    architecture = await get_architecture(client, node)
+    if found := _choose(present, wanted, architecture):
+        return found
+    offered = [str(one["template"]) for one in await client.get(f"/nodes/{node}/aplinfo")]
+    if name := find_named(offered, wanted) if wanted else "":
+        await _check_architecture(client, node, name)
+    elif not (name := _choose(offered, wanted, architecture)) and wanted:
+        if found := find_beginning(present, wanted, architecture):
+            return found
+        name = find_beginning(offered, wanted, architecture)
     if not name:
         raise TemplateNotFoundError(
-            f"template: {wanted or 'no suitable template'!r} is neither on {node} nor offered"
+            f"template: {wanted or 'no suitable template'!r} for {architecture} is neither on {node} nor offered"
         )
     storage = await choose_storage(client, node, "vztmpl")
     return await _download(client, node, storage=storage, name=name)
+
+
+def _choose(names: list[str], wanted: str, architecture: str) -> str:
+    return find_package(names, wanted, architecture) if wanted else choose_suitable(names, architecture)
+
+
+async def get_architecture(client: ProxmoxClient, node: str) -> str:
+    """Return the architecture of a node in Debian's words; amd64 where Proxmox does not say. Asked once."""
+    known = _architectures.setdefault(client, {})
+    if node not in known:
+        try:
+            status = await client.get(f"/nodes/{node}/status")
+        except ProxmoxRefusedError:  # credentials without Sys.Audit
+            return DEFAULT_ARCHITECTURE
+        kernel = status.get("current-kernel")
+        machine = kernel.get("machine") if isinstance(kernel, dict) else ""
+        known[node] = parse_architecture(str(machine or ""))
+    return known[node]
+
+
+async def _check_architecture(client: ProxmoxClient, node: str, name: str) -> str:
+    """Return the template; one that was named and is of another architecture is refused."""
+    template = parse_template(name)
+    if not template.architecture:
+        return name
+    architecture = await get_architecture(client, node)
+    if not can_run(template, architecture):
+        raise TemplateNotFoundError(
+            f"template: {template.file_name} is for {template.architecture}, and node {node} is {architecture}"
+        )
+    return name
 
 
 async def list_templates(client: ProxmoxClient, node: str) -> list[dict[str, Any]]:
@@ -65,20 +119,6 @@ async def list_templates(client: ProxmoxClient, node: str) -> list[dict[str, Any
             raise answer
         found += answer
     return found
-
-
-def _choose(names: Sequence[str], wishes: Sequence[str]) -> str:
-    """The newest of the first wish that has any; a wish is a volume id, a file name or the beginning of one."""
-    for wish in wishes:
-        short = wish.rpartition("/")[2]
-        fitting = [name for name in names if name == wish or name.rpartition("/")[2].startswith(short)]
-        if fitting:
-            return max(fitting, key=_sort_key)
-    return ""
-
-
-def _sort_key(name: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", name.rpartition("/")[2])]
 
 
 async def _download(client: ProxmoxClient, node: str, *, storage: str, name: str) -> str:

@@ -198,7 +198,7 @@ def _create(cluster: Cluster, task: Task, order: Order) -> Work:
     yield Share(0.4)
     unpack_template(cluster, cluster.containers[order.vmid], template, options=options, disks=disks)
     _set_access(cluster, order)
-    task.log("Detected container architecture: amd64")
+    task.log(f"Detected container architecture: {cluster.containers[order.vmid].config['arch']}")
 
 
 def _restore(cluster: Cluster, task: Task, order: Order) -> Work:

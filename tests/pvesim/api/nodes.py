@@ -85,7 +85,7 @@ def get_node(call: Call) -> dict[str, Any]:
         "cpuinfo": {"cpus": node.cpus, "cores": node.cpus, "sockets": 1, "model": "Simulated CPU", "mhz": "2400.000",
                     "flags": "fpu", "hvm": "1", "user_hz": 100},
         "boot-info": {"mode": "efi", "secureboot": 0},
-        "current-kernel": {"sysname": "Linux", "release": KERNEL, "version": "#1 SMP", "machine": "x86_64"},
+        "current-kernel": {"sysname": "Linux", "release": KERNEL, "version": "#1 SMP", "machine": node.machine},
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ class Record:
 
 @dataclass
 class Node(Record):
-    """One server of the cluster. `missing` names programs and folders it lacks."""
+    """One server of the cluster. `missing` names programs and folders it lacks, `machine` is what `uname -m` says."""
 
     name: str
     cpus: int = 2
@@ -36,6 +36,7 @@ class Node(Record):
     missing: list[str] = field(default_factory=list)
     fingerprint: str = ""
     address: str = "127.0.0.1"
+    machine: str = "x86_64"
 
 
 @dataclass

@@ -9,6 +9,9 @@ from tests.pvesim.model.work import Share, Work
 
 def check_startable(cluster: Cluster, container: Container) -> None:
     """The reasons for which a start fails inside its task."""
+    machine = cluster.nodes[container.node].machine
+    if (container.config.get("arch") == "arm64") != (machine == "aarch64"):
+        raise TaskFailedError(f"startup for container '{container.vmid}' failed")
     if container.lock:
         raise TaskFailedError(f"CT is locked ({container.lock})")
     if container.config.get("template"):

@@ -27,7 +27,7 @@ def unpack_template(
     """Give a container its disks, its configuration and its inside."""
     made = make_disks(cluster, disks, vmid=container.vmid, node=container.node)
     config: Config = {
-        "arch": "amd64",
+        "arch": find_architecture(template),
         "hostname": f"CT{container.vmid}",
         "memory": 512,
         "swap": 512,
@@ -51,6 +51,12 @@ def find_system(template: Volume) -> str:
         return "unmanaged" if not template.image.get("ostype") else str(template.image["ostype"])
     name = template.name.removeprefix("vztmpl/")
     return next((one for one in SYSTEMS if name.startswith(one)), "unmanaged")
+
+
+def find_architecture(template: Volume) -> str:
+    """The architecture that a template's name tells, as an official one does."""
+    found = re.search(r"_(amd64|arm64|armhf|i386|riscv64)\.tar", template.name)
+    return found.group(1) if found else "amd64"
 
 
 def _apply_image(config: Config, image: dict[str, Any]) -> None:
