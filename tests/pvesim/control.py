@@ -15,6 +15,7 @@ from tests.pvesim.model.running import bring_up, take_down
 from tests.pvesim.presets import add_stranger
 from tests.pvesim.simulation import Simulation, describe_state
 
+CLUSTER_SETTINGS = {"dhcp", "cgroup_mode", "version"}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -40,6 +41,7 @@ class Control:
             ("DELETE", "/_sim/containers/{vmid}", self.remove_container),
             ("POST", "/_sim/containers/{vmid}/stop", self.stop_container),
             ("POST", "/_sim/containers/{vmid}/start", self.start_container),
+            ("PATCH", "/_sim/cluster", self.change_cluster),
             ("PATCH", "/_sim/nodes/{node}", self.change_node),
             ("POST", "/_sim/storages", self.add_storage),
             ("POST", "/_sim/clock", self.set_clock),
@@ -152,6 +154,15 @@ class Control:
         self._sim.cluster.touch("nodes", node.name)
         await self._sim.settle()
         return web.json_response(node.to_dict())
+
+    async def change_cluster(self, request: web.Request) -> web.Response:
+        """Change settings of the whole cluster: `dhcp`, `cgroup_mode`, `version`."""
+        wanted = await _read(request)
+        if unknown := sorted(wanted.keys() - CLUSTER_SETTINGS):
+            return web.json_response({"error": f"no such setting: {', '.join(unknown)}"}, status=400)
+        for name, value in wanted.items():
+            setattr(self._sim.cluster, name, value)
+        return web.json_response(wanted)
 
     async def set_clock(self, request: web.Request) -> web.Response:
         """Move the cluster's clock: `{"now": seconds}`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from services.inventory.domain.errors import ImageUnusableError, ProxmoxRefusedError
 from services.inventory.proxmox.client import ProxmoxClient
@@ -10,7 +11,8 @@ from services.inventory.proxmox.containers import ProxmoxTask
 from services.inventory.proxmox.refusals import said
 from services.inventory.proxmox.storages import choose_storage
 
-_LONGEST_NAME = 200
+_LONGEST_NAME = 200  # characters; Proxmox takes 255 and appends what makes it an archive
+_SUFFIX = ".tar"
 
 
 def parse_reference(text: str) -> str:
@@ -29,8 +31,13 @@ def parse_reference(text: str) -> str:
 
 
 def make_file_name(reference: str) -> str:
-    """Return a template's file name that no other image has."""
-    return re.sub(r"[^-a-zA-Z0-9_.]", "_", reference)[-_LONGEST_NAME:] + ".tar"
+    """Return a name for an image's file that no other image has; Proxmox appends `.tar` to what it is given."""
+    return re.sub(r"[^-a-zA-Z0-9_.]", "_", reference)[-_LONGEST_NAME:]
+
+
+def list_stored_names(name: str) -> tuple[str, str]:
+    """Return the names under which Proxmox has an image: as given now, and as given with `.tar` by former releases."""
+    return f"{name}{_SUFFIX}", f"{name}{_SUFFIX}{_SUFFIX}"
 
 
 async def pull_image(client: ProxmoxClient, node: str, *, reference: str, storage: str) -> ProxmoxTask:
@@ -43,28 +50,36 @@ async def pull_image(client: ProxmoxClient, node: str, *, reference: str, storag
     image = parse_reference(reference)
     name = make_file_name(image)
     target = await choose_storage(client, node, "vztmpl", wanted=storage)
-    path, volume = f"/nodes/{node}/storage/{target}", f"{target}:vztmpl/{name}"
-    done = ProxmoxTask(client.access.host_id, node, result=volume)
-    if volume in {str(one["volid"]) for one in await client.get(f"{path}/content", content="vztmpl")}:
-        return done
-    if upid := await _find_pull(client, node, name):
-        return ProxmoxTask(client.access.host_id, node, upid, volume)
+    path = f"/nodes/{node}/storage/{target}"
+    stored = [f"{target}:vztmpl/{one}" for one in list_stored_names(name)]
+    there = {str(one["volid"]) for one in await client.get(f"{path}/content", content="vztmpl")}
+    if found := next((volume for volume in stored if volume in there), ""):
+        return ProxmoxTask(client.access.host_id, node, result=found)
+    volume = stored[0]
+    if upid := await _find_pull(client, node, list_stored_names(name)):
+        return _name_result(client, node, upid, volume)
     try:
         upid = await client.post(f"{path}/oci-registry-pull", reference=image, filename=name)
     except ProxmoxRefusedError as error:
         if "existing file" in said(error):
-            return done
+            return ProxmoxTask(client.access.host_id, node, result=volume)
         if "skopeo" in said(error):
             raise ImageUnusableError(
                 f"node {node} cannot pull OCI images: run `apt install skopeo` on it, or use runtime compose"
             ) from error
         raise
-    return ProxmoxTask(client.access.host_id, node, str(upid), volume)
+    return _name_result(client, node, str(upid), volume)
 
 
-async def _find_pull(client: ProxmoxClient, node: str, name: str) -> str:
+def _name_result(client: ProxmoxClient, node: str, upid: str, volume: str) -> ProxmoxTask:
+    """The task of a pull, with the volume that it makes: its id is the name of the file."""
+    storage, _, _ = volume.partition("/")
+    return ProxmoxTask(client.access.host_id, node, upid, f"{storage}/{upid.split(':')[6]}")
+
+
+async def _find_pull(client: ProxmoxClient, node: str, names: Collection[str]) -> str:
     """The task that pulls the image already, for another app or before a crash."""
     for one in await client.get(f"/nodes/{node}/tasks", source="active", typefilter="ociregistrypull"):
-        if not one.get("endtime") and one.get("id") == name:
+        if not one.get("endtime") and one.get("id") in names:
             return str(one["upid"])
     return ""

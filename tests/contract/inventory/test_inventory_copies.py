@@ -117,12 +117,38 @@ async def test_an_image_becomes_a_container_with_the_environment_asked_for(inven
     )
     task = await inventory.containers.pull_image(pull, new_call())
     assert (await inventory.finish(task)).succeeded
-    assert (await inventory.containers.pull_image(pull, new_call())).upid == ""
+    assert task.result == "local:vztmpl/nginx_alpine.tar"
+    again = await inventory.containers.pull_image(pull, new_call())
+    assert (again.upid, again.result) == ("", task.result)
     ref = await inventory.create("image-app", template=task.result, oci=True, environment={"GREETING": "a b"})
     config = inventory.sim.call("GET", f"/nodes/pve1/lxc/{ref.vmid}/config").data
     entries = str(config["env"]).split("\0")
     assert "GREETING=a b" in entries
     assert any(entry.startswith("PATH=") for entry in entries)
+
+
+async def test_an_image_that_a_former_release_pulled_is_found_under_the_name_it_has(
+    inventory: Inventory,
+) -> None:
+    path = "/nodes/pve1/storage/local/oci-registry-pull"
+    assert inventory.sim.run("POST", path, reference="adminer:4.8.2", filename="adminer_4.8.2.tar") == "OK"
+    pull = cs.PullImageRequest(
+        host_id=inventory.host.id, node="pve1", reference="adminer:4.8.2", storage="local"
+    )
+    found = await inventory.containers.pull_image(pull, new_call())
+    assert (found.upid, found.result) == ("", "local:vztmpl/adminer_4.8.2.tar.tar")
+
+
+async def test_a_pull_that_is_under_way_is_followed_and_not_begun_again(inventory: Inventory) -> None:
+    control = inventory.sim.client.control
+    control("POST", "/faults", [{"kind": "task_hang", "match": {"type": "ociregistrypull"}, "seconds": 2}])
+    pull = cs.PullImageRequest(host_id=inventory.host.id, node="pve1", reference="caddy:2", storage="local")
+    first = await inventory.containers.pull_image(pull, new_call())
+    second = await inventory.containers.pull_image(pull, new_call())
+    control("DELETE", "/faults")
+    assert (first.upid, first.result) == (second.upid, second.result)
+    assert first.result == "local:vztmpl/caddy_2.tar"
+    assert (await inventory.finish(first)).succeeded
 
 
 async def test_snapshots_come_and_go(inventory: Inventory) -> None:

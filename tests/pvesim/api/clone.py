@@ -2,11 +2,13 @@
 
 from tests.pvesim.api.config import check_free
 from tests.pvesim.model.cluster import Cluster
-from tests.pvesim.model.configs import list_disks
+from tests.pvesim.model.configs import list_disks, normalise
+from tests.pvesim.model.disk_logs import log_copied_files, log_new_disk
 from tests.pvesim.model.disks import copy_disks
 from tests.pvesim.model.entities import Config, Container, Task
 from tests.pvesim.model.errors import TaskFailedError, refuse
 from tests.pvesim.model.permissions import check
+from tests.pvesim.model.properties import parse_size
 from tests.pvesim.model.restore import renew_addresses
 from tests.pvesim.model.router import Call, route
 from tests.pvesim.model.work import Share, Work
@@ -80,7 +82,11 @@ def _clone_work(call: Call, task: Task, source: Container, *, target: str, newid
         kind = "full clone of mountpoint" if is_full(call, source) else "linked clone of mount point"
         for option, values in list_disks(source.config):
             task.log(f"create {kind} {option} ({values['volume']})")
+            if is_full(call, source):
+                _log_copy(call, task, values, newid=newid)
         yield Share(0.9)
+        if is_full(call, source):
+            log_copied_files(task, source.vmid * 1000 + 134_059_292)
         _copy(call, source, cluster.containers[newid])
     except TaskFailedError:
         cluster.remove_container(newid)
@@ -89,6 +95,14 @@ def _clone_work(call: Call, task: Task, source: Container, *, target: str, newid
         if source.config.get("lock") == "disk":
             del source.config["lock"]
             cluster.mark(source)
+
+
+def _log_copy(call: Call, task: Task, values: dict[str, str], *, newid: int) -> None:
+    name, _, volume = values["volume"].partition(":")
+    storage = call.cluster.storages.get(str(call.get("storage") or name))
+    if storage is not None:
+        copy = volume.replace(f"{call.vmid}/vm-{call.vmid}-", f"{newid}/vm-{newid}-")
+        log_new_disk(task, storage, copy, parse_size(values.get("size", "4G")))
 
 
 def _copy(call: Call, source: Container, copy: Container) -> None:
@@ -105,7 +119,7 @@ def _copy(call: Call, source: Container, copy: Container) -> None:
     renew_addresses(cluster, config)
     for option in ("hostname", "description"):
         if call.get(option) is not None:
-            config[option] = call.params[option]
+            config[option] = normalise(cluster, option, call.params[option])
     inside = snapshot.guest if snapshot else cluster.copy_guest(source.guest)
     copy.config = config
     copy.image = source.image

@@ -39,7 +39,7 @@ def open_console(call: Call) -> dict[str, Any]:
             cluster.consoles.pop(port, None)
 
     session.upid = cluster.start_task(node=node, kind="vncproxy", label=str(vmid), user=call.user, work=work)
-    return {"user": call.user, "ticket": ticket, "port": port, "upid": session.upid}
+    return {"user": call.user, "ticket": ticket, "port": str(port), "upid": session.upid}
 
 
 @route("POST", f"{CT}/vncproxy")

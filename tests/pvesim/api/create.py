@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.pvesim.model.cluster import Cluster
 from tests.pvesim.model.configs import DISK, NOT_CONFIG, normalise, split_option
+from tests.pvesim.model.disk_logs import log_bytes_read, log_extraction, log_new_disk
 from tests.pvesim.model.disks import NEW_DISK, get_kind
 from tests.pvesim.model.entities import Container, Task
 from tests.pvesim.model.errors import ApiError, TaskFailedError, bad_params, forbid, refuse
@@ -186,13 +187,14 @@ def _create(cluster: Cluster, task: Task, order: Order) -> Work:
     if template is None:
         raise TaskFailedError(f"unable to create CT {order.vmid} - volume '{order.archive}' does not exist")
     disks = order.disks or {"rootfs": f"{order.storage}:4"}
-    for disk in disks.values():
-        if new := NEW_DISK.fullmatch(disk.split(",")[0]):
-            task.log(
-                f"Formatting '{new[1]}', fmt=raw size={int(float(new[2]) * (1 << 30))} preallocation=off"
-            )
-    task.log("Creating filesystem with 4k blocks", f"extracting archive '{order.archive}'")
+    for number, disk in enumerate(disks.values()):
+        new = NEW_DISK.fullmatch(disk.split(",")[0])
+        if new and float(new[2]):  # a size of 0 is a directory instead of a volume with a file system
+            name = f"{order.vmid}/vm-{order.vmid}-disk-{number}.raw"
+            log_new_disk(task, cluster.storages[new[1]], name, int(float(new[2]) * (1 << 30)))
+    log_extraction(task, cluster.storages[template.storage], template)
     yield Share(0.5)
+    log_bytes_read(task, template)
     options = {key: normalise(cluster, key, value) for key, value in order.options.items()}
     options["unprivileged"] = 1 if order.unprivileged is None else order.unprivileged
     yield Share(0.4)

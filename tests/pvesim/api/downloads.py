@@ -123,9 +123,11 @@ def pull_image(call: Call) -> str:
         yield Share(0.5)
         image = describe_image(reference)
         if image is None:
-            message = f"reading manifest {reference.rpartition(':')[2]} in {reference}: manifest unknown"
-            task.log(f"FATA[0001] Error parsing image name: {message}")
-            raise TaskFailedError(f"command 'skopeo copy docker://{reference}' failed: exit code 1")
+            tag, path = reference.rpartition(":")[2], reference.rpartition(":")[0]
+            reading = f"reading manifest {tag} in {path}: manifest unknown"
+            task.log(f'level=fatal msg="initializing source docker://{reference}: {reading}"')
+            target = f"oci-archive:{storage.path}/template/cache/{name}.tmp.{task.pid}"
+            raise TaskFailedError(f"command 'skopeo copy docker://{reference} {target}' failed: exit code 2")
         yield Share(0.5)
         add_volume(cluster, storage, name=f"vztmpl/{name}", node=node, size=40 << 20, image=image)
         task.log("Writing manifest to image destination")
@@ -134,9 +136,9 @@ def pull_image(call: Call) -> str:
 
 
 def name_archive(reference: str, filename: Any) -> str:
-    """`docker.io/library/alpine:3.20` -> `alpine_3.20.tar`."""
+    """`docker.io/library/alpine:3.20` -> `alpine_3.20.tar`; `.tar` is appended to a given name that ends so, too."""
     if filename:
-        return re.sub(r"[^-a-zA-Z0-9_.]", "_", str(filename)).removesuffix(".tar") + ".tar"
+        return re.sub(r"[^-a-zA-Z0-9_.]", "_", str(filename)) + ".tar"
     path, _, tag = reference.rpartition(":")
     return f"{path.rpartition('/')[2]}_{tag}.tar"
 

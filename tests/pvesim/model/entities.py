@@ -88,6 +88,8 @@ class Volume(Record):
     config: str = ""
     guest: dict[str, Any] | None = None
     image: dict[str, Any] | None = None
+    filesystem: int = 0
+    """Bytes up to which the file system reaches when it did not grow with the volume; 0: all of it."""
 
     @property
     def key(self) -> str:

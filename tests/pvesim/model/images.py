@@ -2,8 +2,13 @@
 
 from typing import Any
 
-UNKNOWN_WORDS = ("no-such", "nosuch", "does-not-exist", "missing-image")
+UNKNOWN_WORDS = ("no-such", "nosuch", "nix-there", "does-not-exist", "missing-image")
 """Parts of a name that no registry has: tests of failing pulls use them."""
+
+NO_SYSTEM_WORDS = ("distroless", "scratch", "wolfi", "chainguard", "whoami")
+"""Parts of the names of images whose files do not say which distribution they are."""
+NO_VERSION_WORDS = ("debian-base", "distroless/base", "distroless/cc")
+"""Parts of the names of images that say `ID=debian` and have no /etc/debian_version, as distroless ones do."""
 
 ENTRY_POINTS = {
     "nginx": "/docker-entrypoint.sh nginx -g 'daemon off;'",
@@ -26,9 +31,19 @@ def describe_image(reference: str) -> dict[str, Any] | None:
         return None
     return {
         "reference": reference,
+        "ostype": detect_system(path),
         "entrypoint": ENTRY_POINTS.get(name, f"/entrypoint.sh {name}"),
         "env": {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             f"{name.upper().replace('-', '_')}_VERSION": tag,
         },
     }
+
+
+def detect_system(path: str) -> str:
+    """The distribution that Proxmox detects in an image, `debian?` when its version is missing, empty when unknown."""
+    if any(word in path for word in NO_VERSION_WORDS):
+        return "debian?"
+    if any(word in path for word in NO_SYSTEM_WORDS):
+        return ""
+    return "alpine"

@@ -8,6 +8,9 @@ from tests.pvesim.model.configs import get_disk_size, list_networks
 from tests.pvesim.model.entities import Container
 
 MIB = 1 << 20
+INODES_SHARE = 0.0186
+"""Share of an ext4 file system that its inodes and bitmaps take: `maxdisk` of a running container lacks it."""
+JOURNAL = 64 * MIB
 
 
 def get_name(container: Container) -> str:
@@ -28,7 +31,7 @@ def measure(cluster: Cluster, container: Container) -> dict[str, Any]:
     numbers.update(
         cpu=round((seed % 97) / 4000, 6),
         mem=measure_memory(container),
-        disk=int(get_disk_size(container.config) * (0.05 + seed / 5000)),
+        disk=int(measure_disk(cluster, container) * (0.05 + seed / 5000)),
         netin=uptime * (200 + seed),
         netout=uptime * (100 + seed),
         diskread=4096 * (seed + uptime // 60),
@@ -36,6 +39,17 @@ def measure(cluster: Cluster, container: Container) -> dict[str, Any]:
         uptime=uptime,
     )
     return numbers
+
+
+def measure_disk(cluster: Cluster, container: Container) -> int:
+    """Bytes of the root disk: the volume's of a stopped container, the file system's of a running one."""
+    size = get_disk_size(container.config)
+    if not container.running:
+        return size
+    volid = str(container.config.get("rootfs", "")).partition(",")[0]
+    volume = cluster.find_volume(volid, container.node)
+    reach = volume.filesystem if volume and volume.filesystem else size
+    return reach - int(reach * INODES_SHARE) - min(JOURNAL, reach // 16)
 
 
 def measure_memory(container: Container) -> int:
@@ -69,14 +83,14 @@ def render_entry(cluster: Cluster, container: Container) -> dict[str, Any]:
         "cpus": count_cpus(cluster, container),
         "maxmem": int(config.get("memory", 512)) * MIB,
         "maxswap": int(config.get("swap", 0)) * MIB,
-        "maxdisk": get_disk_size(config),
+        "maxdisk": measure_disk(cluster, container),
         "swap": 0,
     }
     if config.get("template"):
         entry["template"] = 1
     if container.running:
         pressures = ("cpusome", "cpufull", "iosome", "iofull", "memorysome", "memoryfull")
-        entry.update({f"pressure{name}": None if cluster.cgroup_mode == 1 else 0 for name in pressures})
+        entry.update({f"pressure{name}": None if cluster.cgroup_mode == 1 else "0.00" for name in pressures})
         entry["pid"] = container.pid
     return entry
 
@@ -110,7 +124,7 @@ def render_member(cluster: Cluster, container: Container) -> dict[str, Any]:
         "template": 1 if container.config.get("template") else 0,
         "maxcpu": count_cpus(cluster, container),
         "maxmem": int(container.config.get("memory", 512)) * MIB,
-        "maxdisk": get_disk_size(container.config),
+        "maxdisk": measure_disk(cluster, container),
     }
     entry["memhost"] = entry["mem"]
     return entry

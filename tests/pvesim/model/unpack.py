@@ -6,6 +6,7 @@ from typing import Any
 from tests.pvesim.model.cluster import Cluster
 from tests.pvesim.model.disks import make_disks
 from tests.pvesim.model.entities import Config, Container, Volume
+from tests.pvesim.model.errors import TaskFailedError
 
 SYSTEMS = [
     "debian",
@@ -25,14 +26,15 @@ def unpack_template(
     cluster: Cluster, container: Container, template: Volume, *, options: Config, disks: dict[str, str]
 ) -> None:
     """Give a container its disks, its configuration and its inside."""
+    ostype = options.get("ostype") or detect_system(container.vmid, template)
     made = make_disks(cluster, disks, vmid=container.vmid, node=container.node)
     config: Config = {
         "arch": find_architecture(template),
         "hostname": f"CT{container.vmid}",
         "memory": 512,
         "swap": 512,
-        "ostype": find_system(template),
         **options,
+        "ostype": ostype,
         **made,
     }
     if not config.get("unprivileged"):
@@ -45,10 +47,19 @@ def unpack_template(
     cluster.mark(container)
 
 
-def find_system(template: Volume) -> str:
-    """The operating system that a template's name tells."""
+def detect_system(vmid: int, template: Volume) -> str:
+    """The distribution that a template's name or an image's files tell.
+
+    Raises:
+        TaskFailedError: an image's files do not tell it; `ostype` has to be given.
+    """
     if template.image:
-        return "unmanaged" if not template.image.get("ostype") else str(template.image["ostype"])
+        found = str(template.image.get("ostype", "alpine"))
+        if not found:
+            raise TaskFailedError(f"unable to create CT {vmid} - unable to detect OS distribution")
+        if found.endswith("?"):
+            raise TaskFailedError(f"unable to create CT {vmid} - unable to read version info")
+        return found
     name = template.name.removeprefix("vztmpl/")
     return next((one for one in SYSTEMS if name.startswith(one)), "unmanaged")
 

@@ -10,6 +10,7 @@ from tests.pvesim.replay.client import Answer
 VARYING = (
     (re.compile(r"UPID:[^\s'\"]+"), "<upid>"),
     (re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}"), "<mac>"),
+    (re.compile(r"\.tmp\.\d+"), ".<temporary>"),
     (re.compile(r"vzdump-[0-9a-f-]{36}\.json\.tmp\.\d+"), "<temporary>"),
 )
 

@@ -75,3 +75,29 @@ def _was_running(exchanges: list[Exchange], vmid: int) -> bool:
         if RUNNING.search(str(exchange["reason"])):
             return True
     return False
+
+
+def infer_missing(exchanges: list[Exchange]) -> list[str]:
+    """The programs that the recorded node lacked: those that no answer shows at work."""
+    seen = {
+        "termproxy": any(_answers(one, "POST", "/termproxy") for one in exchanges),
+        "skopeo": any(_answers(one, "POST", "/oci-registry-pull") for one in exchanges),
+    }
+    failed = "Failed to update the container's filesystem"
+    growing = [] if not any(failed in str(one.get("log")) for one in exchanges) else ["resize2fs"]
+    return [name for name, found in seen.items() if not found] + ["criu", "jobs", *growing]
+
+
+def infer_cgroup_mode(exchanges: list[Exchange]) -> int:
+    """2 when a container's pressures are shown as texts, which only a server with cgroup 2 knows."""
+    for exchange in exchanges:
+        data = exchange["body"].get("data") if isinstance(exchange["body"], dict) else None
+        entries = data if isinstance(data, list) else [data]
+        if any(isinstance(one, dict) and isinstance(one.get("pressurecpusome"), str) for one in entries):
+            return 2
+    return 1
+
+
+def _answers(exchange: Exchange, method: str, ending: str) -> bool:
+    request = str(exchange["req"])
+    return exchange["status"] == 200 and request.startswith(method) and request.endswith(ending)

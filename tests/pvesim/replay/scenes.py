@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.pvesim.replay.client import Client
-from tests.pvesim.replay.infer import infer_containers, speaks_token
+from tests.pvesim.replay.infer import infer_cgroup_mode, infer_containers, infer_missing, speaks_token
 
 Headers = dict[str, str]
 DEBIAN = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst"
@@ -86,6 +86,8 @@ class Scene:
         if prepare:
             prepare()
         else:
+            self.client.control("PATCH", "/nodes/pve", {"missing": infer_missing(exchanges)})
+            self.client.control("PATCH", "/cluster", {"cgroup_mode": infer_cgroup_mode(exchanges)})
             found = infer_containers(exchanges)
             for container in found:
                 self.client.control("POST", "/containers", container)
