@@ -27,7 +27,7 @@ PORTS = ("nats", "pvesim", "pvesim-ssh")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-_DRIVERS = {"postgresql": "services.common.db.pipelines", "sqlite": "sqlalchemy.dialects.sqlite.pysqlite"}
+_DRIVERS = {"postgresql": "services.common.db.postgres", "sqlite": "sqlalchemy.dialects.sqlite.pysqlite"}
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def showcase(store: SqlAppStore) -> Showcase:
 
 async def test_a_lost_connection_is_made_anew(store: SqlAppStore, db: Database) -> None:  # noqa: F811 - a fixture
     assert (await store.find_version(app_id_of(1), owner=None)).node == "pve"
-    db._reader.close()
+    await db._reader.close()
     assert (await store.find_version(app_id_of(1), owner=None)).node == "pve"
 
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.common.core.errors import UnavailableError
-from services.common.db import pipelines
+from services.common.db import postgres
 from services.common.db.database import Database, create_engine
 from services.common.db.errors import DatabaseFullError
 from services.common.db.queries import Query
@@ -102,7 +102,7 @@ async def test_answers_go_to_who_asked_also_beside_errors_and_those_who_left(db:
 
 
 async def test_a_database_that_is_silent_is_given_up(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipelines, "_SILENT_S", 0.05)
+    monkeypatch.setattr(postgres, "_SILENT_S", 0.05)
     with pytest.raises(UnavailableError, match="the database does not answer"):
         await db.fetch(Query(sa.select(sa.func.pg_sleep(0.5))), {})
     assert await read_counts(db) == [0, 0]

@@ -89,14 +89,14 @@ def create_engine(url: str, *, service: str, pool_size: int = 4) -> sa.Engine:
     target = url_for_service(url, service)
     if target.startswith("sqlite"):
         return _create_sqlite_engine(target, pool_size)
+    options = {"connect_timeout": "5", "options": f"-csearch_path={service} -cstatement_timeout=30000"}
     return sa.create_engine(
-        target,
+        sa.make_url(target).update_query_dict(options),  # in the URL, so that `PostgresReader` has them too
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,
         pool_recycle=1800,
         hide_parameters=True,
-        connect_args={"connect_timeout": 5, "options": f"-csearch_path={service} -cstatement_timeout=30000"},
     )
 
 
@@ -217,7 +217,7 @@ class Database:
         """Let running functions end, then close every connection."""
         await asyncio.to_thread(self._writers.shutdown)
         await asyncio.to_thread(self._threads.shutdown)
-        self._reader.close()
+        await self._reader.close()
         self.engine.dispose()
 
     async def _run(
@@ -256,9 +256,9 @@ class Database:
 def _make_reader(engine: sa.Engine, threads: ThreadPoolExecutor, *, limit: int) -> Reader:
     if engine.dialect.name == "sqlite":
         return ThreadReader(engine, threads, limit=limit)
-    from services.common.db.pipelines import PipelineReader
+    from services.common.db.postgres import PostgresReader
 
-    return PipelineReader(engine, threads, limit=limit)
+    return PostgresReader(engine, limit=limit)
 
 
 def insert_ignore(table: sa.Table, connection: sa.Connection) -> Any:

@@ -1,9 +1,9 @@
-"""Reads that must be fast: a statement compiled once, run by the driver itself in one round trip.
+"""The fast read path: a statement compiled once and executed by the driver itself in one round trip.
 
-`Database.read` takes a connection of a pool, begins and ends a transaction, and turns every value into its type:
-five times the work of the query. A `Query` is SQLAlchemy Core too, but runs on a connection of the reader's own, in
-autocommit, and gives rows as the driver has them: JSON columns as text, times by `parse_time`. PostgreSQL is read on
-the event loop (`pipelines`), SQLite in threads.
+`Database.read` takes a pooled connection, begins and ends a transaction and converts every value: five times the work of
+the query. A `Query` is SQLAlchemy Core too, but runs in autocommit on a connection of its reader and returns rows as the
+driver has them: JSON columns as text, times through `parse_time`. PostgreSQL is read on the event loop (`postgres`),
+SQLite in threads.
 """
 
 from __future__ import annotations
@@ -48,28 +48,21 @@ class Query:
 
 @dataclass(eq=False)
 class PendingQuery:
-    """A query under way; `attempts` is how often it was lost."""
+    """A query under way and the future that gets its rows."""
 
     query: Query
     params: dict[str, Any]
     answer: asyncio.Future[list[Any]]
-    attempts: int = 0
 
     def succeed(self, rows: list[Any]) -> None:
-        """Answer, unless nobody waits any more."""
+        """Deliver the rows, unless the caller is gone."""
         if not self.answer.done():
             self.answer.set_result(rows)
 
     def fail(self, error: Exception) -> None:
-        """Refuse, unless nobody waits any more."""
+        """Deliver an error, unless the caller is gone."""
         if not self.answer.done():
             self.answer.set_exception(error)
-
-    def give_up(self, cause: Exception) -> None:
-        """Say that the database does not answer."""
-        error = DatabaseUnavailableError("the database does not answer")
-        error.__cause__ = cause
-        self.fail(error)
 
 
 class Reader(Protocol):
@@ -82,8 +75,8 @@ class Reader(Protocol):
             DatabaseUnavailableError: the database did not answer, after retries.
         """
 
-    def close(self) -> None:
-        """Close every connection; call it in the event loop, when nothing is asked any more."""
+    async def close(self) -> None:
+        """Close every connection; call it when no query is under way any more."""
 
 
 _Outcome = tuple[PendingQuery, "list[Any] | Exception"]
@@ -113,12 +106,12 @@ class ThreadReader:
     async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
         """See `Reader`."""
         loop = asyncio.get_running_loop()
-        asked = PendingQuery(query, params, loop.create_future())
-        self._waiting.append(asked)
+        pending = PendingQuery(query, params, loop.create_future())
+        self._waiting.append(pending)
         self._begin(loop)
-        return await asked.answer
+        return await pending.answer
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """See `Reader`."""
         for connection in self._opened:
             connection.close()
@@ -132,7 +125,7 @@ class ThreadReader:
         """Run what waits, in a thread, until nothing does."""
         outcomes: list[_Outcome] = []
         while batch := self._take():
-            outcomes = [(asked, self._try(asked)) for asked in batch]
+            outcomes = [(pending, self._try(pending)) for pending in batch]
             if not self._waiting:
                 break
             loop.call_soon_threadsafe(_deliver, outcomes)
@@ -151,15 +144,15 @@ class ThreadReader:
                 batch.append(self._waiting.popleft())
         return batch
 
-    def _try(self, asked: PendingQuery) -> list[Any] | Exception:
+    def _try(self, pending: PendingQuery) -> list[Any] | Exception:
         try:
-            return self._fetch(asked)
+            return self._fetch(pending)
         except Exception as error:  # noqa: BLE001 - raised where it is awaited
             return error
 
-    def _fetch(self, asked: PendingQuery) -> list[Any]:
-        text, order, fixed = asked.query.render(self._engine.dialect)
-        values = {**fixed, **asked.params}
+    def _fetch(self, pending: PendingQuery) -> list[Any]:
+        text, order, fixed = pending.query.render(self._engine.dialect)
+        values = {**fixed, **pending.params}
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 rows: list[Any] = self._cursor().execute(text, [values[name] for name in order]).fetchall()
@@ -191,11 +184,11 @@ class ThreadReader:
 
 
 def _deliver(outcomes: list[_Outcome]) -> None:
-    for asked, outcome in outcomes:
+    for pending, outcome in outcomes:
         if isinstance(outcome, Exception):
-            asked.fail(outcome)
+            pending.fail(outcome)
         else:
-            asked.succeed(outcome)
+            pending.succeed(outcome)
 
 
 def delay_of(attempt: int) -> float:
