@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from services.apps.store.rows import SEALED_COLUMNS
 from services.apps.tables import SEALED as SEALED_BY_APPS
 from services.auth.store.tables import SEALED as SEALED_BY_AUTH
 from services.backups.tables import idempotency as answers_of_backups
@@ -54,9 +55,11 @@ def test_every_place_that_is_sealed_is_rotated() -> None:
         text = file.read_text()
         if "sealer" in text.lower() and file.name not in {"resealing.py", "sealing.py"}:
             found |= set(find_places(ast.parse(text)))
-    names = {
-        place.replace("{name}", name) for place in found for name in ("password", "token_secret", "ssh_key")
-    }
+    columns = {"{name}": ("password", "token_secret", "ssh_key"), "{column}": SEALED_COLUMNS}
+    names = set(found)
+    for variable, values in columns.items():
+        names |= {place.replace(variable, value) for place in found for value in values if variable in place}
+    names = {name for name in names if "{" not in name}
     rotated = {column.place for column in ALL_SEALED}
     assert names <= rotated, "sealed but not rotated"
     assert {"hosts.password", "apps.environment", "signing_keys.private", "idempotency.answer"} <= names

@@ -226,7 +226,7 @@ async def check_limits(auth: Limited, limited: Sequence[tuple[Limit, str]]) -> N
     blocked_until = await auth.attempts.find_block([limit.key_of(subject) for limit, subject in limited])
     if blocked_until is not None:
         wait = _seconds_until(blocked_until, auth.clock())
-        raise TooManyAttemptsError(f"Too many attempts; try again in {wait} seconds", retry_after=wait)
+        raise TooManyAttemptsError(f"Too many attempts; try again in {wait} s", retry_after=wait)
 
 
 def _seconds_until(moment: datetime, current: datetime) -> int:

@@ -73,7 +73,11 @@ class World:
     def register(self, name: str) -> Json:
         """Make an account and return its session."""
         body = {"username": f"{name}-{uuid.uuid4().hex[:6]}", "password": PHRASE}
-        answer = self.http.post("/api/auth/registration", json=body)
+        for _ in range(10):  # registrations of an address are limited, and the suite makes many accounts
+            answer = self.http.post("/api/auth/registration", json=body)
+            if answer.status_code != 429:
+                break
+            time.sleep(float(answer.headers["retry-after"]))
         self.http.cookies.clear()
         return read_object(answer, 201)
 
