@@ -39,6 +39,8 @@ class Control:
             ("POST", "/_sim/containers", self.add_container),
             ("PATCH", "/_sim/containers/{vmid}", self.change_container),
             ("DELETE", "/_sim/containers/{vmid}", self.remove_container),
+            ("PUT", "/_sim/containers/{vmid}/interfaces", self.set_interfaces),
+            ("POST", "/_sim/containers/{vmid}/age", self.age_container),
             ("POST", "/_sim/containers/{vmid}/stop", self.stop_container),
             ("POST", "/_sim/containers/{vmid}/start", self.start_container),
             ("PATCH", "/_sim/cluster", self.change_cluster),
@@ -124,6 +126,20 @@ class Control:
                 container.config.pop(key, None)
             else:
                 container.config[key] = value
+        self._sim.cluster.mark(container)
+        return await self._done(container.vmid)
+
+    async def set_interfaces(self, request: web.Request) -> web.Response:
+        """Interfaces that programs inside make or change: `[{"name", "hwaddr", "addresses": [cidr]}]`."""
+        container = self._sim.cluster.containers[int(request.match_info["vmid"])]
+        container.interfaces = list(await _read(request))
+        self._sim.cluster.mark(container)
+        return await self._done(container.vmid)
+
+    async def age_container(self, request: web.Request) -> web.Response:
+        """Make a container as if it had started `{"seconds"}` earlier."""
+        container = self._sim.cluster.containers[int(request.match_info["vmid"])]
+        container.started_at -= float((await _read(request))["seconds"])
         self._sim.cluster.mark(container)
         return await self._done(container.vmid)
 

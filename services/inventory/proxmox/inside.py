@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from services.common.core.errors import DomainError
 from services.inventory.domain.errors import ContainerStoppedError
 from services.inventory.proxmox.containers import ContainerRef, Containers, View
-from services.inventory.proxmox.reading import find_address
+from services.inventory.proxmox.reading import find_view_address
 from services.inventory.proxmox.ways import Ways
 
 DEFAULT_STALL_S = 300
@@ -87,7 +87,7 @@ async def probe_port(
     view = await containers.look_owned(ref, owner, with_tasks=False)
     if not view.is_running:
         return PortProbe(answered=False, message=f"container {ref.vmid} does not run")
-    address = await find_address(view.client, view.node, ref.vmid)
+    address = await find_view_address(view)
     message = f"container {ref.vmid} has no address yet"
     if address:
         outside = await _ask(address, port, scheme=scheme, path=path or "/")
@@ -108,7 +108,7 @@ async def inspect_container(containers: Containers, ways: Ways, ref: ContainerRe
     view = await containers.look(ref, with_tasks=False)
     if not view.is_running:
         raise ContainerStoppedError(f"container {ref.vmid} does not run")
-    address = await find_address(view.client, view.node, ref.vmid)
+    address = await find_view_address(view)
     listing = await _try(view, ways, ["sh", "-c", "ss -Htlnp 2>/dev/null || netstat -tlnp 2>/dev/null"])
     release = await _try(view, ways, ["cat", "/etc/os-release"])
     image = await _try(view, ways, ["sh", "-c", "docker ps --format '{{.Image}}' 2>/dev/null | head -n 1"])

@@ -11,6 +11,7 @@ from services.common.core.errors import DomainError
 from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import View
+from services.inventory.proxmox.interfaces import find_address
 from services.inventory.proxmox.marks import TAG, find_owner, split_tags
 
 _PARALLEL = 6
@@ -95,7 +96,7 @@ async def read_container(view: View) -> ScannedContainer:
     one = _build(
         view.client, {**view.status, "node": view.node, "vmid": view.vmid, "tags": view.config.get("tags")}
     )
-    address = await find_address(view.client, view.node, view.vmid) if view.is_running else ""
+    address = await find_view_address(view) if view.is_running else ""
     hidden = {name: value for name, value in view.config.items() if name != "env"}
     return replace(
         one,
@@ -121,7 +122,7 @@ async def scan_host(
         client: of the host.
         owners: who holds which container id there.
         seen: the marks that were read before; each with our tag that is not in it costs a call.
-        with_addresses: find the addresses of running containers too, at a call each, of as many as 3 s allow.
+        with_addresses: find the addresses of running containers too, at two calls each, of as many as 3 s allow.
         brief: leave out what costs more than the one call.
     """
     try:
@@ -152,7 +153,7 @@ async def scan_host(
             elif passed < _MARKS_S and not seen.confirms(one, owner):
                 owner = await _read_owner(client, one, seen, believed=owner)
             is_wanted = with_addresses and passed < _ADDRESSES_S and one.status == "running"
-            address = await find_address(client, one.node, one.vmid) if is_wanted else ""
+            address = await _find_listed_address(client, one) if is_wanted else ""
             return replace(one, owner=owner, ip_address=address)
 
     seen.keep({one.vmid for one in found})
@@ -219,18 +220,25 @@ async def _read_owner(
     return believed if read is None else read[0]  # who does not answer proves nothing
 
 
-async def find_address(client: ProxmoxClient, node: str, vmid: int) -> str:
-    """Return the address of a running container, IPv4 first; empty while it has none."""
+async def find_view_address(view: View) -> str:
+    """Return the address of the running container of a view; empty while it has none."""
+    uptime = view.status.get("uptime")
+    return await find_address(
+        view.client,
+        view.node,
+        view.vmid,
+        config=view.config,
+        uptime=None if uptime in (None, "") else float(uptime),
+    )
+
+
+async def _find_listed_address(client: ProxmoxClient, one: ScannedContainer) -> str:
+    """The address of a container that was only listed; its configuration says which interfaces are its own."""
     try:
-        interfaces = await client.get(f"/nodes/{node}/lxc/{vmid}/interfaces") or []
+        config = await client.get(f"/nodes/{one.node}/lxc/{one.vmid}/config")
     except DomainError:
         return ""
-    for family in ("inet", "inet6"):
-        for one in interfaces:
-            address = str(one.get(family) or "").split("/")[0]
-            if one.get("name") != "lo" and address and not address.startswith("fe80:"):
-                return address
-    return ""
+    return await find_address(client, one.node, one.vmid, config=config, uptime=one.uptime)
 
 
 def _build(client: ProxmoxClient, one: dict[str, Any]) -> ScannedContainer:

@@ -135,6 +135,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], Check], ...] = tuple(
         ("/cluster/status", _rows("type", "name")),
         ("/access/permissions", _permissions),
         ("/nodes/{N}/lxc/{V}/interfaces", _rows("name", nullable=True)),
+        ("/nodes/{N}/qemu/{V}/config", _object()),
+        ("/nodes/{N}/qemu/{V}/agent/network-get-interfaces", _object()),
         ("/nodes/{N}/lxc/{V}/snapshot", _rows("name", numbers=("snaptime",))),
         ("/nodes/{N}/lxc/{V}/feature", _object()),
         ("/nodes/{N}/storage", _rows("storage", numbers=("avail", "total", "used"))),

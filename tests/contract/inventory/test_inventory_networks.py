@@ -125,3 +125,29 @@ async def test_the_address_of_a_host_is_nobody_elses(inventory: Inventory) -> No
     await inventory.store.add_host(NewHost(name="there", host="10.0.0.9", secrets=secrets))
     with pytest.raises(AddressTakenError, match="Proxmox host"):
         await inventory.containers.place_container(ask_place("10.0.0.9/24", restricted=False), new_call())
+
+
+async def test_an_app_is_reached_at_its_own_link(inventory: Inventory) -> None:
+    ref = await inventory.create("reached")
+    await inventory.start(ref, "reached")
+    sim = inventory.sim
+    docker = {"name": "docker0", "hwaddr": "02:42:00:00:00:01", "addresses": ["172.17.0.1/16"]}
+    tailscale = {"name": "tailscale0", "addresses": ["100.64.0.7/32"]}
+    own = {"name": "eth0", "addresses": ["2001:db8:7::5/64", "fe80::5/64"]}
+
+    async def find(*interfaces: dict[str, Any]) -> str:
+        sim.client.control("PUT", f"/containers/{ref.vmid}/interfaces", list(interfaces))
+        get = cs.GetContainerRequest(container=ref)
+        scan = await inventory.containers.list_containers(
+            cs.ListContainersRequest(host_id=ref.host_id, with_addresses=True), new_call()
+        )
+        [listed] = [one for one in scan.containers if one.vmid == ref.vmid]
+        shown = await inventory.containers.get_container(get, new_call())
+        assert shown.ip_address == listed.ip_address
+        return str(shown.ip_address)
+
+    assert await find(docker, tailscale) == sim.find_address(ref.vmid)
+    assert await find(docker, tailscale, own) == ""  # DHCP may still give it an IPv4 address
+    sim.client.control("POST", f"/containers/{ref.vmid}/age", {"seconds": 60})
+    assert await find(docker, tailscale, own) == "2001:db8:7::5"
+    assert await find(docker, {**own, "addresses": ["169.254.1.1/16"]}) == ""

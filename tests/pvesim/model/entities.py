@@ -115,7 +115,10 @@ class Snapshot(Record):
 
 @dataclass
 class Container:
-    """One container: its configuration, what waits for a reboot, its snapshots, its inside."""
+    """One container: its configuration, what waits for a reboot, its snapshots, its inside.
+
+    `interfaces` are those that programs inside made or changed, besides what the configuration gives.
+    """
 
     vmid: int
     node: str
@@ -128,6 +131,7 @@ class Container:
     pid: int = 0
     guest: GuestLike | None = None
     image: dict[str, Any] | None = None
+    interfaces: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def lock(self) -> str | None:

@@ -156,22 +156,28 @@ def compute_address(secret: str, vmid: int) -> str:
 
 def list_interfaces(cluster: Cluster, container: Container) -> list[dict[str, Any]]:
     """What `ip addr` inside a running container would say."""
-    found = [_render_interface("lo", "00:00:00:00:00:00", "127.0.0.1/8" if cluster.dhcp else "")]
+    found = {"lo": render_interface("lo", "00:00:00:00:00:00", ["127.0.0.1/8"] if cluster.dhcp else [])}
     for _, network in list_networks(container.config):
         address = network.get("ip", "")
         if address == "dhcp":
             address = f"{compute_address(cluster.secret, container.vmid)}/8" if cluster.dhcp else ""
-        cidr = address if "/" in address else ""
-        found.append(_render_interface(network["name"], network.get("hwaddr", "").lower(), cidr))
-    return found
+        cidrs = [each for each in (address, network.get("ip6", "")) if "/" in each]
+        name = network["name"]
+        found[name] = render_interface(name, network.get("hwaddr", "").lower(), cidrs)
+    for one in container.interfaces:
+        mac = str(one.get("hwaddr") or found.get(one["name"], {}).get("hwaddr", ""))
+        found[one["name"]] = render_interface(one["name"], mac.lower(), list(one.get("addresses", ())))
+    return list(found.values())
 
 
-def _render_interface(name: str, mac: str, cidr: str) -> dict[str, Any]:
+def render_interface(name: str, mac: str, cidrs: list[str]) -> dict[str, Any]:
+    """One entry of a guest's interfaces, as Proxmox lists them for containers."""
     interface: dict[str, Any] = {"name": name, "hwaddr": mac, "hardware-address": mac, "ip-addresses": []}
-    if cidr:
+    for cidr in cidrs:
         address, _, prefix = cidr.partition("/")
-        interface["inet"] = cidr
-        interface["ip-addresses"] = [
-            {"ip-address": address, "ip-address-type": "inet", "prefix": int(prefix)}
-        ]
+        family = "inet6" if ":" in address else "inet"
+        interface.setdefault(family, cidr)
+        interface["ip-addresses"].append(
+            {"ip-address": address, "ip-address-type": family, "prefix": int(prefix)}
+        )
     return interface
