@@ -119,7 +119,8 @@ class Consoles:
             return None
         if vmid not in self._open:
             login = container.config.get("cmode", "tty") != "shell"
-            self._open[vmid] = Console(guest, self._sim.world, login=login)
+            attach_s = self._sim.cluster.attach_seconds
+            self._open[vmid] = Console(guest, self._sim.world, login=login, attach_s=attach_s)
         return self._open[vmid]
 
     async def close_stopped(self) -> None:

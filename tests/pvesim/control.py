@@ -15,7 +15,7 @@ from tests.pvesim.model.running import bring_up, take_down
 from tests.pvesim.presets import add_stranger
 from tests.pvesim.simulation import Simulation, describe_state
 
-CLUSTER_SETTINGS = {"dhcp", "cgroup_mode", "version"}
+CLUSTER_SETTINGS = {"attach_seconds", "cgroup_mode", "dhcp", "version"}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -172,7 +172,7 @@ class Control:
         return web.json_response(node.to_dict())
 
     async def change_cluster(self, request: web.Request) -> web.Response:
-        """Change settings of the whole cluster: `dhcp`, `cgroup_mode`, `version`."""
+        """Change settings of the whole cluster: those of `CLUSTER_SETTINGS`."""
         wanted = await _read(request)
         if unknown := sorted(wanted.keys() - CLUSTER_SETTINGS):
             return web.json_response({"error": f"no such setting: {', '.join(unknown)}"}, status=400)

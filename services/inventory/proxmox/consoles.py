@@ -31,7 +31,10 @@ from services.inventory.proxmox.websocket import ConsoleSocket, open_console
 LINE = 800  # bytes of base64 in a line: busybox keeps 1022 bytes of a line, terminals 4095
 WINDOW = 3  # lines under way before the shell has said that it took them
 INLINE = 600
-_WAKE_S = 120.0  # a command of somebody who went away may still run
+_WAKE_S = 120.0  # a command whose caller went away may still run
+# lxc-attach discards what arrives before it has set its terminal, some 20 ms after Proxmox says OK
+_FIRST_REPEAT_S = 0.1
+_LONGEST_REPEAT_S = 1.0
 _LINE_S = 20.0
 _IDLE_S = 20.0
 _PUSH_WAIT_S = 300.0
@@ -165,18 +168,28 @@ def new_token() -> str:
 
 
 async def _wake(socket: ConsoleSocket, vmid: int, *, patience_s: float) -> None:
-    """Empty the line that somebody may have left, and wait until the shell takes commands."""
+    """Empty the line that somebody may have left, and type a command until the shell runs it.
+
+    A new shell discards its first input, and half a line may be all that reaches it: the command has no quotes, so
+    that no part of it leaves the shell waiting for the other one.
+
+    Raises:
+        ExecHungError: the shell runs nothing within `patience_s`.
+    """
     token = new_token()
-    screen = Screen(socket)
-    await socket.type(_CLEAR_LINE + f"unset HISTFILE; printf '%s-%s\\n' {token} awake\n".encode())
-    try:
-        await screen.find(
-            f"{token}-awake".encode(),
-            patience_s=patience_s,
+    line = _CLEAR_LINE + f"unset HISTFILE; printf %s-%s.\\\\n {token} awake\n".encode()
+    screen, loop = Screen(socket), asyncio.get_running_loop()
+    end, delay = loop.time() + patience_s, _FIRST_REPEAT_S
+    while (left := end - loop.time()) > 0:
+        await socket.type(line)
+        if await screen.shows(
+            f"{token}-awake.".encode(),
+            within_s=min(delay, left),
             given_up=lambda shown: _refuse_obstacle(shown, vmid),
-        )
-    except TimeoutError:
-        raise ExecHungError(f"the shell of container {vmid} does not answer: another command runs") from None
+        ):
+            return
+        delay = min(delay * 2, _LONGEST_REPEAT_S)
+    raise ExecHungError(f"the shell of container {vmid} does not answer: another command runs")
 
 
 def _refuse_obstacle(shown: bytes, vmid: int) -> None:

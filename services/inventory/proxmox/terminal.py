@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import re
 from collections.abc import Callable
@@ -22,18 +23,26 @@ class Screen:
         """Return what it shows next; raises as `ConsoleSocket.read`."""
         return await self._socket.read(patience_s=max(patience_s, 0.001))
 
-    async def find(
-        self, marker: bytes, *, patience_s: float, given_up: Callable[[bytes], None] | None = None
-    ) -> None:
-        """Wait until it shows `marker`; `given_up` may raise at what it shows instead.
+    async def find(self, marker: bytes, *, patience_s: float) -> None:
+        """Wait until it shows `marker`.
 
         Raises:
             TimeoutError: nothing new for `patience_s`.
         """
         while marker not in self.seen:
-            if given_up is not None:
-                given_up(self.seen)
             self.seen = (self.seen + await self.read(patience_s=patience_s))[-_KEPT:]
+
+    async def shows(self, marker: bytes, *, within_s: float, given_up: Callable[[bytes], None]) -> bool:
+        """Whether it shows `marker` within `within_s` seconds, whatever else it shows; `given_up` may raise at that."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within_s
+        while marker not in self.seen:
+            given_up(self.seen)
+            try:
+                self.seen = (self.seen + await self.read(patience_s=end - loop.time()))[-_KEPT:]
+            except TimeoutError:
+                return False
+        return True
 
 
 class Echo:

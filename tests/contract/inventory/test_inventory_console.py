@@ -1,6 +1,7 @@
 """Commands and files in containers by the API's console, with a token alone."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from services.inventory.domain.errors import (
     ExecUnavailableError,
     NotOursError,
 )
+from services.inventory.proxmox import consoles
+from services.inventory.proxmox.websocket import open_console
 from tests.contract.inventory.conftest import OWNER, Inventory, new_call
 from tests.unit.pvesim.sim import Running
 
@@ -125,6 +128,52 @@ async def test_a_restart_between_commands_does_no_harm(inventory: Inventory) -> 
     action = cs.ContainerActionRequest(container=ref, owner="console-reboot", timeout_s=5)
     assert (await inventory.finish(await inventory.containers.reboot_container(action, new_call()))).succeeded
     assert await inventory.run(ref, "echo", "2", owner="console-reboot") == ("2\n", 0)
+
+
+@pytest.fixture
+def slow_terminal(sim: Running) -> Iterator[None]:
+    """Consoles whose shell takes long to set its terminal, so that the first lines are lost for certain."""
+    sim.client.control("PATCH", "/cluster", {"attach_seconds": 0.4})
+    yield
+    sim.client.control("PATCH", "/cluster", {"attach_seconds": 0.02})
+
+
+@pytest.mark.usefixtures("slow_terminal")
+async def test_what_a_new_shell_discards_is_typed_again(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consoles, "_WAKE_S", 30.0)
+    owner = "console-early"
+    ref = await inventory.create(owner)
+    await inventory.start(ref, owner)
+    assert await inventory.run(ref, "echo", "1", owner=owner) == ("1\n", 0)
+    action = cs.ContainerActionRequest(container=ref, owner=owner, timeout_s=5)
+    assert (await inventory.finish(await inventory.containers.reboot_container(action, new_call()))).succeeded
+    assert await inventory.run(ref, "echo", "2", owner=owner) == ("2\n", 0)
+    push = cs.PushFileRequest(container=ref, owner=owner, path="/root/x", content=b"y" * 5000)
+    await inventory.containers.push_file(push, new_call())
+    assert await inventory.run(ref, "wc", "-c", "/root/x", owner=owner) == ("5000 /root/x\n", 0)
+
+
+async def test_a_command_of_a_person_in_the_shell_is_waited_for_and_never_interrupted(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consoles, "_WAKE_S", 1.5)
+    owner = "console-busy"
+    ref = await inventory.create(owner)
+    await inventory.start(ref, owner)
+    socket = await open_console(await inventory.fleet.get_client(ref.host_id), "pve1", ref.vmid)
+    while b"# " not in await socket.read(patience_s=10):
+        continue
+    hang = {"kind": "command_hang", "where": str(ref.vmid), "subject": "uname", "seconds": 4}
+    inventory.sim.client.control("POST", "/faults", [hang])
+    await socket.type(b"sh -c uname; echo still-done\n")
+    with pytest.raises(ExecHungError, match="does not answer"):
+        await inventory.run(ref, "true", owner=owner)
+    shown = b""
+    while b"\nstill-done" not in shown:
+        shown += await socket.read(patience_s=10)
+    await socket.close()
 
 
 async def test_a_console_that_asks_for_a_login_says_what_to_do(inventory: Inventory) -> None:

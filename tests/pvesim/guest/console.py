@@ -30,13 +30,16 @@ class Console:
 
     `feed` takes what was typed, outputs get what the terminal shows (CRLF line ends). With `login`
     the console asks for name and password first (`cmode=tty`) instead of being root's shell
-    (`cmode=shell`).
+    (`cmode=shell`). What is typed in the first `attach_s` seconds of a shell is echoed and lost:
+    lxc-attach discards pending input when it sets its terminal.
     """
 
-    def __init__(self, guest: Guest, world: World, *, login: bool = False) -> None:
+    def __init__(self, guest: Guest, world: World, *, login: bool = False, attach_s: float = 0) -> None:
         self.guest = guest
         self.world = world
         self.echo = True
+        self._attach_s = attach_s
+        self._discards = False
         self._login = login
         self._outputs: list[Output] = []
         self._typed = bytearray()
@@ -49,6 +52,7 @@ class Console:
         """Send what the terminal shows to `output` too; starts the shell when none runs."""
         self._outputs.append(output)
         if self._session is None or self._session.done():
+            self._discards = self._attach_s > 0
             self._session = asyncio.get_running_loop().create_task(self._run_session())
 
     def detach(self, output: Output) -> None:
@@ -66,6 +70,9 @@ class Console:
 
     async def feed(self, data: bytes) -> None:
         """Take input as typed or pasted."""
+        if self._discards:
+            self.show(data)
+            return
         for piece in CONTROL.split(data):
             if CONTROL.fullmatch(piece):
                 self._press(piece)
@@ -142,6 +149,9 @@ class Console:
     # The shell
 
     async def _run_session(self) -> None:
+        if self._discards:
+            await asyncio.sleep(self._attach_s)
+            self._discards = False
         while self._login and not await self._log_in():
             self._send(b"\r\nLogin incorrect\r\n")
         shell = self._make_shell()

@@ -41,6 +41,7 @@ class Cluster:
     cgroup_mode: int = 2
     clock_shift: float = 0
     status_seconds: float = 0
+    attach_seconds: float = 0.02
     serial: int = 0
     secret: str = ""
     options: dict[str, Any] = field(default_factory=dict)

@@ -103,6 +103,8 @@ async def use_console(sim: Running, ticket: dict[str, Any], typed: str, *, until
     ):
         await socket.send_bytes(f"{ticket['user']}:{ticket['ticket']}\n".encode())
         assert (await socket.receive(timeout=5)).data == b"OK"
+        while b"# " not in (await socket.receive(timeout=5)).data:
+            continue  # what is typed before the prompt is lost
         frame = f"0:{len(typed.encode())}:{typed}".encode()
         await socket.send_bytes(b"1:80:24:2" + frame[:5])
         await socket.send_bytes(frame[5:])

@@ -169,3 +169,15 @@ async def test_commands_are_recorded(console: Console, screen: Screen, world: Wo
     await console.feed(b"echo recorded\n")
     await screen.wait_for(b"recorded\r\n\x1b")
     assert world.recorded("c1/105")[-1]["raw"] == "echo recorded\n"
+
+
+async def test_what_is_typed_before_the_terminal_is_set_is_echoed_and_lost(
+    world: World, alpine: Guest, screen: Screen
+) -> None:
+    console = Console(alpine, world, attach_s=0.05)
+    console.attach(screen.write)
+    await console.feed(b"echo lo''st\n")
+    assert await screen.wait_for(b"# ") == b"echo lo''st\r\nct1:~"
+    await console.feed(b"echo fou''nd\n")
+    assert b"lost" not in await screen.wait_for(b"found")
+    await console.close()
