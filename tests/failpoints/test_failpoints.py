@@ -1,13 +1,12 @@
 """A worker dies at each checkpoint of each workflow, before and after its commit; another one ends the operation."""
 
+# ruff: noqa: F811 - parameters are named like the fixtures they take
+
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,52 +20,16 @@ from services.apps.domain.holding import end_silent_holds
 from services.backups.tables import backups as backup_rows
 from services.common.core.errors import PreconditionError, UnavailableError
 from services.common.operations.model import Context, Step
-from tests.failpoints.invariants import check_invariants, describe_strangers
-from tests.failpoints.platform import Desk, Platform, copy_proxmox, make_proxmox, migrate, open_platform
+from tests.failpoints.invariants import check_invariants
+from tests.failpoints.platform import Desk
 from tests.failpoints.scenes import SCENES, Scene
-from tests.pvesim.instant import InstantProxmox
+from tests.failpoints.stages import Stage, migrated, stage  # noqa: F401 - fixtures
 from tests.pvesim.model.entities import Container
 
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: str(scene.name))
 undoable_scenes = pytest.mark.parametrize(
     "scene", [scene for scene in SCENES if not scene.final], ids=lambda scene: str(scene.name)
 )
-
-
-@dataclasses.dataclass
-class Stage:
-    """Where a scene begins again and again: saved databases, a cluster, what was made."""
-
-    saved: Path
-    folder: Path
-    proxmox: InstantProxmox
-    made: Any
-    strangers: dict[int, Any]
-    numbers: Iterator[int]
-
-    def open(self) -> AbstractAsyncContextManager[Platform]:
-        """The platform as it was."""
-        folder = self.folder / str(next(self.numbers))
-        folder.mkdir()
-        return open_platform(self.saved, folder, copy_proxmox(self.proxmox))
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("migrated")
-    migrate(folder)
-    return folder
-
-
-@pytest.fixture
-async def stage(scene: Scene, migrated: Path, tmp_path: Path) -> Stage:
-    """The scene, ready to be asked for."""
-    proxmox, saved = make_proxmox(), tmp_path / "saved"
-    saved.mkdir()
-    strangers = describe_strangers(proxmox)
-    async with open_platform(migrated, saved, proxmox) as platform:
-        made = await scene.prepare(platform)
-    return Stage(saved, tmp_path, proxmox, made, strangers, itertools.count())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,10 +26,10 @@ from services.common.rpc.interceptors.authorization import Guard
 from services.common.rpc.server import add_service, create_server
 from services.common.rpc.server_context import ServerContext
 from tests.e2e.stack import RunningStack
+from tests.security.calls import try_call
 from tests.security.conftest import Platform
 from tests.security.principals import register
 from tests.security.rpcs import list_rpcs
-from tests.security.test_access_matrix import try_call
 
 WAIT_S = 90.0
 NOTHING_CHANGES = {"auth.VerifyToken"}

@@ -18,10 +18,10 @@ from services.apps.tables import apps, metadata
 from services.common.core.errors import InvalidError, NotFoundError, UnavailableError
 from tests.fakes.neighbours import FakeCatalog
 from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.test_apps_handlers import Service, call, service  # noqa: F401 - fixtures
-from tests.store.test_apps_operations import platform  # noqa: F401 - a fixture
-from tests.store.test_apps_upgrades import settle
-from tests.store.test_update_app import deploy_running, list_kinds, update
+from tests.store.apps_platform import platform  # noqa: F401 - a fixture
+from tests.store.apps_service import Service, call, service  # noqa: F401 - fixtures
+from tests.store.apps_updates import deploy_running, list_kinds, update
+from tests.store.apps_upgrades import settle
 
 ENV_FILE = "/opt/proximity/.env"
 

@@ -19,8 +19,8 @@ from services.apps.domain.errors import (
 from services.apps.domain.interfaces import Container, Task
 from services.common.core.errors import UnavailableError
 from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.test_apps_handlers import Service, call, service  # noqa: F401 - fixtures
-from tests.store.test_apps_operations import Platform, asked, platform  # noqa: F401 - a fixture
+from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - a fixture
+from tests.store.apps_service import Service, call, service  # noqa: F401 - fixtures
 
 RECONCILE = pb.ReconcileAppsRequest()
 

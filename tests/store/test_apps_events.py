@@ -15,8 +15,8 @@ from services.apps.watching import Hints, Watcher, parse_event_id
 from services.common.db.database import Database
 from services.common.messaging.bus import Bus
 from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.test_apps_operations import Platform, platform  # noqa: F401 - a fixture
-from tests.store.test_catalog_messaging import nats  # noqa: F401 - a fixture
+from tests.store.apps_platform import Platform, platform  # noqa: F401 - a fixture
+from tests.store.nats_server import nats  # noqa: F401 - a fixture
 
 LIMIT_S = 20.0
 

@@ -1,15 +1,15 @@
 """Handlers on both databases: what the wire gets."""
 
+# ruff: noqa: F811 - parameters are named like the fixtures they take
+
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from google.protobuf import json_format
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.errors import (
@@ -19,68 +19,13 @@ from services.apps.domain.errors import (
     ContainerNotFoundError,
     OrphanGraceError,
 )
-from services.apps.domain.reconciling import Reconciler
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
-from services.apps.metrics import Metrics
-from services.apps.newest import NewestRevisions
-from services.apps.showing import Showcase
-from services.apps.tables import outbox
-from services.apps.watching import Watcher
 from services.common.core.errors import InvalidError
-from services.common.db.database import Database
-from services.common.identity.tokens import Caller, User
-from services.common.messaging.bus import Bus
-from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
 from services.common.rpc.server import snake_case
 from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.test_apps_operations import Platform, platform  # noqa: F401 - a fixture
-
-
-@dataclasses.dataclass
-class Service:
-    platform: Platform
-    api: AppsHandlers
-    internal: AppsInternalHandlers
-
-    async def deploy(self, hostname: str = "web-01", *, user: int = 1, **fields: object) -> pb.App:  # type: ignore[name-defined]
-        request = pb.DeployAppRequest(catalog_id="adminer", hostname=hostname)
-        json_format.ParseDict(fields, request)
-        return await self.api.deploy_app(request, call(user))
-
-
-def call(user: int = 1, *, staff: bool = False) -> Call:
-    return Call("/x", {}, caller=Caller(user=User(user, f"u{user}", staff)))
-
-
-def inner() -> Call:
-    return Call("/x", {}, caller=Caller(service="backups"))
-
-
-@pytest.fixture
-async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:  # noqa: F811 - fixtures
-    bus = Bus("nats://127.0.0.1:1", name="test")
-    relay = Relay(db, bus, outbox)
-    watcher = Watcher(platform.store, bus)
-    reconciler = Reconciler(platform.store, platform.containers)
-    newest = NewestRevisions(platform.catalog)
-    watching = asyncio.create_task(watcher.run())
-    yield Service(
-        platform,
-        AppsHandlers(
-            platform.store,
-            platform.world,
-            watcher,
-            reconciler,
-            relay,
-            platform.backups,
-            newest,
-            Showcase(platform.store, newest),
-            Metrics(platform.containers),
-        ),
-        AppsInternalHandlers(platform.store, platform.world, relay),
-    )
-    watching.cancel()
+from tests.store.apps_platform import Platform, platform  # noqa: F401 - a fixture
+from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures
 
 
 def test_every_rpc_has_a_handler() -> None:

@@ -11,7 +11,7 @@ from services.apps.domain.errors import StepFailedError
 from services.apps.tables import upgrades
 from services.common.core.errors import DomainError, PreconditionError
 from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.test_apps_operations import Platform, platform  # noqa: F401 - fixtures
+from tests.store.apps_platform import Platform, platform  # noqa: F401 - fixtures
 
 
 @pytest.mark.parametrize(

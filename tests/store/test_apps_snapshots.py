@@ -16,15 +16,8 @@ from services.apps.domain.leftovers import drop_left_snapshots
 from services.apps.domain.values import ValueChanges
 from services.apps.tables import upgrades
 from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.test_apps_operations import Platform, asked, platform  # noqa: F401 - fixtures
-from tests.store.test_apps_upgrades import (
-    deploy,
-    list_messages,
-    read_definition,
-    read_what_runs,
-    settle,
-    upgrade,
-)
+from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
+from tests.store.apps_upgrades import deploy, list_messages, read_definition, read_what_runs, settle, upgrade
 
 LIGHT = {"THEME": "light"}
 

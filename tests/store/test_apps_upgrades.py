@@ -12,7 +12,7 @@ import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain import adopting, updating, upgrading, usecases
-from services.apps.domain.entities import App, ChangeApp
+from services.apps.domain.entities import ChangeApp
 from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.usecases import Requester
@@ -23,56 +23,21 @@ from services.common.operations.engine import Engine
 from services.common.operations.model import ClaimedOperation
 from services.common.operations.store import SqlOperationStore
 from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.test_apps_handlers import Service, call, inner, service  # noqa: F401 - fixtures
-from tests.store.test_apps_operations import Platform, asked, platform  # noqa: F401 - fixtures
-
-COMPOSE = "/opt/proximity/compose.yaml"
-
-
-async def deploy(
-    platform: Platform, *, revisions: tuple[str, ...] = ("r1", "r2"), runtime: str = "compose"
-) -> App:
-    """An app of the first revision, the others published after it."""
-    platform.catalog.revisions = [revisions[0]]
-    app = await platform.deploy(runtime=runtime)
-    await platform.run()
-    platform.catalog.revisions = list(revisions)
-    return await platform.store.get_app(app.id)
-
-
-async def settle(platform: Platform, app_id: str) -> App:
-    """Run what there is to run until the app rests; waits and postponed clean-ups take fractions of a second here."""
-    async with asyncio.timeout(60):
-        while not (app := await platform.store.get_app(app_id)).is_stable:
-            await platform.run()
-            await asyncio.sleep(0.02)
-    return app
-
-
-async def upgrade(platform: Platform, app: App, *, revision: str = "") -> App:
-    app = await platform.store.get_app(app.id)
-    await upgrading.upgrade_app(platform.world, app, asked(), revision=revision)
-    return await settle(platform, app.id)
-
-
-async def roll_back(platform: Platform, app: App) -> App:
-    app = await platform.store.get_app(app.id)
-    await upgrading.rollback_app(platform.world, platform.backups, app, asked())
-    return await settle(platform, app.id)
-
-
-def read_definition(platform: Platform, app: App) -> str:
-    return platform.containers.files[app.vmid or 0, COMPOSE]
-
-
-def read_what_runs(platform: Platform, app: App) -> str:
-    containers, vmid = platform.containers, app.vmid or 0
-    return containers.images[vmid] if app.runtime == "oci" else containers.files[vmid, COMPOSE]
-
-
-async def list_messages(platform: Platform, app: App) -> list[str]:
-    logs, _ = await platform.store.list_logs(app.id, limit=200)
-    return [line.message for line in logs]
+from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
+from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures
+from tests.store.apps_upgrades import (
+    COMPOSE,
+    back_up,
+    deploy,
+    deploy_image,
+    list_messages,
+    read_definition,
+    read_what_runs,
+    restore,
+    roll_back,
+    settle,
+    upgrade,
+)
 
 
 async def test_an_upgrade_backs_up_first_and_brings_the_new_version_up(platform: Platform) -> None:
@@ -292,13 +257,6 @@ async def test_apps_say_that_an_update_is_available(service: Service) -> None:
     assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.revision == "r1"
 
 
-async def deploy_image(platform: Platform) -> App:
-    """An app that is an image run as the container, with something in each volume."""
-    app = await deploy(platform, runtime="oci")
-    platform.containers.volumes[app.vmid or 0] |= {"/data": "mine", "/config": "also mine"}
-    return app
-
-
 async def test_an_image_is_exchanged_and_its_volumes_stay(platform: Platform) -> None:
     before = await deploy_image(platform)
     platform.catalog.mounts = (("/data", 1), ("/cache", 1))
@@ -371,26 +329,6 @@ async def test_a_way_back_that_fails_leaves_an_app_in_error_in_error(platform: P
     app = await roll_back(platform, await platform.store.get_app(app.id))
     assert (app.status, app.revision) == ("error", "r2")
     assert "no space left" in app.error
-
-
-async def back_up(service: Service, app: App) -> str:
-    """A backup that the backups service makes; its operation."""
-    operation_id = uuid.uuid4().hex
-    held = pb.BeginOperationRequest(app_id=app.id, operation_id=operation_id, kind="backup")
-    await service.internal.begin_operation(held, inner())
-    done = pb.FinishOperationRequest(app_id=app.id, operation_id=operation_id, succeeded=True)
-    await service.internal.finish_operation(done, inner())
-    return operation_id
-
-
-async def restore(service: Service, app: App, made_by: str, *, succeeded: bool = True) -> App:
-    """A restore of the backups service; what apps makes of it."""
-    operation_id = uuid.uuid4().hex
-    held = pb.BeginOperationRequest(app_id=app.id, operation_id=operation_id, kind="restore", made_by=made_by)
-    await service.internal.begin_operation(held, inner())
-    done = pb.FinishOperationRequest(app_id=app.id, operation_id=operation_id, succeeded=succeeded)
-    await service.internal.finish_operation(done, inner())
-    return await service.platform.store.get_app(app.id)
 
 
 async def test_a_restored_backup_brings_its_version_back(service: Service) -> None:

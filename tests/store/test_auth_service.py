@@ -32,7 +32,7 @@ from services.common.messaging.streams import AUDIT_RECORDED
 from services.common.rpc.call import Call
 from tests.store.auth_db import sqlite_file
 from tests.store.auth_server import PASSWORD, Client, bearer, make_settings, read_cookies, refused, run
-from tests.store.test_catalog_messaging import nats
+from tests.store.nats_server import nats
 
 __all__ = ["nats", "sqlite_file"]
 

@@ -1,15 +1,16 @@
 """The catalog's replicas and worker with a real NATS server: a source that is registered reaches every replica."""
 
+# ruff: noqa: F811 - parameters are named like the fixtures they take
+
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import dataclasses
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from services.common.core.config import ConfigError, read_settings
 from services.common.identity.service_keys import make_service_keys
 from services.common.rpc.call import Call
 from tests.store.catalog_db import migrate
+from tests.store.nats_server import find_free_port, nats  # noqa: F401 - fixtures
 from tests.unit.catalog.samples import ITEM
 
 EMPTY = empty_pb2.Empty()
@@ -35,26 +37,6 @@ def ask() -> Call:
 
 
 NATIVE = ITEM.replace("id: sample", "id: thing").replace("name: Sample App", "name: Thing")
-
-
-@pytest.fixture
-def nats(tmp_path: Path) -> Iterator[str]:
-    port = find_free_port()
-    program = Path(sys.executable).parent / "nats-server"
-    command = [
-        str(program),
-        "--jetstream",
-        "--store_dir",
-        str(tmp_path / "nats"),
-        "--addr",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        yield f"nats://127.0.0.1:{port}"
-        process.terminate()
-        process.wait(10)
 
 
 @asynccontextmanager
@@ -87,12 +69,6 @@ async def run_parts(catalog: CatalogParts, *work: Coroutine[None, None, None]) -
             await asyncio.gather(*tasks, return_exceptions=True)
         await catalog.bus.close()
         await catalog.db.close()
-
-
-def find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from services.common.db.errors import DatabaseFullError
 from services.common.db.queries import Query
 from services.common.operations.store import NO_LIMITS
 from tests.store.catalog_db import make_database
-from tests.store.test_operation_limits import METADATA, TABLES, Queue
+from tests.store.operations_queue import METADATA, TABLES, Queue
 
 _COUNTS = sa.Table(
     "counts",

@@ -21,8 +21,8 @@ from services.common.identity.resealing import reseal
 from services.common.identity.sealing import Sealer
 from services.common.rpc.step_up import RECENT_S, StepUpRequiredError
 from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.test_apps_handlers import Service, call, inner, service  # noqa: F401 - fixtures
-from tests.store.test_apps_operations import platform  # noqa: F401 - a fixture
+from tests.store.apps_platform import platform  # noqa: F401 - a fixture
+from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures
 
 
 async def deploy_running(service: Service) -> App:  # noqa: F811 - the fixture

@@ -3,93 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from services.common.core.clock import now
 from services.common.db.database import Database, create_engine
-from services.common.operations.engine import Engine
 from services.common.operations.model import (
-    ClaimedOperation,
-    Context,
-    NewOperation,
     OperationLimits,
-    Step,
-    Workflow,
 )
-from services.common.operations.store import NO_LIMITS, SqlOperationStore
-from services.common.operations.tables import add_operation, define_tables
 from tests.store.catalog_db import make_database
-
-METADATA = sa.MetaData()
-TABLES = define_tables(METADATA)
-OPERATION = TABLES.operations.c
-LOUD, QUIET = 1, 2
-
-
-@dataclasses.dataclass(frozen=True)
-class Nothing:
-    """State of a workflow that knows none."""
-
-
-@dataclasses.dataclass
-class Queue:
-    """Operations in a database, and how often each did its work."""
-
-    db: Database
-    done: Counter[str] = dataclasses.field(default_factory=Counter)
-    ended: Counter[str] = dataclasses.field(default_factory=Counter)
-
-    async def add(self, count: int, *, user: int = LOUD, node: str = "1/pve1", storage: str = "") -> None:
-        def fn(connection: sa.Connection) -> None:
-            for number in range(count):
-                name = f"{user}-{node}-{storage}-{number}"
-                new = NewOperation(
-                    name, name, "work", {}, (("work", "Working"),), user, node=node, storage=storage
-                )
-                add_operation(connection, TABLES, new)
-
-        await self.db.write(fn)
-
-    def store(self, limits: OperationLimits = NO_LIMITS) -> SqlOperationStore:
-        def apply(_connection: sa.Connection, operation: ClaimedOperation, change: Any) -> None:
-            self.ended[operation.id] += change
-
-        return SqlOperationStore(self.db, TABLES, apply, lambda *_: None, limits=limits)
-
-    async def claim(self, limits: OperationLimits, *, most: int = 30) -> list[ClaimedOperation]:
-        """What two workers may run at once, claimed one after the other."""
-        stores = (self.store(limits), self.store(limits))
-        found: list[ClaimedOperation] = []
-        while len(found) < most:
-            one = await stores[len(found) % 2].claim_next(f"w{len(found) % 2}")
-            if one is None:
-                break
-            found.append(one)
-        return found
-
-    async def set(self, operation: ClaimedOperation, **values: Any) -> None:
-        query = TABLES.operations.update().where(OPERATION.id == operation.id).values(**values)
-        await self.db.write(lambda connection: connection.execute(query))
-
-    async def count_unfinished(self) -> int:
-        query = sa.select(sa.func.count()).where(OPERATION.finished_at.is_(None))
-        return int(await self.db.read(lambda connection: connection.execute(query).scalar_one()))
-
-    def engine(self, worker: str, limits: OperationLimits) -> Engine:
-        async def run(state: Nothing, ctx: Context) -> Nothing:
-            self.done[ctx.operation.id] += 1
-            return state
-
-        steps = (Step("work", "Working", run),)
-        workflow = Workflow("work", steps, Nothing, lambda _: (1,), lambda *_: ())
-        return Engine(self.store(limits), {"work": workflow}, worker)
+from tests.store.operations_queue import LOUD, METADATA, OPERATION, QUIET, TABLES, Nothing, Queue  # noqa: F401 - fixtures
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,13 +9,16 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import psutil
 import pytest
 
+from tests.contract.api.answers import (
+    check_refusal,
+    list_violations,
+    wait_for_status,
+)
 from tests.contract.api.table import Request
-from tests.contract.api.test_api_table import check_refusal, list_violations
 from tests.contract.api.world import World
 from tests.e2e.stack import RunningStack
 
@@ -145,16 +148,6 @@ def test_too_many_wrong_passwords(world: World) -> None:
     assert statuses == [401] * (len(statuses) - 1) + [429]
     check_refusal(answer, Request(why="guessing", status=429, code="RESOURCE_EXHAUSTED"))
     assert int(answer.headers["retry-after"]) > 0
-
-
-def wait_for_status(world: World, path: str, status: int) -> Any:
-    deadline = time.monotonic() + 60
-    while True:
-        answer = world.send("GET", path, caller="alice")
-        if answer.status_code == status:
-            return answer
-        assert time.monotonic() < deadline, f"{path} is not {status} within 60 s: {answer.text}"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.api.test_api_edges import wait_for_status
+from tests.contract.api.answers import wait_for_status
 from tests.contract.api.world import PHRASE, World, read_object
 from tests.e2e.stack import RunningStack
 

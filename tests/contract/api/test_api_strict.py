@@ -8,8 +8,8 @@ import pytest
 
 from gateway.schemas import get_rules
 from gateway.surface import Binding
+from tests.contract.api.fields import ALL, Asker, check_named, describe, list_fields, name_request
 from tests.contract.api.table import Case
-from tests.contract.api.test_api_fields import ALL, Asker, check_named, describe, list_fields, name_request
 from tests.contract.api.world import Json, World
 
 

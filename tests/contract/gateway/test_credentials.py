@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.surface import Method, load_surface
 from tests.contract.gateway.conftest import API_TOKEN, GET_JWKS, Signer, wait_until
+from tests.contract.gateway.refusals import check_error
+from tests.contract.gateway.requests import answer_event, fill_path
 from tests.contract.gateway.stub import Backend
-from tests.contract.gateway.test_errors import check_error
-from tests.contract.gateway.test_routing import answer_event, fill_path
 
 FOREIGN = Ed25519PrivateKey.generate()
 GUARDED = [m for m in load_surface().routed if m.bindings and m.access != "public" and m.owner != "auth"]

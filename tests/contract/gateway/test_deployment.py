@@ -15,8 +15,8 @@ from gateway.config import UpstreamTls
 from gateway.surface import load_surface
 from tests.contract.gateway.certificates import Authority
 from tests.contract.gateway.conftest import Signer, wait_until
+from tests.contract.gateway.refusals import check_error
 from tests.contract.gateway.stub import Backend
-from tests.contract.gateway.test_errors import check_error
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 
 from tests.contract.gateway.conftest import API_TOKEN
 from tests.contract.gateway.envoy import Envoy
+from tests.contract.gateway.refusals import check_error
 from tests.contract.gateway.stub import Backend, Context, get_type
-from tests.contract.gateway.test_errors import check_error
 
 LIST_APPS = "/proximity.apps.v1.AppsService/ListApps"
 ORIGIN = "https://app.example.org"

@@ -16,6 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from gateway.surface import load_surface
+from tests.contract.gateway.refusals import HIDDEN, check_error, list_violations, refuse, refuse_stream
 from tests.contract.gateway.stub import Backend, Context, get_type
 
 LIST_APPS = "/proximity.apps.v1.AppsService/ListApps"
@@ -26,40 +27,6 @@ STATUSES = {
     "CANCELLED": 499, "UNKNOWN": 500, "INTERNAL": 500, "DATA_LOSS": 500, "UNIMPLEMENTED": 501, "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }  # fmt: skip
-HIDDEN = {"UNKNOWN", "INTERNAL", "DATA_LOSS"}
-
-
-def check_error(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/json"
-    body: dict[str, Any] = response.json()
-    assert set(body) == {"error", "code", "details"}
-    assert body["code"] == code
-    assert body["error"]
-    assert isinstance(body["details"], list)
-    return body
-
-
-def list_violations(body: dict[str, Any]) -> list[str]:
-    return [each["field"] for detail in body["details"] for each in detail.get("field_violations", ())]
-
-
-def refuse(code: str, message: str = 'no "such"\napp ü', **metadata: str) -> Any:
-    async def answer(_request: Any, context: Context) -> None:
-        await context.abort(
-            grpc.StatusCode[code], message, tuple((k.replace("_", "-"), v) for k, v in metadata.items())
-        )
-
-    return answer
-
-
-def refuse_stream(refusal: Any, items: int = 0) -> Any:
-    async def stream(request: Any, context: Context) -> Any:
-        for number in range(items):
-            yield get_type("proximity.apps.v1.DiscoveredContainer")(vmid=number)
-        await refusal(request, context)
-
-    return stream
 
 
 @pytest.mark.parametrize(("code", "status"), STATUSES.items())

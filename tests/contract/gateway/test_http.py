@@ -11,9 +11,9 @@ import pytest
 from gateway.surface import Binding, Method, load_surface
 from tests.contract.gateway.conftest import API_TOKEN
 from tests.contract.gateway.envoy import Envoy
+from tests.contract.gateway.refusals import check_error
+from tests.contract.gateway.requests import answer_event, fill_path
 from tests.contract.gateway.stub import Backend, Context, get_type
-from tests.contract.gateway.test_errors import check_error
-from tests.contract.gateway.test_routing import answer_event, fill_path
 
 READS = [
     pytest.param(method, binding, id=binding.path)

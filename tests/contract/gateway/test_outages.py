@@ -14,8 +14,8 @@ import pytest
 
 from tests.contract.gateway.conftest import API_TOKEN, wait_until
 from tests.contract.gateway.envoy import Envoy
+from tests.contract.gateway.refusals import check_error
 from tests.contract.gateway.stub import Backend, Context, get_type
-from tests.contract.gateway.test_errors import check_error
 
 APPS = "/proximity.apps.v1.AppsService"
 

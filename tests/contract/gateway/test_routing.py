@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 import grpc
 import httpx
 import pytest
 
-from gateway.surface import Binding, Method, load_surface
+from gateway.surface import Binding, Method
 from tests.contract.gateway.conftest import API_TOKEN
 from tests.contract.gateway.envoy import Envoy
-from tests.contract.gateway.stub import Backend, Context, get_type
+from tests.contract.gateway.requests import (
+    SURFACE,
+    answer_event,
+    fill_path,
+)
+from tests.contract.gateway.stub import Backend, get_type
 
-SURFACE = load_surface()
 BINDINGS = [
     pytest.param(method, binding, id=f"{binding.method} {binding.path}")
     for method in SURFACE.routed
     for binding in method.bindings
 ]
-
-
-def fill_path(method: Method, binding: Binding) -> tuple[str, dict[str, Any]]:
-    """Return a concrete path and the values that its fields must have."""
-    values: dict[str, Any] = {}
-    for variable in binding.variables:
-        field = SURFACE.find_field(method.input, variable)
-        assert field is not None
-        values[variable] = "web-1a2b3c4d" if field.type == field.TYPE_STRING else 42
-    return re.sub(r"\{(\w+)\}", lambda match: str(values[match.group(1)]), binding.path), values
-
-
-def answer_event(content_type: str) -> Any:
-    async def stream(_request: Any, _context: Context) -> Any:
-        yield get_type("google.api.HttpBody")(content_type=content_type, data=b": hello\n\n")
-
-    return stream
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

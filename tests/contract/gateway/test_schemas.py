@@ -13,8 +13,8 @@ from openapi_schema_validator import OAS31Validator
 
 from gateway.openapi import render_openapi
 from gateway.surface import HTTP_BODY, Method, load_surface
+from tests.contract.gateway.requests import fill_path
 from tests.contract.gateway.stub import Backend, Context, get_type
-from tests.contract.gateway.test_routing import fill_path
 
 SURFACE = load_surface()
 DOCUMENT = render_openapi(SURFACE)

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from tests.contract.gateway.conftest import wait_until
+from tests.contract.gateway.refusals import check_error, refuse
 from tests.contract.gateway.stub import Backend, Context, get_type
-from tests.contract.gateway.test_errors import check_error, refuse
 
 WATCH = "/proximity.apps.v1.AppsService/WatchAppEvents"
 LIST_HOSTS = "/proximity.inventory.v1.HostService/ListHosts"

@@ -16,9 +16,9 @@ from gateway.schemas import get_rules, is_needed_number
 from gateway.surface import Binding, Method, list_parameters, load_surface
 from tests.contract.gateway.conftest import API_TOKEN
 from tests.contract.gateway.envoy import Envoy
+from tests.contract.gateway.refusals import check_error, list_violations
+from tests.contract.gateway.requests import answer_event, fill_path
 from tests.contract.gateway.stub import Backend, get_type
-from tests.contract.gateway.test_errors import check_error, list_violations
-from tests.contract.gateway.test_routing import answer_event, fill_path
 
 SURFACE = load_surface()
 COMMENTS = collect_comments(SURFACE.image)

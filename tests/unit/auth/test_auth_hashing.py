@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +15,10 @@ from argon2 import PasswordHasher
 from services.auth.hashing import Argon2Hasher
 from services.auth.signing import make_signing_key
 from services.common.core.clock import now
+from tests.unit.auth.niceness import (
+    Looking,  # noqa: F401 - fixtures
+    read_niceness,
+)
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
@@ -78,21 +81,6 @@ async def test_no_more_than_the_threads_have_their_turn_at_once(hasher: Argon2Ha
     assert most == 2
 
 
-class Looking(PasswordHasher):
-    """Answers with the niceness of the thread that hashes."""
-
-    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
-        return str(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-
-
-async def read_niceness() -> int:
-    hasher = Argon2Hasher(1, Looking())
-    try:
-        return int(await hasher.hash("x"))
-    finally:
-        hasher.close()
-
-
 async def test_passwords_give_way_to_everything_else_of_the_process() -> None:
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert await read_niceness() == min(own + 5, 19)
@@ -100,7 +88,7 @@ async def test_passwords_give_way_to_everything_else_of_the_process() -> None:
 
 NICE = """
 import asyncio, os, sys
-from tests.unit.auth.test_auth_hashing import read_niceness
+from tests.unit.auth.niceness import read_niceness
 os.setpriority(os.PRIO_PROCESS, 0, int(sys.argv[1]))
 print(asyncio.run(read_niceness()))
 """

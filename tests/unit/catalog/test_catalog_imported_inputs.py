@@ -11,7 +11,7 @@ import pytest
 from services.catalog.domain.entities import Generate, Input
 from services.catalog.domain.inputs import generate_value
 from services.catalog.domain.sources import SourceFormat
-from tests.unit.catalog.test_catalog_importers import WEB, load, load_one, portainer, run
+from tests.unit.catalog.collection_samples import WEB, load, load_one, portainer, run
 
 HEX = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 BYTES = base64.b64encode(bytes(range(32))).decode()

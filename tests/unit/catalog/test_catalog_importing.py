@@ -15,7 +15,7 @@ from services.catalog.domain.errors import SourceFetchError
 from services.catalog.domain.importers.collection import MAX_ENTRIES, import_collection
 from services.catalog.domain.sources import SourceFormat
 from services.catalog.importing import ProcessImporter
-from tests.unit.catalog.test_catalog_importers import WEB, portainer
+from tests.unit.catalog.collection_samples import WEB, portainer
 
 HOSTILE = {
     "huge": b"a" * 2_000_000,

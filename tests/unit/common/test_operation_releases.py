@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from services.common.operations.model import NewOperation
 from services.common.operations.resume import find_place
 from services.common.operations.tables import add_operation
-from tests.unit.common.test_operations import TABLES, World, world  # noqa: F401 - a fixture
+from tests.unit.common.operations_world import TABLES, World, world  # noqa: F401 - a fixture
 
 
 async def begin(

@@ -11,7 +11,7 @@ from gateway.ageing import check_ageing, render_ageing
 from gateway.check import check_surface
 from gateway.openapi import render_openapi
 from gateway.surface import parse_surface
-from tests.unit.gateway.test_check import change, rpc
+from tests.unit.gateway.changes import change, rpc
 
 
 def deprecate(deprecated: str, sunset: str) -> Any:

@@ -7,54 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2
 from proximity.common.v1 import access_pb2
 
 from gateway.__main__ import main
 from gateway.check import check_surface
 from gateway.surface import load_surface, parse_surface
+from tests.unit.gateway.changes import change, http, rpc, set_http, set_rpc  # noqa: F401 - fixtures
 
 Options = descriptor_pb2.MethodOptions
-
-
-def change(method: str, edit: Callable[[Any], None]) -> descriptor_pb2.FileDescriptorSet:
-    """Return the committed image with one method changed."""
-    image = descriptor_pb2.FileDescriptorSet()
-    image.CopyFrom(load_surface().image)
-    [found] = [
-        each
-        for file in image.file
-        for service in file.service
-        for each in service.method
-        if f"{service.name}.{each.name}" == method
-    ]
-    edit(found)
-    return image
-
-
-def http(method: Any) -> Any:
-    return method.options.Extensions[annotations_pb2.http]
-
-
-def rpc(method: Any) -> Any:
-    return method.options.Extensions[access_pb2.rpc]
-
-
-def set_http(**values: str) -> Callable[[Any], None]:
-    def edit(method: Any) -> None:
-        for name, value in values.items():
-            setattr(http(method), name, value)
-
-    return edit
-
-
-def set_rpc(**values: int) -> Callable[[Any], None]:
-    def edit(method: Any) -> None:
-        for name, value in values.items():
-            setattr(rpc(method), name, value)
-
-    return edit
 
 
 FAULTS = [

@@ -5,7 +5,7 @@ import pytest
 from tests.pvesim.instant import InstantProxmox
 from tests.pvesim.model.errors import ApiError
 from tests.pvesim.model.tickets import identify, is_csrf, make_csrf, make_ticket, read_ticket
-from tests.unit.pvesim.test_sim_containers import DEBIAN, LXC, NET, create
+from tests.unit.pvesim.containers import DEBIAN, LXC, NET, create
 
 APP = "root@pam!app"
 ALICE = "alice@pve!t1"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.pvesim.instant import InstantProxmox
 from tests.pvesim.model.errors import ApiError
-from tests.unit.pvesim.test_sim_containers import LXC, create, refuse
+from tests.unit.pvesim.containers import LXC, create, refuse
 
 DUMP = "/nodes/pve1/vzdump"
 

@@ -1,0 +1,72 @@
+"""Handlers of the apps service over the platform of `apps_platform`."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+
+import pytest
+from google.protobuf import json_format
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.domain.reconciling import Reconciler
+from services.apps.handlers import AppsHandlers, AppsInternalHandlers
+from services.apps.metrics import Metrics
+from services.apps.newest import NewestRevisions
+from services.apps.showing import Showcase
+from services.apps.tables import outbox
+from services.apps.watching import Watcher
+from services.common.db.database import Database
+from services.common.identity.tokens import Caller, User
+from services.common.messaging.bus import Bus
+from services.common.messaging.outbox import Relay
+from services.common.rpc.call import Call
+from tests.store.apps_db import db  # noqa: F401 - fixtures
+from tests.store.apps_platform import Platform, platform  # noqa: F401 - a fixture
+
+
+@dataclasses.dataclass
+class Service:
+    platform: Platform
+    api: AppsHandlers
+    internal: AppsInternalHandlers
+
+    async def deploy(self, hostname: str = "web-01", *, user: int = 1, **fields: object) -> pb.App:  # type: ignore[name-defined]
+        request = pb.DeployAppRequest(catalog_id="adminer", hostname=hostname)
+        json_format.ParseDict(fields, request)
+        return await self.api.deploy_app(request, call(user))
+
+
+def call(user: int = 1, *, staff: bool = False) -> Call:
+    return Call("/x", {}, caller=Caller(user=User(user, f"u{user}", staff)))
+
+
+def inner() -> Call:
+    return Call("/x", {}, caller=Caller(service="backups"))
+
+
+@pytest.fixture
+async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:  # noqa: F811 - fixtures
+    bus = Bus("nats://127.0.0.1:1", name="test")
+    relay = Relay(db, bus, outbox)
+    watcher = Watcher(platform.store, bus)
+    reconciler = Reconciler(platform.store, platform.containers)
+    newest = NewestRevisions(platform.catalog)
+    watching = asyncio.create_task(watcher.run())
+    yield Service(
+        platform,
+        AppsHandlers(
+            platform.store,
+            platform.world,
+            watcher,
+            reconciler,
+            relay,
+            platform.backups,
+            newest,
+            Showcase(platform.store, newest),
+            Metrics(platform.containers),
+        ),
+        AppsInternalHandlers(platform.store, platform.world, relay),
+    )
+    watching.cancel()
