@@ -41,7 +41,7 @@ class Metrics:
         self._hosts: dict[int, _Host] = {}
 
     async def find(self, host_id: int, vmid: int, *, changed_at: float) -> Container | None:
-        """A container as it was at most 30 seconds ago, as a rule 2; None when its host does not say within 1.
+        """A container as it was at most 30 seconds ago, usually 2; None when its host does not say within 1.
 
         Args:
             host_id: its host.

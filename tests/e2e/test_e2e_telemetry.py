@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from services.registry import PROCESSES
 from tests.e2e.stack import PASSWORD, RunningStack
 from tests.fakes.sinks import TraceSink, serve_sink
 
@@ -80,9 +81,7 @@ def test_every_process_counts_what_it_does(observed: tuple[RunningStack, TraceSi
         each["labels"]["process"]: each["targets"][0]
         for each in json.loads((stack.state / "metrics.json").read_text())
     }
-    assert set(targets) == {"auth", "inventory", "apps", "backups", "catalog"} | {
-        f"{service}-worker" for service in ("apps", "backups", "catalog")
-    }
+    assert set(targets) == set(PROCESSES)
     text = {
         name: requests.get(f"http://{target}/metrics", timeout=10).text for name, target in targets.items()
     }

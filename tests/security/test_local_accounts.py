@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from services.registry import SERVICES
 from tests.e2e.stack import RunningStack
 
 _TRY = """
@@ -87,9 +88,7 @@ def test_every_file_and_socket_of_the_state_is_its_account_s_alone(stack: Runnin
     assert set(open_to_others) <= {str(stack.state / "sources")}
     assert stack.state.stat().st_mode & 0o077 == 0
     running = json.loads((stack.state / "run.json").read_text())["sockets"]
-    assert {f"{name}.sock" for name in ("auth", "inventory", "apps", "backups", "catalog", "admin")} == {
-        Path(path).name for path in running.values()
-    }
+    assert {f"{name}.sock" for name in (*SERVICES, "admin")} == {Path(path).name for path in running.values()}
     if Path(running["auth"]).parent == stack.state / "sockets":
         assert {Path(path).name for path in running.values()} <= sockets
 

@@ -7,8 +7,6 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.domain.entities import BackupOrder
@@ -27,24 +25,15 @@ from services.backups.domain.removed_apps import note_removed_apps
 from services.backups.server import build_workflows
 from services.backups.store import RUN_OPERATION, SqlBackupStore, build_operation_store
 from services.backups.store.changes import BACKUP_COMPLETED, BACKUP_FAILED
-from services.backups.tables import backups, metadata, operations
+from services.backups.tables import backups, operations
 from services.common.core.clock import now
 from services.common.core.errors import DeadlineError, DomainError, NotFoundError, UnavailableError
-from services.common.db.database import Database
 from services.common.rpc.status import InternalError
 from tests.store.backups_db import db, migrated_file, migrated_url
 from tests.store.backups_world import ADMIN, OWNER, STRANGER, World, build, call_of, world
 from tests.unit.backups.fakes import APP
 
 __all__ = ["build", "db", "migrated_file", "migrated_url", "world"]
-
-
-async def test_the_migrations_make_the_tables_that_the_store_uses(db: Database) -> None:
-    def compare(connection: sa.Connection) -> list[object]:
-        options = {"include_name": lambda name, kind, _: kind != "table" or name in metadata.tables}
-        return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
-
-    assert await db.read(compare) == []
 
 
 async def test_a_backup_is_made_and_the_app_let_go(world: World) -> None:

@@ -1,10 +1,23 @@
 """The structure of the source: facts that no type checker sees."""
 
+from __future__ import annotations
+
 import ast
+import re
 from collections import defaultdict
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
+import pytest
+from google.protobuf.descriptor import MethodDescriptor
+
+from services.common.rpc.server import snake_case
+from services.registry import SERVICES
+
 ROOT = Path(__file__).parents[2]
+MISSING_USE_CASES = Path(__file__).parent / "missing_use_cases.txt"
+MISSING_TESTS = Path(__file__).parent / "missing_tests.txt"
 
 # Class names that stand for more than one thing in services/. May only shrink.
 AMBIGUOUS_CLASSES = {
@@ -35,3 +48,94 @@ def test_class_names_are_unique_over_all_services() -> None:
         "rename one of them"
     )
     assert AMBIGUOUS_CLASSES - ambiguous.keys() == set(), "these are unique now: take them off the list"
+
+
+def test_no_test_imports_from_a_test_module() -> None:
+    """What suites share is in a support module: importing a test module collects its fixtures by accident."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[-1].startswith("test_")
+    ]
+    assert found == []
+
+
+def test_the_services_are_listed_in_the_registry_only() -> None:
+    """A literal of all names misses the next service; `services.registry` has them."""
+    found = []
+    for path in sorted([*(ROOT / "tests").rglob("*.py"), *(ROOT / "deploy").rglob("*.py")]):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Tuple | ast.List | ast.Set):
+                values = [each.value for each in node.elts if isinstance(each, ast.Constant)]
+                if set(values) >= set(SERVICES):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert found == []
+
+
+def list_rpcs() -> Iterator[tuple[str, MethodDescriptor]]:
+    """List every RPC of the platform with the service that answers it."""
+    for service in SERVICES:
+        for proto in sorted((ROOT / "protos" / "proximity" / service / "v1").glob("*_service.proto")):
+            module = import_module(f"proximity.{service}.v1.{proto.stem}_pb2")
+            for grpc_service in module.DESCRIPTOR.services_by_name.values():
+                for method in grpc_service.methods:
+                    yield service, method
+
+
+def list_functions(folder: Path) -> set[str]:
+    """List the functions and methods of the domain and the use cases of a service."""
+    return {
+        node.name
+        for layer in ("domain", "usecases")
+        for path in (folder / layer).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def check_ratchet(missing: set[str], recorded: Path) -> None:
+    """Compare what is missing with the list of what may be missing still."""
+    allowed = set(recorded.read_text().split())
+    assert missing - allowed == set(), f"give them one; {recorded.name} may only shrink"
+    assert allowed - missing == set(), f"these have one now: delete their lines from {recorded.name}"
+
+
+def test_every_rpc_has_a_use_case_of_its_name() -> None:
+    functions = {service: list_functions(ROOT / "services" / service) for service in SERVICES}
+    missing = {
+        f"{service}.{method.name}"
+        for service, method in list_rpcs()
+        if snake_case(method.name) not in functions[service]
+    }
+    check_ratchet(missing, MISSING_USE_CASES)
+
+
+def test_every_rpc_has_a_test_file_of_its_name() -> None:
+    files = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    missing = {
+        f"{service}.{method.name}"
+        for service, method in list_rpcs()
+        if f"test_{snake_case(method.name)}" not in files
+    }
+    check_ratchet(missing, MISSING_TESTS)
+
+
+# Words that a folder does not use any more, because they stand for several things or for none of the field's terms.
+# Add a word to a folder once it is clean there; `*` is every folder.
+WORDS = {
+    "services": ("as a rule", "goes the way"),
+}
+
+
+@pytest.mark.parametrize("folder", WORDS)
+def test_words_without_one_meaning_are_not_used(folder: str) -> None:
+    pattern = re.compile("|".join(rf"\b{word}\b" for word in WORDS[folder]), re.IGNORECASE)
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in {".py", ".md", ".proto"}
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert found == []

@@ -71,7 +71,7 @@ def create_server() -> grpc.aio.Server:
 
 
 def add_service(
-    server: grpc.aio.Server, service: ServiceDescriptor, handlers: object, surroundings: ServerContext
+    server: grpc.aio.Server, service: ServiceDescriptor, handlers: object, context: ServerContext
 ) -> None:
     """Serve `service` with the methods of `handlers`.
 
@@ -87,12 +87,12 @@ def add_service(
         if rule_of(method).access == access_pb2.ACCESS_UNSPECIFIED:
             raise TypeError(f"{method.full_name} declares no access")
         check_printed(method)
-        rpc = _Rpc(method, handler, surroundings)
+        rpc = _Rpc(method, handler, context)
         rpcs[rpc.name] = rpc.bind
         if takes_json(method):
             rpcs[f"{rpc.name}{JSON_SUFFIX}"] = partial(rpc.bind, as_json=True)
         if is_array(method):
-            arrays[rpc.name] = _Rpc(method, handler, surroundings, as_array=True).bind
+            arrays[rpc.name] = _Rpc(method, handler, context, as_array=True).bind
     server.add_generic_rpc_handlers((ServiceHandlers(rpcs, arrays),))
 
 
@@ -108,7 +108,7 @@ class _Rpc:
         self,
         method: MethodDescriptor,
         handler: Callable[[Any, Call], Any],
-        surroundings: ServerContext,
+        context: ServerContext,
         *,
         as_array: bool = False,
     ) -> None:
@@ -117,7 +117,7 @@ class _Rpc:
             gather(_taking_call(handler)) if as_array else _taking_call(handler)
         )
         self._streams = method.server_streaming and not as_array
-        self._around = surroundings
+        self._context = context
         self._rule = rule_of(method)
         options = method.GetOptions().Extensions[access_pb2.rpc]
         self._success = options.success or 200
@@ -152,11 +152,11 @@ class _Rpc:
         call = self._new_call(context, metadata)
         if self._audited and isinstance(given, Message):
             call.audit_target = find_target(given)
-            self._around.audit.expect(call, action=self._action)
+            self._context.audit.expect(call, action=self._action)
         try:
             await self._admit(call)
             request = check_request(given)
-            with Deadline(limit_time(context.time_remaining())), self._around.calls.handling(call):
+            with Deadline(limit_time(context.time_remaining())), self._context.calls.handling(call):
                 response = await self._respond(request, call)
             if self._audited:
                 await asyncio.shield(self._record_later(call, "OK"))
@@ -180,13 +180,13 @@ class _Rpc:
         try:
             await self._admit(call)
             request = check_request(given)
-            with self._around.streams.hold(call), Deadline(None) if self._listens else nullcontext():
+            with self._context.streams.hold(call), Deadline(None) if self._listens else nullcontext():
                 async for item in self._handler(request, call):
                     if not headers_sent:
                         await self._send_headers(call, context)
                         headers_sent = True
                     else:
-                        await self._around.guard.recheck(call)
+                        await self._context.guard.recheck(call)
                     yield item
                     if HEAD_HEADER in metadata:  # the headers are all that is asked for
                         break
@@ -198,28 +198,28 @@ class _Rpc:
             await self._fail(refusal, call, context)
 
     def _new_call(self, context: grpc.aio.ServicerContext[Any, Any], metadata: Mapping[str, str]) -> Call:
-        peers, peer = self._around.peers, context.peer()
+        peers, peer = self._context.peers, context.peer()
         name = peers.name(context)
         form = choose_form(metadata) if self._printed else Form.WIRE  # whoever asks for JSON gets it
         if not peers.is_gateway(name, peer):
             metadata = drop_forwarded(metadata)
         call = Call(self.name, metadata, peer=peer, peer_name=name, form=form)
-        call.secure_cookies = self._around.secure_cookies
+        call.secure_cookies = self._context.secure_cookies
         return call
 
     async def _admit(self, call: Call) -> None:
         try:
-            with self._around.calls.admitting(call):
-                await self._around.guard.admit(call, self._rule)
-            self._around.peers.check(call)
+            with self._context.calls.admitting(call):
+                await self._context.guard.admit(call, self._rule)
+            self._context.peers.check(call)
         except (CredentialsMissingError, CredentialsInvalidError):
-            if self._around.on_failed_admission is not None:
-                self._around.on_failed_admission(call)
+            if self._context.on_failed_admission is not None:
+                self._context.on_failed_admission(call)
             raise
 
     async def _respond(self, request: Message, call: Call) -> Message:
         key = call.metadata.get("idempotency-key", "") if self._creates else ""
-        store = self._around.idempotency
+        store = self._context.idempotency
         if not key or store is None:
             answer: Message = await self._handler(request, call)
             return answer
@@ -287,7 +287,7 @@ class _Rpc:
 
     async def _record(self, call: Call, outcome: str) -> None:
         try:
-            await self._around.audit.record(call, action=self._action, outcome=outcome)
+            await self._context.audit.record(call, action=self._action, outcome=outcome)
         except UnavailableError:  # a call that is accepted has its entry, or it is not accepted
             raise
         except Exception:

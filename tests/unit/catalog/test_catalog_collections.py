@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import yaml
+from proximity.catalog.v1 import catalog_service_pb2
+from proximity.common.v1 import rules_pb2
 
-from services.catalog.domain.importers.collection import import_collection
+from services.catalog.domain.importers.collection import READERS, import_collection
 from services.catalog.domain.render import render_item
 from services.catalog.domain.sources import SourceFormat
 from services.catalog.domain.values import RenderRequest
@@ -21,6 +23,16 @@ BUILDS: dict[SourceFormat, Build] = {
     SourceFormat.UMBREL: collections_compose.build_umbrel,
     SourceFormat.COMPOSE: collections_compose.build_compose,
 }
+
+
+def test_every_format_is_accepted_read_and_tried_here() -> None:
+    """A format is an enum member, a value that the API accepts, a reader, and samples in this suite."""
+    field = catalog_service_pb2.CreateSourceRequest.DESCRIPTOR.fields_by_name["format"]
+    accepted = list(getattr(field.GetOptions().Extensions[rules_pb2.rules], "in"))
+    assert accepted == [kind.value for kind in SourceFormat]
+    foreign = set(SourceFormat) - {SourceFormat.NATIVE}
+    assert set(READERS) == foreign
+    assert set(BUILDS) == foreign
 
 
 @pytest.mark.parametrize("kind", BUILDS)

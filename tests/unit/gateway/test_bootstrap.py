@@ -15,8 +15,9 @@ from gateway.__main__ import main
 from gateway.config import Endpoint, GatewaySettings, render_bootstrap
 from gateway.settings import STATIC
 from gateway.surface import load_surface
+from services.registry import SERVICES
 
-OWNERS = ("apps", "auth", "backups", "catalog", "inventory")
+OWNERS = tuple(sorted(SERVICES))
 ENDPOINTS = [f"--endpoint={owner}=127.0.0.1:{50051 + number}" for number, owner in enumerate(OWNERS)]
 
 

@@ -18,7 +18,7 @@ from services.catalog.domain.sources import SourceFormat
 
 Entry = tuple[str, Callable[[], Draft | None]]
 
-_READERS: Mapping[SourceFormat, Callable[[Mapping[str, bytes]], Iterator[Entry]]] = {
+READERS: Mapping[SourceFormat, Callable[[Mapping[str, bytes]], Iterator[Entry]]] = {
     SourceFormat.PORTAINER: portainer.list_entries,
     SourceFormat.CASAOS: casaos.list_entries,
     SourceFormat.RUNTIPI: runtipi.list_entries,
@@ -50,7 +50,7 @@ def import_collection(files: Mapping[str, bytes], *, source: str, kind: SourceFo
         return _import_native(files, source)
     items: dict[str, LoadedItem] = {}
     rejections: list[Rejection] = []
-    for number, (file, read) in enumerate(_READERS[kind](files)):
+    for number, (file, read) in enumerate(READERS[kind](files)):
         if number == MAX_ENTRIES:
             rejections.append(Rejection(file, f"only the first {MAX_ENTRIES} entries are read"))
             break
