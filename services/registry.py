@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Service:
+class RegisteredService:
     """A service as every other part of the platform has to know it.
 
     Attributes:
@@ -24,11 +24,11 @@ class Service:
 
 
 REGISTRY = (
-    Service("auth", 50051, has_worker=False, recovery_rank=5),
-    Service("inventory", 50052, has_worker=False, recovery_rank=4),
-    Service("apps", 50053, has_worker=True, recovery_rank=2),
-    Service("backups", 50054, has_worker=True, recovery_rank=1),
-    Service("catalog", 50055, has_worker=True, recovery_rank=3),
+    RegisteredService("auth", 50051, has_worker=False, recovery_rank=5),
+    RegisteredService("inventory", 50052, has_worker=False, recovery_rank=4),
+    RegisteredService("apps", 50053, has_worker=True, recovery_rank=2),
+    RegisteredService("backups", 50054, has_worker=True, recovery_rank=1),
+    RegisteredService("catalog", 50055, has_worker=True, recovery_rank=3),
 )
 SERVICES = tuple(each.name for each in REGISTRY)
 WORKERS = tuple(each.name for each in REGISTRY if each.has_worker)

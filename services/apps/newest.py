@@ -1,28 +1,22 @@
-"""The newest revisions of the catalog's items as this replica has them in memory, for "update available" on apps."""
+"""The newest revisions of the catalog's items, in the memory of each replica, for "update available" on apps."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Mapping
-
-from nats.aio.msg import Msg
+from datetime import timedelta
 
 from services.apps.domain.entities import App
 from services.apps.domain.neighbours import Catalog, Newest
-from services.common.core.errors import DomainError
-from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
-
-log = get_logger()
+from services.common.messaging.schedule import Periodic
 
 _PUBLISHED = "events.catalog.v1.revision_published"
-_POLL_S = 60.0
-_RETRY_S = 2.0
+_POLL = timedelta(minutes=1)  # for a publication whose event was lost: nobody waits for the sign of an update
+_RETRY_S = 2.0  # the catalog starts together with this service
 
 
 class NewestRevisions:
-    """Asked of the catalog when it publishes something, and every minute for an event that was lost.
+    """The newest revision of each catalog item, in memory.
 
     Attributes:
         generation: another one whenever anything changed.
@@ -39,35 +33,23 @@ class NewestRevisions:
         is_older = newest is not None and app.revision not in {"", newest.revision}
         return newest if is_older else None
 
-    async def refresh(self) -> bool:
-        """Ask the catalog; what is known stays when it does not answer."""
-        try:
-            newest = await self._catalog.list_newest()
-        except DomainError as error:
-            log.warning("newest_revisions_unknown", error=error.message)
-            return False
+    async def refresh(self) -> None:
+        """Ask the catalog; what is known stays when it does not answer.
+
+        Raises:
+            UnavailableError: the catalog does not answer.
+        """
+        newest = await self._catalog.list_newest()
         if newest != self._newest:
             self._newest = newest
             self.generation += 1
-        return True
 
-    async def follow(self, bus: Bus) -> None:
-        """Keep up with the catalog, for ever."""
-        changed, listening = asyncio.Event(), asyncio.Event()
-
-        async def note_change(_: Msg) -> None:
-            changed.set()
-
-        async def listen() -> None:
-            if not listening.is_set():  # a subscription outlives a lost connection
-                await bus.listen(_PUBLISHED, note_change)
-                listening.set()
-            changed.set()
-
-        bus.on_connect(listen)
-        while True:
-            wait = _POLL_S if await self.refresh() else _RETRY_S
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):  # wait_for of Python 3.11 loses a cancellation
-                    await changed.wait()
-            changed.clear()
+    def follow(self, bus: Bus) -> Periodic:
+        """Refresh when the catalog publishes, and every minute in case an event was lost."""
+        return Periodic(
+            name="newest_revisions",
+            interval=_POLL,
+            function=self.refresh,
+            in_every_process=True,
+            retry_s=_RETRY_S,
+        ).trigger_by(bus, _PUBLISHED)

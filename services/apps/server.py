@@ -15,25 +15,20 @@ from services.apps.containers import GrpcContainers
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import World
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
-from services.apps.jobs import (
-    follow_departures,
-    remove_values_of_earlier_releases,
-    run_schedules,
-    wake_on_jobs,
-)
+from services.apps.jobs import follow_departures, list_periodic_work, wake_on_jobs
 from services.apps.metrics import Metrics
 from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase
 from services.apps.store import SqlAppStore
-from services.apps.tables import idempotency, inbox, operation_tables, outbox
+from services.apps.tables import metadata, operation_tables
 from services.apps.watching import Hints, Watcher
 from services.apps.workflows import build_workflows
 from services.apps.workflows.tools import Tools
-from services.common.messaging.outbox import Relay
 from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
 from services.common.operations.store import SqlOperationStore
-from services.common.process.lifecycle import serve, work
+from services.common.process import lifecycle
+from services.common.process.lifecycle import Background, Service
 from services.common.process.runtime import Runtime, build_runtime
 
 
@@ -47,13 +42,12 @@ class AppsParts:
     containers: GrpcContainers
     backups: GrpcBackups
     workflows: dict[str, Workflow]
-    relay: Relay
     reconciler: Reconciler
 
 
 def build_parts(settings: AppsSettings) -> AppsParts:
     """Construct what server and worker share; call it within an event loop."""
-    runtime = build_runtime("apps", settings)
+    runtime = build_runtime("apps", settings, tables=metadata)
     hints = Hints(runtime.bus)
     store = SqlAppStore(runtime.db, runtime.sealer, notify=hints.notify)
     containers = GrpcContainers(runtime.clients)
@@ -65,13 +59,12 @@ def build_parts(settings: AppsSettings) -> AppsParts:
         containers=containers,
         backups=backups,
         workflows=build_workflows(Tools(containers, store), backups, store),
-        relay=Relay(runtime.db, runtime.bus, outbox, inbox=inbox),
         reconciler=Reconciler(store, containers, settings.orphan_grace),
     )
 
 
-async def serve_apps(settings: AppsSettings) -> None:
-    """Answer RPCs until told to end."""
+async def serve(settings: AppsSettings) -> None:
+    """Answer RPCs until SIGTERM or SIGINT."""
     parts = build_parts(settings)
     clients = parts.runtime.clients
     users = GrpcUsers(clients, settings.default_quota)
@@ -90,26 +83,21 @@ async def serve_apps(settings: AppsSettings) -> None:
         world,
         watcher,
         parts.reconciler,
-        parts.relay,
+        parts.runtime.relay,
         parts.backups,
         newest,
         Showcase(parts.store, newest),
         Metrics(parts.containers),
     )
-    internal = AppsInternalHandlers(parts.store, world, parts.relay)
+    internal = AppsInternalHandlers(parts.store, world, parts.runtime.relay)
     names = pb.DESCRIPTOR.services_by_name
-    await serve(
-        parts.runtime,
-        services=[(names["AppsService"], public), (names["AppsInternalService"], internal)],
-        outbox=outbox,
-        idempotency=idempotency,
-        relay=parts.relay,
-        background=[parts.hints.run(), watcher.run(), newest.follow(parts.runtime.bus)],
-    )
+    background: list[Background] = [parts.hints.run(), watcher.run(), newest.follow(parts.runtime.bus)]
+    handlers = {names["AppsService"]: public, names["AppsInternalService"]: internal}
+    await lifecycle.serve(Service(runtime=parts.runtime, handlers=handlers, background=background))
 
 
-async def work_apps(settings: AppsSettings) -> None:
-    """Carry out operations until told to end."""
+async def work(settings: AppsSettings) -> None:
+    """Execute operations until SIGTERM or SIGINT."""
     parts = build_parts(settings)
     operations = SqlOperationStore(
         parts.runtime.db, operation_tables, parts.store.apply, parts.store.log, limits=settings.limits
@@ -118,21 +106,23 @@ async def work_apps(settings: AppsSettings) -> None:
         operations,
         parts.workflows,
         f"{socket.gethostname()}-{os.getpid()}",
-        on_message=parts.relay.wake,
+        on_message=parts.runtime.relay.wake,
     )
     wake = asyncio.Event()
     wake_on_jobs(parts.runtime.bus, wake)
-    follow_departures(parts.runtime.bus, parts.store, parts.relay)
-    await work(
-        parts.runtime,
-        relay=parts.relay,
-        background=[
-            parts.hints.run(),
-            engine.run_forever(wake, concurrency=settings.worker_concurrency),
-            run_schedules(parts.store, parts.reconciler, parts.backups, containers=parts.containers),
-            remove_values_of_earlier_releases(parts.store, GrpcCatalog(parts.runtime.clients)),
-        ],
-    )
+    follow_departures(parts.runtime.bus, parts.store, parts.runtime.relay)
+    background: list[Background] = [
+        parts.hints.run(),
+        engine.run_forever(wake, concurrency=settings.worker_concurrency),
+        *list_periodic_work(
+            parts.store,
+            parts.reconciler,
+            backups=parts.backups,
+            containers=parts.containers,
+            catalog=GrpcCatalog(parts.runtime.clients),
+        ),
+    ]
+    await lifecycle.work(Service(runtime=parts.runtime, background=background))
 
 
 def plans_of(workflows: dict[str, Workflow]) -> dict[str, tuple[tuple[str, str], ...]]:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from services.common.db.database import UtcDateTime
 from services.common.identity.resealing import SealedColumn
 from services.common.messaging.outbox import define_tables as define_outbox
+from services.common.messaging.schedule import define_table as define_schedules
 from services.common.operations.tables import define_tables as define_operations
 from services.common.rpc.interceptors import idempotency as common_idempotency
 from services.common.rpc.interceptors.idempotency import seal_column
@@ -14,6 +15,7 @@ from services.common.rpc.interceptors.idempotency import seal_column
 metadata = sa.MetaData()
 outbox, inbox = define_outbox(metadata)
 idempotency = common_idempotency.define_table(metadata)
+schedules = define_schedules(metadata)
 operation_tables = define_operations(metadata)
 
 apps = sa.Table(
@@ -107,13 +109,6 @@ SEALED = (
     SealedColumn(apps.c.inputs, "apps.inputs"),
     SealedColumn(upgrades.c.before, "apps.upgrades"),
     SealedColumn(upgrades.c.after, "apps.upgrades"),
-)
-
-schedules = sa.Table(
-    "schedules",
-    metadata,
-    sa.Column("name", sa.String(40), primary_key=True),
-    sa.Column("next_run_at", UtcDateTime, nullable=False),
 )
 
 sightings = sa.Table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import timedelta
 
@@ -15,10 +14,11 @@ from services.auth.convert import parse_audit_record
 from services.auth.domain.entities import NewAuditEntry
 from services.auth.store.audit import SqlAuditStore
 from services.common.core.clock import now
-from services.common.core.errors import DomainError, InvalidError
+from services.common.core.errors import InvalidError
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
 from services.common.messaging.poison import PoisonMessageError
+from services.common.messaging.schedule import Periodic
 from services.common.messaging.streams import AUDIT, AUDIT_RECORDED
 from services.registry import SERVICES
 
@@ -27,7 +27,9 @@ log = get_logger()
 _ACTION = re.compile(r"([a-z]+)\.[A-Za-z]{1,80}")
 _REPORTING = frozenset(SERVICES) - {"auth"}  # auth writes its own entries with what they are about
 _OUTCOMES = frozenset(code_pb2.Code.keys())
-_PRUNE_AUDIT_S = 86_400.0  # each pruning is an entry itself, so not more often than a log of a year needs
+_PRUNE_AUDIT = timedelta(
+    days=1
+)  # each pruning is an entry itself, so not more often than a log of a year needs
 _AHEAD = timedelta(hours=1)  # clocks of machines differ by less; entries of the future would stay the newest
 
 
@@ -49,16 +51,14 @@ def consume_audit(bus: Bus, store: SqlAuditStore) -> None:
     bus.consume(AUDIT, AUDIT_RECORDED, durable="auth-audit", handler=handle)
 
 
-async def prune_audit(store: SqlAuditStore, days: int) -> None:
-    """Remove audit entries that are older than `days`, once a day, for ever; none where `days` is 0."""
-    while days:
-        try:
-            while pruned := await store.prune_older_than(now() - timedelta(days=days)):
-                log.info("audit_pruned", entries=pruned, days=days)
-        except DomainError as error:
-            log.warning("audit_not_pruned", error=error.message)
-        await asyncio.sleep(_PRUNE_AUDIT_S)
-    await asyncio.Event().wait()
+def plan_audit_pruning(store: SqlAuditStore, days: int) -> list[Periodic]:
+    """Plan the daily removal of audit entries older than `days`; nothing where `days` is 0."""
+
+    async def prune() -> None:
+        while pruned := await store.prune_older_than(now() - timedelta(days=days)):
+            log.info("audit_pruned", entries=pruned, days=days)
+
+    return [Periodic(name="prune_audit", interval=_PRUNE_AUDIT, function=prune)] if days else []
 
 
 def parse_report(subject: str, data: bytes) -> NewAuditEntry:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -34,19 +32,21 @@ from services.auth.store.one_time_links import SqlOneTimeLinkStore
 from services.auth.store.revocations import SqlRevocationStore
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
-from services.auth.store.tables import idempotency, inbox, outbox
-from services.common.core.errors import DomainError
+from services.auth.store.tables import metadata
 from services.common.core.log import get_logger
 from services.common.identity.service_keys import read_service_keys
 from services.common.identity.tokens import Caller, CredentialsInvalidError, TokenVerifier
-from services.common.messaging.outbox import Relay
-from services.common.process import lifecycle as process
+from services.common.messaging.schedule import Periodic
+from services.common.process import lifecycle
+from services.common.process.lifecycle import Background, Service
 from services.common.process.runtime import Runtime, build_runtime
 from services.common.rpc.auth_client import caller_of_api_token
 
 log = get_logger()
 
-_PRUNE_S = 600.0
+_PRUNE = timedelta(
+    minutes=10
+)  # expired rows cost space alone; sessions and attempts may be thousands an hour
 _NO_ADMIN = (
     "set PROXIMITY_ADMIN_USERNAME and PROXIMITY_ADMIN_PASSWORD, or run `python -m services.auth create-admin`"
 )
@@ -63,7 +63,6 @@ class Auth:
     keys: SigningKeys
     audit: SqlAuditStore
     publisher: RevocationPublisher
-    relay: Relay
     handlers: AuthHandlers
     internal: AuthInternalHandlers
     pruned: tuple[Any, ...]
@@ -91,7 +90,11 @@ def build_auth(settings: AuthSettings) -> Auth:
     """Make everything; nothing is connected yet."""
     own = _Own()
     runtime = build_runtime(
-        "auth", settings, find_key=own.find_key, authenticate_api_token=own.authenticate_api_token
+        "auth",
+        settings,
+        tables=metadata,
+        find_key=own.find_key,
+        authenticate_api_token=own.authenticate_api_token,
     )
     db = runtime.db
     sessions, attempts, revoked = (
@@ -102,7 +105,6 @@ def build_auth(settings: AuthSettings) -> Auth:
     accounts, audit = SqlAccountStore(db), SqlAuditStore(db)
     publisher = RevocationPublisher(revoked, runtime.bus, runtime.revocations)
     hasher = Argon2Hasher(settings.password_threads)
-    relay = Relay(db, runtime.bus, outbox, inbox=inbox)
     own.keys = SigningKeys(
         SqlSigningKeyStore(db, runtime.sealer), lifetime=timedelta(days=settings.signing_key_days)
     )
@@ -152,7 +154,6 @@ def build_auth(settings: AuthSettings) -> Auth:
         keys=own.keys,
         audit=audit,
         publisher=publisher,
-        relay=relay,
         handlers=handlers,
         internal=AuthInternalHandlers(accounts=account_cases, tokens=own.tokens),
         pruned=(sessions, attempts, revoked, link_store),
@@ -165,19 +166,19 @@ async def serve(settings: AuthSettings) -> None:
     await prepare(auth)
     jobs.consume_audit(auth.runtime.bus, auth.audit)
     services = pb.DESCRIPTOR.services_by_name
+    handlers = {
+        services["AuthService"]: auth.handlers,
+        services["AuthInternalService"]: auth.internal,
+    }
+    service = Service(
+        runtime=auth.runtime,
+        handlers=handlers,
+        background=list_background(auth),
+        audit=DirectAudit(auth.audit),
+        on_failed_admission=cookies.set_csrf_cookie,
+    )
     try:
-        await process.serve(
-            auth.runtime,
-            services=[
-                (services["AuthService"], auth.handlers),
-                (services["AuthInternalService"], auth.internal),
-            ],
-            idempotency=idempotency,
-            relay=auth.relay,
-            audit=DirectAudit(auth.audit),
-            background=background(auth),
-            on_failed_admission=cookies.set_csrf_cookie,
-        )
+        await lifecycle.serve(service)
     finally:
         auth.hasher.close()
 
@@ -210,24 +211,19 @@ async def ensure_first_admin(auth: Auth) -> None:
         log.info("first_admin_made", username=username)
 
 
-def background(auth: Auth) -> list[Coroutine[Any, Any, None]]:
-    """What runs beside the server for ever."""
-    return [
-        auth.keys.run(),
-        auth.publisher.run(),
-        _prune(auth),
-        jobs.prune_audit(auth.audit, auth.settings.audit_days),
-    ]
+def list_background(auth: Auth) -> list[Background]:
+    """List what runs beside the server."""
 
-
-async def _prune(auth: Auth) -> None:
-    while True:
-        await asyncio.sleep(_PRUNE_S)
+    async def prune() -> None:
         for store in auth.pruned:
-            try:
-                await store.prune()
-            except DomainError as error:
-                log.warning("prune_failed", store=type(store).__name__, error=error.message)
+            await store.prune()
+
+    return [
+        auth.keys.plan_refresh(),
+        auth.publisher.run(),
+        Periodic(name="prune", interval=_PRUNE, function=prune),
+        *jobs.plan_audit_pruning(auth.audit, auth.settings.audit_days),
+    ]
 
 
 def _limits(settings: AuthSettings) -> SignInLimits:

@@ -20,14 +20,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from services.auth.domain.entities import Account, Authentication, SigningKey, encode_base64url
 from services.auth.store.signing_keys import SqlSigningKeyStore
 from services.common.core.clock import Clock, now
-from services.common.core.errors import DomainError, UnavailableError
-from services.common.core.log import get_logger
+from services.common.core.errors import UnavailableError
 from services.common.identity.tokens import ACCESS_TOKEN_S, AUDIENCE, ISSUER
-
-log = get_logger()
+from services.common.messaging.schedule import Periodic
 
 PUBLISHED_BEFORE = timedelta(minutes=10)
-_REFRESH_S = 60.0
+_REFRESH = timedelta(minutes=1)  # a tenth of the time that a key is published before it signs
 _ASK_AGAIN_S = 1.0
 
 
@@ -70,15 +68,14 @@ class SigningKeys:
         await self._read()
         await self.load()
 
-    async def run(self) -> None:
-        """Keep the keys fresh, for ever."""
-        while True:
-            await asyncio.sleep(_REFRESH_S)
-            try:
-                await self.load()
-                await self._store.prune()
-            except DomainError as error:
-                log.warning("signing_keys_not_refreshed", error=error.message)
+    def plan_refresh(self) -> Periodic:
+        """Plan the reading of the keys, which each replica has in memory, and the removal of expired ones."""
+
+        async def refresh() -> None:
+            await self.load()
+            await self._store.prune()
+
+        return Periodic(name="signing_keys", interval=_REFRESH, function=refresh, in_every_process=True)
 
     async def find_key(self, kid: str) -> Ed25519PublicKey | None:
         """The public key of a key id; looks again, at most every second, for an unknown one."""

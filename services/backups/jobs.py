@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from nats.aio.msg import Msg
 from proximity.apps.v1 import events_pb2
@@ -11,15 +12,14 @@ from proximity.auth.v1 import events_pb2 as auth_events_pb2
 from services.backups.domain.interfaces import Apps, BackupStore
 from services.backups.domain.removed_apps import delete_requested_backups, note_removed_apps
 from services.backups.store import RUN_OPERATION
-from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
+from services.common.messaging.schedule import Periodic
 
 log = get_logger()
 
 APP_REMOVED = "events.apps.v1.app_removed"
 USER_DEACTIVATED = "events.auth.v1.user_deactivated"
-_TIDY_S = 3600.0
 
 
 class BackupJobs:
@@ -57,16 +57,15 @@ class BackupJobs:
             await self._store.hand_over(gone.user_id, to=gone.apps_to)
 
 
-async def tidy_up(store: BackupStore, apps: Apps) -> None:
-    """Clean up what was given up, ask for lost events: every hour, for ever."""
-    while True:
-        try:
-            if revived := await store.revive_operations():
-                log.warning("operations_revived", count=revived)
-            if removed := await note_removed_apps(store, apps):
-                log.warning("removed_apps_noted", count=removed)
-            if begun := await delete_requested_backups(store):
-                log.info("requested_deletions_begun", count=begun)
-        except DomainError as error:
-            log.warning("tidying_postponed", error=error.message)
-        await asyncio.sleep(_TIDY_S)
+def plan_tidying(store: BackupStore, apps: Apps) -> Periodic:
+    """Plan the hourly work that makes up for lost events and takes up operations that were given up."""
+
+    async def tidy() -> None:
+        if revived := await store.revive_operations():
+            log.warning("operations_revived", count=revived)
+        if removed := await note_removed_apps(store, apps):
+            log.warning("removed_apps_noted", count=removed)
+        if begun := await delete_requested_backups(store):
+            log.info("requested_deletions_begun", count=begun)
+
+    return Periodic(name="tidying", interval=timedelta(hours=1), function=tidy)

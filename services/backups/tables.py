@@ -6,12 +6,14 @@ import sqlalchemy as sa
 
 from services.common.db.database import UtcDateTime
 from services.common.messaging import outbox as outbox_tables
+from services.common.messaging.schedule import define_table as define_schedules
 from services.common.operations import tables as operation_tables
 from services.common.rpc.interceptors import idempotency as idempotency_tables
 
 metadata = sa.MetaData()
 outbox, inbox = outbox_tables.define_tables(metadata)
 idempotency = idempotency_tables.define_table(metadata)
+schedules = define_schedules(metadata)
 tables = operation_tables.define_tables(metadata)
 operations = tables.operations
 backups = sa.Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 from nats.aio.msg import Msg
 from proximity.catalog.v1 import events_pb2
@@ -15,10 +16,11 @@ from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
+from services.common.messaging.schedule import Periodic
 
 log = get_logger()
 
-_POLL_S = 30.0
+_POLL = timedelta(seconds=30)  # how long a lost event may leave this replica behind; one small query
 
 
 @dataclass(frozen=True)
@@ -52,26 +54,8 @@ class FetchJobs:
             work.cancel()
 
 
-async def follow_publications(holder: CatalogHolder, bus: Bus) -> None:
-    """Read the catalog again whenever it was published: by the event, and every 30 s for one that was lost."""
-    changed = asyncio.Event()
-
-    async def note_change(_: Msg) -> None:
-        changed.set()
-
-    listening = asyncio.Event()
-
-    async def listen() -> None:
-        if not listening.is_set():  # a subscription outlives a lost connection
-            listening.set()
-            await bus.listen(REVISION_PUBLISHED, note_change)
-        changed.set()
-
-    bus.on_connect(listen)
-    while True:
-        try:
-            await asyncio.wait_for(changed.wait(), _POLL_S)
-        except TimeoutError:
-            log.debug("catalog_polled")
-        changed.clear()
-        await holder.refresh()
+def follow_publications(holder: CatalogHolder, bus: Bus) -> Periodic:
+    """Refresh the catalog in memory when it was published, and every 30 s in case an event was lost."""
+    return Periodic(
+        name="catalog_refresh", interval=_POLL, function=holder.refresh, in_every_process=True
+    ).trigger_by(bus, REVISION_PUBLISHED)

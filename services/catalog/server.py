@@ -14,45 +14,33 @@ from services.catalog.importing import ProcessImporter
 from services.catalog.jobs import FetchJobs, follow_publications
 from services.catalog.remote import RemoteNodes
 from services.catalog.store import SqlCatalogStore
-from services.catalog.tables import idempotency, inbox, outbox
+from services.catalog.tables import metadata
 from services.catalog.unpacking import FetchLimits
 from services.common.core.log import get_logger
-from services.common.db.database import Database, create_engine
-from services.common.messaging.bus import Bus
-from services.common.messaging.outbox import Relay
-from services.common.process import lifecycle as process
-from services.common.process.runtime import build_runtime
-from services.common.rpc.client import Clients
+from services.common.process import lifecycle
+from services.common.process.lifecycle import Service
+from services.common.process.runtime import Runtime, build_runtime
 
 log = get_logger()
 
 
 @dataclass(frozen=True)
 class CatalogParts:
-    """The parts of a catalog process: `api` and `internal` answer RPCs, `jobs` does the work."""
+    """The parts of a catalog process: `api` and `internal` answer RPCs, `jobs` fetches sources."""
 
     settings: CatalogSettings
-    db: Database
-    bus: Bus
+    runtime: Runtime
     store: SqlCatalogStore
     holder: CatalogHolder
-    relay: Relay
     api: CatalogHandlers
     internal: CatalogInternalHandlers
     jobs: FetchJobs
 
 
-def build_catalog(
-    settings: CatalogSettings,
-    *,
-    db: Database | None = None,
-    bus: Bus | None = None,
-    clients: Clients | None = None,
-) -> CatalogParts:
+def build_parts(settings: CatalogSettings) -> CatalogParts:
     """Construct the parts; nothing runs yet. Call it within an event loop."""
-    db = db or Database(create_engine(settings.database_url, service="catalog"))
-    bus = bus or Bus(settings.nats_url, name="catalog", replicas=settings.nats_replicas)
-    store = SqlCatalogStore(db)
+    runtime = build_runtime("catalog", settings, tables=metadata)
+    store = SqlCatalogStore(runtime.db)
     holder = CatalogHolder(store)
     limits = FetchLimits(seconds=settings.fetch_seconds, total_bytes=settings.fetch_megabytes * 1024 * 1024)
     fetcher = Fetcher(
@@ -61,16 +49,18 @@ def build_catalog(
         ca_file=settings.source_ca_file,
         limits=limits,
     )
-    relay = Relay(db, bus, outbox, inbox=inbox)
     return CatalogParts(
         settings=settings,
-        db=db,
-        bus=bus,
+        runtime=runtime,
         store=store,
         holder=holder,
-        relay=relay,
         api=CatalogHandlers(
-            holder, store, store, nodes=RemoteNodes(clients), wake=relay.wake, data=settings.data
+            holder,
+            store,
+            store,
+            nodes=RemoteNodes(runtime.clients),
+            wake=runtime.relay.wake,
+            data=settings.data,
         ),
         internal=CatalogInternalHandlers(holder, store, host_needs=settings.host_needs),
         jobs=FetchJobs(store, store, fetcher, ProcessImporter()),
@@ -78,30 +68,20 @@ def build_catalog(
 
 
 async def serve(settings: CatalogSettings) -> None:
-    """Publish our own files, have the catalog in memory, and answer RPCs until told to end."""
-    runtime = build_runtime("catalog", settings)
-    catalog = build_catalog(settings, db=runtime.db, bus=runtime.bus, clients=runtime.clients)
-    await publish_own_files(catalog)
+    """Publish the files of the settings, load the catalog, and answer RPCs until SIGTERM or SIGINT."""
+    parts = build_parts(settings)
+    await publish_own_files(parts)
     services = pb.DESCRIPTOR.services_by_name
-    await process.serve(
-        runtime,
-        services=[
-            (services["CatalogService"], catalog.api),
-            (services["CatalogInternalService"], catalog.internal),
-        ],
-        outbox=outbox,
-        idempotency=idempotency,
-        relay=catalog.relay,
-        background=[follow_publications(catalog.holder, catalog.bus)],
-    )
+    handlers = {services["CatalogService"]: parts.api, services["CatalogInternalService"]: parts.internal}
+    background = [follow_publications(parts.holder, parts.runtime.bus)]
+    await lifecycle.serve(Service(runtime=parts.runtime, handlers=handlers, background=background))
 
 
 async def work(settings: CatalogSettings) -> None:
-    """Fetch sources as they are queued until told to end."""
-    runtime = build_runtime("catalog", settings)
-    catalog = build_catalog(settings, db=runtime.db, bus=runtime.bus)
-    catalog.jobs.start(catalog.bus)
-    await process.work(runtime, background=[], relay=catalog.relay)
+    """Fetch sources as they are queued until SIGTERM or SIGINT."""
+    parts = build_parts(settings)
+    parts.jobs.start(parts.runtime.bus)
+    await lifecycle.work(Service(runtime=parts.runtime))
 
 
 async def publish_own_files(catalog: CatalogParts) -> None:

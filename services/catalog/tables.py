@@ -6,11 +6,13 @@ import sqlalchemy as sa
 
 from services.common.db.database import UtcDateTime
 from services.common.messaging.outbox import define_tables
+from services.common.messaging.schedule import define_table as define_schedules
 from services.common.rpc.interceptors.idempotency import define_table as define_idempotency_table
 
 metadata = sa.MetaData()
 outbox, inbox = define_tables(metadata)
 idempotency = define_idempotency_table(metadata)
+schedules = define_schedules(metadata)
 
 revisions = sa.Table(
     "revisions",

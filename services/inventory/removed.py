@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -10,16 +9,17 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.apps.v1.apps_service_pb2_grpc import AppsInternalServiceStub
 
 from services.common.core.clock import now
-from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
+from services.common.messaging.schedule import Periodic
 from services.common.rpc.client import Clients
 from services.inventory.store import SqlAddressStore, SqlVmidStore
 
 log = get_logger()
 
-_EVERY_S = 3600.0
-_SETTLED = timedelta(hours=1)
-_BATCH = 500
+_SETTLED = timedelta(
+    hours=1
+)  # longer than any workflow takes between a reservation and the record of its app
+_BATCH = 500  # what FindRemovedApps answers at once
 
 
 class RemovedApps:
@@ -30,15 +30,14 @@ class RemovedApps:
         self._vmids = vmids
         self._addresses = addresses
 
-    async def run(self) -> None:
-        """Look every hour, for ever."""
-        while True:
-            await asyncio.sleep(_EVERY_S)
-            try:
-                if released := await self.release(settled=_SETTLED):
-                    log.warning("removed_apps_released", count=released)
-            except DomainError as error:
-                log.warning("removed_apps_not_released", error=error.message)
+    def plan(self) -> Periodic:
+        """Plan the hourly release, for what a workflow of apps could not give back."""
+
+        async def release() -> None:
+            if released := await self.release(settled=_SETTLED):
+                log.warning("removed_apps_released", count=released)
+
+        return Periodic(name="removed_apps", interval=timedelta(hours=1), function=release)
 
     async def release(self, *, settled: timedelta) -> int:
         """Give back what is held for so long by apps that are gone; how many apps those were.

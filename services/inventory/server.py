@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine
-from typing import Any
 
 from proximity.inventory.v1 import container_service_pb2, inventory_service_pb2
 
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
-from services.common.process import lifecycle as process
+from services.common.process import lifecycle
 from services.common.process.commands import main
+from services.common.process.lifecycle import Background, Service
 from services.common.process.runtime import build_runtime
 from services.inventory.config import InventorySettings
 from services.inventory.container_handlers import ContainerHandlers
@@ -33,9 +32,7 @@ from services.inventory.store import (
     SqlHostStore,
     SqlSettingsStore,
     SqlVmidStore,
-    idempotency,
-    inbox,
-    outbox,
+    metadata,
 )
 from services.inventory.syncing import NodeSync
 
@@ -44,7 +41,7 @@ log = get_logger()
 
 async def serve(settings: InventorySettings) -> None:
     """Serve until a signal comes."""
-    runtime = build_runtime("inventory", settings)
+    runtime = build_runtime("inventory", settings, tables=metadata)
     hosts = SqlHostStore(runtime.db, runtime.sealer)
     vmids = SqlVmidStore(runtime.db, lowest=settings.lowest_vmid, highest=settings.vmid_max)
     addresses = SqlAddressStore(runtime.db)
@@ -65,23 +62,14 @@ async def serve(settings: InventorySettings) -> None:
     )
     services = inventory_service_pb2.DESCRIPTOR.services_by_name
     await add_first_host(hosts, settings)
-    background: list[Coroutine[Any, Any, None]] = [
-        sync.run(),
-        RemovedApps(runtime.clients, vmids, addresses).run(),
-    ]
+    handlers = {
+        services["SystemService"]: SystemHandlers(checks, defaults, hosts=hosts, vmids=vmids),
+        services["HostService"]: HostHandlers(hosts, fleet, sync, ways),
+        container_service_pb2.DESCRIPTOR.services_by_name["ContainerService"]: containers,
+    }
+    background: list[Background] = [sync.run(), RemovedApps(runtime.clients, vmids, addresses).plan()]
     try:
-        await process.serve(
-            runtime,
-            services=[
-                (services["SystemService"], SystemHandlers(checks, defaults, hosts=hosts, vmids=vmids)),
-                (services["HostService"], HostHandlers(hosts, fleet, sync, ways)),
-                (container_service_pb2.DESCRIPTOR.services_by_name["ContainerService"], containers),
-            ],
-            outbox=outbox,
-            inbox=inbox,
-            idempotency=idempotency,
-            background=background,
-        )
+        await lifecycle.serve(Service(runtime=runtime, handlers=handlers, background=background))
     finally:
         await checks.close()
         await ways.close()

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import importlib
 import os
 import runpy
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import grpc
 import uvloop
 from google.protobuf import empty_pb2
-from google.protobuf.descriptor import ServiceDescriptor
 
 from services.common.process import lifecycle as process
-from services.common.process.runtime import Runtime
 from tests.bench.floor import BARE, FloorHandlers, describe_floor, make_answer
 
 
@@ -24,10 +22,9 @@ def serve_with_floor(owner: str) -> None:
     """Run `services.<owner> serve` with one more service."""
     serve = process.serve
 
-    async def serve_both(
-        runtime: Runtime, *, services: Sequence[tuple[ServiceDescriptor, object]], **rest: Any
-    ) -> None:
-        await serve(runtime, services=[*services, (describe_floor(owner), FloorHandlers(owner))], **rest)
+    async def serve_both(service: process.Service) -> None:
+        floor = {describe_floor(owner): FloorHandlers(owner)}
+        await serve(dataclasses.replace(service, handlers={**service.handlers, **floor}))
 
     server = importlib.import_module(f"services.{owner}.server")
     for place in (process, server):  # it was imported before where this process was forked

@@ -20,10 +20,11 @@ from services.auth import cookies, jobs
 from services.auth.auditing import DirectAudit
 from services.auth.config import AuthSettings
 from services.auth.hashing import Argon2Hasher
-from services.auth.server import Auth, background, build_auth, prepare
+from services.auth.server import Auth, build_auth, list_background, prepare
 from services.auth.store.tables import idempotency
 from services.common.core.config import read_settings
 from services.common.identity.service_keys import make_service_keys
+from services.common.messaging.schedule import Periodic, SqlSchedules
 from services.common.process.runtime import close_runtime
 from services.common.rpc.call import parse_cookies
 from services.common.rpc.interceptors.idempotency import IdempotencyStore
@@ -85,14 +86,23 @@ async def run(
     auth = replace(auth, hasher=hasher, handlers=replace(auth.handlers, sign_in=sign_in, links=links))
     await prepare(auth)
     store = IdempotencyStore(auth.runtime.db, idempotency, auth.runtime.sealer)
-    around = ServerContext(auth.runtime.guard, store, audit(auth.audit), cookies.set_csrf_cookie)
+    around = ServerContext(
+        guard=auth.runtime.guard,
+        idempotency=store,
+        audit=audit(auth.audit),
+        on_failed_admission=cookies.set_csrf_cookie,
+    )
     server = create_server()
     services = pb.DESCRIPTOR.services_by_name
     add_service(server, services["AuthService"], auth.handlers, around)
     add_service(server, services["AuthInternalService"], auth.internal, around)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    tasks = [asyncio.ensure_future(work) for work in background(auth)] if messaging else []
+    schedules = SqlSchedules(auth.runtime.db, auth.runtime.tables.tables["schedules"])
+    tasks = [
+        asyncio.ensure_future(work.run(schedules) if isinstance(work, Periodic) else work)
+        for work in (list_background(auth) if messaging else [])
+    ]
     if messaging:
         jobs.consume_audit(auth.runtime.bus, auth.audit)
         auth.runtime.bus.start()

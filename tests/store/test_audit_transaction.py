@@ -152,7 +152,9 @@ async def stack(request: pytest.FixtureRequest, shelf: Database, tmp_path: Path)
 
     guard = Guard(TokenVerifier("catalog", publics, find_key, Revocations(), authenticate))
     audit, handlers = kind(shelf, OUTBOX), Handlers(shelf)
-    around = ServerContext(guard, idempotency.IdempotencyStore(shelf, ANSWERS, Sealer("x")), audit)
+    around = ServerContext(
+        guard=guard, idempotency=idempotency.IdempotencyStore(shelf, ANSWERS, Sealer("x")), audit=audit
+    )
     server = create_server()
     for service in pb.DESCRIPTOR.services_by_name.values():
         add_service(server, service, handlers, around)

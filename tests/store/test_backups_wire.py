@@ -198,7 +198,7 @@ async def wired(tmp_path: Path) -> AsyncIterator[Wired]:
     ]
     for name, service, handlers in described:
         server = create_server()
-        add_service(server, service, handlers, ServerContext(Guard(make_verifier(tmp_path, name))))
+        add_service(server, service, handlers, ServerContext(guard=Guard(make_verifier(tmp_path, name))))
         addresses[name] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         servers.append(server)

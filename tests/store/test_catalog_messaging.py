@@ -21,9 +21,10 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.catalog.config import CatalogSettings
 from services.catalog.jobs import follow_publications
-from services.catalog.server import CatalogParts, build_catalog, publish_own_files
+from services.catalog.server import CatalogParts, build_parts, publish_own_files
 from services.common.core.config import ConfigError, read_settings
 from services.common.identity.service_keys import make_service_keys
+from services.common.messaging.schedule import SqlSchedules
 from services.common.rpc.call import Call
 from tests.store.catalog_db import migrate
 from tests.store.nats_server import find_free_port, nats  # noqa: F401 - fixtures
@@ -43,15 +44,20 @@ NATIVE = ITEM.replace("id: sample", "id: thing").replace("name: Sample App", "na
 async def run_replica(catalog: CatalogParts) -> AsyncIterator[None]:
     """Publish our own files, have the catalog in memory, and follow what is published, until the block ends."""
     await publish_own_files(catalog)
-    async with run_parts(catalog, catalog.relay.run(), follow_publications(catalog.holder, catalog.bus)):
+    schedules = SqlSchedules(catalog.runtime.db, catalog.runtime.tables.tables["schedules"])
+    async with run_parts(
+        catalog,
+        catalog.runtime.relay.run(),
+        follow_publications(catalog.holder, catalog.runtime.bus).run(schedules),
+    ):
         yield
 
 
 @asynccontextmanager
 async def run_worker(catalog: CatalogParts) -> AsyncIterator[None]:
     """Fetch sources as they are queued, until the block ends."""
-    catalog.jobs.start(catalog.bus)
-    async with run_parts(catalog, catalog.relay.run()):
+    catalog.jobs.start(catalog.runtime.bus)
+    async with run_parts(catalog, catalog.runtime.relay.run()):
         yield
 
 
@@ -59,7 +65,7 @@ async def run_worker(catalog: CatalogParts) -> AsyncIterator[None]:
 async def run_parts(catalog: CatalogParts, *work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(part) for part in work]
     await asyncio.sleep(0)  # what listens must be listening before the bus connects
-    catalog.bus.start()
+    catalog.runtime.bus.start()
     try:
         yield
     finally:
@@ -67,8 +73,8 @@ async def run_parts(catalog: CatalogParts, *work: Coroutine[None, None, None]) -
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks, return_exceptions=True)
-        await catalog.bus.close()
-        await catalog.db.close()
+        await catalog.runtime.bus.close()
+        await catalog.runtime.db.close()
 
 
 @pytest.fixture
@@ -77,16 +83,18 @@ def settings(nats: str, tmp_path: Path) -> CatalogSettings:
         path = tmp_path / name
         path.parent.mkdir(parents=True)
         path.write_text(text)
+    make_service_keys(tmp_path / "keys")
     environment = {
         "DATABASE_URL": f"sqlite:///{tmp_path}/p.sqlite3", "NATS_URL": nats, "SECRET_KEY": os.urandom(16).hex(),
         "CATALOG_DATA": str(tmp_path / "data"), "CATALOG_SOURCE_ROOTS": str(tmp_path / "sources"),
+        "SERVICE_KEYS_DIR": str(tmp_path / "keys"),
     }  # fmt: skip
     return read_settings(CatalogSettings, environment)
 
 
 def build(settings: CatalogSettings) -> CatalogParts:
-    catalog = build_catalog(settings)
-    with catalog.db.engine.begin() as connection:
+    catalog = build_parts(settings)
+    with catalog.runtime.db.engine.begin() as connection:
         if not sa.inspect(connection).has_table("revisions"):
             migrate(connection)
     return catalog

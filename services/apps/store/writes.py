@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,9 +26,9 @@ from services.apps.store.rows import AppRows
 from services.apps.store.sightings import find_sighting, note_sightings
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import find_backed_up
-from services.apps.tables import app_events, apps, operation_tables, schedules
+from services.apps.tables import app_events, apps, operation_tables
 from services.common.core.clock import now
-from services.common.db.database import Database, insert_ignore
+from services.common.db.database import Database
 from services.common.db.pending import UnchangedError
 from services.common.identity.sealing import Sealer
 from services.common.operations.commands import replay, request_cancel
@@ -248,19 +248,6 @@ class SqlAppStore(AppReads, AppLookups):
     async def replay_all(self) -> int:
         """Take up every operation again that was given up; how many there were."""
         return await self._db.write(lambda connection: replay(connection, operation_tables))
-
-    async def claim_schedule(self, name: str, *, every: timedelta) -> bool:
-        """Whether a periodic job is due and now this process's; the first run is one period after the first ask."""
-        current = now()
-
-        def fn(connection: sa.Connection) -> bool:
-            connection.execute(
-                insert_ignore(schedules, connection).values(name=name, next_run_at=current + every)
-            )
-            query = schedules.update().where(schedules.c.name == name, schedules.c.next_run_at <= current)
-            return bool(connection.execute(query.values(next_run_at=current + every)).rowcount)
-
-        return await self._db.write(fn)
 
     async def prune_events(self, *, before: datetime) -> int:
         """Forget events older than a time; how many there were."""

@@ -8,12 +8,14 @@ from services.auth.domain.entities import LONGEST_NAME
 from services.common.db.database import UtcDateTime
 from services.common.identity.resealing import SealedColumn
 from services.common.messaging.outbox import define_tables
+from services.common.messaging.schedule import define_table as define_schedules
 from services.common.rpc.interceptors import idempotency as common_idempotency
 from services.common.rpc.interceptors.idempotency import seal_column
 
 metadata = sa.MetaData()
 outbox, inbox = define_tables(metadata)
 idempotency = common_idempotency.define_table(metadata)
+schedules = define_schedules(metadata)
 
 users = sa.Table(
     "users",

@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import grpc
-import sqlalchemy as sa
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.common.core.config import ServiceSettings
-from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 from services.common.core.telemetry.metrics import start_metrics
-from services.common.messaging.outbox import Relay
 from services.common.messaging.revocation_feed import watch_revocations
+from services.common.messaging.schedule import TABLE as SCHEDULES
+from services.common.messaging.schedule import Periodic, SqlSchedules
 from services.common.process.condition import tell_condition
 from services.common.process.health import (
     CONDITION,
@@ -34,51 +35,62 @@ from services.common.rpc.interceptors.audit_limit import LimitedAudit
 from services.common.rpc.interceptors.idempotency import IdempotencyStore
 from services.common.rpc.peers import Peers
 from services.common.rpc.server import add_service, create_server
-from services.common.rpc.server_context import Audit, NoAudit, ServerContext
+from services.common.rpc.server_context import Audit, ServerContext
 from services.common.rpc.shutdown import drain
 from services.common.rpc.stream_limits import Calls, Streams
 
 log = get_logger()
 
-_DRAIN_S = 5.0
+_DRAIN_S = 5.0  # for calls in progress; supervisors and Kubernetes wait longer before they kill
 # grpc leaves a cycle of 30 objects for each call: many short pauses cost what few long ones do.
 _COLLECT_AFTER = 2_000
-_FORGET_S = 3600.0
+_PRUNE = timedelta(
+    hours=1
+)  # answers are valid for 24 hours and messages for 30 days: an hour more is no difference
+
+Background = Coroutine[Any, Any, None] | Periodic
 
 
-async def serve(
-    runtime: Runtime,
-    *,
-    services: Sequence[tuple[ServiceDescriptor, object]],
-    outbox: sa.Table | None = None,
-    inbox: sa.Table | None = None,
-    idempotency: sa.Table | None = None,
-    relay: Relay | None = None,
-    audit: Audit | None = None,
-    background: Sequence[Coroutine[Any, Any, None]] = (),
-    on_failed_admission: Callable[[Call], None] | None = None,
-) -> None:
-    """Serve until SIGTERM or SIGINT, then drain.
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """What a process of a service runs until SIGTERM or SIGINT.
 
-    `relay` is the service's own when it wakes it after commits; else one is made for `outbox`. The coroutines of
-    `background` run beside the server for ever.
+    Attributes:
+        runtime: infrastructure that its parts share; the relay of the outbox runs in every process.
+        handlers: the object that answers the RPCs of each gRPC service; none in a worker.
+        background: coroutines that run for ever, and periodic work.
+        audit: where mutating calls are recorded; None: the outbox, on the way to auth.
+        on_failed_admission: called when a call is refused for its credentials, to set headers.
     """
+
+    runtime: Runtime
+    handlers: Mapping[ServiceDescriptor, object] = field(default_factory=dict)
+    background: Sequence[Background] = ()
+    audit: Audit | None = None
+    on_failed_admission: Callable[[Call], None] | None = None
+
+
+async def serve(service: Service) -> None:
+    """Serve until SIGTERM or SIGINT, then drain: calls in progress have 5 seconds to end."""
+    runtime, tables = service.runtime, service.runtime.tables.tables
     _count(runtime)
-    store = IdempotencyStore(runtime.db, idempotency, runtime.sealer) if idempotency is not None else None
-    if audit is None:
-        audit = OutboxAudit(runtime.db, outbox) if outbox is not None else NoAudit()
-    audit = LimitedAudit(audit, service=runtime.service)
-    peers = Peers(by_certificate=runtime.tls is not None, gateways=runtime.settings.gateway_networks)
-    secure = not runtime.settings.debug and "http-cookies" not in runtime.settings.allow_insecure
-    streams = Streams(runtime.settings.streams_per_user)
-    calls = Calls(per_user=runtime.settings.calls_per_user, per_address=runtime.settings.calls_per_address)
-    surroundings = ServerContext(
-        runtime.guard, store, audit, on_failed_admission, peers, secure, streams, calls
+    answers = IdempotencyStore(runtime.db, tables["idempotency"], runtime.sealer)
+    audit = LimitedAudit(service.audit or OutboxAudit(runtime.db, tables["outbox"]), service=runtime.service)
+    settings = runtime.settings
+    context = ServerContext(
+        guard=runtime.guard,
+        idempotency=answers,
+        audit=audit,
+        on_failed_admission=service.on_failed_admission,
+        peers=Peers(by_certificate=runtime.tls is not None, gateways=settings.gateway_networks),
+        secure_cookies=not settings.debug and "http-cookies" not in settings.allow_insecure,
+        streams=Streams(settings.streams_per_user),
+        calls=Calls(per_user=settings.calls_per_user, per_address=settings.calls_per_address),
     )
     server = create_server()
-    names = [descriptor.full_name for descriptor, _ in services]
-    for descriptor, handlers in services:
-        add_service(server, descriptor, handlers, surroundings)
+    names = [descriptor.full_name for descriptor in service.handlers]
+    for descriptor, handlers in service.handlers.items():
+        add_service(server, descriptor, handlers, context)
     servicer = ExplainingHealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
@@ -90,15 +102,12 @@ async def serve(
         await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     _spare_collector()
     log.info("serving", port=port)
-    relay = _choose_relay(runtime, outbox, inbox, relay)
     tasks = [
         watch_revocations(runtime.bus, runtime.revocations),
         runtime.probe.run(),
         tell_condition(runtime, servicer),
-        *([relay.run()] if relay is not None else []),
-        _forget_old(store, relay),
         audit.run(),
-        *background,
+        *_list_background(service, *_prune_standard_tables(runtime, answers)),
     ]
     try:
         await _run_until_signal(tasks)
@@ -108,17 +117,23 @@ async def serve(
         await close_runtime(runtime)
 
 
-async def _forget_old(answers: IdempotencyStore | None, relay: Relay | None) -> None:
-    """Forget kept answers and received messages when their time is over: every hour, for ever."""
-    while True:
-        try:
-            if answers is not None:
-                await answers.prune()
-            if relay is not None:
-                await relay.prune_inbox()
-        except DomainError as error:
-            log.warning("prune_postponed", error=error.message)
-        await asyncio.sleep(_FORGET_S)
+def _prune_standard_tables(runtime: Runtime, answers: IdempotencyStore) -> tuple[Periodic, ...]:
+    return (
+        Periodic(name="prune_idempotency", interval=_PRUNE, function=answers.prune),
+        Periodic(name="prune_inbox", interval=_PRUNE, function=runtime.relay.prune_inbox),
+    )
+
+
+def _list_background(service: Service, *standard: Periodic) -> list[Coroutine[Any, Any, None]]:
+    runtime = service.runtime
+    schedules = SqlSchedules(runtime.db, runtime.tables.tables[SCHEDULES])
+    return [
+        runtime.relay.run(),
+        *(
+            each.run(schedules) if isinstance(each, Periodic) else each
+            for each in (*service.background, *standard)
+        ),
+    ]
 
 
 def _listen(server: grpc.aio.Server, runtime: Runtime) -> int:
@@ -127,22 +142,15 @@ def _listen(server: grpc.aio.Server, runtime: Runtime) -> int:
     return server.add_secure_port(runtime.settings.listen, runtime.tls.make_server_credentials())
 
 
-async def work(
-    runtime: Runtime,
-    *,
-    background: Sequence[Coroutine[Any, Any, None]],
-    outbox: sa.Table | None = None,
-    inbox: sa.Table | None = None,
-    relay: Relay | None = None,
-) -> None:
-    """Run a worker's coroutines until SIGTERM or SIGINT."""
+async def work(service: Service) -> None:
+    """Run the background of a worker until SIGTERM or SIGINT."""
+    runtime = service.runtime
     _count(runtime)
     runtime.bus.start()
     probes = await _start_probes(runtime.settings)
     log.info("working")
-    relay = _choose_relay(runtime, outbox, inbox, relay)
     try:
-        await _run_until_signal([*([relay.run()] if relay is not None else []), *background])
+        await _run_until_signal(_list_background(service))
     finally:
         await asyncio.gather(*(each.stop(0) for each in probes))
         await close_runtime(runtime)
@@ -161,14 +169,6 @@ async def _start_probes(settings: ServiceSettings) -> tuple[grpc.aio.Server, ...
     if not settings.health_listen:
         return ()
     return (await start_health_server(settings.health_listen),)
-
-
-def _choose_relay(
-    runtime: Runtime, outbox: sa.Table | None, inbox: sa.Table | None, relay: Relay | None
-) -> Relay | None:
-    if relay is None and outbox is not None:
-        return Relay(runtime.db, runtime.bus, outbox, inbox=inbox)
-    return relay
 
 
 def _spare_collector() -> None:

@@ -1,4 +1,4 @@
-"""What stands around every handler of a service: who may call, what is kept and recorded, which streams are open."""
+"""Cross-cutting concerns shared by all handlers of a server: authorization, idempotency, audit, limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Audit(Protocol):
     """Records mutating calls."""
 
     def expect(self, call: Call, *, action: str) -> None:
-        """Told of a call before its handler runs, in the same context: its entry may be written with its change."""
+        """Announce a call before its handler runs, in the same context: its entry may be written with its change."""
 
     async def record(self, call: Call, *, action: str, outcome: str) -> None:
         """Record one call: `action` is `apps.DeployApp`, `outcome` the name of the gRPC code.
@@ -32,7 +32,7 @@ class Audit(Protocol):
 
 
 class NoAudit:
-    """Records nothing: for tests and internal services."""
+    """Null object for tests."""
 
     def expect(self, call: Call, *, action: str) -> None:
         """Nothing."""
@@ -45,9 +45,9 @@ class NoAudit:
         await asyncio.Event().wait()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ServerContext:
-    """What stands around every handler of a service.
+    """Cross-cutting concerns shared by all handlers of a server.
 
     Attributes:
         on_failed_admission: called when a call is refused for its credentials, to set headers (auth's CSRF cookie).

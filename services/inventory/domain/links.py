@@ -22,7 +22,7 @@ _INNER = re.compile(
 
 
 @dataclass(frozen=True)
-class Place:
+class NetworkSegment:
     """A network segment of a host: addresses on different ones have nothing to do with each other."""
 
     bridge: str
@@ -47,7 +47,7 @@ class Link:
     """
 
     number: int
-    place: Place
+    place: NetworkSegment
     name: str = ""
     hwaddr: str = ""
     ip: str = ""
@@ -129,7 +129,7 @@ def _build_link(number: int, parts: Mapping[str, str]) -> Link:
     macs = [value.lower() for value in parts.values() if _MAC.fullmatch(value.lower())]
     return Link(
         number=number,
-        place=Place(parts.get("bridge", ""), int(tag) if tag.isdigit() else 0),
+        place=NetworkSegment(parts.get("bridge", ""), int(tag) if tag.isdigit() else 0),
         name=parts.get("name", ""),
         hwaddr=macs[0] if macs else "",
         ip=parts.get("ip", ""),

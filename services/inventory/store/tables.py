@@ -7,12 +7,14 @@ import sqlalchemy as sa
 from services.common.db.database import UtcDateTime
 from services.common.identity.resealing import SealedColumn
 from services.common.messaging.outbox import define_tables
+from services.common.messaging.schedule import define_table as define_schedules
 from services.common.rpc.interceptors import idempotency as idempotency_module
 
 SECRETS = ("password", "token_secret", "ssh_key")
 metadata = sa.MetaData()
 outbox, inbox = define_tables(metadata)
 idempotency = idempotency_module.define_table(metadata)
+schedules = define_schedules(metadata)
 
 hosts = sa.Table(
     "hosts",

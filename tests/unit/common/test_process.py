@@ -11,14 +11,15 @@ import sqlalchemy as sa
 from services.common.core.clock import now
 from services.common.core.config import ServiceSettings, read_settings
 from services.common.identity.service_keys import make_service_keys
-from services.common.messaging import outbox
-from services.common.process.lifecycle import serve
+from services.common.messaging import outbox, schedule
+from services.common.process.lifecycle import Service, serve
 from services.common.process.runtime import build_runtime
 from services.common.rpc.interceptors import idempotency
 
 METADATA = sa.MetaData()
 OUTBOX, INBOX = outbox.define_tables(METADATA)
 ANSWERS = idempotency.define_table(METADATA)
+SCHEDULES = schedule.define_table(METADATA)
 
 
 async def test_a_server_forgets_old_answers_and_messages(tmp_path: Path) -> None:
@@ -30,7 +31,7 @@ async def test_a_server_forgets_old_answers_and_messages(tmp_path: Path) -> None
         "SECRET_KEY": "secret",
         "DEBUG": "1",
     }
-    runtime = build_runtime("apps", read_settings(ServiceSettings, environment))
+    runtime = build_runtime("apps", read_settings(ServiceSettings, environment), tables=METADATA)
     METADATA.create_all(runtime.db.engine)
     ages = {"new": timedelta(hours=23), "old": timedelta(hours=25)}
     with runtime.db.engine.begin() as connection:
@@ -38,7 +39,9 @@ async def test_a_server_forgets_old_answers_and_messages(tmp_path: Path) -> None
             times = dict.fromkeys(("claimed_at", "created_at"), now() - age)
             connection.execute(ANSWERS.insert().values(id=name, body_hash="", **times))
             connection.execute(INBOX.insert().values(message_id=name, received_at=now() - 30 * age))
-    server = asyncio.create_task(serve(runtime, services=[], outbox=OUTBOX, inbox=INBOX, idempotency=ANSWERS))
+        for name in ("prune_idempotency", "prune_inbox"):
+            connection.execute(SCHEDULES.insert().values(name=name, next_run_at=now()))
+    server = asyncio.create_task(serve(Service(runtime=runtime)))
 
     def list_left(connection: sa.Connection) -> tuple[list[str], list[str]]:
         answers, messages = sa.select(ANSWERS.c.id), sa.select(INBOX.c.message_id)

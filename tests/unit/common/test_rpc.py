@@ -138,7 +138,9 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
     METADATA.create_all(engine)
     db = Database(engine)
     guard = Guard(TokenVerifier("catalog", publics, find_key, revocations, authenticate))
-    around = ServerContext(guard, idempotency.IdempotencyStore(db, IDEMPOTENCY, Sealer("x")))
+    around = ServerContext(
+        guard=guard, idempotency=idempotency.IdempotencyStore(db, IDEMPOTENCY, Sealer("x"))
+    )
     server = create_server()
     handlers = Handlers()
     for service in pb.DESCRIPTOR.services_by_name.values():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.inventory.domain.links import Link, Place, choose_address, parse_links
+from services.inventory.domain.links import Link, NetworkSegment, choose_address, parse_links
 from services.inventory.proxmox.interfaces import parse_interfaces
 
 MAC = "bc:24:11:00:00:01"
@@ -97,12 +97,12 @@ def test_links_of_virtual_machines_have_cloud_init_addresses() -> None:
     }
     first, second = parse_links(config)
     assert (first.place, first.hwaddr, first.gateways) == (
-        Place("vmbr0", 20),
+        NetworkSegment("vmbr0", 20),
         "bc:24:11:aa:bb:cc",
         ("10.20.0.1",),
     )
     assert [str(one) for one in first.list_static()] == ["10.20.0.5/24", "2001:db8::5/64"]
-    assert second == Link(1, Place("vmbr1"), hwaddr="bc:24:11:aa:bb:cd")
+    assert second == Link(1, NetworkSegment("vmbr1"), hwaddr="bc:24:11:aa:bb:cd")
 
 
 def test_odd_texts_are_no_addresses() -> None:
@@ -112,6 +112,6 @@ def test_odd_texts_are_no_addresses() -> None:
     ]
     assert choose(rows, net0=ETH0) == ""
     assert parse_links({"net0": "", "net1": None, "netx": "a=b", "lxc": [["lxc.net.0"], 4]}) == [
-        Link(0, Place("")),
-        Link(1, Place("")),
+        Link(0, NetworkSegment("")),
+        Link(1, NetworkSegment("")),
     ]

@@ -1,7 +1,7 @@
 """Disks as a real server shows them: growth, the file system on a volume, what tasks log about both."""
 
 from tests.pvesim.instant import InstantProxmox
-from tests.unit.pvesim.test_sim_containers import LXC, create, refuse
+from tests.unit.pvesim.containers import LXC, create, refuse
 
 GIB = 1 << 30
 RESIZE = f"{LXC}/9000/resize"
