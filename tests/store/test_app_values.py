@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +18,7 @@ from services.apps.domain.errors import AppNotFoundError, NotAvailableError
 from services.apps.domain.stored_values import remove_stored_values, replace_values
 from services.apps.tables import apps, metadata
 from services.common.core.errors import InvalidError, NotFoundError, UnavailableError
+from services.common.rpc.step_up import RECENT_S, StepUpRequiredError
 from tests.fakes.neighbours import FakeCatalog
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import platform  # noqa: F401 - a fixture
@@ -82,6 +85,7 @@ async def test_what_the_item_says_nothing_of_is_secret_until_its_owner_says_othe
         ({"unset": ["NO_SUCH"]}, "environment.NO_SUCH"),
         ({"unset": ["THEME"], "environment": {"THEME": "x"}}, "environment.THEME"),
         ({"environment": {"NEW": "********"}}, "environment.NEW"),
+        ({"environment": {"URL": "https://me:********@other.example.org"}}, "environment.URL"),
     ],
     ids=str,
 )
@@ -93,6 +97,32 @@ async def test_a_change_of_values_that_means_nothing_is_refused_by_name(
     app = await deploy_running(service)
     with pytest.raises(InvalidError, match=named):
         await update(service, app.id, **fields)
+
+
+@pytest.mark.parametrize("value", ["********", "postgres://app:********@db/app"])
+async def test_a_deployment_does_not_take_a_mask_for_a_value(service: Service, value: str) -> None:  # noqa: F811
+    with pytest.raises(InvalidError, match=r"environment\.DATABASE_URL"):
+        await service.deploy(environment={"DATABASE_URL": value})
+
+
+@pytest.mark.parametrize("rpc", ["update_app", "upgrade_app"])
+async def test_a_secret_value_is_shown_only_after_a_recent_sign_in(service: Service, rpc: str) -> None:  # noqa: F811
+    app = await service.deploy(environment={"DB_PW": "hunter2"})
+    await service.platform.run()
+    service.platform.catalog.revisions = ["r1", "r2"]
+    request = {"update_app": pb.UpdateAppRequest, "upgrade_app": pb.UpgradeAppRequest}[rpc]
+    for environment in ({}, {"DB_PW": "********"}):
+        late = call()
+        signed_in = time.time() - RECENT_S - 1
+        late.caller = dataclasses.replace(late.caller, session="s", authenticated_at=signed_in)
+        with pytest.raises(StepUpRequiredError):
+            await getattr(service.api, rpc)(
+                request(app_id=app.id, environment=environment, secret={"DB_PW": False}), late
+            )
+        assert "DB_PW" in (await get_app(service, app.id)).secret_names
+    recent = call()
+    await getattr(service.api, rpc)(request(app_id=app.id, secret={"DB_PW": False}), recent)
+    assert recent.audit_target == f"{app.id}: shows DB_PW"
 
 
 async def test_no_value_is_in_a_table_in_clear(service: Service) -> None:  # noqa: F811

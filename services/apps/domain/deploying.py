@@ -13,7 +13,7 @@ from services.apps.domain.errors import NotAvailableError
 from services.apps.domain.interfaces import Containers, Defaults, Placement, Wanted
 from services.apps.domain.neighbours import Catalog, Rendering
 from services.apps.domain.records import list_inputs, update_record, version_of
-from services.apps.domain.values import check_flags
+from services.apps.domain.values import check_flags, refuse_masks
 from services.common.core.clock import now
 from services.common.core.errors import NotFoundError, invalid_field
 
@@ -63,6 +63,7 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
         InvalidError: the catalog does not know the item, or an input is wrong.
         NotAvailableError: the place cannot run it.
     """
+    refuse_masks(new.environment)
     rendering = await render_app(new, catalog, runtime=new.config.runtime, public_port=0)
     check_flags(new.secret, rendering)
     defaults = await containers.get_defaults()

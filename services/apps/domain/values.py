@@ -10,7 +10,7 @@ from services.apps.domain.entities import App
 from services.apps.domain.errors import NotAvailableError
 from services.apps.domain.neighbours import Rendering
 from services.common.core.errors import InvalidError, Violation, invalid_field
-from services.common.core.masking import MASK
+from services.common.core.masking import MASK, find_credentials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,17 +57,40 @@ def change_values(app: App, changes: ValueChanges) -> NewValues:
         if name not in before:
             raise invalid_field(f"environment.{name}", f"{app.id} has no such value that could be removed")
     given = {name: value for name, value in changes.environment.items() if value != shown.get(name)}
-    for name, value in given.items():
-        if value == MASK:
-            raise invalid_field(
-                f"environment.{name}", f"{MASK} stands for a value that is there, and there is none"
-            )
+    refuse_masks(given)
     after = {name: value for name, value in {**before, **given}.items() if name not in changes.unset}
     return NewValues(
         values=after,
         secret={**find_flags(app), **changes.secret},
         is_changed=after != dict(before) or bool(changes.unset),
     )
+
+
+def refuse_masks(values: Mapping[str, str]) -> None:
+    """Refuse values that were copied from where they are masked: the asterisks would take the secret's place.
+
+    Raises:
+        InvalidError: a value is a mask, or holds one where a URL or connection string has its password.
+    """
+    for name, value in values.items():
+        if value == MASK or MASK in find_credentials(value):
+            raise invalid_field(
+                f"environment.{name}",
+                f"{MASK} stands for a value that is there, and there is none; give the secret",
+            )
+
+
+def list_disclosed(app: App, changes: ValueChanges) -> list[str]:
+    """Return the names of secret values that are there and that a change of flags would show."""
+    return [
+        name
+        for name, is_secret in changes.secret.items()
+        if not is_secret
+        and name in app.secret_names
+        and name in app.given
+        and name not in changes.unset
+        and changes.environment.get(name, MASK) == MASK
+    ]
 
 
 def find_flags(app: App) -> dict[str, bool]:

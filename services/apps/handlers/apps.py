@@ -57,10 +57,10 @@ class AppHandlers(BaseHandlers):
             requester(call),
             name=request.name if request.HasField("name") else None,
             resources=convert.parse_resources(request),
-            values=convert.parse_changes(request),
+            values=self._parse_changes(request, app, call),
         )
         self.relay.wake()
-        return self._render(await self._get(request.app_id, call))
+        return self._render(await self.store.get_app(app.id))
 
     async def reveal_secrets(self, request: pb.RevealSecretsRequest, call: Call) -> pb.RevealSecretsResponse:
         app = await self._get(request.app_id, call)

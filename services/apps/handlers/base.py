@@ -13,6 +13,7 @@ from services.apps.domain.entities import App
 from services.apps.domain.neighbours import Backups
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import Requester, World
+from services.apps.domain.values import ValueChanges, list_disclosed
 from services.apps.metrics import Metrics
 from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase
@@ -50,6 +51,20 @@ class BaseHandlers:
         return pb.AppOperationResponse(
             success=True, message=message, app_id=app.id, operation_id=call.request_id
         )
+
+    def _parse_changes(
+        self, request: pb.UpdateAppRequest | pb.UpgradeAppRequest, app: App, call: Call
+    ) -> ValueChanges:
+        """The changes of values that a call asks for.
+
+        Raises:
+            StepUpRequiredError: one shows a secret value that is there, as RevealSecrets would.
+        """
+        changes = convert.parse_changes(request)
+        if disclosed := list_disclosed(app, changes):
+            check_recent_sign_in(call.caller)
+            call.audit_target = f"{app.id}: shows {', '.join(disclosed)}"
+        return changes
 
     async def _delete(self, app: App, call: Call, *, delete_backups: bool = False) -> deleting.Deletion:
         if delete_backups:  # without them nothing brings the app back

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps import convert, inputs
+from services.apps import inputs
 from services.apps.domain import upgrading, usecases
 from services.apps.handlers.base import BaseHandlers, requester
 from services.common.rpc.call import Call
@@ -47,7 +47,7 @@ class LifecycleHandlers(BaseHandlers):
             app,
             requester(call),
             revision=request.revision,
-            changes=convert.parse_changes(request),
+            changes=self._parse_changes(request, app, call),
         )
         return self._accept(app, call, message)
 
