@@ -25,7 +25,7 @@ from services.auth.domain.one_time_links import (
     PAGE,
     SERVER,
     OneTimeLinks,
-    create_invitation,
+    invite,
     issue_reset_link,
     set_password,
 )
@@ -149,11 +149,11 @@ async def _run(settings: AccountCommandSettings, options: argparse.Namespace, pa
 async def _create_admin(links: OneTimeLinks, name: str, password: str) -> None:
     if not name:
         _audit("auth.CreateInvitation", "administrator")
-        _print_link(await create_invitation(links, is_staff=True, by=SERVER), "makes an administrator")
+        _print_link(await invite(links, is_staff=True, by=SERVER), "makes an administrator")
         return
     _audit("auth.CreateUser", f"user {name}")
     new = Registration(username=name, email="", password=password)
-    account = await create_user(links.accounts, links.hasher, new, is_staff=True)
+    account = await create_user(links.accounts, links.hasher, new, is_staff=True, issuer=None)
     sys.stdout.write(f"{account.username} is an administrator now\n")
 
 

@@ -45,6 +45,7 @@ class AccountHandlers:
             is_staff=request.is_staff if request.HasField("is_staff") else None,
             is_active=request.is_active if request.HasField("is_active") else None,
             quota=convert.parse_quota(request.quota) if request.HasField("quota") else None,
+            issuer=call.caller,
         )
         return convert.render_user(account)
 
@@ -64,6 +65,7 @@ class AccountHandlers:
             convert.parse_new_user(request),
             is_staff=request.is_staff,
             quota=convert.parse_quota(request.quota) if request.HasField("quota") else None,
+            issuer=call.caller,
         )
         return convert.render_user(account)
 
@@ -84,8 +86,7 @@ class AccountHandlers:
         """Make a link that makes an account."""
         call.audit_target = "administrator" if request.is_staff else "user"
         call.add_header("cache-control", "no-store")
-        by = link_cases.name_issuer(call.caller)
-        issued = await link_cases.create_invitation(self.links, is_staff=request.is_staff, by=by)
+        issued = await link_cases.create_invitation(self.links, is_staff=request.is_staff, issuer=call.caller)
         return convert.render_link(issued)
 
     async def reset_password(self, request: pb.ResetPasswordRequest, call: Call) -> operation_pb2.Detail:

@@ -186,6 +186,28 @@ async def test_administrators_make_accounts_while_registration_is_closed(tmp_pat
         ] == "ALREADY_EXISTS"
 
 
+async def test_an_api_token_makes_and_unmakes_no_administrator(client: Client) -> None:
+    root, alice = await client.register("root"), await client.register("alice")
+    wanted = pb.CreateApiTokenRequest(name="ci", scopes=["admin", "write"])
+    token = bearer((await client.public.CreateApiToken(wanted, metadata=bearer(root.access))).token)
+    other = pb.CreateUserRequest(username="other", password=NEW, is_staff=True)
+    other_id = (await client.public.CreateUser(other, metadata=bearer(root.access))).id
+    for rpc, request in (
+        (client.public.CreateUser, pb.CreateUserRequest(username="eve", password=NEW, is_staff=True)),
+        (client.public.UpdateUser, pb.UpdateUserRequest(id=alice.user.id, is_staff=True)),
+        (client.public.UpdateUser, pb.UpdateUserRequest(id=other_id, is_staff=False)),
+        (client.public.CreateInvitation, pb.CreateInvitationRequest(is_staff=True)),
+    ):
+        code, error = await refused(rpc(request, metadata=token))
+        assert (code, "sign in" in str(error.details())) == ("PERMISSION_DENIED", True)
+    same = pb.UpdateUserRequest(id=other_id, is_staff=True, quota=user_pb2.Quota(apps=3))
+    assert (await client.public.UpdateUser(same, metadata=token)).is_staff
+    made = await client.public.CreateUser(pb.CreateUserRequest(username="bob"), metadata=token)
+    assert not made.is_staff
+    promotion = pb.UpdateUserRequest(id=made.id, is_staff=True)
+    assert (await client.public.UpdateUser(promotion, metadata=bearer(root.access))).is_staff
+
+
 async def test_an_invitation_makes_one_account(tmp_path: Path) -> None:
     async with run(make_settings(tmp_path, ALLOW_REGISTRATION="False", DEBUG="False")) as client:
         await make_root(tmp_path)

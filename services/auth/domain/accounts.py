@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.auth.domain.entities import Account, AccountQuota, Page, find_name_fault
-from services.auth.domain.errors import InvalidProfileError, InvalidQuestionError, UserNotFoundError
+from services.auth.domain.errors import (
+    InvalidProfileError,
+    InvalidQuestionError,
+    RoleChangeNotAllowedError,
+    UserNotFoundError,
+)
 from services.auth.domain.interfaces import AccountStore, RevocationSink
 from services.common.core.errors import Violation
+from services.common.identity.tokens import Caller
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ async def update_user(
     is_staff: bool | None,
     is_active: bool | None,
     quota: AccountQuota | None = None,
+    issuer: Caller,
 ) -> Account:
     """Promote, demote, activate or deactivate an account; what it may no longer do ends within a second.
 
@@ -63,12 +70,29 @@ async def update_user(
     Raises:
         UserNotFoundError: there is no such account.
         LastAdminError: no active administrator would be left.
+        RoleChangeNotAllowedError: an API token would promote or demote it.
     """
+    if is_staff is not None and is_staff != (await accounts.store.get_account(user_id)).is_staff:
+        check_role_change(issuer)
     account, revocations = await accounts.store.update_account(
         user_id, is_staff=is_staff, is_active=is_active, quota=quota
     )
     accounts.sink.note_revoked(revocations)
     return account
+
+
+def check_role_change(issuer: Caller) -> None:
+    """Refuse API tokens: the administrator that a leaked one makes would outlive it.
+
+    Demoting counts as well, since a token may reset the password of who is no administrator.
+
+    Raises:
+        RoleChangeNotAllowedError: the credentials are an API token.
+    """
+    if issuer.authenticated_at is None:
+        raise RoleChangeNotAllowedError(
+            "is_staff: sign in to say who is an administrator; an API token may not"
+        )
 
 
 async def end_user_sessions(accounts: Accounts, user_id: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.auth.domain.accounts import check_role_change
 from services.auth.domain.entities import (
     Account,
     AccountQuota,
@@ -14,6 +15,7 @@ from services.auth.domain.errors import InvalidRegistrationError
 from services.auth.domain.interfaces import AccountStore, PasswordHasher
 from services.auth.domain.registration import check_registration
 from services.common.core.errors import Violation
+from services.common.identity.tokens import Caller
 
 UNUSABLE_HASH = "!"  # as imported accounts without a password have it; it matches nothing
 
@@ -25,13 +27,19 @@ async def create_user(
     *,
     is_staff: bool,
     quota: AccountQuota | None = None,
+    issuer: Caller | None,
 ) -> Account:
     """Make an account; without a password nobody signs in until a reset link is redeemed.
+
+    `issuer` is who asks; None for a command on the server.
 
     Raises:
         InvalidRegistrationError: a field is not good enough.
         UsernameTakenError, EmailTakenError: there is such an account, or its name looks like another one's.
+        RoleChangeNotAllowedError: an API token would make an administrator.
     """
+    if is_staff and issuer is not None:
+        check_role_change(issuer)
     if not is_username(registration.username):
         fault = f"{registration.username!r} is not 1 to 150 of letters, digits and @.+-_"
         raise InvalidRegistrationError(f"username: {fault}", violations=[Violation("username", fault)])

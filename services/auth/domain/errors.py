@@ -74,6 +74,10 @@ class ResetNotAllowedError(ForbiddenError):
     """An API token may not issue a link to the account of an administrator."""
 
 
+class RoleChangeNotAllowedError(ForbiddenError):
+    """An API token may not make or unmake administrators."""
+
+
 class AccountInactiveError(BusyError):
     """The account is deactivated."""
 

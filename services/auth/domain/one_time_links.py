@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.auth.domain.accounts import check_role_change
 from services.auth.domain.entities import (
     Account,
     IssuedLink,
@@ -92,8 +93,19 @@ async def issue_reset_link(links: OneTimeLinks, account: Account, *, by: str) ->
     return await _issue(links, moment, by=by, user_id=account.id, notice=notice)
 
 
-async def create_invitation(links: OneTimeLinks, *, is_staff: bool, by: str) -> IssuedLink:
-    """Make a link with which somebody makes an account."""
+async def create_invitation(links: OneTimeLinks, *, is_staff: bool, issuer: Caller) -> IssuedLink:
+    """Make a link with which somebody makes an account.
+
+    Raises:
+        RoleChangeNotAllowedError: it would be an administrator's, and the credentials are an API token.
+    """
+    if is_staff:
+        check_role_change(issuer)
+    return await invite(links, is_staff=is_staff, by=name_issuer(issuer))
+
+
+async def invite(links: OneTimeLinks, *, is_staff: bool, by: str) -> IssuedLink:
+    """Make a link with which somebody makes an account; `by` says who made it."""
     return await _issue(links, links.clock(), by=by, is_staff=is_staff)
 
 
