@@ -31,7 +31,7 @@ class Terminal:
         paths = os.pathsep.join(str(path) for path in PATHS)
         self.environment = {
             **kept,
-            "COLUMNS": "200",  # tables are not wrapped
+            "COLUMNS": "40",  # counts at a terminal only: nothing is wrapped in a pipe
             "PROXIMITY_CONFIG_DIR": str(directory),
             "PYTHONPATH": paths,
             **environment,

@@ -6,6 +6,7 @@ import hashlib
 import os
 import socket
 import ssl
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -14,13 +15,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
+import typer
 from proximity.apps.v1 import apps_service_pb2_grpc
 from proximity.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from proximity.backups.v1 import backups_service_pb2_grpc
 from proximity.catalog.v1 import catalog_service_pb2_grpc
 from proximity.inventory.v1 import inventory_service_pb2_grpc
 
-from proximity_cli.failures import NOT_REACHABLE, CliError
+from proximity_cli.failures import NOT_REACHABLE, NOT_SIGNED_IN, CliError, find_reason
 from proximity_cli.session import Session, lock_session, read_session, write_session
 
 T = TypeVar("T")
@@ -55,26 +57,46 @@ class Platform:
     def create(self, rpc: Callable[..., T], request: Any) -> T:  # noqa: ANN401 - any message
         """Call an RPC that makes something, under a key by which a repetition makes it once."""
         metadata = (("idempotency-key", uuid.uuid4().hex),)
-        return self._try(lambda: rpc(request, timeout=_TIMEOUT_S, metadata=(*self._sign(), *metadata)))
+        return self._confirm(
+            lambda: self._try(lambda: rpc(request, timeout=_TIMEOUT_S, metadata=(*self._sign(), *metadata)))
+        )
 
     def change(self, rpc: Callable[..., T], request: Any) -> T:  # noqa: ANN401 - any message
         """Call an RPC once."""
-        return rpc(request, timeout=_TIMEOUT_S, metadata=self._sign())
+        return self._confirm(lambda: rpc(request, timeout=_TIMEOUT_S, metadata=self._sign()))
 
     def stream(self, rpc: Callable[..., Iterable[T]], request: Any) -> Iterable[T]:  # noqa: ANN401 - any message
         """Call an RPC that answers for as long as it likes."""
         return rpc(request, metadata=self._sign())
 
     def step_up(self, password: str) -> None:
-        """Prove the user's identity again and go on with the token that this gives."""
-        answer = self.auth.StepUp(
-            auth_service_pb2.StepUpRequest(password=password), timeout=_TIMEOUT_S, metadata=self._sign()
-        )
+        """Prove the user's identity again and go on with the token that this gives.
+
+        Raises:
+            CliError: the password is wrong.
+        """
+        request = auth_service_pb2.StepUpRequest(password=password)
+        try:
+            answer = self.auth.StepUp(request, timeout=_TIMEOUT_S, metadata=self._sign())
+        except grpc.RpcError as error:
+            if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                raise CliError("Wrong password", status=NOT_SIGNED_IN) from error
+            raise
         with lock_session():
             self.session = replace(
                 read_session(), access=answer.access, expires_at=time.time() + answer.expires_in
             )
             write_session(self.session)
+
+    def _confirm(self, call: Callable[[], T]) -> T:
+        """Make a call; where it demands a recent sign-in, ask the person at the terminal for the password first."""
+        try:
+            return call()
+        except grpc.RpcError as error:
+            if find_reason(error) != "STEP_UP_REQUIRED" or not sys.stdin.isatty():
+                raise
+        self.step_up(typer.prompt("Confirm your password", hide_input=True, err=True))
+        return call()
 
     def _try(self, call: Callable[[], T]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import grpc
 import typer
 from google.protobuf.empty_pb2 import Empty
 from proximity.auth.v1 import auth_service_pb2 as pb
 
 from proximity_cli.connection import connect
-from proximity_cli.failures import NOT_SIGNED_IN, CliError
+from proximity_cli.failures import CliError
 from proximity_cli.output import Json, print_done, print_json, print_table, render_time
 
 
@@ -71,10 +70,5 @@ def step_up(
     password = (
         sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
     )
-    try:
-        platform.step_up(password)
-    except grpc.RpcError as error:
-        if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNAUTHENTICATED:
-            raise CliError("Wrong password", status=NOT_SIGNED_IN) from error
-        raise
+    platform.step_up(password)
     print_done("confirmed; this holds for ten minutes")

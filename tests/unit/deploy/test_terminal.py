@@ -66,6 +66,18 @@ def test_no_control_sequence_but_rich_own_reaches_the_terminal(
     assert neutralise(sent) == sent
 
 
+@pytest.mark.parametrize("show", [print_cell, print_progress], ids=["table", "progress"])
+def test_nothing_is_wrapped_where_the_output_is_no_terminal(
+    show: Callable[[SafeConsole, str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    pipe = io.StringIO()
+    long_id = "c1." + "loopback-db-" * 40 + "0119f68b"
+    show(SafeConsole(file=pipe, soft_wrap=True), long_id)
+    assert long_id in pipe.getvalue()
+    assert max(len(line) for line in pipe.getvalue().splitlines()) < 2 * len(long_id)
+
+
 def test_what_is_replaced_can_be_seen() -> None:
     assert neutralise("a\x1b[2J\tb\n\x7f\x9b") == "a␛[2J\tb\n␡�"
 
