@@ -186,7 +186,9 @@ class DeployAppRequest(_message.Message):
 
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Values of the catalog item's inputs, and further variables for its main service."""
+        """Values of the catalog item's inputs, and further variables for its main service. ********, as secret values of apps
+        are shown, is refused.
+        """
 
     @_builtins.property
     def secret(self) -> _containers.ScalarMap[_builtins.str, _builtins.bool]:
@@ -315,7 +317,9 @@ class UpdateAppRequest(_message.Message):
 
     @_builtins.property
     def secret(self) -> _containers.ScalarMap[_builtins.str, _builtins.bool]:
-        """As in DeployApp, for values that are there or given here; null is refused."""
+        """As in DeployApp, for values that are there or given here; null is refused. To show a secret value that is there, a
+        session needs a sign-in or step-up within the last 10 minutes, as for RevealSecrets.
+        """
 
     @_builtins.property
     def unset(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -937,7 +941,7 @@ class UpgradeAppRequest(_message.Message):
 
     @_builtins.property
     def secret(self) -> _containers.ScalarMap[_builtins.str, _builtins.bool]:
-        """As in DeployApp."""
+        """As in UpdateApp."""
 
     @_builtins.property
     def unset(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -443,7 +443,7 @@ class UpdateUserRequest(_message.Message):
     QUOTA_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     is_staff: _builtins.bool
-    """null is refused."""
+    """Administrator. An API token may not change it; null is refused."""
     is_active: _builtins.bool
     """null is refused."""
     @_builtins.property
@@ -498,7 +498,7 @@ class CreateUserRequest(_message.Message):
     first_name: _builtins.str
     last_name: _builtins.str
     is_staff: _builtins.bool
-    """Administrator."""
+    """Administrator. Not with an API token."""
     @_builtins.property
     def quota(self) -> _user_pb2.Quota:
         """What it does not name is the platform's default."""
@@ -593,7 +593,7 @@ class CreateInvitationRequest(_message.Message):
 
     IS_STAFF_FIELD_NUMBER: _builtins.int
     is_staff: _builtins.bool
-    """Whether the account becomes administrator."""
+    """Whether the account becomes administrator. Not with an API token."""
     def __init__(
         self,
         *,
