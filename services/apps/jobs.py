@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 from nats.aio.msg import Msg
@@ -16,7 +15,7 @@ from services.apps.domain.neighbours import Catalog
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.removed import forget_removed_apps
 from services.apps.domain.stored_values import remove_stored_values
-from services.apps.store import RUN_OPERATION, SqlAppStore
+from services.apps.store import SqlAppStore
 from services.common.core.clock import now
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
@@ -30,15 +29,6 @@ _EVENTS_LIFETIME = timedelta(days=90)  # as long as a user looks back; 1 KiB eac
 _SILENCE_S = 120.0  # four times as long as backups is silent between two reports of an operation
 _VALUES = timedelta(hours=1)  # a worker of an earlier release may write values until all of them are gone
 _VALUES_RETRY_S = 15.0  # the catalog starts together with this service
-
-
-def wake_on_jobs(bus: Bus, wake: asyncio.Event) -> None:
-    """Wake the engine whenever an operation is queued; the database says what there is to do."""
-
-    async def handle(_: Msg) -> None:
-        wake.set()
-
-    bus.consume("JOBS", RUN_OPERATION, durable="apps-run", handler=handle)
 
 
 def follow_departures(bus: Bus, store: SqlAppStore, relay: Relay) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import socket
 from dataclasses import dataclass
 
 from proximity.apps.v1 import apps_service_pb2 as pb
@@ -15,16 +12,15 @@ from services.apps.containers import GrpcContainers
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import World
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
-from services.apps.jobs import follow_departures, list_periodic_work, wake_on_jobs
+from services.apps.jobs import follow_departures, list_periodic_work
 from services.apps.metrics import Metrics
 from services.apps.newest import NewestRevisions
 from services.apps.showing import Showcase
-from services.apps.store import SqlAppStore
+from services.apps.store import SqlAppStore, operation_queue
 from services.apps.tables import metadata, operation_tables
 from services.apps.watching import Hints, Watcher
 from services.apps.workflows import build_workflows
 from services.apps.workflows.tools import Tools
-from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
 from services.common.operations.store import SqlOperationStore
 from services.common.process import lifecycle
@@ -99,21 +95,20 @@ async def serve(settings: AppsSettings) -> None:
 async def work(settings: AppsSettings) -> None:
     """Execute operations until SIGTERM or SIGINT."""
     parts = build_parts(settings)
-    operations = SqlOperationStore(
+    store = SqlOperationStore(
         parts.runtime.db, operation_tables, parts.store.apply, parts.store.log, limits=settings.limits
     )
-    engine = Engine(
-        operations,
-        parts.workflows,
-        f"{socket.gethostname()}-{os.getpid()}",
+    execution = operation_queue.execute(
+        parts.runtime.bus,
+        store,
+        workflows=parts.workflows,
         on_message=parts.runtime.relay.wake,
+        concurrency=settings.worker_concurrency,
     )
-    wake = asyncio.Event()
-    wake_on_jobs(parts.runtime.bus, wake)
     follow_departures(parts.runtime.bus, parts.store, parts.runtime.relay)
     background: list[Background] = [
         parts.hints.run(),
-        engine.run_forever(wake, concurrency=settings.worker_concurrency),
+        execution,
         *list_periodic_work(
             parts.store,
             parts.reconciler,

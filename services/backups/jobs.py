@@ -1,8 +1,7 @@
-"""NATS in: what wakes the worker, and what happens to apps."""
+"""Consumers of NATS and repeated work of the worker."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 from nats.aio.msg import Msg
@@ -11,7 +10,6 @@ from proximity.auth.v1 import events_pb2 as auth_events_pb2
 
 from services.backups.domain.interfaces import Apps, BackupStore
 from services.backups.domain.removed_apps import delete_requested_backups, note_removed_apps
-from services.backups.store import RUN_OPERATION
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
 from services.common.messaging.schedule import Periodic
@@ -23,23 +21,17 @@ USER_DEACTIVATED = "events.auth.v1.user_deactivated"
 
 
 class BackupJobs:
-    """Wakes the engine when there is work, and notes what becomes of apps and their owners."""
+    """Consumers of events about apps and their owners."""
 
-    def __init__(self, store: BackupStore, wake: asyncio.Event) -> None:
+    def __init__(self, store: BackupStore) -> None:
         self._store = store
-        self._wake = wake
 
     def start(self, bus: Bus) -> None:
         """Consume, in the background; call it within an event loop."""
-        bus.consume("JOBS", RUN_OPERATION, durable="backups-run", handler=self.run_operation)
         bus.consume("EVENTS", APP_REMOVED, durable="backups-app-removed", handler=self.note_app_removed)
         bus.consume(
             "EVENTS", USER_DEACTIVATED, durable="backups-user-deactivated", handler=self.hand_over_backups
         )
-
-    async def run_operation(self, _: Msg) -> None:
-        """Wake the engine; the database says what there is to do."""
-        self._wake.set()
 
     async def note_app_removed(self, message: Msg) -> None:
         """Mark the backups of an app that is gone, and begin to delete those that are to go with it."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,10 +12,9 @@ from services.backups.domain.interfaces import Apps, Containers
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.jobs import BackupJobs, plan_tidying
 from services.backups.remote import RemoteApps, RemoteContainers
-from services.backups.store import SqlBackupStore, build_operation_store
+from services.backups.store import SqlBackupStore, build_operation_store, operation_queue
 from services.backups.tables import metadata
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
-from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Background, Service
@@ -69,17 +65,16 @@ async def serve(settings: BackupsSettings) -> None:
 async def work(settings: BackupsSettings) -> None:
     """Execute operations until SIGTERM or SIGINT."""
     parts = build_parts(settings)
-    wake = asyncio.Event()
-    BackupJobs(parts.store, wake).start(parts.runtime.bus)
-    operations = build_operation_store(parts.runtime.db, settings.limits)
-    engine = Engine(
-        operations,
-        parts.workflows,
-        f"{socket.gethostname()}-{os.getpid()}",
-        on_message=parts.runtime.relay.wake,
-    )
+    runtime = parts.runtime
+    BackupJobs(parts.store).start(runtime.bus)
     background: list[Background] = [
-        engine.run_forever(wake, concurrency=settings.concurrency),
+        operation_queue.execute(
+            runtime.bus,
+            build_operation_store(runtime.db, settings.limits),
+            workflows=parts.workflows,
+            on_message=runtime.relay.wake,
+            concurrency=settings.concurrency,
+        ),
         plan_tidying(parts.store, parts.apps),
     ]
-    await lifecycle.work(Service(runtime=parts.runtime, background=background))
+    await lifecycle.work(Service(runtime=runtime, background=background))

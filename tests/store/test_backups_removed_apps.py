@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -41,7 +40,7 @@ async def remove_app(world: World, *, delete: bool = False) -> None:  # noqa: F8
 
 
 def make_jobs(world: World) -> BackupJobs:  # noqa: F811
-    return BackupJobs(world.store, asyncio.Event())
+    return BackupJobs(world.store)
 
 
 async def protect(world: World, backup_id: int, *, protected: bool = True) -> None:  # noqa: F811

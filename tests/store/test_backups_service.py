@@ -23,7 +23,7 @@ from services.backups.domain.errors import (
 from services.backups.domain.interfaces import NewBackup
 from services.backups.domain.removed_apps import note_removed_apps
 from services.backups.server import build_workflows
-from services.backups.store import RUN_OPERATION, SqlBackupStore, build_operation_store
+from services.backups.store import SqlBackupStore, build_operation_store, operation_queue
 from services.backups.store.changes import BACKUP_COMPLETED, BACKUP_FAILED
 from services.backups.tables import backups, operations
 from services.common.core.clock import now
@@ -57,7 +57,7 @@ async def test_a_backup_is_made_and_the_app_let_go(world: World) -> None:
     assert not after.HasField("progress")
     assert (world.apps.held, world.apps.finished) == ({}, [(call.request_id, True, "")])
     assert [report.progress for report in world.apps.reports] == [0, 50]
-    assert await world.list_subjects() == [RUN_OPERATION, BACKUP_COMPLETED]
+    assert await world.list_subjects() == [operation_queue.subject, BACKUP_COMPLETED]
     standing = await world.internal.get_holding_operation(
         pb.GetHoldingOperationRequest(operation_id=call.request_id), call_of()
     )
@@ -167,7 +167,7 @@ async def test_a_failed_archive_fails_the_backup_and_lets_the_app_go(world: Worl
     assert failed.status == "failed"
     assert "vzdump broke" in failed.error_message
     assert [(done, status) for _, done, status in world.apps.finished] == [(False, "")]
-    assert await world.list_subjects() == [RUN_OPERATION, BACKUP_FAILED]
+    assert await world.list_subjects() == [operation_queue.subject, BACKUP_FAILED]
     with pytest.raises(BackupNotCompletedError, match="failed"):
         await world.restore(backup_id)
     await world.delete(backup_id)

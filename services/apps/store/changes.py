@@ -7,7 +7,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from proximity.apps.v1 import events_pb2
-from proximity.common.v1 import operation_pb2
 
 from services.apps.domain.entities import (
     STABLE,
@@ -37,9 +36,10 @@ from services.common.core.clock import now
 from services.common.db.database import insert_ignore
 from services.common.messaging.outbox import add_messages, new_message
 from services.common.operations.model import ClaimedOperation, NewOperation
+from services.common.operations.service import OperationQueue
 from services.common.operations.tables import add_operation
 
-RUN_OPERATION = "jobs.apps.v1.run_operation"
+operation_queue = OperationQueue("apps", operation_tables, outbox)
 _EVENTS = "events.apps.v1"
 _QUOTA_LOCK = 727_201
 
@@ -159,13 +159,7 @@ class AppChanges:
         )
         add_operation(connection, operation_tables, new)
         if not begin.held:
-            self.wake(connection, begin.id)
-
-    def wake(self, connection: sa.Connection, operation_id: str, *, again: bool = False) -> None:
-        """Queue the message that wakes a worker for an operation."""
-        job = operation_pb2.RunOperation(operation_id=operation_id)
-        message_id = "" if again else operation_id
-        add_messages(connection, outbox, [new_message(RUN_OPERATION, job, message_id=message_id)])
+            operation_queue.wake(connection, begin.id)
 
     def hand_over(self, connection: sa.Connection, owner_id: int, *, to: int) -> int:
         """Give every app of a user to another one, with a line in its log, and return how many there are."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.apps.store.changes import AppChanges
+from services.apps.store.changes import operation_queue
 from services.apps.tables import apps, operation_tables
-from services.common.operations.commands import request_cancel
 
 ops = operation_tables.operations
 # Kinds that make an app which nobody would own; what changes or removes an app that is there goes on.
 _DEPLOYMENTS = ("deploy_app", "clone_app", "restore_beside")
 
 
-def stop_deployments(
-    connection: sa.Connection, changes: AppChanges, owner_id: int, *, only_queued: bool
-) -> int:
+def stop_deployments(connection: sa.Connection, owner_id: int, *, only_queued: bool) -> int:
     """Cancel the unfinished deployments of a user, or those that have not begun, and return how many there are."""
     query = (
         sa.select(ops.c.id)
@@ -26,7 +23,5 @@ def stop_deployments(
         query = query.where(ops.c.started_at.is_(None))
     stopped = 0
     for operation_id in connection.execute(query).scalars().all():
-        if request_cancel(connection, operation_tables, operation_id):
-            changes.wake(connection, operation_id, again=True)
-            stopped += 1
+        stopped += operation_queue.request_cancel(connection, operation_id)
     return stopped

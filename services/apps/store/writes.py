@@ -17,7 +17,7 @@ from services.apps.domain.errors import (
     HostnameTakenError,
 )
 from services.apps.domain.sightings import Seen, Sighting
-from services.apps.store.changes import AppChanges
+from services.apps.store.changes import AppChanges, operation_queue
 from services.apps.store.departures import stop_deployments
 from services.apps.store.lookups import AppLookups
 from services.apps.store.reads import AppReads
@@ -31,7 +31,6 @@ from services.common.core.clock import now
 from services.common.db.database import Database
 from services.common.db.pending import UnchangedError
 from services.common.identity.sealing import Sealer
-from services.common.operations.commands import replay, request_cancel
 from services.common.operations.delegated import DelegatedStep, end_held_steps, note_held_step
 
 ops = operation_tables.operations
@@ -210,15 +209,8 @@ class SqlAppStore(AppReads, AppLookups):
         return await self._db.write(fn)
 
     async def request_cancel(self, operation_id: str) -> bool:
-        """Ask an unfinished operation to stop; False when it has ended or another service carries it out."""
-
-        def fn(connection: sa.Connection) -> bool:
-            if not request_cancel(connection, operation_tables, operation_id):
-                raise UnchangedError(result=False)
-            self._changes.wake(connection, operation_id, again=True)
-            return True
-
-        return await self._db.write(fn)
+        """See `OperationQueue.cancel`."""
+        return await operation_queue.cancel(self._db, operation_id)
 
     async def release_user(self, user_id: int, *, apps_to: int | None) -> Departure:
         """Stop the deployments of a user who left and hand the apps over, if somebody gets them.
@@ -228,26 +220,19 @@ class SqlAppStore(AppReads, AppLookups):
         """
 
         def fn(connection: sa.Connection) -> Departure:
-            stopped = stop_deployments(connection, self._changes, user_id, only_queued=apps_to is not None)
+            stopped = stop_deployments(connection, user_id, only_queued=apps_to is not None)
             moved = 0 if apps_to is None else self._changes.hand_over(connection, user_id, to=apps_to)
             return Departure(stopped, moved)
 
         return await self._db.write(fn)
 
     async def replay(self, operation_id: str) -> bool:
-        """Take up an operation again that was given up; False when it was not."""
-
-        def fn(connection: sa.Connection) -> bool:
-            if not replay(connection, operation_tables, operation_id):
-                raise UnchangedError(result=False)
-            self._changes.wake(connection, operation_id, again=True)
-            return True
-
-        return await self._db.write(fn)
+        """See `OperationQueue.replay`."""
+        return await operation_queue.replay(self._db, operation_id)
 
     async def replay_all(self) -> int:
-        """Take up every operation again that was given up; how many there were."""
-        return await self._db.write(lambda connection: replay(connection, operation_tables))
+        """See `OperationQueue.replay_all`."""
+        return await operation_queue.replay_all(self._db)
 
     async def prune_events(self, *, before: datetime) -> int:
         """Forget events older than a time; how many there were."""

@@ -7,7 +7,6 @@ from typing import Any
 import sqlalchemy as sa
 from google.protobuf.message import Message as ProtoMessage
 from proximity.backups.v1 import events_pb2
-from proximity.common.v1 import operation_pb2
 
 from services.backups.domain.changes import (
     CompleteBackup,
@@ -23,14 +22,14 @@ from services.backups.tables import backups, outbox, tables
 from services.common.core.clock import now
 from services.common.core.log import get_logger
 from services.common.db.database import Database
-from services.common.messaging.bus import Message
 from services.common.messaging.outbox import add_messages, new_message
 from services.common.operations import store as operations_store
 from services.common.operations.model import Change, ClaimedOperation, OperationLimits
+from services.common.operations.service import OperationQueue
 
 log = get_logger()
 
-RUN_OPERATION = "jobs.backups.v1.run_operation"
+operation_queue = OperationQueue("backups", tables, outbox)
 BACKUP_COMPLETED = "events.backups.v1.backup_completed"
 BACKUP_FAILED = "events.backups.v1.backup_failed"
 APP_RESTORED = "events.backups.v1.app_restored"
@@ -96,9 +95,3 @@ def build_operation_store(
 
 def _announce(connection: sa.Connection, subject: str, event: ProtoMessage) -> None:
     add_messages(connection, outbox, [new_message(subject, event)])
-
-
-def wake_message(operation_id: str, *, again: bool = False) -> Message:
-    """The message that wakes a worker for an operation; `again` after the first time."""
-    payload = operation_pb2.RunOperation(operation_id=operation_id)
-    return new_message(RUN_OPERATION, payload, message_id="" if again else f"run-{operation_id}")

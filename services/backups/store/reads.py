@@ -20,10 +20,10 @@ from services.backups.domain.entities import (
 from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey
 from services.backups.store.rows import backup_of_row, find_operation, read_backup, where_app
-from services.backups.tables import backups, operations, tables
+from services.backups.tables import backups, tables
 from services.common.db.database import Database
 from services.common.db.queries import Query
-from services.common.operations.convert import read_operations
+from services.common.operations.queries import OperationLookups
 from services.common.operations.view import Operation
 
 
@@ -36,6 +36,7 @@ class BackupReads:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._operations = OperationLookups(db, tables)
 
     async def list_backups(
         self, app_id: str, *, owner_id: int | None, offset: int, limit: int
@@ -105,15 +106,8 @@ class BackupReads:
 
     async def list_dead_letters(self, *, offset: int, limit: int) -> tuple[int, list[Operation]]:
         """See `BackupStore.list_dead_letters`."""
-        dead = operations.c.status == "dead"
-        query = sa.select(operations).where(dead).order_by(operations.c.created_at.desc(), operations.c.id)
-        count = sa.select(sa.func.count()).select_from(operations).where(dead)
-
-        def read(connection: sa.Connection) -> tuple[int, list[Operation]]:
-            found = read_operations(connection, tables, query.limit(limit).offset(offset))
-            return int(connection.execute(count).scalar_one()), found
-
-        return await self._db.read(read)
+        found, total = await self._operations.list_operations({"status": "dead"}, limit=limit, offset=offset)
+        return total, found
 
     async def list_app_ids(self, *, after: str, limit: int) -> list[str]:
         """See `BackupStore.list_app_ids`."""

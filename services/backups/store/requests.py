@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import sqlalchemy as sa
-
 from services.backups.domain.errors import OperationNotDeadError, OperationNotFoundError
-from services.backups.store.changes import wake_message
+from services.backups.store.changes import operation_queue
 from services.backups.store.reads import BackupReads
-from services.backups.tables import operations, outbox, tables
 from services.common.db.database import Database
-from services.common.db.pending import UnchangedError
-from services.common.messaging.outbox import add_messages
-from services.common.operations.commands import replay, request_cancel
-from services.common.operations.convert import read_operations
 from services.common.operations.view import Operation
 
 
@@ -32,35 +25,21 @@ class BackupRequests(BackupReads):
 
     async def replay_operation(self, operation_id: str) -> Operation:
         """See `BackupStore.replay_operation`."""
-
-        def write(connection: sa.Connection) -> Operation:
-            again = bool(replay(connection, tables, operation_id))
-            query = sa.select(operations).where(operations.c.id == operation_id)
-            found = read_operations(connection, tables, query)
-            if not found:
-                raise OperationNotFoundError(f"there is no operation {operation_id}")
-            if not again:
-                raise OperationNotDeadError(f"operation {operation_id} is {found[0].status}, not given up")
-            add_messages(connection, outbox, [wake_message(operation_id, again=True)])
-            return found[0]
-
-        operation = await self._db.write(write)
+        is_replayed = await operation_queue.replay(self._db, operation_id)
+        found, _ = await self._operations.list_operations({"id": operation_id}, limit=1)
+        if not found:
+            raise OperationNotFoundError(f"there is no operation {operation_id}")
+        if not is_replayed:
+            raise OperationNotDeadError(f"operation {operation_id} is {found[0].status}, not dead")
         self._on_message()
-        return operation
+        return found[0]
 
     async def request_cancel(self, operation_id: str) -> bool:
         """See `BackupStore.request_cancel`."""
-
-        def write(connection: sa.Connection) -> bool:
-            if not request_cancel(connection, tables, operation_id):
-                raise UnchangedError(result=False)
-            add_messages(connection, outbox, [wake_message(operation_id, again=True)])
-            return True
-
-        found = await self._db.write(write)
+        found = await operation_queue.cancel(self._db, operation_id)
         self._on_message()
         return found
 
     async def revive_operations(self) -> int:
         """See `BackupStore.revive_operations`."""
-        return await self._db.write(lambda connection: replay(connection, tables))
+        return await operation_queue.replay_all(self._db)

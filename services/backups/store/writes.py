@@ -17,7 +17,7 @@ from services.backups.domain.errors import (
 )
 from services.backups.domain.interfaces import BackupKey, NewBackup
 from services.backups.domain.usecases import check_restorable
-from services.backups.store.changes import wake_message
+from services.backups.store.changes import operation_queue
 from services.backups.store.requests import BackupRequests
 from services.backups.store.rows import (
     backup_of_row,
@@ -27,14 +27,14 @@ from services.backups.store.rows import (
     render_new,
     where_key,
 )
-from services.backups.tables import backups, inbox, operations, outbox, tables
+from services.backups.tables import backups, inbox, operations, tables
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
 from services.backups.workflows.delete_backup import DeleteBackupState
 from services.backups.workflows.restore_backup import RestoreBackupState
 from services.backups.workflows.restore_beside import RestoreBesideState
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
-from services.common.messaging.outbox import add_messages, note_received
+from services.common.messaging.outbox import note_received
 from services.common.operations.model import NewOperation, Workflow, dump_state
 from services.common.operations.tables import add_operation
 
@@ -170,7 +170,7 @@ class SqlBackupStore(BackupRequests):
             )
             self._add_operation(connection, request, state, waits=False)
             self._set(connection, backup.id, status=BackupStatus.DELETING.value, error="")
-            add_messages(connection, outbox, [wake_message(operation_id)])
+            operation_queue.wake(connection, operation_id)
             return read_backup(connection, key)
 
         backup = await self._write_operation(write, request)
@@ -186,7 +186,7 @@ class SqlBackupStore(BackupRequests):
                 .where(operations.c.id == operation_id, operations.c.fence == 0)
                 .values(not_before=self._clock())
             )
-            add_messages(connection, outbox, [wake_message(operation_id)])
+            operation_queue.wake(connection, operation_id)
 
         await self._db.write(write)
         self._on_message()

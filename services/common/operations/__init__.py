@@ -9,7 +9,8 @@ lease      an operation under a worker's lease, and what is persisted of it
 run        forward and backward execution: retries, waits, cancellation, compensation
 resume     alignment with operations that another release started
 delegated  steps that another service executes
-queries, view, convert, commands   what clients read and request of operations
+service    requests to operations (cancel, replay), and their execution by a worker
+queries, view, convert   what clients read of operations
 limits     concurrency limits
 
 Every step checks the actual state before it acts and persists an id before it uses it. A finished step never runs

@@ -63,7 +63,7 @@ class SqlOperationStore:
     async def claim_next(
         self, worker: str, *, kinds: Collection[str] | None = None
     ) -> ClaimedOperation | None:
-        """Claim the operation of one of these kinds that is next; see `claiming.find_next`."""
+        """Claim the operation of one of these kinds that is next; see `queue.find_next`."""
         return await self._db.write(lambda connection: self._claim_next(connection, worker, kinds))
 
     async def align(self, operation: ClaimedOperation, wanted: Sequence[tuple[str, str]]) -> ClaimedOperation:
