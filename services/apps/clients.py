@@ -211,4 +211,5 @@ def _changes(answer: catalog_pb.RevisionChanges) -> RevisionChanges:
         removed_inputs=tuple(answer.removed_inputs),
         notes=tuple(answer.notes),
         release_notes_url=answer.release_notes_url,
+        release_notes=answer.release_notes,
     )

@@ -68,4 +68,5 @@ def render_update(app: App, update: AppUpdate) -> pb.AppUpdate:
         needs=[pb.UpdateNeed(name=name, reason=reason) for name, reason in update.needs],
         notes=changes.notes,
         release_notes_url=changes.release_notes_url or None,
+        release_notes=changes.release_notes,
     )

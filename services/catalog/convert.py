@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
@@ -12,7 +13,7 @@ from proximity.catalog.v1 import item_pb2
 from services.catalog.domain.entities import Item
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.index import ItemFilter, ItemPage
-from services.catalog.domain.interfaces import CatalogPlace
+from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
 from services.catalog.domain.render import RenderedDefinition
 from services.catalog.domain.revisions import RevisionChanges
 from services.catalog.domain.sources import NewSource, Source, SourceFormat
@@ -36,14 +37,19 @@ def parse_page(request: pb.ListItemsRequest) -> ItemPage:
     )
 
 
-def parse_preview(request: pb.PreviewItemRequest) -> RenderRequest:
-    """Return what to preview."""
-    return RenderRequest(runtime=request.runtime, environment=dict(request.environment), masked=True)
-
-
-def parse_place(request: pb.PreviewItemRequest) -> CatalogPlace:
-    """Return the place that a preview asks about."""
-    return CatalogPlace(request.host_id if request.HasField("host_id") else None, request.node)
+def parse_preview(request: pb.PreviewItemRequest) -> WantedDeployment:
+    """Return the deployment to preview; `runtime` beside `config` is the older way to say config.runtime."""
+    config = json_format.MessageToDict(request.config)
+    if request.HasField("runtime"):
+        config.setdefault("runtime", request.runtime)
+    return WantedDeployment(
+        item_id=request.app_id,
+        hostname=request.hostname,
+        config=config,
+        environment=dict(request.environment),
+        node=request.node,
+        host_id=request.host_id if request.HasField("host_id") else None,
+    )
 
 
 def parse_render(request: pb.RenderItemRequest) -> RenderRequest:
@@ -94,22 +100,23 @@ def render_reloaded(result: Reloaded) -> pb.ReloadCatalogResponse:
     )
 
 
-def render_preview(rendered: RenderedDefinition, place: CatalogPlace) -> pb.PreviewItemResponse:
-    """Render what would run, and where."""
-    resources = rendered.item.resources
+def render_preview(rendered: RenderedDefinition, plan: PlannedDeployment) -> pb.PreviewItemResponse:
+    """Render what would run, on what, and where."""
     return pb.PreviewItemResponse(
         docker_compose=rendered.compose_yaml,
         environment=rendered.environment,
         images=rendered.images,
-        memory=round(resources.memory.recommended),
-        cores=resources.cpu.recommended,
-        disk=round(resources.disk.recommended),
+        memory=plan.memory,
+        cores=plan.cores,
+        disk=plan.disk_size,
+        swap=plan.swap,
         ports=[render_port(port) for port in rendered.ports],
         runtime=rendered.runtime,
+        runtime_message=plan.runtime_reason,
         volumes=[render_volume(volume) for volume in rendered.item.volumes],
-        host_id=place.host_id,
-        node=place.node or None,
-        placement_message=place.message,
+        host_id=plan.host_id,
+        node=plan.node or None,
+        placement_message=plan.placement_message,
         revision=rendered.item.revision,
         version=rendered.item.version,
     )
@@ -163,6 +170,7 @@ def render_changes(changes: RevisionChanges) -> pb.RevisionChanges:
         removed_inputs=changes.removed_inputs,
         notes=changes.notes,
         release_notes_url=changes.release_notes_url or None,
+        release_notes=changes.item.release_notes,
     )
 
 

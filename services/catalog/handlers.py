@@ -15,11 +15,12 @@ from proximity.catalog.v1 import item_pb2
 from services.catalog import convert
 from services.catalog.domain import usecases
 from services.catalog.domain.entities import OWN_SOURCE, Item
-from services.catalog.domain.interfaces import CatalogStore, Nodes, SourceStore
+from services.catalog.domain.interfaces import CatalogStore, Deployments, SourceStore
 from services.catalog.domain.loader import load_items
+from services.catalog.domain.preview_item import preview_item
 from services.catalog.files import name_content, read_icon, read_item_files, read_schema
 from services.catalog.holder import CatalogHolder
-from services.catalog.showing import ItemMessages
+from services.catalog.showing import FULL, ItemMessages
 from services.common.core.clock import Clock, now
 from services.common.rpc.call import Call
 from services.common.rpc.responses.cache import MIB, VersionedLruCache
@@ -44,7 +45,7 @@ class CatalogHandlers:
         catalog: CatalogStore,
         sources: SourceStore,
         *,
-        nodes: Nodes,
+        deployments: Deployments,
         wake: Callable[[], None],
         data: Path,
         clock: Clock = now,
@@ -52,7 +53,7 @@ class CatalogHandlers:
         self._holder = holder
         self._catalog = catalog
         self._sources = sources
-        self._nodes = nodes
+        self._deployments = deployments
         self._wake = wake
         self._data = data
         self._clock = clock
@@ -73,7 +74,7 @@ class CatalogHandlers:
 
     async def get_item(self, request: pb.GetItemRequest, call: Call) -> Rendered[item_pb2.Item]:
         item = usecases.get_item(self._holder.index, request.app_id)
-        if call.has_state(self._items.name_state(item.revision)):
+        if call.has_state(self._items.name_state(item.state)):
             return _NO_ITEM
         return Rendered(item_pb2.Item, self._items.render(item, call.form))
 
@@ -108,7 +109,9 @@ class CatalogHandlers:
         kept = self._kept.find(key, state)
         if kept is None:
             items, total = answer()
-            kept = self._kept.keep(key, state, self._items.render_list(items, total, form=call.form))
+            kept = self._kept.keep(
+                key, state, self._items.render_list(items, total, form=call.form, view=request.view or FULL)
+            )
         return Rendered(pb.ListItemsResponse, kept)
 
     async def list_categories(self, _: empty_pb2.Empty, call: Call) -> pb.ListCategoriesResponse:
@@ -129,11 +132,10 @@ class CatalogHandlers:
         await self._holder.refresh()
         return convert.render_reloaded(result)
 
-    async def preview_item(self, request: pb.PreviewItemRequest) -> pb.PreviewItemResponse:
+    async def preview_item(self, request: pb.PreviewItemRequest, call: Call) -> pb.PreviewItemResponse:
         wanted = convert.parse_preview(request)
-        rendered = usecases.preview_item(self._holder.index, request.app_id, wanted)
-        place = await usecases.find_place(self._nodes, rendered, convert.parse_place(request))
-        return convert.render_preview(rendered, place)
+        shown = await preview_item(self._holder.index, self._deployments, wanted, user=call.caller.user)
+        return convert.render_preview(*shown)
 
     async def get_item_icon(self, request: pb.GetItemIconRequest, call: Call) -> httpbody_pb2.HttpBody:
         icon = usecases.get_item_icon(self._holder.index, request.app_id)

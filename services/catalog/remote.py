@@ -1,32 +1,56 @@
-"""Inventory as the catalog needs it: `Nodes` over gRPC."""
+"""Apps as the catalog needs it: `Deployments` over gRPC."""
 
 from __future__ import annotations
 
-from proximity.inventory.v1 import container_service_pb2 as pb
-from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
+from google.protobuf.struct_pb2 import Struct
+from proximity.apps.v1 import apps_service_pb2 as pb
+from proximity.apps.v1.apps_service_pb2_grpc import AppsInternalServiceStub
 
-from services.catalog.domain.interfaces import CatalogPlace
+from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
 from services.common.core.errors import UnavailableError
+from services.common.identity.tokens import User
 from services.common.rpc.client import Clients
 
-_ANSWER_S = 3.0  # a preview is shown without a place rather than late
+_PLAN_S = 3.0  # a preview is shown without a place rather than late
 
 
-class RemoteNodes:
-    """See `Nodes`; without clients nobody is asked."""
+class RemoteDeployments:
+    """See `Deployments`; without clients nothing is planned."""
 
     def __init__(self, clients: Clients | None) -> None:
         self._clients = clients
 
-    async def find_place(self, asked: CatalogPlace, *, memory: int, disk: int, oci: bool) -> CatalogPlace:
-        """See `Nodes.find_place`."""
+    async def plan(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
+        """See `Deployments.plan`."""
         if self._clients is None:
-            raise UnavailableError("inventory is not asked here")
-        request = pb.PlaceContainerRequest(
-            host_id=asked.host_id, node=asked.node, memory_mb=memory, disk_gb=disk, oci=oci
+            raise UnavailableError("apps is not asked here")
+        config = Struct()
+        config.update(dict(wanted.config))
+        request = pb.PlanDeploymentRequest(
+            catalog_id=wanted.item_id,
+            hostname=wanted.hostname,
+            config=config,
+            environment=wanted.environment,
+            node=wanted.node,
+            host_id=wanted.host_id,
         )
         found = await self._clients.call(
-            "inventory", ContainerServiceStub, "PlaceContainer", request, timeout=_ANSWER_S, retry=False
+            "apps",
+            AppsInternalServiceStub,
+            "PlanDeployment",
+            request,
+            user=user,
+            timeout=_PLAN_S,
+            retry=False,
         )
-        message = found.oci_reason if oci and not found.oci else ""
-        return CatalogPlace(found.host_id, found.node, message)
+        return PlannedDeployment(
+            runtime=found.runtime,
+            runtime_reason=found.runtime_reason,
+            memory=found.memory,
+            cores=found.cores,
+            disk_size=found.disk_size,
+            swap=found.swap,
+            host_id=found.host_id if found.HasField("host_id") else None,
+            node=found.node,
+            placement_message=found.placement_message,
+        )

@@ -12,7 +12,7 @@ from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers, 
 from services.catalog.holder import CatalogHolder
 from services.catalog.importing import ProcessImporter
 from services.catalog.jobs import FetchJobs, follow_publications
-from services.catalog.remote import RemoteNodes
+from services.catalog.remote import RemoteDeployments
 from services.catalog.store import SqlCatalogStore
 from services.catalog.tables import metadata
 from services.catalog.unpacking import FetchLimits
@@ -58,7 +58,7 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
             holder,
             store,
             store,
-            nodes=RemoteNodes(runtime.clients),
+            deployments=RemoteDeployments(runtime.clients),
             wake=runtime.relay.wake,
             data=settings.data,
         ),

@@ -1,17 +1,34 @@
-"""Items as the API shows them, each rendered once and kept as long as its state."""
+"""Items as the API shows them, each rendered once per state."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
-from services.catalog.domain.entities import OWN_SOURCE, Input, Item, PortSpec, ReadinessProbe, VolumeSpec
+from services.catalog.domain.entities import (
+    OWN_SOURCE,
+    Input,
+    Item,
+    ItemSource,
+    PortSpec,
+    ReadinessProbe,
+    VolumeSpec,
+)
 from services.catalog.domain.interpolation import InterpolationError, interpolate_text
 from services.catalog.domain.yaml_text import write_yaml
 from services.common.rpc.responses.rendered import Form, render, render_list
+
+FULL, SUMMARY = "full", "summary"
+_Piece = tuple[str, Form]
+_Detail = Literal[
+    "docker_compose", "ports", "volumes", "environment", "inputs", "images", "probe", "default_credentials", "notes",
+    "screenshots", "release_notes", "license", "documentation", "source_code",
+]  # fmt: skip
+_DETAILS: tuple[_Detail, ...] = get_args(_Detail)
 
 
 def render_item(item: Item) -> item_pb2.Item:
@@ -49,10 +66,27 @@ def render_item(item: Item) -> item_pb2.Item:
         screenshots=item.screenshots,
         notes=item.notes,
         source_code=item.source_code,
+        sources=[_render_source(one) for one in item.sources],
+        release_notes=item.release_notes,
     )
+    if item.added_at:
+        message.added_at.FromDatetime(item.added_at)
     if probe := render_probe(item.probe, item.main_port):
         message.probe.CopyFrom(probe)
     return message
+
+
+def summarize(message: item_pb2.Item) -> item_pb2.Item:
+    """Return an item without what only its own page shows."""
+    summary = item_pb2.Item()
+    summary.CopyFrom(message)
+    for name in _DETAILS:
+        summary.ClearField(name)
+    return summary
+
+
+def _render_source(source: ItemSource) -> item_pb2.ItemSource:
+    return item_pb2.ItemSource(app_id=source.item_id, source=source.source, version=source.version)
 
 
 def render_icon(item: Item) -> str:
@@ -135,36 +169,37 @@ _FORM = hashlib.sha256(item_pb2.DESCRIPTOR.serialized_pb).hexdigest()[:8]
 
 
 class ItemMessages:
-    """Keeps the items as clients get them: the same in every answer until another revision is published."""
+    """Items as clients get them, rendered once per view and form until another state of them is published."""
 
     def __init__(self) -> None:
-        self._pieces: dict[tuple[str, str], Mapping[Form, bytes]] = {}
+        self._pieces: dict[tuple[str, str], Mapping[_Piece, bytes]] = {}
 
     def prepare(self, items: Sequence[Item]) -> None:
         """Render these items, and forget all others."""
         known = self._pieces
         self._pieces = {
-            key: known.get(key) or _render_forms(item) for item in items if (key := _name_state(item))
+            key: known.get(key) or _render_pieces(item) for item in items if (key := _name_state(item))
         }
 
     def name_state(self, state: str) -> str:
         """Return the name of a state as this version of the service shows it."""
         return f"{state}-{_FORM}"
 
-    def render(self, item: Item, form: Form) -> bytes:
+    def render(self, item: Item, form: Form, *, view: str = FULL) -> bytes:
         """Return an item as bytes."""
-        return (self._pieces.get(_name_state(item)) or _render_forms(item))[form]
+        return (self._pieces.get(_name_state(item)) or _render_pieces(item))[view, form]
 
-    def render_list(self, items: Sequence[Item], total: int, *, form: Form) -> bytes:
+    def render_list(self, items: Sequence[Item], total: int, *, form: Form, view: str = FULL) -> bytes:
         """Render a list of items, of which there may be more in total."""
-        pieces = [self.render(item, form) for item in items]
+        pieces = [self.render(item, form, view=view) for item in items]
         return render_list(pb.ListItemsResponse(total=total), "applications", pieces, form)
 
 
-def _render_forms(item: Item) -> Mapping[Form, bytes]:
+def _render_pieces(item: Item) -> Mapping[_Piece, bytes]:
     message = render_item(item)
-    return {form: render(message, form) for form in Form}
+    messages = {FULL: message, SUMMARY: summarize(message)}
+    return {(view, form): render(one, form) for view, one in messages.items() for form in Form}
 
 
 def _name_state(item: Item) -> tuple[str, str]:
-    return item.id, item.revision
+    return item.id, item.state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -73,9 +74,15 @@ class SqlCatalogStore:
         match = (revisions.c.item_id == current_items.c.item_id) & (
             revisions.c.revision == current_items.c.revision
         )
-        query = sa.select(revisions).join(current_items, match)
+        first = sa.select(revisions.c.item_id, sa.func.min(revisions.c.published_at).label("added_at"))
+        added = first.group_by(revisions.c.item_id).subquery()
+        query = (
+            sa.select(revisions, added.c.added_at)
+            .join(current_items, match)
+            .join(added, added.c.item_id == revisions.c.item_id)
+        )
         rows = await self._db.read(lambda connection: connection.execute(query).all())
-        return [_build_revision(row) for row in rows]
+        return [replace(_build_revision(row), added_at=row.added_at) for row in rows]
 
     async def get_revision(self, item_id: str, revision: str) -> Revision:
         """See `CatalogStore.get_revision`."""

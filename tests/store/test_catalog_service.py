@@ -24,15 +24,16 @@ from services.catalog.domain.errors import (
     SourceFetchError,
     SourceNotFoundError,
 )
-from services.catalog.domain.interfaces import CatalogPlace
+from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
 from services.catalog.files import DATA
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
 from services.catalog.holder import CatalogHolder
 from services.catalog.importing import ProcessImporter
 from services.catalog.store import SqlCatalogStore
 from services.catalog.workflows.fetch_source import fetch_source
-from services.common.core.errors import PreconditionError
+from services.common.core.errors import UnavailableError
 from services.common.db.database import Database
+from services.common.identity.tokens import User
 from services.common.rpc.call import Call
 from services.common.rpc.responses.rendered import Rendered
 from tests.store.catalog_db import db
@@ -56,16 +57,22 @@ class FakeFetcher:
         return self.files
 
 
-class FakeNodes:
-    """One node with 1 GB to give."""
+class FakeDeployments:
+    """One node with room for 4 GB; a container has 2 GB where nothing else is given."""
 
     def __init__(self) -> None:
-        self.free = 1024
+        self.free = 4096
+        self.is_down = False
 
-    async def find_place(self, asked: CatalogPlace, *, memory: int, disk: int, oci: bool) -> CatalogPlace:
+    async def plan(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
+        if self.is_down:
+            raise UnavailableError("apps does not answer")
+        memory = int(wanted.config.get("memory", 2048))
+        place: dict[str, Any] = {"host_id": 1, "node": wanted.node or "pve1"}
         if memory > self.free:
-            raise PreconditionError(f"no node has {memory} MB")
-        return CatalogPlace(1, asked.node or "pve1")
+            place = {"placement_message": f"no node has {memory} MB"}
+        runtime = str(wanted.config.get("runtime", "compose"))
+        return PlannedDeployment(runtime=runtime, memory=memory, cores=2, disk_size=8, swap=512, **place)
 
 
 def ask(**metadata: str) -> Call:
@@ -78,10 +85,10 @@ class Service:
     def __init__(self, db: Database, data: Path) -> None:
         self.store = SqlCatalogStore(db)
         self.holder = CatalogHolder(self.store)
-        self.nodes = FakeNodes()
+        self.deployments = FakeDeployments()
         self.woken = 0
         self.api = CatalogHandlers(
-            self.holder, self.store, self.store, nodes=self.nodes, wake=self.wake, data=data
+            self.holder, self.store, self.store, deployments=self.deployments, wake=self.wake, data=data
         )
         self.internal = CatalogInternalHandlers(self.holder, self.store)
         self.fetcher = FakeFetcher()
@@ -186,26 +193,38 @@ async def test_missing_inputs_are_field_violations(ours: Service) -> None:
 
 
 async def test_a_preview_shows_what_would_run_with_its_secrets_masked(ours: Service) -> None:
-    shown = await ours.api.preview_item(
-        pb.PreviewItemRequest(app_id="wordpress", environment={"DB_PASSWORD": "hush"})
-    )
+    request = pb.PreviewItemRequest(app_id="wordpress", environment={"DB_PASSWORD": "hush"}, hostname="blog")
+    shown = await ours.api.preview_item(request, ask())
     assert shown.environment == {"DB_PASSWORD": "********", "DB_ROOT_PASSWORD": "********"}
     assert "hush" not in str(shown)
-    assert shown.memory == 1024
+    assert "name: blog" in shown.docker_compose
+    assert (shown.memory, shown.cores, shown.disk, shown.swap) == (2048, 2, 8, 512)
 
 
 async def test_a_preview_says_where_it_would_go_or_why_nowhere(ours: Service) -> None:
     request = pb.PreviewItemRequest(app_id="wordpress", node="pve2")
-    shown = await ours.api.preview_item(request)
+    shown = await ours.api.preview_item(request, ask())
     assert (shown.host_id, shown.node, shown.placement_message) == (1, "pve2", "")
     assert {volume.path for volume in shown.volumes} >= {"/var/lib/mysql"}
-    ours.nodes.free = 1
-    shown = await ours.api.preview_item(request)
+    request.config.update({"memory": 8192})
+    shown = await ours.api.preview_item(request, ask())
     assert (shown.HasField("node"), shown.HasField("host_id")) == (False, False)
-    assert (
-        shown.placement_message
-        == f"no node has {ours.holder.index.get_item('wordpress').resources.memory.minimum} MB"
-    )
+    assert (shown.memory, shown.placement_message) == (8192, "no node has 8192 MB")
+
+
+async def test_a_preview_takes_the_settings_of_a_deployment(ours: Service) -> None:
+    request = pb.PreviewItemRequest(app_id="nginx")
+    request.config.update({"runtime": "oci", "image": "nginx:1.27.0", "port": 8081})
+    shown = await ours.api.preview_item(request, ask())
+    assert (shown.runtime, list(shown.images), shown.ports[0].port) == ("oci", ["nginx:1.27.0"], 8081)
+
+
+async def test_a_preview_without_apps_shows_the_needs_of_the_item_and_says_so(ours: Service) -> None:
+    ours.deployments.is_down = True
+    shown = await ours.api.preview_item(pb.PreviewItemRequest(app_id="wordpress"), ask())
+    needed = ours.holder.index.get_item("wordpress").resources
+    assert (shown.memory, shown.disk) == (needed.memory.minimum, needed.disk.minimum)
+    assert shown.placement_message == "apps does not answer"
 
 
 def size_of(answer: Any) -> int:

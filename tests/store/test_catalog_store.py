@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from services.catalog.domain.errors import (
     SourceNotFoundError,
 )
 from services.catalog.domain.faults import Rejection
+from services.catalog.domain.index import CatalogIndex
 from services.catalog.domain.interfaces import NewRevision
 from services.catalog.domain.loader import load_items
 from services.catalog.domain.publishing import load_catalog, publish_items
@@ -134,10 +136,21 @@ async def test_our_own_items_come_back_from_the_database_as_they_went_in(store: 
     result = await reload_catalog(store, loaded)
     assert result.total == len(loaded.items)
     catalog = await load_catalog(store)
-    assert {i.id: i for i in catalog.items} == {entry.item.id: entry.item for entry in loaded.items}
+    read = {item.id: replace(item, added_at=None) for item in catalog.items}
+    assert read == {item.id: item for item in CatalogIndex(entry.item for entry in loaded.items).items}
     assert catalog.updated_at is not None
     await publish_items(store, "builtin", loaded.items, [])
     assert (await load_catalog(store)).etag == catalog.etag
+
+
+async def test_an_item_was_added_when_its_first_revision_was_published(db: Database) -> None:
+    first = now()
+    moments = [first, first + timedelta(hours=1)]
+    store = SqlCatalogStore(db, clock=lambda: moments.pop(0))
+    await store.publish("builtin", [revision("a", "1")], rejections=[])
+    await store.publish("builtin", [revision("a", "2"), revision("b", "1")], rejections=[])
+    added = {found.item_id: found.added_at for found in await store.list_current()}
+    assert added == {"a": first, "b": first + timedelta(hours=1)}
 
 
 async def test_what_was_fetched_for_a_deleted_source_is_not_published_under_another_of_its_name(

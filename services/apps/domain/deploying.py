@@ -73,8 +73,8 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
         Wanted(
             host_id=new.host_id,
             node=new.node,
-            memory=_resources(new, rendering, defaults)["memory"],
-            disk_size=_resources(new, rendering, defaults)["disk_size"],
+            memory=choose_resources(new, rendering, defaults)["memory"],
+            disk_size=choose_resources(new, rendering, defaults)["disk_size"],
             storage=new.config.text("storage"),
             oci=new.config.runtime == "oci" or only_oci,
             bridge=new.config.text("bridge") or defaults.bridge,
@@ -194,7 +194,12 @@ def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
         internal_port=rendering.internal_port or None,
         public_port=public_port,
         published=rendering.port_published and plan.runtime == "compose",
-        config={**texts, **_given_port(new), **_resources(new, rendering, defaults), "runtime": plan.runtime},
+        config={
+            **texts,
+            **_given_port(new),
+            **choose_resources(new, rendering, defaults),
+            "runtime": plan.runtime,
+        },
         environment=rendering.environment,
         inputs=list_inputs(plan.runtime, rendering),
         secret_names=rendering.secret_names,
@@ -206,7 +211,8 @@ def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
     )
 
 
-def _resources(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[str, int]:
+def choose_resources(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[str, int]:
+    """Return memory, cores, disk_size and swap: as requested, else the default, but never less than the item needs."""
     number = new.config.number
     swap = number("swap")
     return {

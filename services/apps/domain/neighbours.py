@@ -105,6 +105,7 @@ class RevisionChanges:
     removed_inputs: tuple[str, ...]
     notes: tuple[str, ...]
     release_notes_url: str
+    release_notes: str = ""
 
 
 @dataclass(frozen=True)

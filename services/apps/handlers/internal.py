@@ -13,7 +13,9 @@ from services.apps import convert
 from services.apps.domain import restoring, usecases
 from services.apps.domain.entities import STABLE, AddLog, Begin, Change, ChangeApp, RestoreVersion
 from services.apps.domain.errors import AppStateError
+from services.apps.domain.plan_deployment import plan_deployment
 from services.apps.domain.usecases import Requester, World
+from services.apps.plan_messages import parse_plan_request, render_plan
 from services.apps.store import SqlAppStore
 from services.common.core.clock import now
 from services.common.core.errors import invalid_field
@@ -31,6 +33,11 @@ class AppsInternalHandlers:
     store: SqlAppStore
     world: World
     relay: Relay
+
+    async def plan_deployment(self, request: pb.PlanDeploymentRequest, call: Call) -> pb.DeploymentPlan:
+        new = parse_plan_request(request, call.caller.user)
+        plan = await plan_deployment(new, self.world.catalog, self.world.containers)
+        return render_plan(plan)
 
     async def begin_operation(self, request: pb.BeginOperationRequest, call: Call) -> pb.AppHold:
         app = await self.store.get_app(request.app_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,11 +127,21 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemSource:
+    """An item of the same app, in this or another source."""
+
+    item_id: str
+    source: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One app that can be deployed, as one published revision describes it.
 
     `id` is unique over all sources: the app's own id for this repository's data,
-    `<source>.<id>` otherwise. `compose` must not be changed.
+    `<source>.<id>` otherwise. `compose` must not be changed. `sources`, `keywords` and
+    `added_at` are known only once the item is part of a published catalog.
     """
 
     id: str
@@ -160,16 +171,30 @@ class Item:
     images: tuple[str, ...]
     source: str
     revision: str
+    release_notes: str = ""
+    sources: tuple[ItemSource, ...] = ()
+    keywords: tuple[str, ...] = ()
+    added_at: datetime | None = None
 
     @property
     def main_port(self) -> PortSpec | None:
         """The port the platform publishes and probes: the web page, or the server's own."""
         return next((port for port in self.ports if port.main), None)
 
+    @property
+    def state(self) -> str:
+        """Name of what is shown of the item: its revision, and what the rest of the catalog adds to it."""
+        added = [self.category, self.added_at, *(f"{one.item_id} {one.version}" for one in self.sources)]
+        digest = hashlib.sha256("\n".join(map(str, added)).encode()).hexdigest()
+        return f"{self.revision}-{digest[:8]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One published state of one item; the row never changes."""
+    """One published state of one item; the row never changes.
+
+    `added_at` is when the item was first published, which is known only of current revisions.
+    """
 
     item_id: str
     revision: str
@@ -177,3 +202,4 @@ class Revision:
     source: str
     document: Mapping[str, Any]
     published_at: datetime
+    added_at: datetime | None = None

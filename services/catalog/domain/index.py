@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import CategoryNotFoundError, ItemNotFoundError
+from services.catalog.domain.grouping import Group, group_items
 from services.catalog.domain.search import SearchIndex
 
 DEFAULT_PER_PAGE = 20
@@ -62,14 +64,21 @@ class ItemPage:
 
 
 class CatalogIndex:
-    """All published items by name, with their categories and the search over them."""
+    """All published items; lists and searches show one entry per app, whatever the number of its sources.
+
+    Attributes:
+        items: every item of every source.
+        entries: the preferred item of each app, by name.
+    """
 
     def __init__(self, items: Iterable[Item], updated_at: datetime | None = None) -> None:
-        self.items = tuple(sorted(items, key=lambda item: (item.name.casefold(), item.id)))
+        self._groups = group_items(items)
+        self.items = tuple(item for group in self._groups for item in group)
+        self.entries = tuple(group[0] for group in self._groups)
         self.updated_at = updated_at
         self._by_id = {item.id: item for item in self.items}
-        self._search = SearchIndex(self.items)
-        self.categories = Counter(item.category for item in self.items)
+        self._search = SearchIndex(self._groups)
+        self.categories = Counter(item.category for item in self.entries)
         self.sources = Counter(item.source for item in self.items)
         self.etag = _name_state(self.items)
 
@@ -89,30 +98,40 @@ class CatalogIndex:
         return self._by_id.get(item_id)
 
     def list_items(self, wanted: ItemFilter) -> list[Item]:
-        """Return the items that fit, by name."""
+        """Return the entries that fit, by name; of a single source, all of its items."""
         if wanted == _EVERYTHING:
-            return list(self.items)
-        return [item for item in self.items if wanted.accepts(item)]
+            return list(self.entries)
+        return [item for group in self._groups for item in _choose(group, wanted)]
 
     def list_category(self, category: str, wanted: ItemFilter) -> list[Item]:
-        """Return the items of a category, whatever the case of its name.
+        """Return the entries of a category that fit, whatever the case of its name.
 
         Raises:
             CategoryNotFoundError: no item is in it.
         """
         name = category.casefold().strip()
-        found = [item for item in self.items if item.category.casefold() == name]
+        found = [group for group in self._groups if group[0].category.casefold() == name]
         if not found:
             raise CategoryNotFoundError(f"the catalog has no category {category[:100]!r}")
-        return [item for item in found if wanted.accepts(item)]
+        return [item for group in found for item in _choose(group, wanted)]
 
     def search_items(self, query: str, wanted: ItemFilter) -> list[Item]:
-        """Return the items that match, best first."""
-        return [item for item in self._search.search_items(query) if wanted.accepts(item)]
+        """Return the entries that match, best first; all of them, by name, when the query is empty."""
+        if not query.strip():
+            return self.list_items(wanted)
+        return [
+            item for number in self._search.search(query) for item in _choose(self._groups[number], wanted)
+        ]
+
+
+def _choose(group: Group, wanted: ItemFilter) -> Iterator[Item]:
+    """Yield the item of a group that stands for it in a list, or all that fit when one source is asked for."""
+    fitting = (item for item in group if wanted.accepts(item))
+    yield from fitting if wanted.source else islice(fitting, 1)
 
 
 def _name_state(items: Iterable[Item]) -> str:
     digest = hashlib.sha256()
     for item in items:
-        digest.update(f"{item.id}@{item.revision}\n".encode())
+        digest.update(f"{item.id}@{item.state}\n".encode())
     return digest.hexdigest()[:20]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.catalog.domain.entities import Revision
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.importers.collection import Imported
 from services.catalog.domain.item import Record
 from services.catalog.domain.sources import NewSource, Source, SourceFormat
+from services.common.identity.tokens import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +111,42 @@ class SourceStore(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogPlace:
-    """A Proxmox host and node; without them, `message` says why there is no place."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedDeployment:
+    """A deployment to plan; `config` as its user writes it, not yet checked."""
 
-    host_id: int | None
-    node: str
-    message: str = ""
+    item_id: str
+    hostname: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    node: str = ""
+    host_id: int | None = None
 
 
-class Nodes(Protocol):
-    """Knows where containers can go."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedDeployment:
+    """What a deployment would choose: MB, cores, GB, MB; without a place, `placement_message` says why."""
 
-    async def find_place(self, asked: CatalogPlace, *, memory: int, disk: int, oci: bool) -> CatalogPlace:
-        """Return where a container would go: MB, GB; the host and node asked about, or any.
+    runtime: str
+    memory: int
+    cores: float
+    disk_size: int
+    swap: int = 0
+    host_id: int | None = None
+    node: str = ""
+    runtime_reason: str = ""
+    placement_message: str = ""
+
+
+class Deployments(Protocol):
+    """Plans deployments as they are carried out."""
+
+    async def plan(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
+        """Return what a deployment would choose now; nothing is created.
 
         Raises:
-            DomainError: there is no place, or nobody knows.
+            InvalidError: an input or a setting is wrong.
+            UnavailableError: nobody answers.
         """
 
 

@@ -71,6 +71,7 @@ def build_item(document: Record, *, source: str = OWN_SOURCE, revision: str | No
         images=compose.list_images(document["compose"]),
         source=source,
         revision=revision or name_revision(document),
+        release_notes=document.get("release_notes", ""),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from services.catalog.domain.entities import Revision
@@ -36,5 +37,8 @@ async def load_catalog(store: CatalogStore) -> CatalogIndex:
 
 def build_index(revisions: Sequence[Revision], updated_at: datetime | None) -> CatalogIndex:
     """Build the index of what is published."""
-    items = [build_item(r.document, source=r.source, revision=r.revision) for r in revisions]
+    items = [
+        replace(build_item(r.document, source=r.source, revision=r.revision), added_at=r.added_at)
+        for r in revisions
+    ]
     return CatalogIndex(items, updated_at)

@@ -11,7 +11,7 @@ from services.catalog.domain.entities import OWN_SOURCE, Item
 from services.catalog.domain.errors import IconNotFoundError, RevisionNotFoundError, UnsafeDefinitionError
 from services.catalog.domain.faults import Fault, Rejection
 from services.catalog.domain.index import CatalogIndex, ItemFilter, ItemPage
-from services.catalog.domain.interfaces import CatalogPlace, CatalogStore, Nodes, SourceStore
+from services.catalog.domain.interfaces import CatalogStore, SourceStore
 from services.catalog.domain.item import build_item
 from services.catalog.domain.loader import Loaded
 from services.catalog.domain.publishing import publish_items
@@ -20,7 +20,6 @@ from services.catalog.domain.render import render_item as render
 from services.catalog.domain.revisions import RevisionChanges, compare_items
 from services.catalog.domain.sources import NewSource, Source
 from services.catalog.domain.values import RenderRequest, drop_past_inputs
-from services.common.core.errors import DomainError
 
 FETCH_LIMIT = timedelta(minutes=15)
 """A fetch that was queued longer ago may be queued again: its worker is gone."""
@@ -81,7 +80,7 @@ def list_categories(catalog: CatalogIndex) -> list[str]:
 def get_catalog_stats(catalog: CatalogIndex) -> CatalogStats:
     """Return the counts."""
     return CatalogStats(
-        total_apps=len(catalog.items),
+        total_apps=len(catalog.entries),
         categories=dict(sorted(catalog.categories.items())),
         sources=tuple(sorted(catalog.sources)),
         last_updated=catalog.updated_at,
@@ -100,30 +99,6 @@ async def reload_catalog(store: CatalogStore, loaded: Loaded) -> Reloaded:
 def _first(faults: Sequence[Fault]) -> list[Fault]:
     """Return the first fault of each file."""
     return list({fault.file: fault for fault in reversed(faults)}.values())[::-1]
-
-
-def preview_item(catalog: CatalogIndex, item_id: str, request: RenderRequest) -> RenderedDefinition:
-    """Render an item with its secrets masked.
-
-    Raises:
-        ItemNotFoundError: nothing of that id is published.
-        InvalidError: the inputs do not fit.
-    """
-    return render(catalog.get_item(item_id), request)
-
-
-async def find_place(nodes: Nodes, rendered: RenderedDefinition, asked: CatalogPlace) -> CatalogPlace:
-    """Return where a deployment of this would go now; without a place, why there is none."""
-    resources = rendered.item.resources
-    try:
-        return await nodes.find_place(
-            asked,
-            memory=round(resources.memory.minimum),
-            disk=round(resources.disk.minimum),
-            oci=rendered.runtime == "oci",
-        )
-    except DomainError as error:
-        return CatalogPlace(None, "", error.message)
 
 
 def get_item_icon(catalog: CatalogIndex, item_id: str) -> str:

@@ -14,6 +14,7 @@ from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp, build_app, plan_app
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.interfaces import NewContainer, OnText, Probe, Ref, Task
+from services.apps.domain.plan_deployment import DeploymentPlan, plan_deployment
 from services.apps.workflows.deploy_app import deploy_app
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
@@ -129,16 +130,10 @@ class Notes:
         """Nobody looks."""
 
 
-async def deploy_item(item: Item, *, runtime: str, environment: Mapping[str, str]) -> App:
-    """Deploy an item and return the app that answered.
-
-    Raises:
-        DomainError: it could not be rendered, or a step failed.
-    """
-    containers, catalog = SimulatedContainers(), GrpcCatalog(LocalClients(item))
-    request_id = uuid.uuid4().hex
-    new = NewApp(
-        id=f"{item.id}-{request_id[:8]}",
+def build_request(item: Item, *, runtime: str, environment: Mapping[str, str]) -> NewApp:
+    """Return what a user asks for."""
+    return NewApp(
+        id=f"{item.id}-{uuid.uuid4().hex[:8]}",
         owner_id=1,
         catalog_id=item.id,
         hostname="app-01",
@@ -146,6 +141,22 @@ async def deploy_item(item: Item, *, runtime: str, environment: Mapping[str, str
         config=parse_config({"runtime": runtime}),
         environment=environment,
     )
+
+
+async def plan_item(item: Item, *, runtime: str, environment: Mapping[str, str]) -> DeploymentPlan:
+    """Return what the preview of a deployment shows."""
+    new = build_request(item, runtime=runtime, environment=environment)
+    return await plan_deployment(new, GrpcCatalog(LocalClients(item)), SimulatedContainers())
+
+
+async def deploy_item(item: Item, *, runtime: str, environment: Mapping[str, str]) -> App:
+    """Deploy an item and return the app that answered.
+
+    Raises:
+        DomainError: it could not be rendered, or a step failed.
+    """
+    containers, catalog = SimulatedContainers(), GrpcCatalog(LocalClients(item))
+    new = build_request(item, runtime=runtime, environment=environment)
     plan = await plan_app(new, catalog, containers)
     apps = Apps(await build_app(plan, catalog, public_port=PUBLIC_PORT))
     rendering = dict(apps.app.rendering)

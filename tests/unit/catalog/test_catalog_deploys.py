@@ -1,13 +1,15 @@
-"""Every item of our own is deployed in every runtime that it claims."""
+"""Every item of our own is deployed, as its preview says, in every runtime that it claims."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import pytest
 
 from services.catalog.check import check_folder, list_example_values
 from services.catalog.domain.entities import Item
 from services.catalog.files import DATA
-from tests.unit.catalog.deploying import PUBLIC_PORT, deploy_item
+from tests.unit.catalog.deploying import PUBLIC_PORT, deploy_item, plan_item
 
 PAIRS = [(item, runtime) for item in check_folder(DATA)[0] for runtime in item.runtimes]
 
@@ -19,4 +21,8 @@ async def test_an_item_of_ours_is_deployed_and_answers(item: Item, runtime: str)
     assert main is not None
     assert (app.runtime, app.revision, app.internal_port) == (runtime, item.revision, main.container)
     assert app.url == f"http://10.0.0.9:{PUBLIC_PORT if runtime == 'compose' else main.container}"
+    plan = await plan_item(item, runtime=runtime, environment=list_example_values(item))
+    shown = dataclasses.asdict(plan.resources)
+    assert shown.items() <= app.config.items()
+    assert (plan.runtime, plan.node, plan.placement_message) == (app.runtime, app.node, "")
     assert set(app.secret_names) >= {i.name for i in item.inputs if i.secret} & app.environment.keys()

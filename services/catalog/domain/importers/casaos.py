@@ -52,6 +52,7 @@ def _read_app(folder: Folder) -> Draft | None:
         description=take_text(about.get("description")) or take_text(about.get("tagline")),
         category=take_text(about.get("category"), 60),
         tags=[take_text(about.get("category"), 40)],
+        release_notes=take_text(about.get("release_notes")),
         author=take_text(about.get("developer") or about.get("author"), 120),
         website=take_text(about.get("website"), 500),
         documentation=take_text(about.get("docs"), 500),

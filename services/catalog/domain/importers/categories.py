@@ -20,7 +20,7 @@ _WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Security", ("security", "password", "passwords", "authentication", "auth", "privacy", "vault")),
     ("Development", ("development", "developer", "dev", "code", "ci", "git", "devops", "programming")),
     ("Artificial intelligence", ("ai", "llm", "ml", "artificial", "machine")),
-    ("Files and storage", ("file", "files", "storage", "cloud", "backup", "sync", "nas", "share")),
+    ("Files and storage", ("file", "files", "storage", "data", "cloud", "backup", "sync", "nas", "share")),
     ("Notes and documents", ("note", "notes", "document", "documents", "wiki", "documentation", "knowledge")),
     (
         "Communication",
@@ -29,7 +29,7 @@ _WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Finance", ("finance", "money", "bitcoin", "crypto", "budget", "accounting", "lightning")),
     ("Productivity", ("productivity", "office", "task", "tasks", "project", "crm", "erp", "business")),
     ("Web and publishing", ("web", "cms", "blog", "website", "publishing", "ecommerce", "wordpress")),
-    ("Analytics", ("analytics", "data", "statistics", "bi")),
+    ("Analytics", ("analytics", "statistics", "bi")),
     ("Dashboards", ("dashboard", "dashboards", "homepage", "startpage")),
     ("Tools", ("tool", "tools", "utility", "utilities", "utils", "system", "admin", "management", "docker")),
 )

@@ -29,6 +29,7 @@ class Draft:
         has_page: whether what answers there is a web page.
         probe_scheme: http or https, empty where the collection does not say.
         helps: what it says of variables, by name.
+        release_notes: what the version brings.
     """
 
     file: str
@@ -62,6 +63,7 @@ class Draft:
     helps: Mapping[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     memory: int = 0
+    release_notes: str = ""
 
 
 def make_id(text: str) -> str:

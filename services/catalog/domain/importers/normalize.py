@@ -12,6 +12,7 @@ from services.catalog.domain.importers.categories import name_category
 from services.catalog.domain.importers.definition import clean_definition
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_text
 from services.catalog.domain.importers.hard_coded import is_given_out
+from services.catalog.domain.importers.plain_text import strip_markup
 from services.catalog.domain.importers.ports import build_probe, list_ports, open_main_port
 from services.catalog.domain.importers.preparing import PREPARER
 from services.catalog.domain.importers.secret_forms import choose_form, fit_forms
@@ -37,6 +38,8 @@ def build_document(draft: Draft) -> dict[str, Any]:
     open_main_port(draft, services)
     ports = list_ports(draft, services)
     inputs = _list_inputs(draft, definition)
+    for record in inputs:
+        record |= {key: text for key in ("label", "help") if (text := strip_markup(record.get(key, "")))}
     fit_forms(inputs, services)
     image = _find_main_image(draft, services)
     memory = max(draft.memory, 16) if draft.memory else _DEFAULT_MEMORY * len(services.keys() - {PREPARER})
@@ -45,7 +48,7 @@ def build_document(draft: Draft) -> dict[str, Any]:
         "id": make_id(draft.id) or make_id(draft.name),
         "name": take_text(draft.name, 80) or draft.id,
         "version": take_text(draft.version, 60) or _read_version(image),
-        "description": take_text(draft.description) or take_text(draft.name, 80) or draft.id,
+        "description": strip_markup(take_text(draft.description)) or take_text(draft.name, 80) or draft.id,
         "category": name_category(draft.category),
         "tags": _list_tags(draft),
         "author": take_text(draft.author, 120) or "Unknown",
@@ -63,7 +66,7 @@ def build_document(draft: Draft) -> dict[str, Any]:
         "volumes": _list_volumes(services),
         "inputs": inputs,
         "probe": build_probe(draft, ports),
-        "notes": [note[:1000] for note in dict.fromkeys(draft.notes)][:50],
+        "notes": [note[:1000] for note in dict.fromkeys(map(strip_markup, draft.notes)) if note][:50],
         "compose": definition,
     }
     if draft.icon.startswith("https://") and len(draft.icon) <= 200 and not re.search(r"\s", draft.icon):
@@ -72,6 +75,8 @@ def build_document(draft: Draft) -> dict[str, Any]:
         document["source_code"] = source_code
     if screenshots := [shot for shot in draft.screenshots if _take_url(shot)][:10]:
         document["screenshots"] = screenshots
+    if release_notes := strip_markup(take_text(draft.release_notes)):
+        document["release_notes"] = release_notes
     if draft.username or draft.password:
         document["credentials"] = _build_credentials(draft)
     return document

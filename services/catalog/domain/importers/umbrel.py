@@ -76,6 +76,7 @@ def _read_app(folder: Folder) -> Draft | None:
         version=take_text(about.get("version"), 60),
         description=take_text(about.get("description")) or take_text(about.get("tagline")),
         category=take_text(about.get("category"), 60),
+        release_notes=take_text(about.get("releaseNotes")),
         tags=[take_text(about.get("category"), 40)],
         author=take_text(about.get("developer"), 120),
         website=take_text(about.get("website"), 500),

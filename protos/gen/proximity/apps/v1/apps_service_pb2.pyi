@@ -29,6 +29,118 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class PlanDeploymentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class EnvironmentEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CATALOG_ID_FIELD_NUMBER: _builtins.int
+    HOSTNAME_FIELD_NUMBER: _builtins.int
+    CONFIG_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    catalog_id: _builtins.str
+    hostname: _builtins.str
+    node: _builtins.str
+    host_id: _builtins.int
+    @_builtins.property
+    def config(self) -> _struct_pb2.Struct:
+        """As in DeployAppRequest."""
+
+    @_builtins.property
+    def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        catalog_id: _builtins.str = ...,
+        hostname: _builtins.str = ...,
+        config: _struct_pb2.Struct | None = ...,
+        environment: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        node: _builtins.str = ...,
+        host_id: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "config", b"config", "host_id", b"host_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "catalog_id", b"catalog_id", "config", b"config", "environment", b"environment", "host_id", b"host_id", "hostname", b"hostname", "node", b"node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
+    _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__host_id) -> _WhichOneofReturnType__host_id | None: ...
+
+Global___PlanDeploymentRequest: _TypeAlias = PlanDeploymentRequest  # noqa: Y015
+
+@_typing.final
+class DeploymentPlan(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNTIME_FIELD_NUMBER: _builtins.int
+    RUNTIME_REASON_FIELD_NUMBER: _builtins.int
+    MEMORY_FIELD_NUMBER: _builtins.int
+    CORES_FIELD_NUMBER: _builtins.int
+    DISK_SIZE_FIELD_NUMBER: _builtins.int
+    SWAP_FIELD_NUMBER: _builtins.int
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    PLACEMENT_MESSAGE_FIELD_NUMBER: _builtins.int
+    runtime: _builtins.str
+    """compose or oci."""
+    runtime_reason: _builtins.str
+    """Why it is not the preferred one."""
+    memory: _builtins.int
+    """MB."""
+    cores: _builtins.int
+    disk_size: _builtins.int
+    """GB."""
+    swap: _builtins.int
+    """MB."""
+    host_id: _builtins.int
+    """Absent when there is no place."""
+    node: _builtins.str
+    placement_message: _builtins.str
+    """Why there is no place."""
+    def __init__(
+        self,
+        *,
+        runtime: _builtins.str = ...,
+        runtime_reason: _builtins.str = ...,
+        memory: _builtins.int = ...,
+        cores: _builtins.int = ...,
+        disk_size: _builtins.int = ...,
+        swap: _builtins.int = ...,
+        host_id: _builtins.int | None = ...,
+        node: _builtins.str = ...,
+        placement_message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "host_id", b"host_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "cores", b"cores", "disk_size", b"disk_size", "host_id", b"host_id", "memory", b"memory", "node", b"node", "placement_message", b"placement_message", "runtime", b"runtime", "runtime_reason", b"runtime_reason", "swap", b"swap"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
+    _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__host_id) -> _WhichOneofReturnType__host_id | None: ...
+
+Global___DeploymentPlan: _TypeAlias = DeploymentPlan  # noqa: Y015
+
+@_typing.final
 class ListAppsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -473,6 +585,7 @@ class AppUpdate(_message.Message):
     NEEDS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     RELEASE_NOTES_URL_FIELD_NUMBER: _builtins.int
+    RELEASE_NOTES_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     available: _builtins.bool
     """False when the app is of that revision already; then nothing else changes."""
@@ -482,6 +595,8 @@ class AppUpdate(_message.Message):
     current_version: _builtins.str
     release_notes_url: _builtins.str
     """Where its maker describes releases, if that is known."""
+    release_notes: _builtins.str
+    """What the new version brings, as its collection describes it."""
     @_builtins.property
     def images(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.ImageChange]:
         """Services that will run another image."""
@@ -517,10 +632,11 @@ class AppUpdate(_message.Message):
         needs: _abc.Iterable[Global___UpdateNeed] | None = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
         release_notes_url: _builtins.str | None = ...,
+        release_notes: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "release_notes_url", b"release_notes_url"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "added_inputs", b"added_inputs", "app_id", b"app_id", "available", b"available", "current_revision", b"current_revision", "current_version", b"current_version", "images", b"images", "needs", b"needs", "notes", b"notes", "release_notes_url", b"release_notes_url", "removed_inputs", b"removed_inputs", "revision", b"revision", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "added_inputs", b"added_inputs", "app_id", b"app_id", "available", b"available", "current_revision", b"current_revision", "current_version", b"current_version", "images", b"images", "needs", b"needs", "notes", b"notes", "release_notes", b"release_notes", "release_notes_url", b"release_notes_url", "removed_inputs", b"removed_inputs", "revision", b"revision", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__release_notes_url: _TypeAlias = _typing.Literal["release_notes_url"]  # noqa: Y015
     _WhichOneofArgType__release_notes_url: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url"]  # noqa: Y015

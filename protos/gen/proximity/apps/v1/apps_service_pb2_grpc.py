@@ -1267,6 +1267,11 @@ class AppsInternalServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.PlanDeployment = channel.unary_unary(
+                '/proximity.apps.v1.AppsInternalService/PlanDeployment',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.PlanDeploymentRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.DeploymentPlan.FromString,
+                _registered_method=True)
         self.BeginOperation = channel.unary_unary(
                 '/proximity.apps.v1.AppsInternalService/BeginOperation',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.BeginOperationRequest.SerializeToString,
@@ -1312,6 +1317,13 @@ class AppsInternalServiceStub:
 class AppsInternalServiceServicer:
     """What other services ask of apps.
     """
+
+    def PlanDeployment(self, request, context):
+        """What a deployment would choose now: runtime, resources and place. Nothing is created or reserved.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def BeginOperation(self, request, context):
         """Begin an operation that another service carries out: the app is busy until FinishOperation. Idempotent by
@@ -1373,6 +1385,11 @@ class AppsInternalServiceServicer:
 
 def add_AppsInternalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'PlanDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanDeployment,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.PlanDeploymentRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.DeploymentPlan.SerializeToString,
+            ),
             'BeginOperation': grpc.unary_unary_rpc_method_handler(
                     servicer.BeginOperation,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.BeginOperationRequest.FromString,
@@ -1424,6 +1441,33 @@ def add_AppsInternalServiceServicer_to_server(servicer, server):
 class AppsInternalService:
     """What other services ask of apps.
     """
+
+    @staticmethod
+    def PlanDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsInternalService/PlanDeployment',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.PlanDeploymentRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.DeploymentPlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def BeginOperation(request,

@@ -416,6 +416,8 @@ class AppsInternalServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AppsInternalServiceAsyncStub: ...
+    PlanDeployment: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.PlanDeploymentRequest, _apps_service_pb2.DeploymentPlan]
+    """What a deployment would choose now: runtime, resources and place. Nothing is created or reserved."""
     BeginOperation: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.BeginOperationRequest, _apps_service_pb2.AppHold]
     """Begin an operation that another service carries out: the app is busy until FinishOperation. Idempotent by
     operation_id. APP_BUSY when another operation is under way.
@@ -440,6 +442,8 @@ class AppsInternalServiceAsyncStub(AppsInternalServiceStub):
     """What other services ask of apps."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    PlanDeployment: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.PlanDeploymentRequest, _apps_service_pb2.DeploymentPlan]  # type: ignore[assignment]
+    """What a deployment would choose now: runtime, resources and place. Nothing is created or reserved."""
     BeginOperation: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.BeginOperationRequest, _apps_service_pb2.AppHold]  # type: ignore[assignment]
     """Begin an operation that another service carries out: the app is busy until FinishOperation. Idempotent by
     operation_id. APP_BUSY when another operation is under way.
@@ -461,6 +465,14 @@ class AppsInternalServiceAsyncStub(AppsInternalServiceStub):
 
 class AppsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
     """What other services ask of apps."""
+
+    @_abc_1.abstractmethod
+    def PlanDeployment(
+        self,
+        request: _apps_service_pb2.PlanDeploymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.DeploymentPlan, _abc.Awaitable[_apps_service_pb2.DeploymentPlan]]:
+        """What a deployment would choose now: runtime, resources and place. Nothing is created or reserved."""
 
     @_abc_1.abstractmethod
     def BeginOperation(

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from proximity.catalog.v1 import item_pb2 as _item_pb2
@@ -30,6 +31,7 @@ class ListItemsRequest(_message.Message):
     MEMORY_FIELD_NUMBER: _builtins.int
     RUNTIME_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
     page: _builtins.int
     per_page: _builtins.int
     architecture: _builtins.str
@@ -37,6 +39,8 @@ class ListItemsRequest(_message.Message):
     """Only items that do with so many MB."""
     runtime: _builtins.str
     source: _builtins.str
+    view: _builtins.str
+    """full (default), or summary: without compose definition, inputs, environment, volumes and notes."""
     def __init__(
         self,
         *,
@@ -46,10 +50,11 @@ class ListItemsRequest(_message.Message):
         memory: _builtins.int | None = ...,
         runtime: _builtins.str | None = ...,
         source: _builtins.str | None = ...,
+        view: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_page", b"_page", "_per_page", b"_per_page", "_runtime", b"_runtime", "_source", b"_source", "architecture", b"architecture", "memory", b"memory", "page", b"page", "per_page", b"per_page", "runtime", b"runtime", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_page", b"_page", "_per_page", b"_per_page", "_runtime", b"_runtime", "_source", b"_source", "_view", b"_view", "architecture", b"architecture", "memory", b"memory", "page", b"page", "per_page", b"per_page", "runtime", b"runtime", "source", b"source", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_page", b"_page", "_per_page", b"_per_page", "_runtime", b"_runtime", "_source", b"_source", "architecture", b"architecture", "memory", b"memory", "page", b"page", "per_page", b"per_page", "runtime", b"runtime", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_page", b"_page", "_per_page", b"_per_page", "_runtime", b"_runtime", "_source", b"_source", "_view", b"_view", "architecture", b"architecture", "memory", b"memory", "page", b"page", "per_page", b"per_page", "runtime", b"runtime", "source", b"source", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__architecture: _TypeAlias = _typing.Literal["architecture"]  # noqa: Y015
     _WhichOneofArgType__architecture: _TypeAlias = _typing.Literal["_architecture", b"_architecture"]  # noqa: Y015
@@ -63,6 +68,8 @@ class ListItemsRequest(_message.Message):
     _WhichOneofArgType__runtime: _TypeAlias = _typing.Literal["_runtime", b"_runtime"]  # noqa: Y015
     _WhichOneofReturnType__source: _TypeAlias = _typing.Literal["source"]  # noqa: Y015
     _WhichOneofArgType__source: _TypeAlias = _typing.Literal["_source", b"_source"]  # noqa: Y015
+    _WhichOneofReturnType__view: _TypeAlias = _typing.Literal["view"]  # noqa: Y015
+    _WhichOneofArgType__view: _TypeAlias = _typing.Literal["_view", b"_view"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__architecture) -> _WhichOneofReturnType__architecture | None: ...
     @_typing.overload
@@ -75,6 +82,8 @@ class ListItemsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__runtime) -> _WhichOneofReturnType__runtime | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__source) -> _WhichOneofReturnType__source | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__view) -> _WhichOneofReturnType__view | None: ...
 
 Global___ListItemsRequest: _TypeAlias = ListItemsRequest  # noqa: Y015
 
@@ -129,12 +138,15 @@ class SearchItemsRequest(_message.Message):
     MEMORY_FIELD_NUMBER: _builtins.int
     RUNTIME_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
     q: _builtins.str
     architecture: _builtins.str
     memory: _builtins.int
     """Only items that do with so many MB."""
     runtime: _builtins.str
     source: _builtins.str
+    view: _builtins.str
+    """full (default), or summary: without compose definition, inputs, environment, volumes and notes."""
     def __init__(
         self,
         *,
@@ -143,10 +155,11 @@ class SearchItemsRequest(_message.Message):
         memory: _builtins.int | None = ...,
         runtime: _builtins.str | None = ...,
         source: _builtins.str | None = ...,
+        view: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_runtime", b"_runtime", "_source", b"_source", "architecture", b"architecture", "memory", b"memory", "runtime", b"runtime", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_runtime", b"_runtime", "_source", b"_source", "_view", b"_view", "architecture", b"architecture", "memory", b"memory", "runtime", b"runtime", "source", b"source", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_runtime", b"_runtime", "_source", b"_source", "architecture", b"architecture", "memory", b"memory", "q", b"q", "runtime", b"runtime", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_runtime", b"_runtime", "_source", b"_source", "_view", b"_view", "architecture", b"architecture", "memory", b"memory", "q", b"q", "runtime", b"runtime", "source", b"source", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__architecture: _TypeAlias = _typing.Literal["architecture"]  # noqa: Y015
     _WhichOneofArgType__architecture: _TypeAlias = _typing.Literal["_architecture", b"_architecture"]  # noqa: Y015
@@ -156,6 +169,8 @@ class SearchItemsRequest(_message.Message):
     _WhichOneofArgType__runtime: _TypeAlias = _typing.Literal["_runtime", b"_runtime"]  # noqa: Y015
     _WhichOneofReturnType__source: _TypeAlias = _typing.Literal["source"]  # noqa: Y015
     _WhichOneofArgType__source: _TypeAlias = _typing.Literal["_source", b"_source"]  # noqa: Y015
+    _WhichOneofReturnType__view: _TypeAlias = _typing.Literal["view"]  # noqa: Y015
+    _WhichOneofArgType__view: _TypeAlias = _typing.Literal["_view", b"_view"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__architecture) -> _WhichOneofReturnType__architecture | None: ...
     @_typing.overload
@@ -164,6 +179,8 @@ class SearchItemsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__runtime) -> _WhichOneofReturnType__runtime | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__source) -> _WhichOneofReturnType__source | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__view) -> _WhichOneofReturnType__view | None: ...
 
 Global___SearchItemsRequest: _TypeAlias = SearchItemsRequest  # noqa: Y015
 
@@ -176,12 +193,15 @@ class ListCategoryItemsRequest(_message.Message):
     MEMORY_FIELD_NUMBER: _builtins.int
     RUNTIME_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
     category: _builtins.str
     architecture: _builtins.str
     memory: _builtins.int
     """Only items that do with so many MB."""
     runtime: _builtins.str
     source: _builtins.str
+    view: _builtins.str
+    """full (default), or summary: without compose definition, inputs, environment, volumes and notes."""
     def __init__(
         self,
         *,
@@ -190,10 +210,11 @@ class ListCategoryItemsRequest(_message.Message):
         memory: _builtins.int | None = ...,
         runtime: _builtins.str | None = ...,
         source: _builtins.str | None = ...,
+        view: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_runtime", b"_runtime", "_source", b"_source", "architecture", b"architecture", "memory", b"memory", "runtime", b"runtime", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_runtime", b"_runtime", "_source", b"_source", "_view", b"_view", "architecture", b"architecture", "memory", b"memory", "runtime", b"runtime", "source", b"source", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_runtime", b"_runtime", "_source", b"_source", "architecture", b"architecture", "category", b"category", "memory", b"memory", "runtime", b"runtime", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_runtime", b"_runtime", "_source", b"_source", "_view", b"_view", "architecture", b"architecture", "category", b"category", "memory", b"memory", "runtime", b"runtime", "source", b"source", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__architecture: _TypeAlias = _typing.Literal["architecture"]  # noqa: Y015
     _WhichOneofArgType__architecture: _TypeAlias = _typing.Literal["_architecture", b"_architecture"]  # noqa: Y015
@@ -203,6 +224,8 @@ class ListCategoryItemsRequest(_message.Message):
     _WhichOneofArgType__runtime: _TypeAlias = _typing.Literal["_runtime", b"_runtime"]  # noqa: Y015
     _WhichOneofReturnType__source: _TypeAlias = _typing.Literal["source"]  # noqa: Y015
     _WhichOneofArgType__source: _TypeAlias = _typing.Literal["_source", b"_source"]  # noqa: Y015
+    _WhichOneofReturnType__view: _TypeAlias = _typing.Literal["view"]  # noqa: Y015
+    _WhichOneofArgType__view: _TypeAlias = _typing.Literal["_view", b"_view"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__architecture) -> _WhichOneofReturnType__architecture | None: ...
     @_typing.overload
@@ -211,6 +234,8 @@ class ListCategoryItemsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__runtime) -> _WhichOneofReturnType__runtime | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__source) -> _WhichOneofReturnType__source | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__view) -> _WhichOneofReturnType__view | None: ...
 
 Global___ListCategoryItemsRequest: _TypeAlias = ListCategoryItemsRequest  # noqa: Y015
 
@@ -348,6 +373,8 @@ class PreviewItemRequest(_message.Message):
     RUNTIME_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
     HOST_ID_FIELD_NUMBER: _builtins.int
+    CONFIG_FIELD_NUMBER: _builtins.int
+    HOSTNAME_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     runtime: _builtins.str
     """compose or oci."""
@@ -355,8 +382,14 @@ class PreviewItemRequest(_message.Message):
     """Node to ask about; default: the one that a deployment would choose."""
     host_id: _builtins.int
     """Proxmox host to ask about."""
+    hostname: _builtins.str
+    """Hostname that the app would have."""
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def config(self) -> _struct_pb2.Struct:
+        """As for a deployment: memory, cores, disk_size, swap, runtime, image, port, storage and so on."""
+
     def __init__(
         self,
         *,
@@ -365,19 +398,25 @@ class PreviewItemRequest(_message.Message):
         runtime: _builtins.str | None = ...,
         node: _builtins.str | None = ...,
         host_id: _builtins.int | None = ...,
+        config: _struct_pb2.Struct | None = ...,
+        hostname: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_node", b"_node", "_runtime", b"_runtime", "host_id", b"host_id", "node", b"node", "runtime", b"runtime"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_hostname", b"_hostname", "_node", b"_node", "_runtime", b"_runtime", "config", b"config", "host_id", b"host_id", "hostname", b"hostname", "node", b"node", "runtime", b"runtime"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_node", b"_node", "_runtime", b"_runtime", "app_id", b"app_id", "environment", b"environment", "host_id", b"host_id", "node", b"node", "runtime", b"runtime"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_hostname", b"_hostname", "_node", b"_node", "_runtime", b"_runtime", "app_id", b"app_id", "config", b"config", "environment", b"environment", "host_id", b"host_id", "hostname", b"hostname", "node", b"node", "runtime", b"runtime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
+    _WhichOneofReturnType__hostname: _TypeAlias = _typing.Literal["hostname"]  # noqa: Y015
+    _WhichOneofArgType__hostname: _TypeAlias = _typing.Literal["_hostname", b"_hostname"]  # noqa: Y015
     _WhichOneofReturnType__node: _TypeAlias = _typing.Literal["node"]  # noqa: Y015
     _WhichOneofArgType__node: _TypeAlias = _typing.Literal["_node", b"_node"]  # noqa: Y015
     _WhichOneofReturnType__runtime: _TypeAlias = _typing.Literal["runtime"]  # noqa: Y015
     _WhichOneofArgType__runtime: _TypeAlias = _typing.Literal["_runtime", b"_runtime"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__host_id) -> _WhichOneofReturnType__host_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hostname) -> _WhichOneofReturnType__hostname | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__node) -> _WhichOneofReturnType__node | None: ...
     @_typing.overload
@@ -423,6 +462,8 @@ class PreviewItemResponse(_message.Message):
     PLACEMENT_MESSAGE_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    SWAP_FIELD_NUMBER: _builtins.int
+    RUNTIME_MESSAGE_FIELD_NUMBER: _builtins.int
     docker_compose: _builtins.str
     memory: _builtins.int
     """MB."""
@@ -437,6 +478,10 @@ class PreviewItemResponse(_message.Message):
     """Why there is no place, or why nobody knows."""
     revision: _builtins.str
     version: _builtins.str
+    swap: _builtins.int
+    """MB."""
+    runtime_message: _builtins.str
+    """Why the runtime is not the preferred one."""
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -462,10 +507,12 @@ class PreviewItemResponse(_message.Message):
         placement_message: _builtins.str = ...,
         revision: _builtins.str = ...,
         version: _builtins.str = ...,
+        swap: _builtins.int = ...,
+        runtime_message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_node", b"_node", "host_id", b"host_id", "node", b"node"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_node", b"_node", "cores", b"cores", "disk", b"disk", "docker_compose", b"docker_compose", "environment", b"environment", "host_id", b"host_id", "images", b"images", "memory", b"memory", "node", b"node", "placement_message", b"placement_message", "ports", b"ports", "revision", b"revision", "runtime", b"runtime", "version", b"version", "volumes", b"volumes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_node", b"_node", "cores", b"cores", "disk", b"disk", "docker_compose", b"docker_compose", "environment", b"environment", "host_id", b"host_id", "images", b"images", "memory", b"memory", "node", b"node", "placement_message", b"placement_message", "ports", b"ports", "revision", b"revision", "runtime", b"runtime", "runtime_message", b"runtime_message", "swap", b"swap", "version", b"version", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
@@ -970,12 +1017,15 @@ class RevisionChanges(_message.Message):
     REMOVED_INPUTS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     RELEASE_NOTES_URL_FIELD_NUMBER: _builtins.int
+    RELEASE_NOTES_FIELD_NUMBER: _builtins.int
     revision: _builtins.str
     version: _builtins.str
     from_version: _builtins.str
     """Empty when from_revision is not known."""
     release_notes_url: _builtins.str
     """Where its maker describes releases, if that is known."""
+    release_notes: _builtins.str
+    """What the new version brings, as its collection describes it."""
     @_builtins.property
     def images(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.ImageChange]:
         """Of services whose image differs."""
@@ -1008,10 +1058,11 @@ class RevisionChanges(_message.Message):
         removed_inputs: _abc.Iterable[_builtins.str] | None = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
         release_notes_url: _builtins.str | None = ...,
+        release_notes: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "release_notes_url", b"release_notes_url"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "added_inputs", b"added_inputs", "from_version", b"from_version", "images", b"images", "inputs", b"inputs", "notes", b"notes", "release_notes_url", b"release_notes_url", "removed_inputs", b"removed_inputs", "revision", b"revision", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "added_inputs", b"added_inputs", "from_version", b"from_version", "images", b"images", "inputs", b"inputs", "notes", b"notes", "release_notes", b"release_notes", "release_notes_url", b"release_notes_url", "removed_inputs", b"removed_inputs", "revision", b"revision", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__release_notes_url: _TypeAlias = _typing.Literal["release_notes_url"]  # noqa: Y015
     _WhichOneofArgType__release_notes_url: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url"]  # noqa: Y015

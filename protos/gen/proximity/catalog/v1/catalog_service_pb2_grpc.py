@@ -120,7 +120,7 @@ class CatalogServiceServicer:
     """
 
     def ListItems(self, request, context):
-        """All items by name; a page of them when page or per_page is given.
+        """One item per app, by name; a page of them when page or per_page is given; of one source, all of its items.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,7 +134,7 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SearchItems(self, request, context):
-        """Search, best match first: name, then tags, then description.
+        """Search, best match first: by name, keywords, tags and description; an empty query finds everything.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

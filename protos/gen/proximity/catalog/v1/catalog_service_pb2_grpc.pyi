@@ -37,11 +37,11 @@ class CatalogServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
     ListItems: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListItemsRequest, _catalog_service_pb2.ListItemsResponse]
-    """All items by name; a page of them when page or per_page is given."""
+    """One item per app, by name; a page of them when page or per_page is given; of one source, all of its items."""
     GetItem: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetItemRequest, _item_pb2.Item]
     """One item."""
     SearchItems: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.SearchItemsRequest, _catalog_service_pb2.ListItemsResponse]
-    """Search, best match first: name, then tags, then description."""
+    """Search, best match first: by name, keywords, tags and description; an empty query finds everything."""
     ListCategoryItems: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListCategoryItemsRequest, _catalog_service_pb2.ListItemsResponse]
     """The items of a category, whatever its case."""
     ListCategories: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _catalog_service_pb2.ListCategoriesResponse]
@@ -73,11 +73,11 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListItems: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListItemsRequest, _catalog_service_pb2.ListItemsResponse]  # type: ignore[assignment]
-    """All items by name; a page of them when page or per_page is given."""
+    """One item per app, by name; a page of them when page or per_page is given; of one source, all of its items."""
     GetItem: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetItemRequest, _item_pb2.Item]  # type: ignore[assignment]
     """One item."""
     SearchItems: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.SearchItemsRequest, _catalog_service_pb2.ListItemsResponse]  # type: ignore[assignment]
-    """Search, best match first: name, then tags, then description."""
+    """Search, best match first: by name, keywords, tags and description; an empty query finds everything."""
     ListCategoryItems: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListCategoryItemsRequest, _catalog_service_pb2.ListItemsResponse]  # type: ignore[assignment]
     """The items of a category, whatever its case."""
     ListCategories: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _catalog_service_pb2.ListCategoriesResponse]  # type: ignore[assignment]
@@ -112,7 +112,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.ListItemsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.ListItemsResponse, _abc.Awaitable[_catalog_service_pb2.ListItemsResponse]]:
-        """All items by name; a page of them when page or per_page is given."""
+        """One item per app, by name; a page of them when page or per_page is given; of one source, all of its items."""
 
     @_abc_1.abstractmethod
     def GetItem(
@@ -128,7 +128,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.SearchItemsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.ListItemsResponse, _abc.Awaitable[_catalog_service_pb2.ListItemsResponse]]:
-        """Search, best match first: name, then tags, then description."""
+        """Search, best match first: by name, keywords, tags and description; an empty query finds everything."""
 
     @_abc_1.abstractmethod
     def ListCategoryItems(

@@ -77,6 +77,9 @@ class Item(_message.Message):
     SCREENSHOTS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     SOURCE_CODE_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    ADDED_AT_FIELD_NUMBER: _builtins.int
+    RELEASE_NOTES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     version: _builtins.str
@@ -107,6 +110,8 @@ class Item(_message.Message):
     recommended_disk: _builtins.int
     """GB."""
     source_code: _builtins.str
+    release_notes: _builtins.str
+    """What the version brings, as its collection describes it."""
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemPort]: ...
     @_builtins.property
@@ -134,6 +139,14 @@ class Item(_message.Message):
     @_builtins.property
     def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What to know before deploying it."""
+
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemSource]:
+        """Every source that has this app, the item's own included."""
+
+    @_builtins.property
+    def added_at(self) -> _timestamp_pb2.Timestamp:
+        """When the item was first published here."""
 
     def __init__(
         self,
@@ -170,16 +183,51 @@ class Item(_message.Message):
         screenshots: _abc.Iterable[_builtins.str] | None = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
         source_code: _builtins.str = ...,
+        sources: _abc.Iterable[Global___ItemSource] | None = ...,
+        added_at: _timestamp_pb2.Timestamp | None = ...,
+        release_notes: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "probe", b"probe"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_added_at", b"_added_at", "_probe", b"_probe", "added_at", b"added_at", "probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_probe", b"_probe", "architectures", b"architectures", "author", b"author", "category", b"category", "default_credentials", b"default_credentials", "description", b"description", "docker_compose", b"docker_compose", "documentation", b"documentation", "environment", b"environment", "icon", b"icon", "id", b"id", "images", b"images", "inputs", b"inputs", "license", b"license", "min_cpu", b"min_cpu", "min_disk", b"min_disk", "min_memory", b"min_memory", "name", b"name", "notes", b"notes", "ports", b"ports", "probe", b"probe", "recommended_cpu", b"recommended_cpu", "recommended_disk", b"recommended_disk", "recommended_memory", b"recommended_memory", "revision", b"revision", "runtimes", b"runtimes", "screenshots", b"screenshots", "source", b"source", "source_code", b"source_code", "tags", b"tags", "version", b"version", "volumes", b"volumes", "website", b"website"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_added_at", b"_added_at", "_probe", b"_probe", "added_at", b"added_at", "architectures", b"architectures", "author", b"author", "category", b"category", "default_credentials", b"default_credentials", "description", b"description", "docker_compose", b"docker_compose", "documentation", b"documentation", "environment", b"environment", "icon", b"icon", "id", b"id", "images", b"images", "inputs", b"inputs", "license", b"license", "min_cpu", b"min_cpu", "min_disk", b"min_disk", "min_memory", b"min_memory", "name", b"name", "notes", b"notes", "ports", b"ports", "probe", b"probe", "recommended_cpu", b"recommended_cpu", "recommended_disk", b"recommended_disk", "recommended_memory", b"recommended_memory", "release_notes", b"release_notes", "revision", b"revision", "runtimes", b"runtimes", "screenshots", b"screenshots", "source", b"source", "source_code", b"source_code", "sources", b"sources", "tags", b"tags", "version", b"version", "volumes", b"volumes", "website", b"website"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__added_at: _TypeAlias = _typing.Literal["added_at"]  # noqa: Y015
+    _WhichOneofArgType__added_at: _TypeAlias = _typing.Literal["_added_at", b"_added_at"]  # noqa: Y015
     _WhichOneofReturnType__probe: _TypeAlias = _typing.Literal["probe"]  # noqa: Y015
     _WhichOneofArgType__probe: _TypeAlias = _typing.Literal["_probe", b"_probe"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__added_at) -> _WhichOneofReturnType__added_at | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__probe) -> _WhichOneofReturnType__probe | None: ...
 
 Global___Item: _TypeAlias = Item  # noqa: Y015
+
+@_typing.final
+class ItemSource(_message.Message):
+    """An item of the same app."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    source: _builtins.str
+    version: _builtins.str
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        source: _builtins.str = ...,
+        version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "source", b"source", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemSource: _TypeAlias = ItemSource  # noqa: Y015
 
 @_typing.final
 class ItemPort(_message.Message):

@@ -1,0 +1,67 @@
+"""PlanDeployment: what a deployment would choose, with nothing created."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from services.apps.clients import GrpcCatalog
+from services.apps.domain.config import ContainerLimits, parse_config
+from services.apps.domain.errors import NotAvailableError
+from services.apps.domain.interfaces import Placement, Wanted
+from services.apps.domain.plan_deployment import DeploymentPlan, plan_deployment
+from services.common.core.errors import InvalidError
+from tests.fakes.containers import FakeContainers
+from tests.unit.catalog.deploying import LocalClients, build_request
+from tests.unit.catalog.samples import ITEM, build
+
+SITE = {"SITE": "https://example.com"}
+
+
+class FullContainers(FakeContainers):
+    """A cluster without room."""
+
+    async def place(self, wanted: Wanted) -> Placement:
+        raise NotAvailableError(f"no node has {wanted.memory} MB")
+
+
+async def plan(
+    containers: FakeContainers, environment: dict[str, str] = SITE, **config: object
+) -> DeploymentPlan:
+    item = build(ITEM)
+    new = build_request(item, runtime="auto", environment=environment)
+    new = dataclasses.replace(new, id="", config=parse_config(config))
+    return await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers)
+
+
+async def test_what_is_not_given_is_the_default() -> None:
+    found = await plan(FakeContainers())
+    assert found.resources == ContainerLimits(memory=2048, cores=2, disk_size=20, swap=512)
+    assert (found.runtime, found.host_id, found.node, found.placement_message) == ("compose", 1, "pve1", "")
+
+
+async def test_what_is_given_counts() -> None:
+    found = await plan(FakeContainers(), memory=640, cores=1, disk_size=9, swap=0, runtime="oci")
+    assert found.resources == ContainerLimits(memory=640, cores=1, disk_size=9, swap=0)
+    assert found.runtime == "oci"
+
+
+async def test_without_a_place_the_plan_says_why_and_shows_the_resources() -> None:
+    found = await plan(FullContainers(), memory=9000)
+    assert (found.host_id, found.node, found.placement_message) == (None, "", "no node has 9000 MB")
+    assert found.resources.memory == 9000
+
+
+async def test_nothing_is_created_or_reserved() -> None:
+    containers = FakeContainers()
+    await plan(containers)
+    assert (containers.containers, containers.reserved) == ({}, {})
+
+
+async def test_wrong_settings_and_inputs_are_refused_as_a_deployment_refuses_them() -> None:
+    with pytest.raises(InvalidError, match=r"config\.memory"):
+        await plan(FakeContainers(), memory=1)
+    with pytest.raises(InvalidError) as caught:
+        await plan(FakeContainers(), {"SITE": "no address"})
+    assert [violation.field for violation in caught.value.violations] == ["environment.SITE"]
