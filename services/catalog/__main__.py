@@ -24,7 +24,7 @@ def run_command(arguments: list[str]) -> int:
         case "check":
             return check_catalog(folder)
         case "icons":
-            return draw_icons(folder)
+            return draw_icons(folder, Path(rest[1]) if rest[1:] else None)
         case known if known in _COMMANDS:
             sealed = [seal_column(idempotency)]
             return main("catalog", CatalogSettings, serve=serve, work=work, sealed=sealed, argv=arguments)

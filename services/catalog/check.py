@@ -11,7 +11,7 @@ from services.catalog.domain.loader import load_items
 from services.catalog.domain.render import render_item
 from services.catalog.domain.values import RenderRequest
 from services.catalog.files import DATA, find_icon, read_item_files
-from services.catalog.icons import write_icons
+from services.catalog.icons import write_brand_icons, write_icons
 from services.common.core.errors import DomainError
 from services.common.core.text import make_lines_printable
 
@@ -68,9 +68,11 @@ def check_catalog(folder: Path = DATA) -> int:
     return 1 if faults or not items else 0
 
 
-def draw_icons(folder: Path = DATA) -> int:
-    """Write the icons that are missing; return the exit status."""
+def draw_icons(folder: Path = DATA, package: Path | None = None) -> int:
+    """Write the icons that are missing, and with the package `simple-icons` those that it has; return the exit status."""
     loaded = load_items(read_item_files(folder), source=OWN_SOURCE)
-    written = write_icons(folder / "icons", {entry.item.id: entry.item.name for entry in loaded.items})
+    names = {entry.item.id: entry.item.name for entry in loaded.items}
+    written = write_brand_icons(folder / "icons", names, package=package) if package else []
+    written += write_icons(folder / "icons", names)
     sys.stdout.write(f"{len(written)} icons drawn\n")
     return 0

@@ -1,9 +1,10 @@
-"""Draws the icons of our own items: a tile with the app's initials, its colour from its id."""
+"""Icons of our own items: the app's own from Simple Icons, else a tile with its initials in a colour from its id."""
 
 from __future__ import annotations
 
 import colorsys
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -13,6 +14,52 @@ _TILE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" role="img
     text-anchor="middle" dominant-baseline="central">{initials}</text>
 </svg>
 """
+
+
+_BRAND = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" role="img" aria-label="{label}">
+  <rect width="64" height="64" rx="14" fill="#{colour}"/>
+  <path transform="translate(14 14) scale(1.5)" fill="{ink}" d="{path}"/>
+</svg>
+"""
+_PATH = re.compile(r'<path d="([^"]+)"/>')
+_BRIGHT = 150  # of 255; white is not readable on a brighter colour
+BRANDS = "simple-icons.json"
+"""File beside the icons: which of them are from Simple Icons, under which name, in which colour."""
+
+
+def draw_brand_icon(label: str, drawing: str, colour: str) -> str:
+    """Return the SVG of a tile in an app's colour with its icon.
+
+    Args:
+        label: the app's name.
+        drawing: the icon as Simple Icons has it: one path in a box of 24.
+        colour: six hexadecimal digits.
+
+    Raises:
+        ValueError: the drawing is not one path.
+    """
+    found = _PATH.search(drawing)
+    if found is None:
+        raise ValueError(f"the icon of {label} is not one path")
+    red, green, blue = bytes.fromhex(colour)
+    is_bright = 0.299 * red + 0.587 * green + 0.114 * blue > _BRIGHT
+    label = re.sub(r"[^\w .-]", "", label)
+    return _BRAND.format(
+        label=label, colour=colour.lower(), ink="#000" if is_bright else "#fff", path=found[1]
+    )
+
+
+def write_brand_icons(folder: Path, items: dict[str, str], *, package: Path) -> list[Path]:
+    """Write the icons that the file `BRANDS` lists, from an unpacked npm package `simple-icons`; return what was written."""
+    brands = json.loads((folder / BRANDS).read_text(encoding="utf-8"))["icons"]
+    written = []
+    for item_id in sorted(items.keys() & brands.keys()):
+        brand = brands[item_id]
+        drawing = (package / "icons" / f"{brand['slug']}.svg").read_text(encoding="utf-8")
+        path = folder / f"{item_id}.svg"
+        path.write_text(draw_brand_icon(items[item_id], drawing, brand["colour"]), encoding="utf-8")
+        written.append(path)
+    return written
 
 
 def draw_icon(item_id: str, name: str) -> str:
