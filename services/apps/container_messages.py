@@ -49,7 +49,7 @@ def render_ref(ref: Ref) -> pb.ContainerRef:
 
 def parse_task(task: pb.Task) -> Task:
     """Parse a task."""
-    return Task(task.host_id, task.node, task.upid, task.result)
+    return Task(task.host_id, task.node, task.upid, task.result, tuple(task.warnings))
 
 
 def parse_container(item: pb.Container) -> Container:

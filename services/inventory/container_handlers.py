@@ -119,6 +119,7 @@ class ContainerHandlers:
         is_marked = find_owner(view.config) == request.owner
         await self._vmids.claim_vmid(ref.host_id, ref.vmid, owner=request.owner, instead=is_marked)
         await copies.adopt_container(self._containers, ref, request.owner)
+        await self._means.networks.note_addresses(view, request.owner)
         return empty_pb2.Empty()
 
     async def release_container(self, request: cs.ContainerActionRequest, _call: Call) -> empty_pb2.Empty:

@@ -124,7 +124,9 @@ def parse_ref(ref: cs.ContainerRef) -> ContainerRef:
 
 def render_task(task: ProxmoxTask) -> cs.Task:
     """A task."""
-    return cs.Task(host_id=task.host_id, node=task.node, upid=task.upid, result=task.result)
+    return cs.Task(
+        host_id=task.host_id, node=task.node, upid=task.upid, result=task.result, warnings=task.warnings
+    )
 
 
 def render_progress(progress: Progress) -> cs.TaskProgress:

@@ -18,6 +18,7 @@ from services.inventory.domain.errors import (
     NoFreeVmidError,
     ProxmoxRefusedError,
 )
+from services.inventory.domain.links import NetworkSegment
 from services.inventory.domain.placement import Candidate, Wish, describe_oci_obstacle, rank_candidates
 from services.inventory.domain.user_networks import DHCP, STATIC
 from services.inventory.proxmox.containers import ContainerRef, find_node, list_running_tasks
@@ -65,11 +66,9 @@ class Placing:
             StorageNotFoundError: no node in question has the named storage.
             BridgeNotFoundError: none has the bridge.
             InvalidError: users may not choose the network, or no container can have the address.
-            AddressTakenError: another app or a host has the address.
+            AddressTakenError: another app, guest, node or host has the address.
         """
-        network = await self._networks.check_network(
-            convert_settings.parse_network_wish(request), request.owner
-        )
+        network = await self._networks.check_network(convert_settings.parse_network_wish(request))
         await self._check_hosts_apart(request.network_cidr)
         hosts = await self._choose_hosts(request.host_id if request.HasField("host_id") else None)
         answers = await asyncio.gather(*(self._list_candidates(host) for host in hosts))
@@ -77,7 +76,12 @@ class Placing:
         ranked = rank_candidates([one for answer in answers for one in answer], wish)
         chosen = await self._take_bridged(ranked, request.bridge and network.bridge)
         obstacle = describe_oci_obstacle(chosen)
-        await self._networks.claim_address(chosen.host_id, request.owner, cidr=request.network_cidr)
+        await self._networks.take_address(
+            await self._fleet.get_client(chosen.host_id),
+            NetworkSegment(network.bridge, network.vlan),
+            owner=request.owner,
+            cidr=request.network_cidr,
+        )
         return cs.Placement(
             host_id=chosen.host_id,
             host_name=chosen.host_name,

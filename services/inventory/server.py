@@ -23,6 +23,7 @@ from services.inventory.proxmox.containers import Containers
 from services.inventory.proxmox.create import Means
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.networks import Networks
+from services.inventory.proxmox.occupants import AddressScanner
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
 from services.inventory.removed import RemovedApps
@@ -46,7 +47,7 @@ async def serve(settings: InventorySettings) -> None:
     vmids = SqlVmidStore(runtime.db, lowest=settings.lowest_vmid, highest=settings.vmid_max)
     addresses = SqlAddressStore(runtime.db)
     defaults = SqlSettingsStore(runtime.db)
-    networks = Networks(addresses, defaults)
+    networks = Networks(addresses, defaults, AddressScanner())
     fleet = Fleet(hosts)
     ways = Ways(Shells(hosts), Consoles())
     sync = NodeSync(hosts, fleet, ways, every_s=settings.sync_seconds)

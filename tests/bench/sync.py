@@ -21,6 +21,7 @@ from services.inventory.placing import Placing
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.networks import Networks
+from services.inventory.proxmox.occupants import AddressScanner
 from services.inventory.proxmox.reading import HostScan
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
@@ -63,7 +64,7 @@ class Fleetful:
         self.vmids = SqlVmidStore(self.db, lowest=_FIRST_VMID, highest=99_999)
         self.fleet = Fleet(self.hosts)
         self.ways = Ways(Shells(self.hosts), Consoles())
-        networks = Networks(SqlAddressStore(self.db), SqlSettingsStore(self.db))
+        networks = Networks(SqlAddressStore(self.db), SqlSettingsStore(self.db), AddressScanner())
         self.sync = NodeSync(self.hosts, self.fleet, self.ways, every_s=30)
         self.placing = Placing(self.hosts, self.vmids, self.fleet, self.ways, networks=networks)
 

@@ -49,6 +49,7 @@ from services.inventory.placing import Placing
 from services.inventory.proxmox.containers import Containers
 from services.inventory.proxmox.create import Means
 from services.inventory.proxmox.networks import Networks
+from services.inventory.proxmox.occupants import AddressScanner
 from services.inventory.removed import RemovedApps
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
 from tests.failpoints.crashing import CrashingStore
@@ -214,7 +215,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     vmids = SqlVmidStore(databases["inventory"], lowest=9000, highest=9999)
     addresses = SqlAddressStore(databases["inventory"])
     defaults = SqlSettingsStore(databases["inventory"])
-    networks = Networks(addresses, defaults)
+    networks = Networks(addresses, defaults, AddressScanner())
     fleet, ways = InstantFleet(hosts, proxmox), InstantWays(hosts, proxmox)
     if not await hosts.list_hosts():
         await hosts.add_host(NewHost(name="pve", host="127.0.0.1", secrets=Secrets(password="x")))

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.pvesim.guest.world import FAULT_KINDS, GuestFault
-from tests.pvesim.model.entities import Storage
+from tests.pvesim.model.entities import Machine, Storage
 from tests.pvesim.model.errors import ApiError
 from tests.pvesim.model.running import bring_up, take_down
 from tests.pvesim.presets import add_stranger
@@ -37,6 +37,7 @@ class Control:
             ("DELETE", "/_sim/requests", self.clear_requests),
             ("GET", "/_sim/commands", self.list_commands),
             ("POST", "/_sim/containers", self.add_container),
+            ("POST", "/_sim/machines", self.add_machine),
             ("PATCH", "/_sim/containers/{vmid}", self.change_container),
             ("DELETE", "/_sim/containers/{vmid}", self.remove_container),
             ("PUT", "/_sim/containers/{vmid}/interfaces", self.set_interfaces),
@@ -117,6 +118,13 @@ class Control:
         except (ApiError, KeyError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
         return await self._done(container.vmid)
+
+    async def add_machine(self, request: web.Request) -> web.Response:
+        """A virtual machine: `vmid, node, config, running, interfaces`."""
+        machine = Machine(**await _read(request))
+        self._sim.cluster.check_unused(machine.vmid)
+        self._sim.cluster.add("machines", str(machine.vmid), machine)
+        return await self._done(machine.vmid)
 
     async def change_container(self, request: web.Request) -> web.Response:
         """Set options directly, null removing one: a lock left behind, a hand-edited file."""

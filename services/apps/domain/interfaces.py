@@ -24,6 +24,7 @@ class Task:
     node: str
     upid: str
     result: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,8 @@ class Tools:
             TaskLostError: Proxmox does not know it any more; whoever asks again looks first.
         """
         await ctx.note_upid(task.upid)
+        for warning in task.warnings:
+            await ctx.log(warning[:_LINE_LIMIT], level="warning")
 
         async def on_progress(percent: int | None, lines: Sequence[str]) -> None:
             if percent is not None:

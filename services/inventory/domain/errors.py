@@ -86,6 +86,10 @@ class AddressTakenError(DuplicateError):
     """Another app has the address."""
 
 
+class CopyAddressError(PreconditionError):
+    """A copy would start at the address of what it was copied from."""
+
+
 class NoFreeAddressError(PreconditionError):
     """Every address of the subnet is taken."""
 

@@ -44,6 +44,7 @@ class Link:
         ip: an address with its network, dhcp, manual or empty.
         ip6: the same; auto too.
         gateways: of both families.
+        is_down: whether it is switched off, so that its addresses are used by nobody.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Link:
     ip: str = ""
     ip6: str = ""
     gateways: tuple[str, ...] = ()
+    is_down: bool = False
 
     @property
     def is_routed(self) -> bool:
@@ -104,6 +106,11 @@ def split_options(text: str) -> dict[str, str]:
     }
 
 
+def render_options(options: Mapping[str, str]) -> str:
+    """Join the parts of an option again."""
+    return ",".join(f"{name}={value}" for name, value in options.items())
+
+
 def _list_raw(config: Mapping[str, Any]) -> dict[int, dict[str, str]]:
     """Raw lines, which Proxmox lists as `[["lxc.net.0.link", "vmbr0"], …]`, with the names that netN has for them."""
     names = {
@@ -135,6 +142,7 @@ def _build_link(number: int, parts: Mapping[str, str]) -> Link:
         ip=parts.get("ip", ""),
         ip6=parts.get("ip6", ""),
         gateways=tuple(parts[name] for name in ("gw", "gw6") if parts.get(name)),
+        is_down=parts.get("link_down") == "1",
     )
 
 
@@ -150,6 +158,7 @@ def choose_address(interfaces: Sequence[Interface], links: Sequence[Link]) -> st
     ranked = [
         ((not link.is_routed, address.version, link.number, index), str(address.ip))
         for link in links
+        if not link.is_down
         for index, address in enumerate(list_link_addresses(interfaces, link))
     ]
     return min(ranked)[1] if ranked else ""

@@ -16,6 +16,7 @@ from services.inventory.domain.errors import (
 )
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
+from services.inventory.proxmox.copy_networks import list_link_options
 from services.inventory.proxmox.create import resume_creation
 from services.inventory.proxmox.marks import TAG, check_owner, render_description
 from services.inventory.proxmox.reading import ScannedContainer
@@ -132,6 +133,7 @@ async def restore_container(
         "description": view.config.get("description"),
         "tags": view.config.get("tags"),
         **{name: view.config.get(name) for name in _KEPT},
+        **list_link_options(view.config),
     }
     path = f"/nodes/{view.node}/lxc"
     return await act(view, lambda: view.client.post(path, **options), types=_RESTORING)
@@ -159,6 +161,8 @@ async def _restore_anew(
         "description": render_description(owner),
         "tags": TAG,
     }
+    if unique:
+        await containers.vmids.mark_copy(ref.host_id, owner, is_copy=True)
     new = View(client, ref.node, ref.vmid, {})
     return await act(new, lambda: client.post(f"/nodes/{ref.node}/lxc", **options), types=_RESTORING)
 

@@ -34,12 +34,18 @@ class ContainerRef:
 
 @dataclass(frozen=True)
 class ProxmoxTask:
-    """A task of Proxmox, or nothing to do (no upid)."""
+    """A task of Proxmox, or nothing to do (no upid).
+
+    Attributes:
+        result: what was made or found, when it is known at once.
+        warnings: for the log of the app that asked.
+    """
 
     host_id: int
     node: str
     upid: str = ""
     result: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,12 @@ class Vmids(Protocol):
 
     async def find_owner(self, host_id: int, vmid: int) -> str | None:
         """Return who holds an id, or None."""
+
+    async def mark_copy(self, host_id: int, owner: str, *, is_copy: bool) -> None:
+        """Note whether an owner's container has the addresses of what it was copied from."""
+
+    async def is_copy(self, host_id: int, owner: str) -> bool:
+        """Whether an owner's container has the addresses of what it was copied from."""
 
 
 class Containers:

@@ -65,6 +65,7 @@ async def clone_container(
         options["target"] = target.node
     if view.is_running:
         options["snapname"] = await _make_clone_snapshot(view, target.vmid)
+    await containers.vmids.mark_copy(target.host_id, target_owner, is_copy=True)
     task = await act(view, lambda: view.client.post(f"{view.path}/clone", **options), types=("vzclone",))
     if view.is_running:
         _spawn(_drop_after(view, task, str(options["snapname"])))

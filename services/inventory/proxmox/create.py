@@ -15,6 +15,7 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
     VmidTakenError,
 )
+from services.inventory.domain.links import NetworkSegment
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
 from services.inventory.proxmox.marks import TAG, find_owner, render_description
@@ -116,11 +117,11 @@ async def _start_creation(
     await containers.check_reserved(ref, owner)
     client = await containers.fleet.get_client(ref.host_id)
     cidr, gateway = await means.networks.give_address(
-        ref.host_id,
+        client,
         owner,
         wanted=wanted.network_cidr,
         gateway=wanted.gateway,
-        place=(wanted.bridge, wanted.vlan_tag or 0),
+        place=NetworkSegment(wanted.bridge, wanted.vlan_tag or 0),
     )
     wanted = replace(wanted, network_cidr=cidr, gateway=gateway)
     options = await _build_options(client, ref, owner, wanted=wanted)

@@ -1,15 +1,15 @@
-"""Static addresses of containers: reserved before they are used, and never the same one twice."""
+"""Static addresses of containers: reserved before they are used, and never one that somebody else has."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any, Protocol
 
-from services.common.core.errors import invalid_field
+from services.common.core.errors import DomainError, invalid_field
 from services.inventory.domain.entities import Network
 from services.inventory.domain.errors import AddressTakenError
+from services.inventory.domain.links import NetworkSegment, parse_links
 from services.inventory.domain.user_networks import (
     DHCP,
     STATIC,
@@ -19,24 +19,44 @@ from services.inventory.domain.user_networks import (
     list_networks,
     list_servers,
 )
+from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import View
+from services.inventory.proxmox.occupants import AddressScanner, Occupant, list_conflicts
 
-_IP = re.compile(r"(?<=\bip=)[0-9.]+/\d+")
+_PLACING_S = 5.0  # the caller waits 10 s for a place, and has asked for the nodes already
+_CREATING_S = 25.0  # the caller waits 60 s
+_STARTING_S = 5.0  # a start is not worth waiting for a warning
 
 
 class Addresses(Protocol):
-    """Who has which static address."""
+    """Who has which static address, by host, bridge and VLAN."""
 
-    async def find_owner(self, address: str) -> str | None:
-        """Return who holds an address, or None."""
+    async def find_owner(self, host_id: int, place: NetworkSegment, *, address: str) -> str | None:
+        """Return who has an address reserved, or None."""
 
-    async def claim_address(self, host_id: int, owner: str, *, address: str) -> None:
-        """Hold a chosen address, or raise AddressTakenError."""
+    async def find_address(
+        self, host_id: int, place: NetworkSegment, *, owner: str, subnet: IPv4Network | IPv6Network
+    ) -> str | None:
+        """Return an address of a subnet that an owner has reserved, or None."""
+
+    async def claim_address(self, host_id: int, place: NetworkSegment, *, owner: str, address: str) -> None:
+        """Reserve a chosen address, or raise AddressTakenError."""
 
     async def reserve_address(
-        self, host_id: int, owner: str, *, subnet: IPv4Network | IPv6Network, taken: Collection[str]
+        self,
+        host_id: int,
+        place: NetworkSegment,
+        *,
+        owner: str,
+        subnet: IPv4Network | IPv6Network,
+        taken: Collection[str],
     ) -> str:
         """Reserve a free address of a subnet; the same owner gets the same again."""
+
+    async def note_addresses(
+        self, host_id: int, owner: str, *, found: Collection[tuple[NetworkSegment, str]]
+    ) -> None:
+        """Make an owner's reservations those that its container has."""
 
 
 class NetworkDefaults(Protocol):
@@ -52,94 +72,154 @@ class NetworkDefaults(Protocol):
 class Networks:
     """The addresses of containers."""
 
-    def __init__(self, addresses: Addresses, defaults: NetworkDefaults) -> None:
-        self._addresses = addresses
+    def __init__(self, addresses: Addresses, defaults: NetworkDefaults, scanner: AddressScanner) -> None:
+        self.addresses = addresses
         self._defaults = defaults
+        self.scanner = scanner
 
-    async def check_network(self, wish: NetworkWish, owner: str) -> UserNetwork:
-        """Return the network that a deployment gets, before anything is made for it.
+    async def check_network(self, wish: NetworkWish) -> UserNetwork:
+        """Return the network that a deployment gets, before a host is chosen for it.
 
         Raises:
             InvalidError: users may not choose it, or no container can have the address.
-            AddressTakenError: another app has the address.
         """
         default, _ = await self._defaults.get_network()
-        network = choose_network(default, await self._defaults.list_user_networks(), wish)
-        if wish.cidr not in (*DHCP, STATIC):
-            address = str(ip_interface(wish.cidr).ip)
-            if await self._addresses.find_owner(address) not in (None, owner):
-                raise AddressTakenError(f"network_cidr: another app has the address {address}")
-        return network
+        return choose_network(default, await self._defaults.list_user_networks(), wish)
 
-    async def claim_address(self, host_id: int, owner: str, *, cidr: str) -> None:
-        """Reserve a chosen address for an app that is about to be recorded; nothing for DHCP and `static`.
+    async def take_address(
+        self,
+        client: ProxmoxClient,
+        place: NetworkSegment,
+        *,
+        owner: str,
+        cidr: str,
+        timeout_s: float = _PLACING_S,
+    ) -> None:
+        """Reserve a chosen address on a host for an app; nothing for DHCP and `static`. No owner: only check it.
 
         Raises:
-            AddressTakenError: another app has it.
+            AddressTakenError: another app, guest or node of the host has it.
+            HostUnreachableError: the host does not say which guests it has.
         """
-        if owner and cidr not in (*DHCP, STATIC):
-            await self._addresses.claim_address(host_id, owner, address=str(ip_interface(cidr).ip))
+        if cidr in (*DHCP, STATIC):
+            return
+        host_id, address = client.access.host_id, str(parse_address(cidr).ip)
+        holder = await self.addresses.find_owner(host_id, place, address=address)
+        if holder not in (None, owner):
+            raise AddressTakenError(f"network_cidr: another app ({holder}) has the address {address}")
+        if holder is None:
+            occupants = await self.scanner.list_occupants(client, place, timeout_s=timeout_s)
+            for one in list_conflicts(address, occupants):
+                raise AddressTakenError(f"network_cidr: {address} on {place} is the address of {one.name}")
+        if owner:
+            await self.addresses.claim_address(host_id, place, owner=owner, address=address)
 
     async def give_address(
-        self, host_id: int, owner: str, *, wanted: str, gateway: str, place: tuple[str, int] = ("", 0)
+        self, client: ProxmoxClient, owner: str, *, wanted: str, gateway: str, place: NetworkSegment
     ) -> tuple[str, str]:
         """Settle the address of a new container: DHCP, the one asked for, or one of the configured subnet.
 
+        An app that has an address in that network already, as one whose container is made anew, keeps it.
+
         Args:
-            host_id: where it will be.
+            client: of the host where it will be.
             owner: the app.
             wanted: an address with its network, `static` for any of the subnet, else DHCP.
             gateway: used when it is in the address's network.
-            place: the bridge, empty for the default one, and the VLAN, 0 for none.
+            place: the bridge, empty for the default one, and the VLAN.
 
         Returns:
             The address with its network, empty for DHCP; and its gateway, empty for none.
 
         Raises:
             InvalidError: what was asked for is no address with its network.
-            AddressTakenError: another app has it.
+            AddressTakenError: somebody else has it.
             NoFreeAddressError: the subnet is full.
         """
-        if not wanted or wanted == "dhcp":
+        if wanted in DHCP:
             return "", ""
+        default, _ = await self._defaults.get_network()
+        place = place if place.bridge else NetworkSegment(default.default_bridge, place.vlan)
         if wanted == STATIC:
-            default, _ = await self._defaults.get_network()
-            wish = NetworkWish(bridge=place[0], vlan=place[1], cidr=STATIC, is_restricted=False)
+            wish = NetworkWish(bridge=place.bridge, vlan=place.vlan, cidr=STATIC, is_restricted=False)
             network = choose_network(default, await self._defaults.list_user_networks(), wish)
             network = network if network.subnet else list_networks(default, ())[0]
             subnet, gateway = ip_network(network.subnet), network.gateway
-            taken = {gateway, *list_servers(default)}
-            address = await self._addresses.reserve_address(host_id, owner, subnet=subnet, taken=taken)
-            wanted = f"{address}/{subnet.prefixlen}"
-        chosen = _parse(wanted)
-        await self._addresses.claim_address(host_id, owner, address=str(chosen.ip))
-        return wanted, gateway if gateway and ip_address(gateway) in chosen.network else ""
+        else:
+            subnet = parse_address(wanted).network
+        address = await self.addresses.find_address(client.access.host_id, place, owner=owner, subnet=subnet)
+        if address is None and wanted == STATIC:
+            address = await self.reserve(client, place, owner=owner, subnet=subnet, taken={gateway})
+        elif address is None:
+            address = str(parse_address(wanted).ip)
+            await self.take_address(client, place, owner=owner, cidr=wanted, timeout_s=_CREATING_S)
+        return f"{address}/{subnet.prefixlen}", gateway if gateway and ip_address(gateway) in subnet else ""
 
-    async def settle_address(self, view: View, owner: str) -> None:
-        """Give a copy an address of its own before it starts: it was made with that of what it was copied from."""
-        changes: dict[str, Any] = {}
-        for name, value in view.config.items():
-            found = _IP.search(str(value)) if re.fullmatch(r"net\d+", name) else None
-            if found is not None and (
-                other := await self._find_other(view, owner, str(value), found.group(0))
-            ):
-                changes[name] = _IP.sub(other, str(value))
-        if changes:
-            await view.client.put(f"{view.path}/config", **changes, digest=view.config.get("digest"))
+    async def reserve(
+        self,
+        client: ProxmoxClient,
+        place: NetworkSegment,
+        *,
+        owner: str,
+        subnet: IPv4Network | IPv6Network,
+        taken: Collection[str] = (),
+        without: int = 0,
+    ) -> str:
+        """Reserve a free address of a subnet, apart from `taken` and from what guests other than `without` have.
 
-    async def _find_other(self, view: View, owner: str, network: str, cidr: str) -> str:
-        """Another address for a container whose address belongs to somebody else; empty when it may keep it."""
-        host_id, here = view.client.access.host_id, _parse(cidr)
-        if await self._addresses.find_owner(str(here.ip)) in (None, owner):
-            await self._addresses.claim_address(host_id, owner, address=str(here.ip))
-            return ""
-        gateway = re.search(r"\bgw=([0-9.]+)", network)
-        taken = {gateway.group(1)} if gateway else set()
-        address = await self._addresses.reserve_address(host_id, owner, subnet=here.network, taken=taken)
-        return f"{address}/{here.network.prefixlen}"
+        Raises:
+            NoFreeAddressError: the subnet is full.
+            HostUnreachableError: the host does not say which guests it has.
+        """
+        default, _ = await self._defaults.get_network()
+        occupants = await self.scanner.list_occupants(client, place, without=without, timeout_s=_CREATING_S)
+        used = {*taken, *list_servers(default), *(one.address for one in occupants)}
+        return await self.addresses.reserve_address(
+            client.access.host_id, place, owner=owner, subnet=subnet, taken=used
+        )
+
+    async def note_addresses(self, view: View, owner: str) -> None:
+        """Reserve what the owner's container has, so that nobody else gets it; the container is not changed."""
+        if found := _list_static(view):
+            await self.addresses.note_addresses(view.client.access.host_id, owner, found=found)
+
+    async def list_conflicts(self, view: View) -> list[str]:
+        """Return a line for each address of a container that another guest or node of its host has too.
+
+        As far as the host says; those on another bridge or VLAN are none.
+        """
+        found = _list_static(view)
+        warnings: list[str] = []
+        for place in dict.fromkeys(place for place, _ in found):
+            others = await self._list_others(view, place)
+            for address in (each for where, each in found if where == place):
+                warnings += [
+                    f"The address {address} on {place} is also that of {one.name}; the container is left as it is"
+                    for one in list_conflicts(address, others)
+                    if one.in_use
+                ]
+        return warnings
+
+    async def _list_others(self, view: View, place: NetworkSegment) -> list[Occupant]:
+        try:
+            return await self.scanner.list_occupants(
+                view.client, place, without=view.vmid, timeout_s=_STARTING_S
+            )
+        except DomainError:
+            return []
 
 
-def _parse(text: str) -> Any:
+def _list_static(view: View) -> list[tuple[NetworkSegment, str]]:
+    links = [link for link in parse_links(view.config) if not link.is_down]
+    return [(link.place, str(each.ip)) for link in links for each in link.list_static()]
+
+
+def parse_address(text: str) -> Any:
+    """Parse an address with its network.
+
+    Raises:
+        InvalidError: it is none.
+    """
     try:
         return ip_interface(text)
     except ValueError:

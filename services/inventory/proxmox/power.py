@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from services.inventory.domain.errors import (
     ContainerLockedError,
@@ -12,6 +13,7 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
 )
 from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
+from services.inventory.proxmox.copy_networks import readdress_copy
 from services.inventory.proxmox.marks import check_owner, find_owner
 from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.ways import Ways
@@ -24,7 +26,14 @@ _STOPPING = ("vzstop", "vzshutdown")
 async def start_container(
     containers: Containers, networks: Networks, ref: ContainerRef, *, owner: str
 ) -> ProxmoxTask:
-    """Start a container of `owner` at an address of its own; one that runs is left alone."""
+    """Start a container of `owner`; one that runs is left alone.
+
+    Its networks stay as they are, whosever they are, unless it is a copy that runs for the first time: that gets
+    addresses of its own. An address that another guest of the host has too is a warning of the task.
+
+    Raises:
+        CopyAddressError: a copy cannot get an address of its own.
+    """
     view = await containers.look_owned(ref, owner)
     if under_way := view.find_task(_STARTING):
         return under_way
@@ -32,9 +41,15 @@ async def start_container(
     if view.is_running:
         return view.done()
     _check_unlocked(view)
-    await networks.settle_address(view, owner)
+    warnings: list[str] = []
+    if await containers.vmids.is_copy(ref.host_id, owner):
+        view, warnings = await readdress_copy(networks, view, owner)
+        await containers.vmids.mark_copy(ref.host_id, owner, is_copy=False)
+    await networks.note_addresses(view, owner)
+    warnings += await networks.list_conflicts(view)
     try:
-        return await act(view, lambda: view.client.post(f"{view.path}/status/start"), types=("vzstart",))
+        task = await act(view, lambda: view.client.post(f"{view.path}/status/start"), types=("vzstart",))
+        return replace(task, warnings=tuple(warnings))
     except ProxmoxRefusedError as error:
         if "already running" in error.message:
             return view.done()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network, ip_interface
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from itertools import islice
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database, insert_ignore
 from services.inventory.domain.errors import AddressTakenError, NoFreeAddressError
+from services.inventory.domain.links import NetworkSegment
 from services.inventory.store.tables import addresses
 
 _ATTEMPTS = 20
@@ -19,66 +20,90 @@ _LARGEST = 65_536  # addresses of a subnet that are looked at
 
 
 class SqlAddressStore:
-    """Which app has which static address; all hosts share the subnets."""
+    """Which app has which static address, by host, bridge and VLAN.
+
+    Rows of the release before have no bridge: they count for every network of their host.
+    """
 
     def __init__(self, db: Database, *, clock: Clock = now) -> None:
         self._db = db
         self._clock = clock
 
-    async def find_owner(self, address: str) -> str | None:
-        """Return who holds an address, or None."""
-        query = sa.select(addresses.c.owner).where(addresses.c.address == address)
+    async def find_owner(self, host_id: int, place: NetworkSegment, *, address: str) -> str | None:
+        """Return who has an address reserved, or None."""
+        query = sa.select(addresses.c.owner).where(_at(host_id, place), addresses.c.address == address)
         return await self._db.read(lambda connection: connection.execute(query).scalar())
 
-    async def claim_address(self, host_id: int, owner: str, *, address: str) -> None:
-        """Hold a chosen address, instead of another one that the owner may hold.
+    async def find_address(
+        self, host_id: int, place: NetworkSegment, *, owner: str, subnet: IPv4Network | IPv6Network
+    ) -> str | None:
+        """Return the lowest address of a subnet that an owner has reserved, or None."""
+        held = await self._db.read(lambda connection: _list_own(connection, host_id, place, owner=owner))
+        return next((one for one in held if ip_address(one) in subnet), None)
+
+    async def claim_address(self, host_id: int, place: NetworkSegment, *, owner: str, address: str) -> None:
+        """Reserve a chosen address, instead of others that the owner may have reserved.
 
         Raises:
             AddressTakenError: another app has it.
         """
-        values = {"address": address, "owner": owner, "host_id": host_id, "reserved_at": self._clock()}
+        row = self._build_row(host_id, place, owner=owner, address=address)
+        given = sa.select(addresses.c.owner).where(_at(host_id, place), addresses.c.address == address)
 
         def write(connection: sa.Connection) -> None:
-            given = sa.select(addresses.c.owner).where(addresses.c.address == address)
-            held = connection.execute(given).scalar()
-            if held == owner:
-                return
-            if held is not None:
-                raise AddressTakenError(f"network_cidr: the address {address} belongs to {held}")
-            connection.execute(addresses.delete().where(addresses.c.owner == owner))
-            connection.execute(insert_ignore(addresses, connection).values(**values))
-            if connection.execute(given).scalar() != owner:
-                raise AddressTakenError(f"network_cidr: the address {address} was taken just now")
+            holders = set(connection.execute(given).scalars())
+            if others := sorted(holders - {owner}):
+                raise AddressTakenError(f"network_cidr: the address {address} belongs to {others[0]}")
+            if not holders:
+                connection.execute(addresses.delete().where(addresses.c.owner == owner))
+                connection.execute(insert_ignore(addresses, connection).values(**row))
+                if set(connection.execute(given).scalars()) != {owner}:
+                    raise AddressTakenError(f"network_cidr: the address {address} was taken just now")
 
         await self._db.write(write)
 
     async def reserve_address(
-        self, host_id: int, owner: str, *, subnet: IPv4Network | IPv6Network, taken: Collection[str]
+        self,
+        host_id: int,
+        place: NetworkSegment,
+        *,
+        owner: str,
+        subnet: IPv4Network | IPv6Network,
+        taken: Collection[str],
     ) -> str:
         """Reserve the lowest free address of a subnet; the same owner gets the same one again.
 
+        One that is reserved on another host, for a network of the same bridge and VLAN, is only taken when no other is
+        free: the hosts may share the wire.
+
         Args:
             host_id: where the container is.
+            place: its network there.
             owner: the app.
             subnet: what to choose from.
-            taken: addresses that are somebody's without a reservation: gateways, name servers, other containers.
+            taken: addresses that are somebody's without a reservation: gateways, name servers, other guests.
 
         Raises:
             NoFreeAddressError: every address is taken.
         """
 
         def write(connection: sa.Connection) -> str | None:
-            mine = sa.select(addresses.c.address).where(addresses.c.owner == owner)
-            held = connection.execute(mine).scalar()
-            if held is not None and ip_interface(held).ip in subnet and held not in taken:
-                return str(held)
-            connection.execute(addresses.delete().where(addresses.c.owner == owner))
-            used = set(taken) | set(connection.execute(sa.select(addresses.c.address)).scalars())
-            found = next((one for one in _list_addresses(subnet) if one not in used), None)
+            own = [
+                one for one in _list_own(connection, host_id, place, owner=owner) if ip_address(one) in subnet
+            ]
+            if kept := next((one for one in own if one not in taken), None):
+                return kept
+            used = set(taken)
+            used |= set(
+                connection.execute(sa.select(addresses.c.address).where(_at(host_id, place))).scalars()
+            )
+            apart = set(connection.execute(sa.select(addresses.c.address).where(_fits(place))).scalars())
+            found = next((one for one in _list_addresses(subnet) if one not in used | apart), None)
+            found = found or next((one for one in _list_addresses(subnet) if one not in used), None)
             if found is None:
-                raise NoFreeAddressError(f"every address of {subnet} is taken")
-            values = {"address": found, "owner": owner, "host_id": host_id, "reserved_at": self._clock()}
-            won = connection.execute(insert_ignore(addresses, connection).values(**values)).rowcount
+                raise NoFreeAddressError(f"every address of {subnet} on {place} is taken")
+            row = self._build_row(host_id, place, owner=owner, address=found)
+            won = connection.execute(insert_ignore(addresses, connection).values(**row)).rowcount
             return found if won else None
 
         for _ in range(_ATTEMPTS):
@@ -86,15 +111,67 @@ class SqlAddressStore:
                 return address
         raise NoFreeAddressError(f"no address of {subnet} could be reserved in {_ATTEMPTS} attempts")
 
+    async def note_addresses(
+        self, host_id: int, owner: str, *, found: Collection[tuple[NetworkSegment, str]]
+    ) -> None:
+        """Make an owner's reservations those that its container has; those that another app has stay that app's."""
+        rows = [self._build_row(host_id, place, owner=owner, address=address) for place, address in found]
+        keys = {(row["bridge"], row["vlan"], row["address"]) for row in rows}
+        own = sa.select(addresses).where(addresses.c.host_id == host_id, addresses.c.owner == owner)
+
+        def write(connection: sa.Connection) -> None:
+            known = {(row.bridge, row.vlan, row.address) for row in connection.execute(own)}
+            for bridge, vlan, address in known - keys:
+                key = {"host_id": host_id, "bridge": bridge, "vlan": vlan, "address": address}
+                gone = (addresses.c[name] == value for name, value in key.items())
+                connection.execute(addresses.delete().where(addresses.c.owner == owner, *gone))
+            for row in rows:
+                if (row["bridge"], row["vlan"], row["address"]) not in known:
+                    connection.execute(insert_ignore(addresses, connection).values(**row))
+
+        await self._db.write(write)
+
     async def list_holders(self, *, before: datetime) -> list[tuple[int, str]]:
-        """Return who has held an address since before that time: host and owner."""
-        query = sa.select(addresses.c.host_id, addresses.c.owner).where(addresses.c.reserved_at < before)
+        """Return who has reserved an address before that time: host and owner."""
+        query = (
+            sa.select(addresses.c.host_id, addresses.c.owner)
+            .where(addresses.c.reserved_at < before)
+            .distinct()
+        )
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return [(row.host_id, row.owner) for row in rows]
 
     async def release_address(self, owner: str) -> None:
-        """Give back what an owner holds; nothing happens when it holds nothing."""
+        """Give back what an owner has reserved; nothing happens when that is nothing."""
         await self._db.write(lambda c: c.execute(addresses.delete().where(addresses.c.owner == owner)))
+
+    def _build_row(
+        self, host_id: int, place: NetworkSegment, *, owner: str, address: str
+    ) -> dict[str, object]:
+        return {
+            "host_id": host_id,
+            "bridge": place.bridge,
+            "vlan": place.vlan,
+            "address": address,
+            "owner": owner,
+            "reserved_at": self._clock(),
+        }
+
+
+def _fits(place: NetworkSegment) -> sa.ColumnElement[bool]:
+    same = (addresses.c.bridge == place.bridge) & (addresses.c.vlan == place.vlan)
+    return same | (addresses.c.bridge == "")
+
+
+def _at(host_id: int, place: NetworkSegment) -> sa.ColumnElement[bool]:
+    return (addresses.c.host_id == host_id) & _fits(place)
+
+
+def _list_own(connection: sa.Connection, host_id: int, place: NetworkSegment, *, owner: str) -> list[str]:
+    query = sa.select(addresses.c.address).where(_at(host_id, place), addresses.c.owner == owner)
+    return sorted(
+        connection.execute(query).scalars(), key=lambda one: (ip_address(one).version, ip_address(one))
+    )
 
 
 def _list_addresses(subnet: IPv4Network | IPv6Network) -> Iterator[str]:

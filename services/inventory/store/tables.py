@@ -62,14 +62,17 @@ vmids = sa.Table(
     sa.Column("vmid", sa.Integer, primary_key=True),
     sa.Column("owner", sa.String(100), nullable=False),
     sa.Column("reserved_at", UtcDateTime, nullable=False),
+    sa.Column("is_copy", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("host_id", "owner"),
 )
 addresses = sa.Table(
     "addresses",
     metadata,
+    sa.Column("host_id", sa.Integer, sa.ForeignKey("hosts.id"), primary_key=True),
+    sa.Column("bridge", sa.String(15), primary_key=True, server_default=""),
+    sa.Column("vlan", sa.Integer, primary_key=True, autoincrement=False, server_default="0"),
     sa.Column("address", sa.String(45), primary_key=True),
-    sa.Column("owner", sa.String(100), nullable=False, unique=True),
-    sa.Column("host_id", sa.Integer, sa.ForeignKey("hosts.id"), nullable=False),
+    sa.Column("owner", sa.String(100), nullable=False, index=True),
     sa.Column("reserved_at", UtcDateTime, nullable=False),
 )
 ssh_keys = sa.Table(

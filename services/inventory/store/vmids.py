@@ -112,6 +112,16 @@ class SqlVmidStore:
 
         await self._db.write(write)
 
+    async def mark_copy(self, host_id: int, owner: str, *, is_copy: bool) -> None:
+        """Note that an owner's container is a copy that has the addresses of its original; or that it has its own now."""
+        held = (vmids.c.host_id == host_id) & (vmids.c.owner == owner)
+        await self._db.write(lambda c: c.execute(vmids.update().where(held).values(is_copy=is_copy)))
+
+    async def is_copy(self, host_id: int, owner: str) -> bool:
+        """Whether an owner's container is a copy that has the addresses of its original."""
+        query = sa.select(vmids.c.is_copy).where(vmids.c.host_id == host_id, vmids.c.owner == owner)
+        return bool(await self._db.read(lambda connection: connection.execute(query).scalar()))
+
     async def release_vmid(self, host_id: int, owner: str) -> None:
         """Give back the id, and the static address, that an owner holds on a host; nothing happens when it holds nothing."""
         held = (vmids.c.host_id == host_id) & (vmids.c.owner == owner)

@@ -23,6 +23,7 @@ from services.inventory.proxmox.containers import Containers
 from services.inventory.proxmox.create import Means
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.networks import Networks
+from services.inventory.proxmox.occupants import AddressScanner
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
@@ -140,7 +141,7 @@ async def inventory(
     fleet, ways = Fleet(store), Ways(Shells(store), Consoles())
     host = await store.add_host(make_host(sim, "default", secrets=secrets, **access))
     settings = SqlSettingsStore(db)
-    networks = Networks(SqlAddressStore(db), settings)
+    networks = Networks(SqlAddressStore(db), settings, AddressScanner())
     containers = ContainerHandlers(
         Containers(fleet, vmids),
         Means(ways, networks),

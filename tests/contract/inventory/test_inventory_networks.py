@@ -1,6 +1,7 @@
 """Addresses of containers: DHCP, chosen, or from the configured subnet, and never one twice."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -40,10 +41,13 @@ async def test_addresses_of_the_subnet_are_given_once_and_given_back(inventory: 
     assert {one["ip"] for one in networks} == {f"127.91.7.{last}/29" for last in (3, 4, 5, 6)}
     assert {(one["gw"], one["tag"], one["bridge"]) for one in networks} == {("127.91.7.1", "7", "vmbr0")}
     with pytest.raises(NoFreeAddressError, match=SUBNET.replace(".", r"\.")):
-        await inventory.create("static-none", network_cidr="static")
+        await inventory.create("static-none", network_cidr="static", vlan_tag=7)
     release = cs.ReleaseVmidRequest(host_id=inventory.host.id, owner=owners[1])
     await inventory.containers.release_vmid(release, new_call())
-    again = await inventory.create("static-again", network_cidr="static")
+    with pytest.raises(NoFreeAddressError):  # its container is still there
+        await inventory.create("static-again", network_cidr="static", vlan_tag=7)
+    inventory.sim.client.control("DELETE", f"/containers/{refs[1].vmid}")
+    again = await inventory.create("static-again", network_cidr="static", vlan_tag=7)
     assert read_net0(inventory, again)["ip"] == networks[1]["ip"]
 
 
@@ -57,22 +61,150 @@ async def test_a_chosen_address_is_refused_when_another_app_has_it(inventory: In
         await inventory.create("third", network_cidr="127.92.0.900/24")
 
 
+def add_stranger(
+    inventory: Inventory,
+    vmid: int,
+    *,
+    running: bool = False,
+    config: Mapping[str, str] | None = None,
+    net0: str = "",
+) -> cs.ContainerRef:
+    stranger = {
+        "vmid": vmid,
+        "node": "pve1",
+        "config": config or {"net0": net0},
+        "running": running,
+        "storage": "local-lvm",
+    }
+    inventory.sim.client.control("POST", "/containers", stranger)
+    return cs.ContainerRef(host_id=inventory.host.id, vmid=vmid, node="pve1")
+
+
+async def adopt(inventory: Inventory, ref: cs.ContainerRef, owner: str) -> None:
+    action = cs.ContainerActionRequest(container=ref, owner=owner)
+    await inventory.containers.adopt_container(action, new_call())
+
+
+async def clone(
+    inventory: Inventory, source: cs.ContainerRef, owner: str, *, target_owner: str
+) -> cs.ContainerRef:
+    reserve = cs.ReserveVmidRequest(host_id=source.host_id, owner=target_owner)
+    vmid = (await inventory.containers.reserve_vmid(reserve, new_call())).vmid
+    target = cs.ContainerRef(host_id=source.host_id, vmid=vmid, node="pve1")
+    request = cs.CloneContainerRequest(
+        source=source, source_owner=owner, target=target, target_owner=target_owner, hostname="copied"
+    )
+    task = await inventory.containers.clone_container(request, new_call())
+    assert (await inventory.finish(task)).succeeded
+    return target
+
+
+async def start(inventory: Inventory, ref: cs.ContainerRef, owner: str) -> list[str]:
+    """Start a container, to its end; the warnings of that."""
+    action = cs.ContainerActionRequest(container=ref, owner=owner)
+    task = await inventory.containers.start_container(action, new_call())
+    assert (await inventory.finish(task)).succeeded
+    return list(task.warnings)
+
+
+def read_config(inventory: Inventory, ref: cs.ContainerRef) -> dict[str, Any]:
+    return dict(inventory.sim.call("GET", f"/nodes/pve1/lxc/{ref.vmid}/config").data)
+
+
 async def test_a_copy_starts_at_an_address_of_its_own(inventory: Inventory) -> None:
     ref = await inventory.create("original", network_cidr="static")
-    other = await inventory.containers.reserve_vmid(
-        cs.ReserveVmidRequest(host_id=ref.host_id, owner="copied"), new_call()
-    )
-    target = cs.ContainerRef(host_id=ref.host_id, vmid=other.vmid, node="pve1")
-    clone = cs.CloneContainerRequest(
-        source=ref, source_owner="original", target=target, target_owner="copied", hostname="copied"
-    )
-    assert (await inventory.finish(await inventory.containers.clone_container(clone, new_call()))).succeeded
+    target = await clone(inventory, ref, "original", target_owner="copied")
     await inventory.start(ref, "original")
-    await inventory.start(target, "copied")
+    [warning] = await start(inventory, target, "copied")
     first, second = read_net0(inventory, ref), read_net0(inventory, target)
     assert first["ip"] != second["ip"]
+    assert second["ip"] in warning
     assert second["ip"].startswith("127.91.7.")
     assert second["ip"].endswith("/29")
+
+
+LINKS = {
+    "net0": "name=eth0,bridge=vmbr0,ip=127.93.1.53/24,gw=127.93.1.1,ip6=fd00:7::53/64,gw6=fd00:7::1",
+    "net1": "name=eth1,bridge=vmbr0,tag=20,ip=127.93.1.53/24",
+    "net2": "name=eth2,bridge=vmbr0,ip=127.94.1.53/32",
+}
+
+
+async def test_the_links_of_an_adopted_container_are_never_changed(inventory: Inventory) -> None:
+    ref = add_stranger(inventory, 181, config=LINKS)
+    before = {name: read_config(inventory, ref)[name] for name in LINKS}
+    await adopt(inventory, ref, "adopted-1")
+    copy = await clone(inventory, ref, "adopted-1", target_owner="copied-1")
+    warnings = await start(inventory, copy, "copied-1")
+    assert len(warnings) == 3, warnings
+    assert "net2 of the copy is switched off" in warnings[2]
+    config = read_config(inventory, copy)
+    assert not [one for one in ("127.93.1.53", "fd00:7::53/") if one in f"{config['net0']} {config['net1']}"]
+    assert "ip=127.93.1.2/24" in config["net0"]
+    assert "ip6=fd00:7::2/64" in config["net0"]
+    assert "gw6=fd00:7::1" in config["net0"]
+    assert "ip=127.93.1.1/24" in config["net1"]  # of another VLAN, where nobody names a gateway
+    assert "link_down=1" in config["net2"]
+
+    assert await start(inventory, ref, "adopted-1") == []
+    stop = cs.ContainerActionRequest(container=copy, owner="copied-1", timeout_s=5)
+    assert (await inventory.finish(await inventory.containers.stop_container(stop, new_call()))).succeeded
+    await start(inventory, copy, "copied-1")
+    assert read_config(inventory, copy)["net0"] == config["net0"]
+    assert {name: read_config(inventory, ref)[name] for name in LINKS} == before
+
+
+async def test_one_address_on_two_networks_is_no_conflict_and_on_one_it_is_said(inventory: Inventory) -> None:
+    address = "ip=127.95.1.53/24"
+    refs = [
+        add_stranger(inventory, vmid, net0=f"name=eth0,bridge=vmbr0,{rest}{address}")
+        for vmid, rest in ((191, "tag=10,"), (192, "tag=11,"), (193, ""), (194, ""))
+    ]
+    nets = [read_config(inventory, ref)["net0"] for ref in refs]
+    for ref in refs:
+        await adopt(inventory, ref, f"site-{ref.vmid}")
+    warnings = [await start(inventory, ref, f"site-{ref.vmid}") for ref in refs]
+    assert warnings[:2] == [[], []]
+    assert "127.95.1.53 on vmbr0 is also that of container 194" in warnings[2][0]
+    assert "container 193" in warnings[3][0]
+    assert [read_config(inventory, ref)["net0"] for ref in refs] == nets
+
+
+async def test_addresses_of_strangers_count_as_taken(inventory: Inventory) -> None:
+    lab = UserNetwork(bridge="vmbr0", vlan=30, subnet="10.77.7.0/29", gateway="10.77.7.1")
+    await inventory.containers._settings.change_network({}, user_networks=[lab])
+    net = "name=eth0,bridge=vmbr0,tag=30"
+    add_stranger(inventory, 201, net0=f"{net},ip=10.77.7.3/29,gw=10.77.7.4")
+    leased = add_stranger(inventory, 202, net0=f"{net},ip=dhcp", running=True)
+    leases = [{"name": "eth0", "addresses": ["10.77.7.5/29"]}]
+    inventory.sim.client.control("PUT", f"/containers/{leased.vmid}/interfaces", leases)
+    add_stranger(inventory, 203, net0="name=eth0,bridge=vmbr0,tag=31,ip=10.77.7.2/29")
+    machine: dict[str, Any] = {
+        "vmid": 204,
+        "node": "pve2",
+        "config": {"net0": "virtio=BC:24:11:0A:0B:0C,bridge=vmbr0,tag=30"},
+    }
+    machine["config"]["ipconfig0"] = "ip=10.77.7.2/29"
+    inventory.sim.client.control("POST", "/machines", machine)
+    ref = await inventory.create("among-strangers", network_cidr="static", vlan_tag=30)
+    assert read_net0(inventory, ref)["ip"] == "10.77.7.6/29"
+    with pytest.raises(NoFreeAddressError):
+        await inventory.create("none-left", network_cidr="static", vlan_tag=30)
+    place = inventory.containers.place_container
+    for number, who in ((2, "virtual machine 204"), (3, "container 201"), (5, "container 202")):
+        with pytest.raises(AddressTakenError, match=who):
+            await place(ask_place(f"10.77.7.{number}/29", vlan=30, restricted=False), new_call())
+        with pytest.raises(AddressTakenError, match=who):
+            await inventory.create(f"chosen-{number}", network_cidr=f"10.77.7.{number}/29", vlan_tag=30)
+    await place(ask_place("10.77.7.3/29", vlan=32, restricted=False), new_call())
+    shown = {"name": "ens18", "hwaddr": "bc:24:11:0a:0b:0d", "addresses": ["10.77.8.9/24"]}
+    machine = {"vmid": 205, "node": "pve1", "running": True, "interfaces": [shown]}
+    machine["config"] = {"net0": "virtio=BC:24:11:0A:0B:0D,bridge=vmbr0", "agent": "1"}
+    inventory.sim.client.control("POST", "/machines", machine)
+    with pytest.raises(AddressTakenError, match="virtual machine 205"):
+        await place(ask_place("10.77.8.9/24", restricted=False), new_call())
+    with pytest.raises(AddressTakenError, match="node pve"):
+        await place(ask_place("192.168.0.10/24", restricted=False), new_call())
 
 
 async def test_settings_know_no_impossible_network(inventory: Inventory) -> None:

@@ -202,7 +202,7 @@ def get_next_id(call: Call) -> str:
     vmid = call.get("vmid")
     if vmid is None:
         return str(call.cluster.find_free_vmid())
-    if int(vmid) in call.cluster.containers:
+    if int(vmid) in call.cluster.containers or str(vmid) in call.cluster.machines:
         raise bad_params({"vmid": f"VM {vmid} already exists"})
     return str(vmid)
 

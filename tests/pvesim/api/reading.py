@@ -23,11 +23,6 @@ def list_containers(call: Call) -> list[dict[str, Any]]:
     ]
 
 
-@route("GET", "/nodes/{node}/qemu")
-def list_machines(call: Call) -> list[dict[str, Any]]:
-    return []
-
-
 @route("GET", f"{CT}/status/current")
 def get_status(call: Call) -> dict[str, Any]:
     container = call.cluster.get_container(call.node, call.vmid)

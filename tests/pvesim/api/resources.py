@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.pvesim.api.machines import render_machine
 from tests.pvesim.api.nodes import count_load, count_memory, count_uptime
 from tests.pvesim.api.storages import may_see
 from tests.pvesim.model.entities import Node, Storage
@@ -36,6 +37,16 @@ def _list_guests(call: Call) -> list[dict[str, Any]]:
             if one.vmid in pools:
                 entry["pool"] = pools[one.vmid]
             entries.append(entry)
+    for machine in cluster.machines.values():
+        if may(cluster, call.user, f"/vms/{machine.vmid}", "VM.Audit"):
+            identity = {
+                "id": f"qemu/{machine.vmid}",
+                "type": "qemu",
+                "node": machine.node,
+                "template": 0,
+                "maxcpu": 1,
+            }
+            entries.append({**render_machine(machine), **identity})
     return entries
 
 

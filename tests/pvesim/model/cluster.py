@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tests.pvesim.model.consoles import Session
-from tests.pvesim.model.entities import Acl, Container, Node, Pool, Record, Storage, Task, Token, User, Volume
+from tests.pvesim.model.entities import (
+    Acl,
+    Container,
+    Machine,
+    Node,
+    Pool,
+    Record,
+    Storage,
+    Task,
+    Token,
+    User,
+    Volume,
+)
 from tests.pvesim.model.errors import TaskFailedError, bad_params, refuse
 from tests.pvesim.model.guests import GuestLike, GuestMaker, HollowGuests
 from tests.pvesim.model.work import Job, Locks, Pause, Work
@@ -22,6 +34,7 @@ RECORDS: dict[str, type[Record]] = {
     "tokens": Token,
     "acls": Acl,
     "pools": Pool,
+    "machines": Machine,
 }
 
 
@@ -50,6 +63,7 @@ class Cluster:
     storages: dict[str, Storage] = field(default_factory=dict)
     volumes: dict[str, Volume] = field(default_factory=dict)
     containers: dict[int, Container] = field(default_factory=dict)
+    machines: dict[str, Machine] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     users: dict[str, User] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -174,11 +188,13 @@ class Cluster:
         """Refuse an id that the cluster knows."""
         if (taken := self.containers.get(vmid)) is not None:
             raise refuse(f"CT {vmid} already exists on node '{taken.node}'")
+        if (machine := self.machines.get(str(vmid))) is not None:
+            raise refuse(f"VM {vmid} already exists on node '{machine.node}'")
 
     def find_free_vmid(self) -> int:
         """The lowest id nobody has; nothing is reserved."""
         vmid = self.first_vmid
-        while vmid in self.containers:
+        while vmid in self.containers or str(vmid) in self.machines:
             vmid += 1
         return vmid
 
@@ -269,7 +285,7 @@ class Cluster:
         if kind == "settings":
             return {"value": {name: getattr(self, name) for name in self.SETTINGS}}
         held = getattr(self, kind)
-        record = held.get(int(key) if kind == "containers" else key)
+        record = held.get(int(key) if kind in {"containers", "machines"} else key)
         return cast("dict[str, Any]", record.to_dict()) if record is not None else None
 
     def load_record(self, kind: str, key: str, data: dict[str, Any]) -> None:

@@ -153,6 +153,17 @@ class Container:
 
 
 @dataclass
+class Machine(Record):
+    """A virtual machine of somebody: it is only there, with its id and its addresses."""
+
+    vmid: int
+    node: str
+    config: Config = field(default_factory=dict)
+    running: bool = False
+    interfaces: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
 class Task(Record):
     """A piece of work that goes on after the answer."""
 

@@ -61,6 +61,7 @@ def choose(rows: list[dict[str, Any]], **config: Any) -> str:
             "10.0.0.9",
         ),
         (eth(inet="10.0.0.9/24"), {}, "10.0.0.9"),
+        (eth(inet="10.0.0.9/24"), {"net0": f"{ETH0},link_down=1"}, ""),
         (
             eth(inet="10.0.0.9/24"),
             {"lxc": [["lxc.net.0.name", "eth0"], ["lxc.net.0.link", "vmbr0"]]},

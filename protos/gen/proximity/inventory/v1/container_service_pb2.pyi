@@ -58,11 +58,16 @@ class Task(_message.Message):
     NODE_FIELD_NUMBER: _builtins.int
     UPID_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     host_id: _builtins.int
     node: _builtins.str
     upid: _builtins.str
     result: _builtins.str
     """What was made or found, when it is known at once."""
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For the log of the app: an address that another guest has too, a copy that got another address."""
+
     def __init__(
         self,
         *,
@@ -70,10 +75,11 @@ class Task(_message.Message):
         node: _builtins.str = ...,
         upid: _builtins.str = ...,
         result: _builtins.str = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["host_id", b"host_id", "node", b"node", "result", b"result", "upid", b"upid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host_id", b"host_id", "node", b"node", "result", b"result", "upid", b"upid", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
