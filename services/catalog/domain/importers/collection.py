@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from services.catalog.domain.document import Document, UnreadableDocumentError
 from services.catalog.domain.errors import InvalidItemError
 from services.catalog.domain.faults import Rejection
-from services.catalog.domain.importers import casaos, plain, portainer, runtipi, umbrel
+from services.catalog.domain.importers import casaos, compose_files, portainer, runtipi, umbrel
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError
-from services.catalog.domain.importers.normalize import build_document
+from services.catalog.domain.importers.document_builder import build_document
 from services.catalog.domain.lint import parse_item
 from services.catalog.domain.loader import LoadedItem, load_items
 from services.catalog.domain.sources import SourceFormat
@@ -23,7 +23,7 @@ READERS: Mapping[SourceFormat, Callable[[Mapping[str, bytes]], Iterator[Entry]]]
     SourceFormat.CASAOS: casaos.list_entries,
     SourceFormat.RUNTIPI: runtipi.list_entries,
     SourceFormat.UMBREL: umbrel.list_entries,
-    SourceFormat.COMPOSE: plain.list_entries,
+    SourceFormat.COMPOSE: compose_files.list_entries,
 }
 MAX_ENTRIES = 5000
 _LONGEST = 400

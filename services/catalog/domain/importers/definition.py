@@ -14,11 +14,11 @@ from services.catalog.domain import compose
 from services.catalog.domain.document import Value
 from services.catalog.domain.importers.attachments import Attachments, read_environment
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_list, take_mapping
-from services.catalog.domain.importers.hard_coded import replace_hard_coded_secrets
+from services.catalog.domain.importers.secret_replacement import replace_hard_coded_secrets
 from services.catalog.domain.importers.hosts import list_aliases, name_addresses, replace_addresses
 from services.catalog.domain.importers.mounts import Mounts, is_graphics, note_graphics, resolve_text
 from services.catalog.domain.importers.parts import join_parts
-from services.catalog.domain.importers.preparing import prepare_volumes
+from services.catalog.domain.importers.volume_setup import prepare_volumes
 from services.catalog.domain.importers.variables import VARIABLE, substitute_variables
 from services.catalog.domain.item import render_scalar
 

@@ -11,7 +11,7 @@ from services.catalog.domain import compose
 from services.catalog.domain.document import Value
 from services.catalog.domain.importers.attachments import Attachments
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list
-from services.catalog.domain.importers.preparing import FirstFiles
+from services.catalog.domain.importers.volume_setup import FirstFiles
 from services.catalog.domain.interpolation import InterpolationError, interpolate_text
 
 _CLOCK = re.compile(r"/etc/(localtime|timezone)|/usr/share/zoneinfo(/.*)?|/dev/shm")

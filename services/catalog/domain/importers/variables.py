@@ -9,7 +9,7 @@ from typing import Any
 from services.catalog.domain.document import Value
 from services.catalog.domain.entities import InputType
 from services.catalog.domain.importers.draft import take_text
-from services.catalog.domain.importers.hard_coded import is_given_out, is_hard_coded
+from services.catalog.domain.importers.secret_replacement import is_given_out, is_hard_coded
 from services.catalog.domain.importers.secret_forms import choose_form, names_command, split_prefix
 from services.catalog.domain.inputs import find_value_fault
 from services.catalog.domain.interpolation import map_texts

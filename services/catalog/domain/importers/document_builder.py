@@ -11,10 +11,10 @@ from services.catalog.domain.images import find_image
 from services.catalog.domain.importers.categories import name_category
 from services.catalog.domain.importers.definition import clean_definition
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_text
-from services.catalog.domain.importers.hard_coded import is_given_out
+from services.catalog.domain.importers.secret_replacement import is_given_out
 from services.catalog.domain.importers.plain_text import strip_markup
 from services.catalog.domain.importers.ports import build_probe, list_ports, open_main_port
-from services.catalog.domain.importers.preparing import PREPARER
+from services.catalog.domain.importers.volume_setup import PREPARER
 from services.catalog.domain.importers.secret_forms import choose_form, fit_forms
 from services.catalog.domain.interpolation import InterpolationError, list_required_variables, list_variables
 from services.catalog.domain.lint import BUILT_IN_VARIABLES
