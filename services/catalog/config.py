@@ -71,7 +71,8 @@ class CatalogSettings(ServiceSettings):
         "CATALOG_HOST_NEEDS",
         default=(),
         parse=parse_list,
-        doc="Ids of items that may be deployed although they need the host: privileges, devices, its folders.",
+        doc="Ids of items, or <source>.* for all of a source, that may be deployed although they need the host: "
+        "devices, capabilities, its folders.",
     )
     fetch_seconds: int = setting(
         "CATALOG_FETCH_SECONDS",

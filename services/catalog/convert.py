@@ -14,7 +14,7 @@ from services.catalog.domain.entities import Item
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.index import ItemFilter, ItemPage
 from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
-from services.catalog.domain.render import RenderedDefinition
+from services.catalog.domain.render import RenderedDefinition, is_direct
 from services.catalog.domain.revisions import RevisionChanges
 from services.catalog.domain.sources import NewSource, Source, SourceFormat
 from services.catalog.domain.usecases import CatalogStats, Reloaded
@@ -141,7 +141,7 @@ def render_rendering(rendered: RenderedDefinition) -> pb.Rendering:
         min_cpu=item.resources.cpu.minimum,
         min_disk=round(item.resources.disk.minimum),
         internal_port=main.container if main else 0,
-        port_published=oci is None and main is not None,
+        port_published=oci is None and main is not None and not is_direct(item, main),
         volumes=[render_volume(volume) for volume in item.volumes],
         image=oci.image if oci else "",
         entrypoint=shlex.join(oci.entrypoint) if oci else "",

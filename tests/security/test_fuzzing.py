@@ -20,6 +20,7 @@ from services.apps.watching import parse_event_id
 from services.apps.workflows.tools import _kind_of
 from services.catalog.domain import compose
 from services.catalog.domain.document import UnreadableDocumentError, parse_document
+from services.catalog.domain.host_needs import list_host_needs
 from services.catalog.domain.images import find_image, find_tag_fault
 from services.catalog.domain.importers.collection import import_collection
 from services.catalog.domain.interpolation import InterpolationError, interpolate_text, list_variables
@@ -274,7 +275,7 @@ def test_collections_give_items_or_reasons(kind: SourceFormat, files: dict[str, 
     imported = import_collection(files, source="fuzz", kind=kind)
     assert all(one.error for one in imported.rejections)
     for item in imported.items:
-        assert not compose.list_host_needs(item.document["compose"]) or item.document.get("allows")
+        assert not list_host_needs(item.document["compose"]) or item.document.get("allows")
 
 
 @FUZZ

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from services.catalog.config import CatalogSettings
-from services.catalog.domain.compose import list_host_needs
 from services.catalog.domain.errors import UnsafeDefinitionError
+from services.catalog.domain.host_needs import list_host_needs
 from services.catalog.domain.loader import load_items
 from services.catalog.domain.usecases import check_host_needs
 from services.catalog.files import DATA, read_item_files
@@ -20,7 +20,7 @@ SECRET = "Zk3vR8q1Xw7LmT5bN0cJ6hF2dS9gPyUa"
     "line",
     [
         "privileged: true",
-        "network_mode: host",
+        "network_mode: container:other",
         "pid: host",
         "ipc: host",
         "cap_add: [SYS_ADMIN]",

@@ -1,19 +1,19 @@
-"""What a compose definition says: its ports, mounts and images, and what it asks of its host."""
+"""What a compose definition says: its ports, mounts, variables and images."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.catalog.domain.document import Path, Value
+from services.catalog.domain.document import Value
 
 _PORT = re.compile(
     r"(?:(?P<ip>\[[0-9a-fA-F:]+\]|[0-9]+(?:\.[0-9]+){3}):)?(?:(?P<published>[0-9]*(?:-[0-9]+)?):)?"
-    r"(?P<target>[0-9]+(?:-[0-9]+)?)(?:/(?P<protocol>tcp|udp))?"
+    r"(?P<target>[0-9]+(?:-[0-9]+)?)(?:/(?P<protocol>[A-Za-z]+))?"
 )
-_DOCKER_SOCKETS = frozenset({"/var/run/docker.sock", "/run/docker.sock"})
+_PROTOCOLS = frozenset({"tcp", "udp"})
 _MAX_RANGE = 200
 
 
@@ -30,6 +30,11 @@ class PublishedPort:
     protocol: str
     host_ip: str = field(default="", compare=False)
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only the container itself reaches it."""
+        return self.host_ip == "::1" or self.host_ip.startswith("127.")
+
 
 @dataclass(frozen=True, slots=True)
 class Mount:
@@ -39,15 +44,6 @@ class Mount:
     source: str
     target: str
     read_only: bool
-
-
-@dataclass(frozen=True, slots=True)
-class HostNeed:
-    """Something a definition asks of its host, and where it does."""
-
-    need: str
-    path: Path
-    reason: str
 
 
 def parse_ports(entries: Value) -> list[PublishedPort]:
@@ -83,7 +79,9 @@ def _parse_short_port(text: str) -> list[PublishedPort]:
         published = published[:1]  # compose would choose one of the range
     if published and len(published) != len(targets):
         raise InvalidComposeError(f"{text!r} maps {len(published)} ports to {len(targets)}")
-    protocol = match["protocol"] or "tcp"
+    protocol = (match["protocol"] or "tcp").lower()
+    if protocol not in _PROTOCOLS:
+        raise InvalidComposeError(f"{text!r} is a port of {protocol}; only tcp and udp are published")
     return [
         PublishedPort(
             target, published[index] if published else None, protocol, (match["ip"] or "").strip("[]")
@@ -155,6 +153,29 @@ def read_pairs(value: Mapping[str, Any] | list[str] | None) -> dict[str, Any]:
     return dict(value or {})
 
 
+def list_passed_variables(compose: Mapping[str, Any]) -> set[str]:
+    """Return the variables that services take over by their names alone (`- NAME`)."""
+    return {
+        name
+        for service in compose["services"].values()
+        for name, value in read_pairs(service.get("environment")).items()
+        if value is None
+    }
+
+
+def fill_passed_variables(compose: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """Return a definition whose services refer to the known ones of their passed variables and lack the others."""
+    services = {}
+    for name, service in compose["services"].items():
+        pairs = read_pairs(service.get("environment"))
+        services[name] = service
+        if None in pairs.values():
+            filled = {key: f"${{{key}}}" if value is None else value for key, value in pairs.items()}
+            kept = {key: value for key, value in filled.items() if pairs[key] is not None or key in known}
+            services[name] = {**service, "environment": kept}
+    return {**compose, "services": services}
+
+
 def is_on(value: object) -> bool:
     """Say whether compose could read the value as true (anything but a clear no)."""
     return value not in (False, None) and str(value).lower() not in {"false", "no", "off", "n", "0", ""}
@@ -164,100 +185,3 @@ def list_images(compose: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the images of all services, each once, in order."""
     services = compose["services"].values()
     return tuple(dict.fromkeys(str(service["image"]) for service in services if "image" in service))
-
-
-def list_host_needs(compose: Mapping[str, Any]) -> list[HostNeed]:
-    """Return everything the definition asks of its host beyond being run."""
-    needs = [
-        need for name, service in compose["services"].items() for need in _list_service_needs(name, service)
-    ]
-    for name, volume in (compose.get("volumes") or {}).items():
-        if volume and (volume.get("driver_opts") or volume.get("driver", "local") != "local"):
-            needs.append(HostNeed("host_paths", ("volumes", name), f"the volume {name} has driver options"))
-        if volume and is_on(volume.get("external", False)):
-            needs.append(HostNeed("files", ("volumes", name), f"the volume {name} is made outside"))
-    for name, network in (compose.get("networks") or {}).items():
-        if network and (is_on(network.get("external", False)) or network.get("driver", "bridge") != "bridge"):
-            needs.append(
-                HostNeed("host_network", ("networks", name), f"the network {name} is not the app's own")
-            )
-    for kind in ("secrets", "configs"):
-        for name, entry in (compose.get(kind) or {}).items():
-            if not isinstance(entry, dict) or not ({"content", "environment"} & entry.keys()):
-                needs.append(HostNeed("files", (kind, name), f"{kind}.{name} is read from a file"))
-    return needs
-
-
-_FORBIDDEN = {
-    "extends": "files", "env_file": "files", "volumes_from": "files", "external_links": "host_network",
-    "cgroup_parent": "privileged", "credential_spec": "privileged", "storage_opt": "privileged",
-    "device_cgroup_rules": "devices", "devices": "devices", "gpus": "devices",
-    "build": "build", "runtime": "privileged", "develop": "build",
-    "post_start": "privileged", "pre_stop": "privileged",
-}  # fmt: skip
-
-
-_HARMLESS_CAPABILITIES = frozenset(
-    {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "IPC_LOCK", "KILL", "MKNOD", "NET_ADMIN",
-     "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT", "SYS_NICE"}
-)  # fmt: skip
-"""Docker's own, and those that an unprivileged container has over nothing but itself."""
-
-
-def _is_harmless(capability: str) -> bool:
-    return capability.upper().removeprefix("CAP_") in _HARMLESS_CAPABILITIES
-
-
-def _list_service_needs(name: str, service: Mapping[str, Any]) -> Iterator[HostNeed]:
-    at: Path = ("services", name)
-    for key, need in _FORBIDDEN.items():
-        if value := service.get(key):
-            shown = f" ({', '.join(map(str, value))[:200]})" if isinstance(value, list) else ""
-            yield HostNeed(need, (*at, key), f"{name} sets {key}{shown}")
-    if strong := [cap for cap in service.get("cap_add") or [] if not _is_harmless(str(cap))]:
-        yield HostNeed("capabilities", (*at, "cap_add"), f"{name} adds the capability {strong[0]}")
-    if any(not key.startswith("net.") for key in read_pairs(service.get("sysctls"))):
-        yield HostNeed("sysctls", (*at, "sysctls"), f"{name} sets sysctls")
-    for key in ("privileged", "oom_kill_disable"):
-        if is_on(service.get(key)):
-            yield HostNeed("privileged", (*at, key), f"{name} sets {key}")
-    for key in ("pid", "ipc", "uts", "userns_mode", "cgroup"):
-        if not str(service.get(key) or "private").startswith(("private", "shareable", "service:", "none")):
-            yield HostNeed("privileged", (*at, key), f"{name} uses the {key} of its host")
-    yield from _list_setting_needs(name, service)
-    for index, mount in enumerate(parse_mounts(service.get("volumes"))):
-        if mount_need := find_mount_need(mount):
-            yield HostNeed(mount_need, (*at, "volumes", index), f"{name} mounts {mount.source}")
-
-
-def _list_setting_needs(name: str, service: Mapping[str, Any]) -> Iterator[HostNeed]:
-    at: Path = ("services", name)
-    mode = str(service.get("network_mode") or "bridge")
-    if not mode.startswith(("bridge", "none", "service:", "default")):
-        yield HostNeed("host_network", (*at, "network_mode"), f"{name} uses the network {mode}")
-    for index, option in enumerate(service.get("security_opt") or []):
-        if not str(option).startswith("no-new-privileges"):
-            yield HostNeed("security_options", (*at, "security_opt", index), f"{name} sets {option}")
-    if _reserves_devices(service):
-        yield HostNeed("devices", (*at, "deploy"), f"{name} reserves devices")
-
-
-def _reserves_devices(service: Mapping[str, Any]) -> bool:
-    resources = (service.get("deploy") or {}).get("resources") or {}
-    return bool((resources.get("reservations") or {}).get("devices"))
-
-
-def find_mount_need(mount: Mount) -> str | None:
-    """Return what a mount asks of its host, or None: relative paths and named volumes are the app's own."""
-    if mount.kind == "bind":
-        if mount.source.rstrip("/") in _DOCKER_SOCKETS:
-            return "docker_socket"
-        return None if is_own_path(mount.source) else "host_paths"
-    if mount.kind == "volume":
-        return None if re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*|", mount.source) else "host_paths"
-    return None if mount.kind == "tmpfs" else "files"
-
-
-def is_own_path(source: str) -> bool:
-    """Say whether a path stays within the folder of the app's own definition."""
-    return source.startswith("./") and ".." not in source.split("/") and "$" not in source

@@ -173,10 +173,11 @@ class _Builder:
             if not isinstance(event, yaml.ScalarEvent):
                 raise self._refuse("a key must be a plain word")
             key, line = event.value, self._line
+            is_plain, tag = event.implicit[0], event.tag
             if key in values:
                 raise self._refuse(f"the key {key!r} is given twice")
             value = self._build_value(next(events), events, (*path, key))
-            if key == "<<" and event.implicit[0]:
+            if key == "<<" and (is_plain or tag == f"{_STANDARD}merge"):
                 merged += value if isinstance(value, list) else [value]
                 continue
             self._lines[(*path, key)] = line

@@ -7,7 +7,8 @@ value put in stays inside its scalar: the tree is changed, never its text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from services.catalog.domain.document import Value
 
@@ -24,6 +25,61 @@ _MAX_LENGTH = 65_536
 
 class InterpolationError(ValueError):
     """A variable is written wrongly, is required and missing, or grows too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable as it is written: `operator` and `alternative` are empty for `$NAME` and `${NAME}`."""
+
+    text: str
+    name: str
+    operator: str = ""
+    alternative: str = ""
+
+
+def split_variables(text: str) -> Iterator[str | Variable]:
+    """Yield the parts of a text in order: variables, and the texts between them with `$$` as it is written.
+
+    Never raises: what is no variable is text.
+    """
+    position = 0
+    while (match := _VARIABLE.search(text, position)) is not None:
+        yield text[position : match.start()]
+        whole = match.group()
+        if match["braced"] and (end := _find_brace(whole)):
+            whole = whole[:end]
+        inner = _VARIABLE.fullmatch(whole)
+        position = match.start() + len(whole)
+        if inner is None or not (inner["named"] or inner["braced"]):
+            yield whole
+            if whole == "${" and "}" not in (line := text[position:].partition("\n")[0]):
+                yield line  # no brace of it is closed: looking for that at each would take the square of its length
+                position += len(line)
+        elif inner["named"]:
+            yield Variable(whole, inner["named"])
+        else:
+            yield Variable(whole, *_split(inner["braced"]))
+    yield text[position:]
+
+
+def rewrite_variables(text: str, change: Callable[[Variable], str]) -> str:
+    """Return a text with each variable as `change` writes it."""
+    if "$" not in text:
+        return text
+    return "".join(part if isinstance(part, str) else change(part) for part in split_variables(text))
+
+
+def escape_stray_dollars(text: str) -> str:
+    """Return a text with `$$` for each dollar that begins nothing, as Compose writes it itself."""
+    if "$" not in text:
+        return text
+    return "".join(map(_escape_part, split_variables(text)))
+
+
+def _escape_part(part: str | Variable) -> str:
+    if isinstance(part, Variable):
+        return part.text
+    return part if part == "$$" or part.startswith("${") else part.replace("$", "$$")
 
 
 def interpolate_text(text: str, values: Mapping[str, str]) -> str:
@@ -54,6 +110,18 @@ def map_texts(tree: Value, change: Callable[[str], str]) -> Value:
     if isinstance(tree, list):
         return [map_texts(value, change) for value in tree]
     return tree
+
+
+def list_texts(tree: Value) -> list[str]:
+    """Return every text value of a plain tree."""
+    found: list[str] = []
+
+    def add(text: str) -> str:
+        found.append(text)
+        return text
+
+    map_texts(tree, add)
+    return found
 
 
 def list_variables(tree: Value) -> set[str]:
@@ -100,24 +168,18 @@ class _Scanner:
     def replace(self, text: str, *, depth: int, dry: bool = False) -> str:
         if depth > _MAX_DEPTH:
             raise InterpolationError(f"variables nested deeper than {_MAX_DEPTH}")
-        return _VARIABLE.sub(lambda match: self._evaluate(match, text, depth, dry), text)
+        return "".join(
+            self._read_text(part, text) if isinstance(part, str) else self._evaluate(part, depth, dry)
+            for part in split_variables(text)
+        )
 
-    def _evaluate(self, match: re.Match[str], text: str, depth: int, dry: bool) -> str:
-        if match["escaped"]:
-            return "$"
-        if match["named"]:
-            self.seen.add(match["named"])
-            return self._values.get(match["named"], "")
-        found, end = match, _find_brace(match.group())
-        if end is not None:
-            found = _VARIABLE.match(match.group()[:end]) or match
-        if not found["braced"]:
+    def _read_text(self, part: str, text: str) -> str:
+        if part.startswith("${"):
             raise InterpolationError(f"{_quote(text)} holds what is not a variable: write $$ for a dollar")
-        value = self._evaluate_braced(found["braced"], depth, dry)
-        return value + self.replace(match.group()[found.end() :], depth=depth + 1, dry=dry)
+        return "$" if part == "$$" else part
 
-    def _evaluate_braced(self, expression: str, depth: int, dry: bool) -> str:
-        name, operator, other = _split(expression)
+    def _evaluate(self, variable: Variable, depth: int, dry: bool) -> str:
+        name, operator, other = variable.name, variable.operator, variable.alternative
         self.seen.add(name)
         value = self._values.get(name)
         if dry:

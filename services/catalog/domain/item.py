@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from services.catalog.domain.entities import (
     Resources,
     VolumeSpec,
 )
-from services.catalog.domain.interpolation import list_variables
+from services.catalog.domain.interpolation import Variable, list_variables, rewrite_variables
 from services.catalog.domain.names import is_sensitive_name
 
 Record = Mapping[str, Any]
@@ -68,7 +68,7 @@ def build_item(document: Record, *, source: str = OWN_SOURCE, revision: str | No
         notes=tuple(document.get("notes", ())),
         allows=frozenset(document.get("allows", ())),
         compose=document["compose"],
-        images=compose.list_images(document["compose"]),
+        images=_list_images(document["compose"], inputs),
         source=source,
         revision=revision or name_revision(document),
         release_notes=document.get("release_notes", ""),
@@ -93,6 +93,24 @@ def _list_runtimes(document: Record, inputs: Sequence[Input]) -> tuple[str, ...]
     runtimes = tuple(document["runtimes"])
     kept = tuple(runtime for runtime in runtimes if runtime != "oci")
     return kept if has_secret_words and kept else runtimes
+
+
+def _list_images(definition: Record, inputs: Sequence[Input]) -> tuple[str, ...]:
+    """Return the images with the defaults of variables in them; a tag that people are asked for is left out."""
+    images = compose.list_images(definition)
+    if not any("$" in image for image in images):
+        return images
+    return tuple(dict.fromkeys(resolve_image(image, inputs) for image in images))
+
+
+def resolve_image(image: str, inputs: Iterable[Input]) -> str:
+    """Return an image with the defaults of the variables in it."""
+    values = {one.name: one.default or "" for one in inputs}
+
+    def write(variable: Variable) -> str:
+        return values.get(variable.name) or (variable.alternative if variable.operator in {":-", "-"} else "")
+
+    return rewrite_variables(image, write).removesuffix(":")
 
 
 def _build_resources(record: Record) -> Resources:

@@ -10,14 +10,18 @@ from services.catalog.domain.document import Document, Path, Value
 from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import InvalidItemError
 from services.catalog.domain.faults import Fault
+from services.catalog.domain.host_needs import list_host_needs
 from services.catalog.domain.images import find_tag_fault
 from services.catalog.domain.inputs import find_value_fault
 from services.catalog.domain.interpolation import InterpolationError, has_stray_dollar, list_variables
-from services.catalog.domain.item import build_input, build_item
+from services.catalog.domain.item import build_input, build_item, resolve_image
 from services.catalog.domain.schema import check_schema, load_pattern
 
 BUILT_IN_VARIABLES = frozenset({"PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT", "TZ"})
 """What the platform itself puts in, besides the inputs."""
+
+
+_UNOBTAINABLE = "which an app in an unprivileged container of its own cannot have"
 
 
 def parse_item(document: Document, *, source: str, strict: bool = True) -> Item:
@@ -97,7 +101,7 @@ class _Linter:
             at: Path = ("compose", "services", name)
             if "image" not in service:
                 yield self._fault(at, f"the service {name} has no image")
-            elif fault := find_tag_fault(service["image"], pinned=self._strict):
+            elif fault := find_tag_fault(self._resolve_image(service["image"]), pinned=self._strict):
                 yield self._fault((*at, "image"), fault)
             for other in service.get("depends_on") or ():
                 if other not in self._services:
@@ -109,6 +113,9 @@ class _Linter:
                 if network != "default" and network not in networks:
                     yield self._fault((*at, "networks"), f"the network {network!r} is not declared")
 
+    def _resolve_image(self, image: str) -> str:
+        return resolve_image(image, map(build_input, self._value["inputs"])) if "$" in image else image
+
     def _check_ports(self) -> Iterator[Fault]:
         seen: set[tuple[int, str]] = set()
         for index, port in enumerate(self._value["ports"]):
@@ -119,8 +126,10 @@ class _Linter:
                 )
                 continue
             published, protocol = port.get("published", port["container"]), port.get("protocol", "tcp")
-            entries = compose.parse_ports(self._services[port["service"]].get("ports"))
-            if compose.PublishedPort(port["container"], published, protocol) not in entries:
+            service = self._services[port["service"]]
+            entries = compose.parse_ports(service.get("ports"))
+            is_direct = service.get("network_mode") == "host" and published == port["container"]
+            if not is_direct and compose.PublishedPort(port["container"], published, protocol) not in entries:
                 wanted = f"{published}:{port['container']}/{protocol}"
                 yield self._fault(at, f"compose does not publish {wanted} for {port['service']}")
             if (published, protocol) in seen:
@@ -149,6 +158,8 @@ class _Linter:
         for name, service in self._services.items():
             for index, port in enumerate(compose.parse_ports(service.get("ports"))):
                 at: Path = ("compose", "services", name, "ports", index)
+                if port.is_loopback:
+                    continue
                 if port.published is None:
                     yield self._fault(at, f"{name} publishes {port.target} nowhere: write published:target")
                 elif (port.published, port.protocol) not in declared:
@@ -175,11 +186,10 @@ class _Linter:
 
     def _check_host_needs(self) -> Iterator[Fault]:
         allowed = set(self._value.get("allows", ()))
-        for need in compose.list_host_needs(self._value["compose"]):
+        for need in list_host_needs(self._value["compose"]):
             if need.need not in allowed:
-                yield self._fault(
-                    ("compose", *need.path), f"{need.reason}, which needs {need.need!r} under allows"
-                )
+                remedy = f"which needs {need.need!r} under allows" if self._strict else _UNOBTAINABLE
+                yield self._fault(("compose", *need.path), f"{need.reason}, {remedy}")
 
     def _check_inputs(self) -> Iterator[Fault]:
         seen: set[str] = set()
@@ -198,7 +208,11 @@ class _Linter:
 
     def _check_variables(self) -> Iterator[Fault]:
         names = {record["name"] for record in self._value["inputs"]}
-        used: set[str] = set()
+        used = compose.list_passed_variables(self._value["compose"])
+        for variable in sorted(used - names - BUILT_IN_VARIABLES):
+            yield self._fault(
+                ("compose", "services"), f"the variable {variable} is passed through, but is no input"
+            )
         for path, text in _list_texts(self._value["compose"], ("compose",)):
             variables = list_variables(text)
             used |= variables

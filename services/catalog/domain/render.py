@@ -19,6 +19,8 @@ from services.catalog.domain.errors import (
     RuntimeNotSupportedError,
     UnsafeDefinitionError,
 )
+from services.catalog.domain.host_needs import list_host_needs
+from services.catalog.domain.images import find_tag_fault
 from services.catalog.domain.interpolation import InterpolationError, interpolate_tree, map_texts
 from services.catalog.domain.oci import OciDefinition, build_oci, find_control_faults
 from services.catalog.domain.schema import check_schema
@@ -92,7 +94,9 @@ def render_item(item: Item, request: RenderRequest) -> RenderedDefinition:
     if request.masked:
         environment = {name: _mask(text, name in secrets) for name, text in environment.items()}
     oci = replace(oci, environment=environment) if oci else None
-    ports = tuple(_move_port(port, request, published=not is_oci) for port in item.ports)
+    ports = tuple(
+        _move_port(port, request, published=not is_oci and not is_direct(item, port)) for port in item.ports
+    )
     return RenderedDefinition(
         item=item,
         runtime=runtime,
@@ -139,8 +143,9 @@ def _build_definition(
         return {name: _hide(name) if name in hidden and text else shown(text) for name, text in texts.items()}
 
     extra = write(values.extra)
+    known = _list_built_ins(request) | write(values.inputs)
     try:
-        tree = interpolate_tree(dict(item.compose), _list_built_ins(request) | write(values.inputs))
+        tree = interpolate_tree(compose.fill_passed_variables(item.compose, known), known)
     except InterpolationError as error:
         raise InvalidInputsError({"environment": str(error)}) from None
     main = _find_main_service(item)
@@ -211,6 +216,11 @@ def _render_port(
     return {**record, "host_ip": host_ip} if host_ip else record
 
 
+def is_direct(item: Item, port: PortSpec) -> bool:
+    """Say whether a service is in its container's own network, so that a port of it is where the service opens it."""
+    return bool(item.compose["services"].get(port.service, {}).get("network_mode") == "host")
+
+
 def _move_port(port: PortSpec, request: RenderRequest, *, published: bool) -> PortSpec:
     if not port.main:
         return port
@@ -228,9 +238,12 @@ def _check_definition(item: Item, definition: dict[str, Any], secrets: Sequence[
     if faults:
         raise InvalidInputsError({"environment": mask_values(faults[0].message, secrets)})
     try:
-        needs = [need for need in compose.list_host_needs(definition) if need.need not in item.allows]
+        needs = [need for need in list_host_needs(definition) if need.need not in item.allows]
     except compose.InvalidComposeError as error:
         raise InvalidInputsError({"environment": mask_values(str(error), secrets)}) from None
+    for service in definition["services"].values():
+        if fault := find_tag_fault(service["image"], pinned=False):
+            raise InvalidInputsError({"environment": mask_values(fault, secrets)})
     if needs:
         reason = mask_values(needs[0].reason, secrets)
         raise UnsafeDefinitionError(f"{item.id}: {reason}, which the catalog does not allow it")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.catalog.domain.entities import Item
+from services.catalog.domain.item import resolve_image
 
 # Hosts that show the releases of a repository below its own address.
 _REPOSITORY = re.compile(r"https://(?:github\.com|codeberg\.org|gitlab\.com)/[^/\s?#]+/[^/\s?#]+")
@@ -58,7 +59,8 @@ def _list_image_changes(before: Item | None, after: Item) -> Iterator[ImageChang
 
 
 def _read_images(item: Item) -> dict[str, str]:
-    return {name: str(service.get("image", "")) for name, service in item.compose["services"].items()}
+    services = item.compose["services"].items()
+    return {name: resolve_image(str(service.get("image", "")), item.inputs) for name, service in services}
 
 
 def _find_releases(item: Item) -> str:

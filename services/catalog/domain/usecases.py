@@ -171,10 +171,15 @@ def check_host_needs(item: Item, permitted: Collection[str]) -> None:
     Raises:
         UnsafeDefinitionError: naming what it needs.
     """
-    if item.allows and item.id not in permitted:
+    if item.allows and not {item.id, f"{item.source}.*"} & set(permitted):
         needs = ", ".join(sorted(item.allows))
         raise UnsafeDefinitionError(
-            f"{item.id} needs {needs} of the host; an administrator allows that with CATALOG_HOST_NEEDS"
+            f"{item.id} needs {needs} of the host; an administrator allows that with CATALOG_HOST_NEEDS={item.id}"
+            + (
+                ""
+                if item.source == OWN_SOURCE
+                else f" or, for all of its source, CATALOG_HOST_NEEDS={item.source}.*"
+            )
         )
 
 

@@ -145,7 +145,8 @@ services:
     (entry,) = import_collection(fetched, source="acme", kind=SourceFormat.COMPOSE).items
     definition = entry.document["compose"]
     assert {c["content"] for c in definition["configs"].values()} == {"events {}", "#!/bin/sh", "a=1"}
-    assert definition["services"]["a"]["environment"] == {"LEVEL": "5", "KEPT": "1"}
+    assert definition["services"]["a"]["environment"] == {"LEVEL": "${LEVEL}", "KEPT": "1"}
+    assert [record["default"] for record in entry.document["inputs"]] == ["5"]
 
 
 async def test_links_and_devices_in_a_tar_are_left_out(tmp_path: Path) -> None:

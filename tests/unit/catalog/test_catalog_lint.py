@@ -46,7 +46,11 @@ def test_a_good_item_has_no_faults() -> None:
         ('volumes: ["data:/data"]', 'volumes: ["data:/data", "more:/more"]', "not under volumes"),
         ('volumes: ["data:/data"]', 'volumes: ["data:/data", "/etc:/host"]', "host_paths"),
         ('volumes: ["data:/data"]', 'volumes: ["data:/data"]\n      privileged: true', "privileged"),
-        ('volumes: ["data:/data"]', 'volumes: ["data:/data"]\n      network_mode: host', "host_network"),
+        (
+            'volumes: ["data:/data"]',
+            'volumes: ["data:/data"]\n      network_mode: container:other',
+            "host_network",
+        ),
         ('volumes: ["data:/data"]', 'volumes: ["data:/data"]\n      cap_add: [SYS_ADMIN]', "capabilities"),
         (
             'volumes: ["data:/data"]',

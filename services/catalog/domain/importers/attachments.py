@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
-from services.catalog.domain.compose import read_pairs
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list, take_mapping
 from services.catalog.domain.importers.variables import make_variable, substitute_variables
 from services.catalog.domain.lint import BUILT_IN_VARIABLES
@@ -15,6 +15,10 @@ _MAX_CHARACTERS = 60_000
 _MAX_TOTAL = 200_000
 _MAX_FILES = 100
 _EXECUTABLE = 0o755
+_PICTURES = frozenset(
+    {".png", ".jpg", ".jpeg", ".gif", ".ico", ".webp", ".bmp", ".avif", ".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3",
+     ".mp4", ".webm", ".pdf"}
+)  # fmt: skip
 
 
 class Attachments:
@@ -34,6 +38,18 @@ class Attachments:
             and self._size + sum(map(len, contents)) < _MAX_TOTAL // 2
         )
         return is_small and all(map(_is_short_text, contents))
+
+    def leave_out_pictures(self, paths: Sequence[str]) -> list[str]:
+        """Return the files without those that an app shows but does without; a note names them."""
+        pictures = [
+            path
+            for path in paths
+            if PurePosixPath(path).suffix.lower() in _PICTURES and _find_text(self._draft.files[path]) is None
+        ]
+        if pictures:
+            shown = ", ".join(sorted(pictures)[:5])
+            self._draft.note(f"Left out, because only texts are handed over: {shown[:300]}.")
+        return [path for path in paths if path not in pictures]
 
     def attach_file(self, path: str, target: str) -> dict[str, Any]:
         """Return what gives a service a file of the collection.
@@ -120,39 +136,6 @@ def read_file(draft: Draft, path: str) -> str:
             f"needs the file {path} of its collection, which is longer than {_MAX_CHARACTERS} characters"
         )
     return text
-
-
-def read_environment(draft: Draft, service: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the environment of a service, that of its `env_file` included.
-
-    Raises:
-        RefusedEntryError: such a file is not part of the collection.
-    """
-    environment: dict[str, Any] = {}
-    for entry in take_list(service.get("env_file")):
-        record = entry if isinstance(entry, dict) else {"path": entry}
-        path = str(record.get("path", "")).removeprefix("./")
-        if path in draft.files or record.get("required") is not False:
-            environment |= parse_environment(read_file(draft, path))
-    pairs = environment | read_pairs(service.get("environment"))
-    return {key: value for key, value in pairs.items() if value is not None}
-
-
-def parse_environment(text: str) -> dict[str, str]:
-    """Read a file of `NAME=value` lines: comments and quotes go, variables stay."""
-    pairs = {}
-    for line in text.splitlines():
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if not equals or name.startswith("#"):
-            continue
-        value = value.strip()
-        if value[:1] in {'"', "'"} and value[:1] in value[1:]:
-            value, quote = value[1:].partition(value[0])[0], value[0]
-            value = value.replace("$", "$$") if quote == "'" else value
-        else:
-            value = value.partition(" #")[0].rstrip()
-        pairs[name.strip()] = value
-    return pairs
 
 
 def _find_text(content: bytes) -> str | None:

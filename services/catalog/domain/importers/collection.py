@@ -10,8 +10,8 @@ from services.catalog.domain.document import Document, UnreadableDocumentError
 from services.catalog.domain.errors import InvalidItemError
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.importers import casaos, compose_files, portainer, runtipi, umbrel
-from services.catalog.domain.importers.draft import Draft, RefusedEntryError
 from services.catalog.domain.importers.document_builder import build_document
+from services.catalog.domain.importers.draft import Draft, RefusedEntryError
 from services.catalog.domain.lint import parse_item
 from services.catalog.domain.loader import LoadedItem, load_items
 from services.catalog.domain.sources import SourceFormat
@@ -26,7 +26,8 @@ READERS: Mapping[SourceFormat, Callable[[Mapping[str, bytes]], Iterator[Entry]]]
     SourceFormat.COMPOSE: compose_files.list_entries,
 }
 MAX_ENTRIES = 5000
-_LONGEST = 400
+_LONGEST = 400  # of a reason; an entry may have several
+_LONGEST_REASONS = 1500
 _MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 
 
@@ -63,7 +64,7 @@ def import_collection(files: Mapping[str, bytes], *, source: str, kind: SourceFo
             else:
                 items[result.item.id] = result
         elif result is not None:
-            rejections.append(Rejection(result.file[:_LONGEST], shorten_text(result.error)))
+            rejections.append(Rejection(result.file[:_LONGEST], result.error))
     return Imported(tuple(items.values()), tuple(rejections))
 
 
@@ -83,19 +84,24 @@ def _import_native(files: Mapping[str, bytes], source: str) -> Imported:
 
 
 def _import_entry(read: Callable[[], Draft | None], file: str, source: str) -> LoadedItem | Rejection | None:
+    draft = None
+    reasons: list[str] = []
     try:
         draft = read()
         if draft is None:
             return None
         document = build_document(draft)
         item = parse_item(Document(file, document, {}), source=source, strict=False)
+        if not draft.reasons:
+            return LoadedItem(item, document)
     except RefusedEntryError as error:
-        return Rejection(file, str(error))
+        reasons.append(str(error))
     except UnreadableDocumentError as error:
-        return Rejection(file, f"line {error.fault.line}: {error.fault.message}")
+        reasons.append(f"line {error.fault.line}: {error.fault.message}")
     except InvalidItemError as error:
-        return Rejection(file, error.faults[0].message)
+        reasons += [fault.message for fault in error.faults]
     except _MISSHAPEN as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        return Rejection(file, f"is not in the form of its collection: {reason}"[:500])
-    return LoadedItem(item, document)
+        reasons.append(f"is not in the form of its collection: {reason}")
+    found = dict.fromkeys([*(draft.reasons if draft else ()), *reasons])
+    return Rejection(file, "; ".join(map(shorten_text, found))[:_LONGEST_REASONS])

@@ -9,15 +9,13 @@ from typing import Any
 
 from services.catalog.domain.compose import read_pairs
 from services.catalog.domain.document import parse_document
-from services.catalog.domain.importers.attachments import parse_environment
+from services.catalog.domain.importers.default_values import read_default_values
 from services.catalog.domain.importers.draft import Draft, make_id, take_mapping, take_port, take_text
 from services.catalog.domain.importers.folders import DEFINITIONS, list_folders
-from services.catalog.domain.importers.variables import add_default, make_variable
 
 Entry = tuple[str, Callable[[], Draft | None]]
 
 _PREFIX = "proximity."
-_MAX_DEFAULTS = 200
 
 
 def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
@@ -37,16 +35,6 @@ def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
             yield path, partial(_read_app, path, content, pure.stem, files)
 
 
-def _read_defaults(content: bytes) -> list[dict[str, Any]]:
-    """Return the inputs that a `.env` beside a definition gives defaults to; secrets are generated."""
-    pairs = parse_environment(content.decode(errors="replace"))
-    return [
-        add_default({"name": name, "label": name.replace("_", " ").capitalize(), "type": "text"}, value)
-        for name, value in list(pairs.items())[:_MAX_DEFAULTS]
-        if name == make_variable(name)
-    ]
-
-
 def _read_app(path: str, content: bytes, name: str, files: Mapping[str, bytes]) -> Draft | None:
     tree = take_mapping(parse_document(content, path).value)
     services = take_mapping(tree.get("services"))
@@ -58,6 +46,8 @@ def _read_app(path: str, content: bytes, name: str, files: Mapping[str, bytes]) 
         if own and not main:
             main = service_name
         labels = {**own, **labels}
+
+    defaults = read_default_values(files)
 
     def take(key: str, limit: int = 500) -> str:
         return take_text(labels.get(key), limit)
@@ -77,7 +67,9 @@ def _read_app(path: str, content: bytes, name: str, files: Mapping[str, bytes]) 
         icon=take("icon", 200),
         architectures=[text.strip() for text in take("architectures").split(",") if text.strip()],
         files=files,
-        inputs=_read_defaults(files.get(".env") or files.get("stack.env") or b""),
+        inputs=defaults.inputs,
+        known=defaults.known,
+        replaced=defaults.replaced,
         main_service=main,
         main_port=take_port(labels.get("port")),
         probe_path=take("probe", 300) or "/",

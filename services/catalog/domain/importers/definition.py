@@ -6,53 +6,55 @@ become volumes of the app; hard-coded secrets become generated inputs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from services.catalog.domain import compose
 from services.catalog.domain.document import Value
-from services.catalog.domain.importers.attachments import Attachments, read_environment
+from services.catalog.domain.importers.attachments import Attachments
+from services.catalog.domain.importers.dependencies import check_dependencies, clean_dependencies
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_list, take_mapping
-from services.catalog.domain.importers.secret_replacement import replace_hard_coded_secrets
+from services.catalog.domain.importers.environment import read_environment
 from services.catalog.domain.importers.hosts import list_aliases, name_addresses, replace_addresses
-from services.catalog.domain.importers.mounts import Mounts, is_graphics, note_graphics, resolve_text
+from services.catalog.domain.importers.mounts import Mounts, resolve_text
+from services.catalog.domain.importers.own_address import replace_own_address
+from services.catalog.domain.importers.page_hints import find_page_hint
 from services.catalog.domain.importers.parts import join_parts
-from services.catalog.domain.importers.volume_setup import prepare_volumes
+from services.catalog.domain.importers.secret_replacement import replace_hard_coded_secrets
+from services.catalog.domain.importers.service_settings import clean_settings
 from services.catalog.domain.importers.variables import VARIABLE, substitute_variables
+from services.catalog.domain.importers.volume_setup import prepare_volumes
+from services.catalog.domain.interpolation import escape_stray_dollars, map_texts, rewrite_variables
 from services.catalog.domain.item import render_scalar
 
-_DROPPED_KEYS = frozenset(
-    {"networks", "volumes", "ports", "configs", "secrets", "env_file", "environment",  # read on their own
-     "labels", "container_name", "logging", "links", "external_links", "annotations", "profiles", "pull_policy", "deploy",
-     "platform", "mac_address", "stop_grace_period", "scale", "cpu_shares", "mem_limit", "mem_reservation",
-     "memswap_limit", "cpus", "oom_score_adj", "expose", "domainname", "isolation", "extra_hosts", "dns"}
-)  # fmt: skip
-_HARMLESS_OPTIONS = ("no-new-privileges", "seccomp", "apparmor")
+_INSIDE = "/app-data"
+"""What a variable for the app's own folder, `.` here, means inside a container: there it is an absolute path."""
 
 
 def clean_definition(draft: Draft) -> dict[str, Any]:
-    """Return the definition of a draft in our form, adding to its inputs and notes.
+    """Return the definition of a draft in our form, adding to its inputs, notes and reasons for refusing it.
 
     Raises:
-        RefusedEntryError: it cannot run in a container of its own.
+        RefusedEntryError: there is nothing to run in it.
     """
     joined = join_parts(draft)
     names = name_addresses(take_mapping(joined.get("services")), draft.known)
     draft.known = {**draft.known, **names}
+    joined = {**joined, "services": _write_inside_paths(draft, take_mapping(joined.get("services")))}
     tree = take_mapping(replace_addresses(substitute_variables(joined, draft.known), names))
     services = take_mapping(tree.get("services"))
     if not services:
         raise RefusedEntryError("has no services")
     attachments = Attachments(draft)
-    mounts = Mounts(draft, attachments)
+    mounts = Mounts(draft, attachments, take_mapping(tree.get("volumes")))
     cleaned: dict[str, Any] = {}
     for name, service in services.items():
         if not isinstance(service, dict):
             raise RefusedEntryError(f"the service {name} is not a mapping")
-        cleaned[name] = _clean_service(draft, service, services)
+        cleaned[name] = _clean_service(draft, name, service, services=services)
         _clean_mounts(service, tree, cleaned[name], mounts=mounts, attachments=attachments)
-    _keep_aliases(services, cleaned)
+    check_dependencies(draft, cleaned)
+    _add_aliases(services, cleaned)
     prepare_volumes(cleaned, mounts.first)
     replace_hard_coded_secrets(draft, cleaned, attachments.configs)
     definition: dict[str, Any] = {"services": cleaned}
@@ -61,35 +63,84 @@ def clean_definition(draft: Draft) -> dict[str, Any]:
     if attachments.configs:
         attachments.configs = replace_addresses(attachments.configs, names)
         definition["configs"] = attachments.configs
-    return definition
+    definition = replace_own_address(draft, definition)
+    escaped: dict[str, Any] = map_texts(definition, escape_stray_dollars)
+    return escaped
 
 
-def _clean_service(draft: Draft, service: Mapping[str, Any], services: Mapping[str, Any]) -> dict[str, Any]:
-    result = {
-        key: value for key, value in service.items() if key not in _DROPPED_KEYS and not key.startswith("x-")
-    }
-    result = {key: value for key, value in result.items() if value is not None}
-    _read_memory(draft, service)
+def _write_inside_paths(draft: Draft, services: Mapping[str, Any]) -> dict[str, Any]:
+    """Write paths of the app's own folder as absolute ones where a container reads them."""
+    inside = {name: _INSIDE for name, value in draft.known.items() if value == "."}
+    if not inside:
+        return dict(services)
+
+    def write_target(entry: Value) -> Value:
+        if isinstance(entry, dict):
+            return (
+                {**entry, "target": substitute_variables(entry.get("target"), inside)}
+                if "target" in entry
+                else entry
+            )
+        source, *rest = compose.split_mount(str(entry))
+        return ":".join([source, *(substitute_variables(part, inside) for part in rest)])
+
+    written: dict[str, Any] = {}
+    for name, service in services.items():
+        written[name] = service
+        if isinstance(service, dict):
+            texts = {key: service[key] for key in _READ_INSIDE & service.keys()}
+            written[name] = {**service, **substitute_variables(texts, inside)}
+            if isinstance(volumes := service.get("volumes"), list):
+                written[name]["volumes"] = [write_target(entry) for entry in volumes]
+    return written
+
+
+_READ_INSIDE = frozenset({"environment", "command", "entrypoint", "healthcheck", "working_dir", "tmpfs"})
+
+
+def _clean_service(
+    draft: Draft, name: str, service: Mapping[str, Any], *, services: Mapping[str, Any]
+) -> dict[str, Any]:
+    result = clean_settings(draft, name, service)
     if "image" in result:
         if result.pop("build", None):
-            draft.notes.append(f"The image {str(result['image'])[:200]} is fetched, not built.")
-        result["image"] = resolve_text(result["image"], draft).strip().removesuffix(":")
+            draft.note(f"The image {str(result['image'])[:200]} is fetched, not built.")
+        result["image"] = _read_image(draft, str(result["image"]))
     for key in ("command", "entrypoint"):
         if isinstance(result.get(key), list):
-            result[key] = [render_scalar(word) for word in result[key]]
-    _clean_networks(result)
-    _clean_depends(result, services)
+            result[key] = [render_scalar(word) for word in result[key] if word is not None]
+    if depends := service.get("depends_on"):
+        result["depends_on"] = depends
+        clean_dependencies(result, services)
     if environment := read_environment(draft, service):
         result["environment"] = environment
-    options = [str(option) for option in take_list(result.pop("security_opt", None))]
-    kept = [option for option in options if not option.startswith(_HARMLESS_OPTIONS[1:])]
-    if kept:
-        result["security_opt"] = kept
-    _drop_graphics(draft, result)
-    ports = [port for entry in take_list(service.get("ports")) for port in _clean_port(draft, entry)]
-    if ports:
+    hint = find_page_hint(draft, service)
+    ports = [port for entry in take_list(service.get("ports")) for port in _clean_port(draft, name, entry)]
+    if result.get("network_mode") == "host":
+        hint = hint or next((port.target for port in compose.parse_ports(ports) if port.protocol == "tcp"), 0)
+    elif ports:
         result["ports"] = ports
+    if hint:
+        draft.page_hints[name] = hint
     return result
+
+
+def _read_image(draft: Draft, text: str) -> str:
+    """Return an image in which the variables of its tag stay, one without a default being required."""
+    declared = {record["name"]: record for record in draft.inputs}
+    name, colon, tag = text.strip().partition(":${") if ":${" in text else (text.strip(), "", "")
+    if not colon:
+        return resolve_text(name, draft).strip().removesuffix(":")
+
+    def require(variable: Any) -> str:
+        record = declared.get(variable.name)
+        if variable.operator in {":-", "-"} and variable.alternative:
+            return str(variable.text)
+        if record is not None and record.get("default"):
+            return f"${{{variable.name}}}"
+        return f"${{{variable.name}:?names the image's tag}}"
+
+    return f"{resolve_text(name, draft)}:{rewrite_variables('${' + tag, require)}"
 
 
 def _clean_mounts(
@@ -101,6 +152,10 @@ def _clean_mounts(
     attachments: Attachments,
 ) -> None:
     volumes, files = mounts.clean_mounts(service.get("volumes"))
+    if added := [
+        one for one in mounts.devices if not any(one in str(known) for known in result.get("devices", ()))
+    ]:
+        result["devices"] = [*result.get("devices", ()), *added]
     files += attachments.read_references(service, tree)
     if volumes:
         result["volumes"] = volumes
@@ -109,66 +164,41 @@ def _clean_mounts(
         result.pop("read_only", None)  # Compose copies a config into the container, which it then could not
 
 
-def _keep_aliases(services: Mapping[str, Any], cleaned: Mapping[str, Any]) -> None:
+def _add_aliases(services: Mapping[str, Any], cleaned: Mapping[str, Any]) -> None:
     """Let services be reached by the names that they had, where there is more than one."""
     for name, aliases in list_aliases(services).items() if len(services) > 1 else ():
         if aliases and not cleaned[name].get("network_mode"):
             cleaned[name]["networks"] = {"default": {"aliases": aliases}}
 
 
-def _read_memory(draft: Draft, service: Mapping[str, Any]) -> None:
-    reservations = take_mapping(
-        take_mapping(take_mapping(service.get("deploy")).get("resources")).get("reservations")
-    )
-    if reservations.get("devices"):
-        draft.notes.append("Made to use a graphics card, which this container does not get.")
-    match = re.fullmatch(
-        r"([0-9]{1,8})(?:\.[0-9]+)?\s*([KMG])?i?B?", str(reservations.get("memory", "")), re.IGNORECASE
-    )
-    if match:
-        factor = {"K": 1 / 1024, "M": 1, "G": 1024}.get((match[2] or "").upper(), 1 / 1_048_576)
-        draft.memory += round(int(match[1]) * factor)
-
-
-def _clean_networks(service: dict[str, Any]) -> None:
-    mode = str(service.get("network_mode", ""))
-    if mode in {"bridge", "default", ""} or mode.startswith("${"):
-        service.pop("network_mode", None)
-
-
-def _clean_depends(service: dict[str, Any], services: Mapping[str, Any]) -> None:
-    depends = service.pop("depends_on", None)
-    if isinstance(depends, dict):
-        kept: Any = {name: value for name, value in depends.items() if name in services}
-    else:
-        kept = [name for name in take_list(depends) if name in services]
-    if kept:
-        service["depends_on"] = kept
-
-
-def _drop_graphics(draft: Draft, service: dict[str, Any]) -> None:
-    """Drop devices that only make things faster; others stay, for the linter to refuse."""
-    devices = take_list(service.pop("devices", None))
-    kept = [device for device in devices if not is_graphics(device)]
-    if len(kept) < len(devices):
-        note_graphics(draft)
-    if kept:
-        service["devices"] = kept
-    if str(service.get("runtime", "")) == "nvidia":
-        service.pop("runtime")
-
-
-def _clean_port(draft: Draft, entry: Value) -> list[str]:
-    given = entry
+def _clean_port(draft: Draft, service: str, entry: Value) -> list[str]:
     try:
         if isinstance(entry, dict):
             long = {key: resolve_text(value, draft) for key, value in entry.items() if value is not None}
             ports = compose.parse_ports([long])
         else:
             text = resolve_text(entry, draft)
-            ports = compose.parse_ports([text.removeprefix(":") if text.count(":") > 1 else text])
+            ports = compose.parse_ports(
+                [text.removeprefix(":") if text.count(":") > 1 and "[" not in text else text]
+            )
     except compose.InvalidComposeError as error:
-        unset = ", ".join(sorted({match[1] or match[2] for match in VARIABLE.finditer(str(given))}))
-        reason = f"a port is given by {unset}, which nothing sets" if unset else str(error)
-        raise RefusedEntryError(reason) from None
-    return [f"{port.published or port.target}:{port.target}/{port.protocol}" for port in ports]
+        unset = ", ".join(sorted({match[1] or match[2] for match in VARIABLE.finditer(str(entry))}))
+        draft.refuse(f"a port is given by {unset}, which nothing sets" if unset else str(error))
+        return []
+    for port in ports:
+        if port.is_loopback:
+            draft.note(
+                f"Port {port.target} of {service} is open to the app's own container only, as its collection has it ({port.host_ip})."
+            )
+    return [text for port in ports if (text := _write_port(port))]
+
+
+def _write_port(port: compose.PublishedPort) -> str:
+    if not port.is_loopback:
+        return (
+            f"{port.published}:{port.target}/{port.protocol}"
+            if port.published
+            else f"{port.target}/{port.protocol}"
+        )
+    ip = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip
+    return f"{ip}:{port.published}:{port.target}/{port.protocol}" if port.published else ""

@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.catalog.domain import compose
+from services.catalog.domain.host_needs import is_obtainable, list_host_needs
 from services.catalog.domain.images import find_image
 from services.catalog.domain.importers.categories import name_category
 from services.catalog.domain.importers.definition import clean_definition
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_text
-from services.catalog.domain.importers.secret_replacement import is_given_out
+from services.catalog.domain.importers.main_service import find_main_service
 from services.catalog.domain.importers.plain_text import strip_markup
 from services.catalog.domain.importers.ports import build_probe, list_ports, open_main_port
-from services.catalog.domain.importers.volume_setup import PREPARER
 from services.catalog.domain.importers.secret_forms import choose_form, fit_forms
+from services.catalog.domain.importers.secret_usage import is_given_out
+from services.catalog.domain.importers.volume_setup import PREPARER
 from services.catalog.domain.interpolation import InterpolationError, list_required_variables, list_variables
+from services.catalog.domain.item import build_input, resolve_image
 from services.catalog.domain.lint import BUILT_IN_VARIABLES
 from services.catalog.domain.names import is_secret_name
 
@@ -41,7 +44,13 @@ def build_document(draft: Draft) -> dict[str, Any]:
     for record in inputs:
         record |= {key: text for key in ("label", "help") if (text := strip_markup(record.get(key, "")))}
     fit_forms(inputs, services)
-    image = _find_main_image(draft, services)
+    image = _find_main_image(draft, services, inputs)
+    if not ports:
+        main = find_main_service(draft, services)
+        definition["services"] = {
+            main: services[main],
+            **services,
+        }  # further variables go to the first where none has a page
     memory = max(draft.memory, 16) if draft.memory else _DEFAULT_MEMORY * len(services.keys() - {PREPARER})
     website = _take_url(draft.website) or _name_page(image)
     document: dict[str, Any] = {
@@ -69,6 +78,13 @@ def build_document(draft: Draft) -> dict[str, Any]:
         "notes": [note[:1000] for note in dict.fromkeys(map(strip_markup, draft.notes)) if note][:50],
         "compose": definition,
     }
+    needs = list_host_needs(definition)
+    if needs and all(is_obtainable(need, definition) for need in needs):
+        document["allows"] = sorted({need.need for need in needs})
+        reasons = ", ".join(need.reason for need in needs)[:500]
+        document["notes"].append(
+            f"Needs more than a container has ({reasons}): an administrator allows it with CATALOG_HOST_NEEDS."
+        )
     if draft.icon.startswith("https://") and len(draft.icon) <= 200 and not re.search(r"\s", draft.icon):
         document["icon"] = draft.icon
     if source_code := _take_url(draft.source_code):
@@ -111,18 +127,24 @@ def _list_volumes(services: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _list_inputs(draft: Draft, definition: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the inputs that the definition uses, one for every variable that nobody declared."""
     try:
-        used = list_variables(dict(definition))
+        used = list_variables(dict(definition)) | compose.list_passed_variables(definition)
         required = list_required_variables(dict(definition))
     except InterpolationError as error:
         raise RefusedEntryError(str(error)) from None
     declared = {record["name"]: record for record in draft.inputs}
-    inputs = [record for name, record in declared.items() if name in used]
+    inputs = [
+        {**record, "required": True}
+        if name in required and not record.get("default") and "generate" not in record
+        else record
+        for name, record in declared.items()
+        if name in used
+    ]
     for name in sorted(used - declared.keys() - BUILT_IN_VARIABLES):
         record: dict[str, Any] = {"name": name, "label": name.replace("_", " ").strip().capitalize() or name}
         if text := draft.helps.get(name):
             record["help"] = text
         if is_given_out(name):
-            inputs.append({**record, "type": "password"})
+            inputs.append({**record, "type": "password", **({"required": True} if name in required else {})})
         elif is_secret_name(name):
             inputs.append(
                 {**record, "type": "password", "generate": choose_form(name, description=text or "")}
@@ -145,9 +167,9 @@ def _fits_oci(services: Mapping[str, Any], inputs: list[dict[str, Any]]) -> bool
     return simple and not secrets & words
 
 
-def _find_main_image(draft: Draft, services: Mapping[str, Any]) -> str:
-    service = services.get(draft.main_service) or next(iter(services.values()))
-    return str(service.get("image", ""))
+def _find_main_image(draft: Draft, services: Mapping[str, Any], inputs: list[dict[str, Any]]) -> str:
+    image = str(services[find_main_service(draft, services)].get("image", ""))
+    return resolve_image(image, map(build_input, inputs))
 
 
 def _read_version(image: str) -> str:

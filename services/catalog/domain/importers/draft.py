@@ -30,6 +30,10 @@ class Draft:
         probe_scheme: http or https, empty where the collection does not say.
         helps: what it says of variables, by name.
         release_notes: what the version brings.
+        replaced: secrets of the collection that an input of the same name generates instead.
+        page_hints: the port that each service serves a page on as its collection says indirectly: to a proxy, or in a
+            health check.
+        reasons: why the entry cannot be published, as far as that is found before it is a document.
     """
 
     file: str
@@ -62,8 +66,21 @@ class Draft:
     password: str = ""
     helps: Mapping[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    page_hints: dict[str, int] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
     memory: int = 0
     release_notes: str = ""
+
+    def note(self, text: str) -> None:
+        """Add a note for the people who deploy the app, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def refuse(self, reason: str) -> None:
+        """Add a reason why the entry cannot be published; the search for others goes on."""
+        if reason not in self.reasons:
+            self.reasons.append(reason)
 
 
 def make_id(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from services.catalog.domain import compose
 from services.catalog.domain.document import Value
 from services.catalog.domain.importers.attachments import Attachments
-from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list
+from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list, take_mapping
 from services.catalog.domain.importers.volume_setup import FirstFiles
 from services.catalog.domain.interpolation import InterpolationError, interpolate_text
 
@@ -20,22 +20,32 @@ _SYSTEM_FOLDERS = frozenset(
     {"", "etc", "proc", "sys", "dev", "run", "boot", "lib", "lib64", "usr", "bin", "sbin", "var"}
 )
 _DATA_FOLDERS = re.compile(
-    r"/var/(lib/(?!docker|container|kubelet|dpkg|dbus|systemd|lx[cd]|pve)[^/]+|www|opt|tmp|backups)(/.*)?"
+    r"/var/(lib/(?!docker|container|kubelet|dpkg|dbus|systemd|lx[cd]|pve)[^/]+"
+    r"|(?!lib|run|log|spool|lock|mail|cache|crash)[^/]+)(/.*)?"
+)
+_DOCKER_VOLUME = re.compile(r"/var/lib/docker/volumes/([A-Za-z0-9][\w.-]*)/_data(?:/.*)?", re.ASCII)
+_FILE = re.compile(
+    r".*[^.]\.(?:conf|cfg|cnf|ini|ya?ml|json|json5|toml|xml|env|txt|sh|bash|py|js|mjs|ts|rb|php|lua|sql|pem|crt|cert|key|pub"
+    r"|properties|rules|html?|css|md|db|sqlite3?|log|list|csv|tmpl|tpl|template|j2|hcl|acl|htpasswd|service)"
+    r"|\.(?:env|htpasswd|netrc|npmrc|pgpass|gitconfig)|Caddyfile|Corefile|Dockerfile|Procfile|torrc|crontab|htpasswd|passwd|hosts",
+    re.IGNORECASE,
 )
 _GRAPHICS = ("/dev/dri", "/dev/vcsm", "/dev/vchiq", "/dev/video", "/dev/nvidia", "/dev/kfd")
 _MAX_MOUNTS = 500
 
 
 class Mounts:
-    """The volumes of one definition."""
+    """The volumes of one definition; `devices` are those that the service read last mounts as if they were files."""
 
-    def __init__(self, draft: Draft, attachments: Attachments) -> None:
+    def __init__(self, draft: Draft, attachments: Attachments, declared: Mapping[str, Any]) -> None:
         self._draft = draft
         self._attachments = attachments
+        self._declared = declared
         self._count = 0
         self._by_source: dict[str, str] = {}
         self.names: set[str] = set()
         self.first = FirstFiles()
+        self.devices: list[str] = []
 
     def clean_mounts(self, entries: Value) -> tuple[list[str], list[dict[str, Any]]]:
         """Return the volumes and the files of a service for what it mounts.
@@ -43,26 +53,78 @@ class Mounts:
         Raises:
             RefusedEntryError: it mounts the system or Docker itself.
         """
+        self.devices = []
         volumes: list[str] = []
         files: list[dict[str, Any]] = []
         self._count += len(take_list(entries))
         if self._count > _MAX_MOUNTS:
             raise RefusedEntryError(f"mounts more than {_MAX_MOUNTS} folders")
         for entry in take_list(entries):
-            mount = self._read_mount(entry)
-            if mount is None or _CLOCK.fullmatch(mount.source) or _CLOCK.fullmatch(mount.target):
+            try:
+                added, attached = self._clean_mount(entry)
+            except RefusedEntryError as error:
+                self._draft.refuse(str(error))
                 continue
-            if mount.source.startswith(_GRAPHICS):
-                note_graphics(self._draft)
-                continue
-            path = self._find_own_path(mount.source)
-            attached = [] if path is None else self._attach(path, mount)
+            volumes += added
             files += attached
-            if not attached:
-                volume = self._find_volume(mount, path)
-                self._seed(path or "", volume)
-                volumes.append(f"{volume}:{mount.target}{':ro' if mount.read_only else ''}")
         return volumes, files
+
+    def _clean_mount(self, entry: Value) -> tuple[list[str], list[dict[str, Any]]]:
+        mount = self._read_mount(entry)
+        if mount is None or _CLOCK.fullmatch(mount.source) or _CLOCK.fullmatch(mount.target):
+            return [], []
+        if mount.source.startswith(_GRAPHICS):
+            note_graphics(self._draft)
+            return [], []
+        if mount.source == "/dev/net/tun":
+            self.devices.append(mount.source)
+            return [], []
+        mount = self._read_declared(mount)
+        path = self._find_own_path(mount.source)
+        if attached := [] if path is None else self._attach(path, mount):
+            return [], attached
+        volume = self._find_volume(mount, path)
+        self._check_file(mount, path)
+        self._seed(path or "", volume)
+        return [f"{volume}:{mount.target}{':ro' if mount.read_only else ''}"], []
+
+    def _read_declared(self, mount: compose.Mount) -> compose.Mount:
+        """Return what a named volume really is: a folder, or something that only the other system has."""
+        record = take_mapping(self._declared.get(mount.source))
+        options = {key: str(value) for key, value in take_mapping(record.get("driver_opts")).items()}
+        device = resolve_text(options.get("device", ""), self._draft)
+        if "bind" in options.get("o", "") and device:
+            return compose.Mount("bind", device, mount.target, mount.read_only)
+        name = mount.source
+        if options.get("type", "none") not in {"none", "tmpfs", ""}:
+            where = f"{options.get('o', '')[:100]} {device[:100]}".strip()
+            self._draft.note(
+                f"The volume {name} is on a file server there ({options['type'][:20]} {where}); here it is an empty volume of the app."
+            )
+        elif record.get("driver", "local") != "local":
+            self._draft.note(
+                f"The volume {name} is made by {str(record['driver'])[:60]} there; here it is an empty volume of the app."
+            )
+        if compose.is_on(record.get("external", False)):
+            self._draft.note(
+                f"The volume {name} exists before the app there; here it is an empty volume of the app."
+            )
+        return mount
+
+    def _check_file(self, mount: compose.Mount, path: str | None) -> None:
+        """Refuse a file that the collection does not have: a volume in its place would be a folder.
+
+        Raises:
+            RefusedEntryError: what is mounted is a file, going by its name.
+        """
+        is_path = path is not None or mount.source.startswith(("/", "~", "$"))
+        if not is_path or mount.kind != "bind" or (path and self._list_inside(path)):
+            return
+        names = [part.rstrip("/").rpartition("/")[2] for part in (mount.source, mount.target)]
+        if names[1] and all(map(_FILE.fullmatch, names)):
+            raise RefusedEntryError(
+                f"needs the file {path or mount.source}, which is not part of its collection"
+            )
 
     def _read_mount(self, entry: Value) -> compose.Mount | None:
         try:
@@ -75,6 +137,10 @@ class Mounts:
         if not source.startswith(self._draft.shared_folders):
             source = self._resolve_source(source)
         target = resolve_text(mount.target, self._draft)
+        if isinstance(entry, dict) and take_mapping(entry.get("volume")).get("subpath"):
+            self._draft.note(
+                f"{target} is a folder inside of the volume {source[:100]} there; here it is all of the volume."
+            )
         return compose.Mount(mount.kind, source, target, mount.read_only)
 
     def _resolve_source(self, source: str) -> str:
@@ -101,7 +167,7 @@ class Mounts:
         """Return the file of the collection that is mounted, or the files of a folder that is only read."""
         if {path, f"{path}.template"} & self._draft.files.keys():
             return [self._attachments.attach_file(path, mount.target)]
-        inside = self._list_inside(path) if mount.read_only else []
+        inside = self._attachments.leave_out_pictures(self._list_inside(path)) if mount.read_only else []
         target = mount.target.rstrip("/")
         return [self._attachments.attach_file(f, f"{target}/{f[len(path) + 1 :]}") for f in inside]
 
@@ -115,9 +181,13 @@ class Mounts:
         inside = [] if volume in self.first.volumes else self._list_inside(path)
         if not inside:
             return
+        if self._attachments.fits(texts := self._attachments.leave_out_pictures(inside)):
+            inside = texts
         if not self._attachments.fits(inside):
             shown = ", ".join(sorted(inside)[:5])
-            self._note(f"The volume {volume} begins empty; its collection puts files there: {shown[:300]}.")
+            self._draft.note(
+                f"The volume {volume} begins empty; its collection puts files there: {shown[:300]}."
+            )
             return
         self.first.volumes.add(volume)
         self.first.references += [
@@ -137,8 +207,10 @@ class Mounts:
         """Return the name-giving part of a folder on the other system's host."""
         for prefix in self._draft.shared_folders:
             if source.startswith(prefix) and ".." not in source.split("/"):
-                self._note(f"{source[:200]} of the host is an empty volume of the app here.")
+                self._draft.note(f"{source[:200]} of the host is an empty volume of the app here.")
                 return source.removeprefix(prefix) or "shared"
+        if volume := _DOCKER_VOLUME.fullmatch(source):
+            return volume[1]
         if source.endswith("docker.sock"):
             raise RefusedEntryError("mounts the Docker socket, which would give it the whole container host")
         parts = source.split("/")
@@ -146,12 +218,8 @@ class Mounts:
         is_data = _DATA_FOLDERS.fullmatch(source)
         if ".." in parts or ".X11-unix" in parts or source.endswith(".sock") or (is_system and not is_data):
             raise RefusedEntryError(f"mounts {source} of its host")
-        self._note(f"{source[:200]} of the host is an empty volume of the app here.")
+        self._draft.note(f"{source[:200]} of the host is an empty volume of the app here.")
         return source
-
-    def _note(self, text: str) -> None:
-        if text not in self._draft.notes:
-            self._draft.notes.append(text)
 
     def _name_volume(self, source: str, path: str) -> str:
         if source in self._by_source:
@@ -168,9 +236,7 @@ class Mounts:
 
 def note_graphics(draft: Draft) -> None:
     """Note that an app will go without the graphics card that it could use."""
-    text = "Made to use a graphics card for speed, which this container does not get."
-    if text not in draft.notes:
-        draft.notes.append(text)
+    draft.note("Made to use a graphics card for speed, which this container does not get.")
 
 
 def is_graphics(device: object) -> bool:

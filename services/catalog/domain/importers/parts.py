@@ -10,6 +10,7 @@ from services.catalog.domain.compose import read_pairs
 from services.catalog.domain.document import MAX_NODES, parse_document
 from services.catalog.domain.importers.attachments import read_file
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_list, take_mapping
+from services.catalog.domain.importers.relative_paths import rebase_paths
 
 _PAIRS = frozenset({"environment", "labels", "extra_hosts", "sysctls"})
 _MAX_DEPTH = 8
@@ -81,7 +82,8 @@ class _Parts:
         name = posixpath.normpath(path)
         if name not in self._files:
             text = read_file(self._draft, name)
-            self._files[name] = take_mapping(parse_document(text.encode(), name).value)
+            tree = take_mapping(parse_document(text.encode(), name).value)
+            self._files[name] = rebase_paths(tree, posixpath.dirname(name))
         return self._files[name]
 
 

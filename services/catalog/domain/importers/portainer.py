@@ -18,6 +18,7 @@ from services.catalog.domain.importers.draft import (
     take_mapping,
     take_text,
 )
+from services.catalog.domain.importers.stacks import FAILURE, STACKS, name_stack_folder
 from services.catalog.domain.importers.variables import add_default, make_variable
 
 Entry = tuple[str, Callable[[], Draft | None]]
@@ -28,9 +29,13 @@ _NAMES = {"container": 1, "stack": 2}  # as the first version of the format call
 
 
 def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
-    """Yield the templates of every JSON file that is a list of them."""
+    """Yield the templates of every JSON file that is a list of them.
+
+    A repository may keep the lists of earlier versions: of an app in several of them the newest list counts.
+    """
+    lists: list[tuple[tuple[int, ...], str, list[Any]]] = []
     for path, content in files.items():
-        if not path.endswith(".json"):
+        if not path.endswith(".json") or path.startswith(STACKS):
             continue
         try:
             data = json.loads(content)
@@ -38,16 +43,26 @@ def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
             yield path, partial(_refuse, "is not JSON, or larger than what is read")
             continue
         templates = data.get("templates") if isinstance(data, dict) else data
-        if not isinstance(templates, list):
-            continue
+        if isinstance(templates, list):
+            lists.append((_read_version(path, data), path, templates))
+    newest: dict[str, tuple[int, ...]] = {}
+    for version, path, templates in sorted(lists, key=lambda entry: (entry[0], entry[1]), reverse=True):
         taken: set[str] = set()
         for number, template in enumerate(templates):
             record = take_mapping(template)
-            name = _free_id(
-                make_id(take_text(record.get("name") or record.get("title"), 60)) or f"app-{number + 1}",
-                taken,
-            )
-            yield f"{path}#{name}", partial(_read_template, f"{path}#{name}", name, record, files)
+            title = make_id(take_text(record.get("name") or record.get("title"), 60))
+            name = _free_id(title or f"app-{number + 1}", taken)
+            if newest.setdefault(name, version) == version:
+                yield f"{path}#{name}", partial(_read_template, f"{path}#{name}", name, record, files)
+
+
+def _read_version(path: str, data: Value) -> tuple[int, ...]:
+    """Return the version of a list, as it or its file's name says."""
+    version = take_text(data.get("version"), 20) if isinstance(data, dict) else "1"
+    named = re.search(r"[0-9]{1,6}(?:\.[0-9]{1,6}){1,3}", path.rpartition("/")[2])
+    numbers = named[0].split(".") if named else []
+    first = re.search(r"[0-9]{1,6}", version)
+    return (int(first[0]) if first else 1, *map(int, numbers))
 
 
 def _refuse(reason: str) -> Draft:
@@ -89,10 +104,6 @@ def _read_template(
     )
     if note := take_text(record.get("note"), 900):
         draft.notes.append(note)
-    if record.get("privileged") or str(record.get("network", "")) == "host":
-        raise RefusedEntryError(
-            "runs privileged" if record.get("privileged") else "uses the network of its host"
-        )
     return draft
 
 
@@ -109,13 +120,16 @@ def _read_stack(record: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[
         return parse_document(_fill(inline.encode()), "stack").value, {}
     repository = take_mapping(record.get("repository"))
     path = take_text(repository.get("stackfile") or inline, 400).strip("/")
-    owner = urlsplit(take_text(repository.get("url"), 400)).path.strip("/").removesuffix(".git")
-    for candidate in (f"{owner}/{path}", path):
+    url = take_text(repository.get("url"), 400)
+    home = urlsplit(url).path.strip("/").removesuffix(".git")
+    for candidate in (f"{name_stack_folder(url)}/{path}", f"{home}/{path}", f"{home.lower()}/{path}", path):
         if path and candidate in files:
-            home = candidate.rpartition("/")[0]
-            beside = {p.removeprefix(f"{home}/"): f for p, f in files.items() if p.startswith(f"{home}/")}
-            return parse_document(_fill(files[candidate]), candidate).value, beside if home else {}
-    where = f" of {repository.get('url')}" if repository.get("url") else ""
+            folder = candidate.rpartition("/")[0]
+            beside = {p.removeprefix(f"{folder}/"): f for p, f in files.items() if p.startswith(f"{folder}/")}
+            return parse_document(_fill(files[candidate]), candidate).value, beside if folder else {}
+    if failure := files.get(f"{name_stack_folder(url)}/{FAILURE}"):
+        raise RefusedEntryError(f"its stack file {path} cannot be had: {failure.decode(errors='replace')}")
+    where = f" of {url}" if url else ""
     raise RefusedEntryError(f"its stack file {path or '(none)'}{where} is not part of the collection")
 
 
@@ -146,6 +160,10 @@ def _build_container(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
             service[key] = text.replace("$", "$$")
     if record.get("restart_policy") in {"no", "always", "unless-stopped", "on-failure"}:
         service["restart"] = record["restart_policy"]
+    if record.get("privileged"):
+        service["privileged"] = True
+    if str(record.get("network", "")) == "host":
+        service["network_mode"] = "host"
     if record.get("interactive"):
         service |= {"tty": True, "stdin_open": True}
     return {"services": {name: service}}

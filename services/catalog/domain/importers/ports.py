@@ -8,6 +8,7 @@ from typing import Any
 
 from services.catalog.domain import compose
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError
+from services.catalog.domain.importers.main_service import find_main_service, is_helper
 
 _MAX_PORTS = 300  # game servers and telephone exchanges open a hundred and more
 _PURPOSES = {
@@ -22,8 +23,10 @@ _PURPOSES = {
     },
 }  # fmt: skip
 _TLS = frozenset({443, 8443, 9443})
-_NO_WEB = {port: purpose for purpose, ports in _PURPOSES.items() for port in ports}
+NO_WEB = {port: purpose for purpose, ports in _PURPOSES.items() for port in ports}
 """Ports that speak no HTTP, wherever they are seen: a page is looked for elsewhere first, and a connection has to do."""
+
+Found = tuple[str, compose.PublishedPort]
 
 
 def open_main_port(draft: Draft, services: Mapping[str, Any]) -> None:
@@ -31,8 +34,12 @@ def open_main_port(draft: Draft, services: Mapping[str, Any]) -> None:
     if draft.main_service not in services:
         draft.main_service = ""
     if not draft.main_port:
+        _take_hint(draft, services)
+    if not draft.main_port:
         return
-    name = draft.main_service or _find_service(services, draft.main_port) or next(iter(services))
+    name = (
+        draft.main_service or _find_service(services, draft.main_port) or find_main_service(draft, services)
+    )
     if (shared := str(services[name].get("network_mode", "")).removeprefix("service:")) in services:
         name = shared
     draft.main_service = name
@@ -40,67 +47,122 @@ def open_main_port(draft: Draft, services: Mapping[str, Any]) -> None:
         return
     ports = services[name].setdefault("ports", [])
     if not any(
-        port.target == draft.main_port and port.protocol == "tcp" for port in compose.parse_ports(ports)
+        port.target == draft.main_port and port.protocol == "tcp" and not port.is_loopback
+        for port in compose.parse_ports(ports)
     ):
         ports.insert(0, f"{draft.published_port or draft.main_port}:{draft.main_port}/tcp")
 
 
+def _take_hint(draft: Draft, services: Mapping[str, Any]) -> None:
+    """Take the page from what the collection says to a proxy, where no port that is published can be one."""
+    if any(_may_be_page(services, found) for found in _list_found(services)):
+        return
+    hinted = {name: services[name] for name in draft.page_hints if name in services}
+    if draft.main_service and draft.main_service not in hinted:
+        return
+    if hinted:
+        name = find_main_service(draft, hinted)
+        if not is_helper(services[name]) or len(services) == 1:
+            draft.main_service, draft.main_port = name, draft.page_hints[name]
+
+
+def _may_be_page(services: Mapping[str, Any], found: Found) -> bool:
+    name, port = found
+    is_page = port.protocol == "tcp" and port.target not in NO_WEB
+    return is_page and (len(services) == 1 or not is_helper(services[name]))
+
+
 def _find_service(services: Mapping[str, Any], target: int) -> str:
-    for name, service in services.items():
-        if any(port.target == target for port in compose.parse_ports(service.get("ports"))):
-            return str(name)
-    return ""
+    return next((name for name, port in _list_found(services) if port.target == target), "")
+
+
+def _list_found(services: Mapping[str, Any]) -> list[Found]:
+    """Return the ports that services publish to the network."""
+    return [
+        (str(name), port)
+        for name, service in services.items()
+        for port in compose.parse_ports(service.get("ports"))
+        if not port.is_loopback
+    ]
 
 
 def list_ports(draft: Draft, services: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the ports that a definition publishes; one that it publishes twice is dropped there.
+    """Return the ports that a definition publishes, after giving each its own place on the container.
 
     Raises:
         RefusedEntryError: they are more than an app has.
     """
-    found = [
-        (name, port)
-        for name, service in services.items()
-        for port in compose.parse_ports(service.get("ports"))
-    ]
-    if len(found) > _MAX_PORTS:
-        raise RefusedEntryError(f"publishes {len(found)} ports, more than {_MAX_PORTS}")
-    unique: dict[tuple[int | None, str], tuple[str, compose.PublishedPort]] = {}
-    for entry in found:
-        unique.setdefault((entry[1].published, entry[1].protocol), entry)
-    kept = list(unique.values())
-    if len(kept) < len(found):
-        _drop_repeated(services, unique)
-    main = _choose_main(draft, kept)
-    records = [_describe_port(name, port) for name, port in kept]
+    _place_ports(draft, services)
+    found = _list_found(services)
+    main = _choose_main(draft, services, found)
+    records = [_describe_port(name, port) for name, port in found]
+    if main is None and (record := _describe_host_port(draft, services)):
+        return [record | _mark(draft, record["container"]), *records]
     if main is not None:
-        is_web = draft.has_page and kept[main][1].target not in _NO_WEB
-        records[main] |= {"purpose": "web"} if is_web else {"main": True}
+        records[main] |= _mark(draft, found[main][1].target)
+    else:
+        draft.note("It has no page to open: its collection publishes none.")
     return records
 
 
-def _drop_repeated(
-    services: Mapping[str, Any], unique: Mapping[Any, tuple[str, compose.PublishedPort]]
-) -> None:
+def _mark(draft: Draft, target: int) -> dict[str, Any]:
+    return {"purpose": "web"} if draft.has_page and target not in NO_WEB else {"main": True}
+
+
+def _describe_host_port(draft: Draft, services: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the page of a service in its container's own network, where Docker publishes nothing."""
+    name = find_main_service(draft, services)
+    if services[name].get("network_mode") != "host":
+        return None
+    port = draft.main_port or draft.page_hints.get(name, 0) or draft.published_port
+    return {"service": name, "container": port, "published": port, "purpose": "other"} if port else None
+
+
+def _place_ports(draft: Draft, services: Mapping[str, Any]) -> None:
+    """Publish every port where no other is: first those that say where, then the others."""
+    everything = [
+        (str(name), port)
+        for name, service in services.items()
+        for port in compose.parse_ports(service.get("ports"))
+    ]
+    if len(everything) > _MAX_PORTS:
+        raise RefusedEntryError(f"publishes {len(everything)} ports, more than {_MAX_PORTS}")
+    taken: dict[tuple[int, str], str] = {}
+    texts: dict[str, list[str]] = {}
+    for name, port in sorted(everything, key=lambda entry: entry[1].published is None):
+        place = port.published or _find_free(port, taken)
+        if (place, port.protocol) in taken:
+            if taken[place, port.protocol] != f"{name}:{port.target}":
+                draft.note(f"Port {port.target} of {name} is not published: {place} is another service's.")
+            continue
+        taken[place, port.protocol] = f"{name}:{port.target}"
+        ip = f"[{port.host_ip}]:" if ":" in port.host_ip else f"{port.host_ip}:"
+        texts.setdefault(name, []).append(
+            f"{ip if port.is_loopback else ''}{place}:{port.target}/{port.protocol}"
+        )
     for name, service in services.items():
-        ports = compose.parse_ports(service.get("ports"))
-        mine = [p for p in ports if unique[p.published, p.protocol] == (name, p)]
-        if ports:
-            texts = dict.fromkeys(f"{port.published}:{port.target}/{port.protocol}" for port in mine)
-            service["ports"] = list(texts)
+        if "ports" in service:
+            service["ports"] = texts.get(str(name), [])
 
 
-def _choose_main(draft: Draft, ports: list[tuple[str, compose.PublishedPort]]) -> int | None:
+def _find_free(port: compose.PublishedPort, taken: Mapping[tuple[int, str], str]) -> int:
+    places: list[int] = [port.target, *range(port.target + 1, 65_536), *range(1024, port.target)]
+    return next(place for place in places if (place, port.protocol) not in taken)
+
+
+def _choose_main(draft: Draft, services: Mapping[str, Any], ports: list[Found]) -> int | None:
     """Return which port the platform opens: the one the collection names, else the likeliest."""
     tcp = [index for index, (_, port) in enumerate(ports) if port.protocol == "tcp"]
+    likeliest = find_main_service(draft, services)
 
-    def rank(index: int) -> tuple[bool, bool, bool, int]:
+    def rank(index: int) -> tuple[bool, bool, bool, bool, bool]:
         name, port = ports[index]
         return (
             port.target != draft.main_port,
             bool(draft.published_port) and port.published != draft.published_port,
             bool(draft.main_service) and name != draft.main_service,
-            1 if port.target in _NO_WEB else 0,
+            not _may_be_page(services, ports[index]),
+            name != likeliest,
         )
 
     return min(tcp, key=lambda index: (rank(index), index)) if tcp else None
@@ -110,7 +172,7 @@ def _describe_port(name: str, port: compose.PublishedPort) -> dict[str, Any]:
     record: dict[str, Any] = {"service": name, "container": port.target, "published": port.published}
     if port.protocol != "tcp":
         record["protocol"] = port.protocol
-    return {**record, "purpose": _NO_WEB.get(port.target, "other")}
+    return {**record, "purpose": NO_WEB.get(port.target, "other")}
 
 
 def build_probe(draft: Draft, ports: list[dict[str, Any]]) -> dict[str, Any]:
@@ -120,7 +182,8 @@ def build_probe(draft: Draft, ports: list[dict[str, Any]]) -> dict[str, Any]:
         return {"kind": "none"}
     if main.get("main"):
         return {"kind": "tcp", "grace_seconds": 180}
-    path = draft.probe_path if re.fullmatch(r"/[^\s]{0,300}", draft.probe_path) else "/"
+    wanted = draft.probe_path if draft.probe_path.startswith("/") else f"/{draft.probe_path}"
+    path = wanted if re.fullmatch(r"/[^\s]{0,300}", wanted) else "/"
     probe = {"kind": "http", "path": path, "statuses": [200, 499], "grace_seconds": 300}
     is_tls = draft.probe_scheme == "https" or (not draft.probe_scheme and main["container"] in _TLS)
     return {**probe, "scheme": "https"} if is_tls else probe

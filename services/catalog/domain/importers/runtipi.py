@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -90,22 +91,31 @@ def _list_known(name: str, port: int) -> dict[str, str]:
 
 
 def _read_definition(folder: Folder) -> tuple[str, Any, str, int]:
-    """Return path, definition, main service and its port (0 where the definition publishes it itself)."""
+    """Return path, definition, main service and its port (0 where the definition publishes it itself).
+
+    Runtipi runs the JSON; YAML beside it that has no `x-runtipi` is left over from its third version.
+    """
+    dynamic = folder.find_first("docker-compose.json")
     found = folder.find_first(*DEFINITIONS)
-    if found:
+    tree = take_mapping(parse_document(found[1], found[0]).value) if found and not dynamic else {}
+    if found and dynamic and b"x-runtipi" in found[1]:
         tree = take_mapping(parse_document(found[1], found[0]).value)
+    if found and tree:
         marked, port = _find_marked(tree)
         return found[0], tree, marked, port or _find_target(tree)
-    found = folder.find_first("docker-compose.json")
-    if found is None:
+    if dynamic is None:
         raise RefusedEntryError("has no compose definition")
+    return _read_dynamic(*dynamic)
+
+
+def _read_dynamic(path: str, content: bytes) -> tuple[str, Any, str, int]:
     try:
-        services = take_list(take_mapping(json.loads(found[1])).get("services"))
+        services = take_list(take_mapping(json.loads(content)).get("services"))
     except (ValueError, RecursionError):
         raise RefusedEntryError("its docker-compose.json is not JSON") from None
     tree = {"services": {str(s.get("name")): _read_service(s) for s in map(take_mapping, services)}}
     main: Mapping[str, Any] = next((s for s in map(take_mapping, services) if s.get("isMain")), {})
-    return found[0], tree, str(main.get("name", "")), take_port(main.get("internalPort"))
+    return path, tree, str(main.get("name", "")), take_port(main.get("internalPort"))
 
 
 def _find_marked(tree: Mapping[str, Any]) -> tuple[str, int]:
@@ -134,7 +144,9 @@ def _read_service(record: Mapping[str, Any]) -> dict[str, Any]:
         ("networkMode", "network_mode"), ("privileged", "privileged"), ("capAdd", "cap_add"), ("tty", "tty"),
         ("devices", "devices"), ("shmSize", "shm_size"), ("workingDir", "working_dir"), ("pid", "pid"),
         ("stdinOpen", "stdin_open"), ("ulimits", "ulimits"), ("sysctls", "sysctls"), ("dependsOn", "depends_on"),
-        ("readOnly", "read_only"), ("securityOpt", "security_opt"),
+        ("readOnly", "read_only"), ("securityOpt", "security_opt"), ("capDrop", "cap_drop"), ("dns", "dns"),
+        ("extraHosts", "extra_hosts"), ("stopSignal", "stop_signal"), ("stopGracePeriod", "stop_grace_period"),
+        ("deploy", "deploy"), ("ipc", "ipc"), ("init", "init"), ("restart", "restart"),
     ):  # fmt: skip
         if record.get(key) not in (None, [], ""):
             service[name] = record[key]
@@ -162,7 +174,10 @@ def _read_service(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_ports(record: Mapping[str, Any]) -> list[str]:
     protocols = [p for p in ("tcp", "udp") if record.get(p)] or ["tcp"]
-    return [f"{record.get('hostPort')}:{record.get('containerPort')}/{protocol}" for protocol in protocols]
+    interface = str(record.get("interface") or "")
+    prefix = f"{interface}:" if re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", interface) else ""
+    prefix = f"[{interface}]:" if re.fullmatch(r"[0-9a-fA-F:]{2,39}", interface) else prefix
+    return [f"{prefix}{record.get('hostPort')}:{record.get('containerPort')}/{p}" for p in protocols]
 
 
 def _build_input(field: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 from services.catalog.domain.document import Value
 from services.catalog.domain.entities import InputType
 from services.catalog.domain.importers.draft import take_text
-from services.catalog.domain.importers.secret_replacement import is_given_out, is_hard_coded
 from services.catalog.domain.importers.secret_forms import choose_form, names_command, split_prefix
+from services.catalog.domain.importers.secret_usage import is_given_out, is_hard_coded
 from services.catalog.domain.inputs import find_value_fault
-from services.catalog.domain.interpolation import map_texts
+from services.catalog.domain.interpolation import Variable, map_texts, rewrite_variables
 from services.catalog.domain.item import build_input, render_scalar
 from services.catalog.domain.names import is_secret_name
 
@@ -25,13 +25,15 @@ VARIABLE = re.compile(r"(?<!\$)\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^{}$]*)?
 def substitute_variables(tree: Value, known: Mapping[str, str]) -> Value:
     """Replace the variables whose value is known, whatever their defaults; leave all others."""
 
-    def change(text: str) -> str:
-        def replace(match: re.Match[str]) -> str:
-            return known.get(match[1] or match[2], match[0])
+    def write(variable: Variable) -> str:
+        if variable.name in known and not variable.operator.endswith("+"):
+            return known[variable.name]
+        if "$" not in variable.alternative:
+            return variable.text
+        alternative = rewrite_variables(variable.alternative, write)
+        return f"${{{variable.name}{variable.operator}{alternative}}}"
 
-        return VARIABLE.sub(replace, text) if "$" in text else text
-
-    return map_texts(tree, change)
+    return map_texts(tree, lambda text: rewrite_variables(text, write))
 
 
 def make_variable(text: str) -> str:

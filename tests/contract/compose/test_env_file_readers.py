@@ -1,4 +1,4 @@
-"""The simulated Docker reads `.env` files as Compose does, so that a file which breaks there breaks here."""
+"""The catalog's importers and the simulated Docker read env files as Compose does, and refuse what it refuses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.catalog.domain.importers.env_file import EnvFileError, evaluate_env_file
+from services.catalog.domain.interpolation import InterpolationError
 from tests.contract.compose.judge import ComposeError, find_program, read_environment
 from tests.pvesim.guest.docker.env_file import parse_env_file
 from tests.pvesim.guest.docker.state import DockerError
@@ -70,6 +72,14 @@ def _ask_simulator(text: str) -> dict[str, str] | None:
         return None
 
 
+def _ask_catalog(text: str) -> dict[str, str] | None:
+    try:
+        found = evaluate_env_file(text)
+    except (EnvFileError, InterpolationError):
+        return None
+    return {name: found.get(name, "unset") for name in NAMES}
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -91,10 +101,10 @@ def _ask_simulator(text: str) -> dict[str, str] | None:
     ],
 )
 def test_what_env_files_may_hold_is_read_as_compose_does(program: Path, text: str) -> None:
-    assert _ask_simulator(text) == _ask_compose(program, text)
+    assert (_ask_simulator(text), _ask_catalog(text)) == (_ask_compose(program, text),) * 2
 
 
 @settings(max_examples=120, deadline=None)
 @given(text=FILES)
 def test_any_env_file_is_read_as_compose_does(program: Path, text: str) -> None:
-    assert _ask_simulator(text) == _ask_compose(program, text)
+    assert (_ask_simulator(text), _ask_catalog(text)) == (_ask_compose(program, text),) * 2

@@ -1,0 +1,318 @@
+"""An imported app means here what it means where its collection comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.catalog.domain.importers.collection import Imported, import_collection
+from services.catalog.domain.item import Record
+from services.catalog.domain.render import render_item
+from services.catalog.domain.sources import SourceFormat
+from services.catalog.domain.values import RenderRequest
+
+
+def load(files: dict[str, str], kind: SourceFormat = SourceFormat.COMPOSE) -> Imported:
+    content = {f"app/{path}": text.encode() for path, text in files.items()}
+    return import_collection(content, source="acme", kind=kind)
+
+
+def read(text: str, **files: str) -> Record:
+    (entry,) = load({"compose.yaml": text, **files}).items
+    return entry.document
+
+
+def refuse(text: str, **files: str) -> str:
+    imported = load({"compose.yaml": text, **files})
+    assert not imported.items
+    return imported.rejections[0].error
+
+
+def list_inputs(document: Record) -> dict[str, Any]:
+    return {record["name"]: record for record in document["inputs"]}
+
+
+def list_ports(document: Record) -> list[tuple[str, int, int, str]]:
+    return [(p["service"], p["container"], p["published"], p["purpose"]) for p in document["ports"]]
+
+
+DB = "db: {image: 'postgres:16', environment: {POSTGRES_USER: shelf, POSTGRES_PASSWORD: shelf}}"
+
+
+@pytest.mark.parametrize(
+    ("web", "told"),
+    [
+        ("depends_on: [db]", False),
+        ("environment: {DB_HOST: db}", False),
+        ("environment: {DB_PASS: shelf}", True),
+        ("environment: {DB: 'postgres://shelf:shelf@db/shelf'}", True),
+        ("environment: {DB: 'host=db;user=shelf;Password=shelf;'}", True),
+        ("environment: {DB: 'pg://db?u=shelf&p=shelf&d=shelf'}", True),
+        ("environment: {DB_PASSWORD: '${DB_PASSWORD:-shelf}'}", True),
+        ("command: ['run', '--db-password', 'shelf']", True),
+    ],
+)
+def test_a_database_gets_a_generated_password_only_where_its_client_is_told(web: str, told: bool) -> None:
+    document = read(f"services: {{{DB}, web: {{image: 'acme/web:1', ports: ['80:80'], {web}}}}}")
+    services = document["compose"]["services"]
+    password = services["db"]["environment"]["POSTGRES_PASSWORD"]
+    assert (password != "shelf") is told
+    assert services["db"]["environment"]["POSTGRES_USER"] == "shelf"
+    if told:
+        assert password in str(services["web"])
+        assert len(document["inputs"]) == 1
+    else:
+        assert any("the collection's own" in note for note in document["notes"])
+
+
+def test_a_client_whose_server_is_not_told_keeps_its_password_and_a_root_password_is_generated() -> None:
+    document = read(
+        "services: {web: {image: 'acme/web:1', ports: ['80:80'], environment: {RABBITMQ_PASSWORD: guest, DB_PASSWORD: shelf}},"
+        " rabbitmq: {image: 'rabbitmq:4'}, db: {image: 'mariadb:11', environment: {MARIADB_ROOT_PASSWORD: toor,"
+        " MARIADB_USER: shelf, MARIADB_PASSWORD: shelf}}}"
+    )
+    services = document["compose"]["services"]
+    assert services["web"]["environment"]["RABBITMQ_PASSWORD"] == "guest"
+    assert (
+        services["web"]["environment"]["DB_PASSWORD"]
+        == services["db"]["environment"]["MARIADB_PASSWORD"]
+        != "shelf"
+    )
+    assert services["db"]["environment"]["MARIADB_ROOT_PASSWORD"] == "${MARIADB_ROOT_PASSWORD}"
+
+
+def test_defaults_that_are_secrets_become_one_input_or_stay_in_both_places() -> None:
+    told = read(
+        "services: {web: {image: 'acme/web:1', ports: ['80:80'], environment: {URL: 'redis://:${REDIS_PW:-sesame}@cache'}},"
+        " cache: {image: 'redis:7', environment: {REDIS_PASSWORD: '${REDIS_PASSWORD:-sesame}'}}}"
+    )
+    services = told["compose"]["services"]
+    (name,) = list_inputs(told)
+    assert services["web"]["environment"]["URL"] == f"redis://:${{{name}}}@cache"
+    assert services["cache"]["environment"]["REDIS_PASSWORD"] == f"${{{name}}}"
+    alone = read(
+        "services: {web: {image: 'acme/web:1', ports: ['80:80']},"
+        " db: {image: 'postgres:16', environment: {POSTGRES_PASSWORD: '${POSTGRES_PASSWORD:-sesame}'}}}"
+    )
+    assert alone["compose"]["services"]["db"]["environment"]["POSTGRES_PASSWORD"] == "sesame"
+    assert not alone["inputs"]
+
+
+def test_the_password_of_people_is_not_that_of_the_database() -> None:
+    document = read(
+        "services: {web: {image: 'acme/web:1', ports: ['80:80'], environment: {ADMIN_PASSWORD: insecure, DB_PASSWORD: insecure}},"
+        " db: {image: 'postgres:16', environment: {POSTGRES_PASSWORD: insecure}}}"
+    )
+    services = document["compose"]["services"]
+    web = services["web"]["environment"]
+    assert web["DB_PASSWORD"] == services["db"]["environment"]["POSTGRES_PASSWORD"]
+    assert web["ADMIN_PASSWORD"].startswith("${")
+    assert web["ADMIN_PASSWORD"] != web["DB_PASSWORD"]
+
+
+def test_notes_do_not_tell_a_password_that_was_replaced() -> None:
+    text = """
+services: {main: {image: 'acme/web:1', ports: ['80:80'], environment: {ADMIN_PASSWORD: casaos, HOST: casaos}}}
+x-casaos: {main: main, title: {en_us: Web}, tips: {before_install: {en_us: "User: `casaos`, Password: `casaos`"}}}
+"""
+    imported = load({"docker-compose.yml": text}, SourceFormat.CASAOS)
+    (note,) = imported.items[0].document["notes"]
+    assert note.startswith("User: `casaos`, Password: (")
+    assert note.count("casaos") == 1
+
+
+def test_values_beside_a_definition_are_read_as_compose_reads_them() -> None:
+    document = read(
+        "services: {web: {image: 'acme/web:1', ports: ['80:80'], env_file: .env, environment: [DB_PASSWORD, OTHER, TZ]}}",
+        **{
+            ".env": "ROOT=/srv\nDATA=${ROOT}/data\nPRICE='5$ only'\nDB_PASSWORD=sesame1\nDB=pg://u:${DB_PASSWORD}@db\n"
+        },
+    )
+    inputs = list_inputs(document)
+    assert (inputs["DATA"]["default"], inputs["PRICE"]["default"]) == ("/srv/data", "5$ only")
+    assert "generate" in inputs["DB_PASSWORD"]
+    environment = document["compose"]["services"]["web"]["environment"]
+    assert environment["DB"] == "pg://u:${DB_PASSWORD}@db"
+    assert "DB" not in inputs
+    (entry,) = load(
+        {"compose.yaml": "services: {web: {image: 'a/b:1', environment: [OTHER, KEPT=1, TZ]}}"}
+    ).items
+    for given, expected in (
+        ({}, {"KEPT": "1", "TZ": "Etc/UTC"}),
+        ({"OTHER": "x"}, {"OTHER": "x", "KEPT": "1", "TZ": "Etc/UTC"}),
+    ):
+        rendered = render_item(entry.item, RenderRequest(runtime="oci", environment=given))
+        assert rendered.oci is not None
+        assert rendered.oci.environment == expected
+
+
+def test_what_is_open_to_the_machine_only_stays_closed() -> None:
+    document = read(
+        "services: {web: {image: 'acme/web:1', ports: ['80:80', '127.0.0.1:9000:9000', '[::1]:9001:9001', '127.0.0.1::9002']},"
+        " db: {image: 'acme/db:1', ports: [{target: 5432, published: 5432, host_ip: 127.0.0.1}]}}"
+    )
+    assert list_ports(document) == [("web", 80, 80, "web")]
+    services = document["compose"]["services"]
+    assert services["web"]["ports"] == ["80:80/tcp", "127.0.0.1:9000:9000/tcp", "[::1]:9001:9001/tcp"]
+    assert services["db"]["ports"] == ["127.0.0.1:5432:5432/tcp"]
+    assert sum("own container only" in note for note in document["notes"]) == 4
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        "expose: ['3000/tcp']",
+        "expose: [22, '3000']",
+        "labels: ['traefik.http.services.x.loadbalancer.server.port=3000']",
+        "labels: {caddy.reverse_proxy: '{{upstreams 3000}}'}",
+        "environment: {VIRTUAL_PORT: 3000}",
+        "healthcheck: {test: ['CMD', 'curl', 'http://localhost:3000/health']}",
+    ],
+)
+def test_a_page_behind_a_proxy_is_the_app_s_page(hint: str) -> None:
+    document = read(
+        f"services: {{db: {{image: 'postgres:16', expose: [5432]}}, app: {{image: 'acme/app:1', {hint}}}}}"
+    )
+    assert list_ports(document) == [("app", 3000, 3000, "web")]
+
+
+def test_a_port_that_says_no_place_gets_one_that_is_free_and_an_app_without_a_page_says_so() -> None:
+    document = read(
+        "services: {a: {image: 'a/b:1', ports: ['80']}, b: {image: 'a/c:1', ports: ['80', '81:81']}}"
+    )
+    assert sorted(list_ports(document)) == [
+        ("a", 80, 80, "web"),
+        ("b", 80, 82, "other"),
+        ("b", 81, 81, "other"),
+    ]
+    document = read("services: {a: {image: 'a/b:1'}}")
+    assert document["notes"] == ["It has no page to open: its collection publishes none."]
+
+
+def test_an_item_is_about_its_app_not_its_database() -> None:
+    document = read(
+        "services: {db: {image: 'postgres:16', ports: ['5432:5432']}, board: {image: 'ghcr.io/org/board:4.2.1', ports: ['80:80']}}"
+    )
+    assert (document["version"], document["website"]) == ("4.2.1", "https://ghcr.io/org/board")
+    assert ("board", 80, 80, "web") in list_ports(document)
+
+
+def test_the_tag_of_an_image_is_an_input() -> None:
+    document = read(
+        "services: {a: {image: 'org/a:${A_TAG}', ports: ['80:80']}, b: {image: 'org/b:${B_TAG:-2.1}'}}"
+    )
+    inputs = list_inputs(document)
+    assert inputs["A_TAG"]["required"]
+    assert not inputs["B_TAG"].get("required")
+    (entry,) = load({"compose.yaml": "services: {a: {image: 'org/a:${TAG:-1.2}'}}"}).items
+    assert entry.item.images == ("org/a:1.2",)
+    assert render_item(entry.item, RenderRequest(environment={"TAG": "3"})).images == ("org/a:3",)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "services: {a: {image: 'a/b:1', depends_on: [b]}, b: {image: 'a/c:1', depends_on: [a]}}",
+            "a → b → a",
+        ),
+        ("services: {a: {image: 'a/b:1', depends_on: [a]}}", "a → a"),
+        (
+            "services: {a: {image: 'a/b:1', depends_on: {b: {condition: service_healthy}}}, b: {image: 'redis:7'}}",
+            "nothing checks the health of b",
+        ),
+        (
+            "services: {a: {image: 'a/b:1', depends_on: {b: {condition: service_healthy}}}, b: {image: 'a/c:1', healthcheck: {test: [NONE]}}}",
+            "nothing checks the health of b",
+        ),
+        ("services: {a: {image: 'a/b:1', volumes: ['./conf.yml:/app/conf.yml']}}", "needs the file conf.yml"),
+        (
+            "services: {a: {image: 'a/b:1', volumes: ['/srv/Caddyfile:/etc/Caddyfile']}}",
+            "needs the file /srv/Caddyfile",
+        ),
+        ("services: {a: {image: 'a/b:1', ports: ['80:80/sctp']}}", "only tcp and udp"),
+    ],
+)
+def test_what_cannot_start_is_refused(text: str, reason: str) -> None:
+    assert reason in refuse(text)
+
+
+def test_an_entry_is_refused_with_all_reasons() -> None:
+    error = refuse(
+        "services: {a: {image: 'a/b:1', privileged: true, cap_add: [SYS_TIME], volumes: ['/etc:/x', '/var/run/docker.sock:/s']},"
+        " b: {build: ., pid: host}}"
+    )
+    for reason in (
+        "mounts /etc",
+        "Docker socket",
+        "sets privileged",
+        "SYS_TIME",
+        "sets build",
+        "uses the pid",
+        "no image",
+    ):
+        assert reason in error, reason
+
+
+def test_settings_of_the_app_stay_and_what_is_left_out_is_said() -> None:
+    document = read(
+        "services: {a: {image: 'a/b:1', ports: ['80:80'], extra_hosts: ['x:192.0.2.1'], dns: [192.0.2.2], stop_grace_period: 2m,"
+        " mem_limit: 1g, deploy: {replicas: 3}, volumes: ['films:/films', 'old:/old', {type: volume, source: d, target: /d,"
+        " volume: {subpath: x}}]}}\nvolumes: {films: {driver_opts: {type: nfs, o: addr=192.0.2.3, device: ':/films'}},"
+        " old: {external: true}, d: {}}"
+    )
+    service = document["compose"]["services"]["a"]
+    assert (service["extra_hosts"], service["dns"], service["stop_grace_period"]) == (
+        ["x:192.0.2.1"],
+        ["192.0.2.2"],
+        "2m",
+    )
+    notes = " ".join(document["notes"])
+    for text in (
+        "limit of memory",
+        "3 times",
+        "films is on a file server",
+        "old exists before",
+        "folder inside of the volume d",
+    ):
+        assert text in notes, text
+
+
+def test_the_network_of_the_host_is_that_of_the_app_s_container() -> None:
+    (entry,) = load(
+        {"compose.yaml": "services: {a: {image: 'a/b:1', network_mode: host, ports: ['8123:8123']}}"}
+    ).items
+    rendered = render_item(entry.item, RenderRequest(runtime="compose", public_port=30_000))
+    assert rendered.main_port is not None
+    assert (rendered.main_port.container, rendered.main_port.published) == (8123, 8123)
+    assert "network_mode: host" in rendered.compose_yaml
+    assert "30000" not in rendered.compose_yaml
+
+
+@pytest.mark.parametrize(
+    ("setting", "allows"),
+    [
+        ("devices: ['/dev/net/tun:/dev/net/tun']", ["devices"]),
+        ("volumes: ['/dev/net/tun:/dev/net/tun']", ["devices"]),
+        ("cap_add: [SYS_ADMIN]", ["capabilities"]),
+        ("cap_add: [NET_ADMIN, SYS_MODULE]", None),
+    ],
+)
+def test_what_an_administrator_may_allow_is_published(setting: str, allows: list[str] | None) -> None:
+    document = read(f"services: {{a: {{image: 'a/b:1', {setting}}}}}")
+    assert document.get("allows") == allows
+    assert "SYS_MODULE" not in str(document["compose"])
+
+
+def test_paths_in_an_included_part_are_those_of_its_folder() -> None:
+    document = read(
+        "include: [parts/db.yaml]\nservices: {web: {image: 'a/b:1', ports: ['80:80']}}",
+        **{
+            "parts/db.yaml": "services: {db: {image: 'a/c:1', env_file: db.env, volumes: ['./x.conf:/x.conf']}}",
+            "parts/db.env": "NAME=app",
+            "parts/x.conf": "x",
+        },
+    )
+    assert document["compose"]["services"]["db"]["environment"] == {"NAME": "app"}
+    assert [config["content"] for config in document["compose"]["configs"].values()] == ["x"]
