@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
@@ -19,7 +20,7 @@ from services.apps.showing import Showcase
 from services.apps.store import SqlAppStore, operation_queue
 from services.apps.tables import metadata, operation_tables
 from services.apps.watching import Hints, Watcher
-from services.apps.workflows import build_workflows
+from services.apps.workflows import build_workflows, plan_with
 from services.apps.workflows.tools import Tools
 from services.common.operations.model import Workflow
 from services.common.operations.store import SqlOperationStore
@@ -37,7 +38,7 @@ class AppsParts:
     store: SqlAppStore
     containers: GrpcContainers
     backups: GrpcBackups
-    workflows: dict[str, Workflow]
+    workflows: dict[str, Workflow[Any]]
     reconciler: Reconciler
 
 
@@ -68,7 +69,7 @@ async def serve(settings: AppsSettings) -> None:
         parts.store,
         parts.containers,
         GrpcCatalog(clients),
-        plans_of(parts.workflows),
+        plan_with(parts.workflows),
         users,
         users,
     )
@@ -118,11 +119,3 @@ async def work(settings: AppsSettings) -> None:
         ),
     ]
     await lifecycle.work(Service(runtime=parts.runtime, background=background))
-
-
-def plans_of(workflows: dict[str, Workflow]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Names and descriptions of the steps of each kind."""
-    return {
-        kind: tuple((step.name, step.description) for step in workflow.steps)
-        for kind, workflow in workflows.items()
-    }

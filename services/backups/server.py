@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from proximity.backups.v1 import backups_service_pb2 as pb
 
@@ -28,11 +29,11 @@ class BackupsParts:
     runtime: Runtime
     apps: Apps
     containers: Containers
-    workflows: Mapping[str, Workflow]
+    workflows: Mapping[str, Workflow[Any]]
     store: SqlBackupStore
 
 
-def build_workflows(apps: Apps, containers: Containers) -> dict[str, Workflow]:
+def build_workflows(apps: Apps, containers: Containers) -> dict[str, Workflow[Any]]:
     """The workflows, by kind."""
     return {
         create_backup.KIND: create_backup.build_workflow(apps, containers),

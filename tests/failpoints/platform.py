@@ -23,9 +23,9 @@ from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import App
 from services.apps.domain.usecases import Requester, World
 from services.apps.handlers import AppsInternalHandlers
-from services.apps.server import plans_of
 from services.apps.store import SqlAppStore
 from services.apps.workflows import build_workflows as build_app_workflows
+from services.apps.workflows import plan_with
 from services.apps.workflows.tools import Tools
 from services.backups import tables as backup_tables
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
@@ -69,7 +69,7 @@ class Desk:
 
     db: Database
     tables: OperationTables
-    workflows: dict[str, Workflow]
+    workflows: dict[str, Workflow[Any]]
     apply: Any
     log: Any
 
@@ -232,7 +232,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     containers = GrpcContainers(clients)
     app_workflows = build_app_workflows(Tools(containers, apps), GrpcBackups(clients), apps)
     catalog = FakeCatalog()
-    world = World(apps, containers, catalog, plans_of(app_workflows), FakeUsers(OWNER.id))
+    world = World(apps, containers, catalog, plan_with(app_workflows), FakeUsers(OWNER.id))
     bus = Bus("nats://127.0.0.1:1", name="test")
     clients.handlers["apps"] = [
         AppsInternalHandlers(apps, world, Relay(databases["apps"], bus, app_tables.outbox))

@@ -14,10 +14,9 @@ from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import App
 from services.apps.domain.usecases import Requester, World
-from services.apps.server import plans_of
 from services.apps.store import SqlAppStore
 from services.apps.tables import operation_tables
-from services.apps.workflows import build_workflows
+from services.apps.workflows import build_workflows, plan_with
 from services.apps.workflows.tools import Tools
 from services.common.db.database import Database
 from services.common.identity.sealing import Sealer
@@ -82,5 +81,5 @@ async def platform(db: Database) -> Platform:  # noqa: F811 - the fixture
     workflows = build_workflows(Tools(containers, store), backups, store)
     operations = SqlOperationStore(db, operation_tables, store.apply, store.log)
     engine = Engine(operations, workflows, "w1", retry_s=0.01)
-    world = World(store, containers, catalog, plans_of(workflows), FakeUsers(1, 2))
+    world = World(store, containers, catalog, plan_with(workflows), FakeUsers(1, 2))
     return Platform(db, store, containers, world, engine, operations, backups, catalog)

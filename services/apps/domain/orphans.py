@@ -83,7 +83,7 @@ def begin_destruction(world: World, container: Container, asked: Requester, *, k
         kind=kind,
         status="",
         state=state,
-        steps=world.plans[kind],
+        steps=world.plan(kind, state),
         requested_by=asked.user_id,
         node=f"{container.host_id}/{container.node} quick",
     )

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from services.apps.domain.compose import is_without_values, mark_without_values, republish
 from services.apps.domain.deploying import NewApp, Plan, build_app, build_fallback, plan_app
-from services.apps.domain.entities import ACTIONS, AddUpgrade, App, Begin, Change, Upgrade
-from services.apps.domain.errors import (
-    AppBusyError,
-    AppStateError,
-    NoFreePortError,
-)
+from services.apps.domain.entities import ACTIONS, AddLog, AddUpgrade, App, Begin, Change, Upgrade
+from services.apps.domain.errors import AppBusyError, AppStateError, NoFreePortError
 from services.apps.domain.interfaces import Containers, Wanted
 from services.apps.domain.neighbours import Backups, Catalog, Users
 from services.apps.domain.quotas import Quotas, Unlimited
@@ -34,7 +30,7 @@ _PORT_ATTEMPTS = 20
 FINAL = frozenset({"delete_app", "destroy_orphan", "destroy_duplicate"})  # kinds without a way back
 _FILLING = frozenset({"deploy_app", "clone_app", "restore_beside"})  # kinds that write a whole container
 _MOVING = frozenset({"migrate_app", "upgrade_app", "rollback_app"})
-Plans = Mapping[str, tuple[tuple[str, str], ...]]
+PlanSteps = Callable[[str, Mapping[str, Any]], tuple[tuple[str, str], ...]]
 
 
 class AppStore(Sightings, Protocol):
@@ -81,12 +77,12 @@ class AppStore(Sightings, Protocol):
 
 @dataclass(frozen=True)
 class World:
-    """What use cases work with; `plans` has the steps of each kind of operation."""
+    """What use cases work with; `plan` names the steps of an operation of a kind with a state."""
 
     store: AppStore
     containers: Containers
     catalog: Catalog
-    plans: Plans
+    plan: PlanSteps
     users: Users
     quotas: Quotas = field(default_factory=Unlimited)
 
@@ -138,7 +134,9 @@ async def _record_app(world: World, plan: Plan, asked: Requester) -> App:
         fallback = await build_fallback(plan, world.catalog, app)
         kept = () if fallback is None else (AddUpgrade(dataclasses.replace(fallback, id=asked.operation_id)),)
         begin = begin_new(world, app, "deploy_app", asked, kept_id=asked.operation_id if kept else "")
-        if await world.store.add_app(app, dataclasses.replace(begin, quota=quota), changes=kept):
+        reason = str(app.rendering.get("runtime_reason", ""))
+        changes = (*kept, *((AddLog(app.id, reason, level="warning"),) if reason else ()))
+        if await world.store.add_app(app, dataclasses.replace(begin, quota=quota), changes=changes):
             return app
     raise NoFreePortError(f"no port of host {plan.placement.host_id} could be taken", retry_after=1)
 
@@ -249,13 +247,16 @@ def begin_on(world: World, app: App, kind: str, asked: Requester, *, status: str
         "previous": app.status,
         "was_running": app.status == "running",
         "address": app.address,
+        "runtime": app.runtime,
+        "has_port": app.port is not None,
+        **state,
     }
     return Begin(
         id=asked.operation_id,
         kind=kind,
         status=status,
-        state={**base, **state},
-        steps=world.plans[kind],
+        state=base,
+        steps=world.plan(kind, base),
         requested_by=asked.user_id,
         node=_find_burden(app, kind),
         storage=f"{app.host_id}/{app.config.get('storage', '')}" if kind in _FILLING else "",

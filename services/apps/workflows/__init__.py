@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from services.apps.domain.neighbours import Backups
+from services.apps.domain.usecases import PlanSteps
 from services.apps.workflows.adopt_container import adopt_container
 from services.apps.workflows.clone_app import clone_app, restore_beside
 from services.apps.workflows.delete_app import delete_app
@@ -17,7 +21,7 @@ from services.apps.workflows.update_app import update_app
 from services.apps.workflows.upgrade_app import UpgradeReader, rollback_app, upgrade_app
 from services.common.operations.model import Workflow
 
-_ALL = (
+_ALL: tuple[Callable[[Tools], Workflow[Any]], ...] = (
     deploy_app,
     start_app,
     stop_app,
@@ -34,8 +38,13 @@ _ALL = (
 )
 
 
-def build_workflows(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> dict[str, Workflow]:
+def plan_with(workflows: Mapping[str, Workflow[Any]]) -> PlanSteps:
+    """Return the function that names the steps of a new operation, by its kind and state."""
+    return lambda kind, state: workflows[kind].plan(state)
+
+
+def build_workflows(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> dict[str, Workflow[Any]]:
     """Every workflow by kind."""
-    workflows = [build(tools) for build in _ALL]
+    workflows: list[Workflow[Any]] = [build(tools) for build in _ALL]
     workflows += [build(tools, backups, upgrades) for build in (upgrade_app, rollback_app)]
     return {workflow.kind: workflow for workflow in workflows}

@@ -12,7 +12,7 @@ from services.common.core.errors import DomainError
 from services.common.operations.model import Context, Step, Workflow
 
 
-def adopt_container(tools: Tools) -> Workflow:
+def adopt_container(tools: Tools) -> Workflow[AppState]:
     """The workflow; a failure takes the mark off again and forgets the app."""
 
     async def mark_container(state: AppState, _ctx: Context) -> AppState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from services.apps.domain.interfaces import Task
+from services.apps.domain.interfaces import Ref, Task
 from services.apps.workflows.deploy_app import end_deployed
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.making import make_first_container
@@ -17,17 +17,39 @@ from services.common.operations.model import Context, Step, Workflow, is_transie
 _MUST_STOP = "CONTAINER_RUNNING"
 
 
-def clone_app(tools: Tools) -> Workflow:
-    """From the container of the source; where its storage has no snapshots, the source is stopped meanwhile."""
-    steps = Steps(tools)
+@dataclasses.dataclass(frozen=True)
+class CopyState(AppState):
+    """What the copying of an app has found out.
 
-    async def ask_clone(state: AppState) -> Task:
+    Attributes:
+        source_app_id: the app that is copied; also its container and node.
+        source_stopped: the source was stopped for the copy and has to be started again.
+        archive: the backup that a new app is made of.
+    """
+
+    source_app_id: str = ""
+    source_vmid: int = 0
+    source_node: str = ""
+    source_stopped: bool = False
+    archive: str = ""
+
+    @property
+    def source(self) -> Ref:
+        """The container that is copied."""
+        return Ref(self.host_id, self.source_vmid, self.source_node)
+
+
+def clone_app(tools: Tools) -> Workflow[CopyState]:
+    """From the container of the source; where its storage has no snapshots, the source is stopped meanwhile."""
+    steps: Steps[CopyState] = Steps(tools)
+
+    async def ask_clone(state: CopyState) -> Task:
         app = await tools.apps.get_app(state.app_id)
         return await tools.containers.clone(
             state.source, state.source_app_id, target=state.ref, owner=app.id, hostname=app.hostname
         )
 
-    async def clone_container(state: AppState, ctx: Context) -> AppState:
+    async def clone_container(state: CopyState, ctx: Context) -> CopyState:
         if not state.source_stopped:
             try:
                 return await make_first_container(tools, state, ctx, ask_clone)
@@ -40,7 +62,7 @@ def clone_app(tools: Tools) -> Workflow:
         await _act_on_source(tools, "stop", state, ctx)
         return await make_first_container(tools, state, ctx, ask_clone)
 
-    async def start_source(state: AppState, ctx: Context) -> AppState:
+    async def start_source(state: CopyState, ctx: Context) -> CopyState:
         if not state.source_stopped:
             return state
         try:
@@ -53,17 +75,22 @@ def clone_app(tools: Tools) -> Workflow:
             await ctx.log("The source was started again")
         return dataclasses.replace(state, source_stopped=False)
 
-    async def destroy_and_start_source(state: AppState, ctx: Context) -> AppState:
+    async def destroy_and_start_source(state: CopyState, ctx: Context) -> CopyState:
         return await start_source(await steps.destroy_made(state, ctx), ctx)
 
     cloning = Step(
         "clone_container", "Copying the container", clone_container, destroy_and_start_source, weight=30
     )
-    starting = Step("start_source", "Starting what was stopped for it", start_source)
+    starting = Step(
+        "start_source",
+        "Starting what was stopped for it",
+        start_source,
+        applies=lambda state: state.source_stopped,
+    )
     return _copy(tools, "clone_app", cloning, starting)
 
 
-async def _act_on_source(tools: Tools, action: str, state: AppState, ctx: Context) -> None:
+async def _act_on_source(tools: Tools, action: str, state: CopyState, ctx: Context) -> None:
     """Stop or start the source; one that is gone needs neither."""
     if await tools.containers.find(state.source) is None:
         return
@@ -71,23 +98,22 @@ async def _act_on_source(tools: Tools, action: str, state: AppState, ctx: Contex
     await tools.finish(task, ctx)
 
 
-def restore_beside(tools: Tools) -> Workflow:
+def restore_beside(tools: Tools) -> Workflow[CopyState]:
     """From an archive, which may be older than the last change of the app's memory."""
 
-    async def ask_restore(state: AppState) -> Task:
+    async def ask_restore(state: CopyState) -> Task:
         app = await tools.apps.get_app(state.app_id)
         return await tools.containers.restore_beside(
             state.ref, app.id, archive=state.archive, hostname=app.hostname
         )
 
-    async def restore_container(state: AppState, ctx: Context) -> AppState:
+    async def restore_container(state: CopyState, ctx: Context) -> CopyState:
         return await make_first_container(tools, state, ctx, ask_restore)
 
-    restoring = Steps(tools).destroying(
-        "restore_container", "Restoring the archive", restore_container, weight=30
-    )
+    steps: Steps[CopyState] = Steps(tools)
+    restoring = steps.destroying("restore_container", "Restoring the archive", restore_container, weight=30)
 
-    async def configure_container(state: AppState, ctx: Context) -> AppState:
+    async def configure_container(state: CopyState, ctx: Context) -> CopyState:
         app = await tools.apps.get_app(state.app_id)
         known = {"memory_mb": app.config.get("memory"), "cores": app.config.get("cores")}
         changes = {name: value for name, value in known.items() if value}
@@ -98,8 +124,9 @@ def restore_beside(tools: Tools) -> Workflow:
     return _copy(tools, "restore_beside", restoring, configuring)
 
 
-def _copy(tools: Tools, kind: str, *making: Step) -> Workflow:
-    steps, docker = Steps(tools), DockerSteps(tools)
+def _copy(tools: Tools, kind: str, *making: Step[CopyState]) -> Workflow[CopyState]:
+    steps: Steps[CopyState] = Steps(tools)
+    docker: DockerSteps[CopyState] = DockerSteps(tools)
     return Workflow(
         kind=kind,
         steps=(
@@ -110,7 +137,7 @@ def _copy(tools: Tools, kind: str, *making: Step) -> Workflow:
             docker.compose_up,
             docker.probe,
         ),
-        state_type=AppState,
+        state_type=CopyState,
         on_succeeded=end_deployed,
         on_failed=end_failed_new,
         timeout_s=12 * 3600,

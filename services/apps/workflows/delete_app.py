@@ -25,11 +25,11 @@ class DeleteState(AppState):
     delete_backups: bool = False
 
 
-def delete_app(tools: Tools) -> Workflow:
+def delete_app(tools: Tools) -> Workflow[DeleteState]:
     """The workflow; it cannot be cancelled. A container that is gone already is no fault."""
-    steps = Steps(tools)
+    steps: Steps[DeleteState] = Steps(tools)
 
-    async def remove_container(state: AppState, ctx: Context) -> AppState:
+    async def remove_container(state: DeleteState, ctx: Context) -> DeleteState:
         app = await tools.apps.get_app(state.app_id)
         if state.vmid is None:
             return state
@@ -39,7 +39,7 @@ def delete_app(tools: Tools) -> Workflow:
             await tools.containers.mark("release", state.ref, owner=app.id)
         return state
 
-    async def look(state: AppState, ctx: Context) -> AppState:
+    async def look(state: DeleteState, ctx: Context) -> DeleteState:
         """See the container once: as long as Proxmox does not answer, nothing is begun."""
         if not state.looked:
             await tools.find(state)
@@ -47,14 +47,14 @@ def delete_app(tools: Tools) -> Workflow:
             await ctx.save(state)
         return state
 
-    async def destroy(state: AppState, ctx: Context) -> AppState:
+    async def destroy(state: DeleteState, ctx: Context) -> DeleteState:
         """Destroy it; once begun there is no way back, so a Proxmox that does not answer is waited for."""
         try:
             return await steps.destroy(state, ctx)
         except UnavailableError as error:
             raise WaitError(error.message, delay=_WAIT_S) from error
 
-    async def release_vmid(state: AppState, _ctx: Context) -> AppState:
+    async def release_vmid(state: DeleteState, _ctx: Context) -> DeleteState:
         await tools.containers.release_vmid(state.host_id, state.app_id)
         return state
 

@@ -9,16 +9,17 @@ from services.apps.workflows.pulling import DeployState, ImageSteps, forget_kept
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState, end_failed_new, end_with
 from services.apps.workflows.tools import Tools
-from services.common.operations.model import Context, Step, Workflow
+from services.common.operations.model import Context, Workflow
 
 _end = end_with("running")
 
 
-def deploy_app(tools: Tools) -> Workflow:
+def deploy_app(tools: Tools) -> Workflow[DeployState]:
     """The workflow; a failure destroys the container and frees id and port."""
-    steps, docker = Steps(tools), DockerSteps(tools)
+    steps: Steps[DeployState] = Steps(tools)
+    docker: DockerSteps[DeployState] = DockerSteps(tools)
 
-    async def create_container(state: AppState, ctx: Context) -> AppState:
+    async def create_container(state: DeployState, ctx: Context) -> DeployState:
         app = await tools.apps.get_app(state.app_id)
         new = describe_container(app, state.image)
         return await make_first_container(
@@ -29,7 +30,7 @@ def deploy_app(tools: Tools) -> Workflow:
         kind="deploy_app",
         steps=(
             steps.reserve_vmid,
-            Step("pull_oci_image", "Downloading the image", ImageSteps(tools).pull, weight=5),
+            ImageSteps(tools).pull_oci_image,
             steps.destroying("create_container", "Creating the container", create_container, weight=20),
             steps.start_container,
             docker.install_docker,

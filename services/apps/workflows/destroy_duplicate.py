@@ -10,12 +10,12 @@ from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Step, Workflow
 
 
-def destroy_duplicate(tools: Tools) -> Workflow:
+def destroy_duplicate(tools: Tools) -> Workflow[AppState]:
     """The workflow; it cannot be cancelled, and looks again: what has become the app's container is left alone.
 
     The reservation of the app's id stays: it is that of the app's own container.
     """
-    steps = Steps(tools)
+    steps: Steps[AppState] = Steps(tools)
 
     async def destroy_container(state: AppState, ctx: Context) -> AppState:
         container = await tools.find(state)

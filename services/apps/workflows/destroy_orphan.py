@@ -11,9 +11,9 @@ from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Step, Workflow
 
 
-def destroy_orphan(tools: Tools) -> Workflow:
+def destroy_orphan(tools: Tools) -> Workflow[AppState]:
     """The workflow; it cannot be cancelled, and touches nothing once there is an app of that mark."""
-    steps = Steps(tools)
+    steps: Steps[AppState] = Steps(tools)
 
     async def destroy_container(state: AppState, ctx: Context) -> AppState:
         if app_id := await find_holder(tools.apps, state.app_id):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from typing import Generic, TypeVar
 
 from services.apps.domain.compose import render_values_file
 from services.apps.domain.entities import App, ChangeApp
@@ -41,40 +42,56 @@ _BUNDLED = {
     "debian": f"{_APT} docker.io docker-compose-plugin",
 }
 
+S = TypeVar("S", bound=AppState)
 
-class DockerSteps:
-    """Steps of apps that run as compose projects; they do nothing for other runtimes."""
+
+def is_compose(state: AppState) -> bool:
+    """Whether the app runs as a Compose project, or may: operations of earlier releases do not say."""
+    return state.runtime != "oci"
+
+
+def may_answer(state: AppState) -> bool:
+    """Whether the app has a port that can be probed."""
+    return state.has_port
+
+
+class DockerSteps(Generic[S]):
+    """Steps of apps that run as compose projects; operations on other apps do not have them."""
 
     def __init__(self, tools: Tools, *, poll_s: float = _POLL_S) -> None:
         self._tools = tools
         self._poll_s = poll_s
 
     @property
-    def install_docker(self) -> Step:
+    def install_docker(self) -> Step[S]:
         """Docker and its compose plugin are there and the daemon answers."""
-        return Step("install_docker", "Installing Docker", self._install, weight=20)
+        return Step("install_docker", "Installing Docker", self._install, weight=20, applies=is_compose)
 
     @property
-    def push_compose(self) -> Step:
+    def push_compose(self) -> Step[S]:
         """The definition and its values are in the container."""
-        return Step("push_compose", "Writing the configuration", self.push, weight=2)
+        return Step("push_compose", "Writing the configuration", self.push, weight=2, applies=is_compose)
 
     @property
-    def pull_images(self) -> Step:
+    def pull_images(self) -> Step[S]:
         """Every image is in the container."""
-        return Step("pull_images", "Downloading the images", self._pull, weight=30)
+        return Step("pull_images", "Downloading the images", self._pull, weight=30, applies=is_compose)
 
     @property
-    def compose_up(self) -> Step:
+    def compose_up(self) -> Step[S]:
         """Every service was started."""
-        return Step("compose_up", "Starting the application", self._up, weight=8)
+        return Step(
+            "compose_up", "Starting the application", self.start_project, weight=8, applies=is_compose
+        )
 
     @property
-    def probe(self) -> Step:
+    def probe(self) -> Step[S]:
         """The application answers."""
-        return Step("probe", "Waiting for the application to answer", self._probe, weight=10)
+        return Step(
+            "probe", "Waiting for the application to answer", self.wait_answer, weight=10, applies=may_answer
+        )
 
-    async def push(self, state: AppState, _ctx: Context) -> AppState:
+    async def push(self, state: S, _ctx: Context) -> S:
         """Write compose.yaml and .env, readable by root alone."""
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime == "compose":
@@ -85,7 +102,7 @@ class DockerSteps:
             await push(state.ref, app.id, path=f"{FOLDER}/.env", content=text, mode=0o600)
         return state
 
-    async def _install(self, state: AppState, ctx: Context) -> AppState:
+    async def _install(self, state: S, ctx: Context) -> S:
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime != "compose":
             return state
@@ -95,7 +112,7 @@ class DockerSteps:
         await self._wait_daemon(state)
         return state
 
-    async def _install_packages(self, state: AppState, ctx: Context, *, release: str) -> None:
+    async def _install_packages(self, state: S, ctx: Context, *, release: str) -> None:
         system, codename = read_os_release(release)
         if system == "alpine":
             await self._tools.require(state, ctx, argv=_shell(_ALPINE), purpose="Installing Docker")
@@ -111,7 +128,7 @@ class DockerSteps:
                 await self._tools.require(state, ctx, argv=_shell(command), purpose=command)
         await self._tools.execute(state, argv=_shell("systemctl enable --now docker"))
 
-    async def _wait_daemon(self, state: AppState) -> None:
+    async def _wait_daemon(self, state: S) -> None:
         loop = asyncio.get_running_loop()
         end, delays = loop.time() + _DAEMON_WAIT_S, growing_delays(self._poll_s)
         while loop.time() < end:
@@ -121,7 +138,7 @@ class DockerSteps:
             await asyncio.sleep(next(delays))
         raise TransientError(f"the Docker daemon does not answer after {_DAEMON_WAIT_S:.0f} s")
 
-    async def _pull(self, state: AppState, ctx: Context) -> AppState:
+    async def _pull(self, state: S, ctx: Context) -> S:
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime == "compose":
             await self._tools.require(
@@ -129,13 +146,19 @@ class DockerSteps:
             )
         return state
 
-    async def _up(self, state: AppState, ctx: Context) -> AppState:
+    async def start_project(self, state: S, ctx: Context) -> S:
+        """Start every service of the project."""
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime == "compose":
             await self._tools.require(state, ctx, argv=_UP, purpose="docker compose up")
         return state
 
-    async def _probe(self, state: AppState, ctx: Context) -> StepResult:
+    async def wait_answer(self, state: S, ctx: Context) -> StepResult[S]:
+        """Wait until the application answers at its port.
+
+        Raises:
+            StepFailedError: it does not within its grace.
+        """
         app = await self._tools.apps.get_app(state.app_id)
         if app.port is None:
             return StepResult(state)
@@ -157,7 +180,7 @@ class DockerSteps:
             f"port {port} does not answer after {grace_s} s: {message or 'nothing listens'}"
         )
 
-    async def _log_what_it_says(self, app: App, state: AppState, ctx: Context) -> None:
+    async def _log_what_it_says(self, app: App, state: S, ctx: Context) -> None:
         if app.runtime == "compose":
             argv = ("docker", "compose", "-f", COMPOSE, "logs", "--tail", "20")
             _, text = await self._tools.execute(state, argv=argv)

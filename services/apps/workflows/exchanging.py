@@ -81,7 +81,8 @@ class Exchange(Generic[S]):
         """Destroy the container that held the volumes, with what it still holds, and give its id back."""
         keeper = _state_of_keeper(state)
         if keeper.vmid is not None:
-            await Steps(self.tools).destroy(keeper, ctx)
+            steps: Steps[AppState] = Steps(self.tools)
+            await steps.destroy(keeper, ctx)
             await self.tools.containers.release_vmid(keeper.host_id, keeper.app_id)
 
     async def _park(self, state: S, ctx: Context, *, app: App) -> S:

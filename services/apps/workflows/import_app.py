@@ -14,7 +14,7 @@ KIND = "import_app"
 STEPS = (("take_over_container", "Marking the container"),)
 
 
-def import_app(tools: Tools) -> Workflow:
+def import_app(tools: Tools) -> Workflow[AppState]:
     """The workflow; after a failure the app stays, in error, with its container id."""
 
     async def take_over_container(state: AppState, _ctx: Context) -> AppState:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from services.apps.domain.entities import Change, ChangeApp
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.snapshots import Snapshots
@@ -10,34 +12,47 @@ from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Step, Workflow
 
 
-def migrate_app(tools: Tools) -> Workflow:
-    """Move the container, without snapshots of ours: Proxmox moves none of local storages."""
-    snapshots: Snapshots[AppState] = Snapshots(tools)
+@dataclass(frozen=True)
+class MigrateState(AppState):
+    """What the move of an app has found out; `target_node` is where it goes."""
 
-    async def migrate_container(state: AppState, ctx: Context) -> AppState:
+    target_node: str = ""
+
+
+def migrate_app(tools: Tools) -> Workflow[MigrateState]:
+    """Move the container, without snapshots of ours: Proxmox moves none of local storages."""
+    steps: Steps[MigrateState] = Steps(tools)
+    snapshots: Snapshots[MigrateState] = Snapshots(tools)
+
+    async def migrate_container(state: MigrateState, ctx: Context) -> MigrateState:
         await snapshots.clear(state, ctx)
         task = await tools.containers.migrate(state.ref, state.app_id, node=state.target_node)
         await tools.finish(task, ctx)
         return state
 
-    async def look_where_it_is(state: AppState, ctx: Context) -> AppState:
+    async def look_where_it_is(state: MigrateState, ctx: Context) -> MigrateState:
         if not state.was_running:
             return state
-        return (await Steps(tools).start_container.run(state, ctx)).state  # type: ignore[no-any-return]
+        return (await steps.start(state, ctx)).state
 
     return Workflow(
         kind="migrate_app",
         steps=(
-            Steps(tools).powering("migrate_container", "Moving the container", migrate_container, weight=10),
-            Step("start_container", "Looking whether it runs", look_where_it_is),
+            steps.powering("migrate_container", "Moving the container", migrate_container, weight=10),
+            Step(
+                "start_container",
+                "Looking whether it runs",
+                look_where_it_is,
+                applies=lambda state: state.was_running,
+            ),
         ),
-        state_type=AppState,
+        state_type=MigrateState,
         on_succeeded=_end_moved,
         on_failed=end_failed,
         timeout_s=6 * 3600,
     )
 
 
-def _end_moved(state: AppState) -> tuple[Change, ...]:
+def _end_moved(state: MigrateState) -> tuple[Change, ...]:
     values = {"node": state.target_node, **({"address": state.address} if state.address else {})}
     return (*end_as_before(state), ChangeApp(state.app_id, values))

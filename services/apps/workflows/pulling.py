@@ -12,6 +12,7 @@ from services.common.core.errors import DomainError
 from services.common.operations.model import (
     MAX_ATTEMPTS,
     Context,
+    Step,
     StepResult,
     TransientError,
     find_wait,
@@ -38,11 +39,20 @@ class ImageSteps:
 
     tools: Tools
 
-    async def pull(self, state: DeployState, ctx: Context) -> StepResult:
+    @property
+    def pull_oci_image(self) -> Step[DeployState]:
+        """The image is on the node; or the app was made a Compose project."""
+        return Step(
+            "pull_oci_image",
+            "Downloading the image",
+            self.pull,
+            weight=5,
+            applies=lambda state: state.runtime != "compose",
+        )
+
+    async def pull(self, state: DeployState, ctx: Context) -> StepResult[DeployState]:
         """Have the image pulled; one that is not to be had makes a compose app of what may be one."""
         app = await self.tools.apps.get_app(state.app_id)
-        if reason := str(app.rendering.get("runtime_reason", "")):
-            await ctx.log(reason, level="warning")
         if app.runtime != "oci":
             return StepResult(state)
         try:
@@ -57,7 +67,9 @@ class ImageSteps:
         await ctx.log(f"Downloading {image}")
         return replace(state, image=await self.tools.finish(task, ctx))
 
-    async def _fall_back(self, app: App, state: DeployState, ctx: Context, error: DomainError) -> StepResult:
+    async def _fall_back(
+        self, app: App, state: DeployState, ctx: Context, error: DomainError
+    ) -> StepResult[DeployState]:
         """Networks and registries come and go: not before its attempts; what Proxmox refuses stays refused."""
         state = replace(state, pulls=state.pulls + 1)
         await ctx.save(state)
@@ -69,7 +81,8 @@ class ImageSteps:
             level="warning",
         )
         values = {"runtime": "compose", "config": {**app.config, "runtime": "compose"}}
-        return StepResult(state, (SwitchVersion(state.kept_id, forward=True), ChangeApp(app.id, values)))
+        changes = (SwitchVersion(state.kept_id, forward=True), ChangeApp(app.id, values))
+        return StepResult(replace(state, runtime="compose"), changes)
 
 
 def forget_kept(state: DeployState) -> tuple[Change, ...]:

@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 from services.apps.domain.entities import ChangeApp
 from services.apps.workflows.making import take_over
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
-from services.common.operations.model import Context, Step, StepResult
+from services.common.operations.model import Context, Run, Step, StepResult
 
 S = TypeVar("S", bound=AppState)
 _MAKING = frozenset({"vzcreate", "vzrestore", "vzclone"})
 _POWER = frozenset({"vzstart", "vzstop", "vzshutdown", "vzreboot", "vzmigrate"})
 
 
-class Steps:
+class Steps(Generic[S]):
     """Steps on one container, shared by workflows."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
 
     @property
-    def reserve_vmid(self) -> Step:
+    def reserve_vmid(self) -> Step[S]:
         """A container id of our own; undone by giving it back."""
         return Step("reserve_vmid", "Reserving a container id", self._reserve, self._release, weight=1)
 
     @property
-    def start_container(self) -> Step:
+    def start_container(self) -> Step[S]:
         """The container runs and has an address."""
         return Step("start_container", "Starting the container", self.start, weight=4)
 
-    def destroying(self, name: str, description: str, run: Any, *, weight: float) -> Step:
+    def destroying(self, name: str, description: str, run: Run[S], *, weight: float) -> Step[S]:
         """A step that makes a container; undone by destroying it, unless it was there before."""
         return Step(name, description, run, self.destroy_made, weight=weight)
 
-    def powering(self, name: str, description: str, run: Any, *, weight: float = 4) -> Step:
+    def powering(self, name: str, description: str, run: Run[S], *, weight: float = 4) -> Step[S]:
         """A step that starts, stops or moves a container; cancelled, it is put back as it was."""
 
-        async def look_and_run(state: AppState, ctx: Context) -> Any:
+        async def look_and_run(state: S, ctx: Context) -> S | StepResult[S]:
             if not state.looked:
                 container = await self._tools.find(state)
                 running = container is not None and container.status == "running"
@@ -49,7 +49,7 @@ class Steps:
 
         return Step(name, description, look_and_run, self._put_back, weight=weight)
 
-    async def start(self, state: AppState, ctx: Context) -> StepResult:
+    async def start(self, state: S, ctx: Context) -> StepResult[S]:
         """Start the container and learn its address."""
         await self._tools.act("start", state, ctx)
         address = await self._tools.wait_address(state)
@@ -80,7 +80,7 @@ class Steps:
         await self._tools.act("destroy", state, ctx)
         return state
 
-    async def _reserve(self, state: AppState, ctx: Context) -> StepResult:
+    async def _reserve(self, state: S, ctx: Context) -> StepResult[S]:
         state = await take_over(self._tools, state, ctx)
         if state.taken_over:
             return StepResult(state)
@@ -89,14 +89,14 @@ class Steps:
         found = dataclasses.replace(state, vmid=vmid)
         return StepResult(found, (ChangeApp(state.app_id, {"vmid": vmid}),))
 
-    async def _release(self, state: AppState, _ctx: Context) -> StepResult:
+    async def _release(self, state: S, _ctx: Context) -> StepResult[S]:
         if state.taken_over:
             return StepResult(state)
         await self._tools.containers.release_vmid(state.host_id, state.app_id)
         change = ChangeApp(state.app_id, {"vmid": None, "address": ""})
         return StepResult(dataclasses.replace(state, vmid=None), (change,))
 
-    async def _put_back(self, state: AppState, ctx: Context) -> AppState:
+    async def _put_back(self, state: S, ctx: Context) -> S:
         await self._tools.end_tasks(state, ctx, kinds=_POWER)
         container = await self._tools.find(state)
         if container is None:

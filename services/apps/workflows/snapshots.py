@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -28,24 +28,26 @@ class Snapshots(Generic[S]):
 
     tools: Tools
 
-    def taking(self, find_risk: Callable[[S], Awaitable[str]], *, instead: str) -> Step:
+    def taking(self, find_risk: Callable[[S], str], *, instead: str, applies: Callable[[S], bool]) -> Step[S]:
         """The step that takes it; undone by deleting it, so what goes back to it is undone before.
 
         Args:
             find_risk: says what it is to be taken before, for a person; empty: nothing that needs one.
             instead: what a failure goes back to without it.
+            applies: whether there may be a risk, as the operation is recorded.
         """
 
         async def take_snapshot(state: S, ctx: Context) -> S:
-            risk = await find_risk(state)
+            risk = find_risk(state)
             return await self._take(state, ctx, before=risk, instead=instead) if risk else state
 
-        return Step("take_snapshot", "Taking a snapshot", take_snapshot, self.drop, weight=2)
+        return Step("take_snapshot", "Taking a snapshot", take_snapshot, self.drop, weight=2, applies=applies)
 
-    @property
-    def dropping(self) -> Step:
+    def dropping(self, *, applies: Callable[[S], bool]) -> Step[S]:
         """The step that deletes it, once there is no way back."""
-        return Step("drop_snapshot", "Deleting the snapshot", self.drop, weight=1, cancellable=False)
+        return Step(
+            "drop_snapshot", "Deleting the snapshot", self.drop, weight=1, cancellable=False, applies=applies
+        )
 
     async def _take(self, state: S, ctx: Context, *, before: str, instead: str) -> S:
         """Take it, or say why there is none; work goes on without one."""

@@ -9,9 +9,9 @@ from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Workflow
 
 
-def start_app(tools: Tools) -> Workflow:
+def start_app(tools: Tools) -> Workflow[AppState]:
     """Start the container; what runs in it starts with it."""
-    steps = Steps(tools)
+    steps: Steps[AppState] = Steps(tools)
     return Workflow(
         kind="start_app",
         steps=(
@@ -25,16 +25,17 @@ def start_app(tools: Tools) -> Workflow:
     )
 
 
-def stop_app(tools: Tools) -> Workflow:
+def stop_app(tools: Tools) -> Workflow[AppState]:
     """Shut the container down."""
 
     async def stop_container(state: AppState, ctx: Context) -> AppState:
         await tools.act("stop", state, ctx)
         return state
 
+    steps: Steps[AppState] = Steps(tools)
     return Workflow(
         kind="stop_app",
-        steps=(Steps(tools).powering("stop_container", "Stopping the container", stop_container),),
+        steps=(steps.powering("stop_container", "Stopping the container", stop_container),),
         state_type=AppState,
         on_succeeded=end_with("stopped", forget_address=True),
         on_failed=end_failed,
@@ -42,9 +43,9 @@ def stop_app(tools: Tools) -> Workflow:
     )
 
 
-def restart_app(tools: Tools) -> Workflow:
+def restart_app(tools: Tools) -> Workflow[AppState]:
     """Reboot the container, or start it when it does not run."""
-    steps = Steps(tools)
+    steps: Steps[AppState] = Steps(tools)
 
     async def reboot_container(state: AppState, ctx: Context) -> AppState:
         if await tools.has_done("vzreboot", state, ctx):

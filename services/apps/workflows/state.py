@@ -18,13 +18,12 @@ class AppState:
         previous: status of the app before.
         was_running: whether its container ran before.
         looked: whether that was seen in Proxmox.
-        source_*: the app that is copied.
-        source_stopped: the source was stopped for the copy and has to be started again.
-        archive: the backup that a new app is made of.
         image: volume id of the pulled OCI image.
         snapshot: name of the container's snapshot of before, while there may be one.
         touched: the container may no longer be what it was.
         recovered: after a failure, it is again what it was, and runs if it ran.
+        runtime: compose or oci; empty in operations that an earlier release recorded.
+        has_port: the app has a port that can be probed.
         taken_over: the container was there before this operation made one, so a failure does not destroy it.
     """
 
@@ -35,12 +34,6 @@ class AppState:
     previous: str = "running"
     was_running: bool = True
     looked: bool = False
-    source_app_id: str = ""
-    source_vmid: int = 0
-    source_node: str = ""
-    source_stopped: bool = False
-    archive: str = ""
-    target_node: str = ""
     image: str = ""
     address: str = ""
     port: int | None = None
@@ -48,6 +41,8 @@ class AppState:
     touched: bool = False
     recovered: bool = False
     taken_over: bool = False
+    runtime: str = ""
+    has_port: bool = True
 
     @property
     def ref(self) -> Ref:
@@ -59,11 +54,6 @@ class AppState:
         if self.vmid is None:
             raise StepFailedError(f"the app {self.app_id} has no container")
         return Ref(self.host_id, self.vmid, self.node)
-
-    @property
-    def source(self) -> Ref:
-        """The container that is copied."""
-        return Ref(self.host_id, self.source_vmid, self.source_node)
 
 
 def end_failed(state: AppState, error: str, cancelled: bool) -> tuple[Change, ...]:

@@ -52,11 +52,16 @@ class UpdateSteps:
         return Snapshots(self.tools)
 
     @property
-    def docker(self) -> DockerSteps:
+    def docker(self) -> DockerSteps[UpdateState]:
         """What runs in it."""
         return DockerSteps(self.tools)
 
-    async def find_risk(self, state: UpdateState) -> str:
+    def may_be_at_risk(self, state: UpdateState) -> bool:
+        """Whether a snapshot may be needed, as far as is known before the container was looked at."""
+        was_up = state.was_running or state.previous == "error"
+        return bool(self.find_risk(dataclasses.replace(state, was_running=was_up)))
+
+    def find_risk(self, state: UpdateState) -> str:
         """Memory and cores are set back; a disk that grows, or another environment of what runs, may break it."""
         if state.was_running and state.changes.get("has_environment"):
             return "the environment changes"
@@ -82,11 +87,11 @@ class UpdateSteps:
         await self._bring_up(state, ctx, again="reboot")
         return state
 
-    async def probe(self, state: UpdateState, ctx: Context) -> StepResult:
+    async def probe(self, state: UpdateState, ctx: Context) -> StepResult[UpdateState] | UpdateState:
         """See that what answered before answers with its new environment."""
         if not state.touched or state.previous != "running":
             return StepResult(state)
-        return await self.docker.probe.run(state, ctx)  # type: ignore[no-any-return]
+        return await self.docker.wait_answer(state, ctx)
 
     async def take_back(self, state: UpdateState, ctx: Context) -> UpdateState:
         """Make container and environment what they were; without a snapshot, a disk that has grown stays so."""
@@ -128,30 +133,51 @@ class UpdateSteps:
                 await self.tools.act("start", state, ctx)
         elif state.was_running:
             await self.docker.push(state, ctx)
-            await self.docker.compose_up.run(state, ctx)
+            await self.docker.start_project(state, ctx)
 
     async def _set(self, state: UpdateState, ctx: Context, changes: Mapping[str, Any]) -> None:
         task = await self.tools.containers.configure(state.ref, state.app_id, changes=changes)
         await self.tools.finish(task, ctx)
 
 
-def update_app(tools: Tools) -> Workflow:
+def update_app(tools: Tools) -> Workflow[UpdateState]:
     """Change the container, then what runs in it."""
     steps = UpdateSteps(tools)
     return Workflow(
         kind="update_app",
         steps=(
-            steps.snapshots.taking(steps.find_risk, instead="a failure sets the former values back"),
+            steps.snapshots.taking(
+                steps.find_risk,
+                instead="a failure sets the former values back",
+                applies=steps.may_be_at_risk,
+            ),
             Step("configure_container", "Changing the container", steps.configure, steps.take_back),
-            Step("apply_environment", "Applying the environment", steps.apply_environment),
-            Step("probe", "Waiting for the application to answer", steps.probe, weight=2),
-            steps.snapshots.dropping,
+            Step(
+                "apply_environment",
+                "Applying the environment",
+                steps.apply_environment,
+                applies=_has_environment,
+            ),
+            Step(
+                "probe",
+                "Waiting for the application to answer",
+                steps.probe,
+                weight=2,
+                applies=lambda state: (
+                    _has_environment(state) and state.previous == "running" and state.has_port
+                ),
+            ),
+            steps.snapshots.dropping(applies=steps.may_be_at_risk),
         ),
         state_type=UpdateState,
         on_succeeded=_end,
         on_failed=_end_failed,
         timeout_s=3600,
     )
+
+
+def _has_environment(state: UpdateState) -> bool:
+    return bool(state.changes.get("has_environment"))
 
 
 def _describe_former(state: UpdateState, container: Container) -> Mapping[str, Any]:

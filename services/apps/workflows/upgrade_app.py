@@ -15,7 +15,7 @@ from services.apps.domain.compose import render_values_file
 from services.apps.domain.entities import AddLog, Change, ChangeApp, NoteArchive, SwitchVersion, Upgrade
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.neighbours import Backups, HeldBackup
-from services.apps.workflows.docker import FOLDER, DockerSteps
+from services.apps.workflows.docker import FOLDER, DockerSteps, is_compose
 from services.apps.workflows.exchanging import Exchange, ExchangeState
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.snapshots import Snapshots
@@ -43,6 +43,7 @@ class UpgradeState(ExchangeState):
 
     upgrade_id: str = ""
     version: str = ""
+    archive: str = ""
     target_archive: str = ""
 
 
@@ -70,23 +71,23 @@ class UpgradeSteps:
         """Quicker to go back to than the backup, and younger."""
         return Snapshots(self.tools)
 
-    async def find_risk(self, state: UpgradeState) -> str:
+    def find_risk(self, state: UpgradeState) -> str:
         """Not for an image: its container is made anew, and volumes in a snapshot cannot be handed over."""
-        app = await self.tools.apps.get_app(state.app_id)
-        return "the new version starts" if app.runtime == "compose" else ""
+        return "the new version starts" if is_compose(state) else ""
 
-    async def start(self, state: UpgradeState, ctx: Context) -> StepResult:
+    async def start(self, state: UpgradeState, ctx: Context) -> StepResult[UpgradeState]:
         """The container of a compose app runs: images are fetched in it."""
         if (await self.tools.apps.get_app(state.app_id)).runtime == "oci":
             return StepResult(state)
         return await self._start(state, ctx)
 
-    async def start_restored(self, state: UpgradeState, ctx: Context) -> StepResult:
+    async def start_restored(self, state: UpgradeState, ctx: Context) -> StepResult[UpgradeState]:
         """The container runs."""
         return await self._start(state, ctx)
 
-    async def _start(self, state: UpgradeState, ctx: Context) -> StepResult:
-        return await Steps(self.tools).start_container.run(state, ctx)  # type: ignore[no-any-return]
+    async def _start(self, state: UpgradeState, ctx: Context) -> StepResult[UpgradeState]:
+        steps: Steps[UpgradeState] = Steps(self.tools)
+        return await steps.start(state, ctx)
 
     async def stop_again(self, state: UpgradeState, ctx: Context) -> UpgradeState:
         """Stop the container if it did not run before."""
@@ -111,7 +112,7 @@ class UpgradeSteps:
         await self.tools.require(state, ctx, argv=argv, purpose="Downloading the images")
         return state
 
-    async def back_up(self, state: UpgradeState, ctx: Context) -> StepResult:
+    async def back_up(self, state: UpgradeState, ctx: Context) -> StepResult[UpgradeState]:
         """Have a backup made; waiting for it, the worker does other things."""
         if await self._is_lost(state):
             await ctx.log("There is no container that a backup could be made of", level="warning")
@@ -155,15 +156,15 @@ class UpgradeSteps:
         """Whether an app in error has no container, so that going back is all there is."""
         return bool(state.target_archive) and state.previous == "error" and not await self.tools.find(state)
 
-    async def bring_up(self, state: UpgradeState, ctx: Context) -> UpgradeState | StepResult:
+    async def bring_up(self, state: UpgradeState, ctx: Context) -> UpgradeState | StepResult[UpgradeState]:
         """From here on the container changes: the new definition or image, and what it starts."""
         state = dataclasses.replace(state, touched=True)
         await ctx.save(state, SwitchVersion(state.upgrade_id, forward=True))
         if (await self.tools.apps.get_app(state.app_id)).runtime == "oci":
             return await self._start(await self._exchange.exchange(state, ctx), ctx)
-        docker = DockerSteps(self.tools)
+        docker: DockerSteps[UpgradeState] = DockerSteps(self.tools)
         await docker.push(state, ctx)
-        await docker.compose_up.run(state, ctx)
+        await docker.start_project(state, ctx)
         return state
 
     async def restore_target(self, state: UpgradeState, ctx: Context) -> UpgradeState:
@@ -184,7 +185,8 @@ class UpgradeSteps:
         await self._exchange.clean_up(state, ctx)
         try:
             state = (await self._start(state, ctx)).state
-            state = (await DockerSteps(self.tools).probe.run(state, ctx)).state
+            docker: DockerSteps[UpgradeState] = DockerSteps(self.tools)
+            state = (await docker.wait_answer(state, ctx)).state
         except StepFailedError as error:
             await ctx.log(f"What ran before does not answer either: {error.message}", level="error")
             return state
@@ -195,7 +197,8 @@ class UpgradeSteps:
         app = await self.tools.apps.get_app(state.app_id)
         containers, container = self.tools.containers, await self.tools.find(state)
         if container is not None and container.owner != app.id:  # what a creation left that was broken off
-            await Steps(self.tools).destroy(state, ctx)
+            steps: Steps[UpgradeState] = Steps(self.tools)
+            await steps.destroy(state, ctx)
             container = await self.tools.find(state)
         if container is None:  # a restore that failed midway leaves none
             task = await containers.restore_beside(state.ref, app.id, archive=archive, hostname=app.hostname)
@@ -209,20 +212,37 @@ class UpgradeSteps:
         await self.tools.finish(await containers.configure(state.ref, app.id, changes=changes), ctx)
 
 
-def upgrade_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Workflow:
+def _settle(steps: UpgradeSteps) -> Step[UpgradeState]:
+    return Step(
+        "settle",
+        "Stopping the container again",
+        steps.stop_again,
+        weight=1,
+        applies=lambda state: not state.was_running,
+    )
+
+
+def upgrade_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Workflow[UpgradeState]:
     """To the version after the upgrade."""
     steps = UpgradeSteps(tools, backups, upgrades)
     return Workflow(
         kind="upgrade_app",
         steps=(
-            Step("start_container", "Starting the container", steps.start, steps.stop_again, weight=2),
+            Step(
+                "start_container",
+                "Starting the container",
+                steps.start,
+                steps.stop_again,
+                weight=2,
+                applies=is_compose,
+            ),
             Step("pull_images", "Downloading the images", steps.pull_images, weight=30),
             Step("back_up", "Making a backup", steps.back_up, steps.leave, weight=30),
-            steps.snapshots.taking(steps.find_risk, instead="the backup takes its place"),
+            steps.snapshots.taking(steps.find_risk, instead="the backup takes its place", applies=is_compose),
             Step("bring_up", "Starting the new version", steps.bring_up, steps.take_back, weight=10),
             DockerSteps(tools).probe,
-            Step("settle", "Leaving it as it was found", steps.stop_again, weight=1),
-            steps.snapshots.dropping,
+            _settle(steps),
+            steps.snapshots.dropping(applies=is_compose),
         ),
         state_type=UpgradeState,
         on_succeeded=_end,
@@ -231,7 +251,7 @@ def upgrade_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Work
     )
 
 
-def rollback_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Workflow:
+def rollback_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Workflow[UpgradeState]:
     """To the version before the upgrade, with the data of then."""
     steps = UpgradeSteps(tools, backups, upgrades)
     return Workflow(
@@ -241,7 +261,7 @@ def rollback_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Wor
             Step("restore", "Restoring the earlier backup", steps.restore_target, steps.take_back, weight=30),
             Step("start_container", "Starting the container", steps.start_restored, weight=4),
             DockerSteps(tools).probe,
-            Step("settle", "Leaving it as it was found", steps.stop_again, weight=1),
+            _settle(steps),
         ),
         state_type=UpgradeState,
         on_succeeded=_end,

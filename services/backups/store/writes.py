@@ -69,7 +69,7 @@ class SqlBackupStore(BackupRequests):
     def __init__(
         self,
         db: Database,
-        workflows: Mapping[str, Workflow],
+        workflows: Mapping[str, Workflow[Any]],
         *,
         on_message: Callable[[], None] = _do_nothing,
         clock: Clock = now,
@@ -257,13 +257,13 @@ class SqlBackupStore(BackupRequests):
     def _add_operation(
         self, connection: sa.Connection, request: _Request, state: object, *, waits: bool
     ) -> None:
-        workflow = self._workflows[request.kind]
+        data = dump_state(state)
         new = NewOperation(
             id=request.operation_id,
             subject=request.subject,
             kind=request.kind,
-            state=dump_state(state),
-            steps=tuple((step.name, step.description) for step in workflow.steps),
+            state=data,
+            steps=self._workflows[request.kind].plan(data),
             requested_by=request.requested_by,
             not_before=self._clock() + _WITHOUT_BEGINNER if waits else None,
             node=request.node,

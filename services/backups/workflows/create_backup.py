@@ -236,7 +236,7 @@ def _fail(state: CreateBackupState, error: str, _: bool) -> tuple[BackupChange, 
     return (FailBackup(state.backup_id, state.app_id, error),)
 
 
-def build_workflow(apps: Apps, containers: Containers) -> Workflow:
+def build_workflow(apps: Apps, containers: Containers) -> Workflow[CreateBackupState]:
     """The workflow that makes a backup."""
     steps = CreateBackup(apps, containers)
     return Workflow(

@@ -70,7 +70,7 @@ def _keep(state: DeleteBackupState, error: str, _: bool) -> tuple[BackupChange, 
     return (KeepBackup(state.backup_id, error),)
 
 
-def build_workflow(containers: Containers) -> Workflow:
+def build_workflow(containers: Containers) -> Workflow[DeleteBackupState]:
     """The workflow that deletes a backup; it cannot be cancelled."""
     steps = DeleteBackup(containers)
     return Workflow(

@@ -231,7 +231,7 @@ def _fail(state: RestoreBackupState, error: str, _: bool) -> tuple[BackupChange,
     return (EndRestore(state.backup_id, state.app_id, error),)
 
 
-def build_workflow(apps: Apps, containers: Containers) -> Workflow:
+def build_workflow(apps: Apps, containers: Containers) -> Workflow[RestoreBackupState]:
     """The workflow that restores a backup over its app."""
     steps = RestoreBackup(apps, containers)
     return Workflow(

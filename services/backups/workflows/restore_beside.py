@@ -46,7 +46,7 @@ def _free(state: RestoreBesideState) -> tuple[BackupChange, ...]:
     return (FreeBackup(state.backup_id),)
 
 
-def build_workflow(apps: Apps) -> Workflow:
+def build_workflow(apps: Apps) -> Workflow[RestoreBesideState]:
     """The workflow that keeps an archive while a new app is made of it."""
     steps = RestoreBeside(apps)
     return Workflow(

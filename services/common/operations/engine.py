@@ -44,7 +44,7 @@ class Engine:
     def __init__(
         self,
         store: SqlOperationStore,
-        workflows: Mapping[str, Workflow],
+        workflows: Mapping[str, Workflow[Any]],
         worker: str,
         *,
         retry_s: float = _RETRY_S,
@@ -102,12 +102,12 @@ class Engine:
     async def run(self, operation: ClaimedOperation) -> float | None:
         """Run a claimed operation until it ends, is lost, or must wait: then the seconds until it may go on."""
         workflow = self._workflows[operation.kind]
-        steps = [(step.name, step.description) for step in workflow.steps]
+        state = workflow.load_state(operation.state)
         try:
             with continue_trace(operation.traceparent, operation.kind, kind=SpanKind.CONSUMER):
-                operation = await self._store.align(operation, steps)
-                held = LeasedOperation(self._store, workflow, operation)
-                await OperationRun(held, retry_s=self._retry_s).run()
+                operation, steps = await self._store.align(operation, workflow, state)
+                leased = LeasedOperation(self._store, workflow, operation, steps=steps, state=state)
+                await OperationRun(leased, retry_s=self._retry_s).run()
         except ReleasedError as released:
             return released.delay
         except LeaseLostError:

@@ -42,15 +42,23 @@ class EndRequestedError(Exception):
 class LeasedOperation:
     """An operation under this worker's lease; every write fails with LeaseLostError when another has it."""
 
-    def __init__(self, store: SqlOperationStore, workflow: Workflow, operation: ClaimedOperation) -> None:
+    def __init__(
+        self,
+        store: SqlOperationStore,
+        workflow: Workflow[Any],
+        operation: ClaimedOperation,
+        *,
+        steps: tuple[Step[Any], ...],
+        state: Any,
+    ) -> None:
         self.store = store
         self.workflow = workflow
         self.operation = operation
-        self.state: Any = workflow.load_state(operation.state)
+        self.steps = steps
+        self.state = state
         self.is_cancelled = operation.cancel_requested
-        self._weights = [step.weight for step in workflow.steps]
 
-    def find_end(self, step: Step) -> str | None:
+    def find_end(self, step: Step[Any]) -> str | None:
         """Why the operation must not go on with a step, if so."""
         if not step.cancellable:
             return None
@@ -60,7 +68,7 @@ class LeasedOperation:
             return f"{step.description}: it took longer than {self.workflow.timeout_s / 3600:.1f} hours"
         return None
 
-    async def keep_while(self, work: Awaitable[Any], *, step: Step | None) -> Any:
+    async def keep_while(self, work: Awaitable[Any], *, step: Step[Any] | None) -> Any:
         """The result of `work`, the lease kept meanwhile. Without a step nothing but a lost lease stops it.
 
         Raises:
@@ -80,7 +88,7 @@ class LeasedOperation:
                 part.cancel()
             await asyncio.gather(task, keeper, return_exceptions=True)
 
-    async def _keep_lease(self, step: Step | None) -> None:
+    async def _keep_lease(self, step: Step[Any] | None) -> None:
         while True:
             await asyncio.sleep(LEASE_S / 4)
             try:
@@ -95,7 +103,7 @@ class LeasedOperation:
         """Write a step's end down, with its state and changes."""
         outcome = result if isinstance(result, StepResult) else StepResult(result)
         self.state = outcome.state
-        step = self.workflow.steps[position]
+        step = self.steps[position]
         values: dict[str, Any] = {"state": dump_state(self.state), "waiting_for": ""}
         if undone:
             values |= {"status": "undoing", "step_index": position}
@@ -111,6 +119,15 @@ class LeasedOperation:
             changes=outcome.changes,
             line=("info", f"Undone: {step.description}", step.name) if undone else None,
         )
+
+    async def follow_state(self, position: int) -> int:
+        """Have the steps that the state of now needs after a step ended; return the position of the next one."""
+        names = [step.name for step in self.steps]
+        if self.workflow.choose_steps(self.state, recorded=names) == self.steps:
+            return position + 1
+        ended = dataclasses.replace(self.operation, step_index=position + 1)
+        self.operation, self.steps = await self.store.align(ended, self.workflow, self.state)
+        return self.operation.step_index
 
     async def release(
         self,
@@ -156,8 +173,9 @@ class LeasedOperation:
 
     def progress_at(self, position: int, fraction: float) -> int:
         """Percent of the whole when a step is done to a fraction."""
-        total = sum(self._weights) or 1.0
-        done = sum(self._weights[:position]) + self._weights[position] * fraction
+        weights = [step.weight for step in self.steps]
+        total = sum(weights) or 1.0
+        done = sum(weights[:position]) + weights[position] * fraction
         return int(100 * done / total)
 
 
@@ -182,7 +200,7 @@ class StepContext:
 
     async def log(self, message: str, *, level: str = "info") -> None:
         """See `Context.log`."""
-        step = self._held.workflow.steps[self._position].name
+        step = self._held.steps[self._position].name
         await self._held.store.write_line(self.operation, level, message, step)
 
     async def save(self, state: Any, *changes: Change) -> None:

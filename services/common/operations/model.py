@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from services.common.core.errors import DomainError, UnavailableError, is_waiting
 
-MAX_ATTEMPTS = 3
-_WAIT_S = 2.0
-State = Any
-Change = Any
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+MAX_ATTEMPTS = 3  # of a step whose failure may pass: about 10 s with the delays between them
+_WAIT_S = (
+    2.0  # the least delay before an error that passes by itself is tried again: a claim and a check cost 5 ms
+)
+S = TypeVar("S", bound="DataclassInstance")  # the frozen state of a workflow
+Change = Any  # what the service's store can apply
 
 
 class TransientError(UnavailableError):
@@ -41,10 +46,10 @@ class LeaseLostError(Exception):
 
 
 @dataclass(frozen=True)
-class StepResult:
+class StepResult(Generic[S]):
     """A new state, and changes to commit together with it."""
 
-    state: State
+    state: S
     changes: tuple[Change, ...] = ()
 
 
@@ -62,7 +67,7 @@ class Context(Protocol):
     async def log(self, message: str, *, level: str = "info") -> None:
         """Write a line into the log of the operation's subject; level is info, warning or error."""
 
-    async def save(self, state: State, *changes: Change) -> None:
+    async def save(self, state: Any, *changes: Change) -> None:
         """Write state (and changes) down in the middle of a step, before an id in it is used."""
 
     async def note_upid(self, upid: str) -> None:
@@ -75,11 +80,15 @@ class Context(Protocol):
         """Say how far the step is, 0-1."""
 
 
-Run = Callable[[Any, Context], Awaitable[Any]]
+Run = Callable[[S, Context], Awaitable[S | StepResult[S]]]
+
+
+def _always(_state: Any) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Generic[S]):
     """One step of a workflow.
 
     Attributes:
@@ -89,18 +98,21 @@ class Step:
         undo: takes it back; also called when the step failed midway. It may run again as well.
         weight: its share of the progress.
         cancellable: False from where there is no way back: a cancellation is then too late.
+        applies: whether the step has anything to do for a state. One that has not is neither recorded nor run, unless
+            it was recorded before.
     """
 
     name: str
     description: str
-    run: Run
-    undo: Run | None = None
+    run: Run[S]
+    undo: Run[S] | None = None
     weight: float = 1.0
     cancellable: bool = True
+    applies: Callable[[S], bool] = _always
 
 
 @dataclass(frozen=True)
-class Workflow:
+class Workflow(Generic[S]):
     """A tuple of steps over one frozen state.
 
     Attributes:
@@ -112,13 +124,21 @@ class Workflow:
     """
 
     kind: str
-    steps: tuple[Step, ...]
-    state_type: type[Any]
-    on_succeeded: Callable[[Any], Sequence[Change]]
-    on_failed: Callable[[Any, str, bool], Sequence[Change]]
+    steps: tuple[Step[S], ...]
+    state_type: type[S]
+    on_succeeded: Callable[[S], Sequence[Change]]
+    on_failed: Callable[[S, str, bool], Sequence[Change]]
     timeout_s: float = 24 * 3600.0
 
-    def load_state(self, data: dict[str, Any]) -> Any:
+    def choose_steps(self, state: S, *, recorded: Collection[str] = ()) -> tuple[Step[S], ...]:
+        """Choose the steps that have something to do for a state, and those that are recorded already."""
+        return tuple(step for step in self.steps if step.name in recorded or step.applies(state))
+
+    def plan(self, data: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+        """Name and description of each step that a new operation with this state has."""
+        return tuple((step.name, step.description) for step in self.choose_steps(self.load_state(data)))
+
+    def load_state(self, data: Mapping[str, Any]) -> S:
         """The state from its JSON; fields that a newer or older version does not know are left out."""
         names = {field.name for field in dataclasses.fields(self.state_type)}
         values = {name: value for name, value in data.items() if name in names}

@@ -63,15 +63,17 @@ class OperationRun:
         if held.operation.status == "undoing":
             await self._undo()
             return
-        for position in range(held.operation.step_index, len(held.workflow.steps)):
-            error = await self._run_step(position, held.workflow.steps[position])
+        position = held.operation.step_index
+        while position < len(held.steps):
+            error = await self._run_step(position, held.steps[position])
             if error is not None:
                 await held.begin_undo(position, error)
                 await self._undo()
                 return
+            position = await held.follow_state(position)
         await held.finish("succeeded", "", tuple(held.workflow.on_succeeded(held.state)))
 
-    async def _run_step(self, position: int, step: Step) -> str | None:
+    async def _run_step(self, position: int, step: Step[Any]) -> str | None:
         """Run a step to its end; None, or why it failed for good."""
         attempt = self._held.operation.attempt - 1 if self._resumed else 0
         while (reason := self._held.find_end(step)) is None:
@@ -98,7 +100,7 @@ class OperationRun:
                 return None
         return reason
 
-    async def _begin_step(self, position: int, step: Step, attempt: int) -> None:
+    async def _begin_step(self, position: int, step: Step[Any], attempt: int) -> None:
         resumed, self._resumed = self._resumed, False
         values = {
             "status": "running",
@@ -121,7 +123,7 @@ class OperationRun:
         step = {"status": "waiting", "message": wait.reason}
         await self._held.release(position, step, values=values, delay=wait.delay)
 
-    async def _back_off(self, position: int, step: Step, error: BaseException, attempt: int) -> None:
+    async def _back_off(self, position: int, step: Step[Any], error: BaseException, attempt: int) -> None:
         delay = self._retry_s * _BACK_OFF ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
         line = f"{step.description} failed (attempt {attempt} of {MAX_ATTEMPTS}): {describe(error)}"
         await self._held.store.update_step(
@@ -134,7 +136,7 @@ class OperationRun:
         with contextlib.suppress(EndRequestedError):
             await self._held.keep_while(asyncio.sleep(delay), step=step)
 
-    async def _note_failure(self, position: int, step: Step, error: BaseException) -> str:
+    async def _note_failure(self, position: int, step: Step[Any], error: BaseException) -> str:
         message = describe(error)
         if not isinstance(error, DomainError | TimeoutError | ConnectionError):
             report_error(
@@ -154,15 +156,15 @@ class OperationRun:
         """Take back what was done, last step first, then finish as failed or cancelled."""
         held = self._held
         error = held.operation.error
-        for position in range(min(held.operation.step_index, len(held.workflow.steps) - 1), -1, -1):
-            step = held.workflow.steps[position]
+        for position in range(min(held.operation.step_index, len(held.steps) - 1), -1, -1):
+            step = held.steps[position]
             if step.undo is not None:
                 await self._undo_step(position, step, step.undo(held.state, StepContext(held, position)))
         cancelled = error == CANCELLED
         changes = tuple(held.workflow.on_failed(held.state, error, cancelled))
         await held.finish("cancelled" if cancelled else "failed", error, changes)
 
-    async def _undo_step(self, position: int, step: Step, work: Any) -> None:
+    async def _undo_step(self, position: int, step: Step[Any], work: Any) -> None:
         try:
             result = await self._held.keep_while(work, step=None)
         except LeaseLostError:
@@ -172,7 +174,7 @@ class OperationRun:
         else:
             await self._held.checkpoint(position, result, undone=True)
 
-    async def _postpone_undo(self, position: int, step: Step, problem: Exception) -> None:
+    async def _postpone_undo(self, position: int, step: Step[Any], problem: Exception) -> None:
         """Let the operation go until cleaning up may work; give it up for a person after the last try."""
         wait = find_wait(problem)
         tries = self._held.operation.undo_attempts + (0 if wait and not self._has_waited_long() else 1)

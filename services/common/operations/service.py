@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from nats.aio.msg import Msg
@@ -105,7 +106,7 @@ class OperationQueue:
         bus: Bus,
         store: SqlOperationStore,
         *,
-        workflows: Mapping[str, Workflow],
+        workflows: Mapping[str, Workflow[Any]],
         on_message: Callable[[], None],
         concurrency: int,
     ) -> None:

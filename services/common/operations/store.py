@@ -21,6 +21,9 @@ from services.common.operations.model import (
     ClaimedOperation,
     LeaseLostError,
     OperationLimits,
+    S,
+    Step,
+    Workflow,
 )
 from services.common.operations.queue import find_next
 from services.common.operations.resume import align_rows, find_place
@@ -66,8 +69,13 @@ class SqlOperationStore:
         """Claim the operation of one of these kinds that is next; see `queue.find_next`."""
         return await self._db.write(lambda connection: self._claim_next(connection, worker, kinds))
 
-    async def align(self, operation: ClaimedOperation, wanted: Sequence[tuple[str, str]]) -> ClaimedOperation:
-        """The operation as it goes on with these steps (name, description), whichever release began it.
+    async def align(
+        self, operation: ClaimedOperation, workflow: Workflow[S], state: S
+    ) -> tuple[ClaimedOperation, tuple[Step[S], ...]]:
+        """Align the recorded steps with those that the workflow has for a state, whichever release began the operation.
+
+        Returns:
+            The operation at its place among these steps, and the steps.
 
         Raises:
             LeaseLostError: another worker has it.
@@ -77,20 +85,23 @@ class SqlOperationStore:
         rows = await self._db.read(
             lambda connection: [dict(row) for row in connection.execute(query).mappings()]
         )
-        names = [name for name, _ in wanted]
         recorded = [(str(row["name"]), str(row["status"])) for row in rows]
+        chosen = workflow.choose_steps(state, recorded=[name for name, _ in recorded])
+        names = [step.name for step in chosen]
         if not rows or [name for name, _ in recorded] == names:
-            return operation
+            return operation, chosen
         undoing = operation.status == "undoing"
         place = find_place(recorded, operation.step_index, names, undoing=undoing)
 
         def fn(connection: sa.Connection) -> None:
             self._fenced_update(connection, operation, {"step_index": place, "step_count": len(names)})
             connection.execute(steps.delete().where(steps.c.operation_id == operation.id))
-            connection.execute(steps.insert(), align_rows(rows, place, wanted))
+            connection.execute(
+                steps.insert(), align_rows(rows, place, [(step.name, step.description) for step in chosen])
+            )
 
         await self._db.write(fn)
-        return replace(operation, step_index=place)
+        return replace(operation, step_index=place), chosen
 
     async def measure_queue(self) -> tuple[dict[str, int], float]:
         """How many operations have not ended, by status, and the age of the oldest in seconds."""

@@ -74,7 +74,7 @@ class Notes:
 async def test_a_bare_container_ends_with_the_app_up(template: str) -> None:
     world, notes = World(), Notes()
     guest = make_guest(template, world=world)
-    docker = DockerSteps(Tools(GuestContainers(guest, world), OneApp()), poll_s=0.01)
+    docker: DockerSteps[AppState] = DockerSteps(Tools(GuestContainers(guest, world), OneApp()), poll_s=0.01)
     state = AppState(APP, 1, "pve1", 105)
     for step in (docker.install_docker, docker.push_compose, docker.pull_images, docker.compose_up):
         await step.run(state, notes)  # type: ignore[arg-type]

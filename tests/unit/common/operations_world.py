@@ -61,8 +61,8 @@ class World:
     ) -> None:
         self.lines.append((level, message))
 
-    def step(self, name: str) -> Step:
-        async def run(state: Made, ctx: Context) -> StepResult:
+    def step(self, name: str) -> Step[Made]:
+        async def run(state: Made, ctx: Context) -> StepResult[Made]:
             await self._fail(f"{name}.before")
             if name not in self.things:  # look before you act
                 self.things.append(name)
