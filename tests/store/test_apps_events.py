@@ -89,7 +89,7 @@ async def test_hints_reach_the_listeners_of_every_replica(
 ) -> None:
     """Their pulse is too slow for this test: what they hear, NATS has told them."""
     app = await platform.deploy()
-    buses = [Bus(nats, name=f"replica {n}") for n in range(3)]
+    buses = [Bus(nats, name=f"replica-{n}") for n in range(3)]
     hints = Hints(buses[2])
     watchers = [Watcher(platform.store, bus, pulse_s=600) for bus in buses[:2]]
     for bus in buses:
