@@ -78,12 +78,12 @@ class _Own:
         return await self.keys.find_key(kid)
 
     async def authenticate_api_token(self, token: str) -> Caller:
-        asked_at = time.time()
+        sent_at = time.time()
         try:
             known, account = await authenticate_api_token(self.tokens, token)
         except ApiTokenInvalidError as error:
             raise CredentialsInvalidError(error.message) from error
-        return caller_of_api_token(render_identity(known, account), asked_at=asked_at)
+        return caller_of_api_token(render_identity(known, account), sent_at=sent_at)
 
 
 def build_auth(settings: AuthSettings) -> Auth:

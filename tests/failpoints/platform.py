@@ -91,7 +91,7 @@ class Desk:
     async def count_unfinished(self) -> int:
         """Operations under way that are ours to carry out."""
         table = self.tables.operations
-        where = (table.c.finished_at.is_(None), table.c.held.is_(False), table.c.status != "dead")
+        where = (table.c.finished_at.is_(None), table.c.delegated.is_(False), table.c.status != "dead")
         query = sa.select(sa.func.count()).where(*where)
         return int(await self.db.read(lambda connection: connection.execute(query).scalar_one()))
 

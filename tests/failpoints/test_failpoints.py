@@ -147,7 +147,7 @@ async def test_where_only_a_person_can_take_a_lock_off_that_is_said_and_waited_f
         cluster, desk = platform.proxmox.cluster, platform.desks["apps"]
         await scene.ask(platform, stage.made)
         store = desk.make_store()
-        store.crash_at = 3  # its id is written down
+        store.crash_at = 2  # its id is written down
         await desk.run(store)
         (app,) = await platform.apps.list_all_apps()
         wreck = Container(app.vmid or 0, app.node, {"lock": "create"})

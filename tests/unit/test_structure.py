@@ -123,8 +123,19 @@ def test_every_rpc_has_a_test_file_of_its_name() -> None:
 
 # Words that a folder does not use any more, because they stand for several things or for none of the field's terms.
 # Add a word to a folder once it is clean there; `*` is every folder.
+# Names of columns are exempt: a release renames none that the release before it reads.
 WORDS = {
     "services": ("as a rule", "goes the way"),
+    "services/common": (
+        "_?held",
+        "_?kept",
+        "_?asked",
+        "told",
+        "whoever",
+        "nobody waits",
+        "surroundings",
+        "stands around",
+    ),
 }
 
 
@@ -136,6 +147,6 @@ def test_words_without_one_meaning_are_not_used(folder: str) -> None:
         for path in sorted((ROOT / folder).rglob("*"))
         if path.suffix in {".py", ".md", ".proto"}
         for number, line in enumerate(path.read_text().splitlines(), 1)
-        if pattern.search(line)
+        if pattern.search(line) and "sa.Column(" not in line
     ]
     assert found == []

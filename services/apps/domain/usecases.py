@@ -223,7 +223,7 @@ async def cancel_operation(store: AppStore, backups: Backups, operation: Operati
     """
     if operation.kind in FINAL:
         raise AppBusyError(f"operation {operation.id} ({operation.kind}) cannot be cancelled")
-    if operation.held and operation.finished_at is None:
+    if operation.delegated and operation.finished_at is None:
         asked = await backups.cancel(operation.id)
     else:
         asked = await store.request_cancel(operation.id)

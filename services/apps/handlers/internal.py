@@ -95,7 +95,7 @@ class AppsInternalHandlers:
         if request.status and request.status not in STABLE:
             raise invalid_field("status", f"{request.status!r} is not one of {', '.join(sorted(STABLE))}")
         operation = await self.store.find_operation(request.operation_id, app_id=request.app_id)
-        if not operation.held:  # one of ours that had a backup made, and goes on
+        if not operation.delegated:  # one of ours that had a backup made, and goes on
             return Empty()
         status = request.status or await self.store.get_held_status(operation.id)
         error = "" if request.succeeded else request.message

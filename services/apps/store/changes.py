@@ -153,7 +153,7 @@ class AppChanges:
             dict(begin.state),
             begin.steps,
             begin.requested_by,
-            held=begin.held,
+            delegated=begin.held,
             node=begin.node,
             storage=begin.storage,
         )

@@ -156,7 +156,7 @@ class AppReads:
     async def list_silent_holds(self, *, seconds: float) -> list[Operation]:
         """Unfinished operations of other services that were not heard of for so long."""
         limit = now() - timedelta(seconds=seconds)
-        query = sa.select(ops).where(ops.c.held, ops.c.finished_at.is_(None), ops.c.updated_at < limit)
+        query = sa.select(ops).where(ops.c.delegated, ops.c.finished_at.is_(None), ops.c.updated_at < limit)
         return await self._db.read(lambda connection: read_operations(connection, operation_tables, query))
 
     async def get_held_status(self, operation_id: str) -> str:

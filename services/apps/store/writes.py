@@ -31,7 +31,7 @@ from services.common.core.clock import now
 from services.common.db.database import Database
 from services.common.db.pending import UnchangedError
 from services.common.identity.sealing import Sealer
-from services.common.operations.delegated import DelegatedStep, end_held_steps, note_held_step
+from services.common.operations.delegated import DelegatedStep, end_delegated_steps, note_delegated_step
 
 ops = operation_tables.operations
 
@@ -196,12 +196,12 @@ class SqlAppStore(AppReads, AppLookups):
         """Set columns of an unfinished operation that another service carries out; False if there is none."""
 
         def fn(connection: sa.Connection) -> bool:
-            query = ops.update().where(ops.c.id == operation_id, ops.c.held, ops.c.finished_at.is_(None))
+            query = ops.update().where(ops.c.id == operation_id, ops.c.delegated, ops.c.finished_at.is_(None))
             found = connection.execute(query.values(updated_at=now(), **values)).rowcount
             if found and step is not None:
-                note_held_step(connection, operation_tables, operation_id, step=step)
+                note_delegated_step(connection, operation_tables, operation_id, step=step)
             if found and "finished_at" in values:
-                end_held_steps(connection, operation_tables, operation_id, status=str(values["status"]))
+                end_delegated_steps(connection, operation_tables, operation_id, status=str(values["status"]))
             for change in changes if found else ():
                 self._changes.apply(connection, None, change)
             return bool(found)

@@ -1,4 +1,4 @@
-"""Variables that nobody reads: those of the Django system that this one replaces, and those that are misspelt."""
+"""Variables that no setting reads: those of the Django system that this one replaces, and misspelt ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def explain_replaced(environ: Mapping[str, str]) -> list[str]:
 
 
 def find_misspelt(environ: Mapping[str, str], known: Collection[str]) -> list[str]:
-    """A fault for each variable that nobody reads and that was meant to be one of ours.
+    """Return a fault for each variable that no setting reads and that was meant to be one of ours.
 
     That is what begins with PROXIMITY_, and what differs from a known name in a letter or two.
     """

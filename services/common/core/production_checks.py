@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 WEAKNESSES = ("default-passwords", "http-cookies", "proxmox-tls")
 MIN_SECRET = 32
-_MIN_DISTINCT = 8
+_MIN_DISTINCT = 8  # different characters: `aaaa…` is long and no secret
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace", "example", "insecure", "your-secret")
 _DEFAULT_PASSWORDS = frozenset(
     {

@@ -264,7 +264,7 @@ def _make_reader(engine: sa.Engine, threads: ThreadPoolExecutor, *, limit: int) 
 def insert_ignore(table: sa.Table, connection: sa.Connection) -> Any:
     """An INSERT that does nothing when the row is there already, in the connection's dialect.
 
-    Its result's `rowcount` is 1 or 0, also on PostgreSQL, where an INSERT keeps none unless it is asked to.
+    Its result's `rowcount` is 1 or 0, also on PostgreSQL, where an INSERT has none unless it is requested.
     """
     if connection.dialect.name == "sqlite":
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert

@@ -10,7 +10,7 @@ from services.common.core.errors import UnavailableError
 
 _RETRYABLE_STATES = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 _FULL_STATES = {"53100"}
-# What SQLite says, and what that means. The words go to whoever asks for health, so they name no path.
+# What SQLite says, and what that means. The words are shown by health checks, so they name no path.
 _SQLITE_FAULTS = (
     ("malformed", "the database file is damaged"),
     ("not a database", "the database file is damaged"),

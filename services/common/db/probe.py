@@ -1,4 +1,4 @@
-"""Looks again and again whether a service's database can be used, and says in words why not.
+"""Probe of a service's database: checks it all the time, and reports in words why it cannot be used.
 
 Queries alone do not tell: a service may serve from memory while its file is damaged, and `SELECT 1` reads no page. Each
 look opens the file anew, since a connection that is open reads what it has in memory.

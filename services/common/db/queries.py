@@ -223,12 +223,12 @@ class RowParser:
 
 
 def _choose_parser(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any] | None:
-    held = kind.impl_instance if isinstance(kind, sa.types.TypeDecorator) else kind
-    if isinstance(held, sa.Boolean):
+    type_ = kind.impl_instance if isinstance(kind, sa.types.TypeDecorator) else kind
+    if isinstance(type_, sa.Boolean):
         return bool  # SQLite has numbers
-    if isinstance(held, sa.DateTime):
+    if isinstance(type_, sa.DateTime):
         return parse_time
-    return json.loads if isinstance(held, sa.JSON) else None
+    return json.loads if isinstance(type_, sa.JSON) else None
 
 
 def is_transient(error: Exception) -> bool:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from services.common.db.database import Database
 from services.common.identity.sealing import SealBrokenError, Sealer
 
-_BATCH = 100
+_BATCH = 100  # values in a transaction, which on SQLite blocks other writes for a few milliseconds
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ async def _reseal_value(db: Database, sealer: Sealer, *, column: SealedColumn, k
         return 0
     place = f"{column.place}.{key}"
     anew = sealer.seal(sealer.open(sealed, place=place), place=place)
-    # Only while it is the value that was read: whoever wrote another one meanwhile used a key of their own.
+    # Only if it is still the value that was read: another writer has sealed its own value meanwhile.
     change = sa.update(column.column.table).where(column.key == key, column.column == sealed)
     change = change.values({column.column.name: anew})
     return int(await db.write(lambda connection: connection.execute(change).rowcount))

@@ -26,9 +26,9 @@ ACCESS_TOKEN_S = 3600
 API_TOKEN_PREFIX = "prx_"  # noqa: S105 - a prefix, not a secret
 ALL_SCOPES = ("read", "write", "admin")
 CONFIRMED_S = 1.0
-CLOCK_SKEW_S = 10.0  # so far the clock of who signs may be ahead; nothing lives longer for it
-_CACHE_SIZE = 20_000
-_ROOM = 10_000
+CLOCK_SKEW_S = 10.0  # how far the clock of the signer may be ahead; no token is valid longer because of it
+_CACHE_SIZE = 20_000  # verified tokens, about 1 KiB each
+_ROOM = 10_000  # revocations that are stored before expired ones are searched for
 
 
 class CredentialsMissingError(UnauthenticatedError):
@@ -56,7 +56,7 @@ class User:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: a user, a service (perhaps for a user), or nobody.
+    """The principal of a call: a user, a service (perhaps on behalf of a user), or none.
 
     Attributes:
         authenticated_at: when the user of a session last proved who they are, in epoch seconds; None where the
@@ -151,7 +151,7 @@ class TokenVerifier:
     _confirmed: dict[str, float] = field(default_factory=dict)
 
     def recall(self, token: str) -> Caller | None:
-        """Whose token this is, where nobody has to be asked for that; None where `verify` must say."""
+        """The caller that a token names if that is known without a request to auth; else None, and `verify` finds out."""
         caller = self._cache.get(token)
         if caller is None or caller.expires_at <= time.time() or self.revocations.is_revoked(caller):
             return None
@@ -161,10 +161,12 @@ class TokenVerifier:
         """Say who a token belongs to. A verified one is remembered until it ends.
 
         Raises:
-            CredentialsInvalidError: forged, expired, revoked, or meant for somebody else.
+            CredentialsInvalidError: forged, expired, revoked, or for another audience.
         """
         caller = self._cache.get(token)
-        if caller is None or caller.expires_at <= time.time():  # an API token is asked for again now and then
+        if (
+            caller is None or caller.expires_at <= time.time()
+        ):  # the answer for an API token expires, so that a revocation counts
             self._cache.pop(token, None)
             caller = await self._verify_new(token)
             if len(self._cache) >= _CACHE_SIZE:

@@ -1,6 +1,6 @@
 """NATS: publishing, consuming and the key-value store.
 
-The connection is made in the background and kept for ever: a service starts and answers without NATS, and works again
+The connection is made in the background and renewed for ever: a service starts and answers without NATS, and works again
 within seconds when it returns. What must not be lost is in a database first (`outbox`); NATS wakes.
 
 The streams are in `streams`. Live hints for listeners go over core NATS (`live.>`) and may be lost.
@@ -36,9 +36,9 @@ from services.common.messaging.streams import ensure_streams, find_inbox_prefix,
 
 log = get_logger()
 
-_REQUEST_TIMEOUT_S = 5.0
+_REQUEST_TIMEOUT_S = 5.0  # of a request to JetStream, which elects a new leader within it
 _REMEMBERED_S = 15.0  # what waits is tried again sooner
-_CLOSE_ATTEMPTS = 10
+_CLOSE_ATTEMPTS = 10  # to cancel its tasks, 0.5 s apart: one cancellation may be lost
 _WATCH_S = 4.0  # until deleted streams are there again; health shows it in between
 
 
@@ -126,7 +126,7 @@ class Bus:
             self._refused_at = -_REMEMBERED_S
 
     async def hint(self, subject: str, payload: bytes = b"") -> None:
-        """Tell whoever listens now; nobody minds when it is lost."""
+        """Publish a hint to current listeners, at most once."""
         if self.is_connected:
             with contextlib.suppress(NatsError, OSError):
                 await self._client.publish(subject, payload)
@@ -256,7 +256,7 @@ class Bus:
                 return
 
     async def _watch_streams(self) -> None:
-        """Create streams and buckets again that somebody deletes, and begin anew with those that another created."""
+        """Create streams and buckets again that were deleted, and begin anew with those that another process created."""
         while True:
             await asyncio.sleep(_WATCH_S)
             if not self.is_connected:

@@ -34,11 +34,11 @@ _NO_LIMIT = -1
 _ACK_WAIT_S = 30.0
 _MOST_PENDING = 1000  # messages that are neither acknowledged nor given up, over all processes of a consumer
 _MOST_FAILURES = 20  # of a handler that breaks, about 15 minutes with the delays below
-_LONGEST_DELAY_S = 60.0
-# A request to a consumer that somebody has deleted ends so; the next one fails, and the consumer is made again.
+_LONGEST_DELAY_S = 60.0  # between two deliveries of a message that fails: a repair shows within a minute
+# A request to a consumer that was deleted ends so; the next one fails, and the consumer is made again.
 _FETCH_S = 5.0
-_CONSUME_AGAIN_S = 1.0
-_REPLAY_S = 5.0  # between looks for poison messages that somebody asked to replay
+_CONSUME_AGAIN_S = 1.0  # after a failed request, so that a NATS that is down is not flooded
+_REPLAY_S = 5.0  # between two queries for poison messages that an operator requested to replay
 
 
 class Connection(Protocol):
@@ -91,7 +91,7 @@ class Consumer:
             await asyncio.sleep(_CONSUME_AGAIN_S)
 
     async def replay(self) -> None:
-        """Handle again, for ever, the poison messages for which somebody asked that."""
+        """Handle again, for ever, the poison messages whose replay was requested."""
         while True:
             await asyncio.sleep(_REPLAY_S)
             poison = self.connection.poison
@@ -212,7 +212,7 @@ async def finish_before(over: asyncio.Event, work: Awaitable[list[Msg]]) -> list
     """The result of `work`, unless the connection is over before.
 
     Raises:
-        MessagingUnavailableError: it is; what was asked of the old connection is not answered any more.
+        MessagingUnavailableError: it is; requests of the old connection get no answer any more.
     """
     task, ending = asyncio.ensure_future(work), asyncio.ensure_future(over.wait())
     try:

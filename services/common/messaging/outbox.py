@@ -30,7 +30,7 @@ from services.common.messaging.poison import define_table as define_poison_messa
 
 log = get_logger()
 
-_BATCH = 200
+_BATCH = 200  # messages under one lease, published one after the other
 _SWEEP_S = 2.0  # how long a message waits that a process has left behind when it died
 _LEASE_S = 8.0  # how long others wait for a relay that died within a batch
 _PUBLISHING_S = (
@@ -157,7 +157,7 @@ class Relay:
         return len(rows)
 
     async def _has_work(self) -> bool:
-        """Whether there are messages and nobody else publishes them: a look that costs no transaction."""
+        """Whether there are messages and no other relay publishes them: a query without a transaction."""
         query = sa.select(
             sa.exists(sa.select(self._outbox.c.id)),
             sa.exists(sa.select(self._lease.c.name).where(sa.not_(self._is_claimable()))),

@@ -23,7 +23,7 @@ _MOST = (
     1000  # rows per service, each with a payload of _LARGEST bytes at most: a flood of garbage fills no disk
 )
 _LARGEST = 64 << 10  # bytes; messages of ours have a few hundred
-_LONGEST_ERROR = 1000
+_LONGEST_ERROR = 1000  # characters: an error with a stack of causes, and a row of 1 KiB
 
 
 class PoisonMessageError(Exception):
@@ -75,7 +75,7 @@ class ReplayedMessage(Msg):
         super().__init__(Client(), subject=message.subject, data=message.payload, headers=headers)
 
     async def in_progress(self) -> None:
-        """Nobody waits."""
+        """Do nothing: no server waits for an acknowledgement."""
 
 
 class PoisonMessages:

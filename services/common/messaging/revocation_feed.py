@@ -19,7 +19,7 @@ from services.common.messaging.streams import REVOCATIONS_BUCKET, REVOKED
 
 log = get_logger()
 
-_FOLLOW_AGAIN_S = 0.5
+_FOLLOW_AGAIN_S = 0.5  # before a lost watch is opened again; until then every check is a call to auth
 _CLOCKS_S = 300.0  # clocks of machines differ by less
 _KEY = re.compile(r"(jti|sid|user)\.[A-Za-z0-9_-]{1,100}")
 _REMOVALS = frozenset({"DEL", "PURGE"})
@@ -70,7 +70,7 @@ async def _follow_revocations(bus: Bus, revocations: Revocations, stored: set[st
 
 
 async def _follow_bucket(bucket: KeyValue, revocations: Revocations, stored: set[str]) -> None:
-    """Follow a bucket; `stored` are the keys that it held, here and at the connection before."""
+    """Follow a bucket; `stored` are the keys that it had, now and at the connection before."""
     watcher = await bucket.watchall()
     found: set[str] = set()
     try:
@@ -87,7 +87,7 @@ async def _follow_bucket(bucket: KeyValue, revocations: Revocations, stored: set
                 found.add(entry.key)
                 stored.add(entry.key)
     finally:
-        revocations.is_loaded = False  # until they are followed again, somebody else has to be asked
+        revocations.is_loaded = False  # until they are followed again, auth decides
         with contextlib.suppress(NatsError, TimeoutError, OSError):
             await asyncio.wait_for(watcher.stop(), 1)  # type: ignore[no-untyped-call]
 

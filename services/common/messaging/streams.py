@@ -16,12 +16,12 @@ REVOCATIONS_BUCKET = "revocations"
 REVOKED = "live.auth.revoked"  # `<key> <cutoff>`, as they come into the bucket
 _SUBJECT_PART = re.compile(r"[A-Za-z0-9_-]+")
 _DAY_S = 86_400.0
-_MOST_BYTES = 1 << 30
-_SAME_MESSAGE_S = 120.0
+_MOST_BYTES = 1 << 30  # of a stream: a full disk would stop all of them
+_SAME_MESSAGE_S = 120.0  # in which NATS discards a repeated message id; a relay repeats within seconds
 
 
 def find_inbox_prefix(servers: Sequence[str], name: str) -> str:
-    """Return the prefix of the subjects on which replies come: the user's own, so that nobody else reads them.
+    """Return the prefix of the subjects on which replies come: the user's own, so that no other user reads them.
 
     It is below `_INBOX`, which NATS' own examples of permissions allow.
 
@@ -43,7 +43,7 @@ async def ensure_streams(js: JetStreamContext, *, replicas: int) -> dict[str, ob
     """Make the streams and the bucket that are not there, each on `replicas` servers; others stay as they are.
 
     Returns:
-        When each was created, by name: another time for a stream that somebody deleted meanwhile.
+        When each was created, by name: another time for a stream that was deleted meanwhile.
 
     Raises:
         nats.errors.Error, TimeoutError, OSError: NATS does not answer.

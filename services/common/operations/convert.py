@@ -1,4 +1,4 @@
-"""Operations as they are shown: read with their steps, rendered for the wire."""
+"""Operations with their steps: read from the database, rendered for the wire."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def render_operation(operation: Operation) -> operation_pb2.Operation:
         error=operation.error or None,
         waiting_for=operation.waiting_for or (_TURN if operation.status == "queued" else None),
         worker=operation.worker or None,
-        trace_id=trace_id_of(operation.trace_id) or None,
+        trace_id=trace_id_of(operation.traceparent) or None,
         cancel_requested=operation.cancel_requested,
         requested_by=operation.requested_by,
         created_at=render_time(operation.created_at),

@@ -22,10 +22,10 @@ class DelegatedStep:
     upid: str = ""
 
 
-def note_held_step(
+def note_delegated_step(
     connection: sa.Connection, tables: OperationTables, operation_id: str, *, step: DelegatedStep
 ) -> None:
-    """Write down that an operation is at a step."""
+    """Record that an operation is at a step."""
     steps, current = tables.steps, now()
     key = (steps.c.operation_id == operation_id, steps.c.position == step.position)
     row = {
@@ -54,10 +54,10 @@ def note_held_step(
     )
 
 
-def end_held_steps(
+def end_delegated_steps(
     connection: sa.Connection, tables: OperationTables, operation_id: str, *, status: str
 ) -> None:
-    """The step under way ends as its operation did: succeeded or not."""
+    """End the step in progress as its operation ended: succeeded or not."""
     steps = tables.steps
     query = steps.update().where(steps.c.operation_id == operation_id, steps.c.finished_at.is_(None))
     ended = "done" if status == "succeeded" else "failed"

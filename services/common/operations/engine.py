@@ -25,9 +25,9 @@ from services.common.operations.store import SqlOperationStore
 
 log = get_logger()
 
-_SWEEP_S = 2.0
-_RETRY_S = 2.0
-_MEASURE_S = 5.0
+_SWEEP_S = 2.0  # how late an operation may start whose message was lost
+_RETRY_S = 2.0  # before the first retry of a step: most connections are back within it
+_MEASURE_S = 5.0  # between two measurements; Prometheus scrapes less often
 
 
 class Engine:
@@ -36,7 +36,7 @@ class Engine:
     Args:
         store: the operations.
         workflows: by kind; operations of other kinds are left to workers that know them.
-        worker: name of this worker, shown with the operations it holds.
+        worker: name of this worker, shown with the operations that it executes.
         retry_s: seconds before the first retry of a step; three times as long before the second.
         on_message: is called when an operation ended or paused, since it may have left messages to publish.
     """
@@ -85,7 +85,7 @@ class Engine:
             await asyncio.gather(*running, measured, return_exceptions=True)
 
     async def _measure(self) -> None:
-        """Note the queue's length and age for who looks at the metrics."""
+        """Record the length and age of the queue as metrics."""
         while is_counting():
             with contextlib.suppress(UnavailableError):
                 note_queue(*await self._store.measure_queue())
@@ -112,7 +112,7 @@ class Engine:
             return released.delay
         except LeaseLostError:
             log.warning("lease_lost", operation_id=operation.id)
-        except UnavailableError as error:  # the database: the lease runs out and somebody goes on
+        except UnavailableError as error:  # the database: the lease runs out and another worker goes on
             log.warning("operation_interrupted", operation_id=operation.id, error=error.message)
         except Exception as error:
             log.exception("operation_broken", operation_id=operation.id, error=str(error))

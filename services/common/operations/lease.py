@@ -1,4 +1,4 @@
-"""An operation that a worker holds: its state in memory and what is written down of it."""
+"""An operation under a worker's lease: its state in memory, and what is persisted of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CANCELLED = "cancelled by request"
 
 
 class ReleasedError(Exception):
-    """The operation waits; anybody may take it up after `delay` seconds."""
+    """The operation waits; any worker may take it up after `delay` seconds."""
 
     def __init__(self, delay: float) -> None:
         super().__init__(delay)
@@ -69,7 +69,7 @@ class LeasedOperation:
         return None
 
     async def keep_while(self, work: Awaitable[Any], *, step: Step[Any] | None) -> Any:
-        """The result of `work`, the lease kept meanwhile. Without a step nothing but a lost lease stops it.
+        """Return the result of `work` and renew the lease meanwhile. Without a step only a lost lease stops it.
 
         Raises:
             EndRequestedError: the operation shall not go on with `step`.
@@ -182,43 +182,45 @@ class LeasedOperation:
 class StepContext:
     """An operation as one of its steps sees it; see `model.Context`."""
 
-    def __init__(self, held: LeasedOperation, position: int) -> None:
-        self._held = held
+    def __init__(self, leased: LeasedOperation, position: int) -> None:
+        self._leased = leased
         self._position = position
 
     @property
     def operation(self) -> ClaimedOperation:
         """See `Context.operation`."""
-        return self._held.operation
+        return self._leased.operation
 
     @property
     def is_cancelled(self) -> bool:
         """See `Context.is_cancelled`."""
         if self.operation.status == "undoing":
             return self.operation.error == CANCELLED
-        return self._held.is_cancelled
+        return self._leased.is_cancelled
 
     async def log(self, message: str, *, level: str = "info") -> None:
         """See `Context.log`."""
-        step = self._held.steps[self._position].name
-        await self._held.store.write_line(self.operation, level, message, step)
+        step = self._leased.steps[self._position].name
+        await self._leased.store.write_line(self.operation, level, message, step)
 
     async def save(self, state: Any, *changes: Change) -> None:
         """See `Context.save`."""
-        self._held.state = state
-        await self._held.store.update(self.operation, {"state": dump_state(state)}, changes=changes)
+        self._leased.state = state
+        await self._leased.store.update(self.operation, {"state": dump_state(state)}, changes=changes)
 
     async def note_upid(self, upid: str) -> None:
         """See `Context.note_upid`."""
         if upid:
-            await self._held.store.note_upid(self.operation, self._position, upid)
+            await self._leased.store.note_upid(self.operation, self._position, upid)
 
     async def list_upids(self) -> list[str]:
         """See `Context.list_upids`."""
-        return await self._held.store.list_upids(self.operation)
+        return await self._leased.store.list_upids(self.operation)
 
     async def progress(self, fraction: float, *, message: str = "") -> None:
         """See `Context.progress`."""
-        percent = self._held.progress_at(self._position, min(max(fraction, 0.0), 1.0))
+        percent = self._leased.progress_at(self._position, min(max(fraction, 0.0), 1.0))
         step = {"message": message} if message else {"status": "running"}
-        await self._held.store.update_step(self.operation, self._position, step, values={"progress": percent})
+        await self._leased.store.update_step(
+            self.operation, self._position, step, values={"progress": percent}
+        )

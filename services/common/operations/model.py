@@ -32,7 +32,7 @@ class WaitError(Exception):
 
     Args:
         reason: what it waits for, for a person.
-        delay: seconds until it looks again.
+        delay: seconds until it is tried again.
     """
 
     def __init__(self, reason: str, *, delay: float = 2.0) -> None:
@@ -62,7 +62,7 @@ class Context(Protocol):
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether somebody asked for the operation to end; while it is undone, whether that is why."""
+        """Whether a cancellation was requested; while the operation is undone, whether that is the reason."""
 
     async def log(self, message: str, *, level: str = "info") -> None:
         """Write a line into the log of the operation's subject; level is info, warning or error."""
@@ -94,7 +94,7 @@ class Step(Generic[S]):
     Attributes:
         name: constant snake_case.
         description: what it does, for a person: "Creating the container".
-        run: does it, and returns the new state or a StepResult. It may run again after a crash: it looks first.
+        run: does it, and returns the new state or a StepResult. It may run again after a crash: it checks the actual state first.
         undo: takes it back; also called when the step failed midway. It may run again as well.
         weight: its share of the progress.
         cancellable: False from where there is no way back: a cancellation is then too late.
@@ -157,7 +157,7 @@ class NewOperation:
     Attributes:
         subject: what it works on (an app id); at most one unfinished operation per subject.
         not_before: earliest start; None is now.
-        held: another service carries it out, no worker here does.
+        delegated: another service executes it, no worker of this one does.
         node, storage: what it burdens, for limits (`OperationLimits`); empty: nothing that counts.
     """
 
@@ -169,7 +169,7 @@ class NewOperation:
     requested_by: int | None = None
     not_before: datetime | None = None
     traceparent: str = ""
-    held: bool = False
+    delegated: bool = False
     node: str = ""
     storage: str = ""
 
@@ -180,7 +180,7 @@ class OperationLimits:
 
     Attributes:
         per_node, per_storage: with the same `node` or `storage`.
-        per_user: asked for by one user.
+        per_user: requested by one user.
     """
 
     per_node: int = 0
@@ -190,7 +190,7 @@ class OperationLimits:
 
 @dataclass(frozen=True)
 class ClaimedOperation:
-    """An operation that this worker holds, under a fencing token."""
+    """An operation that this worker has leased, under a fencing token."""
 
     id: str
     subject: str

@@ -27,7 +27,7 @@ def find_next(operations: sa.Table, kinds: frozenset[str] | None, limits: Operat
     turn = sa.case({"undoing": 0, "running": 1, "waiting": 2}, value=operations.c.status, else_=3)
     where = [
         operations.c.finished_at.is_(None),
-        operations.c.held.is_(False),
+        operations.c.delegated.is_(False),
         operations.c.status.in_(RUNNABLE),
         operations.c.not_before <= _CURRENT,
         sa.or_(operations.c.lease_until.is_(None), operations.c.lease_until < _CURRENT),

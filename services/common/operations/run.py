@@ -33,23 +33,23 @@ from services.common.operations.model import (
 log = get_logger()
 
 MOST_TRIES = 20  # of what nothing but a person may mend: then the operation is dead
-_LONGEST_DELAY_S = 600.0
-_UNDO_WAIT = timedelta(days=1)
-_BACK_OFF = 3.0
+_LONGEST_DELAY_S = 600.0  # between two attempts to clean up: a host that was repaired is noticed within it
+_UNDO_WAIT = timedelta(days=1)  # how much longer than its timeout an operation may wait while it is undone
+_BACK_OFF = 3.0  # factor between two retries of a step
 
 
 class OperationRun:
-    """Runs an operation that this worker holds.
+    """Execution of an operation that this worker has leased.
 
     Args:
-        held: the operation.
+        leased: the operation.
         retry_s: seconds before the first retry of a step.
     """
 
-    def __init__(self, held: LeasedOperation, *, retry_s: float) -> None:
-        self._held = held
+    def __init__(self, leased: LeasedOperation, *, retry_s: float) -> None:
+        self._leased = leased
         self._retry_s = retry_s
-        self._resumed = held.operation.status == "waiting"
+        self._resumed = leased.operation.status == "waiting"
 
     async def run(self) -> None:
         """Run it to its end.
@@ -59,32 +59,32 @@ class OperationRun:
             LeaseLostError: another worker has it.
             UnavailableError: the database does not answer.
         """
-        held = self._held
-        if held.operation.status == "undoing":
+        leased = self._leased
+        if leased.operation.status == "undoing":
             await self._undo()
             return
-        position = held.operation.step_index
-        while position < len(held.steps):
-            error = await self._run_step(position, held.steps[position])
+        position = leased.operation.step_index
+        while position < len(leased.steps):
+            error = await self._run_step(position, leased.steps[position])
             if error is not None:
-                await held.begin_undo(position, error)
+                await leased.begin_undo(position, error)
                 await self._undo()
                 return
-            position = await held.follow_state(position)
-        await held.finish("succeeded", "", tuple(held.workflow.on_succeeded(held.state)))
+            position = await leased.follow_state(position)
+        await leased.finish("succeeded", "", tuple(leased.workflow.on_succeeded(leased.state)))
 
     async def _run_step(self, position: int, step: Step[Any]) -> str | None:
         """Run a step to its end; None, or why it failed for good."""
-        attempt = self._held.operation.attempt - 1 if self._resumed else 0
-        while (reason := self._held.find_end(step)) is None:
+        attempt = self._leased.operation.attempt - 1 if self._resumed else 0
+        while (reason := self._leased.find_end(step)) is None:
             attempt += 1
             await self._begin_step(position, step, attempt)
-            if self._held.find_end(step) is not None:
+            if self._leased.find_end(step) is not None:
                 continue
-            context = StepContext(self._held, position)
+            context = StepContext(self._leased, position)
             try:
-                with span(step.name), timing_step(self._held.workflow.kind, step.name):
-                    result = await self._held.keep_while(step.run(self._held.state, context), step=step)
+                with span(step.name), timing_step(self._leased.workflow.kind, step.name):
+                    result = await self._leased.keep_while(step.run(self._leased.state, context), step=step)
             except EndRequestedError:
                 continue
             except LeaseLostError:
@@ -96,7 +96,7 @@ class OperationRun:
                     return await self._note_failure(position, step, error)
                 await self._back_off(position, step, error, attempt)
             else:
-                await self._held.checkpoint(position, result)
+                await self._leased.checkpoint(position, result)
                 return None
         return reason
 
@@ -107,10 +107,10 @@ class OperationRun:
             "step_index": position,
             "attempt": attempt,
             "waiting_for": "",
-            "progress": self._held.progress_at(position, 0.0),
+            "progress": self._leased.progress_at(position, 0.0),
         }
-        self._held.is_cancelled = await self._held.store.update_step(
-            self._held.operation,
+        self._leased.is_cancelled = await self._leased.store.update_step(
+            self._leased.operation,
             position,
             {"status": "running"},
             values=values,
@@ -121,31 +121,33 @@ class OperationRun:
     async def _wait(self, position: int, wait: WaitError) -> None:
         values = {"status": "waiting", "waiting_for": wait.reason}
         step = {"status": "waiting", "message": wait.reason}
-        await self._held.release(position, step, values=values, delay=wait.delay)
+        await self._leased.release(position, step, values=values, delay=wait.delay)
 
     async def _back_off(self, position: int, step: Step[Any], error: BaseException, attempt: int) -> None:
         delay = self._retry_s * _BACK_OFF ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
         line = f"{step.description} failed (attempt {attempt} of {MAX_ATTEMPTS}): {describe(error)}"
-        await self._held.store.update_step(
-            self._held.operation,
+        await self._leased.store.update_step(
+            self._leased.operation,
             position,
             {"message": describe(error)},
             values={"waiting_for": f"another attempt after: {describe(error)}"},
             line=("warning", line, step.name),
         )
         with contextlib.suppress(EndRequestedError):
-            await self._held.keep_while(asyncio.sleep(delay), step=step)
+            await self._leased.keep_while(asyncio.sleep(delay), step=step)
 
     async def _note_failure(self, position: int, step: Step[Any], error: BaseException) -> str:
         message = describe(error)
         if not isinstance(error, DomainError | TimeoutError | ConnectionError):
             report_error(
-                error, where=f"{self._held.workflow.kind}.{step.name}", operation_id=self._held.operation.id
+                error,
+                where=f"{self._leased.workflow.kind}.{step.name}",
+                operation_id=self._leased.operation.id,
             )
-            log.error("step_broken", operation_id=self._held.operation.id, step=step.name, exc_info=error)
-            message = f"internal error; the worker's log has more under {self._held.operation.id}"
-        await self._held.store.update_step(
-            self._held.operation,
+            log.error("step_broken", operation_id=self._leased.operation.id, step=step.name, exc_info=error)
+            message = f"internal error; the worker's log has more under {self._leased.operation.id}"
+        await self._leased.store.update_step(
+            self._leased.operation,
             position,
             {"status": "failed", "message": message, "finished_at": now()},
             line=("error", f"{step.description} failed: {message}", step.name),
@@ -154,33 +156,33 @@ class OperationRun:
 
     async def _undo(self) -> None:
         """Take back what was done, last step first, then finish as failed or cancelled."""
-        held = self._held
-        error = held.operation.error
-        for position in range(min(held.operation.step_index, len(held.steps) - 1), -1, -1):
-            step = held.steps[position]
+        leased = self._leased
+        error = leased.operation.error
+        for position in range(min(leased.operation.step_index, len(leased.steps) - 1), -1, -1):
+            step = leased.steps[position]
             if step.undo is not None:
-                await self._undo_step(position, step, step.undo(held.state, StepContext(held, position)))
+                await self._undo_step(position, step, step.undo(leased.state, StepContext(leased, position)))
         cancelled = error == CANCELLED
-        changes = tuple(held.workflow.on_failed(held.state, error, cancelled))
-        await held.finish("cancelled" if cancelled else "failed", error, changes)
+        changes = tuple(leased.workflow.on_failed(leased.state, error, cancelled))
+        await leased.finish("cancelled" if cancelled else "failed", error, changes)
 
     async def _undo_step(self, position: int, step: Step[Any], work: Any) -> None:
         try:
-            result = await self._held.keep_while(work, step=None)
+            result = await self._leased.keep_while(work, step=None)
         except LeaseLostError:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, cleaning up is tried again
             await self._postpone_undo(position, step, problem)
         else:
-            await self._held.checkpoint(position, result, undone=True)
+            await self._leased.checkpoint(position, result, undone=True)
 
     async def _postpone_undo(self, position: int, step: Step[Any], problem: Exception) -> None:
         """Let the operation go until cleaning up may work; give it up for a person after the last try."""
         wait = find_wait(problem)
-        tries = self._held.operation.undo_attempts + (0 if wait and not self._has_waited_long() else 1)
+        tries = self._leased.operation.undo_attempts + (0 if wait and not self._has_waited_long() else 1)
         reason = f"cleaning up ({step.description}) failed: {describe(problem)}"
         log.warning(
-            "undo_postponed", operation_id=self._held.operation.id, step=step.name, tries=tries, why=reason
+            "undo_postponed", operation_id=self._leased.operation.id, step=step.name, tries=tries, why=reason
         )
         values: dict[str, Any] = {
             "status": "undoing" if tries < MOST_TRIES else "dead",
@@ -188,7 +190,7 @@ class OperationRun:
             "waiting_for": reason,
             "step_index": position,
         }
-        await self._held.release(
+        await self._leased.release(
             position,
             {"status": "undoing", "message": describe(problem)},
             values=values,
@@ -197,8 +199,8 @@ class OperationRun:
         )
 
     def _has_waited_long(self) -> bool:
-        longest = timedelta(seconds=self._held.workflow.timeout_s) + _UNDO_WAIT
-        return now() - self._held.operation.started_at > longest
+        longest = timedelta(seconds=self._leased.workflow.timeout_s) + _UNDO_WAIT
+        return now() - self._leased.operation.started_at > longest
 
 
 def find_delay(tries: int, retry_s: float) -> float:

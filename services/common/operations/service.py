@@ -56,7 +56,7 @@ class OperationQueue:
         """
         table, current = self.tables.operations, now()
         query = table.update().where(
-            table.c.id == operation_id, table.c.finished_at.is_(None), table.c.held.is_(False)
+            table.c.id == operation_id, table.c.finished_at.is_(None), table.c.delegated.is_(False)
         )
         fields = {"cancel_requested": True, "not_before": current, "updated_at": current}
         found = bool(connection.execute(query.values(**fields)).rowcount)

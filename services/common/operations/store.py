@@ -29,7 +29,7 @@ from services.common.operations.queue import find_next
 from services.common.operations.resume import align_rows, find_place
 from services.common.operations.tables import OperationTables
 
-LEASE_S = 8.0
+LEASE_S = 8.0  # renewed every 2 s: an operation of a dead worker goes on within it
 NO_LIMITS = OperationLimits()
 _CLAIM_LOCK = (
     0x70726F78  # one number for all services: each has a database or schema of its own, and claims are brief
@@ -116,7 +116,7 @@ class SqlOperationStore:
         return {row[0]: row[1] for row in rows}, (now() - oldest).total_seconds()
 
     async def renew(self, operation: ClaimedOperation) -> bool:
-        """Renew the lease and say whether a cancellation is asked for.
+        """Renew the lease and return whether a cancellation was requested.
 
         Raises:
             LeaseLostError: another worker has it.
@@ -153,7 +153,7 @@ class SqlOperationStore:
         """Write columns of a step, of the operation, changes and a log line `(level, message, step)` together.
 
         Returns:
-            Whether a cancellation is asked for.
+            Whether a cancellation was requested.
 
         Raises:
             LeaseLostError: another worker has it.
@@ -240,7 +240,7 @@ class SqlOperationStore:
     def _fenced_update(
         self, connection: sa.Connection, operation: ClaimedOperation, values: dict[str, Any]
     ) -> bool:
-        """Write, renew the lease, and say whether a cancellation is asked for."""
+        """Write, renew the lease, and return whether a cancellation was requested."""
         operations, current = self._tables.operations, now()
         fields: dict[str, Any] = {
             "lease_until": current + timedelta(seconds=LEASE_S),
@@ -280,6 +280,6 @@ def claimed_of_row(row: sa.Row[Any]) -> ClaimedOperation:
         created_at=created_at,
         started_at=row.started_at or created_at,
         attempt=row.attempt,
-        traceparent=row.trace_id,
+        traceparent=row.traceparent,
         worker=row.worker,
     )

@@ -23,7 +23,7 @@ class OperationTables:
 def define_tables(metadata: sa.MetaData) -> OperationTables:
     """Define `operations` and `operation_steps` in a service's metadata.
 
-    Whatever changes an operation or one of its steps sets `updated_at`: what is shown of it is kept by that time.
+    Every change of an operation or one of its steps sets `updated_at`, by which answers about it are cached.
     """
     operations = sa.Table(
         "operations",
@@ -45,11 +45,11 @@ def define_tables(metadata: sa.MetaData) -> OperationTables:
         sa.Column("fence", sa.Integer, nullable=False),
         sa.Column("not_before", UtcDateTime, nullable=False),
         sa.Column("cancel_requested", sa.Boolean, nullable=False),
-        sa.Column("held", sa.Boolean, nullable=False),
+        sa.Column("held", sa.Boolean, key="delegated", nullable=False),
         sa.Column("node", sa.String(80), nullable=False, server_default=""),
         sa.Column("storage", sa.String(120), nullable=False, server_default=""),
         sa.Column("requested_by", sa.Integer),
-        sa.Column("trace_id", sa.String(64), nullable=False),
+        sa.Column("trace_id", sa.String(64), key="traceparent", nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("started_at", UtcDateTime),
         sa.Column("updated_at", UtcDateTime, nullable=False),
@@ -96,7 +96,7 @@ def add_operation(connection: sa.Connection, tables: OperationTables, new: NewOp
             id=new.id,
             subject=new.subject,
             kind=new.kind,
-            status="running" if new.held else "queued",
+            status="running" if new.delegated else "queued",
             state=new.state,
             step_index=0,
             step_count=len(new.steps),
@@ -109,11 +109,11 @@ def add_operation(connection: sa.Connection, tables: OperationTables, new: NewOp
             fence=0,
             not_before=new.not_before or current,
             cancel_requested=False,
-            held=new.held,
+            delegated=new.delegated,
             node=new.node,
             storage=new.storage,
             requested_by=new.requested_by,
-            trace_id=new.traceparent or current_traceparent(),
+            traceparent=new.traceparent or current_traceparent(),
             created_at=current,
             updated_at=current,
         )

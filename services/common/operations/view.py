@@ -1,4 +1,4 @@
-"""How an operation stands, for those who look at it."""
+"""An operation as it is shown: its progress, its steps and their results."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Operation:
     error: str
     waiting_for: str
     worker: str
-    trace_id: str
+    traceparent: str
     cancel_requested: bool
-    held: bool
+    delegated: bool
     requested_by: int | None
     created_at: datetime
     started_at: datetime | None

@@ -1,4 +1,4 @@
-"""The condition of a service: what keeps it from its work or needs a person, in words, for whoever asks for health."""
+"""The condition of a service: faults that stop its work or need an operator, in words, for health checks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from services.common.process.runtime import Runtime
 
 log = get_logger()
 
-_LOOK_S = 1.0
-_COUNT_EVERY = 5  # looks between counts of the poison messages, which are a query
+_LOOK_S = 1.0  # how late a fault may be in the health of the service
+_COUNT_EVERY = 5  # checks between two counts of poison messages, which cost a query
 
 
-async def tell_condition(runtime: Runtime, servicer: ExplainingHealthServicer) -> None:
-    """Say for ever, under CONDITION and STORING, how the service is.
+async def report_condition(runtime: Runtime, servicer: ExplainingHealthServicer) -> None:
+    """Report the condition of the service under CONDITION and STORING, for ever.
 
     STORING is about writes alone; the release before asks for it.
     """
@@ -35,7 +35,7 @@ async def tell_condition(runtime: Runtime, servicer: ExplainingHealthServicer) -
 
 
 def list_storing_faults(runtime: Runtime) -> list[str]:
-    """What keeps writes from being stored and sent on."""
+    """List the faults that keep writes from being stored and published."""
     faults = [runtime.probe.fault] if runtime.probe.fault else []
     if runtime.db.is_full:
         faults.append("the disk of the database is full")
@@ -50,8 +50,8 @@ async def _count_poison(runtime: Runtime) -> str:
     try:
         count = await runtime.bus.poison.count()
     except DomainError:
-        return ""  # the probe says why
+        return ""  # the probe reports the reason
     if not count:
         return ""
     name = f"python -m services.{runtime.service} poison-messages"
-    return f"{count} messages are set aside because nothing could process them ({name})"
+    return f"{count} messages are set aside because no delivery could process them ({name})"

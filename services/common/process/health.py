@@ -1,4 +1,4 @@
-"""grpc.health.v1 on a port of its own, without TLS or tokens, for the probes of whoever keeps the process running.
+"""grpc.health.v1 on a port of its own, without TLS or tokens, for the probes of a supervisor.
 
 A service answers health checks on its own port too; workers have no other port, and the probes of Kubernetes speak
 no TLS. `python -m services.common.process.health` asks the one at HEALTH_LISTEN and ends with 0 when it serves.
@@ -15,20 +15,20 @@ import grpc
 from grpc_health.v1 import _async as aio_health
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-# The name under which a service says whether what it accepts can be kept and sent on.
+# The name under which a service reports whether it can store and publish what it accepts.
 STORING = "proximity.storing"
-# The name under which it says whether all is well, with the reasons in the trailing metadata REASON where it is not.
+# The name under which it reports its condition, with the reasons in the trailing metadata REASON where it is not.
 CONDITION = "proximity.condition"
 REASON = "proximity-reason-bin"  # UTF-8
 _LONGEST_REASON = 500  # bytes
-_TIMEOUT_S = 3.0
+_TIMEOUT_S = 3.0  # of one check: shorter than the timeout of the probes in the manifests
 
 
 class ExplainingHealthServicer(aio_health.HealthServicer):  # type: ignore[misc]  # it has no types
-    """grpc.health.v1 that says in words why something is not serving.
+    """grpc.health.v1 with the reason for NOT_SERVING in words.
 
     Attributes:
-        reason: the words under CONDITION; empty while all is well.
+        reason: the reason under CONDITION; empty while the service is healthy.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class ExplainingHealthServicer(aio_health.HealthServicer):  # type: ignore[misc]
         self.reason = ""
 
     async def explain(self, reason: str) -> None:
-        """Say from now on that this is wrong; nothing when it is empty."""
+        """Set the reason; an empty one means healthy."""
         self.reason = reason
         serving = health_pb2.HealthCheckResponse
         await self.set(CONDITION, serving.NOT_SERVING if reason else serving.SERVING)

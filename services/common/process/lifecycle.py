@@ -21,7 +21,7 @@ from services.common.core.telemetry.metrics import start_metrics
 from services.common.messaging.revocation_feed import watch_revocations
 from services.common.messaging.schedule import TABLE as SCHEDULES
 from services.common.messaging.schedule import Periodic, SqlSchedules
-from services.common.process.condition import tell_condition
+from services.common.process.condition import report_condition
 from services.common.process.health import (
     CONDITION,
     STORING,
@@ -105,7 +105,7 @@ async def serve(service: Service) -> None:
     tasks = [
         watch_revocations(runtime.bus, runtime.revocations),
         runtime.probe.run(),
-        tell_condition(runtime, servicer),
+        report_condition(runtime, servicer),
         audit.run(),
         *_list_background(service, *_prune_standard_tables(runtime, answers)),
     ]

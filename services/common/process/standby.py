@@ -1,6 +1,6 @@
-"""What a process does whose database cannot be used: it says so in the log and to whoever asks for health, and waits.
+"""Standby of a process whose database cannot be used: it reports the reason in the log and to health checks, and waits.
 
-Ending at once would tell nobody more than that the process ends again and again.
+A process that ended at once would show a restart loop in place of the reason.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from services.common.rpc.tls import read_tls
 
 log = get_logger()
 
-_LOOK_S = 2.0
-_SHORTEST_S = 2.0  # where the database looks usable, but the start failed: not faster than that again
+_LOOK_S = 2.0  # between two probes of the database: a start within seconds of its repair
+_SHORTEST_S = 2.0  # before the first probe, so that a start that fails at once is repeated every 2 s at most
 
 
 async def wait_for_database(service: str, settings: ServiceSettings, reason: str, *, serves: bool) -> None:

@@ -14,7 +14,7 @@ from services.common.core.errors import DomainError, UnauthenticatedError, Unava
 from services.common.identity.tokens import Caller, CredentialsInvalidError, User
 from services.common.rpc.client import Clients
 
-_KEYS_REFRESH_S = 5.0
+_KEYS_REFRESH_S = 5.0  # the least time between two requests for keys: forged key ids must not flood auth
 
 
 class AuthClient:
@@ -23,16 +23,18 @@ class AuthClient:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._keys: dict[str, Ed25519PublicKey] = {}
-        self._asked_at = 0.0
+        self._refreshed_at = 0.0
 
     async def find_key(self, kid: str) -> Ed25519PublicKey | None:
         """The public key of a key id; asks auth for unknown ones, at most every 5 seconds."""
         loop = asyncio.get_running_loop()
-        if kid not in self._keys and (not self._asked_at or loop.time() - self._asked_at >= _KEYS_REFRESH_S):
+        if kid not in self._keys and (
+            not self._refreshed_at or loop.time() - self._refreshed_at >= _KEYS_REFRESH_S
+        ):
             jwks = await self._clients.call(
                 "auth", auth_service_pb2_grpc.AuthServiceStub, "GetJwks", Empty(), timeout=3
             )
-            self._asked_at = loop.time()
+            self._refreshed_at = loop.time()
             for key in jwks.keys:
                 self._keys[key.kid] = Ed25519PublicKey.from_public_bytes(_decode_base64url(key.x))
         return self._keys.get(kid)
@@ -41,21 +43,21 @@ class AuthClient:
         """Whose an API token is; remembered for at most 60 seconds by the verifier's cache."""
         request = auth_service_pb2.AuthenticateApiTokenRequest(token=token)
         stub = auth_service_pb2_grpc.AuthInternalServiceStub
-        asked_at = time.time()
+        sent_at = time.time()
         try:
             answer = await self._clients.call("auth", stub, "AuthenticateApiToken", request, timeout=3)
         except UnavailableError:
             raise
         except DomainError as error:
             raise CredentialsInvalidError("the API token is not valid") from error
-        return caller_of_api_token(answer, asked_at=asked_at)
+        return caller_of_api_token(answer, sent_at=sent_at)
 
     async def confirm(self, token: str) -> None:
         """Have auth say that an access token is valid and was not revoked.
 
         Raises:
             CredentialsInvalidError: it is not.
-            UnavailableError: auth does not answer either; then nobody knows.
+            UnavailableError: auth does not answer either.
         """
         request = auth_service_pb2.VerifyTokenRequest(token=token)
         stub = auth_service_pb2_grpc.AuthServiceStub
@@ -65,16 +67,16 @@ class AuthClient:
             raise CredentialsInvalidError(error.message) from error
 
 
-def caller_of_api_token(answer: auth_service_pb2.AuthenticateApiTokenResponse, *, asked_at: float) -> Caller:
-    """The caller behind an API token; to be asked again after 60 seconds at most.
+def caller_of_api_token(answer: auth_service_pb2.AuthenticateApiTokenResponse, *, sent_at: float) -> Caller:
+    """Return the caller behind an API token, valid for 60 seconds.
 
-    `asked_at` is from before the question: a revocation that came while the answer was on its way counts.
+    `sent_at` is the time before the request: a revocation that came while the answer was on its way counts.
     """
-    expires = asked_at + 60
+    expires = sent_at + 60
     if answer.HasField("expires_at"):
         expires = min(expires, answer.expires_at.ToSeconds())
     user = User(answer.user_id, answer.username, answer.is_staff, tuple(answer.scopes))
-    return Caller(user=user, token_id=f"api-{answer.token_id}", issued_at=asked_at, expires_at=expires)
+    return Caller(user=user, token_id=f"api-{answer.token_id}", issued_at=sent_at, expires_at=expires)
 
 
 def _decode_base64url(text: str) -> bytes:

@@ -56,7 +56,7 @@ class Call:
         """The user who calls, or on whose behalf a service calls.
 
         Raises:
-            CredentialsMissingError: nobody.
+            CredentialsMissingError: the call has no user.
         """
         if self.caller.user is None:
             raise CredentialsMissingError("Authentication credentials were not provided")
@@ -128,7 +128,7 @@ class Call:
 
         Args:
             etag: opaque; what compression made of it matches as well.
-            max_age: seconds that anybody may keep the answer without asking; None: ask every time.
+            max_age: seconds that a cache may serve the answer without revalidation; None: it revalidates each time.
         """
         self.add_header("etag", f'"{etag}"')
         if max_age is not None:
@@ -142,14 +142,14 @@ class Call:
         return True
 
     def add_page_links(self, *, page: int, per_page: int, total: int) -> None:
-        """Name the first, previous, next and last page of a list of `total` entries (RFC 8288), as REST was asked.
+        """Name the first, previous, next and last page of a list of `total` entries (RFC 8288), for calls over REST.
 
         The other parameters of the request stay, so that a filtered list goes on filtered. Native gRPC calls have no
         address to name and get nothing.
         """
-        asked = self.metadata.get("x-envoy-original-path", "")
-        if asked:
-            self.add_header("link", render_page_links(asked, page=page, per_page=per_page, total=total))
+        target = self.metadata.get("x-envoy-original-path", "")
+        if target:
+            self.add_header("link", render_page_links(target, page=page, per_page=per_page, total=total))
 
 
 def name_cookie(name: str, *, https: bool) -> str:
@@ -167,15 +167,15 @@ def parse_cookies(header: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1000)
-def render_page_links(asked: str, *, page: int, per_page: int, total: int) -> str:
-    """The Link header of page `page` of the list at the path and query `asked`."""
-    path, _, query = asked.partition("?")
-    kept = [(name, value) for name, value in parse_qsl(query) if name not in {"page", "per_page"}]
+def render_page_links(target: str, *, page: int, per_page: int, total: int) -> str:
+    """The Link header of page `page` of the list at the path and query `target`."""
+    path, _, query = target.partition("?")
+    others = [(name, value) for name, value in parse_qsl(query) if name not in {"page", "per_page"}]
     last = max(1, -(-total // per_page))
     # Behind the last page, what comes before is the last.
     numbers = {"first": 1, "prev": min(page - 1, last), "next": page + 1, "last": last}
     return ", ".join(
-        f'<{quote(path, safe="/%")}?{urlencode([*kept, ("page", number), ("per_page", per_page)])}>; rel="{name}"'
+        f'<{quote(path, safe="/%")}?{urlencode([*others, ("page", number), ("per_page", per_page)])}>; rel="{name}"'
         for name, number in numbers.items()
         if 1 <= number <= last
     )

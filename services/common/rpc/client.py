@@ -20,7 +20,7 @@ from services.common.identity.tokens import User
 from services.common.rpc.status import parse_error
 from services.common.rpc.tls import PeerTls, open_channel
 
-_ATTEMPTS = 3
+_ATTEMPTS = 3  # of a call that met no server: a restart takes less than three of them
 _OPTIONS = (
     ("grpc.max_receive_message_length", 64 << 20),
     ("grpc.keepalive_time_ms", 20_000),

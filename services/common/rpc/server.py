@@ -53,7 +53,7 @@ from services.common.rpc.step_up import find_challenge
 from services.common.rpc.stream_limits import HEAD_HEADER, MOST_CALLS, TooManyCallsError, is_endless
 
 log = get_logger()
-_MAX_IDEMPOTENCY_KEY = 255
+_MAX_IDEMPOTENCY_KEY = 255  # characters, as the API documents it
 _RAW_BODY = "google.api.HttpBody"
 _OPTIONS = (
     ("grpc.max_receive_message_length", 16 << 20),
@@ -102,7 +102,7 @@ def snake_case(name: str) -> str:
 
 
 class _Rpc:
-    """One RPC with what stands around its handler."""
+    """One RPC: its handler and the interceptors around it."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ class _Rpc:
                     else:
                         await self._context.guard.recheck(call)
                     yield item
-                    if HEAD_HEADER in metadata:  # the headers are all that is asked for
+                    if HEAD_HEADER in metadata:  # a HEAD request gets the headers alone
                         break
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
             refusal = self._as_domain_error(error, call)
@@ -200,7 +200,7 @@ class _Rpc:
     def _new_call(self, context: grpc.aio.ServicerContext[Any, Any], metadata: Mapping[str, str]) -> Call:
         peers, peer = self._context.peers, context.peer()
         name = peers.name(context)
-        form = choose_form(metadata) if self._printed else Form.WIRE  # whoever asks for JSON gets it
+        form = choose_form(metadata) if self._printed else Form.WIRE  # JSON for calls over REST
         if not peers.is_gateway(name, peer):
             metadata = drop_forwarded(metadata)
         call = Call(self.name, metadata, peer=peer, peer_name=name, form=form)

@@ -1,7 +1,7 @@
 """How a server ends: it refuses what is new, finishes what it has, and says UNAVAILABLE where it cannot.
 
 Calls that reach a server which ends, and those that it had not yet begun, gRPC itself answers with CANCELLED, and so it
-does with those that still run when their time is over. The two must be told apart: the first the gateway asks of another
+does with those that still run when their time is over. The two must be distinguished: the first the gateway asks of another
 replica, writes too, the second may have been done. So the second never get that far.
 """
 

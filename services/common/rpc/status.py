@@ -102,7 +102,7 @@ def _shorten(text: str, limit: int) -> str:
 def parse_error(error: grpc.aio.AioRpcError, *, service: str) -> errors.DomainError:
     """The domain error that another service answered; keeps reason, violations and retry delay.
 
-    What no service said, but gRPC of a connection, names addresses: people get a sentence of ours instead.
+    A message of gRPC about a connection names addresses: clients get a sentence of ours instead.
     """
     code = error.code().value[0]
     kind = _KINDS.get(code, InternalError)

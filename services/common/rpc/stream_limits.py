@@ -149,6 +149,6 @@ def find_network(address: str) -> str:
 
 
 def is_endless(method: MethodDescriptor) -> bool:
-    """Whether an RPC streams until somebody leaves; a stream that REST prints as an array is finite."""
+    """Whether an RPC streams until the client or server ends it; a stream that REST prints as an array is finite."""
     has_path = method.GetOptions().HasExtension(annotations_pb2.http)
     return bool(method.server_streaming and (method.output_type.full_name == _RAW_BODY or not has_path))

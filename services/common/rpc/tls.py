@@ -53,7 +53,7 @@ def read_tls(directory: Path | None, name: str) -> PeerTls | None:
 def open_channel(
     address: str, service: str, *, tls: PeerTls | None, options: _Options = ()
 ) -> grpc.aio.Channel:
-    """A channel to a service. With TLS, whoever answers must have that service's certificate, wherever it runs."""
+    """Open a channel to a service. With TLS the server must present that service's certificate, at any address."""
     if tls is None:
         return grpc.aio.insecure_channel(address, options=options)
     named = (*options, ("grpc.ssl_target_name_override", service), ("grpc.default_authority", service))

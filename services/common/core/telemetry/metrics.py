@@ -21,8 +21,8 @@ def start_metrics(
 
     Args:
         listen: address of the HTTP server.
-        connections_in_use: of the database's pool, asked when somebody looks.
-        is_connected: whether NATS is there, asked when somebody looks.
+        connections_in_use: of the database's pool; called at each scrape.
+        is_connected: whether NATS is connected; called at each scrape.
 
     Raises:
         OSError: the address cannot be bound.
@@ -40,7 +40,7 @@ def start_metrics(
 
 
 def is_counting() -> bool:
-    """Whether somebody may look."""
+    """Whether metrics are exported."""
     return _serving
 
 

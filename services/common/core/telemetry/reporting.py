@@ -1,4 +1,4 @@
-"""Errors that nobody expected, to Sentry or what speaks its protocol.
+"""Reports of unexpected errors to Sentry or a service with its protocol.
 
 Refusals (DomainError), cancellations and lost connections are everyday life and are left out; the same error is sent
 once a minute at most. Each report names the RPC or step, the trace and the user's id and name, and no values: neither
@@ -15,7 +15,7 @@ from services.common.core.errors import DomainError
 from services.common.core.telemetry.tracing import current_trace_id
 
 _NOISE = (DomainError, asyncio.CancelledError, ConnectionError, TimeoutError)
-_AGAIN_S = 60.0
+_AGAIN_S = 60.0  # between two reports of the same error
 _SAMPLED = {True: 1.0, False: 0.1}
 _reporting = False
 _last: dict[str, float] = {}
@@ -53,7 +53,7 @@ def is_reporting() -> bool:
 def report_error(
     error: BaseException, *, where: str, user: tuple[int, str] | None = None, **tags: str
 ) -> None:
-    """Report an error that nobody expected.
+    """Report an unexpected error.
 
     Args:
         error: what was raised.

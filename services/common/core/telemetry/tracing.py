@@ -32,7 +32,7 @@ __all__ = [
 TRACEPARENT = "traceparent"
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _PROPAGATOR = TraceContextTextMapPropagator()
-_EXPORT_TIMEOUT_S = 5
+_EXPORT_TIMEOUT_S = 5  # of one batch of spans; a collector that is slower loses them
 _recording = False
 
 

@@ -75,7 +75,7 @@ class OutboxAudit:
         is_recorded = entry is not None and entry.is_written
         if entry is not None:
             entry.is_closed = True
-        if is_recorded and outcome in {"OK", "CANCELLED"}:  # whoever hung up had the change made
+        if is_recorded and outcome in {"OK", "CANCELLED"}:  # a client that disconnected had its change made
             return
         message_id = call.audit_id if outcome == "OK" else uuid.uuid4().hex
         message = _build_message(call, action, outcome, message_id=message_id)

@@ -18,7 +18,7 @@ WINDOW_S = 600.0  # the counts of a flood are in the log ten minutes later at mo
 PER_ACTION = 30  # of an address in a window: more than a person who mistypes a password makes
 PER_ADDRESS = 300  # over all actions: many users may share one address
 PER_WINDOW = 3000  # over all addresses: a network of IPv6 has 65,536 of what counts as one
-_MOST_ADDRESSES = 10_000  # that are told apart in a window; 1 KiB each
+_MOST_ADDRESSES = 10_000  # that are counted one by one in a window; 1 KiB each
 _MOST_SUMMARIES = 20  # entries that say what was counted, in a window
 _OTHERS = "several"
 

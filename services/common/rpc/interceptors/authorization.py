@@ -92,7 +92,7 @@ class Guard:
 
         Raises:
             CredentialsMissingError, CredentialsInvalidError: not signed in (not for public RPCs).
-            UnavailableError: nobody can say whether the credentials are still valid (not for public RPCs).
+            UnavailableError: auth does not answer whether the credentials are still valid (not for public RPCs).
             AdminRequiredError, ScopeMissingError, ServiceOnlyError, CsrfRejectedError, OriginRefusedError: not allowed.
             StepUpRequiredError: the RPC needs a recent sign-in, and the session's is not.
         """

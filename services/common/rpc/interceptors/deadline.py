@@ -8,10 +8,10 @@ from types import TracebackType
 from services.common.core.errors import DeadlineError, UnavailableError
 
 _DEFAULT_S = 30.0  # for callers that set no deadline
-_LONGEST_S = 600.0
+_LONGEST_S = 600.0  # of unary calls: a deadline of days would occupy a place of `calls_per_user`
 _MARGIN_S = 0.02  # the refusal must reach the caller before the caller gives up
-_TICK_S = 0.1
-_FINE_S = 1.0
+_TICK_S = 0.1  # resolution of the timer that longer calls share
+_FINE_S = 1.0  # calls with less time get a timer of their own: a tick would be a tenth of it
 
 
 class DeadlineExceededError(DeadlineError):
@@ -19,7 +19,7 @@ class DeadlineExceededError(DeadlineError):
 
 
 class ServerEndingError(UnavailableError):
-    """The server was asked to end before the call was over."""
+    """The server shuts down before the call has ended."""
 
 
 def limit_time(remaining: float | None) -> float:
@@ -30,7 +30,7 @@ def limit_time(remaining: float | None) -> float:
 class Deadline:
     """Ends what runs in its block after `seconds`: `asyncio.timeout` with less around it, for every request.
 
-    A timer for each request would be a quarter of what stands around a handler. So one timer of the event loop looks
+    A timer for each request would cost a quarter of the interceptors. So one timer of the event loop looks
     ten times a second at all that run; what has a second or more is ended up to a tenth of a second early, never late.
 
     Args:
@@ -86,7 +86,7 @@ class Deadline:
 
 
 def end_listening() -> None:
-    """End what would go on for ever; whoever listens may do so elsewhere."""
+    """End calls that would go on for ever; their clients reconnect to another replica."""
     for watch in _current:
         for each in tuple(watch.listening):
             each.end(ServerEndingError("the server ends; try again"))

@@ -1,4 +1,4 @@
-"""One answer per Idempotency-Key: the first answer is kept for 24 hours and given again.
+"""One answer per Idempotency-Key: the first answer is stored for 24 hours and repeated.
 
 The key is claimed before the work and answered after it. What a handler creates takes its ids from the key
 (`Call.request_id`), so a repetition after a crash in between finds what the first one made.
@@ -23,10 +23,10 @@ from services.common.identity.resealing import SealedColumn
 from services.common.identity.sealing import Sealer
 from services.common.identity.tokens import Caller
 
-KEEP = timedelta(hours=24)
-_RUNNING = timedelta(seconds=30)
-_POLL_S = 0.05
-_WAIT_S = 10.0
+KEEP = timedelta(hours=24)  # as the API documents it
+_RUNNING = timedelta(seconds=30)  # the default deadline: a claim older than that is of a process that died
+_POLL_S = 0.05  # between two looks for the answer of a first call that still runs; most take 100 ms
+_WAIT_S = 10.0  # for that answer; then the repetition is refused with 409
 
 
 class IdempotencyKeyReusedError(DuplicateError):
@@ -80,7 +80,7 @@ def define_table(metadata: sa.MetaData) -> sa.Table:
 
 
 def seal_column(table: sa.Table) -> SealedColumn:
-    """The column of kept answers, which are sealed."""
+    """Return the column of stored answers, which are sealed."""
     return SealedColumn(table.c.answer, "idempotency.answer")
 
 
@@ -102,7 +102,7 @@ def name_principal(caller: Caller, address: str) -> str:
 
 
 def request_id_of(principal: str, method: str, key: str) -> str:
-    """The id of everything that is asked with this key by this principal: 32 hex digits."""
+    """Return the id of every request of this principal with this key: 32 hex digits."""
     return hashlib.sha256("\x00".join((principal, method, key)).encode()).hexdigest()[:32]
 
 

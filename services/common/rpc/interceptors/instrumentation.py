@@ -17,7 +17,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 def observe_unary(
     run: Callable[[Any, Context], Awaitable[Any]], metadata: Mapping[str, str], *, method: str, writes: bool
 ) -> Callable[[Any, Context], Awaitable[Any]]:
-    """`run` with a trace around it and its duration noted; `run` itself for reads that nobody looks at."""
+    """`run` with a trace around it and its duration noted; `run` itself for reads that are not traced."""
     if not (writes or tracing.is_recording() or metrics.is_counting() or reporting.is_reporting()):
         return run
 

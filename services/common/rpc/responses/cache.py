@@ -1,4 +1,4 @@
-"""What was rendered, by key and version, within a limit of memory."""
+"""An LRU cache of rendered answers."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ MIB = 1024 * 1024
 
 
 class VersionedLruCache(Generic[K]):
-    """Bytes by key, each for one version; what was used longest ago goes first.
+    """LRU cache of rendered bytes; an entry is valid only for the version it was stored with.
 
-    A version is whatever says that nothing has changed, as the source said it for this very request: so replicas
-    answer alike, and nothing has to be told when something changes.
+    The version is read from the source for each request, so replicas answer alike and nothing has to be invalidated.
 
     Args:
-        limit: bytes, of the values alone.
+        limit: bytes of the values together.
     """
 
     def __init__(self, limit: int = 4 * MIB) -> None:
         self._limit = limit
-        self._held = 0
+        self._size = 0
         self._entries: OrderedDict[K, tuple[object, bytes]] = OrderedDict()
 
     def find(self, key: K, version: object) -> bytes | None:
-        """What is kept for this version."""
+        """Return the value that was stored for this version, or None."""
         entry = self._entries.get(key)
         if entry is None or entry[0] != version:
             return None
@@ -34,10 +33,10 @@ class VersionedLruCache(Generic[K]):
         return entry[1]
 
     def keep(self, key: K, version: object, value: bytes) -> bytes:
-        """Keep a value in the place of the key's former one, and return it."""
+        """Store a value in place of the key's former one, evict the least recently used ones, and return it."""
         former = self._entries.pop(key, None)
-        self._held += len(value) - (len(former[1]) if former else 0)
+        self._size += len(value) - (len(former[1]) if former else 0)
         self._entries[key] = (version, value)
-        while self._held > self._limit:
-            self._held -= len(self._entries.popitem(last=False)[1][1])
+        while self._size > self._limit:
+            self._size -= len(self._entries.popitem(last=False)[1][1])
         return value

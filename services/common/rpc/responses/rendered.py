@@ -1,4 +1,4 @@
-"""Answers as bytes, so that they can be kept: messages, or the JSON of a message for REST."""
+"""Answers as bytes, so that they can be cached: messages, or the JSON of a message for REST."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from services.common.rpc.responses.json_printer import print_message
 
 M = TypeVar("M", bound=Message)
 
-# Set by a gateway that knows which RPCs are printed; where REST asked, it passes JSON on as it is.
+# Set by a gateway that knows which RPCs are printed; for calls over REST, it passes JSON on as it is.
 PRINTED_HEADER = "x-proximity-printed"
-_ASKED_BY_REST = "x-envoy-original-path"
+_OVER_REST = "x-envoy-original-path"
 _CONTENT_TYPE = b"\x0a\x10application/json"  # field 1 of google.api.HttpBody
 _DATA_TAG = b"\x12"  # field 2
 
@@ -65,10 +65,10 @@ def render_list(rest: Message, field: str, pieces: Sequence[bytes], form: Form) 
 
 
 def check_printed(method: MethodDescriptor) -> None:
-    """Refuse a declaration that cannot be kept.
+    """Refuse a declaration that cannot be met.
 
     Raises:
-        TypeError: an RPC is to be printed that is a stream, or whose answers are kept for repetitions.
+        TypeError: an RPC is to be printed that is a stream, or whose answers are stored for repetitions.
     """
     options = method.GetOptions().Extensions[access_pb2.rpc]
     if options.printed and (method.server_streaming or options.creates):
@@ -77,7 +77,7 @@ def check_printed(method: MethodDescriptor) -> None:
 
 def choose_form(metadata: Mapping[str, str]) -> Form:
     """The form in which a printed RPC answers a request."""
-    return Form.JSON if PRINTED_HEADER in metadata and _ASKED_BY_REST in metadata else Form.WIRE
+    return Form.JSON if PRINTED_HEADER in metadata and _OVER_REST in metadata else Form.WIRE
 
 
 def wrap_json(answer: Message | Rendered[Any]) -> Rendered[httpbody_pb2.HttpBody]:
