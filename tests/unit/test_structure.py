@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib import import_module
@@ -148,5 +149,22 @@ def test_words_without_one_meaning_are_not_used(folder: str) -> None:
         if path.suffix in {".py", ".md", ".proto"}
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if pattern.search(line) and "sa.Column(" not in line
+    ]
+    assert found == []
+
+
+def test_every_service_has_exhaustive_layers() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layered = {name for one in contracts if one.get("exhaustive") for name in one["containers"]}
+    assert layered >= {f"services.{service}" for service in SERVICES}
+
+
+def test_the_domain_does_not_read_the_environment() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for layer in ("domain", "usecases", "workflows")
+        for path in sorted((ROOT / "services").glob(f"*/{layer}/**/*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(r"\bos\.(environ|getenv)\b|from os import", line)
     ]
     assert found == []
