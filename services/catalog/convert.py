@@ -16,7 +16,7 @@ from services.catalog.domain.index import ItemFilter, ItemPage
 from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
 from services.catalog.domain.render import RenderedDefinition, is_direct
 from services.catalog.domain.revisions import RevisionChanges
-from services.catalog.domain.sources import NewSource, Source, SourceFormat
+from services.catalog.domain.sources import DEFAULT_REFRESH_HOURS, NewSource, Source, SourceFormat
 from services.catalog.domain.usecases import CatalogStats, Reloaded
 from services.catalog.domain.values import RenderRequest
 from services.catalog.showing import render_input, render_port, render_probe, render_volume
@@ -73,7 +73,8 @@ def parse_new_source(request: pb.CreateSourceRequest) -> NewSource:
     Raises:
         InvalidSourceError: it cannot be one.
     """
-    return NewSource(request.name, request.location, SourceFormat(request.format))
+    hours = request.refresh_hours if request.HasField("refresh_hours") else DEFAULT_REFRESH_HOURS
+    return NewSource(request.name, request.location, SourceFormat(request.format), refresh_hours=hours)
 
 
 def render_stats(stats: CatalogStats) -> pb.CatalogStats:
@@ -197,9 +198,12 @@ def render_source(source: Source) -> item_pb2.Source:
         item_count=source.item_count,
         rejected_count=source.rejected_count,
         created_at=_render_time(source.created_at.timestamp()),
+        refresh_hours=source.refresh_hours,
     )
     if source.error:
         message.error = source.error
+    if source.next_fetch_at and source.refresh_hours:
+        message.next_fetch_at.CopyFrom(_render_time(source.next_fetch_at.timestamp()))
     if source.last_fetched_at:
         message.last_fetched_at.CopyFrom(_render_time(source.last_fetched_at.timestamp()))
     return message

@@ -73,7 +73,7 @@ class CatalogHandlers:
         return self._render_once(request, call, lambda: (items, total))
 
     async def get_item(self, request: pb.GetItemRequest, call: Call) -> Rendered[item_pb2.Item]:
-        item = usecases.get_item(self._holder.index, request.app_id)
+        item = usecases.get_item(await self._holder.find_index(request.app_id), request.app_id)
         if call.has_state(self._items.name_state(item.state)):
             return _NO_ITEM
         return Rendered(item_pb2.Item, self._items.render(item, call.form))
@@ -134,11 +134,12 @@ class CatalogHandlers:
 
     async def preview_item(self, request: pb.PreviewItemRequest, call: Call) -> pb.PreviewItemResponse:
         wanted = convert.parse_preview(request)
-        shown = await preview_item(self._holder.index, self._deployments, wanted, user=call.caller.user)
+        index = await self._holder.find_index(request.app_id)
+        shown = await preview_item(index, self._deployments, wanted, user=call.caller.user)
         return convert.render_preview(*shown)
 
     async def get_item_icon(self, request: pb.GetItemIconRequest, call: Call) -> httpbody_pb2.HttpBody:
-        icon = usecases.get_item_icon(self._holder.index, request.app_id)
+        icon = usecases.get_item_icon(await self._holder.find_index(request.app_id), request.app_id)
         content = read_icon(icon, self._data)
         if call.has_state(name_content(content), max_age=_ICON_S):
             return httpbody_pb2.HttpBody()
@@ -151,7 +152,9 @@ class CatalogHandlers:
         return httpbody_pb2.HttpBody(content_type="application/schema+json", data=content)
 
     async def list_sources(self, _: empty_pb2.Empty) -> pb.ListSourcesResponse:
-        return convert.render_sources(await usecases.list_sources(self._sources))
+        found = await usecases.list_sources(self._sources)
+        await self._holder.refresh()  # a source is shown as published only where its items answer
+        return convert.render_sources(found)
 
     async def create_source(self, request: pb.CreateSourceRequest, call: Call) -> item_pb2.Source:
         source = convert.parse_new_source(request)
@@ -190,7 +193,7 @@ class CatalogInternalHandlers:
     async def render_item(self, request: pb.RenderItemRequest) -> pb.Rendering:
         wanted = convert.parse_render(request)
         rendered = await usecases.render_item(
-            self._holder.index,
+            await self._holder.find_index(request.app_id),
             self._catalog,
             request.app_id,
             revision=request.revision,

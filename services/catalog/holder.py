@@ -29,6 +29,15 @@ class CatalogHolder:
         """Have `prepare` called with the items of each new state, in a thread, before it is seen."""
         self._prepare.append(prepare)
 
+    async def find_index(self, item_id: str) -> CatalogIndex:
+        """Return the index in which to look for an item.
+
+        An item that this replica does not know may have been published a moment ago, through another one.
+        """
+        if self.index.find_item(item_id) is None:
+            await self.refresh()
+        return self.index
+
     async def refresh(self) -> bool:
         """Read the catalog again if another state was published; say whether it was.
 

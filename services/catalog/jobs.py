@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,15 +12,18 @@ from proximity.catalog.v1 import events_pb2
 
 from services.catalog.domain.errors import SourceNotFoundError
 from services.catalog.domain.interfaces import CatalogStore, Importer, SourceFetcher, SourceStore
+from services.catalog.domain.usecases import queue_due_fetches
 from services.catalog.holder import CatalogHolder
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED
 from services.catalog.workflows.fetch_source import fetch_source
+from services.common.core.clock import Clock, now
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
 from services.common.messaging.schedule import Periodic
 
 log = get_logger()
 
+_DUE = timedelta(minutes=5)  # how late a fetch may be: nothing, for the shortest interval of an hour
 _POLL = timedelta(seconds=30)  # how long a lost event may leave this replica behind; one small query
 
 
@@ -59,3 +63,14 @@ def follow_publications(holder: CatalogHolder, bus: Bus) -> Periodic:
     return Periodic(
         name="catalog_refresh", interval=_POLL, function=holder.refresh, in_every_process=True
     ).trigger_by(bus, REVISION_PUBLISHED)
+
+
+def schedule_fetches(sources: SourceStore, wake: Callable[[], None], *, clock: Clock = now) -> Periodic:
+    """Queue the fetches of sources whose time has come, every 5 minutes in one process of all replicas."""
+
+    async def queue() -> None:
+        if names := await queue_due_fetches(sources, now=clock()):
+            log.info("source_fetches_queued", sources=names)
+            wake()
+
+    return Periodic(name="queue_due_fetches", interval=_DUE, function=queue)

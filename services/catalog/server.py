@@ -11,7 +11,7 @@ from services.catalog.fetching import Fetcher
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers, reload_files
 from services.catalog.holder import CatalogHolder
 from services.catalog.importing import ProcessImporter
-from services.catalog.jobs import FetchJobs, follow_publications
+from services.catalog.jobs import FetchJobs, follow_publications, schedule_fetches
 from services.catalog.remote import RemoteDeployments
 from services.catalog.store import SqlCatalogStore
 from services.catalog.tables import metadata
@@ -78,10 +78,11 @@ async def serve(settings: CatalogSettings) -> None:
 
 
 async def work(settings: CatalogSettings) -> None:
-    """Fetch sources as they are queued until SIGTERM or SIGINT."""
+    """Fetch sources as they are queued, and queue those that are due, until SIGTERM or SIGINT."""
     parts = build_parts(settings)
     parts.jobs.start(parts.runtime.bus)
-    await lifecycle.work(Service(runtime=parts.runtime))
+    fetches = schedule_fetches(parts.store, parts.runtime.relay.wake)
+    await lifecycle.work(Service(runtime=parts.runtime, background=[fetches]))
 
 
 async def publish_own_files(catalog: CatalogParts) -> None:

@@ -62,6 +62,8 @@ sources = sa.Table(
     sa.Column("rejected_count", sa.Integer, nullable=False, server_default="0"),
     sa.Column("fetch_queued_at", UtcDateTime),
     sa.Column("last_fetched_at", UtcDateTime),
+    sa.Column("refresh_hours", sa.Integer, nullable=False, server_default="24"),
+    sa.Column("next_fetch_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,
 )

@@ -24,6 +24,7 @@ from services.catalog.domain.errors import (
     SourceFetchError,
     SourceNotFoundError,
 )
+from services.catalog.domain.index import ItemFilter
 from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
 from services.catalog.files import DATA
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
@@ -349,6 +350,29 @@ async def test_a_reload_takes_changes_keeps_old_revisions_and_reports_bad_files(
     assert (await other.internal.render_item(kept)).version == "1.0"
 
 
+async def test_an_item_that_another_replica_published_is_found_at_once(db: Database, folder: Path) -> None:
+    service, other = Service(db, folder), Service(db, folder)
+    await other.holder.refresh()
+    await service.api.reload_catalog(EMPTY)
+    assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).message.id == "sample"
+
+
+async def test_a_source_is_shown_as_published_only_where_its_items_answer(
+    ours: Service, db: Database
+) -> None:
+    other = Service(db, DATA)
+    await other.holder.refresh()
+    request = pb.CreateSourceRequest(name="acme", location="https://acme.example/t.json", format="portainer")
+    source = await ours.api.create_source(request, ask())
+    web = {"type": 1, "title": "Acme Web", "image": "acme/web:1", "ports": ["80:80"]}
+    ours.fetcher.files = {"t.json": json.dumps([web]).encode()}
+    await ours.fetch(source.id)
+    assert [one.status for one in (await other.api.list_sources(EMPTY)).sources] == ["published"]
+    assert [item.id for item in other.holder.index.search_items("acme web", ItemFilter())] == [
+        "acme.acme-web"
+    ]
+
+
 async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
     request = pb.CreateSourceRequest(name="acme", location="https://acme.example/t.json", format="portainer")
     source = await ours.api.create_source(request, ask())
@@ -375,7 +399,7 @@ async def test_a_source_is_published_whole_or_not_at_all(ours: Service) -> None:
     await ours.api.refresh_source(pb.RefreshSourceRequest(source_id=source.id), ask())
     await ours.fetch(source.id)
     (listed,) = (await ours.api.list_sources(EMPTY)).sources
-    assert (listed.status, listed.item_count) == ("failed", 1)
+    assert (listed.status, listed.item_count, listed.refresh_hours) == ("failed", 1, 24)
     assert "is not JSON" in listed.error
     assert (
         await ours.api.get_item(pb.GetItemRequest(app_id="acme.web"), ask())

@@ -100,8 +100,25 @@ class SourceStore(Protocol):
             SourceBusyError: being fetched since after `stale_before`.
         """
 
-    async def finish_fetch(self, source_id: int, *, error: str, item_count: int, rejected_count: int) -> None:
-        """Note how a fetch ended; after a failure the counts of the last good one stay."""
+    async def queue_due_fetches(self, *, stale_before: datetime) -> list[str]:
+        """Queue the fetches whose time has come, each once over all processes; return the names of the sources.
+
+        Fetches under way since after `stale_before` are left alone.
+        """
+
+    async def finish_fetch(
+        self,
+        source_id: int,
+        *,
+        error: str,
+        item_count: int,
+        rejected_count: int,
+        rejected: Sequence[Rejection] = (),
+    ) -> None:
+        """Note how a fetch ended and when the next one is due.
+
+        After a failure the items of the last good fetch stay, and their count; `rejected` replaces what was left out.
+        """
 
     async def delete_source(self, source_id: int) -> None:
         """Forget a source and the items it has now; their revisions stay.

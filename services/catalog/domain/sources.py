@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.catalog.domain.entities import OWN_SOURCE
@@ -13,6 +15,15 @@ from services.common.core.errors import Violation
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _LOCATION = re.compile(r"(/|https://|git\+https://)[^\s\x00-\x1f]{1,490}")
+
+
+DEFAULT_REFRESH_HOURS = 24
+_JITTER = (
+    0.1  # of the interval, so that sources that were registered together are not fetched together for ever
+)
+_RETRY = timedelta(
+    hours=6
+)  # after a failure, unless the interval is shorter: a daily source loses no whole day
 
 
 class SourceFormat(StrEnum):
@@ -49,6 +60,7 @@ class NewSource:
     name: str
     location: str
     format: SourceFormat
+    refresh_hours: int = DEFAULT_REFRESH_HOURS
 
     def __post_init__(self) -> None:
         violations = []
@@ -81,3 +93,24 @@ class Source:
     rejected_count: int
     last_fetched_at: datetime | None
     created_at: datetime
+    refresh_hours: int = DEFAULT_REFRESH_HOURS
+    next_fetch_at: datetime | None = None
+
+
+def choose_next_fetch(
+    refresh_hours: int, *, moment: datetime, failed: bool = False, share: Callable[[], float] = random.random
+) -> datetime | None:
+    """Return when a source is fetched next of its own accord, None for never.
+
+    Args:
+        refresh_hours: between two fetches; 0 for never.
+        moment: of the last fetch.
+        failed: whether that one failed.
+        share: from 0 to 1, of the jitter of 10 % that is added or taken away.
+    """
+    if not refresh_hours:
+        return None
+    interval = timedelta(hours=refresh_hours)
+    if failed:
+        interval = min(interval, _RETRY)
+    return moment + interval * (1 + _JITTER * (2 * share() - 1))

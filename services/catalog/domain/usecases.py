@@ -229,6 +229,11 @@ async def refresh_source(store: SourceStore, source_id: int, *, now: datetime) -
     return await store.queue_fetch(source_id, stale_before=now - FETCH_LIMIT)
 
 
+async def queue_due_fetches(store: SourceStore, *, now: datetime) -> list[str]:
+    """Queue the fetches of sources whose time has come; return their names."""
+    return await store.queue_due_fetches(stale_before=now - FETCH_LIMIT)
+
+
 async def list_rejections(catalog: CatalogStore, sources: SourceStore, source_id: int) -> Sequence[Rejection]:
     """Return what the last publication of a source left out.
 

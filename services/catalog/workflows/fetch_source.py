@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.catalog.domain.errors import SourceFetchError
+from services.catalog.domain.faults import Rejection
 from services.catalog.domain.importers.collection import Imported
 from services.catalog.domain.interfaces import CatalogStore, Importer, SourceFetcher, SourceStore
 from services.catalog.domain.publishing import publish_items
@@ -29,20 +32,28 @@ async def fetch_source(
     try:
         files = await fetcher.fetch_files(source.location)
         imported = await importer.import_files(files, source=source.name, kind=source.format)
-        _refuse_empty(source, imported)
     except SourceFetchError as error:
-        await sources.finish_fetch(source_id, error=error.message, item_count=0, rejected_count=0)
-        return await sources.get_source(source_id)
+        return await _fail(sources, source_id, error.message)
+    if not imported.items:
+        return await _fail(sources, source_id, _describe_empty(source, imported), imported.rejections)
     await publish_items(catalog, source.name, imported.items, imported.rejections, source_id=source_id)
-    counts = {"item_count": len(imported.items), "rejected_count": len(imported.rejections)}
-    await sources.finish_fetch(source_id, error="", **counts)
+    await sources.finish_fetch(
+        source_id, error="", item_count=len(imported.items), rejected_count=len(imported.rejections)
+    )
     return await sources.get_source(source_id)
 
 
-def _refuse_empty(source: Source, imported: Imported) -> None:
-    if imported.items:
-        return
-    reasons = (
-        f": {imported.rejections[0].file}: {imported.rejections[0].error}" if imported.rejections else ""
-    )
-    raise SourceFetchError(f"holds no {source.format.value} app that can be published{reasons}")
+async def _fail(
+    sources: SourceStore, source_id: int, error: str, rejected: Sequence[Rejection] = ()
+) -> Source:
+    await sources.finish_fetch(source_id, error=error, item_count=0, rejected_count=0, rejected=rejected)
+    return await sources.get_source(source_id)
+
+
+def _describe_empty(source: Source, imported: Imported) -> str:
+    message = f"holds no {source.format.value} app that can be published"
+    if not imported.rejections:
+        return message
+    first = imported.rejections[0]
+    more = f" and {len(imported.rejections) - 1} more, see its rejections" if imported.rejections[1:] else ""
+    return f"{message}: {first.file}: {first.error}{more}"

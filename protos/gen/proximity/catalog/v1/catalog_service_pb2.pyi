@@ -574,21 +574,27 @@ class CreateSourceRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     LOCATION_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    REFRESH_HOURS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     location: _builtins.str
     format: _builtins.str
+    refresh_hours: _builtins.int
+    """Hours between two fetches of its own accord; default 24, 0: only when it is refreshed."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         location: _builtins.str = ...,
         format: _builtins.str = ...,
+        refresh_hours: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_refresh_hours", b"_refresh_hours", "refresh_hours", b"refresh_hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "location", b"location", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refresh_hours", b"_refresh_hours", "format", b"format", "location", b"location", "name", b"name", "refresh_hours", b"refresh_hours"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__refresh_hours: _TypeAlias = _typing.Literal["refresh_hours"]  # noqa: Y015
+    _WhichOneofArgType__refresh_hours: _TypeAlias = _typing.Literal["_refresh_hours", b"_refresh_hours"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__refresh_hours) -> _WhichOneofReturnType__refresh_hours | None: ...
 
 Global___CreateSourceRequest: _TypeAlias = CreateSourceRequest  # noqa: Y015
 

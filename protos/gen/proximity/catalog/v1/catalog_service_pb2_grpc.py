@@ -211,7 +211,7 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListRejections(self, request, context):
-        """What the last publication of a source left out, and why.
+        """What the last fetch of a source left out, and why; also of a fetch that published nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -63,7 +63,7 @@ class CatalogServiceStub:
     RefreshSource: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.RefreshSourceRequest, _item_pb2.Source]
     """Fetch a source again, in the background."""
     ListRejections: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListRejectionsRequest, _catalog_service_pb2.ListRejectionsResponse]
-    """What the last publication of a source left out, and why."""
+    """What the last fetch of a source left out, and why; also of a fetch that published nothing."""
     DeleteSource: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.DeleteSourceRequest, _empty_pb2.Empty]
     """Forget a source and its items; revisions in use by apps stay."""
 
@@ -99,7 +99,7 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     RefreshSource: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.RefreshSourceRequest, _item_pb2.Source]  # type: ignore[assignment]
     """Fetch a source again, in the background."""
     ListRejections: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListRejectionsRequest, _catalog_service_pb2.ListRejectionsResponse]  # type: ignore[assignment]
-    """What the last publication of a source left out, and why."""
+    """What the last fetch of a source left out, and why; also of a fetch that published nothing."""
     DeleteSource: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.DeleteSourceRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Forget a source and its items; revisions in use by apps stay."""
 
@@ -216,7 +216,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.ListRejectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.ListRejectionsResponse, _abc.Awaitable[_catalog_service_pb2.ListRejectionsResponse]]:
-        """What the last publication of a source left out, and why."""
+        """What the last fetch of a source left out, and why; also of a fetch that published nothing."""
 
     @_abc_1.abstractmethod
     def DeleteSource(

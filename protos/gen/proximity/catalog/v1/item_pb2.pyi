@@ -494,6 +494,8 @@ class Source(_message.Message):
     REJECTED_COUNT_FIELD_NUMBER: _builtins.int
     LAST_FETCHED_AT_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    REFRESH_HOURS_FIELD_NUMBER: _builtins.int
+    NEXT_FETCH_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     name: _builtins.str
     location: _builtins.str
@@ -505,10 +507,16 @@ class Source(_message.Message):
     error: _builtins.str
     item_count: _builtins.int
     rejected_count: _builtins.int
+    refresh_hours: _builtins.int
+    """Hours between two fetches of its own accord; 0: only when it is refreshed."""
     @_builtins.property
     def last_fetched_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def next_fetch_at(self) -> _timestamp_pb2.Timestamp:
+        """When it is fetched again of its own accord."""
+
     def __init__(
         self,
         *,
@@ -522,19 +530,25 @@ class Source(_message.Message):
         rejected_count: _builtins.int = ...,
         last_fetched_at: _timestamp_pb2.Timestamp | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        refresh_hours: _builtins.int = ...,
+        next_fetch_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_last_fetched_at", b"_last_fetched_at", "created_at", b"created_at", "error", b"error", "last_fetched_at", b"last_fetched_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_last_fetched_at", b"_last_fetched_at", "_next_fetch_at", b"_next_fetch_at", "created_at", b"created_at", "error", b"error", "last_fetched_at", b"last_fetched_at", "next_fetch_at", b"next_fetch_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_last_fetched_at", b"_last_fetched_at", "created_at", b"created_at", "error", b"error", "format", b"format", "id", b"id", "item_count", b"item_count", "last_fetched_at", b"last_fetched_at", "location", b"location", "name", b"name", "rejected_count", b"rejected_count", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_last_fetched_at", b"_last_fetched_at", "_next_fetch_at", b"_next_fetch_at", "created_at", b"created_at", "error", b"error", "format", b"format", "id", b"id", "item_count", b"item_count", "last_fetched_at", b"last_fetched_at", "location", b"location", "name", b"name", "next_fetch_at", b"next_fetch_at", "refresh_hours", b"refresh_hours", "rejected_count", b"rejected_count", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
     _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
     _WhichOneofReturnType__last_fetched_at: _TypeAlias = _typing.Literal["last_fetched_at"]  # noqa: Y015
     _WhichOneofArgType__last_fetched_at: _TypeAlias = _typing.Literal["_last_fetched_at", b"_last_fetched_at"]  # noqa: Y015
+    _WhichOneofReturnType__next_fetch_at: _TypeAlias = _typing.Literal["next_fetch_at"]  # noqa: Y015
+    _WhichOneofArgType__next_fetch_at: _TypeAlias = _typing.Literal["_next_fetch_at", b"_next_fetch_at"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__last_fetched_at) -> _WhichOneofReturnType__last_fetched_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__next_fetch_at) -> _WhichOneofReturnType__next_fetch_at | None: ...
 
 Global___Source: _TypeAlias = Source  # noqa: Y015
 

@@ -1,0 +1,6 @@
+"""All SQL of the catalog."""
+
+from services.catalog.store.publications import SqlCatalogStore
+from services.catalog.store.sources import FETCH_SOURCE, REVISION_PUBLISHED
+
+__all__ = ["FETCH_SOURCE", "REVISION_PUBLISHED", "SqlCatalogStore"]
