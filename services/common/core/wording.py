@@ -21,7 +21,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(spelling, names, n=1, cutoff=_NEARNESS) or [
         each for each in names if len(spelling) >= _SHORTEST_PART and (spelling in each or each in spelling)
     ]
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+    return f"did you mean {' or '.join(near[:3])}?" if near else f"known are {', '.join(names)}"
 
 
 def show_number(number: float) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from services.common.core.config import ServiceSettings
 from services.common.core.errors import DomainError
-from services.common.core.timestamps import render_time
 from services.common.db.database import Database, create_engine
 from services.common.messaging.poison import PoisonMessages
 
@@ -46,7 +45,7 @@ async def _print(messages: PoisonMessages, ids: Sequence[int]) -> None:
     found = [one for one in await messages.list_all() if not ids or one.id in ids]
     for one in found:
         sys.stdout.write(
-            f"{one.id}  {render_time(one.set_aside_at)}  {one.subject}  for {one.consumer}"
+            f"{one.id}  {one.set_aside_at:%Y-%m-%dT%H:%M:%SZ}  {one.subject}  for {one.consumer}"
             f"  {len(one.payload)} bytes  after {one.attempts} attempts: {one.error!r}\n"
         )
     if not found:

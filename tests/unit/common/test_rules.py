@@ -45,6 +45,24 @@ def test_secrets_are_not_shown() -> None:
     assert "hunter2" not in found["password"]
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_only_grpc_carries_are_refused(number: float) -> None:
+    message = apps.DeployAppRequest(catalog_id="adminer", hostname="web-01")
+    message.config.update({"memory": 512, "deep": {"list": [1, {"a": number}]}})
+    message.ports.number_value = number
+    assert set(faults(message)) == {"config", "ports"}
+    networks = settings.UpdateNetworkSettingsRequest()
+    networks.user_networks.append(number)
+    assert "user_networks" in faults(networks)
+
+
+@pytest.mark.parametrize(("seconds", "nanos"), [(2**62, 0), (-(2**62), 0), (0, 2_000_000_000), (0, -1)])
+def test_times_that_only_grpc_carries_are_refused(seconds: int, nanos: int) -> None:
+    message = auth.CreateApiTokenRequest(name="ci")
+    message.expires_at.seconds, message.expires_at.nanos = seconds, nanos
+    assert set(faults(message)) == {"expires_at"}
+
+
 def test_absent_optional_fields_are_not_checked() -> None:
     check_message(settings.UpdateResourceSettingsRequest())
 

@@ -15,6 +15,7 @@ from proximity.common.v1 import rules_pb2
 from services.common.core.errors import InvalidError, Violation
 from services.common.core.text import find_control, find_control_in_lines, is_blank, make_printable
 from services.common.core.wording import show_number, suggest
+from services.common.rpc.interceptors import well_known
 
 Check = Callable[[Message, str, list[Violation]], None]
 
@@ -49,11 +50,23 @@ def _checks_of(descriptor: Descriptor) -> tuple[Check, ...]:
             checks.append(_compile(field, options.Extensions[rules_pb2.rules]))
         elif field.type == FieldDescriptor.TYPE_STRING or _is_map(field):
             checks.append(_compile(field, rules_pb2.Rules()))
+        if field.message_type is not None and field.message_type.full_name in well_known.CHECKS:
+            checks.append(_compile_well_known(field))
     return tuple(checks)
 
 
 def _is_map(field: FieldDescriptor) -> bool:
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
+
+
+def _compile_well_known(field: FieldDescriptor) -> Check:
+    def check(message: Message, prefix: str, violations: list[Violation]) -> None:
+        value = getattr(message, field.name)
+        for each in value if field.is_repeated else [value]:
+            if fault := well_known.find_fault(each):
+                violations.append(Violation(prefix + field.name, fault))
+
+    return check
 
 
 def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
