@@ -7,7 +7,8 @@ from typing import Any
 
 from deploy.import_django.plan import Known, Plan, choose_id
 from deploy.import_django.source import Row
-from services.auth.domain.entities import DEFAULT_THEME, normalize_name
+from services.auth.domain.entities import DEFAULT_THEME
+from services.auth.domain.names import normalize_name
 from services.common.core.clock import now
 
 _TABLE = "users"

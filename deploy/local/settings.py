@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.common.core.config import parse_bool, parse_int, parse_list, setting
+from services.common.core.config import setting
+from services.common.core.parsing import parse_bool, parse_int, parse_list
 
 
 def _parse_seconds(text: str) -> float:

@@ -6,7 +6,8 @@ import dataclasses
 from datetime import timedelta
 
 from services.apps.domain.quotas import Quota
-from services.common.core.config import parse_int, setting
+from services.common.core.config import setting
+from services.common.core.parsing import parse_int
 from services.common.operations.limits import OperationSettings
 
 

@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from services.auth.domain.entities import is_username
+from services.auth.domain.names import is_username
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import RegistrationPolicy
-from services.common.core.config import ServiceSettings, parse_bool, parse_int, setting
+from services.common.core.config import ServiceSettings, setting
+from services.common.core.parsing import parse_bool, parse_int
 
 
 def parse_public_url(text: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from services.common.core.config import parse_int, setting
+from services.common.core.config import setting
+from services.common.core.parsing import parse_int
 from services.common.operations.limits import OperationSettings
 
 

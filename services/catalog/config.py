@@ -6,7 +6,8 @@ import dataclasses
 from pathlib import Path
 
 from services.catalog.files import DATA
-from services.common.core.config import ServiceSettings, parse_bool, parse_int, parse_list, setting
+from services.common.core.config import ServiceSettings, setting
+from services.common.core.parsing import parse_bool, parse_int, parse_list
 
 
 def parse_folder(text: str) -> Path:

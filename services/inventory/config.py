@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from services.common.core.config import ServiceSettings, parse_bool, parse_int, setting
+from services.common.core.config import ServiceSettings, setting
+from services.common.core.parsing import parse_bool, parse_int
 from services.common.core.production_checks import is_default_password
 
 _TESTING_VMID_MIN = 9000

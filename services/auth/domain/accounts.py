@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.auth.domain.entities import Account, AccountQuota, Page, find_name_fault
+from services.auth.domain.entities import Account, AccountQuota, Page
 from services.auth.domain.errors import (
     InvalidProfileError,
     InvalidQuestionError,
@@ -14,6 +14,7 @@ from services.auth.domain.errors import (
     UserNotFoundError,
 )
 from services.auth.domain.interfaces import AccountStore, RevocationSink
+from services.auth.domain.names import find_name_fault
 from services.common.core.errors import Violation
 from services.common.identity.tokens import Caller
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +12,6 @@ REFRESH_TOKEN_TTL = timedelta(days=7)
 # A used refresh token gets its successor again for so long: two tabs refresh at once, or an answer was lost and the
 # client tries again. Longer would help who stole a token.
 REPETITION_TTL = timedelta(seconds=30)
-LONGEST_NAME = 600
 
 
 def encode_base64url(data: bytes) -> str:
@@ -25,24 +22,6 @@ def encode_base64url(data: bytes) -> str:
 def hash_token(token: str) -> str:
     """Return the form in which random tokens are stored: SHA-256 in hex."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def normalize_name(name: str) -> str:
-    """The form in which user names and addresses are unique: without case and compatibility forms."""
-    return unicodedata.normalize("NFKC", name).casefold()
-
-
-def is_username(name: str) -> bool:
-    """Whether it is 1 to 150 letters, digits and @.+-_ ; the protos have the same pattern."""
-    return re.fullmatch(r"[\w.@+-]{1,150}", name) is not None
-
-
-def find_name_fault(name: str) -> str:
-    """Why a user name or address cannot be kept: some signs become many in the form in which it is unique."""
-    length = len(normalize_name(name))
-    if length <= LONGEST_NAME:
-        return ""
-    return f"has {length} characters written out; at most {LONGEST_NAME} are allowed"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from services.auth.domain.entities import normalize_name
+from services.auth.domain.names import normalize_name
 
 _LOOKS_LIKE = {
     "a": "\u0251\u03b1\u0430\u13aa\u15c5\ua4ee\U000102a0\U00016f40",

@@ -19,7 +19,6 @@ from services.auth.domain.entities import (
     OneTimeLink,
     Registration,
     hash_token,
-    normalize_name,
 )
 from services.auth.domain.errors import (
     AccountInactiveError,
@@ -35,6 +34,7 @@ from services.auth.domain.interfaces import (
     PasswordHasher,
     RevocationSink,
 )
+from services.auth.domain.names import normalize_name
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import check_registration
 from services.auth.domain.sign_in import SignInLimits, check_limits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 
 from services.auth.domain.common_passwords import COMMON_PASSWORDS
-from services.auth.domain.entities import normalize_name
+from services.auth.domain.names import normalize_name
 
 MIN_LENGTH = 8
 MAX_LENGTH = 1024  # characters; the field rules of the protos refuse more before anything is hashed

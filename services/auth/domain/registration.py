@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.auth.domain.entities import Client, NewAccount, Registration, SignedIn, find_name_fault
+from services.auth.domain.entities import Client, NewAccount, Registration, SignedIn
 from services.auth.domain.errors import InvalidRegistrationError, RegistrationClosedError
+from services.auth.domain.names import find_name_fault
 from services.auth.domain.passwords import MAX_LENGTH, MIN_LENGTH, RULES, find_faults
 from services.auth.domain.sign_in import SignIn, begin_session, check_limits
 from services.common.core.errors import Violation

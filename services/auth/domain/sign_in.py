@@ -17,7 +17,6 @@ from services.auth.domain.entities import (
     Reused,
     SignedIn,
     hash_token,
-    normalize_name,
 )
 from services.auth.domain.errors import (
     InvalidPasswordError,
@@ -35,6 +34,7 @@ from services.auth.domain.interfaces import (
     SessionStore,
 )
 from services.auth.domain.limits import Limit
+from services.auth.domain.names import normalize_name
 from services.auth.domain.passwords import find_faults
 from services.common.core.clock import Clock, now
 from services.common.core.errors import Violation

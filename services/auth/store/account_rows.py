@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from proximity.auth.v1 import events_pb2
 
-from services.auth.domain.entities import Account, AccountQuota, NewAccount, Revocation, normalize_name
+from services.auth.domain.entities import Account, AccountQuota, NewAccount, Revocation
 from services.auth.domain.errors import EmailTakenError, LastAdminError, UsernameTakenError, UserNotFoundError
 from services.auth.domain.lookalikes import make_skeleton
+from services.auth.domain.names import normalize_name
 from services.auth.store.locks import ACCOUNTS, lock
 from services.auth.store.revocations import add_revocations, end_families
 from services.auth.store.tables import outbox, sessions, users

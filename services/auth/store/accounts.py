@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.auth.domain.entities import Account, AccountQuota, NewAccount, Page, Revocation, normalize_name
+from services.auth.domain.entities import Account, AccountQuota, NewAccount, Page, Revocation
 from services.auth.domain.errors import HeirInvalidError, UserNotFoundError
+from services.auth.domain.names import normalize_name
 from services.auth.store.account_rows import (
     announce_deactivation,
     build_account,

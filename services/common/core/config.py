@@ -6,13 +6,12 @@ A service's `config.py` declares a frozen dataclass whose fields carry `setting(
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
+from services.common.core.parsing import parse_bool, parse_dsn, parse_int, parse_list, parse_networks
 from services.common.core.production_checks import (
     WEAKNESSES,
     find_weak_secret,
@@ -32,68 +31,6 @@ class ConfigError(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
-
-
-def parse_bool(text: str) -> bool:
-    """True for 1, true, yes, on; False for 0, false, no, off and the empty string, whatever the case.
-
-    Raises:
-        ValueError: anything else.
-    """
-    lowered = text.strip().lower()
-    if lowered in {"1", "true", "yes", "on"}:
-        return True
-    if lowered in {"0", "false", "no", "off", ""}:
-        return False
-    raise ValueError(f"{text!r} is neither true nor false")
-
-
-def parse_list(text: str) -> tuple[str, ...]:
-    """Values separated by commas, without empty ones."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def parse_networks(text: str) -> tuple[str, ...]:
-    """Networks like 10.0.0.0/8, comma-separated.
-
-    Raises:
-        ValueError: one of them is none.
-    """
-    found = parse_list(text)
-    for network in found:
-        ipaddress.ip_network(network)
-    return found
-
-
-def parse_dsn(text: str) -> str:
-    """A DSN of Sentry, `https://key@host/project`.
-
-    Raises:
-        ValueError: it is none; what it holds is not said, as its key is a secret.
-    """
-    try:
-        parts = urlsplit(text)
-        known = parts.scheme in {"http", "https"} and parts.username and parts.hostname and parts.port != 0
-    except ValueError:
-        known = False
-    if not known or not parts.path.rpartition("/")[2].isdecimal():
-        raise ValueError("is no DSN like https://key@host/1")
-    return text
-
-
-def parse_int(low: int, high: int) -> Callable[[str], int]:
-    """A parser of whole numbers from `low` to `high`."""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is not a whole number") from None
-        if not low <= value <= high:
-            raise ValueError(f"{value} is not between {low} and {high}")
-        return value
-
-    return parse
 
 
 def setting(

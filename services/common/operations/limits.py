@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from services.common.core.config import ServiceSettings, parse_int, setting
+from services.common.core.config import ServiceSettings, setting
+from services.common.core.parsing import parse_int
 from services.common.operations.model import OperationLimits
 
 _parse_limit = parse_int(0, 10_000)

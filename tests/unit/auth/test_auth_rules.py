@@ -11,9 +11,10 @@ from gateway import filters
 from services.auth import cookies
 from services.auth.convert import parse_time
 from services.auth.domain.audit import FIRST_HASH, hash_entry, verify_chain
-from services.auth.domain.entities import AuditEntry, NewAuditEntry, Registration, normalize_name
+from services.auth.domain.entities import AuditEntry, NewAuditEntry, Registration
 from services.auth.domain.errors import AuditBrokenError
 from services.auth.domain.limits import Attempts, Limit, count_attempt
+from services.auth.domain.names import normalize_name
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import RegistrationPolicy, find_registration_faults
 from services.common.core.errors import InvalidError

@@ -62,9 +62,8 @@ def _is_map(field: FieldDescriptor) -> bool:
 def _compile_well_known(field: FieldDescriptor) -> Check:
     def check(message: Message, prefix: str, violations: list[Violation]) -> None:
         value = getattr(message, field.name)
-        for each in value if field.is_repeated else [value]:
-            if fault := well_known.find_fault(each):
-                violations.append(Violation(prefix + field.name, fault))
+        found = map(well_known.find_fault, value if field.is_repeated else [value])
+        violations.extend(Violation(prefix + field.name, fault) for fault in found if fault)
 
     return check
 

@@ -12,7 +12,7 @@ _YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800  # seconds since 1970, a
 _NANOSECONDS = 1_000_000_000
 
 
-def _check_value(value: Any) -> str:  # noqa: ANN401 - a google.protobuf.Value
+def _check_value(value: Any) -> str:
     kind = value.WhichOneof("kind")
     if kind == "number_value" and not math.isfinite(value.number_value):
         return f"holds {value.number_value}, which is no number of JSON"
@@ -21,15 +21,15 @@ def _check_value(value: Any) -> str:  # noqa: ANN401 - a google.protobuf.Value
     return ""
 
 
-def _check_struct(value: Any) -> str:  # noqa: ANN401 - a google.protobuf.Struct
+def _check_struct(value: Any) -> str:
     return next(filter(None, map(_check_value, value.fields.values())), "")
 
 
-def _check_list(value: Any) -> str:  # noqa: ANN401 - a google.protobuf.ListValue
+def _check_list(value: Any) -> str:
     return next(filter(None, map(_check_value, value.values)), "")
 
 
-def _check_timestamp(value: Any) -> str:  # noqa: ANN401 - a google.protobuf.Timestamp
+def _check_timestamp(value: Any) -> str:
     is_valid = _YEAR_1 <= value.seconds < _YEAR_10000 and 0 <= value.nanos < _NANOSECONDS
     return "" if is_valid else "is not a time between the years 1 and 9999"
 

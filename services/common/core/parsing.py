@@ -1,0 +1,69 @@
+"""Parsers of the values of settings: each raises ValueError with what is wrong."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+
+def parse_bool(text: str) -> bool:
+    """True for 1, true, yes, on; False for 0, false, no, off and the empty string, whatever the case.
+
+    Raises:
+        ValueError: anything else.
+    """
+    lowered = text.strip().lower()
+    if lowered in {"1", "true", "yes", "on"}:
+        return True
+    if lowered in {"0", "false", "no", "off", ""}:
+        return False
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def parse_list(text: str) -> tuple[str, ...]:
+    """Values separated by commas, without empty ones."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_networks(text: str) -> tuple[str, ...]:
+    """Networks like 10.0.0.0/8, comma-separated.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    found = parse_list(text)
+    for network in found:
+        ipaddress.ip_network(network)
+    return found
+
+
+def parse_dsn(text: str) -> str:
+    """A DSN of Sentry, `https://key@host/project`.
+
+    Raises:
+        ValueError: it is none; what it holds is not said, as its key is a secret.
+    """
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in {"http", "https"} and parts.username and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or not parts.path.rpartition("/")[2].isdecimal():
+        raise ValueError("is no DSN like https://key@host/1")
+    return text
+
+
+def parse_int(low: int, high: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a whole number") from None
+        if not low <= value <= high:
+            raise ValueError(f"{value} is not between {low} and {high}")
+        return value
+
+    return parse
