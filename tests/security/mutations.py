@@ -157,7 +157,7 @@ MUTATIONS = (
         f"{FETCHING}::test_a_tar_bomb_and_too_many_files_are_refused"),
     Mutation("YAML bombs", "services/catalog/domain/document.py", "self._count(anchor.nodes)", "pass",
         "tests/security/test_fuzzing.py::test_bombs_in_yaml_are_refused_at_once", limit_s=60.0),
-    Mutation("needs of the host", "services/catalog/domain/compose.py",
+    Mutation("needs of the host", "services/catalog/domain/host_needs.py",
         "yield from _list_setting_needs(name, service)", "yield from ()",
         "tests/security/test_host_needs.py::test_what_reaches_out_of_the_container_counts_as_a_need_of_the_host"),
     Mutation("options of net0", "services/inventory/proxmox/create.py",
