@@ -168,3 +168,20 @@ def test_the_domain_does_not_read_the_environment() -> None:
         if re.search(r"\bos\.(environ|getenv)\b|from os import", line)
     ]
     assert found == []
+
+
+# Folders whose docstrings begin with a noun phrase or an imperative. Add a folder once it is clean.
+PLAIN_DOCSTRINGS = ("services/common",)
+_HEADLESS = re.compile(r"(What|Who|Whose|Whoever|Where|How|Why|Which|Says|Tells|Looks)\b")
+
+
+@pytest.mark.parametrize("folder", PLAIN_DOCSTRINGS)
+def test_docstrings_begin_with_a_noun_phrase_or_an_imperative(folder: str) -> None:
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    found = [
+        f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}: {text.splitlines()[0]}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, documented) and (text := ast.get_docstring(node)) and _HEADLESS.match(text)
+    ]
+    assert found == []

@@ -1,1 +1,1 @@
-"""What every process needs and that knows no wire and no database: errors, time, configuration, logs, telemetry."""
+"""Foundation of every process, without wire and database: errors, time, configuration, logs, telemetry."""

@@ -107,7 +107,7 @@ def _is_set(name: str, source: Mapping[str, str]) -> bool:
 
 
 def _list_unaccepted(settings: ServiceSettings) -> list[str]:
-    """What is too weak for production, unless ALLOW_INSECURE names it."""
+    """List what is too weak for production, unless ALLOW_INSECURE names it."""
     if settings.debug:
         return []
     return [
@@ -133,7 +133,7 @@ def _read_value(metadata: Mapping[str, Any], source: Mapping[str, str]) -> Any:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
-    """What every service needs to run."""
+    """Settings of every service."""
 
     listen: str = setting("LISTEN", default="127.0.0.1:0", doc="host:port or unix:/path of the gRPC server.")
     health_listen: str = setting(
@@ -252,7 +252,7 @@ class ServiceSettings:
         yield from ()
 
     def find_weaknesses(self) -> Iterator[tuple[str, str]]:
-        """What production refuses: the name to accept it by, if it can be accepted, and a sentence."""
+        """List what production refuses: the name to accept it by, if it can be accepted, and a sentence."""
         if fault := find_weak_secret(self.secret_key):
             yield "", f"SECRET_KEY: {fault}"
         for name, url in (("DATABASE_URL", self.database_url), ("NATS_URL", self.nats_url)):

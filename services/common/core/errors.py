@@ -1,4 +1,4 @@
-"""What a domain may refuse. A service's own errors derive from these and say no by name.
+"""Errors of the domain. A service's own errors derive from these and have a name and a reason.
 
 `rpc` turns them into gRPC statuses; nothing here knows about that. Each class has a `reason`, constant
 UPPER_SNAKE_CASE, that clients can rely on; by default it is the class's name without `Error`.

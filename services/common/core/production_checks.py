@@ -1,4 +1,4 @@
-"""What production (DEBUG=False) refuses in settings, and the names by which some of it can be accepted all the same."""
+"""Checks of settings for production (DEBUG=False), and the names by which some findings can be accepted."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def parse_weaknesses(text: str) -> tuple[str, ...]:
 
 
 def find_weak_secret(secret: str) -> str:
-    """Why a SECRET_KEY is too weak for production; empty when it is not."""
+    """Return why a SECRET_KEY is too weak for production, or an empty text."""
     lowered = secret.lower()
     if len(secret) < MIN_SECRET:
         return f"has {len(secret)} characters; at least {MIN_SECRET} are needed"
@@ -52,7 +52,7 @@ def find_weak_secret(secret: str) -> str:
 
 
 def find_weak_url(url: str) -> str:
-    """Why the password in a URL is too weak for production; empty when it is not, or there is none."""
+    """Return why the password in a URL is too weak for production, or an empty text."""
     for part in url.split(","):
         found = urlsplit(part.strip())
         if found.password is not None and is_default_password(found.password, found.username or ""):

@@ -39,7 +39,7 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """What the driver gets."""
+        """Convert a value for the driver."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -48,7 +48,7 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """What the store gets."""
+        """Convert a value of the driver."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -209,7 +209,7 @@ class Database:
         return await self._reader.fetch(query, params)
 
     def count_in_use(self) -> int:
-        """How many connections of the pool are in use."""
+        """Count the connections of the pool that are in use."""
         pool = self.engine.pool
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 

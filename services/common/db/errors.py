@@ -1,4 +1,4 @@
-"""What an error of a database driver means: which errors pass by themselves, which have to be put right by a person."""
+"""Meaning of errors of database drivers: those that pass by themselves, and those that need an operator."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DatabaseDamagedError(DatabaseUnavailableError):
 
 
 def find_fault(error: BaseException | None) -> str:
-    """What is wrong with the file of a SQLite database, in words; empty where an error says nothing of the kind."""
+    """Describe the fault of a SQLite file that an error reports; empty for other errors."""
     if not isinstance(error, sqlite3.Error):
         return ""
     words = str(error)
@@ -52,7 +52,7 @@ def is_locked(error: BaseException | None) -> bool:
 
 
 def explain(error: BaseException) -> str:
-    """What an error of the database or its driver says, in one line."""
+    """Return the message of a database error in one line."""
     if isinstance(error, UnavailableError):
         return error.message
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error

@@ -31,7 +31,7 @@ _ANSWER_S = 5.0
 
 
 class DatabaseProbe:
-    """Says whether the database of a service can be used.
+    """Probe of whether the database of a service can be used.
 
     Attributes:
         fault: why not, in words that name no path; empty while it can.

@@ -37,7 +37,7 @@ class SealedColumn:
 
 @dataclass(frozen=True)
 class Resealed:
-    """How many values were sealed anew, and the places of those that do not open."""
+    """Result of resealing: the number of values, and the places of those that do not open."""
 
     count: int
     broken: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Who is calling: user tokens signed by auth, service tokens signed by each service, and revocations.
+"""Authentication of callers: user tokens signed by auth, service tokens signed by each service, and revocations.
 
 A user's access token is a JWT (EdDSA; issuer and audience `proximity`; claims `sub` user id, `name`, `staff`, `sid`
 session family, `jti`, `typ` access, `auth_time` and `amr`: when and how the user last proved their identity). A
@@ -76,7 +76,7 @@ ANONYMOUS = Caller()
 
 
 class Revocations:
-    """What is no longer valid before its time: tokens, sessions and users. Filled from NATS by `watch_revocations`.
+    """Revoked tokens, sessions and users. Filled from NATS by `watch_revocations`.
 
     Args:
         is_connected: whether the source that fills it answers now; None where it is filled by its own process.

@@ -42,7 +42,7 @@ _REPLAY_S = 5.0  # between two queries for poison messages that an operator requ
 
 
 class Connection(Protocol):
-    """What a consumer needs of the bus."""
+    """Connection as a consumer needs it."""
 
     poison: PoisonMessages | None
 
@@ -204,7 +204,7 @@ async def _give_back(message: Msg) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """What an error says, or its name where it says nothing."""
+    """Return the text of an error, or its name where it has none."""
     return str(error) or type(error).__name__
 
 

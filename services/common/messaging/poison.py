@@ -110,7 +110,7 @@ class PoisonMessages:
         return await self._db.write(write)
 
     async def count(self) -> int:
-        """How many there are."""
+        """Count them."""
         return await self._db.read(lambda connection: int(connection.execute(_count()).scalar_one()))
 
     async def list_all(self) -> list[PoisonMessage]:

@@ -1,4 +1,4 @@
-"""What NATS keeps for us: JOBS (`jobs.>`, a work queue), EVENTS (`events.>`), AUDIT (`audit.>`), and revocations."""
+"""Streams and buckets in NATS: JOBS (`jobs.>`, a work queue), EVENTS (`events.>`), AUDIT (`audit.>`), and revocations."""
 
 from __future__ import annotations
 

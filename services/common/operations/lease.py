@@ -59,7 +59,7 @@ class LeasedOperation:
         self.is_cancelled = operation.cancel_requested
 
     def find_end(self, step: Step[Any]) -> str | None:
-        """Why the operation must not go on with a step, if so."""
+        """Return the reason why the operation must not go on with a step, or None."""
         if not step.cancellable:
             return None
         if self.is_cancelled:

@@ -1,4 +1,4 @@
-"""How much a service's workers do at once."""
+"""Settings of the concurrency limits of operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps, workflows, and what a step may say."""
+"""Workflows and their steps, over one frozen state."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class StepResult(Generic[S]):
 
 
 class Context(Protocol):
-    """What a step may do besides its work."""
+    """The operation as a running step sees it: its log, its progress, its persisted state."""
 
     @property
     def operation(self) -> ClaimedOperation:
@@ -176,7 +176,7 @@ class NewOperation:
 
 @dataclass(frozen=True)
 class OperationLimits:
-    """How many operations run at once in all workers together; 0: any number.
+    """Limits of operations that run at once in all workers together; 0: any number.
 
     Attributes:
         per_node, per_storage: with the same `node` or `storage`.
@@ -216,7 +216,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def find_wait(error: BaseException) -> WaitError | None:
-    """What there is to wait for, where an error says that it passes by itself."""
+    """Return what to wait for if an error passes by itself, or None."""
     if isinstance(error, WaitError):
         return error
     if isinstance(error, DomainError) and is_waiting(error):

@@ -1,4 +1,4 @@
-"""Operations as everybody asks for them who waits for one: by the fast way, without what only workers need."""
+"""Queries for operations by clients, on the fast read path and without the columns that only workers need."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _param = sa.bindparam
 
 
 class OperationLookups:
-    """What is shown of a service's operations.
+    """Read access to the operations of a service.
 
     Args:
         db: the service's database.
@@ -37,24 +37,24 @@ class OperationLookups:
     ) -> tuple[list[Operation], int]:
         """Those whose columns have the wanted values, newest first, with their steps, and how many there are in all."""
         params = {**wanted, "limit": limit, "offset": offset}
-        ask = _make_queries(self._tables, frozenset(wanted), unfinished=unfinished)
+        queries = _make_queries(self._tables, frozenset(wanted), unfinished=unfinished)
         rows, step_rows = await asyncio.gather(
-            self._db.fetch(ask.page, params), self._db.fetch(ask.steps, params)
+            self._db.fetch(queries.page, params), self._db.fetch(queries.steps, params)
         )
         found: dict[str, list[OperationStep]] = {}
         for operation_id, *values in step_rows:
-            found.setdefault(operation_id, []).append(_build_step(ask.step_parser.parse(values)))
+            found.setdefault(operation_id, []).append(_build_step(queries.step_parser.parse(values)))
         if rows or offset == 0:
             total = rows[0][0] if rows else 0
         else:
-            total = (await self._db.fetch(ask.count, dict(wanted)))[0][0]
-        parsed = [ask.parser.parse(row[1:]) for row in rows]
+            total = (await self._db.fetch(queries.count, dict(wanted)))[0][0]
+        parsed = [queries.parser.parse(row[1:]) for row in rows]
         return [Operation(**fields, steps=tuple(found.get(fields["id"], ()))) for fields in parsed], total
 
 
 @dataclass(frozen=True)
 class _Queries:
-    """What finds operations: a page of them with their number, their steps, and their number alone."""
+    """Compiled queries: a page of operations with their total, their steps, and the total alone."""
 
     page: Query
     steps: Query

@@ -1,4 +1,4 @@
-"""Which operation is next: within the limits, fair between users, then the oldest."""
+"""Order of the queue: within the limits, fair between users, then the oldest."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _within(operations: sa.Table, limits: OperationLimits) -> list[sa.ColumnElem
 
 
 def _count_running(operations: sa.Table, column: str) -> sa.Subquery:
-    """How many operations run at `:current` for each value of a column that says something."""
+    """Count the operations that run at `:current`, by the non-empty values of a column."""
     alias = operations.alias()
     key = alias.c[column]
     says = key.is_not(None) if column == "requested_by" else key != ""

@@ -14,7 +14,7 @@ _PENDING = "pending"
 def find_place(
     recorded: Sequence[tuple[str, str]], index: int, wanted: Sequence[str], *, undoing: bool
 ) -> int:
-    """Where an operation goes on among the steps `wanted`.
+    """Find the position at which an operation goes on among the steps `wanted`.
 
     Args:
         recorded: name and status of each step, as the release wrote them down that began the operation.

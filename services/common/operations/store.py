@@ -38,7 +38,7 @@ Apply = Callable[[sa.Connection, "ClaimedOperation", Change], None]
 
 
 class SqlOperationStore:
-    """What the engine needs of the database.
+    """The operations of a service as the engine needs them.
 
     Args:
         db: the service's database.
@@ -104,7 +104,7 @@ class SqlOperationStore:
         return replace(operation, step_index=place), chosen
 
     async def measure_queue(self) -> tuple[dict[str, int], float]:
-        """How many operations have not ended, by status, and the age of the oldest in seconds."""
+        """Return the number of unfinished operations by status, and the age of the oldest in seconds."""
         operations = self._tables.operations
         query = (
             sa.select(operations.c.status, sa.func.count(), sa.func.min(operations.c.created_at))

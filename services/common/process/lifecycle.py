@@ -53,7 +53,7 @@ Background = Coroutine[Any, Any, None] | Periodic
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """What a process of a service runs until SIGTERM or SIGINT.
+    """Everything that a process of a service runs until SIGTERM or SIGINT.
 
     Attributes:
         runtime: infrastructure that its parts share; the relay of the outbox runs in every process.

@@ -40,7 +40,7 @@ class AuthClient:
         return self._keys.get(kid)
 
     async def authenticate_api_token(self, token: str) -> Caller:
-        """Whose an API token is; remembered for at most 60 seconds by the verifier's cache."""
+        """Return the caller behind an API token; the verifier caches it for 60 seconds at most."""
         request = auth_service_pb2.AuthenticateApiTokenRequest(token=token)
         stub = auth_service_pb2_grpc.AuthInternalServiceStub
         sent_at = time.time()

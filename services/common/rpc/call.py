@@ -22,7 +22,7 @@ _HTTPS_PREFIXES = {ACCESS_COOKIE: "__Host-", CSRF_COOKIE: "__Host-", REFRESH_COO
 
 @dataclass
 class Call:
-    """Who calls, from where, and what to answer besides the message.
+    """Context of one call: its principal and peer, and what is answered besides the message.
 
     Attributes:
         method: full name of the RPC, `/package.Service/Method`.

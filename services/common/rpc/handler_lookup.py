@@ -1,4 +1,4 @@
-"""Which handler a call is for, found with its metadata: grpc makes a tuple of every header, and once is enough."""
+"""Lookup of the handler of a call together with its metadata: grpc makes a tuple of every header, once is enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection, and what that one may say about others."""
+"""Peers of connections, and the forwarded headers that they are trusted with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PeerRefusedError(ForbiddenError):
 
 @dataclass(frozen=True)
 class Peers:
-    """What is known of peers.
+    """Identification of peers.
 
     Attributes:
         by_certificate: connections are mutual TLS; the certificate says who calls.

@@ -1,4 +1,4 @@
-"""How a server ends: it refuses what is new, finishes what it has, and says UNAVAILABLE where it cannot.
+"""Graceful shutdown of a server: it refuses new calls, finishes open ones, and answers UNAVAILABLE where it cannot.
 
 Calls that reach a server which ends, and those that it had not yet begun, gRPC itself answers with CANCELLED, and so it
 does with those that still run when their time is over. The two must be distinguished: the first the gateway asks of another

@@ -1,4 +1,4 @@
-"""How many calls and streams a user or an address may have at a time, and which streams go on for ever."""
+"""Limits of concurrent calls and streams per user and address; detection of endless streams."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def span(
 
 
 def current_traceparent() -> str:
-    """What names the current span to another process; empty outside of any trace."""
+    """Return the traceparent of the current span; empty outside of any trace."""
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
     return carrier.get(TRACEPARENT, "")

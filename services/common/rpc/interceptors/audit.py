@@ -42,7 +42,7 @@ _TARGETS = (
 
 
 def find_target(request: ProtoMessage) -> str:
-    """What a request names as its target, when its handler says nothing better: `app web-1, backup 7`."""
+    """Describe the target that a request names, for handlers that name none: `app web-1, backup 7`."""
     named = [(word, getattr(request, field, None)) for field, word in _TARGETS]
     return ", ".join(f"{word} {value}".strip() for word, value in named if value)[:500]
 

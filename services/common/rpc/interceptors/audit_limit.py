@@ -30,7 +30,7 @@ class _RefusalCount:
 
 
 class AnonymousLimit:
-    """Which calls of anonymous callers get an entry of their own in this window, and how many did not."""
+    """Calls of anonymous callers in this window: those with an entry of their own, and the number of the others."""
 
     def __init__(self) -> None:
         self._by_address: dict[str, _RefusalCount] = {}

@@ -1,4 +1,4 @@
-"""Who may call an RPC. Everything it needs is in the RPC's options; silence means closed."""
+"""Authorization interceptor. Access is declared in the RPC's options; an RPC without them is refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class OriginRefusedError(ForbiddenError):
 
 @dataclass(frozen=True)
 class Rule:
-    """What an RPC declares about its callers."""
+    """Access that an RPC declares."""
 
     access: int
     callers: frozenset[str]

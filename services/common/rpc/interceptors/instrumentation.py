@@ -1,4 +1,4 @@
-"""What operators see of an RPC: a span that continues the caller's trace, a duration by method and code, a sample."""
+"""Instrumentation of RPCs: a span that continues the caller's trace, a duration by method and code, a sample."""
 
 from __future__ import annotations
 

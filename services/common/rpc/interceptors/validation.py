@@ -182,7 +182,7 @@ def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[An
 
 
 def _choose_text_check(rules: rules_pb2.Rules) -> Callable[[str], str]:
-    """Which characters a text may not hold, and whether it may be blank."""
+    """Return a check of the characters that a text may not contain, and of blank texts."""
     if rules.secret:
         return lambda value: _describe("U+0000") if "\x00" in value else ""
     find = find_control_in_lines if rules.lines else find_control

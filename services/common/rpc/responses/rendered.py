@@ -23,7 +23,7 @@ _DATA_TAG = b"\x12"  # field 2
 
 
 class Form(Enum):
-    """How an answer is wanted: for gRPC, or printed for REST (`Call.form`)."""
+    """Form of an answer: for gRPC, or printed for REST (`Call.form`)."""
 
     WIRE = "wire"
     JSON = "json"
@@ -81,7 +81,7 @@ def choose_form(metadata: Mapping[str, str]) -> Form:
 
 
 def wrap_json(answer: Message | Rendered[Any]) -> Rendered[httpbody_pb2.HttpBody]:
-    """What the gateway passes on as it is: JSON in a google.api.HttpBody."""
+    """Wrap JSON in a google.api.HttpBody, which the gateway passes on as it is."""
     data = answer.data if isinstance(answer, Rendered) else render(answer, Form.JSON)
     return Rendered(
         httpbody_pb2.HttpBody, b"".join((_CONTENT_TYPE, _DATA_TAG, _encode_length(len(data)), data))
