@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from services.catalog.addresses import PinnedConnection, Resolver, is_public, resolve_host
 from services.catalog.domain.errors import SourceFetchError
+from services.catalog.domain.sources import GitLocation, find_git_location
 from services.catalog.unpacking import FetchLimits, measure_folder, read_folder, unpack_files
 
 _REDIRECTS = 5
@@ -59,11 +60,10 @@ class Fetcher:
         try:
             if location.startswith("/"):
                 return self._read_path(location)
-            url = location.removeprefix("git+")
-            if location.startswith("git+") or url.endswith(".git"):
-                return self._clone(url, deadline)
-            name = PurePosixPath(urlsplit(url).path).name or "index"
-            return unpack_files(name, self._download(url, deadline), self.limits)
+            if git := find_git_location(location):
+                return self._clone(git, deadline)
+            name = PurePosixPath(urlsplit(location).path).name or "index"
+            return unpack_files(name, self._download(location, deadline), self.limits)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise SourceFetchError(f"{location} cannot be read: {error}") from None
 
@@ -125,8 +125,8 @@ class Fetcher:
         """Say whether an address may be connected to."""
         return self.allow_private or is_public(address)
 
-    def _clone(self, url: str, deadline: float) -> Mapping[str, bytes]:
-        parts, address = self.check_address(url)
+    def _clone(self, git: GitLocation, deadline: float) -> Mapping[str, bytes]:
+        parts, address = self.check_address(git.url)
         shown = f"[{address}]" if ":" in address else address
         with tempfile.TemporaryDirectory(prefix="proximity-source-") as folder:
             target = Path(folder) / "source"
@@ -146,8 +146,9 @@ class Fetcher:
                 "--depth=1",
                 "--single-branch",
                 "--no-tags",
+                *([f"--branch={git.branch}"] if git.branch else []),
                 "--",
-                url,
+                git.url,
                 str(target),
             ]
             environment = {
@@ -155,7 +156,10 @@ class Fetcher:
                 "GIT_CONFIG_NOSYSTEM": "1", "GIT_LFS_SKIP_SMUDGE": "1",
             }  # fmt: skip
             self._run(command, environment, folder=Path(folder), deadline=deadline)
-            return read_folder(target, self.limits)
+            chosen = target / git.folder
+            if not chosen.is_dir() or not chosen.resolve().is_relative_to(target.resolve()):
+                raise SourceFetchError(f"the repository has no folder {git.folder}")
+            return read_folder(chosen, self.limits)
 
     def _run(
         self, command: list[str], environment: Mapping[str, str], *, folder: Path, deadline: float

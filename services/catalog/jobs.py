@@ -11,7 +11,13 @@ from nats.aio.msg import Msg
 from proximity.catalog.v1 import events_pb2
 
 from services.catalog.domain.errors import SourceNotFoundError
-from services.catalog.domain.interfaces import CatalogStore, Importer, SourceFetcher, SourceStore
+from services.catalog.domain.interfaces import (
+    CatalogStore,
+    Importer,
+    SourceFetcher,
+    SourceStore,
+    StackFetcher,
+)
 from services.catalog.domain.usecases import queue_due_fetches
 from services.catalog.holder import CatalogHolder
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED
@@ -35,6 +41,7 @@ class FetchJobs:
     sources: SourceStore
     fetcher: SourceFetcher
     importer: Importer
+    stacks: StackFetcher | None = None
 
     def start(self, bus: Bus) -> None:
         """Take jobs from the queue, four at a time: an address that answers slowly keeps three others from nothing."""
@@ -45,7 +52,12 @@ class FetchJobs:
         source_id = events_pb2.FetchSource.FromString(message.data).source_id
         work = asyncio.create_task(
             fetch_source(
-                self.catalog, self.sources, self.fetcher, importer=self.importer, source_id=source_id
+                self.catalog,
+                self.sources,
+                self.fetcher,
+                importer=self.importer,
+                source_id=source_id,
+                stacks=self.stacks,
             )
         )
         try:

@@ -13,6 +13,7 @@ from services.catalog.holder import CatalogHolder
 from services.catalog.importing import ProcessImporter
 from services.catalog.jobs import FetchJobs, follow_publications, schedule_fetches
 from services.catalog.remote import RemoteDeployments
+from services.catalog.stack_reader import StackReader
 from services.catalog.store import SqlCatalogStore
 from services.catalog.tables import metadata
 from services.catalog.unpacking import FetchLimits
@@ -63,7 +64,7 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
             data=settings.data,
         ),
         internal=CatalogInternalHandlers(holder, store, host_needs=settings.host_needs),
-        jobs=FetchJobs(store, store, fetcher, ProcessImporter()),
+        jobs=FetchJobs(store, store, fetcher, ProcessImporter(), StackReader(fetcher=fetcher)),
     )
 
 

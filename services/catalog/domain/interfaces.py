@@ -187,3 +187,10 @@ class SourceFetcher(Protocol):
         Raises:
             SourceFetchError: cannot be read, is too large, or is somewhere it must not be.
         """
+
+
+class StackFetcher(Protocol):
+    """Reads the stack files that a Portainer collection names in other repositories."""
+
+    async def add_stacks(self, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """Return the files of a collection with those of the repositories it names."""

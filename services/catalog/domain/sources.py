@@ -16,6 +16,8 @@ from services.common.core.errors import Violation
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _LOCATION = re.compile(r"(/|https://|git\+https://)[^\s\x00-\x1f]{1,490}")
 
+_BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
+
 
 DEFAULT_REFRESH_HOURS = 24
 _JITTER = (
@@ -34,6 +36,8 @@ class SourceFormat(StrEnum):
     CASAOS = "casaos"
     RUNTIPI = "runtipi"
     UMBREL = "umbrel"
+    COOLIFY = "coolify"
+    DOKPLOY = "dokploy"
     COMPOSE = "compose"
 
 
@@ -47,11 +51,44 @@ class SourceStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class GitLocation:
+    """A git repository; `branch` is empty for the default one, `folder` for all of it."""
+
+    url: str
+    branch: str = ""
+    folder: str = ""
+
+
+def find_git_location(location: str) -> GitLocation | None:
+    """Return the repository that a location names (`git+https://…` or `https://….git`), or None."""
+    address, _, part = location.partition("#")
+    if not location.startswith("git+") and not address.endswith(".git"):
+        return None
+    branch, _, folder = part.partition(":")
+    return GitLocation(address.removeprefix("git+"), branch, folder.strip("/"))
+
+
+def find_part_fault(location: str) -> str:
+    """Say what is wrong with what follows `#` in a location, empty where nothing is."""
+    git = find_git_location(location)
+    if git is None:
+        is_part = "#" in location and not location.startswith("/")
+        return "has a # that only git repositories may have (#branch:folder)" if is_part else ""
+    if git.branch and (
+        not _BRANCH.fullmatch(git.branch) or ".." in git.branch or git.branch.endswith(".lock")
+    ):
+        return f"names {git.branch[:100]!r}, which cannot be a branch or tag"
+    is_hidden = any(part.startswith(".") for part in git.folder.split("/"))
+    return f"names the folder {git.folder[:100]!r}, which is hidden or outside" if is_hidden else ""
+
+
+@dataclass(frozen=True, slots=True)
 class NewSource:
     """A source as it may be registered.
 
     The location is a folder or tar file on the server (absolute path), `https://…` of a file
-    or tar, or a git repository (`git+https://…`, or `https://….git`).
+    or tar, or a git repository (`git+https://…`, or `https://….git`), where `#branch`, `#branch:folder`
+    or `#:folder` may follow.
 
     Raises:
         InvalidSourceError: the name, location or format cannot be.
@@ -71,6 +108,8 @@ class NewSource:
         if not _LOCATION.fullmatch(self.location) or ".." in self.location.split("/"):
             text = f"{self.location[:200]!r} must be an absolute path, https://… or git+https://…"
             violations.append(Violation("location", text))
+        if fault := find_part_fault(self.location):
+            violations.append(Violation("location", fault))
         if "@" in self.location.partition("://")[2].partition("/")[0]:
             violations.append(Violation("location", "must not carry a user name or password"))
         if violations:

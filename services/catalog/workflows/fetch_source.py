@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from services.catalog.domain.errors import SourceFetchError
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.importers.collection import Imported
-from services.catalog.domain.interfaces import CatalogStore, Importer, SourceFetcher, SourceStore
+from services.catalog.domain.interfaces import (
+    CatalogStore,
+    Importer,
+    SourceFetcher,
+    SourceStore,
+    StackFetcher,
+)
 from services.catalog.domain.publishing import publish_items
-from services.catalog.domain.sources import Source
+from services.catalog.domain.sources import Source, SourceFormat
 
 
 async def fetch_source(
@@ -19,6 +25,7 @@ async def fetch_source(
     *,
     importer: Importer,
     source_id: int,
+    stacks: StackFetcher | None = None,
 ) -> Source:
     """Fetch, import and publish a source; its status tells the outcome.
 
@@ -31,6 +38,8 @@ async def fetch_source(
     source = await sources.get_source(source_id)
     try:
         files = await fetcher.fetch_files(source.location)
+        if stacks is not None and source.format is SourceFormat.PORTAINER:
+            files = await stacks.add_stacks(files)
         imported = await importer.import_files(files, source=source.name, kind=source.format)
     except SourceFetchError as error:
         return await _fail(sources, source_id, error.message)

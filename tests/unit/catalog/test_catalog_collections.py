@@ -10,10 +10,11 @@ from proximity.catalog.v1 import catalog_service_pb2
 from proximity.common.v1 import rules_pb2
 
 from services.catalog.domain.importers.collection import READERS, import_collection
+from services.catalog.domain.loader import LoadedItem
 from services.catalog.domain.render import render_item
 from services.catalog.domain.sources import SourceFormat
 from services.catalog.domain.values import RenderRequest
-from tests.unit.catalog import collections_compose, collections_json
+from tests.unit.catalog import collections_compose, collections_json, collections_templates
 
 Build = Callable[[], Iterator[tuple[str, dict[str, str], str]]]
 BUILDS: dict[SourceFormat, Build] = {
@@ -21,6 +22,8 @@ BUILDS: dict[SourceFormat, Build] = {
     SourceFormat.CASAOS: collections_compose.build_casaos,
     SourceFormat.RUNTIPI: collections_json.build_runtipi,
     SourceFormat.UMBREL: collections_compose.build_umbrel,
+    SourceFormat.COOLIFY: collections_templates.build_coolify,
+    SourceFormat.DOKPLOY: collections_templates.build_dokploy,
     SourceFormat.COMPOSE: collections_compose.build_compose,
 }
 
@@ -66,3 +69,66 @@ def test_a_whole_collection_is_published_and_what_is_published_runs(kind: Source
             entry.item, RenderRequest(runtime="compose", public_port=30_000, environment=given)
         )
         assert yaml.safe_load(rendered.compose_yaml)["services"], entry.item.id
+
+
+def load(kind: SourceFormat, number: int) -> LoadedItem:
+    _, files, _ = list(BUILDS[kind]())[number]
+    content = {path: text.encode() for path, text in files.items()}
+    return import_collection(content, source="acme", kind=kind).items[0]
+
+
+def test_what_coolify_makes_up_is_generated_and_its_addresses_are_the_app_s() -> None:
+    page = load(SourceFormat.COOLIFY, 0)
+    assert page.item.main_port is not None
+    assert page.item.main_port.container == 3000
+    address = "http://${PROXIMITY_HOSTNAME}:${PROXIMITY_PUBLIC_PORT}"
+    assert page.document["compose"]["services"]["app"]["environment"] == {
+        "SERVICE_URL_APP_3000": address,
+        "URL": address,
+    }
+    assert (page.item.description, page.item.documentation) == ("Does.", "https://e.com/d")
+    database = load(SourceFormat.COOLIFY, 1)
+    services = database.document["compose"]["services"]
+    assert services["app"]["environment"]["SERVICE_FQDN_APP"] == "${PROXIMITY_HOSTNAME}/api"
+    assert services["db"]["environment"]["POSTGRES_PASSWORD"] == "${SERVICE_PASSWORD_64_DB}"
+    generated = {i.name: i.generate.length for i in database.item.inputs if i.generate}
+    assert generated == {"SERVICE_PASSWORD_64_DB": 64}
+    files = load(SourceFormat.COOLIFY, 2).document["compose"]
+    assert [config["content"] for config in files["configs"].values()] == ['key = "${SERVICE_HEX_32_KEY}"']
+    assert files["services"]["app"]["volumes"] == ["data:/data"]
+
+
+def test_what_dokploy_makes_up_is_generated_and_its_files_are_handed_over() -> None:
+    page = load(SourceFormat.DOKPLOY, 0)
+    assert page.item.main_port is not None
+    assert page.item.main_port.container == 3000
+    environment = page.document["compose"]["services"]["app"]["environment"]
+    assert environment["URL"] == "http://${PROXIMITY_HOSTNAME}:${PROXIMITY_PUBLIC_PORT}/x"
+    assert environment["PW"] == "${PW}"
+    inputs = {i.name: i for i in page.item.inputs}
+    assert inputs["PW"].generate is not None
+    assert inputs["PW"].generate.length == 24
+    assert inputs["PLAIN"].default == "1"
+    files = load(SourceFormat.DOKPLOY, 1).document["compose"]
+    assert [config["content"] for config in files["configs"].values()] == ["secret $$B $${missing}"]
+    assert files["services"]["app"]["environment"] == {"A": "${A}", "B": "${GENERATED}"}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "name"),
+    [
+        (
+            "public/v4/apps/gitea.yml",
+            "captainVersion: 4\nservices:\n  $$cap_appname: {image: 'a:1'}\n",
+            "CapRover",
+        ),
+        ("captain-definition", "{}", "CapRover"),
+        ("ix-dev/community/actual/ix_values.yaml", "images: {}\n", "TrueNAS"),
+    ],
+)
+def test_collections_of_templates_for_other_software_are_refused_with_a_sentence(
+    path: str, text: str, name: str
+) -> None:
+    imported = import_collection({path: text.encode()}, source="acme", kind=SourceFormat.COMPOSE)
+    assert not imported.items
+    assert name in imported.rejections[0].error

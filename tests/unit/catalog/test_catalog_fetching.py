@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import tarfile
 import zipfile
@@ -12,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from services.catalog.addresses import is_public
-from services.catalog.domain.errors import SourceFetchError
+from services.catalog.domain.errors import InvalidSourceError, SourceFetchError
 from services.catalog.domain.importers.collection import import_collection
-from services.catalog.domain.sources import SourceFormat
+from services.catalog.domain.importers.stacks import FAILURE, name_stack_folder
+from services.catalog.domain.sources import NewSource, SourceFormat
 from services.catalog.fetching import Fetcher
+from services.catalog.stack_reader import StackReader
 from services.catalog.unpacking import FetchLimits
 from tests.unit.catalog.source_server import HOST, serve_sources
 
@@ -196,6 +199,10 @@ def remote(tmp_path: Path) -> Iterator[tuple[str, Fetcher]]:
     git = ["git", "-C", str(repository), "-c", "user.name=T", "-c", "user.email=t@example.com"]
     for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "one"]):
         subprocess.run([*git, *command], check=True, timeout=20)
+    subprocess.run([*git, "checkout", "-q", "-b", "other"], check=True, timeout=20)
+    (repository / "apps" / "compose.yml").write_text("other: branch")
+    for command in (["commit", "-q", "-a", "-m", "two"], ["checkout", "-q", "main"]):
+        subprocess.run([*git, *command], check=True, timeout=20)
     files = {"/files/t.json": b'{"a": 1}', "/files/big.json": b"x" * 3_000_000}
     with serve_sources(tmp_path, files, repository) as (port, certificate):
         fetcher = Fetcher(
@@ -260,3 +267,48 @@ async def test_a_git_repository_is_cloned_from_the_address_that_was_checked(
     assert await fetcher.fetch_files(f"git+{base}/repo.git") == {"apps/compose.yml": b"in: git"}
     with pytest.raises(SourceFetchError, match="git could not clone"):
         await fetcher.fetch_files(f"{base}/nothing.git")
+
+
+async def test_a_branch_and_a_folder_of_a_repository_can_be_named(remote: tuple[str, Fetcher]) -> None:
+    base, fetcher = remote
+    assert await fetcher.fetch_files(f"git+{base}/repo.git#:apps") == {"compose.yml": b"in: git"}
+    assert await fetcher.fetch_files(f"{base}/repo.git#other:apps") == {"compose.yml": b"other: branch"}
+    with pytest.raises(SourceFetchError, match="no folder nothing"):
+        await fetcher.fetch_files(f"{base}/repo.git#:nothing")
+    with pytest.raises(SourceFetchError, match="git could not clone"):
+        await fetcher.fetch_files(f"{base}/repo.git#gone")
+
+
+@pytest.mark.parametrize(
+    ("location", "field"),
+    [
+        ("https://e.com/a.git#--upload-pack=x", "branch or tag"),
+        ("https://e.com/a.git#a..b", "branch or tag"),
+        ("https://e.com/a.git#main:../x", "location"),
+        ("https://e.com/a.git#main:.git", "folder"),
+        ("https://e.com/a.json#main", "only git"),
+    ],
+)
+def test_a_part_that_no_repository_has_is_refused(location: str, field: str) -> None:
+    with pytest.raises(InvalidSourceError) as caught:
+        NewSource("acme", location, SourceFormat.COMPOSE)
+    assert any(field in f"{violation.field} {violation.description}" for violation in caught.value.violations)
+
+
+async def test_stacks_are_read_from_the_repositories_that_templates_name(remote: tuple[str, Fetcher]) -> None:
+    base, fetcher = remote
+    templates = [
+        {"type": 3, "title": title, "repository": {"url": f"{base}/{path}", "stackfile": "apps/compose.yml"}}
+        for title, path in (("A", "repo.git"), ("B", "Repo"), ("C", "gone.git"))
+    ]
+    files = {"t.json": json.dumps({"version": "3", "templates": templates}).encode()}
+    reader = StackReader(fetcher=fetcher)
+    found = await reader.add_stacks(files)
+    folder = name_stack_folder(f"{base}/repo")
+    assert found[f"{folder}/apps/compose.yml"] == b"in: git"
+    gone = found[f"{name_stack_folder(f'{base}/gone')}/{FAILURE}"]
+    assert b"git could not clone" in gone
+    fetcher.resolve = lambda *_: ["10.9.9.9"]  # read already
+    assert (await reader.add_stacks(files))[f"{folder}/apps/compose.yml"] == b"in: git"
+    imported = import_collection(found, source="acme", kind=SourceFormat.PORTAINER)
+    assert sum("cannot be had: " in rejection.error for rejection in imported.rejections) == 1

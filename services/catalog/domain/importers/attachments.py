@@ -57,6 +57,8 @@ class Attachments:
         Raises:
             RefusedEntryError: it is no text of a size that belongs into a definition.
         """
+        if path in self._draft.texts:
+            return self.attach_text(self._draft.texts[path], target)
         if path not in self._draft.files and f"{path}.template" in self._draft.files:
             return self.attach_text(self._fill_template(read_file(self._draft, f"{path}.template")), target)
         return self.attach_text(read_file(self._draft, path).replace("$", "$$"), target)

@@ -9,9 +9,18 @@ from pathlib import PurePosixPath
 from services.catalog.domain.document import Document, UnreadableDocumentError
 from services.catalog.domain.errors import InvalidItemError
 from services.catalog.domain.faults import Rejection
-from services.catalog.domain.importers import casaos, compose_files, portainer, runtipi, umbrel
+from services.catalog.domain.importers import (
+    casaos,
+    compose_files,
+    coolify,
+    dokploy,
+    portainer,
+    runtipi,
+    umbrel,
+)
 from services.catalog.domain.importers.document_builder import build_document
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError
+from services.catalog.domain.importers.foreign_formats import find_foreign_format
 from services.catalog.domain.lint import parse_item
 from services.catalog.domain.loader import LoadedItem, load_items
 from services.catalog.domain.sources import SourceFormat
@@ -23,6 +32,8 @@ READERS: Mapping[SourceFormat, Callable[[Mapping[str, bytes]], Iterator[Entry]]]
     SourceFormat.CASAOS: casaos.list_entries,
     SourceFormat.RUNTIPI: runtipi.list_entries,
     SourceFormat.UMBREL: umbrel.list_entries,
+    SourceFormat.COOLIFY: coolify.list_entries,
+    SourceFormat.DOKPLOY: dokploy.list_entries,
     SourceFormat.COMPOSE: compose_files.list_entries,
 }
 MAX_ENTRIES = 5000
@@ -65,6 +76,8 @@ def import_collection(files: Mapping[str, bytes], *, source: str, kind: SourceFo
                 items[result.item.id] = result
         elif result is not None:
             rejections.append(Rejection(result.file[:_LONGEST], result.error))
+    if not items and (reason := find_foreign_format(files)):
+        rejections.insert(0, Rejection("the collection", reason))
     return Imported(tuple(items.values()), tuple(rejections))
 
 

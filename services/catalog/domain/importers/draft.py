@@ -24,6 +24,7 @@ class Draft:
         shared_folders: where it keeps what its apps share; each becomes a volume of the app.
         inputs: input records in our format for variables that it asks people for.
         files: what lies beside the definition, by path; it may mount them.
+        texts: those of the files that are texts of the definition already: their variables are its own.
         main_service, main_port: what its web page is, as far as it is said.
         published_port: where the collection would have opened it.
         has_page: whether what answers there is a web page.
@@ -56,6 +57,7 @@ class Draft:
     shared_folders: tuple[str, ...] = ()
     inputs: list[dict[str, Any]] = field(default_factory=list)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
     main_service: str = ""
     main_port: int = 0
     published_port: int = 0

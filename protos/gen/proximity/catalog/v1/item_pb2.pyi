@@ -501,7 +501,7 @@ class Source(_message.Message):
     location: _builtins.str
     """directory, tar, git or https address."""
     format: _builtins.str
-    """native, portainer, casaos, runtipi, umbrel or compose."""
+    """native, portainer, casaos, runtipi, umbrel, coolify, dokploy or compose."""
     status: _builtins.str
     """new, fetching, published or failed."""
     error: _builtins.str

@@ -1,0 +1,28 @@
+"""Collections whose apps are not compose definitions: nothing of them can be imported, and why is said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_HEAD = 4096
+_CAPROVER = re.compile(rb"^\s*[\"']?captainVersion[\"']?\s*:", re.MULTILINE)
+_TRUENAS = re.compile(r"(?:^|/)(?:ix_values\.yaml|questions\.yaml|app_versions\.json)$")
+
+
+def find_foreign_format(files: Mapping[str, bytes]) -> str:
+    """Return why a collection is none that can be imported, empty where it is not known to be such a one."""
+    for path, content in files.items():
+        if path.endswith("captain-definition") or (
+            path.endswith((".yml", ".yaml", ".json")) and _CAPROVER.search(content[:_HEAD])
+        ):
+            return (
+                "is a collection of CapRover one-click apps, whose definitions are templates for CapRover itself "
+                "($$cap_… variables); add a collection of compose files instead"
+            )
+        if _TRUENAS.search(path):
+            return (
+                "is a TrueNAS catalog, whose apps are templates for the middleware of TrueNAS; add a collection of compose "
+                "files instead"
+            )
+    return ""
