@@ -12,19 +12,26 @@ from services.common.core.errors import DomainError
 from services.common.operations.model import Context, Step, Workflow
 
 
-def adopt_container(tools: Tools) -> Workflow[AppState]:
+@dataclasses.dataclass(frozen=True)
+class AdoptState(AppState):
+    """State of an adoption; `port` is the one that the app answers at."""
+
+    port: int | None = None
+
+
+def adopt_container(tools: Tools) -> Workflow[AdoptState]:
     """The workflow; a failure takes the mark off again and forgets the app."""
 
-    async def mark_container(state: AppState, _ctx: Context) -> AppState:
+    async def mark_container(state: AdoptState, _ctx: Context) -> AdoptState:
         await tools.containers.mark("adopt", state.ref, owner=state.app_id)
         return state
 
-    async def unmark_container(state: AppState, _ctx: Context) -> AppState:
+    async def unmark_container(state: AdoptState, _ctx: Context) -> AdoptState:
         if await tools.find(state) is not None:
             await tools.containers.mark("release", state.ref, owner=state.app_id)
         return state
 
-    async def detect_port(state: AppState, ctx: Context) -> AppState:
+    async def detect_port(state: AdoptState, ctx: Context) -> AdoptState:
         container = await tools.find(state)
         if container is None:
             raise ContainerNotFoundError(f"container {state.vmid} is gone")
@@ -47,14 +54,14 @@ def adopt_container(tools: Tools) -> Workflow[AppState]:
             Step("mark_container", "Marking the container", mark_container, unmark_container),
             Step("detect_port", "Looking for its port", detect_port),
         ),
-        state_type=AppState,
+        state_type=AdoptState,
         on_succeeded=_end,
         on_failed=lambda state, _error, _cancelled: (RemoveApp(state.app_id),),
         timeout_s=3600,
     )
 
 
-def _end(state: AppState) -> tuple[Change, ...]:
+def _end(state: AdoptState) -> tuple[Change, ...]:
     values = {
         "status": "running" if state.was_running else "stopped",
         "address": state.address,

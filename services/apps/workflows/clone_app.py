@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 from services.apps.domain.interfaces import Ref, Task
+from services.apps.workflows.creation import CreationSteps
 from services.apps.workflows.deploy_app import end_deployed
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.making import make_first_container
-from services.apps.workflows.shared import Steps
-from services.apps.workflows.state import AppState, end_failed_new
+from services.apps.workflows.state import CreationState, end_failed_new
 from services.apps.workflows.tools import Tools
 from services.common.core.errors import BusyError, DomainError
 from services.common.operations.model import Context, Step, Workflow, is_transient
@@ -18,7 +18,7 @@ _MUST_STOP = "CONTAINER_RUNNING"
 
 
 @dataclasses.dataclass(frozen=True)
-class CopyState(AppState):
+class CopyState(CreationState):
     """What the copying of an app has found out.
 
     Attributes:
@@ -41,7 +41,7 @@ class CopyState(AppState):
 
 def clone_app(tools: Tools) -> Workflow[CopyState]:
     """From the container of the source; where its storage has no snapshots, the source is stopped meanwhile."""
-    steps: Steps[CopyState] = Steps(tools)
+    steps: CreationSteps[CopyState] = CreationSteps(tools)
 
     async def ask_clone(state: CopyState) -> Task:
         app = await tools.apps.get_app(state.app_id)
@@ -110,7 +110,7 @@ def restore_beside(tools: Tools) -> Workflow[CopyState]:
     async def restore_container(state: CopyState, ctx: Context) -> CopyState:
         return await make_first_container(tools, state, ctx, ask_restore)
 
-    steps: Steps[CopyState] = Steps(tools)
+    steps: CreationSteps[CopyState] = CreationSteps(tools)
     restoring = steps.destroying("restore_container", "Restoring the archive", restore_container, weight=30)
 
     async def configure_container(state: CopyState, ctx: Context) -> CopyState:
@@ -125,7 +125,7 @@ def restore_beside(tools: Tools) -> Workflow[CopyState]:
 
 
 def _copy(tools: Tools, kind: str, *making: Step[CopyState]) -> Workflow[CopyState]:
-    steps: Steps[CopyState] = Steps(tools)
+    steps: CreationSteps[CopyState] = CreationSteps(tools)
     docker: DockerSteps[CopyState] = DockerSteps(tools)
     return Workflow(
         kind=kind,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from services.apps.domain.entities import AnnounceDeployed, Change
+from services.apps.workflows.creation import CreationSteps
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.making import describe_container, make_first_container
 from services.apps.workflows.pulling import DeployState, ImageSteps, forget_kept
-from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState, end_failed_new, end_with
 from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Workflow
@@ -16,7 +16,7 @@ _end = end_with("running")
 
 def deploy_app(tools: Tools) -> Workflow[DeployState]:
     """The workflow; a failure destroys the container and frees id and port."""
-    steps: Steps[DeployState] = Steps(tools)
+    steps: CreationSteps[DeployState] = CreationSteps(tools)
     docker: DockerSteps[DeployState] = DockerSteps(tools)
 
     async def create_container(state: DeployState, ctx: Context) -> DeployState:

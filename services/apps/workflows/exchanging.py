@@ -17,8 +17,8 @@ from services.apps.domain.interfaces import NewContainer, Ref
 from services.apps.domain.marks import name_keeper
 from services.apps.workflows.making import BROKEN, TAKEN, describe_container, make_container
 from services.apps.workflows.shared import Steps
-from services.apps.workflows.snapshots import Snapshots
-from services.apps.workflows.state import AppState
+from services.apps.workflows.snapshots import clear_snapshots
+from services.apps.workflows.state import AppState, ChangeState
 from services.apps.workflows.tools import Tools
 from services.common.core.errors import BusyError
 from services.common.operations.model import Context, TransientError
@@ -29,18 +29,20 @@ _SMALLEST_MB = 64
 
 
 @dataclass(frozen=True)
-class ExchangeState(AppState):
+class ExchangeState(ChangeState):
     """How far the exchange of an image is.
 
     Attributes:
         paths: where the old container has its volumes; None until it was looked.
         keeper_vmid: the container that holds the volumes meanwhile.
         stage: empty; parked: the keeper holds all volumes; made: the new container is there.
+        image: volume id of the pulled OCI image.
     """
 
     paths: Sequence[str] | None = None
     keeper_vmid: int | None = None
     stage: str = ""
+    image: str = ""
 
 
 S = TypeVar("S", bound=ExchangeState)
@@ -51,10 +53,6 @@ class Exchange(Generic[S]):
     """The stages of an exchange."""
 
     tools: Tools
-
-    @property
-    def _snapshots(self) -> Snapshots[S]:
-        return Snapshots(self.tools)
 
     async def pull(self, state: S, ctx: Context, *, image: str) -> S:
         """Fetch an image to the node that the container is on, while that one still runs."""
@@ -97,7 +95,7 @@ class Exchange(Generic[S]):
             await self.tools.act("stop", state, ctx)
         if state.paths:
             if container is not None:
-                await self._snapshots.clear(state, ctx)
+                await clear_snapshots(self.tools, state, ctx)
             state = await self._make_keeper(state, ctx, app=app)
             await self._move(state, _state_of_keeper(state), ctx)
         return await _save_stage(state, ctx, "parked")

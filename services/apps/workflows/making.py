@@ -10,7 +10,7 @@ from typing import TypeVar
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import NewContainer, Ref, Task
-from services.apps.workflows.state import AppState
+from services.apps.workflows.state import AppState, CreationState
 from services.apps.workflows.tools import Tools
 from services.common.core.errors import BusyError
 from services.common.operations.model import Context, TransientError
@@ -18,11 +18,12 @@ from services.common.operations.model import Context, TransientError
 TAKEN, BROKEN = "VMID_TAKEN", "CREATION_BROKEN"
 _ATTEMPTS = 5
 S = TypeVar("S", bound=AppState)
+C = TypeVar("C", bound=CreationState)
 
 
 async def make_first_container(
-    tools: Tools, state: S, ctx: Context, ask: Callable[[S], Awaitable[Task]]
-) -> S:
+    tools: Tools, state: C, ctx: Context, ask: Callable[[C], Awaitable[Task]]
+) -> C:
     """Make the first container of a new app, unless there is one with its mark: that one is taken over.
 
     Raises:
@@ -39,7 +40,7 @@ async def make_first_container(
     return state
 
 
-async def take_over(tools: Tools, state: S, ctx: Context) -> S:
+async def take_over(tools: Tools, state: C, ctx: Context) -> C:
     """The state with the container that carries the app's mark already; unchanged where there is none.
 
     The database may be older than reality: restored from a backup, or from a point in time, or a standby that had not

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.apps.domain.entities import Change, ChangeApp
 from services.apps.workflows.shared import Steps
-from services.apps.workflows.snapshots import Snapshots
+from services.apps.workflows.snapshots import clear_snapshots
 from services.apps.workflows.state import AppState, end_as_before, end_failed
 from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Step, Workflow
@@ -22,10 +22,9 @@ class MigrateState(AppState):
 def migrate_app(tools: Tools) -> Workflow[MigrateState]:
     """Move the container, without snapshots of ours: Proxmox moves none of local storages."""
     steps: Steps[MigrateState] = Steps(tools)
-    snapshots: Snapshots[MigrateState] = Snapshots(tools)
 
     async def migrate_container(state: MigrateState, ctx: Context) -> MigrateState:
-        await snapshots.clear(state, ctx)
+        await clear_snapshots(tools, state, ctx)
         task = await tools.containers.migrate(state.ref, state.app_id, node=state.target_node)
         await tools.finish(task, ctx)
         return state

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from services.apps.domain.entities import App, Change, ChangeApp, ForgetUpgrade, SwitchVersion
 from services.apps.domain.errors import StepFailedError
-from services.apps.workflows.state import AppState
+from services.apps.workflows.state import CreationState
 from services.apps.workflows.tools import Tools
 from services.common.core.errors import DomainError
 from services.common.operations.model import (
@@ -21,16 +21,18 @@ from services.common.operations.model import (
 
 
 @dataclass(frozen=True)
-class DeployState(AppState):
+class DeployState(CreationState):
     """What a deployment has found out.
 
     Attributes:
         kept_id: the app as it would run with Docker Compose, kept for the time of the operation where it may.
         pulls: how often its image was not to be had.
+        image: volume id of the pulled OCI image.
     """
 
     kept_id: str = ""
     pulls: int = 0
+    image: str = ""
 
 
 @dataclass(frozen=True)

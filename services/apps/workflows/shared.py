@@ -6,7 +6,6 @@ import dataclasses
 from typing import Generic, TypeVar
 
 from services.apps.domain.entities import ChangeApp
-from services.apps.workflows.making import take_over
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Run, Step, StepResult
@@ -23,18 +22,9 @@ class Steps(Generic[S]):
         self._tools = tools
 
     @property
-    def reserve_vmid(self) -> Step[S]:
-        """A container id of our own; undone by giving it back."""
-        return Step("reserve_vmid", "Reserving a container id", self._reserve, self._release, weight=1)
-
-    @property
     def start_container(self) -> Step[S]:
         """The container runs and has an address."""
         return Step("start_container", "Starting the container", self.start, weight=4)
-
-    def destroying(self, name: str, description: str, run: Run[S], *, weight: float) -> Step[S]:
-        """A step that makes a container; undone by destroying it, unless it was there before."""
-        return Step(name, description, run, self.destroy_made, weight=weight)
 
     def powering(self, name: str, description: str, run: Run[S], *, weight: float = 4) -> Step[S]:
         """A step that starts, stops or moves a container; cancelled, it is put back as it was."""
@@ -56,13 +46,6 @@ class Steps(Generic[S]):
         found = dataclasses.replace(state, address=address)
         return StepResult(found, (ChangeApp(state.app_id, {"address": address}),))
 
-    async def destroy_made(self, state: S, ctx: Context) -> S:
-        """Destroy what this operation made; a container that was taken over may hold data and stays with its app."""
-        if state.taken_over:
-            await ctx.log(f"Container {state.vmid} was there before and is left as it is", level="warning")
-            return state
-        return await self.destroy(state, ctx)
-
     async def destroy(self, state: S, ctx: Context) -> S:
         """Stop and destroy the app's container, if it is there and ours."""
         if state.vmid is None:
@@ -79,22 +62,6 @@ class Steps(Generic[S]):
             await self._tools.act("stop", state, ctx)
         await self._tools.act("destroy", state, ctx)
         return state
-
-    async def _reserve(self, state: S, ctx: Context) -> StepResult[S]:
-        state = await take_over(self._tools, state, ctx)
-        if state.taken_over:
-            return StepResult(state)
-        vmid = await self._tools.containers.reserve_vmid(state.host_id, state.app_id)
-        await ctx.log(f"The container id is {vmid}")
-        found = dataclasses.replace(state, vmid=vmid)
-        return StepResult(found, (ChangeApp(state.app_id, {"vmid": vmid}),))
-
-    async def _release(self, state: S, _ctx: Context) -> StepResult[S]:
-        if state.taken_over:
-            return StepResult(state)
-        await self._tools.containers.release_vmid(state.host_id, state.app_id)
-        change = ChangeApp(state.app_id, {"vmid": None, "address": ""})
-        return StepResult(dataclasses.replace(state, vmid=None), (change,))
 
     async def _put_back(self, state: S, ctx: Context) -> S:
         await self._tools.end_tasks(state, ctx, kinds=_POWER)

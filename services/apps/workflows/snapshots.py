@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from services.apps.workflows.state import AppState
+from services.apps.workflows.state import AppState, ChangeState
 from services.apps.workflows.tools import Tools
 from services.common.core.errors import DomainError, NotFoundError
 from services.common.operations.model import Context, Step, WaitError, find_wait, is_transient, may_pass
 
 _DIGITS = 12
 _AGAIN_S = 2.0
-S = TypeVar("S", bound=AppState)
+S = TypeVar("S", bound=ChangeState)
 
 
 def name_snapshot(operation_id: str) -> str:
@@ -100,20 +100,21 @@ class Snapshots(Generic[S]):
             await ctx.log(line, level="warning")
         return replace(state, snapshot="")
 
-    async def clear(self, state: S, ctx: Context) -> None:
-        """Delete what earlier operations left: with it, disks cannot be moved."""
-        try:
-            names = await self.tools.containers.drop_snapshots(state.ref, state.app_id, min_age_s=0)
-        except DomainError as error:
-            if may_pass(error):
-                raise
-            await ctx.log(f"Snapshots that were left could not be deleted: {error.message}", level="warning")
-        else:
-            for name in names:
-                await ctx.log(f"Deleted the snapshot {name}, which was left behind")
-
     async def _act(self, action: str, state: S, ctx: Context) -> None:
         task = await self.tools.containers.snapshot(
             action, state.ref, owner=state.app_id, name=state.snapshot
         )
         await self.tools.finish(task, ctx)
+
+
+async def clear_snapshots(tools: Tools, state: AppState, ctx: Context) -> None:
+    """Delete what earlier operations left: with it, disks cannot be moved."""
+    try:
+        names = await tools.containers.drop_snapshots(state.ref, state.app_id, min_age_s=0)
+    except DomainError as error:
+        if may_pass(error):
+            raise
+        await ctx.log(f"Snapshots that were left could not be deleted: {error.message}", level="warning")
+    else:
+        for name in names:
+            await ctx.log(f"Deleted the snapshot {name}, which was left behind")

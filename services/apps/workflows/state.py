@@ -1,4 +1,4 @@
-"""What an operation on an app has found out so far, and what becomes of the app at its end."""
+"""States that workflows on an app build on, and the changes at the end of an operation."""
 
 from __future__ import annotations
 
@@ -12,19 +12,14 @@ from services.apps.domain.interfaces import Ref
 
 @dataclass(frozen=True)
 class AppState:
-    """What an operation has found out so far; no secrets.
+    """State of an operation on an app; no secrets.
 
     Attributes:
         previous: status of the app before.
         was_running: whether its container ran before.
         looked: whether that was seen in Proxmox.
-        image: volume id of the pulled OCI image.
-        snapshot: name of the container's snapshot of before, while there may be one.
-        touched: the container may no longer be what it was.
-        recovered: after a failure, it is again what it was, and runs if it ran.
         runtime: compose or oci; empty in operations that an earlier release recorded.
         has_port: the app has a port that can be probed.
-        taken_over: the container was there before this operation made one, so a failure does not destroy it.
     """
 
     app_id: str
@@ -34,13 +29,7 @@ class AppState:
     previous: str = "running"
     was_running: bool = True
     looked: bool = False
-    image: str = ""
     address: str = ""
-    port: int | None = None
-    snapshot: str = ""
-    touched: bool = False
-    recovered: bool = False
-    taken_over: bool = False
     runtime: str = ""
     has_port: bool = True
 
@@ -54,6 +43,32 @@ class AppState:
         if self.vmid is None:
             raise StepFailedError(f"the app {self.app_id} has no container")
         return Ref(self.host_id, self.vmid, self.node)
+
+
+@dataclass(frozen=True)
+class CreationState(AppState):
+    """State of an operation that makes the container of a new app.
+
+    Attributes:
+        taken_over: the container was there before this operation made one, so a failure does not destroy it.
+    """
+
+    taken_over: bool = False
+
+
+@dataclass(frozen=True)
+class ChangeState(AppState):
+    """State of an operation that changes a container and goes back when it fails.
+
+    Attributes:
+        snapshot: name of the container's snapshot of before, while there may be one.
+        touched: the container may no longer be what it was.
+        recovered: after a failure, it is again what it was, and runs if it ran.
+    """
+
+    snapshot: str = ""
+    touched: bool = False
+    recovered: bool = False
 
 
 def end_failed(state: AppState, error: str, cancelled: bool) -> tuple[Change, ...]:
@@ -75,13 +90,13 @@ def end_as_before(state: AppState) -> tuple[Change, ...]:
     return (ChangeApp(state.app_id, {"status": "running" if state.was_running else "stopped", "error": ""}),)
 
 
-def end_taken_back(state: AppState, error: str) -> dict[str, Any]:
+def end_taken_back(state: ChangeState, error: str) -> dict[str, Any]:
     """The values of an app after a failure that was taken back: as before, unless what ran before does not any more."""
     is_wrong = state.previous == "error" or (state.touched and not state.recovered)
     return {"status": "error", "error": error} if is_wrong else {"status": state.previous, "error": ""}
 
 
-def end_failed_new(state: AppState, error: str, cancelled: bool) -> tuple[Change, ...]:
+def end_failed_new(state: CreationState, error: str, cancelled: bool) -> tuple[Change, ...]:
     """An app that never came to be: in error, its port free again; with a container taken over it keeps both."""
     reason = "cancelled" if cancelled else error
     if state.taken_over:

@@ -11,7 +11,7 @@ from services.apps.domain.entities import Change, ChangeApp, ForgetUpgrade, Swit
 from services.apps.domain.interfaces import Container
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.snapshots import Snapshots
-from services.apps.workflows.state import AppState, end_as_before, end_taken_back
+from services.apps.workflows.state import ChangeState, end_as_before, end_taken_back
 from services.apps.workflows.tools import Tools
 from services.common.core.errors import DomainError
 from services.common.operations.model import Context, Step, StepResult, Workflow, is_transient
@@ -24,7 +24,7 @@ _OF_ENVIRONMENT = frozenset(
 
 
 @dataclass(frozen=True)
-class UpdateState(AppState):
+class UpdateState(ChangeState):
     """What a change of an app has found out.
 
     Attributes:

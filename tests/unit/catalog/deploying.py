@@ -16,7 +16,7 @@ from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.interfaces import NewContainer, OnText, Probe, Ref, Task
 from services.apps.domain.plan_deployment import DeploymentPlan, plan_deployment
 from services.apps.workflows.deploy_app import deploy_app
-from services.apps.workflows.state import AppState
+from services.apps.workflows.pulling import DeployState
 from services.apps.workflows.tools import Tools
 from services.catalog import convert
 from services.catalog.domain.entities import Item
@@ -164,7 +164,7 @@ async def deploy_item(item: Item, *, runtime: str, environment: Mapping[str, str
         apps.app, rendering={**rendering, "probe": {**rendering["probe"], "grace_s": 0.001}}
     )
     notes = Notes()
-    state: Any = AppState(apps.app.id, apps.app.host_id, apps.app.node)
+    state: Any = DeployState(apps.app.id, apps.app.host_id, apps.app.node)
     for step in deploy_app(Tools(containers, apps)).steps:
         outcome = await step.run(state, notes)
         result = outcome if isinstance(outcome, StepResult) else StepResult(outcome)
