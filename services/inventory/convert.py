@@ -13,6 +13,7 @@ from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.common.core.timestamps import render_time
 from services.inventory.domain.entities import Host, NewHost, Node, Secrets, full_token_id
+from services.inventory.domain.ssh_addresses import parse_ssh_addresses
 from services.inventory.proxmox.archives import ArchiveVolume
 from services.inventory.proxmox.containers import ContainerRef, ProxmoxTask
 from services.inventory.proxmox.create import ContainerSpec, MountPoint
@@ -45,6 +46,7 @@ def parse_new_host(request: pb.CreateHostRequest) -> NewHost:
         fingerprint=request.fingerprint,
         token_id=full_token_id(user, request.token_id),
         is_default=request.is_default,
+        ssh_addresses=parse_ssh_addresses(json_format.MessageToDict(request.ssh_addresses)),
         secrets=Secrets(**{name: getattr(request, name) for name in _SECRETS}),
     )
 
@@ -64,6 +66,8 @@ def parse_host_changes(request: pb.UpdateHostRequest) -> dict[str, Any]:
         "is_active",
     )
     changes = parse_changes(request, (*names, *_SECRETS))
+    if request.HasField("ssh_addresses"):
+        changes["ssh_addresses"] = parse_ssh_addresses(json_format.MessageToDict(request.ssh_addresses))
     if changes.get("is_default") is False:
         del changes["is_default"]
     return changes
@@ -87,6 +91,7 @@ def render_host(host: Host) -> host_pb2.Host:
         last_error=host.last_error or None,
         exec_mode=host.exec_mode,
         token_id=host.token_id or None,
+        ssh_addresses=host.ssh_addresses,
         created_at=render_time(host.created_at),
         updated_at=render_time(host.updated_at),
     )

@@ -71,7 +71,7 @@ class InstantWays(Ways):
         super().__init__(Shells(keys), Consoles())
         self._proxmox = proxmox
 
-    async def find_way(self, client: ProxmoxClient, *, again: bool = False) -> Way:
+    async def find_way(self, client: ProxmoxClient, node: str = "", *, again: bool = False) -> Way:
         """See `Ways.find_way`."""
         return Way("ssh")
 

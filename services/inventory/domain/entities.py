@@ -23,6 +23,7 @@ DESTINATION = (
     "ssh_port",
     "verify_ssl",
     "fingerprint",
+    "ssh_addresses",
 )  # what the secrets of a host are bound to
 _HOST_NAME = re.compile(
     r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?"
@@ -40,7 +41,11 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Host:
-    """A Proxmox VE server, or a cluster known by one of its nodes."""
+    """A Proxmox VE server, or a cluster known by one of its nodes.
+
+    Attributes:
+        ssh_addresses: by node, where its SSH server is reached, as an administrator set it.
+    """
 
     id: int
     name: str
@@ -60,6 +65,7 @@ class Host:
     created_at: datetime
     updated_at: datetime
     exec_mode: str = "none"
+    ssh_addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 def guess_exec_mode(user: str, *, has_password: bool, has_ssh_key: bool) -> str:
@@ -85,6 +91,7 @@ class NewHost:
     token_id: str = ""
     is_default: bool = False
     secrets: Secrets = Secrets()
+    ssh_addresses: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_address(self.host)

@@ -125,7 +125,7 @@ async def _start_creation(
     )
     wanted = replace(wanted, network_cidr=cidr, gateway=gateway)
     options = await _build_options(client, ref, owner, wanted=wanted)
-    if wanted.docker and (await means.ways.find_way(client)).mode == "console":
+    if wanted.docker and (await means.ways.find_way(client, ref.node)).mode == "console":
         options["cmode"] = "shell"
     new = View(client, ref.node, ref.vmid, {})
     try:

@@ -115,4 +115,5 @@ def make_access(host: Host, secrets: Secrets) -> Access:
         password=secrets.password,
         token_secret=secrets.token_secret,
         ssh_key=secrets.ssh_key,
+        ssh_addresses=host.ssh_addresses,
     )

@@ -6,7 +6,11 @@ import asyncio
 import hashlib
 import re
 import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.entities import Node
@@ -16,7 +20,27 @@ from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.refusals import explain, unexpected
 
 _PROBE_TIMEOUT_S = 5.0  # one handshake
+_MEMORY_S = 30.0  # how long the nodes' addresses count: they change when a node joins
 OLDEST_RELEASE = 8  # README.md promises 8 and newer
+
+
+@dataclass(frozen=True)
+class ClusterMembers:
+    """The nodes of a host as its cluster names them.
+
+    Attributes:
+        addresses: by node; those of the cluster's own network, which may lead nowhere from here.
+        local: the node that answers; empty where that is not known.
+        online: the nodes that are up.
+    """
+
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    local: str = ""
+    online: tuple[str, ...] = ()
+
+
+_members: WeakKeyDictionary[ProxmoxClient, tuple[float, str, ClusterMembers]] = WeakKeyDictionary()
+_member_locks: WeakKeyDictionary[ProxmoxClient, asyncio.Lock] = WeakKeyDictionary()
 
 
 async def read_nodes(client: ProxmoxClient) -> tuple[str, list[Node]]:
@@ -28,7 +52,7 @@ async def read_nodes(client: ProxmoxClient) -> tuple[str, list[Node]]:
     release, resources, status, listed = await asyncio.gather(
         read_version(client),
         client.get("/cluster/resources"),
-        _read_addresses(client),
+        read_members(client),
         client.get("/nodes"),
     )
     prints = {str(one["node"]): str(one.get("ssl_fingerprint") or "") for one in listed}
@@ -49,7 +73,7 @@ async def read_nodes(client: ProxmoxClient) -> tuple[str, list[Node]]:
                 total + float(one.get("maxdisk") or 0),
             )
     return release, [
-        _build_node(one, host_id, facts=(storages, containers, status, prints, release))
+        _build_node(one, host_id, facts=(storages, containers, status.addresses, prints, release))
         for one in resources
         if one.get("type") == "node"
     ]
@@ -100,17 +124,31 @@ def _build_node(one: dict[str, Any], host_id: int, *, facts: tuple[Any, Any, Any
     )
 
 
-async def _read_addresses(client: ProxmoxClient) -> dict[str, str]:
+async def read_members(client: ProxmoxClient) -> ClusterMembers:
+    """Read the nodes as the cluster names them; nothing where it does not say."""
+    host = client.access.host
     try:
         status = await client.get("/cluster/status")
     except DomainError:
-        return {}
-    return {one["name"]: str(one.get("ip") or "") for one in status if one.get("type") == "node"}
+        return ClusterMembers()
+    nodes = [one for one in status if one.get("type") == "node"]
+    addresses = {str(one["name"]): str(one.get("ip") or "") for one in nodes}
+    local = next((name for name, address in addresses.items() if address == host), "")
+    if not local:
+        local = next((str(one["name"]) for one in nodes if str(one.get("local")) == "1"), "")
+    online = tuple(str(one["name"]) for one in nodes if str(one.get("online", 1)) == "1")
+    members = ClusterMembers(addresses, local, online)
+    _members[client] = (time.monotonic(), host, members)
+    return members
 
 
-async def find_node_address(client: ProxmoxClient, node: str) -> str:
-    """Return the address of a node; the host's own when the cluster does not say."""
-    return (await _read_addresses(client)).get(node) or client.access.host
+async def get_members(client: ProxmoxClient) -> ClusterMembers:
+    """Return the nodes as the cluster named them lately; work that begins at once shares one answer."""
+    async with _member_locks.setdefault(client, asyncio.Lock()):
+        read_at, host, members = _members.get(client, (0.0, "", ClusterMembers()))
+        if host == client.access.host and time.monotonic() - read_at < _MEMORY_S:
+            return members
+        return await read_members(client)
 
 
 async def read_fingerprint(host: str, port: int) -> str:

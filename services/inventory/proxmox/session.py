@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -26,7 +26,11 @@ _PRODUCTS = {"PBS": "Proxmox Backup Server", "PMG": "Proxmox Mail Gateway"}
 
 @dataclass(frozen=True)
 class Access:
-    """How one host is reached and signed in to."""
+    """How one host is reached and signed in to.
+
+    Attributes:
+        ssh_addresses: by node, where its SSH server is reached, as an administrator set it.
+    """
 
     host_id: int
     name: str
@@ -40,6 +44,7 @@ class Access:
     password: str = field(default="", repr=False)
     token_secret: str = field(default="", repr=False)
     ssh_key: str = field(default="", repr=False)
+    ssh_addresses: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def base_url(self) -> str:

@@ -14,7 +14,7 @@ import asyncssh
 from services.inventory.domain.errors import ExecHungError, ExecUnavailableError, HostUnreachableError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.holding import hold
-from services.inventory.proxmox.nodes import find_node_address
+from services.inventory.proxmox.ssh_routes import SshRoute, connect_first, list_routes
 
 CONNECT_TIMEOUT_S = 10.0
 _CHUNK = 32 * 1024
@@ -133,20 +133,20 @@ class Shells:
             if process is not None:
                 process.close()
 
-    async def check(self, client: ProxmoxClient) -> None:
-        """Sign in at the host and leave again.
+    async def check(self, client: ProxmoxClient, node: str) -> None:
+        """Sign in at a node as commands do, and leave again.
 
         Raises:
-            ExecUnavailableError: the credentials allow no SSH, or the host's key is not the pinned one.
+            ExecUnavailableError: the credentials allow no SSH, or the node's key is not the pinned one.
             HostUnreachableError: nobody answers.
         """
         _check_credentials(client)
-        (await self._connect(client, client.access.host)).close()
+        leave(await self._open(client, node))
 
     async def close(self) -> None:
         """Close every connection."""
         for shell in self._shells.values():
-            shell.connection.close()
+            leave(shell.connection)
         self._shells.clear()
 
     async def _get_shell(self, client: ProxmoxClient, node: str) -> _Shell:
@@ -157,29 +157,49 @@ class Shells:
             key = (access.host_id, node, id(client))
             known = self._shells.get(key)
             if known is None or known.connection.is_closed():
-                address = await find_node_address(client, node)
-                shell = _Shell(await self._connect(client, address), asyncio.Semaphore(_CHANNELS))
+                shell = _Shell(await self._open(client, node), asyncio.Semaphore(_CHANNELS))
                 self._drop_old(access.host_id, node)
                 self._shells[key] = known = shell
             return known
 
     def _drop_old(self, host_id: int, node: str) -> None:
         for key in [key for key in self._shells if key[:2] == (host_id, node)]:
-            self._shells.pop(key).connection.close()
+            leave(self._shells.pop(key).connection)
 
-    async def _connect(self, client: ProxmoxClient, address: str) -> asyncssh.SSHClientConnection:
+    async def _open(self, client: ProxmoxClient, node: str) -> asyncssh.SSHClientConnection:
+        """Connect to a node by the first of its routes that works."""
+        routes = await list_routes(client, node)
+        return await connect_first(routes, lambda route: self._connect(client, route), node=node, close=leave)
+
+    async def _connect(self, client: ProxmoxClient, route: SshRoute) -> asyncssh.SSHClientConnection:
+        """Connect by one route; a connection that it goes through ends with the one that goes through it."""
+        if route.via is None:
+            return await self._sign_in(client, route, gate=None)
+        gate = await self._connect(client, route.via)
+        try:
+            connection = await self._sign_in(client, route, gate=gate)
+        except BaseException:
+            gate.close()
+            raise
+        connection.set_extra_info(gate=gate)
+        return connection
+
+    async def _sign_in(
+        self, client: ProxmoxClient, route: SshRoute, *, gate: asyncssh.SSHClientConnection | None
+    ) -> asyncssh.SSHClientConnection:
         access = client.access
-        place = f"{address}:{access.ssh_port}"
+        place = route.endpoint
         pinned = await self._keys.find_ssh_key(access.host_id, place)
         if not pinned:
-            pinned = await self._learn(address, access.ssh_port)
+            pinned = await self._learn(route, gate)
             await self._keys.pin_ssh_key(access.host_id, place, public_key=pinned)
             pinned = await self._keys.find_ssh_key(access.host_id, place)
         try:
             return await asyncio.wait_for(
                 asyncssh.connect(
-                    address,
-                    access.ssh_port,
+                    route.address,
+                    route.port,
+                    tunnel=gate or (),
                     username="root",
                     password=access.password if access.user == "root@pam" and access.password else None,
                     client_keys=[asyncssh.import_private_key(access.ssh_key)] if access.ssh_key else None,
@@ -203,17 +223,26 @@ class Shells:
             why = str(error) or "timed out"
             raise HostUnreachableError(f"SSH to {place} fails: {why}", retry_after=5) from error
 
-    async def _learn(self, address: str, port: int) -> str:
+    async def _learn(self, route: SshRoute, gate: asyncssh.SSHClientConnection | None) -> str:
         try:
             key = await asyncio.wait_for(
-                asyncssh.get_server_host_key(address, port, config=None), CONNECT_TIMEOUT_S
+                asyncssh.get_server_host_key(route.address, route.port, tunnel=gate or (), config=None),
+                CONNECT_TIMEOUT_S,
             )
         except (asyncssh.Error, OSError, TimeoutError) as error:
             why = str(error) or "timed out"
-            raise HostUnreachableError(f"SSH to {address}:{port} fails: {why}", retry_after=5) from error
+            raise HostUnreachableError(f"SSH to {route} fails: {why}", retry_after=5) from error
         if key is None:
-            raise HostUnreachableError(f"SSH at {address}:{port} shows no host key", retry_after=5)
+            raise HostUnreachableError(f"SSH at {route} shows no host key", retry_after=5)
         return key.export_public_key().decode().strip()
+
+
+def leave(connection: asyncssh.SSHClientConnection) -> None:
+    """Close a connection, and the one that it goes through."""
+    connection.close()
+    gate = connection.get_extra_info("gate")
+    if gate is not None:
+        gate.close()
 
 
 def _check_credentials(client: ProxmoxClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from services.inventory.domain.errors import (
     ContainerLockedError,
     ExecHungError,
     ExecUnavailableError,
+    HostUnreachableError,
     ProxmoxRefusedError,
 )
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.consoles import Consoles, login_needed, render_write
 from services.inventory.proxmox.containers import View
+from services.inventory.proxmox.nodes import get_members
 from services.inventory.proxmox.privileges import CONSOLE, PULL, list_granted
 from services.inventory.proxmox.ssh import Completed, Shells
 
@@ -24,6 +27,8 @@ _PUSH_S = 60.0
 _UNLOCK_S = 20.0
 _SAID = 256 * 1024  # containers are not ours: what they say has an end
 _MEMORY_S = 300.0  # how long a way counts before it is looked for again
+_RETRY_S = 30.0  # the same where SSH may be back soon
+_PARALLEL = 8  # nodes of a host that are tried at once
 
 
 def describe_lock(view: View) -> str:
@@ -34,10 +39,15 @@ def describe_lock(view: View) -> str:
 
 @dataclass(frozen=True)
 class Way:
-    """ssh, console or none; and why it is not a better one."""
+    """ssh, console or none; and why it is not a better one.
+
+    Attributes:
+        may_pass: the better one may be there again soon, as SSH that does not answer.
+    """
 
     mode: str
     reason: str = ""
+    may_pass: bool = False
 
 
 class Ways:
@@ -46,21 +56,50 @@ class Ways:
     def __init__(self, shells: Shells, consoles: Consoles) -> None:
         self.shells = shells
         self.consoles = consoles
-        self._known: WeakKeyDictionary[ProxmoxClient, tuple[float, Way]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[ProxmoxClient, dict[str, tuple[float, Way]]] = WeakKeyDictionary()
         self._pulls: WeakKeyDictionary[ProxmoxClient, tuple[float, str]] = WeakKeyDictionary()
 
-    async def find_way(self, client: ProxmoxClient, *, again: bool = False) -> Way:
-        """Say which way leads into the containers of a host, tried with its credentials; `again` asks anew.
+    async def find_way(self, client: ProxmoxClient, node: str = "", *, again: bool = False) -> Way:
+        """Say which way leads into the containers of a node, tried as commands go it; `again` tries anew.
+
+        Without a node, of the whole host: SSH when it leads to any node, the reason naming those to which it does not.
 
         Raises:
             HostUnreachableError: the host's API does not say what the credentials may do.
         """
-        known = self._known.get(client)
-        if known is not None and not again and time.monotonic() - known[0] < _MEMORY_S:
-            return known[1]
-        way = await self._try_ways(client)
-        self._known[client] = (time.monotonic(), way)
+        if not client.access.has_ssh:
+            node = ""  # the console leads to every node or to none
+        elif not node:
+            return await self._find_way_of_host(client, again=again)
+        known = self._known.setdefault(client, {})
+        if node in known and not again:
+            tried, way = known[node]
+            if time.monotonic() - tried < (_RETRY_S if way.may_pass else _MEMORY_S):
+                return way
+        way = await self._try_ways(client, node)
+        known[node] = (time.monotonic(), way)
         return way
+
+    async def _find_way_of_host(self, client: ProxmoxClient, *, again: bool) -> Way:
+        names = (await get_members(client)).online
+        if not names:
+            names = tuple(
+                str(one["node"]) for one in await client.get("/nodes") if one.get("status") == "online"
+            )
+        slots = asyncio.Semaphore(_PARALLEL)
+
+        async def find(node: str) -> Way:
+            async with slots:
+                return await self.find_way(client, node, again=again)
+
+        ways = dict(zip(names, await asyncio.gather(*map(find, names)), strict=True))
+        by_ssh = [node for node, way in ways.items() if way.mode == "ssh"]
+        if not by_ssh:
+            return next(iter(ways.values()), Way("none", "no node is online"))
+        others = [
+            f"on node {node} by {way.mode} ({way.reason})" for node, way in ways.items() if way.mode != "ssh"
+        ]
+        return Way("ssh", "; ".join(others))
 
     async def find_pull_obstacle(self, client: ProxmoxClient) -> str:
         """Say what keeps a host's credentials from pulling OCI images; empty when nothing does.
@@ -144,26 +183,29 @@ class Ways:
 
     async def _uses_ssh(self, view: View) -> bool:
         """Whether SSH leads into a container; the console of one that asks for a login is not even tried."""
-        way = await self.find_way(view.client)
+        way = await self.find_way(view.client, view.node)
+        is_open = view.config.get("cmode", "tty") == "shell"
+        if way.may_pass and not is_open:  # its console asks for a login: SSH is what there is
+            raise HostUnreachableError(way.reason, retry_after=5)
         if way.mode == "none":
             name = view.client.access.name
             raise ExecUnavailableError(f"{name} gives no way into its containers: {way.reason}")
-        if way.mode == "console" and view.config.get("cmode", "tty") != "shell":
+        if way.mode == "console" and not is_open:
             raise login_needed(view.vmid)
         return way.mode == "ssh"
 
-    async def _try_ways(self, client: ProxmoxClient) -> Way:
-        refused = "its credentials are neither root's password nor an SSH key"
+    async def _try_ways(self, client: ProxmoxClient, node: str) -> Way:
+        refused, may_pass = "its credentials are neither root's password nor an SSH key", False
         if client.access.has_ssh:
             try:
-                await self.shells.check(client)
+                await self.shells.check(client, node)
             except DomainError as error:
-                refused = error.message
+                refused, may_pass = error.message, isinstance(error, HostUnreachableError)
             else:
                 return Way("ssh")
         if client.access.is_full_root or CONSOLE in (await list_granted(client, "/vms")):
-            return Way("console", refused)
-        return Way("none", f"{refused}; they lack {CONSOLE} for the console")
+            return Way("console", refused, may_pass)
+        return Way("none", f"{refused}; they lack {CONSOLE} for the console", may_pass)
 
     async def _push_by_pct(self, view: View, path: str, content: bytes, *, mode: int) -> None:
         script = render_write("cat", path, mode=mode, size=len(content))

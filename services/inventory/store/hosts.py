@@ -41,6 +41,7 @@ from services.inventory.store.rows import (
     make_default,
     read_host,
     read_row,
+    render_ssh_addresses,
 )
 from services.inventory.store.tables import SECRETS, addresses, hosts, nodes, outbox, ssh_keys, vmids
 
@@ -111,6 +112,7 @@ class SqlHostStore:
             first = connection.execute(sa.select(sa.func.count()).select_from(hosts)).scalar_one() == 0
             plain = ("name", "host", "port", "user", "ssh_port", "verify_ssl", "fingerprint", "token_id")
             values = {name: getattr(new, name) for name in plain}
+            values["ssh_addresses"] = render_ssh_addresses(new.ssh_addresses)
             values |= {"is_active": True, "is_default": False, "created_at": moment, "updated_at": moment}
             result = connection.execute(hosts.insert().values(**values, request_id=request_id))
             (host_id,) = result.inserted_primary_key or (0,)
@@ -133,6 +135,8 @@ class SqlHostStore:
             InvalidError: the credentials would be incomplete, or would go to another destination unseen.
         """
         moment = self._clock()
+        if "ssh_addresses" in changes:
+            changes = {**changes, "ssh_addresses": render_ssh_addresses(changes["ssh_addresses"])}
 
         def write(connection: sa.Connection) -> Host:
             row = read_row(connection, host_id)
@@ -157,7 +161,7 @@ class SqlHostStore:
                 make_default(connection, host_id)
             if {"host", "port"} & set(changes) and "fingerprint" not in changes:
                 forget_pin(connection, host_id)
-            if "host" in changes or "ssh_port" in changes:
+            if {"host", "ssh_port", "ssh_addresses"} & set(changes):
                 connection.execute(ssh_keys.delete().where(ssh_keys.c.host_id == host_id))
             return read_host(connection, host_id)
 

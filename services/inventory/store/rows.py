@@ -86,7 +86,13 @@ def build_host(row: Mapping[str, Any]) -> Host:
     values["exec_mode"] = row["exec_mode"] or guess_exec_mode(
         row["user"], has_password=bool(row["password"]), has_ssh_key=bool(row["ssh_key"])
     )
+    values["ssh_addresses"] = json.loads(row["ssh_addresses"] or "{}")
     return Host(**values)
+
+
+def render_ssh_addresses(addresses: Mapping[str, str]) -> str:
+    """The column `ssh_addresses`: JSON, the same for the same addresses; empty for none."""
+    return json.dumps(dict(addresses), sort_keys=True) if addresses else ""
 
 
 def build_node(row: Mapping[str, Any]) -> Node:

@@ -32,6 +32,7 @@ hosts = sa.Table(
     sa.Column("token_secret", sa.Text, nullable=False, server_default=""),
     sa.Column("ssh_key", sa.Text, nullable=False, server_default=""),
     sa.Column("exec_mode", sa.String(10), nullable=False, server_default=""),
+    sa.Column("ssh_addresses", sa.Text, nullable=False, server_default=""),
     sa.Column("is_active", sa.Boolean, nullable=False),
     sa.Column("is_default", sa.Boolean, nullable=False),
     sa.Column("status", sa.String(20), nullable=False, server_default="unknown"),

@@ -3,17 +3,19 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -22,6 +24,26 @@ class Host(_message.Message):
     """A Proxmox VE server, or a cluster known by one of its nodes. Its secrets are stored encrypted and never returned."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SshAddressesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
@@ -41,6 +63,7 @@ class Host(_message.Message):
     LAST_ERROR_FIELD_NUMBER: _builtins.int
     EXEC_MODE_FIELD_NUMBER: _builtins.int
     TOKEN_ID_FIELD_NUMBER: _builtins.int
+    SSH_ADDRESSES_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     name: _builtins.str
     host: _builtins.str
@@ -72,6 +95,10 @@ class Host(_message.Message):
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ssh_addresses(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """By node, where its SSH server is reached, as an administrator set it."""
+
     def __init__(
         self,
         *,
@@ -93,10 +120,11 @@ class Host(_message.Message):
         last_error: _builtins.str | None = ...,
         exec_mode: _builtins.str | None = ...,
         token_id: _builtins.str | None = ...,
+        ssh_addresses: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_exec_mode", b"_exec_mode", "_fingerprint", b"_fingerprint", "_last_error", b"_last_error", "_last_seen", b"_last_seen", "_token_id", b"_token_id", "_version", b"_version", "created_at", b"created_at", "exec_mode", b"exec_mode", "fingerprint", b"fingerprint", "last_error", b"last_error", "last_seen", b"last_seen", "token_id", b"token_id", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exec_mode", b"_exec_mode", "_fingerprint", b"_fingerprint", "_last_error", b"_last_error", "_last_seen", b"_last_seen", "_token_id", b"_token_id", "_version", b"_version", "created_at", b"created_at", "exec_mode", b"exec_mode", "fingerprint", b"fingerprint", "host", b"host", "id", b"id", "is_active", b"is_active", "is_default", b"is_default", "last_error", b"last_error", "last_seen", b"last_seen", "name", b"name", "port", b"port", "ssh_port", b"ssh_port", "status", b"status", "token_id", b"token_id", "updated_at", b"updated_at", "user", b"user", "verify_ssl", b"verify_ssl", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exec_mode", b"_exec_mode", "_fingerprint", b"_fingerprint", "_last_error", b"_last_error", "_last_seen", b"_last_seen", "_token_id", b"_token_id", "_version", b"_version", "created_at", b"created_at", "exec_mode", b"exec_mode", "fingerprint", b"fingerprint", "host", b"host", "id", b"id", "is_active", b"is_active", "is_default", b"is_default", "last_error", b"last_error", "last_seen", b"last_seen", "name", b"name", "port", b"port", "ssh_addresses", b"ssh_addresses", "ssh_port", b"ssh_port", "status", b"status", "token_id", b"token_id", "updated_at", b"updated_at", "user", b"user", "verify_ssl", b"verify_ssl", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exec_mode: _TypeAlias = _typing.Literal["exec_mode"]  # noqa: Y015
     _WhichOneofArgType__exec_mode: _TypeAlias = _typing.Literal["_exec_mode", b"_exec_mode"]  # noqa: Y015

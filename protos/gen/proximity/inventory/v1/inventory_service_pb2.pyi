@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
@@ -146,6 +147,7 @@ class CreateHostRequest(_message.Message):
     VERIFY_SSL_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
+    SSH_ADDRESSES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     host: _builtins.str
     """Name or address, without scheme and port."""
@@ -167,6 +169,12 @@ class CreateHostRequest(_message.Message):
     fingerprint: _builtins.str
     """SHA-256 fingerprint to pin the certificate to, for self-signed ones."""
     is_default: _builtins.bool
+    @_builtins.property
+    def ssh_addresses(self) -> _struct_pb2.Struct:
+        """By node, where its SSH server is reached: `host`, `host:port` or `[IPv6]:port`. Needed where the addresses that the
+        cluster names lead nowhere from here.
+        """
+
     def __init__(
         self,
         *,
@@ -182,10 +190,11 @@ class CreateHostRequest(_message.Message):
         verify_ssl: _builtins.bool | None = ...,
         fingerprint: _builtins.str = ...,
         is_default: _builtins.bool | None = ...,
+        ssh_addresses: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_default", b"_is_default", "_port", b"_port", "_ssh_port", b"_ssh_port", "_user", b"_user", "_verify_ssl", b"_verify_ssl", "is_default", b"is_default", "port", b"port", "ssh_port", b"ssh_port", "user", b"user", "verify_ssl", b"verify_ssl"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_default", b"_is_default", "_port", b"_port", "_ssh_port", b"_ssh_port", "_user", b"_user", "_verify_ssl", b"_verify_ssl", "is_default", b"is_default", "port", b"port", "ssh_addresses", b"ssh_addresses", "ssh_port", b"ssh_port", "user", b"user", "verify_ssl", b"verify_ssl"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_default", b"_is_default", "_port", b"_port", "_ssh_port", b"_ssh_port", "_user", b"_user", "_verify_ssl", b"_verify_ssl", "fingerprint", b"fingerprint", "host", b"host", "is_default", b"is_default", "name", b"name", "password", b"password", "port", b"port", "ssh_key", b"ssh_key", "ssh_port", b"ssh_port", "token_id", b"token_id", "token_secret", b"token_secret", "user", b"user", "verify_ssl", b"verify_ssl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_default", b"_is_default", "_port", b"_port", "_ssh_port", b"_ssh_port", "_user", b"_user", "_verify_ssl", b"_verify_ssl", "fingerprint", b"fingerprint", "host", b"host", "is_default", b"is_default", "name", b"name", "password", b"password", "port", b"port", "ssh_addresses", b"ssh_addresses", "ssh_key", b"ssh_key", "ssh_port", b"ssh_port", "token_id", b"token_id", "token_secret", b"token_secret", "user", b"user", "verify_ssl", b"verify_ssl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__is_default: _TypeAlias = _typing.Literal["is_default"]  # noqa: Y015
     _WhichOneofArgType__is_default: _TypeAlias = _typing.Literal["_is_default", b"_is_default"]  # noqa: Y015
@@ -247,6 +256,7 @@ class UpdateHostRequest(_message.Message):
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
     IS_ACTIVE_FIELD_NUMBER: _builtins.int
+    SSH_ADDRESSES_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     name: _builtins.str
     """null is refused."""
@@ -274,6 +284,10 @@ class UpdateHostRequest(_message.Message):
     """null is refused."""
     is_active: _builtins.bool
     """null is refused."""
+    @_builtins.property
+    def ssh_addresses(self) -> _struct_pb2.Struct:
+        """Replaces all of them; {} or null empties it. The secrets are required again, as they will be sent there."""
+
     def __init__(
         self,
         *,
@@ -291,10 +305,11 @@ class UpdateHostRequest(_message.Message):
         fingerprint: _builtins.str | None = ...,
         is_default: _builtins.bool | None = ...,
         is_active: _builtins.bool | None = ...,
+        ssh_addresses: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_fingerprint", b"_fingerprint", "_host", b"_host", "_is_active", b"_is_active", "_is_default", b"_is_default", "_name", b"_name", "_password", b"_password", "_port", b"_port", "_ssh_key", b"_ssh_key", "_ssh_port", b"_ssh_port", "_token_id", b"_token_id", "_token_secret", b"_token_secret", "_user", b"_user", "_verify_ssl", b"_verify_ssl", "fingerprint", b"fingerprint", "host", b"host", "is_active", b"is_active", "is_default", b"is_default", "name", b"name", "password", b"password", "port", b"port", "ssh_key", b"ssh_key", "ssh_port", b"ssh_port", "token_id", b"token_id", "token_secret", b"token_secret", "user", b"user", "verify_ssl", b"verify_ssl"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fingerprint", b"_fingerprint", "_host", b"_host", "_is_active", b"_is_active", "_is_default", b"_is_default", "_name", b"_name", "_password", b"_password", "_port", b"_port", "_ssh_addresses", b"_ssh_addresses", "_ssh_key", b"_ssh_key", "_ssh_port", b"_ssh_port", "_token_id", b"_token_id", "_token_secret", b"_token_secret", "_user", b"_user", "_verify_ssl", b"_verify_ssl", "fingerprint", b"fingerprint", "host", b"host", "is_active", b"is_active", "is_default", b"is_default", "name", b"name", "password", b"password", "port", b"port", "ssh_addresses", b"ssh_addresses", "ssh_key", b"ssh_key", "ssh_port", b"ssh_port", "token_id", b"token_id", "token_secret", b"token_secret", "user", b"user", "verify_ssl", b"verify_ssl"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fingerprint", b"_fingerprint", "_host", b"_host", "_is_active", b"_is_active", "_is_default", b"_is_default", "_name", b"_name", "_password", b"_password", "_port", b"_port", "_ssh_key", b"_ssh_key", "_ssh_port", b"_ssh_port", "_token_id", b"_token_id", "_token_secret", b"_token_secret", "_user", b"_user", "_verify_ssl", b"_verify_ssl", "fingerprint", b"fingerprint", "host", b"host", "id", b"id", "is_active", b"is_active", "is_default", b"is_default", "name", b"name", "password", b"password", "port", b"port", "ssh_key", b"ssh_key", "ssh_port", b"ssh_port", "token_id", b"token_id", "token_secret", b"token_secret", "user", b"user", "verify_ssl", b"verify_ssl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fingerprint", b"_fingerprint", "_host", b"_host", "_is_active", b"_is_active", "_is_default", b"_is_default", "_name", b"_name", "_password", b"_password", "_port", b"_port", "_ssh_addresses", b"_ssh_addresses", "_ssh_key", b"_ssh_key", "_ssh_port", b"_ssh_port", "_token_id", b"_token_id", "_token_secret", b"_token_secret", "_user", b"_user", "_verify_ssl", b"_verify_ssl", "fingerprint", b"fingerprint", "host", b"host", "id", b"id", "is_active", b"is_active", "is_default", b"is_default", "name", b"name", "password", b"password", "port", b"port", "ssh_addresses", b"ssh_addresses", "ssh_key", b"ssh_key", "ssh_port", b"ssh_port", "token_id", b"token_id", "token_secret", b"token_secret", "user", b"user", "verify_ssl", b"verify_ssl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__fingerprint: _TypeAlias = _typing.Literal["fingerprint"]  # noqa: Y015
     _WhichOneofArgType__fingerprint: _TypeAlias = _typing.Literal["_fingerprint", b"_fingerprint"]  # noqa: Y015
@@ -310,6 +325,8 @@ class UpdateHostRequest(_message.Message):
     _WhichOneofArgType__password: _TypeAlias = _typing.Literal["_password", b"_password"]  # noqa: Y015
     _WhichOneofReturnType__port: _TypeAlias = _typing.Literal["port"]  # noqa: Y015
     _WhichOneofArgType__port: _TypeAlias = _typing.Literal["_port", b"_port"]  # noqa: Y015
+    _WhichOneofReturnType__ssh_addresses: _TypeAlias = _typing.Literal["ssh_addresses"]  # noqa: Y015
+    _WhichOneofArgType__ssh_addresses: _TypeAlias = _typing.Literal["_ssh_addresses", b"_ssh_addresses"]  # noqa: Y015
     _WhichOneofReturnType__ssh_key: _TypeAlias = _typing.Literal["ssh_key"]  # noqa: Y015
     _WhichOneofArgType__ssh_key: _TypeAlias = _typing.Literal["_ssh_key", b"_ssh_key"]  # noqa: Y015
     _WhichOneofReturnType__ssh_port: _TypeAlias = _typing.Literal["ssh_port"]  # noqa: Y015
@@ -336,6 +353,8 @@ class UpdateHostRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__password) -> _WhichOneofReturnType__password | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__port) -> _WhichOneofReturnType__port | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ssh_addresses) -> _WhichOneofReturnType__ssh_addresses | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ssh_key) -> _WhichOneofReturnType__ssh_key | None: ...
     @_typing.overload
