@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -206,6 +207,34 @@ async def test_an_api_token_makes_and_unmakes_no_administrator(client: Client) -
     assert not made.is_staff
     promotion = pb.UpdateUserRequest(id=made.id, is_staff=True)
     assert (await client.public.UpdateUser(promotion, metadata=bearer(root.access))).is_staff
+
+
+async def test_links_end_with_the_rights_of_who_made_them_and_with_the_role_of_whom_they_concern(
+    client: Client,
+) -> None:
+    root, alice = await client.register("root"), await client.register("alice")
+    endings: tuple[Any, ...] = (
+        pb.UpdateUserRequest(is_staff=False),
+        pb.UpdateUserRequest(is_active=False),
+        pb.DeleteUserRequest(),
+    )
+    for number, ending in enumerate(endings):
+        name = f"chief{number}"
+        wanted = pb.CreateUserRequest(username=name, password=NEW, is_staff=True)
+        ending.id = (await client.public.CreateUser(wanted, metadata=bearer(root.access))).id
+        chief = await sign_in(client, name, NEW)
+        invitation = pb.CreateInvitationRequest(is_staff=True)
+        issued = await client.public.CreateInvitation(invitation, metadata=bearer(chief.access))
+        reset = await make_link(client, chief, alice.user.id)
+        end = client.public.DeleteUser if number == 2 else client.public.UpdateUser
+        await end(ending, metadata=bearer(root.access))
+        for token, username in ((issued.token, "eve"), (reset.token, "")):
+            answer = await refused(client.public.ResetPassword(redeem(token, username=username)))
+            assert answer[0] == "INVALID_ARGUMENT"
+    issued = await make_link(client, root, alice.user.id)
+    promotion = pb.UpdateUserRequest(id=alice.user.id, is_staff=True)
+    await client.public.UpdateUser(promotion, metadata=bearer(root.access))
+    assert (await refused(client.public.ResetPassword(redeem(issued.token))))[0] == "INVALID_ARGUMENT"
 
 
 async def test_an_invitation_makes_one_account(tmp_path: Path) -> None:

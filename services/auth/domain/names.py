@@ -24,3 +24,8 @@ def find_name_fault(name: str) -> str:
     if length <= LONGEST_NAME:
         return ""
     return f"has {length} characters written out; at most {LONGEST_NAME} are allowed"
+
+
+def name_administrator(username: str) -> str:
+    """How links, notices and the audit log name an administrator who made a link."""
+    return f"administrator {username}"

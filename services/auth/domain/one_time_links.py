@@ -1,7 +1,8 @@
 """One-time links: a new password for an account, or a new account for somebody who was invited.
 
 A link carries 256 random bits, of which only the hash is stored. It is valid for an hour and for one use. A link of an
-account ends with any other change of its password, and a new one takes its place.
+account ends with any other change of its password or role and when it is deactivated, and a new one takes its place. All
+links that an administrator made end when they are no administrator any more.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from services.auth.domain.interfaces import (
     PasswordHasher,
     RevocationSink,
 )
-from services.auth.domain.names import normalize_name
+from services.auth.domain.names import name_administrator, normalize_name
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import check_registration
 from services.auth.domain.sign_in import SignInLimits, check_limits
@@ -156,7 +157,7 @@ async def set_password(links: OneTimeLinks, account: Account, password: str, *, 
 
 def name_issuer(issuer: Caller) -> str:
     """Name who makes a link, for its user and for the audit log."""
-    return f"administrator {issuer.user.username}" if issuer.user else SERVER
+    return name_administrator(issuer.user.username) if issuer.user else SERVER
 
 
 async def _issue(

@@ -25,7 +25,7 @@ from services.auth.store.account_rows import (
 from services.auth.store.api_tokens import end_user_tokens
 from services.auth.store.audit import write_expected
 from services.auth.store.locks import ACCOUNTS, lock
-from services.auth.store.one_time_links import drop_reset_links
+from services.auth.store.one_time_links import drop_issued_links, drop_reset_links
 from services.auth.store.revocations import add_revocations, end_families
 from services.auth.store.tables import sessions, users
 from services.common.core.clock import Clock, now
@@ -156,6 +156,10 @@ class SqlAccountStore:
                 check_other_admin(connection, account)
             change = users.update().where(users.c.id == user_id).values(is_staff=staff, is_active=active)
             connection.execute(change.values(**render_quota(quota)))
+            if (staff, active) != (account.is_staff, account.is_active):
+                drop_reset_links(connection, user_id)  # made for an account that could do less
+            if account.is_staff and not (staff and active):
+                drop_issued_links(connection, account.username)
             revoked: Sequence[Revocation] = ()
             if account.is_active and not active:
                 revoked = revoke_account(connection, account, self._clock(), end_sessions=True)
@@ -190,6 +194,7 @@ class SqlAccountStore:
                 _check_heir(connection, account, apps_to)
             revoked = revoke_account(connection, account, self._clock(), end_sessions=True)
             announce_deactivation(connection, account, deleted=True, apps_to=apps_to or 0)
+            drop_issued_links(connection, account.username)
             connection.execute(users.delete().where(users.c.id == user_id))
             write_expected(connection)
             return revoked

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from services.auth.domain.entities import Account, NewAccount, NewOneTimeLink, OneTimeLink, Revocation
 from services.auth.domain.errors import LinkInvalidError
+from services.auth.domain.names import name_administrator
 from services.auth.store.account_rows import get_account, insert_account, revoke_account
 from services.auth.store.api_tokens import end_user_tokens
 from services.auth.store.audit import write_expected
@@ -89,6 +90,12 @@ class SqlOneTimeLinkStore:
 def drop_reset_links(connection: sa.Connection, user_id: int) -> None:
     """End every pending link of an account."""
     connection.execute(one_time_links.delete().where(one_time_links.c.user_id == user_id))
+
+
+def drop_issued_links(connection: sa.Connection, username: str) -> None:
+    """End every pending link that an administrator made."""
+    by = name_administrator(username)
+    connection.execute(one_time_links.delete().where(one_time_links.c.issued_by == by))
 
 
 def _take(connection: sa.Connection, token_hash: str, moment: datetime) -> sa.Row[tuple[int]]:
