@@ -18,7 +18,15 @@ from google.protobuf import descriptor_pb2
 from gateway.check import check_surface
 from gateway.config import render_bootstrap
 from gateway.openapi import render_openapi
-from gateway.settings import Address, Certificate, Endpoint, GatewaySettings, UpstreamTls, parse_address
+from gateway.settings import (
+    Address,
+    Certificate,
+    Endpoint,
+    GatewaySettings,
+    UpstreamTls,
+    parse_address,
+    parse_origin,
+)
 from gateway.surface import Surface, load_surface, parse_surface
 
 _READY_S = 3.0  # Envoy's admin answers at once; probes wait for five or ten seconds
@@ -151,6 +159,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     add(
         "--cors-origin",
         action="append",
+        type=parse_origin,
         default=[],
         metavar="ORIGIN",
         help="a foreign origin that may call; repeat",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,6 +47,17 @@ def parse_address(text: str) -> Address:
     if not path.startswith("/"):
         raise ValueError(f"{text!r} is not unix:/path")
     return Path(path)
+
+
+def parse_origin(text: str) -> str:
+    """Parse `https://host[:port]`. Envoy takes `*` for every origin, which would let all pages read with cookies.
+
+    Raises:
+        ValueError: it is no origin.
+    """
+    if not re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+", text):
+        raise ValueError(f"{text!r} is no origin like https://console.example.org")
+    return text
 
 
 @dataclass(frozen=True)

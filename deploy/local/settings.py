@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.common.core.config import setting
-from services.common.core.parsing import parse_bool, parse_int, parse_list
+from services.common.core.parsing import parse_bool, parse_int, parse_origins
 
 
 def _parse_seconds(text: str) -> float:
@@ -61,7 +61,10 @@ class LocalSettings:
         doc="Mutual TLS between the gateway and the services, with certificates made in the state directory.",
     )
     cors_origins: tuple[str, ...] = setting(
-        "CORS_ALLOWED_ORIGINS", default=(), parse=parse_list, doc="Other sites whose pages may call the API."
+        "CORS_ALLOWED_ORIGINS",
+        default=(),
+        parse=parse_origins,
+        doc="Other sites whose pages may call the API.",
     )
 
     traces: str = setting(

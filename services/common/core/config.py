@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.common.core.parsing import parse_bool, parse_dsn, parse_int, parse_list, parse_networks
+from services.common.core.parsing import (
+    parse_bool,
+    parse_dsn,
+    parse_int,
+    parse_list,
+    parse_networks,
+    parse_origins,
+)
 from services.common.core.production_checks import (
     WEAKNESSES,
     find_weak_secret,
@@ -190,7 +197,7 @@ class ServiceSettings:
     cors_origins: tuple[str, ...] = setting(
         "CORS_ALLOWED_ORIGINS",
         default=(),
-        parse=parse_list,
+        parse=parse_origins,
         doc="Origins of other sites whose pages may call the API.",
     )
     auth_address: str = setting("AUTH_ADDRESS", default=default_address("auth"), doc="gRPC address of auth.")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
+
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
 def parse_bool(text: str) -> bool:
@@ -36,6 +39,29 @@ def parse_networks(text: str) -> tuple[str, ...]:
     for network in found:
         ipaddress.ip_network(network)
     return found
+
+
+def parse_origins(text: str) -> tuple[str, ...]:
+    """Origins as browsers send them, `https://host[:port]`, comma-separated.
+
+    Raises:
+        ValueError: one of them is none: `*` and `null` would admit the pages of every site.
+    """
+    return tuple(map(parse_origin, parse_list(text)))
+
+
+def parse_origin(text: str) -> str:
+    """One origin; a slash at its end is dropped.
+
+    Raises:
+        ValueError: see `parse_origins`.
+    """
+    origin = text.removesuffix("/")
+    if not _ORIGIN.fullmatch(origin):
+        raise ValueError(
+            f"{text!r} is no origin like https://console.example.org, which has no path and no *"
+        )
+    return origin.lower()
 
 
 def parse_dsn(text: str) -> str:

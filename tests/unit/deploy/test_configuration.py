@@ -16,8 +16,10 @@ from deploy.configuration import (
     render_table,
 )
 from deploy.local.__main__ import main
+from gateway import settings as gateway_settings
 from services.common.core.config import ConfigError, read_settings
 from services.common.core.environment import explain_replaced, find_misspelt
+from services.common.core.parsing import parse_origins
 
 SEEDS = (
     "DEBUG",
@@ -94,6 +96,30 @@ def test_what_is_no_dsn_is_a_fault_that_shows_nothing_of_it(dsn: str) -> None:
     with pytest.raises(ConfigError) as raised:
         read_settings(AppsSettings, {"SECRET_KEY": "b" * 32, "DEBUG": "1", "SENTRY_DSN": dsn})
     assert raised.value.faults == ["SENTRY_DSN: is no DSN like https://key@host/1"]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "null",
+        "https://a.example.org/x",
+        "a.example.org",
+        "https://*.example.org",
+        "ftp://a",
+        "https://u@a",
+    ],
+)
+def test_only_an_origin_may_call_from_elsewhere(origin: str) -> None:
+    with pytest.raises(ValueError, match="is no origin"):
+        parse_origins(f"https://console.example.org,{origin}")
+    with pytest.raises(ValueError, match="is no origin"):
+        gateway_settings.parse_origin(origin)
+
+
+def test_an_origin_is_read_as_browsers_send_it() -> None:
+    origins = "https://Console.example.org/, http://[::1]:8080"
+    assert parse_origins(origins) == ("https://console.example.org", "http://[::1]:8080")
 
 
 def test_every_fault_is_said_once() -> None:
