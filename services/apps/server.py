@@ -97,7 +97,11 @@ async def work(settings: AppsSettings) -> None:
     """Execute operations until SIGTERM or SIGINT."""
     parts = build_parts(settings)
     store = SqlOperationStore(
-        parts.runtime.db, operation_tables, parts.store.apply, parts.store.log, limits=settings.limits
+        parts.runtime.db,
+        operation_tables,
+        apply=parts.store.apply,
+        log=parts.store.log,
+        limits=settings.limits,
     )
     execution = operation_queue.execute(
         parts.runtime.bus,

@@ -75,11 +75,11 @@ class Desk:
 
     def make_store(self) -> CrashingStore:
         """A store of a worker of its own."""
-        return CrashingStore(self.db, self.tables, self.apply, self.log)
+        return CrashingStore(self.db, self.tables, apply=self.apply, log=self.log)
 
     async def run(self, store: CrashingStore) -> None:
         """Run what may run, until nothing may or the worker is dead."""
-        engine = Engine(store, self.workflows, "w", retry_s=0.001)
+        engine = Engine(store, self.workflows, worker="w", retry_s=0.001)
         while not store.dead and (operation := await engine.claim()) is not None:
             await engine.run(operation)
 
@@ -235,7 +235,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     world = World(apps, containers, catalog, plan_with(app_workflows), FakeUsers(OWNER.id))
     bus = Bus("nats://127.0.0.1:1", name="test")
     clients.handlers["apps"] = [
-        AppsInternalHandlers(apps, world, Relay(databases["apps"], bus, app_tables.outbox))
+        AppsInternalHandlers(apps, world, Relay(databases["apps"], bus, outbox=app_tables.outbox))
     ]
     remote_apps, remote_containers = RemoteApps(clients), RemoteContainers(clients)
     backup_workflows = build_backup_workflows(remote_apps, remote_containers)

@@ -49,7 +49,7 @@ def inner() -> Call:
 @pytest.fixture
 async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:  # noqa: F811 - fixtures
     bus = Bus("nats://127.0.0.1:1", name="test")
-    relay = Relay(db, bus, outbox)
+    relay = Relay(db, bus, outbox=outbox)
     watcher = Watcher(platform.store, bus)
     reconciler = Reconciler(platform.store, platform.containers)
     newest = NewestRevisions(platform.catalog)

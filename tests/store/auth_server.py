@@ -85,7 +85,7 @@ async def run(
     links = replace(auth.handlers.links, hasher=hasher)
     auth = replace(auth, hasher=hasher, handlers=replace(auth.handlers, sign_in=sign_in, links=links))
     await prepare(auth)
-    store = IdempotencyStore(auth.runtime.db, idempotency, auth.runtime.sealer)
+    store = IdempotencyStore(auth.runtime.db, idempotency, sealer=auth.runtime.sealer)
     around = ServerContext(
         guard=auth.runtime.guard,
         idempotency=store,

@@ -96,7 +96,7 @@ def build(db: Database) -> Callable[[], World]:
         workflows = build_workflows(apps, containers)
         store = SqlBackupStore(db, workflows)
         api = BackupsHandlers(store, apps, containers)
-        engine = Engine(build_operation_store(db), workflows, "test", retry_s=0.01)
+        engine = Engine(build_operation_store(db), workflows, worker="test", retry_s=0.01)
         return World(db, apps, containers, store, api, BackupsInternalHandlers(store, apps), engine)
 
     return make

@@ -61,7 +61,7 @@ class Queue:
         def apply(_connection: sa.Connection, operation: ClaimedOperation, change: Any) -> None:
             self.ended[operation.id] += change
 
-        return SqlOperationStore(self.db, TABLES, apply, lambda *_: None, limits=limits)
+        return SqlOperationStore(self.db, TABLES, apply=apply, log=lambda *_: None, limits=limits)
 
     async def claim(self, limits: OperationLimits, *, most: int = 30) -> list[ClaimedOperation]:
         """What two workers may run at once, claimed one after the other."""
@@ -89,4 +89,4 @@ class Queue:
 
         steps = (Step("work", "Working", run),)
         workflow = Workflow("work", steps, Nothing, lambda _: (1,), lambda *_: ())
-        return Engine(self.store(limits), {"work": workflow}, worker)
+        return Engine(self.store(limits), {"work": workflow}, worker=worker)

@@ -89,7 +89,7 @@ async def test_the_event_of_auth_hands_the_apps_over(
     app = await platform.deploy("there-1", owner=2)
     await platform.run()
     bus = Bus(nats, name="apps-worker")
-    relay = Relay(db, bus, outbox, inbox=inbox)
+    relay = Relay(db, bus, outbox=outbox, inbox=inbox)
     follow_departures(bus, platform.store, relay)
     bus.start()
     try:

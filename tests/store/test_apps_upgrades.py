@@ -202,8 +202,8 @@ async def run_dying(platform: Platform, app_id: str) -> int:
             return await super().update_step(operation, position, step, **more)
 
     store = platform.store
-    operations = DyingStore(platform.database, operation_tables, store.apply, store.log)
-    engine = Engine(operations, platform.engine._workflows, "w2", retry_s=0.01)
+    operations = DyingStore(platform.database, operation_tables, apply=store.apply, log=store.log)
+    engine = Engine(operations, platform.engine._workflows, worker="w2", retry_s=0.01)
     free = operation_tables.operations.update().values(lease_until=None)
     async with asyncio.timeout(60):
         while (await store.get_app(app_id)).status == "updating":

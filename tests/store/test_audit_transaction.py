@@ -153,7 +153,7 @@ async def stack(request: pytest.FixtureRequest, shelf: Database, tmp_path: Path)
     guard = Guard(TokenVerifier("catalog", publics, find_key, Revocations(), authenticate))
     audit, handlers = kind(shelf, OUTBOX), Handlers(shelf)
     around = ServerContext(
-        guard=guard, idempotency=idempotency.IdempotencyStore(shelf, ANSWERS, Sealer("x")), audit=audit
+        guard=guard, idempotency=idempotency.IdempotencyStore(shelf, ANSWERS, sealer=Sealer("x")), audit=audit
     )
     server = create_server()
     for service in pb.DESCRIPTOR.services_by_name.values():
@@ -200,7 +200,7 @@ async def test_repetitions_of_a_request_share_one_entry(stack: Stack) -> None:
 
 
 async def test_a_claim_that_another_has_taken_over_changes_nothing(shelf: Database) -> None:
-    store = idempotency.IdempotencyStore(shelf, ANSWERS, Sealer("x"))
+    store = idempotency.IdempotencyStore(shelf, ANSWERS, sealer=Sealer("x"))
     slow = await store.claim("a" * 32, b"body")
     late = {"claimed_at": slow.claimed_at - idempotency._RUNNING}
     await shelf.write(lambda connection: connection.execute(ANSWERS.update().values(**late)))

@@ -230,7 +230,7 @@ async def test_a_backup_is_made_restored_protected_and_deleted_over_the_wire(wir
     store = SqlBackupStore(wired.db, workflows)
     api = BackupsHandlers(store, wired.apps, wired.remote)
     operation_store = build_operation_store(wired.db)
-    engine = Engine(operation_store, workflows, "test", retry_s=0.01)
+    engine = Engine(operation_store, workflows, worker="test", retry_s=0.01)
 
     async def run_one() -> None:
         operation = await operation_store.claim_next("test")

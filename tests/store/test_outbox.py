@@ -52,7 +52,7 @@ class SlowBus:
 
 
 def relay_on(db: Database, bus: SlowBus) -> Relay:
-    return Relay(db, cast("Bus", bus), OUTBOX)
+    return Relay(db, cast("Bus", bus), outbox=OUTBOX)
 
 
 async def add(db: Database, *message_ids: str) -> None:

@@ -185,3 +185,18 @@ def test_docstrings_begin_with_a_noun_phrase_or_an_imperative(folder: str) -> No
         if isinstance(node, documented) and (text := ast.get_docstring(node)) and _HEADLESS.match(text)
     ]
     assert found == []
+
+
+# Folders whose constructors take everything from the third parameter on by keyword. Add a folder once it is clean.
+KEYWORD_CONSTRUCTORS = ("services/common",)
+
+
+@pytest.mark.parametrize("folder", KEYWORD_CONSTRUCTORS)
+def test_constructors_take_keywords_from_the_third_parameter_on(folder: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__" and len(node.args.args) > 3
+    ]
+    assert found == []

@@ -39,7 +39,7 @@ from services.common.operations.model import ClaimedOperation, NewOperation
 from services.common.operations.service import OperationQueue
 from services.common.operations.tables import add_operation
 
-operation_queue = OperationQueue("apps", operation_tables, outbox)
+operation_queue = OperationQueue("apps", tables=operation_tables, outbox=outbox)
 _EVENTS = "events.apps.v1"
 _QUOTA_LOCK = 727_201
 

@@ -29,7 +29,7 @@ from services.common.operations.service import OperationQueue
 
 log = get_logger()
 
-operation_queue = OperationQueue("backups", tables, outbox)
+operation_queue = OperationQueue("backups", tables=tables, outbox=outbox)
 BACKUP_COMPLETED = "events.backups.v1.backup_completed"
 BACKUP_FAILED = "events.backups.v1.backup_failed"
 APP_RESTORED = "events.backups.v1.app_restored"
@@ -90,7 +90,7 @@ def build_operation_store(
     db: Database, limits: OperationLimits = operations_store.NO_LIMITS
 ) -> operations_store.SqlOperationStore:
     """What the engine needs of this service's database."""
-    return operations_store.SqlOperationStore(db, tables, apply_change, write_line, limits=limits)
+    return operations_store.SqlOperationStore(db, tables, apply=apply_change, log=write_line, limits=limits)
 
 
 def _announce(connection: sa.Connection, subject: str, event: ProtoMessage) -> None:

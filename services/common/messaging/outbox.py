@@ -100,7 +100,7 @@ def note_received(connection: sa.Connection, inbox: sa.Table, message_id: str) -
 class Relay:
     """Publishes a service's outbox while it has the lease for it."""
 
-    def __init__(self, db: Database, bus: Bus, outbox: sa.Table, *, inbox: sa.Table | None = None) -> None:
+    def __init__(self, db: Database, bus: Bus, *, outbox: sa.Table, inbox: sa.Table | None = None) -> None:
         self._db = db
         self._bus = bus
         self._outbox = outbox

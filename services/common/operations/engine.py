@@ -45,8 +45,8 @@ class Engine:
         self,
         store: SqlOperationStore,
         workflows: Mapping[str, Workflow[Any]],
-        worker: str,
         *,
+        worker: str,
         retry_s: float = _RETRY_S,
         on_message: Callable[[], None] = lambda: None,
     ) -> None:
@@ -106,7 +106,7 @@ class Engine:
         try:
             with continue_trace(operation.traceparent, operation.kind, kind=SpanKind.CONSUMER):
                 operation, steps = await self._store.align(operation, workflow, state)
-                leased = LeasedOperation(self._store, workflow, operation, steps=steps, state=state)
+                leased = LeasedOperation(self._store, workflow, operation=operation, steps=steps, state=state)
                 await OperationRun(leased, retry_s=self._retry_s).run()
         except ReleasedError as released:
             return released.delay

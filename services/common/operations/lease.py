@@ -46,8 +46,8 @@ class LeasedOperation:
         self,
         store: SqlOperationStore,
         workflow: Workflow[Any],
-        operation: ClaimedOperation,
         *,
+        operation: ClaimedOperation,
         steps: tuple[Step[Any], ...],
         state: Any,
     ) -> None:

@@ -36,7 +36,7 @@ class OperationQueue:
         outbox: its outbox.
     """
 
-    def __init__(self, service: str, tables: OperationTables, outbox: sa.Table) -> None:
+    def __init__(self, service: str, *, tables: OperationTables, outbox: sa.Table) -> None:
         self.tables = tables
         self.subject = f"jobs.{service}.v1.run_operation"
         self._service = service
@@ -126,5 +126,5 @@ class OperationQueue:
 
         bus.consume("JOBS", self.subject, durable=f"{self._service}-run", handler=note_job)
         worker = f"{socket.gethostname()}-{os.getpid()}"
-        engine = Engine(store, workflows, worker, on_message=on_message)
+        engine = Engine(store, workflows, worker=worker, on_message=on_message)
         await engine.run_forever(wake, concurrency=concurrency)

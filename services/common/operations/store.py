@@ -52,9 +52,9 @@ class SqlOperationStore:
         self,
         db: Database,
         tables: OperationTables,
+        *,
         apply: Apply,
         log: Callable[[sa.Connection, ClaimedOperation, str, str, str], None],
-        *,
         limits: OperationLimits = NO_LIMITS,
     ) -> None:
         self._limits = limits

@@ -74,7 +74,7 @@ async def serve(service: Service) -> None:
     """Serve until SIGTERM or SIGINT, then drain: calls in progress have 5 seconds to end."""
     runtime, tables = service.runtime, service.runtime.tables.tables
     _count(runtime)
-    answers = IdempotencyStore(runtime.db, tables["idempotency"], runtime.sealer)
+    answers = IdempotencyStore(runtime.db, tables["idempotency"], sealer=runtime.sealer)
     audit = LimitedAudit(service.audit or OutboxAudit(runtime.db, tables["outbox"]), service=runtime.service)
     settings = runtime.settings
     context = ServerContext(

@@ -90,7 +90,7 @@ def build_runtime(
         db=db,
         probe=DatabaseProbe(db),
         bus=bus,
-        relay=Relay(db, bus, tables.tables["outbox"], inbox=tables.tables["inbox"]),
+        relay=Relay(db, bus, outbox=tables.tables["outbox"], inbox=tables.tables["inbox"]),
         sealer=Sealer(settings.secret_key, previous=settings.previous_secret_keys),
         signer=signer,
         clients=clients,

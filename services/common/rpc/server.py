@@ -87,12 +87,12 @@ def add_service(
         if rule_of(method).access == access_pb2.ACCESS_UNSPECIFIED:
             raise TypeError(f"{method.full_name} declares no access")
         check_printed(method)
-        rpc = _Rpc(method, handler, context)
+        rpc = _Rpc(method, handler, context=context)
         rpcs[rpc.name] = rpc.bind
         if takes_json(method):
             rpcs[f"{rpc.name}{JSON_SUFFIX}"] = partial(rpc.bind, as_json=True)
         if is_array(method):
-            arrays[rpc.name] = _Rpc(method, handler, context, as_array=True).bind
+            arrays[rpc.name] = _Rpc(method, handler, context=context, as_array=True).bind
     server.add_generic_rpc_handlers((ServiceHandlers(rpcs, arrays),))
 
 
@@ -108,8 +108,8 @@ class _Rpc:
         self,
         method: MethodDescriptor,
         handler: Callable[[Any, Call], Any],
-        context: ServerContext,
         *,
+        context: ServerContext,
         as_array: bool = False,
     ) -> None:
         self._method = method

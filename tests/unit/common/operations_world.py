@@ -49,7 +49,7 @@ class World:
         self.lines: list[tuple[str, str]] = []
         self.faults: dict[str, list[BaseException]] = {}
         self.broken = ""  # the change that cannot be written
-        self.store = SqlOperationStore(db, TABLES, self._apply, self._log)
+        self.store = SqlOperationStore(db, TABLES, apply=self._apply, log=self._log)
 
     def _apply(self, _connection: sa.Connection, _operation: ClaimedOperation, change: Any) -> None:
         if self.broken and self.broken in change:
@@ -90,7 +90,7 @@ class World:
             lambda state: (("succeeded", tuple(state.names)),),
             lambda state, error, cancelled: (("failed", error, cancelled),),
         )
-        return Engine(self.store, {"make": workflow}, worker, retry_s=0.001, on_message=on_message)
+        return Engine(self.store, {"make": workflow}, worker=worker, retry_s=0.001, on_message=on_message)
 
     async def add(self, operation_id: str = "op", subject: str = "app") -> None:
         steps = tuple((name, f"Doing {name}") for name in ("one", "two", "three"))

@@ -139,7 +139,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
     db = Database(engine)
     guard = Guard(TokenVerifier("catalog", publics, find_key, revocations, authenticate))
     around = ServerContext(
-        guard=guard, idempotency=idempotency.IdempotencyStore(db, IDEMPOTENCY, Sealer("x"))
+        guard=guard, idempotency=idempotency.IdempotencyStore(db, IDEMPOTENCY, sealer=Sealer("x"))
     )
     server = create_server()
     handlers = Handlers()

@@ -109,7 +109,7 @@ def request_id_of(principal: str, method: str, key: str) -> str:
 class IdempotencyStore:
     """Keeps answers, sealed, in a service's own database."""
 
-    def __init__(self, db: Database, table: sa.Table, sealer: Sealer) -> None:
+    def __init__(self, db: Database, table: sa.Table, *, sealer: Sealer) -> None:
         self._db = db
         self._table = table
         self._sealer = sealer
