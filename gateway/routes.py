@@ -22,7 +22,7 @@ FROM_REST = {"name": "x-envoy-original-path", "present_match": True}
 OPEN_STREAM_S = 5  # what reflection and a look at the health take many times over
 OPEN_CALLS_PER_SECOND = 20  # of one address: with OPEN_STREAM_S, 100 places of the 5,000 that a service has
 UNBUFFERED = {"@type": f"{TYPE}.extensions.filters.http.buffer.v3.BufferPerRoute", "disabled": True}
-# Tells a service that this gateway takes JSON for its printed RPCs where REST asked; an older one would not.
+# Tells a service that this gateway takes JSON for its printed RPCs over REST; an older one would not.
 PRINTED_HEADER = "x-proximity-printed"
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 CORS_REQUEST_HEADERS = "authorization, content-type, x-csrftoken, idempotency-key, if-none-match, last-event-id, x-grpc-web, grpc-timeout"

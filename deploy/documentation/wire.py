@@ -54,7 +54,7 @@ def render_events(surface: Surface) -> str:
     lines = [
         "# Events",
         "Facts that the services publish to NATS JetStream, as protobuf messages. Those in the stream `EVENTS`",
-        "(`events.>`) are kept for 7 days, those in `AUDIT` (`audit.>`) for 30. An event comes at least once and may come",
+        "(`events.>`) are stored for 7 days, those in `AUDIT` (`audit.>`) for 30. An event comes at least once and may come",
         "twice: `Nats-Msg-Id` tells. Another program may read them with a durable consumer of its own name.",
     ]
     for name, subject, words in sorted(_list_events(surface, comments), key=lambda each: each[1]):

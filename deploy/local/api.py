@@ -193,7 +193,7 @@ def write_page(url: str, text: str) -> None:
 
 
 class PinnedAdapter(HTTPAdapter):
-    """Trusts the one certificate with a SHA-256 fingerprint, whoever signed it.
+    """Trusts the one certificate with a SHA-256 fingerprint, whatever its issuer.
 
     Args:
         fingerprint: hexadecimal, with or without colons.

@@ -102,12 +102,12 @@ async def spawn(spec: Spec, logs: Path, *, is_asked: bool = False) -> asyncio.su
 
 
 class Supervised:
-    """A process that is kept running until `stop`.
+    """A process that is restarted until `stop`.
 
     Args:
         spec: what to run.
         logs: the folder of its log.
-        report: is told when it ends.
+        report: called when it ends.
         longest_delay: seconds before it is started again when it ends over and over.
         start: starts it once.
     """

@@ -1,4 +1,4 @@
-"""The two commands: run until told to end, and run for as long as the demonstration takes."""
+"""The two commands: run until a signal, and run for as long as the demonstration takes."""
 
 from __future__ import annotations
 

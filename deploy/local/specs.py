@@ -194,7 +194,7 @@ def make_simulator(
 
 
 def make_gateway_settings(settings: LocalSettings) -> GatewaySettings:
-    """Return what the gateway is told; makes its certificate when there is none."""
+    """Return the settings of the gateway; make its certificate if there is none."""
     state = settings.state
     chain, key = ensure_certificate(state / "keys")
     return GatewaySettings(

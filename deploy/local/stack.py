@@ -55,7 +55,7 @@ class Stack:
 
     Args:
         settings: what was decided.
-        report: is told, in a sentence, what goes on.
+        report: called with a sentence about each event.
         workers: of each service that has any.
     """
 
@@ -215,7 +215,7 @@ class Stack:
             raise StackError(
                 f"not healthy after {_READY_TIMEOUT_S:g} s: {json.dumps(health)}; see {self.logs}"
             )
-        for fault in faults:  # the other services work; this one says the same to whoever asks for health
+        for fault in faults:  # the other services work; this one reports the same in its health
             self._report(fault)
 
     def _read_last_line(self, name: str) -> str:

@@ -40,7 +40,7 @@ _VALID_DAYS = 825  # browsers refuse certificates that are valid for longer
 
 
 class StateLock:
-    """Held while a stack runs on a state directory; the kernel lets go of it however the process ends."""
+    """Lock of a stack on its state directory; the kernel releases it however the process ends."""
 
     def __init__(self, state: Path) -> None:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -38,7 +38,7 @@ async def watch_nats(
 
 
 async def watch_logs(logs: Path, *, every: float = _LOGS_EVERY_S, most: int = KEPT_LOG_BYTES) -> None:
-    """Keep every log of a folder below about `most` bytes for ever; what it held before is in `<name>.1`."""
+    """Keep every log of a folder below about `most` bytes for ever; its earlier content is in `<name>.1`."""
     while True:
         await asyncio.sleep(every)
         await asyncio.to_thread(trim_logs, logs, most)
