@@ -156,7 +156,7 @@ def _fill_demo(cluster: Cluster, nodes: int) -> None:
 
 def _fill_topology(cluster: Cluster, topology: dict[str, Any]) -> None:
     """A cluster described by a file: settings, nodes, storages, templates, containers, users."""
-    for name in ("name", "version", "first_vmid", "dhcp", "cgroup_mode"):
+    for name in ("name", "version", "first_vmid", "dhcp", "ipv6", "cgroup_mode"):
         if name in topology:
             setattr(cluster, name, topology[name])
     now = int(time.time())

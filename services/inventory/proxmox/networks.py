@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from services.common.core.errors import DomainError, invalid_field
 from services.inventory.domain.entities import Network
 from services.inventory.domain.errors import AddressTakenError
-from services.inventory.domain.links import NetworkSegment, parse_links
+from services.inventory.domain.links import NetworkSegment, parse_cidr, parse_links
 from services.inventory.domain.user_networks import (
     DHCP,
     STATIC,
@@ -173,7 +173,10 @@ class Networks:
         """
         default, _ = await self._defaults.get_network()
         occupants = await self.scanner.list_occupants(client, place, without=without, timeout_s=_CREATING_S)
-        used = {*taken, *list_servers(default), *(one.address for one in occupants)}
+        others = {*taken, *list_servers(default), *(one.address for one in occupants)}
+        used = {
+            str(found.ip) for text in others if (found := parse_cidr(text)) is not None
+        }  # one spelling each
         return await self.addresses.reserve_address(
             client.access.host_id, place, owner=owner, subnet=subnet, taken=used
         )

@@ -51,6 +51,7 @@ class Cluster:
     version: str = "9.2.11"
     first_vmid: int = 100
     dhcp: bool = True
+    ipv6: str = ""
     cgroup_mode: int = 2
     clock_shift: float = 0
     status_seconds: float = 0
@@ -84,7 +85,7 @@ class Cluster:
     totals: object = None
 
     SETTINGS = (
-        "name", "version", "first_vmid", "dhcp", "cgroup_mode", "clock_shift", "serial", "secret",
+        "name", "version", "first_vmid", "dhcp", "ipv6", "cgroup_mode", "clock_shift", "serial", "secret",
         "options", "aplinfo", "roles",
     )  # fmt: skip
 

@@ -162,12 +162,24 @@ def list_interfaces(cluster: Cluster, container: Container) -> list[dict[str, An
         if address == "dhcp":
             address = f"{compute_address(cluster.secret, container.vmid)}/8" if cluster.dhcp else ""
         cidrs = [each for each in (address, network.get("ip6", "")) if "/" in each]
+        cidrs += _list_advertised(cluster, container, network)
         name = network["name"]
         found[name] = render_interface(name, network.get("hwaddr", "").lower(), cidrs)
     for one in container.interfaces:
         mac = str(one.get("hwaddr") or found.get(one["name"], {}).get("hwaddr", ""))
         found[one["name"]] = render_interface(one["name"], mac.lower(), list(one.get("addresses", ())))
     return list(found.values())
+
+
+def _list_advertised(cluster: Cluster, container: Container, network: dict[str, str]) -> list[str]:
+    """The IPv6 addresses of a link on a network with router advertisements, which `ipv6` is the prefix of."""
+    if not cluster.ipv6 or "/" in network.get("ip6", "") or network.get("link_down") == "1":
+        return []
+    number = int(network["name"].strip("eth") or 0) if network["name"].startswith("eth") else 0
+    return [
+        f"fe80::{container.vmid:x}:{number + 1:x}/64",
+        f"{cluster.ipv6}::{container.vmid:x}:{number + 1:x}/64",
+    ]
 
 
 def render_interface(name: str, mac: str, cidrs: list[str]) -> dict[str, Any]:
