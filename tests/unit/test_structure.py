@@ -194,3 +194,26 @@ def test_constructors_take_keywords_from_the_third_parameter_on(folder: str) -> 
         if isinstance(node, ast.FunctionDef) and node.name == "__init__" and len(node.args.args) > 3
     ]
     assert found == []
+
+
+# Folders in which each constant of time or size has its unit and reason, on its line or the line above. Add a folder
+# once it is clean.
+REASONED_CONSTANTS = ("services/common",)
+
+
+@pytest.mark.parametrize("folder", REASONED_CONSTANTS)
+def test_constants_of_time_and_size_have_a_reason(folder: str) -> None:
+    found = []
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        lines = path.read_text().splitlines()
+        for node in ast.parse(path.read_text()).body:
+            if not isinstance(node, ast.Assign) or not ast.unparse(node.targets[0]).isupper():
+                continue
+            value = node.value
+            is_number = isinstance(value, ast.Constant) and type(value.value) in {int, float}
+            is_time = isinstance(value, ast.Call) and ast.unparse(value.func) == "timedelta"
+            if is_number or is_time or isinstance(value, ast.BinOp):
+                place = "".join(lines[node.lineno - 1 : node.end_lineno])
+                if "#" not in place and not lines[node.lineno - 2].startswith("#"):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {lines[node.lineno - 1]}")
+    assert found == []

@@ -13,7 +13,7 @@ _REPLACED = {
     "DJANGO_SETTINGS_MODULE": "there is no Django: docs/configuration.md lists every variable",
     "ALLOWED_HOSTS": "the gateway answers for any name; a proxy before it decides about names",
 }
-_CLOSE = 0.85
+_CLOSE = 0.85  # similarity from which a name counts as a misspelling: one letter of seven differs
 
 
 def explain_replaced(environ: Mapping[str, str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 WEAKNESSES = ("default-passwords", "http-cookies", "proxmox-tls")
-MIN_SECRET = 32
+MIN_SECRET = 32  # characters: 128 bits, written in hexadecimal digits
 _MIN_DISTINCT = 8  # different characters: `aaaa…` is long and no secret
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace", "example", "insecure", "your-secret")
 _DEFAULT_PASSWORDS = frozenset(

@@ -27,7 +27,7 @@ _BUSY_S = 1.0  # a look waits so long for the lock; transactions of ours take mi
 _LOCKED_S = 2.5  # two looks in a row without the lock, and without a commit of ours in between
 _CHECK_S = 4.0  # between checks of the pages of a file that has changed
 _CHECK_SHARE = 20  # a check of the pages takes 1/20 of the time at most: those of large files are rarer
-_ANSWER_S = 5.0
+_ANSWER_S = 5.0  # for one check, after which the database counts as silent
 
 
 class DatabaseProbe:

@@ -24,8 +24,8 @@ import sqlalchemy as sa
 
 from services.common.db.errors import DatabaseUnavailableError, find_fault
 
-ATTEMPTS = 6
-_BATCH = 4
+ATTEMPTS = 6  # of a query on connections that break, with 1.2 s of delays: longer outages are the caller's
+_BATCH = 4  # queries of SQLite that one turn of its thread takes together
 
 
 class Query:

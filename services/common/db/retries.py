@@ -21,7 +21,7 @@ from services.common.db.errors import (
 
 T = TypeVar("T")
 
-_ATTEMPTS = 6
+_ATTEMPTS = 6  # with 1.2 s of delays between them: longer outages are the caller's
 _LOCK_WAIT_S = 8.0  # SQLite itself waits 10 s for the lock; once is enough, and the caller still hears why
 
 

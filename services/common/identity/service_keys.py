@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from services.common.identity.tokens import SERVICE_ISSUER, User
 from services.registry import SERVICES
 
-SERVICE_TOKEN_S = 60
+SERVICE_TOKEN_S = 60  # a stolen token is of use for a minute; each is reused for half of it
 
 
 class ServiceSigner:

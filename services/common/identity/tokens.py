@@ -22,10 +22,10 @@ from services.common.core.errors import UnauthenticatedError
 ISSUER = "proximity"
 AUDIENCE = "proximity"
 SERVICE_ISSUER = "proximity-service"
-ACCESS_TOKEN_S = 3600
+ACCESS_TOKEN_S = 3600  # how long a session goes without a refresh, which reads the account again
 API_TOKEN_PREFIX = "prx_"  # noqa: S105 - a prefix, not a secret
 ALL_SCOPES = ("read", "write", "admin")
-CONFIRMED_S = 1.0
+CONFIRMED_S = 1.0  # between two confirmations of a token by auth while revocations cannot be read
 CLOCK_SKEW_S = 10.0  # how far the clock of the signer may be ahead; no token is valid longer because of it
 _CACHE_SIZE = 20_000  # verified tokens, about 1 KiB each
 _ROOM = 10_000  # revocations that are stored before expired ones are searched for

@@ -15,7 +15,7 @@ AUDIT_RECORDED = "audit.v1.recorded"  # published as `audit.v1.recorded.<service
 REVOCATIONS_BUCKET = "revocations"
 REVOKED = "live.auth.revoked"  # `<key> <cutoff>`, as they come into the bucket
 _SUBJECT_PART = re.compile(r"[A-Za-z0-9_-]+")
-_DAY_S = 86_400.0
+_DAY_S = 86_400.0  # seconds
 _MOST_BYTES = 1 << 30  # of a stream: a full disk would stop all of them
 _SAME_MESSAGE_S = 120.0  # in which NATS discards a repeated message id; a relay repeats within seconds
 

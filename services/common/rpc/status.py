@@ -16,7 +16,7 @@ DOMAIN = "proximity"
 # A status travels in headers, and gRPC gives up on more than 8 KiB of them: message and details take less together,
 # also where each byte of the message is written as three and the details as base64.
 _MESSAGE_BYTES = 1000
-_VIOLATIONS_BYTES = 2000
+_VIOLATIONS_BYTES = 2000  # as above
 
 _CODES: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.InvalidError, code_pb2.INVALID_ARGUMENT),

@@ -12,7 +12,7 @@ from services.common.core.errors import InvalidError, invalid_field
 from services.common.rpc.interceptors.json_requests import UnreadableJsonError
 from services.common.rpc.interceptors.validation import check_message
 
-_LENGTH_DELIMITED = 2
+_LENGTH_DELIMITED = 2  # wire type of the protobuf encoding
 
 
 @dataclass(frozen=True)

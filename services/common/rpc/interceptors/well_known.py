@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 _YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800  # seconds since 1970, as the proto of Timestamp says
-_NANOSECONDS = 1_000_000_000
+_NANOSECONDS = 1_000_000_000  # of a second
 
 
 def _check_value(value: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
-MIB = 1024 * 1024
+MIB = 1024 * 1024  # bytes
 
 
 class VersionedLruCache(Generic[K]):
