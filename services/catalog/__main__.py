@@ -1,11 +1,11 @@
-"""`python -m services.catalog serve | work | migrate | check-config | rotate-keys | poison-messages | check | icons`."""
+"""`python -m services.catalog serve | work | migrate | check-config | rotate-keys | poison-messages | check | check-source | icons`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from services.catalog.check import check_catalog, draw_icons
+from services.catalog.check import check_catalog, check_source, draw_icons
 from services.catalog.config import CatalogSettings
 from services.catalog.files import DATA
 from services.catalog.server import serve, work
@@ -13,7 +13,17 @@ from services.catalog.tables import idempotency
 from services.common.process.commands import main
 from services.common.rpc.interceptors.idempotency import seal_column
 
-_COMMANDS = ("serve", "work", "migrate", "check-config", "rotate-keys", "poison-messages", "check", "icons")
+_COMMANDS = (
+    "serve",
+    "work",
+    "migrate",
+    "check-config",
+    "rotate-keys",
+    "poison-messages",
+    "check",
+    "check-source",
+    "icons",
+)
 
 
 def run_command(arguments: list[str]) -> int:
@@ -23,6 +33,8 @@ def run_command(arguments: list[str]) -> int:
     match command:
         case "check":
             return check_catalog(folder)
+        case "check-source":
+            return check_source(folder, rest[1] if rest[1:] else "")
         case "icons":
             return draw_icons(folder, Path(rest[1]) if rest[1:] else None)
         case known if known in _COMMANDS:

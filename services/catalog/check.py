@@ -1,17 +1,20 @@
-"""`make catalog-check`: lints every item file and renders each in every runtime it claims."""
+"""Checks of the catalog from the command line: our own item files (`make catalog-check`), and collections in a folder."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from services.catalog.domain.entities import OWN_SOURCE, Item
+from services.catalog.domain.entities import OWN_SOURCE, Input, InputType, Item
 from services.catalog.domain.faults import Fault
+from services.catalog.domain.importers.collection import import_collection
 from services.catalog.domain.loader import load_items
 from services.catalog.domain.render import render_item
+from services.catalog.domain.sources import SourceFormat
 from services.catalog.domain.values import RenderRequest
 from services.catalog.files import DATA, find_icon, read_item_files
 from services.catalog.icons import write_brand_icons, write_icons
+from services.catalog.unpacking import FetchLimits, read_folder
 from services.common.core.errors import DomainError
 from services.common.core.text import make_lines_printable
 
@@ -46,7 +49,18 @@ def list_render_faults(item: Item) -> list[str]:
 
 def list_example_values(item: Item) -> dict[str, str]:
     """Return a value for each input that a person must give, as a person would give it."""
-    return {i.name: _EXAMPLES.get(i.type, "example") for i in item.inputs if i.required and i.default is None}
+    return {
+        i.name: _make_example(i) for i in item.inputs if i.required and i.default is None and not i.generate
+    }
+
+
+def _make_example(item_input: Input) -> str:
+    if item_input.choices:
+        return item_input.choices[0].value
+    value, least = _EXAMPLES.get(item_input.type, "example"), item_input.minimum or 0
+    if item_input.type is InputType.NUMBER:
+        return f"{max(least, 1):g}"
+    return value if len(value) >= least else (value * (int(least) // len(value) + 1))[: int(least)]
 
 
 _EXAMPLES = {
@@ -65,6 +79,30 @@ def check_catalog(folder: Path = DATA) -> int:
         sys.stdout.write(f"{make_lines_printable(str(fault))}\n")
     files = len({fault.file for fault in faults})
     sys.stdout.write(f"{len(items)} items good, {len(faults)} faults in {files} files\n")
+    return 1 if faults or not items else 0
+
+
+def check_source(path: Path, kind: str) -> int:
+    """Print what a collection would give: each rejection with its reasons, and what is published and not as it should be.
+
+    Returns:
+        The exit status: 2 where the format or the folder is none, 1 where nothing is published or something does not
+        render.
+    """
+    if kind not in list(SourceFormat) or not path.is_dir():
+        sys.stderr.write(f"give a folder and one of {', '.join(SourceFormat)}\n")
+        return 2
+    imported = import_collection(read_folder(path, FetchLimits()), source="checked", kind=SourceFormat(kind))
+    items = [entry.item for entry in imported.items]
+    faults = [f"{item.id}: {fault}" for item in items for fault in list_render_faults(item)]
+    lines = [f"rejected: {rejection.file}: {rejection.error}" for rejection in imported.rejections]
+    lines += [f"no page: {item.id}" for item in items if item.main_port is None]
+    lines += [f"needs leave: {item.id}: {', '.join(sorted(item.allows))}" for item in items if item.allows]
+    lines += [f"does not render: {fault}" for fault in faults]
+    for line in lines:
+        sys.stdout.write(f"{make_lines_printable(line)}\n")
+    rejected = len(imported.rejections)
+    sys.stdout.write(f"{len(items)} published, {rejected} rejected, {len(faults)} do not render\n")
     return 1 if faults or not items else 0
 
 

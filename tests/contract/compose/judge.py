@@ -25,8 +25,14 @@ def find_program() -> Path:
     )
 
 
-def read_project(program: Path, definition: Mapping[str, Any], env_file: str = "") -> dict[str, Any]:
-    """A project as Compose understands it.
+def read_project(
+    program: Path,
+    definition: Mapping[str, Any],
+    env_file: str = "",
+    *,
+    files: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """A project as Compose understands it, with the files that lie beside its definition.
 
     Raises:
         ComposeError: it does not.
@@ -34,6 +40,11 @@ def read_project(program: Path, definition: Mapping[str, Any], env_file: str = "
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "compose.yaml")
         path.write_text(json.dumps({"name": "judged", **definition}), encoding="utf-8")
+        for name, text in (files or {}).items():
+            beside = Path(folder, name)
+            if beside != path:
+                beside.parent.mkdir(parents=True, exist_ok=True)
+                beside.write_bytes(text.encode())
         Path(folder, ".env").write_bytes(env_file.encode())
         done = subprocess.run(
             [program, "-f", path, "config", "--format", "json"],

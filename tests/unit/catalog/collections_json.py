@@ -81,7 +81,7 @@ PORTAINER: list[Quirk] = [
     ({"logo": "data:image/png;base64,xx"}, ""),
     ({"restart_policy": "unless_stopped"}, ""),
     ({"command": "--a $B '--c d'"}, ""),
-    ({"command": 'sh -c "echo \'x'}, ""),
+    ({"command": 'sh -c "echo \'x'}, "none that Compose reads"),
     ({"command": ["a", "b"]}, ""),
     ({"hostname": "x_y"}, ""),
     ({"hostname": "a" * 70}, ""),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.catalog.__main__ import run_command
 from services.catalog.domain.importers.collection import Imported, import_collection
 from services.catalog.domain.item import Record
 from services.catalog.domain.render import render_item
@@ -316,3 +318,51 @@ def test_paths_in_an_included_part_are_those_of_its_folder() -> None:
     )
     assert document["compose"]["services"]["db"]["environment"] == {"NAME": "app"}
     assert [config["content"] for config in document["compose"]["configs"].values()] == ["x"]
+
+
+UMBREL = "id: shelf\nname: Shelf\nversion: 1\ndependencies: [{needed}]\nport: 4000\n"
+
+
+@pytest.mark.parametrize(
+    ("needed", "environment", "is_published"),
+    [
+        ("mosquitto", "SERVER: 'mqtt://mosquitto_broker_1:1883'", True),
+        ("ollama", "OLLAMA: $APP_OLLAMA_URL", True),
+        ("nextcloud", "DATA: ${APP_NEXTCLOUD_DATA_DIR}", False),
+        ("bitcoin", "A: b", False),
+    ],
+)
+def test_an_app_that_needs_only_an_address_of_another_is_published(
+    needed: str, environment: str, is_published: bool
+) -> None:
+    compose = f"services: {{web: {{image: 'a/b:1', ports: ['80:80'], environment: {{{environment}}}}}}}"
+    files = {"umbrel-app.yml": UMBREL.format(needed=needed), "docker-compose.yml": compose}
+    imported = load(files, SourceFormat.UMBREL)
+    assert bool(imported.items) is is_published
+    if is_published:
+        (record,) = imported.items[0].document["inputs"]
+        assert not record.get("required")
+        assert "default" not in record
+        assert any(needed in note for note in imported.items[0].document["notes"])
+    else:
+        assert "works only beside other apps" in imported.rejections[0].error
+
+
+def test_a_collection_in_a_folder_is_checked_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in (
+        ("good", "ports: ['80:80']"),
+        ("quiet", "cap_add: [SYS_ADMIN]"),
+        ("bad", "privileged: true, pid: host"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "compose.yaml").write_text(f"services: {{a: {{image: 'a/b:1', {text}}}}}")
+    assert run_command(["check-source", str(tmp_path), "compose"]) == 0
+    printed = capsys.readouterr().out
+    assert "rejected: bad/compose.yaml: a sets privileged" in printed
+    assert "uses the pid of its host" in printed
+    assert "no page: checked.quiet" in printed
+    assert "needs leave: checked.quiet: capabilities" in printed
+    assert printed.endswith("2 published, 1 rejected, 0 do not render\n")
+    assert run_command(["check-source", str(tmp_path), "other"]) == 2

@@ -6,6 +6,7 @@ become volumes of the app; hard-coded secrets become generated inputs.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -107,6 +108,8 @@ def _clean_service(
             draft.note(f"The image {str(result['image'])[:200]} is fetched, not built.")
         result["image"] = _read_image(draft, str(result["image"]))
     for key in ("command", "entrypoint"):
+        if isinstance(result.get(key), str):
+            _check_words(draft, name, key, text=result[key])
         if isinstance(result.get(key), list):
             result[key] = [render_scalar(word) for word in result[key] if word is not None]
     if depends := service.get("depends_on"):
@@ -123,6 +126,14 @@ def _clean_service(
     if hint:
         draft.page_hints[name] = hint
     return result
+
+
+def _check_words(draft: Draft, name: str, key: str, *, text: str) -> None:
+    """Refuse a command that Compose cannot take apart."""
+    try:
+        shlex.split(text)
+    except ValueError as error:
+        draft.refuse(f"the {key} of {name} is none that Compose reads: {str(error).lower()}")
 
 
 def _read_image(draft: Draft, text: str) -> str:

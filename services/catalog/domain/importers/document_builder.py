@@ -18,7 +18,12 @@ from services.catalog.domain.importers.ports import build_probe, list_ports, ope
 from services.catalog.domain.importers.secret_forms import choose_form, fit_forms
 from services.catalog.domain.importers.secret_usage import is_given_out
 from services.catalog.domain.importers.volume_setup import PREPARER
-from services.catalog.domain.interpolation import InterpolationError, list_required_variables, list_variables
+from services.catalog.domain.interpolation import (
+    InterpolationError,
+    list_required_variables,
+    list_texts,
+    list_variables,
+)
 from services.catalog.domain.item import build_input, resolve_image
 from services.catalog.domain.lint import BUILT_IN_VARIABLES
 from services.catalog.domain.names import is_secret_name
@@ -28,6 +33,7 @@ _ARCHITECTURES = {
     "armv7": "arm", "armhf": "arm", "arm/v7": "arm", "386": "386",
 }  # fmt: skip
 _DEFAULT_MEMORY = 256
+_CONTROL = re.compile(r"[\x00-\x1f]")  # Proxmox keeps the values of an app of one image as lines
 
 
 def build_document(draft: Draft) -> dict[str, Any]:
@@ -164,7 +170,8 @@ def _fits_oci(services: Mapping[str, Any], inputs: list[dict[str, Any]]) -> bool
         "image", "environment", "ports", "volumes", "restart", "command", "entrypoint", "user", "hostname", "tty",
         "stdin_open", "init", "healthcheck", "working_dir",
     }  # fmt: skip
-    return simple and not secrets & words
+    texts = [*list_texts(service), *(str(record.get("default", "")) for record in inputs)]
+    return simple and not secrets & words and not any(map(_CONTROL.search, texts))
 
 
 def _find_main_image(draft: Draft, services: Mapping[str, Any], inputs: list[dict[str, Any]]) -> str:

@@ -19,6 +19,7 @@ from services.catalog.domain.importers.draft import (
 )
 from services.catalog.domain.importers.folders import DEFINITIONS, Folder, list_folders
 from services.catalog.domain.importers.hosts import name_addresses
+from services.catalog.domain.importers.umbrel_dependencies import ask_for_addresses, may_run_apart
 from services.catalog.domain.importers.variables import make_variable, substitute_variables
 from services.catalog.domain.interpolation import map_texts
 
@@ -51,14 +52,16 @@ def _read_app(folder: Folder) -> Draft | None:
     found = folder.find_first(*DEFINITIONS)
     if found is None:
         raise RefusedEntryError("has no compose definition")
-    if needed := [str(name) for name in take_list(about.get("dependencies"))]:
-        raise RefusedEntryError(f"works only beside other apps: {', '.join(needed)}")
     if about.get("disabled"):
         raise RefusedEntryError("is marked as disabled by its collection")
     path, content = found
+    needed = [str(name) for name in take_list(about.get("dependencies"))]
+    if not may_run_apart(needed, content.decode(errors="replace")):
+        raise RefusedEntryError(f"works only beside other apps: {', '.join(needed)}")
     own_id = take_text(about.get("id") or folder.name, 60)
     tree = dict(take_mapping(parse_document(content, path).value))
     services = dict(take_mapping(tree.get("services")))
+    addresses = ask_for_addresses(needed, services)
     proxy = take_mapping(take_mapping(services.pop(_PROXY, None)).get("environment"))
     script = folder.files.get(EXPORTS, b"").decode(errors="replace")
     known = _read_exports(script, _list_known(own_id))
@@ -67,7 +70,12 @@ def _read_app(folder: Folder) -> Draft | None:
     port = _find_port(proxy.get("APP_PORT"), known, host_port)
     tree["services"] = services
     password = take_text(about.get("defaultPassword"), 200)
-    inputs = _list_inputs(script)
+    inputs = [*_list_inputs(script), *addresses]
+    notes = (
+        [f"On Umbrel it works together with {', '.join(needed)}; here give it their addresses."]
+        if needed
+        else []
+    )
     return Draft(
         file=path,
         id=make_id(own_id),
@@ -97,7 +105,7 @@ def _read_app(folder: Folder) -> Draft | None:
         probe_path=_take_path(about.get("path")),
         username=take_text(about.get("defaultUsername"), 200),
         password="${APP_PASSWORD}" if about.get("deterministicPassword") else password,
-        notes=_note_computed(script, known.keys() | {record["name"] for record in inputs}),
+        notes=notes + _note_computed(script, known.keys() | {record["name"] for record in inputs}),
     )
 
 
