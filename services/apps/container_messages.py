@@ -73,6 +73,7 @@ def parse_container(item: pb.Container) -> Container:
         lock=item.lock,
         template=item.template,
         mounts=tuple(_list_mounts(dict(item.config))),
+        named_owner=item.named_owner,
         bare=bool(item.config.fields) and "rootfs" not in item.config.fields,
     )
 
@@ -84,6 +85,7 @@ def parse_scan(answer: pb.ListContainersResponse) -> Scan:
         frozenset(scan.host_id for scan in answer.scans if scan.complete),
         tuple(scan.host_id for scan in answer.scans if not scan.complete),
         {scan.host_id: scan.error for scan in answer.scans if not scan.complete and not scan.missing_nodes},
+        frozenset(node for scan in answer.scans for node in scan.missing_nodes),
     )
 
 

@@ -16,7 +16,7 @@ from services.apps.container_messages import (
     render_creation,
     render_ref,
 )
-from services.apps.domain.errors import StepFailedError
+from services.apps.domain.errors import StepFailedError, TaskHeldUpError
 from services.apps.domain.interfaces import (
     Container,
     Defaults,
@@ -47,6 +47,7 @@ _SNAPSHOTS = {"make": "SnapshotContainer", "rollback": "RollbackContainer", "del
 _WRITE_S = 60.0
 _BRIEF_S = 3.0  # a caller that waits no longer than this is not helped by a second attempt
 _DROP_S = 300.0
+_HELD_UP_S = 5.0  # before the next try of what a lock or a missing quorum refused
 _TASK_S = 24 * 3600.0
 _EXEC_S = 6 * 3600
 
@@ -125,9 +126,10 @@ class GrpcContainers:
         request = pb.ContainerActionRequest(container=render_ref(ref), owner=owner)
         return parse_task(await self._call(_ACTIONS[action], request, retry=action != "reboot"))
 
-    async def mark(self, action: str, ref: Ref, *, owner: str) -> None:
+    async def mark(self, action: str, ref: Ref, *, owner: str, instead_of: str = "") -> None:
         """Adopt or release."""
-        await self._call(_ACTIONS[action], pb.ContainerActionRequest(container=render_ref(ref), owner=owner))
+        request = pb.ContainerActionRequest(container=render_ref(ref), owner=owner, instead_of=instead_of)
+        await self._call(_ACTIONS[action], request)
 
     async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
         """Copy a container."""
@@ -202,6 +204,8 @@ class GrpcContainers:
                 )
             elif progress.succeeded:
                 return progress.result or task.result
+            elif progress.held_up:
+                raise TaskHeldUpError(f"Proxmox: {progress.exit_status}", retry_after=_HELD_UP_S)
             elif progress.may_pass:
                 raise TransientError(f"Proxmox: {progress.exit_status}")
             else:

@@ -166,8 +166,9 @@ def render_app(app: App, *, update: Newest | None = None) -> app_pb2.App:
 
 
 def add_metrics(message: app_pb2.App, live: Container | None) -> None:
-    """Add the metrics of a container that runs."""
+    """Add the metrics of a container that runs, and the node that it is on now."""
     if live is not None and live.status == "running":
+        message.node = message.node_name = live.node or message.node
         message.cpu_usage = round(live.cpu_usage * 100, 2)
         message.memory_used, message.memory_total = live.memory_used, live.memory
         message.disk_used, message.disk_total = live.disk_used, live.disk

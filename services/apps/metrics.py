@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.apps.domain.interfaces import Container, Containers
 from services.common.core.errors import DomainError
@@ -40,32 +40,36 @@ class Metrics:
         self._containers = containers
         self._hosts: dict[int, _Host] = {}
 
-    async def find(self, host_id: int, vmid: int, *, changed_at: float) -> Container | None:
+    async def find(self, host_id: int, vmid: int, *, owner: str, changed_at: float) -> Container | None:
         """A container as it was at most 30 seconds ago, usually 2; None when its host does not say within 1.
 
         Args:
             host_id: its host.
             vmid: its id there.
+            owner: the app whose mark it must carry: a stranger's figures are not the app's.
             changed_at: when the app changed last, in seconds since the epoch: a host that named no such container
                 well after that is not waited for again.
         """
         host = self._hosts.setdefault(host_id, _Host())
-        known = self._look(host, vmid)
+        known = self._look(host, vmid, owner, changed_at)
         is_new = known is None and host.known_as_of < changed_at + _SETTLED_S
         age = time.monotonic() - host.asked_at
         if age >= (_AGAIN_S if is_new else _FRESH_S):
             self._ask(host_id, host)
         if is_new and host.asking is not None:
             await asyncio.wait({host.asking}, timeout=_WAIT_S)
-            return self._look(host, vmid)
+            return self._look(host, vmid, owner, changed_at)
         return known
 
     @staticmethod
-    def _look(host: _Host, vmid: int) -> Container | None:
+    def _look(host: _Host, vmid: int, owner: str, changed_at: float) -> Container | None:
+        """The container; without a node where the app itself was changed later, and knows better."""
         if time.monotonic() - host.known_at > _STALE_S:
             return None
         found = host.containers.get(vmid)
-        return found if found is not None and found.status == "running" else None
+        if found is None or found.status != "running" or found.owner != owner:
+            return None
+        return found if host.known_as_of > changed_at else replace(found, node="")
 
     def _ask(self, host_id: int, host: _Host) -> None:
         if host.asking is None:

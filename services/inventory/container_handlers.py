@@ -16,12 +16,12 @@ from services.inventory.proxmox import (
     archives,
     copies,
     create,
+    failover,
     images,
     inside,
     power,
     reading,
     snapshots,
-    tasks,
     volumes,
 )
 from services.inventory.proxmox.containers import Containers, ProxmoxTask
@@ -118,7 +118,7 @@ class ContainerHandlers:
         view = await self._containers.look(ref)
         is_marked = find_owner(view.config) == request.owner
         await self._vmids.claim_vmid(ref.host_id, ref.vmid, owner=request.owner, instead=is_marked)
-        await copies.adopt_container(self._containers, ref, request.owner)
+        await copies.adopt_container(self._containers, ref, request.owner, instead_of=request.instead_of)
         await self._means.networks.note_addresses(view, request.owner)
         return empty_pb2.Empty()
 
@@ -193,7 +193,7 @@ class ContainerHandlers:
 
     async def watch_task(self, request: cs.WatchTaskRequest, _call: Call) -> AsyncIterator[cs.TaskProgress]:
         client = await self._fleet.get_client(request.host_id)
-        watched = tasks.watch_task(client, request.node, request.upid, stall_s=request.stall_timeout_s)
+        watched = failover.watch_task(client, request.node, request.upid, stall_s=request.stall_timeout_s)
         archive = ""
         async for progress in watched:
             message = convert.render_progress(progress)
@@ -212,7 +212,7 @@ class ContainerHandlers:
         )
 
     async def stop_task(self, request: cs.WatchTaskRequest, _call: Call) -> empty_pb2.Empty:
-        await tasks.stop_task(await self._fleet.get_client(request.host_id), request.node, request.upid)
+        await failover.stop_task(await self._fleet.get_client(request.host_id), request.node, request.upid)
         return empty_pb2.Empty()
 
     async def get_container(self, request: cs.GetContainerRequest, _call: Call) -> cs.Container:

@@ -19,6 +19,7 @@ from services.inventory.proxmox.containers import ContainerRef, ProxmoxTask
 from services.inventory.proxmox.create import ContainerSpec, MountPoint
 from services.inventory.proxmox.inside import Inspection, PortProbe
 from services.inventory.proxmox.reading import HostScan, ScannedContainer
+from services.inventory.proxmox.refusals import is_held_up
 from services.inventory.proxmox.tasks import Progress
 
 _SECRETS = ("password", "token_secret", "ssh_key")
@@ -144,6 +145,7 @@ def render_progress(progress: Progress) -> cs.TaskProgress:
         exit_status=progress.exit_status,
         result=progress.result,
         may_pass=progress.may_pass,
+        held_up=progress.done and not progress.succeeded and is_held_up(progress.exit_status),
     )
 
 
@@ -207,6 +209,7 @@ def render_container(one: ScannedContainer) -> cs.Container:
         owner=one.owner,
         lock=one.lock or None,
         template=one.template,
+        named_owner=one.named_owner,
     )
     if one.config:
         message.config.CopyFrom(json_format.ParseDict(one.config, struct_pb2.Struct()))

@@ -21,7 +21,13 @@ from services.inventory.domain.errors import (
 from services.inventory.domain.links import NetworkSegment
 from services.inventory.domain.placement import Candidate, Wish, describe_oci_obstacle, rank_candidates
 from services.inventory.domain.user_networks import DHCP, STATIC
-from services.inventory.proxmox.containers import ContainerRef, find_node, list_running_tasks
+from services.inventory.proxmox.containers import (
+    ContainerRef,
+    find_node,
+    has_left,
+    is_of_host,
+    list_running_tasks,
+)
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.isolation import isolate_host
 from services.inventory.proxmox.networks import Networks
@@ -196,7 +202,15 @@ class Placing:
         if not node:
             return []
         if not include_finished:
-            return list(await list_running_tasks(client, node, ref.vmid))
+            try:
+                return list(await list_running_tasks(client, node, ref.vmid))
+            except HostUnreachableError as error:
+                if is_of_host(error) or not await has_left(client, node, ref.vmid):
+                    raise
+            node = (
+                await find_node(client, ref.vmid) or ""
+            )  # its node is down, and it was moved to another one
+            return list(await list_running_tasks(client, node, ref.vmid)) if node else []
         found = await client.get(f"/nodes/{node}/tasks", vmid=ref.vmid, source="all", limit=100)
         return sorted(found, key=lambda one: -int(one.get("starttime") or 0))
 
@@ -210,9 +224,9 @@ class Placing:
             patience = _find_patience(host) if with_addresses or brief else _HOST_TIMEOUT_S
             async with isolate_host(host, timeout_s=patience):
                 client = await self._fleet.get_client_of(host)
-                owners = {} if brief else await self._vmids.list_owners(host.id)
+                owners = await self._vmids.list_owners(host.id)
                 seen = self._seen.setdefault(host.id, SeenMarks())
-                return await scan_host(client, owners, seen, with_addresses=with_addresses, brief=brief)
+                return await scan_host(client, owners, seen, with_addresses=with_addresses)
         except DomainError as error:
             return HostScan(host.id, complete=False, error=error.message)
 

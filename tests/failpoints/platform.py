@@ -117,6 +117,7 @@ class Platform:
     databases: dict[str, Database]
     removed: RemovedApps
     ways: InstantWays
+    fleet: InstantFleet
 
     async def work(self, desk: Desk, store: CrashingStore) -> None:
         """Let one worker end what its desk has, the others helping where it waits for them, or die."""
@@ -128,6 +129,10 @@ class Platform:
                 if other is not desk:
                     await other.run(other.make_store())
             await desk.let_time_pass()
+
+    def end_silence(self) -> None:
+        """Let the clients ask Proxmox again at once."""
+        self.fleet.end_silence()
 
     async def settle(self) -> None:
         """Let workers that do not die end everything."""
@@ -182,6 +187,14 @@ def asked(request_id: str = "") -> Requester:
 def call() -> Call:
     """A call of the owner."""
     return Call("/test", {}, caller=Caller(user=OWNER))
+
+
+async def find_end(desk: Desk, kind: str) -> str:
+    """The status and the error that the newest operation of a kind ended with."""
+    table = desk.tables.operations.c
+    query = sa.select(table.status, table.error).where(table.kind == kind).order_by(table.created_at.desc())
+    row: Any = await desk.db.read(lambda connection: connection.execute(query).first())
+    return f"{row.status} {row.error}".strip()
 
 
 def migrate(folder: Path) -> None:
@@ -259,6 +272,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
             databases,
             RemovedApps(clients, vmids, addresses),
             ways,
+            fleet,
         )
     finally:
         fleet.close()

@@ -28,6 +28,16 @@ class InstantClient(ProxmoxClient):
         self._proxmox = proxmox
 
     def _send(self, method: str, path: str, params: dict[str, Any]) -> Any:
+        outage = self._proxmox.outage
+        if outage is None:
+            return self._answer(method, path, params)
+        return outage.meddle(self, method, path, lambda: self._answer(method, path, params))
+
+    def end_silence(self) -> None:
+        """Ask again at once: simulated time has passed, the client's own clock has not."""
+        self._silence = self._silent_until = 0.0
+
+    def _answer(self, method: str, path: str, params: dict[str, Any]) -> Any:
         if method == "get" and "/tasks/" in path and path.endswith("/status"):
             self._proxmox.run_tasks()
         try:
@@ -51,6 +61,11 @@ class InstantFleet(Fleet):
             access = make_access(host, await self._hosts.get_secrets(host.id))
             self._client = InstantClient(access, self._proxmox)
         return self._client
+
+    def end_silence(self) -> None:
+        """See `InstantClient.end_silence`."""
+        if self._client is not None:
+            self._client.end_silence()
 
     def close(self) -> None:
         """See `Fleet.close`."""

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from services.apps.clients import GrpcBackups
 from services.apps.domain import usecases
@@ -21,7 +20,7 @@ from services.backups.tables import backups as backup_rows
 from services.common.core.errors import PreconditionError, UnavailableError
 from services.common.operations.model import Context, Step
 from tests.failpoints.invariants import check_invariants
-from tests.failpoints.platform import Desk
+from tests.failpoints.platform import Desk, find_end
 from tests.failpoints.scenes import SCENES, Scene
 from tests.failpoints.stages import Stage, migrated, stage  # noqa: F401 - fixtures
 from tests.pvesim.model.entities import Container
@@ -81,13 +80,6 @@ def refuse(desk: Desk, kind: str) -> None:
 async def cancel_all(desk: Desk) -> None:
     query = desk.tables.operations.update().values(cancel_requested=True)
     await desk.db.write(lambda connection: connection.execute(query))
-
-
-async def find_end(desk: Desk, kind: str) -> str:
-    table = desk.tables.operations.c
-    query = sa.select(table.status, table.error).where(table.kind == kind).order_by(table.created_at.desc())
-    row: Any = await desk.db.read(lambda connection: connection.execute(query).first())
-    return f"{row.status} {row.error}".strip()
 
 
 async def play_everywhere(stage: Stage, scene: Scene, *, stride: int = 1, **how: bool) -> set[str]:

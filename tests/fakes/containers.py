@@ -25,6 +25,7 @@ from services.apps.domain.interfaces import (
 from services.common.core.errors import (
     BusyError,
     DomainError,
+    ForbiddenError,
     NotFoundError,
     PreconditionError,
     UnavailableError,
@@ -57,6 +58,7 @@ class FakeContainers:
         self.docker: set[int] = set()
         self.commands: list[tuple[str, ...]] = []
         self.broken: dict[str, int] = {}
+        self.failure: dict[str, DomainError] = {}
         self.lost_tasks = 0
         self.answers = True
         self.can_snapshot = True
@@ -76,6 +78,8 @@ class FakeContainers:
         if self.broken.get(name, 0) > 0:
             self.broken[name] -= 1
             raise UnavailableError(f"{name} did not work")
+        if name in self.failure:
+            raise self.failure[name]
 
     async def place(self, wanted: Wanted) -> Placement:
         self._call("place")
@@ -136,15 +140,17 @@ class FakeContainers:
             self.containers[ref.vmid] = dataclasses.replace(container, status="running", address=address)
         return _task(ref)
 
-    async def mark(self, action: str, ref: Ref, *, owner: str) -> None:
+    async def mark(self, action: str, ref: Ref, *, owner: str, instead_of: str = "") -> None:
+        self._call(action)
         container = self.containers[ref.vmid]
         if action == "adopt":
-            if container.owner not in ("", owner):
+            if container.owner not in ("", owner, instead_of):
                 raise StepFailedError(f"{ref.vmid} is not of {owner}")
             if ref.vmid in {vmid for other, vmid in self.reserved.items() if other != owner}:
                 raise _busy("VMID_TAKEN", f"the container id {ref.vmid} is taken")
             self.reserved[owner] = ref.vmid
-        self.containers[ref.vmid] = dataclasses.replace(container, owner=owner if action == "adopt" else "")
+        marks = owner if action == "adopt" else ""
+        self.containers[ref.vmid] = dataclasses.replace(container, owner=marks, named_owner=marks)
 
     async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
         copied = self._own(source, source_owner)
@@ -322,7 +328,7 @@ class FakeContainers:
     def _own(self, ref: Ref, owner: str) -> Container:
         container = self.containers.get(ref.vmid)
         if container is None or container.owner != owner:
-            raise StepFailedError(f"container {ref.vmid} is not of {owner}")
+            raise ForbiddenError(f"container {ref.vmid} is not of {owner}")
         return container
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from tests.pvesim.guest.world import FAULT_KINDS, GuestFault
 from tests.pvesim.model.entities import Machine, Storage
 from tests.pvesim.model.errors import ApiError
+from tests.pvesim.model.ha import fail_over
 from tests.pvesim.model.running import bring_up, take_down
 from tests.pvesim.presets import add_stranger
 from tests.pvesim.simulation import Simulation, describe_state
@@ -127,13 +128,15 @@ class Control:
         return await self._done(machine.vmid)
 
     async def change_container(self, request: web.Request) -> web.Response:
-        """Set options directly, null removing one: a lock left behind, a hand-edited file."""
+        """Set options directly, null removing one: a lock left behind, an option set in Proxmox's own pages."""
         container = self._sim.cluster.containers[int(request.match_info["vmid"])]
         for key, value in (await _read(request)).items():
-            if value is None:
+            if key == "ha_seconds":  # the HA manager looks after it, and takes so long to act
+                container.ha_seconds = value
+            elif value is None:
                 container.config.pop(key, None)
-            else:
-                container.config[key] = value
+            else:  # a description never ends in blank lines: Proxmox drops them whenever it writes the file
+                container.config[key] = str(value).rstrip("\n") if key == "description" else value
         self._sim.cluster.mark(container)
         return await self._done(container.vmid)
 
@@ -176,6 +179,8 @@ class Control:
         for key, value in (await _read(request)).items():
             setattr(node, key, value)
         self._sim.cluster.touch("nodes", node.name)
+        if not node.online:
+            fail_over(self._sim.cluster, node.name)
         await self._sim.settle()
         return web.json_response(node.to_dict())
 

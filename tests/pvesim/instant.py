@@ -29,6 +29,7 @@ class InstantProxmox:
     ) -> None:
         self.time = START
         self.hold_tasks = False
+        self.outage: Any = None  # what clients in tests put between themselves and the cluster
         self.cluster = Cluster(
             guests=guests or HollowGuests(), clock=lambda: self.time, rng=random.Random(seed), first_vmid=9000
         )

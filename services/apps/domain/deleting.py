@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from services.apps.domain.entities import App
 from services.apps.domain.interfaces import Container
+from services.apps.domain.marks import UNMANAGED
 from services.apps.domain.neighbours import AppBackupCount, Backups
 from services.apps.domain.usecases import Requester, World, perform_action
 from services.common.core.errors import DomainError
@@ -31,7 +32,13 @@ class Deletion:
 
 
 async def delete_app(
-    world: World, backups: Backups, app: App, asked: Requester, *, delete_backups: bool = False
+    world: World,
+    backups: Backups,
+    app: App,
+    asked: Requester,
+    *,
+    delete_backups: bool = False,
+    keep_container: bool = False,
 ) -> Deletion:
     """Queue the deletion of an app, and say what stays of it.
 
@@ -41,15 +48,18 @@ async def delete_app(
         app: the app.
         asked: by whom, and the operation's id.
         delete_backups: delete its backups once it is gone, all but protected ones.
+        keep_container: leave its container as it is, without the app's mark.
 
     Raises:
         AppBusyError: another operation is under way.
     """
-    message = await perform_action(world, app, "delete", asked, delete_backups=delete_backups)
+    message = await perform_action(
+        world, app, "delete", asked, delete_backups=delete_backups, keep_container=keep_container
+    )
     if message is None:
         return Deletion(f"{app.hostname} is {app.status} already")
     count, left = await asyncio.gather(_count(backups, app), _list_left(world, app))
-    sentences = [message]
+    sentences = [message, *_describe_container(app, keep=keep_container)]
     kept: int | None = None
     deleted: int | None = None
     if count is not None:
@@ -61,6 +71,16 @@ async def delete_app(
         for one in left
     ]
     return Deletion(". ".join(sentences), asked.operation_id, kept, deleted)
+
+
+def _describe_container(app: App, *, keep: bool) -> list[str]:
+    """Sentences on a container that is not destroyed with the app."""
+    if app.vmid is None:
+        return []
+    place = f"Container {app.vmid} of host {app.host_id}"
+    if any(one.type == UNMANAGED for one in app.conditions):
+        return [f"{place} does not carry its mark and is not destroyed"]
+    return [f"{place} stays"] if keep and not app.adopted else []
 
 
 def _describe_backups(app: App, count: AppBackupCount, *, delete: bool) -> list[str]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from services.apps.domain.app_store import AppStore
 from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, ContainerNotFoundError
 from services.apps.domain.interfaces import Ref
 from services.apps.domain.orphans import begin_destruction, check_grace
-from services.apps.domain.usecases import AppStore, Requester, World, require_stable
+from services.apps.domain.usecases import Requester, World, require_stable
 
 KIND = "destroy_duplicate"
 

@@ -10,7 +10,9 @@ from services.common.core.errors import (
     NotFoundError,
     PreconditionError,
     UnavailableError,
+    WaitingError,
 )
+from services.common.operations.model import TransientError
 
 
 class AppNotFoundError(NotFoundError):
@@ -23,6 +25,14 @@ class OperationNotFoundError(NotFoundError):
 
 class ContainerNotFoundError(NotFoundError):
     """The host answers and has no such container."""
+
+
+class ContainerUnmanagedError(PreconditionError):
+    """The container with the app's id does not carry the app's mark."""
+
+
+class TaskHeldUpError(WaitingError, TransientError):
+    """A task of Proxmox failed because of a lock or a missing quorum, which is waited for."""
 
 
 class HostsSilentError(UnavailableError):

@@ -116,6 +116,7 @@ class Container:
     Attributes:
         mounts: the paths of its volumes, where `find` looked.
         bare: `find` saw no disk: it is what a creation left that was broken off.
+        named_owner: the app that its description names, also while its tag is missing, where `find` looked.
     """
 
     host_id: int
@@ -137,6 +138,7 @@ class Container:
     template: bool = False
     mounts: tuple[str, ...] = ()
     bare: bool = False
+    named_owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,12 +150,14 @@ class Scan:
         complete: hosts that answered completely.
         skipped: hosts that did not.
         silent: why, of hosts that answered nothing at all.
+        missing_nodes: nodes that did not answer: the marks of what is on them are not known.
     """
 
     containers: tuple[Container, ...]
     complete: frozenset[int]
     skipped: tuple[int, ...] = ()
     silent: Mapping[int, str] = field(default_factory=dict)
+    missing_nodes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -190,8 +194,15 @@ class Containers(Protocol):
     async def act(self, action: str, ref: Ref, *, owner: str) -> Task:
         """Start, stop, reboot or destroy."""
 
-    async def mark(self, action: str, ref: Ref, *, owner: str) -> None:
-        """Adopt: put the marks on and reserve its id, instead of another where it has them; release: take them off."""
+    async def mark(self, action: str, ref: Ref, *, owner: str, instead_of: str = "") -> None:
+        """Adopt: put the marks on and reserve the id, instead of another that is reserved; release: take them off.
+
+        Args:
+            action: adopt or release.
+            ref: the container.
+            owner: whose marks.
+            instead_of: whose marks it carries, to be replaced.
+        """
 
     async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
         """Copy a container."""
@@ -250,7 +261,7 @@ class Containers(Protocol):
         """All containers of the hosts that answer."""
 
     async def measure(self, host_id: int, *, timeout: float) -> Mapping[int, Container]:
-        """The containers of a host by id, as one call to it tells: without owners and addresses."""
+        """The containers of a host by id, with their owners, as one call to it tells: without addresses."""
 
     async def find_web_port(self, ref: Ref) -> int | None:
         """The port inside that looks like the application's page."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from services.apps.domain.entities import App
-from services.apps.domain.errors import AppNotFoundError
+from services.apps.domain.errors import AppNotFoundError, ContainerUnmanagedError
+from services.apps.domain.interfaces import Container
 
+UNMANAGED = "unmanaged"  # the condition of an app whose container does not carry its mark
 _KEEPER = "volumes."
 _LONGEST = 90  # of an app's id in a mark
 
@@ -28,11 +30,43 @@ def list_marks(app: App) -> tuple[str, ...]:
     return (app.id,) if app.is_stable else (app.id, name_keeper(app.id))
 
 
+def is_recognisable(app: App, container: Container) -> bool:
+    """Whether a container without the app's mark looks like the app's: its description names it, or its name fits."""
+    return container.named_owner == app.id or container.name in {app.hostname, app.name}
+
+
+def describe_unmanaged(app: App, container: Container) -> str:
+    """The sentence about the container that has an app's id and does not carry its mark, with what can be done."""
+    place = f"container {container.vmid} of host {container.host_id}"
+    if container.owner:
+        return f"{place} carries the mark of {container.owner}, not of {app.id}; its figures are not shown"
+    name = f" (it is named {container.name})" if container.name not in {"", app.hostname} else ""
+    return (
+        f"{place} does not carry the app's mark{name}: it is left alone and its figures are not shown. If it is the "
+        f"app's, an administrator can put the mark on again with POST /api/apps/{app.id}/mark; if not, delete the app, "
+        "which leaves it"
+    )
+
+
+def require_managed(app: App) -> None:
+    """Refuse to work on an app whose container does not carry its mark, as reconciliation saw.
+
+    Raises:
+        ContainerUnmanagedError: with the remedy.
+    """
+    for condition in app.conditions:
+        if condition.type == UNMANAGED:
+            raise ContainerUnmanagedError(condition.message)
+
+
 def describe_orphan(vmid: int, mark: str) -> str:
     """What there is to say of a container with a mark that is no app's."""
     if mark.startswith(_KEEPER):
         return f"container {vmid} was left by an update of {mark.removeprefix(_KEEPER)}, and may hold its volumes"
-    return f"container {vmid} carries the mark of {mark}, which is no app"
+    return (
+        f"container {vmid} carries the mark of {mark}, which is no app; if it was restored or copied in Proxmox, it can "
+        "be adopted"
+    )
 
 
 def describe_duplicate(vmid: int, app: App) -> str:

@@ -1,22 +1,30 @@
 """Compare apps with the containers of the hosts that answer. Nothing is ever deleted here.
 
 What is not there, or is there and nobody's, counts only after two complete scans by two runs; what a container says of
-itself counts at once.
+itself counts at once. That a container does not carry its app's mark counts when the container itself was read again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+from services.apps.domain.app_store import AppStore
 from services.apps.domain.entities import AddLog, App, ChangeApp
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.domain.interfaces import Container, Containers
-from services.apps.domain.marks import describe_duplicate, describe_orphan, list_marks
+from services.apps.domain.interfaces import Container, Containers, Ref
+from services.apps.domain.marks import (
+    UNMANAGED,
+    describe_duplicate,
+    describe_orphan,
+    describe_unmanaged,
+    list_marks,
+)
 from services.apps.domain.sightings import CERTAIN, Seen, Sighting
-from services.apps.domain.usecases import AppStore
 from services.common.core.clock import now
+from services.common.core.errors import DomainError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,23 @@ class Finding:
     healed: bool = False
     since: datetime | None = None
     destroyable_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs between an app and its container.
+
+    Attributes:
+        type: of the condition that the app gets.
+        message: for a person.
+        values: columns of the app that change with it.
+        healed: they put it right.
+    """
+
+    type: str
+    message: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    healed: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +100,9 @@ class Reconciler:
         scan = await self._containers.scan(host_id)
         there = {(item.host_id, item.vmid): item for item in scan.containers}
         compared = [
-            app for app in before if app.is_stable and app.vmid is not None and app.host_id in scan.complete
+            app
+            for app in before
+            if app.is_stable and app.vmid is not None and is_visible(app, there, complete=scan.complete)
         ]
         after = await self._store.list_all_apps()
         ours = {"", *(mark for app in (*before, *after) for mark in list_marks(app))}
@@ -120,32 +147,54 @@ class Reconciler:
     async def _compare(
         self, app: App, there: Mapping[tuple[int, int], Container], lacking: Sighting | None
     ) -> Finding | None:
-        found = find_condition(app, there.get((app.host_id, app.vmid or 0)))
+        found = await self._find_difference(app, there.get((app.host_id, app.vmid or 0)))
         known = {item.type: item for item in app.conditions}
         if found is None:
             if known:
-                await self._store.change(ChangeApp(app.id, {"conditions": []}))
+                await self._clear(app, was_unmanaged=UNMANAGED in known)
             return None
-        kind, message, status = found
         since = lacking.first_seen_at if lacking else now()
         is_certain = lacking is None or lacking.scans >= CERTAIN
-        if is_certain and (kind not in known or status is not None):
-            condition = {"type": kind, "message": message, "since": since.isoformat()}
-            values = {"conditions": [condition], **({"status": status} if status else {})}
+        if is_certain and (found.type not in known or found.healed):
+            condition = {"type": found.type, "message": found.message, "since": since.isoformat()}
             if not await self._is_as_before(app):
                 return None
             await self._store.change(
-                ChangeApp(app.id, values), AddLog(app.id, message, "warning", "reconcile")
+                ChangeApp(app.id, {"conditions": [condition], **found.values}),
+                AddLog(app.id, found.message, "warning", "reconcile"),
             )
         return Finding(
-            type=kind,
+            type=found.type,
             app_id=app.id,
             host_id=app.host_id,
             vmid=app.vmid or 0,
-            message=message,
-            healed=bool(status),
-            since=known[kind].since if kind in known else since,
+            message=found.message,
+            healed=found.healed,
+            since=known[found.type].since if found.type in known else since,
         )
+
+    async def _find_difference(self, app: App, container: Container | None) -> Difference | None:
+        """What differs; that the mark is missing counts only when the container itself says so, not its scan."""
+        found = find_difference(app, container)
+        if found is None or found.type != UNMANAGED:
+            return found
+        try:
+            container = await self._containers.find(Ref(app.host_id, app.vmid or 0, app.node))
+        except DomainError:
+            return None  # its node does not answer, which proves nothing
+        return None if container is None else find_difference(app, container)
+
+    async def _clear(self, app: App, *, was_unmanaged: bool) -> None:
+        """Remove an app's conditions; with its mark, a container gets its address back."""
+        values: dict[str, Any] = {"conditions": []}
+        if was_unmanaged:
+            try:
+                container = await self._containers.find(Ref(app.host_id, app.vmid or 0, app.node))
+            except DomainError:
+                return  # the next run clears it
+            values["address"] = container.address if container else ""
+        if await self._is_as_before(app):
+            await self._store.change(ChangeApp(app.id, values))
 
     async def _is_as_before(self, app: App) -> bool:
         """Whether nothing happened to an app since it was compared."""
@@ -172,16 +221,33 @@ def find_duplicates(
     ]
 
 
-def find_condition(app: App, container: Container | None) -> tuple[str, str, str | None] | None:
-    """What is different: its type, a sentence, and the status that puts it right."""
+def is_visible(app: App, there: Mapping[tuple[int, int], Container], *, complete: Collection[int]) -> bool:
+    """Whether a scan says how an app's container is: its host answered, or the node that the container is on now did."""
+    if app.host_id in complete:
+        return True
+    container = there.get((app.host_id, app.vmid or 0))
+    return container is not None and container.owner == app.id and container.status in {"running", "stopped"}
+
+
+def find_difference(app: App, container: Container | None) -> Difference | None:
+    """What is different, and what puts it right."""
     if container is None:
-        return "missing", f"container {app.vmid} of host {app.host_id} is gone", None
-    if container.owner and container.owner != app.id:
-        return "drifted", f"container {app.vmid} carries the mark of {container.owner}", None
+        return Difference("missing", f"container {app.vmid} of host {app.host_id} is gone")
+    if container.owner != app.id:
+        if container.bare or container.lock == "create":
+            return None  # it is being created or restored, and carries no marks until that has ended
+        return Difference(UNMANAGED, describe_unmanaged(app, container), {"address": ""})
     if app.status == "running" and container.status == "stopped":
-        return "stopped_outside", f"container {app.vmid} was stopped outside the platform", "stopped"
+        message = f"container {app.vmid} was stopped outside the platform"
+        return Difference(
+            "stopped_outside", message, {"status": "stopped", "node": container.node}, healed=True
+        )
     if app.status == "stopped" and container.status == "running":
-        return "started_outside", f"container {app.vmid} was started outside the platform", "running"
+        message = f"container {app.vmid} was started outside the platform"
+        return Difference(
+            "started_outside", message, {"status": "running", "node": container.node}, healed=True
+        )
     if container.node != app.node:
-        return "drifted", f"container {app.vmid} is on {container.node}, not {app.node}", None
+        message = f"container {app.vmid} was moved from {app.node} to {container.node} outside the platform"
+        return Difference("drifted", message, {"node": container.node}, healed=True)
     return None

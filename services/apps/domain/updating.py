@@ -8,6 +8,7 @@ from typing import Any
 
 from services.apps.domain.entities import AddLog, AddUpgrade, App, Begin, ChangeApp, Upgrade
 from services.apps.domain.errors import AppStateError
+from services.apps.domain.marks import require_managed
 from services.apps.domain.records import list_inputs, render_again, update_record, version_of
 from services.apps.domain.usecases import Requester, World, begin_on, require_stable
 from services.apps.domain.values import ValueChanges, change_values, check_flags
@@ -51,6 +52,7 @@ async def update_app(
             await world.store.change(ChangeApp(app.id, plain), *renamed)
         return
     require_stable(app)
+    require_managed(app)
     if app.vmid is None:
         raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
     begin = _begin(world, app, asked, resources=resources, work=work)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.apps.domain.entities import STABLE, AddUpgrade, App, AppVersion, Upgrade
 from services.apps.domain.errors import AppStateError, NotAvailableError
+from services.apps.domain.marks import require_managed
 from services.apps.domain.neighbours import Backups, Rendering, RevisionChanges
 from services.apps.domain.records import list_inputs, render_again, update_record, version_of
 from services.apps.domain.usecases import Requester, World, begin_on, require_stable
@@ -121,6 +122,7 @@ def require_upgradable(app: App, *, statuses: Collection[str]) -> None:
         NotAvailableError: it was adopted.
     """
     require_stable(app)
+    require_managed(app)
     if app.adopted:
         raise NotAvailableError(f"{app.id} was adopted; what runs in it is not managed")
     if app.vmid is None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+from services.apps.domain.app_store import AppStore
 from services.apps.domain.compose import is_without_values, mark_without_values, republish
 from services.apps.domain.deploying import NewApp, Plan, build_app, build_fallback, plan_app
-from services.apps.domain.entities import ACTIONS, AddLog, AddUpgrade, App, Begin, Change, Upgrade
+from services.apps.domain.entities import ACTIONS, AddLog, AddUpgrade, App, Begin
 from services.apps.domain.errors import AppBusyError, AppStateError, NoFreePortError
 from services.apps.domain.interfaces import Containers, Wanted
+from services.apps.domain.marks import require_managed
 from services.apps.domain.neighbours import Backups, Catalog, Users
 from services.apps.domain.quotas import Quotas, Unlimited
-from services.apps.domain.sightings import Sightings
 from services.common.core.clock import now
 from services.common.core.errors import (
     DomainError,
@@ -31,48 +32,6 @@ FINAL = frozenset({"delete_app", "destroy_orphan", "destroy_duplicate"})  # kind
 _FILLING = frozenset({"deploy_app", "clone_app", "restore_beside"})  # kinds that write a whole container
 _MOVING = frozenset({"migrate_app", "upgrade_app", "rollback_app"})
 PlanSteps = Callable[[str, Mapping[str, Any]], tuple[tuple[str, str], ...]]
-
-
-class AppStore(Sightings, Protocol):
-    """What use cases need of the database."""
-
-    async def get_app(self, app_id: str, *, owner: int | None = None) -> App:
-        """One app."""
-
-    async def get_app_of_backup(self, app_id: str, made_by: str) -> App:
-        """An app as it was in the backup that an operation made, also one that was removed."""
-
-    async def list_all_apps(self, *, host_id: int | None = None) -> list[App]:
-        """Every app."""
-
-    async def choose_port(self, host_id: int) -> int:
-        """A port that is free now."""
-
-    async def add_app(self, app: App, begin: Begin, *, changes: Sequence[Change] = ()) -> bool:
-        """Add an app with its first operation and further changes; False when its port was taken meanwhile."""
-
-    async def begin(
-        self,
-        app_id: str,
-        begin: Begin,
-        *,
-        values: Mapping[str, Any] | None = None,
-        message: str = "",
-        changes: Sequence[Change] = (),
-    ) -> None:
-        """Begin an operation, with changes in the same transaction."""
-
-    async def begin_orphan(self, subject: str, begin: Begin) -> None:
-        """Begin an operation on a container that is not an app's; `subject` names it, once for each operation id."""
-
-    async def find_upgrade(self, app_id: str) -> Upgrade | None:
-        """The upgrade that an app owes its version to."""
-
-    async def change(self, *changes: Change) -> None:
-        """Apply changes."""
-
-    async def request_cancel(self, operation_id: str) -> bool:
-        """Ask an operation to stop; False when it has ended."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +108,7 @@ async def perform_action(world: World, app: App, action: str, asked: Requester, 
     Raises:
         AppBusyError: another operation is under way.
         AppStateError: the app has no container.
+        ContainerUnmanagedError: its container does not carry its mark.
     """
     status, kind, word = ACTIONS[action]
     if (action, app.status) in {("start", "running"), ("stop", "stopped")}:
@@ -158,6 +118,8 @@ async def perform_action(world: World, app: App, action: str, asked: Requester, 
     require_stable(app)
     if app.vmid is None and action != "delete":
         raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
+    if action != "delete":
+        require_managed(app)
     message = f"{word} {app.hostname}"
     await world.store.begin(
         app.id, begin_on(world, app, kind, asked, status=status, **state), message=message
@@ -177,6 +139,8 @@ async def clone_app(world: World, source: App, asked: Requester, *, hostname: st
         require_stable(source)
     if source.vmid is None:
         raise AppStateError(f"{source.id} has no container to copy")
+    if not archive:
+        require_managed(source)
     kind = "restore_beside" if archive else "clone_app"
     quota = await world.quotas.get_quota(source.owner_id)
     for _ in range(_PORT_ATTEMPTS):
@@ -204,6 +168,7 @@ async def migrate_app(world: World, app: App, asked: Requester, *, node: str) ->
     require_stable(app)
     if app.vmid is None:
         raise AppStateError(f"{app.id} has no container")
+    require_managed(app)
     if app.node == node:
         raise AppStateError(f"{app.id} is on {node} already")
     wanted = Wanted(host_id=app.host_id, node=node)

@@ -9,8 +9,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.apps import convert
 from services.apps.domain import updating, usecases, values
 from services.apps.domain.entities import STABLE, AppFilter
-from services.apps.domain.errors import ContainerNotFoundError
-from services.apps.domain.interfaces import Ref
+from services.apps.domain.get_app_stats import get_app_stats
 from services.apps.handlers.base import BaseHandlers, requester
 from services.common.db.queries import parse_time
 from services.common.rpc.call import Call
@@ -46,7 +45,9 @@ class AppHandlers(BaseHandlers):
         live = None
         if version.status == "running" and version.vmid is not None:
             changed_at = parse_time(version.stamp).timestamp()
-            live = await self.metrics.find(version.host_id, version.vmid, changed_at=changed_at)
+            live = await self.metrics.find(
+                version.host_id, version.vmid, owner=version.id, changed_at=changed_at
+            )
         return await self.showcase.get_app(version, live=live, form=call.form)
 
     async def update_app(self, request: pb.UpdateAppRequest, call: Call) -> app_pb2.App:
@@ -71,7 +72,12 @@ class AppHandlers(BaseHandlers):
 
     async def delete_app(self, request: pb.DeleteAppRequest, call: Call) -> pb.DeleteAppResponse:
         app = await self._get(request.app_id, call)
-        deletion = await self._delete(app, call, delete_backups=request.backups == "delete")
+        deletion = await self._delete(
+            app,
+            call,
+            delete_backups=request.backups == "delete",
+            keep_container=request.container == "keep",
+        )
         return convert.render_deletion(app, deletion)
 
     async def get_app_status(self, request: pb.GetAppStatusRequest, call: Call) -> pb.AppStatus:
@@ -90,11 +96,4 @@ class AppHandlers(BaseHandlers):
 
     async def get_app_stats(self, request: pb.GetAppStatsRequest, call: Call) -> pb.AppStats:
         app = await self._get(request.app_id, call)
-        live = (
-            None
-            if app.vmid is None
-            else await self.world.containers.find(Ref(app.host_id, app.vmid, app.node), timeout=5)
-        )
-        if live is None:
-            raise ContainerNotFoundError(f"{app.id} has no container")
-        return convert.render_stats(live)
+        return convert.render_stats(await get_app_stats(self.world.containers, app))

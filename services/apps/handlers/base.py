@@ -66,11 +66,18 @@ class BaseHandlers:
             call.audit_target = f"{app.id}: shows {', '.join(disclosed)}"
         return changes
 
-    async def _delete(self, app: App, call: Call, *, delete_backups: bool = False) -> deleting.Deletion:
+    async def _delete(
+        self, app: App, call: Call, *, delete_backups: bool = False, keep_container: bool = False
+    ) -> deleting.Deletion:
         if delete_backups:  # without them nothing brings the app back
             check_recent_sign_in(call.caller)
         found = await deleting.delete_app(
-            self.world, self.backups, app, requester(call), delete_backups=delete_backups
+            self.world,
+            self.backups,
+            app,
+            requester(call),
+            delete_backups=delete_backups,
+            keep_container=keep_container,
         )
         self.relay.wake()
         if found.operation_id:

@@ -11,6 +11,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.apps import convert
 from services.apps.domain import adopting, duplicates, orphans
 from services.apps.domain.interfaces import Ref
+from services.apps.domain.mark_container import mark_container
 from services.apps.handlers.base import BaseHandlers, requester
 from services.common.rpc.call import Call
 
@@ -33,7 +34,13 @@ class AppContainerHandlers(BaseHandlers):
         owner = request.owner if request.HasField("owner") else call.user.id
         ref = Ref(request.host_id, request.vmid, request.node_name)
         app = await adopting.adopt_container(
-            self.world, ref, requester(call), kind=kind, port=port, owner_id=owner
+            self.world,
+            ref,
+            requester(call),
+            kind=kind,
+            port=port,
+            owner_id=owner,
+            replace_mark=request.replace_mark,
         )
         self.relay.wake()
         call.add_location(f"/api/apps/{app.id}")
@@ -47,6 +54,12 @@ class AppContainerHandlers(BaseHandlers):
             port_detection=f"manual:{port}" if port is not None else "automatic",
             operation_id=call.request_id,
         )
+
+    async def mark_container(self, request: pb.MarkContainerRequest, call: Call) -> app_pb2.App:
+        app = await self._get(request.app_id, call)
+        marked = await mark_container(self.world, app, confirm=request.confirm)
+        self.relay.wake()
+        return self._render(marked)
 
     async def reconcile_apps(self, request: pb.ReconcileAppsRequest, _call: Call) -> pb.ReconcileAppsResponse:
         host_id = request.host_id if request.HasField("host_id") else None

@@ -13,6 +13,7 @@ from services.apps import convert
 from services.apps.domain import restoring, usecases
 from services.apps.domain.entities import STABLE, AddLog, Begin, Change, ChangeApp, RestoreVersion
 from services.apps.domain.errors import AppStateError
+from services.apps.domain.marks import require_managed
 from services.apps.domain.plan_deployment import plan_deployment
 from services.apps.domain.usecases import Requester, World
 from services.apps.plan_messages import parse_plan_request, render_plan
@@ -48,6 +49,7 @@ class AppsInternalHandlers:
         usecases.require_stable(app)
         if app.vmid is None:
             raise AppStateError(f"{app.id} has no container")
+        require_managed(app)
         user, upgrade = call.caller.user, await self.store.find_upgrade(app.id)
         begin = Begin(
             id=request.operation_id,

@@ -26,7 +26,7 @@ from services.apps.store.rows import AppRows
 from services.apps.store.sightings import find_sighting, note_sightings
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import find_backed_up
-from services.apps.tables import app_events, apps, operation_tables
+from services.apps.tables import app_events, apps, operation_tables, removed_apps
 from services.common.core.clock import now
 from services.common.db.database import Database
 from services.common.db.pending import UnchangedError
@@ -157,6 +157,11 @@ class SqlAppStore(AppReads, AppLookups):
             if found is None:
                 raise
             return found
+
+    async def was_removed(self, app_id: str) -> bool:
+        """Whether the record of a removed app of this id is kept."""
+        query = sa.select(removed_apps.c.id).where(removed_apps.c.id == app_id)
+        return await self._db.read(lambda connection: connection.execute(query).first()) is not None
 
     async def list_removed(self, *, before: datetime, after: str, limit: int) -> list[str]:
         """Ids of apps that were removed before a time and whose records are kept, by id, after one of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass, replace
 
 from services.apps.domain.entities import AnnounceDeployed, Change, ChangeApp, RemoveApp
 from services.apps.domain.errors import ContainerNotFoundError
@@ -12,18 +12,24 @@ from services.common.core.errors import DomainError
 from services.common.operations.model import Context, Step, Workflow
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class AdoptState(AppState):
-    """State of an adoption; `port` is the one that the app answers at."""
+    """What an adoption has found out.
+
+    Attributes:
+        port: the one that the app answers at.
+        replaced_mark: the mark of another app that the container carries and loses.
+    """
 
     port: int | None = None
+    replaced_mark: str = ""
 
 
 def adopt_container(tools: Tools) -> Workflow[AdoptState]:
-    """The workflow; a failure takes the mark off again and forgets the app."""
+    """The workflow; a failure takes the mark off again and leaves the app in error, a cancellation forgets it."""
 
     async def mark_container(state: AdoptState, _ctx: Context) -> AdoptState:
-        await tools.containers.mark("adopt", state.ref, owner=state.app_id)
+        await tools.containers.mark("adopt", state.ref, owner=state.app_id, instead_of=state.replaced_mark)
         return state
 
     async def unmark_container(state: AdoptState, _ctx: Context) -> AdoptState:
@@ -35,7 +41,7 @@ def adopt_container(tools: Tools) -> Workflow[AdoptState]:
         container = await tools.find(state)
         if container is None:
             raise ContainerNotFoundError(f"container {state.vmid} is gone")
-        found = dataclasses.replace(
+        found = replace(
             state, address=container.address, node=container.node, was_running=container.status == "running"
         )
         if found.port is not None or not found.was_running:
@@ -46,7 +52,7 @@ def adopt_container(tools: Tools) -> Workflow[AdoptState]:
             await ctx.log(f"The port could not be found: {error.message}", level="warning")
             return found
         await ctx.log(f"Port {port} looks like its page" if port else "No port looks like its page")
-        return dataclasses.replace(found, port=port)
+        return replace(found, port=port)
 
     return Workflow(
         kind="adopt_container",
@@ -56,9 +62,16 @@ def adopt_container(tools: Tools) -> Workflow[AdoptState]:
         ),
         state_type=AdoptState,
         on_succeeded=_end,
-        on_failed=lambda state, _error, _cancelled: (RemoveApp(state.app_id),),
+        on_failed=_fail,
         timeout_s=3600,
     )
+
+
+def _fail(state: AdoptState, error: str, cancelled: bool) -> tuple[Change, ...]:
+    """The app stays with the reason, until somebody deletes it; one that was cancelled is forgotten."""
+    if cancelled:
+        return (RemoveApp(state.app_id),)
+    return (ChangeApp(state.app_id, {"status": "error", "error": error}),)
 
 
 def _end(state: AdoptState) -> tuple[Change, ...]:

@@ -9,7 +9,9 @@ from services.apps.workflows.shared import Steps
 from services.apps.workflows.snapshots import clear_snapshots
 from services.apps.workflows.state import AppState, end_as_before, end_failed
 from services.apps.workflows.tools import Tools
-from services.common.operations.model import Context, Step, Workflow
+from services.common.operations.model import Context, Step, WaitError, Workflow
+
+_HA_S = 5.0  # between two looks: the manager acts every 10 s
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,15 @@ def migrate_app(tools: Tools) -> Workflow[MigrateState]:
     steps: Steps[MigrateState] = Steps(tools)
 
     async def migrate_container(state: MigrateState, ctx: Context) -> MigrateState:
-        await clear_snapshots(tools, state, ctx)
-        task = await tools.containers.migrate(state.ref, state.app_id, node=state.target_node)
-        await tools.finish(task, ctx)
+        if not await tools.has_done("hamigrate", state, ctx):
+            await clear_snapshots(tools, state, ctx)
+            task = await tools.containers.migrate(state.ref, state.app_id, node=state.target_node)
+            await tools.finish(task, ctx)
+        container = await tools.find(state)
+        if container is not None and container.node != state.target_node:  # the HA manager moves it later
+            raise WaitError(
+                f"the HA manager to move container {state.vmid} to {state.target_node}", delay=_HA_S
+            )
         return state
 
     async def look_where_it_is(state: MigrateState, ctx: Context) -> MigrateState:

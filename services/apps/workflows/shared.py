@@ -34,7 +34,11 @@ class Steps(Generic[S]):
                 container = await self._tools.find(state)
                 running = container is not None and container.status == "running"
                 state = dataclasses.replace(state, looked=True, was_running=running)
-                await ctx.save(state)
+                if container is not None and container.node != state.node:  # moved since, by the HA manager
+                    state = dataclasses.replace(state, node=container.node)
+                    await ctx.save(state, ChangeApp(state.app_id, {"node": container.node}))
+                else:
+                    await ctx.save(state)
             return await run(state, ctx)
 
         return Step(name, description, look_and_run, self._put_back, weight=weight)
@@ -64,6 +68,8 @@ class Steps(Generic[S]):
         return state
 
     async def _put_back(self, state: S, ctx: Context) -> S:
+        if not state.looked:
+            return state  # Proxmox has not answered since it began: nothing was done
         await self._tools.end_tasks(state, ctx, kinds=_POWER)
         container = await self._tools.find(state)
         if container is None:

@@ -112,10 +112,20 @@ class WaitingError(DomainError):
 
 
 def is_waiting(error: BaseException) -> bool:
-    """Whether an error, also one of another service, passes by itself."""
-    if isinstance(error, ServiceUnreachableError):
+    """Whether an error, also one of another service, passes by itself.
+
+    A deadline that was exceeded says that somebody behind the service is silent, which is an outage like any other.
+    """
+    if isinstance(error, ServiceUnreachableError | DeadlineError):
         return True
     return isinstance(error, DomainError) and WAIT in error.metadata
+
+
+def is_final(error: BaseException) -> bool:
+    """Whether a repetition is refused in the same way: what is asked for is not ours, does not exist or is invalid."""
+    if not isinstance(error, ForbiddenError | NotFoundError | InvalidError):
+        return False
+    return not is_waiting(error)
 
 
 def invalid_field(field: str, description: str) -> InvalidError:

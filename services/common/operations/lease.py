@@ -64,9 +64,19 @@ class LeasedOperation:
             return None
         if self.is_cancelled:
             return CANCELLED
-        if now() - self.operation.started_at > timedelta(seconds=self.workflow.timeout_s):
-            return f"{step.description}: it took longer than {self.workflow.timeout_s / 3600:.1f} hours"
+        if self.is_overdue:
+            return self.describe_overdue(step, self.operation.waiting_for)
         return None
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the operation's time is up."""
+        return now() - self.operation.started_at > timedelta(seconds=self.workflow.timeout_s)
+
+    def describe_overdue(self, step: Step[Any], waiting_for: str) -> str:
+        """Why an operation whose time is up ends."""
+        why = f"; it waited for: {waiting_for}" if waiting_for else ""
+        return f"{step.description}: it took longer than {self.workflow.timeout_s / 3600:.1f} hours{why}"
 
     async def keep_while(self, work: Awaitable[Any], *, step: Step[Any] | None) -> Any:
         """Return the result of `work` and renew the lease meanwhile. Without a step only a lost lease stops it.
@@ -128,6 +138,14 @@ class LeasedOperation:
         ended = dataclasses.replace(self.operation, step_index=position + 1)
         self.operation, self.steps = await self.store.align(ended, self.workflow, self.state)
         return self.operation.step_index
+
+    async def skip_undo(self, position: int, why: str, *, line: tuple[str, str, str]) -> None:
+        """Write down that a step was not undone and will not be."""
+        values = {"step_index": position, "waiting_for": ""}
+        self.operation = dataclasses.replace(self.operation, step_index=position)
+        await self.store.update_step(
+            self.operation, position, {"status": "failed", "message": why}, values=values, line=line
+        )
 
     async def release(
         self,

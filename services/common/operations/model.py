@@ -26,7 +26,7 @@ class TransientError(UnavailableError):
 
 
 class WaitError(Exception):
-    """A step cannot go on yet. Waiting is not an attempt; the operation's deadline bounds it.
+    """A step cannot go on yet. Waiting is not an attempt; the operation's deadline bounds it, in every step.
 
     The worker lets the operation go; any worker takes it up again at this step when the delay is over.
 
@@ -120,7 +120,8 @@ class Workflow(Generic[S]):
         state_type: frozen dataclass of values that JSON can hold.
         on_succeeded: changes to commit with the success.
         on_failed: changes to commit with the failure or cancellation, after undoing: (state, error, cancelled).
-        timeout_s: seconds after its first step began, after which it fails and is undone.
+        timeout_s: seconds after its first step began, after which it fails and is undone. A step that is not
+            cancellable is not interrupted then, but waits no longer.
     """
 
     kind: str
@@ -208,6 +209,7 @@ class ClaimedOperation:
     attempt: int = 0
     traceparent: str = ""
     worker: str = ""
+    waiting_for: str = ""
 
 
 def is_transient(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 After each step, its state and the next position are committed together with the step's changes. A failure is undone
 step by step, backwards; undoing that fails is tried again with growing delay, visible as what the operation waits
 for, and given up for a person (`dead`) after 20 tries. Waiting is no try, until a day after the operation's own time.
+Undoing that is refused for good (the container belongs to somebody else) is logged and not tried again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.common.core.clock import now
-from services.common.core.errors import DomainError
+from services.common.core.errors import DomainError, is_final
 from services.common.core.log import get_logger
 from services.common.core.telemetry.metrics import timing_step
 from services.common.core.telemetry.reporting import report_error
@@ -91,6 +92,8 @@ class OperationRun:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the operation ends properly
                 if (wait := find_wait(error)) is not None:
+                    if self._leased.is_overdue:
+                        return await self._note_overdue(position, step, wait)
                     await self._wait(position, wait)
                 if not is_transient(error) or attempt >= MAX_ATTEMPTS:
                     return await self._note_failure(position, step, error)
@@ -122,6 +125,17 @@ class OperationRun:
         values = {"status": "waiting", "waiting_for": wait.reason}
         step = {"status": "waiting", "message": wait.reason}
         await self._leased.release(position, step, values=values, delay=wait.delay)
+
+    async def _note_overdue(self, position: int, step: Step[Any], wait: WaitError) -> str:
+        """Fail a step that would wait beyond the operation's time, also one that cannot be cancelled."""
+        reason = self._leased.describe_overdue(step, wait.reason)
+        await self._leased.store.update_step(
+            self._leased.operation,
+            position,
+            {"status": "failed", "message": reason, "finished_at": now()},
+            line=("error", reason, step.name),
+        )
+        return reason
 
     async def _back_off(self, position: int, step: Step[Any], error: BaseException, attempt: int) -> None:
         delay = self._retry_s * _BACK_OFF ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
@@ -172,9 +186,18 @@ class OperationRun:
         except LeaseLostError:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, cleaning up is tried again
-            await self._postpone_undo(position, step, problem)
+            if is_final(problem):
+                await self._give_up_undo(position, step, problem)
+            else:
+                await self._postpone_undo(position, step, problem)
         else:
             await self._leased.checkpoint(position, result, undone=True)
+
+    async def _give_up_undo(self, position: int, step: Step[Any], problem: Exception) -> None:
+        """Go on with the step before: what is refused for good would be refused again."""
+        line = f"{step.description} was not undone: {describe(problem)}"
+        log.warning("undo_refused", operation_id=self._leased.operation.id, step=step.name, why=line)
+        await self._leased.skip_undo(position, describe(problem), line=("error", line, step.name))
 
     async def _postpone_undo(self, position: int, step: Step[Any], problem: Exception) -> None:
         """Let the operation go until cleaning up may work; give it up for a person after the last try."""

@@ -282,4 +282,5 @@ def claimed_of_row(row: sa.Row[Any]) -> ClaimedOperation:
         attempt=row.attempt,
         traceparent=row.traceparent,
         worker=row.worker,
+        waiting_for=row.waiting_for or "",
     )

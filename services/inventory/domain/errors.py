@@ -26,11 +26,11 @@ class HostInUseError(BusyError):
     """Apps live on the host."""
 
 
-class HostInactiveError(PreconditionError):
-    """The host was switched off by an administrator."""
+class HostInactiveError(WaitingError, PreconditionError):
+    """The host was switched off by an administrator; operations wait until it is switched on."""
 
 
-class HostUnreachableError(UnavailableError):
+class HostUnreachableError(WaitingError, UnavailableError):
     """The host or node does not answer."""
 
 
@@ -38,19 +38,23 @@ class HostAnswerUnexpectedError(HostUnreachableError):
     """Something answers at the host's address, and not as Proxmox VE."""
 
 
-class HostCredentialsRefusedError(PreconditionError):
-    """The host does not accept its credentials."""
+class HostCredentialsRefusedError(WaitingError, PreconditionError):
+    """The host does not accept its credentials, or has none; operations wait until an administrator sets others."""
 
 
 class ProxmoxRefusedError(PreconditionError):
     """Proxmox refused, with its own words."""
 
 
-class LockTimeoutError(UnavailableError):
+class LockTimeoutError(WaitingError, UnavailableError):
     """Proxmox could not get a lock in time."""
 
 
-class WriteUncertainError(UnavailableError):
+class QuorumMissingError(WaitingError, UnavailableError):
+    """The cluster has too few of its nodes to allow changes."""
+
+
+class WriteUncertainError(WaitingError, UnavailableError):
     """No answer came to a request that may have been carried out; look before trying again."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from services.inventory.domain.errors import (
+    ContainerLockedError,
     ContainerNotFoundError,
     HostUnreachableError,
     ProxmoxRefusedError,
@@ -114,19 +115,28 @@ class Containers:
     async def look(self, ref: ContainerRef, *, with_tasks: bool = True) -> View:
         """Look at a container; without its tasks for who changes nothing that one of them may change too.
 
+        It is where Proxmox says, also when the node of `ref` is down: the HA manager has moved it then.
+
         Raises:
             ContainerNotFoundError: the host answers and has none.
-            HostUnreachableError: the host or the node does not answer.
+            HostUnreachableError: the host, or the node that the container is on, does not answer.
         """
         client = await self.fleet.get_client(ref.host_id)
+        silence: HostUnreachableError | None = None
         if ref.node:
             try:
                 return await _look_on(client, ref.node, ref.vmid, with_tasks=with_tasks)
             except ProxmoxRefusedError:
                 pass  # it is not there: it may have moved
+            except HostUnreachableError as error:
+                if is_of_host(error):
+                    raise
+                silence = error
         node = await find_node(client, ref.vmid)
         if node is None:
             raise ContainerNotFoundError(f"{client.access.name} has no container {ref.vmid}")
+        if silence is not None and node == ref.node:
+            raise silence
         try:
             return await _look_on(client, node, ref.vmid, with_tasks=with_tasks)
         except ProxmoxRefusedError as error:
@@ -162,12 +172,40 @@ class Containers:
             raise VmidTakenError(f"the container id {ref.vmid} is not reserved for {owner}")
 
 
+def is_of_host(error: HostUnreachableError) -> bool:
+    """Whether the host as a whole does not answer, and not only one node behind it."""
+    return error.metadata.get("scope") == "host"
+
+
+def check_unlocked(view: View) -> None:
+    """Refuse what Proxmox would refuse while it works on a container.
+
+    Raises:
+        ContainerLockedError: it has a lock, such as that of a nightly backup.
+    """
+    if view.lock:
+        raise ContainerLockedError(
+            f"container {view.vmid} is locked ({view.lock}): Proxmox works on it", retry_after=2
+        )
+
+
 async def find_node(client: ProxmoxClient, vmid: int) -> str | None:
     """Return the node that a container is on, or None."""
+    found = await find_resource(client, vmid)
+    return None if found is None else str(found["node"])
+
+
+async def find_resource(client: ProxmoxClient, vmid: int) -> dict[str, Any] | None:
+    """Return a container as the list of the cluster has it, or None."""
     for one in await client.get("/cluster/resources", type="vm"):
         if int(one["vmid"]) == vmid and one.get("type") == "lxc":
-            return str(one["node"])
+            return dict(one)
     return None
+
+
+async def has_left(client: ProxmoxClient, node: str, vmid: int) -> bool:
+    """Whether a container is on another node than this one, or nowhere: nothing runs on it here any more."""
+    return await find_node(client, vmid) != node
 
 
 async def list_running_tasks(client: ProxmoxClient, node: str, vmid: int) -> tuple[dict[str, Any], ...]:
@@ -201,6 +239,13 @@ async def act(
 ) -> ProxmoxTask:
     """Ask Proxmox for a task; when no answer comes, look for the task that it may have started.
 
+    Args:
+        view: the container.
+        request: sends the request.
+        types: of the task; empty where one that runs may be somebody else's, which is not to be followed.
+        node: where the task runs, if not on the container's node.
+        vmid: the container that the task names, if not this one.
+
     Raises:
         WriteUncertainError: no answer, and no such task runs: it is over, or never began. The caller asks again.
         DomainError: Proxmox refused.
@@ -209,7 +254,7 @@ async def act(
     try:
         upid = await request()
     except WriteUncertainError:
-        for _ in range(_LOOKS):
+        for _ in range(_LOOKS if types else 0):
             try:
                 tasks = await list_running_tasks(view.client, where, which)
             except HostUnreachableError:

@@ -13,12 +13,21 @@ from services.inventory.domain.errors import (
     ContainerRunningError,
     NodeUnknownError,
 )
-from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
+from services.inventory.proxmox.containers import (
+    ContainerRef,
+    Containers,
+    ProxmoxTask,
+    View,
+    act,
+    check_unlocked,
+)
 from services.inventory.proxmox.create import merge_environment, resume_creation
+from services.inventory.proxmox.disks import read_disk_gb
 from services.inventory.proxmox.marks import (
     add_marks,
     check_owner,
     drop_marks,
+    find_named_owner,
     find_owner,
     render_description,
 )
@@ -54,7 +63,7 @@ async def clone_container(
     await containers.check_reserved(target, target_owner)
     if view.find_task(("vzclone",)):  # of another target: ours would be there, locked
         raise ContainerLockedError(f"container {view.vmid} is being cloned already", retry_after=2)
-    _check_unlocked(view)
+    check_unlocked(view)
     options: dict[str, Any] = {
         "newid": target.vmid,
         "hostname": hostname,
@@ -107,39 +116,51 @@ async def migrate_container(
 ) -> ProxmoxTask:
     """Move a container to another node of its cluster; a running one is restarted there."""
     view = await containers.look_owned(ref, owner)
-    if task := view.find_task(("vzmigrate",)):
+    if task := view.find_task(("vzmigrate", "hamigrate")):
         return task
     if view.node == target_node:
         return view.done()
     names = {one.get("node") for one in await view.client.get("/nodes")}
     if target_node not in names:
         raise NodeUnknownError(f"node: {view.client.access.name} has no node {target_node[:100]!r}")
-    _check_unlocked(view)
+    check_unlocked(view)
     options: dict[str, Any] = {"target": target_node, **({"restart": 1} if view.is_running else {})}
-    return await act(view, lambda: view.client.post(f"{view.path}/migrate", **options), types=("vzmigrate",))
+    return await act(
+        view, lambda: view.client.post(f"{view.path}/migrate", **options), types=("vzmigrate", "hamigrate")
+    )
 
 
-async def adopt_container(containers: Containers, ref: ContainerRef, owner: str) -> None:
-    """Put the owner's marks on a container that nobody owns.
+async def adopt_container(
+    containers: Containers, ref: ContainerRef, owner: str, *, instead_of: str = ""
+) -> None:
+    """Put the owner's marks on a container that nobody owns, or that carries the marks of `instead_of`.
 
     Raises:
-        NotOursError: somebody owns it.
+        NotOursError: somebody else owns it.
+        ContainerLockedError: Proxmox works on it.
     """
     view = await containers.look(ref)
-    if find_owner(view.config) == owner:
+    found = find_owner(view.config)
+    if found == owner:
         return
-    if find_owner(view.config) is not None:
+    if found is not None and found != instead_of:
         check_owner(view.config, owner, vmid=ref.vmid)
+    check_unlocked(view)
     await _put_config(view, add_marks(view.config, owner))
 
 
 async def release_container(containers: Containers, ref: ContainerRef, owner: str) -> None:
-    """Take the owner's marks off; a container that is gone or bears none is done."""
+    """Take the owner's marks off, also where only the description has one; a container that is gone is done."""
     view = await containers.find(ref)
-    if view is None or find_owner(view.config) is None:
+    if view is None or find_named_owner(view.config) is None:
+        return
+    if find_named_owner(view.config) == owner:
+        check_unlocked(view)
+        await _put_config(view, drop_marks(view.config))
+        return
+    if find_owner(view.config) is None:
         return
     check_owner(view.config, owner, vmid=ref.vmid)
-    await _put_config(view, drop_marks(view.config))
 
 
 async def configure_container(
@@ -158,11 +179,13 @@ async def configure_container(
     if environment or dropped_variables:
         options["env"] = merge_environment(view.config, environment or {}, dropped=dropped_variables)
     if options:
+        check_unlocked(view)
         await _put_config(view, options)
-    if disk_gb is None or _read_disk_gb(view.config) >= disk_gb:
+    if disk_gb is None or read_disk_gb(view.config) >= disk_gb:
         return view.done()
     if task := view.find_task(("resize",)):
         return task
+    check_unlocked(view)
     return await act(
         view,
         lambda: view.client.put(f"{view.path}/resize", disk="rootfs", size=f"{disk_gb}G"),
@@ -173,16 +196,3 @@ async def configure_container(
 async def _put_config(view: View, options: Mapping[str, Any]) -> None:
     await view.client.put(f"{view.path}/config", **{**options, "digest": view.config.get("digest")})
     await asyncio.sleep(0)
-
-
-def _read_disk_gb(config: Mapping[str, Any]) -> float:
-    for part in str(config.get("rootfs") or "").split(","):
-        if part.startswith("size="):
-            number, unit = part[5:-1], part[-1].upper()
-            return float(number) * {"K": 1 / (1 << 20), "M": 1 / 1024, "G": 1.0, "T": 1024.0}.get(unit, 0.0)
-    return 0.0
-
-
-def _check_unlocked(view: View) -> None:
-    if view.lock:
-        raise ContainerLockedError(f"container {view.vmid} is locked ({view.lock})", retry_after=2)

@@ -129,7 +129,7 @@ async def _start_creation(
         options["cmode"] = "shell"
     new = View(client, ref.node, ref.vmid, {})
     try:
-        return await act(new, lambda: client.post(f"/nodes/{ref.node}/lxc", **options), types=_CREATING)
+        return await act(new, lambda: client.post(f"/nodes/{ref.node}/lxc", **options), types=())
     except ProxmoxRefusedError as error:
         if "already exists" not in error.message:
             raise
@@ -144,6 +144,9 @@ async def resume_creation(
 ) -> ProxmoxTask:
     """Say what becomes of a container that is there before it was created: it is done, under way, or in the way.
 
+    While it is created it carries no marks, so whose it is shows when that has ended. A task that runs may be that of
+    somebody else who chose the same id: it is not followed.
+
     Args:
         containers: where reservations are asked.
         view: what is there.
@@ -153,6 +156,7 @@ async def resume_creation(
 
     Raises:
         VmidTakenError: it is somebody else's.
+        ContainerCreatingError: it is being created, by us or by another one with our user; ask again.
         CreationBrokenError: it is what an own creation left when it was broken off.
     """
     found = find_owner(view.config)
@@ -163,11 +167,22 @@ async def resume_creation(
         raise VmidTakenError(
             f"the container id {view.vmid} belongs to {found or 'a container without marks'}"
         )
-    if task := view.find_task(types) or (source and source.find_task(types)):
-        return task
+    for place in (view, source) if source else (view,):
+        for task in place.tasks:
+            if task.get("type") not in types:
+                continue
+            if not _is_of_user(task, place.client):
+                raise VmidTakenError(f"the container id {view.vmid} was taken by {task.get('user')}")
+            raise ContainerCreatingError(f"container {view.vmid} is being created", retry_after=2)
     raise CreationBrokenError(
         f"the creation of container {view.vmid} was broken off; destroy what is left and create it again"
     )
+
+
+def _is_of_user(task: Mapping[str, Any], client: ProxmoxClient) -> bool:
+    """Whether a task was begun by the user that we sign in as, with whichever of its tokens."""
+    user = str(task.get("user") or client.access.user)
+    return user.split("!", maxsplit=1)[0] == client.access.user.split("!")[0]
 
 
 async def _build_options(

@@ -1,4 +1,8 @@
-"""Whose a container is: the tag `proximity` and a line of its description that names the owner."""
+"""Whose a container is: the tag `proximity` and a line of its description that names the owner.
+
+The marks come off again without a trace: the owner's line stands before the description of before, and what the tags
+were is noted in a second line where taking our tag away would not give them back.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from typing import Any
 from services.inventory.domain.errors import NotOursError
 
 TAG = "proximity"
-_LINE = re.compile(r"^proximity-app: *(\S+) *$", re.MULTILINE)
+_LINE = re.compile(r"^proximity-app: *(\S+)[ \r]*$\n?", re.MULTILINE)
+_TAGS_LINE = re.compile(r"^proximity-tags: ?(.*?)\r?$\n?", re.MULTILINE)
 
 
 def render_description(owner: str, *, note: str = "") -> str:
@@ -21,10 +26,15 @@ def split_tags(text: str) -> list[str]:
     return [tag for tag in re.split(r"[;, ]+", text or "") if tag]
 
 
+def find_named_owner(config: dict[str, Any]) -> str | None:
+    """The owner that a description names, whether or not the tag is there."""
+    line = _LINE.search(str(config.get("description") or ""))
+    return line.group(1) if line else None
+
+
 def find_owner(config: dict[str, Any]) -> str | None:
     """The owner whose marks a configuration carries, both of them."""
-    line = _LINE.search(str(config.get("description") or ""))
-    return line.group(1) if line and TAG in split_tags(str(config.get("tags") or "")) else None
+    return find_named_owner(config) if TAG in split_tags(str(config.get("tags") or "")) else None
 
 
 def check_owner(config: dict[str, Any], owner: str, *, vmid: int) -> None:
@@ -34,25 +44,54 @@ def check_owner(config: dict[str, Any], owner: str, *, vmid: int) -> None:
         NotOursError: somebody else's, or nobody's.
     """
     found = find_owner(config)
-    if found != owner or not owner:
-        whose = f"belongs to {found!r}" if found else "does not carry the platform's marks"
-        raise NotOursError(f"container {vmid} {whose}, not to {owner!r}: it is left alone")
+    if found == owner and owner:
+        return
+    whose = (
+        f"carries the mark of {found!r}, not of {owner!r}"
+        if found
+        else f"does not carry the mark of {owner!r}"
+    )
+    raise NotOursError(f"container {vmid} {whose}: it is left alone")
 
 
 def add_marks(config: dict[str, Any], owner: str) -> dict[str, str]:
-    """Options that put the owner's marks on a container and keep what is there."""
-    tags = split_tags(str(config.get("tags") or ""))
-    description = _LINE.sub("", str(config.get("description") or "")).strip("\n")
+    """Options that put the owner's marks on a container and leave the rest as it is."""
+    text, before = str(config.get("tags") or ""), str(config.get("description") or "")
+    had_marks = find_owner(config) is not None
+    was = "" if had_marks else _render_former_tags(text)
     return {
-        "tags": ";".join(dict.fromkeys([*tags, TAG])),
-        "description": render_description(owner, note=description),
+        "tags": ";".join(dict.fromkeys([*split_tags(text), TAG])),
+        "description": f"proximity-app: {owner}\n{was}{_LINE.sub('', before)}",
     }
 
 
 def drop_marks(config: dict[str, Any]) -> dict[str, str]:
-    """Options that take the marks off and keep the rest; what becomes empty is in `delete`."""
-    tags = ";".join(tag for tag in split_tags(str(config.get("tags") or "")) if tag != TAG)
-    description = _LINE.sub("", str(config.get("description") or "")).strip("\n")
+    """Options that take the marks off and give back what was before; what becomes empty is in `delete`.
+
+    Tags that somebody changed meanwhile stay as they are, apart from ours.
+    """
+    before = str(config.get("description") or "")
+    tags = _find_former_tags(before, str(config.get("tags") or ""))
+    description = _LINE.sub("", _TAGS_LINE.sub("", before, count=1))
     options = {name: value for name, value in (("tags", tags), ("description", description)) if value}
     gone = [name for name in ("tags", "description") if name not in options and config.get(name)]
     return {**options, **({"delete": ",".join(gone)} if gone else {})}
+
+
+def _render_former_tags(text: str) -> str:
+    """The line that notes the tags of before; empty where they come back without it."""
+    tags = split_tags(text)
+    is_lossless = TAG not in tags and ";".join(dict.fromkeys(tags)) == text
+    return "" if is_lossless else f"proximity-tags: {text}\n"
+
+
+def _find_former_tags(description: str, text: str) -> str:
+    """The tags without ours: byte for byte those of before, unless somebody has changed them."""
+    now = set(split_tags(text))
+    if noted := _TAGS_LINE.search(description):
+        former = noted.group(1)
+        had_ours = TAG in split_tags(former)
+        if now - {TAG} == set(split_tags(former)) - {TAG}:
+            return former
+        return text if had_ours else ";".join(tag for tag in split_tags(text) if tag != TAG)
+    return ";".join(tag for tag in split_tags(text) if tag != TAG)

@@ -12,15 +12,22 @@ from services.inventory.domain.errors import (
     NotOursError,
     ProxmoxRefusedError,
 )
-from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
+from services.inventory.proxmox.containers import (
+    ContainerRef,
+    Containers,
+    ProxmoxTask,
+    View,
+    act,
+    check_unlocked,
+)
 from services.inventory.proxmox.copy_networks import readdress_copy
 from services.inventory.proxmox.marks import check_owner, find_owner
 from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.ways import Ways
 
 _SHUTDOWN_S = 30
-_STARTING = ("vzstart", "vzreboot")
-_STOPPING = ("vzstop", "vzshutdown")
+_STARTING = ("vzstart", "vzreboot", "hastart")
+_STOPPING = ("vzstop", "vzshutdown", "hastop")
 
 
 async def start_container(
@@ -40,7 +47,7 @@ async def start_container(
     _refuse_while(view, _STOPPING, "stopped")
     if view.is_running:
         return view.done()
-    _check_unlocked(view)
+    check_unlocked(view)
     warnings: list[str] = []
     if await containers.vmids.is_copy(ref.host_id, owner):
         view, warnings = await readdress_copy(networks, view, owner)
@@ -48,7 +55,9 @@ async def start_container(
     await networks.note_addresses(view, owner)
     warnings += await networks.list_conflicts(view)
     try:
-        task = await act(view, lambda: view.client.post(f"{view.path}/status/start"), types=("vzstart",))
+        task = await act(
+            view, lambda: view.client.post(f"{view.path}/status/start"), types=("vzstart", "hastart")
+        )
         return replace(task, warnings=tuple(warnings))
     except ProxmoxRefusedError as error:
         if "already running" in error.message:
@@ -66,7 +75,7 @@ async def stop_container(
     _refuse_while(view, _STARTING, "started")
     if not view.is_running:
         return view.done()
-    _check_unlocked(view)
+    check_unlocked(view)
     wait = timeout_s or _SHUTDOWN_S
     try:
         return await act(
@@ -94,7 +103,7 @@ async def reboot_container(
     _refuse_while(view, ("vzstart", *_STOPPING), "started or stopped")
     if not view.is_running:
         raise ContainerStoppedError(f"container {ref.vmid} does not run")
-    _check_unlocked(view)
+    check_unlocked(view)
     return await act(
         view,
         lambda: view.client.post(f"{view.path}/status/reboot", timeout=timeout_s or _SHUTDOWN_S),
@@ -126,7 +135,7 @@ async def destroy_container(
             return view.done()
     else:
         check_owner(view.config, owner, vmid=ref.vmid)
-        _check_unlocked(view)
+        check_unlocked(view)
     if view.is_running:
         raise ContainerRunningError(f"container {ref.vmid} runs; stop it first")
     try:
@@ -163,8 +172,3 @@ def _refuse_while(view: View, types: Collection[str], what: str) -> None:
     """Its status passes while such a task runs, so nothing follows from it yet."""
     if view.find_task(types):
         raise ContainerLockedError(f"container {view.vmid} is being {what}", retry_after=1)
-
-
-def _check_unlocked(view: View) -> None:
-    if view.lock:
-        raise ContainerLockedError(f"container {view.vmid} is locked ({view.lock})", retry_after=2)

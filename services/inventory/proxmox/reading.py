@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,8 +12,9 @@ from services.common.core.errors import DomainError
 from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import View
+from services.inventory.proxmox.disks import read_disk_gb
 from services.inventory.proxmox.interfaces import find_address
-from services.inventory.proxmox.marks import TAG, find_owner, split_tags
+from services.inventory.proxmox.marks import TAG, find_named_owner, find_owner, split_tags
 
 _PARALLEL = 6
 _ADDRESSES_S = 3.0  # for all addresses of a host together; those not known by then stay empty
@@ -24,7 +26,13 @@ Look = tuple[str, str, float, tuple[str, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class ScannedContainer:
-    """A container; sizes in bytes, uptime in seconds."""
+    """A container; sizes in bytes, uptime in seconds.
+
+    Attributes:
+        cpus: whole ones; a limit of half a CPU counts as one.
+        owner: whose marks it carries, both of them.
+        named_owner: the owner that its description names, also while its tag is missing; only of `read_container`.
+    """
 
     host_id: int
     host_name: str
@@ -42,6 +50,7 @@ class ScannedContainer:
     ip_address: str = ""
     tags: tuple[str, ...] = ()
     owner: str | None = None
+    named_owner: str = ""
     lock: str = ""
     template: bool = False
     config: dict[str, Any] = field(default_factory=dict)
@@ -102,6 +111,8 @@ async def read_container(view: View) -> ScannedContainer:
         one,
         ip_address=address,
         owner=find_owner(view.config),
+        named_owner=find_named_owner(view.config) or "",
+        disk=read_disk_gb(view.config) * (1 << 30) or one.disk,
         lock=view.lock,
         config=hidden,
         name=str(view.config.get("hostname") or one.name),
@@ -114,7 +125,6 @@ async def scan_host(
     seen: SeenMarks,
     *,
     with_addresses: bool = False,
-    brief: bool = False,
 ) -> HostScan:
     """Return all containers of a host by one call, and one for each with our tag whose marks are not known.
 
@@ -123,7 +133,6 @@ async def scan_host(
         owners: who holds which container id there.
         seen: the marks that were read before; each with our tag that is not in it costs a call.
         with_addresses: find the addresses of running containers too, at two calls each, of as many as 3 s allow.
-        brief: leave out what costs more than the one call.
     """
     try:
         resources = await client.get("/cluster/resources")
@@ -138,8 +147,6 @@ async def scan_host(
     )
     found = [_build(client, one) for one in resources if one.get("type") == "lxc"]
     why = f"nodes that do not answer: {', '.join(missing)}" if missing else ""
-    if brief:
-        return HostScan(client.access.host_id, tuple(found), not missing, why, missing)
     slots = asyncio.Semaphore(_PARALLEL)
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -255,7 +262,7 @@ def _build(client: ProxmoxClient, one: dict[str, Any]) -> ScannedContainer:
         disk=float(one.get("maxdisk") or 0),
         disk_used=float(one.get("disk") or 0),
         uptime=float(one.get("uptime") or 0),
-        cpus=int(float(one.get("maxcpu") or one.get("cpus") or 0)),
+        cpus=math.ceil(float(one.get("maxcpu") or one.get("cpus") or 0)),
         cpu_usage=float(one.get("cpu") or 0.0),
         tags=tuple(split_tags(str(one.get("tags") or ""))),
         lock=str(one.get("lock") or ""),

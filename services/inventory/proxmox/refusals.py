@@ -11,11 +11,13 @@ import urllib3
 from services.common.core.errors import DomainError
 from services.common.core.text import make_printable
 from services.inventory.domain.errors import (
+    ContainerLockedError,
     HostAnswerUnexpectedError,
     HostCredentialsRefusedError,
     HostUnreachableError,
     LockTimeoutError,
     ProxmoxRefusedError,
+    QuorumMissingError,
     WriteUncertainError,
 )
 from services.inventory.proxmox.answers import Answer, UnexpectedAnswer
@@ -53,8 +55,14 @@ _CAUSES = tuple(
     )
 )
 _LOCKED = re.compile(
-    r"can't lock file|got lock (request )?timeout|unable to (acquire|get) \S*\s*lock", re.IGNORECASE
+    r"can't lock file|got lock (request )?timeout|unable to (acquire|get) \S*\s*lock"
+    r"|detected modified configuration",  # somebody changed it meanwhile: look and write again
+    re.IGNORECASE,
 )
+_CONTAINER_LOCKED = re.compile(r"(?:CT|VM) (?:\d+ )?is locked(?: \([^)]*\))?", re.IGNORECASE)
+# Without quorum /etc/pve is read-only, which is what some calls say instead.
+_NO_QUORUM = re.compile(r"no quorum|not quorate|/etc/pve/\S* - Permission denied", re.IGNORECASE)
+_BUSY_WAIT_S = 5  # before the next look: backups and elections take many seconds
 
 
 def translate(answer: Answer, access: Access, *, method: str, path: str) -> DomainError:
@@ -68,11 +76,20 @@ def translate(answer: Answer, access: Access, *, method: str, path: str) -> Doma
         return uncertain(access, method, path=path)
     if _LOCKED.search(reason):
         return LockTimeoutError(f"{access.name}: {reason}", retry_after=2)
+    if method != "get" and _NO_QUORUM.search(reason):
+        return QuorumMissingError(f"{access.name}: {reason}", retry_after=_BUSY_WAIT_S)
+    if method != "get" and _CONTAINER_LOCKED.search(reason):
+        return ContainerLockedError(f"{access.name}: {reason} ({path})", retry_after=2)
     if "got timeout" in reason and method != "get":  # a command of the node was cut off in the middle
         return uncertain(access, method, path=path)
     fields = "; ".join(f"{key}: {value}" for key, value in answer.errors.items())
     sentence = f"{access.name}: {reason}" + (f" ({fields})" if fields else "")
     return ProxmoxRefusedError(sentence, metadata={"status": str(status), "said": f"{reason} {fields}"[:500]})
+
+
+def is_held_up(exit_status: str) -> bool:
+    """Whether a task failed because of a lock or a missing quorum, so that another one succeeds later."""
+    return any(one.search(exit_status) for one in (_LOCKED, _CONTAINER_LOCKED, _NO_QUORUM))
 
 
 def uncertain(access: Access, method: str, *, path: str) -> WriteUncertainError:

@@ -3,6 +3,7 @@
 from tests.pvesim.model.cluster import Cluster
 from tests.pvesim.model.entities import Container, Task
 from tests.pvesim.model.errors import TaskFailedError, bad_params, refuse
+from tests.pvesim.model.ha import request_state
 from tests.pvesim.model.permissions import ROOT
 from tests.pvesim.model.router import Call, route
 from tests.pvesim.model.running import bring_up, start_container, take_down
@@ -15,6 +16,14 @@ def find_running(call: Call) -> Container | None:
     """The container if it is on that node and runs."""
     container = call.cluster.containers.get(call.vmid)
     return container if container and container.node == call.node and container.running else None
+
+
+def find_managed(call: Call) -> Container | None:
+    """The container if it is on that node and the HA manager looks after it."""
+    container = call.cluster.containers.get(call.vmid)
+    if container is None or container.node != call.node or container.ha_seconds is None:
+        return None
+    return container
 
 
 def need_running(call: Call, *, kind: str = "CT") -> Container:
@@ -32,6 +41,8 @@ def start(call: Call) -> str:
         raise bad_params({"skiplock": "Only root may use this option."})
     if find_running(call):
         raise refuse(f"CT {vmid} already running")
+    if managed := find_managed(call):
+        return request_state(cluster, managed, kind="hastart", user=call.user)
 
     def work(task: Task) -> Work:
         yield from cluster.hold_container(task, vmid)
@@ -55,7 +66,8 @@ def _take_down_work(cluster: Cluster, task: Task, node: str, vmid: int) -> Work:
 @route("POST", f"{STATUS}/stop")
 def stop(call: Call) -> str:
     cluster, node, vmid = call.cluster, call.node, call.vmid
-    need_running(call)
+    if need_running(call).ha_seconds is not None:
+        return request_state(cluster, cluster.containers[vmid], kind="hastop", user=call.user)
     return cluster.start_task(
         node=node, kind="vzstop", label=str(vmid), user=call.user,
         work=lambda task: _take_down_work(cluster, task, node, vmid),
@@ -65,7 +77,8 @@ def stop(call: Call) -> str:
 @route("POST", f"{STATUS}/shutdown")
 def shutdown(call: Call) -> str:
     cluster, node, vmid = call.cluster, call.node, call.vmid
-    need_running(call)
+    if need_running(call).ha_seconds is not None:
+        return request_state(cluster, cluster.containers[vmid], kind="hastop", user=call.user)
     return cluster.start_task(
         node=node, kind="vzshutdown", label=str(vmid), user=call.user,
         work=lambda task: _take_down_work(cluster, task, node, vmid),

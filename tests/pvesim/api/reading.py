@@ -26,7 +26,7 @@ def list_containers(call: Call) -> list[dict[str, Any]]:
 @route("GET", f"{CT}/status/current")
 def get_status(call: Call) -> dict[str, Any]:
     container = call.cluster.get_container(call.node, call.vmid)
-    return {**render_entry(call.cluster, container), "ha": {"managed": 0}}
+    return {**render_entry(call.cluster, container), "ha": {"managed": int(container.ha_seconds is not None)}}
 
 
 @route("GET", f"{CT}/interfaces")

@@ -117,7 +117,8 @@ class Snapshot(Record):
 class Container:
     """One container: its configuration, what waits for a reboot, its snapshots, its inside.
 
-    `interfaces` are those that programs inside made or changed, besides what the configuration gives.
+    `ha_seconds` is how long the HA manager takes to act on it, None where it does not look after it; `ha_state` is
+    what was requested of it last. `interfaces` are those that programs inside made or changed, besides what the configuration gives.
     """
 
     vmid: int
@@ -132,6 +133,8 @@ class Container:
     guest: GuestLike | None = None
     image: dict[str, Any] | None = None
     interfaces: list[dict[str, Any]] = field(default_factory=list)
+    ha_seconds: float | None = None
+    ha_state: str = ""
 
     @property
     def lock(self) -> str | None:

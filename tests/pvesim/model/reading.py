@@ -70,6 +70,13 @@ def render_optional(container: Container) -> dict[str, Any]:
     return found
 
 
+def render_ha(container: Container) -> dict[str, Any]:
+    """What `/cluster/resources` adds for what the HA manager looks after."""
+    if container.ha_seconds is None:
+        return {}
+    return {"hastate": container.ha_state or ("started" if container.running else "stopped")}
+
+
 def render_entry(cluster: Cluster, container: Container) -> dict[str, Any]:
     """A container as `/nodes/{node}/lxc` lists it."""
     config = container.config
@@ -95,19 +102,23 @@ def render_entry(cluster: Cluster, container: Container) -> dict[str, Any]:
     return entry
 
 
-def count_cpus(cluster: Cluster, container: Container) -> int:
-    """The cores given, or all of the node's."""
+def count_cpus(cluster: Cluster, container: Container) -> float:
+    """The cores given, or the limit, which may be half of one, or all of the node's."""
     limit = float(container.config.get("cpulimit") or 0)
     cores = container.config.get("cores")
     if cores:
         return int(cores)
-    return int(limit) or (cluster.nodes[container.node].cpus if container.node in cluster.nodes else 1)
+    if limit:
+        return int(limit) if limit.is_integer() else limit
+    return cluster.nodes[container.node].cpus if container.node in cluster.nodes else 1
 
 
 def render_resource(cluster: Cluster, container: Container) -> dict[str, Any]:
     """A container as `/cluster/resources` lists it."""
     entry = render_member(cluster, container)
-    return entry if entry["status"] == "unknown" else {**entry, **render_optional(container)}
+    if entry["status"] == "unknown":
+        return entry
+    return {**entry, **render_optional(container), **render_ha(container)}
 
 
 def render_member(cluster: Cluster, container: Container) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from services.apps.domain.interfaces import Container
 from services.apps.metrics import Metrics
 from tests.fakes.containers import FakeContainers
 
-HOST, VMID = 1, 100
+HOST, VMID, OWNER = 1, 100, "web-1"
 LONG_AGO = time.time() - 3600
 
 
@@ -32,7 +32,9 @@ class Counting(FakeContainers):
 
 
 def make_container(vmid: int) -> Container:
-    return Container(host_id=HOST, vmid=vmid, node="pve", name="web", status="running", memory_used=7)
+    return Container(
+        host_id=HOST, vmid=vmid, node="pve", name="web", status="running", memory_used=7, owner=OWNER
+    )
 
 
 @pytest.fixture
@@ -44,7 +46,9 @@ async def containers() -> Counting:
 
 async def test_apps_of_a_host_are_one_question(containers: Counting) -> None:
     found = Metrics(containers)
-    answers = await asyncio.gather(*(found.find(HOST, VMID, changed_at=LONG_AGO) for _ in range(20)))
+    answers = await asyncio.gather(
+        *(found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO) for _ in range(20))
+    )
     assert {each.memory_used for each in answers if each} == {7}
     assert containers.asked == 1
 
@@ -54,19 +58,36 @@ async def test_a_container_that_may_be_new_is_waited_for(
 ) -> None:
     monkeypatch.setattr(metrics, "_AGAIN_S", 0.0)
     found = Metrics(containers)
-    assert await found.find(HOST, VMID + 1, changed_at=time.time()) is None
+    assert await found.find(HOST, VMID + 1, owner=OWNER, changed_at=time.time()) is None
     containers.containers[VMID + 1] = make_container(VMID + 1)
-    assert await found.find(HOST, VMID + 1, changed_at=time.time()) is not None
+    assert await found.find(HOST, VMID + 1, owner=OWNER, changed_at=time.time()) is not None
 
 
 async def test_a_container_that_is_long_gone_holds_nobody_up(
     containers: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = Metrics(containers)
-    await found.find(HOST, VMID, changed_at=LONG_AGO)
+    await found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO)
     monkeypatch.setattr(metrics, "_FRESH_S", 0.0)
     containers.may_answer.clear()
     async with asyncio.timeout(0.5):  # the host is asked again, and does not answer
-        assert await found.find(HOST, VMID + 1, changed_at=LONG_AGO) is None
-        assert await found.find(HOST, VMID, changed_at=LONG_AGO) is not None
+        assert await found.find(HOST, VMID + 1, owner=OWNER, changed_at=LONG_AGO) is None
+        assert await found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO) is not None
     containers.may_answer.set()
+
+
+async def test_what_a_stranger_uses_is_not_shown(containers: Counting) -> None:
+    found = Metrics(containers)
+    assert await found.find(HOST, VMID, owner="other-1", changed_at=LONG_AGO) is None
+    assert await found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO) is not None
+
+
+async def test_the_node_is_that_of_the_later_news(containers: Counting) -> None:
+    found = Metrics(containers)
+    await found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO)
+    moved = await found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO)
+    assert moved is not None
+    assert moved.node == "pve"
+    older = await found.find(HOST, VMID, owner=OWNER, changed_at=time.time() + 60)
+    assert older is not None
+    assert not older.node

@@ -48,6 +48,7 @@ class World:
         self.changes: list[Any] = []
         self.lines: list[tuple[str, str]] = []
         self.faults: dict[str, list[BaseException]] = {}
+        self.cancellable = True
         self.broken = ""  # the change that cannot be written
         self.store = SqlOperationStore(db, TABLES, apply=self._apply, log=self._log)
 
@@ -76,7 +77,7 @@ class World:
                 self.things.remove(name)
             return state
 
-        return Step(name, f"Doing {name}", run, undo)
+        return Step(name, f"Doing {name}", run, undo, cancellable=self.cancellable)
 
     async def _fail(self, point: str) -> None:
         if self.faults.get(point):

@@ -11,7 +11,14 @@ import pytest
 import sqlalchemy as sa
 
 from services.common.core.clock import now
-from services.common.core.errors import DeadlineError, PreconditionError
+from services.common.core.errors import (
+    DeadlineError,
+    DomainError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    PreconditionError,
+)
 from services.common.operations.model import (
     LeaseLostError,
     TransientError,
@@ -184,10 +191,59 @@ async def test_a_cancellation_is_noticed_between_steps_however_fast_they_are(wor
 
 
 async def test_a_deadline_of_another_service_is_no_failure_that_stays(world: World) -> None:
-    world.faults["two.after"] = [DeadlineError("apps took too long")]
+    world.faults["two.after"] = [DeadlineError("apps took too long") for _ in range(10)]
     await world.add()
+    for _ in range(10):
+        await world.run()
+        assert (await world.row()).waiting_for == "apps took too long"
+        await world.expire_leases()
     await world.run()
     assert (await world.row()).status == "succeeded"
+
+
+@pytest.mark.parametrize("cancellable", [True, False])
+async def test_a_wait_ends_with_the_time_of_the_operation_and_names_what_was_waited_for(
+    world: World, *, cancellable: bool
+) -> None:
+    world.cancellable = cancellable
+    world.faults["two.before"] = [WaitError("the host pve", delay=0.0) for _ in range(3)]
+    await world.add()
+    await world.run()
+    assert (await world.row()).status == "waiting"
+    began = TABLES.operations.update().values(started_at=now() - timedelta(days=2))
+    await world.db.write(lambda connection: connection.execute(began))
+    await world.expire_leases()
+    await world.run()
+    row = await world.row()
+    assert row.status == "failed"
+    assert row.error == "Doing two: it took longer than 24.0 hours; it waited for: the host pve"
+    assert world.things == []
+
+
+async def test_what_waits_ends_at_once_when_it_is_cancelled(world: World) -> None:
+    world.faults["two.before"] = [WaitError("the host pve", delay=3600.0)]
+    await world.add()
+    await world.run()
+    cancel = TABLES.operations.update().values(cancel_requested=True, not_before=now())
+    await world.db.write(lambda connection: connection.execute(cancel))
+    await world.run()
+    assert (await world.row()).status == "cancelled"
+    assert world.things == []
+
+
+@pytest.mark.parametrize("refusal", [ForbiddenError, NotFoundError, InvalidError])
+async def test_undoing_that_is_refused_for_good_is_not_tried_again(
+    world: World, refusal: type[DomainError]
+) -> None:
+    world.faults["three.after"] = [PreconditionError("no")]
+    world.faults["two.undo"] = [refusal("container 105 is not ours")]
+    await world.add()
+    await world.run()
+    row = await world.row()
+    assert (row.status, row.error) == ("failed", "Doing three: no")
+    assert world.things == ["two"], "the other steps are undone"
+    assert ("error", "Doing two was not undone: container 105 is not ours") in world.lines
+    assert [status for status, _ in await world.steps()] == ["undone", "failed", "failed"]
 
 
 async def test_whoever_publishes_is_told_when_an_operation_is_over(world: World) -> None:

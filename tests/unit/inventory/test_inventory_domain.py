@@ -111,7 +111,7 @@ def test_marks_are_added_to_what_is_there_and_taken_off_again() -> None:
     check_owner(marked, "app-1", vmid=1)
     with pytest.raises(NotOursError):
         check_owner(marked, "app-2", vmid=1)
-    assert drop_marks(marked) == {"tags": "web;blue", "description": "mine"}
+    assert drop_marks(marked) == {"tags": "web;blue", "description": "mine\n"}
 
 
 def test_both_marks_are_needed() -> None:

@@ -314,6 +314,7 @@ class Condition(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
     type: _builtins.str
+    """missing, unmanaged, stopped_outside, started_outside or drifted, as in ReconcileFinding."""
     message: _builtins.str
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...

@@ -675,22 +675,31 @@ class DeleteAppRequest(_message.Message):
 
     APP_ID_FIELD_NUMBER: _builtins.int
     BACKUPS_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     backups: _builtins.str
     """What becomes of its backups; default keep. Protected ones always stay."""
+    container: _builtins.str
+    """What becomes of its container; default delete. An adopted one, and one without the app's mark, always stays."""
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         backups: _builtins.str | None = ...,
+        container: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_backups", b"_backups", "backups", b"backups"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_backups", b"_backups", "_container", b"_container", "backups", b"backups", "container", b"container"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_backups", b"_backups", "app_id", b"app_id", "backups", b"backups"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_backups", b"_backups", "_container", b"_container", "app_id", b"app_id", "backups", b"backups", "container", b"container"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__backups: _TypeAlias = _typing.Literal["backups"]  # noqa: Y015
     _WhichOneofArgType__backups: _TypeAlias = _typing.Literal["_backups", b"_backups"]  # noqa: Y015
+    _WhichOneofReturnType__container: _TypeAlias = _typing.Literal["container"]  # noqa: Y015
+    _WhichOneofArgType__container: _TypeAlias = _typing.Literal["_container", b"_container"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__backups) -> _WhichOneofReturnType__backups | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__container) -> _WhichOneofReturnType__container | None: ...
 
 Global___DeleteAppRequest: _TypeAlias = DeleteAppRequest  # noqa: Y015
 
@@ -1152,6 +1161,7 @@ class AdoptContainerRequest(_message.Message):
     SUGGESTED_TYPE_FIELD_NUMBER: _builtins.int
     PORT_TO_EXPOSE_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    REPLACE_MARK_FIELD_NUMBER: _builtins.int
     vmid: _builtins.int
     node_name: _builtins.str
     host_id: _builtins.int
@@ -1160,6 +1170,10 @@ class AdoptContainerRequest(_message.Message):
     port_to_expose: _builtins.int
     owner: _builtins.int
     """Id of the user who will own it; default: the caller."""
+    replace_mark: _builtins.bool
+    """Take over a container that carries the mark of another app, a copy or a restored archive; it gets its own mark.
+    Not needed where that app was deleted here.
+    """
     def __init__(
         self,
         *,
@@ -1169,10 +1183,11 @@ class AdoptContainerRequest(_message.Message):
         suggested_type: _builtins.str = ...,
         port_to_expose: _builtins.int | None = ...,
         owner: _builtins.int | None = ...,
+        replace_mark: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_owner", b"_owner", "_port_to_expose", b"_port_to_expose", "host_id", b"host_id", "owner", b"owner", "port_to_expose", b"port_to_expose"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_owner", b"_owner", "_port_to_expose", b"_port_to_expose", "host_id", b"host_id", "node_name", b"node_name", "owner", b"owner", "port_to_expose", b"port_to_expose", "suggested_type", b"suggested_type", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_owner", b"_owner", "_port_to_expose", b"_port_to_expose", "host_id", b"host_id", "node_name", b"node_name", "owner", b"owner", "port_to_expose", b"port_to_expose", "replace_mark", b"replace_mark", "suggested_type", b"suggested_type", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
@@ -1229,6 +1244,29 @@ class AdoptContainerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AdoptContainerResponse: _TypeAlias = AdoptContainerResponse  # noqa: Y015
+
+@_typing.final
+class MarkContainerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    CONFIRM_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    confirm: _builtins.bool
+    """The administrator has checked that the container is the app's, although it does not look like it."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        confirm: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "confirm", b"confirm"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkContainerRequest: _TypeAlias = MarkContainerRequest  # noqa: Y015
 
 @_typing.final
 class ListAppLogsRequest(_message.Message):
@@ -1617,8 +1655,9 @@ class ReconcileFinding(_message.Message):
     SINCE_FIELD_NUMBER: _builtins.int
     DESTROYABLE_AT_FIELD_NUMBER: _builtins.int
     type: _builtins.str
-    """missing, stopped_outside, started_outside, drifted, orphan (carries the mark of no app) or duplicate (carries the
-    mark of an app, `app_id`, and is not its container).
+    """missing, unmanaged (the container with the app's id does not carry its mark), stopped_outside, started_outside,
+    drifted (on another node), orphan (carries the mark of no app) or duplicate (carries the mark of an app, `app_id`,
+    and is not its container).
     """
     app_id: _builtins.str
     host_id: _builtins.int

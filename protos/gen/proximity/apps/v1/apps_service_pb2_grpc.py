@@ -114,6 +114,11 @@ class AppsServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AdoptContainerRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AdoptContainerResponse.FromString,
                 _registered_method=True)
+        self.MarkContainer = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/MarkContainer',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.MarkContainerRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_app__pb2.App.FromString,
+                _registered_method=True)
         self.ListAppLogs = channel.unary_unary(
                 '/proximity.apps.v1.AppsService/ListAppLogs',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppLogsRequest.SerializeToString,
@@ -289,6 +294,14 @@ class AppsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MarkContainer(self, request, context):
+        """Put the app's mark on its container again, where somebody took it away (condition unmanaged). What is there must be
+        recognisable: its description names the app, or it has the app's hostname. Anything else needs confirm.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAppLogs(self, request, context):
         """The app's log, newest first.
         """
@@ -454,6 +467,11 @@ def add_AppsServiceServicer_to_server(servicer, server):
                     servicer.AdoptContainer,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AdoptContainerRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AdoptContainerResponse.SerializeToString,
+            ),
+            'MarkContainer': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkContainer,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.MarkContainerRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_app__pb2.App.SerializeToString,
             ),
             'ListAppLogs': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAppLogs,
@@ -922,6 +940,33 @@ class AppsService:
             '/proximity.apps.v1.AppsService/AdoptContainer',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.AdoptContainerRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.AdoptContainerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkContainer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/MarkContainer',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.MarkContainerRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_app__pb2.App.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,6 +73,10 @@ class AppsServiceStub:
     """Containers that no app owns."""
     AdoptContainer: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.AdoptContainerRequest, _apps_service_pb2.AdoptContainerResponse]
     """Take over a container as it is. What runs in it is not touched."""
+    MarkContainer: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.MarkContainerRequest, _app_pb2.App]
+    """Put the app's mark on its container again, where somebody took it away (condition unmanaged). What is there must be
+    recognisable: its description names the app, or it has the app's hostname. Anything else needs confirm.
+    """
     ListAppLogs: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ListAppLogsRequest, _apps_service_pb2.ListAppLogsResponse]
     """The app's log, newest first."""
     GetAppStats: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatsRequest, _apps_service_pb2.AppStats]
@@ -145,6 +149,10 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """Containers that no app owns."""
     AdoptContainer: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.AdoptContainerRequest, _apps_service_pb2.AdoptContainerResponse]  # type: ignore[assignment]
     """Take over a container as it is. What runs in it is not touched."""
+    MarkContainer: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.MarkContainerRequest, _app_pb2.App]  # type: ignore[assignment]
+    """Put the app's mark on its container again, where somebody took it away (condition unmanaged). What is there must be
+    recognisable: its description names the app, or it has the app's hostname. Anything else needs confirm.
+    """
     ListAppLogs: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ListAppLogsRequest, _apps_service_pb2.ListAppLogsResponse]  # type: ignore[assignment]
     """The app's log, newest first."""
     GetAppStats: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatsRequest, _apps_service_pb2.AppStats]  # type: ignore[assignment]
@@ -304,6 +312,16 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.AdoptContainerResponse, _abc.Awaitable[_apps_service_pb2.AdoptContainerResponse]]:
         """Take over a container as it is. What runs in it is not touched."""
+
+    @_abc_1.abstractmethod
+    def MarkContainer(
+        self,
+        request: _apps_service_pb2.MarkContainerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_app_pb2.App, _abc.Awaitable[_app_pb2.App]]:
+        """Put the app's mark on its container again, where somebody took it away (condition unmanaged). What is there must be
+        recognisable: its description names the app, or it has the app's hostname. Anything else needs confirm.
+        """
 
     @_abc_1.abstractmethod
     def ListAppLogs(

@@ -96,6 +96,7 @@ class TaskProgress(_message.Message):
     EXIT_STATUS_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     MAY_PASS_FIELD_NUMBER: _builtins.int
+    HELD_UP_FIELD_NUMBER: _builtins.int
     percent: _builtins.int
     """0-100, when the task says."""
     done: _builtins.bool
@@ -106,6 +107,8 @@ class TaskProgress(_message.Message):
     """What the task made: the volume id of an archive or template."""
     may_pass: _builtins.bool
     """It failed for a reason that passes: asking again may help."""
+    held_up: _builtins.bool
+    """It failed because of a lock or a missing quorum; once that is over, the same request succeeds."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """New lines of the task's log."""
@@ -120,10 +123,11 @@ class TaskProgress(_message.Message):
         exit_status: _builtins.str = ...,
         result: _builtins.str = ...,
         may_pass: _builtins.bool = ...,
+        held_up: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "percent", b"percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "done", b"done", "exit_status", b"exit_status", "lines", b"lines", "may_pass", b"may_pass", "percent", b"percent", "result", b"result", "succeeded", b"succeeded"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "done", b"done", "exit_status", b"exit_status", "held_up", b"held_up", "lines", b"lines", "may_pass", b"may_pass", "percent", b"percent", "result", b"result", "succeeded", b"succeeded"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__percent: _TypeAlias = _typing.Literal["percent"]  # noqa: Y015
     _WhichOneofArgType__percent: _TypeAlias = _typing.Literal["_percent", b"_percent"]  # noqa: Y015
@@ -445,9 +449,12 @@ class ContainerActionRequest(_message.Message):
     CONTAINER_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     TIMEOUT_S_FIELD_NUMBER: _builtins.int
+    INSTEAD_OF_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     timeout_s: _builtins.int
     """Seconds to wait for a clean shutdown; 0: the default."""
+    instead_of: _builtins.str
+    """Of AdoptContainer: the owner whose mark the container carries and loses; empty: it must carry none."""
     @_builtins.property
     def container(self) -> Global___ContainerRef: ...
     def __init__(
@@ -456,10 +463,11 @@ class ContainerActionRequest(_message.Message):
         container: Global___ContainerRef | None = ...,
         owner: _builtins.str = ...,
         timeout_s: _builtins.int = ...,
+        instead_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "owner", b"owner", "timeout_s", b"timeout_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "instead_of", b"instead_of", "owner", b"owner", "timeout_s", b"timeout_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1113,6 +1121,7 @@ class Container(_message.Message):
     LOCK_FIELD_NUMBER: _builtins.int
     TEMPLATE_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
+    NAMED_OWNER_FIELD_NUMBER: _builtins.int
     host_id: _builtins.int
     host_name: _builtins.str
     vmid: _builtins.int
@@ -1135,6 +1144,8 @@ class Container(_message.Message):
     """The app whose mark it carries."""
     lock: _builtins.str
     template: _builtins.bool
+    named_owner: _builtins.str
+    """The app that its description names, also while its tag is missing; only from GetContainer."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1163,10 +1174,11 @@ class Container(_message.Message):
         lock: _builtins.str | None = ...,
         template: _builtins.bool = ...,
         config: _struct_pb2.Struct | None = ...,
+        named_owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address", "_lock", b"_lock", "_owner", b"_owner", "config", b"config", "ip_address", b"ip_address", "lock", b"lock", "owner", b"owner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address", "_lock", b"_lock", "_owner", b"_owner", "config", b"config", "cpu_usage", b"cpu_usage", "cpus", b"cpus", "disk", b"disk", "disk_used", b"disk_used", "host_id", b"host_id", "host_name", b"host_name", "ip_address", b"ip_address", "lock", b"lock", "memory", b"memory", "memory_used", b"memory_used", "name", b"name", "node", b"node", "owner", b"owner", "status", b"status", "tags", b"tags", "template", b"template", "uptime", b"uptime", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address", "_lock", b"_lock", "_owner", b"_owner", "config", b"config", "cpu_usage", b"cpu_usage", "cpus", b"cpus", "disk", b"disk", "disk_used", b"disk_used", "host_id", b"host_id", "host_name", b"host_name", "ip_address", b"ip_address", "lock", b"lock", "memory", b"memory", "memory_used", b"memory_used", "name", b"name", "named_owner", b"named_owner", "node", b"node", "owner", b"owner", "status", b"status", "tags", b"tags", "template", b"template", "uptime", b"uptime", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__ip_address: _TypeAlias = _typing.Literal["ip_address"]  # noqa: Y015
     _WhichOneofArgType__ip_address: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address"]  # noqa: Y015
@@ -1194,7 +1206,7 @@ class ListContainersRequest(_message.Message):
     with_addresses: _builtins.bool
     """Look up addresses too, which costs a call a container."""
     brief: _builtins.bool
-    """Only what one call a host tells: no owners and no addresses."""
+    """For who waits: a host that is known to be silent is not waited for long."""
     def __init__(
         self,
         *,

@@ -1,0 +1,28 @@
+"""What an app's container uses now."""
+
+from __future__ import annotations
+
+from services.apps.domain.entities import App
+from services.apps.domain.errors import ContainerNotFoundError, ContainerUnmanagedError
+from services.apps.domain.interfaces import Container, Containers, Ref
+from services.apps.domain.marks import describe_unmanaged
+
+_FIND_S = 5.0  # a person waits for the answer
+
+
+async def get_app_stats(containers: Containers, app: App) -> Container:
+    """Return an app's container as Proxmox reports it now.
+
+    Raises:
+        ContainerNotFoundError: it has none.
+        ContainerUnmanagedError: what has its id does not carry its mark.
+        UnavailableError: the host does not answer.
+    """
+    if app.vmid is None:
+        raise ContainerNotFoundError(f"{app.id} has no container")
+    container = await containers.find(Ref(app.host_id, app.vmid, app.node), timeout=_FIND_S)
+    if container is None:
+        raise ContainerNotFoundError(f"{app.id} has no container")
+    if container.owner != app.id:
+        raise ContainerUnmanagedError(describe_unmanaged(app, container))
+    return container

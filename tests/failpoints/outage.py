@@ -1,0 +1,105 @@
+"""Ten minutes without Proxmox, in simulated time: it begins within a chosen step and ends by itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from services.common.operations.engine import Engine
+from services.common.operations.model import ClaimedOperation
+from services.inventory.domain.errors import HostUnreachableError, WriteUncertainError
+from services.inventory.proxmox.answers import Answer
+from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.refusals import translate
+from tests.failpoints.crashing import CrashingStore
+from tests.failpoints.platform import Desk, Platform
+
+OUTAGE_S = 600.0
+KINDS = ("silent", "answer lost", "credentials refused", "no quorum")
+_ROUNDS = 400  # of all desks: ten minutes are at most 300 waits of 2 s, and what follows them
+
+
+@dataclasses.dataclass
+class Outage:
+    """What Proxmox does from one request on, for ten simulated minutes.
+
+    Attributes:
+        kind: of `KINDS`; with an answer lost, the first write is carried out before Proxmox falls silent.
+        step: number of the step, over all operations, within which it begins.
+        skip: requests of that step that are still answered.
+    """
+
+    kind: str
+    step: int
+    skip: int = 0
+    left_s: float = OUTAGE_S
+    steps: int = 0
+    struck: int = 0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether Proxmox is not to be had now."""
+        return self.steps > self.step and self.skip <= 0 and self.left_s > 0
+
+    def pass_time(self, seconds: float) -> None:
+        """Let simulated time pass."""
+        if self.is_on:
+            self.left_s -= seconds
+
+    def meddle(self, client: ProxmoxClient, method: str, path: str, send: Callable[[], Any]) -> Any:
+        """Answer a request, or do not."""
+        if not self.is_on:
+            self.skip -= self.steps > self.step
+            return send()
+        if self.kind == "no quorum" and method == "get":
+            return send()
+        self.struck += 1
+        name = client.access.name
+        if self.kind == "credentials refused":
+            answer = Answer(401, "Authentication failed!", errors={})
+            raise translate(answer, client.access, method=method, path=path)
+        if self.kind == "no quorum":
+            answer = Answer(500, "cluster not ready - no quorum?", errors={})
+            raise translate(answer, client.access, method=method, path=path)
+        if self.kind == "answer lost" and method != "get":
+            self.kind = "silent"
+            send()
+            raise WriteUncertainError(f"{name} gave no answer to {method.upper()} {path}", retry_after=1)
+        raise HostUnreachableError(f"{name} does not answer: connection refused", metadata={"scope": "host"})
+
+
+class WatchingStore(CrashingStore):
+    """Tells an outage when steps begin."""
+
+    outage: Outage
+
+    async def update_step(
+        self, operation: ClaimedOperation, position: int, step: dict[str, Any], **more: Any
+    ) -> bool:
+        """See `SqlOperationStore.update_step`."""
+        if step == {"status": "running"} and more.get("values", {}).get("attempt") == 1:
+            self.outage.steps += 1
+        return await super().update_step(operation, position, step, **more)
+
+
+async def outlive(platform: Platform, outage: Outage) -> None:
+    """Run everything to its end while simulated time passes with every wait."""
+    for _ in range(_ROUNDS):
+        for desk in platform.desks.values():
+            await desk.let_time_pass()
+            await _run(desk, outage)
+        if not outage.is_on:
+            platform.end_silence()
+        platform.proxmox.run_tasks()
+        if not any([await desk.count_unfinished() for desk in platform.desks.values()]):
+            return
+    raise AssertionError(f"operations do not end: {await platform.describe_operations()}")
+
+
+async def _run(desk: Desk, outage: Outage) -> None:
+    store = WatchingStore(desk.db, desk.tables, desk.apply, desk.log)
+    store.outage = outage
+    engine = Engine(store, desk.workflows, worker="w", retry_s=0.001)
+    while (operation := await engine.claim()) is not None:
+        outage.pass_time(await engine.run(operation) or 0.0)
