@@ -203,6 +203,8 @@ class GrpcContainers:
                     progress.percent if progress.HasField("percent") else None, list(progress.lines)
                 )
             elif progress.succeeded:
+                if progress.exit_status != "OK":  # WARNINGS: their lines belong in the app's log
+                    await on_progress(None, list(progress.lines))
                 return progress.result or task.result
             elif progress.held_up:
                 raise TaskHeldUpError(f"Proxmox: {progress.exit_status}", retry_after=_HELD_UP_S)
@@ -264,11 +266,23 @@ class GrpcContainers:
         return int(answer.web_port) if answer.HasField("web_port") else None
 
     async def execute(
-        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
+        self,
+        ref: Ref,
+        owner: str,
+        *,
+        argv: Sequence[str],
+        on_text: OnText,
+        stdin: bytes = b"",
+        stall_s: int = 600,
     ) -> int:
         """Run a command inside."""
         request = pb.ExecRequest(
-            container=render_ref(ref), owner=owner, argv=argv, stall_timeout_s=stall_s, timeout_s=_EXEC_S
+            container=render_ref(ref),
+            owner=owner,
+            argv=argv,
+            stdin=stdin,
+            stall_timeout_s=stall_s,
+            timeout_s=_EXEC_S,
         )
         stream = self._clients.stream(
             "inventory", ContainerServiceStub, "Exec", request, timeout=_EXEC_S + 30.0
@@ -287,10 +301,26 @@ class GrpcContainers:
         )
         await self._call("PushFile", request)
 
-    async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
+    async def probe(
+        self,
+        ref: Ref,
+        owner: str,
+        *,
+        port: int,
+        scheme: str,
+        path: str,
+        thorough: bool = True,
+        wait_s: float = 0,
+    ) -> Probe:
         """Ask a port."""
         request = pb.ProbePortRequest(
-            container=render_ref(ref), owner=owner, port=port, scheme=scheme, path=path
+            container=render_ref(ref),
+            owner=owner,
+            port=port,
+            scheme=scheme,
+            path=path,
+            thorough=thorough,
+            wait_s=wait_s,
         )
         answer = await self._call("ProbePort", request, timeout=20)
         return Probe(answer.answered, answer.address, answer.message)

@@ -247,6 +247,7 @@ class ContainerHandlers:
             convert.parse_ref(request.container),
             owner=request.owner,
             argv=list(request.argv),
+            stdin=request.stdin,
             stall_s=request.stall_timeout_s,
             timeout_s=request.timeout_s,
         )
@@ -274,6 +275,8 @@ class ContainerHandlers:
             port=request.port,
             scheme=request.scheme or "tcp",
             path=request.path,
+            thorough=request.thorough,
+            wait_s=request.wait_s,
         )
         return convert.render_probe(probe)
 

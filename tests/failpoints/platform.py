@@ -43,7 +43,6 @@ from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
 from services.common.operations.tables import OperationTables
 from services.common.rpc.call import Call
-from services.inventory.container_handlers import ContainerHandlers
 from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.placing import Placing
 from services.inventory.proxmox.containers import Containers
@@ -53,7 +52,7 @@ from services.inventory.proxmox.occupants import AddressScanner
 from services.inventory.removed import RemovedApps
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
 from tests.failpoints.crashing import CrashingStore
-from tests.failpoints.proxmox import InstantFleet, InstantWays
+from tests.failpoints.proxmox import InstantContainerHandlers, InstantFleet, InstantWays
 from tests.failpoints.wire import LocalClients
 from tests.fakes.neighbours import FakeCatalog, FakeUsers
 from tests.pvesim.instant import InstantProxmox
@@ -233,7 +232,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     if not await hosts.list_hosts():
         await hosts.add_host(NewHost(name="pve", host="127.0.0.1", secrets=Secrets(password="x")))
     clients.handlers["inventory"] = [
-        ContainerHandlers(
+        InstantContainerHandlers(
             Containers(fleet, vmids),
             Means(ways, networks),
             placing=Placing(hosts, vmids, fleet, ways, networks=networks),

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from proximity.inventory.v1 import container_service_pb2 as cs
+
+from services.common.rpc.call import Call
+from services.inventory.container_handlers import ContainerHandlers
 from services.inventory.domain.entities import Host
 from services.inventory.domain.errors import ContainerLockedError
 from services.inventory.proxmox.answers import Answer
@@ -91,7 +95,7 @@ class InstantWays(Ways):
         return Way("ssh")
 
     async def stream(
-        self, view: View, argv: Sequence[str], *, stall_s: float, timeout_s: float
+        self, view: View, argv: Sequence[str], *, stdin: bytes = b"", stall_s: float, timeout_s: float
     ) -> AsyncIterator[str | int]:
         """See `Ways.stream`."""
         yield "proximity-answered\n"
@@ -105,3 +109,12 @@ class InstantWays(Ways):
         if self.is_token:
             raise ContainerLockedError(describe_lock(view))
         self._proxmox.cluster.containers[view.vmid].config.pop("lock", None)
+
+
+class InstantContainerHandlers(ContainerHandlers):
+    """Ports are asked inside at once: no address of these containers has a listener to wait for."""
+
+    async def probe_port(self, request: cs.ProbePortRequest, call: Call) -> cs.ProbePortResponse:
+        """See `ContainerHandlers.probe_port`."""
+        request.thorough, request.wait_s = True, 0
+        return await super().probe_port(request, call)

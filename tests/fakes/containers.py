@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -300,13 +301,24 @@ class FakeContainers:
         return 80
 
     async def execute(
-        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
+        self,
+        ref: Ref,
+        owner: str,
+        *,
+        argv: Sequence[str],
+        on_text: OnText,
+        stdin: bytes = b"",
+        stall_s: int = 600,
     ) -> int:
         self._own(ref, owner)
         self.commands.append(tuple(argv))
         text = " ".join(argv)
-        if "os-release" in text:
-            await on_text('NAME="Debian"\nID=debian\nVERSION_CODENAME=trixie\n')
+        if stdin:
+            self._call("push")
+            compose, values = (base64.b64decode(line).decode() for line in stdin.splitlines())
+            folder = text.partition("mkdir -p ")[2].split()[0]
+            self.files[ref.vmid, f"{folder}/compose.yaml"] = compose
+            self.files[ref.vmid, f"{folder}/.env"] = values
         if "docker.io" in text:
             self.docker.add(ref.vmid)
         if "docker" in text and "install" not in text and ref.vmid not in self.docker:
@@ -318,7 +330,17 @@ class FakeContainers:
         self._call("push")
         self.files[ref.vmid, path] = content
 
-    async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
+    async def probe(
+        self,
+        ref: Ref,
+        owner: str,
+        *,
+        port: int,
+        scheme: str,
+        path: str,
+        thorough: bool = True,
+        wait_s: float = 0,
+    ) -> Probe:
         container = self._own(ref, owner)
         definition = self.files.get((ref.vmid, "/opt/proximity/compose.yaml"), "")
         definition += self.images.get(ref.vmid, "")

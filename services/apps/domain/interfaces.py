@@ -267,12 +267,32 @@ class Containers(Protocol):
         """The port inside that looks like the application's page."""
 
     async def execute(
-        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
+        self,
+        ref: Ref,
+        owner: str,
+        *,
+        argv: Sequence[str],
+        on_text: OnText,
+        stdin: bytes = b"",
+        stall_s: int = 600,
     ) -> int:
-        """Run a command inside and return its exit status; it has hung when it says nothing for `stall_s`."""
+        """Run a command inside on an input, and return its exit status; silent for `stall_s` seconds, it has hung."""
 
     async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
         """Write a file inside, whole or not at all, and make its folder."""
 
-    async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
-        """Ask a port."""
+    async def probe(
+        self,
+        ref: Ref,
+        owner: str,
+        *,
+        port: int,
+        scheme: str,
+        path: str,
+        thorough: bool = True,
+        wait_s: float = 0,
+    ) -> Probe:
+        """Ask a port, for up to `wait_s` seconds until it answers.
+
+        `thorough`: from inside too when it refuses, which starts a process on the node.
+        """

@@ -9,38 +9,26 @@ from typing import Generic, TypeVar
 from services.apps.domain.compose import render_values_file
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import StepFailedError
+from services.apps.workflows.container_scripts import (
+    COMPOSE,
+    FOLDER,
+    NO_INPUT,
+    make_launch,
+    make_prepare,
+    make_write,
+    render_files,
+)
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools, growing_delays
-from services.common.operations.model import Context, Step, StepResult, TransientError
+from services.common.operations.model import Context, Step, StepResult
 
-FOLDER = "/opt/proximity"
-COMPOSE = f"{FOLDER}/compose.yaml"
 _UP = ("docker", "compose", "-f", COMPOSE, "up", "-d", "--remove-orphans")
-_PULL = ("docker", "compose", "-f", COMPOSE, "pull")
-_DAEMON_WAIT_S = 30.0
+
+PULL_STALL_S = 1800  # a large layer comes without a word
 _GRACE_S = 120
-_PULL_STALL_S = 1800  # a large layer comes without a word
 _POLL_S = 1.0
-_APT = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
-_ALPINE = (
-    "apk add --no-cache docker docker-cli-compose && rc-update add docker default && rc-service docker start"
-)
-_LOOK = "cat /etc/os-release; docker compose version >/dev/null 2>&1"
-_DOCKER_REPOSITORY = (
-    f"{_APT} ca-certificates curl",
-    "mkdir -p /etc/apt/keyrings",
-    "curl -fsSL https://download.docker.com/linux/{id}/gpg -o /etc/apt/keyrings/docker.asc",
-    (
-        'echo "deb [signed-by=/etc/apt/keyrings/docker.asc] https://download.docker.com/linux/{id} {codename} stable"'
-        " > /etc/apt/sources.list.d/docker.list"
-    ),
-    "apt-get update",
-    f"{_APT} docker-ce docker-ce-cli containerd.io docker-compose-plugin",
-)
-_BUNDLED = {
-    "ubuntu": f"{_APT} docker.io docker-compose-v2",
-    "debian": f"{_APT} docker.io docker-compose-plugin",
-}
+_PROBE_WAIT_S = 5.0  # for which inventory asks a port again: a look at the container costs three requests
+_THOROUGH_S = 10.0  # between two looks from inside, each of which starts a process on the node
 
 S = TypeVar("S", bound=AppState)
 
@@ -64,8 +52,8 @@ class DockerSteps(Generic[S]):
 
     @property
     def install_docker(self) -> Step[S]:
-        """Docker and its compose plugin are there and the daemon answers."""
-        return Step("install_docker", "Installing Docker", self._install, weight=20, applies=is_compose)
+        """Docker and its compose plugin are there and the daemon answers; the app's files are written too."""
+        return Step("install_docker", "Installing Docker", self._prepare, weight=20, applies=is_compose)
 
     @property
     def push_compose(self) -> Step[S]:
@@ -74,8 +62,8 @@ class DockerSteps(Generic[S]):
 
     @property
     def pull_images(self) -> Step[S]:
-        """Every image is in the container."""
-        return Step("pull_images", "Downloading the images", self._pull, weight=30, applies=is_compose)
+        """Every image is in the container; the services are started too."""
+        return Step("pull_images", "Downloading the images", self._launch, weight=30, applies=is_compose)
 
     @property
     def compose_up(self) -> Step[S]:
@@ -91,65 +79,36 @@ class DockerSteps(Generic[S]):
             "probe", "Waiting for the application to answer", self.wait_answer, weight=10, applies=may_answer
         )
 
-    async def push(self, state: S, _ctx: Context) -> S:
+    async def push(self, state: S, ctx: Context) -> S:
         """Write compose.yaml and .env, readable by root alone."""
         app = await self._tools.apps.get_app(state.app_id)
-        if app.runtime == "compose":
-            push = self._tools.containers.push_file
-            compose = str(app.rendering.get("compose", ""))
-            await push(state.ref, app.id, path=COMPOSE, content=compose, mode=0o600)
-            text = render_values_file(compose, app.environment)
-            await push(state.ref, app.id, path=f"{FOLDER}/.env", content=text, mode=0o600)
+        if app.runtime == "compose" and not state.files_written:
+            await write_files(self._tools, state, ctx, folder=FOLDER, files=_files_of(app))
         return state
 
-    async def _install(self, state: S, ctx: Context) -> S:
+    async def _prepare(self, state: S, ctx: Context) -> S:
+        """Install Docker where it is missing and write the files, in one process."""
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime != "compose":
             return state
-        code, text = await self._tools.execute(state, argv=_shell(_LOOK))
-        if code:
-            await self._install_packages(state, ctx, release=text)
-        await self._wait_daemon(state)
-        return state
+        argv, files = make_prepare(with_files=True), render_files(*_files_of(app))
+        code = await self._tools.run_script(state, ctx, argv=argv, stdin=files, accepted=(0, NO_INPUT))
+        if code == NO_INPUT:  # inventory of a former release passes no input
+            await self._tools.run_script(state, ctx, argv=make_prepare(with_files=False))
+        return dataclasses.replace(state, files_written=code == 0)
 
-    async def _install_packages(self, state: S, ctx: Context, *, release: str) -> None:
-        system, codename = read_os_release(release)
-        if system == "alpine":
-            await self._tools.require(state, ctx, argv=_shell(_ALPINE), purpose="Installing Docker")
-            return
-        if system not in _BUNDLED:
-            raise StepFailedError(f"Docker cannot be installed on {system or 'an unknown system'}")
-        await self._tools.require(state, ctx, argv=_shell("apt-get update"), purpose="apt-get update")
-        code, _ = await self._tools.execute(state, argv=_shell(_BUNDLED[system]))
-        if code:
-            await ctx.log("Using Docker's own package repository")
-            for template in _DOCKER_REPOSITORY:
-                command = template.format(id=system, codename=codename)
-                await self._tools.require(state, ctx, argv=_shell(command), purpose=command)
-        await self._tools.execute(state, argv=_shell("systemctl enable --now docker"))
-
-    async def _wait_daemon(self, state: S) -> None:
-        loop = asyncio.get_running_loop()
-        end, delays = loop.time() + _DAEMON_WAIT_S, growing_delays(self._poll_s)
-        while loop.time() < end:
-            code, _ = await self._tools.execute(state, argv=_shell("docker info"))
-            if not code:
-                return
-            await asyncio.sleep(next(delays))
-        raise TransientError(f"the Docker daemon does not answer after {_DAEMON_WAIT_S:.0f} s")
-
-    async def _pull(self, state: S, ctx: Context) -> S:
+    async def _launch(self, state: S, ctx: Context) -> S:
+        """Download the images and start the services, in one process."""
         app = await self._tools.apps.get_app(state.app_id)
-        if app.runtime == "compose":
-            await self._tools.require(
-                state, ctx, argv=_PULL, purpose="Downloading the images", stall_s=_PULL_STALL_S
-            )
-        return state
+        if app.runtime != "compose":
+            return state
+        await self._tools.run_script(state, ctx, argv=make_launch(), stall_s=PULL_STALL_S)
+        return dataclasses.replace(state, launched=True)
 
     async def start_project(self, state: S, ctx: Context) -> S:
         """Start every service of the project."""
         app = await self._tools.apps.get_app(state.app_id)
-        if app.runtime == "compose":
+        if app.runtime == "compose" and not state.launched:
             await self._tools.require(state, ctx, argv=_UP, purpose="docker compose up")
         return state
 
@@ -165,8 +124,19 @@ class DockerSteps(Generic[S]):
         scheme, port, path, grace_s = _probe_of(app)
         loop = asyncio.get_running_loop()
         end, message, delays = loop.time() + grace_s, "", growing_delays(self._poll_s)
+        inside = loop.time() + min(_THOROUGH_S, grace_s / 2)
         while True:
-            probe = await self._tools.containers.probe(state.ref, app.id, port=port, scheme=scheme, path=path)
+            thorough = loop.time() >= inside
+            inside += _THOROUGH_S if thorough else 0
+            probe = await self._tools.containers.probe(
+                state.ref,
+                app.id,
+                port=port,
+                scheme=scheme,
+                path=path,
+                thorough=thorough,
+                wait_s=_PROBE_WAIT_S,
+            )
             if probe.answered:
                 address = probe.address or state.address
                 change = ChangeApp(app.id, {"address": address}) if address else ChangeApp(app.id, {})
@@ -188,11 +158,21 @@ class DockerSteps(Generic[S]):
                 await ctx.log(line[:500], level="warning")
 
 
-def read_os_release(text: str) -> tuple[str, str]:
-    """ID and VERSION_CODENAME of an /etc/os-release."""
-    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
-    values = {name.strip(): value.strip().strip("\"'") for name, value in pairs}
-    return values.get("ID", ""), values.get("VERSION_CODENAME", "")
+async def write_files(
+    tools: Tools, state: AppState, ctx: Context, *, folder: str, files: tuple[str, str]
+) -> None:
+    """Write a folder's compose.yaml and .env, readable by root alone, in one process."""
+    argv = make_write(folder)
+    if await tools.run_script(state, ctx, argv=argv, stdin=render_files(*files), accepted=(0, NO_INPUT)):
+        for name, content in zip(("compose.yaml", ".env"), files, strict=True):
+            path = f"{folder}/{name}"
+            await tools.containers.push_file(state.ref, state.app_id, path=path, content=content, mode=0o600)
+
+
+def _files_of(app: App) -> tuple[str, str]:
+    """The compose.yaml and the .env of an app."""
+    compose = str(app.rendering.get("compose", ""))
+    return compose, render_values_file(compose, app.environment)
 
 
 def _probe_of(app: App) -> tuple[str, int, str, int]:
@@ -205,7 +185,3 @@ def _probe_of(app: App) -> tuple[str, int, str, int]:
         str(probe.get("path") or "/"),
         int(probe.get("grace_s") or _GRACE_S),
     )
-
-
-def _shell(command: str) -> tuple[str, ...]:
-    return ("sh", "-c", command)

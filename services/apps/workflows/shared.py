@@ -6,12 +6,16 @@ import dataclasses
 from typing import Generic, TypeVar
 
 from services.apps.domain.entities import ChangeApp
+from services.apps.domain.errors import StepFailedError
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
 from services.common.operations.model import Context, Run, Step, StepResult
 
 S = TypeVar("S", bound=AppState)
 _MAKING = frozenset({"vzcreate", "vzrestore", "vzclone"})
+_DHCP_WAIT_S = (
+    5.0  # after Proxmox gave its DHCP client up: an address may come by IPv6 or from the container itself
+)
 _POWER = frozenset({"vzstart", "vzstop", "vzshutdown", "vzreboot", "vzmigrate"})
 
 
@@ -23,7 +27,7 @@ class Steps(Generic[S]):
 
     @property
     def start_container(self) -> Step[S]:
-        """The container runs and has an address."""
+        """The container runs."""
         return Step("start_container", "Starting the container", self.start, weight=4)
 
     def powering(self, name: str, description: str, run: Run[S], *, weight: float = 4) -> Step[S]:
@@ -44,11 +48,21 @@ class Steps(Generic[S]):
         return Step(name, description, look_and_run, self._put_back, weight=weight)
 
     async def start(self, state: S, ctx: Context) -> StepResult[S]:
-        """Start the container and learn its address."""
-        await self._tools.act("start", state, ctx)
-        address = await self._tools.wait_address(state)
-        found = dataclasses.replace(state, address=address)
-        return StepResult(found, (ChangeApp(state.app_id, {"address": address}),))
+        """Start the container; commands run in it before it has an address, which the probe learns where there is one.
+
+        Raises:
+            StepFailedError: Proxmox asked for its address in its place and got none.
+        """
+        lines = await self._tools.act("start", state, ctx)
+        failed = next((line for line in lines if "DHCP failed" in line), "")
+        if failed and not await self._tools.find_address(state, within_s=_DHCP_WAIT_S):
+            raise StepFailedError(
+                f"container {state.vmid} got no address: {failed.strip()[:200]}. Check that a DHCP server answers on "
+                "its bridge, or give it a static address (network_cidr)"
+            )
+        address = "" if state.has_port else await self._tools.wait_address(state)
+        change = (ChangeApp(state.app_id, {"address": address}),) if address else ()
+        return StepResult(dataclasses.replace(state, address=address), change)
 
     async def destroy(self, state: S, ctx: Context) -> S:
         """Stop and destroy the app's container, if it is there and ours."""

@@ -20,6 +20,8 @@ class AppState:
         looked: whether that was seen in Proxmox.
         runtime: compose or oci; empty in operations that an earlier release recorded.
         has_port: the app has a port that can be probed.
+        files_written: the app's definition and values are in the container.
+        launched: its services were started.
     """
 
     app_id: str
@@ -32,6 +34,8 @@ class AppState:
     address: str = ""
     runtime: str = ""
     has_port: bool = True
+    files_written: bool = False
+    launched: bool = False
 
     @property
     def ref(self) -> Ref:

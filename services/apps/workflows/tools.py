@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from services.apps.domain.advice import find_advice
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import Container, Containers, Task
 from services.apps.domain.marks import AppReader
+from services.apps.workflows.container_scripts import NOT_INSTALLABLE, split_stages
 from services.apps.workflows.state import AppState
 from services.common.core.errors import NotFoundError
 from services.common.operations.model import Context, TransientError, WaitError
@@ -43,7 +45,9 @@ class Tools:
     containers: Containers
     apps: AppReader
 
-    async def finish(self, task: Task, ctx: Context) -> str:
+    async def finish(
+        self, task: Task, ctx: Context, *, on_lines: Callable[[Sequence[str]], None] | None = None
+    ) -> str:
         """Follow a task: its upid and lines are noted, its progress shown.
 
         Raises:
@@ -56,6 +60,8 @@ class Tools:
         async def on_progress(percent: int | None, lines: Sequence[str]) -> None:
             if percent is not None:
                 await ctx.progress(percent / 100)
+            if on_lines is not None:
+                on_lines(lines[-_LINES:])
             for line in lines[-_LINES:]:
                 await ctx.log(line[:_LINE_LIMIT])
 
@@ -105,16 +111,19 @@ class Tools:
         except (StepFailedError, TransientError, NotFoundError):
             return  # it has ended, and how does not matter any more
 
-    async def act(self, action: str, state: AppState, ctx: Context) -> None:
-        """Start, stop, reboot or destroy the app's container, to the end."""
+    async def act(self, action: str, state: AppState, ctx: Context) -> Sequence[str]:
+        """Start, stop, reboot or destroy the app's container, to the end; the last lines of the task's log."""
         task = await self.containers.act(action, state.ref, owner=state.app_id)
-        await self.finish(task, ctx)
+        lines: list[str] = []
+        await self.finish(task, ctx, on_lines=lines.extend)
+        return lines
 
     async def execute(
         self,
         state: AppState,
         *,
         argv: Sequence[str],
+        stdin: bytes = b"",
         stall_s: int = _STALL_S,
     ) -> tuple[int, str]:
         """Run a command in the container; its exit status and the end of what it said, secrets and all."""
@@ -125,7 +134,7 @@ class Tools:
             said = (said + text)[-_SAID:]
 
         code = await self.containers.execute(
-            state.ref, state.app_id, argv=argv, on_text=on_text, stall_s=stall_s
+            state.ref, state.app_id, argv=argv, stdin=stdin, on_text=on_text, stall_s=stall_s
         )
         return code, said
 
@@ -145,13 +154,40 @@ class Tools:
             StepFailedError: it did not, for a known reason that trying again does not change.
         """
         code, text = await self.execute(state, argv=argv, stall_s=stall_s)
-        if not code:
-            return text
+        if code:
+            await self._fail(state, ctx, code=code, text=text, purpose=purpose)
+        return text
+
+    async def run_script(
+        self,
+        state: AppState,
+        ctx: Context,
+        *,
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        accepted: Collection[int] = (0,),
+        stall_s: int = _STALL_S,
+    ) -> int:
+        """Run a script of `container_scripts` that must end with an accepted code, and return that.
+
+        Raises:
+            DomainError: as `require`; the purpose is the stage in which it ended.
+        """
+        code, text = await self.execute(state, argv=argv, stdin=stdin, stall_s=stall_s)
+        if code not in accepted:
+            await self._fail(state, ctx, code=code, text=text)
+        return code
+
+    async def _fail(
+        self, state: AppState, ctx: Context, *, code: int, text: str, purpose: str = ""
+    ) -> NoReturn:
         shown = (await self.apps.get_app(state.app_id)).hide_secrets(text)
-        lines = [line for line in shown.splitlines() if line.strip()]
+        stage, lines = split_stages(shown)
         for line in lines[-5:]:
             await ctx.log(line[:_LINE_LIMIT], level="warning")
-        why = f"{purpose} failed with status {code}: {(lines or ['no output'])[-1][:_LINE_LIMIT]}"
+        why = f"{purpose or stage} failed with status {code}: {(lines or ['no output'])[-1][:_LINE_LIMIT]}"
+        if code == NOT_INSTALLABLE:
+            raise StepFailedError(why)
         advice = find_advice(text)
         if advice is None:
             raise TransientError(why)
@@ -168,14 +204,21 @@ class Tools:
         Raises:
             TransientError: not within a minute.
         """
+        address = await self.find_address(state, within_s=_ADDRESS_WAIT_S)
+        if not address:
+            raise TransientError(f"container {state.vmid} has no address after {_ADDRESS_WAIT_S:.0f} s")
+        return address
+
+    async def find_address(self, state: AppState, *, within_s: float) -> str:
+        """The container's address as soon as it has one; empty when it has none within `within_s` seconds."""
         loop = asyncio.get_running_loop()
-        end, delays = loop.time() + _ADDRESS_WAIT_S, growing_delays(_POLL_S)
+        end, delays = loop.time() + within_s, growing_delays(_POLL_S)
         while loop.time() < end:
             container = await self.find(state)
             if container is not None and container.address:
                 return container.address
             await asyncio.sleep(next(delays))
-        raise TransientError(f"container {state.vmid} has no address after {_ADDRESS_WAIT_S:.0f} s")
+        return ""
 
 
 def _kind_of(upid: str) -> str:

@@ -15,7 +15,8 @@ from services.apps.domain.compose import render_values_file
 from services.apps.domain.entities import AddLog, Change, ChangeApp, NoteArchive, SwitchVersion, Upgrade
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.neighbours import Backups, HeldBackup
-from services.apps.workflows.docker import FOLDER, DockerSteps, is_compose
+from services.apps.workflows.container_scripts import FOLDER
+from services.apps.workflows.docker import PULL_STALL_S, DockerSteps, is_compose, write_files
 from services.apps.workflows.exchanging import Exchange, ExchangeState
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.snapshots import Snapshots
@@ -102,14 +103,12 @@ class UpgradeSteps:
         if (await self.tools.apps.get_app(state.app_id)).runtime == "oci":
             return await self._exchange.pull(state, ctx, image=str(after.rendering["image"]))
         compose = str(after.rendering["compose"])
-        files = {"compose.yaml": compose, ".env": render_values_file(compose, after.environment)}
-        for name, content in files.items():
-            path = f"{_NEXT}/{name}"
-            await self.tools.containers.push_file(
-                state.ref, state.app_id, path=path, content=content, mode=0o600
-            )
+        files = (compose, render_values_file(compose, after.environment))
+        await write_files(self.tools, state, ctx, folder=_NEXT, files=files)
         argv = ("docker", "compose", "-f", f"{_NEXT}/compose.yaml", "pull")
-        await self.tools.require(state, ctx, argv=argv, purpose="Downloading the images")
+        await self.tools.require(
+            state, ctx, argv=argv, purpose="Downloading the images", stall_s=PULL_STALL_S
+        )
         return state
 
     async def back_up(self, state: UpgradeState, ctx: Context) -> StepResult[UpgradeState]:

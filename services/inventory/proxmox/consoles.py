@@ -64,10 +64,11 @@ class Consoles:
         vmid: int,
         *,
         argv: Sequence[str],
+        stdin: bytes = b"",
         stall_s: float,
         timeout_s: float,
     ) -> AsyncIterator[str | int]:
-        """Run a command in a running container: pieces of its output, then its exit code.
+        """Run a command in a running container, on an input: pieces of its output, then its exit code.
 
         Raises:
             ExecHungError: no output for `stall_s`, or longer than `timeout_s` in all.
@@ -78,11 +79,17 @@ class Consoles:
         session = self._find_session(client, vmid)
         async with hold(session.lock, f"the console of container {vmid}", timeout_s=timeout_s):
             socket = await self._attach(session, client, node, vmid=vmid)
+            ended = False
             try:
-                async for piece in _run(socket, argv, stall_s=stall_s, timeout_s=timeout_s):
+                pieces = _run(socket, argv, stdin=stdin, stall_s=stall_s, timeout_s=timeout_s)
+                async for piece in pieces:
+                    ended = not isinstance(piece, str)
                     yield piece
             except BaseException:
-                await self._drop(session)
+                if not ended:
+                    await self._drop(session)
+                    raise
+                self._keep(session)  # the caller left after the exit code, as gRPC clients do
                 raise
             self._keep(session)
 
@@ -209,15 +216,20 @@ def login_needed(vmid: int) -> ExecUnavailableError:
 
 
 async def _run(
-    socket: ConsoleSocket, argv: Sequence[str], *, stall_s: float, timeout_s: float
+    socket: ConsoleSocket, argv: Sequence[str], *, stdin: bytes = b"", stall_s: float, timeout_s: float
 ) -> AsyncIterator[str | int]:
     command = shlex.join(argv)
     typed = base64.b64encode(command.encode()).decode()
     staged = await _stage(socket, command.encode()) if len(typed) > INLINE else ""
     source = f"base64 -d {staged};rm -f {staged}" if staged else f"printf %s {typed}|base64 -d"
-    call = f'sh -c "$({source})"'
+    call, given = f'sh -c "$({source})"', "</dev/null"
+    if stdin:
+        place = await _stage(socket, stdin)
+        call, given = f"{{ base64 -d {place};rm -f {place}; }}|{call}", ""
     token = new_token()
-    line = f"{{ printf '%s-%s\\n' {token} begin;{call} </dev/null 2>&1;printf '%s-%s-%s-' {token} end $?; }}|cat\n"
+    line = (
+        f"{{ printf '%s-%s\\n' {token} begin;{call} {given} 2>&1;printf '%s-%s-%s-' {token} end $?; }}|cat\n"
+    )
     await socket.type(line.encode())
     screen, echo = Screen(socket), Echo(token)
     loop = asyncio.get_running_loop()

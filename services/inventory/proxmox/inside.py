@@ -20,18 +20,26 @@ DEFAULT_STALL_S = 300
 DEFAULT_TIMEOUT_S = 1800
 _PROBE_S = 2.0
 _INSPECT_S = 15.0
+_MOST_WAIT_S = 10.0  # callers wait 20 s for an answer
+_ADDRESS_POLL_S = 0.25  # DHCP takes about 4 s on a real server: few requests, and a late look costs little
+_FIRST_ASK_S, _LONGEST_ASK_S = 0.05, 0.5  # between two connections to a port that does not answer yet
 _WEB_PORTS = (80, 8080, 3000, 8000, 443, 8443, 5000, 9000)
 _NO_WEB = {22, 25, 53, 111, 3306, 5432, 6379, 27017, 11211}
 
 
 @dataclass(frozen=True)
 class PortProbe:
-    """Whether a port answered."""
+    """Whether a port answered.
+
+    Attributes:
+        reached: whether the address answered at all, if only by refusing the connection.
+    """
 
     answered: bool
     address: str = ""
     http_status: int | None = None
     message: str = ""
+    reached: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,13 +70,14 @@ async def exec_command(
     *,
     owner: str,
     argv: Sequence[str],
+    stdin: bytes,
     stall_s: int,
     timeout_s: int,
 ) -> AsyncIterator[str | int]:
     """Run a command in a container, without a shell: pieces of output, then the exit code."""
     view = await _look_running(containers, ref, owner)
     patience, limit = stall_s or DEFAULT_STALL_S, timeout_s or DEFAULT_TIMEOUT_S
-    async for piece in ways.stream(view, argv, stall_s=patience, timeout_s=limit):
+    async for piece in ways.stream(view, argv, stdin=stdin, stall_s=patience, timeout_s=limit):
         yield piece
 
 
@@ -81,19 +90,48 @@ async def push_file(
 
 
 async def probe_port(
-    containers: Containers, ways: Ways, ref: ContainerRef, *, owner: str, port: int, scheme: str, path: str
+    containers: Containers,
+    ways: Ways,
+    ref: ContainerRef,
+    *,
+    owner: str,
+    port: int,
+    scheme: str,
+    path: str,
+    thorough: bool = True,
+    wait_s: float = 0,
 ) -> PortProbe:
-    """Ask a port from here and, failing that, from inside."""
+    """Ask a port from here and, where its address cannot be reached from here, from inside.
+
+    Args:
+        containers: of all hosts.
+        ways: into containers.
+        ref: the container.
+        owner: whose it is.
+        port: TCP port.
+        scheme: http, https or tcp.
+        path: of an http probe.
+        thorough: ask inside too when there is no address yet or it refuses; each time starts a process on the node.
+        wait_s: for how long the port is asked again until it answers; the container is looked at once.
+    """
     view = await containers.look_owned(ref, owner, with_tasks=False)
     if not view.is_running:
         return PortProbe(answered=False, message=f"container {ref.vmid} does not run")
     address = await find_view_address(view)
+    end = asyncio.get_running_loop().time() + min(wait_s, _MOST_WAIT_S)
+    while not address and asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(_ADDRESS_POLL_S)
+        address = await find_view_address(view)
     message = f"container {ref.vmid} has no address yet"
     if address:
-        outside = await _ask(address, port, scheme=scheme, path=path or "/")
+        outside = await _ask_until(address, port, scheme=scheme, path=path or "/", end=end)
         if outside.answered:
             return outside
         message = outside.message
+        if outside.reached and not thorough:
+            return outside
+    elif not thorough:
+        return PortProbe(answered=False, message=message)
     if await _answers_inside(view, ways, port=port, scheme=scheme, path=path or "/"):
         return PortProbe(answered=True, address=address, message="it answers inside the container")
     return PortProbe(answered=False, address=address, message=message)
@@ -189,6 +227,17 @@ async def _answers_inside(view: View, ways: Ways, *, port: int, scheme: str, pat
     return port in {one for one, _ in parse_listeners(listing)}
 
 
+async def _ask_until(address: str, port: int, *, scheme: str, path: str, end: float) -> PortProbe:
+    """Ask a port until it answers or `end` has come; an address that cannot be reached is asked once."""
+    loop, delay = asyncio.get_running_loop(), _FIRST_ASK_S
+    while True:
+        probe = await _ask(address, port, scheme=scheme, path=path)
+        if probe.answered or not probe.reached or loop.time() + delay >= end:
+            return probe
+        await asyncio.sleep(delay)
+        delay = min(delay * 1.5, _LONGEST_ASK_S)
+
+
 async def _ask(address: str, port: int, *, scheme: str, path: str) -> PortProbe:
     context: ssl.SSLContext | None = None
     if scheme == "https":
@@ -210,7 +259,9 @@ async def _ask(address: str, port: int, *, scheme: str, path: str) -> PortProbe:
         status = None
     except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
         why = str(error) or "timed out"
-        return PortProbe(answered=False, address=address, message=f"{address}:{port} does not answer: {why}")
+        refused = isinstance(error, ConnectionError | asyncio.IncompleteReadError | ssl.SSLError)
+        message = f"{address}:{port} does not answer: {why}"
+        return PortProbe(answered=False, address=address, message=message, reached=refused)
     finally:
         if writer is not None:
             writer.close()

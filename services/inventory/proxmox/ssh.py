@@ -92,9 +92,16 @@ class Shells:
         )
 
     async def stream(
-        self, client: ProxmoxClient, node: str, argv: Sequence[str], *, stall_s: float, timeout_s: float
+        self,
+        client: ProxmoxClient,
+        node: str,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        stall_s: float,
+        timeout_s: float,
     ) -> AsyncIterator[str | int]:
-        """Run a command on a node: pieces of its output, then its exit code.
+        """Run a command on a node, on an input: pieces of its output, then its exit code.
 
         Raises:
             ExecHungError: no output for `stall_s`, or longer than `timeout_s` in all.
@@ -111,6 +118,8 @@ class Shells:
                     shell.connection.create_process(shlex.join(argv), encoding=None, stderr=asyncssh.STDOUT),
                     CONNECT_TIMEOUT_S,
                 )
+                if stdin:
+                    running.stdin.write(stdin)
                 running.stdin.write_eof()
                 while True:
                     patience = min(stall_s, end - loop.time())

@@ -20,6 +20,9 @@ DEFAULT_STALL_S = 900
 _FIRST_POLL_S = 0.02
 _LONGEST_POLL_S = 1.0
 _POLL_SHARE = 0.15  # of the time that a task has taken so far: what its end may be noticed too late
+# A creation and a start take about a second each on a real server: ten polls each, noticed 0.1 s late on average.
+_BRIEF_POLL_S = 0.16
+_LOG_S = 2.0  # between two looks at the log of a running task: most polls cost one request, for the status
 _LOG_PAGE = 500
 _LINE = 2000  # characters; a page of them fits into one message of gRPC
 _PASSING = re.compile(
@@ -64,11 +67,13 @@ async def watch_task(
     loop = asyncio.get_running_loop()
     began = loop.time()
     seen, delay, heard, archive = 0, _FIRST_POLL_S, began, ""
-    patience = stall_s or DEFAULT_STALL_S
+    patience, read = stall_s or DEFAULT_STALL_S, began
     while True:
         status = await _read_status(client, node, upid)
         ended = status.get("status") != "running"
-        lines = await _read_lines(client, node, upid, start=seen) if ended or delay > _FIRST_POLL_S else []
+        lines: list[str] = []
+        if ended or (delay > _FIRST_POLL_S and loop.time() - read >= _LOG_S):
+            lines, read = await _read_lines(client, node, upid, start=seen), loop.time()
         seen += len(lines)
         archive = _find_archive(lines) or archive
         if ended:
@@ -88,7 +93,12 @@ async def watch_task(
         if loop.time() - heard > patience:
             raise TaskStalledError(f"the task {upid} said nothing new for {patience} s")
         await asyncio.sleep(delay)
-        delay = min(max(_FIRST_POLL_S, (loop.time() - began) * _POLL_SHARE), _LONGEST_POLL_S)
+        delay = _lengthen(delay, elapsed=loop.time() - began)
+
+
+def _lengthen(delay: float, *, elapsed: float) -> float:
+    """The delay until the next poll: doubled up to `_BRIEF_POLL_S`, then a share of what the task has taken so far."""
+    return min(max(min(delay * 2, _BRIEF_POLL_S), elapsed * _POLL_SHARE), _LONGEST_POLL_S)
 
 
 async def has_ended(client: ProxmoxClient, node: str, upid: str, *, wait_s: float) -> bool:

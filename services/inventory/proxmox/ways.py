@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from services.common.core.errors import DomainError
@@ -116,16 +117,17 @@ class Ways:
         return obstacle
 
     async def stream(
-        self, view: View, argv: Sequence[str], *, stall_s: float, timeout_s: float
+        self, view: View, argv: Sequence[str], *, stdin: bytes = b"", stall_s: float, timeout_s: float
     ) -> AsyncIterator[str | int]:
-        """Run a command, without a shell: pieces of its output, then its exit code.
+        """Run a command, without a shell, on an input: pieces of its output, then its exit code.
 
         Raises:
             ExecUnavailableError: no way leads in.
             ExecHungError: no output for `stall_s`, or longer than `timeout_s` in all.
             HostUnreachableError: the connection broke.
         """
-        client, node, limits = view.client, view.node, {"stall_s": stall_s, "timeout_s": timeout_s}
+        client, node = view.client, view.node
+        limits: dict[str, Any] = {"stdin": stdin, "stall_s": stall_s, "timeout_s": timeout_s}
         if await self._uses_ssh(view):
             pct = ["pct", "exec", str(view.vmid), "--", *argv]
             pieces = self.shells.stream(client, node, pct, **limits)

@@ -27,6 +27,9 @@ def start_container(cluster: Cluster, task: Task, container: Container) -> Work:
     check_startable(cluster, container)
     yield Share(0.5)
     bring_up(cluster, container)
+    for option, network in list_networks(container.config):
+        if network.get("host-managed") == "1" and network.get("ip") == "dhcp" and not cluster.dhcp:
+            task.log(f"WARN: DHCP failed - no lease for {option} ({network['name']}) from any server")
 
 
 def bring_up(cluster: Cluster, container: Container) -> None:

@@ -11,7 +11,6 @@ from services.apps.domain.deploying import choose_runtime
 from services.apps.domain.errors import NotAvailableError
 from services.apps.domain.interfaces import Placement
 from services.apps.watching import parse_event_id
-from services.apps.workflows.docker import read_os_release
 from services.common.core.errors import InvalidError
 
 
@@ -66,11 +65,6 @@ def test_a_definition_is_published_on_another_port_and_else_unchanged() -> None:
 def test_values_are_quoted_so_that_nothing_in_them_has_a_meaning() -> None:
     text = render_env_file({"A": "a b#c $D", "B": 'it\'s $5 \\ "x"'})
     assert text == 'A=\'a b#c $D\'\nB="it\'s \\$5 \\0134 \\"x\\""\n'
-
-
-def test_the_system_is_read_from_its_release_file() -> None:
-    assert read_os_release('ID="alpine"\nVERSION_ID=3.20\n') == ("alpine", "")
-    assert read_os_release("ID=debian\nVERSION_CODENAME=bookworm\n") == ("debian", "bookworm")
 
 
 @pytest.mark.parametrize(

@@ -71,9 +71,16 @@ class SimulatedContainers(FakeContainers):
         return task
 
     async def execute(
-        self, ref: Ref, owner: str, *, argv: Sequence[str], on_text: OnText, stall_s: int = 600
+        self,
+        ref: Ref,
+        owner: str,
+        *,
+        argv: Sequence[str],
+        on_text: OnText,
+        stdin: bytes = b"",
+        stall_s: int = 600,
     ) -> int:
-        done = await self.guests[ref.vmid].run(list(argv), world=self.world)
+        done = await self.guests[ref.vmid].run(list(argv), world=self.world, stdin=stdin)
         await on_text((done.stdout + done.stderr).decode())
         return done.exit_code
 
@@ -82,7 +89,17 @@ class SimulatedContainers(FakeContainers):
         files.make_dir(path.rpartition("/")[0], parents=True)
         files.write(path, content.encode())
 
-    async def probe(self, ref: Ref, owner: str, *, port: int, scheme: str, path: str) -> Probe:
+    async def probe(
+        self,
+        ref: Ref,
+        owner: str,
+        *,
+        port: int,
+        scheme: str,
+        path: str,
+        thorough: bool = True,
+        wait_s: float = 0,
+    ) -> Probe:
         guest, now = self.guests[ref.vmid], self.world.clock()
         found = {one.port: one.kind_at(now) for one in guest.listening() if one.proto == "tcp"}
         answered = found.get(port) in ({"tcp", "http"} if scheme == "tcp" else {"http"})

@@ -41,7 +41,7 @@ class Talker(Ways):
     """A way into a container whose programs do not stop to talk."""
 
     async def stream(
-        self, view: View, argv: Sequence[str], *, stall_s: float, timeout_s: float
+        self, view: View, argv: Sequence[str], *, stdin: bytes = b"", stall_s: float, timeout_s: float
     ) -> AsyncIterator[str | int]:
         for _ in range(100):
             yield "x" * 10_000

@@ -1415,11 +1415,14 @@ class ExecRequest(_message.Message):
     ARGV_FIELD_NUMBER: _builtins.int
     STALL_TIMEOUT_S_FIELD_NUMBER: _builtins.int
     TIMEOUT_S_FIELD_NUMBER: _builtins.int
+    STDIN_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     stall_timeout_s: _builtins.int
     """Seconds without output after which the command counts as hung; 0: the default."""
     timeout_s: _builtins.int
     """Seconds in all; 0: the default."""
+    stdin: _builtins.bytes
+    """Standard input of the command; empty: nothing to read. What must not be seen in a list of processes belongs here."""
     @_builtins.property
     def container(self) -> Global___ContainerRef: ...
     @_builtins.property
@@ -1432,10 +1435,11 @@ class ExecRequest(_message.Message):
         argv: _abc.Iterable[_builtins.str] | None = ...,
         stall_timeout_s: _builtins.int = ...,
         timeout_s: _builtins.int = ...,
+        stdin: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "container", b"container", "owner", b"owner", "stall_timeout_s", b"stall_timeout_s", "timeout_s", b"timeout_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "container", b"container", "owner", b"owner", "stall_timeout_s", b"stall_timeout_s", "stdin", b"stdin", "timeout_s", b"timeout_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1508,12 +1512,18 @@ class ProbePortRequest(_message.Message):
     PORT_FIELD_NUMBER: _builtins.int
     SCHEME_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
+    THOROUGH_FIELD_NUMBER: _builtins.int
+    WAIT_S_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     port: _builtins.int
     scheme: _builtins.str
     """http, https or tcp."""
     path: _builtins.str
     """Path of an http probe."""
+    thorough: _builtins.bool
+    """Ask inside the container too when its address can be reached and nothing listens: that starts a process in it."""
+    wait_s: _builtins.float
+    """Seconds for which the port is asked again until it answers; 0: it is asked once."""
     @_builtins.property
     def container(self) -> Global___ContainerRef: ...
     def __init__(
@@ -1524,10 +1534,12 @@ class ProbePortRequest(_message.Message):
         port: _builtins.int = ...,
         scheme: _builtins.str = ...,
         path: _builtins.str = ...,
+        thorough: _builtins.bool = ...,
+        wait_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "owner", b"owner", "path", b"path", "port", b"port", "scheme", b"scheme"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "owner", b"owner", "path", b"path", "port", b"port", "scheme", b"scheme", "thorough", b"thorough", "wait_s", b"wait_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
