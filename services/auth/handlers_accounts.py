@@ -53,7 +53,7 @@ class AccountHandlers:
         """Remove an account."""
         apps_to = request.apps_to if request.HasField("apps_to") else None
         call.audit_target = f"user {request.id}" + (f", apps to user {apps_to}" if apps_to else "")
-        await account_cases.delete_user(self.accounts, request.id, apps_to=apps_to)
+        await account_cases.delete_user(self.accounts, request.id, apps_to=apps_to, issuer=call.caller)
         return Empty()
 
     async def create_user(self, request: pb.CreateUserRequest, call: Call) -> user_pb2.User:

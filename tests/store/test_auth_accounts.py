@@ -197,6 +197,8 @@ async def test_an_api_token_makes_and_unmakes_no_administrator(client: Client) -
         (client.public.CreateUser, pb.CreateUserRequest(username="eve", password=NEW, is_staff=True)),
         (client.public.UpdateUser, pb.UpdateUserRequest(id=alice.user.id, is_staff=True)),
         (client.public.UpdateUser, pb.UpdateUserRequest(id=other_id, is_staff=False)),
+        (client.public.UpdateUser, pb.UpdateUserRequest(id=other_id, is_active=False)),
+        (client.public.DeleteUser, pb.DeleteUserRequest(id=other_id)),
         (client.public.CreateInvitation, pb.CreateInvitationRequest(is_staff=True)),
     ):
         code, error = await refused(rpc(request, metadata=token))

@@ -71,9 +71,11 @@ async def update_user(
     Raises:
         UserNotFoundError: there is no such account.
         LastAdminError: no active administrator would be left.
-        RoleChangeNotAllowedError: an API token would promote or demote it.
+        RoleChangeNotAllowedError: an API token would promote it, or demote or deactivate an administrator.
     """
-    if is_staff is not None and is_staff != (await accounts.store.get_account(user_id)).is_staff:
+    account = await accounts.store.get_account(user_id)
+    is_role_change = is_staff is not None and is_staff != account.is_staff
+    if is_role_change or (account.is_staff and is_active is False):
         check_role_change(issuer)
     account, revocations = await accounts.store.update_account(
         user_id, is_staff=is_staff, is_active=is_active, quota=quota
@@ -85,14 +87,15 @@ async def update_user(
 def check_role_change(issuer: Caller) -> None:
     """Refuse API tokens: the administrator that a leaked one makes would outlive it.
 
-    Demoting counts as well, since a token may reset the password of who is no administrator.
+    Demoting counts as well, since a token may reset the password of an ordinary user, and so do deactivating and removing
+    an administrator.
 
     Raises:
         RoleChangeNotAllowedError: the credentials are an API token.
     """
     if issuer.authenticated_at is None:
         raise RoleChangeNotAllowedError(
-            "is_staff: sign in to say who is an administrator; an API token may not"
+            "sign in to make or change an administrator's account; an API token may not"
         )
 
 
@@ -105,14 +108,19 @@ async def end_user_sessions(accounts: Accounts, user_id: int) -> None:
     accounts.sink.note_revoked(await accounts.store.end_user_sessions(user_id))
 
 
-async def delete_user(accounts: Accounts, user_id: int, *, apps_to: int | None = None) -> None:
+async def delete_user(
+    accounts: Accounts, user_id: int, *, apps_to: int | None = None, issuer: Caller
+) -> None:
     """Remove an account with its sessions and API tokens; its apps go to `apps_to` or stay with administrators.
 
     Raises:
         UserNotFoundError: there is no such account.
         HeirInvalidError: `apps_to` is no other active account.
         LastAdminError: no active administrator would be left.
+        RoleChangeNotAllowedError: an API token would remove an administrator.
     """
+    if (await accounts.store.get_account(user_id)).is_staff:
+        check_role_change(issuer)
     accounts.sink.note_revoked(await accounts.store.delete_account(user_id, apps_to=apps_to))
 
 

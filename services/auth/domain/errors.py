@@ -75,7 +75,7 @@ class ResetNotAllowedError(ForbiddenError):
 
 
 class RoleChangeNotAllowedError(ForbiddenError):
-    """An API token may not make or unmake administrators."""
+    """An API token may not make, change or remove administrators."""
 
 
 class AccountInactiveError(BusyError):

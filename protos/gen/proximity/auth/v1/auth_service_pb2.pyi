@@ -445,7 +445,7 @@ class UpdateUserRequest(_message.Message):
     is_staff: _builtins.bool
     """Administrator. An API token may not change it; null is refused."""
     is_active: _builtins.bool
-    """null is refused."""
+    """An API token may not deactivate an administrator; null is refused."""
     @_builtins.property
     def quota(self) -> _user_pb2.Quota:
         """Takes the place of the whole quota: what it does not name becomes the platform's default again.
