@@ -39,6 +39,7 @@ class Mutation:
     limit_s: float = 300.0  # a test that does not end has failed
 
 
+NETWORKS = "tests/contract/inventory/test_inventory_networks.py"
 TOKENS, GUARD = "services/common/identity/tokens.py", "services/common/rpc/interceptors/authorization.py"
 MUTATIONS = (
     Mutation("signature", TOKENS, 'options={"require": ["exp", "iat", "sub", "jti"]}',
@@ -169,6 +170,15 @@ MUTATIONS = (
         "    for name, limit in {}.items():", "tests/security/test_limits.py::test_each_limit_refuses_by_name"),
     Mutation("containers of strangers", "services/inventory/proxmox/marks.py", "found != owner or not owner", "False",
         "tests/contract/inventory/test_inventory_lifecycle.py::test_a_strangers_container_is_never_touched"),
+    Mutation("networks of adopted containers", "services/inventory/proxmox/power.py",
+        "if await containers.vmids.is_copy(ref.host_id, owner):", "if True:",
+        f"{NETWORKS}::test_the_links_of_an_adopted_container_are_never_changed"),
+    Mutation("addresses of strangers", "services/inventory/proxmox/networks.py",
+        "for one in list_conflicts(address, occupants):", "for one in list_conflicts(address, []):",
+        f"{NETWORKS}::test_addresses_of_strangers_count_as_taken"),
+    Mutation("secrets for another SSH address", "services/inventory/domain/entities.py",
+        '    "ssh_addresses",\n)', ")",
+        "tests/contract/inventory/test_inventory_ssh.py::test_an_administrator_sets_addresses_that_lead_there"),
     Mutation("pinned certificates", "services/inventory/proxmox/session.py",
         '        kwargs["assert_fingerprint"] = self._fingerprint\n', "",
         "tests/contract/inventory/test_inventory_hosts.py::test_a_certificate_that_nobody_verifies_is_pinned_at_first_sight"),

@@ -46,7 +46,7 @@ async def start_container(
         return under_way
     _refuse_while(view, _STOPPING, "stopped")
     if view.is_running:
-        return view.done()
+        return replace(view.done(), warnings=tuple(await networks.list_conflicts(view)))
     check_unlocked(view)
     warnings: list[str] = []
     if await containers.vmids.is_copy(ref.host_id, owner):
