@@ -159,16 +159,27 @@ def choose_address(interfaces: Sequence[Interface], links: Sequence[Link]) -> st
         ((not link.is_routed, address.version, link.number, index), str(address.ip))
         for link in links
         if not link.is_down
-        for index, address in enumerate(list_link_addresses(interfaces, link))
+        for index, address in enumerate(_list_best(interfaces, link))
     ]
     return min(ranked)[1] if ranked else ""
 
 
+def _list_best(interfaces: Sequence[Interface], link: Link) -> list[Cidr]:
+    """The addresses of the interface that is a link most surely: a VLAN inside has the hardware address of its parent."""
+    groups = (sort_usable(one.addresses) for one in _match(interfaces, link))
+    found = next((each for each in groups if each), [])
+    return _sort_configured(found, link)
+
+
 def list_link_addresses(interfaces: Sequence[Interface], link: Link) -> list[Cidr]:
-    """The usable addresses of a link inside the running guest, the best of each family first."""
-    configured = {each.ip for each in link.list_static()}
+    """All usable addresses of a link inside the running guest, with those of interfaces on top of it."""
     addresses = [each for one in _match(interfaces, link) for each in sort_usable(one.addresses)]
-    return sorted(dict.fromkeys(addresses), key=lambda each: each.ip not in configured)
+    return _sort_configured(list(dict.fromkeys(addresses)), link)
+
+
+def _sort_configured(addresses: Sequence[Cidr], link: Link) -> list[Cidr]:
+    configured = {each.ip for each in link.list_static()}
+    return sorted(addresses, key=lambda each: each.ip not in configured)
 
 
 def _match(interfaces: Sequence[Interface], link: Link) -> Iterator[Interface]:

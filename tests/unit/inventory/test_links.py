@@ -76,6 +76,14 @@ def test_a_guest_is_reached_at_its_own_link(
     assert choose([own, *reversed(INNER)], **config) == address
 
 
+def test_an_interface_on_top_of_a_link_comes_after_it() -> None:
+    vlan = eth("eth0.20", inet="10.20.0.9/24")
+    assert choose([vlan, eth(inet6="2001:db8::9/64")], net0=ETH0) == "2001:db8::9"
+    assert choose([vlan, eth()], net0=ETH0) == "10.20.0.9"
+    bridge = eth("br0", inet="192.168.1.9/24")
+    assert choose([eth(), bridge, DOCKER], net0=ETH0) == "192.168.1.9"
+
+
 def test_no_address_of_a_program_inside_is_taken() -> None:
     assert choose(INNER, net0=ETH0) == ""
     assert choose(INNER) == ""
