@@ -168,7 +168,7 @@ MUTATIONS = (
         "tests/security/test_input_attacks.py::test_an_address_cannot_bring_options_of_the_network_with_it"),
     Mutation("quotas", "services/apps/domain/quotas.py", "    for name, limit in vars(quota).items():",
         "    for name, limit in {}.items():", "tests/security/test_limits.py::test_each_limit_refuses_by_name"),
-    Mutation("containers of strangers", "services/inventory/proxmox/marks.py", "found != owner or not owner", "False",
+    Mutation("containers of strangers", "services/inventory/proxmox/marks.py", "if found == owner and owner:", "if True:",
         "tests/contract/inventory/test_inventory_lifecycle.py::test_a_strangers_container_is_never_touched"),
     Mutation("networks of adopted containers", "services/inventory/proxmox/power.py",
         "if await containers.vmids.is_copy(ref.host_id, owner):", "if True:",
