@@ -156,8 +156,9 @@ def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappi
         return
     names = list(rows[0])
     is_json = [isinstance(table.c[name].type, sa.JSON) for name in names]
+    columns = ", ".join(table.c[name].name for name in names)
     driver: Any = connection.connection.driver_connection
-    with driver.cursor().copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
+    with driver.cursor().copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
         for row in rows:
             values = zip((row[name] for name in names), is_json, strict=True)
             copy.write_row([json.dumps(value) if packed else value for value, packed in values])
@@ -187,9 +188,9 @@ def _operation(app: dict[str, Any]) -> dict[str, Any]:
         "fence": 1,
         "not_before": at,
         "cancel_requested": False,
-        "held": False,
+        "delegated": False,
         "requested_by": app["owner_id"],
-        "trace_id": "",
+        "traceparent": "",
         "created_at": at,
         "started_at": at,
         "updated_at": at,
