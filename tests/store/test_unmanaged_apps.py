@@ -7,7 +7,6 @@ import dataclasses
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.entities import App
 from services.apps.domain.errors import (
     AppNotFoundError,
     ContainerManagedError,
@@ -19,38 +18,14 @@ from services.common.core.errors import InvalidError
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import platform  # noqa: F401 - a fixture
 from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures
-
-RECONCILE = pb.ReconcileAppsRequest()
-
-
-async def deploy_running(service: Service) -> App:  # noqa: F811 - the fixture
-    app = await service.deploy()
-    await service.platform.run()
-    return await service.platform.store.get_app(app.id)
-
-
-def strip(service: Service, app: App) -> None:  # noqa: F811
-    """A tagger rewrites the tags: only the description names the app."""
-    held = service.platform.containers.containers
-    held[app.vmid or 0] = dataclasses.replace(held[app.vmid or 0], owner="", named_owner=app.id, tags=())
-
-
-def replace_by_stranger(service: Service, app: App, *, owner: str = "") -> None:  # noqa: F811
-    service.platform.containers.containers[app.vmid or 0] = Container(
-        host_id=1, vmid=app.vmid or 0, node=app.node, name="precious", status="running", owner=owner,
-        memory_used=4711, memory=1 << 30, address="10.9.9.9",
-    )  # fmt: skip
-
-
-async def reconcile(service: Service, app: App) -> App:  # noqa: F811
-    found = await service.api.reconcile_apps(RECONCILE, call(staff=True))
-    assert [one.type for one in found.findings if one.app_id == app.id] == ["unmanaged"]
-    return await service.platform.store.get_app(app.id)
-
-
-async def find_status(service: Service, app_id: str) -> tuple[str, str]:  # noqa: F811
-    app = await service.platform.store.get_app(app_id)
-    return app.status, app.error
+from tests.store.unmanaged_apps import (
+    RECONCILE,
+    deploy_running,
+    find_status,
+    reconcile,
+    replace_by_stranger,
+    strip,
+)
 
 
 @pytest.mark.parametrize("owner", ["", "other-12345678"])
@@ -80,34 +55,6 @@ async def test_a_stranger_with_an_apps_id_is_discovered_and_can_be_adopted(servi
     status, error = await find_status(service, app.id)
     assert status == "error"
     assert "another one has the id" in error
-
-
-async def test_an_app_without_its_mark_is_marked_again_after_a_check(service: Service) -> None:  # noqa: F811
-    app = await deploy_running(service)
-    strip(service, app)
-    unmanaged = await reconcile(service, app)
-    with pytest.raises(ContainerUnmanagedError, match=f"POST /api/apps/{app.id}/mark"):
-        await service.api.perform_app_action(
-            pb.PerformAppActionRequest(app_id=app.id, action="restart"), call()
-        )
-    adopt = pb.AdoptContainerRequest(vmid=app.vmid or 0, node_name=app.node, host_id=1)
-    with pytest.raises(ContainerManagedError, match="is that of"):
-        await service.api.adopt_container(adopt, call(staff=True))
-    marked = await service.api.mark_container(pb.MarkContainerRequest(app_id=app.id), call(staff=True))
-    assert not marked.conditions
-    assert marked.status == "running"
-    assert marked.url == app.url
-    assert unmanaged.url != app.url
-    assert service.platform.containers.containers[app.vmid or 0].owner == app.id
-
-
-async def test_a_stranger_is_marked_only_when_that_is_confirmed(service: Service) -> None:  # noqa: F811
-    app = await deploy_running(service)
-    replace_by_stranger(service, app)
-    with pytest.raises(ContainerUnmanagedError, match="named 'precious'"):
-        await service.api.mark_container(pb.MarkContainerRequest(app_id=app.id), call(staff=True))
-    await service.api.mark_container(pb.MarkContainerRequest(app_id=app.id, confirm=True), call(staff=True))
-    assert service.platform.containers.containers[app.vmid or 0].owner == app.id
 
 
 async def test_a_mark_that_comes_back_ends_the_condition(service: Service) -> None:  # noqa: F811

@@ -122,7 +122,7 @@ def is_waiting(error: BaseException) -> bool:
 
 
 def is_final(error: BaseException) -> bool:
-    """Whether a repetition is refused in the same way: what is asked for is not ours, does not exist or is invalid."""
+    """Whether a repetition is refused in the same way: its object is not ours, does not exist or is invalid."""
     if not isinstance(error, ForbiddenError | NotFoundError | InvalidError):
         return False
     return not is_waiting(error)

@@ -74,7 +74,7 @@ class LeasedOperation:
         return now() - self.operation.started_at > timedelta(seconds=self.workflow.timeout_s)
 
     def describe_overdue(self, step: Step[Any], waiting_for: str) -> str:
-        """Why an operation whose time is up ends."""
+        """Return the error of an operation whose time is up."""
         why = f"; it waited for: {waiting_for}" if waiting_for else ""
         return f"{step.description}: it took longer than {self.workflow.timeout_s / 3600:.1f} hours{why}"
 
