@@ -26,7 +26,15 @@ from services.inventory.proxmox.templates import get_template
 from services.inventory.proxmox.ways import Ways
 
 _CREATING = ("vzcreate",)
-_OCI_WAIT_S = 15.0
+_OCI_WAIT_S = 15.0  # callers wait a minute for an answer; a large image takes longer and is asked for again
+UNMANAGED = "unmanaged"
+"""The `ostype` with which Proxmox configures nothing inside: images without a distribution need it."""
+_UNKNOWN_WARNING = (
+    "Proxmox does not know the distribution of the image: it configures nothing inside (ostype unmanaged)"
+)
+_UNKNOWN_SYSTEM = re.compile(
+    r"unable to detect OS distribution|unable to read version info|unsupported [\w ]+ (version|release)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +69,7 @@ class ContainerSpec:
     entrypoint: str = ""
     mounts: tuple[MountPoint, ...] = ()
     note: str = ""
+    ostype: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,9 +93,20 @@ async def create_container(
         TemplateDownloadingError: ask again.
         DomainError: Proxmox refused.
     """
+    if not wanted.oci:
+        return await _start_creation(containers, means, ref, owner=owner, wanted=wanted)
+    task = await _create_of_image(containers, means, ref, owner=owner, wanted=wanted)
+    if not wanted.ostype and await _is_unknown_system(containers, ref, task):
+        known = replace(wanted, ostype=UNMANAGED)
+        task = await _create_of_image(containers, means, ref, owner=owner, wanted=known)
+        task = replace(task, warnings=(*task.warnings, _UNKNOWN_WARNING))
+    return task
+
+
+async def _create_of_image(
+    containers: Containers, means: Means, ref: ContainerRef, *, owner: str, wanted: ContainerSpec
+) -> ProxmoxTask:
     task = await _start_creation(containers, means, ref, owner=owner, wanted=wanted)
-    if not wanted.oci or not (wanted.environment or wanted.entrypoint):
-        return task
     if task.upid:
         client = await containers.fleet.get_client(ref.host_id)
         if not await has_ended(client, task.node, task.upid, wait_s=_OCI_WAIT_S):
@@ -94,10 +114,27 @@ async def create_container(
     return await _set_environment(containers, ref, task, wanted=wanted)
 
 
+async def _is_unknown_system(containers: Containers, ref: ContainerRef, task: ProxmoxTask) -> bool:
+    """Whether the creation failed because Proxmox cannot tell the distribution of the image."""
+    if not task.upid:
+        return False
+    client = await containers.fleet.get_client(ref.host_id)
+    status = await client.get(f"/nodes/{task.node}/tasks/{task.upid}/status")
+    return bool(_UNKNOWN_SYSTEM.search(str(status.get("exitstatus") or "")))
+
+
+async def _failed_unknown(client: ProxmoxClient, ref: ContainerRef) -> bool:
+    """Whether the last creation under this id failed for that reason, when nobody followed it to its end."""
+    found = await client.get(f"/nodes/{ref.node}/tasks", vmid=ref.vmid, typefilter="vzcreate", limit=1)
+    return any(_UNKNOWN_SYSTEM.search(str(one.get("status") or "")) for one in found)
+
+
 async def _set_environment(
     containers: Containers, ref: ContainerRef, task: ProxmoxTask, *, wanted: ContainerSpec
 ) -> ProxmoxTask:
     """Set what an image overwrites during the creation; a creation that failed says so through its task."""
+    if not (wanted.environment or wanted.entrypoint):
+        return task
     view = await containers.find(ref)
     if view is None:
         return task
@@ -124,6 +161,8 @@ async def _start_creation(
         place=NetworkSegment(wanted.bridge, wanted.vlan_tag or 0),
     )
     wanted = replace(wanted, network_cidr=cidr, gateway=gateway)
+    if wanted.oci and not wanted.ostype and await _failed_unknown(client, ref):
+        wanted = replace(wanted, ostype=UNMANAGED)
     options = await _build_options(client, ref, owner, wanted=wanted)
     if wanted.docker and (await means.ways.find_way(client, ref.node)).mode == "console":
         options["cmode"] = "shell"
@@ -203,6 +242,8 @@ async def _build_options(
         "tags": TAG,
         "description": render_description(owner, note=make_printable(wanted.note)),
     }
+    if wanted.ostype:
+        options["ostype"] = wanted.ostype
     if wanted.nameservers:
         options["nameserver"] = " ".join(wanted.nameservers)
     if wanted.password and not wanted.oci:

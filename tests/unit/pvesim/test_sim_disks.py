@@ -84,3 +84,10 @@ def test_a_pulled_image_has_the_name_given_and_an_ending(demo: InstantProxmox) -
         "refusing to override existing file 'mine.tar.tar'"
     )
     assert {one.id for one in demo.cluster.tasks.values()} == {"mine.tar.tar"}
+
+
+def test_a_start_warns_of_an_address_that_proxmox_asked_for_and_did_not_get(demo: InstantProxmox) -> None:
+    create(demo, net0="name=eth0,bridge=vmbr0,ip=dhcp,host-managed=1")
+    demo.cluster.dhcp = False
+    assert demo.run("POST", f"{LXC}/9000/status/start") == "WARNINGS: 1"
+    assert any("DHCP failed" in line for line in list_lines(demo, "vzstart"))

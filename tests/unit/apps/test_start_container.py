@@ -1,0 +1,67 @@
+"""Starting a container: what Proxmox warns of, and whether there will be an address."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.apps.domain.errors import StepFailedError
+from services.apps.domain.interfaces import Container, NewContainer, OnProgress, Ref, Task
+from services.apps.workflows import shared
+from services.apps.workflows.shared import Steps
+from services.apps.workflows.state import AppState
+from services.apps.workflows.tools import Tools
+from tests.fakes.containers import FakeContainers
+from tests.unit.apps.test_apps_docker import APP, Notes, OneApp
+
+WARNING = "WARN: DHCP failed - no lease for net0 (eth0) from any server"
+
+
+class WarningContainers(FakeContainers):
+    """A host whose DHCP client gives up; `address` is what the container has nevertheless."""
+
+    address = ""
+
+    async def finish(self, task: Task, on_progress: OnProgress) -> str:
+        await on_progress(None, [WARNING, "TASK WARNINGS: 1"])
+        return task.result
+
+    async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
+        container = await super().find(ref, timeout=timeout)
+        return container and Container(**{**vars(container), "address": self.address})
+
+
+class Log(Notes):
+    async def note_upid(self, upid: str) -> None:
+        """Nothing looks for it."""
+
+    async def progress(self, fraction: float, *, message: str = "") -> None:
+        """Nothing shows it."""
+
+
+async def start(address: str) -> Log:
+    containers, log = WarningContainers(), Log()
+    containers.address = address
+    ref = Ref(1, 105, "pve1")
+    new = NewContainer(
+        hostname="web", memory=512, swap=0, cores=1, disk_size=4, template="", storage="", network_cidr="",
+        bridge="", gateway="", nameservers=(), docker=False, oci=True,
+    )  # fmt: skip
+    await containers.create(ref, APP, new)
+    steps: Steps[AppState] = Steps(Tools(containers, OneApp()))
+    try:
+        await steps.start(AppState(APP, 1, "pve1", 105), log)  # type: ignore[arg-type]
+    finally:
+        assert WARNING in log.lines
+    return log
+
+
+async def test_a_container_without_an_address_fails_at_once_with_what_proxmox_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shared, "_DHCP_WAIT_S", 0.01)
+    with pytest.raises(StepFailedError, match=r"got no address: WARN: DHCP failed .* static address"):
+        await start("")
+
+
+async def test_a_warning_about_dhcp_does_no_harm_to_a_container_that_has_an_address() -> None:
+    await start("10.0.0.7")
