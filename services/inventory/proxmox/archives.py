@@ -15,7 +15,14 @@ from services.inventory.domain.errors import (
     ContainerRunningError,
 )
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
+from services.inventory.proxmox.containers import (
+    ContainerRef,
+    Containers,
+    ProxmoxTask,
+    View,
+    act,
+    check_unlocked,
+)
 from services.inventory.proxmox.copy_networks import list_link_options
 from services.inventory.proxmox.create import resume_creation
 from services.inventory.proxmox.marks import TAG, check_owner, render_description
@@ -61,7 +68,11 @@ async def backup_container(
     protected: bool,
     backup_id: str,
 ) -> ProxmoxTask:
-    """Start a vzdump. A backup whose archive is there already is done; one under way is returned."""
+    """Start a vzdump. A backup whose archive is there already is done; one under way is returned.
+
+    Raises:
+        ContainerLockedError: Proxmox works on the container, such as for its own backup at night.
+    """
     view = await containers.look_owned(ref, owner)
     if task := view.find_task(("vzdump",)):
         return task
@@ -70,6 +81,7 @@ async def backup_container(
         for one in found:
             if f"proximity-backup: {backup_id}" in one.notes.splitlines():
                 return view.done(one.volume_id)
+    check_unlocked(view)
     target = await choose_storage(view.client, view.node, "backup", wanted=storage)
     options: dict[str, Any] = {
         "vmid": ref.vmid,

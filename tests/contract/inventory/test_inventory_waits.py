@@ -57,6 +57,9 @@ async def test_what_changes_a_locked_container_waits(inventory: Inventory, lock:
         lambda: containers.configure_container(
             cs.ConfigureContainerRequest(container=ref, owner=owner, disk_gb=9), new_call()
         ),
+        lambda: containers.backup_container(
+            cs.BackupContainerRequest(container=ref, owner=owner, mode="snapshot", backup_id="1"), new_call()
+        ),
         lambda: containers.start_container(request(ref, owner), new_call()),
         lambda: containers.destroy_container(request(ref, owner), new_call()),
         lambda: containers.migrate_container(
