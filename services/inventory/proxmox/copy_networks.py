@@ -95,11 +95,15 @@ async def _reserve_another(
 ) -> str:
     if old.network.num_addresses < _SMALLEST:
         raise NoFreeAddressError(f"{old.network} has no other address")
+    routers = {
+        str(old.network[1]),
+        str(old.network[-2]),
+    }  # usually, also where the container names no gateway
     return await networks.reserve(
         view.client,
         link.place,
         owner=owner,
         subnet=old.network,
-        taken={*taken, str(old.ip), *link.gateways},
+        taken={*taken, str(old.ip), *link.gateways, *routers},
         without=view.vmid,
     )
