@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -26,6 +26,7 @@ from services.catalog.unpacking import FetchLimits, measure_folder, read_folder,
 _REDIRECTS = 5
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 65_536
+_PICTURE_S = 15.0  # an icon has some 20 KB, a screenshot less than 1 MB
 
 
 @dataclass(kw_only=True)
@@ -54,6 +55,18 @@ class Fetcher:
             return await asyncio.wait_for(asyncio.to_thread(self._fetch, location), self.limits.seconds + 5)
         except TimeoutError:
             raise SourceFetchError(f"{location} took longer than {self.limits.seconds:g} s") from None
+
+    async def fetch_picture(self, url: str, *, limit: int) -> bytes:
+        """See `PictureFetcher.fetch_picture`."""
+        limits = replace(self.limits, seconds=_PICTURE_S, total_bytes=limit)
+        reader = replace(self, limits=limits)
+        return await asyncio.to_thread(reader._read_picture, url)  # noqa: SLF001 - of this class
+
+    def _read_picture(self, url: str) -> bytes:
+        try:
+            return self._download(url, time.monotonic() + self.limits.seconds)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise SourceFetchError(f"{url} cannot be read: {error}") from None
 
     def _fetch(self, location: str) -> Mapping[str, bytes]:
         deadline = time.monotonic() + self.limits.seconds

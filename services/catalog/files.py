@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from services.catalog.domain.document import MAX_BYTES
-from services.catalog.domain.errors import IconNotFoundError
+from services.catalog.domain.entities import OWN_SOURCE
+from services.catalog.domain.interfaces import PictureStore
+from services.catalog.domain.pictures import Picture
 
 DATA = Path(__file__).resolve().parent / "data"
 """The items of this repository."""
@@ -36,16 +38,19 @@ def find_icon(icon: str, folder: Path = DATA) -> bytes | None:
     return path.read_bytes() if path.stat().st_size <= _MAX_ICON_BYTES else None
 
 
-def read_icon(icon: str, folder: Path = DATA) -> bytes:
-    """Return the content of an item's icon.
+class OwnPictures:
+    """The icons of our own items, from their folder; the pictures of all others from a store."""
 
-    Raises:
-        IconNotFoundError: the file is not there.
-    """
-    content = find_icon(icon, folder)
-    if content is None:
-        raise IconNotFoundError(f"there is no {icon}")
-    return content
+    def __init__(self, folder: Path, others: PictureStore) -> None:
+        self._folder = folder
+        self._others = others
+
+    async def find_picture(self, source: str, location: str) -> Picture | None:
+        """Return a picture, or None."""
+        if source != OWN_SOURCE:
+            return await self._others.find_picture(source, location)
+        content = find_icon(location, self._folder)
+        return Picture("image/svg+xml", content) if content is not None else None
 
 
 @cache

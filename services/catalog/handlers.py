@@ -15,10 +15,13 @@ from proximity.catalog.v1 import item_pb2
 from services.catalog import convert
 from services.catalog.domain import usecases
 from services.catalog.domain.entities import OWN_SOURCE, Item
-from services.catalog.domain.interfaces import CatalogStore, Deployments, SourceStore
+from services.catalog.domain.get_item_icon import get_item_icon
+from services.catalog.domain.get_item_screenshot import get_item_screenshot
+from services.catalog.domain.interfaces import CatalogStore, Deployments, PictureStore, SourceStore
 from services.catalog.domain.loader import load_items
+from services.catalog.domain.pictures import Picture
 from services.catalog.domain.preview_item import preview_item
-from services.catalog.files import name_content, read_icon, read_item_files, read_schema
+from services.catalog.files import OwnPictures, name_content, read_item_files, read_schema
 from services.catalog.holder import CatalogHolder
 from services.catalog.showing import FULL, ItemMessages
 from services.common.core.clock import Clock, now
@@ -45,6 +48,7 @@ class CatalogHandlers:
         catalog: CatalogStore,
         sources: SourceStore,
         *,
+        pictures: PictureStore,
         deployments: Deployments,
         wake: Callable[[], None],
         data: Path,
@@ -53,6 +57,7 @@ class CatalogHandlers:
         self._holder = holder
         self._catalog = catalog
         self._sources = sources
+        self._pictures = OwnPictures(data, pictures)
         self._deployments = deployments
         self._wake = wake
         self._data = data
@@ -139,11 +144,15 @@ class CatalogHandlers:
         return convert.render_preview(*shown)
 
     async def get_item_icon(self, request: pb.GetItemIconRequest, call: Call) -> httpbody_pb2.HttpBody:
-        icon = usecases.get_item_icon(await self._holder.find_index(request.app_id), request.app_id)
-        content = read_icon(icon, self._data)
-        if call.has_state(name_content(content), max_age=_ICON_S):
-            return httpbody_pb2.HttpBody()
-        return httpbody_pb2.HttpBody(content_type="image/svg+xml", data=content)
+        index = await self._holder.find_index(request.app_id)
+        return _answer_picture(await get_item_icon(index, self._pictures, request.app_id), call)
+
+    async def get_item_screenshot(
+        self, request: pb.GetItemScreenshotRequest, call: Call
+    ) -> httpbody_pb2.HttpBody:
+        index = await self._holder.find_index(request.app_id)
+        found = await get_item_screenshot(index, self._pictures, request.app_id, number=request.number)
+        return _answer_picture(found, call)
 
     async def get_item_schema(self, _: empty_pb2.Empty, call: Call) -> httpbody_pb2.HttpBody:
         content = read_schema()
@@ -216,6 +225,13 @@ class CatalogInternalHandlers:
     async def list_revisions(self, request: pb.ListRevisionsRequest) -> pb.ListRevisionsResponse:
         await self._holder.refresh()  # who heard of a publication may ask before this replica has heard of it
         return convert.render_revisions(usecases.list_revisions(self._holder.index, request.app_ids))
+
+
+def _answer_picture(picture: Picture, call: Call) -> httpbody_pb2.HttpBody:
+    """Return a picture to keep for a day; the gateway's policy lets it run and load nothing."""
+    if call.has_state(name_content(picture.content), max_age=_ICON_S):
+        return httpbody_pb2.HttpBody()
+    return httpbody_pb2.HttpBody(content_type=picture.content_type, data=picture.content)
 
 
 async def reload_files(catalog: CatalogStore, data: Path) -> usecases.Reloaded:

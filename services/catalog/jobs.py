@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from nats.aio.msg import Msg
 from proximity.catalog.v1 import events_pb2
 
+from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import SourceNotFoundError
 from services.catalog.domain.interfaces import (
     CatalogStore,
     Importer,
+    PictureFetcher,
+    PictureStore,
     SourceFetcher,
     SourceStore,
     StackFetcher,
@@ -21,6 +24,7 @@ from services.catalog.domain.interfaces import (
 from services.catalog.domain.usecases import queue_due_fetches
 from services.catalog.holder import CatalogHolder
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED
+from services.catalog.workflows.collect_pictures import collect_pictures
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.core.clock import Clock, now
 from services.common.core.log import get_logger
@@ -41,6 +45,8 @@ class FetchJobs:
     sources: SourceStore
     fetcher: SourceFetcher
     importer: Importer
+    pictures: PictureStore
+    picture_fetcher: PictureFetcher
     stacks: StackFetcher | None = None
 
     def start(self, bus: Bus) -> None:
@@ -50,16 +56,7 @@ class FetchJobs:
     async def handle(self, message: Msg) -> None:
         """Fetch the source a message names. Doing it twice publishes the same again, which is nothing."""
         source_id = events_pb2.FetchSource.FromString(message.data).source_id
-        work = asyncio.create_task(
-            fetch_source(
-                self.catalog,
-                self.sources,
-                self.fetcher,
-                importer=self.importer,
-                source_id=source_id,
-                stacks=self.stacks,
-            )
-        )
+        work = asyncio.create_task(self._fetch(source_id))
         try:
             while not (await asyncio.wait({work}, timeout=10))[0]:
                 await message.in_progress()
@@ -68,6 +65,20 @@ class FetchJobs:
             log.info("source_gone", source_id=source_id)
         finally:
             work.cancel()
+
+    async def _fetch(self, source_id: int) -> None:
+        await fetch_source(
+            self.catalog,
+            self.sources,
+            self.fetcher,
+            importer=self.importer,
+            source_id=source_id,
+            stacks=self.stacks,
+            on_published=self._collect_pictures,
+        )
+
+    async def _collect_pictures(self, source: str, items: Sequence[Item], files: Mapping[str, bytes]) -> None:
+        await collect_pictures(self.pictures, self.picture_fetcher, source=source, items=items, files=files)
 
 
 def follow_publications(holder: CatalogHolder, bus: Bus) -> Periodic:

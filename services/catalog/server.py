@@ -14,7 +14,7 @@ from services.catalog.importing import ProcessImporter
 from services.catalog.jobs import FetchJobs, follow_publications, schedule_fetches
 from services.catalog.remote import RemoteDeployments
 from services.catalog.stack_reader import StackReader
-from services.catalog.store import SqlCatalogStore
+from services.catalog.store import SqlCatalogStore, SqlPictureStore
 from services.catalog.tables import metadata
 from services.catalog.unpacking import FetchLimits
 from services.common.core.log import get_logger
@@ -43,6 +43,7 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
     runtime = build_runtime("catalog", settings, tables=metadata)
     store = SqlCatalogStore(runtime.db)
     holder = CatalogHolder(store)
+    pictures = SqlPictureStore(runtime.db)
     limits = FetchLimits(seconds=settings.fetch_seconds, total_bytes=settings.fetch_megabytes * 1024 * 1024)
     fetcher = Fetcher(
         roots=settings.source_roots,
@@ -59,12 +60,21 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
             holder,
             store,
             store,
+            pictures=pictures,
             deployments=RemoteDeployments(runtime.clients),
             wake=runtime.relay.wake,
             data=settings.data,
         ),
         internal=CatalogInternalHandlers(holder, store, host_needs=settings.host_needs),
-        jobs=FetchJobs(store, store, fetcher, ProcessImporter(), StackReader(fetcher=fetcher)),
+        jobs=FetchJobs(
+            store,
+            store,
+            fetcher,
+            ProcessImporter(),
+            pictures,
+            fetcher,
+            StackReader(fetcher=fetcher),
+        ),
     )
 
 

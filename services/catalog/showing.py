@@ -19,6 +19,7 @@ from services.catalog.domain.entities import (
     VolumeSpec,
 )
 from services.catalog.domain.interpolation import InterpolationError, interpolate_text
+from services.catalog.domain.pictures import has_icon, list_screenshots
 from services.catalog.domain.yaml_text import write_yaml
 from services.common.rpc.responses.rendered import Form, render, render_list
 
@@ -63,7 +64,7 @@ def render_item(item: Item) -> item_pb2.Item:
         default_credentials=_render_credentials(item),
         recommended_cpu=resources.cpu.recommended,
         recommended_disk=round(resources.disk.recommended),
-        screenshots=item.screenshots,
+        screenshots=render_screenshots(item),
         notes=item.notes,
         source_code=item.source_code,
         sources=[_render_source(one) for one in item.sources],
@@ -91,9 +92,14 @@ def _render_source(source: ItemSource) -> item_pb2.ItemSource:
 
 def render_icon(item: Item) -> str:
     """Return the address of an item's icon, empty where it has none."""
-    if item.source == OWN_SOURCE:
-        return f"/api/catalog/{item.id}/icon"
-    return item.icon if item.icon.startswith("https://") else ""
+    is_served = item.source == OWN_SOURCE or has_icon(item)
+    return f"/api/catalog/{item.id}/icon" if is_served else ""
+
+
+def render_screenshots(item: Item) -> list[str]:
+    """Return the addresses of an item's screenshots."""
+    count = len(list_screenshots(item))
+    return [f"/api/catalog/{item.id}/screenshots/{number}" for number in range(1, count + 1)]
 
 
 def render_port(port: PortSpec) -> item_pb2.ItemPort:

@@ -49,6 +49,16 @@ rejections = sa.Table(
     sa.Column("file", sa.String(400), nullable=False),
     sa.Column("error", sa.Text, nullable=False),
 )
+pictures = sa.Table(
+    "pictures",
+    metadata,
+    sa.Column("source", sa.String(60), primary_key=True),
+    sa.Column("location", sa.String(500), primary_key=True),
+    sa.Column("content_type", sa.String(40), nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("error", sa.String(400), nullable=False),
+    sa.Column("fetched_at", UtcDateTime, nullable=False),
+)
 sources = sa.Table(
     "sources",
     metadata,

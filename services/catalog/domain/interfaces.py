@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ from services.catalog.domain.entities import Revision
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.importers.collection import Imported
 from services.catalog.domain.item import Record
+from services.catalog.domain.pictures import Picture
 from services.catalog.domain.sources import NewSource, Source, SourceFormat
 from services.common.identity.tokens import User
 
@@ -164,6 +165,35 @@ class Deployments(Protocol):
         Raises:
             InvalidError: an input or a setting is wrong.
             UnavailableError: nobody answers.
+        """
+
+
+class PictureStore(Protocol):
+    """Keeps the pictures of imported items, by source and location."""
+
+    async def find_picture(self, source: str, location: str) -> Picture | None:
+        """Return a picture, or None when there is none that can be served."""
+
+    async def list_known(self, source: str, *, failed_after: datetime) -> Mapping[str, int]:
+        """Return the sizes, by location, of the pictures that are stored or failed after a time."""
+
+    async def set_picture(
+        self, source: str, location: str, picture: Picture | None, *, error: str = ""
+    ) -> None:
+        """Store a picture, or why there is none."""
+
+    async def remove_others(self, source: str, locations: Collection[str]) -> None:
+        """Remove the pictures of a source that are at none of these locations."""
+
+
+class PictureFetcher(Protocol):
+    """Reads pictures from https addresses, under the rules of sources."""
+
+    async def fetch_picture(self, url: str, *, limit: int) -> bytes:
+        """Return the content of an address.
+
+        Raises:
+            SourceFetchError: cannot be read, is larger than `limit` bytes, or is somewhere it must not be.
         """
 
 

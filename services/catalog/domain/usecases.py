@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.catalog.domain.entities import OWN_SOURCE, Item
-from services.catalog.domain.errors import IconNotFoundError, RevisionNotFoundError, UnsafeDefinitionError
+from services.catalog.domain.errors import RevisionNotFoundError, UnsafeDefinitionError
 from services.catalog.domain.faults import Fault, Rejection
 from services.catalog.domain.index import CatalogIndex, ItemFilter, ItemPage
 from services.catalog.domain.interfaces import CatalogStore, SourceStore
@@ -99,19 +99,6 @@ async def reload_catalog(store: CatalogStore, loaded: Loaded) -> Reloaded:
 def _first(faults: Sequence[Fault]) -> list[Fault]:
     """Return the first fault of each file."""
     return list({fault.file: fault for fault in reversed(faults)}.values())[::-1]
-
-
-def get_item_icon(catalog: CatalogIndex, item_id: str) -> str:
-    """Return the name of an item's icon file.
-
-    Raises:
-        ItemNotFoundError: nothing of that id is published.
-        IconNotFoundError: it has none of its own.
-    """
-    item = catalog.get_item(item_id)
-    if item.source != OWN_SOURCE or not item.icon.startswith("icons/"):
-        raise IconNotFoundError(f"{item.id} has no icon of its own")
-    return item.icon
 
 
 async def render_item(

@@ -13,7 +13,7 @@ from services.catalog.domain.errors import SourceBusyError, SourceDuplicateError
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.interfaces import Publication
 from services.catalog.domain.sources import NewSource, Source, SourceFormat, SourceStatus, choose_next_fetch
-from services.catalog.tables import current_items, outbox, publications, rejections, sources
+from services.catalog.tables import current_items, outbox, pictures, publications, rejections, sources
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
 from services.common.messaging.outbox import add_messages, new_message
@@ -139,6 +139,7 @@ class SqlSourceStore:
             source = _read_source(connection, source_id)
             connection.execute(current_items.delete().where(current_items.c.source == source.name))
             connection.execute(rejections.delete().where(rejections.c.source == source.name))
+            connection.execute(pictures.delete().where(pictures.c.source == source.name))
             connection.execute(sources.delete().where(sources.c.id == source_id))
             announce(connection, source.name, 0, moment)
 

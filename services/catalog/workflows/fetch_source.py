@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import SourceFetchError
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.importers.collection import Imported
@@ -17,6 +18,8 @@ from services.catalog.domain.interfaces import (
 from services.catalog.domain.publishing import publish_items
 from services.catalog.domain.sources import Source, SourceFormat
 
+OnPublished = Callable[[str, Sequence[Item], Mapping[str, bytes]], Awaitable[None]]
+
 
 async def fetch_source(
     catalog: CatalogStore,
@@ -26,9 +29,11 @@ async def fetch_source(
     importer: Importer,
     source_id: int,
     stacks: StackFetcher | None = None,
+    on_published: OnPublished | None = None,
 ) -> Source:
     """Fetch, import and publish a source; its status tells the outcome.
 
+    `on_published` is called with the name, items and files of a source whose items are published.
     After a failure, and when nothing of it can be published, the last good state stays.
 
     Raises:
@@ -49,6 +54,8 @@ async def fetch_source(
     await sources.finish_fetch(
         source_id, error="", item_count=len(imported.items), rejected_count=len(imported.rejections)
     )
+    if on_published is not None:
+        await on_published(source.name, [entry.item for entry in imported.items], files)
     return await sources.get_source(source_id)
 
 

@@ -57,8 +57,10 @@ def _read_app(folder: Folder) -> Draft | None:
         website=take_text(about.get("website"), 500),
         documentation=take_text(about.get("docs"), 500),
         source_code=take_text(about.get("repo"), 500),
-        icon=take_text(about.get("icon"), 200),
-        screenshots=[take_text(link, 500) for link in take_list(about.get("screenshot_link"))],
+        icon=folder.find_picture(take_text(about.get("icon"), 200)),
+        screenshots=[
+            folder.find_picture(take_text(link, 500)) for link in take_list(about.get("screenshot_link"))
+        ],
         architectures=[str(a) for a in take_list(about.get("architectures"))],
         known={"AppID": name, "PUID": "1000", "PGID": "1000", "DefaultUserName": "admin"},
         own_folders=(f"/DATA/AppData/{name}/", f"/DATA/AppData/{tree.get('name')}/", "/DATA/AppData/"),

@@ -91,11 +91,17 @@ def build_document(draft: Draft) -> dict[str, Any]:
         document["notes"].append(
             f"Needs more than a container has ({reasons}): an administrator allows it with CATALOG_HOST_NEEDS."
         )
-    if draft.icon.startswith("https://") and len(draft.icon) <= 200 and not re.search(r"\s", draft.icon):
+    if (
+        draft.icon.startswith(("https://", "files/"))
+        and len(draft.icon) <= 200
+        and not re.search(r"\s", draft.icon)
+    ):
         document["icon"] = draft.icon
     if source_code := _take_url(draft.source_code):
         document["source_code"] = source_code
-    if screenshots := [shot for shot in draft.screenshots if _take_url(shot)][:10]:
+    if screenshots := [shot for shot in draft.screenshots if shot.startswith("files/") or _take_url(shot)][
+        :10
+    ]:
         document["screenshots"] = screenshots
     if release_notes := strip_markup(take_text(draft.release_notes)):
         document["release_notes"] = release_notes

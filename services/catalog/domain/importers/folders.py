@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+_PICTURES = frozenset({".svg", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".ico"})
 DEFINITIONS = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 
 
@@ -24,6 +25,13 @@ class Folder:
             if name in self.files:
                 return f"{self.path}/{name}" if self.path else name, self.files[name]
         return None
+
+    def find_picture(self, location: str) -> str:
+        """Return where a picture is: a file of the folder, named or at the end of an address, else the address."""
+        name = location.rpartition("/")[2] if location.startswith("https://") else location
+        if name in self.files and PurePosixPath(name).suffix.lower() in _PICTURES:
+            return f"files/{self.path}/{name}" if self.path else f"files/{name}"
+        return location if location.startswith("https://") else ""
 
 
 def list_folders(files: Mapping[str, bytes], *markers: str) -> Iterator[Folder]:

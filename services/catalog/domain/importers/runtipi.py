@@ -63,6 +63,7 @@ def _read_app(folder: Folder) -> Draft | None:
         author=take_text(config.get("author"), 120),
         website=take_text(config.get("website"), 500),
         source_code=take_text(config.get("source"), 500),
+        icon=folder.find_picture("metadata/logo.jpg"),
         architectures=[str(a) for a in take_list(config.get("supported_architectures"))],
         known=_list_known(name, host_port),
         shared_folders=("${ROOT_FOLDER_HOST}/", "${RUNTIPI_MEDIA_DIR}/", "${STORAGE_PATH}/"),

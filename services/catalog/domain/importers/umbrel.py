@@ -26,6 +26,7 @@ from services.catalog.domain.interpolation import map_texts
 Entry = tuple[str, Callable[[], Draft | None]]
 
 _PROXY = "app_proxy"
+_GALLERY = "https://getumbrel.github.io/umbrel-apps-gallery"  # where Umbrel keeps the pictures of its apps
 EXPORTS = "exports.sh"
 _EXPORT = re.compile(
     r"""^[ \t]*export ([A-Za-z_][A-Za-z0-9_]*)=(?:"([^"`\\\n]{0,300})"|'([^'\n]{0,300})'|([^"'`\\\s;#]{1,300}))[ \t]*(?:#.*)?$""",
@@ -90,9 +91,10 @@ def _read_app(folder: Folder) -> Draft | None:
         website=take_text(about.get("website"), 500),
         documentation=take_text(about.get("support"), 500),
         source_code=take_text(about.get("repo"), 500),
-        icon=take_text(about.get("icon"), 200),
+        icon=take_text(about.get("icon"), 200) or f"{_GALLERY}/{about['id']}/icon.svg",
         screenshots=[
-            text for text in map(str, take_list(about.get("gallery"))) if text.startswith("https://")
+            text if text.startswith("https://") else f"{_GALLERY}/{about['id']}/{text}"
+            for text in map(str, take_list(about.get("gallery")))
         ],
         architectures=["amd64", "arm64"],
         known=known,

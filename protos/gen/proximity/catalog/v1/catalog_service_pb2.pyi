@@ -545,6 +545,28 @@ class GetItemIconRequest(_message.Message):
 Global___GetItemIconRequest: _TypeAlias = GetItemIconRequest  # noqa: Y015
 
 @_typing.final
+class GetItemScreenshotRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    number: _builtins.int
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetItemScreenshotRequest: _TypeAlias = GetItemScreenshotRequest  # noqa: Y015
+
+@_typing.final
 class ListSourcesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -83,6 +83,11 @@ class CatalogServiceStub:
                 request_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.GetItemIconRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.GetItemScreenshot = channel.unary_unary(
+                '/proximity.catalog.v1.CatalogService/GetItemScreenshot',
+                request_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.GetItemScreenshotRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.GetItemSchema = channel.unary_unary(
                 '/proximity.catalog.v1.CatalogService/GetItemSchema',
                 request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
@@ -182,6 +187,13 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetItemScreenshot(self, request, context):
+        """A screenshot of an item, by its place in `screenshots`, from 1.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetItemSchema(self, request, context):
         """The JSON Schema of an item's file.
         """
@@ -270,6 +282,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
             'GetItemIcon': grpc.unary_unary_rpc_method_handler(
                     servicer.GetItemIcon,
                     request_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.GetItemIconRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetItemScreenshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetItemScreenshot,
+                    request_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.GetItemScreenshotRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'GetItemSchema': grpc.unary_unary_rpc_method_handler(
@@ -546,6 +563,33 @@ class CatalogService:
             target,
             '/proximity.catalog.v1.CatalogService/GetItemIcon',
             proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.GetItemIconRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetItemScreenshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.catalog.v1.CatalogService/GetItemScreenshot',
+            proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.GetItemScreenshotRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

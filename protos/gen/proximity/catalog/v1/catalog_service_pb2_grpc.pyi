@@ -54,6 +54,8 @@ class CatalogServiceStub:
     """What exactly would run with these inputs, secrets masked, and what it would need. Nothing is created."""
     GetItemIcon: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetItemIconRequest, _httpbody_pb2.HttpBody]
     """The icon of an item."""
+    GetItemScreenshot: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetItemScreenshotRequest, _httpbody_pb2.HttpBody]
+    """A screenshot of an item, by its place in `screenshots`, from 1."""
     GetItemSchema: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _httpbody_pb2.HttpBody]
     """The JSON Schema of an item's file."""
     ListSources: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _catalog_service_pb2.ListSourcesResponse]
@@ -90,6 +92,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """What exactly would run with these inputs, secrets masked, and what it would need. Nothing is created."""
     GetItemIcon: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetItemIconRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """The icon of an item."""
+    GetItemScreenshot: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetItemScreenshotRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """A screenshot of an item, by its place in `screenshots`, from 1."""
     GetItemSchema: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """The JSON Schema of an item's file."""
     ListSources: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _catalog_service_pb2.ListSourcesResponse]  # type: ignore[assignment]
@@ -177,6 +181,14 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """The icon of an item."""
+
+    @_abc_1.abstractmethod
+    def GetItemScreenshot(
+        self,
+        request: _catalog_service_pb2.GetItemScreenshotRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """A screenshot of an item, by its place in `screenshots`, from 1."""
 
     @_abc_1.abstractmethod
     def GetItemSchema(

@@ -1,0 +1,84 @@
+"""A replica of the catalog over a real store, with a source and deployments that are simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from services.catalog.domain.errors import SourceFetchError
+from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
+from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
+from services.catalog.holder import CatalogHolder
+from services.catalog.importing import ProcessImporter
+from services.catalog.store import SqlCatalogStore, SqlPictureStore
+from services.catalog.workflows.fetch_source import fetch_source
+from services.common.core.errors import UnavailableError
+from services.common.db.database import Database
+from services.common.identity.tokens import User
+from services.common.rpc.call import Call
+
+
+class FakeFetcher:
+    """A source that is in memory."""
+
+    def __init__(self) -> None:
+        self.files: Mapping[str, bytes] = {}
+        self.error = ""
+
+    async def fetch_files(self, location: str) -> Mapping[str, bytes]:
+        if self.error:
+            raise SourceFetchError(f"{location} {self.error}")
+        return self.files
+
+
+class FakeDeployments:
+    """One node with room for 4 GB; a container has 2 GB where nothing else is given."""
+
+    def __init__(self) -> None:
+        self.free = 4096
+        self.is_down = False
+
+    async def plan(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
+        if self.is_down:
+            raise UnavailableError("apps does not answer")
+        memory = int(wanted.config.get("memory", 2048))
+        place: dict[str, Any] = {"host_id": 1, "node": wanted.node or "pve1"}
+        if memory > self.free:
+            place = {"placement_message": f"no node has {memory} MB"}
+        runtime = str(wanted.config.get("runtime", "compose"))
+        return PlannedDeployment(runtime=runtime, memory=memory, cores=2, disk_size=8, swap=512, **place)
+
+
+def ask(**metadata: str) -> Call:
+    return Call("/x", {name.replace("_", "-"): value for name, value in metadata.items()})
+
+
+class Service:
+    """A replica with its own memory."""
+
+    def __init__(self, db: Database, data: Path) -> None:
+        self.store = SqlCatalogStore(db)
+        self.holder = CatalogHolder(self.store)
+        self.deployments = FakeDeployments()
+        self.woken = 0
+        self.api = CatalogHandlers(
+            self.holder,
+            self.store,
+            self.store,
+            pictures=SqlPictureStore(db),
+            deployments=self.deployments,
+            wake=self.wake,
+            data=data,
+        )
+        self.internal = CatalogInternalHandlers(self.holder, self.store)
+        self.fetcher = FakeFetcher()
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    async def fetch(self, source_id: int) -> None:
+        await fetch_source(
+            self.store, self.store, self.fetcher, importer=ProcessImporter(), source_id=source_id
+        )
+        await self.holder.refresh()
