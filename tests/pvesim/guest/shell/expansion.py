@@ -115,10 +115,11 @@ class Expander:
 
     async def _expand_conditional(self, part: Param, value: str | None) -> list[Segment]:
         assert part.argument is not None
+        nothing = [Segment("", quoted=True)] if part.quoted else []
         missing = value is None or (part.op[0] == ":" and value == "")
         kind = part.op[-1]
         if kind == "+":
-            return [] if missing else await self._segments(part.argument)
+            return nothing if missing else await self._segments(part.argument) or nothing
         if not missing:
             return [Segment(value or "", part.quoted, not part.quoted)]
         if kind == "?":
@@ -128,7 +129,7 @@ class Expander:
         if kind == "=":
             self.state.variables[part.name] = await self.expand_text(part.argument)
         segments = await self._segments(part.argument)
-        return [Segment(s.text, s.quoted, not s.quoted, s.breaks) for s in segments]
+        return [Segment(s.text, s.quoted, not s.quoted, s.breaks) for s in segments] or nothing
 
     def look_up(self, name: str) -> str | None:
         """A parameter's value; None when it is not set."""

@@ -30,6 +30,25 @@ from tests.pvesim.guest.shell.syntax import (
 from tests.pvesim.guest.streams import BytesSink, BytesSource
 
 MAX_TURNS = 100_000
+SPECIAL_BUILTINS = frozenset(
+    (
+        ":",
+        ".",
+        "break",
+        "continue",
+        "eval",
+        "exec",
+        "exit",
+        "export",
+        "readonly",
+        "return",
+        "set",
+        "shift",
+        "trap",
+        "unset",
+    )
+)
+"""Builtins after which assignments in front of them stay, as POSIX says."""
 MAX_DEPTH = 60
 SYNTAX_STATUS = 2
 
@@ -260,14 +279,25 @@ class Shell:
         if words[0] in self.state.functions:
             return await self._call_function(words, streams)
         if words[0] in BUILTINS:
+            before = {name: self.state.variables.get(name) for name in assigns}
             self.state.variables.update(assigns)
-            return await BUILTINS[words[0]](self, words[1:], streams)
+            code = await BUILTINS[words[0]](self, words[1:], streams)
+            if words[0] not in SPECIAL_BUILTINS:
+                self._reset_variables(before)
+            return code
         process = self.make_process(words, streams, assigns=assigns)
         status = await self.process.machine.spawn(process) if process.depth < MAX_DEPTH else None
         if status is None:
             wording = "command not found" if self.state.name == "bash" else "not found"
             return Shell(process, self.state).complain(f"{words[0]}: {wording}", line=line, status=NOT_KNOWN)
         return status
+
+    def _reset_variables(self, before: dict[str, str | None]) -> None:
+        for name, value in before.items():
+            if value is None:
+                self.state.variables.pop(name, None)
+            else:
+                self.state.variables[name] = value
 
     def make_process(self, words: list[str], streams: Streams, *, assigns: dict[str, str]) -> Process:
         """The process that these words start."""

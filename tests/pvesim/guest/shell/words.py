@@ -142,7 +142,8 @@ class WordReader:
         name = self._read_param_name()
         op = next((o for o in OPERATORS if self.text.startswith(o, self.at)), "")
         self.at += len(op)
-        argument = self._read_argument(quoted=quoted) if op else None
+        is_pattern = op[-1:] in ("#", "%")  # quotes around the expansion do not quote its pattern
+        argument = self._read_argument(quoted=quoted and not is_pattern) if op else None
         self._expect_brace()
         return Param(name, op=op, argument=argument, quoted=quoted)
 
