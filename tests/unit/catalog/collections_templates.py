@@ -10,7 +10,7 @@ Files = dict[str, str]
 # One entry, one line.
 # fmt: off
 COOLIFY: list[tuple[str, str]] = [
-    ('# documentation: https://e.com/d?utm_source=x\n# slogan: "Does."\n# tags: a, b\n# port: 3000\n\nservices:\n  app:\n    image: a/b:1\n    environment:\n      - SERVICE_URL_APP_3000\n      - URL=$SERVICE_URL_APP\n', ""),
+    ('# documentation: https://e.com/d?utm_source=x\n# slogan: "Does."\n# tags: a, b\n\nservices:\n  app:\n    image: a/b:1\n    environment:\n      - SERVICE_URL_APP_3000\n      - URL=$SERVICE_URL_APP\n', ""),
     ("services:\n  app:\n    image: a/b:1\n    environment:\n      - SERVICE_FQDN_APP=/api\n      - DB=postgres://$SERVICE_USER_DB:${SERVICE_PASSWORD_64_DB}@db/x\n  db:\n    image: postgres:16\n    environment: ['POSTGRES_USER=$SERVICE_USER_DB', 'POSTGRES_PASSWORD=${SERVICE_PASSWORD_64_DB}']\n", ""),
     ("services:\n  app:\n    image: a/b:1\n    exclude_from_hc: true\n    volumes:\n      - {type: bind, source: ./a.toml, target: /a.toml, content: 'key = \"${SERVICE_HEX_32_KEY}\"'}\n      - ./data:/data\n", ""),
     ("# ignore: true\nservices:\n  app: {image: 'a/b:1'}\n", "is marked as ignored"),

@@ -366,3 +366,13 @@ def test_a_collection_in_a_folder_is_checked_from_the_command_line(
     assert "needs leave: checked.quiet: capabilities" in printed
     assert printed.endswith("2 published, 1 rejected, 0 do not render\n")
     assert run_command(["check-source", str(tmp_path), "other"]) == 2
+
+
+def test_the_port_that_runtipi_opens_may_be_the_one_inside() -> None:
+    files = {
+        "config.json": '{"id": "torrent", "name": "T", "port": 8111, "categories": []}',
+        "docker-compose.json": '{"services": [{"name": "torrent", "image": "a/b:1", "isMain": true, "internalPort":'
+        ' "${APP_PORT}", "environment": [{"key": "WEBUI_PORT", "value": "${APP_PORT}"}]}]}',
+    }
+    (entry,) = load(files, SourceFormat.RUNTIPI).items
+    assert list_ports(entry.document) == [("torrent", 8111, 8111, "web")]

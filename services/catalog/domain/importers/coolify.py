@@ -24,7 +24,7 @@ Entry = tuple[str, Callable[[], Draft | None]]
 
 _HOME = "templates/compose"
 _ABOUT = re.compile(r"^#[ \t]*([a-z_]{1,30})[ \t]*:[ \t]*(.{0,2000})$", re.MULTILINE)
-_ADDRESS = re.compile(r"SERVICE_(URL|FQDN)_([A-Z0-9_]*?)(?:_([0-9]{2,5}))?")
+_ADDRESS = re.compile(r"\bSERVICE_(URL|FQDN)_([A-Z0-9_]*?)(?:_([0-9]{2,5}))?(?![A-Za-z0-9_])")
 _MADE = re.compile(
     r"\bSERVICE_(PASSWORDWITHSYMBOLS|PASSWORD|USER|REALBASE64|BASE64|HEX)(?:_([0-9]{1,3}))?_[A-Z0-9_]+\b"
 )

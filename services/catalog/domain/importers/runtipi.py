@@ -74,7 +74,7 @@ def _read_app(folder: Folder) -> Draft | None:
         ],
         files=folder.files,
         main_service=main,
-        main_port=port,
+        main_port=host_port if port is None else port,
         published_port=host_port,
         has_page=not config.get("no_gui"),
         probe_path=take_text(config.get("url_suffix"), 300) or "/",
@@ -91,8 +91,10 @@ def _list_known(name: str, port: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _read_definition(folder: Folder) -> tuple[str, Any, str, int]:
-    """Return path, definition, main service and its port (0 where the definition publishes it itself).
+def _read_definition(folder: Folder) -> tuple[str, Any, str, int | None]:
+    """Return path, definition, main service and its port.
+
+    The port is 0 where the definition publishes it itself, None where it is the one that the app is opened on.
 
     Runtipi runs the JSON; YAML beside it that has no `x-runtipi` is left over from its third version.
     """
@@ -109,14 +111,15 @@ def _read_definition(folder: Folder) -> tuple[str, Any, str, int]:
     return _read_dynamic(*dynamic)
 
 
-def _read_dynamic(path: str, content: bytes) -> tuple[str, Any, str, int]:
+def _read_dynamic(path: str, content: bytes) -> tuple[str, Any, str, int | None]:
     try:
         services = take_list(take_mapping(json.loads(content)).get("services"))
     except (ValueError, RecursionError):
         raise RefusedEntryError("its docker-compose.json is not JSON") from None
     tree = {"services": {str(s.get("name")): _read_service(s) for s in map(take_mapping, services)}}
     main: Mapping[str, Any] = next((s for s in map(take_mapping, services) if s.get("isMain")), {})
-    return path, tree, str(main.get("name", "")), take_port(main.get("internalPort"))
+    inside = main.get("internalPort")
+    return path, tree, str(main.get("name", "")), None if "APP_PORT" in str(inside) else take_port(inside)
 
 
 def _find_marked(tree: Mapping[str, Any]) -> tuple[str, int]:
