@@ -87,6 +87,7 @@ class GrpcCatalog:
             project=project,
             from_revision=from_revision,
             secret=secret or {},
+            refer_to_host=True,
         )
         answer = await self._clients.call(
             "catalog", CatalogInternalServiceStub, "RenderItem", request, timeout=10

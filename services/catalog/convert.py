@@ -64,6 +64,7 @@ def parse_render(request: pb.RenderItemRequest) -> RenderRequest:
         image=request.image,
         port=request.port,
         secret=dict(request.secret),
+        refers_to_host=request.refer_to_host,
     )
 
 

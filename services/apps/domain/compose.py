@@ -11,6 +11,7 @@ import yaml
 
 from services.common.core.shell_names import ALIAS
 
+_HOST = "PROXIMITY_HOSTNAME"
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ESCAPES = str.maketrans({"\\": r"\0134", '"': r"\"", "$": r"\$", "\r": r"\r"})
 
@@ -32,10 +33,17 @@ def _quote(value: str) -> str:
     return '"' + value.translate(_ESCAPES) + '"'
 
 
-def render_values_file(compose: str, environment: Mapping[str, str]) -> str:
-    """The .env file of a definition: the values that it refers to, under the names that it uses for them."""
+def render_values_file(compose: str, environment: Mapping[str, str], *, host: str = "") -> str:
+    """The .env file of a definition: the values that it refers to, under the names that it uses for them.
+
+    Args:
+        compose: the definition.
+        environment: values by name.
+        host: the name or address by which the app is reached; an IPv6 address is written as in a URL.
+    """
     names = {match[1] for match in _REFERENCE.finditer(compose)}
-    values = {name: environment.get(name.removeprefix(ALIAS)) for name in names}
+    known = {**environment, _HOST: f"[{host}]" if ":" in host else host}
+    values = {name: known.get(name.removeprefix(ALIAS)) for name in names}
     return render_env_file({name: value for name, value in values.items() if value is not None})
 
 

@@ -83,7 +83,7 @@ class DockerSteps(Generic[S]):
         """Write compose.yaml and .env, readable by root alone."""
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime == "compose" and not state.files_written:
-            await write_files(self._tools, state, ctx, folder=FOLDER, files=_files_of(app))
+            await write_files(self._tools, state, ctx, folder=FOLDER, files=_files_of(app, state.address))
         return state
 
     async def _prepare(self, state: S, ctx: Context) -> S:
@@ -91,7 +91,7 @@ class DockerSteps(Generic[S]):
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime != "compose":
             return state
-        argv, files = make_prepare(with_files=True), render_files(*_files_of(app))
+        argv, files = make_prepare(with_files=True), render_files(*_files_of(app, state.address))
         code = await self._tools.run_script(state, ctx, argv=argv, stdin=files, accepted=(0, NO_INPUT))
         if code == NO_INPUT:  # inventory of a former release passes no input
             await self._tools.run_script(state, ctx, argv=make_prepare(with_files=False))
@@ -169,10 +169,11 @@ async def write_files(
             await tools.containers.push_file(state.ref, state.app_id, path=path, content=content, mode=0o600)
 
 
-def _files_of(app: App) -> tuple[str, str]:
-    """The compose.yaml and the .env of an app."""
+def _files_of(app: App, address: str) -> tuple[str, str]:
+    """The compose.yaml and the .env of an app, which is told the address that its URL has."""
     compose = str(app.rendering.get("compose", ""))
-    return compose, render_values_file(compose, app.environment)
+    host = address or app.address or app.hostname
+    return compose, render_values_file(compose, app.environment, host=host)
 
 
 def _probe_of(app: App) -> tuple[str, int, str, int]:

@@ -100,11 +100,12 @@ class UpgradeSteps:
     async def pull_images(self, state: UpgradeState, ctx: Context) -> UpgradeState:
         """Fetch the images of the version to come, beside what runs."""
         after = (await self.upgrades.get_upgrade(state.upgrade_id)).after
-        if (await self.tools.apps.get_app(state.app_id)).runtime == "oci":
+        app = await self.tools.apps.get_app(state.app_id)
+        if app.runtime == "oci":
             return await self._exchange.pull(state, ctx, image=str(after.rendering["image"]))
         compose = str(after.rendering["compose"])
-        files = (compose, render_values_file(compose, after.environment))
-        await write_files(self.tools, state, ctx, folder=_NEXT, files=files)
+        values = render_values_file(compose, after.environment, host=app.address or app.hostname)
+        await write_files(self.tools, state, ctx, folder=_NEXT, files=(compose, values))
         argv = ("docker", "compose", "-f", f"{_NEXT}/compose.yaml", "pull")
         await self.tools.require(
             state, ctx, argv=argv, purpose="Downloading the images", stall_s=PULL_STALL_S

@@ -30,6 +30,7 @@ from services.common.core.errors import Violation
 from services.common.core.masking import MASK, mask_credentials, mask_values
 from services.common.core.shell_names import name_reference
 
+HOST_VARIABLE = "PROXIMITY_HOSTNAME"
 _HIDDEN = re.compile("\ue000([A-Za-z0-9_]+)\ue001")
 
 
@@ -81,6 +82,8 @@ def render_item(item: Item, request: RenderRequest) -> RenderedDefinition:
     is_oci = runtime == "oci"
     # What is stored has no value in it; what people look at shows those that are not secret.
     hidden = values.secrets if request.masked or is_oci else frozenset(given)
+    if request.refers_to_host and not request.masked and not is_oci:
+        hidden |= {HOST_VARIABLE}
     shown = _build_definition(item, request, values, hidden=hidden, plain=definition)
     oci = build_oci(definition, item.volumes) if is_oci else None
     environment: Mapping[str, str] = given
@@ -143,7 +146,9 @@ def _build_definition(
         return {name: _hide(name) if name in hidden and text else shown(text) for name, text in texts.items()}
 
     extra = write(values.extra)
-    known = _list_built_ins(request) | write(values.inputs)
+    known = _list_built_ins(item, request) | write(values.inputs)
+    if HOST_VARIABLE in hidden:
+        known[HOST_VARIABLE] = _hide(HOST_VARIABLE)
     try:
         tree = interpolate_tree(compose.fill_passed_variables(item.compose, known), known)
     except InterpolationError as error:
@@ -164,10 +169,14 @@ def _build_definition(
     return definition | {"name": request.project or item.id.rpartition(".")[2], "services": services}
 
 
-def _list_built_ins(request: RenderRequest) -> dict[str, str]:
+def _list_built_ins(item: Item, request: RenderRequest) -> dict[str, str]:
+    main, port = item.main_port, request.public_port
+    is_oci = (request.runtime or item.runtimes[0]) == "oci"
+    if port and main and (is_oci or is_direct(item, main)):
+        port = request.port or main.container  # nothing publishes it elsewhere
     return {
-        "PROXIMITY_HOSTNAME": request.hostname,
-        "PROXIMITY_PUBLIC_PORT": str(request.public_port or ""),
+        HOST_VARIABLE: request.hostname,
+        "PROXIMITY_PUBLIC_PORT": str(port or ""),
         "TZ": request.environment.get("TZ") or "Etc/UTC",
     }
 

@@ -32,6 +32,7 @@ class RenderRequest:
         port: replaces the main port inside the container; 0 leaves it.
         secret: variables that are to be treated as secret (True), or that may be shown although the item says nothing
             of them (False); what the item declares as secret stays so.
+        refers_to_host: leave `${PROXIMITY_HOSTNAME}` in a compose definition, which the writer of its `.env` sets.
         masked: generate nothing and show secrets as asterisks.
     """
 
@@ -44,6 +45,7 @@ class RenderRequest:
     image: str = ""
     port: int = 0
     secret: Mapping[str, bool] = field(default_factory=dict)
+    refers_to_host: bool = False
     masked: bool = False
 
 

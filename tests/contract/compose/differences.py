@@ -43,7 +43,9 @@ def _compare(
         yield f"ports {sorted(published)} != {sorted(publishes)}"
     mounted = _read_targets(theirs)
     mounts = {
-        next((one for one in mounted if f"{target}/".startswith(f"{one}/")), target)
+        target
+        if target in mounted
+        else next((one for one in mounted if target.startswith(f"{one}/")), target)
         for target in _read_targets(ours)
     }
     if mounted != mounts:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.apps.domain.compose import render_values_file
 from services.catalog.__main__ import run_command
 from services.catalog.domain.importers.collection import Imported, import_collection
 from services.catalog.domain.item import Record
@@ -376,3 +378,20 @@ def test_the_port_that_runtipi_opens_may_be_the_one_inside() -> None:
     }
     (entry,) = load(files, SourceFormat.RUNTIPI).items
     assert list_ports(entry.document) == [("torrent", 8111, 8111, "web")]
+
+
+def test_an_app_is_told_the_host_and_port_that_it_answers_at() -> None:
+    text = "services: {a: {image: 'a/b:1', environment: {URL: 'http://${PROXIMITY_HOSTNAME}:${PROXIMITY_PUBLIC_PORT}'}, %s}}"
+    (entry,) = load({"compose.yaml": text % "ports: ['80:80']"}).items
+    request = RenderRequest(runtime="compose", hostname="app-1", public_port=30_000, refers_to_host=True)
+    compose = render_item(entry.item, request).compose_yaml
+    assert "http://${PROXIMITY_HOSTNAME}:30000" in compose
+    assert "http://[2001:db8::1]:30000" in compose.replace(
+        "${PROXIMITY_HOSTNAME}",
+        render_values_file(compose, {}, host="2001:db8::1").strip().split("=")[1].strip("'"),
+    )
+    image = render_item(entry.item, replace(request, runtime="oci"))
+    assert image.oci is not None
+    assert image.oci.environment["URL"] == "http://app-1:80"
+    (direct,) = load({"compose.yaml": text % "network_mode: host, ports: ['8123:8123']"}).items
+    assert "http://${PROXIMITY_HOSTNAME}:8123" in render_item(direct.item, request).compose_yaml

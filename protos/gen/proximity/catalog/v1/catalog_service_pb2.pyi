@@ -776,6 +776,7 @@ class RenderItemRequest(_message.Message):
     PROJECT_FIELD_NUMBER: _builtins.int
     FROM_REVISION_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
+    REFER_TO_HOST_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     revision: _builtins.str
     """Empty: the newest."""
@@ -791,6 +792,10 @@ class RenderItemRequest(_message.Message):
     project: _builtins.str
     from_revision: _builtins.str
     """Revision that the values were rendered for; values of inputs that the item no longer has are left out."""
+    refer_to_host: _builtins.bool
+    """Whether a compose definition refers to the app's host as ${PROXIMITY_HOSTNAME}, which the caller sets in `.env` once
+    the container has its address; otherwise `hostname` stands there.
+    """
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What the user gave."""
@@ -818,10 +823,11 @@ class RenderItemRequest(_message.Message):
         project: _builtins.str = ...,
         from_revision: _builtins.str = ...,
         secret: _abc.Mapping[_builtins.str, _builtins.bool] | None = ...,
+        refer_to_host: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "environment", b"environment", "from_revision", b"from_revision", "generated", b"generated", "hostname", b"hostname", "image", b"image", "port", b"port", "project", b"project", "public_port", b"public_port", "revision", b"revision", "runtime", b"runtime", "secret", b"secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "environment", b"environment", "from_revision", b"from_revision", "generated", b"generated", "hostname", b"hostname", "image", b"image", "port", b"port", "project", b"project", "public_port", b"public_port", "refer_to_host", b"refer_to_host", "revision", b"revision", "runtime", b"runtime", "secret", b"secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
