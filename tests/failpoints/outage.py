@@ -98,7 +98,7 @@ async def outlive(platform: Platform, outage: Outage) -> None:
 
 
 async def _run(desk: Desk, outage: Outage) -> None:
-    store = WatchingStore(desk.db, desk.tables, desk.apply, desk.log)
+    store = WatchingStore(desk.db, desk.tables, apply=desk.apply, log=desk.log)
     store.outage = outage
     engine = Engine(store, desk.workflows, worker="w", retry_s=0.001)
     while (operation := await engine.claim()) is not None:
