@@ -172,16 +172,21 @@ class GrpcContainers:
         )
         return parse_task(await self._call("MoveVolume", request))
 
-    async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
+    async def restore_beside(
+        self, ref: Ref, owner: str, *, archive: str, hostname: str, storage: str
+    ) -> Task:
         """Make a new container of an archive."""
         request = pb.RestoreContainerRequest(
-            container=render_ref(ref), owner=owner, archive=archive, beside=True, hostname=hostname
+            container=render_ref(ref), owner=owner, archive=archive, storage=storage, hostname=hostname
         )
+        request.beside = True
         return parse_task(await self._call("RestoreContainer", request))
 
-    async def restore(self, ref: Ref, owner: str, *, archive: str) -> Task:
+    async def restore(self, ref: Ref, owner: str, *, archive: str, storage: str) -> Task:
         """Overwrite a container with an archive of it."""
-        request = pb.RestoreContainerRequest(container=render_ref(ref), owner=owner, archive=archive)
+        request = pb.RestoreContainerRequest(
+            container=render_ref(ref), owner=owner, archive=archive, storage=storage
+        )
         return parse_task(await self._call("RestoreContainer", request))
 
     async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
@@ -198,21 +203,21 @@ class GrpcContainers:
             "inventory", ContainerServiceStub, "WatchTask", request, timeout=_TASK_S
         )
         async for progress in stream:
+            why = f"Proxmox: {progress.reason or progress.exit_status}"
             if not progress.done:
-                await on_progress(
-                    progress.percent if progress.HasField("percent") else None, list(progress.lines)
-                )
+                percent = progress.percent if progress.HasField("percent") else None
+                await on_progress(percent, list(progress.lines))
             elif progress.succeeded:
                 if progress.exit_status != "OK":  # WARNINGS: their lines belong in the app's log
                     await on_progress(None, list(progress.lines))
                 return progress.result or task.result
             elif progress.held_up:
-                raise TaskHeldUpError(f"Proxmox: {progress.exit_status}", retry_after=_HELD_UP_S)
+                raise TaskHeldUpError(why, retry_after=_HELD_UP_S)
             elif progress.may_pass:
-                raise TransientError(f"Proxmox: {progress.exit_status}")
+                raise TransientError(why)
             else:
                 await on_progress(None, list(progress.lines))  # what led to it, for the app's log
-                raise StepFailedError(f"Proxmox: {progress.exit_status}")
+                raise StepFailedError(why)
         raise UnavailableError(f"the task {task.upid} was not followed to its end")
 
     async def list_tasks(self, ref: Ref) -> list[RunningTask]:

@@ -16,13 +16,12 @@ from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import STABLE, App, AppEvent
 from services.apps.domain.interfaces import Container
 from services.apps.domain.neighbours import Newest
+from services.apps.domain.pace import measure_pace
 from services.apps.domain.reconciling import Reconciled
-from services.apps.domain.restoring import BackedUpApp
 from services.apps.domain.values import ValueChanges, list_masked
 from services.common.core.timestamps import render_time
 from services.common.identity.tokens import User
 from services.common.operations.convert import render_operation
-from services.common.operations.delegated import DelegatedStep
 from services.common.operations.view import Operation
 
 DEFAULT_PER_PAGE = 20
@@ -37,18 +36,6 @@ def render_deletion(app: App, deletion: Deletion) -> pb.DeleteAppResponse:
         operation_id=deletion.operation_id,
         backups_kept=deletion.backups_kept,
         backups_deleted=deletion.backups_deleted,
-    )
-
-
-def parse_backed_up(request: pb.RestoreBesideRequest) -> BackedUpApp:
-    """The backup that a new app is made of."""
-    return BackedUpApp(
-        app_id=request.source_app_id,
-        archive=request.archive,
-        made_by=request.made_by,
-        host_id=request.host_id,
-        vmid=request.vmid,
-        owner_id=request.owner_id,
     )
 
 
@@ -204,18 +191,22 @@ class Standing(Protocol):
 
 
 def render_status(app: Standing, operation: Operation | None) -> pb.AppStatus:
-    """Simple for a stable app, with progress and step for one in transition."""
+    """Simple for a stable app, with progress, step and time for one in transition."""
     if app.status in STABLE or operation is None:
         return pb.AppStatus(id=app.id, status=app.status, message=app.error or None)
-    step = operation.step
+    step, pace = operation.step, measure_pace(operation)
+    description = step.description if step else ""
     return pb.AppStatus(
         id=app.id,
         status=app.status,
-        message=operation.waiting_for or (step.description if step else None),
+        message=operation.waiting_for or pace.describe(description) or None,
         operation=operation.kind,
-        progress=operation.progress,
+        progress=pace.progress,
+        determinate=pace.determinate,
+        elapsed_s=pace.elapsed_s,
+        expected_s=operation.expected_s,
         step=step.name if step else "",
-        step_description=step.description if step else "",
+        step_description=description,
         step_index=operation.step_index,
         step_count=operation.step_count,
         attempt=operation.attempt,
@@ -259,35 +250,4 @@ def render_discovered(item: Container) -> app_pb2.DiscoveredContainer:
         cpus=item.cpus,
         ip_address=item.address or None,
         tags=item.tags,
-    )
-
-
-def parse_held_step(request: pb.ReportOperationRequest) -> DelegatedStep | None:
-    """The step that another service reports; None when it names none."""
-    if not request.step:
-        return None
-    return DelegatedStep(
-        position=request.step_index,
-        name=request.step,
-        description=request.step_description,
-        attempts=max(request.attempt, 1),
-        upid=request.upid,
-    )
-
-
-def render_hold(app: App, operation: Operation | None, *, status: str = "") -> pb.AppHold:
-    """An app as other services need it."""
-    return pb.AppHold(
-        app_id=app.id,
-        name=app.name,
-        hostname=app.hostname,
-        status=status or app.status,
-        host_id=app.host_id,
-        vmid=app.vmid or 0,
-        node=app.node,
-        owner_id=app.owner_id,
-        adopted=app.adopted,
-        operation_id=operation.id if operation else "",
-        port=app.port,
-        runtime=app.runtime,
     )

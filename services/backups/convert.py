@@ -71,8 +71,14 @@ def parse_order(request: pb.CreateBackupRequest) -> BackupOrder:
 
 
 def render_backup(backup: Backup) -> backup_pb2.Backup:
-    """A backup on the wire."""
+    """A backup on the wire; while it is made, with the time that it takes."""
+    made = backup.status is BackupStatus.CREATING
+    elapsed_s = max(0, int((backup.updated_at - backup.created_at).total_seconds()))
     return backup_pb2.Backup(
+        left_out=backup.left_out,
+        determinate=bool(backup.expected_s) if made else None,
+        elapsed_s=elapsed_s if made else None,
+        expected_s=backup.expected_s if made else None,
         id=backup.id,
         application_id=backup.app_id,
         file_name=backup.file_name,
@@ -86,7 +92,7 @@ def render_backup(backup: Backup) -> backup_pb2.Backup:
         error_message=backup.error or None,
         protected=backup.protected,
         notes=backup.notes,
-        progress=backup.progress if backup.status is BackupStatus.CREATING else None,
+        progress=backup.progress if made else None,
         created_at=render_time(backup.created_at),
         updated_at=render_time(backup.updated_at),
         completed_at=render_time(backup.completed_at),
@@ -109,6 +115,7 @@ def render_stats(stats: BackupStats) -> pb.BackupStats:
         completed_backups=stats.completed,
         failed_backups=stats.failed,
         in_progress_backups=stats.in_progress,
+        missing_backups=stats.missing,
         total_size_gb=round(stats.total_size / GIB, 2),
         average_size_mb=round(stats.average_size / MIB, 2),
     )
@@ -141,6 +148,7 @@ def parse_app(hold: apps_pb.AppHold) -> AppFacts:
         node=hold.node,
         owner_id=hold.owner_id,
         operation_id=hold.operation_id,
+        storage=hold.storage,
     )
 
 
@@ -157,7 +165,7 @@ def render_report(
         step_index=report.step_index,
         step_count=report.step_count,
         message=report.message,
-        level="info" if report.message else "",
+        level=report.level if report.message else "",
         attempt=report.attempt,
         worker=report.worker,
         upid=report.upid,
@@ -188,7 +196,8 @@ def parse_progress(progress: containers_pb.TaskProgress) -> TaskUpdate:
         progress.succeeded,
         progress.exit_status,
         progress.result,
-        progress.may_pass,
+        progress.may_pass or progress.held_up,
+        progress.reason,
     )
 
 

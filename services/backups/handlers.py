@@ -10,6 +10,7 @@ from proximity.common.v1 import operation_pb2
 from services.backups import convert
 from services.backups.domain import removed_apps, usecases
 from services.backups.domain.interfaces import Apps, BackupStore, Containers
+from services.backups.domain.restore_backup import Neighbours, restore_backup
 from services.common.operations.convert import render_operation
 from services.common.rpc.call import Call
 from services.common.rpc.responses.cache import VersionedLruCache
@@ -92,8 +93,11 @@ class BackupsHandlers:
     async def restore_backup(self, request: pb.RestoreBackupRequest, call: Call) -> pb.RestoreBackupResponse:
         if request.HasField("new_hostname"):
             return await self._restore_beside(request, call)
-        backup = await usecases.restore_backup(
-            self._store, self._apps, convert.parse_asker(call), key=convert.parse_key(request, call)
+        backup = await restore_backup(
+            Neighbours(self._store, self._apps, self._containers),
+            convert.parse_asker(call),
+            key=convert.parse_key(request, call),
+            lose_volumes=request.lose_volumes,
         )
         call.add_location(f"/api/apps/{request.app_id}/status")
         return pb.RestoreBackupResponse(

@@ -8,7 +8,8 @@ from nats.aio.msg import Msg
 from proximity.apps.v1 import events_pb2
 from proximity.auth.v1 import events_pb2 as auth_events_pb2
 
-from services.backups.domain.interfaces import Apps, BackupStore
+from services.backups.domain.archive_presence import note_missing_archives
+from services.backups.domain.interfaces import Apps, BackupStore, Containers
 from services.backups.domain.removed_apps import delete_requested_backups, note_removed_apps
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
@@ -61,3 +62,13 @@ def plan_tidying(store: BackupStore, apps: Apps) -> Periodic:
             log.info("requested_deletions_begun", count=begun)
 
     return Periodic(name="tidying", interval=timedelta(hours=1), function=tidy)
+
+
+def plan_comparison(store: BackupStore, containers: Containers) -> Periodic:
+    """Plan the work that notices archives that are gone: one listing for each container that has backups."""
+
+    async def compare() -> None:
+        if missing := await note_missing_archives(store, containers):
+            log.warning("archives_missing", count=missing)
+
+    return Periodic(name="comparison", interval=timedelta(minutes=10), function=compare)

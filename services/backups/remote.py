@@ -14,6 +14,7 @@ from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceSt
 from services.backups import convert
 from services.backups.domain.entities import (
     AppFacts,
+    AppProbe,
     Archive,
     BackupOrder,
     BesideOrder,
@@ -22,12 +23,15 @@ from services.backups.domain.entities import (
     ProgressReport,
     Task,
     TaskUpdate,
+    UnarchivedVolume,
 )
 from services.common.core.errors import NotFoundError
 from services.common.identity.tokens import User
 from services.common.rpc.client import Clients
 
 _ATTEMPT_S = 4.0  # three attempts end before a worker takes up what was only written down (15 s)
+_PROBE_S = 30.0  # apps asks inventory, which asks a port from here and from inside
+_LOOK_S = 20.0  # a person waits for it
 _PROXMOX_S = 60.0
 _TASK_S = 24 * 3600.0
 
@@ -64,6 +68,12 @@ class RemoteApps:
             app_id=app_id, operation_id=operation_id, succeeded=succeeded, message=message, status=status
         )
         await self._call("FinishOperation", request)
+
+    async def probe_app(self, app_id: str, operation_id: str) -> AppProbe:
+        """See `Apps.probe_app`."""
+        request = apps_pb.ProbeAppRequest(app_id=app_id, operation_id=operation_id)
+        probe = await self._call("ProbeApp", request, timeout=_PROBE_S)
+        return AppProbe(probe.answered, probe.port, probe.grace_s, probe.message)
 
     async def restore_beside(self, order: BesideOrder, *, user: object) -> BesideStarted:
         """See `Apps.restore_beside`."""
@@ -123,12 +133,28 @@ class RemoteContainers:
         )
         return convert.parse_task(await self._call("BackupContainer", request))
 
-    async def restore_container(self, place: Place, *, owner: str, archive: str) -> Task:
+    async def restore_container(
+        self, place: Place, *, owner: str, archive: str, storage: str = "", lose_volumes: Sequence[str] = ()
+    ) -> Task:
         """See `Containers.restore_container`."""
         request = containers_pb.RestoreContainerRequest(
-            container=convert.render_place(place), owner=owner, archive=archive
+            container=convert.render_place(place),
+            owner=owner,
+            archive=archive,
+            storage=storage,
+            lose_volumes=lose_volumes,
         )
         return convert.parse_task(await self._call("RestoreContainer", request))
+
+    async def list_unarchived(
+        self, place: Place, *, owner: str, archive: str = ""
+    ) -> Sequence[UnarchivedVolume]:
+        """See `Containers.list_unarchived`."""
+        request = containers_pb.ListUnarchivedVolumesRequest(
+            container=convert.render_place(place), owner=owner, archive=archive
+        )
+        listed = await self._call("ListUnarchivedVolumes", request, timeout=_LOOK_S)
+        return [UnarchivedVolume(volume.key, volume.description) for volume in listed.volumes]
 
     async def start_container(self, place: Place, *, owner: str) -> Task:
         """See `Containers.start_container`."""

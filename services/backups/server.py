@@ -11,7 +11,7 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from services.backups.config import BackupsSettings
 from services.backups.domain.interfaces import Apps, Containers
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
-from services.backups.jobs import BackupJobs, plan_tidying
+from services.backups.jobs import BackupJobs, plan_comparison, plan_tidying
 from services.backups.remote import RemoteApps, RemoteContainers
 from services.backups.store import SqlBackupStore, build_operation_store, operation_queue
 from services.backups.tables import metadata
@@ -77,5 +77,6 @@ async def work(settings: BackupsSettings) -> None:
             concurrency=settings.concurrency,
         ),
         plan_tidying(parts.store, parts.apps),
+        plan_comparison(parts.store, parts.containers),
     ]
     await lifecycle.work(Service(runtime=runtime, background=background))

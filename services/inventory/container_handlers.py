@@ -11,6 +11,7 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.rpc.call import Call
 from services.inventory import convert, convert_settings
+from services.inventory.archive_handlers import ArchiveHandlers
 from services.inventory.placing import Placing
 from services.inventory.proxmox import (
     archives,
@@ -29,7 +30,7 @@ from services.inventory.proxmox.marks import find_owner
 from services.inventory.store import SqlSettingsStore, SqlVmidStore
 
 
-class ContainerHandlers:
+class ContainerHandlers(ArchiveHandlers):
     """ContainerService."""
 
     def __init__(
@@ -157,50 +158,12 @@ class ContainerHandlers:
         )
         return convert.render_task(task)
 
-    async def backup_container(self, request: cs.BackupContainerRequest, _call: Call) -> cs.Task:
-        return await self._act(
-            archives.backup_container,
-            request,
-            **_pick(request, "mode", "compression", "storage", "notes", "protected", "backup_id"),
-        )
-
-    async def restore_container(self, request: cs.RestoreContainerRequest, _call: Call) -> cs.Task:
-        return await self._act(
-            archives.restore_container,
-            request,
-            **_pick(request, "archive", "beside", "hostname", "storage"),
-            find_owned=self._placing.find_owned,
-        )
-
-    async def list_archives(self, request: cs.ListArchivesRequest, _call: Call) -> cs.ListArchivesResponse:
-        client = await self._fleet.get_client(request.host_id)
-        found, complete = await archives.list_archives(client, vmid=request.vmid, storage=request.storage)
-        return cs.ListArchivesResponse(
-            archives=[convert.render_archive(one) for one in found], complete=complete
-        )
-
-    async def update_archive(self, request: cs.UpdateArchiveRequest, _call: Call) -> empty_pb2.Empty:
-        client = await self._fleet.get_client(request.host_id)
-        changes = convert.parse_changes(request, ("notes", "protected"))
-        await archives.update_archive(
-            client, request.volume_id, notes=changes.get("notes"), protected=changes.get("protected")
-        )
-        return empty_pb2.Empty()
-
-    async def delete_archive(self, request: cs.DeleteArchiveRequest, _call: Call) -> cs.Task:
-        client = await self._fleet.get_client(request.host_id)
-        return convert.render_task(await archives.delete_archive(client, request.volume_id))
-
     async def watch_task(self, request: cs.WatchTaskRequest, _call: Call) -> AsyncIterator[cs.TaskProgress]:
         client = await self._fleet.get_client(request.host_id)
         watched = failover.watch_task(client, request.node, request.upid, stall_s=request.stall_timeout_s)
-        archive = ""
         async for progress in watched:
-            message = convert.render_progress(progress)
-            if progress.result:
-                archive = await archives.find_volume_id(client, request.node, progress.result)
-                message.result = archive
-            yield message
+            volume_id = await archives.name_volume(client, request.node, progress.job, done=progress.done)
+            yield convert.render_progress(progress, volume_id)
 
     async def list_container_tasks(
         self, request: cs.ListContainerTasksRequest, _call: Call
@@ -293,8 +256,3 @@ class ContainerHandlers:
             resources=convert_settings.render_resources(*resources),
             network=convert_settings.render_network(*network),
         )
-
-
-def _pick(request: Any, *names: str) -> dict[str, Any]:
-    """Fields that go to a function as they are."""
-    return {name: getattr(request, name) for name in names}

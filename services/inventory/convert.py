@@ -12,6 +12,7 @@ from proximity.inventory.v1 import host_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.common.core.timestamps import render_time
+from services.inventory.domain.disks import Disk
 from services.inventory.domain.entities import Host, NewHost, Node, Secrets, full_token_id
 from services.inventory.domain.ssh_addresses import parse_ssh_addresses
 from services.inventory.proxmox.archives import ArchiveVolume
@@ -135,17 +136,20 @@ def render_task(task: ProxmoxTask) -> cs.Task:
     )
 
 
-def render_progress(progress: Progress) -> cs.TaskProgress:
-    """What a task said."""
+def render_progress(progress: Progress, result: str) -> cs.TaskProgress:
+    """What a task printed, and what it makes."""
     return cs.TaskProgress(
         percent=progress.percent,
         lines=progress.lines,
         done=progress.done,
         succeeded=progress.succeeded,
         exit_status=progress.exit_status,
-        result=progress.result,
+        result=result,
         may_pass=progress.may_pass,
-        held_up=progress.done and not progress.succeeded and is_held_up(progress.exit_status),
+        held_up=progress.done
+        and not progress.succeeded
+        and is_held_up(progress.reason or progress.exit_status),
+        reason=progress.reason,
     )
 
 
@@ -229,6 +233,14 @@ def render_scans(scans: list[HostScan]) -> cs.ListContainersResponse:
             )
             for scan in scans
         ],
+    )
+
+
+def render_volume(one: Disk) -> cs.ContainerVolume:
+    """A volume of a container."""
+    size, description = one.size_gb, one.describe()
+    return cs.ContainerVolume(
+        key=one.key, path=one.path, storage=one.storage, size_gb=size, description=description
     )
 
 

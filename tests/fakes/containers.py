@@ -70,6 +70,7 @@ class FakeContainers:
         self.hangs = ""
         self.silent: set[str] = set()
         self.archives: dict[str, Packed] = {}
+        self.restored_to: list[str] = []
         self.snapshots: dict[tuple[int, str], Packed] = {}
         self.images: dict[int, str] = {}
         self.volumes: dict[int, dict[str, str]] = {}
@@ -218,7 +219,10 @@ class FakeContainers:
         self.volumes[target.vmid][path] = left.pop(path)
         return Task(source.host_id, source.node, "", path)
 
-    async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
+    async def restore_beside(
+        self, ref: Ref, owner: str, *, archive: str, hostname: str, storage: str
+    ) -> Task:
+        self.restored_to.append(storage)
         if ref.vmid not in self.containers and archive in self.archives:
             self._unpack(ref, self.archives[archive])
             self.containers[ref.vmid] = dataclasses.replace(
@@ -250,11 +254,14 @@ class FakeContainers:
         self.images[ref.vmid], self.volumes[ref.vmid] = packed.image, dict(packed.volumes)
         (self.docker.add if packed.has_docker else self.docker.discard)(ref.vmid)
 
-    async def restore(self, ref: Ref, owner: str, *, archive: str) -> Task:
+    async def restore(self, ref: Ref, owner: str, *, archive: str, storage: str) -> Task:
         self._call("restore")
-        self.snapshots = {key: one for key, one in self.snapshots.items() if key[0] != ref.vmid}
+        self.restored_to.append(storage)
         if self._own(ref, owner).status == "running":
-            raise StepFailedError(f"container {ref.vmid} runs")
+            running = BusyError(f"container {ref.vmid} runs")
+            running.reason = "CONTAINER_RUNNING"  # type: ignore[misc]  # as the wire brings it
+            raise running
+        self.snapshots = {key: one for key, one in self.snapshots.items() if key[0] != ref.vmid}
         self._unpack(ref, self.archives[archive])
         return _task(ref)
 

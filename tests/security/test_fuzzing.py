@@ -37,7 +37,8 @@ from services.inventory.proxmox.archives import _read_vmid
 from services.inventory.proxmox.create import ContainerSpec, render_network
 from services.inventory.proxmox.inside import parse_listeners
 from services.inventory.proxmox.marks import add_marks, drop_marks, find_owner, split_tags
-from services.inventory.proxmox.tasks import _find_archive, _find_percent
+from services.inventory.proxmox.task_log import explain_failure, find_failed_growth, parse_backup_job
+from services.inventory.proxmox.tasks import _find_percent
 
 FUZZ = settings(
     max_examples=150,
@@ -104,7 +105,9 @@ def check_reason(refusal: Exception) -> None:
 @FUZZ
 @given(st.lists(PUNCTUATED | st.builds("INFO: creating vzdump archive '{}'".format, TEXT), max_size=5))
 def test_task_logs_and_archive_names(lines: list[str]) -> None:
-    assert isinstance(_find_archive(lines), str)
+    assert isinstance(parse_backup_job(lines).volume_id, str)
+    assert explain_failure(lines, "job errors").endswith(("job errors", "job errors)"))
+    assert isinstance(find_failed_growth(lines), str)
     percent = _find_percent(lines)
     assert percent is None or 0 <= percent <= 100
 

@@ -125,6 +125,38 @@ async def test_a_held_app_is_busy_until_the_holder_ends(service: Service) -> Non
     assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.status == "running"
 
 
+async def test_the_status_of_an_operation_of_another_service_shows_its_step_and_time(
+    service: Service,
+) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    asked = pb.GetAppStatusRequest(app_id=app.id)
+    for times in range(2):
+        operation_id = uuid.uuid4().hex
+        request = pb.BeginOperationRequest(app_id=app.id, operation_id=operation_id, kind="restore")
+        await service.internal.begin_operation(request, inner())
+        step = pb.ReportOperationRequest(
+            app_id=app.id,
+            operation_id=operation_id,
+            progress=10,
+            step="restore_archive",
+            step_description="Restoring the archive",
+            step_index=2,
+            step_count=5,
+        )
+        await service.internal.report_operation(step, inner())
+        status = await service.api.get_app_status(asked, call())
+        assert (status.step, status.step_description, status.step_index, status.step_count) == (
+            "restore_archive",
+            "Restoring the archive",
+            2,
+            5,
+        )
+        assert (status.determinate, status.HasField("expected_s")) == (bool(times), bool(times))
+        done = pb.FinishOperationRequest(app_id=app.id, operation_id=operation_id, succeeded=True)
+        await service.internal.finish_operation(done, inner())
+
+
 async def test_an_orphan_is_destroyed_once_two_scans_and_its_grace_allow_it(service: Service) -> None:
     app = await service.deploy()
     await service.platform.run()

@@ -244,7 +244,9 @@ async def test_what_an_own_broken_creation_left_is_destroyed_first(platform: Pla
 
 
 async def test_an_adopted_container_is_left_alone_when_its_app_is_deleted(platform: Platform) -> None:
-    await platform.containers.restore_beside(Ref(1, 300, "pve1"), "", archive="", hostname="old-box")
+    await platform.containers.restore_beside(
+        Ref(1, 300, "pve1"), "", archive="", hostname="old-box", storage=""
+    )
     await platform.containers.act("start", Ref(1, 300, "pve1"), owner="")
     found = await adopting.discover_containers(platform.world, None)
     assert [item.vmid for item in found] == [300]
@@ -285,7 +287,9 @@ def make_imported(error: str = "") -> App:
 async def test_the_container_of_an_imported_app_is_marked_and_says_how_it_is(
     platform: Platform, before: str, after: str
 ) -> None:
-    await platform.containers.restore_beside(Ref(1, 300, "pve1"), "", archive="", hostname="old-box")
+    await platform.containers.restore_beside(
+        Ref(1, 300, "pve1"), "", archive="", hostname="old-box", storage=""
+    )
     await platform.containers.act("start", Ref(1, 300, "pve1"), owner="")
     app = make_imported("its reason" if before == "error" else "")
     assert await platform.store.add_app(app, begin_import(app, before))

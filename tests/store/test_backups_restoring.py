@@ -153,6 +153,9 @@ async def test_nothing_is_given_up_for_an_archive_that_is_gone(world: World) -> 
     world.containers.complete = True
     await world.make_due()
     await world.run_all()
-    assert "is gone; the app is as it was" in (await world.get(backup_id)).error_message
+    missing = await world.get(backup_id)
+    assert (missing.status, missing.is_completed) == ("missing", False)
+    assert "is gone from its storage: Proxmox pruned it" in missing.error_message
+    assert "the app is as it was" in world.apps.messages[-1]
     assert (world.containers.running, world.containers.started, len(kept)) == (True, ["vzdump"], 1)
     assert world.apps.finished[-1][1:] == (False, "")

@@ -56,7 +56,7 @@ async def test_a_backup_is_made_and_the_app_let_go(world: World) -> None:
     assert after.HasField("completed_at")
     assert not after.HasField("progress")
     assert (world.apps.held, world.apps.finished) == ({}, [(call.request_id, True, "")])
-    assert [report.progress for report in world.apps.reports] == [0, 50]
+    assert [report.progress for report in world.apps.reports] == [0, 0, 1]
     assert await world.list_subjects() == [operation_queue.subject, BACKUP_COMPLETED]
     standing = await world.internal.get_holding_operation(
         pb.GetHoldingOperationRequest(operation_id=call.request_id), call_of()

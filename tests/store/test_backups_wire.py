@@ -86,6 +86,12 @@ class ServedApps(Unserved):
         self.callers.append(call.caller)
         return apps_pb.CloneAppResponse(app_id="web-99999999", message=request.new_hostname)
 
+    async def probe_app(self, request: apps_pb.ProbeAppRequest, call: Call) -> apps_pb.ProbeAppResponse:
+        probe = await self.fake.probe_app(request.app_id, request.operation_id)
+        return apps_pb.ProbeAppResponse(
+            answered=probe.answered, port=probe.port, grace_s=probe.grace_s, message=probe.message
+        )
+
     def render(self) -> apps_pb.AppHold:
         return apps_pb.AppHold(
             app_id=APP.app_id, name=APP.name, status=APP.status, host_id=1, vmid=9001, node="pve1", owner_id=7
@@ -111,7 +117,17 @@ class ServedContainers(Unserved):
     async def restore_container(
         self, request: containers_pb.RestoreContainerRequest, call: Call
     ) -> containers_pb.Task:
-        return render(await self.fake.restore_container(PLACE, owner="", archive=request.archive))
+        task = await self.fake.restore_container(
+            PLACE, owner="", archive=request.archive, lose_volumes=list(request.lose_volumes)
+        )
+        return render(task)
+
+    async def list_unarchived_volumes(
+        self, request: containers_pb.ListUnarchivedVolumesRequest, call: Call
+    ) -> containers_pb.ListUnarchivedVolumesResponse:
+        found = await self.fake.list_unarchived(PLACE, owner=request.owner, archive=request.archive)
+        volumes = [containers_pb.ContainerVolume(key=one.key, description=one.description) for one in found]
+        return containers_pb.ListUnarchivedVolumesResponse(volumes=volumes)
 
     async def start_container(self, request: object, call: Call) -> containers_pb.Task:
         return render(await self.fake.start_container(PLACE, owner=""))
@@ -164,6 +180,7 @@ class ServedContainers(Unserved):
                 succeeded=one.succeeded,
                 exit_status=one.exit_status,
                 result=one.result,
+                reason=one.reason,
             )
 
 

@@ -222,11 +222,17 @@ class Containers(Protocol):
     async def move_volume(self, source: Ref, source_owner: str, *, target: Ref, owner: str) -> Task:
         """Hand one volume of a stopped container over; the finished task's result is empty when none was left."""
 
-    async def restore_beside(self, ref: Ref, owner: str, *, archive: str, hostname: str) -> Task:
-        """Make a new container of an archive."""
+    async def restore_beside(
+        self, ref: Ref, owner: str, *, archive: str, hostname: str, storage: str
+    ) -> Task:
+        """Make a new container of an archive, its root disk on `storage` (empty: as in the archive)."""
 
-    async def restore(self, ref: Ref, owner: str, *, archive: str) -> Task:
-        """Overwrite a stopped container with an archive of it."""
+    async def restore(self, ref: Ref, owner: str, *, archive: str, storage: str) -> Task:
+        """Overwrite a stopped container with an archive of it; `storage` where the container has no root disk.
+
+        Raises:
+            PreconditionError: it has volumes that are not in the archive, which would be destroyed.
+        """
 
     async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
         """Pull an OCI image as a template."""

@@ -9,12 +9,13 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps import convert
+from services.apps import convert_internal
 from services.apps.domain import restoring, usecases
 from services.apps.domain.entities import STABLE, AddLog, Begin, Change, ChangeApp, RestoreVersion
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.marks import require_managed
 from services.apps.domain.plan_deployment import plan_deployment
+from services.apps.domain.probe_app import probe_app
 from services.apps.domain.usecases import Requester, World
 from services.apps.plan_messages import parse_plan_request, render_plan
 from services.apps.store import SqlAppStore
@@ -45,7 +46,7 @@ class AppsInternalHandlers:
         operation = await self.store.find_unfinished(app.id)
         if operation is not None and operation.id == request.operation_id:
             previous = await self.store.get_held_status(operation.id)
-            return convert.render_hold(app, operation, status=previous)
+            return convert_internal.render_hold(app, operation, status=previous)
         usecases.require_stable(app)
         if app.vmid is None:
             raise AppStateError(f"{app.id} has no container")
@@ -67,7 +68,7 @@ class AppsInternalHandlers:
         )
         await self.store.begin(app.id, begin)
         self.relay.wake()
-        return convert.render_hold(app, await self.store.find_operation(begin.id), status=app.status)
+        return convert_internal.render_hold(app, await self.store.find_operation(begin.id), status=app.status)
 
     async def report_operation(self, request: pb.ReportOperationRequest, _call: Call) -> Empty:
         values: dict[str, Any] = {
@@ -79,8 +80,14 @@ class AppsInternalHandlers:
             values |= {"worker": request.worker, "attempt": request.attempt}
         level = request.level if request.level in _LEVELS else "info"
         lines = [AddLog(request.app_id, request.message, level, request.step)] if request.message else []
-        await self.store.report(request.operation_id, values, *lines, step=convert.parse_held_step(request))
+        await self.store.report(
+            request.operation_id, values, *lines, step=convert_internal.parse_held_step(request)
+        )
         return Empty()
+
+    async def probe_app(self, request: pb.ProbeAppRequest, _call: Call) -> pb.ProbeAppResponse:
+        answer = await probe_app(self.store, self.world.containers, request.app_id, request.operation_id)
+        return convert_internal.render_answer(answer)
 
     async def get_operation_standing(
         self, request: pb.GetOperationStandingRequest, _call: Call
@@ -124,13 +131,13 @@ class AppsInternalHandlers:
         asked_for = request.user_id if request.HasField("user_id") else None
         owner = None if user is not None and user.is_admin else asked_for
         app = await self.store.get_app(request.app_id, owner=owner)
-        return convert.render_hold(app, await self.store.find_unfinished(app.id))
+        return convert_internal.render_hold(app, await self.store.find_unfinished(app.id))
 
     async def restore_beside(self, request: pb.RestoreBesideRequest, call: Call) -> pb.CloneAppResponse:
         user = call.caller.user
         asked = Requester(request.operation_id, user.id if user else None)
         app = await restoring.restore_beside(
-            self.world, convert.parse_backed_up(request), asked, hostname=request.new_hostname
+            self.world, convert_internal.parse_backed_up(request), asked, hostname=request.new_hostname
         )
         self.relay.wake()
         return pb.CloneAppResponse(

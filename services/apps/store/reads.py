@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
 from services.apps.domain.entities import App, AppEvent
 from services.apps.domain.errors import AppNotFoundError, NoFreePortError, OperationNotFoundError
+from services.apps.domain.pace import COPYING
 from services.apps.store.rows import AppRows, parse_event
 from services.apps.tables import app_events, apps, operation_tables, ports
 from services.common.core.clock import now
@@ -166,9 +169,28 @@ class AppReads:
         return str(state.get("previous", "running"))
 
     async def find_unfinished(self, app_id: str) -> Operation | None:
-        """The operation under way on an app."""
+        """The operation under way on an app, with the time that the last one of its kind took."""
         found, _ = await self._operations.list_operations({"subject": app_id}, limit=1, unfinished=True)
-        return found[0] if found else None
+        if not found or found[0].kind not in COPYING:
+            return found[0] if found else None
+        return dataclasses.replace(found[0], expected_s=await self._find_duration(found[0]))
+
+    async def _find_duration(self, operation: Operation) -> int | None:
+        """Seconds that the newest successful operation of this kind took, on this app or, of copies, on its source."""
+        began = sa.func.coalesce(ops.c.started_at, ops.c.created_at)
+        query = sa.select(began.label("began"), ops.c.finished_at).where(
+            ops.c.kind == operation.kind, ops.c.status == "succeeded"
+        )
+        source = ops.c.state["source_app_id"].as_string()
+
+        def read(connection: sa.Connection) -> Any:
+            copied = connection.execute(sa.select(source).where(ops.c.id == operation.id)).scalar()
+            same = source == copied if copied else ops.c.subject == operation.app_id
+            newest = query.where(same).order_by(ops.c.created_at.desc()).limit(1)
+            return connection.execute(newest).one_or_none()
+
+        row = await self._db.read(read)
+        return None if row is None else max(1, int((row.finished_at - row.began).total_seconds()))
 
     async def list_operations(
         self, app_id: str | None, *, page: int, per_page: int, status: str = ""

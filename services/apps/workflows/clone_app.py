@@ -104,7 +104,11 @@ def restore_beside(tools: Tools) -> Workflow[CopyState]:
     async def ask_restore(state: CopyState) -> Task:
         app = await tools.apps.get_app(state.app_id)
         return await tools.containers.restore_beside(
-            state.ref, app.id, archive=state.archive, hostname=app.hostname
+            state.ref,
+            app.id,
+            archive=state.archive,
+            hostname=app.hostname,
+            storage=str(app.config.get("storage", "")),
         )
 
     async def restore_container(state: CopyState, ctx: Context) -> CopyState:
@@ -140,5 +144,5 @@ def _copy(tools: Tools, kind: str, *making: Step[CopyState]) -> Workflow[CopySta
         state_type=CopyState,
         on_succeeded=end_deployed,
         on_failed=end_failed_new,
-        timeout_s=12 * 3600,
+        timeout_s=24 * 3600,
     )

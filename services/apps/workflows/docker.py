@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from services.apps.domain.compose import render_values_file
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import StepFailedError
+from services.apps.domain.probe_app import find_target
 from services.apps.workflows.container_scripts import (
     COMPOSE,
     FOLDER,
@@ -25,7 +26,6 @@ from services.common.operations.model import Context, Step, StepResult
 _UP = ("docker", "compose", "-f", COMPOSE, "up", "-d", "--remove-orphans")
 
 PULL_STALL_S = 1800  # a large layer comes without a word
-_GRACE_S = 120
 _POLL_S = 1.0
 _PROBE_WAIT_S = 5.0  # for which inventory asks a port again: a look at the container costs three requests
 _THOROUGH_S = 10.0  # between two looks from inside, each of which starts a process on the node
@@ -121,7 +121,8 @@ class DockerSteps(Generic[S]):
         app = await self._tools.apps.get_app(state.app_id)
         if app.port is None:
             return StepResult(state)
-        scheme, port, path, grace_s = _probe_of(app)
+        target = find_target(app)
+        port, grace_s = target.port, target.grace_s
         loop = asyncio.get_running_loop()
         end, message, delays = loop.time() + grace_s, "", growing_delays(self._poll_s)
         inside = loop.time() + min(_THOROUGH_S, grace_s / 2)
@@ -132,8 +133,8 @@ class DockerSteps(Generic[S]):
                 state.ref,
                 app.id,
                 port=port,
-                scheme=scheme,
-                path=path,
+                scheme=target.scheme,
+                path=target.path,
                 thorough=thorough,
                 wait_s=_PROBE_WAIT_S,
             )
@@ -174,15 +175,3 @@ def _files_of(app: App, address: str) -> tuple[str, str]:
     compose = str(app.rendering.get("compose", ""))
     host = address or app.address or app.hostname
     return compose, render_values_file(compose, app.environment, host=host)
-
-
-def _probe_of(app: App) -> tuple[str, int, str, int]:
-    probe = app.rendering.get("probe") or {}
-    asked = int(probe.get("port") or 0)
-    port = asked if asked and asked != app.internal_port else int(app.port or 0)
-    return (
-        str(probe.get("scheme") or "tcp"),
-        port,
-        str(probe.get("path") or "/"),
-        int(probe.get("grace_s") or _GRACE_S),
-    )

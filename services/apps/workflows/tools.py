@@ -56,10 +56,12 @@ class Tools:
         await ctx.note_upid(task.upid)
         for warning in task.warnings:
             await ctx.log(warning[:_LINE_LIMIT], level="warning")
+        fraction = 0.0
 
         async def on_progress(percent: int | None, lines: Sequence[str]) -> None:
-            if percent is not None:
-                await ctx.progress(percent / 100)
+            nonlocal fraction
+            fraction = fraction if percent is None else percent / 100
+            await ctx.progress(fraction)  # also of a silent task: the operation shows that time passes
             if on_lines is not None:
                 on_lines(lines[-_LINES:])
             for line in lines[-_LINES:]:

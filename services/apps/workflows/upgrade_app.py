@@ -18,11 +18,12 @@ from services.apps.domain.neighbours import Backups, HeldBackup
 from services.apps.workflows.container_scripts import FOLDER
 from services.apps.workflows.docker import PULL_STALL_S, DockerSteps, is_compose, write_files
 from services.apps.workflows.exchanging import Exchange, ExchangeState
+from services.apps.workflows.restore_archive import VOLUMES_NOT_ARCHIVED, restore_archive
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.snapshots import Snapshots
 from services.apps.workflows.state import end_taken_back
 from services.apps.workflows.tools import Tools
-from services.common.core.errors import UnavailableError
+from services.common.core.errors import PreconditionError, UnavailableError
 from services.common.operations.model import Context, Step, StepResult, WaitError, Workflow
 
 _NEXT = f"{FOLDER}/next"
@@ -171,7 +172,7 @@ class UpgradeSteps:
         """From here on the container changes: it becomes what it was before the update."""
         state = dataclasses.replace(state, touched=True)
         await ctx.save(state, SwitchVersion(state.upgrade_id, forward=False))
-        await self._restore(state, ctx, state.target_archive)
+        await restore_archive(self.tools, state, ctx, archive=state.target_archive)
         return state
 
     async def take_back(self, state: UpgradeState, ctx: Context) -> UpgradeState:
@@ -181,7 +182,13 @@ class UpgradeSteps:
         await ctx.save(state, SwitchVersion(state.upgrade_id, forward=bool(state.target_archive)))
         if not await self.snapshots.go_back(state, ctx):
             await ctx.log("Going back to the backup made before", level="warning")
-            await self._restore(state, ctx, state.archive)
+            try:
+                await restore_archive(self.tools, state, ctx, archive=state.archive)
+            except PreconditionError as error:
+                if error.reason != VOLUMES_NOT_ARCHIVED:
+                    raise
+                await ctx.log(f"The backup is not restored: {error.message}", level="error")
+                return state
         await self._exchange.clean_up(state, ctx)
         try:
             state = (await self._start(state, ctx)).state
@@ -192,24 +199,6 @@ class UpgradeSteps:
             return state
         await ctx.log("What ran before answers again")
         return dataclasses.replace(state, recovered=True)
-
-    async def _restore(self, state: UpgradeState, ctx: Context, archive: str) -> None:
-        app = await self.tools.apps.get_app(state.app_id)
-        containers, container = self.tools.containers, await self.tools.find(state)
-        if container is not None and container.owner != app.id:  # what a creation left that was broken off
-            steps: Steps[UpgradeState] = Steps(self.tools)
-            await steps.destroy(state, ctx)
-            container = await self.tools.find(state)
-        if container is None:  # a restore that failed midway leaves none
-            task = await containers.restore_beside(state.ref, app.id, archive=archive, hostname=app.hostname)
-        else:
-            if container.status == "running":
-                await self.tools.act("stop", state, ctx)
-            task = await containers.restore(state.ref, app.id, archive=archive)
-        await self.tools.finish(task, ctx)
-        names = {"memory_mb": "memory", "cores": "cores", "disk_gb": "disk_size"}
-        changes = {name: app.config[key] for name, key in names.items() if app.config.get(key)}
-        await self.tools.finish(await containers.configure(state.ref, app.id, changes=changes), ctx)
 
 
 def _settle(steps: UpgradeSteps) -> Step[UpgradeState]:
@@ -247,7 +236,7 @@ def upgrade_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Work
         state_type=UpgradeState,
         on_succeeded=_end,
         on_failed=_end_failed,
-        timeout_s=12 * 3600,
+        timeout_s=24 * 3600,
     )
 
 
@@ -266,7 +255,7 @@ def rollback_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Wor
         state_type=UpgradeState,
         on_succeeded=_end,
         on_failed=_end_failed,
-        timeout_s=12 * 3600,
+        timeout_s=24 * 3600,
     )
 
 

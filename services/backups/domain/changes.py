@@ -13,6 +13,14 @@ class NoteProgress:
     progress: int
 
 
+@dataclass(frozen=True)
+class NoteLeftOut:
+    """Which volumes will not be in the archive, each as a text for a person."""
+
+    backup_id: int
+    volumes: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class CompleteBackup:
     """The archive is there; `size` in bytes."""
@@ -51,6 +59,14 @@ class FreeBackup:
 
 
 @dataclass(frozen=True)
+class LoseArchive:
+    """The archive is gone from its storage, and the platform did not delete it."""
+
+    backup_id: int
+    error: str
+
+
+@dataclass(frozen=True)
 class RemoveBackup:
     """The archive is gone."""
 
@@ -66,5 +82,13 @@ class KeepBackup:
 
 
 BackupChange = (
-    NoteProgress | CompleteBackup | FailBackup | EndRestore | FreeBackup | RemoveBackup | KeepBackup
+    NoteProgress
+    | NoteLeftOut
+    | CompleteBackup
+    | FailBackup
+    | EndRestore
+    | FreeBackup
+    | LoseArchive
+    | RemoveBackup
+    | KeepBackup
 )

@@ -18,6 +18,7 @@ class BackupStatus(StrEnum):
     FAILED = "failed"
     RESTORING = "restoring"
     DELETING = "deleting"
+    MISSING = "missing"  # its archive is gone from the storage
 
 
 IN_USE = frozenset({BackupStatus.CREATING, BackupStatus.RESTORING, BackupStatus.DELETING})
@@ -42,6 +43,8 @@ class Backup:
         volume_id: Proxmox's name of the archive; empty until it is known.
         size: bytes.
         progress: 0-100 while it is made.
+        expected_s: seconds that the app's backup before took; None when there is none.
+        left_out: volumes of the container that are not in the archive, as texts for people.
         app_removed_at: when the app went; the backup outlives it.
         app_name: of the app when the backup was made; empty for those of earlier releases.
     """
@@ -64,6 +67,8 @@ class Backup:
     protected: bool = False
     notes: str = ""
     progress: int | None = None
+    expected_s: int | None = None
+    left_out: tuple[str, ...] = ()
     completed_at: datetime | None = None
     app_removed_at: datetime | None = None
     app_name: str = ""
@@ -101,6 +106,7 @@ class BackupStats:
     failed: int
     in_progress: int
     total_size: int
+    missing: int = 0
 
     @property
     def average_size(self) -> float:
@@ -110,7 +116,12 @@ class BackupStats:
 
 @dataclass(frozen=True, kw_only=True)
 class AppFacts:
-    """What apps says of an app. `status` is the one before the operation that holds it."""
+    """An app as apps describes it.
+
+    Attributes:
+        status: the one before the operation that locks it.
+        storage: where its root disk was put by request; empty: anywhere.
+    """
 
     app_id: str
     name: str
@@ -120,6 +131,7 @@ class AppFacts:
     node: str
     owner_id: int
     operation_id: str = ""
+    storage: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +144,7 @@ class ProgressReport:
     step_index: int
     step_count: int
     message: str = ""
+    level: str = "info"
     attempt: int = 1
     worker: str = ""
     upid: str = ""
@@ -158,7 +171,13 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskUpdate:
-    """News of a task: the last has `done` set; `may_pass` when it failed for a reason that passes."""
+    """Progress of a task, also a heartbeat without news; the last has `done` set.
+
+    Attributes:
+        result: the volume id of the archive that it makes, as soon as its log names it.
+        may_pass: it failed for a reason that passes.
+        reason: why it failed.
+    """
 
     percent: int | None
     done: bool
@@ -166,17 +185,40 @@ class TaskUpdate:
     exit_status: str
     result: str
     may_pass: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive on a storage; `size` in bytes."""
+    """An archive on a storage; `size` in bytes; of the notes perhaps only the first line."""
 
     volume_id: str
     storage: str
     file_name: str
     size: int
     notes: str
+
+    def has_mark(self, mark: str) -> bool:
+        """Whether a line of its notes names the backup with this mark."""
+        return f"proximity-backup: {mark}" in self.notes.splitlines()
+
+
+@dataclass(frozen=True)
+class UnarchivedVolume:
+    """A volume that an archive lacks: its key (mp0), and a description for people."""
+
+    key: str
+    description: str
+
+
+@dataclass(frozen=True)
+class AppProbe:
+    """Whether an app answers; `grace_s` seconds is what it may take after a start."""
+
+    answered: bool
+    port: int = 0
+    grace_s: int = 0
+    message: str = ""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,16 @@ class OperationNotDeadError(BusyError):
     """Only an operation that was given up is taken up again."""
 
 
+class ArchiveGoneError(PreconditionError):
+    """The archive is gone from its storage: pruned by Proxmox, or deleted by somebody."""
+
+
+class RestoreDestroysVolumesError(PreconditionError):
+    """The app's container has volumes that are not in the archive, and the request does not name them."""
+
+    reason = "VOLUMES_NOT_ARCHIVED"
+
+
 class DumpFailedError(PreconditionError):
     """Proxmox could not make the archive."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from services.backups.domain.entities import (
     AppFacts,
+    AppProbe,
     Archive,
     Backup,
     BackupCount,
@@ -21,6 +22,7 @@ from services.backups.domain.entities import (
     ProgressReport,
     Task,
     TaskUpdate,
+    UnarchivedVolume,
 )
 from services.common.operations.view import Operation
 
@@ -97,7 +99,13 @@ class BackupStore(Protocol):
         """
 
     async def begin_restore(
-        self, key: BackupKey, *, operation_id: str, app: AppFacts, requested_by: int
+        self,
+        key: BackupKey,
+        *,
+        operation_id: str,
+        app: AppFacts,
+        requested_by: int,
+        lose_volumes: Collection[str] = (),
     ) -> Backup:
         """Mark a completed backup restoring and add the operation; nothing more for a known operation id.
 
@@ -162,6 +170,12 @@ class BackupStore(Protocol):
     async def get_standing(self, operation_id: str) -> OperationStanding:
         """How an operation stands."""
 
+    async def list_archived(self, *, after: int, limit: int) -> Sequence[Backup]:
+        """Completed and missing backups with an id above `after`, by id."""
+
+    async def note_presence(self, backup_ids: Collection[int], *, present: bool, error: str = "") -> None:
+        """Make completed backups missing, for the reason `error`, or missing ones completed; others stay."""
+
     async def list_app_ids(self, *, after: str, limit: int) -> Sequence[str]:
         """Apps that have backups and are not known to be gone, by id, after one of them."""
 
@@ -206,6 +220,9 @@ class Apps(Protocol):
     ) -> None:
         """Let the app go, in `status` (running, stopped or error) or, when that is empty, as before."""
 
+    async def probe_app(self, app_id: str, operation_id: str) -> AppProbe:
+        """Ask an app's port once, for the operation that locks it, and refresh the app's address."""
+
     async def restore_beside(self, order: BesideOrder, *, user: object) -> BesideStarted:
         """Make a new app of an archive, for `user`."""
 
@@ -222,8 +239,24 @@ class Containers(Protocol):
     async def backup_container(self, place: Place, *, owner: str, order: BackupOrder, mark: str) -> Task:
         """Begin to make an archive; the same task or archive again for the same mark."""
 
-    async def restore_container(self, place: Place, *, owner: str, archive: str) -> Task:
-        """Begin to overwrite a stopped container."""
+    async def restore_container(
+        self, place: Place, *, owner: str, archive: str, storage: str = "", lose_volumes: Sequence[str] = ()
+    ) -> Task:
+        """Begin to overwrite a stopped container; `storage` is for its root disk where there is none any more.
+
+        Raises:
+            PreconditionError: it has volumes that are neither in the archive nor in `lose_volumes`.
+        """
+
+    async def list_unarchived(
+        self, place: Place, *, owner: str, archive: str = ""
+    ) -> Sequence[UnarchivedVolume]:
+        """The volumes of a container that an archive lacks; without one, that an archive made now would lack.
+
+        Raises:
+            NotFoundError: there is no container, or no such archive.
+            PreconditionError: the archive cannot be restored over it with the host's credentials.
+        """
 
     async def start_container(self, place: Place, *, owner: str) -> Task:
         """Begin to start a container."""

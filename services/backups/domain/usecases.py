@@ -18,13 +18,12 @@ from services.backups.domain.entities import (
 from services.backups.domain.errors import (
     AppNotBackupableError,
     AppNotHeldError,
-    AppRemovedError,
-    BackupElsewhereError,
+    ArchiveGoneError,
     BackupInUseError,
     BackupNotCompletedError,
 )
 from services.backups.domain.interfaces import Apps, BackupKey, BackupStore, Containers, NewBackup
-from services.common.core.errors import DomainError, NotFoundError, UnavailableError
+from services.common.core.errors import DomainError, UnavailableError
 
 _NOT_BACKUPABLE = frozenset({"removing", "error"})
 
@@ -86,7 +85,7 @@ async def create_backup(
     app = await apps.get_app(app_id, user_id=asker.owner_id)
     check_backupable(app)
     backup = await store.add_backup(NewBackup(asker.request_id, app, order, asker.user_id))
-    await _hold_and_start(store, apps, asker, app_id=app_id, kind="backup")
+    await lock_and_start(store, apps, asker, app_id=app_id, kind="backup")
     return backup
 
 
@@ -130,9 +129,10 @@ def check_backupable(app: AppFacts) -> None:
         raise AppNotBackupableError(f"{app.name} is in status {app.status!r} and cannot be backed up")
 
 
-async def _hold_and_start(
+async def lock_and_start(
     store: BackupStore, apps: Apps, asker: Asker, *, app_id: str, kind: str, made_by: str = ""
 ) -> None:
+    """Lock an app for an operation that is written down, and let a worker begin it."""
     if not await store.is_waiting(asker.request_id):
         return  # a repeated request whose work is under way or done
     try:
@@ -164,31 +164,6 @@ async def update_backup(
     if backup.volume_id and (protected is not None or notes is not None):
         await containers.update_archive(backup.host_id, backup.volume_id, protected=protected, notes=notes)
     return await store.update_backup(key, protected=protected, notes=notes)
-
-
-async def restore_backup(store: BackupStore, apps: Apps, asker: Asker, *, key: BackupKey) -> Backup:
-    """Mark the backup restoring, hold the app, and let a worker begin.
-
-    Raises:
-        BackupNotCompletedError: it has no archive.
-        BackupElsewhereError: its archive is on another host than the app.
-        AppRemovedError: the app was deleted; with a new hostname it is restored beside.
-        BusyError: the backup or the app is busy.
-    """
-    backup = await store.get_backup(key)
-    try:
-        app = await apps.get_app(key.app_id, user_id=asker.owner_id)
-    except NotFoundError:
-        raise AppRemovedError(
-            f"the app {key.app_id} was deleted, so there is nothing to restore backup {backup.id} over; "
-            "restore it as a new app by naming a new_hostname"
-        ) from None
-    check_on_host(backup, app)
-    backup = await store.begin_restore(
-        key, operation_id=asker.request_id, app=app, requested_by=asker.user_id
-    )
-    await _hold_and_start(store, apps, asker, app_id=key.app_id, kind="restore", made_by=backup.mark)
-    return backup
 
 
 async def restore_beside(
@@ -226,26 +201,17 @@ def check_restorable(backup: Backup) -> None:
     """Refuse a backup that cannot be restored now.
 
     Raises:
+        ArchiveGoneError: its archive is gone.
         BackupNotCompletedError: it was never completed.
         BackupInUseError: it is being restored or deleted.
     """
     if backup.status in {BackupStatus.RESTORING, BackupStatus.DELETING}:
         raise BackupInUseError(f"backup {backup.id} is {backup.status.value}")
+    if backup.status is BackupStatus.MISSING:
+        raise ArchiveGoneError(f"backup {backup.id} cannot be restored: {backup.error}")
     if backup.status is not BackupStatus.COMPLETED:
         raise BackupNotCompletedError(
             f"backup {backup.id} is {backup.status.value}; only a completed one can be restored"
-        )
-
-
-def check_on_host(backup: Backup, app: AppFacts) -> None:
-    """Refuse to restore across Proxmox hosts, whose storages do not see each other.
-
-    Raises:
-        BackupElsewhereError: naming both hosts.
-    """
-    if backup.host_id != app.host_id:
-        raise BackupElsewhereError(
-            f"backup {backup.id} is on Proxmox host {backup.host_id}, the app on host {app.host_id}"
         )
 
 

@@ -14,6 +14,8 @@ from services.backups.domain.changes import (
     FailBackup,
     FreeBackup,
     KeepBackup,
+    LoseArchive,
+    NoteLeftOut,
     NoteProgress,
     RemoveBackup,
 )
@@ -41,6 +43,10 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
     match change:
         case NoteProgress():
             values: dict[str, Any] = {"progress": change.progress}
+        case NoteLeftOut():
+            values = {"left_out": list(change.volumes)}
+        case LoseArchive():
+            values = {"status": BackupStatus.MISSING.value, "error": change.error}
         case CompleteBackup():
             values = {
                 "status": BackupStatus.COMPLETED.value,

@@ -94,6 +94,7 @@ class BackupReads:
             failed=counts.get(BackupStatus.FAILED, 0),
             in_progress=sum(counts.get(status, 0) for status in IN_USE),
             total_size=sizes.get(BackupStatus.COMPLETED, 0),
+            missing=counts.get(BackupStatus.MISSING, 0),
         )
 
     async def get_operation_backup(self, operation_id: str) -> Backup:

@@ -11,7 +11,7 @@ from services.backups.domain.entities import Backup, BackupOrder, BackupStatus
 from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey, NewBackup
 from services.backups.tables import backups, operations
-from services.backups.workflows.create_backup import CreateBackupState
+from services.backups.workflows.create_backup_state import CreateBackupState
 
 
 def where_app(app_id: str, owner_id: int | None) -> list[sa.ColumnElement[bool]]:
@@ -45,9 +45,19 @@ def find_operation(connection: sa.Connection, operation_id: str) -> sa.Row[Any] 
     return connection.execute(sa.select(operations).where(operations.c.id == operation_id)).one_or_none()
 
 
-def render_new(new: NewBackup, current: datetime) -> dict[str, Any]:
+def find_duration(connection: sa.Connection, app_id: str) -> int | None:
+    """Seconds that the newest completed backup of an app took; None when there is none."""
+    query = sa.select(backups.c.created_at, backups.c.completed_at).where(
+        backups.c.app_id == app_id, backups.c.completed_at.is_not(None)
+    )
+    row = connection.execute(query.order_by(backups.c.id.desc()).limit(1)).one_or_none()
+    return max(1, int((row.completed_at - row.created_at).total_seconds())) if row is not None else None
+
+
+def render_new(new: NewBackup, current: datetime, *, expected_s: int | None) -> dict[str, Any]:
     """The row of a backup that is to be made."""
     return {
+        "expected_s": expected_s,
         "app_id": new.app.app_id,
         "app_name": new.app.name[:100],
         "owner_id": new.app.owner_id,
@@ -85,6 +95,7 @@ def begin_state(backup: Backup, new: NewBackup) -> CreateBackupState:
         host_id=new.app.host_id,
         vmid=new.app.vmid,
         node=new.app.node,
+        expected_s=backup.expected_s or 0,
     )
 
 
@@ -115,6 +126,8 @@ def backup_of_row(row: sa.Row[Any]) -> Backup:
         protected=row.protected,
         notes=row.notes,
         progress=row.progress,
+        expected_s=row.expected_s,
+        left_out=tuple(row.left_out or ()),
         completed_at=row.completed_at,
         app_removed_at=row.app_removed_at,
         app_name=row.app_name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,11 +17,12 @@ from services.backups.domain.errors import (
 )
 from services.backups.domain.interfaces import BackupKey, NewBackup
 from services.backups.domain.usecases import check_restorable
+from services.backups.store.archive_presence import ArchivePresence
 from services.backups.store.changes import operation_queue
-from services.backups.store.requests import BackupRequests
 from services.backups.store.rows import (
     backup_of_row,
     begin_state,
+    find_duration,
     find_operation,
     read_backup,
     render_new,
@@ -30,7 +31,7 @@ from services.backups.store.rows import (
 from services.backups.tables import backups, inbox, operations, tables
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
 from services.backups.workflows.delete_backup import DeleteBackupState
-from services.backups.workflows.restore_backup import RestoreBackupState
+from services.backups.workflows.restore_backup_state import RestoreBackupState
 from services.backups.workflows.restore_beside import RestoreBesideState
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
@@ -57,7 +58,7 @@ def _do_nothing() -> None:
     """For stores whose messages another process publishes."""
 
 
-class SqlBackupStore(BackupRequests):
+class SqlBackupStore(ArchivePresence):
     """Backups in SQLite or PostgreSQL; implements `BackupStore`.
 
     Args:
@@ -111,9 +112,9 @@ class SqlBackupStore(BackupRequests):
             ).one_or_none()
             if known is not None:
                 return backup_of_row(known)
-            row = connection.execute(
-                backups.insert().values(**render_new(new, self._clock())).returning(backups)
-            ).one()
+            expected_s = find_duration(connection, new.app.app_id)
+            values = render_new(new, self._clock(), expected_s=expected_s)
+            row = connection.execute(backups.insert().values(**values).returning(backups)).one()
             backup = backup_of_row(row)
             self._add_operation(connection, request, begin_state(backup, new), waits=True)
             return backup
@@ -121,7 +122,13 @@ class SqlBackupStore(BackupRequests):
         return await self._write_operation(write, request, is_final=False)
 
     async def begin_restore(
-        self, key: BackupKey, *, operation_id: str, app: AppFacts, requested_by: int
+        self,
+        key: BackupKey,
+        *,
+        operation_id: str,
+        app: AppFacts,
+        requested_by: int,
+        lose_volumes: Collection[str] = (),
     ) -> Backup:
         """See `BackupStore.begin_restore`."""
         node = f"{app.host_id}/{app.node}"
@@ -137,6 +144,8 @@ class SqlBackupStore(BackupRequests):
                 vmid=app.vmid,
                 node=app.node,
                 made_by=backup.mark,
+                storage=app.storage,
+                lose_volumes=tuple(lose_volumes),
             )
 
         return await self._begin_reading(key, request, make_state)

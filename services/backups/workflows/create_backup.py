@@ -1,23 +1,36 @@
-"""Making a backup: hold the app, let Proxmox make the archive, look at it, let the app go."""
+"""Making a backup: lock the app, let Proxmox make the archive, check it, release the app."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from services.backups.domain.changes import BackupChange, CompleteBackup, FailBackup, NoteProgress
-from services.backups.domain.entities import Archive, BackupOrder, Place, ProgressReport, Task
+from services.backups.domain.changes import (
+    BackupChange,
+    CompleteBackup,
+    FailBackup,
+    NoteLeftOut,
+    NoteProgress,
+)
+from services.backups.domain.entities import BackupOrder, ProgressReport, TaskUpdate
 from services.backups.domain.errors import DumpFailedError
+from services.backups.domain.estimates import estimate_percent
 from services.backups.domain.interfaces import Apps, Containers
 from services.backups.domain.usecases import check_backupable
+from services.backups.workflows.create_backup_state import CreateBackupState
 from services.backups.workflows.following import (
+    Followed,
+    TaskHinderedError,
+    delete_archives,
     end_task,
-    follow_saved,
+    find_archive,
     follow_task,
+    probe_app,
     release_app,
     report,
     start_again,
 )
+from services.common.core.clock import now
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 from services.common.operations.model import Context, Step, TransientError, WaitError, Workflow
@@ -25,49 +38,14 @@ from services.common.operations.model import Context, Step, TransientError, Wait
 log = get_logger()
 
 KIND = "create_backup"
-_STORAGE_S = 30.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class CreateBackupState:
-    """What is known.
-
-    Attributes:
-        mark: finds the archive again.
-        upid: the task that makes it.
-        was_running: whether the container ran before; None until it was looked at.
-        left_stopped: after a failure, a container that was stopped for its archive cannot start again.
-    """
-
-    operation_id: str
-    backup_id: int
-    app_id: str
-    mark: str
-    backup_type: str
-    compression: str
-    storage: str
-    notes: str
-    host_id: int
-    vmid: int
-    node: str
-    upid: str = ""
-    again: bool = False
-    volume_id: str = ""
-    file_name: str = ""
-    storage_name: str = ""
-    size: int = 0
-    was_running: bool | None = None
-    left_stopped: bool = False
-
-    @property
-    def place(self) -> Place:
-        """The app's container."""
-        return Place(self.host_id, self.vmid, self.node)
-
-    @property
-    def task(self) -> Task:
-        """The task that makes the archive."""
-        return Task(self.host_id, self.node, self.upid, self.volume_id)
+_STORAGE_S = 30.0  # between looks at a storage that does not answer
+# The steps that the app's users see, in order: the mark and the release are ours alone.
+_REPORTED = (
+    ("claim_app", "Locking the app"),
+    ("dump", "Making the archive"),
+    ("record", "Checking the archive"),
+    ("probe", "Waiting for the application to answer"),
+)
 
 
 @dataclass(frozen=True)
@@ -77,14 +55,15 @@ class CreateBackup:
     apps: Apps
     containers: Containers
 
-    async def claim_app(self, state: CreateBackupState, _: Context) -> CreateBackupState:
-        """Hold the app; it may be held for us already."""
+    async def claim_app(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
+        """Lock the app; it may be locked for us already."""
         app = await self.apps.begin_operation(state.app_id, state.operation_id, kind="backup")
         check_backupable(app)
+        await self._report(state, ctx, index=0)
         return replace(state, host_id=app.host_id, vmid=app.vmid, node=app.node)
 
     async def unclaim_app(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
-        """Let the app go as it was, or in error when its container cannot start again."""
+        """Release the app as it was, or in error when its container cannot start again."""
         message = ctx.operation.error or f"Backup {state.backup_id} failed; the backup says why"
         await release_app(
             self.apps,
@@ -101,17 +80,35 @@ class CreateBackup:
         if state.was_running is None:
             state = replace(state, was_running=await self.containers.is_running(state.place))
             await ctx.save(state)
+            await self._warn_of_left_out(state, ctx)
         if not state.upid and not state.volume_id:
             state = await self._begin_dump(state, ctx)
-
-        async def note(percent: int) -> None:
-            await ctx.save(state, NoteProgress(state.backup_id, percent))
-            await ctx.progress(percent / 100)
-            await self._report(state, ctx, percent=percent)
-
         await self._report(state, ctx, message="Making the archive")
-        made = await follow_saved(self.containers, state, ctx, on_percent=note)
+        followed = Followed(state, partial(self.note, ctx=ctx))
+        try:
+            made = await follow_task(self.containers, state.task, on_update=followed.note)
+        except TaskHinderedError:
+            await ctx.save(replace(followed.state, upid="", volume_id=""))  # another task is started
+            raise
+        state = followed.state
         return replace(state, volume_id=made or state.volume_id)
+
+    async def _warn_of_left_out(self, state: CreateBackupState, ctx: Context) -> None:
+        """Say which volumes will not be in the archive; a backup does not fail because that is unknown."""
+        try:
+            volumes = await self.containers.list_unarchived(state.place, owner=state.app_id)
+        except DomainError as error:
+            log.warning("left_out_unknown", backup_id=state.backup_id, error=error.message)
+            return
+        if not volumes:
+            return
+        names = tuple(volume.description for volume in volumes)
+        await ctx.save(state, NoteLeftOut(state.backup_id, names))
+        message = (
+            f"Not in the backup, and lost when it is restored: {', '.join(names)}. "
+            "Set backup=1 on these mount points in Proxmox to include them"
+        )
+        await self._report(state, ctx, message=message, level="warning")
 
     async def _begin_dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
         order = BackupOrder(
@@ -123,7 +120,14 @@ class CreateBackup:
         task = await self.containers.backup_container(
             state.place, owner=state.app_id, order=order, mark=state.mark
         )
-        state = replace(state, node=task.node or state.node, upid=task.upid, volume_id=task.result)
+        state = replace(
+            state,
+            node=task.node or state.node,
+            upid=task.upid,
+            volume_id=task.result,
+            volume_ids=tuple(dict.fromkeys([*state.volume_ids, *([task.result] if task.result else [])])),
+            began_at=now().timestamp(),
+        )
         await ctx.save(state)
         await ctx.note_upid(task.upid)
         return state
@@ -154,69 +158,110 @@ class CreateBackup:
         return state
 
     async def remove_archives(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
-        """Delete what carries our mark, once nothing makes an archive any more; the app is free before.
+        """Delete the archives that our tasks made, once none makes another; the app is free before.
 
         Raises:
-            WaitError: something may still make it, or a storage that may hold it does not answer.
+            WaitError: something may still make one, or a storage that may hold one does not answer.
         """
         await self.unclaim_app(state, ctx)  # the request held it, also where no step has
         await self._end_dump(state)
         archives, complete = await self.containers.list_archives(state.place)
-        for archive in archives:
-            if state.mark in archive.notes:
-                task = await self.containers.delete_archive(state.host_id, archive.volume_id)
-                await follow_task(self.containers, task)
+        marked = [archive.volume_id for archive in archives if archive.has_mark(state.mark)]
+        await delete_archives(self.containers, state.host_id, {*state.volume_ids, *marked})
         if not complete:
             raise WaitError("every storage that could hold the archive", delay=_STORAGE_S)
-        return replace(state, upid="", volume_id="")
+        return replace(state, upid="", volume_id="", volume_ids=())
 
-    async def record(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
-        """Look at the archive: where it is and how large. Where another one was made, ours is made once more."""
-        if state.again:
-            await follow_saved(self.containers, state, ctx)
+    async def record(self, state: CreateBackupState, _: Context) -> CreateBackupState:
+        """Check the archive: where it is and how large; delete those that earlier tasks of this backup left.
+
+        Raises:
+            TransientError: no storage lists it; a storage of a network may be late.
+            DumpFailedError: it is empty.
+        """
         archives, complete = await self.containers.list_archives(state.place)
-        archive = find_archive(archives, mark=state.mark)
+        archive = find_archive(archives, mark=state.mark, volume_id=state.volume_id)
         if archive is None and not complete:
             raise WaitError("the storage with the archive")
-        if archive is None and not state.again:
-            await self._begin_dump(replace(state, upid="", volume_id="", again=True), ctx)
-            raise TransientError("the archive that was made is not ours; ours is made now")
         if archive is None:
-            raise DumpFailedError(f"the archive {state.volume_id or state.mark} is on no storage")
+            raise TransientError(f"the archive {state.volume_id or state.mark} is on no storage")
+        if archive.size <= 0:
+            raise DumpFailedError(
+                f"Proxmox says that it made the archive {archive.volume_id}, and it is empty"
+            )
+        others = {one for one in state.volume_ids if one != archive.volume_id}
+        await delete_archives(self.containers, state.host_id, others)
         return replace(
             state,
             volume_id=archive.volume_id,
+            volume_ids=(archive.volume_id,),
             file_name=archive.file_name,
             storage_name=archive.storage,
             size=archive.size,
         )
 
+    async def probe_app(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
+        """See that an app answers that was stopped for its archive; the backup is as good if it does not."""
+        if state.backup_type != "stop" or not state.was_running:
+            return state
+        await self._report(state, ctx, index=3, percent=97)
+        unanswered = await probe_app(self.apps, state.app_id, state.operation_id)
+        return replace(state, unanswered=unanswered)
+
     async def release_app(self, state: CreateBackupState, _: Context) -> CreateBackupState:
-        """Let the app go as it was."""
+        """Release the app as it was, or in error when it does not answer since it was stopped."""
         message = f"Backup {state.backup_id} completed: {state.file_name}"
-        await release_app(self.apps, state.app_id, state.operation_id, succeeded=True, message=message)
+        await release_app(
+            self.apps,
+            state.app_id,
+            state.operation_id,
+            succeeded=not state.unanswered,
+            message=f"{message}. The app was stopped for it: {state.unanswered}"
+            if state.unanswered
+            else message,
+            status="error" if state.unanswered else "",
+        )
+        return state
+
+    async def note(self, state: CreateBackupState, update: TaskUpdate, *, ctx: Context) -> CreateBackupState:
+        """Write down what a task that runs shows of itself: the archive's name, and that time passes."""
+        if update.result and update.result not in state.volume_ids:
+            state = replace(state, volume_ids=(*state.volume_ids, update.result))
+            await ctx.save(state)
+        if update.done:
+            return state
+        percent = update.percent
+        if percent is None:
+            percent = estimate_percent(now().timestamp() - state.began_at, state.expected_s)
+        await ctx.save(state, NoteProgress(state.backup_id, percent))
+        await ctx.progress(percent / 100)
+        await self._report(state, ctx, percent=percent)
         return state
 
     async def _report(
-        self, state: CreateBackupState, ctx: Context, *, percent: int = 0, message: str = ""
+        self,
+        state: CreateBackupState,
+        ctx: Context,
+        *,
+        index: int = 1,
+        percent: int = 0,
+        message: str = "",
+        level: str = "info",
     ) -> None:
+        name, description = _REPORTED[index]
         news = ProgressReport(
             progress=percent,
-            step="dump",
-            description="Making the archive",
-            step_index=1,
-            step_count=3,
+            step=name,
+            description=description,
+            step_index=index,
+            step_count=len(_REPORTED),
             message=message,
+            level=level,
             attempt=ctx.operation.attempt or 1,
             worker=ctx.operation.worker,
             upid=state.upid,
         )
         await report(self.apps, state.app_id, state.operation_id, news=news)
-
-
-def find_archive(archives: Sequence[Archive], *, mark: str) -> Archive | None:
-    """The archive of a mark, which is in its notes."""
-    return next((archive for archive in archives if mark in archive.notes), None)
 
 
 def _complete(state: CreateBackupState) -> tuple[BackupChange, ...]:
@@ -243,9 +288,10 @@ def build_workflow(apps: Apps, containers: Containers) -> Workflow[CreateBackupS
         KIND,
         (
             Step("note_mark", "Noting the archive's mark", steps.note_mark, steps.remove_archives, weight=1),
-            Step("claim_app", "Holding the app", steps.claim_app, steps.unclaim_app, weight=1),
+            Step("claim_app", "Locking the app", steps.claim_app, steps.unclaim_app, weight=1),
             Step("dump", "Making the archive", steps.dump, steps.stop_dump, weight=95),
-            Step("record", "Looking at the archive", steps.record, weight=2),
+            Step("record", "Checking the archive", steps.record, weight=2),
+            Step("probe", "Waiting for the application to answer", steps.probe_app, weight=1),
             Step("release_app", "Releasing the app", steps.release_app, weight=1),
         ),
         CreateBackupState,

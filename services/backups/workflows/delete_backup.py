@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from services.backups.domain.changes import BackupChange, KeepBackup, RemoveBackup
 from services.backups.domain.entities import Place, Task
 from services.backups.domain.interfaces import Containers
-from services.backups.workflows.create_backup import find_archive
-from services.backups.workflows.following import follow_saved
+from services.backups.workflows.following import find_archive, follow_saved
 from services.common.operations.model import Context, Step, TransientError, Workflow
 
 KIND = "delete_backup"

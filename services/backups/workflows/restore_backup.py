@@ -1,69 +1,41 @@
-"""Restoring a backup over its app: hold, stop, overwrite, start again if it ran, let go."""
+"""Restoring a backup over its app: lock, stop, overwrite, start again if it ran, see that it answers, release."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from services.backups.domain.changes import BackupChange, EndRestore
-from services.backups.domain.entities import Place, ProgressReport, Task
+from services.backups.domain.archive_presence import describe_gone
+from services.backups.domain.changes import BackupChange, EndRestore, LoseArchive
+from services.backups.domain.entities import ProgressReport, Task, TaskUpdate
 from services.backups.domain.errors import RestoreFailedError
 from services.backups.domain.interfaces import Apps, Containers
+from services.backups.domain.restore_backup import check_volumes
 from services.backups.workflows.following import (
     TaskFailedError,
     end_task,
     follow_saved,
     follow_task,
+    probe_app,
     release_app,
     report,
     start_again,
 )
-from services.common.core.errors import BusyError
+from services.backups.workflows.restore_backup_state import RestoreBackupState
+from services.common.core.errors import BusyError, NotFoundError
 from services.common.operations.model import Context, Step, TransientError, WaitError, Workflow
 
 KIND = "restore_backup"
 _BROKEN = "CREATION_BROKEN"
 _STORAGE_S = 30.0
+# The steps that the app's users see, in order; the release is ours alone.
+_REPORTED = (
+    ("claim_app", "Locking the app"),
+    ("stop_container", "Stopping the app"),
+    ("restore_archive", "Restoring the archive"),
+    ("start_container", "Starting the app"),
+    ("probe", "Waiting for the application to answer"),
+)
 _GONE = ". The container is gone; the app's backups are not: restore one of them, or delete the app"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestoreBackupState:
-    """What is known.
-
-    Attributes:
-        was_running: whether the container ran before; None until it was looked at.
-        overwriting: the container may no longer be what it was.
-        recovered: after a failure, the container runs again.
-        gone: after a failure, there is no container any more.
-        upid: the Proxmox task of the step under way.
-        ended: the backup is free again.
-        made_by: the operation that made the backup.
-    """
-
-    operation_id: str
-    backup_id: int
-    app_id: str
-    archive: str
-    host_id: int
-    vmid: int
-    node: str
-    was_running: bool | None = None
-    overwriting: bool = False
-    recovered: bool = False
-    gone: bool = False
-    upid: str = ""
-    ended: bool = False
-    made_by: str = ""
-
-    @property
-    def place(self) -> Place:
-        """The app's container."""
-        return Place(self.host_id, self.vmid, self.node)
-
-    @property
-    def task(self) -> Task:
-        """The task under way."""
-        return Task(self.host_id, self.node, self.upid)
 
 
 @dataclass(frozen=True)
@@ -73,8 +45,8 @@ class RestoreBackup:
     apps: Apps
     containers: Containers
 
-    async def claim_app(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
-        """Hold the app; it may be held for us already."""
+    async def claim_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
+        """Lock the app; it may be locked for us already."""
         app = await self.apps.begin_operation(
             state.app_id, state.operation_id, kind="restore", made_by=state.made_by
         )
@@ -82,11 +54,12 @@ class RestoreBackup:
             raise RestoreFailedError(
                 f"the archive is on Proxmox host {state.host_id}, the app on host {app.host_id}"
             )
+        await self._report(state, ctx, 0)
         return replace(state, vmid=app.vmid, node=app.node)
 
     async def unclaim_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
-        """Let the app go: as it was, or in error when its container may be damaged."""
-        damaged = state.overwriting and not state.recovered
+        """Release the app: as it was, or in error when its container may be damaged or does not answer."""
+        damaged = (state.overwriting and not state.recovered) or state.unanswered
         message = ctx.operation.error or f"Restoring backup {state.backup_id} failed; the backup says why"
         if state.gone:
             message += _GONE
@@ -101,8 +74,9 @@ class RestoreBackup:
         return state
 
     async def stop_container(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
-        """Stop the container if it runs, having written down that it did; not for an archive that is gone."""
-        await self._require_archive(state)
+        """Stop the container if it runs, having written down that it did; not before the archive was checked."""
+        await self._require_archive(state, ctx)
+        await self._require_volumes(state)
         running = await self.containers.is_running(state.place)
         if state.was_running is None:
             state = replace(state, was_running=running)
@@ -119,6 +93,8 @@ class RestoreBackup:
     async def start_again(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
         """Start what was stopped. A container that cannot start, or is gone, leaves the app in error."""
         await end_task(self.containers, state.task)
+        if state.unanswered:
+            return state
         if state.overwriting and not await self.containers.has_container(state.place):
             return replace(state, gone=True)
         if not state.was_running:
@@ -134,12 +110,11 @@ class RestoreBackup:
             state = await self._save_task(state, await self._begin_restore(state), ctx)
         await self._report(state, ctx, 2, message="Restoring the archive")
 
-        async def note(percent: int) -> None:
-            await ctx.progress(percent / 100)
-            await self._report(state, ctx, 2, percent=percent)
+        async def note(update: TaskUpdate) -> None:
+            await self._report(state, ctx, 2, percent=update.percent or 0)
 
         try:
-            await follow_saved(self.containers, state, ctx, on_percent=note)
+            await follow_saved(self.containers, state, ctx, on_update=note)
         except TaskFailedError as error:
             await ctx.save(replace(state, upid=""))
             if await self.containers.has_container(state.place):
@@ -147,7 +122,7 @@ class RestoreBackup:
             raise TransientError(error.message) from error  # nothing is left to lose: it is restored again
         return replace(state, upid="")
 
-    async def _require_archive(self, state: RestoreBackupState) -> None:
+    async def _require_archive(self, state: RestoreBackupState, ctx: Context) -> None:
         """Refuse to give a container up for an archive that is gone, or cannot be seen now."""
         if f"-{state.vmid}-" not in state.archive:
             return  # of another container: it is not among this one's
@@ -156,13 +131,28 @@ class RestoreBackup:
             return
         if not complete:
             raise WaitError(f"the storage with the archive {state.archive}", delay=_STORAGE_S)
-        raise RestoreFailedError(f"the archive {state.archive} is gone; the app is as it was")
+        await ctx.save(replace(state, archive_gone=True))
+        raise RestoreFailedError(f"{describe_gone(state.archive)}; the app is as it was")
+
+    async def _require_volumes(self, state: RestoreBackupState) -> None:
+        """Refuse to destroy volumes that are not in the archive, unless the request named them."""
+        try:
+            volumes = await self.containers.list_unarchived(
+                state.place, owner=state.app_id, archive=state.archive
+            )
+        except NotFoundError:
+            return  # there is no container any more, so nothing is lost
+        check_volumes(volumes, backup_id=state.backup_id, lose_volumes=state.lose_volumes)
 
     async def _begin_restore(self, state: RestoreBackupState) -> Task:
         """Begin to overwrite; what a restore left that was broken off is removed first."""
         try:
             return await self.containers.restore_container(
-                state.place, owner=state.app_id, archive=state.archive
+                state.place,
+                owner=state.app_id,
+                archive=state.archive,
+                storage=state.storage,
+                lose_volumes=tuple(state.lose_volumes),
             )
         except BusyError as error:
             if error.reason != _BROKEN:
@@ -182,8 +172,22 @@ class RestoreBackup:
         await follow_saved(self.containers, state, ctx)
         return replace(state, upid="")
 
+    async def probe_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
+        """See that the restored app answers, at the address that it has now.
+
+        Raises:
+            RestoreFailedError: it does not; the app has the archive's data and is in error.
+        """
+        if not state.was_running:
+            return state
+        await self._report(state, ctx, 4)
+        if problem := await probe_app(self.apps, state.app_id, state.operation_id):
+            await ctx.save(replace(state, unanswered=True))
+            raise RestoreFailedError(f"the backup was restored, and the app does not answer: {problem}")
+        return state
+
     async def release_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
-        """Let the app go as it ran before; whoever sees that it is free finds the backup free too."""
+        """Release the app as it ran before; who sees that it is free finds the backup free too."""
         if not state.ended:
             state = replace(state, ended=True)
             await ctx.save(state, EndRestore(state.backup_id, state.app_id))
@@ -206,15 +210,14 @@ class RestoreBackup:
     async def _report(
         self, state: RestoreBackupState, ctx: Context, index: int, *, percent: int = 0, message: str = ""
     ) -> None:
-        steps = ("claim_app", "stop_container", "restore_archive", "start_container")
-        names = ("Holding the app", "Stopping the app", "Restoring the archive", "Starting the app")
-        progress = (0, 5, 10 + percent * 80 // 100, 92)[index]
+        name, description = _REPORTED[index]
+        progress = (0, 5, 10 + percent * 75 // 100, 88, 92)[index]
         news = ProgressReport(
             progress=progress,
-            step=steps[index],
-            description=names[index],
+            step=name,
+            description=description,
             step_index=index,
-            step_count=4,
+            step_count=len(_REPORTED),
             message=message,
             attempt=ctx.operation.attempt or 1,
             worker=ctx.operation.worker,
@@ -228,6 +231,8 @@ def _end(state: RestoreBackupState) -> tuple[BackupChange, ...]:
 
 
 def _fail(state: RestoreBackupState, error: str, _: bool) -> tuple[BackupChange, ...]:
+    if state.archive_gone:
+        return (LoseArchive(state.backup_id, describe_gone(state.archive)),)
     return (EndRestore(state.backup_id, state.app_id, error),)
 
 
@@ -237,10 +242,11 @@ def build_workflow(apps: Apps, containers: Containers) -> Workflow[RestoreBackup
     return Workflow(
         KIND,
         (
-            Step("claim_app", "Holding the app", steps.claim_app, steps.unclaim_app, weight=1),
+            Step("claim_app", "Locking the app", steps.claim_app, steps.unclaim_app, weight=1),
             Step("stop_container", "Stopping the app", steps.stop_container, steps.start_again, weight=5),
             Step("restore_archive", "Restoring the archive", steps.restore_archive, weight=85),
-            Step("start_container", "Starting the app", steps.start_container, weight=8),
+            Step("start_container", "Starting the app", steps.start_container, weight=4),
+            Step("probe", "Waiting for the application to answer", steps.probe_app, weight=4),
             Step("release_app", "Releasing the app", steps.release_app, weight=1),
         ),
         RestoreBackupState,

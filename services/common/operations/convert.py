@@ -11,7 +11,7 @@ from proximity.common.v1 import operation_pb2
 from services.common.core.telemetry.tracing import trace_id_of
 from services.common.core.timestamps import render_time
 from services.common.operations.tables import OperationTables
-from services.common.operations.view import Operation, OperationStep
+from services.common.operations.view import NOT_COLUMNS, Operation, OperationStep
 
 _TURN = "its turn among the operations of its node, storage and user"
 
@@ -36,7 +36,7 @@ def _step(row: sa.Row[Any]) -> OperationStep:
 
 
 def _operation(row: sa.Row[Any], steps: Sequence[OperationStep]) -> Operation:
-    names = Operation.__dataclass_fields__.keys() - {"app_id", "steps"}
+    names = Operation.__dataclass_fields__.keys() - NOT_COLUMNS
     return Operation(app_id=row.subject, steps=tuple(steps), **{name: getattr(row, name) for name in names})
 
 

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from services.common.db.database import Database
 from services.common.db.queries import Query, RowParser
 from services.common.operations.tables import OperationTables
-from services.common.operations.view import Operation, OperationStep
+from services.common.operations.view import NOT_COLUMNS, Operation, OperationStep
 
-_FIELDS = tuple(name for name in Operation.__dataclass_fields__ if name not in {"app_id", "steps"})
+_FIELDS = tuple(name for name in Operation.__dataclass_fields__ if name not in NOT_COLUMNS)
 _STEP_FIELDS = tuple(OperationStep.__dataclass_fields__)
 _param = sa.bindparam
 

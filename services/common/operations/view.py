@@ -8,8 +8,9 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class OperationStep:
-    """One step of an operation."""
+    """One step of an operation; `position` counts from 0."""
 
+    position: int
     name: str
     description: str
     status: str
@@ -22,7 +23,11 @@ class OperationStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One long operation on an app; `status` is also dead, when a person is needed."""
+    """One long operation on an app; `status` is also dead, when a person is needed.
+
+    Attributes:
+        expected_s: seconds that the last one of its kind took, where that was looked up.
+    """
 
     id: str
     app_id: str
@@ -44,8 +49,12 @@ class Operation:
     updated_at: datetime
     finished_at: datetime | None
     steps: tuple[OperationStep, ...] = ()
+    expected_s: int | None = None
 
     @property
     def step(self) -> OperationStep | None:
-        """The step under way."""
-        return self.steps[self.step_index] if self.step_index < len(self.steps) else None
+        """The step under way; of an operation that another service carries out, also when it reports not every step."""
+        return next((step for step in self.steps if step.position == self.step_index), None)
+
+
+NOT_COLUMNS = frozenset({"app_id", "steps", "expected_s"})  # of Operation: read otherwise, or from elsewhere

@@ -150,6 +150,14 @@ class ArchiveNotFoundError(NotFoundError):
     """No such archive."""
 
 
+class VolumesNotArchivedError(PreconditionError):
+    """A restore would destroy volumes that are not in the archive."""
+
+
+class MountsNotRestorableError(PreconditionError):
+    """A restore would lose mount points that the host's credentials may not make."""
+
+
 class ExecUnavailableError(PreconditionError):
     """The host's credentials allow no commands inside containers."""
 

@@ -14,7 +14,6 @@ from services.inventory.proxmox.containers import ContainerRef, Containers, Prox
 from services.inventory.proxmox.tasks import watch_task
 
 MARK = "proximity-"
-_STALL_S = 120
 
 
 async def snapshot_container(
@@ -110,9 +109,9 @@ async def finish_task(view: View, upid: str) -> None:
     Raises:
         ProxmoxRefusedError: it failed.
     """
-    async for progress in watch_task(view.client, view.node, upid, stall_s=_STALL_S):
+    async for progress in watch_task(view.client, view.node, upid):
         if progress.done and not progress.succeeded:
-            raise ProxmoxRefusedError(f"{view.client.access.name}: {progress.exit_status}")
+            raise ProxmoxRefusedError(f"{view.client.access.name}: {progress.reason}")
 
 
 async def _list_snapshots(view: View) -> list[dict[str, Any]]:

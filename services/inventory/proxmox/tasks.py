@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,46 +15,72 @@ from services.inventory.domain.errors import (
     TaskStalledError,
 )
 from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.task_log import (
+    BackupJob,
+    explain_failure,
+    find_failed_growth,
+    parse_backup_job,
+)
 
-DEFAULT_STALL_S = 900
+# Starting and stopping take seconds, or minutes for a shutdown that is waited for; a task of these kinds that is silent
+# for longer hangs in the kernel or in a hook. All other kinds copy, download or delete data: they print nothing for
+# hours, and `status: running` is their sign of life.
+_BRIEF_KINDS = frozenset({"vzstart", "vzstop", "vzshutdown", "vzreboot", "vzsuspend", "vzresume"})
+BRIEF_STALL_S = 900
 _FIRST_POLL_S = 0.02
 _LONGEST_POLL_S = 1.0
 _POLL_SHARE = 0.15  # of the time that a task has taken so far: what its end may be noticed too late
 # A creation and a start take about a second each on a real server: ten polls each, noticed 0.1 s late on average.
 _BRIEF_POLL_S = 0.16
 _LOG_S = 2.0  # between two looks at the log of a running task: most polls cost one request, for the status
-_LOG_PAGE = 500
+HEARTBEAT_S = 5.0  # between two progresses of a silent task: watchers show that time passes
+_LOG_PAGE = 500  # lines
+_MOST_PAGES = (
+    100  # of one task's log at once: 50,000 lines, more than a restore with a warning per file prints
+)
 _LINE = 2000  # characters; a page of them fits into one message of gRPC
 _PASSING = re.compile(
     r"got timeout|can't lock file|unable to (acquire|get) lock|is locked \(|timed out|no route to host"
     r"|connection (refused|reset)|unexpected status",
     re.IGNORECASE,
 )
-_ARCHIVE = re.compile(r"creating (?:vzdump|Proxmox Backup Server) archive '([^']+)'")
 _PERCENT = re.compile(r"(\d{1,3})(?:\.\d+)?%")
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a task said since the last look, and its end."""
+    """What a task printed since the last look, and its end; without lines, that it still runs.
+
+    Attributes:
+        job: the archive that vzdump makes, as soon as its log names it.
+        reason: why a task failed: the ERROR lines of its log, or its exit status.
+    """
 
     lines: tuple[str, ...] = ()
     percent: int | None = None
     done: bool = False
     succeeded: bool = False
     exit_status: str = ""
-    result: str = ""
+    job: BackupJob | None = None
+    reason: str = ""
 
     @property
     def may_pass(self) -> bool:
         """Whether the task failed for a reason that passes: a lock that was not to be had, a lost connection."""
-        return self.done and not self.succeeded and bool(_PASSING.search(self.exit_status))
+        return self.done and not self.succeeded and bool(_PASSING.search(self.reason or self.exit_status))
 
 
 async def watch_task(
     client: ProxmoxClient, node: str, upid: str, *, stall_s: int = 0
 ) -> AsyncIterator[Progress]:
-    """Follow a task: new lines while it runs, then one last progress with `done`.
+    """Follow a task: new lines while it runs, a heartbeat while it prints none, then one last progress with `done`.
+
+    Args:
+        client: of the host.
+        node: where the task runs.
+        upid: names the task; empty: there was nothing to do.
+        stall_s: seconds of silence after which it counts as failed; 0: `BRIEF_STALL_S` for what takes seconds,
+            no limit for what copies.
 
     Raises:
         TaskNotFoundError: Proxmox knows no such task.
@@ -66,31 +92,24 @@ async def watch_task(
         return
     loop = asyncio.get_running_loop()
     began = loop.time()
-    seen, delay, heard, archive = 0, _FIRST_POLL_S, began, ""
-    patience, read = stall_s or DEFAULT_STALL_S, began
+    delay, printed, shown, read = _FIRST_POLL_S, began, began, began
+    patience = stall_s or (BRIEF_STALL_S if read_kind(upid) in _BRIEF_KINDS else None)
+    log = _Log(client, node, upid)
     while True:
         status = await _read_status(client, node, upid)
         ended = status.get("status") != "running"
-        lines: list[str] = []
+        lines = []
         if ended or (delay > _FIRST_POLL_S and loop.time() - read >= _LOG_S):
-            lines, read = await _read_lines(client, node, upid, start=seen), loop.time()
-        seen += len(lines)
-        archive = _find_archive(lines) or archive
+            lines, read = await log.read(to_end=ended), loop.time()
         if ended:
-            exit_status = str(status.get("exitstatus") or "unknown")[:_LINE]
-            succeeded = exit_status == "OK" or exit_status.startswith("WARNINGS")
-            yield Progress(
-                tuple(lines),
-                done=True,
-                succeeded=succeeded,
-                exit_status=exit_status,
-                result=archive if succeeded else "",
-            )
+            yield _end(status, upid, log=log, lines=lines)
             return
         if lines:
-            heard = loop.time()
-            yield Progress(tuple(lines), percent=_find_percent(lines))
-        if loop.time() - heard > patience:
+            printed = loop.time()
+        if lines or loop.time() - shown >= HEARTBEAT_S:
+            shown = loop.time()
+            yield Progress(tuple(lines), percent=_find_percent(lines), job=log.job)
+        if patience is not None and loop.time() - printed > patience:
             raise TaskStalledError(f"the task {upid} said nothing new for {patience} s")
         await asyncio.sleep(delay)
         delay = _lengthen(delay, elapsed=loop.time() - began)
@@ -99,6 +118,59 @@ async def watch_task(
 def _lengthen(delay: float, *, elapsed: float) -> float:
     """The delay until the next poll: doubled up to `_BRIEF_POLL_S`, then a share of what the task has taken so far."""
     return min(max(min(delay * 2, _BRIEF_POLL_S), elapsed * _POLL_SHARE), _LONGEST_POLL_S)
+
+
+def _end(status: dict[str, Any], upid: str, *, log: _Log, lines: list[str]) -> Progress:
+    exit_status = str(status.get("exitstatus") or "unknown")[:_LINE]
+    succeeded = exit_status == "OK" or exit_status.startswith("WARNINGS")
+    reason = "" if succeeded else explain_failure(log.tail, exit_status)
+    if succeeded and read_kind(upid) == "resize" and (reason := find_failed_growth(log.tail)):
+        succeeded = False  # Proxmox only warns in the log
+    return Progress(
+        tuple(lines[-_LOG_PAGE:]),
+        done=True,
+        succeeded=succeeded,
+        exit_status=exit_status,
+        job=log.job,
+        reason=reason,
+    )
+
+
+class _Log:
+    """The log of a task, read on from where it was read last; `tail` is the end of what was read."""
+
+    def __init__(self, client: ProxmoxClient, node: str, upid: str) -> None:
+        self._client = client
+        self._path = f"/nodes/{node}/tasks/{upid}/log"
+        self._is_dump = read_kind(upid) == "vzdump"
+        self._seen = 0
+        self.tail: list[str] = []
+        self.job: BackupJob | None = None
+
+    async def read(self, *, to_end: bool) -> list[str]:
+        """Return the new lines: a page of them, or all when the task has ended."""
+        found: list[str] = []
+        for _ in range(_MOST_PAGES if to_end else 1):
+            lines = await _read_lines(self._client, self._path, start=self._seen)
+            self._seen += len(lines)
+            found += lines
+            if len(lines) < _LOG_PAGE:
+                break
+        if self._is_dump:
+            self.job = parse_backup_job(found, before=self.job)
+        self.tail = [*self.tail, *found][-_LOG_PAGE:]
+        return found
+
+
+def read_kind(upid: str) -> str:
+    """Return what a task does, of its id `UPID:node:pid:pstart:starttime:kind:…`: vzdump."""
+    parts = upid.split(":")
+    return parts[5] if len(parts) > 5 else ""
+
+
+async def read_first_lines(client: ProxmoxClient, node: str, upid: str) -> list[str]:
+    """Return the first page of a task's log; empty when the host does not answer."""
+    return await _read_lines(client, f"/nodes/{node}/tasks/{upid}/log", start=0)
 
 
 async def has_ended(client: ProxmoxClient, node: str, upid: str, *, wait_s: float) -> bool:
@@ -138,9 +210,9 @@ def _is_unknown(error: ProxmoxRefusedError) -> bool:
     return "no such task" in error.message or error.metadata.get("status") == "400"
 
 
-async def _read_lines(client: ProxmoxClient, node: str, upid: str, *, start: int) -> list[str]:
+async def _read_lines(client: ProxmoxClient, path: str, *, start: int) -> list[str]:
     try:
-        found = await client.get(f"/nodes/{node}/tasks/{upid}/log", start=start, limit=_LOG_PAGE)
+        found = await client.get(path, start=start, limit=_LOG_PAGE)
     except HostUnreachableError:
         return []
     lines = [str(one.get("t") or "")[:_LINE] for one in found]
@@ -151,15 +223,7 @@ async def _read_lines(client: ProxmoxClient, node: str, upid: str, *, start: int
     )
 
 
-def _find_archive(lines: list[str]) -> str:
-    """The archive's file, as vzdump's log names it."""
-    for line in lines:
-        if match := _ARCHIVE.search(line):
-            return match.group(1)
-    return ""
-
-
-def _find_percent(lines: list[str]) -> int | None:
+def _find_percent(lines: Sequence[str]) -> int | None:
     for line in reversed(lines):
         if match := _PERCENT.search(line):
             return min(int(match.group(1)), 100)

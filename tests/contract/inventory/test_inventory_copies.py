@@ -54,7 +54,8 @@ async def test_a_backup_is_found_again_by_its_id_and_restored_over_and_beside(
     listed = await containers.list_archives(
         cs.ListArchivesRequest(host_id=ref.host_id, vmid=ref.vmid), new_call()
     )
-    assert [(one.volume_id, one.notes) for one in listed.archives] == [(volume_id, "n\nproximity-backup: 17")]
+    shown = "proximity-backup: 17" if storage == "backup" else "proximity-backup: 17\nn"
+    assert [(one.volume_id, one.notes) for one in listed.archives] == [(volume_id, shown)]
     assert listed.complete
     assert listed.archives[0].file_name == volume_id.partition("backup/")[2]
 
@@ -293,3 +294,15 @@ async def test_volumes_go_to_another_container_one_by_one(inventory: Inventory) 
         source=cs.ContainerRef(host_id=source.host_id, vmid=9998, node="pve1"), target=target
     )
     assert (await containers.move_volume(gone, new_call())).result == ""
+
+
+async def test_a_file_system_that_does_not_grow_fails_the_growth(inventory: Inventory) -> None:
+    ref = await inventory.create("stuck", storage="local")
+    inventory.sim.client.control("PATCH", "/nodes/pve1", {"missing": ["resize2fs"]})
+    try:
+        grow = cs.ConfigureContainerRequest(container=ref, owner="stuck", disk_gb=9)
+        end = await inventory.finish(await inventory.containers.configure_container(grow, new_call()))
+        assert (end.succeeded, end.exit_status) == (False, "OK")
+        assert "its file system has not" in end.reason
+    finally:
+        inventory.sim.client.control("PATCH", "/nodes/pve1", {"missing": []})

@@ -38,7 +38,7 @@ def list_content(call: Call) -> list[dict[str, Any]]:
     ]
     seen = [one for one in found if _may_see(call, one)]
     call.cluster.rng.shuffle(seen)
-    return [_render(one) for one in seen]
+    return [_render(storage, one) for one in seen]
 
 
 def _may_see(call: Call, volume: Volume) -> bool:
@@ -50,7 +50,12 @@ def _may_see(call: Call, volume: Volume) -> bool:
     return may(call.cluster, call.user, f"/vms/{volume.vmid}", privilege)
 
 
-def _render(volume: Volume) -> dict[str, Any]:
+def _shorten_notes(storage: Storage, notes: str) -> str:
+    """The notes as a listing shows them: file storages give the first line, a backup server gives all."""
+    return notes if storage.is_backup_server else notes.split("\n", 1)[0]
+
+
+def _render(storage: Storage, volume: Volume) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "volid": volume.volid,
         "content": volume.content,
@@ -64,8 +69,8 @@ def _render(volume: Volume) -> dict[str, Any]:
         entry.update(parent=None, used=volume.used)
     if volume.content == "backup":
         entry["subtype"] = "lxc"
-        if volume.notes:
-            entry["notes"] = volume.notes
+        if notes := _shorten_notes(storage, volume.notes or ""):
+            entry["notes"] = notes
         if volume.protected:
             entry["protected"] = 1
     return entry

@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from tests.pvesim.model.cluster import Cluster
-from tests.pvesim.model.configs import join_disk, list_disks
-from tests.pvesim.model.entities import Config, Storage, Volume
+from tests.pvesim.model.configs import DISK, join_disk, list_disks
+from tests.pvesim.model.entities import Config, Container, Storage, Volume
 from tests.pvesim.model.errors import TaskFailedError
 from tests.pvesim.model.properties import parse_size, render_size
 
@@ -93,10 +93,18 @@ def rename_disk(cluster: Cluster, values: dict[str, Any], *, vmid: int, node: st
     return volume.volid
 
 
-def drop_disks(cluster: Cluster, vmid: int) -> None:
-    """Remove every disk of a container."""
-    for key in [key for key, one in cluster.volumes.items() if one.vmid == vmid and one.content == "rootdir"]:
-        cluster.drop("volumes", key)
+def list_volumes(cluster: Cluster, container: Container) -> list[str]:
+    """Keys of the volumes in a container's configuration, detached ones included, which go with the container."""
+    named = {
+        str(value).split(",", 1)[0]
+        for option, value in container.config.items()
+        if DISK.fullmatch(option) or option.startswith("unused")
+    }
+    return [
+        key
+        for key, one in cluster.volumes.items()
+        if one.volid in named and one.vmid == container.vmid and one.node in {"", container.node}
+    ]
 
 
 def find_disk(cluster: Cluster, values: dict[str, Any], node: str) -> Volume | None:

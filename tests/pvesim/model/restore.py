@@ -2,7 +2,7 @@
 
 from tests.pvesim.model.cluster import Cluster
 from tests.pvesim.model.configs import list_networks, normalise, parse_text
-from tests.pvesim.model.disks import copy_disks, drop_disks, make_disks
+from tests.pvesim.model.disks import copy_disks, list_volumes, make_disks
 from tests.pvesim.model.entities import Config, Container, Volume
 from tests.pvesim.model.properties import join_properties
 
@@ -21,11 +21,13 @@ def recover_config(
     saved = parse_text(archive.config)
     for gone in ("lock", "parent", "template", "snaptime"):
         saved.pop(gone, None)
-    drop_disks(cluster, container.vmid)
+    before = list_volumes(cluster, container)
     if disks:
         made = make_disks(cluster, disks, vmid=container.vmid, node=container.node)
     else:
         made = copy_disks(cluster, saved, vmid=container.vmid, node=container.node, storage=storage)
+    for key in before:  # the new ones are made first, so they have other numbers
+        cluster.drop("volumes", key)
     config = {key: value for key, value in saved.items() if key != "rootfs" and not key.startswith("mp")}
     if unique:
         renew_addresses(cluster, config)

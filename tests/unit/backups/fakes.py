@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from services.backups.domain.entities import (
     AppFacts,
+    AppProbe,
     Archive,
     BackupOrder,
     BesideOrder,
@@ -15,6 +16,7 @@ from services.backups.domain.entities import (
     ProgressReport,
     Task,
     TaskUpdate,
+    UnarchivedVolume,
 )
 from services.backups.domain.errors import AppBusyError
 from services.common.core.errors import (
@@ -50,6 +52,8 @@ class FakeApps:
     reports: list[ProgressReport] = field(default_factory=list)
     beside: list[BesideOrder] = field(default_factory=list)
     standings: dict[str, str] = field(default_factory=dict)
+    probed: list[str] = field(default_factory=list)
+    probe: AppProbe = field(default_factory=lambda: AppProbe(answered=True))
     refusal: DomainError | None = None
     down: bool = False
     lost: bool = False
@@ -97,6 +101,11 @@ class FakeApps:
             self.finished.append((operation_id, succeeded, status))
             self.messages.append(message)
 
+    async def probe_app(self, app_id: str, operation_id: str) -> AppProbe:
+        self._answer()
+        self.probed.append(app_id)
+        return self.probe
+
     async def restore_beside(self, order: BesideOrder, *, user: object) -> BesideStarted:
         self._answer()
         if self.refusal is not None:
@@ -119,7 +128,8 @@ class FakeContainers:
     """One Proxmox host. `failing` names the tasks that end with an error; `lost` those whose answer is lost once,
     or "task", which Proxmox forgets once.
 
-    `there` says whether there is a container; `fragile`, that a restore that fails leaves none; `wreck`, that one left
+    `unarchived` are volumes that archives lack; `named` says whether a running task's log names its archive; `reason` is
+    why tasks fail; `restored_to` collects the storages asked for. `there` says whether there is a container; `fragile`, that a restore that fails leaves none; `wreck`, that one left
     something which has to be destroyed first.
     """
 
@@ -135,6 +145,11 @@ class FakeContainers:
     started: list[str] = field(default_factory=list)
     outcomes: dict[str, TaskUpdate] = field(default_factory=dict)
     protection: dict[str, bool] = field(default_factory=dict)
+    unarchived: list[UnarchivedVolume] = field(default_factory=list)
+    restored_to: list[str] = field(default_factory=list)
+    size: int = 3 << 20
+    named: bool = True
+    reason: str = ""
 
     def _begin(self, kind: str, result: str = "") -> Task:
         upid = f"UPID:pve1:{len(self.outcomes)}:{kind}"
@@ -156,12 +171,12 @@ class FakeContainers:
 
     async def backup_container(self, place: Place, *, owner: str, order: BackupOrder, mark: str) -> Task:
         for archive, _ in self.archives.values():
-            if mark in archive.notes:
+            if archive.has_mark(mark):
                 return Task(1, "pve1", "", archive.volume_id)
         name = f"vzdump-lxc-{place.vmid}-{len(self.archives)}.tar.zst"
         volume = f"local:backup/{name}"
         if "vzdump" not in self.failing:
-            archive = Archive(volume, "local", name, 3 << 20, f"{order.notes}\n{mark}")
+            archive = Archive(volume, "local", name, self.size, f"proximity-backup: {mark}")
             self.archives[volume] = (archive, self.content)
         elif order.backup_type == "stop":
             self.running = False  # broken off in the middle
@@ -169,7 +184,10 @@ class FakeContainers:
         self._may_lose("vzdump")
         return task
 
-    async def restore_container(self, place: Place, *, owner: str, archive: str) -> Task:
+    async def restore_container(
+        self, place: Place, *, owner: str, archive: str, storage: str = "", lose_volumes: Sequence[str] = ()
+    ) -> Task:
+        self.restored_to.append(storage)
         if self.running:
             raise PreconditionError("the container runs")
         if self.wreck:
@@ -181,6 +199,14 @@ class FakeContainers:
         elif self.fragile:
             self.there = False
         return self._begin("vzrestore")
+
+    async def list_unarchived(
+        self, place: Place, *, owner: str, archive: str = ""
+    ) -> Sequence[UnarchivedVolume]:
+        self._may_lose("volumes")
+        if not self.there:
+            raise NotFoundError("there is no container")
+        return self.unarchived
 
     async def destroy_container(self, place: Place, *, owner: str) -> Task:
         self.there = self.wreck = False
@@ -227,5 +253,7 @@ class FakeContainers:
         if "task" in self.lost:
             self.lost.remove("task")
             raise NotFoundError(f"pve1 knows no task {task.upid}")
-        yield TaskUpdate(50, done=False, succeeded=False, exit_status="", result="")
-        yield self.outcomes[task.upid]
+        outcome = self.outcomes[task.upid]
+        result = outcome.result if self.named else ""
+        yield TaskUpdate(None, done=False, succeeded=False, exit_status="", result=result)
+        yield replace(outcome, reason=self.reason)

@@ -12,9 +12,10 @@ from services.backups import convert
 from services.backups.config import BackupsSettings
 from services.backups.domain.entities import Archive, Backup, BackupOrder, BackupStats, BackupStatus
 from services.backups.domain.errors import BackupElsewhereError, BackupInUseError, BackupNotCompletedError
-from services.backups.domain.usecases import check_on_host, check_restorable
+from services.backups.domain.restore_backup import check_on_host
+from services.backups.domain.usecases import check_restorable
 from services.backups.server import build_workflows
-from services.backups.workflows.create_backup import find_archive
+from services.backups.workflows.following import find_archive
 from services.common.core.config import ConfigError, read_settings
 from services.common.operations.model import dump_state
 from tests.unit.backups.fakes import APP, FakeApps, FakeContainers

@@ -783,6 +783,9 @@ class AppStatus(_message.Message):
     STARTED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    DETERMINATE_FIELD_NUMBER: _builtins.int
+    ELAPSED_S_FIELD_NUMBER: _builtins.int
+    EXPECTED_S_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     status: _builtins.str
     message: _builtins.str
@@ -796,6 +799,14 @@ class AppStatus(_message.Message):
     step_count: _builtins.int
     attempt: _builtins.int
     error: _builtins.str
+    determinate: _builtins.bool
+    """Whether progress says how far it is. False while Proxmox copies and the app has no earlier run to compare with:
+    then only elapsed_s shows that it goes on.
+    """
+    elapsed_s: _builtins.int
+    """Seconds since it began, as of its last sign of life."""
+    expected_s: _builtins.int
+    """Seconds that the app's last operation of this kind took; absent when there was none."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -816,15 +827,24 @@ class AppStatus(_message.Message):
         started_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         error: _builtins.str | None = ...,
+        determinate: _builtins.bool | None = ...,
+        elapsed_s: _builtins.int | None = ...,
+        expected_s: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_error", b"_error", "_message", b"_message", "_operation", b"_operation", "_progress", b"_progress", "_started_at", b"_started_at", "_step", b"_step", "_step_count", b"_step_count", "_step_description", b"_step_description", "_step_index", b"_step_index", "_updated_at", b"_updated_at", "attempt", b"attempt", "error", b"error", "message", b"message", "operation", b"operation", "progress", b"progress", "started_at", b"started_at", "step", b"step", "step_count", b"step_count", "step_description", b"step_description", "step_index", b"step_index", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error", b"_error", "_expected_s", b"_expected_s", "_message", b"_message", "_operation", b"_operation", "_progress", b"_progress", "_started_at", b"_started_at", "_step", b"_step", "_step_count", b"_step_count", "_step_description", b"_step_description", "_step_index", b"_step_index", "_updated_at", b"_updated_at", "attempt", b"attempt", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error", b"error", "expected_s", b"expected_s", "message", b"message", "operation", b"operation", "progress", b"progress", "started_at", b"started_at", "step", b"step", "step_count", b"step_count", "step_description", b"step_description", "step_index", b"step_index", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_error", b"_error", "_message", b"_message", "_operation", b"_operation", "_progress", b"_progress", "_started_at", b"_started_at", "_step", b"_step", "_step_count", b"_step_count", "_step_description", b"_step_description", "_step_index", b"_step_index", "_updated_at", b"_updated_at", "attempt", b"attempt", "error", b"error", "id", b"id", "message", b"message", "operation", b"operation", "progress", b"progress", "started_at", b"started_at", "status", b"status", "step", b"step", "step_count", b"step_count", "step_description", b"step_description", "step_index", b"step_index", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error", b"_error", "_expected_s", b"_expected_s", "_message", b"_message", "_operation", b"_operation", "_progress", b"_progress", "_started_at", b"_started_at", "_step", b"_step", "_step_count", b"_step_count", "_step_description", b"_step_description", "_step_index", b"_step_index", "_updated_at", b"_updated_at", "attempt", b"attempt", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error", b"error", "expected_s", b"expected_s", "id", b"id", "message", b"message", "operation", b"operation", "progress", b"progress", "started_at", b"started_at", "status", b"status", "step", b"step", "step_count", b"step_count", "step_description", b"step_description", "step_index", b"step_index", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__attempt: _TypeAlias = _typing.Literal["attempt"]  # noqa: Y015
     _WhichOneofArgType__attempt: _TypeAlias = _typing.Literal["_attempt", b"_attempt"]  # noqa: Y015
+    _WhichOneofReturnType__determinate: _TypeAlias = _typing.Literal["determinate"]  # noqa: Y015
+    _WhichOneofArgType__determinate: _TypeAlias = _typing.Literal["_determinate", b"_determinate"]  # noqa: Y015
+    _WhichOneofReturnType__elapsed_s: _TypeAlias = _typing.Literal["elapsed_s"]  # noqa: Y015
+    _WhichOneofArgType__elapsed_s: _TypeAlias = _typing.Literal["_elapsed_s", b"_elapsed_s"]  # noqa: Y015
     _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
     _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
+    _WhichOneofReturnType__expected_s: _TypeAlias = _typing.Literal["expected_s"]  # noqa: Y015
+    _WhichOneofArgType__expected_s: _TypeAlias = _typing.Literal["_expected_s", b"_expected_s"]  # noqa: Y015
     _WhichOneofReturnType__message: _TypeAlias = _typing.Literal["message"]  # noqa: Y015
     _WhichOneofArgType__message: _TypeAlias = _typing.Literal["_message", b"_message"]  # noqa: Y015
     _WhichOneofReturnType__operation: _TypeAlias = _typing.Literal["operation"]  # noqa: Y015
@@ -846,7 +866,13 @@ class AppStatus(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__attempt) -> _WhichOneofReturnType__attempt | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__determinate) -> _WhichOneofReturnType__determinate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__elapsed_s) -> _WhichOneofReturnType__elapsed_s | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_s) -> _WhichOneofReturnType__expected_s | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__message) -> _WhichOneofReturnType__message | None: ...
     @_typing.overload
@@ -1849,6 +1875,7 @@ class AppHold(_message.Message):
     OPERATION_ID_FIELD_NUMBER: _builtins.int
     PORT_FIELD_NUMBER: _builtins.int
     RUNTIME_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     name: _builtins.str
     hostname: _builtins.str
@@ -1864,6 +1891,8 @@ class AppHold(_message.Message):
     port: _builtins.int
     """Main port, to probe after a restore."""
     runtime: _builtins.str
+    storage: _builtins.str
+    """Storage that its root disk was asked to be on; empty: any."""
     def __init__(
         self,
         *,
@@ -1879,16 +1908,71 @@ class AppHold(_message.Message):
         operation_id: _builtins.str = ...,
         port: _builtins.int | None = ...,
         runtime: _builtins.str = ...,
+        storage: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "port", b"port"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "adopted", b"adopted", "app_id", b"app_id", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "node", b"node", "operation_id", b"operation_id", "owner_id", b"owner_id", "port", b"port", "runtime", b"runtime", "status", b"status", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "adopted", b"adopted", "app_id", b"app_id", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "node", b"node", "operation_id", b"operation_id", "owner_id", b"owner_id", "port", b"port", "runtime", b"runtime", "status", b"status", "storage", b"storage", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__port: _TypeAlias = _typing.Literal["port"]  # noqa: Y015
     _WhichOneofArgType__port: _TypeAlias = _typing.Literal["_port", b"_port"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__port) -> _WhichOneofReturnType__port | None: ...
 
 Global___AppHold: _TypeAlias = AppHold  # noqa: Y015
+
+@_typing.final
+class ProbeAppRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    OPERATION_ID_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    operation_id: _builtins.str
+    """The operation that locks the app."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        operation_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "operation_id", b"operation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbeAppRequest: _TypeAlias = ProbeAppRequest  # noqa: Y015
+
+@_typing.final
+class ProbeAppResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANSWERED_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    GRACE_S_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    answered: _builtins.bool
+    """Also true for an app that has no port to ask."""
+    port: _builtins.int
+    grace_s: _builtins.int
+    """Seconds that the app may take after a start."""
+    message: _builtins.str
+    """Why it does not answer."""
+    def __init__(
+        self,
+        *,
+        answered: _builtins.bool = ...,
+        port: _builtins.int = ...,
+        grace_s: _builtins.int = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "grace_s", b"grace_s", "message", b"message", "port", b"port"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbeAppResponse: _TypeAlias = ProbeAppResponse  # noqa: Y015
 
 @_typing.final
 class ReportOperationRequest(_message.Message):

@@ -1332,6 +1332,11 @@ class AppsInternalServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.FinishOperationRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.ProbeApp = channel.unary_unary(
+                '/proximity.apps.v1.AppsInternalService/ProbeApp',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ProbeAppRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ProbeAppResponse.FromString,
+                _registered_method=True)
         self.GetAppHold = channel.unary_unary(
                 '/proximity.apps.v1.AppsInternalService/GetAppHold',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppHoldRequest.SerializeToString,
@@ -1387,6 +1392,13 @@ class AppsInternalServiceServicer:
 
     def FinishOperation(self, request, context):
         """End it, and set the app's status.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProbeApp(self, request, context):
+        """Ask the port of an app that an operation of the caller started, once, and refresh the app's address.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -1449,6 +1461,11 @@ def add_AppsInternalServiceServicer_to_server(servicer, server):
                     servicer.FinishOperation,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.FinishOperationRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'ProbeApp': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProbeApp,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ProbeAppRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ProbeAppResponse.SerializeToString,
             ),
             'GetAppHold': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAppHold,
@@ -1585,6 +1602,33 @@ class AppsInternalService:
             '/proximity.apps.v1.AppsInternalService/FinishOperation',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.FinishOperationRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProbeApp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsInternalService/ProbeApp',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.ProbeAppRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.ProbeAppResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -444,6 +444,8 @@ class AppsInternalServiceStub:
     """Tell the app's users how far it is."""
     FinishOperation: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.FinishOperationRequest, _empty_pb2.Empty]
     """End it, and set the app's status."""
+    ProbeApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ProbeAppRequest, _apps_service_pb2.ProbeAppResponse]
+    """Ask the port of an app that an operation of the caller started, once, and refresh the app's address."""
     GetAppHold: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppHoldRequest, _apps_service_pb2.AppHold]
     """Facts of one app; NOT_FOUND also when it is somebody else's than the user on whose behalf is asked."""
     RestoreBeside: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]
@@ -470,6 +472,8 @@ class AppsInternalServiceAsyncStub(AppsInternalServiceStub):
     """Tell the app's users how far it is."""
     FinishOperation: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.FinishOperationRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """End it, and set the app's status."""
+    ProbeApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ProbeAppRequest, _apps_service_pb2.ProbeAppResponse]  # type: ignore[assignment]
+    """Ask the port of an app that an operation of the caller started, once, and refresh the app's address."""
     GetAppHold: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppHoldRequest, _apps_service_pb2.AppHold]  # type: ignore[assignment]
     """Facts of one app; NOT_FOUND also when it is somebody else's than the user on whose behalf is asked."""
     RestoreBeside: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]  # type: ignore[assignment]
@@ -517,6 +521,14 @@ class AppsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """End it, and set the app's status."""
+
+    @_abc_1.abstractmethod
+    def ProbeApp(
+        self,
+        request: _apps_service_pb2.ProbeAppRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.ProbeAppResponse, _abc.Awaitable[_apps_service_pb2.ProbeAppResponse]]:
+        """Ask the port of an app that an operation of the caller started, once, and refresh the app's address."""
 
     @_abc_1.abstractmethod
     def GetAppHold(

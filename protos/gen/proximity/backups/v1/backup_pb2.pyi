@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -44,6 +46,10 @@ class Backup(_message.Message):
     IS_IN_PROGRESS_FIELD_NUMBER: _builtins.int
     APP_NAME_FIELD_NUMBER: _builtins.int
     APP_REMOVED_AT_FIELD_NUMBER: _builtins.int
+    DETERMINATE_FIELD_NUMBER: _builtins.int
+    ELAPSED_S_FIELD_NUMBER: _builtins.int
+    EXPECTED_S_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     application_id: _builtins.str
     file_name: _builtins.str
@@ -58,16 +64,24 @@ class Backup(_message.Message):
     compression: _builtins.str
     """zstd, gzip or lzo."""
     status: _builtins.str
-    """creating, completed, failed, restoring or deleting."""
+    """creating, completed, failed, restoring, deleting, or missing: its archive is gone from the storage."""
     error_message: _builtins.str
     protected: _builtins.bool
     notes: _builtins.str
     progress: _builtins.int
-    """0-100, while it is made."""
+    """0-100, while it is made: estimated from the time that the app's last backup took, as Proxmox prints no progress."""
     is_completed: _builtins.bool
     is_in_progress: _builtins.bool
     app_name: _builtins.str
     """Name of the app when the backup was made; empty for older ones."""
+    determinate: _builtins.bool
+    """While it is made: whether `progress` says how far it is. False when the app has no earlier backup to compare with;
+    then only the time that passes shows that it goes on.
+    """
+    elapsed_s: _builtins.int
+    """Seconds since it was asked for, while it is made."""
+    expected_s: _builtins.int
+    """Seconds that the app's last backup took, while it is made; absent when there is none."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -77,6 +91,12 @@ class Backup(_message.Message):
     @_builtins.property
     def app_removed_at(self) -> _timestamp_pb2.Timestamp:
         """When the app was deleted; absent while it is there."""
+
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Volumes of the container that are not in the archive, as they have no backup=1: mp0 (/srv/photos, 50 GB on tank).
+        A restore over the container would destroy them.
+        """
 
     def __init__(
         self,
@@ -102,17 +122,27 @@ class Backup(_message.Message):
         is_in_progress: _builtins.bool = ...,
         app_name: _builtins.str = ...,
         app_removed_at: _timestamp_pb2.Timestamp | None = ...,
+        determinate: _builtins.bool | None = ...,
+        elapsed_s: _builtins.int | None = ...,
+        expected_s: _builtins.int | None = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_error_message", b"_error_message", "_progress", b"_progress", "app_removed_at", b"app_removed_at", "completed_at", b"completed_at", "created_at", b"created_at", "error_message", b"error_message", "progress", b"progress", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_progress", b"_progress", "app_removed_at", b"app_removed_at", "completed_at", b"completed_at", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "progress", b"progress", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_error_message", b"_error_message", "_progress", b"_progress", "app_name", b"app_name", "app_removed_at", b"app_removed_at", "application_id", b"application_id", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "created_at", b"created_at", "error_message", b"error_message", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "notes", b"notes", "progress", b"progress", "protected", b"protected", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_progress", b"_progress", "app_name", b"app_name", "app_removed_at", b"app_removed_at", "application_id", b"application_id", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "left_out", b"left_out", "notes", b"notes", "progress", b"progress", "protected", b"protected", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__app_removed_at: _TypeAlias = _typing.Literal["app_removed_at"]  # noqa: Y015
     _WhichOneofArgType__app_removed_at: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at"]  # noqa: Y015
     _WhichOneofReturnType__completed_at: _TypeAlias = _typing.Literal["completed_at"]  # noqa: Y015
     _WhichOneofArgType__completed_at: _TypeAlias = _typing.Literal["_completed_at", b"_completed_at"]  # noqa: Y015
+    _WhichOneofReturnType__determinate: _TypeAlias = _typing.Literal["determinate"]  # noqa: Y015
+    _WhichOneofArgType__determinate: _TypeAlias = _typing.Literal["_determinate", b"_determinate"]  # noqa: Y015
+    _WhichOneofReturnType__elapsed_s: _TypeAlias = _typing.Literal["elapsed_s"]  # noqa: Y015
+    _WhichOneofArgType__elapsed_s: _TypeAlias = _typing.Literal["_elapsed_s", b"_elapsed_s"]  # noqa: Y015
     _WhichOneofReturnType__error_message: _TypeAlias = _typing.Literal["error_message"]  # noqa: Y015
     _WhichOneofArgType__error_message: _TypeAlias = _typing.Literal["_error_message", b"_error_message"]  # noqa: Y015
+    _WhichOneofReturnType__expected_s: _TypeAlias = _typing.Literal["expected_s"]  # noqa: Y015
+    _WhichOneofArgType__expected_s: _TypeAlias = _typing.Literal["_expected_s", b"_expected_s"]  # noqa: Y015
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
     @_typing.overload
@@ -120,7 +150,13 @@ class Backup(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__completed_at) -> _WhichOneofReturnType__completed_at | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__determinate) -> _WhichOneofReturnType__determinate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__elapsed_s) -> _WhichOneofReturnType__elapsed_s | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error_message) -> _WhichOneofReturnType__error_message | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_s) -> _WhichOneofReturnType__expected_s | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__progress) -> _WhichOneofReturnType__progress | None: ...
 

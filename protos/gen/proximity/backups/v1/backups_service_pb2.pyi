@@ -238,12 +238,15 @@ class BackupStats(_message.Message):
     IN_PROGRESS_BACKUPS_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_GB_FIELD_NUMBER: _builtins.int
     AVERAGE_SIZE_MB_FIELD_NUMBER: _builtins.int
+    MISSING_BACKUPS_FIELD_NUMBER: _builtins.int
     total_backups: _builtins.int
     completed_backups: _builtins.int
     failed_backups: _builtins.int
     in_progress_backups: _builtins.int
     total_size_gb: _builtins.float
     average_size_mb: _builtins.float
+    missing_backups: _builtins.int
+    """Those whose archive is gone from its storage."""
     def __init__(
         self,
         *,
@@ -253,10 +256,11 @@ class BackupStats(_message.Message):
         in_progress_backups: _builtins.int = ...,
         total_size_gb: _builtins.float = ...,
         average_size_mb: _builtins.float = ...,
+        missing_backups: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_size_mb", b"average_size_mb", "completed_backups", b"completed_backups", "failed_backups", b"failed_backups", "in_progress_backups", b"in_progress_backups", "total_backups", b"total_backups", "total_size_gb", b"total_size_gb"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_size_mb", b"average_size_mb", "completed_backups", b"completed_backups", "failed_backups", b"failed_backups", "in_progress_backups", b"in_progress_backups", "missing_backups", b"missing_backups", "total_backups", b"total_backups", "total_size_gb", b"total_size_gb"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -328,22 +332,30 @@ class RestoreBackupRequest(_message.Message):
     APP_ID_FIELD_NUMBER: _builtins.int
     BACKUP_ID_FIELD_NUMBER: _builtins.int
     NEW_HOSTNAME_FIELD_NUMBER: _builtins.int
+    LOSE_VOLUMES_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     backup_id: _builtins.int
     new_hostname: _builtins.str
     """Restore beside, as a new app with this hostname.
     null or empty is refused: leave it out to restore in place.
     """
+    @_builtins.property
+    def lose_volumes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Volumes of the container (mp0, unused0) that are not in the archive and may be destroyed by restoring in place: they
+        are made anew, empty. A restore that would destroy others is refused with VOLUMES_NOT_ARCHIVED, which names them.
+        """
+
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         backup_id: _builtins.int = ...,
         new_hostname: _builtins.str | None = ...,
+        lose_volumes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname", "new_hostname", b"new_hostname"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname", "app_id", b"app_id", "backup_id", b"backup_id", "new_hostname", b"new_hostname"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname", "app_id", b"app_id", "backup_id", b"backup_id", "lose_volumes", b"lose_volumes", "new_hostname", b"new_hostname"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__new_hostname: _TypeAlias = _typing.Literal["new_hostname"]  # noqa: Y015
     _WhichOneofArgType__new_hostname: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname"]  # noqa: Y015

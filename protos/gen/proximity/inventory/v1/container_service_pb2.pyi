@@ -96,6 +96,7 @@ class TaskProgress(_message.Message):
     EXIT_STATUS_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     MAY_PASS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     HELD_UP_FIELD_NUMBER: _builtins.int
     percent: _builtins.int
     """0-100, when the task says."""
@@ -104,9 +105,11 @@ class TaskProgress(_message.Message):
     exit_status: _builtins.str
     """Proxmox's own exit status: OK, WARNINGS: 1, or the error."""
     result: _builtins.str
-    """What the task made: the volume id of an archive or template."""
+    """What the task makes: the volume id of an archive, as soon as its log names it, also where the task fails then."""
     may_pass: _builtins.bool
     """It failed for a reason that passes: asking again may help."""
+    reason: _builtins.str
+    """Why it failed: the last ERROR lines of its log with the exit status, or the exit status alone."""
     held_up: _builtins.bool
     """It failed because of a lock or a missing quorum; once that is over, the same request succeeds."""
     @_builtins.property
@@ -123,11 +126,12 @@ class TaskProgress(_message.Message):
         exit_status: _builtins.str = ...,
         result: _builtins.str = ...,
         may_pass: _builtins.bool = ...,
+        reason: _builtins.str = ...,
         held_up: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "percent", b"percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "done", b"done", "exit_status", b"exit_status", "held_up", b"held_up", "lines", b"lines", "may_pass", b"may_pass", "percent", b"percent", "result", b"result", "succeeded", b"succeeded"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "done", b"done", "exit_status", b"exit_status", "held_up", b"held_up", "lines", b"lines", "may_pass", b"may_pass", "percent", b"percent", "reason", b"reason", "result", b"result", "succeeded", b"succeeded"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__percent: _TypeAlias = _typing.Literal["percent"]  # noqa: Y015
     _WhichOneofArgType__percent: _TypeAlias = _typing.Literal["_percent", b"_percent"]  # noqa: Y015
@@ -754,7 +758,7 @@ class BackupContainerRequest(_message.Message):
     notes: _builtins.str
     protected: _builtins.bool
     backup_id: _builtins.str
-    """Written into the archive's notes, so that a lost answer finds its archive again."""
+    """Written into the first line of the archive's notes, so that a lost answer finds its archive again."""
     @_builtins.property
     def container(self) -> Global___ContainerRef: ...
     def __init__(
@@ -787,6 +791,7 @@ class RestoreContainerRequest(_message.Message):
     BESIDE_FIELD_NUMBER: _builtins.int
     HOSTNAME_FIELD_NUMBER: _builtins.int
     STORAGE_FIELD_NUMBER: _builtins.int
+    LOSE_VOLUMES_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     archive: _builtins.str
     """Volume id of the archive."""
@@ -794,8 +799,15 @@ class RestoreContainerRequest(_message.Message):
     """Make a new container, with a new MAC address and the owner's marks, instead of overwriting."""
     hostname: _builtins.str
     storage: _builtins.str
+    """Of the root disk, where there is none to keep the storage of."""
     @_builtins.property
     def container(self) -> Global___ContainerRef: ...
+    @_builtins.property
+    def lose_volumes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Keys (mp0) of volumes that are not in the archive and may be destroyed; they are made anew, empty. Others refuse
+        the restore with VOLUMES_NOT_ARCHIVED.
+        """
+
     def __init__(
         self,
         *,
@@ -805,14 +817,98 @@ class RestoreContainerRequest(_message.Message):
         beside: _builtins.bool = ...,
         hostname: _builtins.str = ...,
         storage: _builtins.str = ...,
+        lose_volumes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "beside", b"beside", "container", b"container", "hostname", b"hostname", "owner", b"owner", "storage", b"storage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "beside", b"beside", "container", b"container", "hostname", b"hostname", "lose_volumes", b"lose_volumes", "owner", b"owner", "storage", b"storage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RestoreContainerRequest: _TypeAlias = RestoreContainerRequest  # noqa: Y015
+
+@_typing.final
+class ListUnarchivedVolumesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    ARCHIVE_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    archive: _builtins.str
+    """Volume id; empty: of an archive that would be made now."""
+    @_builtins.property
+    def container(self) -> Global___ContainerRef: ...
+    def __init__(
+        self,
+        *,
+        container: Global___ContainerRef | None = ...,
+        owner: _builtins.str = ...,
+        archive: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "container", b"container", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnarchivedVolumesRequest: _TypeAlias = ListUnarchivedVolumesRequest  # noqa: Y015
+
+@_typing.final
+class ListUnarchivedVolumesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOLUMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def volumes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerVolume]: ...
+    def __init__(
+        self,
+        *,
+        volumes: _abc.Iterable[Global___ContainerVolume] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["volumes", b"volumes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnarchivedVolumesResponse: _TypeAlias = ListUnarchivedVolumesResponse  # noqa: Y015
+
+@_typing.final
+class ContainerVolume(_message.Message):
+    """A volume of a container."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
+    SIZE_GB_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """mp0, or unused0 when it is detached."""
+    path: _builtins.str
+    """Where it is mounted; empty when it is detached."""
+    storage: _builtins.str
+    size_gb: _builtins.float
+    description: _builtins.str
+    """For a person: mp0 (/srv/photos, 50 GB on tank)."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        path: _builtins.str = ...,
+        storage: _builtins.str = ...,
+        size_gb: _builtins.float = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "key", b"key", "path", b"path", "size_gb", b"size_gb", "storage", b"storage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContainerVolume: _TypeAlias = ContainerVolume  # noqa: Y015
 
 @_typing.final
 class Archive(_message.Message):
@@ -980,7 +1076,7 @@ class WatchTaskRequest(_message.Message):
     node: _builtins.str
     upid: _builtins.str
     stall_timeout_s: _builtins.int
-    """Fail when the task says nothing new for so many seconds; 0: the default."""
+    """Fail when the task says nothing new for so many seconds; 0: 900 for starting and stopping, no limit for what copies."""
     def __init__(
         self,
         *,

@@ -140,6 +140,11 @@ class ContainerServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.RestoreContainerRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
                 _registered_method=True)
+        self.ListUnarchivedVolumes = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/ListUnarchivedVolumes',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesResponse.FromString,
+                _registered_method=True)
         self.ListArchives = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/ListArchives',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListArchivesRequest.SerializeToString,
@@ -365,6 +370,14 @@ class ContainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUnarchivedVolumes(self, request, context):
+        """Volumes of a container that are not in an archive. Restoring it over the container destroys them; without an
+        archive, those that a backup made now would leave out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListArchives(self, request, context):
         """The archives of a container, or of all.
         """
@@ -573,6 +586,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.RestoreContainer,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.RestoreContainerRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.SerializeToString,
+            ),
+            'ListUnarchivedVolumes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUnarchivedVolumes,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesResponse.SerializeToString,
             ),
             'ListArchives': grpc.unary_unary_rpc_method_handler(
                     servicer.ListArchives,
@@ -1195,6 +1213,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/RestoreContainer',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.RestoreContainerRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUnarchivedVolumes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/ListUnarchivedVolumes',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -82,6 +82,10 @@ class ContainerServiceStub:
     """Start a vzdump of a container. The finished task's result names the archive."""
     RestoreContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.RestoreContainerRequest, _container_service_pb2.Task]
     """Overwrite the owner's stopped container with an archive, or make a new container of it."""
+    ListUnarchivedVolumes: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListUnarchivedVolumesRequest, _container_service_pb2.ListUnarchivedVolumesResponse]
+    """Volumes of a container that are not in an archive. Restoring it over the container destroys them; without an
+    archive, those that a backup made now would leave out.
+    """
     ListArchives: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListArchivesRequest, _container_service_pb2.ListArchivesResponse]
     """The archives of a container, or of all."""
     UpdateArchive: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.UpdateArchiveRequest, _empty_pb2.Empty]
@@ -170,6 +174,10 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     """Start a vzdump of a container. The finished task's result names the archive."""
     RestoreContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.RestoreContainerRequest, _container_service_pb2.Task]  # type: ignore[assignment]
     """Overwrite the owner's stopped container with an archive, or make a new container of it."""
+    ListUnarchivedVolumes: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListUnarchivedVolumesRequest, _container_service_pb2.ListUnarchivedVolumesResponse]  # type: ignore[assignment]
+    """Volumes of a container that are not in an archive. Restoring it over the container destroys them; without an
+    archive, those that a backup made now would leave out.
+    """
     ListArchives: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListArchivesRequest, _container_service_pb2.ListArchivesResponse]  # type: ignore[assignment]
     """The archives of a container, or of all."""
     UpdateArchive: _aio.UnaryUnaryMultiCallable[_container_service_pb2.UpdateArchiveRequest, _empty_pb2.Empty]  # type: ignore[assignment]
@@ -375,6 +383,16 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.Task, _abc.Awaitable[_container_service_pb2.Task]]:
         """Overwrite the owner's stopped container with an archive, or make a new container of it."""
+
+    @_abc_1.abstractmethod
+    def ListUnarchivedVolumes(
+        self,
+        request: _container_service_pb2.ListUnarchivedVolumesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.ListUnarchivedVolumesResponse, _abc.Awaitable[_container_service_pb2.ListUnarchivedVolumesResponse]]:
+        """Volumes of a container that are not in an archive. Restoring it over the container destroys them; without an
+        archive, those that a backup made now would leave out.
+        """
 
     @_abc_1.abstractmethod
     def ListArchives(

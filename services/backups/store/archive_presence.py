@@ -1,0 +1,36 @@
+"""Whether the archives of backups are still on their storages."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from services.backups.domain.entities import Backup, BackupStatus
+from services.backups.store.requests import BackupRequests
+from services.backups.store.rows import backup_of_row
+from services.backups.tables import backups
+from services.common.core.clock import now
+
+_PRESENCE = (BackupStatus.COMPLETED.value, BackupStatus.MISSING.value)
+
+
+class ArchivePresence(BackupRequests):
+    """Backups whose archives are compared with what the storages list."""
+
+    async def list_archived(self, *, after: int, limit: int) -> list[Backup]:
+        """See `BackupStore.list_archived`."""
+        where = (backups.c.id > after, backups.c.status.in_(_PRESENCE), backups.c.volume_id != "")
+        query = sa.select(backups).where(*where).order_by(backups.c.id).limit(limit)
+        return await self._db.read(
+            lambda connection: [backup_of_row(row) for row in connection.execute(query)]
+        )
+
+    async def note_presence(self, backup_ids: Collection[int], *, present: bool, error: str = "") -> None:
+        """See `BackupStore.note_presence`."""
+        before, after = (BackupStatus.MISSING, BackupStatus.COMPLETED)
+        if not present:
+            before, after = after, before
+        change = backups.update().where(backups.c.id.in_(backup_ids), backups.c.status == before.value)
+        values = {"status": after.value, "error": error, "updated_at": now()}
+        await self._db.write(lambda connection: connection.execute(change.values(**values)))

@@ -1,0 +1,57 @@
+"""State of making a backup, written down after every step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.backups.domain.entities import Place, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateBackupState:
+    """What is known.
+
+    Attributes:
+        mark: the first line of the archive's notes names it.
+        upid: the task that makes it.
+        volume_ids: of every archive that the log of one of our tasks named; the last one is the backup.
+        began_at: when the task was started, in epoch seconds.
+        expected_s: how long the app's last backup took; 0 when there is none.
+        was_running: whether the container ran before; None until it was looked at.
+        left_stopped: after a failure, a container that was stopped for its archive cannot start again.
+        unanswered: why the app does not answer after it was stopped for its archive; empty: it does.
+    """
+
+    operation_id: str
+    backup_id: int
+    app_id: str
+    mark: str
+    backup_type: str
+    compression: str
+    storage: str
+    notes: str
+    host_id: int
+    vmid: int
+    node: str
+    upid: str = ""
+    volume_id: str = ""
+    volume_ids: Sequence[str] = ()
+    began_at: float = 0.0
+    expected_s: int = 0
+    file_name: str = ""
+    storage_name: str = ""
+    size: int = 0
+    was_running: bool | None = None
+    left_stopped: bool = False
+    unanswered: str = ""
+
+    @property
+    def place(self) -> Place:
+        """The app's container."""
+        return Place(self.host_id, self.vmid, self.node)
+
+    @property
+    def task(self) -> Task:
+        """The task that makes the archive."""
+        return Task(self.host_id, self.node, self.upid, self.volume_id)

@@ -1,0 +1,56 @@
+"""State of restoring a backup, written down after every step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.backups.domain.entities import Place, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreBackupState:
+    """What is known.
+
+    Attributes:
+        was_running: whether the container ran before; None until it was looked at.
+        overwriting: the container may no longer be what it was.
+        recovered: after a failure, the container runs again.
+        gone: after a failure, there is no container any more.
+        upid: the Proxmox task of the step under way.
+        ended: the backup is free again.
+        made_by: the operation that made the backup.
+        storage: where the root disk goes when there is no container any more.
+        lose_volumes: keys of volumes that are not in the archive and may be destroyed.
+        archive_gone: the archive is on no storage; nothing was done.
+        unanswered: the restored app does not answer.
+    """
+
+    operation_id: str
+    backup_id: int
+    app_id: str
+    archive: str
+    host_id: int
+    vmid: int
+    node: str
+    was_running: bool | None = None
+    overwriting: bool = False
+    recovered: bool = False
+    gone: bool = False
+    upid: str = ""
+    ended: bool = False
+    made_by: str = ""
+    storage: str = ""
+    lose_volumes: Sequence[str] = ()
+    archive_gone: bool = False
+    unanswered: bool = False
+
+    @property
+    def place(self) -> Place:
+        """The app's container."""
+        return Place(self.host_id, self.vmid, self.node)
+
+    @property
+    def task(self) -> Task:
+        """The task under way."""
+        return Task(self.host_id, self.node, self.upid)

@@ -1,0 +1,95 @@
+"""What the log of a task says: the archive that vzdump makes, and why a task failed."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+_JOB = re.compile(r"^INFO: starting new backup job: (vzdump .*)$", re.DOTALL)
+_ARCHIVE = re.compile(r"creating (?:vzdump|Proxmox Backup Server) archive '([^']+)'")
+_ERROR = re.compile(r"^(?:TASK )?ERROR: (.*)")
+_MOST_ERRORS = 3
+# What programs print on lines of their own; the ERROR line after them names only an exit code.
+_CAUSE = re.compile(
+    r"no space left on device|disk quota exceeded|read-only file system|input/output error|permission denied"
+    r"|stale file handle|cannot allocate memory|out of memory|file too large",
+    re.IGNORECASE,
+)
+_FAILED_GROWTH = re.compile(r"^Failed to update the container's filesystem: *(.*)")
+
+
+@dataclass(frozen=True)
+class BackupJob:
+    """A run of vzdump, as its log describes it.
+
+    Attributes:
+        storage: where the archive goes; empty when the request named none.
+        notes: the notes given, each line break written as a backslash and an n.
+        archive: the archive as the log names it, by its file or its name on a backup server; empty until then.
+    """
+
+    storage: str = ""
+    notes: str = ""
+    archive: str = ""
+
+    @property
+    def name(self) -> str:
+        """The archive's name on its storage: a file without its folder, or group and time on a backup server."""
+        return self.archive if self.archive.startswith("ct/") else self.archive.rpartition("/")[2]
+
+    @property
+    def volume_id(self) -> str:
+        """The archive's volume id; empty while storage or archive are unknown."""
+        return f"{self.storage}:backup/{self.name}" if self.storage and self.archive else ""
+
+    def has_mark(self, mark: str) -> bool:
+        """Whether a line of the notes is `mark`."""
+        return mark in self.notes.split("\\n")
+
+
+def parse_backup_job(lines: Sequence[str], *, before: BackupJob | None = None) -> BackupJob:
+    """Return what lines of vzdump's log add to what was known `before`."""
+    job = before or BackupJob()
+    for line in lines:
+        if match := _JOB.match(line):
+            job = replace(job, **_parse_options(match.group(1)))
+        elif match := _ARCHIVE.search(line):
+            job = replace(job, archive=match.group(1))
+    return job
+
+
+def _parse_options(command: str) -> dict[str, str]:
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return {}
+    given = dict(itertools.pairwise(words))
+    found = {"storage": given.get("--storage", ""), "notes": given.get("--notes-template", "")}
+    return {name: value for name, value in found.items() if value}
+
+
+def explain_failure(lines: Sequence[str], exit_status: str) -> str:
+    """Return why a task failed: the last ERROR lines of its log with its exit status; the status where there are none.
+
+    vzdump ends with `job errors` whatever happened, and the reason is only in its log.
+    """
+    errors = [match.group(1).strip() for line in lines if (match := _ERROR.match(line))]
+    errors = [one for one in dict.fromkeys(errors) if one and one not in exit_status][-_MOST_ERRORS:]
+    causes = [line.strip() for line in lines if _CAUSE.search(line) and not _ERROR.match(line)]
+    if causes and not any(_CAUSE.search(one) for one in (*errors, exit_status)):
+        errors.insert(0, causes[-1].removeprefix("INFO: "))
+    return f"{'; '.join(errors)} ({exit_status})" if errors else exit_status
+
+
+def find_failed_growth(lines: Sequence[str]) -> str:
+    """Return why a file system was not grown with its volume; empty when nothing says so."""
+    for position, line in enumerate(lines):
+        if match := _FAILED_GROWTH.match(line):
+            causes = [one for one in lines[:position] if re.match(r"\S*(resize|grow)\S*: ", one)]
+            return "the volume has grown, its file system has not: " + (
+                causes[-1] if causes else match.group(1) or line
+            )
+    return ""

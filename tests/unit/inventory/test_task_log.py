@@ -1,0 +1,87 @@
+"""What task logs say: backup jobs, and why tasks failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.inventory.proxmox.task_log import (
+    BackupJob,
+    explain_failure,
+    find_failed_growth,
+    parse_backup_job,
+)
+
+START = "INFO: starting new backup job: vzdump 201 --remove 0 --node pve --notes-template {} --mode snapshot --storage local"
+ARCHIVE = "INFO: creating vzdump archive '/var/lib/vz/dump/vzdump-lxc-201-2026_11_30-06_31_46.tar.zst'"
+MARK = "proximity-backup: 123"
+
+
+@pytest.mark.parametrize(
+    ("notes", "is_ours"),
+    [
+        (r"'proximity-backup: 123\nfirst line'", True),
+        (r"'first line\nproximity-backup: 123'", True),
+        ("'proximity-backup: 123'", True),
+        ("'proximity-backup: 1234'", False),
+        ("'not proximity-backup: 123'", False),
+        ("'{{guestname}}'", False),
+        (r"'it'\''s --storage other\nproximity-backup: 123'", True),
+    ],
+)
+def test_a_job_is_ours_by_the_options_that_its_log_begins_with(notes: str, is_ours: bool) -> None:
+    job = parse_backup_job([START.format(notes), "INFO: Starting Backup of VM 201 (lxc)"])
+    assert job.has_mark(MARK) is is_ours
+    assert (job.storage, job.volume_id) == ("local", "")
+
+
+def test_a_job_names_its_archive_in_parts() -> None:
+    job = parse_backup_job([START.format("'x'")])
+    job = parse_backup_job([ARCHIVE], before=job)
+    assert job.volume_id == "local:backup/vzdump-lxc-201-2026_11_30-06_31_46.tar.zst"
+    pbs = parse_backup_job(
+        [
+            "INFO: starting new backup job: vzdump 201 --storage pbs",
+            "INFO: creating Proxmox Backup Server archive 'ct/201/2026-11-30T06:31:46Z'",
+        ]
+    )
+    assert pbs.volume_id == "pbs:backup/ct/201/2026-11-30T06:31:46Z"
+
+
+def test_a_job_without_a_storage_or_with_an_odd_command_has_no_volume_id() -> None:
+    job = parse_backup_job(["INFO: starting new backup job: vzdump 201 --notes-template 'open", ARCHIVE])
+    assert (job.volume_id, job.name) == ("", "vzdump-lxc-201-2026_11_30-06_31_46.tar.zst")
+    assert parse_backup_job([]) == BackupJob()
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "reason"),
+    [
+        (["ERROR: Backup of VM 9 failed - x", "TASK ERROR: job errors"], "job errors", "Backup of VM 9 failed - x (job errors)"),
+        (["TASK ERROR: unable to create CT 9"], "unable to create CT 9", "unable to create CT 9"),
+        ([], "interrupted by signal", "interrupted by signal"),
+        (
+            [
+                "INFO: zstd: error 70 : Write error : cannot write block : No space left on device",
+                "ERROR: Backup of VM 9 failed - command 'tar' failed: exit code 2",
+                "TASK ERROR: job errors",
+            ],
+            "job errors",
+            ("zstd: error 70 : Write error : cannot write block : No space left on device; "
+            "Backup of VM 9 failed - command 'tar' failed: exit code 2 (job errors)"),
+        ),
+        ([f"ERROR: {number}" for number in range(9)], "job errors", "6; 7; 8 (job errors)"),
+        (["ERROR: same", "ERROR: same"], "job errors", "same (job errors)"),
+    ],
+)  # fmt: skip
+def test_the_last_error_lines_are_the_reason(lines: list[str], status: str, reason: str) -> None:
+    assert explain_failure(lines, status) == reason
+
+
+def test_growth_that_worked_is_no_failure() -> None:
+    assert (
+        find_failed_growth(
+            ["Image resized.", "The filesystem on /dev/loop15 is now 786432 (4k) blocks long."]
+        )
+        == ""
+    )
+    assert "exit code 1" in find_failed_growth(["Failed to update the container's filesystem: exit code 1"])
