@@ -81,6 +81,15 @@ async def test_names_beyond_ascii_are_found_as_they_are_written(
     assert [app.id for app in (await page(showcase, AppFilter(search=name))).apps] == [app_id_of(5)]
 
 
+@pytest.mark.parametrize("search", ["größe äöü", "GRÖSSE", "ÄÖÜ", "äö"])
+async def test_names_beyond_ascii_are_found_in_any_case(
+    store: SqlAppStore, showcase: Showcase, search: str
+) -> None:
+    name = "GRÖSSE Äöü" if search == "GRÖSSE" else "Größe ÄÖÜ"
+    await store.change(ChangeApp(app_id_of(5), {"name": name}))
+    assert [app.id for app in (await page(showcase, AppFilter(search=search))).apps] == [app_id_of(5)]
+
+
 async def test_a_change_is_shown_by_the_next_answer(store: SqlAppStore, showcase: Showcase) -> None:
     newest, wanted = app_id_of(COUNT - 2), AppFilter(owner_id=7)
     assert (await page(showcase, wanted)).apps[0].name == f"App {COUNT - 2}"
