@@ -68,10 +68,10 @@ def adopt_container(tools: Tools) -> Workflow[AdoptState]:
 
 
 def _fail(state: AdoptState, error: str, cancelled: bool) -> tuple[Change, ...]:
-    """The app stays with the reason, until somebody deletes it; one that was cancelled is forgotten."""
+    """The app stays with the reason, without the container, which can be adopted again; cancelled, it is forgotten."""
     if cancelled:
         return (RemoveApp(state.app_id),)
-    return (ChangeApp(state.app_id, {"status": "error", "error": error}),)
+    return (ChangeApp(state.app_id, {"status": "error", "error": error, "vmid": None, "address": ""}),)
 
 
 def _end(state: AdoptState) -> tuple[Change, ...]:
