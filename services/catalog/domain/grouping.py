@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +13,10 @@ from services.catalog.domain.known_apps import CATEGORIES, find_category, find_k
 
 _VAGUE = frozenset({"Other", "Tools", "Files and storage", "Media"})
 """Categories that collections use for whatever fits nowhere else: a vote for another one counts more."""
+
+_VARIANT = re.compile(
+    r"\s*[({][^(){}]*[)}]\s*$"
+)  # "Ghost (container)" and "Stirling PDF {author}" are the same apps
 
 Group = tuple[Item, ...]
 """Items of the same app, the preferred one first: ours, then those with a page and an icon."""
@@ -36,7 +41,7 @@ def _map_own_names(items: Iterable[Item]) -> Mapping[str, str]:
 
 
 def _name_group(item: Item, own_names: Mapping[str, str]) -> str:
-    name = squash_name(item.name)
+    name = squash_name(_VARIANT.sub("", item.name)) or squash_name(item.name)
     if name in own_names:
         return own_names[name]
     return name or item.id

@@ -94,7 +94,7 @@ _KEYWORDS = {
     "ebooks": "calibreweb calibre kavita komga",
     "file sharing sync": "nextcloud seafile syncthing owncloud",
     "git": "gitea forgejo gitlab",
-    "llm ai chat": "openwebui ollama librechat anythingllm",
+    "llm ai": "openwebui ollama librechat anythingllm",
     "mail email": "roundcube snappymail stalwart mailcow",
     "media server": "jellyfin plex emby",
     "movies": "radarr jellyfin plex emby",

@@ -62,7 +62,7 @@ RIVALS = (
     ("Kiwix Server", "Media for schools"), ("Petio", "Media requests"), ("RSS-Bridge", "RSS feeds"),
     ("SimpleTorrent", "Torrent client"), ("Duck DNS", "Dynamic DNS"), ("Backup Status", "Status of backups"),
     ("Domain Locker", "Blocks nothing: an ad for domains"), ("GitIngest", "Git for prompts"), ("Mail Archiver", "Archives mail"),
-    ("AI Playground", "AI"), ("nextcloud", "Files"), ("Nextcloud Mini", "Files"), ("Movie Roulette", "Movies"),
+    ("AI Playground", "AI"), ("nextcloud", "Files"), ("Ghost (container)", "Blog"), ("Nextcloud Mini", "Files"), ("Movie Roulette", "Movies"),
     ("Database Backup", "Dumps"), ("Notesnook", "Notes"), ("Automation Hub", "Automation"), ("LeafWiki", "Wiki"),
     ("Budget Board", "Budget"), ("PdfDing", "PDF"), ("Cloud Commander", "Cloud storage"), ("Calendar Sync", "Calendar"),
 )  # fmt: skip
@@ -111,3 +111,8 @@ def test_many_sources_count_more_than_one_of_equal_words() -> None:
     names = [("aaa", "one", "Widget Alpha"), ("bbb", "one", "Widget Omega"), ("ccc", "two", "Widget Omega")]
     items = [replace(base, id=f"{source}.{key}", source=source, name=name) for key, source, name in names]
     assert [item.name for item in find(CatalogIndex(items), "widget")] == ["Widget Omega", "Widget Alpha"]
+
+
+def test_a_variant_in_brackets_is_the_same_app(index: CatalogIndex) -> None:
+    assert [item.id for item in find(index, "ghost")[:1]] == ["ghost"]
+    assert {source.source for source in index.get_item("ghost").sources} == {"builtin", "foreign"}
