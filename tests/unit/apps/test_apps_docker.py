@@ -6,20 +6,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.interfaces import OnText, Ref
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
-from services.common.core.clock import now
 from services.common.operations.model import TransientError
 from tests.fakes.containers import FakeContainers
+from tests.fakes.one_app import APP, Notes, OneApp
 from tests.pvesim.guest import Guest, GuestFault, World
 from tests.unit.pvesim_guest.conftest import ALPINE, DEBIAN, make_guest
-
-APP = "adminer-00000001"
-COMPOSE = 'services:\n  web:\n    image: nginx:1.27\n    environment: {GREETING: "${GREETING}"}\n    ports: ["8100:80"]\n'
 
 
 class GuestContainers(FakeContainers):
@@ -47,36 +43,6 @@ class GuestContainers(FakeContainers):
     async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
         self.guest.fs.make_dir(path.rpartition("/")[0], parents=True)
         self.guest.fs.write(path, content.encode())
-
-
-class OneApp:
-    async def get_app(self, app_id: str) -> App:
-        return App(
-            id=app_id,
-            catalog_id="adminer",
-            name="a",
-            hostname="web-01",
-            status="deploying",
-            host_id=1,
-            node="pve1",
-            vmid=105,
-            owner_id=1,
-            runtime="compose",
-            rendering={"compose": COMPOSE},
-            environment={"GREETING": "it's $HOME"},
-            secret_names=("GREETING",),
-            created_at=now(),
-            updated_at=now(),
-            state_changed_at=now(),
-        )
-
-
-class Notes:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    async def log(self, message: str, *, level: str = "info") -> None:
-        self.lines.append(message)
 
 
 @pytest.mark.parametrize("template", [ALPINE, DEBIAN], ids=["alpine", "debian"])

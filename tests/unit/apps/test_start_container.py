@@ -11,7 +11,7 @@ from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
 from tests.fakes.containers import FakeContainers
-from tests.unit.apps.test_apps_docker import APP, Notes, OneApp
+from tests.fakes.one_app import APP, Notes, OneApp
 
 WARNING = "WARN: DHCP failed - no lease for net0 (eth0) from any server"
 
