@@ -7,9 +7,63 @@ from typing import Any
 
 from proximity.inventory.v1 import container_service_pb2 as pb
 
-from services.apps.domain.interfaces import Container, NewContainer, Ref, Scan, Task
+from services.apps.domain.containers import (
+    Container,
+    Defaults,
+    NewContainer,
+    Placement,
+    Ref,
+    Scan,
+    Task,
+    Wanted,
+)
 
 _DEFAULT_VOLUME_GB = 4
+
+
+def render_wanted(wanted: Wanted) -> pb.PlaceContainerRequest:
+    """Render the requirements on a place for a container."""
+    return pb.PlaceContainerRequest(
+        host_id=wanted.host_id,
+        node=wanted.node,
+        memory_mb=wanted.memory,
+        disk_gb=wanted.disk_size,
+        storage=wanted.storage,
+        oci=wanted.oci,
+        bridge=wanted.bridge,
+        vlan=wanted.vlan or None,
+        network_cidr=wanted.network_cidr,
+        restricted=not wanted.any_network,
+        owner=wanted.owner,
+    )
+
+
+def parse_placement(answer: Any) -> Placement:
+    """Parse the chosen host and node."""
+    return Placement(
+        host_id=answer.host_id,
+        node=answer.node,
+        oci=answer.oci,
+        oci_reason=answer.oci_reason,
+        exec_mode=answer.exec_mode,
+        bridge=answer.bridge,
+        gateway=answer.gateway,
+    )
+
+
+def parse_defaults(answer: Any) -> Defaults:
+    """Parse the settings that a deployment gets where it names nothing else."""
+    resources, network = answer.resources, answer.network
+    servers = (network.default_dns_primary, network.default_dns_secondary)
+    return Defaults(
+        memory=resources.default_memory_mb,
+        cores=resources.default_cpu_cores,
+        disk_size=resources.default_disk_gb,
+        swap=resources.default_swap_mb,
+        bridge=network.default_bridge,
+        gateway=network.default_gateway,
+        nameservers=tuple(server for server in servers if server),
+    )
 
 
 def render_creation(ref: Ref, owner: str, new: NewContainer) -> pb.CreateContainerRequest:

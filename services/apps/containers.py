@@ -11,18 +11,18 @@ from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceSt
 
 from services.apps.container_messages import (
     parse_container,
+    parse_defaults,
+    parse_placement,
     parse_scan,
     parse_task,
     render_creation,
     render_ref,
+    render_wanted,
 )
-from services.apps.domain.errors import StepFailedError, TaskHeldUpError
-from services.apps.domain.interfaces import (
+from services.apps.domain.containers import (
     Container,
     Defaults,
     NewContainer,
-    OnProgress,
-    OnText,
     Placement,
     Probe,
     Ref,
@@ -31,6 +31,8 @@ from services.apps.domain.interfaces import (
     Task,
     Wanted,
 )
+from services.apps.domain.errors import StepFailedError, TaskHeldUpError
+from services.apps.domain.interfaces import OnProgress, OnText
 from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.operations.model import TransientError
 from services.common.rpc.client import Clients
@@ -65,47 +67,11 @@ class GrpcContainers:
 
     async def place(self, wanted: Wanted) -> Placement:
         """Choose host and node."""
-        answer = await self._call(
-            "PlaceContainer",
-            pb.PlaceContainerRequest(
-                host_id=wanted.host_id,
-                node=wanted.node,
-                memory_mb=wanted.memory,
-                disk_gb=wanted.disk_size,
-                storage=wanted.storage,
-                oci=wanted.oci,
-                bridge=wanted.bridge,
-                vlan=wanted.vlan or None,
-                network_cidr=wanted.network_cidr,
-                restricted=not wanted.any_network,
-                owner=wanted.owner,
-            ),
-            timeout=10,
-        )
-        return Placement(
-            host_id=answer.host_id,
-            node=answer.node,
-            oci=answer.oci,
-            oci_reason=answer.oci_reason,
-            exec_mode=answer.exec_mode,
-            bridge=answer.bridge,
-            gateway=answer.gateway,
-        )
+        return parse_placement(await self._call("PlaceContainer", render_wanted(wanted), timeout=10))
 
     async def get_defaults(self) -> Defaults:
         """Read the settings for deployments."""
-        answer = await self._call("GetDeploymentDefaults", Empty(), timeout=5)
-        resources, network = answer.resources, answer.network
-        servers = (network.default_dns_primary, network.default_dns_secondary)
-        return Defaults(
-            memory=resources.default_memory_mb,
-            cores=resources.default_cpu_cores,
-            disk_size=resources.default_disk_gb,
-            swap=resources.default_swap_mb,
-            bridge=network.default_bridge,
-            gateway=network.default_gateway,
-            nameservers=tuple(server for server in servers if server),
-        )
+        return parse_defaults(await self._call("GetDeploymentDefaults", Empty(), timeout=5))
 
     async def reserve_vmid(self, host_id: int, owner: str) -> int:
         """Reserve a container id."""

@@ -10,11 +10,11 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.config import parse_config
+from services.apps.domain.containers import Container
 from services.apps.domain.credentials import find_credentials
 from services.apps.domain.deleting import Deletion
 from services.apps.domain.deploying import NewApp
 from services.apps.domain.entities import STABLE, App, AppEvent
-from services.apps.domain.interfaces import Container
 from services.apps.domain.neighbours import Newest
 from services.apps.domain.pace import measure_pace
 from services.apps.domain.reconciling import Reconciled

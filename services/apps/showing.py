@@ -12,9 +12,9 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps import convert
+from services.apps.domain.containers import Container
 from services.apps.domain.entities import AppFilter
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.domain.interfaces import Container
 from services.apps.newest import NewestRevisions
 from services.apps.store import SqlAppStore
 from services.apps.store.lookups import AppStamp

@@ -16,8 +16,8 @@ from services.inventory.domain.disks import Disk
 from services.inventory.domain.entities import Host, NewHost, Node, Secrets, full_token_id
 from services.inventory.domain.ssh_addresses import parse_ssh_addresses
 from services.inventory.proxmox.archives import ArchiveVolume
+from services.inventory.proxmox.container_spec import ContainerSpec, MountPoint
 from services.inventory.proxmox.containers import ContainerRef, ProxmoxTask
-from services.inventory.proxmox.create import ContainerSpec, MountPoint
 from services.inventory.proxmox.inside import Inspection, PortProbe
 from services.inventory.proxmox.reading import HostScan, ScannedContainer
 from services.inventory.proxmox.refusals import is_held_up

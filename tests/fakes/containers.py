@@ -8,13 +8,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import (
+from services.apps.domain.containers import (
     Container,
     Defaults,
     NewContainer,
-    OnProgress,
-    OnText,
     Placement,
     Probe,
     Ref,
@@ -23,6 +20,8 @@ from services.apps.domain.interfaces import (
     Task,
     Wanted,
 )
+from services.apps.domain.errors import StepFailedError
+from services.apps.domain.interfaces import OnProgress, OnText
 from services.common.core.errors import (
     BusyError,
     DomainError,

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from deploy.import_django.apps import begin_import
 from services.apps.domain import adopting, updating, usecases
+from services.apps.domain.containers import Ref
 from services.apps.domain.entities import App, AppFilter, ChangeApp
 from services.apps.domain.errors import AppBusyError, AppNotFoundError, AppStateError, HostnameTakenError
-from services.apps.domain.interfaces import Ref
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.values import ValueChanges
 from services.apps.tables import metadata, operation_tables, outbox, ports

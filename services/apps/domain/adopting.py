@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from services.apps.domain.containers import Container, Ref
 from services.apps.domain.entities import AddLog, App, ChangeApp
 from services.apps.domain.errors import (
     ContainerManagedError,
@@ -12,7 +13,6 @@ from services.apps.domain.errors import (
     HostnameTakenError,
     HostsSilentError,
 )
-from services.apps.domain.interfaces import Container, Ref
 from services.apps.domain.marks import find_holder, is_recognisable
 from services.apps.domain.usecases import Requester, World, begin_new, require_stable
 from services.common.core.clock import now

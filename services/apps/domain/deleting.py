@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.apps.domain.containers import Container
 from services.apps.domain.entities import App
-from services.apps.domain.interfaces import Container
 from services.apps.domain.marks import UNMANAGED
 from services.apps.domain.neighbours import AppBackupCount, Backups
 from services.apps.domain.usecases import Requester, World, perform_action

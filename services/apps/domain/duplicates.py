@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.apps.domain.app_store import AppStore
+from services.apps.domain.containers import Ref
 from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, ContainerNotFoundError
-from services.apps.domain.interfaces import Ref
 from services.apps.domain.orphans import begin_destruction, check_grace
 from services.apps.domain.usecases import Requester, World, require_stable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.apps.domain.containers import Container, Ref
 from services.apps.domain.entities import AddLog, App, ChangeApp
 from services.apps.domain.errors import (
     AppStateError,
@@ -9,7 +10,6 @@ from services.apps.domain.errors import (
     ContainerNotFoundError,
     ContainerUnmanagedError,
 )
-from services.apps.domain.interfaces import Container, Ref
 from services.apps.domain.marks import UNMANAGED, find_holder, is_recognisable
 from services.apps.domain.usecases import World, require_stable
 

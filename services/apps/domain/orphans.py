@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.apps.domain.app_store import AppStore
+from services.apps.domain.containers import Container, Ref
 from services.apps.domain.entities import Begin
 from services.apps.domain.errors import (
     ContainerManagedError,
     ContainerNotFoundError,
     OrphanGraceError,
 )
-from services.apps.domain.interfaces import Container, Ref
 from services.apps.domain.marks import find_holder
 from services.apps.domain.sightings import CERTAIN, Sighting
 from services.apps.domain.usecases import Requester, World

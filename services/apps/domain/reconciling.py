@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.apps.domain.app_store import AppStore
+from services.apps.domain.containers import Container, Ref
 from services.apps.domain.entities import AddLog, App, ChangeApp
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.domain.interfaces import Container, Containers, Ref
+from services.apps.domain.interfaces import Containers
 from services.apps.domain.marks import (
     UNMANAGED,
     describe_duplicate,

@@ -10,7 +10,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps import convert
 from services.apps.domain import adopting, duplicates, orphans
-from services.apps.domain.interfaces import Ref
+from services.apps.domain.containers import Ref
 from services.apps.domain.mark_container import mark_container
 from services.apps.handlers.base import BaseHandlers, requester
 from services.common.rpc.call import Call

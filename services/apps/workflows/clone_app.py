@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from services.apps.domain.interfaces import Ref, Task
+from services.apps.domain.containers import Ref, Task
 from services.apps.workflows.creation import CreationSteps
 from services.apps.workflows.deploy_app import end_deployed
 from services.apps.workflows.docker import DockerSteps

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from services.apps.domain.containers import Container
 from services.apps.domain.entities import App, RemoveApp
 from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import Container
 from services.apps.domain.marks import describe_unmanaged, is_recognisable
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState, end_failed

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from services.apps.domain.containers import NewContainer, Ref
 from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import NewContainer, Ref
 from services.apps.domain.marks import name_keeper
 from services.apps.workflows.making import BROKEN, TAKEN, describe_container, make_container
 from services.apps.workflows.shared import Steps

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from services.apps.domain.advice import find_advice
+from services.apps.domain.containers import Container, Task
 from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import Container, Containers, Task
+from services.apps.domain.interfaces import Containers
 from services.apps.domain.marks import AppReader
 from services.apps.workflows.container_scripts import NOT_INSTALLABLE, split_stages
 from services.apps.workflows.state import AppState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.common.core.errors import invalid_field
@@ -17,6 +17,7 @@ from services.inventory.domain.errors import (
 )
 from services.inventory.domain.links import NetworkSegment
 from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.proxmox.container_spec import ContainerSpec
 from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
 from services.inventory.proxmox.marks import TAG, find_owner, render_description
 from services.inventory.proxmox.networks import Networks
@@ -35,41 +36,6 @@ _UNKNOWN_WARNING = (
 _UNKNOWN_SYSTEM = re.compile(
     r"unable to detect OS distribution|unable to read version info|unsupported [\w ]+ (version|release)"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class MountPoint:
-    """A volume of its own."""
-
-    path: str
-    size_gb: int
-    backup: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContainerSpec:
-    """What is asked of a new container; empty means Proxmox's or our own choice."""
-
-    hostname: str
-    memory_mb: int
-    cores: int
-    disk_gb: int
-    swap_mb: int = 0
-    template: str = ""
-    storage: str = ""
-    network_cidr: str = ""
-    bridge: str = ""
-    vlan_tag: int | None = None
-    gateway: str = ""
-    nameservers: tuple[str, ...] = ()
-    password: str = field(default="", repr=False)
-    docker: bool = False
-    oci: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    entrypoint: str = ""
-    mounts: tuple[MountPoint, ...] = ()
-    note: str = ""
-    ostype: str = ""
 
 
 @dataclass(frozen=True)

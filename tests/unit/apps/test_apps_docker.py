@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from services.apps.domain.containers import Ref
 from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import OnText, Ref
+from services.apps.domain.interfaces import OnText
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools

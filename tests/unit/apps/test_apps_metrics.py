@@ -8,7 +8,7 @@ import time
 import pytest
 
 from services.apps import metrics
-from services.apps.domain.interfaces import Container
+from services.apps.domain.containers import Container
 from services.apps.metrics import Metrics
 from tests.fakes.containers import FakeContainers
 

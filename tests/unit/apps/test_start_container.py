@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from services.apps.domain.containers import Container, NewContainer, Ref, Task
 from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import Container, NewContainer, OnProgress, Ref, Task
+from services.apps.domain.interfaces import OnProgress
 from services.apps.workflows import shared
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState

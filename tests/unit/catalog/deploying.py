@@ -11,9 +11,10 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.apps.clients import GrpcCatalog
 from services.apps.domain.config import parse_config
+from services.apps.domain.containers import NewContainer, Probe, Ref, Task
 from services.apps.domain.deploying import NewApp, build_app, plan_app
 from services.apps.domain.entities import App, ChangeApp
-from services.apps.domain.interfaces import NewContainer, OnText, Probe, Ref, Task
+from services.apps.domain.interfaces import OnText
 from services.apps.domain.plan_deployment import DeploymentPlan, plan_deployment
 from services.apps.workflows.deploy_app import deploy_app
 from services.apps.workflows.pulling import DeployState

@@ -6,7 +6,8 @@ import pytest
 
 from services.common.core.errors import InvalidError
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.create import ContainerSpec, merge_environment, render_network
+from services.inventory.proxmox.container_spec import ContainerSpec
+from services.inventory.proxmox.create import merge_environment, render_network
 from services.inventory.proxmox.options import check_texts
 from services.inventory.proxmox.session import Access
 

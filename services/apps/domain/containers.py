@@ -1,0 +1,168 @@
+"""Containers as inventory describes them to this service, and what is requested of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Where a container is; the key is (host_id, vmid)."""
+
+    host_id: int
+    vmid: int
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A Proxmox task; an empty upid had nothing to do."""
+
+    host_id: int
+    node: str
+    upid: str
+    result: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunningTask:
+    """A task that runs on a container; `kind` is Proxmox's name for what it does: vzstart."""
+
+    kind: str
+    task: Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a place for a container must offer.
+
+    Attributes:
+        network_cidr: a static address, `static` for any of the network; empty: DHCP.
+        any_network: also networks and addresses that users may not choose.
+        owner: the app that a chosen address is reserved for.
+    """
+
+    host_id: int | None = None
+    node: str = ""
+    memory: int = 0
+    disk_size: int = 0
+    storage: str = ""
+    oci: bool = False
+    bridge: str = ""
+    vlan: int = 0
+    network_cidr: str = ""
+    any_network: bool = False
+    owner: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """The place chosen."""
+
+    host_id: int
+    node: str
+    oci: bool
+    oci_reason: str = ""
+    exec_mode: str = ""
+    bridge: str = ""
+    gateway: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """The settings that a deployment takes its defaults from: MB, cores, GB, MB."""
+
+    memory: int
+    cores: int
+    disk_size: int
+    swap: int
+    bridge: str
+    gateway: str
+    nameservers: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewContainer:
+    """A container to create."""
+
+    hostname: str
+    memory: int
+    swap: int
+    cores: int
+    disk_size: int
+    template: str
+    storage: str
+    network_cidr: str
+    bridge: str
+    gateway: str
+    nameservers: tuple[str, ...]
+    docker: bool
+    oci: bool
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    entrypoint: str = ""
+    mounts: tuple[tuple[str, int], ...] = ()
+    note: str = ""
+    vlan: int = 0
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A container as it is now: bytes, seconds, cpu 0-1.
+
+    Attributes:
+        mounts: the paths of its volumes, where `find` looked.
+        bare: `find` saw no disk: it is what a creation left that was broken off.
+        named_owner: the app that its description names, also while its tag is missing, where `find` looked.
+    """
+
+    host_id: int
+    vmid: int
+    node: str
+    name: str
+    status: str
+    memory: float = 0
+    memory_used: float = 0
+    disk: float = 0
+    disk_used: float = 0
+    uptime: float = 0
+    cpus: int = 0
+    cpu_usage: float = 0
+    address: str = ""
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+    lock: str = ""
+    template: bool = False
+    mounts: tuple[str, ...] = ()
+    bare: bool = False
+    named_owner: str = ""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Containers of all hosts that answered.
+
+    Attributes:
+        containers: found.
+        complete: hosts that answered completely.
+        skipped: hosts that did not.
+        silent: why, of hosts that answered nothing at all.
+        missing_nodes: nodes that did not answer: the marks of what is on them are not known.
+    """
+
+    containers: tuple[Container, ...]
+    complete: frozenset[int]
+    skipped: tuple[int, ...] = ()
+    silent: Mapping[int, str] = field(default_factory=dict)
+    missing_nodes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether a port answered."""
+
+    answered: bool
+    address: str
+    message: str

@@ -1,0 +1,41 @@
+"""The container that a caller wants to be created."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountPoint:
+    """A volume of its own."""
+
+    path: str
+    size_gb: int
+    backup: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSpec:
+    """What is asked of a new container; empty means Proxmox's or our own choice."""
+
+    hostname: str
+    memory_mb: int
+    cores: int
+    disk_gb: int
+    swap_mb: int = 0
+    template: str = ""
+    storage: str = ""
+    network_cidr: str = ""
+    bridge: str = ""
+    vlan_tag: int | None = None
+    gateway: str = ""
+    nameservers: tuple[str, ...] = ()
+    password: str = field(default="", repr=False)
+    docker: bool = False
+    oci: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    entrypoint: str = ""
+    mounts: tuple[MountPoint, ...] = ()
+    note: str = ""
+    ostype: str = ""
