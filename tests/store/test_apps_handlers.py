@@ -22,7 +22,7 @@ from services.apps.domain.errors import (
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.common.core.errors import InvalidError
 from services.common.rpc.call import Call
-from services.common.rpc.server import snake_case
+from services.common.rpc.handler_lookup import snake_case
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import Platform, platform  # noqa: F401 - a fixture
 from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
-from services.common.rpc.server import snake_case
+from services.common.rpc.handler_lookup import snake_case
 from services.registry import SERVICES
 
 ROOT = Path(__file__).parents[2]

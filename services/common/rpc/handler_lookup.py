@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,3 +43,8 @@ def name_metadata(sent: Any) -> dict[str, str]:
     if "cookie" in metadata:  # HTTP/2 may send cookies one by one
         metadata["cookie"] = "; ".join(each[1] for each in sent if each[0] == "cookie")
     return metadata
+
+
+def snake_case(name: str) -> str:
+    """DeployApp -> deploy_app."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import nullcontext
 from functools import partial
 from typing import Any, NoReturn
 
@@ -29,10 +27,15 @@ from services.common.core.telemetry.tracing import current_trace_id
 from services.common.db.pending import has_committed
 from services.common.identity.tokens import CredentialsInvalidError, CredentialsMissingError
 from services.common.rpc.call import Call
-from services.common.rpc.handler_lookup import Bind, ServiceHandlers
+from services.common.rpc.handler_lookup import Bind, ServiceHandlers, snake_case
 from services.common.rpc.interceptors.audit import find_target
 from services.common.rpc.interceptors.authorization import rule_of
-from services.common.rpc.interceptors.deadline import Deadline, DeadlineExceededError, limit_time
+from services.common.rpc.interceptors.deadline import (
+    Deadline,
+    DeadlineExceededError,
+    end_with_server,
+    limit_time,
+)
 from services.common.rpc.interceptors.decoding import Given, check_request, read_request
 from services.common.rpc.interceptors.idempotency import RecordedResponse, name_principal, request_id_of
 from services.common.rpc.interceptors.instrumentation import observe_stream, observe_unary
@@ -94,11 +97,6 @@ def add_service(
         if is_array(method):
             arrays[rpc.name] = _Rpc(method, handler, context=context, as_array=True).bind
     server.add_generic_rpc_handlers((ServiceHandlers(rpcs, arrays),))
-
-
-def snake_case(name: str) -> str:
-    """DeployApp -> deploy_app."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 class _Rpc:
@@ -180,8 +178,9 @@ class _Rpc:
         try:
             await self._admit(call)
             request = check_request(given)
-            with self._context.streams.hold(call), Deadline(None) if self._listens else nullcontext():
-                async for item in self._handler(request, call):
+            with self._context.streams.hold(call):
+                items = self._handler(request, call)
+                async for item in end_with_server(items) if self._listens else items:
                     if not headers_sent:
                         await self._send_headers(call, context)
                         headers_sent = True

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
 from services.common.rpc.interceptors import deadline
-from services.common.rpc.interceptors.deadline import Deadline
+from services.common.rpc.interceptors.deadline import (
+    Deadline,
+    ServerEndingError,
+    end_listening,
+    end_with_server,
+)
 
 
 @pytest.fixture(autouse=True, params=["timer", "watch"])
@@ -45,3 +51,33 @@ async def test_who_hangs_up_is_no_timeout() -> None:
 async def test_a_timeout_of_the_work_itself_stays_one() -> None:
     with pytest.raises(ValueError, match="its own"), Deadline(60):
         raise ValueError("its own")
+
+
+async def test_an_endless_stream_ends_with_its_server_but_not_while_an_item_is_written() -> None:
+    async def count() -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+        await asyncio.Event().wait()
+
+    stream = end_with_server(count())
+    assert await anext(stream) == 0
+    end_listening()
+    assert await asyncio.sleep(0.02, "written") == "written"  # nothing was cancelled here
+    with pytest.raises(ServerEndingError):
+        await anext(stream)
+
+
+async def test_an_endless_stream_that_waits_for_an_item_ends_with_its_server() -> None:
+    async def wait() -> AsyncIterator[int]:
+        yield 0
+        await asyncio.Event().wait()
+
+    async def read() -> None:
+        async for _ in end_with_server(wait()):
+            pass
+
+    reading = asyncio.create_task(read())
+    await asyncio.sleep(0.02)
+    end_listening()
+    with pytest.raises(ServerEndingError):
+        await reading

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from types import TracebackType
+from typing import TypeVar
 
 from services.common.core.errors import DeadlineError, UnavailableError
+
+T = TypeVar("T")
 
 _DEFAULT_S = 30.0  # for callers that set no deadline
 _LONGEST_S = 600.0  # of unary calls: a deadline of days would occupy a place of `calls_per_user`
@@ -41,15 +45,26 @@ class Deadline:
         ServerEndingError: `end_calls` or `end_listening` ended it.
     """
 
-    __slots__ = ("_ends_at", "_handle", "_seconds", "_task", "_watch", "_why")
+    __slots__ = (
+        "_ends_at",
+        "_handle",
+        "_is_cancelled",
+        "_is_deferred",
+        "_seconds",
+        "_task",
+        "_watch",
+        "_why",
+    )
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
         self._why: Exception | None = None
+        self._is_cancelled = False
+        self._is_deferred = False
         self._handle: asyncio.TimerHandle | None = None
         self._watch: _Watch | None = None
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Deadline:
         loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(loop)
         if self._seconds is None:
@@ -61,6 +76,7 @@ class Deadline:
             self._ends_at = loop.time() + self._seconds - _TICK_S
             self._watch = _watch_of(loop)
             self._watch.add(self)
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
@@ -69,7 +85,7 @@ class Deadline:
             self._handle.cancel()
         if self._watch is not None:
             self._watch.discard(self)
-        if self._why is None or self._task is None:
+        if self._why is None or self._task is None or not self._is_cancelled:
             return
         if self._task.uncancel() <= 0 and kind is asyncio.CancelledError:
             raise self._why from error
@@ -79,10 +95,38 @@ class Deadline:
         return self._ends_at <= time
 
     def end(self, why: Exception) -> None:
-        """Cancel what runs in the block, which raises `why`."""
+        """Cancel what runs in the block, which raises `why`; while that is deferred, `resume` raises it."""
         if self._why is None and self._task is not None:
             self._why = why
-            self._task.cancel()
+            if not self._is_deferred:
+                self._is_cancelled = True
+                self._task.cancel()
+
+    def defer(self) -> None:
+        """Cancel nothing until `resume`."""
+        self._is_deferred = True
+
+    def resume(self) -> None:
+        """Allow cancellation again, and raise what ended the block meanwhile."""
+        self._is_deferred = False
+        if self._why is not None:
+            raise self._why
+
+
+async def end_with_server(items: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Pass on the items of an endless stream until the server ends.
+
+    A stream is not cancelled while gRPC writes an item: its server would never send a status then, and wait for the
+    stream until the end of its grace period.
+
+    Raises:
+        ServerEndingError: `end_listening` or `end_calls` ended it.
+    """
+    with Deadline(None) as deadline:
+        async for item in items:
+            deadline.defer()
+            yield item
+            deadline.resume()
 
 
 def end_listening() -> None:
