@@ -83,4 +83,4 @@ async def _check_archives(platform: Platform) -> None:
     wanted = Counter(row.volume_id for row in rows if row.volume_id)
     volumes = platform.proxmox.cluster.volumes.values()
     found = Counter(f"{one.storage}:{one.name}" for one in volumes if one.content == "backup")
-    assert found == wanted, "archives are those of the backups"
+    assert found == wanted, f"archives are those of the backups: {found} instead of {wanted}"

@@ -196,7 +196,7 @@ def test_no_icon_leads_out_of_its_folder(icon: str) -> None:
 def test_an_icon_elsewhere_is_named_by_https_and_never_fetched_here(icon: str) -> None:
     item = next(iter(load_items(read_item_files(DATA), source="https://items.example").items)).item
     assert render_icon(replace(item, icon=icon)) == ""
-    assert render_icon(replace(item, icon="https://cdn.example/i.svg")) == "https://cdn.example/i.svg"
+    assert render_icon(replace(item, icon="https://cdn.example/i.svg")) == f"/api/catalog/{item.id}/icon"
 
 
 @FUZZ

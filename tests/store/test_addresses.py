@@ -19,11 +19,25 @@ from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.domain.errors import AddressTakenError, NoFreeAddressError
 from services.inventory.domain.links import NetworkSegment
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlVmidStore
-from services.inventory.store.tables import addresses
+from services.inventory.store.tables import addresses, hosts
 from tests.store.catalog_db import make_database
 
 HOME, LAB = NetworkSegment("vmbr0"), NetworkSegment("vmbr0", 20)
 SMALL = IPv4Network("10.0.0.0/30")
+NEW_HOST = {
+    "name": "one",
+    "host": "192.0.2.1",
+    "port": 8006,
+    "user": "root@pam",
+    "ssh_port": 22,
+    "verify_ssl": True,
+    "is_active": True,
+    "is_default": True,
+    "last_seen": None,
+    "created_at": now(),
+    "updated_at": now(),
+    "request_id": None,
+}
 OLD = sa.table(
     "addresses",
     *(sa.column(each.name, each.type) for each in addresses.c if each.name not in ("bridge", "vlan")),
@@ -52,9 +66,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def db(url: str) -> AsyncIterator[Database]:
     await asyncio.to_thread(upgrade, url, "inventory")
     database = Database(create_engine(url, service="inventory"))
-    hosts = SqlHostStore(database, Sealer("s" * 40))
+    host_store = SqlHostStore(database, Sealer("s" * 40))
     for name in ("one", "two"):
-        await hosts.add_host(NewHost(name=name, host="192.0.2.1", secrets=Secrets(password="hush")))
+        await host_store.add_host(NewHost(name=name, host="192.0.2.1", secrets=Secrets(password="hush")))
     yield database
     await database.close()
 
@@ -129,12 +143,13 @@ async def test_a_copy_is_one_until_it_has_its_own_addresses(db: Database) -> Non
 async def test_rows_of_the_release_before_count_for_every_network_of_their_host(url: str) -> None:
     await asyncio.to_thread(upgrade, url, "inventory", revision="0007")
     database = Database(create_engine(url, service="inventory"))
-    hosts = SqlHostStore(database, Sealer("s" * 40))
+    before = [sa.column(column.name, column.type) for column in hosts.c if column.name != "ssh_addresses"]
+    host = {column.name: NEW_HOST.get(column.name, "") for column in before if column.name != "id"}
 
     def write(owner: str, address: str) -> sa.Insert:
         return sa.insert(OLD).values(owner=owner, address=address, host_id=1, reserved_at=now())
 
-    await hosts.add_host(NewHost(name="one", host="192.0.2.1", secrets=Secrets(password="hush")))
+    await database.write(lambda c: c.execute(sa.insert(sa.table("hosts", *before)).values(host)))
     await database.write(lambda c: c.execute(write("before", "10.0.0.1")))
     await asyncio.to_thread(upgrade, url, "inventory")
     await database.write(lambda c: c.execute(write("beside", "10.0.0.2")))

@@ -189,7 +189,9 @@ class CreateBackup:
             raise DumpFailedError(
                 f"Proxmox says that it made the archive {archive.volume_id}, and it is empty"
             )
-        others = {one for one in state.volume_ids if one != archive.volume_id}
+        # A worker may have died before it saved the task, and with it the volume, that it had begun.
+        marked = {one.volume_id for one in archives if one.has_mark(state.mark)}
+        others = ({*state.volume_ids} | marked) - {archive.volume_id}
         await delete_archives(self.containers, state.host_id, others)
         return replace(
             state,

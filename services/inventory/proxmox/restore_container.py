@@ -26,7 +26,7 @@ from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
 from services.inventory.proxmox.copy_networks import list_link_options
 from services.inventory.proxmox.create import resume_creation
-from services.inventory.proxmox.marks import TAG, check_owner, render_description
+from services.inventory.proxmox.marks import TAG, check_owner, find_owner, render_description
 from services.inventory.proxmox.reading import ScannedContainer
 from services.inventory.proxmox.storages import list_storages
 
@@ -44,8 +44,12 @@ class DiskReader:
     owner: str
 
     async def read_container(self) -> Mapping[str, Any]:
-        """Read the configuration of the owner's container as it is."""
-        return (await self.containers.look_owned(self.ref, self.owner, with_tasks=False)).config
+        """Read the configuration of the owner's container as it is; empty where a broken creation left only a lock."""
+        view = await self.containers.look(self.ref, with_tasks=False)
+        if view.config.get("lock") == "create" and find_owner(view.config) is None:
+            return {}  # there are no volumes that anybody could lose
+        check_owner(view.config, self.owner, vmid=self.ref.vmid)
+        return view.config
 
     async def read_archive(self, volume_id: str) -> Mapping[str, Any]:
         """Read the configuration in an archive."""
