@@ -108,7 +108,8 @@ def render_responses(schemas: Schemas, method: Method, binding: Binding) -> dict
         responses[200] = _render_success(schemas, method)
     if method.reads and not method.server_streaming:
         responses[304] = {"description": "Not changed since the state that If-None-Match names."}
-    for status in {*COMMON_ERRORS, *(BODY_ERRORS if binding.body else ()), *method.errors}:
+    conflict = (409,) if method.creates else ()  # an Idempotency-Key that was used for another request
+    for status in {*COMMON_ERRORS, *(BODY_ERRORS if binding.body else ()), *conflict, *method.errors}:
         if status not in DESCRIPTIONS:
             raise ValueError(
                 f"{method.service}.{method.name} declares error {status}, which has no description"
