@@ -46,7 +46,7 @@ async def end_silent_holds(holds: Holds, holder: Holder, *, seconds: float) -> i
             "error": "" if succeeded else message,
             "finished_at": now(),
         }
-        app_id = operation.app_id
+        app_id = operation.subject
         restored = (RestoreVersion(app_id, operation.id),) if succeeded else ()
         changes = (
             *restored,

@@ -58,6 +58,6 @@ class OperationHandlers(BaseHandlers):
         operation = await self.store.find_operation(request.operation_id)
         if not await self.store.replay(operation.id):
             raise AppBusyError(f"operation {operation.id} is {operation.status} and was not given up")
-        call.add_location(f"/api/apps/{operation.app_id}/operations/{operation.id}")
+        call.add_location(f"/api/apps/{operation.subject}/operations/{operation.id}")
         self.relay.wake()
         return render_operation(await self.store.find_operation(operation.id))

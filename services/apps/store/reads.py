@@ -185,7 +185,7 @@ class AppReads:
 
         def read(connection: sa.Connection) -> Any:
             copied = connection.execute(sa.select(source).where(ops.c.id == operation.id)).scalar()
-            same = source == copied if copied else ops.c.subject == operation.app_id
+            same = source == copied if copied else ops.c.subject == operation.subject
             newest = query.where(same).order_by(ops.c.created_at.desc()).limit(1)
             return connection.execute(newest).one_or_none()
 

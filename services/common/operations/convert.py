@@ -37,7 +37,7 @@ def _step(row: sa.Row[Any]) -> OperationStep:
 
 def _operation(row: sa.Row[Any], steps: Sequence[OperationStep]) -> Operation:
     names = Operation.__dataclass_fields__.keys() - NOT_COLUMNS
-    return Operation(app_id=row.subject, steps=tuple(steps), **{name: getattr(row, name) for name in names})
+    return Operation(steps=tuple(steps), **{name: getattr(row, name) for name in names})
 
 
 def render_operation(operation: Operation) -> operation_pb2.Operation:
@@ -45,7 +45,7 @@ def render_operation(operation: Operation) -> operation_pb2.Operation:
     step = operation.step
     message = operation_pb2.Operation(
         id=operation.id,
-        app_id=operation.app_id,
+        app_id=operation.subject,
         kind=operation.kind,
         status="failed" if operation.status == "dead" else operation.status,
         progress=operation.progress,

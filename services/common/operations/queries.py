@@ -71,7 +71,7 @@ def _make_queries(tables: OperationTables, names: frozenset[str], *, unfinished:
     count = sa.select(sa.func.count()).select_from(ops).where(*where)
     page = sa.select(ops.c.id).where(*where).order_by(ops.c.created_at.desc(), ops.c.id)
     page = page.limit(_param("limit")).offset(_param("offset"))
-    columns = [ops.c.subject.label("app_id"), *(ops.c[name] for name in _FIELDS)]
+    columns = [ops.c[name] for name in _FIELDS]
     step_columns = [steps.c[name] for name in _STEP_FIELDS]
     of_page = sa.select(steps.c.operation_id, *step_columns).where(steps.c.operation_id.in_(page))
     return _Queries(

@@ -23,14 +23,15 @@ class OperationStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One long operation on an app; `status` is also dead, when a person is needed.
+    """One long operation; `status` is also dead, when a person is needed.
 
     Attributes:
+        subject: what it works on, such as the id of an app.
         expected_s: seconds that the last one of its kind took, where that was looked up.
     """
 
     id: str
-    app_id: str
+    subject: str
     kind: str
     status: str
     progress: int
@@ -57,4 +58,4 @@ class Operation:
         return next((step for step in self.steps if step.position == self.step_index), None)
 
 
-NOT_COLUMNS = frozenset({"app_id", "steps", "expected_s"})  # of Operation: read otherwise, or from elsewhere
+NOT_COLUMNS = frozenset({"steps", "expected_s"})  # of Operation: read otherwise, or from elsewhere

@@ -29,7 +29,7 @@ def make_operation(
     )
     return Operation(
         id="o",
-        app_id="web-1",
+        subject="web-1",
         kind=kind,
         status="running",
         progress=progress,
