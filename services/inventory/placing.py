@@ -9,7 +9,7 @@ from typing import Any
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.core.errors import DomainError
-from services.inventory import convert_settings
+from services.inventory.convert import settings as convert_settings
 from services.inventory.domain.entities import Host
 from services.inventory.domain.errors import (
     AddressTakenError,

@@ -13,11 +13,13 @@ from services.common.process.commands import main
 from services.common.process.lifecycle import Background, Service
 from services.common.process.runtime import build_runtime
 from services.inventory.config import InventorySettings
-from services.inventory.container_handlers import ContainerHandlers
 from services.inventory.domain.entities import NewHost, Secrets, full_token_id
-from services.inventory.handlers import HostHandlers, SystemHandlers
-from services.inventory.health import HealthChecks
+from services.inventory.handlers.containers import ContainerHandlers
+from services.inventory.handlers.hosts import HostHandlers, SystemHandlers
+from services.inventory.jobs.abandoned_reservations import RemovedApps
+from services.inventory.jobs.node_sync import NodeSync
 from services.inventory.placing import Placing
+from services.inventory.probes import HealthChecks
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.containers import Containers
 from services.inventory.proxmox.create import Means
@@ -26,7 +28,6 @@ from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.occupants import AddressScanner
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
-from services.inventory.removed import RemovedApps
 from services.inventory.store import (
     SEALED,
     SqlAddressStore,
@@ -35,7 +36,6 @@ from services.inventory.store import (
     SqlVmidStore,
     metadata,
 )
-from services.inventory.syncing import NodeSync
 
 log = get_logger()
 

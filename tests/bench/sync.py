@@ -17,6 +17,7 @@ from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
 from services.common.identity.sealing import Sealer
 from services.inventory.domain.entities import NewHost, Secrets
+from services.inventory.jobs.node_sync import NodeSync
 from services.inventory.placing import Placing
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.fleet import Fleet
@@ -27,7 +28,6 @@ from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
 from services.inventory.store.tables import vmids
-from services.inventory.syncing import NodeSync
 from tests.unit.pvesim.sim import Running, start
 
 LIMIT_S = 5.0

@@ -44,12 +44,12 @@ from services.common.operations.model import Workflow
 from services.common.operations.tables import OperationTables
 from services.common.rpc.call import Call
 from services.inventory.domain.entities import NewHost, Secrets
+from services.inventory.jobs.abandoned_reservations import RemovedApps
 from services.inventory.placing import Placing
 from services.inventory.proxmox.containers import Containers
 from services.inventory.proxmox.create import Means
 from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.occupants import AddressScanner
-from services.inventory.removed import RemovedApps
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
 from tests.failpoints.crashing import CrashingStore
 from tests.failpoints.proxmox import InstantContainerHandlers, InstantFleet, InstantWays

@@ -8,9 +8,9 @@ from typing import Any
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.rpc.call import Call
-from services.inventory.container_handlers import ContainerHandlers
 from services.inventory.domain.entities import Host
 from services.inventory.domain.errors import ContainerLockedError
+from services.inventory.handlers.containers import ContainerHandlers
 from services.inventory.proxmox.answers import Answer
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.consoles import Consoles

@@ -14,9 +14,10 @@ from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
 from services.common.identity.sealing import Sealer
 from services.common.rpc.call import Call
-from services.inventory.container_handlers import ContainerHandlers
 from services.inventory.domain.entities import Host, NewHost, Secrets
-from services.inventory.handlers import HostHandlers
+from services.inventory.handlers.containers import ContainerHandlers
+from services.inventory.handlers.hosts import HostHandlers
+from services.inventory.jobs.node_sync import NodeSync
 from services.inventory.placing import Placing
 from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.containers import Containers
@@ -27,7 +28,6 @@ from services.inventory.proxmox.occupants import AddressScanner
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
-from services.inventory.syncing import NodeSync
 from tests.e2e.simulators import list_rejected
 from tests.unit.pvesim.sim import Running, start
 

@@ -14,7 +14,7 @@ from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.errors import HostUnreachableError
-from services.inventory.syncing import NodeSync
+from services.inventory.jobs.node_sync import NodeSync
 from tests.contract.inventory.conftest import Inventory, make_host, new_call
 from tests.e2e.simulators import Simulator
 from tests.unit.pvesim.sim import Running, start

@@ -10,7 +10,7 @@ from services.common.core.config import ServiceSettings, read_settings
 from services.common.db.database import Database, create_engine
 from services.common.db.probe import DatabaseProbe
 from services.common.messaging.bus import Bus
-from services.inventory.health import CONNECTED, FULL, HealthChecks, HealthReport
+from services.inventory.probes import CONNECTED, FULL, HealthChecks, HealthReport
 
 
 class Counting(HealthChecks):

@@ -20,11 +20,13 @@ from services.common.core.timestamps import render_time
 from services.common.rpc.call import Call
 from services.common.rpc.responses.cache import VersionedLruCache
 from services.common.rpc.responses.rendered import Form, Rendered, render
-from services.inventory import convert, convert_settings
+from services.inventory.convert import hosts as convert
+from services.inventory.convert import settings as convert_settings
 from services.inventory.domain.entities import Host, Node
 from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.domain.user_networks import list_networks
-from services.inventory.health import HealthChecks
+from services.inventory.jobs.node_sync import NodeSync, sync_host
+from services.inventory.probes import HealthChecks
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.isolation import isolate_host
@@ -32,7 +34,6 @@ from services.inventory.proxmox.nodes import describe_age, read_fingerprint, rea
 from services.inventory.proxmox.privileges import list_missing
 from services.inventory.proxmox.ways import Ways
 from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore
-from services.inventory.syncing import NodeSync, sync_host
 
 T = TypeVar("T", Host, Node)
 

@@ -10,8 +10,9 @@ from google.protobuf import empty_pb2
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.rpc.call import Call
-from services.inventory import convert, convert_settings
-from services.inventory.archive_handlers import ArchiveHandlers
+from services.inventory.convert import containers as convert
+from services.inventory.convert import settings as convert_settings
+from services.inventory.handlers.archives import ArchiveHandlers
 from services.inventory.placing import Placing
 from services.inventory.proxmox import (
     archives,

@@ -9,7 +9,8 @@ from google.protobuf import empty_pb2
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.rpc.call import Call
-from services.inventory import convert
+from services.inventory.convert import containers as convert
+from services.inventory.convert.hosts import parse_changes
 from services.inventory.domain.list_unarchived_volumes import list_unarchived_volumes
 from services.inventory.placing import Placing
 from services.inventory.proxmox import archives
@@ -61,7 +62,7 @@ class ArchiveHandlers:
 
     async def update_archive(self, request: cs.UpdateArchiveRequest, _call: Call) -> empty_pb2.Empty:
         client = await self._fleet.get_client(request.host_id)
-        changes = convert.parse_changes(request, ("notes", "protected"))
+        changes = parse_changes(request, ("notes", "protected"))
         await archives.update_archive(
             client, request.volume_id, notes=changes.get("notes"), protected=changes.get("protected")
         )

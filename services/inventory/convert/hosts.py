@@ -1,0 +1,114 @@
+"""Protobuf <-> domain: hosts and their nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from proximity.inventory.v1 import host_pb2
+from proximity.inventory.v1 import inventory_service_pb2 as pb
+
+from services.common.core.timestamps import render_time
+from services.inventory.domain.entities import Host, NewHost, Node, Secrets, full_token_id
+from services.inventory.domain.ssh_addresses import parse_ssh_addresses
+
+_SECRETS = ("password", "token_secret", "ssh_key")
+
+
+def parse_changes(request: Message, names: tuple[str, ...]) -> dict[str, Any]:
+    """The optional fields that a request names."""
+    return {name: getattr(request, name) for name in names if request.HasField(name)}
+
+
+def parse_new_host(request: pb.CreateHostRequest) -> NewHost:
+    """The host to register.
+
+    Raises:
+        InvalidError: its credentials are not complete.
+    """
+    user = request.user or "root@pam"
+    return NewHost(
+        name=request.name,
+        host=request.host,
+        port=request.port or 8006,
+        user=user,
+        ssh_port=request.ssh_port or 22,
+        verify_ssl=request.verify_ssl if request.HasField("verify_ssl") else True,
+        fingerprint=request.fingerprint,
+        token_id=full_token_id(user, request.token_id),
+        is_default=request.is_default,
+        ssh_addresses=parse_ssh_addresses(json_format.MessageToDict(request.ssh_addresses)),
+        secrets=Secrets(**{name: getattr(request, name) for name in _SECRETS}),
+    )
+
+
+def parse_host_changes(request: pb.UpdateHostRequest) -> dict[str, Any]:
+    """What a request changes of a host."""
+    names = (
+        "name",
+        "host",
+        "port",
+        "user",
+        "ssh_port",
+        "verify_ssl",
+        "fingerprint",
+        "token_id",
+        "is_default",
+        "is_active",
+    )
+    changes = parse_changes(request, (*names, *_SECRETS))
+    if request.HasField("ssh_addresses"):
+        changes["ssh_addresses"] = parse_ssh_addresses(json_format.MessageToDict(request.ssh_addresses))
+    if changes.get("is_default") is False:
+        del changes["is_default"]
+    return changes
+
+
+def render_host(host: Host) -> host_pb2.Host:
+    """A host without its secrets."""
+    message = host_pb2.Host(
+        id=host.id,
+        name=host.name,
+        host=host.host,
+        port=host.port,
+        user=host.user,
+        ssh_port=host.ssh_port,
+        verify_ssl=host.verify_ssl,
+        is_active=host.is_active,
+        is_default=host.is_default,
+        status=host.status,
+        version=host.version or None,
+        fingerprint=host.fingerprint or None,
+        last_error=host.last_error or None,
+        exec_mode=host.exec_mode,
+        token_id=host.token_id or None,
+        ssh_addresses=host.ssh_addresses,
+        created_at=render_time(host.created_at),
+        updated_at=render_time(host.updated_at),
+    )
+    if host.last_seen is not None:
+        message.last_seen.FromDatetime(host.last_seen)
+    return message
+
+
+def render_node(node: Node, *, with_address: bool = True) -> host_pb2.Node:
+    """A node; its address is for administrators' pages only."""
+    return host_pb2.Node(
+        id=node.id,
+        host_id=node.host_id,
+        host_name=node.host_name,
+        name=node.name,
+        status=node.status,
+        cpu_count=node.cpu_count,
+        cpu_usage=node.cpu_usage,
+        memory_total=node.memory_total,
+        memory_used=node.memory_used,
+        storage_total=node.storage_total,
+        storage_used=node.storage_used,
+        uptime=node.uptime,
+        ip_address=(node.ip_address or None) if with_address else None,
+        pve_version=node.pve_version or None,
+        lxc_count=node.lxc_count,
+        last_updated=render_time(node.last_updated),
+    )

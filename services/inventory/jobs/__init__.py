@@ -1,0 +1,1 @@
+"""Work that inventory does by itself, one module per job."""
