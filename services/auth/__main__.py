@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from services.auth.account_commands import ACCOUNT_COMMANDS, run_account_command
+from services.auth.commands import ACCOUNT_COMMANDS, run_account_command
 from services.auth.config import AuthSettings
 from services.auth.domain.errors import AuditBrokenError
 from services.auth.server import build_auth, serve

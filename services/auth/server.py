@@ -10,20 +10,17 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from proximity.auth.v1 import auth_service_pb2 as pb
 
-from services.auth import cookies, jobs
-from services.auth.auditing import DirectAudit
 from services.auth.config import AuthSettings
 from services.auth.convert import render_identity
-from services.auth.domain.accounts import Accounts
-from services.auth.domain.api_tokens import ApiTokens, authenticate_api_token
 from services.auth.domain.entities import NewAccount
 from services.auth.domain.errors import ApiTokenInvalidError, UsernameTakenError
-from services.auth.domain.one_time_links import OneTimeLinks
-from services.auth.domain.sign_in import SignIn, SignInLimits, make_limits
-from services.auth.handlers import AuthHandlers, AuthInternalHandlers
-from services.auth.hashing import Argon2Hasher
-from services.auth.revoking import RevocationPublisher
-from services.auth.signing import SigningKeys
+from services.auth.handlers import cookies
+from services.auth.handlers.direct_audit import DirectAudit
+from services.auth.handlers.sign_in import AuthHandlers, AuthInternalHandlers
+from services.auth.identity.password_hasher import Argon2Hasher
+from services.auth.identity.signing_keys import SigningKeys
+from services.auth.jobs import audit_log
+from services.auth.jobs.revocation_publisher import RevocationPublisher
 from services.auth.store.accounts import SqlAccountStore
 from services.auth.store.api_tokens import SqlApiTokenStore
 from services.auth.store.attempts import SqlAttemptStore
@@ -33,6 +30,10 @@ from services.auth.store.revocations import SqlRevocationStore
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
 from services.auth.store.tables import metadata
+from services.auth.usecases.accounts import Accounts
+from services.auth.usecases.api_tokens import ApiTokens, authenticate_api_token
+from services.auth.usecases.one_time_links import OneTimeLinks
+from services.auth.usecases.sign_in import SignIn, SignInLimits, make_limits
 from services.common.core.log import get_logger
 from services.common.identity.service_keys import read_service_keys
 from services.common.identity.tokens import Caller, CredentialsInvalidError, TokenVerifier
@@ -164,7 +165,7 @@ async def serve(settings: AuthSettings) -> None:
     """Serve until SIGTERM or SIGINT."""
     auth = build_auth(settings)
     await prepare(auth)
-    jobs.consume_audit(auth.runtime.bus, auth.audit)
+    audit_log.consume_audit(auth.runtime.bus, auth.audit)
     services = pb.DESCRIPTOR.services_by_name
     handlers = {
         services["AuthService"]: auth.handlers,
@@ -222,7 +223,7 @@ def list_background(auth: Auth) -> list[Background]:
         auth.keys.plan_refresh(),
         auth.publisher.run(),
         Periodic(name="prune", interval=_PRUNE, function=prune),
-        *jobs.plan_audit_pruning(auth.audit, auth.settings.audit_days),
+        *audit_log.plan_audit_pruning(auth.audit, auth.settings.audit_days),
     ]
 
 

@@ -19,8 +19,8 @@ from proximity.auth.v1 import events_pb2, user_pb2
 
 from services.auth.store.tables import one_time_links, outbox, users
 from services.common.core.clock import now
+from tests.fakes.auth_server import PASSWORD, Client, bearer, make_settings, refused, run
 from tests.store.auth_db import sqlite_file
-from tests.store.auth_server import PASSWORD, Client, bearer, make_settings, refused, run
 
 __all__ = ["sqlite_file"]
 

@@ -14,8 +14,8 @@ from proximity.auth.v1 import auth_service_pb2 as pb
 from proximity.auth.v1 import user_pb2
 
 from services.common.core.clock import now
+from tests.fakes.auth_server import PASSWORD, Client, bearer, make_settings, refused, run
 from tests.store.auth_db import sqlite_file
-from tests.store.auth_server import PASSWORD, Client, bearer, make_settings, refused, run
 
 __all__ = ["sqlite_file"]
 

@@ -20,7 +20,7 @@ from services.auth.domain.errors import (
     AuditBrokenError,
     LastAdminError,
 )
-from services.auth.signing import PUBLISHED_BEFORE, SigningKeys
+from services.auth.identity.signing_keys import PUBLISHED_BEFORE, SigningKeys
 from services.auth.store.accounts import SqlAccountStore
 from services.auth.store.audit import Expected, SqlAuditStore, expected
 from services.auth.store.sessions import SqlSessionStore

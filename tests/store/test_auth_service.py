@@ -16,8 +16,8 @@ from grpc_status import rpc_status
 from proximity.auth.v1 import auth_service_pb2 as pb
 from proximity.auth.v1 import events_pb2
 
-from services.auth.auditing import DirectAudit
 from services.auth.domain.entities import REPETITION_TTL, Page
+from services.auth.handlers.direct_audit import DirectAudit
 from services.auth.store.tables import refresh_tokens
 from services.common.core.clock import now
 from services.common.core.config import ConfigError
@@ -30,8 +30,8 @@ from services.common.messaging.outbox import new_message
 from services.common.messaging.revocation_feed import watch_revocations
 from services.common.messaging.streams import AUDIT_RECORDED
 from services.common.rpc.call import Call
+from tests.fakes.auth_server import PASSWORD, Client, bearer, make_settings, read_cookies, refused, run
 from tests.store.auth_db import sqlite_file
-from tests.store.auth_server import PASSWORD, Client, bearer, make_settings, read_cookies, refused, run
 from tests.store.nats_server import nats
 
 __all__ = ["nats", "sqlite_file"]

@@ -10,8 +10,8 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from proximity.auth.v1 import auth_service_pb2 as pb
 
+from tests.fakes.auth_server import PASSWORD, Client, bearer, make_settings, read_cookies, refused, run
 from tests.store.auth_db import sqlite_file
-from tests.store.auth_server import PASSWORD, Client, bearer, make_settings, read_cookies, refused, run
 
 __all__ = ["sqlite_file"]
 

@@ -18,8 +18,8 @@ from proximity.auth.v1 import auth_service_pb2 as pb
 
 from services.auth.store.tables import sessions
 from services.common.core.clock import now
+from tests.fakes.auth_server import PASSWORD, Client, bearer, make_settings, read_cookies, refused, run
 from tests.store.auth_db import sqlite_file
-from tests.store.auth_server import PASSWORD, Client, bearer, make_settings, read_cookies, refused, run
 
 __all__ = ["sqlite_file"]
 

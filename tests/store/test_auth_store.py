@@ -34,7 +34,7 @@ from services.auth.domain.errors import (
     UserNotFoundError,
 )
 from services.auth.domain.limits import Limit
-from services.auth.signing import SigningKeys
+from services.auth.identity.signing_keys import SigningKeys
 from services.auth.store.accounts import SqlAccountStore
 from services.auth.store.api_tokens import SqlApiTokenStore
 from services.auth.store.attempts import SqlAttemptStore

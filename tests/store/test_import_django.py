@@ -16,9 +16,9 @@ from services.apps.store.rows import AppRows
 from services.auth.config import AuthSettings
 from services.auth.domain.entities import Client
 from services.auth.domain.errors import SignInFailedError
-from services.auth.domain.sign_in import login
 from services.auth.server import build_auth, prepare
 from services.auth.store.tables import users
+from services.auth.usecases.sign_in import login
 from services.backups.tables import backups
 from services.common.core.config import read_settings
 from services.common.db.database import create_engine

@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig
 
 from services.auth.domain.entities import Revocation
-from services.auth.revoking import RevocationPublisher
+from services.auth.jobs.revocation_publisher import RevocationPublisher
 from services.auth.store.revocations import SqlRevocationStore, add_revocations
 from services.common.core.clock import now
 from services.common.core.errors import UnavailableError

@@ -22,6 +22,7 @@ from services.auth.domain.entities import (
     Reused,
     Revocation,
     Rotated,
+    SigningKey,
     UserSession,
 )
 from services.auth.domain.limits import Limit
@@ -224,6 +225,26 @@ class ApiTokenStore(Protocol):
 
     async def find_by_hash(self, token_hash: str) -> tuple[ApiToken, Account] | None:
         """A token that has not ended, with its active owner; notes its use at most once a minute."""
+
+
+class SigningKeyStore(Protocol):
+    """Keys that sign access tokens, their private halves sealed."""
+
+    async def list_keys(self) -> list[SigningKey]:
+        """The keys that are published, oldest first."""
+
+    async def add_key(self, new: SigningKey, *, signs_before: datetime) -> bool:
+        """Add a key unless one that can be opened signs, or will sign, from `signs_before` or later.
+
+        The others expire when the last of their tokens has ended. `new` signs at once when no other can. Returns
+        whether it was added.
+        """
+
+    async def drop_keys(self) -> None:
+        """Delete every key."""
+
+    async def prune(self) -> None:
+        """Delete keys whose tokens have all ended."""
 
 
 class PasswordHasher(Protocol):

@@ -21,7 +21,7 @@ _OUTLIVES = timedelta(seconds=ACCESS_TOKEN_S + 600)
 
 
 class SqlSigningKeyStore:
-    """Signing keys in SQLite or PostgreSQL."""
+    """Signing keys in SQLite or PostgreSQL; implements `SigningKeyStore`."""
 
     def __init__(self, db: Database, sealer: Sealer, clock: Clock = now) -> None:
         self._db = db
@@ -29,15 +29,11 @@ class SqlSigningKeyStore:
         self._clock = clock
 
     async def list_keys(self) -> list[SigningKey]:
-        """The keys that are published, oldest first."""
+        """See `SigningKeyStore.list_keys`."""
         return await self._db.read(lambda connection: self._list(connection, self._clock()))
 
     async def add_key(self, new: SigningKey, *, signs_before: datetime) -> bool:
-        """Add a key unless one that can be opened signs, or will sign, from `signs_before` or later.
-
-        The others end an hour, the life of a token, after the new one begins to sign. `new` signs at once when no
-        other can. Returns whether it was added.
-        """
+        """See `SigningKeyStore.add_key`."""
         moment = self._clock()
 
         def write(connection: sa.Connection) -> bool:
@@ -64,11 +60,11 @@ class SqlSigningKeyStore:
         return await self._db.write(write)
 
     async def drop_keys(self) -> None:
-        """Forget every key, for somebody else has one."""
+        """See `SigningKeyStore.drop_keys`."""
         await self._db.write(lambda connection: connection.execute(signing_keys.delete()))
 
     async def prune(self) -> None:
-        """Forget keys whose tokens have all ended."""
+        """See `SigningKeyStore.prune`."""
         delete = signing_keys.delete().where(signing_keys.c.expires_at < self._clock())
         await self._db.write(lambda connection: connection.execute(delete))
 

@@ -11,7 +11,7 @@ from gateway.openapi import render_openapi
 from gateway.pages import FILES, PATHS, Page
 from gateway.settings import STATIC
 from gateway.surface import load_surface
-from services.auth.domain.one_time_links import PAGE
+from services.auth.usecases.one_time_links import PAGE
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

@@ -7,7 +7,7 @@ import threading
 
 from argon2 import PasswordHasher
 
-from services.auth.hashing import Argon2Hasher
+from services.auth.identity.password_hasher import Argon2Hasher
 
 
 async def read_niceness() -> int:

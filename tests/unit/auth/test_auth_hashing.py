@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 from argon2 import PasswordHasher
 
-from services.auth.hashing import Argon2Hasher
-from services.auth.signing import make_signing_key
+from services.auth.identity.password_hasher import Argon2Hasher
+from services.auth.identity.signing_keys import make_signing_key
 from services.common.core.clock import now
 from tests.unit.auth.niceness import (
     Looking,  # noqa: F401 - fixtures

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.auth.v1 import events_pb2
 
-from services.auth.jobs import parse_report
+from services.auth.jobs.audit_log import parse_report
 from services.common.core.clock import now
 from services.common.core.errors import InvalidError
 

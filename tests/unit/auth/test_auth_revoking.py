@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from nats.js.kv import KeyValue
 
-from services.auth.revoking import RevocationPublisher
+from services.auth.jobs.revocation_publisher import RevocationPublisher
 from services.auth.store.revocations import SqlRevocationStore, StoredRevocation
 from services.common.identity.tokens import Revocations
 from services.common.messaging.bus import Bus

@@ -8,7 +8,6 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway import filters
-from services.auth import cookies
 from services.auth.convert import parse_time
 from services.auth.domain.audit import FIRST_HASH, hash_entry, verify_chain
 from services.auth.domain.entities import AuditEntry, NewAuditEntry, Registration
@@ -17,6 +16,7 @@ from services.auth.domain.limits import Attempts, Limit, count_attempt
 from services.auth.domain.names import normalize_name
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import RegistrationPolicy, find_registration_faults
+from services.auth.handlers import cookies
 from services.common.core.errors import InvalidError
 from services.common.rpc.addresses import parse_address, parse_network
 from services.common.rpc.call import ACCESS_COOKIE, Call, name_cookie, parse_cookies

@@ -16,10 +16,11 @@ from proximity.auth.v1 import auth_service_pb2 as pb
 from proximity.auth.v1 import auth_service_pb2_grpc as stubs
 from proximity.auth.v1 import user_pb2
 
-from services.auth import cookies, jobs
-from services.auth.auditing import DirectAudit
 from services.auth.config import AuthSettings
-from services.auth.hashing import Argon2Hasher
+from services.auth.handlers import cookies
+from services.auth.handlers.direct_audit import DirectAudit
+from services.auth.identity.password_hasher import Argon2Hasher
+from services.auth.jobs import audit_log
 from services.auth.server import Auth, build_auth, list_background, prepare
 from services.auth.store.tables import idempotency
 from services.common.core.config import read_settings
@@ -104,7 +105,7 @@ async def run(
         for work in (list_background(auth) if messaging else [])
     ]
     if messaging:
-        jobs.consume_audit(auth.runtime.bus, auth.audit)
+        audit_log.consume_audit(auth.runtime.bus, auth.audit)
         auth.runtime.bus.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield Client(auth, stubs.AuthServiceStub(channel), stubs.AuthInternalServiceStub(channel))

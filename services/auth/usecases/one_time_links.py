@@ -11,7 +11,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.auth.domain.accounts import check_role_change
 from services.auth.domain.entities import (
     Account,
     IssuedLink,
@@ -38,7 +37,8 @@ from services.auth.domain.interfaces import (
 from services.auth.domain.names import name_administrator, normalize_name
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import check_registration
-from services.auth.domain.sign_in import SignInLimits, check_limits
+from services.auth.usecases.accounts import check_role_change
+from services.auth.usecases.sign_in import SignInLimits, check_limits
 from services.common.core.clock import Clock, now
 from services.common.core.errors import Violation
 from services.common.identity.tokens import Caller

@@ -9,21 +9,22 @@ from proximity.auth.v1 import auth_service_pb2 as pb
 from proximity.auth.v1 import user_pb2
 from proximity.common.v1 import operation_pb2
 
-from services.auth import convert, cookies
-from services.auth.domain import accounts as account_cases
-from services.auth.domain import api_tokens as token_cases
-from services.auth.domain import registration as registration_cases
-from services.auth.domain import sessions as session_cases
-from services.auth.domain import sign_in as sign_in_cases
-from services.auth.domain.accounts import Accounts
-from services.auth.domain.api_tokens import ApiTokens
+from services.auth import convert
 from services.auth.domain.entities import SignedIn
 from services.auth.domain.errors import AccessTokenInvalidError
 from services.auth.domain.registration import RegistrationPolicy
-from services.auth.domain.step_up import step_up
-from services.auth.handlers_accounts import AccountHandlers
-from services.auth.signing import SigningKeys
+from services.auth.handlers import cookies
+from services.auth.handlers.users import AccountHandlers
+from services.auth.identity.signing_keys import SigningKeys
 from services.auth.store.audit import SqlAuditStore
+from services.auth.usecases import accounts as account_cases
+from services.auth.usecases import api_tokens as token_cases
+from services.auth.usecases import registration as registration_cases
+from services.auth.usecases import sessions as session_cases
+from services.auth.usecases import sign_in as sign_in_cases
+from services.auth.usecases.accounts import Accounts
+from services.auth.usecases.api_tokens import ApiTokens
+from services.auth.usecases.step_up import step_up
 from services.common.identity.tokens import ACCESS_TOKEN_S, Caller, TokenVerifier, User
 from services.common.rpc.addresses import parse_network
 from services.common.rpc.call import REFRESH_COOKIE, Call

@@ -10,12 +10,12 @@ from proximity.auth.v1 import user_pb2
 from proximity.common.v1 import operation_pb2
 
 from services.auth import convert
-from services.auth.domain import accounts as account_cases
-from services.auth.domain import one_time_links as link_cases
-from services.auth.domain.accounts import Accounts
-from services.auth.domain.create_user import create_user
-from services.auth.domain.one_time_links import OneTimeLinks
-from services.auth.domain.sign_in import SignIn
+from services.auth.usecases import accounts as account_cases
+from services.auth.usecases import one_time_links as link_cases
+from services.auth.usecases.accounts import Accounts
+from services.auth.usecases.create_user import create_user
+from services.auth.usecases.one_time_links import OneTimeLinks
+from services.auth.usecases.sign_in import SignIn
 from services.common.identity.tokens import Caller
 from services.common.rpc.addresses import parse_network
 from services.common.rpc.call import Call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.auth.domain.entities import UserSession
 from services.auth.domain.errors import SessionMissingError, SessionNotFoundError
-from services.auth.domain.sign_in import SignIn
+from services.auth.usecases.sign_in import SignIn
 
 
 async def list_sessions(auth: SignIn, user_id: int) -> list[UserSession]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from services.auth.domain.accounts import check_role_change
 from services.auth.domain.entities import Account, AccountQuota, NewAccount, Registration
 from services.auth.domain.errors import InvalidRegistrationError
 from services.auth.domain.interfaces import AccountStore, PasswordHasher
 from services.auth.domain.names import find_name_fault, is_username
 from services.auth.domain.registration import check_registration
+from services.auth.usecases.accounts import check_role_change
 from services.common.core.errors import Violation
 from services.common.identity.tokens import Caller
 

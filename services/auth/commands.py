@@ -18,10 +18,15 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from services.auth.config import parse_public_url
-from services.auth.domain.create_user import create_user
 from services.auth.domain.entities import IssuedLink, NewAuditEntry, Registration, Revocation
 from services.auth.domain.errors import UserNotFoundError
-from services.auth.domain.one_time_links import (
+from services.auth.identity.password_hasher import Argon2Hasher
+from services.auth.store.accounts import SqlAccountStore
+from services.auth.store.attempts import SqlAttemptStore
+from services.auth.store.audit import Expected, expected
+from services.auth.store.one_time_links import SqlOneTimeLinkStore
+from services.auth.usecases.create_user import create_user
+from services.auth.usecases.one_time_links import (
     PAGE,
     SERVER,
     OneTimeLinks,
@@ -29,12 +34,7 @@ from services.auth.domain.one_time_links import (
     issue_reset_link,
     set_password,
 )
-from services.auth.domain.sign_in import make_limits
-from services.auth.hashing import Argon2Hasher
-from services.auth.store.accounts import SqlAccountStore
-from services.auth.store.attempts import SqlAttemptStore
-from services.auth.store.audit import Expected, expected
-from services.auth.store.one_time_links import SqlOneTimeLinkStore
+from services.auth.usecases.sign_in import make_limits
 from services.common.core.clock import now
 from services.common.core.config import ConfigError, read_settings, setting
 from services.common.core.errors import DomainError

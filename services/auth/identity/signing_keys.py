@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from services.auth.domain.entities import Account, Authentication, SigningKey, encode_base64url
-from services.auth.store.signing_keys import SqlSigningKeyStore
+from services.auth.domain.interfaces import SigningKeyStore
 from services.common.core.clock import Clock, now
 from services.common.core.errors import UnavailableError
 from services.common.identity.tokens import ACCESS_TOKEN_S, AUDIENCE, ISSUER
@@ -41,7 +41,7 @@ class SigningKeys:
         lifetime: how long a key signs.
     """
 
-    def __init__(self, store: SqlSigningKeyStore, *, lifetime: timedelta, clock: Clock = now) -> None:
+    def __init__(self, store: SigningKeyStore, *, lifetime: timedelta, clock: Clock = now) -> None:
         self._store = store
         self._lifetime = lifetime
         self._clock = clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.auth.domain.entities import Authentication
 from services.auth.domain.errors import SessionMissingError, SignInFailedError
 from services.auth.domain.names import normalize_name
-from services.auth.domain.sign_in import SignIn, check_password
+from services.auth.usecases.sign_in import SignIn, check_password
 from services.common.identity.tokens import User
 
 
