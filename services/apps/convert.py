@@ -10,7 +10,6 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.config import parse_config
-from services.apps.domain.containers import Container
 from services.apps.domain.credentials import find_credentials
 from services.apps.domain.deleting import Deletion
 from services.apps.domain.deploying import NewApp
@@ -19,6 +18,7 @@ from services.apps.domain.neighbours import Newest
 from services.apps.domain.pace import measure_pace
 from services.apps.domain.reconciling import Reconciled
 from services.apps.domain.values import ValueChanges, list_masked
+from services.clients.inventory.values import Container
 from services.common.core.timestamps import render_time
 from services.common.identity.tokens import User
 from services.common.operations.convert import render_operation

@@ -9,13 +9,13 @@ from proximity.auth.v1 import events_pb2
 
 from services.apps.clients import GrpcBackups
 from services.apps.domain.holding import end_silent_holds
-from services.apps.domain.interfaces import Containers
 from services.apps.domain.leftovers import drop_left_snapshots
 from services.apps.domain.neighbours import Catalog
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.removed import forget_removed_apps
 from services.apps.domain.stored_values import remove_stored_values
 from services.apps.store import SqlAppStore
+from services.clients.inventory.interface import Containers
 from services.common.core.clock import now
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus

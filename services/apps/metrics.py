@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from services.apps.domain.containers import Container
-from services.apps.domain.interfaces import Containers
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.values import Container
 from services.common.core.errors import DomainError
 
 _FRESH_S = 2.0  # Proxmox itself measures every ten seconds

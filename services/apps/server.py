@@ -9,7 +9,6 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.clients import GrpcBackups, GrpcCatalog, GrpcUsers
 from services.apps.config import AppsSettings
-from services.apps.containers import GrpcContainers
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.usecases import World
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
@@ -22,6 +21,7 @@ from services.apps.tables import metadata, operation_tables
 from services.apps.watching import Hints, Watcher
 from services.apps.workflows import build_workflows, plan_with
 from services.apps.workflows.tools import Tools
+from services.clients.inventory.client import GrpcContainers
 from services.common.operations.model import Workflow
 from services.common.operations.store import SqlOperationStore
 from services.common.process import lifecycle

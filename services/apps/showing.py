@@ -12,12 +12,12 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps import convert
-from services.apps.domain.containers import Container
 from services.apps.domain.entities import AppFilter
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.newest import NewestRevisions
 from services.apps.store import SqlAppStore
 from services.apps.store.lookups import AppStamp
+from services.clients.inventory.values import Container
 from services.common.rpc.responses.cache import VersionedLruCache
 from services.common.rpc.responses.rendered import Form, Rendered, render, render_list
 

@@ -16,7 +16,6 @@ from proximity.backups.v1 import backups_service_pb2 as backups_pb
 
 from services.apps import tables as app_tables
 from services.apps.clients import GrpcBackups
-from services.apps.containers import GrpcContainers
 from services.apps.domain import usecases
 from services.apps.domain.config import parse_config
 from services.apps.domain.deploying import NewApp
@@ -33,6 +32,7 @@ from services.backups.remote import RemoteApps, RemoteContainers
 from services.backups.server import build_workflows as build_backup_workflows
 from services.backups.store import SqlBackupStore
 from services.backups.store.changes import apply_change, write_line
+from services.clients.inventory.client import GrpcContainers
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
 from services.common.identity.sealing import Sealer

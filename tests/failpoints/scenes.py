@@ -10,10 +10,10 @@ from typing import Any
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.apps.domain import adopting, duplicates, orphans, updating, upgrading, usecases
-from services.apps.domain.containers import Ref
 from services.apps.domain.entities import RemoveApp
 from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.values import ValueChanges
+from services.clients.inventory.values import Ref
 from tests.failpoints.platform import Platform, asked, call
 from tests.pvesim.model.entities import Container
 

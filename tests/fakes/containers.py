@@ -8,7 +8,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from services.apps.domain.containers import (
+from services.apps.domain.errors import StepFailedError
+from services.clients.inventory.interface import OnProgress, OnText
+from services.clients.inventory.values import (
     Container,
     Defaults,
     NewContainer,
@@ -20,8 +22,6 @@ from services.apps.domain.containers import (
     Task,
     Wanted,
 )
-from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import OnProgress, OnText
 from services.common.core.errors import (
     BusyError,
     DomainError,

@@ -9,7 +9,6 @@ import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain import usecases
-from services.apps.domain.containers import Container, Task
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import (
     AppBusyError,
@@ -17,6 +16,7 @@ from services.apps.domain.errors import (
     ContainerNotFoundError,
     OrphanGraceError,
 )
+from services.clients.inventory.values import Container, Task
 from services.common.core.errors import UnavailableError
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - a fixture

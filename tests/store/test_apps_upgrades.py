@@ -12,12 +12,12 @@ import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain import adopting, updating, upgrading, usecases
-from services.apps.domain.containers import Ref
 from services.apps.domain.entities import ChangeApp
 from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
 from services.apps.domain.usecases import Requester
 from services.apps.domain.values import ValueChanges
 from services.apps.tables import operation_tables
+from services.clients.inventory.values import Ref
 from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.operations.engine import Engine
 from services.common.operations.model import ClaimedOperation

@@ -7,13 +7,13 @@ import dataclasses
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.containers import Container
 from services.apps.domain.errors import (
     AppNotFoundError,
     ContainerManagedError,
     ContainerUnmanagedError,
     StepFailedError,
 )
+from services.clients.inventory.values import Container
 from services.common.core.errors import InvalidError
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import platform  # noqa: F401 - a fixture

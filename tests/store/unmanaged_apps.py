@@ -6,8 +6,8 @@ import dataclasses
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.containers import Container
 from services.apps.domain.entities import App
+from services.clients.inventory.values import Container
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import platform  # noqa: F401 - a fixture
 from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from services.apps.domain.containers import Container, Ref
 from services.apps.domain.entities import AddLog, App, ChangeApp
 from services.apps.domain.errors import (
     ContainerManagedError,
@@ -15,6 +14,7 @@ from services.apps.domain.errors import (
 )
 from services.apps.domain.marks import find_holder, is_recognisable
 from services.apps.domain.usecases import Requester, World, begin_new, require_stable
+from services.clients.inventory.values import Container, Ref
 from services.common.core.clock import now
 from services.common.core.errors import invalid_field
 

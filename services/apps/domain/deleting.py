@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.apps.domain.containers import Container
 from services.apps.domain.entities import App
 from services.apps.domain.marks import UNMANAGED
 from services.apps.domain.neighbours import AppBackupCount, Backups
 from services.apps.domain.usecases import Requester, World, perform_action
+from services.clients.inventory.values import Container
 from services.common.core.errors import DomainError
 
 _LOOK_S = 2.0  # for containers that stay: an answer to a person, and reconciliation finds them anyway

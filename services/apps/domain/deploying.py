@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.apps.domain.config import DeployConfig
-from services.apps.domain.containers import Defaults, Placement, Wanted
 from services.apps.domain.entities import App, Upgrade
 from services.apps.domain.errors import NotAvailableError
-from services.apps.domain.interfaces import Containers
 from services.apps.domain.neighbours import Catalog, Rendering
 from services.apps.domain.records import list_inputs, update_record, version_of
 from services.apps.domain.values import check_flags, refuse_masks
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.values import Defaults, Placement, Wanted
 from services.common.core.clock import now
 from services.common.core.errors import NotFoundError, invalid_field
 

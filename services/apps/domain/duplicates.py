@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.apps.domain.app_store import AppStore
-from services.apps.domain.containers import Ref
 from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, ContainerNotFoundError
 from services.apps.domain.orphans import begin_destruction, check_grace
 from services.apps.domain.usecases import Requester, World, require_stable
+from services.clients.inventory.values import Ref
 
 KIND = "destroy_duplicate"
 

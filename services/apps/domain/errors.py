@@ -10,9 +10,7 @@ from services.common.core.errors import (
     NotFoundError,
     PreconditionError,
     UnavailableError,
-    WaitingError,
 )
-from services.common.operations.model import TransientError
 
 
 class AppNotFoundError(NotFoundError):
@@ -29,10 +27,6 @@ class ContainerNotFoundError(NotFoundError):
 
 class ContainerUnmanagedError(PreconditionError):
     """The container with the app's id does not carry the app's mark."""
-
-
-class TaskHeldUpError(WaitingError, TransientError):
-    """A task of Proxmox failed because of a lock or a missing quorum, which is waited for."""
 
 
 class HostsSilentError(UnavailableError):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.apps.domain.containers import Container, Ref
 from services.apps.domain.entities import App
 from services.apps.domain.errors import ContainerNotFoundError, ContainerUnmanagedError
-from services.apps.domain.interfaces import Containers
 from services.apps.domain.marks import describe_unmanaged
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.values import Container, Ref
 
 _FIND_S = 5.0  # a person waits for the answer
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from services.apps.domain.app_store import AppStore
-from services.apps.domain.containers import Ref
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.domain.interfaces import Containers
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.values import Ref
 from services.common.core.errors import DomainError, UnavailableError
 
 MIN_AGE_S = 3600

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from services.apps.domain.containers import Container, Ref
 from services.apps.domain.entities import AddLog, App, ChangeApp
 from services.apps.domain.errors import (
     AppStateError,
@@ -12,6 +11,7 @@ from services.apps.domain.errors import (
 )
 from services.apps.domain.marks import UNMANAGED, find_holder, is_recognisable
 from services.apps.domain.usecases import World, require_stable
+from services.clients.inventory.values import Container, Ref
 
 
 async def mark_container(world: World, app: App, *, confirm: bool) -> App:

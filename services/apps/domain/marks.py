@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from services.apps.domain.containers import Container
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError, ContainerUnmanagedError
+from services.clients.inventory.values import Container
 
 UNMANAGED = "unmanaged"  # the condition of an app whose container does not carry its mark
 _KEEPER = "volumes."

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.apps.domain.app_store import AppStore
-from services.apps.domain.containers import Container, Ref
 from services.apps.domain.entities import Begin
 from services.apps.domain.errors import (
     ContainerManagedError,
@@ -15,6 +14,7 @@ from services.apps.domain.errors import (
 from services.apps.domain.marks import find_holder
 from services.apps.domain.sightings import CERTAIN, Sighting
 from services.apps.domain.usecases import Requester, World
+from services.clients.inventory.values import Container, Ref
 from services.common.core.clock import now
 
 KIND = "destroy_orphan"

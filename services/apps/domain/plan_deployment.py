@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from services.apps.domain.config import ContainerLimits
 from services.apps.domain.deploying import NewApp, choose_resources, plan_app, render_app
-from services.apps.domain.interfaces import Containers
 from services.apps.domain.neighbours import Catalog
+from services.clients.inventory.interface import Containers
 from services.common.core.errors import DomainError
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.apps.domain.containers import Ref
 from services.apps.domain.entities import App, Change, ChangeApp
 from services.apps.domain.errors import AppStateError
-from services.apps.domain.interfaces import Containers
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.values import Ref
 from services.common.operations.view import Operation
 
 GRACE_S = 120  # for an app whose definition names no time of its own: images unpack, databases recover

@@ -12,10 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.apps.domain.app_store import AppStore
-from services.apps.domain.containers import Container, Ref
 from services.apps.domain.entities import AddLog, App, ChangeApp
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.domain.interfaces import Containers
 from services.apps.domain.marks import (
     UNMANAGED,
     describe_duplicate,
@@ -24,6 +22,8 @@ from services.apps.domain.marks import (
     list_marks,
 )
 from services.apps.domain.sightings import CERTAIN, Seen, Sighting
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.values import Container, Ref
 from services.common.core.clock import now
 from services.common.core.errors import DomainError
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from services.apps.domain.containers import Wanted
 from services.apps.domain.deploying import find_place
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.usecases import Requester, World, clone_app
+from services.clients.inventory.values import Wanted
 from services.common.core.clock import now
 from services.common.core.errors import InvalidError, PreconditionError
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from services.apps.domain.app_store import AppStore
 from services.apps.domain.compose import is_without_values, mark_without_values, republish
-from services.apps.domain.containers import Wanted
 from services.apps.domain.deploying import NewApp, Plan, build_app, build_fallback, plan_app
 from services.apps.domain.entities import ACTIONS, AddLog, AddUpgrade, App, Begin
 from services.apps.domain.errors import AppBusyError, AppStateError, NoFreePortError
-from services.apps.domain.interfaces import Containers
 from services.apps.domain.marks import require_managed
 from services.apps.domain.neighbours import Backups, Catalog, Users
 from services.apps.domain.quotas import Quotas, Unlimited
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.values import Wanted
 from services.common.core.clock import now
 from services.common.core.errors import (
     DomainError,

@@ -10,9 +10,9 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps import convert
 from services.apps.domain import adopting, duplicates, orphans
-from services.apps.domain.containers import Ref
 from services.apps.domain.mark_container import mark_container
 from services.apps.handlers.base import BaseHandlers, requester
+from services.clients.inventory.values import Ref
 from services.common.rpc.call import Call
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from services.apps.domain.containers import NewContainer, Ref
 from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.marks import name_keeper
@@ -20,6 +19,7 @@ from services.apps.workflows.shared import Steps
 from services.apps.workflows.snapshots import clear_snapshots
 from services.apps.workflows.state import AppState, ChangeState
 from services.apps.workflows.tools import Tools
+from services.clients.inventory.values import NewContainer, Ref
 from services.common.core.errors import BusyError
 from services.common.operations.model import Context, TransientError
 

@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from services.apps.domain.containers import NewContainer, Ref, Task
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import StepFailedError
 from services.apps.workflows.state import AppState, CreationState
 from services.apps.workflows.tools import Tools
+from services.clients.inventory.values import NewContainer, Ref, Task
 from services.common.core.errors import BusyError
 from services.common.operations.model import Context, TransientError
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from services.apps.domain.advice import find_advice
-from services.apps.domain.containers import Container, Task
 from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import Containers
 from services.apps.domain.marks import AppReader
 from services.apps.workflows.container_scripts import NOT_INSTALLABLE, split_stages
 from services.apps.workflows.state import AppState
+from services.clients.inventory.errors import TaskFailedError
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.values import Container, Task
 from services.common.core.errors import NotFoundError
 from services.common.operations.model import Context, TransientError, WaitError
 
@@ -52,7 +53,8 @@ class Tools:
         """Follow a task: its upid and lines are noted, its progress shown.
 
         Raises:
-            TaskLostError: Proxmox does not know it any more; whoever asks again looks first.
+            StepFailedError: the task failed for a reason that a second try does not change.
+            TaskLostError: Proxmox does not know it any more; look at the container before the next try.
         """
         await ctx.note_upid(task.upid)
         for warning in task.warnings:
@@ -70,6 +72,8 @@ class Tools:
 
         try:
             return await self.containers.finish(task, on_progress)
+        except TaskFailedError as error:
+            raise StepFailedError(error.message) from error
         except NotFoundError as error:
             raise TaskLostError(error.message) from error
 
@@ -111,7 +115,7 @@ class Tools:
                 await self.containers.finish(task, ignore)
         except TimeoutError:
             raise WaitError(f"Proxmox to end its task {task.upid}", delay=5) from None
-        except (StepFailedError, TransientError, NotFoundError):
+        except (TaskFailedError, TransientError, NotFoundError):
             return  # it has ended, and how does not matter any more
 
     async def act(self, action: str, state: AppState, ctx: Context) -> Sequence[str]:

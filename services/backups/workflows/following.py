@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 
 from services.backups.domain.entities import Archive, Place, ProgressReport, Task, TaskUpdate
 from services.backups.domain.interfaces import Apps, Containers
+from services.clients.inventory.errors import TaskFailedError
 from services.common.core.errors import (
     DomainError,
     NotFoundError,
-    PreconditionError,
     UnavailableError,
 )
 from services.common.core.log import get_logger
@@ -24,10 +24,6 @@ _ENDING_S = 30.0  # for a task that was stopped
 _PROBE_S = 1.0  # between two looks at a port
 S = TypeVar("S")
 OnUpdate = Callable[[TaskUpdate], Awaitable[None]]
-
-
-class TaskFailedError(PreconditionError):
-    """A Proxmox task ended with an error."""
 
 
 class TaskHinderedError(TransientError):

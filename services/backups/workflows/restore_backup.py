@@ -11,7 +11,6 @@ from services.backups.domain.errors import RestoreFailedError
 from services.backups.domain.interfaces import Apps, Containers
 from services.backups.domain.restore_backup import check_volumes
 from services.backups.workflows.following import (
-    TaskFailedError,
     end_task,
     follow_saved,
     follow_task,
@@ -21,6 +20,7 @@ from services.backups.workflows.following import (
     start_again,
 )
 from services.backups.workflows.restore_backup_state import RestoreBackupState
+from services.clients.inventory.errors import TaskFailedError
 from services.common.core.errors import BusyError, NotFoundError
 from services.common.operations.model import Context, Step, TransientError, WaitError, Workflow
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.apps.domain.containers import Ref
 from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import OnText
 from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
+from services.clients.inventory.interface import OnText
+from services.clients.inventory.values import Ref
 from services.common.operations.model import TransientError
 from tests.fakes.containers import FakeContainers
 from tests.fakes.one_app import APP, Notes, OneApp

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from services.apps import metrics
-from services.apps.domain.containers import Container
 from services.apps.metrics import Metrics
+from services.clients.inventory.values import Container
 from tests.fakes.containers import FakeContainers
 
 HOST, VMID, OWNER = 1, 100, "web-1"

@@ -8,9 +8,9 @@ import pytest
 
 from services.apps.clients import GrpcCatalog
 from services.apps.domain.config import ContainerLimits, parse_config
-from services.apps.domain.containers import Placement, Wanted
 from services.apps.domain.errors import NotAvailableError
 from services.apps.domain.plan_deployment import DeploymentPlan, plan_deployment
+from services.clients.inventory.values import Placement, Wanted
 from services.common.core.errors import InvalidError
 from tests.fakes.containers import FakeContainers
 from tests.unit.catalog.deploying import LocalClients, build_request

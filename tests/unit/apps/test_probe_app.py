@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from services.apps.domain.containers import Container
 from services.apps.domain.entities import App, Change, ChangeApp
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.probe_app import GRACE_S, find_target, probe_app
+from services.clients.inventory.values import Container
 from services.common.operations.view import Operation
 from tests.fakes.containers import FakeContainers
 

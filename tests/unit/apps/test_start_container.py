@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from services.apps.domain.containers import Container, NewContainer, Ref, Task
 from services.apps.domain.errors import StepFailedError
-from services.apps.domain.interfaces import OnProgress
 from services.apps.workflows import shared
 from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState
 from services.apps.workflows.tools import Tools
+from services.clients.inventory.interface import OnProgress
+from services.clients.inventory.values import Container, NewContainer, Ref, Task
 from tests.fakes.containers import FakeContainers
 from tests.fakes.one_app import APP, Notes, OneApp
 

@@ -11,10 +11,8 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.apps.clients import GrpcCatalog
 from services.apps.domain.config import parse_config
-from services.apps.domain.containers import NewContainer, Probe, Ref, Task
 from services.apps.domain.deploying import NewApp, build_app, plan_app
 from services.apps.domain.entities import App, ChangeApp
-from services.apps.domain.interfaces import OnText
 from services.apps.domain.plan_deployment import DeploymentPlan, plan_deployment
 from services.apps.workflows.deploy_app import deploy_app
 from services.apps.workflows.pulling import DeployState
@@ -22,6 +20,8 @@ from services.apps.workflows.tools import Tools
 from services.catalog import convert
 from services.catalog.domain.entities import Item
 from services.catalog.domain.render import render_item
+from services.clients.inventory.interface import OnText
+from services.clients.inventory.values import NewContainer, Probe, Ref, Task
 from services.common.operations.model import ClaimedOperation, StepResult
 from services.common.rpc.client import Clients
 from tests.fakes.containers import FakeContainers

@@ -7,7 +7,7 @@ from typing import Any
 
 from proximity.inventory.v1 import container_service_pb2 as pb
 
-from services.apps.domain.containers import (
+from services.clients.inventory.values import (
     Container,
     Defaults,
     NewContainer,

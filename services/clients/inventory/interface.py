@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from services.apps.domain.containers import (
+from services.clients.inventory.values import (
     Container,
     Defaults,
     NewContainer,
@@ -90,7 +90,7 @@ class Containers(Protocol):
         """Follow a task to its end and return its result.
 
         Raises:
-            StepFailedError: the task failed.
+            TaskFailedError: the task failed.
             TransientError: it failed for a reason that passes.
         """
 

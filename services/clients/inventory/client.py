@@ -9,7 +9,7 @@ from google.protobuf.empty_pb2 import Empty
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
 
-from services.apps.container_messages import (
+from services.clients.inventory.convert import (
     parse_container,
     parse_defaults,
     parse_placement,
@@ -19,7 +19,9 @@ from services.apps.container_messages import (
     render_ref,
     render_wanted,
 )
-from services.apps.domain.containers import (
+from services.clients.inventory.errors import TaskFailedError, TaskLockedError
+from services.clients.inventory.interface import OnProgress, OnText
+from services.clients.inventory.values import (
     Container,
     Defaults,
     NewContainer,
@@ -31,8 +33,6 @@ from services.apps.domain.containers import (
     Task,
     Wanted,
 )
-from services.apps.domain.errors import StepFailedError, TaskHeldUpError
-from services.apps.domain.interfaces import OnProgress, OnText
 from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.operations.model import TransientError
 from services.common.rpc.client import Clients
@@ -178,12 +178,12 @@ class GrpcContainers:
                     await on_progress(None, list(progress.lines))
                 return progress.result or task.result
             elif progress.held_up:
-                raise TaskHeldUpError(why, retry_after=_HELD_UP_S)
+                raise TaskLockedError(why, retry_after=_HELD_UP_S)
             elif progress.may_pass:
                 raise TransientError(why)
             else:
                 await on_progress(None, list(progress.lines))  # what led to it, for the app's log
-                raise StepFailedError(why)
+                raise TaskFailedError(why)
         raise UnavailableError(f"the task {task.upid} was not followed to its end")
 
     async def list_tasks(self, ref: Ref) -> list[RunningTask]:

@@ -1,0 +1,10 @@
+"""Containers, archives and tasks of Proxmox as inventory offers them to other services.
+
+Modules, from the lowest layer to the highest:
+    values      frozen values, as inventory reports and accepts them
+    errors      refusals that callers tell apart
+    interface   the Protocol that use cases and workflows depend on
+    tasks       following and ending Proxmox tasks
+    convert     protobuf <-> values
+    client      the Protocol over gRPC
+"""
