@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from services.catalog.check import check_catalog, check_source, draw_icons
-from services.catalog.config import CatalogSettings
-from services.catalog.files import DATA
+from services.catalog.commands import check_catalog, check_source, draw_icons
+from services.catalog.config import DATA, CatalogSettings
 from services.catalog.server import serve, work
-from services.catalog.tables import idempotency
+from services.catalog.store.tables import idempotency
 from services.common.process.commands import main
 from services.common.rpc.interceptors.idempotency import seal_column
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from services.catalog.files import DATA
 from services.common.core.config import ServiceSettings, setting
 from services.common.core.parsing import parse_bool, parse_int, parse_list
+
+DATA = Path(__file__).resolve().parent / "data"
+"""Folder of the items of this repository."""
 
 
 def parse_folder(text: str) -> Path:
@@ -32,6 +34,10 @@ def parse_file(text: str) -> Path:
     if not path.is_file():
         raise ValueError(f"{text!r} is not a file")
     return path
+
+
+DATA = Path(__file__).resolve().parent / "data"
+"""Folder of the items of this repository."""
 
 
 def parse_folders(text: str) -> tuple[Path, ...]:

@@ -21,9 +21,9 @@ from services.catalog.domain.interfaces import (
     SourceStore,
     StackFetcher,
 )
-from services.catalog.domain.usecases import queue_due_fetches
-from services.catalog.holder import CatalogHolder
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED
+from services.catalog.store.published_catalog import CatalogHolder
+from services.catalog.usecases.items import queue_due_fetches
 from services.catalog.workflows.collect_pictures import collect_pictures
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.core.clock import Clock, now

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.catalog.config import CatalogSettings
-from services.catalog.fetching import Fetcher
-from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers, reload_files
-from services.catalog.holder import CatalogHolder
-from services.catalog.importing import ProcessImporter
+from services.catalog.handlers.catalog import CatalogHandlers, CatalogInternalHandlers, reload_files
 from services.catalog.jobs import FetchJobs, follow_publications, schedule_fetches
 from services.catalog.remote import RemoteDeployments
-from services.catalog.stack_reader import StackReader
+from services.catalog.sources.fetcher import Fetcher
+from services.catalog.sources.process_importer import ProcessImporter
+from services.catalog.sources.source_files import FetchLimits
+from services.catalog.sources.stack_reader import StackReader
 from services.catalog.store import SqlCatalogStore, SqlPictureStore
-from services.catalog.tables import metadata
-from services.catalog.unpacking import FetchLimits
+from services.catalog.store.published_catalog import CatalogHolder
+from services.catalog.store.tables import metadata
 from services.common.core.log import get_logger
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Service

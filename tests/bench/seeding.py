@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from services.apps import tables as apps_tables
 from services.auth.store import tables as auth_tables
 from services.backups import tables as backups_store
-from services.catalog.files import DATA
+from services.catalog.config import DATA
 from services.common.db.database import create_engine
 from services.common.identity.sealing import Sealer
 

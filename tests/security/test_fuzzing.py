@@ -18,16 +18,21 @@ from services.apps.domain.config import parse_config
 from services.apps.domain.entities import App
 from services.apps.watching import parse_event_id
 from services.apps.workflows.tools import _kind_of
-from services.catalog.domain import compose
-from services.catalog.domain.document import UnreadableDocumentError, parse_document
-from services.catalog.domain.host_needs import list_host_needs
+from services.catalog.config import DATA
+from services.catalog.convert.items import render_icon
 from services.catalog.domain.images import find_image, find_tag_fault
 from services.catalog.domain.importers.collection import import_collection
-from services.catalog.domain.interpolation import InterpolationError, interpolate_text, list_variables
-from services.catalog.domain.loader import load_items
+from services.catalog.domain.item_files.document import UnreadableDocumentError, parse_document
+from services.catalog.domain.item_files.loader import load_items
+from services.catalog.domain.renderer import compose
+from services.catalog.domain.renderer.host_needs import list_host_needs
+from services.catalog.domain.renderer.interpolation import (
+    InterpolationError,
+    interpolate_text,
+    list_variables,
+)
 from services.catalog.domain.sources import SourceFormat
-from services.catalog.files import DATA, find_icon, read_item_files
-from services.catalog.showing import render_icon
+from services.catalog.sources.own_files import find_icon, read_item_files
 from services.common.core.errors import DomainError, InvalidError
 from services.common.core.telemetry.metrics import template_of
 from services.common.rpc.addresses import parse_address, parse_network

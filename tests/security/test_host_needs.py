@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from services.catalog.config import CatalogSettings
+from services.catalog.config import DATA, CatalogSettings
 from services.catalog.domain.errors import UnsafeDefinitionError
-from services.catalog.domain.host_needs import list_host_needs
-from services.catalog.domain.loader import load_items
-from services.catalog.domain.usecases import check_host_needs
-from services.catalog.files import DATA, read_item_files
+from services.catalog.domain.item_files.loader import load_items
+from services.catalog.domain.renderer.host_needs import list_host_needs
+from services.catalog.sources.own_files import read_item_files
+from services.catalog.usecases.items import check_host_needs
 from services.common.core.config import read_settings
 from tests.unit.catalog.samples import build
 

@@ -15,7 +15,7 @@ from services.apps.store.rows import SEALED_COLUMNS
 from services.apps.tables import SEALED as SEALED_BY_APPS
 from services.auth.store.tables import SEALED as SEALED_BY_AUTH
 from services.backups.tables import idempotency as answers_of_backups
-from services.catalog.tables import idempotency as answers_of_catalog
+from services.catalog.store.tables import idempotency as answers_of_catalog
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
 from services.common.identity.resealing import reseal

@@ -9,9 +9,9 @@ from typing import Any
 from services.catalog.domain.errors import SourceFetchError
 from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
-from services.catalog.holder import CatalogHolder
-from services.catalog.importing import ProcessImporter
+from services.catalog.sources.process_importer import ProcessImporter
 from services.catalog.store import SqlCatalogStore, SqlPictureStore
+from services.catalog.store.published_catalog import CatalogHolder
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.core.errors import UnavailableError
 from services.common.db.database import Database

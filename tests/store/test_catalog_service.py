@@ -12,6 +12,7 @@ from google.protobuf import empty_pb2
 from google.protobuf.json_format import MessageToDict
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
+from services.catalog.config import DATA
 from services.catalog.domain.errors import (
     CategoryNotFoundError,
     IconNotFoundError,
@@ -23,8 +24,7 @@ from services.catalog.domain.errors import (
     SourceDuplicateError,
     SourceNotFoundError,
 )
-from services.catalog.domain.index import ItemFilter
-from services.catalog.files import DATA
+from services.catalog.domain.search.catalog_index import ItemFilter
 from services.common.db.database import Database
 from services.common.rpc.responses.rendered import Rendered
 from tests.store.catalog_db import db

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from proximity.catalog.v1 import events_pb2
 
+from services.catalog.config import DATA
 from services.catalog.domain.errors import (
     RevisionNotFoundError,
     SourceBusyError,
@@ -16,15 +17,15 @@ from services.catalog.domain.errors import (
     SourceNotFoundError,
 )
 from services.catalog.domain.faults import Rejection
-from services.catalog.domain.index import CatalogIndex
 from services.catalog.domain.interfaces import NewRevision
-from services.catalog.domain.loader import load_items
-from services.catalog.domain.publishing import load_catalog, publish_items
+from services.catalog.domain.item_files.loader import load_items
+from services.catalog.domain.publication import load_catalog, publish_items
+from services.catalog.domain.search.catalog_index import CatalogIndex
 from services.catalog.domain.sources import NewSource, SourceFormat, SourceStatus
-from services.catalog.domain.usecases import reload_catalog
-from services.catalog.files import DATA, read_item_files
+from services.catalog.sources.own_files import read_item_files
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED, SqlCatalogStore
-from services.catalog.tables import metadata, outbox
+from services.catalog.store.tables import metadata, outbox
+from services.catalog.usecases.items import reload_catalog
 from services.common.core.clock import now
 from services.common.db.database import Database
 from tests.store.catalog_db import db

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
+from services.catalog.config import DATA
 from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import IconNotFoundError, ItemNotFoundError
-from services.catalog.files import DATA
-from services.catalog.importing import ProcessImporter
+from services.catalog.sources.process_importer import ProcessImporter
 from services.catalog.store import SqlPictureStore
 from services.catalog.workflows.collect_pictures import collect_pictures
 from services.catalog.workflows.fetch_source import fetch_source

@@ -12,7 +12,7 @@ from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import urlsplit
 
 from services.catalog.domain.entities import Generate, Input, InputType
-from services.catalog.domain.schema import matches_pattern
+from services.catalog.domain.item_files.schema import matches_pattern
 
 MAX_VALUE_LENGTH = 8192
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff\ue000\ue001]")

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from services.catalog.domain import compose
 from services.catalog.domain.entities import (
     OWN_SOURCE,
     Choice,
@@ -23,8 +22,9 @@ from services.catalog.domain.entities import (
     Resources,
     VolumeSpec,
 )
-from services.catalog.domain.interpolation import Variable, list_variables, rewrite_variables
 from services.catalog.domain.names import is_sensitive_name
+from services.catalog.domain.renderer import compose
+from services.catalog.domain.renderer.interpolation import Variable, list_variables, rewrite_variables
 
 Record = Mapping[str, Any]
 

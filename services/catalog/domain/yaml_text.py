@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-from services.catalog.domain.document import Value
+from services.catalog.domain.item_files.document import Value
 
 _SAFE = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
 _RESERVED = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from services.catalog.domain.pictures import Picture
-from services.catalog.tables import pictures
+from services.catalog.store.tables import pictures
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
 

@@ -18,7 +18,7 @@ from services.catalog.domain.errors import (
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.interfaces import NewRevision, Publication
 from services.catalog.store.sources import SqlSourceStore, announce, replace_rejections
-from services.catalog.tables import current_items, publications, rejections, revisions, sources
+from services.catalog.store.tables import current_items, publications, rejections, revisions, sources
 from services.common.db.database import insert_ignore
 
 

@@ -13,7 +13,7 @@ from services.catalog.domain.errors import SourceBusyError, SourceDuplicateError
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.interfaces import Publication
 from services.catalog.domain.sources import NewSource, Source, SourceFormat, SourceStatus, choose_next_fetch
-from services.catalog.tables import current_items, outbox, pictures, publications, rejections, sources
+from services.catalog.store.tables import current_items, outbox, pictures, publications, rejections, sources
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
 from services.common.messaging.outbox import add_messages, new_message

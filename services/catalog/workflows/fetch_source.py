@@ -15,7 +15,7 @@ from services.catalog.domain.interfaces import (
     SourceStore,
     StackFetcher,
 )
-from services.catalog.domain.publishing import publish_items
+from services.catalog.domain.publication import publish_items
 from services.catalog.domain.sources import Source, SourceFormat
 
 OnPublished = Callable[[str, Sequence[Item], Mapping[str, bytes]], Awaitable[None]]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalog.domain.importers.env_file import EnvFileError, evaluate_env_file
-from services.catalog.domain.interpolation import InterpolationError
+from services.catalog.domain.renderer.interpolation import InterpolationError
 from tests.contract.compose.judge import ComposeError, find_program, read_environment
 from tests.pvesim.guest.docker.env_file import parse_env_file
 from tests.pvesim.guest.docker.state import DockerError

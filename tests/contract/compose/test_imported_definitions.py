@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.apps.domain.compose import render_values_file
-from services.catalog.check import list_example_values
+from services.catalog.commands import list_example_values
 from services.catalog.domain.importers.collection import import_collection
-from services.catalog.domain.loader import LoadedItem
-from services.catalog.domain.render import render_item
+from services.catalog.domain.item_files.loader import LoadedItem
+from services.catalog.domain.renderer.rendered_definition import render_item
+from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
-from services.catalog.domain.values import RenderRequest
 from tests.contract.compose.differences import list_differences
 from tests.contract.compose.judge import find_program, read_project
 from tests.unit.catalog import collections_compose, collections_json, collections_templates

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.apps.domain.compose import render_env_file
-from services.catalog.domain.interpolation import InterpolationError, interpolate_text
+from services.catalog.domain.renderer.interpolation import InterpolationError, interpolate_text
 from tests.contract.compose.judge import ComposeError, find_program, read_environment
 from tests.pvesim.guest.docker.interpolation import interpolate
 from tests.pvesim.guest.docker.state import DockerError

@@ -9,9 +9,9 @@ import yaml
 
 from services.catalog.domain.entities import Item
 from services.catalog.domain.importers.collection import Imported, import_collection
-from services.catalog.domain.render import render_item
+from services.catalog.domain.renderer.rendered_definition import render_item
+from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
-from services.catalog.domain.values import RenderRequest
 
 Files = dict[str, bytes]
 

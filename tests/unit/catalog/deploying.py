@@ -17,9 +17,9 @@ from services.apps.domain.plan_deployment import DeploymentPlan, plan_deployment
 from services.apps.workflows.deploy_app import deploy_app
 from services.apps.workflows.pulling import DeployState
 from services.apps.workflows.tools import Tools
-from services.catalog import convert
+from services.catalog.convert import messages as convert
 from services.catalog.domain.entities import Item
-from services.catalog.domain.render import render_item
+from services.catalog.domain.renderer.rendered_definition import render_item
 from services.clients.inventory.interface import OnText
 from services.clients.inventory.values import NewContainer, Probe, Ref, Task
 from services.common.operations.model import ClaimedOperation, StepResult

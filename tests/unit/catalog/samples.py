@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.catalog.domain.document import Document, parse_document
 from services.catalog.domain.entities import Item
 from services.catalog.domain.faults import Fault
-from services.catalog.domain.lint import lint_document, parse_item
+from services.catalog.domain.item_files.document import Document, parse_document
+from services.catalog.domain.item_files.parser import lint_document, parse_item
 
 ITEM = """\
 id: sample

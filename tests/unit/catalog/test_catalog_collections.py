@@ -10,10 +10,10 @@ from proximity.catalog.v1 import catalog_service_pb2
 from proximity.common.v1 import rules_pb2
 
 from services.catalog.domain.importers.collection import READERS, import_collection
-from services.catalog.domain.loader import LoadedItem
-from services.catalog.domain.render import render_item
+from services.catalog.domain.item_files.loader import LoadedItem
+from services.catalog.domain.renderer.rendered_definition import render_item
+from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
-from services.catalog.domain.values import RenderRequest
 from tests.unit.catalog import collections_compose, collections_json, collections_templates
 
 Build = Callable[[], Iterator[tuple[str, dict[str, str], str]]]

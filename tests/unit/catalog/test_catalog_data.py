@@ -11,15 +11,15 @@ import yaml
 
 from services.apps.domain.compose import render_env_file
 from services.catalog.__main__ import run_command
-from services.catalog.check import check_folder, list_example_values
+from services.catalog.commands import check_folder, list_example_values
+from services.catalog.config import DATA
+from services.catalog.convert.items import render_item
 from services.catalog.domain.entities import Item
 from services.catalog.domain.importers.plain_text import strip_markup
-from services.catalog.domain.known_apps import CATEGORIES
-from services.catalog.domain.render import render_item as render
-from services.catalog.domain.values import RenderRequest
-from services.catalog.files import DATA
-from services.catalog.icons import BRANDS
-from services.catalog.showing import render_item
+from services.catalog.domain.renderer.rendered_definition import render_item as render
+from services.catalog.domain.renderer.values import RenderRequest
+from services.catalog.domain.search.known_apps import CATEGORIES
+from services.catalog.sources.own_icons import BRANDS
 from tests.contract.compose.judge import ComposeError, find_program, read_project
 from tests.unit.catalog.samples import ITEM, replaced
 

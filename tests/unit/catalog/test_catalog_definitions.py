@@ -14,9 +14,9 @@ from services.catalog.domain.entities import OWN_SOURCE, Item
 from services.catalog.domain.importers.collection import Imported, import_collection
 from services.catalog.domain.item import _build_input
 from services.catalog.domain.names import is_secret_name
-from services.catalog.domain.render import render_item
+from services.catalog.domain.renderer.rendered_definition import render_item
+from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
-from services.catalog.domain.values import RenderRequest
 
 
 def load(files: dict[str, str | bytes], kind: SourceFormat = SourceFormat.COMPOSE) -> Imported:

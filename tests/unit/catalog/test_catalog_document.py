@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.domain.document import MAX_BYTES, UnreadableDocumentError, parse_document
+from services.catalog.domain.item_files.document import MAX_BYTES, UnreadableDocumentError, parse_document
 from services.catalog.domain.yaml_text import write_yaml
 
 BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.addresses import is_public
 from services.catalog.domain.errors import InvalidSourceError, SourceFetchError
 from services.catalog.domain.importers.collection import import_collection
-from services.catalog.domain.importers.stacks import FAILURE, name_stack_folder
+from services.catalog.domain.importers.formats.stacks import FAILURE, name_stack_folder
 from services.catalog.domain.sources import NewSource, SourceFormat
-from services.catalog.fetching import Fetcher
-from services.catalog.stack_reader import StackReader
-from services.catalog.unpacking import FetchLimits
+from services.catalog.sources.fetcher import Fetcher
+from services.catalog.sources.pinned_connection import is_public
+from services.catalog.sources.source_files import FetchLimits
+from services.catalog.sources.stack_reader import StackReader
 from tests.unit.catalog.source_server import HOST, serve_sources
 
 

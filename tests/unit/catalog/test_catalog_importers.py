@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.catalog.domain.render import render_item
+from services.catalog.domain.renderer.rendered_definition import render_item
+from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
-from services.catalog.domain.values import RenderRequest
 from tests.unit.catalog.collection_samples import WEB, Files, load, load_one, portainer, run  # noqa: F401 - fixtures
 
 

@@ -14,7 +14,7 @@ import pytest
 from services.catalog.domain.errors import SourceFetchError
 from services.catalog.domain.importers.collection import MAX_ENTRIES, import_collection
 from services.catalog.domain.sources import SourceFormat
-from services.catalog.importing import ProcessImporter
+from services.catalog.sources.process_importer import ProcessImporter
 from tests.unit.catalog.collection_samples import WEB, portainer
 
 HOSTILE = {
@@ -51,7 +51,7 @@ async def test_an_import_that_takes_too_long_or_too_much_is_ended_with_a_reason(
 
 GIVEN = """
 import resource, sys
-from services.catalog.importing import _limit_memory
+from services.catalog.sources.process_importer import _limit_memory
 given, wanted = (int(each) << 20 for each in sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_AS, (given, given))
 _limit_memory(wanted)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import services.catalog
-from services.catalog.domain.document import parse_document
-from services.catalog.domain.loader import load_items
-from services.catalog.domain.schema import matches_pattern
+from services.catalog.domain.item_files.document import parse_document
+from services.catalog.domain.item_files.loader import load_items
+from services.catalog.domain.item_files.schema import matches_pattern
 from tests.unit.catalog.samples import ITEM, build, lint, replaced
 
 

@@ -12,9 +12,9 @@ from services.apps.domain.compose import render_values_file
 from services.catalog.__main__ import run_command
 from services.catalog.domain.importers.collection import Imported, import_collection
 from services.catalog.domain.item import Record
-from services.catalog.domain.render import render_item
+from services.catalog.domain.renderer.rendered_definition import render_item
+from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
-from services.catalog.domain.values import RenderRequest
 
 
 def load(files: dict[str, str], kind: SourceFormat = SourceFormat.COMPOSE) -> Imported:

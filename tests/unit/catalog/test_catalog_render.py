@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import InvalidInputsError, RuntimeNotSupportedError, UnsafeDefinitionError
-from services.catalog.domain.interpolation import (
+from services.catalog.domain.renderer.interpolation import (
     InterpolationError,
     interpolate_text,
     interpolate_tree,
     list_variables,
 )
-from services.catalog.domain.render import RenderedDefinition, render_item
-from services.catalog.domain.values import RenderRequest
+from services.catalog.domain.renderer.rendered_definition import RenderedDefinition, render_item
+from services.catalog.domain.renderer.values import RenderRequest
 from services.common.core.masking import MASK
 from tests.unit.catalog.samples import ITEM, build, replaced
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from services.catalog.check import check_folder
+from services.catalog.commands import check_folder
+from services.catalog.config import DATA
 from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import CategoryNotFoundError, ItemNotFoundError
-from services.catalog.domain.index import CatalogIndex, ItemFilter
-from services.catalog.files import DATA
+from services.catalog.domain.search.catalog_index import CatalogIndex, ItemFilter
 from tests.unit.catalog.samples import build
 
 ALL = ItemFilter()

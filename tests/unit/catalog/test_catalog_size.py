@@ -5,12 +5,13 @@ from __future__ import annotations
 import tracemalloc
 from datetime import UTC, datetime
 
+from services.catalog.config import DATA
+from services.catalog.convert.items import ItemMessages
 from services.catalog.domain.entities import OWN_SOURCE, Revision
-from services.catalog.domain.index import CatalogIndex
-from services.catalog.domain.loader import load_items
-from services.catalog.domain.publishing import build_index
-from services.catalog.files import DATA, read_item_files
-from services.catalog.showing import ItemMessages
+from services.catalog.domain.item_files.loader import load_items
+from services.catalog.domain.publication import build_index
+from services.catalog.domain.search.catalog_index import CatalogIndex
+from services.catalog.sources.own_files import read_item_files
 
 NAMES = 1300
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import pytest
 
 from services.catalog.domain.errors import SourceFetchError
-from services.catalog.tar_reader import TarReader
+from services.catalog.sources.tar_reader import TarReader
 
 MIB = 1 << 20
 LONG = "a/" * 100 + "long-name-of-a-file.yaml"

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list, take_mapping
 from services.catalog.domain.importers.variables import make_variable, substitute_variables
-from services.catalog.domain.lint import BUILT_IN_VARIABLES
+from services.catalog.domain.item_files.parser import BUILT_IN_VARIABLES
 
 _MAX_CHARACTERS = 60_000
 _MAX_TOTAL = 200_000

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from services.catalog.domain.document import Document, UnreadableDocumentError
 from services.catalog.domain.errors import InvalidItemError
 from services.catalog.domain.faults import Rejection
-from services.catalog.domain.importers import (
+from services.catalog.domain.importers.document_builder import build_document
+from services.catalog.domain.importers.draft import Draft, RefusedEntryError
+from services.catalog.domain.importers.formats import (
     casaos,
     compose_files,
     coolify,
@@ -18,11 +19,10 @@ from services.catalog.domain.importers import (
     runtipi,
     umbrel,
 )
-from services.catalog.domain.importers.document_builder import build_document
-from services.catalog.domain.importers.draft import Draft, RefusedEntryError
-from services.catalog.domain.importers.foreign_formats import find_foreign_format
-from services.catalog.domain.lint import parse_item
-from services.catalog.domain.loader import LoadedItem, load_items
+from services.catalog.domain.importers.formats.foreign_formats import find_foreign_format
+from services.catalog.domain.item_files.document import Document, UnreadableDocumentError
+from services.catalog.domain.item_files.loader import LoadedItem, load_items
+from services.catalog.domain.item_files.parser import parse_item
 from services.catalog.domain.sources import SourceFormat
 
 Entry = tuple[str, Callable[[], Draft | None]]

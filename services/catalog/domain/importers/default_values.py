@@ -10,9 +10,13 @@ from typing import Any
 from services.catalog.domain.importers.draft import RefusedEntryError
 from services.catalog.domain.importers.env_file import EnvFileError, evaluate_env_file, parse_env_file
 from services.catalog.domain.importers.environment import DEFAULT_FILES
-from services.catalog.domain.importers.secret_usage import is_hard_coded
+from services.catalog.domain.importers.secrets.secret_usage import is_hard_coded
 from services.catalog.domain.importers.variables import add_default, make_variable
-from services.catalog.domain.interpolation import InterpolationError, list_variables, rewrite_variables
+from services.catalog.domain.renderer.interpolation import (
+    InterpolationError,
+    list_variables,
+    rewrite_variables,
+)
 
 _MAX_DEFAULTS = 200
 

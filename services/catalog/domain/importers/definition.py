@@ -10,8 +10,6 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from services.catalog.domain import compose
-from services.catalog.domain.document import Value
 from services.catalog.domain.importers.attachments import Attachments
 from services.catalog.domain.importers.dependencies import check_dependencies, clean_dependencies
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_list, take_mapping
@@ -21,12 +19,14 @@ from services.catalog.domain.importers.mounts import Mounts, resolve_text
 from services.catalog.domain.importers.own_address import replace_own_address
 from services.catalog.domain.importers.page_hints import find_page_hint
 from services.catalog.domain.importers.parts import join_parts
-from services.catalog.domain.importers.secret_replacement import replace_hard_coded_secrets
+from services.catalog.domain.importers.secrets.secret_replacement import replace_hard_coded_secrets
 from services.catalog.domain.importers.service_settings import clean_settings
 from services.catalog.domain.importers.variables import VARIABLE, substitute_variables
 from services.catalog.domain.importers.volume_setup import prepare_volumes
-from services.catalog.domain.interpolation import escape_stray_dollars, map_texts, rewrite_variables
 from services.catalog.domain.item import render_scalar
+from services.catalog.domain.item_files.document import Value
+from services.catalog.domain.renderer import compose
+from services.catalog.domain.renderer.interpolation import escape_stray_dollars, map_texts, rewrite_variables
 
 _INSIDE = "/app-data"
 """What a variable for the app's own folder, `.` here, means inside a container: there it is an absolute path."""

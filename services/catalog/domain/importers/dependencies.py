@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.catalog.domain.compose import is_on
 from services.catalog.domain.images import find_image
 from services.catalog.domain.importers.draft import Draft, take_list, take_mapping
+from services.catalog.domain.renderer.compose import is_on
 
 
 def clean_dependencies(service: dict[str, Any], services: Mapping[str, Any]) -> None:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from services.catalog.domain import compose
-from services.catalog.domain.host_needs import is_obtainable, list_host_needs
 from services.catalog.domain.images import find_image
 from services.catalog.domain.importers.categories import name_category
 from services.catalog.domain.importers.definition import clean_definition
@@ -15,18 +13,20 @@ from services.catalog.domain.importers.draft import Draft, RefusedEntryError, ma
 from services.catalog.domain.importers.main_service import find_main_service
 from services.catalog.domain.importers.plain_text import strip_markup
 from services.catalog.domain.importers.ports import build_probe, list_ports, open_main_port
-from services.catalog.domain.importers.secret_forms import choose_form, fit_forms
-from services.catalog.domain.importers.secret_usage import is_given_out
+from services.catalog.domain.importers.secrets.secret_forms import choose_form, fit_forms
+from services.catalog.domain.importers.secrets.secret_usage import is_given_out
 from services.catalog.domain.importers.volume_setup import PREPARER
-from services.catalog.domain.interpolation import (
+from services.catalog.domain.item import build_input, resolve_image
+from services.catalog.domain.item_files.parser import BUILT_IN_VARIABLES
+from services.catalog.domain.names import is_secret_name
+from services.catalog.domain.renderer import compose
+from services.catalog.domain.renderer.host_needs import is_obtainable, list_host_needs
+from services.catalog.domain.renderer.interpolation import (
     InterpolationError,
     list_required_variables,
     list_texts,
     list_variables,
 )
-from services.catalog.domain.item import build_input, resolve_image
-from services.catalog.domain.lint import BUILT_IN_VARIABLES
-from services.catalog.domain.names import is_secret_name
 
 _ARCHITECTURES = {
     "amd64": "amd64", "x86_64": "amd64", "x86-64": "amd64", "arm64": "arm64", "aarch64": "arm64", "arm": "arm",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.catalog.domain.document import Value
+from services.catalog.domain.item_files.document import Value
 
 
 class RefusedEntryError(Exception):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.catalog.domain.interpolation import Variable, interpolate_text, rewrite_variables
+from services.catalog.domain.renderer.interpolation import Variable, interpolate_text, rewrite_variables
 
 _BLANKS = "\t\v\f\r \x85\xa0"  # within a line
 _ESCAPE = re.compile(r'\\(?:[abcfnrtv$"\\]|0\d{0,3})')

@@ -6,11 +6,11 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-from services.catalog.domain.compose import read_pairs
 from services.catalog.domain.importers.attachments import read_file
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_list
 from services.catalog.domain.importers.env_file import EnvFileError, read_templates
 from services.catalog.domain.importers.variables import substitute_variables
+from services.catalog.domain.renderer.compose import read_pairs
 
 DEFAULT_FILES = (".env", "stack.env")
 """Where Compose and Portainer look for the values of a definition's variables, the first one that exists counting."""

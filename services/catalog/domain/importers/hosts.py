@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from services.catalog.domain.document import Value
 from services.catalog.domain.importers.draft import take_list, take_mapping
-from services.catalog.domain.interpolation import map_texts
+from services.catalog.domain.item_files.document import Value
+from services.catalog.domain.renderer.interpolation import map_texts
 
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?-[^{}$]*)?\}?")
 _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from services.catalog.domain import compose
 from services.catalog.domain.images import find_image
 from services.catalog.domain.importers.draft import Draft, make_id
 from services.catalog.domain.importers.volume_setup import PREPARER
+from services.catalog.domain.renderer import compose
 
 _DATABASES = re.compile(
     r".*postgres(?:ql)?.*|postgis|pgvector|timescaledb.*|pgvecto-rs|mysql.*|.*mariadb.*|percona.*|mssql.*|mongo(?:db)?|redis.*"

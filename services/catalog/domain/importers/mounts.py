@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from services.catalog.domain import compose
-from services.catalog.domain.document import Value
 from services.catalog.domain.importers.attachments import Attachments
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, make_id, take_list, take_mapping
 from services.catalog.domain.importers.volume_setup import FirstFiles
-from services.catalog.domain.interpolation import InterpolationError, interpolate_text
+from services.catalog.domain.item_files.document import Value
+from services.catalog.domain.renderer import compose
+from services.catalog.domain.renderer.interpolation import InterpolationError, interpolate_text
 
 _CLOCK = re.compile(r"/etc/(localtime|timezone)|/usr/share/zoneinfo(/.*)?|/dev/shm")
 _LEADING = re.compile(r"\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Za-z_]\w*))", re.ASCII)

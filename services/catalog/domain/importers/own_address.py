@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.catalog.domain.importers.draft import Draft
-from services.catalog.domain.interpolation import map_texts
+from services.catalog.domain.renderer.interpolation import map_texts
 
 _HOST = "${PROXIMITY_HOSTNAME}"
 _PORT = "${PROXIMITY_PUBLIC_PORT}"

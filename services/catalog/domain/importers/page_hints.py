@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from services.catalog.domain.compose import read_pairs
 from services.catalog.domain.importers.draft import Draft, take_list, take_mapping, take_port
 from services.catalog.domain.importers.mounts import resolve_text
 from services.catalog.domain.importers.ports import NO_WEB
+from services.catalog.domain.renderer.compose import read_pairs
 
 _PROXY_LABEL = re.compile(r"traefik\.http\.services\.[^.]+\.loadbalancer\.server\.port")
 _UPSTREAMS = re.compile(r"\{\{\s*upstreams\s+([0-9]{1,5})\s*\}\}")

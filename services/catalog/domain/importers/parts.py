@@ -6,11 +6,11 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-from services.catalog.domain.compose import read_pairs
-from services.catalog.domain.document import MAX_NODES, parse_document
 from services.catalog.domain.importers.attachments import read_file
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_list, take_mapping
 from services.catalog.domain.importers.relative_paths import rebase_paths
+from services.catalog.domain.item_files.document import MAX_NODES, parse_document
+from services.catalog.domain.renderer.compose import read_pairs
 
 _PAIRS = frozenset({"environment", "labels", "extra_hosts", "sysctls"})
 _MAX_DEPTH = 8

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from services.catalog.domain import compose
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError
 from services.catalog.domain.importers.main_service import find_main_service, is_helper
+from services.catalog.domain.renderer import compose
 
 _MAX_PORTS = 300  # game servers and telephone exchanges open a hundred and more
 _PURPOSES = {

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.catalog.domain.compose import split_mount
 from services.catalog.domain.importers.draft import take_list, take_mapping
+from services.catalog.domain.renderer.compose import split_mount
 
 
 def rebase_paths(tree: Mapping[str, Any], folder: str) -> dict[str, Any]:

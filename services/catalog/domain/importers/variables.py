@@ -6,15 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from services.catalog.domain.document import Value
 from services.catalog.domain.entities import InputType
 from services.catalog.domain.importers.draft import take_text
-from services.catalog.domain.importers.secret_forms import choose_form, names_command, split_prefix
-from services.catalog.domain.importers.secret_usage import is_given_out, is_hard_coded
+from services.catalog.domain.importers.secrets.secret_forms import choose_form, names_command, split_prefix
+from services.catalog.domain.importers.secrets.secret_usage import is_given_out, is_hard_coded
 from services.catalog.domain.inputs import find_value_fault
-from services.catalog.domain.interpolation import Variable, map_texts, rewrite_variables
 from services.catalog.domain.item import build_input, render_scalar
+from services.catalog.domain.item_files.document import Value
 from services.catalog.domain.names import is_secret_name
+from services.catalog.domain.renderer.interpolation import Variable, map_texts, rewrite_variables
 
 _OPTIONAL = re.compile(r"\boptional", re.IGNORECASE)
 _LICENSE = re.compile(r"\blicen[cs]e", re.IGNORECASE)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.catalog.domain import compose
+from services.catalog.domain.renderer import compose
 
 PREPARER = "proximity-volumes"
 _IMAGE = "busybox:1.37"

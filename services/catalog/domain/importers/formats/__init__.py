@@ -1,0 +1,1 @@
+"""Formats of collections: one reader per format, which returns drafts."""

@@ -1,0 +1,1 @@
+"""Item files: YAML documents with line numbers, their schema, the parser and its faults."""

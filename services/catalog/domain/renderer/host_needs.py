@@ -1,0 +1,150 @@
+"""What a compose definition asks of its host beyond being run, and what of it an unprivileged container can have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.catalog.domain.item_files.document import Path
+from services.catalog.domain.renderer.compose import Mount, is_on, parse_mounts, read_pairs
+
+_DOCKER_SOCKETS = frozenset({"/var/run/docker.sock", "/run/docker.sock"})
+
+
+@dataclass(frozen=True, slots=True)
+class HostNeed:
+    """Something a definition asks of its host, and where it does."""
+
+    need: str
+    path: Path
+    reason: str
+
+
+def list_host_needs(compose: Mapping[str, Any]) -> list[HostNeed]:
+    """Return everything the definition asks of its host beyond being run."""
+    needs = [
+        need for name, service in compose["services"].items() for need in _list_service_needs(name, service)
+    ]
+    for name, volume in (compose.get("volumes") or {}).items():
+        if volume and (volume.get("driver_opts") or volume.get("driver", "local") != "local"):
+            needs.append(HostNeed("host_paths", ("volumes", name), f"the volume {name} has driver options"))
+        if volume and is_on(volume.get("external", False)):
+            needs.append(HostNeed("files", ("volumes", name), f"the volume {name} is made outside"))
+    for name, network in (compose.get("networks") or {}).items():
+        if network and (is_on(network.get("external", False)) or network.get("driver", "bridge") != "bridge"):
+            needs.append(
+                HostNeed("host_network", ("networks", name), f"the network {name} is not the app's own")
+            )
+    for kind in ("secrets", "configs"):
+        for name, entry in (compose.get(kind) or {}).items():
+            if not isinstance(entry, dict) or not ({"content", "environment"} & entry.keys()):
+                needs.append(HostNeed("files", (kind, name), f"{kind}.{name} is read from a file"))
+    return needs
+
+
+_FORBIDDEN = {
+    "extends": "files", "env_file": "files", "volumes_from": "files", "external_links": "host_network",
+    "cgroup_parent": "privileged", "credential_spec": "privileged", "storage_opt": "privileged",
+    "device_cgroup_rules": "devices", "devices": "devices", "gpus": "devices",
+    "build": "build", "runtime": "privileged", "develop": "build",
+    "post_start": "privileged", "pre_stop": "privileged",
+}  # fmt: skip
+
+
+_HARMLESS_CAPABILITIES = frozenset(
+    {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "IPC_LOCK", "KILL", "MKNOD", "NET_ADMIN",
+     "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT", "SYS_NICE"}
+)  # fmt: skip
+"""Docker's own, and those that an unprivileged container has over nothing but itself."""
+
+
+_UNOBTAINABLE_CAPABILITIES = frozenset(
+    {
+        "ALL",
+        "BPF",
+        "MAC_ADMIN",
+        "MAC_OVERRIDE",
+        "SYSLOG",
+        "SYS_BOOT",
+        "SYS_MODULE",
+        "SYS_RAWIO",
+        "SYS_TIME",
+        "WAKE_ALARM",
+    }
+)
+"""What LXC takes from every unprivileged container, or the kernel grants on the host only."""
+_OBTAINABLE_DEVICES = re.compile(r"/dev/(?:net/tun|dri(?:/[a-z0-9]+)?|fuse)")
+
+
+def is_obtainable(need: HostNeed, compose: Mapping[str, Any]) -> bool:
+    """Say whether an unprivileged container can have what is needed, where an administrator allows it."""
+    kind, name, key = (*need.path, "", "")[:3]
+    if kind != "services" or key not in {"cap_add", "devices"}:
+        return False
+    values = compose["services"][name][key]
+    if key == "cap_add":
+        added = {str(one).upper().removeprefix("CAP_") for one in values}
+        return not added & _UNOBTAINABLE_CAPABILITIES
+    sources = [one.get("source", "") if isinstance(one, dict) else str(one) for one in values]
+    return all(_OBTAINABLE_DEVICES.fullmatch(source.partition(":")[0]) for source in sources)
+
+
+def _is_harmless(capability: str) -> bool:
+    return capability.upper().removeprefix("CAP_") in _HARMLESS_CAPABILITIES
+
+
+def _list_service_needs(name: str, service: Mapping[str, Any]) -> Iterator[HostNeed]:
+    at: Path = ("services", name)
+    for key, need in _FORBIDDEN.items():
+        if value := service.get(key):
+            shown = f" ({', '.join(map(str, value))[:200]})" if isinstance(value, list) else ""
+            yield HostNeed(need, (*at, key), f"{name} sets {key}{shown}")
+    if strong := [cap for cap in service.get("cap_add") or [] if not _is_harmless(str(cap))]:
+        yield HostNeed("capabilities", (*at, "cap_add"), f"{name} adds the capability {strong[0]}")
+    if any(not key.startswith("net.") for key in read_pairs(service.get("sysctls"))):
+        yield HostNeed("sysctls", (*at, "sysctls"), f"{name} sets sysctls")
+    for key in ("privileged", "oom_kill_disable"):
+        if is_on(service.get(key)):
+            yield HostNeed("privileged", (*at, key), f"{name} sets {key}")
+    for key in ("pid", "ipc", "uts", "userns_mode", "cgroup"):
+        if not str(service.get(key) or "private").startswith(("private", "shareable", "service:", "none")):
+            yield HostNeed("privileged", (*at, key), f"{name} uses the {key} of its host")
+    yield from _list_setting_needs(name, service)
+    for index, mount in enumerate(parse_mounts(service.get("volumes"))):
+        if mount_need := find_mount_need(mount):
+            yield HostNeed(mount_need, (*at, "volumes", index), f"{name} mounts {mount.source}")
+
+
+def _list_setting_needs(name: str, service: Mapping[str, Any]) -> Iterator[HostNeed]:
+    at: Path = ("services", name)
+    mode = str(service.get("network_mode") or "bridge")
+    if mode != "host" and not mode.startswith(("bridge", "none", "service:", "default")):
+        yield HostNeed("host_network", (*at, "network_mode"), f"{name} uses the network {mode}")
+    for index, option in enumerate(service.get("security_opt") or []):
+        if not str(option).startswith("no-new-privileges"):
+            yield HostNeed("security_options", (*at, "security_opt", index), f"{name} sets {option}")
+    if _reserves_devices(service):
+        yield HostNeed("devices", (*at, "deploy"), f"{name} reserves devices")
+
+
+def _reserves_devices(service: Mapping[str, Any]) -> bool:
+    resources = (service.get("deploy") or {}).get("resources") or {}
+    return bool((resources.get("reservations") or {}).get("devices"))
+
+
+def find_mount_need(mount: Mount) -> str | None:
+    """Return what a mount asks of its host, or None: relative paths and named volumes are the app's own."""
+    if mount.kind == "bind":
+        if mount.source.rstrip("/") in _DOCKER_SOCKETS:
+            return "docker_socket"
+        return None if is_own_path(mount.source) else "host_paths"
+    if mount.kind == "volume":
+        return None if re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*|", mount.source) else "host_paths"
+    return None if mount.kind == "tmpfs" else "files"
+
+
+def is_own_path(source: str) -> bool:
+    """Say whether a path stays within the folder of the app's own definition."""
+    return source.startswith("./") and ".." not in source.split("/") and "$" not in source

@@ -1,0 +1,1 @@
+"""Readers of sources: folders, archives, https addresses and git repositories, and the process that imports them."""

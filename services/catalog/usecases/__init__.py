@@ -1,0 +1,1 @@
+"""Use cases of the catalog: one function per RPC, of the same name."""
