@@ -10,7 +10,7 @@ from typing import Any
 from deploy.import_django.plan import Known, Plan
 from deploy.import_django.source import Row
 from services.apps.domain.config import parse_config
-from services.apps.domain.entities import STABLE, App, Begin
+from services.apps.domain.entities import STABLE, App, NewAppOperation
 from services.apps.workflows.import_app import KIND, STEPS
 from services.common.core.clock import now
 from services.common.core.errors import InvalidError
@@ -200,10 +200,10 @@ def _read_environment(row: Row, plan: Plan) -> dict[str, str]:
     return {str(name): "" if value is None else str(value) for name, value in raw.items()}
 
 
-def begin_import(app: App, old_status: str) -> Begin:
+def begin_import(app: App, old_status: str) -> NewAppOperation:
     """The operation that marks its container and looks how it is, as soon as a worker runs."""
     running = old_status.lower() == "running"
-    return Begin(
+    return NewAppOperation(
         id=uuid.uuid5(uuid.NAMESPACE_URL, f"import_app/{app.id}").hex,
         kind=KIND,
         status=app.status,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.apps.domain.entities import App, Begin
+from services.apps.domain.entities import App, NewAppOperation
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Plan:
     hosts: list[dict[str, Any]] = field(default_factory=list)
     settings: list[dict[str, Any]] = field(default_factory=list)
     vmids: list[dict[str, Any]] = field(default_factory=list)
-    apps: list[tuple[App, Begin]] = field(default_factory=list)
+    apps: list[tuple[App, NewAppOperation]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     backups: list[dict[str, Any]] = field(default_factory=list)
     places: dict[str, tuple[int, int, int]] = field(default_factory=dict)

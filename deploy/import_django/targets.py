@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from deploy.import_django.plan import Known, Plan
-from services.apps import tables as apps_tables
+from services.apps.store import tables as apps_tables
 from services.apps.store.changes import AppChanges
 from services.apps.store.rows import AppRows
 from services.apps.store.upgrades import UpgradeRows

@@ -6,7 +6,7 @@ import sys
 
 from services.apps.config import AppsSettings
 from services.apps.server import serve, work
-from services.apps.tables import SEALED
+from services.apps.store.tables import SEALED
 from services.common.process.commands import main
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from proximity.backups.v1.backups_service_pb2_grpc import BackupsInternalService
 from proximity.catalog.v1 import catalog_service_pb2 as catalog_pb
 from proximity.catalog.v1.catalog_service_pb2_grpc import CatalogInternalServiceStub
 
+from services.apps.convert.upgrades import parse_input
 from services.apps.domain.neighbours import AppBackupCount, HeldBackup, Newest, Rendering, RevisionChanges
 from services.apps.domain.quotas import Quota
-from services.apps.inputs import parse_input
 from services.common.core.errors import NotFoundError
 from services.common.rpc.client import Clients
 

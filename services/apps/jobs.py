@@ -8,13 +8,14 @@ from nats.aio.msg import Msg
 from proximity.auth.v1 import events_pb2
 
 from services.apps.clients import GrpcBackups
-from services.apps.domain.holding import end_silent_holds
-from services.apps.domain.leftovers import drop_left_snapshots
 from services.apps.domain.neighbours import Catalog
-from services.apps.domain.reconciling import Reconciler
-from services.apps.domain.removed import forget_removed_apps
-from services.apps.domain.stored_values import remove_stored_values
 from services.apps.store import SqlAppStore
+from services.apps.usecases.catalog_updates import CatalogUpdates
+from services.apps.usecases.delegated_operations import end_silent_holds
+from services.apps.usecases.reconcile_apps import Reconciler
+from services.apps.usecases.removed_apps import forget_removed_apps
+from services.apps.usecases.snapshot_cleanup import drop_left_snapshots
+from services.apps.usecases.stored_values import remove_stored_values
 from services.clients.inventory.interface import Containers
 from services.common.core.clock import now
 from services.common.core.log import get_logger
@@ -25,6 +26,9 @@ from services.common.messaging.schedule import Periodic
 log = get_logger()
 
 USER_DEACTIVATED = "events.auth.v1.user_deactivated"
+_REVISION_PUBLISHED = "events.catalog.v1.revision_published"
+_UPDATES_INTERVAL = timedelta(minutes=1)  # for a publication whose event was lost: an update is never urgent
+_UPDATES_RETRY_S = 2.0  # the catalog starts together with this service
 _EVENTS_LIFETIME = timedelta(days=90)  # as long as a user looks back; 1 KiB each
 _SILENCE_S = 120.0  # four times as long as backups is silent between two reports of an operation
 _VALUES = timedelta(hours=1)  # a worker of an earlier release may write values until all of them are gone
@@ -47,6 +51,17 @@ def follow_departures(bus: Bus, store: SqlAppStore, relay: Relay) -> None:
         )
 
     bus.consume("EVENTS", USER_DEACTIVATED, durable="apps-user-deactivated", handler=handle)
+
+
+def refresh_catalog_updates(updates: CatalogUpdates, bus: Bus) -> Periodic:
+    """Refresh the newest revisions when the catalog publishes, and every minute in case an event was lost."""
+    return Periodic(
+        name="newest_revisions",
+        interval=_UPDATES_INTERVAL,
+        function=updates.refresh,
+        in_every_process=True,
+        retry_s=_UPDATES_RETRY_S,
+    ).trigger_by(bus, _REVISION_PUBLISHED)
 
 
 def list_periodic_work(

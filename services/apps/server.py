@@ -9,18 +9,18 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.clients import GrpcBackups, GrpcCatalog, GrpcUsers
 from services.apps.config import AppsSettings
-from services.apps.domain.reconciling import Reconciler
-from services.apps.domain.usecases import World
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
-from services.apps.jobs import follow_departures, list_periodic_work
-from services.apps.metrics import Metrics
-from services.apps.newest import NewestRevisions
-from services.apps.showing import Showcase
+from services.apps.handlers.app_renderer import AppRenderer
+from services.apps.handlers.event_stream import Hints, Watcher
+from services.apps.jobs import follow_departures, list_periodic_work, refresh_catalog_updates
 from services.apps.store import SqlAppStore, operation_queue
-from services.apps.tables import metadata, operation_tables
-from services.apps.watching import Hints, Watcher
+from services.apps.store.tables import metadata, operation_tables
+from services.apps.usecases.catalog_updates import CatalogUpdates
+from services.apps.usecases.container_metrics import Metrics
+from services.apps.usecases.dependencies import AppDependencies
+from services.apps.usecases.reconcile_apps import Reconciler
 from services.apps.workflows import build_workflows, plan_with
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.client import GrpcContainers
 from services.common.operations.model import Workflow
 from services.common.operations.store import SqlOperationStore
@@ -65,7 +65,7 @@ async def serve(settings: AppsSettings) -> None:
     parts = build_parts(settings)
     clients = parts.runtime.clients
     users = GrpcUsers(clients, settings.default_quota)
-    world = World(
+    world = AppDependencies(
         parts.store,
         parts.containers,
         GrpcCatalog(clients),
@@ -74,7 +74,7 @@ async def serve(settings: AppsSettings) -> None:
         users,
     )
     watcher = Watcher(parts.store, parts.runtime.bus)
-    newest = NewestRevisions(world.catalog)
+    newest = CatalogUpdates(world.catalog)
     public = AppsHandlers(
         parts.store,
         world,
@@ -83,12 +83,16 @@ async def serve(settings: AppsSettings) -> None:
         parts.runtime.relay,
         parts.backups,
         newest,
-        Showcase(parts.store, newest),
+        AppRenderer(parts.store, newest),
         Metrics(parts.containers),
     )
     internal = AppsInternalHandlers(parts.store, world, parts.runtime.relay)
     names = pb.DESCRIPTOR.services_by_name
-    background: list[Background] = [parts.hints.run(), watcher.run(), newest.follow(parts.runtime.bus)]
+    background: list[Background] = [
+        parts.hints.run(),
+        watcher.run(),
+        refresh_catalog_updates(newest, parts.runtime.bus),
+    ]
     handlers = {names["AppsService"]: public, names["AppsInternalService"]: internal}
     await lifecycle.serve(Service(runtime=parts.runtime, handlers=handlers, background=background))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.apps import tables as apps_tables
+from services.apps.store import tables as apps_tables
 from services.auth.store import tables as auth_tables
 from services.backups import tables as backups_store
 from services.catalog.config import DATA

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.apps import tables as apps_tables
+from services.apps.store import tables as apps_tables
 from services.auth.store.tables import audit_entries
 from services.backups import tables as backups_tables
 from services.common.db.database import create_engine

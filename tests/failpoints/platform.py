@@ -14,18 +14,18 @@ from typing import Any
 import sqlalchemy as sa
 from proximity.backups.v1 import backups_service_pb2 as backups_pb
 
-from services.apps import tables as app_tables
 from services.apps.clients import GrpcBackups
-from services.apps.domain import usecases
 from services.apps.domain.config import parse_config
-from services.apps.domain.deploying import NewApp
+from services.apps.domain.deployment import NewApp
 from services.apps.domain.entities import App
-from services.apps.domain.usecases import Requester, World
 from services.apps.handlers import AppsInternalHandlers
 from services.apps.store import SqlAppStore
+from services.apps.store import tables as app_tables
+from services.apps.usecases import dependencies as usecases
+from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.workflows import build_workflows as build_app_workflows
 from services.apps.workflows import plan_with
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.tools import Tools
 from services.backups import tables as backup_tables
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.remote import RemoteApps, RemoteContainers
@@ -109,7 +109,7 @@ class Platform:
     proxmox: InstantProxmox
     clients: LocalClients
     apps: SqlAppStore
-    world: World
+    world: AppDependencies
     catalog: FakeCatalog
     backups: BackupsHandlers
     desks: dict[str, Desk]
@@ -244,7 +244,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     containers = GrpcContainers(clients)
     app_workflows = build_app_workflows(Tools(containers, apps), GrpcBackups(clients), apps)
     catalog = FakeCatalog()
-    world = World(apps, containers, catalog, plan_with(app_workflows), FakeUsers(OWNER.id))
+    world = AppDependencies(apps, containers, catalog, plan_with(app_workflows), FakeUsers(OWNER.id))
     bus = Bus("nats://127.0.0.1:1", name="test")
     clients.handlers["apps"] = [
         AppsInternalHandlers(apps, world, Relay(databases["apps"], bus, outbox=app_tables.outbox))

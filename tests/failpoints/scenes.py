@@ -9,10 +9,15 @@ from typing import Any
 
 from proximity.backups.v1 import backups_service_pb2 as pb
 
-from services.apps.domain import adopting, duplicates, orphans, updating, upgrading, usecases
 from services.apps.domain.entities import RemoveApp
-from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.values import ValueChanges
+from services.apps.usecases import adoption as adopting
+from services.apps.usecases import dependencies as usecases
+from services.apps.usecases import destroy_duplicate as duplicates
+from services.apps.usecases import destroy_orphan as orphans
+from services.apps.usecases import update_app as updating
+from services.apps.usecases import upgrades as upgrading
+from services.apps.usecases.reconcile_apps import Reconciler
 from services.clients.inventory.values import Ref
 from tests.failpoints.platform import Platform, asked, call
 from tests.pvesim.model.entities import Container

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from services.apps.clients import GrpcBackups
-from services.apps.domain import usecases
 from services.apps.domain.entities import RemoveApp
 from services.apps.domain.errors import AppBusyError
-from services.apps.domain.holding import end_silent_holds
+from services.apps.usecases import dependencies as usecases
+from services.apps.usecases.delegated_operations import end_silent_holds
 from services.backups.tables import backups as backup_rows
 from services.common.core.errors import PreconditionError, UnavailableError
 from services.common.operations.model import Context, Step

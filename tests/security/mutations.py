@@ -89,7 +89,7 @@ MUTATIONS = (
     Mutation("secret values shown by a flag", "services/apps/handlers/base.py",
         "if disclosed := list_disclosed(app, changes):", "if disclosed := []:",
         "tests/store/test_app_values.py::test_a_secret_value_is_shown_only_after_a_recent_sign_in"),
-    Mutation("masks instead of values", "services/apps/domain/deploying.py", "    refuse_masks(new.environment)\n", "",
+    Mutation("masks instead of values", "services/apps/domain/deployment.py", "    refuse_masks(new.environment)\n", "",
         "tests/store/test_app_values.py::test_a_deployment_does_not_take_a_mask_for_a_value"),
     Mutation("API tokens end with the password", "services/auth/store/accounts.py", "if not keep_api_tokens:", "if False:",
         f"{API_TOKENS}::test_a_new_password_ends_api_tokens_unless_they_are_to_go_on"),

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.apps.store.rows import SEALED_COLUMNS
-from services.apps.tables import SEALED as SEALED_BY_APPS
+from services.apps.store.tables import SEALED as SEALED_BY_APPS
 from services.auth.store.tables import SEALED as SEALED_BY_AUTH
 from services.backups.tables import idempotency as answers_of_backups
 from services.catalog.store.tables import idempotency as answers_of_catalog

@@ -9,15 +9,15 @@ import uuid
 import pytest
 import sqlalchemy as sa
 
-from services.apps.domain import usecases
 from services.apps.domain.config import parse_config
-from services.apps.domain.deploying import NewApp
+from services.apps.domain.deployment import NewApp
 from services.apps.domain.entities import App
-from services.apps.domain.usecases import Requester, World
 from services.apps.store import SqlAppStore
-from services.apps.tables import operation_tables
+from services.apps.store.tables import operation_tables
+from services.apps.usecases import dependencies as usecases
+from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.workflows import build_workflows, plan_with
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.tools import Tools
 from services.common.db.database import Database
 from services.common.identity.sealing import Sealer
 from services.common.operations.engine import Engine
@@ -32,7 +32,7 @@ class Platform:
     database: Database
     store: SqlAppStore
     containers: FakeContainers
-    world: World
+    world: AppDependencies
     engine: Engine
     operations: SqlOperationStore
     backups: FakeBackups
@@ -81,5 +81,5 @@ async def platform(db: Database) -> Platform:  # noqa: F811 - the fixture
     workflows = build_workflows(Tools(containers, store), backups, store)
     operations = SqlOperationStore(db, operation_tables, apply=store.apply, log=store.log)
     engine = Engine(operations, workflows, worker="w1", retry_s=0.01)
-    world = World(store, containers, catalog, plan_with(workflows), FakeUsers(1, 2))
+    world = AppDependencies(store, containers, catalog, plan_with(workflows), FakeUsers(1, 2))
     return Platform(db, store, containers, world, engine, operations, backups, catalog)

@@ -10,13 +10,13 @@ import pytest
 from google.protobuf import json_format
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.reconciling import Reconciler
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
-from services.apps.metrics import Metrics
-from services.apps.newest import NewestRevisions
-from services.apps.showing import Showcase
-from services.apps.tables import outbox
-from services.apps.watching import Watcher
+from services.apps.handlers.app_renderer import AppRenderer
+from services.apps.handlers.event_stream import Watcher
+from services.apps.store.tables import outbox
+from services.apps.usecases.catalog_updates import CatalogUpdates
+from services.apps.usecases.container_metrics import Metrics
+from services.apps.usecases.reconcile_apps import Reconciler
 from services.common.db.database import Database
 from services.common.identity.tokens import Caller, User
 from services.common.messaging.bus import Bus
@@ -52,7 +52,7 @@ async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:  
     relay = Relay(db, bus, outbox=outbox)
     watcher = Watcher(platform.store, bus)
     reconciler = Reconciler(platform.store, platform.containers)
-    newest = NewestRevisions(platform.catalog)
+    newest = CatalogUpdates(platform.catalog)
     watching = asyncio.create_task(watcher.run())
     yield Service(
         platform,
@@ -64,7 +64,7 @@ async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:  
             relay,
             platform.backups,
             newest,
-            Showcase(platform.store, newest),
+            AppRenderer(platform.store, newest),
             Metrics(platform.containers),
         ),
         AppsInternalHandlers(platform.store, platform.world, relay),

@@ -9,8 +9,8 @@ import uuid
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain import upgrading
 from services.apps.domain.entities import App
+from services.apps.usecases import upgrades as upgrading
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
 from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures

@@ -15,8 +15,8 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError, NotAvailableError
-from services.apps.domain.stored_values import remove_stored_values, replace_values
-from services.apps.tables import apps, metadata
+from services.apps.store.tables import apps, metadata
+from services.apps.usecases.stored_values import remove_stored_values, replace_values
 from services.common.core.errors import InvalidError, NotFoundError, UnavailableError
 from services.common.rpc.step_up import RECENT_S, StepUpRequiredError
 from tests.fakes.neighbours import FakeCatalog

@@ -10,9 +10,9 @@ from proximity.auth.v1 import events_pb2
 
 from services.apps.domain.entities import RemoveApp
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.domain.usecases import Requester, clone_app
 from services.apps.jobs import USER_DEACTIVATED, follow_departures
-from services.apps.tables import inbox, operation_tables, outbox, removed_apps
+from services.apps.store.tables import inbox, operation_tables, outbox, removed_apps
+from services.apps.usecases.dependencies import Requester, clone_app
 from services.common.db.database import Database
 from services.common.messaging.bus import Bus, Message
 from services.common.messaging.outbox import Relay

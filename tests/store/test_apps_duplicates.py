@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain import usecases
 from services.apps.domain.entities import App, ChangeApp
 from services.apps.domain.errors import (
     AppBusyError,
@@ -16,6 +15,7 @@ from services.apps.domain.errors import (
     ContainerNotFoundError,
     OrphanGraceError,
 )
+from services.apps.usecases import dependencies as usecases
 from services.clients.inventory.values import Container, Task
 from services.common.core.errors import UnavailableError
 from tests.store.apps_db import db  # noqa: F401 - fixtures

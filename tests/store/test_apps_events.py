@@ -10,8 +10,8 @@ import pytest
 
 from services.apps.domain.entities import AddLog, ChangeApp, RemoveApp
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.feeds import Happening
-from services.apps.watching import Hints, Watcher, parse_event_id
+from services.apps.handlers.event_feed import StreamedEvent
+from services.apps.handlers.event_stream import Hints, Watcher, parse_event_id
 from services.common.db.database import Database
 from services.common.messaging.bus import Bus
 from tests.store.apps_db import db  # noqa: F401 - fixtures
@@ -32,9 +32,9 @@ async def watcher(platform: Platform) -> AsyncIterator[Watcher]:  # noqa: F811 -
 
 async def listen(
     watcher: Watcher, app_id: str, *, after: int | None, until: str, taken: int = 10_000
-) -> list[Happening]:
+) -> list[StreamedEvent]:
     """Follow until an event whose text holds `until`, or for so many."""
-    found: list[Happening] = []
+    found: list[StreamedEvent] = []
     async with asyncio.timeout(LIMIT_S), contextlib.aclosing(watcher.follow(app_id, after=after)) as stream:
         async for happening in stream:
             if happening is not None:
@@ -44,7 +44,7 @@ async def listen(
     raise AssertionError(f"the stream ended without {until}")
 
 
-async def hear_line(stream: AsyncGenerator[Happening | None, None]) -> str:
+async def hear_line(stream: AsyncGenerator[StreamedEvent | None, None]) -> str:
     async with asyncio.timeout(LIMIT_S), contextlib.aclosing(stream):
         async for happening in stream:
             if happening is not None and happening.event.HasField("log"):
@@ -52,11 +52,11 @@ async def hear_line(stream: AsyncGenerator[Happening | None, None]) -> str:
     raise AssertionError("the stream ended")
 
 
-def lines_of(happenings: list[Happening]) -> list[str]:
+def lines_of(happenings: list[StreamedEvent]) -> list[str]:
     return [h.event.log.message for h in happenings if h.event.HasField("log")]
 
 
-def statuses_of(happenings: list[Happening]) -> list[str]:
+def statuses_of(happenings: list[StreamedEvent]) -> list[str]:
     return [h.event.status.status for h in happenings if h.event.HasField("status")]
 
 
@@ -66,7 +66,7 @@ async def test_a_listener_hears_every_status_between_two_readings(
 ) -> None:
     app = await platform.deploy()
     await platform.run()
-    heard: list[Happening] = []
+    heard: list[StreamedEvent] = []
     async with asyncio.timeout(LIMIT_S), contextlib.aclosing(watcher.follow(app.id, after=None)) as stream:
         first = await anext(stream)
         for status in ("stopping", "stopped", "starting", "running"):
@@ -146,7 +146,7 @@ async def test_a_slow_listener_reads_again_what_its_queue_could_not_hold(
     watcher: Watcher,
 ) -> None:
     app = await platform.deploy()
-    heard: list[Happening] = []
+    heard: list[StreamedEvent] = []
     async with (
         asyncio.timeout(LIMIT_S),
         contextlib.aclosing(watcher.follow(app.id, after=None)) as slow,

@@ -10,12 +10,12 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import AddLog, AppFilter, ChangeApp, RemoveApp
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.newest import NewestRevisions
-from services.apps.showing import Showcase
+from services.apps.handlers.app_renderer import AppRenderer
 from services.apps.store import SqlAppStore
 from services.apps.store.lookups import _page_query
+from services.apps.store.tables import apps
 from services.apps.store.totals import Totals
-from services.apps.tables import apps
+from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.common.db.database import Database
 from services.common.identity.sealing import Sealer
 from tests.bench.seeding import Seeder, app_id_of, insert_rows
@@ -35,8 +35,8 @@ async def store(db: Database) -> SqlAppStore:  # noqa: F811 - a fixture
 
 
 @pytest.fixture
-def showcase(store: SqlAppStore) -> Showcase:
-    return Showcase(store, NewestRevisions(FakeCatalog()))
+def showcase(store: SqlAppStore) -> AppRenderer:
+    return AppRenderer(store, CatalogUpdates(FakeCatalog()))
 
 
 async def test_a_lost_connection_is_made_anew(store: SqlAppStore, db: Database) -> None:  # noqa: F811 - a fixture
@@ -45,18 +45,18 @@ async def test_a_lost_connection_is_made_anew(store: SqlAppStore, db: Database) 
     assert (await store.find_version(app_id_of(1), owner=None)).node == "pve"
 
 
-async def page(showcase: Showcase, wanted: AppFilter, number: int = 1) -> pb.ListAppsResponse:
+async def page(showcase: AppRenderer, wanted: AppFilter, number: int = 1) -> pb.ListAppsResponse:
     return (await showcase.list_apps(wanted, page=number, per_page=100))[0].message
 
 
-async def test_every_page_shows_each_app_once_newest_first(showcase: Showcase) -> None:
+async def test_every_page_shows_each_app_once_newest_first(showcase: AppRenderer) -> None:
     pages = [await page(showcase, AppFilter(), number) for number in range(1, 13)]
     shown = [app.id for each in pages for app in each.apps]
     assert shown == [app_id_of(number) for number in reversed(range(COUNT))]
     assert {each.total for each in pages} == {COUNT}
 
 
-async def test_filters_count_what_they_show(showcase: Showcase) -> None:
+async def test_filters_count_what_they_show(showcase: AppRenderer) -> None:
     own = await page(showcase, AppFilter(owner_id=7, status="stopped"), 2)
     assert (own.total, len(own.apps)) == (COUNT // 10, COUNT // 10 - 100)
     assert {(app.owner_id, app.status) for app in own.apps} == {(7, "stopped")}
@@ -64,7 +64,7 @@ async def test_filters_count_what_they_show(showcase: Showcase) -> None:
     assert (await page(showcase, AppFilter(host_id=2))).total == 0
 
 
-async def test_search_takes_every_sign_as_it_is(showcase: Showcase) -> None:
+async def test_search_takes_every_sign_as_it_is(showcase: AppRenderer) -> None:
     assert (await page(showcase, AppFilter(search="WEB-00012"))).total == 10
     assert (await page(showcase, AppFilter(search="App 1099"))).total == 1
     for some, count in (("b-", COUNT), ("9", 290), ("00109", 11)):  # also what is too short for an index
@@ -75,7 +75,7 @@ async def test_search_takes_every_sign_as_it_is(showcase: Showcase) -> None:
 
 @pytest.mark.parametrize("name", ["Ä", "Öl", "ÄRGER", "Ärgerliches Öl"])
 async def test_names_beyond_ascii_are_found_as_they_are_written(
-    store: SqlAppStore, showcase: Showcase, name: str
+    store: SqlAppStore, showcase: AppRenderer, name: str
 ) -> None:
     await store.change(ChangeApp(app_id_of(5), {"name": name}))
     assert [app.id for app in (await page(showcase, AppFilter(search=name))).apps] == [app_id_of(5)]
@@ -83,14 +83,14 @@ async def test_names_beyond_ascii_are_found_as_they_are_written(
 
 @pytest.mark.parametrize("search", ["größe äöü", "GRÖSSE", "ÄÖÜ", "äö"])
 async def test_names_beyond_ascii_are_found_in_any_case(
-    store: SqlAppStore, showcase: Showcase, search: str
+    store: SqlAppStore, showcase: AppRenderer, search: str
 ) -> None:
     name = "GRÖSSE Äöü" if search == "GRÖSSE" else "Größe ÄÖÜ"
     await store.change(ChangeApp(app_id_of(5), {"name": name}))
     assert [app.id for app in (await page(showcase, AppFilter(search=search))).apps] == [app_id_of(5)]
 
 
-async def test_a_change_is_shown_by_the_next_answer(store: SqlAppStore, showcase: Showcase) -> None:
+async def test_a_change_is_shown_by_the_next_answer(store: SqlAppStore, showcase: AppRenderer) -> None:
     newest, wanted = app_id_of(COUNT - 2), AppFilter(owner_id=7)
     assert (await page(showcase, wanted)).apps[0].name == f"App {COUNT - 2}"
     await store.change(ChangeApp(newest, {"name": "renamed"}))
@@ -103,7 +103,9 @@ async def test_a_change_is_shown_by_the_next_answer(store: SqlAppStore, showcase
         await store.find_version(newest, owner=7)
 
 
-async def test_a_line_of_the_log_is_shown_by_the_next_answer(store: SqlAppStore, showcase: Showcase) -> None:
+async def test_a_line_of_the_log_is_shown_by_the_next_answer(
+    store: SqlAppStore, showcase: AppRenderer
+) -> None:
     app_id = app_id_of(0)
     for number in range(3):
         await store.change(AddLog(app_id, f"line {number}", "info" if number else "warning"))

@@ -12,12 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.import_django.apps import begin_import
-from services.apps.domain import adopting, updating, usecases
 from services.apps.domain.entities import App, AppFilter, ChangeApp
 from services.apps.domain.errors import AppBusyError, AppNotFoundError, AppStateError, HostnameTakenError
-from services.apps.domain.reconciling import Reconciler
 from services.apps.domain.values import ValueChanges
-from services.apps.tables import metadata, operation_tables, outbox, ports
+from services.apps.store.tables import metadata, operation_tables, outbox, ports
+from services.apps.usecases import adoption as adopting
+from services.apps.usecases import dependencies as usecases
+from services.apps.usecases import update_app as updating
+from services.apps.usecases.reconcile_apps import Reconciler
 from services.clients.inventory.values import Ref
 from services.common.core.clock import now
 from tests.store.apps_db import db  # noqa: F401 - fixtures

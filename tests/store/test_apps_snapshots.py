@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services.apps.domain import updating, usecases
 from services.apps.domain.entities import App
-from services.apps.domain.leftovers import drop_left_snapshots
 from services.apps.domain.values import ValueChanges
-from services.apps.tables import upgrades
+from services.apps.store.tables import upgrades
+from services.apps.usecases import dependencies as usecases
+from services.apps.usecases import update_app as updating
+from services.apps.usecases.snapshot_cleanup import drop_left_snapshots
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
 from tests.store.apps_upgrades import deploy, list_messages, read_definition, read_what_runs, settle, upgrade

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain import adopting, updating, upgrading, usecases
 from services.apps.domain.entities import ChangeApp
 from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
-from services.apps.domain.usecases import Requester
 from services.apps.domain.values import ValueChanges
-from services.apps.tables import operation_tables
+from services.apps.store.tables import operation_tables
+from services.apps.usecases import adoption as adopting
+from services.apps.usecases import dependencies as usecases
+from services.apps.usecases import update_app as updating
+from services.apps.usecases import upgrades as upgrading
+from services.apps.usecases.dependencies import Requester
 from services.clients.inventory.values import Ref
 from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.operations.engine import Engine

@@ -15,8 +15,8 @@ from proximity.apps.v1 import events_pb2
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.neighbours import AppBackupCount
-from services.apps.domain.removed import forget_removed_apps
-from services.apps.tables import SEALED, apps, outbox, removed_apps, upgrades
+from services.apps.store.tables import SEALED, apps, outbox, removed_apps, upgrades
+from services.apps.usecases.removed_apps import forget_removed_apps
 from services.common.identity.resealing import reseal
 from services.common.identity.sealing import Sealer
 from services.common.rpc.step_up import RECENT_S, StepUpRequiredError

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from deploy.import_django.__main__ import main
 from deploy.local.state import StateLock
-from services.apps import tables as apps_tables
+from services.apps.store import tables as apps_tables
 from services.apps.store.rows import AppRows
 from services.auth.config import AuthSettings
 from services.auth.domain.entities import Client

@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from services.apps.domain import usecases
 from services.apps.domain.errors import StepFailedError
-from services.apps.tables import operation_tables
+from services.apps.store.tables import operation_tables
+from services.apps.usecases import dependencies as usecases
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
 from tests.store.apps_service import Service, service  # noqa: F401 - fixtures

@@ -109,7 +109,7 @@ class App:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Begin:
+class NewAppOperation:
     """An operation to record with what it changes at once.
 
     Attributes:

@@ -6,11 +6,13 @@ from __future__ import annotations
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps import convert
-from services.apps.domain import updating, usecases, values
+from services.apps.convert import apps as convert
+from services.apps.domain import values
 from services.apps.domain.entities import STABLE, AppFilter
-from services.apps.domain.get_app_stats import get_app_stats
 from services.apps.handlers.base import BaseHandlers, requester
+from services.apps.usecases import dependencies as usecases
+from services.apps.usecases import update_app as updating
+from services.apps.usecases.get_app_stats import get_app_stats
 from services.common.db.queries import parse_time
 from services.common.rpc.call import Call
 from services.common.rpc.responses.rendered import Rendered

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps import convert
-from services.apps.domain import deleting, usecases
+from services.apps.convert import apps as convert
 from services.apps.domain.entities import App
 from services.apps.domain.neighbours import Backups
-from services.apps.domain.reconciling import Reconciler
-from services.apps.domain.usecases import Requester, World
 from services.apps.domain.values import ValueChanges, list_disclosed
-from services.apps.metrics import Metrics
-from services.apps.newest import NewestRevisions
-from services.apps.showing import Showcase
+from services.apps.handlers.app_renderer import AppRenderer
+from services.apps.handlers.event_stream import Watcher
 from services.apps.store import SqlAppStore
-from services.apps.watching import Watcher
+from services.apps.usecases import delete_app as deleting
+from services.apps.usecases import dependencies as usecases
+from services.apps.usecases.catalog_updates import CatalogUpdates
+from services.apps.usecases.container_metrics import Metrics
+from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.apps.usecases.reconcile_apps import Reconciler
 from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
 from services.common.rpc.step_up import check_recent_sign_in
@@ -29,13 +30,13 @@ class BaseHandlers:
     """Dependencies of the handlers, and steps that several of them take."""
 
     store: SqlAppStore
-    world: World
+    world: AppDependencies
     watcher: Watcher
     reconciler: Reconciler
     relay: Relay
     backups: Backups
-    newest: NewestRevisions
-    showcase: Showcase
+    newest: CatalogUpdates
+    showcase: AppRenderer
     metrics: Metrics
 
     async def _get(self, app_id: str, call: Call) -> App:

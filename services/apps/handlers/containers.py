@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps import convert
-from services.apps.domain import adopting, duplicates, orphans
-from services.apps.domain.mark_container import mark_container
+from services.apps.convert import apps as convert
 from services.apps.handlers.base import BaseHandlers, requester
+from services.apps.usecases import adoption as adopting
+from services.apps.usecases import destroy_duplicate as duplicates
+from services.apps.usecases import destroy_orphan as orphans
+from services.apps.usecases.mark_container import mark_container
 from services.clients.inventory.values import Ref
 from services.common.rpc.call import Call
 

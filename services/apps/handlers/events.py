@@ -9,7 +9,7 @@ from google.api import httpbody_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.handlers.base import BaseHandlers
-from services.apps.watching import PING, parse_event_id
+from services.apps.handlers.event_stream import PING, parse_event_id
 from services.common.core.clock import now
 from services.common.core.timestamps import render_time
 from services.common.rpc.call import Call

@@ -9,16 +9,17 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps import convert_internal
-from services.apps.domain import restoring, usecases
-from services.apps.domain.entities import STABLE, AddLog, Begin, Change, ChangeApp, RestoreVersion
+from services.apps.convert import internal as convert_internal
+from services.apps.convert.deployment_plan import parse_plan_request, render_plan
+from services.apps.domain.entities import STABLE, AddLog, Change, ChangeApp, NewAppOperation, RestoreVersion
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.marks import require_managed
-from services.apps.domain.plan_deployment import plan_deployment
-from services.apps.domain.probe_app import probe_app
-from services.apps.domain.usecases import Requester, World
-from services.apps.plan_messages import parse_plan_request, render_plan
 from services.apps.store import SqlAppStore
+from services.apps.usecases import dependencies as usecases
+from services.apps.usecases import restore_beside as restoring
+from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.apps.usecases.plan_deployment import plan_deployment
+from services.apps.usecases.probe_app import probe_app
 from services.common.core.clock import now
 from services.common.core.errors import invalid_field
 from services.common.messaging.outbox import Relay
@@ -33,7 +34,7 @@ class AppsInternalHandlers:
     """AppsInternalService."""
 
     store: SqlAppStore
-    world: World
+    world: AppDependencies
     relay: Relay
 
     async def plan_deployment(self, request: pb.PlanDeploymentRequest, call: Call) -> pb.DeploymentPlan:
@@ -52,7 +53,7 @@ class AppsInternalHandlers:
             raise AppStateError(f"{app.id} has no container")
         require_managed(app)
         user, upgrade = call.caller.user, await self.store.find_upgrade(app.id)
-        begin = Begin(
+        begin = NewAppOperation(
             id=request.operation_id,
             kind=request.kind,
             status=_HELD[request.kind],

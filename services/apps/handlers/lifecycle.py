@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps import inputs
-from services.apps.domain import upgrading, usecases
+from services.apps.convert import upgrades as inputs
 from services.apps.handlers.base import BaseHandlers, requester
+from services.apps.usecases import dependencies as usecases
+from services.apps.usecases import upgrades as upgrading
 from services.common.rpc.call import Call
 
 

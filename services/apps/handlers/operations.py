@@ -6,10 +6,10 @@ from __future__ import annotations
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.common.v1 import operation_pb2
 
-from services.apps import convert
-from services.apps.domain import usecases
+from services.apps.convert import apps as convert
 from services.apps.domain.errors import AppBusyError
 from services.apps.handlers.base import BaseHandlers
+from services.apps.usecases import dependencies as usecases
 from services.common.operations.convert import render_operation
 from services.common.rpc.call import Call
 from services.common.rpc.responses.rendered import Rendered

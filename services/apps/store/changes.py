@@ -14,11 +14,11 @@ from services.apps.domain.entities import (
     AddUpgrade,
     AnnounceDeployed,
     App,
-    Begin,
     Change,
     ChangeApp,
     ForgetSightings,
     ForgetUpgrade,
+    NewAppOperation,
     NoteArchive,
     RemoveApp,
     RestoreVersion,
@@ -29,9 +29,9 @@ from services.apps.domain.quotas import Quota, check_quota
 from services.apps.store.removed import hand_over_records, keep_record
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import forget_sightings
+from services.apps.store.tables import app_events, apps, operation_tables, outbox, ports
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import restore_version
-from services.apps.tables import app_events, apps, operation_tables, outbox, ports
 from services.common.core.clock import now
 from services.common.db.database import insert_ignore
 from services.common.messaging.outbox import add_messages, new_message
@@ -95,7 +95,7 @@ class AppChanges:
         """Write a line of an operation into its app's log, as long as there is the app."""
         self._add_event(connection, operation.subject, "log", message=message, level=level, step=step)
 
-    def add_app(self, connection: sa.Connection, app: App, begin: Begin) -> bool:
+    def add_app(self, connection: sa.Connection, app: App, begin: NewAppOperation) -> bool:
         """Add an app, its port and its first operation; False when its port was taken meanwhile.
 
         Raises:
@@ -116,7 +116,12 @@ class AppChanges:
         return True
 
     def begin(
-        self, connection: sa.Connection, app_id: str, begin: Begin, values: dict[str, Any], message: str
+        self,
+        connection: sa.Connection,
+        app_id: str,
+        begin: NewAppOperation,
+        values: dict[str, Any],
+        message: str,
     ) -> None:
         """Begin an operation on an app that has none under way.
 
@@ -140,12 +145,12 @@ class AppChanges:
         if message:
             self._add_event(connection, app_id, "log", message=message)
 
-    def begin_orphan(self, connection: sa.Connection, mark: str, begin: Begin) -> None:
+    def begin_orphan(self, connection: sa.Connection, mark: str, begin: NewAppOperation) -> None:
         """Begin an operation on what carries a mark; nothing more when it is known."""
         if connection.execute(sa.select(ops.c.id).where(ops.c.id == begin.id)).first() is None:
             self._add_operation(connection, mark, begin)
 
-    def _add_operation(self, connection: sa.Connection, app_id: str, begin: Begin) -> None:
+    def _add_operation(self, connection: sa.Connection, app_id: str, begin: NewAppOperation) -> None:
         new = NewOperation(
             begin.id,
             app_id,
@@ -251,7 +256,7 @@ def _check_quota(connection: sa.Connection, app_id: str, quota: Quota | None) ->
     check_quota(quota, connection.execute(query).scalars())
 
 
-def _require_resting_source(connection: sa.Connection, begin: Begin) -> None:
+def _require_resting_source(connection: sa.Connection, begin: NewAppOperation) -> None:
     """Keep operations off the container that is copied: its row is locked until the copy is recorded."""
     source = begin.state.get("source_app_id")
     if not source or begin.state.get("archive"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.apps.store.changes import operation_queue
-from services.apps.tables import apps, operation_tables
+from services.apps.store.tables import apps, operation_tables
 
 ops = operation_tables.operations
 # Kinds that make an app which nobody would own; what changes or removes an app that is there goes on.

@@ -16,8 +16,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from services.apps.domain.entities import AppFilter
 from services.apps.domain.errors import AppNotFoundError
+from services.apps.store.tables import app_events, apps, operation_tables
 from services.apps.store.totals import Totals
-from services.apps.tables import app_events, apps, operation_tables
 from services.common.db.database import Database
 from services.common.db.queries import Query
 

@@ -15,7 +15,7 @@ from services.apps.domain.entities import App, AppEvent
 from services.apps.domain.errors import AppNotFoundError, NoFreePortError, OperationNotFoundError
 from services.apps.domain.pace import COPYING
 from services.apps.store.rows import AppRows, parse_event
-from services.apps.tables import app_events, apps, operation_tables, ports
+from services.apps.store.tables import app_events, apps, operation_tables, ports
 from services.common.core.clock import now
 from services.common.db.database import Database
 from services.common.db.queries import Query, RowParser

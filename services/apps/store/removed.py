@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.apps.domain.entities import App
 from services.apps.store.rows import SEALED_COLUMNS, AppRows
-from services.apps.tables import apps, removed_apps, upgrades
+from services.apps.store.tables import apps, removed_apps, upgrades
 from services.common.core.clock import now
 from services.common.db.database import insert_ignore
 

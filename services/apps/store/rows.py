@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.apps.domain.entities import App, AppEvent, Condition
-from services.apps.tables import apps
+from services.apps.store.tables import apps
 from services.common.identity.sealing import Sealer
 
 _APP_COLUMNS = frozenset(column.name for column in apps.c)

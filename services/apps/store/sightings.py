@@ -7,7 +7,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from services.apps.domain.sightings import Seen, Sighting
-from services.apps.tables import sightings
+from services.apps.store.tables import sightings
 from services.common.core.clock import now
 from services.common.db.database import insert_ignore
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.apps.domain.entities import AppVersion, Upgrade
 from services.apps.store.rows import AppRows
-from services.apps.tables import apps, upgrades
+from services.apps.store.tables import apps, upgrades
 from services.common.core.clock import now
 from services.common.db.database import insert_ignore
 from services.common.identity.sealing import Sealer

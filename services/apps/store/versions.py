@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from services.apps.domain.entities import AppVersion, Upgrade
+from services.apps.store.tables import apps, operation_tables, upgrades
 from services.apps.store.upgrades import UpgradeRows
-from services.apps.tables import apps, operation_tables, upgrades
 
 ops = operation_tables.operations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.apps.domain.entities import STABLE, App, Begin, Change, Departure, Upgrade
+from services.apps.domain.entities import STABLE, App, Change, Departure, NewAppOperation, Upgrade
 from services.apps.domain.errors import (
     AppBusyError,
     AppNotFoundError,
@@ -24,9 +24,9 @@ from services.apps.store.reads import AppReads
 from services.apps.store.removed import find_record, forget_records, list_records
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import find_sighting, note_sightings
+from services.apps.store.tables import app_events, apps, operation_tables, removed_apps
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import find_backed_up
-from services.apps.tables import app_events, apps, operation_tables, removed_apps
 from services.common.core.clock import now
 from services.common.db.database import Database
 from services.common.db.pending import UnchangedError
@@ -54,7 +54,7 @@ class SqlAppStore(AppReads, AppLookups):
         self.apply = self._changes.apply
         self.log = self._changes.log
 
-    async def add_app(self, app: App, begin: Begin, *, changes: Sequence[Change] = ()) -> bool:
+    async def add_app(self, app: App, begin: NewAppOperation, *, changes: Sequence[Change] = ()) -> bool:
         """Add an app, its port and its first operation, and queue it; False when its port was taken meanwhile.
 
         An operation that is known already is left alone: the request came twice.
@@ -71,7 +71,9 @@ class SqlAppStore(AppReads, AppLookups):
                 ) from error
             raise HostnameTakenError(f"hostname {app.hostname} is taken") from error
 
-    def _add_app(self, connection: sa.Connection, app: App, begin: Begin, changes: Sequence[Change]) -> bool:
+    def _add_app(
+        self, connection: sa.Connection, app: App, begin: NewAppOperation, changes: Sequence[Change]
+    ) -> bool:
         added = self._changes.add_app(connection, app, begin)
         if not added:
             raise UnchangedError(result=False)
@@ -82,7 +84,7 @@ class SqlAppStore(AppReads, AppLookups):
     async def begin(
         self,
         app_id: str,
-        begin: Begin,
+        begin: NewAppOperation,
         *,
         values: Mapping[str, Any] | None = None,
         message: str = "",
@@ -104,7 +106,7 @@ class SqlAppStore(AppReads, AppLookups):
         except sa.exc.IntegrityError as error:
             raise AppBusyError(f"another operation on {app_id} is under way", retry_after=2) from error
 
-    async def begin_orphan(self, subject: str, begin: Begin) -> None:
+    async def begin_orphan(self, subject: str, begin: NewAppOperation) -> None:
         """Begin an operation on a container that is not an app's; `subject` names it, once for each operation id.
 
         Raises:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from services.apps.domain.interfaces import PlanSteps
 from services.apps.domain.neighbours import Backups
-from services.apps.domain.usecases import PlanSteps
 from services.apps.workflows.adopt_container import adopt_container
 from services.apps.workflows.clone_app import clone_app, restore_beside
 from services.apps.workflows.delete_app import delete_app
@@ -16,7 +16,7 @@ from services.apps.workflows.destroy_orphan import destroy_orphan
 from services.apps.workflows.import_app import import_app
 from services.apps.workflows.migrate_app import migrate_app
 from services.apps.workflows.start_app import restart_app, start_app, stop_app
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.tools import Tools
 from services.apps.workflows.update_app import update_app
 from services.apps.workflows.upgrade_app import UpgradeReader, rollback_app, upgrade_app
 from services.common.operations.model import Workflow

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from services.apps.domain.entities import AnnounceDeployed, Change, ChangeApp, RemoveApp
 from services.apps.domain.errors import ContainerNotFoundError
 from services.apps.workflows.state import AppState
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.tools import Tools
 from services.common.core.errors import DomainError
 from services.common.operations.model import Context, Step, Workflow
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from services.apps.workflows.creation import CreationSteps
 from services.apps.workflows.deploy_app import end_deployed
-from services.apps.workflows.docker import DockerSteps
-from services.apps.workflows.making import make_first_container
 from services.apps.workflows.state import CreationState, end_failed_new
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.compose import DockerSteps
+from services.apps.workflows.steps.container_creation import make_first_container
+from services.apps.workflows.steps.creation import CreationSteps
+from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.values import Ref, Task
 from services.common.core.errors import BusyError, DomainError
 from services.common.operations.model import Context, Step, Workflow, is_transient

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from services.apps.domain.entities import App, RemoveApp
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.marks import describe_unmanaged, is_recognisable
-from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState, end_failed
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.container import Steps
+from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.values import Container
 from services.common.core.errors import UnavailableError
 from services.common.operations.model import Context, Step, WaitError, Workflow

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from services.apps.domain.entities import AnnounceDeployed, Change
-from services.apps.workflows.creation import CreationSteps
-from services.apps.workflows.docker import DockerSteps
-from services.apps.workflows.making import describe_container, make_first_container
-from services.apps.workflows.pulling import DeployState, ImageSteps, forget_kept
 from services.apps.workflows.state import AppState, end_failed_new, end_with
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.compose import DockerSteps
+from services.apps.workflows.steps.container_creation import describe_container, make_first_container
+from services.apps.workflows.steps.creation import CreationSteps
+from services.apps.workflows.steps.image import DeployState, ImageSteps, forget_kept
+from services.apps.workflows.steps.tools import Tools
 from services.common.operations.model import Context, Workflow
 
 _end = end_with("running")

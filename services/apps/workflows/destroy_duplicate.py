@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from services.apps.domain.entities import ForgetSightings
 from services.apps.domain.errors import AppNotFoundError, ContainerManagedError
-from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.container import Steps
+from services.apps.workflows.steps.tools import Tools
 from services.common.operations.model import Context, Step, Workflow
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from services.apps.domain.entities import Change, ForgetSightings
 from services.apps.domain.errors import ContainerManagedError
 from services.apps.domain.marks import find_holder
-from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.container import Steps
+from services.apps.workflows.steps.tools import Tools
 from services.common.operations.model import Context, Step, Workflow
 
 

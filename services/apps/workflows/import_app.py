@@ -7,7 +7,7 @@ import dataclasses
 from services.apps.domain.entities import Change, ChangeApp
 from services.apps.domain.errors import ContainerNotFoundError
 from services.apps.workflows.state import AppState
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.tools import Tools
 from services.common.operations.model import Context, Step, Workflow
 
 KIND = "import_app"

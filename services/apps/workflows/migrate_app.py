@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.apps.domain.entities import Change, ChangeApp
-from services.apps.workflows.shared import Steps
-from services.apps.workflows.snapshots import clear_snapshots
 from services.apps.workflows.state import AppState, end_as_before, end_failed
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.container import Steps
+from services.apps.workflows.steps.snapshot import clear_snapshots
+from services.apps.workflows.steps.tools import Tools
 from services.common.operations.model import Context, Step, WaitError, Workflow
 
 _HA_S = 5.0  # between two looks: the manager acts every 10 s

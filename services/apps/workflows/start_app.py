@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.apps.workflows.docker import DockerSteps
-from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState, end_failed, end_with
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.compose import DockerSteps
+from services.apps.workflows.steps.container import Steps
+from services.apps.workflows.steps.tools import Tools
 from services.common.operations.model import Context, Workflow
 
 

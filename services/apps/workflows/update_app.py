@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.apps.domain.entities import Change, ChangeApp, ForgetUpgrade, SwitchVersion
-from services.apps.workflows.docker import DockerSteps
-from services.apps.workflows.snapshots import Snapshots
 from services.apps.workflows.state import ChangeState, end_as_before, end_taken_back
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.compose import DockerSteps
+from services.apps.workflows.steps.snapshot import Snapshots
+from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.values import Container
 from services.common.core.errors import DomainError
 from services.common.operations.model import Context, Step, StepResult, Workflow, is_transient

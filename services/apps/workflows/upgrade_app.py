@@ -15,14 +15,14 @@ from services.apps.domain.compose import render_values_file
 from services.apps.domain.entities import AddLog, Change, ChangeApp, NoteArchive, SwitchVersion, Upgrade
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.neighbours import Backups, HeldBackup
-from services.apps.workflows.container_scripts import FOLDER
-from services.apps.workflows.docker import PULL_STALL_S, DockerSteps, is_compose, write_files
-from services.apps.workflows.exchanging import Exchange, ExchangeState
-from services.apps.workflows.restore_archive import VOLUMES_NOT_ARCHIVED, restore_archive
-from services.apps.workflows.shared import Steps
-from services.apps.workflows.snapshots import Snapshots
 from services.apps.workflows.state import end_taken_back
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.archive import VOLUMES_NOT_ARCHIVED, restore_archive
+from services.apps.workflows.steps.compose import PULL_STALL_S, DockerSteps, is_compose, write_files
+from services.apps.workflows.steps.container import Steps
+from services.apps.workflows.steps.container_scripts import FOLDER
+from services.apps.workflows.steps.image_replacement import Exchange, ExchangeState
+from services.apps.workflows.steps.snapshot import Snapshots
+from services.apps.workflows.steps.tools import Tools
 from services.common.core.errors import PreconditionError, UnavailableError
 from services.common.operations.model import Context, Step, StepResult, WaitError, Workflow
 

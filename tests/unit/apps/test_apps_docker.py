@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from services.apps.domain.errors import StepFailedError
-from services.apps.workflows.docker import DockerSteps
 from services.apps.workflows.state import AppState
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.compose import DockerSteps
+from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.interface import OnText
 from services.clients.inventory.values import Ref
 from services.common.operations.model import TransientError

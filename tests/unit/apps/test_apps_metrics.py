@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from services.apps import metrics
-from services.apps.metrics import Metrics
+from services.apps.usecases import container_metrics as metrics
+from services.apps.usecases.container_metrics import Metrics
 from services.clients.inventory.values import Container
 from tests.fakes.containers import FakeContainers
 

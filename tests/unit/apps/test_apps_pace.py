@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.apps import convert
+from services.apps.convert import apps as convert
 from services.apps.domain.pace import measure_pace
 from services.common.operations.view import Operation, OperationStep
 

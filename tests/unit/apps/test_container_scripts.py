@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.apps.workflows.container_scripts import (
+from services.apps.workflows.steps.container_scripts import (
     NO_INPUT,
     NOT_INSTALLABLE,
     make_launch,

@@ -12,7 +12,8 @@ import pytest
 
 from services.apps.domain.entities import App, Change, ChangeApp
 from services.apps.domain.errors import AppStateError
-from services.apps.domain.probe_app import GRACE_S, find_target, probe_app
+from services.apps.domain.probe import GRACE_S, find_target
+from services.apps.usecases.probe_app import probe_app
 from services.clients.inventory.values import Container
 from services.common.operations.view import Operation
 from tests.fakes.containers import FakeContainers

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from services.apps.domain.errors import StepFailedError
-from services.apps.workflows import shared
-from services.apps.workflows.shared import Steps
 from services.apps.workflows.state import AppState
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps import container as shared
+from services.apps.workflows.steps.container import Steps
+from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.interface import OnProgress
 from services.clients.inventory.values import Container, NewContainer, Ref, Task
 from tests.fakes.containers import FakeContainers

@@ -11,12 +11,12 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.apps.clients import GrpcCatalog
 from services.apps.domain.config import parse_config
-from services.apps.domain.deploying import NewApp, build_app, plan_app
+from services.apps.domain.deployment import NewApp, build_app, plan_app
 from services.apps.domain.entities import App, ChangeApp
-from services.apps.domain.plan_deployment import DeploymentPlan, plan_deployment
+from services.apps.usecases.plan_deployment import DeploymentPlan, plan_deployment
 from services.apps.workflows.deploy_app import deploy_app
-from services.apps.workflows.pulling import DeployState
-from services.apps.workflows.tools import Tools
+from services.apps.workflows.steps.image import DeployState
+from services.apps.workflows.steps.tools import Tools
 from services.catalog.convert import messages as convert
 from services.catalog.domain.entities import Item
 from services.catalog.domain.renderer.rendered_definition import render_item

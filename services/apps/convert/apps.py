@@ -1,0 +1,253 @@
+"""Domain to protobuf and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from google.protobuf import json_format
+from proximity.apps.v1 import app_pb2
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.domain.config import parse_config
+from services.apps.domain.credentials import find_credentials
+from services.apps.domain.deployment import NewApp
+from services.apps.domain.entities import STABLE, App, AppEvent
+from services.apps.domain.neighbours import Newest
+from services.apps.domain.pace import measure_pace
+from services.apps.domain.values import ValueChanges, list_masked
+from services.apps.usecases.delete_app import Deletion
+from services.apps.usecases.reconcile_apps import Reconciled
+from services.clients.inventory.values import Container
+from services.common.core.timestamps import render_time
+from services.common.identity.tokens import User
+from services.common.operations.convert import render_operation
+from services.common.operations.view import Operation
+
+DEFAULT_PER_PAGE = 20
+
+
+def render_deletion(app: App, deletion: Deletion) -> pb.DeleteAppResponse:
+    """What becomes of an app that is deleted."""
+    return pb.DeleteAppResponse(
+        id=app.id,
+        status="removing",
+        message=deletion.message,
+        operation_id=deletion.operation_id,
+        backups_kept=deletion.backups_kept,
+        backups_deleted=deletion.backups_deleted,
+    )
+
+
+def render_reconciled(result: Reconciled) -> pb.ReconcileAppsResponse:
+    """What reconciliation found."""
+    return pb.ReconcileAppsResponse(
+        success=True,
+        message=f"Compared {result.checked} apps, found {len(result.findings)} differences",
+        checked=result.checked,
+        skipped_hosts=result.skipped,
+        findings=[
+            pb.ReconcileFinding(
+                type=item.type,
+                app_id=item.app_id or None,
+                host_id=item.host_id,
+                vmid=item.vmid,
+                message=item.message,
+                healed=item.healed,
+                since=render_time(item.since) if item.since else None,
+                destroyable_at=render_time(item.destroyable_at) if item.destroyable_at else None,
+            )
+            for item in result.findings
+        ],
+    )
+
+
+def parse_page(request: Any) -> tuple[int, int]:
+    """Page from 1, and how many a page has."""
+    return request.page or 1, request.per_page or DEFAULT_PER_PAGE
+
+
+def parse_new_app(request: pb.DeployAppRequest, *, request_id: str, user: User) -> NewApp:
+    """What a deployment asks for.
+
+    Raises:
+        InvalidError: `config` is not valid.
+    """
+    return NewApp(
+        id=f"{request.catalog_id}-{request_id[:8]}",
+        owner_id=user.id,
+        any_network=user.is_admin,
+        catalog_id=request.catalog_id,
+        hostname=request.hostname,
+        name=request.name,
+        config=parse_config(json_format.MessageToDict(request.config)),
+        environment=dict(request.environment),
+        secret=dict(request.secret),
+        node=request.node,
+        host_id=request.host_id if request.HasField("host_id") else None,
+        network_cidr=request.network_cidr,
+    )
+
+
+def parse_changes(request: pb.UpdateAppRequest | pb.UpgradeAppRequest) -> ValueChanges:
+    """The changes of values that a request names."""
+    return ValueChanges(
+        environment=dict(request.environment), unset=tuple(request.unset), secret=dict(request.secret)
+    )
+
+
+def parse_resources(request: pb.UpdateAppRequest) -> dict[str, int]:
+    """The resources that a change names, as `config` calls them."""
+    given = {
+        "memory": request.memory if request.HasField("memory") else None,
+        "cores": request.cores if request.HasField("cores") else None,
+        "disk_size": request.disk if request.HasField("disk") else None,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def render_app(app: App, *, update: Newest | None = None) -> app_pb2.App:
+    """An app without metrics, and the newer revision if there is one."""
+    message = app_pb2.App(
+        id=app.id,
+        catalog_id=app.catalog_id,
+        name=app.name,
+        hostname=app.hostname,
+        status=app.status,
+        url=app.url or None,
+        iframe_url=app.url or None,
+        public_port=app.public_port,
+        internal_port=app.internal_port,
+        lxc_id=app.vmid,
+        node=app.node,
+        node_name=app.node,
+        host_id=app.host_id,
+        owner_id=app.owner_id,
+        environment=app.visible_environment,
+        masked=list_masked(app),
+        runtime=app.runtime,
+        created_at=render_time(app.created_at),
+        updated_at=render_time(app.updated_at),
+        state_changed_at=render_time(app.state_changed_at),
+        error=app.error or None,
+        revision=app.revision or None,
+        adopted=app.adopted,
+        conditions=[
+            app_pb2.Condition(type=item.type, message=item.message, since=render_time(item.since))
+            for item in app.conditions
+        ],
+    )
+    message.config.update(dict(app.config))
+    if known := find_credentials(app):
+        message.credentials.CopyFrom(
+            app_pb2.AppCredentials(
+                username=known.username or None,
+                password=known.password or None,
+                change=known.change or None,
+                names=known.names,
+            )
+        )
+    if update is not None:
+        message.update.revision, message.update.version = update.revision, update.version
+    return message
+
+
+def add_metrics(message: app_pb2.App, live: Container | None) -> None:
+    """Add the metrics of a container that runs, and the node that it is on now."""
+    if live is not None and live.status == "running":
+        message.node = message.node_name = live.node or message.node
+        message.cpu_usage = round(live.cpu_usage * 100, 2)
+        message.memory_used, message.memory_total = live.memory_used, live.memory
+        message.disk_used, message.disk_total = live.disk_used, live.disk
+
+
+def render_stats(live: Container) -> pb.AppStats:
+    """Metrics of a container."""
+    return pb.AppStats(
+        cpu_usage=round(live.cpu_usage * 100, 2),
+        memory_used=live.memory_used,
+        memory_total=live.memory,
+        disk_used=live.disk_used,
+        disk_total=live.disk,
+        uptime=live.uptime,
+        status=live.status,
+    )
+
+
+class Standing(Protocol):
+    """What an app's status is told by."""
+
+    @property
+    def id(self) -> str:
+        """Of the app."""
+
+    @property
+    def status(self) -> str:
+        """Its status."""
+
+    @property
+    def error(self) -> str:
+        """Why it is in error."""
+
+
+def render_status(app: Standing, operation: Operation | None) -> pb.AppStatus:
+    """Simple for a stable app, with progress, step and time for one in transition."""
+    if app.status in STABLE or operation is None:
+        return pb.AppStatus(id=app.id, status=app.status, message=app.error or None)
+    step, pace = operation.step, measure_pace(operation)
+    description = step.description if step else ""
+    return pb.AppStatus(
+        id=app.id,
+        status=app.status,
+        message=operation.waiting_for or pace.describe(description) or None,
+        operation=operation.kind,
+        progress=pace.progress,
+        determinate=pace.determinate,
+        elapsed_s=pace.elapsed_s,
+        expected_s=operation.expected_s,
+        step=step.name if step else "",
+        step_description=description,
+        step_index=operation.step_index,
+        step_count=operation.step_count,
+        attempt=operation.attempt,
+        started_at=render_time(operation.started_at or operation.created_at),
+        updated_at=render_time(operation.updated_at),
+        error=operation.error or None,
+    )
+
+
+def render_log(event: AppEvent) -> app_pb2.LogEntry:
+    """A line of the log."""
+    return app_pb2.LogEntry(
+        id=event.id,
+        timestamp=render_time(event.at),
+        level=event.level,
+        message=event.message,
+        step=event.step,
+    )
+
+
+def render_operations(
+    operations: Sequence[Operation], total: int, *, page: int, per_page: int
+) -> pb.ListOperationsResponse:
+    """A page of operations."""
+    return pb.ListOperationsResponse(
+        operations=[render_operation(item) for item in operations], total=total, page=page, per_page=per_page
+    )
+
+
+def render_discovered(item: Container) -> app_pb2.DiscoveredContainer:
+    """A container that no app owns."""
+    return app_pb2.DiscoveredContainer(
+        vmid=item.vmid,
+        name=item.name,
+        status=item.status,
+        node=item.node,
+        host_id=item.host_id,
+        memory=item.memory,
+        disk=item.disk,
+        uptime=item.uptime,
+        cpus=item.cpus,
+        ip_address=item.address or None,
+        tags=item.tags,
+    )

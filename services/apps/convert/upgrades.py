@@ -1,0 +1,72 @@
+"""Inputs of catalog items, from the catalog's messages, and updates that ask for some."""
+
+from __future__ import annotations
+
+from proximity.apps.v1 import apps_service_pb2 as pb
+from proximity.catalog.v1 import item_pb2
+
+from services.apps.domain.entities import App
+from services.apps.domain.neighbours import ItemInput
+from services.apps.usecases.upgrades import AppUpdate
+
+
+def parse_input(one: item_pb2.ItemInput) -> ItemInput:
+    """Parse an input."""
+    return ItemInput(
+        name=one.name,
+        label=one.label,
+        type=one.type,
+        required=one.required,
+        default=one.default if one.HasField("default") else None,
+        pattern=one.pattern,
+        help=one.help,
+        options=tuple((choice.value, choice.label) for choice in one.options),
+        secret=one.secret,
+        generated=one.generated,
+        minimum=one.minimum if one.HasField("minimum") else None,
+        maximum=one.maximum if one.HasField("maximum") else None,
+        unit=one.unit if one.HasField("unit") else None,
+    )
+
+
+def render_input(one: ItemInput) -> item_pb2.ItemInput:
+    """Render an input."""
+    return item_pb2.ItemInput(
+        name=one.name,
+        label=one.label,
+        type=one.type,
+        required=one.required,
+        default=one.default,
+        pattern=one.pattern,
+        help=one.help,
+        choices=[value for value, _ in one.options],
+        options=[item_pb2.ItemChoice(value=value, label=label) for value, label in one.options],
+        secret=one.secret,
+        generated=one.generated,
+        minimum=one.minimum,
+        maximum=one.maximum,
+        unit=one.unit,
+    )
+
+
+def render_update(app: App, update: AppUpdate) -> pb.AppUpdate:
+    """What an update changes, and what it needs."""
+    changes = update.changes
+    return pb.AppUpdate(
+        app_id=app.id,
+        available=changes.revision != app.revision,
+        revision=changes.revision,
+        version=changes.version,
+        current_revision=app.revision,
+        current_version=str(app.rendering.get("version") or changes.from_version),
+        images=[
+            item_pb2.ImageChange(service=service, before=before, after=after)
+            for service, before, after in changes.images
+        ],
+        added_inputs=[render_input(one) for one in changes.added_inputs],
+        removed_inputs=changes.removed_inputs,
+        needs=[pb.UpdateNeed(name=name, reason=reason) for name, reason in update.needs],
+        notes=changes.notes,
+        release_notes_url=changes.release_notes_url or None,
+        release_notes=changes.release_notes,
+    )

@@ -1,0 +1,240 @@
+"""What happens to apps, read once for everybody in this process who listens.
+
+A feed follows one app while it has listeners. Hints over NATS say when to read; the pulse reads what a lost hint would
+have told. A listener costs a coroutine and a short queue; one that is too slow loses its queue and reads the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from google.protobuf import json_format
+from proximity.apps.v1 import app_pb2
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.convert import apps as convert
+from services.apps.domain.entities import AppEvent
+from services.apps.domain.errors import AppNotFoundError
+from services.apps.store import SqlAppStore
+from services.common.core.clock import now
+from services.common.core.errors import UnavailableError
+from services.common.core.log import get_logger
+from services.common.core.timestamps import render_time
+
+log = get_logger()
+
+PAGE = 200
+_QUEUE = 256
+
+
+@dataclass(frozen=True)
+class StreamedEvent:
+    """One event of an app; `serial` orders the events of its feed, `number` is the id that a listener resumes with."""
+
+    number: int
+    event: pb.AppEvent
+    serial: int = 0
+
+    @cached_property
+    def frame(self) -> bytes:
+        """The event as a server-sent one, rendered once for all listeners."""
+        kind = self.event.WhichOneof("event") or "status"
+        data = json_format.MessageToJson(
+            getattr(self.event, kind),
+            preserving_proto_field_name=True,
+            indent=None,
+            always_print_fields_with_no_presence=True,
+        )
+        return f"id: {self.number}\nevent: {kind}\ndata: {data}\n\n".encode()
+
+
+class Listener:
+    """The queue of one listener."""
+
+    def __init__(self) -> None:
+        self.is_behind = False
+        self.failure: BaseException | None = None
+        self._queue: deque[StreamedEvent] = deque()
+        self._filled = asyncio.Event()
+
+    def put(self, happening: StreamedEvent) -> None:
+        """Hand over an event; a listener that does not take them has to read them again."""
+        if len(self._queue) >= _QUEUE:
+            self._queue.clear()
+            self.is_behind = True
+        if not self.is_behind:
+            self._queue.append(happening)
+        self._filled.set()
+
+    def fail(self, error: BaseException) -> None:
+        """End it with an error."""
+        self.failure = error
+        self._filled.set()
+
+    def take(self) -> StreamedEvent | None:
+        """The next event, if there is one.
+
+        Raises:
+            BaseException: what the feed failed with.
+        """
+        if self.failure is not None:
+            raise self.failure
+        if self._queue:
+            return self._queue.popleft()
+        self._filled.clear()
+        return None
+
+    async def wait(self, timeout: float) -> bool:
+        """Wait until there is something; False after `timeout` seconds without."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._filled.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+class Feed:
+    """One app, followed for all its listeners.
+
+    Attributes:
+        last: id of the newest event that was told.
+        serial: of the newest happening.
+        status: as it was told last.
+        is_gone: the app was removed.
+    """
+
+    def __init__(self, store: SqlAppStore, app_id: str) -> None:
+        self.app_id = app_id
+        self.listeners: set[Listener] = set()
+        self.last = 0
+        self.serial = 0
+        self.status = pb.AppStatus()
+        self.is_gone = False
+        self._store = store
+        self._is_stale = False
+        self._is_moving = False
+        self._is_loaded = False
+        self._loading = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_restless(self) -> bool:
+        """Whether it is worth reading without a hint: the app is in transition, or the last reading failed."""
+        return self._is_moving or self._is_stale
+
+    async def load(self) -> None:
+        """Find out where the app is; nothing when that is known.
+
+        Raises:
+            AppNotFoundError: it is gone.
+        """
+        async with self._loading:
+            if not self._is_loaded:
+                self.last = await self._store.find_last_event_id(self.app_id)
+                self.status = await self._read_status()
+                self._is_loaded = True
+                if self._is_stale:
+                    self.wake()
+
+    def wake(self) -> None:
+        """Read what is new, soon."""
+        self._is_stale = True
+        if self._task is None and self._is_loaded:
+            self._task = asyncio.create_task(self._run(), name=f"feed {self.app_id}")
+
+    def close(self) -> None:
+        """Stop reading."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            while self._is_stale and not self.is_gone:
+                self._is_stale = False
+                await self._read()
+        except UnavailableError as error:
+            self._is_stale = True  # the pulse comes again
+            log.warning("feed_interrupted", app=self.app_id, error=str(error))
+        except Exception as error:  # noqa: BLE001 - the listeners raise it
+            for listener in self.listeners:
+                listener.fail(error)
+        finally:
+            self._task = None
+
+    async def _read(self) -> None:
+        rows = await self._store.list_events(self.app_id, after=self.last, limit=PAGE)
+        try:
+            status = await self._read_status()
+        except AppNotFoundError:
+            self.is_gone = True
+            gone = pb.DeleteAppResponse(id=self.app_id, status="removed", message="The app is gone")
+            self._tell(make_event(self.last + 1, removed=gone), self.last + 1)
+            return
+        if len(rows) == PAGE:
+            self._is_stale = True  # there is more
+        self._tell_read(rows, status)
+
+    def _tell_read(self, rows: Sequence[AppEvent], status: pb.AppStatus) -> None:
+        is_last = len(rows) < PAGE
+        known = self.status.status
+        for number, event in tell_rows(
+            self.app_id, rows, known=known, final=status.status if is_last else ""
+        ):
+            known = event.status.status or known
+            self._tell(event, number)
+        self.last = rows[-1].id if rows else self.last
+        if is_last and (status != self.status or known != status.status):
+            self.status = status
+            self._tell(make_event(self.last, status=status), self.last)
+
+    async def _read_status(self) -> pb.AppStatus:
+        app = await self._store.get_app(self.app_id)
+        operation = None if app.is_stable else await self._store.find_unfinished(self.app_id)
+        self._is_moving = not app.is_stable
+        status = convert.render_status(app, operation)
+        status.ClearField("updated_at")
+        return status
+
+    def _tell(self, event: pb.AppEvent, number: int) -> None:
+        self.serial += 1
+        happening = StreamedEvent(number, event, self.serial)
+        for listener in self.listeners:
+            listener.put(happening)
+
+
+def tell_rows(
+    app_id: str, rows: Sequence[AppEvent], *, known: str, final: str
+) -> Iterator[tuple[int, pb.AppEvent]]:
+    """Render recorded events: every line of the log, and every status but those told anyway.
+
+    Args:
+        app_id: whose they are.
+        rows: in order.
+        known: the status that was told last.
+        final: the status that will be told after them, in full; where they end with it, it is left out.
+    """
+    changes = [row.id for row in rows if row.kind == "status"]
+    for row in rows:
+        if row.kind == "log":
+            yield row.id, make_event(row.id, log=convert.render_log(row))
+            continue
+        told = row.message == known or (row.id == changes[-1] and row.message == final)
+        known = row.message
+        if not told:
+            yield row.id, make_event(row.id, status=pb.AppStatus(id=app_id, status=row.message))
+
+
+def make_event(
+    number: int,
+    *,
+    status: pb.AppStatus | None = None,
+    log: app_pb2.LogEntry | None = None,
+    removed: pb.DeleteAppResponse | None = None,
+) -> pb.AppEvent:
+    """An event as the stream carries it; without content it is a sign of life."""
+    return pb.AppEvent(id=str(number), timestamp=render_time(now()), status=status, log=log, removed=removed)

@@ -1,0 +1,38 @@
+"""Newest revisions of the catalog's items, in the memory of each replica, for "update available" on apps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.apps.domain.entities import App
+from services.apps.domain.neighbours import Catalog, Newest
+
+
+class CatalogUpdates:
+    """The newest revision of each catalog item, in memory.
+
+    Attributes:
+        generation: another one whenever anything changed.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._newest: Mapping[str, Newest] = {}
+        self.generation = 0
+
+    def find_update(self, app: App) -> Newest | None:
+        """A newer revision of an app's item; None also while the catalog was never reached."""
+        newest = self._newest.get(app.catalog_id)
+        is_older = newest is not None and app.revision not in {"", newest.revision}
+        return newest if is_older else None
+
+    async def refresh(self) -> None:
+        """Ask the catalog; what is known stays when it does not answer.
+
+        Raises:
+            UnavailableError: the catalog does not answer.
+        """
+        newest = await self._catalog.list_newest()
+        if newest != self._newest:
+            self._newest = newest
+            self.generation += 1

@@ -1,0 +1,125 @@
+"""Deleting an app: what becomes of its backups, and what of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.apps.domain.entities import App
+from services.apps.domain.marks import UNMANAGED
+from services.apps.domain.neighbours import AppBackupCount, Backups
+from services.apps.usecases.dependencies import AppDependencies, Requester, perform_action
+from services.clients.inventory.values import Container
+from services.common.core.errors import DomainError
+
+_LOOK_S = 2.0  # for containers that stay: an answer to a person, and reconciliation finds them anyway
+_BACKUPS = "GET /api/backups?app_id={}"
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What is deleted and what stays; the counts are None where backups does not answer.
+
+    Attributes:
+        operation_id: the operation that does it; empty when the app is being deleted already.
+    """
+
+    message: str
+    operation_id: str = ""
+    backups_kept: int | None = None
+    backups_deleted: int | None = None
+
+
+async def delete_app(
+    world: AppDependencies,
+    backups: Backups,
+    app: App,
+    asked: Requester,
+    *,
+    delete_backups: bool = False,
+    keep_container: bool = False,
+) -> Deletion:
+    """Queue the deletion of an app, and say what stays of it.
+
+    Args:
+        world: what use cases work with.
+        backups: where its backups are counted.
+        app: the app.
+        asked: by whom, and the operation's id.
+        delete_backups: delete its backups once it is gone, all but protected ones.
+        keep_container: leave its container as it is, without the app's mark.
+
+    Raises:
+        AppBusyError: another operation is under way.
+    """
+    message = await perform_action(
+        world, app, "delete", asked, delete_backups=delete_backups, keep_container=keep_container
+    )
+    if message is None:
+        return Deletion(f"{app.hostname} is {app.status} already")
+    count, left = await asyncio.gather(_count(backups, app), _list_left(world, app))
+    sentences = [message, *_describe_container(app, keep=keep_container)]
+    kept: int | None = None
+    deleted: int | None = None
+    if count is not None:
+        deleted = count.total - count.protected if delete_backups else 0
+        kept = count.total - deleted
+        sentences += _describe_backups(app, count, delete=delete_backups)
+    sentences += [
+        f"Container {one.vmid} of host {one.host_id} carries its mark too and stays; reconcile names it"
+        for one in left
+    ]
+    return Deletion(". ".join(sentences), asked.operation_id, kept, deleted)
+
+
+def _describe_container(app: App, *, keep: bool) -> list[str]:
+    """Sentences on a container that is not destroyed with the app."""
+    if app.vmid is None:
+        return []
+    place = f"Container {app.vmid} of host {app.host_id}"
+    if any(one.type == UNMANAGED for one in app.conditions):
+        return [f"{place} does not carry its mark and is not destroyed"]
+    return [f"{place} stays"] if keep and not app.adopted else []
+
+
+def _describe_backups(app: App, count: AppBackupCount, *, delete: bool) -> list[str]:
+    """Sentences on what becomes of the backups; none when there are none."""
+    if not count.total:
+        return []
+    where = f"see {_BACKUPS.format(app.id)}"
+    if not delete:
+        return [f"Its {_name(count.total)} {_stay(count.total)}: {where}, or delete with ?backups=delete"]
+    sentences = []
+    if count.total > count.protected:
+        sentences.append(f"Deleting {_name(count.total - count.protected)} with it")
+    if count.protected:
+        sentences.append(
+            f"Its {_name(count.protected, 'protected ')} {_stay(count.protected)}, as protected ones are never "
+            f"deleted with their app: {where}"
+        )
+    return sentences
+
+
+def _name(number: int, kind: str = "") -> str:
+    return f"{number} {kind}backup{'s' if number > 1 else ''}"
+
+
+def _stay(number: int) -> str:
+    return "stay" if number > 1 else "stays"
+
+
+async def _count(backups: Backups, app: App) -> AppBackupCount | None:
+    try:
+        return (await backups.count([app.id])).get(app.id, AppBackupCount(0, 0))
+    except DomainError:
+        return None
+
+
+async def _list_left(world: AppDependencies, app: App) -> Sequence[Container]:
+    """Other containers with the app's mark; none where that cannot be said quickly."""
+    try:
+        found = await world.containers.find_owned(app.id, host_id=app.host_id, hostname="", timeout=_LOOK_S)
+    except DomainError:
+        return ()
+    return [one for one in found if (one.host_id, one.vmid) != (app.host_id, app.vmid)]

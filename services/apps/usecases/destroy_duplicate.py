@@ -1,0 +1,67 @@
+"""Containers that carry the mark of an app and are not its container: an administrator may have them destroyed.
+
+A database older than reality makes them, and so does who restores or clones a container of an app in Proxmox.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, ContainerNotFoundError
+from services.apps.domain.interfaces import AppStore
+from services.apps.usecases.dependencies import AppDependencies, Requester, require_stable
+from services.apps.usecases.destroy_orphan import begin_destruction, check_grace
+from services.clients.inventory.values import Ref
+
+KIND = "destroy_duplicate"
+
+
+async def destroy_duplicate(
+    world: AppDependencies, ref: Ref, asked: Requester, *, app_id: str, grace: timedelta
+) -> str:
+    """Queue the destruction of a duplicate of an app and return the subject of the operation.
+
+    Raises:
+        ContainerNotFoundError: reconciliation saw no such duplicate of this app, or it is gone.
+        OrphanGraceError: it was seen too seldom, or not long enough.
+        ContainerManagedError: it is the app's own container, or carries another mark now.
+        AppBusyError: an operation on the app is under way, or it is being destroyed already.
+    """
+    sighting = await world.store.find_sighting("duplicate", ref.host_id, ref.vmid)
+    if sighting is None or sighting.seen.subject != app_id:
+        raise ContainerNotFoundError(
+            f"reconciliation saw no duplicate {ref.vmid} of {app_id} on host {ref.host_id}; let it look first"
+        )
+    check_grace(sighting, grace)
+    await check_duplicate(world.store, ref, app_id)
+    container = await world.containers.find(ref)
+    if container is None:
+        raise ContainerNotFoundError(f"container {ref.vmid} is gone")
+    if container.owner != app_id:
+        raise ContainerManagedError(
+            f"container {ref.vmid} carries the mark of {container.owner or 'nobody'}, not of {app_id}"
+        )
+    subject = f"duplicate.{ref.host_id}.{ref.vmid}"
+    await world.store.begin_orphan(
+        subject, begin_destruction(world, container, asked, kind=KIND, mark=app_id)
+    )
+    return subject
+
+
+async def check_duplicate(store: AppStore, ref: Ref, app_id: str) -> None:
+    """Refuse the container that an app has, or may be about to take over.
+
+    Raises:
+        ContainerManagedError: it is the container of an app.
+        AppBusyError: an operation on the app is under way.
+    """
+    for app in await store.list_all_apps(host_id=ref.host_id):
+        if app.vmid == ref.vmid:
+            raise ContainerManagedError(
+                f"container {ref.vmid} of host {ref.host_id} is that of the app {app.id}"
+            )
+    try:
+        marked = await store.get_app(app_id)
+    except AppNotFoundError:
+        return  # the app was deleted since: nothing is left that the container could be of
+    require_stable(marked)

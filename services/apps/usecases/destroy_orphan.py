@@ -1,0 +1,92 @@
+"""Containers that carry the platform's mark and belong to no app: an administrator may have them destroyed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from services.apps.domain.entities import NewAppOperation
+from services.apps.domain.errors import (
+    ContainerManagedError,
+    ContainerNotFoundError,
+    OrphanGraceError,
+)
+from services.apps.domain.interfaces import AppStore
+from services.apps.domain.marks import find_holder
+from services.apps.domain.sightings import CERTAIN, Sighting
+from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.clients.inventory.values import Container, Ref
+from services.common.core.clock import now
+
+KIND = "destroy_orphan"
+
+
+async def destroy_orphan(world: AppDependencies, ref: Ref, asked: Requester, *, grace: timedelta) -> str:
+    """Queue the destruction of an orphan and return the mark that it carries.
+
+    Raises:
+        ContainerNotFoundError: reconciliation saw no orphan with this id, or it is gone.
+        OrphanGraceError: it was seen too seldom, or not long enough.
+        ContainerManagedError: it carries another mark now, or that of an app.
+        AppBusyError: it is being destroyed already.
+    """
+    sighting = await world.store.find_sighting("orphan", ref.host_id, ref.vmid)
+    if sighting is None:
+        if await world.store.find_sighting("duplicate", ref.host_id, ref.vmid) is not None:
+            raise ContainerManagedError(
+                f"container {ref.vmid} of host {ref.host_id} is no orphan but a duplicate: its mark is that of an app; "
+                "use POST /api/apps/duplicates/destroy"
+            )
+        raise ContainerNotFoundError(
+            f"reconciliation saw no orphan {ref.vmid} on host {ref.host_id}; let it look first"
+        )
+    check_grace(sighting, grace)
+    container = await world.containers.find(ref)
+    if container is None:
+        raise ContainerNotFoundError(f"container {ref.vmid} is gone")
+    mark = sighting.seen.subject
+    await _require_orphan(world.store, mark, container)
+    await world.store.begin_orphan(mark, begin_destruction(world, container, asked, kind=KIND, mark=mark))
+    return mark
+
+
+def check_grace(sighting: Sighting, grace: timedelta) -> None:
+    """Refuse a container that was seen too seldom or too short a time.
+
+    Raises:
+        OrphanGraceError: with the time from when on it may go.
+    """
+    allowed = sighting.find_destroyable(grace)
+    if sighting.scans < CERTAIN or now() < allowed:
+        raise OrphanGraceError(
+            f"container {sighting.seen.vmid} may be destroyed from {allowed.isoformat(timespec='seconds')} on, "
+            f"once {CERTAIN} scans have seen it; until now there was {sighting.scans}"
+        )
+
+
+async def _require_orphan(store: AppStore, mark: str, container: Container) -> None:
+    if container.owner != mark:
+        holder = container.owner or "nobody"
+        raise ContainerManagedError(f"container {container.vmid} carries the mark of {holder}, not of {mark}")
+    if app_id := await find_holder(store, mark):
+        raise ContainerManagedError(f"container {container.vmid} belongs to the app {app_id}")
+
+
+def begin_destruction(
+    world: AppDependencies, container: Container, asked: Requester, *, kind: str, mark: str
+) -> NewAppOperation:
+    """The operation that destroys a container with a mark."""
+    state = {
+        "app_id": mark,
+        "host_id": container.host_id,
+        "node": container.node,
+        "vmid": container.vmid,
+    }
+    return NewAppOperation(
+        id=asked.operation_id,
+        kind=kind,
+        status="",
+        state=state,
+        steps=world.plan(kind, state),
+        requested_by=asked.user_id,
+        node=f"{container.host_id}/{container.node} quick",
+    )

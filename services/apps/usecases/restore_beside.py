@@ -1,0 +1,97 @@
+"""Making a new app of a backup, beside its app or after that was removed."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from services.apps.domain.deployment import find_place
+from services.apps.domain.entities import App
+from services.apps.domain.errors import AppNotFoundError
+from services.apps.usecases.dependencies import AppDependencies, Requester, clone_app
+from services.clients.inventory.values import Wanted
+from services.common.core.clock import now
+from services.common.core.errors import InvalidError, PreconditionError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackedUpApp:
+    """A backup and what it says of its app.
+
+    Attributes:
+        archive: Proxmox's name of it.
+        made_by: the operation that made it, which tells the version of the app that is in it.
+        host_id: where the archive is; 0 where an older release of backups asks.
+        owner_id: who owns the backup, and so the new app when the old one is gone.
+    """
+
+    app_id: str
+    archive: str
+    made_by: str = ""
+    host_id: int = 0
+    vmid: int = 0
+    owner_id: int = 0
+
+
+async def restore_beside(
+    world: AppDependencies, backup: BackedUpApp, asked: Requester, *, hostname: str
+) -> App:
+    """Record a new app made of a backup, and its operation.
+
+    Raises:
+        AppNotFoundError: the app is gone, and neither it nor its backup says enough.
+        HostnameTakenError: another app has the hostname.
+        QuotaExceededError: the owner's apps would take too much together.
+    """
+    try:
+        await world.store.get_app(backup.app_id)
+    except AppNotFoundError:
+        source = await _find_removed(world, backup, asked)
+    else:
+        source = await world.store.get_app_of_backup(backup.app_id, backup.made_by)
+    return await clone_app(world, source, asked, hostname=hostname, archive=backup.archive)
+
+
+async def _find_removed(world: AppDependencies, backup: BackedUpApp, asked: Requester) -> App:
+    """An app that was removed, as it was in its backup, on a node that is there, owned by somebody who is there."""
+    try:
+        source = await world.store.get_app_of_backup(backup.app_id, backup.made_by)
+    except AppNotFoundError:
+        if not backup.host_id:
+            raise
+        source = _describe_unknown(backup)
+    owner_id = backup.owner_id or source.owner_id
+    if asked.user_id is not None and not await world.users.has_user(owner_id):
+        owner_id = asked.user_id
+    return dataclasses.replace(source, owner_id=owner_id, node=await _find_node(world, source))
+
+
+async def _find_node(world: AppDependencies, source: App) -> str:
+    """The app's former node, or another one of its host when that is gone or down."""
+    if source.node:
+        try:
+            return (await world.containers.place(Wanted(host_id=source.host_id, node=source.node))).node
+        except (InvalidError, PreconditionError):
+            pass
+    return (await find_place(world.containers, Wanted(host_id=source.host_id))).node
+
+
+def _describe_unknown(backup: BackedUpApp) -> App:
+    """An app of which only its backup is left: what runs in it is not managed, like that of an adopted container."""
+    current = now()
+    return App(
+        id=backup.app_id,
+        catalog_id="custom",
+        name=backup.app_id,
+        hostname=backup.app_id,
+        status="stopped",
+        host_id=backup.host_id,
+        node="",
+        vmid=backup.vmid,
+        owner_id=backup.owner_id,
+        runtime="adopted",
+        adopted=True,
+        created_at=current,
+        updated_at=current,
+        state_changed_at=current,
+    )

@@ -1,0 +1,41 @@
+"""Snapshots of ours that nobody needs any longer: what took them could not delete them, or died in the wrong place."""
+
+from __future__ import annotations
+
+from services.apps.domain.entities import App
+from services.apps.domain.errors import AppNotFoundError
+from services.apps.domain.interfaces import AppStore
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.values import Ref
+from services.common.core.errors import DomainError, UnavailableError
+
+MIN_AGE_S = 3600
+
+
+async def drop_left_snapshots(store: AppStore, containers: Containers, *, min_age_s: int = MIN_AGE_S) -> int:
+    """Delete them where no operation is under way, and return how many there were.
+
+    What may be needed is younger: whoever begins an operation meanwhile takes a snapshot of its own. A host that
+    does not answer is left for the next time, and so is a container that Proxmox works on.
+    """
+    silent: set[int] = set()
+    dropped = 0
+    for app in await store.list_all_apps():
+        if app.host_id in silent or app.vmid is None or not await _is_resting(store, app.id):
+            continue
+        try:
+            ref = Ref(app.host_id, app.vmid, app.node)
+            dropped += len(await containers.drop_snapshots(ref, app.id, min_age_s=min_age_s))
+        except UnavailableError:
+            silent.add(app.host_id)
+        except DomainError:
+            continue
+    return dropped
+
+
+async def _is_resting(store: AppStore, app_id: str) -> bool:
+    try:
+        app: App = await store.get_app(app_id)
+    except AppNotFoundError:
+        return False
+    return app.is_stable

@@ -1,0 +1,124 @@
+"""Changing an app: its name, its resources, its environment."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from services.apps.domain.entities import AddLog, AddUpgrade, App, ChangeApp, NewAppOperation, Upgrade
+from services.apps.domain.errors import AppStateError
+from services.apps.domain.marks import require_managed
+from services.apps.domain.records import list_inputs, render_again, update_record, version_of
+from services.apps.domain.values import ValueChanges, change_values, check_flags
+from services.apps.usecases.dependencies import AppDependencies, Requester, begin_on, require_stable
+from services.common.core.errors import invalid_field
+
+_NAMES = {"memory": "memory_mb", "cores": "cores", "disk_size": "disk_gb"}
+
+
+async def update_app(
+    world: AppDependencies,
+    app: App,
+    asked: Requester,
+    *,
+    name: str | None,
+    resources: Mapping[str, int],
+    values: ValueChanges,
+) -> None:
+    """Change name, memory, cores, disk_size or environment.
+
+    Only what the container has to follow becomes an operation. The name is a plain update, also while another
+    operation is under way; together with other changes it is set when their operation begins, and stays when that
+    fails.
+
+    Raises:
+        InvalidError: the disk would shrink, or a value does not fit.
+        QuotaExceededError: the owner's apps would take too much together.
+        AppBusyError: another operation is under way.
+        AppStateError: the app has no container that could be changed.
+    """
+    resources = {key: value for key, value in resources.items() if value != app.config.get(key)}
+    if resources.get("disk_size", 0) and resources["disk_size"] < int(app.config.get("disk_size", 0)):
+        raise invalid_field("disk", f"{resources['disk_size']} is less than now, and disks only grow")
+    plain: dict[str, Any] = {} if name is None or name == app.name else {"name": name}
+    work: dict[str, Any] = {"config": {**app.config, **resources}} if resources else {}
+    if values:
+        changed = await _render_values(world, app, values)
+        (work if "environment" in changed else plain).update(changed)
+    if not work:
+        if plain:
+            renamed = (AddLog(app.id, f"Renamed from {app.name} to {name}"),) if "name" in plain else ()
+            await world.store.change(ChangeApp(app.id, plain), *renamed)
+        return
+    require_stable(app)
+    require_managed(app)
+    if app.vmid is None:
+        raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
+    begin = _begin(world, app, asked, resources=resources, work=work)
+    if any(value > int(app.config.get(key, 0)) for key, value in resources.items()):
+        begin = dataclasses.replace(begin, quota=await world.quotas.get_quota(app.owner_id))
+    kept = (AddUpgrade(_keep_former(begin.id, app, work)),) if "environment" in work else ()
+    await world.store.begin(
+        app.id, begin, values={**plain, **work}, message=f"Changing {app.hostname}", changes=kept
+    )
+
+
+async def _render_values(world: AppDependencies, app: App, changes: ValueChanges) -> dict[str, Any]:
+    """The columns that a change of values changes: with the environment, the container has to follow.
+
+    Raises:
+        InvalidError: a value does not fit, or is not there.
+        NotAvailableError: the app was adopted.
+    """
+    new = change_values(app, changes)
+    if not new.is_changed and not changes.secret:
+        return {}
+    rendering = await render_again(world.catalog, app, new.values, revision=app.revision, secret=new.secret)
+    check_flags(changes.secret, rendering)
+    inputs, shown = list_inputs(app.runtime, rendering), {"secret_names": list(rendering.secret_names)}
+    is_same = dict(rendering.environment) == dict(app.environment) and dict(inputs) == dict(app.inputs)
+    if not new.is_changed or is_same:  # the catalog may read another spelling as the value that is there
+        return shown if changes.secret else {}
+    record = update_record(app.rendering, rendering)
+    return {**shown, "environment": rendering.environment, "inputs": inputs, "rendering": record}
+
+
+def _begin(
+    world: AppDependencies,
+    app: App,
+    asked: Requester,
+    *,
+    resources: Mapping[str, int],
+    work: Mapping[str, Any],
+) -> NewAppOperation:
+    changes: dict[str, Any] = {_NAMES[key]: value for key, value in resources.items()}
+    if has_environment := "environment" in work:
+        before, after = set(app.environment), set(work["environment"])
+        changes["has_environment"] = True
+        # An image's container keeps the variables that it is not told to drop.
+        changes["dropped"], changes["added"] = sorted(before - after), sorted(after - before)
+    return begin_on(
+        world,
+        app,
+        "update_app",
+        asked,
+        status="updating",
+        changes=changes,
+        former={_NAMES[key]: app.config[key] for key in resources if key in app.config},
+        former_config=dict(app.config),
+        kept_id=asked.operation_id if has_environment else "",
+    )
+
+
+def _keep_former(operation_id: str, app: App, changed: Mapping[str, Any]) -> Upgrade:
+    """What the operation switches back to when it fails; forgotten at its end."""
+    former = version_of(app)
+    after = dataclasses.replace(
+        former,
+        environment=changed["environment"],
+        inputs=changed["inputs"],
+        secret_names=tuple(changed["secret_names"]),
+        rendering=changed["rendering"],
+    )
+    return Upgrade(id=operation_id, app_id=app.id, before=former, after=after, status="current")

@@ -1,0 +1,149 @@
+"""Upgrading: an app goes to another revision of its catalog item, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from services.apps.domain.entities import STABLE, AddUpgrade, App, AppVersion, Upgrade
+from services.apps.domain.errors import AppStateError, NotAvailableError
+from services.apps.domain.marks import require_managed
+from services.apps.domain.neighbours import Backups, Rendering, RevisionChanges
+from services.apps.domain.records import list_inputs, render_again, update_record, version_of
+from services.apps.domain.values import ValueChanges, change_values, check_flags, find_flags
+from services.apps.usecases.dependencies import AppDependencies, Requester, begin_on, require_stable
+from services.common.core.errors import InvalidError
+
+_NOTHING = ValueChanges()
+_RESTING = frozenset({"running", "stopped"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppUpdate:
+    """What an update changes; `needs` has the name of each value that must be given first, and what is wrong."""
+
+    changes: RevisionChanges
+    needs: tuple[tuple[str, str], ...]
+
+
+async def upgrade_app(
+    world: AppDependencies,
+    app: App,
+    asked: Requester,
+    *,
+    revision: str = "",
+    changes: ValueChanges = _NOTHING,
+) -> str:
+    """Record the change of an app to another revision, the newest if none is named, and say what is being done.
+
+    Everything that can be refused is refused here, before anything is touched.
+
+    Raises:
+        AppBusyError: another operation is under way.
+        AppStateError: it neither runs nor rests, or is of that revision already.
+        NotAvailableError: it is none that the catalog's revisions can be applied to.
+        InvalidError: its values, with the changes, do not fit the inputs of that revision.
+        NotFoundError: the catalog has no such item or revision.
+    """
+    require_upgradable(app, statuses=_RESTING)
+    new = change_values(app, changes)
+    rendering = await render_again(world.catalog, app, new.values, revision=revision, secret=new.secret)
+    check_flags(changes.secret, rendering)
+    if rendering.revision == app.revision:
+        raise AppStateError(f"{app.id} is of revision {app.revision} already")
+    upgrade = Upgrade(
+        id=asked.operation_id, app_id=app.id, before=version_of(app), after=_version_after(app, rendering)
+    )
+    name = rendering.version or rendering.revision
+    begin = begin_on(world, app, "upgrade_app", asked, status="updating", upgrade_id=upgrade.id, version=name)
+    message = f"Updating {app.hostname} to {name}"
+    await world.store.begin(app.id, begin, message=message, changes=(AddUpgrade(upgrade),))
+    return message
+
+
+async def get_app_update(world: AppDependencies, app: App, *, revision: str = "") -> AppUpdate:
+    """Say what an update to a revision, the newest if none is named, changes and what it needs to be given.
+
+    Raises:
+        NotAvailableError: the app was adopted.
+        NotFoundError: the catalog has no such item or revision.
+    """
+    if app.adopted:
+        raise NotAvailableError(f"{app.id} was adopted; what runs in it is not managed")
+    changes = await world.catalog.compare_revisions(
+        app.catalog_id, from_revision=app.revision, revision=revision
+    )
+    needs: tuple[tuple[str, str], ...] = ()
+    if changes.revision != app.revision:
+        try:
+            await render_again(
+                world.catalog, app, app.given, revision=changes.revision, secret=find_flags(app)
+            )
+        except InvalidError as error:
+            needs = tuple(
+                (one.field.removeprefix("environment."), one.description) for one in error.violations
+            )
+    return AppUpdate(changes=changes, needs=needs)
+
+
+async def rollback_app(world: AppDependencies, backups: Backups, app: App, asked: Requester) -> str:
+    """Record the way back to the state before the last update, and say what is being done.
+
+    Raises:
+        AppBusyError: another operation is under way.
+        AppStateError: there is no update to go back from, or its backup is gone.
+        NotAvailableError: it was adopted.
+    """
+    require_upgradable(app, statuses=STABLE)
+    upgrade = await world.store.find_upgrade(app.id)
+    if upgrade is None or not upgrade.archive:
+        raise AppStateError(f"{app.id} has no update to go back from")
+    backup = await backups.find(upgrade.id)
+    if backup is None or backup.status != "completed":
+        raise AppStateError(f"the backup made before the last update of {app.id} is gone")
+    name = upgrade.before.version or upgrade.before.revision
+    begin = begin_on(
+        world,
+        app,
+        "rollback_app",
+        asked,
+        status="updating",
+        upgrade_id=upgrade.id,
+        version=name,
+        target_archive=backup.archive,
+        **({"was_running": True} if app.status == "error" else {}),  # it is to run again
+    )
+    message = f"Taking {app.hostname} back to {name}"
+    await world.store.begin(app.id, begin, message=message)
+    return message
+
+
+def require_upgradable(app: App, *, statuses: Collection[str]) -> None:
+    """Refuse an app that revisions cannot be applied to, or not in its status.
+
+    Raises:
+        AppBusyError: another operation is under way.
+        AppStateError: it has none of the statuses, or no container.
+        NotAvailableError: it was adopted.
+    """
+    require_stable(app)
+    require_managed(app)
+    if app.adopted:
+        raise NotAvailableError(f"{app.id} was adopted; what runs in it is not managed")
+    if app.vmid is None:
+        raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
+    if app.status not in statuses:
+        raise AppStateError(f"{app.id} is {app.status}; only what runs or is stopped can be updated")
+
+
+def _version_after(app: App, rendering: Rendering) -> AppVersion:
+    return AppVersion(
+        revision=rendering.revision,
+        version=rendering.version,
+        internal_port=rendering.internal_port or None,
+        published=rendering.port_published,
+        environment=rendering.environment,
+        inputs=list_inputs(app.runtime, rendering),
+        secret_names=rendering.secret_names,
+        rendering=update_record(app.rendering, rendering),
+    )

@@ -1,0 +1,1 @@
+"""Steps that several workflows share, and what these steps work with."""
