@@ -168,3 +168,9 @@ def add_container(world: Evidence, container: Row) -> Evidence:
     """The world with a container more, or another one in the place of one."""
     containers = {**world.after["containers"], str(container["vmid"]): container}
     return change_proxmox(world, containers=containers)
+
+
+def adopt_stranger(world: Evidence, after: Row) -> Evidence:
+    """The world in which the adoption of container 101 was asked for, with what the container is now."""
+    asked = make_exchange("adopt", subject="", key="k9", status=400, body={"vmid": 101})
+    return add_container(add_history(world, asked), after)

@@ -20,6 +20,7 @@ from tests.unit.chaos.scenes import (
     add_container,
     add_history,
     add_operation,
+    adopt_stranger,
     change_app,
     change_backup,
     change_proxmox,
@@ -71,11 +72,6 @@ def with_unnoted_dump(world: Evidence) -> Evidence:
 
 def with_new_app(world: Evidence, **values: object) -> Evidence:
     return dataclasses.replace(world, apps=(*world.apps, {**world.apps[0], "id": "adminer-2", **values}))
-
-
-def with_adopted(world: Evidence, after: dict[str, object]) -> Evidence:
-    asked = make_exchange("adopt", subject="", key="k9", status=400, body={"vmid": 101})
-    return add_container(add_history(world, asked), after)
 
 
 CASES: dict[str, tuple[Break, str]] = {
@@ -184,7 +180,7 @@ CASES: dict[str, tuple[Break, str]] = {
         "volume local-lvm:vm-101-disk-0 of others is gone",
     ),
     "adopted changed": (
-        lambda world: with_adopted(world, make_container(101, "", hostname="mine")),
+        lambda world: adopt_stranger(world, make_container(101, "", hostname="mine")),
         "hostname of the stranger's container 101",
     ),
     "two answers": (
@@ -249,7 +245,7 @@ def test_what_does_not_hold_is_named(break_it: Break, said: str) -> None:
 
 def test_what_the_user_may_do_to_an_adopted_container_is_no_fault() -> None:
     changed = make_container(101, "custom-1", memory=512)
-    violations = check_all(with_adopted(make_world(), {**changed, "running": False}))
+    violations = check_all(adopt_stranger(make_world(), {**changed, "running": False}))
     assert not [one for one in violations if "stranger" in one]
 
 
