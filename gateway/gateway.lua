@@ -1,6 +1,6 @@
 -- Runs after jwt_authn and before the transcoder: finds the RPC of a request, refuses what cannot be one, and gives
--- answers their REST status and shape. Above stand ROUTES, the paths by segment, and NATIVE, the gRPC paths; both are
--- generated from the protos. Sentences given to respond() become {"error", "code", "details"} in the local replies.
+-- answers their REST status and shape. Above stand ROUTES, the paths by segment, NATIVE, the gRPC paths, and OWNERS, the
+-- service behind each public gRPC service; all are generated from the protos. Sentences given to respond() become {"error", "code", "details"} in the local replies.
 
 local CODES = {
   [1] = "CANCELLED", [2] = "UNKNOWN", [3] = "INVALID_ARGUMENT", [4] = "DEADLINE_EXCEEDED", [5] = "NOT_FOUND",
@@ -137,6 +137,19 @@ local function drop_foreign_headers(headers)
   for _, name in ipairs(foreign) do headers:remove(name) end
 end
 
+-- Health is a property of the server that a request names: the route depends on the message, a HealthCheckRequest
+-- whose only field is the name, behind the five bytes of a gRPC frame.
+local HEALTH = "/grpc.health.v1.Health/"
+local function route_health(handle)
+  handle:headers():remove("x-proximity-owner")
+  local body = handle:body(true)
+  local message = body and body:length() > 7 and body:getBytes(5, body:length() - 5) or ""
+  local owner = message:byte(1) == 10 and OWNERS[message:sub(3)]
+  if not owner then return end
+  handle:headers():add("x-proximity-owner", owner)
+  handle:clearRouteCache()
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
   local method, path = headers:get(":method"), headers:get(":path")
@@ -145,6 +158,7 @@ function envoy_on_request(handle)
   if kind and kind:sub(1, 16) == "application/grpc" then
     local access = NATIVE[path]
     if access then check_access(handle, headers, access) end
+    if path:sub(1, #HEALTH) == HEALTH then route_health(handle) end
     return
   end
   drop_foreign_headers(headers)
@@ -180,11 +194,19 @@ local function empty_body(handle)
   handle:headers():remove("content-length")
 end
 
+-- The message of a fault is for the log; the caller gets the trace id under which the log has it, if there is one.
+local function render_fault(name, rest)
+  local trace = rest:match("under (%x+)")
+  local details = trace and '{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"INTERNAL","domain":"proximity",'
+    .. '"metadata":{"trace_id":"' .. trace .. '"}}' or ""
+  return '{"error":"Internal error","code":"' .. name .. '","details":[' .. details .. "]}"
+end
+
 -- {"code":5,"message":"...","details":[...]}, as the transcoder prints google.rpc.Status, becomes REST's shape. The
 -- message stays escaped as it is.
 local function render_status(code, rest)
   local name = CODES[code] or "UNKNOWN"
-  if HIDDEN[code] then return '{"error":"Internal error","code":"' .. name .. '","details":[]}' end
+  if HIDDEN[code] then return render_fault(name, rest) end
   rest = rest:gsub('^"Deadline Exceeded"', '"The service did not answer in time"')
   return '{"error":' .. rest .. ',"code":"' .. name .. '"}'
 end

@@ -12,7 +12,7 @@ from gateway.ageing import render_ageing
 from gateway.clusters import TYPE
 from gateway.pages import render_page_routes
 from gateway.rates import render_rate_limit
-from gateway.script import OPEN_SERVICES
+from gateway.script import HEALTH_SERVICE, REFLECTION_SERVICES
 from gateway.settings import GatewaySettings
 from gateway.surface import Method, Surface
 
@@ -25,9 +25,15 @@ UNBUFFERED = {"@type": f"{TYPE}.extensions.filters.http.buffer.v3.BufferPerRoute
 # Tells a service that this gateway takes JSON for its printed RPCs over REST; an older one would not.
 PRINTED_HEADER = "x-proximity-printed"
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-CORS_REQUEST_HEADERS = "authorization, content-type, x-csrftoken, idempotency-key, if-none-match, last-event-id, x-grpc-web, grpc-timeout"
+# With what connect-web, Google's grpc-web, OpenTelemetry and Sentry send by themselves.
+CORS_REQUEST_HEADERS = (
+    "accept, authorization, baggage, cache-control, connect-protocol-version, connect-timeout-ms, content-type, "
+    "grpc-accept-encoding, grpc-encoding, grpc-timeout, idempotency-key, if-none-match, last-event-id, sentry-trace, "
+    "traceparent, tracestate, x-csrftoken, x-grpc-web, x-request-id, x-requested-with, x-user-agent"
+)
 CORS_RESPONSE_HEADERS = (
-    "location, link, etag, retry-after, deprecation, sunset, x-request-id, grpc-status, grpc-message"
+    "allow, content-disposition, deprecation, etag, grpc-encoding, grpc-message, grpc-status, grpc-status-details-bin, "
+    "link, location, retry-after, sunset, x-request-id"
 )
 
 
@@ -40,7 +46,8 @@ def render_routes(surface: Surface, settings: GatewaySettings, *, name: str) -> 
             *render_page_routes(surface, settings),
             *(_render_method(method, settings) for method in surface.routed),
             *(_render_json_method(method, settings) for method in surface.routed if method.takes_json),
-            *(_render_open_service(service, settings) for service in OPEN_SERVICES),
+            *(_render_open_service(HEALTH_SERVICE, settings, owner=owner) for owner in surface.owners),
+            *(_render_open_service(each, settings) for each in (HEALTH_SERVICE, *REFLECTION_SERVICES)),
             _render_rest(),
         ],
         "typed_per_filter_config": {"envoy.filters.http.cors": _render_cors(settings)},
@@ -126,17 +133,18 @@ def _render_retries(method: Method) -> dict[str, Any]:
     }
 
 
-def _render_open_service(service: str, settings: GatewaySettings) -> dict[str, Any]:
-    """Reflection and health, answered by inventory for the whole system.
+def _render_open_service(service: str, settings: GatewaySettings, *, owner: str = "") -> dict[str, Any]:
+    """Return the route of health or reflection, to `owner` where the script found one in the request, else to inventory.
 
     Anybody may call them, and the first message of a stream cannot be waited for here. So their streams (health's Watch)
     end soon, and an address begins few: one client could hold as many places as a service has.
     """
     limited = {"envoy.filters.http.local_ratelimit": render_rate_limit(OPEN_CALLS_PER_SECOND, burst=100)}
+    named = [{"name": "x-proximity-owner", "string_match": {"exact": owner}}] if owner else []
     return {
-        "match": {"prefix": f"/{service}/", "headers": [GRPC]},
+        "match": {"prefix": f"/{service}/", "headers": [GRPC, *named]},
         "route": {
-            "cluster": "inventory",
+            "cluster": owner or "inventory",
             "timeout": f"{OPEN_STREAM_S}s",
             "max_stream_duration": {"max_stream_duration": f"{OPEN_STREAM_S}s"},
         },

@@ -9,21 +9,20 @@ from gateway.operations import describe_operation
 from gateway.surface import Method, Surface
 
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("query.lua", "gateway.lua"))
-# Answered by the gateway's own cluster choice, without credentials: what any gRPC client may ask a server.
-OPEN_SERVICES = (
-    "grpc.reflection.v1.ServerReflection",
-    "grpc.reflection.v1alpha.ServerReflection",
-    "grpc.health.v1.Health",
-)
+# Standard services that need no credentials.
+REFLECTION_SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+HEALTH_SERVICE = "grpc.health.v1.Health"
 
 
 def render_script(surface: Surface, pages: tuple[str, ...]) -> str:
     """Return the Lua source for the RPCs of a surface and the documentation `pages` (paths, read by GET)."""
     native = {method.path: get_door(method) for method in surface.routed}
+    owners = {method.service: method.owner for method in surface.routed}
     return "\n".join(
         [
             f"local ROUTES = {_render_table(_build_tree(surface, pages))}",
             f"local NATIVE = {_render_table(native)}",
+            f"local OWNERS = {_render_table(owners)}",
             *(source.read_text(encoding="utf-8") for source in SOURCES),
         ]
     )

@@ -17,9 +17,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from services.common.core.errors import PreconditionError
 
-class SealBrokenError(Exception):
+
+class SealBrokenError(PreconditionError):
     """A sealed value does not open: another key, another row, or damage."""
+
+    def __init__(self, place: str, fault: str) -> None:
+        remedy = "set the former SECRET_KEY in PREVIOUS_SECRET_KEYS, or enter the value again"
+        super().__init__(f"the stored secret {place} {fault}; {remedy}")
 
 
 class Sealer:
@@ -54,12 +60,12 @@ class Sealer:
         version, _, encoded = sealed.partition(".")
         key = self._keys.get(version.removeprefix("v"))
         if key is None:
-            raise SealBrokenError(f"{place} is sealed with key {version}, which is not configured")
+            raise SealBrokenError(place, f"is sealed with key {version}, which is not configured")
         try:
             data = base64.b64decode(encoded, validate=True)
             return key.decrypt(data[:12], data[12:], place.encode()).decode()
         except (ValueError, InvalidTag) as error:
-            raise SealBrokenError(f"{place} does not open") from error
+            raise SealBrokenError(place, "does not open") from error
 
     def is_current(self, sealed: str) -> bool:
         """Whether it is sealed with the current key."""

@@ -12,8 +12,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.common.core.config import ServiceSettings
 from services.common.core.log import get_logger
@@ -34,6 +33,7 @@ from services.common.rpc.interceptors.audit import OutboxAudit
 from services.common.rpc.interceptors.audit_limit import LimitedAudit
 from services.common.rpc.interceptors.idempotency import IdempotencyStore
 from services.common.rpc.peers import Peers
+from services.common.rpc.reflection import add_reflection, is_public
 from services.common.rpc.server import add_service, create_server
 from services.common.rpc.server_context import Audit, ServerContext
 from services.common.rpc.shutdown import drain
@@ -88,12 +88,12 @@ async def serve(service: Service) -> None:
         calls=Calls(per_user=settings.calls_per_user, per_address=settings.calls_per_address),
     )
     server = create_server()
-    names = [descriptor.full_name for descriptor in service.handlers]
+    names = [descriptor.full_name for descriptor in service.handlers if is_public(descriptor)]
     for descriptor, handlers in service.handlers.items():
         add_service(server, descriptor, handlers, context)
     servicer = ExplainingHealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    add_reflection(server)
     port = _listen(server, runtime)
     runtime.bus.start()
     await server.start()

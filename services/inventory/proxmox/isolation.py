@@ -28,12 +28,12 @@ async def isolate_host(host: Host, *, timeout_s: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(timeout_s):
             yield
-    except DomainError:
-        raise
     except SealBrokenError:
         raise UnavailableError(
             f"the credentials of {host.name!r} do not open with this SECRET_KEY; set them again"
         ) from None
+    except DomainError:
+        raise
     except TimeoutError:
         raise HostUnreachableError(
             f"{host.name} did not answer within {timeout_s:.0f} s", metadata={"scope": "host"}, retry_after=5

@@ -12,12 +12,12 @@ import grpc
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from gateway.surface import Method, load_surface
 from services.common.core.errors import DomainError
 from services.common.rpc.interceptors.json_requests import JSON_SUFFIX, bind_reader
+from services.common.rpc.reflection import add_reflection
 from services.common.rpc.responses.arrays import gather
 from services.common.rpc.responses.rendered import Form, choose_form, serialize, wrap_json
 from services.common.rpc.status import render_status
@@ -92,10 +92,11 @@ class Backend:
             handlers |= {f"{m.name}{JSON_SUFFIX}": self._handle_json(owner, m) for m in mine if m.takes_json}
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         checker = health.aio.HealthServicer()  # type: ignore[attr-defined]
-        await checker.set("", health_pb2.HealthCheckResponse.SERVING)
+        names = sorted({method.service for method in methods if method.is_routed})
+        for name in ("", *names):
+            await checker.set(name, health_pb2.HealthCheckResponse.SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(checker, server)
-        names = sorted({method.service for method in methods})
-        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+        add_reflection(server)
         address = f"127.0.0.1:{port}"
         secret = self.credentials.get(owner)
         self.ports[owner] = (

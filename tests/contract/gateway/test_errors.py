@@ -239,3 +239,24 @@ def test_health_answers_503_with_the_whole_picture(client: httpx.Client, backend
     response = client.get("/api/health")
     assert response.status_code == 503
     assert response.json()["status"] == "unhealthy"
+
+
+def test_an_internal_error_carries_the_trace_id_of_the_log(client: httpx.Client, backend: Backend) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+
+    async def answer(_request: Any, context: Context) -> None:
+        info = error_details_pb2.ErrorInfo(
+            reason="INTERNAL", domain="proximity", metadata={"trace_id": trace}
+        )
+        packed = Packed()
+        packed.Pack(info)
+        message = f"internal error; the log has more under {trace}"
+        status = status_pb2.Status(code=13, message=message, details=[packed])
+        await context.abort_with_status(rpc_status.to_status(status))
+
+    backend.answers[LIST_APPS] = answer
+    backend.answers[DISCOVER] = refuse_stream(answer)
+    for path in ("/api/apps", "/api/apps/discover"):
+        body = check_error(client.get(path), 500, "INTERNAL")
+        assert body["error"] == "Internal error"
+        assert [detail["metadata"] for detail in body["details"]] == [{"trace_id": trace}]

@@ -11,13 +11,15 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.any_pb2 import Any as Packed
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 from grpc_status import rpc_status
 
 from gateway.config import Certificate
+from gateway.surface import load_surface
 from tests.contract.gateway.conftest import API_TOKEN
 from tests.contract.gateway.envoy import Envoy
 from tests.contract.gateway.stub import Backend, Context, get_type
@@ -84,15 +86,86 @@ def test_native_refusals_are_a_status_and_a_sentence(channel: grpc.Channel, back
     assert not [call for call in backend.calls if call.path == LIST_APPS]
 
 
-def test_health_and_reflection_answer(channel: grpc.Channel) -> None:
+def test_the_health_of_each_public_service_comes_from_its_own_server(
+    channel: grpc.Channel, backend: Backend
+) -> None:
     health = health_pb2_grpc.HealthStub(channel)
-    status = health.Check(health_pb2.HealthCheckRequest(), timeout=10).status
-    assert status == health_pb2.HealthCheckResponse.SERVING
-    reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
-    request = reflection_pb2.ServerReflectionRequest(list_services="")
-    [answer] = reflection.ServerReflectionInfo(iter([request]), timeout=10)
-    names = {service.name for service in answer.list_services_response.service}
-    assert "proximity.inventory.v1.HostService" in names
+
+    def check(name: str) -> int:
+        request = health_pb2.HealthCheckRequest(service=name)
+        return int(health.Check(request, timeout=10).status)
+
+    public = {method.service: method.owner for method in load_surface().routed}
+    assert {check(name) for name in ("", *public)} == {health_pb2.HealthCheckResponse.SERVING}
+    watch = health.Watch(health_pb2.HealthCheckRequest(service="proximity.apps.v1.AppsService"), timeout=10)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    watch.cancel()
+    backend.stop_server("catalog")
+    try:
+        with pytest.raises(grpc.RpcError) as caught:
+            check("proximity.catalog.v1.CatalogService")
+    finally:
+        backend.start_server("catalog")
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("name", ["proximity.inventory.v1.ContainerService", "no.such.Service"])
+def test_the_health_of_other_services_is_not_found(channel: grpc.Channel, name: str) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name), timeout=10)
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def build_pool(files: dict[str, descriptor_pb2.FileDescriptorProto]) -> descriptor_pool.DescriptorPool:
+    """Add files to a pool, each behind those that it imports."""
+    pool, added = descriptor_pool.DescriptorPool(), set[str]()
+
+    def add(name: str) -> None:
+        if name not in added:
+            added.add(name)
+            for dependency in files[name].dependency:
+                add(dependency)
+            pool.Add(files[name])
+
+    for name in files:
+        add(name)
+    return pool
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_a_client_that_knows_only_reflection_calls_the_api(channel: grpc.Channel, version: str) -> None:
+    reflect = channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+
+    def ask(**request: str) -> reflection_pb2.ServerReflectionResponse:
+        [answer] = reflect(iter([reflection_pb2.ServerReflectionRequest(**request)]), timeout=10)
+        return answer
+
+    names = {service.name for service in ask(list_services="").list_services_response.service}
+    public = {method.service for method in load_surface().routed}
+    infrastructure = {
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+    assert names == public | infrastructure
+    files = {}
+    for name in names:
+        for content in ask(file_containing_symbol=name).file_descriptor_response.file_descriptor_proto:
+            file = descriptor_pb2.FileDescriptorProto.FromString(content)
+            files[file.name] = file
+    pool = build_pool(files)
+    described = {
+        f"/{name}/{method.name}" for name in public for method in pool.FindServiceByName(name).methods
+    }
+    assert described == {method.path for method in load_surface().routed}
+    method = ask(file_containing_symbol="proximity.auth.v1.AuthService.Login")
+    assert method.file_descriptor_response.file_descriptor_proto
+    hidden = ask(file_containing_symbol="proximity.inventory.v1.ContainerService")
+    assert hidden.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
 @pytest.mark.parametrize("kind", ["application/grpc-web+proto", "application/grpc-web-text"])
