@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,8 @@ from gateway.comments import split_summary
 from gateway.responses import HEADERS, SCHEMAS, render_responses, render_shared_responses
 from gateway.schemas import Schemas
 from gateway.surface import HTTP_BODY, Binding, Method, Surface, list_parameters
+from protos import VERSION
 
-API_VERSION = "1.0.0"
 DESCRIPTION = """\
 An application platform for Proxmox VE: deploy applications from a catalog into containers, keep them running, back \
 them up, move them, and adopt containers that exist already.
@@ -60,8 +61,8 @@ SECURITY_SCHEMES = {
 }
 
 
-def render_openapi(surface: Surface) -> dict[str, Any]:
-    """Return the document; the same surface gives the same document."""
+def render_openapi(surface: Surface, *, version: str = VERSION) -> dict[str, Any]:
+    """Return the document of a release; the same surface gives the same document."""
     schemas = Schemas(surface)
     paths: dict[str, Any] = {}
     for method in surface.routed:
@@ -70,7 +71,7 @@ def render_openapi(surface: Surface) -> dict[str, Any]:
             paths.setdefault(binding.path, {})[binding.method.lower()] = operation
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Proximity", "version": API_VERSION, "description": DESCRIPTION},
+        "info": {"title": "Proximity", "version": version, "description": DESCRIPTION},
         "servers": [{"url": "/"}],
         "tags": list(_render_tags(surface, schemas)),
         "paths": {path: paths[path] for path in sorted(paths)},
@@ -103,7 +104,7 @@ def _render_operation(surface: Surface, schemas: Schemas, method: Method, *, num
     if ageing := describe_ageing(method):
         description = f"{description}\n\n{ageing}".strip()
     operation: dict[str, Any] = {
-        "operationId": method.name + (f"_{number + 1}" if number else ""),
+        "operationId": _name_operation(method, binding),
         "tags": [_get_tag(method.service)],
         "summary": summary,
         **({"description": description} if description else {}),
@@ -119,6 +120,14 @@ def _render_operation(surface: Surface, schemas: Schemas, method: Method, *, num
     return operation
 
 
+def _name_operation(method: Method, binding: Binding) -> str:
+    """Return the name of the RPC; another binding of it adds in what it differs from the first: UpdateUserByPut."""
+    first = method.bindings[0]
+    path = "At" + binding.segments[-1].title() if binding.path != first.path else ""
+    verb = f"By{binding.method.title()}" if binding.method != first.method else ""
+    return f"{method.name}{path}{verb}"
+
+
 def _render_security(method: Method) -> list[dict[str, list[str]]]:
     if method.access == "public":
         return []
@@ -128,7 +137,30 @@ def _render_security(method: Method) -> list[dict[str, list[str]]]:
 
 def _render_body(schemas: Schemas, method: Method, binding: Binding) -> dict[str, Any]:
     schema = schemas.render_body(method.input, binding.variables)
-    return {"required": schemas.is_needed(schema), "content": {"application/json": {"schema": schema}}}
+    content = {"schema": schema, "example": make_example(schemas, method, schema)}
+    return {"required": schemas.is_needed(schema), "content": {"application/json": content}}
+
+
+def make_example(schemas: Schemas, method: Method, schema: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    """Return the body that documentation offers: as declared, else the required fields with their examples."""
+    if method.example:
+        return json.loads(method.example)
+    described = schemas.resolve(schema)
+    return {
+        name: _choose_value(name, described["properties"][name]) for name in described.get("required", ())
+    }
+
+
+def _choose_value(name: str, schema: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    if schema.get("writeOnly"):
+        return f"<{name}>"
+    if schema.get("examples"):
+        return schema["examples"][0]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema.get("type") == "boolean":
+        return True
+    raise ValueError(f"{name} has no example: add one to its rules")
 
 
 def _render_parameters(

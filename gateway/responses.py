@@ -140,9 +140,17 @@ def _list_headers(schemas: Schemas, method: Method) -> list[str]:
 
 
 def _render_content(schemas: Schemas, method: Method) -> dict[str, Any]:
+    if method.events:
+        return {"text/event-stream": {"schema": schemas.refer_to_events(method.events)}}
     if method.output == HTTP_BODY:
-        if method.server_streaming:
-            return {"text/event-stream": {"schema": {"type": "string"}}}
-        return {"*/*": {"schema": {}}}  # an image or a JSON document: the answer's Content-Type says
+        if not method.media_types:
+            raise ValueError(f"{method.path} answers with bytes and declares no media_types")
+        return {kind: {"schema": _describe_bytes(kind)} for kind in method.media_types}
     schema = schemas.refer_to_answer(method.output)
     return {"application/json": {"schema": {"type": "array", "items": schema} if method.is_array else schema}}
+
+
+def _describe_bytes(media_type: str) -> dict[str, Any]:
+    if media_type.endswith("json"):
+        return {"type": "object", "additionalProperties": True}
+    return {"type": "string", "contentMediaType": media_type}

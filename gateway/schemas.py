@@ -35,7 +35,7 @@ SCALARS: dict[int, Schema] = {
 WELL_KNOWN: dict[str, Schema] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.protobuf.Duration": {"type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?s$"},
-    "google.protobuf.Struct": {"type": "object"},
+    "google.protobuf.Struct": {"type": "object", "additionalProperties": True},
     "google.protobuf.Value": {},
     "google.protobuf.ListValue": {"type": "array", "items": {}},
     "google.protobuf.Empty": {"type": "object"},
@@ -72,8 +72,22 @@ class Schemas:
 
     def is_needed(self, schema: Schema) -> bool:
         """Whether a body of this schema must be sent."""
+        return "required" in self.resolve(schema)
+
+    def resolve(self, schema: Schema) -> Schema:
+        """Return the schema itself, or the component that it refers to."""
         name = schema.get("$ref", "").rpartition("/")[2]
-        return "required" in (self.components[name] if name else schema)
+        return self.components[name] if name else schema
+
+    def refer_to_events(self, name: str) -> Schema:
+        """Return the schema of the data of server-sent events, the one-of of a message."""
+        [one_of] = [each for each in self._surface.get_message(name).oneofs if len(each.fields) > 1]
+        kinds = {field.name: self._render_type(field, is_request=False) for field in one_of.fields}
+        names = ", ".join(f"`{event}`" for event in kinds)
+        return {
+            "description": f"The data of one event: of {names}, in this order.",
+            "anyOf": list(kinds.values()),
+        }
 
     def render_parameter(self, field: FieldDescriptor) -> Schema:
         """Return the schema of a query or path parameter, without its description."""
@@ -122,10 +136,8 @@ class Schemas:
             schema.setdefault("examples", [_choose_example(schema)])
         if field.GetOptions().deprecated:
             schema["deprecated"] = True
-        if is_request and _may_be_null(field) and isinstance(schema.get("type"), str):
-            schema["type"] = [schema["type"], "null"]
-            if "enum" in schema:
-                schema["enum"] = [*schema["enum"], None]
+        if is_request and _may_be_null(field):
+            _allow_null(schema)
         return schema
 
     def _render_field(self, field: FieldDescriptor, *, is_request: bool) -> Schema:
@@ -133,6 +145,9 @@ class Schemas:
         schema = self._render_type(field, is_request=is_request)
         if is_request:
             _apply_rules(schema, rules)
+        elif rules.values:
+            target = schema["items"] if schema.get("type") == "array" else schema
+            target["x-extensible-enum"] = list(rules.values)
         if rules.example:
             schema["examples"] = [json.loads(rules.example)]
         if comment := self.comments.get(field.full_name):
@@ -173,6 +188,15 @@ def _is_required(field: FieldDescriptor, *, is_request: bool) -> bool:
 def _is_optional(field: FieldDescriptor) -> bool:
     """Whether the field is marked `optional`: protoc gives it a one-of of its own."""
     return field.containing_oneof is not None
+
+
+def _allow_null(schema: Schema) -> None:
+    if isinstance(schema.get("type"), str):
+        schema["type"] = [schema["type"], "null"]
+    elif "anyOf" in schema:
+        schema["anyOf"].append({"type": "null"})
+    if "enum" in schema:
+        schema["enum"] = [*schema["enum"], None]
 
 
 def _may_be_null(field: FieldDescriptor) -> bool:
@@ -220,6 +244,8 @@ def _apply_text_rules(schema: Schema, rules: rules_pb2.Rules) -> None:
     if getattr(rules, "in"):
         schema["enum"] = list(getattr(rules, "in"))
     if rules.format and not least:
-        schema["anyOf"] = [{"format": rules.format}, {"maxLength": 0}]  # empty is no value, and allowed
+        del schema["type"]  # each alternative has it, for generators that read them one by one
+        empty = {"type": "string", "maxLength": 0}  # is no value, and allowed
+        schema["anyOf"] = [{"type": "string", "format": rules.format}, empty]
     elif rules.format or rules.secret:
         schema["format"] = rules.format or "password"

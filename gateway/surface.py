@@ -62,6 +62,9 @@ class Method:
     sunset: str
     printed: bool  # the service prints JSON itself for REST
     recent_sign_in: bool  # sessions need a sign-in within the last 10 minutes
+    media_types: tuple[str, ...]  # of an answer that is no message
+    events: str  # full name of the message whose one-of lists the server-sent events
+    example: str  # a request body that works on a fresh platform, as JSON; empty: none declared
     reads: bool  # declared free of side effects
     idempotent: bool
     client_streaming: bool
@@ -201,6 +204,9 @@ def _parse_method(service: str, method: descriptor_pb2.MethodDescriptorProto) ->
         sunset=rpc.sunset,
         printed=rpc.printed,
         recent_sign_in=rpc.recent_sign_in,
+        media_types=tuple(rpc.media_types),
+        events=rpc.events,
+        example=rpc.example,
         reads=reads,
         idempotent=reads or level == descriptor_pb2.MethodOptions.IDEMPOTENT,
         client_streaming=method.client_streaming,

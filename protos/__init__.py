@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+VERSION = "2.0.0"  # of the product: here, because every process has this package
 GENERATED = Path(__file__).parent / "gen"
 IMAGE = GENERATED / "proximity.binpb"
 

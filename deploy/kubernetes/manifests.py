@@ -7,7 +7,6 @@ from proximity.common.v1 import access_pb2
 from deploy.kubernetes.parts import (
     GRPC_PORT,
     HEALTH_PORT,
-    VERSION,
     Manifest,
     allow,
     make_deployment,
@@ -20,6 +19,7 @@ from deploy.kubernetes.parts import (
     reach_labelled,
 )
 from gateway.surface import Surface
+from protos import VERSION
 from services.registry import SERVICES, WORKERS
 
 _GATEWAY_PORT = 8000

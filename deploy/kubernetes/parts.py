@@ -7,7 +7,6 @@ from typing import Any
 
 Manifest = dict[str, Any]
 
-VERSION = "2.0.0"
 GRPC_PORT = 50051
 HEALTH_PORT = 50052
 USER = 10001

@@ -10,4 +10,4 @@ Packages, from the lowest layer to the highest; a package imports only packages 
     process     start, supervision and graceful shutdown of a server or worker
 """
 
-VERSION = "2.0.0"
+from protos import VERSION as VERSION

@@ -12,11 +12,21 @@ from gateway.surface import Binding
 Json = dict[str, Any]
 
 
+def _close(schema: Any) -> Any:
+    """The same with each extensible enum closed: this release gives no value that it does not name."""
+    if isinstance(schema, list):
+        return [_close(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _close(value) for key, value in schema.items()}
+    return closed | ({"enum": closed["x-extensible-enum"]} if "x-extensible-enum" in closed else {})
+
+
 class Documented:
     """The OpenAPI document, its schemas compiled when they are first asked for."""
 
     def __init__(self, document: Json) -> None:
-        self.document = document
+        self.document = _close(document)
         self._validators: dict[tuple[str, str, int], Any] = {}
 
     def check(self, answer: httpx.Response, binding: Binding) -> None:
@@ -26,7 +36,7 @@ class Documented:
         if "content" not in response:
             assert not answer.content, f"{answer.url}: {answer.status_code} has no body by the document"
             return
-        assert {kind, "*/*"} & set(response["content"]), f"{answer.url}: {kind} is not documented"
+        assert kind in response["content"], f"{answer.url}: {kind} is not documented"
         if kind != "application/json":
             return
         validator = self._compile(binding, answer.status_code, response)

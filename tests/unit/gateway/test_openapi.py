@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -15,6 +16,7 @@ from gateway.__main__ import main
 from gateway.openapi import render_openapi
 from gateway.schemas import get_rules
 from gateway.surface import HTTP_BODY, load_surface, parse_surface
+from protos import VERSION
 
 SURFACE = load_surface()
 DOCUMENT = render_openapi(SURFACE)
@@ -69,7 +71,8 @@ def test_operations_have_names_of_their_own() -> None:
     assert len(set(names)) == len(names)
     assert find_operation("POST", "/api/auth/registration")["operationId"] == "RegisterUser"
     alias = find_operation("POST", "/api/auth/register")
-    assert alias["operationId"] == "RegisterUser_2"
+    assert alias["operationId"] == "RegisterUserAtRegister"
+    assert find_operation("PUT", "/api/auth/me")["operationId"] == "UpdateCurrentUserAtMeByPut"
     assert "same as POST /api/auth/registration" in alias["description"]
 
 
@@ -188,3 +191,70 @@ def test_every_reference_leads_somewhere() -> None:
         for part in reference.split("/"):
             target = target[part]
         assert target, reference
+
+
+def test_the_version_is_the_release() -> None:
+    assert DOCUMENT["info"]["version"] == VERSION
+
+
+def test_every_body_has_an_example_that_it_allows() -> None:
+    for path, verb, operation in list_operations():
+        if "requestBody" in operation:
+            content = operation["requestBody"]["content"]["application/json"]
+            schema = content["schema"] | {"components": DOCUMENT["components"]}
+            faults = [
+                error.message for error in jsonschema_rs.validator_for(schema).iter_errors(content["example"])
+            ]
+            assert faults == [], (verb, path)
+
+
+def test_every_state_of_an_answer_names_its_values() -> None:
+    """A client's types come from them. Fields that name no closed set are listed."""
+    open_sets = {"Item.platform", "ItemPort.purpose", "ItemVolume.purpose", "DiscoveredContainer.status"}
+    states = ("status", "kind", "level", "runtime", "exec_mode", "backup_type")
+    found = {
+        f"{name}.{field}"
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for field, described in schema.get("properties", {}).items()
+        if field in states
+        and described.get("type") == "string"
+        and not {"enum", "x-extensible-enum"} & set(described)
+    }
+    assert found - open_sets == set()
+
+
+def test_every_alternative_has_a_type() -> None:
+    """Generators read the alternatives one by one: without a type they are `unknown`."""
+
+    def walk(schema: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(schema, dict):
+            yield schema
+        for each in (
+            schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+        ):
+            yield from walk(each)
+
+    for schema in walk(DOCUMENT):
+        for alternative in schema.get("anyOf", ()):
+            assert {"type", "$ref"} & set(alternative), schema
+
+
+def test_free_form_objects_allow_every_property() -> None:
+    config = DOCUMENT["components"]["schemas"]["App"]["properties"]["config"]
+    assert config["additionalProperties"] is True
+
+
+def test_answers_have_content_types() -> None:
+    for path, verb, operation in list_operations():
+        for answer in operation["responses"].values():
+            assert "*/*" not in answer.get("content", {}), (verb, path)
+    icon = find_operation("GET", "/api/catalog/{app_id}/icon")["responses"]["200"]["content"]
+    assert {"image/svg+xml", "image/png"} <= set(icon)
+
+
+def test_the_data_of_events_is_described() -> None:
+    answer = find_operation("GET", "/api/apps/{app_id}/events")["responses"]["200"]
+    kinds = [
+        each["$ref"].rpartition("/")[2] for each in answer["content"]["text/event-stream"]["schema"]["anyOf"]
+    ]
+    assert kinds == ["AppStatus", "LogEntry", "DeleteAppResponse"]

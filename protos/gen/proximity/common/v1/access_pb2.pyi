@@ -72,6 +72,9 @@ class Rpc(_message.Message):
     SUNSET_FIELD_NUMBER: _builtins.int
     PRINTED_FIELD_NUMBER: _builtins.int
     RECENT_SIGN_IN_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPES_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    EXAMPLE_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success: _builtins.int
@@ -88,6 +91,14 @@ class Rpc(_message.Message):
     """A session must have proved the user's identity (sign-in or step-up) within the last 10 minutes: else 401 with the
     reason STEP_UP_REQUIRED. API tokens cannot step up; their scopes decide.
     """
+    events: _builtins.str
+    """Full name of the message that describes a stream of server-sent events: the fields of its one-of are the names of
+    the events, their messages the data.
+    """
+    example: _builtins.str
+    """A request body for the documentation, as JSON, that works on a fresh platform. Left out: the required fields with
+    their examples.
+    """
     @_builtins.property
     def callers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The names of the services that may call an internal RPC."""
@@ -95,6 +106,10 @@ class Rpc(_message.Message):
     @_builtins.property
     def errors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Other HTTP error statuses than 400, 401, 403, 404, 429, 500, 503 and 504 that it answers, for the documentation."""
+
+    @_builtins.property
+    def media_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The content types of an answer that is no message, for the documentation."""
 
     def __init__(
         self,
@@ -108,10 +123,13 @@ class Rpc(_message.Message):
         sunset: _builtins.str = ...,
         printed: _builtins.bool = ...,
         recent_sign_in: _builtins.bool = ...,
+        media_types: _abc.Iterable[_builtins.str] | None = ...,
+        events: _builtins.str = ...,
+        example: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "callers", b"callers", "creates", b"creates", "deprecated", b"deprecated", "errors", b"errors", "printed", b"printed", "recent_sign_in", b"recent_sign_in", "success", b"success", "sunset", b"sunset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "callers", b"callers", "creates", b"creates", "deprecated", b"deprecated", "errors", b"errors", "events", b"events", "example", b"example", "media_types", b"media_types", "printed", b"printed", "recent_sign_in", b"recent_sign_in", "success", b"success", "sunset", b"sunset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

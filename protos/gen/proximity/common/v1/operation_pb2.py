@@ -23,21 +23,28 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from proximity.common.v1 import rules_pb2 as proximity_dot_common_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#proximity/common/v1/operation.proto\x12\x13proximity.common.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x02\n\rOperationStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12\x33\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x34\n\x0b\x66inished_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x14\n\x07message\x18\x07 \x01(\tH\x02\x88\x01\x01\x12\r\n\x05upids\x18\x08 \x03(\tB\r\n\x0b_started_atB\x0e\n\x0c_finished_atB\n\n\x08_message\"\xcf\x05\n\tOperation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x10\n\x08progress\x18\x05 \x01(\x05\x12\x11\n\x04step\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\x1d\n\x10step_description\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x12\n\nstep_index\x18\x08 \x01(\x05\x12\x12\n\nstep_count\x18\t \x01(\x05\x12\x0f\n\x07\x61ttempt\x18\n \x01(\x05\x12\x31\n\x05steps\x18\x0b \x03(\x0b\x32\".proximity.common.v1.OperationStep\x12\x12\n\x05\x65rror\x18\x0c \x01(\tH\x02\x88\x01\x01\x12\x18\n\x0bwaiting_for\x18\r \x01(\tH\x03\x88\x01\x01\x12\x13\n\x06worker\x18\x0e \x01(\tH\x04\x88\x01\x01\x12\x15\n\x08trace_id\x18\x0f \x01(\tH\x05\x88\x01\x01\x12\x18\n\x10\x63\x61ncel_requested\x18\x10 \x01(\x08\x12.\n\ncreated_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\nstarted_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x06\x88\x01\x01\x12.\n\nupdated_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x0b\x66inished_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x07\x88\x01\x01\x12\x19\n\x0crequested_by\x18\x15 \x01(\x05H\x08\x88\x01\x01\x42\x07\n\x05_stepB\x13\n\x11_step_descriptionB\x08\n\x06_errorB\x0e\n\x0c_waiting_forB\t\n\x07_workerB\x0b\n\t_trace_idB\r\n\x0b_started_atB\x0e\n\x0c_finished_atB\x0f\n\r_requested_by\"$\n\x0cRunOperation\x12\x14\n\x0coperation_id\x18\x01 \x01(\t\"\x18\n\x06\x44\x65tail\x12\x0e\n\x06\x64\x65tail\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#proximity/common/v1/operation.proto\x12\x13proximity.common.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fproximity/common/v1/rules.proto\"\xd6\x02\n\rOperationStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12U\n\x06status\x18\x03 \x01(\tBE\xb2\xbb\x18\x41\x82\x01\x07pending\x82\x01\x07running\x82\x01\x07waiting\x82\x01\x04\x64one\x82\x01\x06\x66\x61iled\x82\x01\x07undoing\x82\x01\x06undone\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12\x33\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x34\n\x0b\x66inished_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x14\n\x07message\x18\x07 \x01(\tH\x02\x88\x01\x01\x12\r\n\x05upids\x18\x08 \x03(\tB\r\n\x0b_started_atB\x0e\n\x0c_finished_atB\n\n\x08_message\"\xdf\x07\n\tOperation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\xcd\x01\n\x04kind\x18\x03 \x01(\tB\xbe\x01\xb2\xbb\x18\xb9\x01\x82\x01\ndeploy_app\x82\x01\tstart_app\x82\x01\x08stop_app\x82\x01\x0brestart_app\x82\x01\tclone_app\x82\x01\x0f\x61\x64opt_container\x82\x01\ndelete_app\x82\x01\nupdate_app\x82\x01\x0bmigrate_app\x82\x01\x0bupgrade_app\x82\x01\x0crollback_app\x82\x01\x06\x62\x61\x63kup\x82\x01\x07restore\x82\x01\x0erestore_beside\x12\\\n\x06status\x18\x04 \x01(\tBL\xb2\xbb\x18H\x82\x01\x06queued\x82\x01\x07running\x82\x01\x07waiting\x82\x01\x07undoing\x82\x01\tsucceeded\x82\x01\x06\x66\x61iled\x82\x01\tcancelled\x12\x10\n\x08progress\x18\x05 \x01(\x05\x12\x11\n\x04step\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\x1d\n\x10step_description\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x12\n\nstep_index\x18\x08 \x01(\x05\x12\x12\n\nstep_count\x18\t \x01(\x05\x12\x0f\n\x07\x61ttempt\x18\n \x01(\x05\x12\x31\n\x05steps\x18\x0b \x03(\x0b\x32\".proximity.common.v1.OperationStep\x12\x12\n\x05\x65rror\x18\x0c \x01(\tH\x02\x88\x01\x01\x12\x18\n\x0bwaiting_for\x18\r \x01(\tH\x03\x88\x01\x01\x12\x13\n\x06worker\x18\x0e \x01(\tH\x04\x88\x01\x01\x12\x15\n\x08trace_id\x18\x0f \x01(\tH\x05\x88\x01\x01\x12\x18\n\x10\x63\x61ncel_requested\x18\x10 \x01(\x08\x12.\n\ncreated_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\nstarted_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x06\x88\x01\x01\x12.\n\nupdated_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x0b\x66inished_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x07\x88\x01\x01\x12\x19\n\x0crequested_by\x18\x15 \x01(\x05H\x08\x88\x01\x01\x42\x07\n\x05_stepB\x13\n\x11_step_descriptionB\x08\n\x06_errorB\x0e\n\x0c_waiting_forB\t\n\x07_workerB\x0b\n\t_trace_idB\r\n\x0b_started_atB\x0e\n\x0c_finished_atB\x0f\n\r_requested_by\"$\n\x0cRunOperation\x12\x14\n\x0coperation_id\x18\x01 \x01(\t\"\x18\n\x06\x44\x65tail\x12\x0e\n\x06\x64\x65tail\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proximity.common.v1.operation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OPERATIONSTEP']._serialized_start=94
-  _globals['_OPERATIONSTEP']._serialized_end=365
-  _globals['_OPERATION']._serialized_start=368
-  _globals['_OPERATION']._serialized_end=1087
-  _globals['_RUNOPERATION']._serialized_start=1089
-  _globals['_RUNOPERATION']._serialized_end=1125
-  _globals['_DETAIL']._serialized_start=1127
-  _globals['_DETAIL']._serialized_end=1151
+  _globals['_OPERATIONSTEP'].fields_by_name['status']._loaded_options = None
+  _globals['_OPERATIONSTEP'].fields_by_name['status']._serialized_options = b'\262\273\030A\202\001\007pending\202\001\007running\202\001\007waiting\202\001\004done\202\001\006failed\202\001\007undoing\202\001\006undone'
+  _globals['_OPERATION'].fields_by_name['kind']._loaded_options = None
+  _globals['_OPERATION'].fields_by_name['kind']._serialized_options = b'\262\273\030\271\001\202\001\ndeploy_app\202\001\tstart_app\202\001\010stop_app\202\001\013restart_app\202\001\tclone_app\202\001\017adopt_container\202\001\ndelete_app\202\001\nupdate_app\202\001\013migrate_app\202\001\013upgrade_app\202\001\014rollback_app\202\001\006backup\202\001\007restore\202\001\016restore_beside'
+  _globals['_OPERATION'].fields_by_name['status']._loaded_options = None
+  _globals['_OPERATION'].fields_by_name['status']._serialized_options = b'\262\273\030H\202\001\006queued\202\001\007running\202\001\007waiting\202\001\007undoing\202\001\tsucceeded\202\001\006failed\202\001\tcancelled'
+  _globals['_OPERATIONSTEP']._serialized_start=127
+  _globals['_OPERATIONSTEP']._serialized_end=469
+  _globals['_OPERATION']._serialized_start=472
+  _globals['_OPERATION']._serialized_end=1463
+  _globals['_RUNOPERATION']._serialized_start=1465
+  _globals['_RUNOPERATION']._serialized_end=1501
+  _globals['_DETAIL']._serialized_start=1503
+  _globals['_DETAIL']._serialized_end=1527
 # @@protoc_insertion_point(module_scope)

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from proximity.common.v1 import rules_pb2 as proximity_dot_common_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!proximity/inventory/v1/host.proto\x12\x16proximity.inventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x05\n\x04Host\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\x05\x12\x0c\n\x04user\x18\x05 \x01(\t\x12\x10\n\x08ssh_port\x18\x06 \x01(\x05\x12\x12\n\nverify_ssl\x18\x07 \x01(\x08\x12\x11\n\tis_active\x18\x08 \x01(\x08\x12\x12\n\nis_default\x18\t \x01(\x08\x12\x32\n\tlast_seen\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x0e\n\x06status\x18\x0b \x01(\t\x12\x14\n\x07version\x18\x0c \x01(\tH\x01\x88\x01\x01\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x0b\x66ingerprint\x18\x0f \x01(\tH\x02\x88\x01\x01\x12\x17\n\nlast_error\x18\x10 \x01(\tH\x03\x88\x01\x01\x12\x16\n\texec_mode\x18\x11 \x01(\tH\x04\x88\x01\x01\x12\x15\n\x08token_id\x18\x12 \x01(\tH\x05\x88\x01\x01\x12\x45\n\rssh_addresses\x18\x13 \x03(\x0b\x32..proximity.inventory.v1.Host.SshAddressesEntry\x1a\x33\n\x11SshAddressesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_last_seenB\n\n\x08_versionB\x0e\n\x0c_fingerprintB\r\n\x0b_last_errorB\x0c\n\n_exec_modeB\x0b\n\t_token_id\"\xf9\x02\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0f\n\x07host_id\x18\x02 \x01(\x05\x12\x11\n\thost_name\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x11\n\tcpu_count\x18\x06 \x01(\x05\x12\x11\n\tcpu_usage\x18\x07 \x01(\x01\x12\x14\n\x0cmemory_total\x18\x08 \x01(\x01\x12\x13\n\x0bmemory_used\x18\t \x01(\x01\x12\x15\n\rstorage_total\x18\n \x01(\x01\x12\x14\n\x0cstorage_used\x18\x0b \x01(\x01\x12\x0e\n\x06uptime\x18\x0c \x01(\x01\x12\x17\n\nip_address\x18\r \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0bpve_version\x18\x0e \x01(\tH\x01\x88\x01\x01\x12\x11\n\tlxc_count\x18\x0f \x01(\x05\x12\x30\n\x0clast_updated\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\r\n\x0b_ip_addressB\x0e\n\x0c_pve_versionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!proximity/inventory/v1/host.proto\x12\x16proximity.inventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fproximity/common/v1/rules.proto\"\xc3\x05\n\x04Host\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\x05\x12\x0c\n\x04user\x18\x05 \x01(\t\x12\x10\n\x08ssh_port\x18\x06 \x01(\x05\x12\x12\n\nverify_ssl\x18\x07 \x01(\x08\x12\x11\n\tis_active\x18\x08 \x01(\x08\x12\x12\n\nis_default\x18\t \x01(\x08\x12\x32\n\tlast_seen\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x31\n\x06status\x18\x0b \x01(\tB!\xb2\xbb\x18\x1d\x82\x01\x06online\x82\x01\x07offline\x82\x01\x07unknown\x12\x14\n\x07version\x18\x0c \x01(\tH\x01\x88\x01\x01\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x0b\x66ingerprint\x18\x0f \x01(\tH\x02\x88\x01\x01\x12\x17\n\nlast_error\x18\x10 \x01(\tH\x03\x88\x01\x01\x12\x33\n\texec_mode\x18\x11 \x01(\tB\x1b\xb2\xbb\x18\x17\x82\x01\x03ssh\x82\x01\x07\x63onsole\x82\x01\x04noneH\x04\x88\x01\x01\x12\x15\n\x08token_id\x18\x12 \x01(\tH\x05\x88\x01\x01\x12\x45\n\rssh_addresses\x18\x13 \x03(\x0b\x32..proximity.inventory.v1.Host.SshAddressesEntry\x1a\x33\n\x11SshAddressesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_last_seenB\n\n\x08_versionB\x0e\n\x0c_fingerprintB\r\n\x0b_last_errorB\x0c\n\n_exec_modeB\x0b\n\t_token_id\"\x9c\x03\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0f\n\x07host_id\x18\x02 \x01(\x05\x12\x11\n\thost_name\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x31\n\x06status\x18\x05 \x01(\tB!\xb2\xbb\x18\x1d\x82\x01\x06online\x82\x01\x07offline\x82\x01\x07unknown\x12\x11\n\tcpu_count\x18\x06 \x01(\x05\x12\x11\n\tcpu_usage\x18\x07 \x01(\x01\x12\x14\n\x0cmemory_total\x18\x08 \x01(\x01\x12\x13\n\x0bmemory_used\x18\t \x01(\x01\x12\x15\n\rstorage_total\x18\n \x01(\x01\x12\x14\n\x0cstorage_used\x18\x0b \x01(\x01\x12\x0e\n\x06uptime\x18\x0c \x01(\x01\x12\x17\n\nip_address\x18\r \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0bpve_version\x18\x0e \x01(\tH\x01\x88\x01\x01\x12\x11\n\tlxc_count\x18\x0f \x01(\x05\x12\x30\n\x0clast_updated\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\r\n\x0b_ip_addressB\x0e\n\x0c_pve_versionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +35,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_HOST_SSHADDRESSESENTRY']._loaded_options = None
   _globals['_HOST_SSHADDRESSESENTRY']._serialized_options = b'8\001'
-  _globals['_HOST']._serialized_start=95
-  _globals['_HOST']._serialized_end=738
-  _globals['_HOST_SSHADDRESSESENTRY']._serialized_start=603
-  _globals['_HOST_SSHADDRESSESENTRY']._serialized_end=654
-  _globals['_NODE']._serialized_start=741
-  _globals['_NODE']._serialized_end=1118
+  _globals['_HOST'].fields_by_name['status']._loaded_options = None
+  _globals['_HOST'].fields_by_name['status']._serialized_options = b'\262\273\030\035\202\001\006online\202\001\007offline\202\001\007unknown'
+  _globals['_HOST'].fields_by_name['exec_mode']._loaded_options = None
+  _globals['_HOST'].fields_by_name['exec_mode']._serialized_options = b'\262\273\030\027\202\001\003ssh\202\001\007console\202\001\004none'
+  _globals['_NODE'].fields_by_name['status']._loaded_options = None
+  _globals['_NODE'].fields_by_name['status']._serialized_options = b'\262\273\030\035\202\001\006online\202\001\007offline\202\001\007unknown'
+  _globals['_HOST']._serialized_start=128
+  _globals['_HOST']._serialized_end=835
+  _globals['_HOST_SSHADDRESSESENTRY']._serialized_start=700
+  _globals['_HOST_SSHADDRESSESENTRY']._serialized_end=751
+  _globals['_NODE']._serialized_start=838
+  _globals['_NODE']._serialized_end=1250
 # @@protoc_insertion_point(module_scope)
