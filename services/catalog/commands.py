@@ -13,7 +13,7 @@ from services.catalog.domain.item_files.loader import load_items
 from services.catalog.domain.renderer.rendered_definition import render_item
 from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
-from services.catalog.sources.own_files import find_icon, read_item_files
+from services.catalog.sources.own_files import OwnFiles
 from services.catalog.sources.own_icons import write_brand_icons, write_icons
 from services.catalog.sources.source_files import FetchLimits, read_folder
 from services.common.core.errors import DomainError
@@ -22,13 +22,14 @@ from services.common.core.text import make_lines_printable
 
 def check_folder(folder: Path) -> tuple[tuple[Item, ...], list[Fault]]:
     """Return the good items of a folder, and every fault in it by file and line."""
-    loaded = load_items(read_item_files(folder), source=OWN_SOURCE)
+    files = OwnFiles(folder)
+    loaded = load_items(files.read_item_files(), source=OWN_SOURCE)
     faults = list(loaded.faults)
     items = tuple(entry.item for entry in loaded.items)
     for item in items:
         file = f"{item.id}.yaml"
         faults += [Fault(file, 1, message) for message in list_render_faults(item)]
-        if item.icon.startswith("icons/") and find_icon(item.icon, folder) is None:
+        if item.icon.startswith("icons/") and files.find_icon(item.icon) is None:
             faults.append(Fault(file, 1, f"the icon {item.icon} does not exist"))
     return items, sorted(faults)
 
@@ -109,7 +110,7 @@ def check_source(path: Path, kind: str) -> int:
 
 def draw_icons(folder: Path = DATA, package: Path | None = None) -> int:
     """Write the icons that are missing, and with the package `simple-icons` those that it has; return the exit status."""
-    loaded = load_items(read_item_files(folder), source=OWN_SOURCE)
+    loaded = load_items(OwnFiles(folder).read_item_files(), source=OWN_SOURCE)
     names = {entry.item.id: entry.item.name for entry in loaded.items}
     written = write_brand_icons(folder / "icons", names, package=package) if package else []
     written += write_icons(folder / "icons", names)

@@ -22,8 +22,8 @@ from services.catalog.domain.interfaces import (
     StackFetcher,
 )
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED
-from services.catalog.store.published_catalog import CatalogHolder
-from services.catalog.usecases.items import queue_due_fetches
+from services.catalog.store.catalog_cache import CatalogCache
+from services.catalog.usecases.sources import queue_due_fetches
 from services.catalog.workflows.collect_pictures import collect_pictures
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.core.clock import Clock, now
@@ -37,7 +37,7 @@ _DUE = timedelta(minutes=5)  # how late a fetch may be: nothing, for the shortes
 _POLL = timedelta(seconds=30)  # how long a lost event may leave this replica behind; one small query
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FetchJobs:
     """Works the queue of sources to fetch."""
 
@@ -81,10 +81,10 @@ class FetchJobs:
         await collect_pictures(self.pictures, self.picture_fetcher, source=source, items=items, files=files)
 
 
-def follow_publications(holder: CatalogHolder, bus: Bus) -> Periodic:
+def follow_publications(catalog: CatalogCache, bus: Bus) -> Periodic:
     """Refresh the catalog in memory when it was published, and every 30 s in case an event was lost."""
     return Periodic(
-        name="catalog_refresh", interval=_POLL, function=holder.refresh, in_every_process=True
+        name="catalog_refresh", interval=_POLL, function=catalog.refresh, in_every_process=True
     ).trigger_by(bus, REVISION_PUBLISHED)
 
 

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.catalog.config import CatalogSettings
-from services.catalog.handlers.catalog import CatalogHandlers, CatalogInternalHandlers, reload_files
+from services.catalog.convert.items import ItemMessages
+from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
 from services.catalog.jobs import FetchJobs, follow_publications, schedule_fetches
 from services.catalog.remote import RemoteDeployments
 from services.catalog.sources.fetcher import Fetcher
+from services.catalog.sources.own_files import OwnFiles
 from services.catalog.sources.process_importer import ProcessImporter
 from services.catalog.sources.source_files import FetchLimits
 from services.catalog.sources.stack_reader import StackReader
 from services.catalog.store import SqlCatalogStore, SqlPictureStore
-from services.catalog.store.published_catalog import CatalogHolder
+from services.catalog.store.catalog_cache import CatalogCache
 from services.catalog.store.tables import metadata
+from services.catalog.usecases.reload_catalog import reload_catalog
 from services.common.core.log import get_logger
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Service
@@ -25,14 +28,15 @@ from services.common.process.runtime import Runtime, build_runtime
 log = get_logger()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CatalogParts:
     """The parts of a catalog process: `api` and `internal` answer RPCs, `jobs` fetches sources."""
 
     settings: CatalogSettings
     runtime: Runtime
     store: SqlCatalogStore
-    holder: CatalogHolder
+    catalog: CatalogCache
+    files: OwnFiles
     api: CatalogHandlers
     internal: CatalogInternalHandlers
     jobs: FetchJobs
@@ -41,9 +45,9 @@ class CatalogParts:
 def build_parts(settings: CatalogSettings) -> CatalogParts:
     """Construct the parts; nothing runs yet. Call it within an event loop."""
     runtime = build_runtime("catalog", settings, tables=metadata)
-    store = SqlCatalogStore(runtime.db)
-    holder = CatalogHolder(store)
-    pictures = SqlPictureStore(runtime.db)
+    store, pictures = SqlCatalogStore(runtime.db), SqlPictureStore(runtime.db)
+    catalog, files, messages = CatalogCache(store), OwnFiles(settings.data), ItemMessages()
+    catalog.on_refresh(messages.prepare)
     limits = FetchLimits(seconds=settings.fetch_seconds, total_bytes=settings.fetch_megabytes * 1024 * 1024)
     fetcher = Fetcher(
         roots=settings.source_roots,
@@ -55,25 +59,27 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
         settings=settings,
         runtime=runtime,
         store=store,
-        holder=holder,
+        catalog=catalog,
+        files=files,
         api=CatalogHandlers(
-            holder,
-            store,
-            store,
+            catalog=catalog,
+            store=store,
+            sources=store,
             pictures=pictures,
+            files=files,
             deployments=RemoteDeployments(runtime.clients),
+            messages=messages,
             wake=runtime.relay.wake,
-            data=settings.data,
         ),
-        internal=CatalogInternalHandlers(holder, store, host_needs=settings.host_needs),
+        internal=CatalogInternalHandlers(catalog, store, host_needs=settings.host_needs),
         jobs=FetchJobs(
-            store,
-            store,
-            fetcher,
-            ProcessImporter(),
-            pictures,
-            fetcher,
-            StackReader(fetcher=fetcher),
+            catalog=store,
+            sources=store,
+            fetcher=fetcher,
+            importer=ProcessImporter(),
+            pictures=pictures,
+            picture_fetcher=fetcher,
+            stacks=StackReader(fetcher=fetcher),
         ),
     )
 
@@ -84,7 +90,7 @@ async def serve(settings: CatalogSettings) -> None:
     await publish_own_files(parts)
     services = pb.DESCRIPTOR.services_by_name
     handlers = {services["CatalogService"]: parts.api, services["CatalogInternalService"]: parts.internal}
-    background = [follow_publications(parts.holder, parts.runtime.bus)]
+    background = [follow_publications(parts.catalog, parts.runtime.bus)]
     await lifecycle.serve(Service(runtime=parts.runtime, handlers=handlers, background=background))
 
 
@@ -96,9 +102,8 @@ async def work(settings: CatalogSettings) -> None:
     await lifecycle.work(Service(runtime=parts.runtime, background=[fetches]))
 
 
-async def publish_own_files(catalog: CatalogParts) -> None:
-    """Publish the items of our own folder and have the catalog in memory."""
-    result = await reload_files(catalog.store, catalog.settings.data)
+async def publish_own_files(parts: CatalogParts) -> None:
+    """Publish the items of our own folder and load the catalog into memory."""
+    result = await reload_catalog(parts.catalog, parts.store, parts.files)
     for rejection in result.rejected:
         log.error("catalog_file_rejected", file=rejection.file, error=rejection.error)
-    await catalog.holder.refresh()

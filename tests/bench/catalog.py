@@ -21,7 +21,7 @@ from services.catalog.domain.entities import OWN_SOURCE, Item, Revision
 from services.catalog.domain.item_files.loader import load_items
 from services.catalog.domain.publication import build_index
 from services.catalog.domain.search.catalog_index import CatalogIndex, ItemFilter
-from services.catalog.sources.own_files import read_item_files
+from services.catalog.sources.own_files import OwnFiles
 from services.common.rpc.responses.rendered import Form
 
 NAMES, ITEMS = 1300, 2000
@@ -33,7 +33,9 @@ _QUERIES = (
 
 def measure_catalog() -> None:
     """Print seconds and megabytes of loading, and the times of searches and lists."""
-    documents = [one.document for one in load_items(read_item_files(DATA), source=OWN_SOURCE).items]
+    documents = [
+        one.document for one in load_items(OwnFiles(DATA).read_item_files(), source=OWN_SOURCE).items
+    ]
     moment = datetime.now(UTC)
     revisions = [
         Revision(f"app{n}", f"r{n}", "1", "acme", {**documents[n % len(documents)], "id": f"app{n}"}, moment)

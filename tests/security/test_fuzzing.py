@@ -32,7 +32,7 @@ from services.catalog.domain.renderer.interpolation import (
     list_variables,
 )
 from services.catalog.domain.sources import SourceFormat
-from services.catalog.sources.own_files import find_icon, read_item_files
+from services.catalog.sources.own_files import OwnFiles
 from services.common.core.errors import DomainError, InvalidError
 from services.common.core.telemetry.metrics import template_of
 from services.common.rpc.addresses import parse_address, parse_network
@@ -176,8 +176,8 @@ def test_volumes_and_snapshots_are_no_labels_of_metrics(name: str) -> None:
     PUNCTUATED | st.builds("icons/{}{}".format, st.sampled_from(["../", "%2e%2e/", "//", "\\"]), PUNCTUATED)
 )
 def test_an_icon_is_a_file_of_the_icons_or_none(icon: str) -> None:
-    content = find_icon(icon.replace("\0", ""))
-    assert content is None or (DATA / icon).resolve().is_relative_to(DATA / "icons")
+    found = OwnFiles(DATA).find_icon(icon.replace("\0", ""))
+    assert found is None or (DATA / icon).resolve().is_relative_to(DATA / "icons")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_an_icon_is_a_file_of_the_icons_or_none(icon: str) -> None:
     ["../items/nginx.yaml", "icons/../nginx.yaml", "/etc/passwd", "icons/../../../__init__.py", "icons", ""],
 )
 def test_no_icon_leads_out_of_its_folder(icon: str) -> None:
-    assert find_icon(icon) is None
+    assert OwnFiles(DATA).find_icon(icon) is None
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_no_icon_leads_out_of_its_folder(icon: str) -> None:
     ],
 )
 def test_an_icon_elsewhere_is_named_by_https_and_never_fetched_here(icon: str) -> None:
-    item = next(iter(load_items(read_item_files(DATA), source="https://items.example").items)).item
+    item = next(iter(load_items(OwnFiles(DATA).read_item_files(), source="https://items.example").items)).item
     assert render_icon(replace(item, icon=icon)) == ""
     assert render_icon(replace(item, icon="https://cdn.example/i.svg")) == f"/api/catalog/{item.id}/icon"
 

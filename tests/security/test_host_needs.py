@@ -7,9 +7,8 @@ import pytest
 from services.catalog.config import DATA, CatalogSettings
 from services.catalog.domain.errors import UnsafeDefinitionError
 from services.catalog.domain.item_files.loader import load_items
-from services.catalog.domain.renderer.host_needs import list_host_needs
-from services.catalog.sources.own_files import read_item_files
-from services.catalog.usecases.items import check_host_needs
+from services.catalog.domain.renderer.host_needs import check_host_needs, list_host_needs
+from services.catalog.sources.own_files import OwnFiles
 from services.common.core.config import read_settings
 from tests.unit.catalog.samples import build
 
@@ -56,7 +55,7 @@ def _with_allowance() -> str:
 
 
 def test_nothing_of_the_catalog_that_comes_with_it_needs_the_host() -> None:
-    loaded = load_items(read_item_files(DATA), source="test")
+    loaded = load_items(OwnFiles(DATA).read_item_files(), source="test")
     assert not [one.item.id for one in loaded.items if one.item.allows]
 
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from services.catalog.convert.items import ItemMessages
 from services.catalog.domain.errors import SourceFetchError
 from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
+from services.catalog.sources.own_files import OwnFiles
 from services.catalog.sources.process_importer import ProcessImporter
 from services.catalog.store import SqlCatalogStore, SqlPictureStore
-from services.catalog.store.published_catalog import CatalogHolder
+from services.catalog.store.catalog_cache import CatalogCache
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.core.errors import UnavailableError
 from services.common.db.database import Database
@@ -59,19 +61,21 @@ class Service:
 
     def __init__(self, db: Database, data: Path) -> None:
         self.store = SqlCatalogStore(db)
-        self.holder = CatalogHolder(self.store)
+        self.catalog, messages = CatalogCache(self.store), ItemMessages()
+        self.catalog.on_refresh(messages.prepare)
         self.deployments = FakeDeployments()
         self.woken = 0
         self.api = CatalogHandlers(
-            self.holder,
-            self.store,
-            self.store,
+            catalog=self.catalog,
+            store=self.store,
+            sources=self.store,
+            files=OwnFiles(data),
+            messages=messages,
             pictures=SqlPictureStore(db),
             deployments=self.deployments,
             wake=self.wake,
-            data=data,
         )
-        self.internal = CatalogInternalHandlers(self.holder, self.store)
+        self.internal = CatalogInternalHandlers(self.catalog, self.store)
         self.fetcher = FakeFetcher()
 
     def wake(self) -> None:
@@ -81,4 +85,4 @@ class Service:
         await fetch_source(
             self.store, self.store, self.fetcher, importer=ProcessImporter(), source_id=source_id
         )
-        await self.holder.refresh()
+        await self.catalog.refresh()

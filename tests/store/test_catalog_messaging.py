@@ -48,7 +48,7 @@ async def run_replica(catalog: CatalogParts) -> AsyncIterator[None]:
     async with run_parts(
         catalog,
         catalog.runtime.relay.run(),
-        follow_publications(catalog.holder, catalog.runtime.bus).run(schedules),
+        follow_publications(catalog.catalog, catalog.runtime.bus).run(schedules),
     ):
         yield
 
@@ -115,14 +115,14 @@ async def test_a_registered_source_is_fetched_by_a_worker_and_seen_by_every_repl
         created = await first.api.create_source(
             pb.CreateSourceRequest(name="acme", location=location, format="native"), ask()
         )
-        await wait_until(lambda: all(r.holder.index.find_item("acme.thing") for r in (first, second)))
+        await wait_until(lambda: all(r.catalog.index.find_item("acme.thing") for r in (first, second)))
         (source,) = (await second.api.list_sources(EMPTY)).sources
         assert (source.status, source.item_count) == ("published", 1)
         (settings.data / "sample.yaml").write_text(ITEM.replace("Sample App", "Renamed"))
         await first.api.reload_catalog(EMPTY)
-        await wait_until(lambda: second.holder.index.get_item("sample").name == "Renamed")
+        await wait_until(lambda: second.catalog.index.get_item("sample").name == "Renamed")
         await second.api.delete_source(pb.DeleteSourceRequest(source_id=created.id))
-        await wait_until(lambda: first.holder.index.find_item("acme.thing") is None)
+        await wait_until(lambda: first.catalog.index.find_item("acme.thing") is None)
 
 
 async def test_a_replica_answers_without_nats(settings: CatalogSettings) -> None:
@@ -163,6 +163,6 @@ async def test_the_worker_process_fetches_and_ends_when_told(
         await replica.api.create_source(
             pb.CreateSourceRequest(name="acme", location=location, format="native"), ask()
         )
-        await wait_until(lambda: replica.holder.index.find_item("acme.thing") is not None)
+        await wait_until(lambda: replica.catalog.index.find_item("acme.thing") is not None)
         process.terminate()
         assert await asyncio.wait_for(process.wait(), 20) == 0

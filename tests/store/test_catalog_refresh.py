@@ -12,7 +12,7 @@ from services.catalog.domain.sources import NewSource, SourceFormat, SourceStatu
 from services.catalog.sources.process_importer import ProcessImporter
 from services.catalog.store import FETCH_SOURCE, SqlCatalogStore
 from services.catalog.store.tables import outbox, sources
-from services.catalog.usecases.items import queue_due_fetches
+from services.catalog.usecases.sources import queue_due_fetches
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.db.database import Database
 from tests.store.catalog_db import db

@@ -155,7 +155,7 @@ async def test_a_preview_takes_the_settings_of_a_deployment(ours: Service) -> No
 async def test_a_preview_without_apps_shows_the_needs_of_the_item_and_says_so(ours: Service) -> None:
     ours.deployments.is_down = True
     shown = await ours.api.preview_item(pb.PreviewItemRequest(app_id="wordpress"), ask())
-    needed = ours.holder.index.get_item("wordpress").resources
+    needed = ours.catalog.index.get_item("wordpress").resources
     assert (shown.memory, shown.disk) == (needed.memory.minimum, needed.disk.minimum)
     assert shown.placement_message == "apps does not answer"
 
@@ -236,7 +236,7 @@ async def test_the_newest_revisions_of_known_items_are_told(ours: Service) -> No
 
 async def test_all_newest_revisions_are_told_when_none_is_named(ours: Service) -> None:
     answer = await ours.internal.list_revisions(pb.ListRevisionsRequest())
-    assert len(answer.revisions) == len(ours.holder.index.items)
+    assert len(answer.revisions) == len(ours.catalog.index.items)
 
 
 async def test_values_go_to_another_revision_but_for_those_of_inputs_that_are_gone(
@@ -265,7 +265,7 @@ async def test_a_reload_takes_changes_keeps_old_revisions_and_reports_bad_files(
 ) -> None:
     service, other = Service(db, folder), Service(db, folder)
     assert (await service.api.reload_catalog(EMPTY)).total == 1
-    await other.holder.refresh()
+    await other.catalog.refresh()
     old = (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).message
     (folder / "sample.yaml").write_text(ITEM.replace('version: "1.0"', 'version: "2.0"'))
     (folder / "broken.yaml").write_text("id: broken\n  name: [")
@@ -273,8 +273,8 @@ async def test_a_reload_takes_changes_keeps_old_revisions_and_reports_bad_files(
     assert (result.success, result.total, [r.file for r in result.rejected]) == (True, 1, ["broken.yaml"])
     assert "line 2" in result.rejected[0].error
     assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).message.version == "1.0"
-    assert await other.holder.refresh()
-    assert not await other.holder.refresh()
+    assert await other.catalog.refresh()
+    assert not await other.catalog.refresh()
     assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).message.version == "2.0"
     kept = pb.RenderItemRequest(
         app_id="sample", revision=old.revision, environment={"SITE": "https://example.com"}
@@ -284,7 +284,7 @@ async def test_a_reload_takes_changes_keeps_old_revisions_and_reports_bad_files(
 
 async def test_an_item_that_another_replica_published_is_found_at_once(db: Database, folder: Path) -> None:
     service, other = Service(db, folder), Service(db, folder)
-    await other.holder.refresh()
+    await other.catalog.refresh()
     await service.api.reload_catalog(EMPTY)
     assert (await other.api.get_item(pb.GetItemRequest(app_id="sample"), ask())).message.id == "sample"
 
@@ -293,14 +293,14 @@ async def test_a_source_is_shown_as_published_only_where_its_items_answer(
     ours: Service, db: Database
 ) -> None:
     other = Service(db, DATA)
-    await other.holder.refresh()
+    await other.catalog.refresh()
     request = pb.CreateSourceRequest(name="acme", location="https://acme.example/t.json", format="portainer")
     source = await ours.api.create_source(request, ask())
     web = {"type": 1, "title": "Acme Web", "image": "acme/web:1", "ports": ["80:80"]}
     ours.fetcher.files = {"t.json": json.dumps([web]).encode()}
     await ours.fetch(source.id)
     assert [one.status for one in (await other.api.list_sources(EMPTY)).sources] == ["published"]
-    assert [item.id for item in other.holder.index.search_items("acme web", ItemFilter())] == [
+    assert [item.id for item in other.catalog.index.search_items("acme web", ItemFilter())] == [
         "acme.acme-web"
     ]
 

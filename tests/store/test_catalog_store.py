@@ -22,10 +22,11 @@ from services.catalog.domain.item_files.loader import load_items
 from services.catalog.domain.publication import load_catalog, publish_items
 from services.catalog.domain.search.catalog_index import CatalogIndex
 from services.catalog.domain.sources import NewSource, SourceFormat, SourceStatus
-from services.catalog.sources.own_files import read_item_files
+from services.catalog.sources.own_files import OwnFiles
 from services.catalog.store import FETCH_SOURCE, REVISION_PUBLISHED, SqlCatalogStore
+from services.catalog.store.catalog_cache import CatalogCache
 from services.catalog.store.tables import metadata, outbox
-from services.catalog.usecases.items import reload_catalog
+from services.catalog.usecases.reload_catalog import reload_catalog
 from services.common.core.clock import now
 from services.common.db.database import Database
 from tests.store.catalog_db import db
@@ -133,8 +134,8 @@ async def test_what_is_not_registered_is_not_found(store: SqlCatalogStore) -> No
 
 
 async def test_our_own_items_come_back_from_the_database_as_they_went_in(store: SqlCatalogStore) -> None:
-    loaded = load_items(read_item_files(DATA), source="builtin")
-    result = await reload_catalog(store, loaded)
+    loaded = load_items(OwnFiles(DATA).read_item_files(), source="builtin")
+    result = await reload_catalog(CatalogCache(store), store, OwnFiles(DATA))
     assert result.total == len(loaded.items)
     catalog = await load_catalog(store)
     read = {item.id: replace(item, added_at=None) for item in catalog.items}

@@ -1,8 +1,8 @@
-"""What the domain needs of the world."""
+"""Interfaces of the catalog: stores, readers of sources, and the service that plans deployments."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from services.catalog.domain.faults import Rejection
 from services.catalog.domain.importers.collection import Imported
 from services.catalog.domain.item import Record
 from services.catalog.domain.pictures import Picture
+from services.catalog.domain.search.catalog_index import CatalogIndex
 from services.catalog.domain.sources import NewSource, Source, SourceFormat
 from services.common.identity.tokens import User
 
@@ -34,6 +35,37 @@ class Publication:
     source: str
     item_count: int
     published_at: datetime
+
+
+class PublishedCatalog(Protocol):
+    """The published catalog as this process has it in memory; another replica may have published a newer one."""
+
+    @property
+    def index(self) -> CatalogIndex:
+        """The newest state that this process knows."""
+
+    async def find_index(self, item_id: str) -> CatalogIndex:
+        """Return the index to read an item from.
+
+        Where this process does not know the item, the index is refreshed first: another replica may have published
+        the item a moment ago.
+        """
+
+    async def refresh(self) -> bool:
+        """Read the catalog again if another state was published; return whether it was."""
+
+
+class OwnItemFiles(Protocol):
+    """The item files of this installation."""
+
+    def read_item_files(self) -> Iterable[tuple[str, bytes]]:
+        """Return the name and content of every item file, by name."""
+
+    def find_icon(self, location: str) -> Picture | None:
+        """Return an icon of the folder, or None."""
+
+    def read_schema(self) -> bytes:
+        """Return the JSON Schema of an item file."""
 
 
 class CatalogStore(Protocol):

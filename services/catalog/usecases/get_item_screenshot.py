@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from services.catalog.domain.errors import IconNotFoundError
+from services.catalog.domain.interfaces import PictureStore, PublishedCatalog
 from services.catalog.domain.pictures import Picture, list_screenshots
-from services.catalog.domain.search.catalog_index import CatalogIndex
-from services.catalog.usecases.get_item_icon import Pictures
 
 
 async def get_item_screenshot(
-    catalog: CatalogIndex, pictures: Pictures, item_id: str, *, number: int
+    catalog: PublishedCatalog, pictures: PictureStore, item_id: str, *, number: int
 ) -> Picture:
     """Return a screenshot by its number, from 1.
 
@@ -17,7 +16,7 @@ async def get_item_screenshot(
         ItemNotFoundError: nothing of that id is published.
         IconNotFoundError: it has fewer, or this one could not be fetched yet.
     """
-    item = catalog.get_item(item_id)
+    item = (await catalog.find_index(item_id)).get_item(item_id)
     locations = list_screenshots(item)
     location = locations[number - 1] if 1 <= number <= len(locations) else ""
     found = await pictures.find_picture(item.source, location) if location else None

@@ -1,30 +1,34 @@
-"""PreviewItem: what exactly a deployment would run, on what and where."""
+"""PreviewItem: the definition, resources and place that a deployment would have."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from services.catalog.domain.interfaces import Deployments, PlannedDeployment, WantedDeployment
+from services.catalog.domain.interfaces import (
+    Deployments,
+    PlannedDeployment,
+    PublishedCatalog,
+    WantedDeployment,
+)
 from services.catalog.domain.renderer.rendered_definition import RenderedDefinition, render_item
 from services.catalog.domain.renderer.values import RenderRequest
-from services.catalog.domain.search.catalog_index import CatalogIndex
 from services.common.core.errors import UnavailableError
 from services.common.identity.tokens import User
 
 
 async def preview_item(
-    catalog: CatalogIndex, deployments: Deployments, wanted: WantedDeployment, *, user: User | None
+    catalog: PublishedCatalog, deployments: Deployments, wanted: WantedDeployment, *, user: User | None
 ) -> tuple[RenderedDefinition, PlannedDeployment]:
     """Render an item with its secrets masked, as a deployment with these settings would run it.
 
-    Runtime, resources and place are those that a deployment would choose. While that cannot be asked, the item's own
-    are shown, and the message says so.
+    Runtime, resources and place are those that the service of apps would choose. While it does not answer, the item's
+    own are returned, with the reason as the placement message.
 
     Raises:
         ItemNotFoundError: nothing of that id is published.
         InvalidError: the inputs or the settings do not fit.
     """
-    item = catalog.get_item(wanted.item_id)
+    item = (await catalog.find_index(wanted.item_id)).get_item(wanted.item_id)
     request = RenderRequest(
         runtime=_take_runtime(wanted),
         project=wanted.hostname,
@@ -57,6 +61,6 @@ def _take_runtime(wanted: WantedDeployment) -> str:
 
 
 def _take_port(wanted: WantedDeployment) -> int:
-    """Return the port that replaces the item's; what is no port is refused where the deployment is planned."""
+    """Return the port that replaces the item's; a number that is no port is refused by the service of apps."""
     port = wanted.config.get("port")
     return int(port) if isinstance(port, int | float) and 1 <= port <= 65_535 else 0

@@ -17,7 +17,7 @@ from services.apps.usecases.plan_deployment import DeploymentPlan, plan_deployme
 from services.apps.workflows.deploy_app import deploy_app
 from services.apps.workflows.steps.image import DeployState
 from services.apps.workflows.steps.tools import Tools
-from services.catalog.convert import messages as convert
+from services.catalog.convert.deployments import parse_render, render_rendering
 from services.catalog.domain.entities import Item
 from services.catalog.domain.renderer.rendered_definition import render_item
 from services.clients.inventory.interface import OnText
@@ -41,7 +41,7 @@ class LocalClients(Clients):
 
     async def call(self, service: str, stub: type, method: str, request: Any, **_: Any) -> pb.Rendering:
         assert (service, method, request.app_id) == ("catalog", "RenderItem", self._item.id)
-        return convert.render_rendering(render_item(self._item, convert.parse_render(request)))
+        return render_rendering(render_item(self._item, parse_render(request)))
 
 
 class SimulatedContainers(FakeContainers):

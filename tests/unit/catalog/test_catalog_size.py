@@ -11,13 +11,15 @@ from services.catalog.domain.entities import OWN_SOURCE, Revision
 from services.catalog.domain.item_files.loader import load_items
 from services.catalog.domain.publication import build_index
 from services.catalog.domain.search.catalog_index import CatalogIndex
-from services.catalog.sources.own_files import read_item_files
+from services.catalog.sources.own_files import OwnFiles
 
 NAMES = 1300
 
 
 def make_revisions() -> list[Revision]:
-    documents = [entry.document for entry in load_items(read_item_files(DATA), source=OWN_SOURCE).items]
+    documents = [
+        entry.document for entry in load_items(OwnFiles(DATA).read_item_files(), source=OWN_SOURCE).items
+    ]
     return [
         Revision(f"app{n}", f"r{n}", "1", "acme", {**documents[n % len(documents)], "id": f"app{n}"}, datetime.now(UTC))
         for n in range(NAMES)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.catalog.domain.entities import OWN_SOURCE, Item
+from services.catalog.domain.errors import UnsafeDefinitionError
 from services.catalog.domain.item_files.document import Path
 from services.catalog.domain.renderer.compose import Mount, is_on, parse_mounts, read_pairs
 
@@ -42,6 +44,27 @@ def list_host_needs(compose: Mapping[str, Any]) -> list[HostNeed]:
             if not isinstance(entry, dict) or not ({"content", "environment"} & entry.keys()):
                 needs.append(HostNeed("files", (kind, name), f"{kind}.{name} is read from a file"))
     return needs
+
+
+def check_host_needs(item: Item, permitted: Collection[str]) -> None:
+    """Refuse an item that needs the host unless an administrator allowed it: the author's declaration is no permission.
+
+    Args:
+        item: `allows` has the needs that its author declared.
+        permitted: ids of items, or `<source>.*`.
+
+    Raises:
+        UnsafeDefinitionError: naming what it needs.
+    """
+    if not item.allows or {item.id, f"{item.source}.*"} & set(permitted):
+        return
+    whole = (
+        "" if item.source == OWN_SOURCE else f" or, for all of its source, CATALOG_HOST_NEEDS={item.source}.*"
+    )
+    raise UnsafeDefinitionError(
+        f"{item.id} needs {', '.join(sorted(item.allows))} of the host; an administrator allows that with"
+        f" CATALOG_HOST_NEEDS={item.id}{whole}"
+    )
 
 
 _FORBIDDEN = {

@@ -97,10 +97,10 @@ class CatalogIndex:
         """Return an item, or None."""
         return self._by_id.get(item_id)
 
-    def list_items(self, wanted: ItemFilter) -> list[Item]:
+    def list_items(self, wanted: ItemFilter) -> Sequence[Item]:
         """Return the entries that fit, by name; of a single source, all of its items."""
         if wanted == _EVERYTHING:
-            return list(self.entries)
+            return self.entries
         return [item for group in self._groups for item in _choose(group, wanted)]
 
     def list_category(self, category: str, wanted: ItemFilter) -> list[Item]:
@@ -115,7 +115,7 @@ class CatalogIndex:
             raise CategoryNotFoundError(f"the catalog has no category {category[:100]!r}")
         return [item for group in found for item in _choose(group, wanted)]
 
-    def search_items(self, query: str, wanted: ItemFilter) -> list[Item]:
+    def search_items(self, query: str, wanted: ItemFilter) -> Sequence[Item]:
         """Return the entries that match, best first; all of them, by name, when the query is empty."""
         if not query.strip():
             return self.list_items(wanted)

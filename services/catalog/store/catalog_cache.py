@@ -1,4 +1,4 @@
-"""The catalog as this replica has it in memory, swapped whole when another state is published."""
+"""In-memory copy of the published catalog, replaced as a whole when another state is published."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ from services.common.core.log import get_logger
 log = get_logger()
 
 
-class CatalogHolder:
-    """Holds the newest index; readers never wait for a refresh."""
+class CatalogCache:
+    """Index of the newest publication that this process knows; implements `PublishedCatalog`.
+
+    Readers never wait for a refresh: they use the former index until the next one is complete.
+    """
 
     def __init__(self, store: CatalogStore) -> None:
         self._store = store
         self._number = -1
+        # Two refreshes beside each other would build the same index twice, and the older could replace the newer.
         self._lock = asyncio.Lock()
         self._prepare: list[Callable[[Sequence[Item]], None]] = []
         self.index = CatalogIndex([])
 
     def on_refresh(self, prepare: Callable[[Sequence[Item]], None]) -> None:
-        """Have `prepare` called with the items of each new state, in a thread, before it is seen."""
+        """Register a function that gets the items of each new state, in a thread, before readers see them."""
         self._prepare.append(prepare)
 
     async def find_index(self, item_id: str) -> CatalogIndex:
-        """Return the index in which to look for an item.
-
-        An item that this replica does not know may have been published a moment ago, through another one.
-        """
+        """See `PublishedCatalog.find_index`."""
         if self.index.find_item(item_id) is None:
             await self.refresh()
         return self.index
 
     async def refresh(self) -> bool:
-        """Read the catalog again if another state was published; say whether it was.
+        """Read the catalog again if another state was published; return whether it was.
 
-        A database that does not answer leaves the catalog as it is.
+        While the database does not answer, the former state stays.
         """
         async with self._lock:
             try:

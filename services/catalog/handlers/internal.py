@@ -1,0 +1,54 @@
+"""CatalogInternalService: what the catalog offers the service of apps."""
+# ruff: noqa: D102 - RPCs are documented in the proto, once
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from proximity.catalog.v1 import catalog_service_pb2 as pb
+
+from services.catalog.convert.deployments import parse_render, render_rendering
+from services.catalog.convert.revisions import render_changes, render_revisions
+from services.catalog.domain.interfaces import CatalogStore, PublishedCatalog
+from services.catalog.usecases.render_item import render_item
+from services.catalog.usecases.revisions import compare_revisions, list_revisions
+
+
+class CatalogInternalHandlers:
+    """CatalogInternalService.
+
+    Args:
+        host_needs: ids of the items that may use the host, or `<source>.*` for all of a source.
+    """
+
+    def __init__(
+        self, catalog: PublishedCatalog, store: CatalogStore, *, host_needs: Collection[str] = ()
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._host_needs = frozenset(host_needs)
+
+    async def render_item(self, request: pb.RenderItemRequest) -> pb.Rendering:
+        rendered = await render_item(
+            self._catalog,
+            self._store,
+            request.app_id,
+            revision=request.revision,
+            request=parse_render(request),
+            from_revision=request.from_revision,
+            host_needs=self._host_needs,
+        )
+        return render_rendering(rendered)
+
+    async def compare_revisions(self, request: pb.CompareRevisionsRequest) -> pb.RevisionChanges:
+        changes = await compare_revisions(
+            self._catalog,
+            self._store,
+            request.app_id,
+            from_revision=request.from_revision,
+            revision=request.revision,
+        )
+        return render_changes(changes)
+
+    async def list_revisions(self, request: pb.ListRevisionsRequest) -> pb.ListRevisionsResponse:
+        return render_revisions(await list_revisions(self._catalog, request.app_ids))

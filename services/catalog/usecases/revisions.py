@@ -1,0 +1,57 @@
+"""Use cases of revisions, for the service of apps: CompareRevisions and ListRevisions."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from services.catalog.domain.entities import Item
+from services.catalog.domain.errors import RevisionNotFoundError
+from services.catalog.domain.interfaces import CatalogStore, PublishedCatalog
+from services.catalog.domain.item import build_item
+from services.catalog.domain.revisions import RevisionChanges, compare_items
+from services.catalog.domain.search.catalog_index import CatalogIndex
+
+
+async def compare_revisions(
+    catalog: PublishedCatalog, store: CatalogStore, item_id: str, *, from_revision: str, revision: str
+) -> RevisionChanges:
+    """Return what changes from one revision of an item to another.
+
+    Without `from_revision`, or where nothing of it is stored, everything of the other revision counts as new.
+
+    Raises:
+        ItemNotFoundError, RevisionNotFoundError: there is no such item, or not the revision to go to.
+    """
+    index = await catalog.find_index(item_id)
+    after = await get_revision(index, store, item_id, revision=revision)
+    before = None
+    if from_revision:
+        with contextlib.suppress(RevisionNotFoundError):
+            before = await get_revision(index, store, item_id, revision=from_revision)
+    return compare_items(before, after)
+
+
+async def list_revisions(catalog: PublishedCatalog, item_ids: Sequence[str]) -> list[Item]:
+    """Return the newest revision of those of the items that are published; of all when none is named."""
+    # A caller that has heard of a publication may call before this replica has heard of it.
+    await catalog.refresh()
+    index = catalog.index
+    if not item_ids:
+        return list(index.items)
+    return [item for item_id in item_ids if (item := index.find_item(item_id)) is not None]
+
+
+async def get_revision(catalog: CatalogIndex, store: CatalogStore, item_id: str, *, revision: str) -> Item:
+    """Return the newest revision of an item, or the named one, current or not.
+
+    Raises:
+        ItemNotFoundError, RevisionNotFoundError: there is none.
+    """
+    if not revision:
+        return catalog.get_item(item_id)
+    current = catalog.find_item(item_id)
+    if current is not None and current.revision == revision:
+        return current
+    stored = await store.get_revision(item_id, revision)
+    return build_item(stored.document, source=stored.source, revision=stored.revision)
