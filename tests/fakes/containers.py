@@ -6,10 +6,9 @@ import asyncio
 import base64
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from services.apps.domain.errors import StepFailedError
-from services.clients.inventory.interface import OnProgress, OnText
+from services.clients.inventory.interface import OnText
 from services.clients.inventory.values import (
     Container,
     Defaults,
@@ -17,76 +16,50 @@ from services.clients.inventory.values import (
     Placement,
     Probe,
     Ref,
-    RunningTask,
     Scan,
     Task,
     Wanted,
 )
-from services.common.core.errors import (
-    BusyError,
-    DomainError,
-    ForbiddenError,
-    NotFoundError,
-    PreconditionError,
-    UnavailableError,
-)
+from services.common.core.errors import BusyError, DomainError, NotFoundError, PreconditionError
+from tests.fakes.archives import FakeArchives, busy, not_ours
 
 GIGABYTE = float(1024**3)
 
 
-class Packed(NamedTuple):
-    """A container with what is in it, as an archive or a snapshot has it."""
+class FakeContainers(FakeArchives):
+    """Inventory's ContainerService.
 
-    container: Container
-    files: dict[str, str]
-    image: str
-    volumes: dict[str, str]
-    has_docker: bool
-
-
-class FakeContainers:
-    """One host with two nodes.
-
-    `broken` names calls that fail, with how often they fail still; what is brought up with a definition that holds one
-    of the `silent` words does not answer.
+    Attributes:
+        reserved: container ids by owner.
+        commands: what was run inside.
+        answers: whether ports answer; what runs of a definition with one of the `silent` words does not.
+        can_snapshot: whether the storage has snapshots.
+        unpullable: why images are not to be had.
+        strangers: ids of containers of others.
+        hangs: RPC that never answers; `hung` is set then.
     """
 
     def __init__(self) -> None:
-        self.containers: dict[int, Container] = {}
+        super().__init__()
         self.reserved: dict[str, int] = {}
-        self.files: dict[tuple[int, str], str] = {}
-        self.docker: set[int] = set()
         self.commands: list[tuple[str, ...]] = []
-        self.broken: dict[str, int] = {}
-        self.failure: dict[str, DomainError] = {}
-        self.lost_tasks = 0
         self.answers = True
         self.can_snapshot = True
         self.unpullable: DomainError | None = None
         self.strangers: set[int] = set()
-        self.wrecks: set[int] = set()
         self.hung = asyncio.Event()
         self.hangs = ""
         self.silent: set[str] = set()
-        self.archives: dict[str, Packed] = {}
-        self.restored_to: list[str] = []
-        self.snapshots: dict[tuple[int, str], Packed] = {}
-        self.images: dict[int, str] = {}
-        self.volumes: dict[int, dict[str, str]] = {}
-        self.complete = True
 
-    def _call(self, name: str) -> None:
-        if self.broken.get(name, 0) > 0:
-            self.broken[name] -= 1
-            raise UnavailableError(f"{name} did not work")
-        if name in self.failure:
-            raise self.failure[name]
+    def add_container(self, ref: Ref, *, owner: str = "", name: str = "web", status: str = "stopped") -> None:
+        """Have a container that the platform did not create."""
+        self.containers[ref.vmid] = dataclasses.replace(_stopped(ref, owner, name), status=status)
 
-    async def place(self, wanted: Wanted) -> Placement:
-        self._call("place")
+    async def place_container(self, wanted: Wanted) -> Placement:
+        self.call("place_container")
         return Placement(host_id=wanted.host_id or 1, node=wanted.node or "pve1", oci=True, exec_mode="ssh")
 
-    async def get_defaults(self) -> Defaults:
+    async def get_deployment_defaults(self) -> Defaults:
         return Defaults(
             memory=2048,
             cores=2,
@@ -98,229 +71,213 @@ class FakeContainers:
         )
 
     async def reserve_vmid(self, host_id: int, owner: str) -> int:
-        self._call("reserve")
+        self.call("reserve_vmid")
         if owner not in self.reserved:
             used = self.strangers | set(self.reserved.values())
             self.reserved[owner] = next(vmid for vmid in range(9000, 9999) if vmid not in used)
         return self.reserved[owner]
 
     async def release_vmid(self, host_id: int, owner: str) -> None:
-        self._call("release_vmid")
+        self.call("release_vmid")
         self.reserved.pop(owner, None)
 
-    async def create(self, ref: Ref, owner: str, new: NewContainer) -> Task:
-        self._call("create")
+    async def create_container(self, ref: Ref, *, owner: str, new: NewContainer) -> Task:
+        self.call("create_container")
         if ref.vmid in self.strangers:
-            raise _busy("VMID_TAKEN", f"the container id {ref.vmid} is taken")
+            raise busy("VMID_TAKEN", f"the container id {ref.vmid} is taken")
         if ref.vmid in self.wrecks:
-            raise _busy("CREATION_BROKEN", f"the creation of container {ref.vmid} was broken off")
+            raise busy("CREATION_BROKEN", f"the creation of container {ref.vmid} was broken off")
         made = ref.vmid not in self.containers
         known = self.containers.setdefault(ref.vmid, _stopped(ref, owner, new.hostname))
         if known.owner != owner:
-            raise StepFailedError(f"{ref.vmid} is not of {owner}")
+            raise not_ours(ref, owner)
         if made:
             self.containers[ref.vmid] = dataclasses.replace(known, memory=new.memory * 1024.0**2)
         if made and new.oci:
             self.images[ref.vmid] = new.template
             self.volumes[ref.vmid] = {path: "" for path, _ in new.mounts}
-        return _task(ref)
+        return self.begin("vzcreate", ref)
 
-    async def act(self, action: str, ref: Ref, *, owner: str) -> Task:
-        self._call(action)
-        if action == "destroy" and ref.vmid in self.wrecks:
-            self.wrecks.discard(ref.vmid)
-            return _task(ref)
-        container = self._own(ref, owner)
-        if action == "destroy":
-            del self.containers[ref.vmid]
-            self.volumes.pop(ref.vmid, None)
-        elif action == "stop":
-            self.containers[ref.vmid] = dataclasses.replace(container, status="stopped", address="")
-        else:
+    async def start_container(self, ref: Ref, *, owner: str) -> Task:
+        self.call("start_container")
+        return self._start("vzstart", ref, owner)
+
+    async def reboot_container(self, ref: Ref, *, owner: str) -> Task:
+        self.call("reboot_container")
+        return self._start("vzreboot", ref, owner)
+
+    def _start(self, kind: str, ref: Ref, owner: str) -> Task:
+        container = self.own(ref, owner)
+        if kind not in self.failing:
             address = f"10.0.0.{ref.vmid % 250}"
             self.containers[ref.vmid] = dataclasses.replace(container, status="running", address=address)
-        return _task(ref)
+        return self.begin(kind, ref)
 
-    async def mark(self, action: str, ref: Ref, *, owner: str, instead_of: str = "") -> None:
-        self._call(action)
+    async def stop_container(self, ref: Ref, *, owner: str) -> Task:
+        self.call("stop_container")
+        self.own(ref, owner)
+        if "vzshutdown" not in self.failing:
+            self.stop(ref)
+        task = self.begin("vzshutdown", ref)
+        self.lose("vzshutdown")
+        return task
+
+    async def destroy_container(self, ref: Ref, *, owner: str) -> Task:
+        self.call("destroy_container")
+        if ref.vmid not in self.wrecks:
+            if ref.vmid not in self.containers:
+                return Task(ref.host_id, ref.node, "")
+            self.own(ref, owner)
+        self.wrecks.discard(ref.vmid)
+        self.containers.pop(ref.vmid, None)
+        self.volumes.pop(ref.vmid, None)
+        return self.begin("vzdestroy", ref)
+
+    async def adopt_container(self, ref: Ref, *, owner: str, instead_of: str = "") -> None:
+        self.call("adopt_container")
         container = self.containers[ref.vmid]
-        if action == "adopt":
-            if container.owner not in ("", owner, instead_of):
-                raise StepFailedError(f"{ref.vmid} is not of {owner}")
-            if ref.vmid in {vmid for other, vmid in self.reserved.items() if other != owner}:
-                raise _busy("VMID_TAKEN", f"the container id {ref.vmid} is taken")
-            self.reserved[owner] = ref.vmid
-        marks = owner if action == "adopt" else ""
-        self.containers[ref.vmid] = dataclasses.replace(container, owner=marks, named_owner=marks)
+        if container.owner not in ("", owner, instead_of):
+            raise not_ours(ref, owner)
+        if ref.vmid in {vmid for other, vmid in self.reserved.items() if other != owner}:
+            raise busy("VMID_TAKEN", f"the container id {ref.vmid} is taken")
+        self.reserved[owner] = ref.vmid
+        self.containers[ref.vmid] = dataclasses.replace(container, owner=owner, named_owner=owner)
 
-    async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
-        copied = self._own(source, source_owner)
+    async def release_container(self, ref: Ref, *, owner: str) -> None:
+        self.call("release_container")
+        container = self.containers[ref.vmid]
+        if container.owner not in ("", owner):
+            raise not_ours(ref, owner)
+        self.containers[ref.vmid] = dataclasses.replace(container, owner="", named_owner="")
+
+    async def clone_container(
+        self, source: Ref, *, source_owner: str, target: Ref, owner: str, hostname: str
+    ) -> Task:
+        copied = self.own(source, source_owner)
         if copied.status == "running" and not self.can_snapshot:
-            raise _busy("CONTAINER_RUNNING", f"container {source.vmid} runs on a storage without snapshots")
-        self._call("clone")
-        if self.hangs == "clone":
+            raise busy("CONTAINER_RUNNING", f"container {source.vmid} runs on a storage without snapshots")
+        self.call("clone_container")
+        if self.hangs == "clone_container":
             self.hung.set()
             await asyncio.Event().wait()
         self.containers.setdefault(target.vmid, _stopped(target, owner, hostname))
         if source.vmid in self.docker:
             self.docker.add(target.vmid)
-        return _task(target)
+        return self.begin("vzclone", target)
 
-    async def configure(self, ref: Ref, owner: str, *, changes: Mapping[str, Any]) -> Task:
-        container = self._own(ref, owner)
+    async def configure_container(self, ref: Ref, *, owner: str, changes: Mapping[str, Any]) -> Task:
+        container = self.own(ref, owner)
         memory = changes.get("memory_mb", container.memory / 1024**2) * 1024**2
         self.containers[ref.vmid] = dataclasses.replace(container, memory=memory)
-        return _task(ref)
+        return self.begin("vzset", ref)
 
-    async def snapshot(self, action: str, ref: Ref, *, owner: str, name: str) -> Task:
-        self._own(ref, owner)
-        self._call(f"snapshot {action}")
-        taken, key = self.snapshots, (ref.vmid, name)
-        if action == "make" and not self.can_snapshot:
+    async def snapshot_container(self, ref: Ref, *, owner: str, name: str) -> Task:
+        self.own(ref, owner)
+        self.call("snapshot_container")
+        if not self.can_snapshot:
             raise PreconditionError(f"container {ref.vmid} lies on a storage without snapshots")
-        if action == "make":
-            taken.setdefault(key, self._pack(ref.vmid))
-        elif action == "delete":
-            taken.pop(key, None)
-        elif key in taken:
-            self._unpack(ref, taken[key])
-        else:
-            raise StepFailedError(f"snapshot '{name}' does not exist")
-        return _task(ref)
+        self.snapshots.setdefault((ref.vmid, name), self.pack(ref.vmid))
+        return self.begin("vzsnapshot", ref)
 
-    async def drop_snapshots(self, ref: Ref, owner: str, *, min_age_s: int) -> Sequence[str]:
-        self._own(ref, owner)
-        self._call("drop_snapshots")
+    async def rollback_container(self, ref: Ref, *, owner: str, name: str) -> Task:
+        self.own(ref, owner)
+        self.call("rollback_container")
+        if (ref.vmid, name) not in self.snapshots:
+            return self.begin("vzrollback", ref, failure=f"snapshot '{name}' does not exist")
+        self.put_back(ref, self.snapshots[ref.vmid, name])
+        return self.begin("vzrollback", ref)
+
+    async def delete_snapshot(self, ref: Ref, *, owner: str, name: str) -> Task:
+        self.own(ref, owner)
+        self.call("delete_snapshot")
+        self.snapshots.pop((ref.vmid, name), None)
+        return self.begin("vzdelsnapshot", ref)
+
+    async def drop_snapshots(self, ref: Ref, *, owner: str, min_age_s: int) -> Sequence[str]:
+        self.own(ref, owner)
+        self.call("drop_snapshots")
         left = [name for vmid, name in self.snapshots if vmid == ref.vmid and name.startswith("proximity-")]
         for name in left:
             del self.snapshots[ref.vmid, name]
         return left
 
-    async def migrate(self, ref: Ref, owner: str, *, node: str) -> Task:
+    async def migrate_container(self, ref: Ref, *, owner: str, target_node: str) -> Task:
         if any(vmid == ref.vmid for vmid, _ in self.snapshots):
-            raise StepFailedError("Proxmox: can't migrate CT - check log")
-        self.containers[ref.vmid] = dataclasses.replace(self._own(ref, owner), node=node)
-        return _task(ref)
+            return self.begin("vzmigrate", ref, failure="can't migrate CT - check log")
+        self.containers[ref.vmid] = dataclasses.replace(self.own(ref, owner), node=target_node)
+        return self.begin("vzmigrate", ref)
 
-    async def move_volume(self, source: Ref, source_owner: str, *, target: Ref, owner: str) -> Task:
-        self._call("move_volume")
+    async def move_volume(self, source: Ref, *, source_owner: str, target: Ref, owner: str) -> Task:
+        self.call("move_volume")
         if source.vmid not in self.containers:
             return Task(source.host_id, source.node, "")
-        if self._own(source, source_owner).status == "running":
-            raise StepFailedError(f"container {source.vmid} runs")
-        self._own(target, owner)
+        if self.own(source, source_owner).status == "running":
+            raise _running(source)
+        self.own(target, owner)
         left = self.volumes.get(source.vmid, {})
         if not left:
             return Task(source.host_id, source.node, "")
         path = next(iter(left))
         if path in self.volumes.setdefault(target.vmid, {}):
-            raise StepFailedError(f"container {target.vmid} has a volume at {path} already")
+            raise PreconditionError(f"container {target.vmid} has a volume at {path} already")
         self.volumes[target.vmid][path] = left.pop(path)
         return Task(source.host_id, source.node, "", path)
 
-    async def restore_beside(
-        self, ref: Ref, owner: str, *, archive: str, hostname: str, storage: str
-    ) -> Task:
-        self.restored_to.append(storage)
-        if ref.vmid not in self.containers and archive in self.archives:
-            self._unpack(ref, self.archives[archive])
-            self.containers[ref.vmid] = dataclasses.replace(
-                self.containers[ref.vmid], vmid=ref.vmid, node=ref.node, name=hostname, owner=owner
-            )
-        self.containers.setdefault(ref.vmid, _stopped(ref, owner, hostname))
-        return _task(ref)
-
     def archive(self, vmid: int) -> str:
-        """Make an archive of a container, as backups has it done, and return its name."""
-        name = f"backup:{vmid}-{len(self.archives)}"
-        self.archives[name] = self._pack(vmid)
-        return name
+        """Make an archive of a container, as backups does, and return its volume id."""
+        volume_id = f"backup:backup/vzdump-lxc-{vmid}-{len(self.archives)}.tar.zst"
+        self.add_archive(vmid, volume_id)
+        return volume_id
 
-    def _pack(self, vmid: int) -> Packed:
-        files = {path: text for (owner, path), text in self.files.items() if owner == vmid}
-        return Packed(
-            self.containers[vmid],
-            files,
-            self.images.get(vmid, ""),
-            dict(self.volumes.get(vmid, {})),
-            vmid in self.docker,
-        )
-
-    def _unpack(self, ref: Ref, packed: Packed) -> None:
-        self.containers[ref.vmid] = dataclasses.replace(packed.container, status="stopped", address="")
-        self.files = {key: text for key, text in self.files.items() if key[0] != ref.vmid}
-        self.files |= {(ref.vmid, path): text for path, text in packed.files.items()}
-        self.images[ref.vmid], self.volumes[ref.vmid] = packed.image, dict(packed.volumes)
-        (self.docker.add if packed.has_docker else self.docker.discard)(ref.vmid)
-
-    async def restore(self, ref: Ref, owner: str, *, archive: str, storage: str) -> Task:
-        self._call("restore")
-        self.restored_to.append(storage)
-        if self._own(ref, owner).status == "running":
-            running = BusyError(f"container {ref.vmid} runs")
-            running.reason = "CONTAINER_RUNNING"  # type: ignore[misc]  # as the wire brings it
-            raise running
-        self.snapshots = {key: one for key, one in self.snapshots.items() if key[0] != ref.vmid}
-        self._unpack(ref, self.archives[archive])
-        return _task(ref)
-
-    async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
-        self._call("pull")
+    async def pull_image(self, host_id: int, node: str, *, reference: str, storage: str = "") -> Task:
+        self.call("pull_image")
         if self.unpullable:
             raise self.unpullable
-        return Task(host_id, node, "", f"local:vztmpl/{image}")
+        return Task(host_id, node, "", f"local:vztmpl/{reference}")
 
-    async def finish(self, task: Task, on_progress: OnProgress) -> str:
-        await on_progress(50, [])
-        if self.lost_tasks:
-            self.lost_tasks -= 1
-            raise NotFoundError(f"pve knows no task {task.upid}")
-        return task.result
-
-    async def list_tasks(self, ref: Ref) -> Sequence[RunningTask]:
-        return ()
-
-    async def stop_task(self, task: Task) -> None:
-        return None
-
-    async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
-        self._call("find")
-        container = self.containers.get(ref.vmid)
+    async def get_container(self, ref: Ref, *, timeout: float = 10.0) -> Container:
+        self.call("get_container")
+        if ref.vmid not in self.containers:
+            raise NotFoundError(f"there is no container {ref.vmid}")
         paths = tuple(self.volumes.get(ref.vmid, ()))
-        return dataclasses.replace(container, mounts=paths) if container else None
+        return dataclasses.replace(self.containers[ref.vmid], mounts=paths)
 
-    async def find_owned(
+    async def find_owned_containers(
         self, owner: str, *, host_id: int, hostname: str, timeout: float = 60.0
     ) -> Sequence[Container]:
-        self._call("find_owned")
+        self.call("find_owned_containers")
         return [one for one in self.containers.values() if one.owner == owner]
 
-    async def scan(self, host_id: int | None = None, *, with_addresses: bool = False) -> Scan:
+    async def list_containers(
+        self,
+        host_id: int | None = None,
+        *,
+        with_addresses: bool = False,
+        brief: bool = False,
+        timeout: float = 60.0,
+    ) -> Scan:
         if not self.complete:
             return Scan((), frozenset(), (1,))
         return Scan(tuple(self.containers.values()), frozenset({1}))
 
-    async def measure(self, host_id: int, *, timeout: float) -> dict[int, Container]:
-        return dict(self.containers) if self.complete else {}
-
-    async def find_web_port(self, ref: Ref) -> int | None:
+    async def inspect_container(self, ref: Ref) -> int | None:
         return 80
 
-    async def execute(
+    async def exec(
         self,
         ref: Ref,
-        owner: str,
         *,
+        owner: str,
         argv: Sequence[str],
         on_text: OnText,
         stdin: bytes = b"",
         stall_s: int = 600,
     ) -> int:
-        self._own(ref, owner)
+        self.own(ref, owner)
         self.commands.append(tuple(argv))
         text = " ".join(argv)
         if stdin:
-            self._call("push")
+            self.call("exec")
             compose, values = (base64.b64decode(line).decode() for line in stdin.splitlines())
             folder = text.partition("mkdir -p ")[2].split()[0]
             self.files[ref.vmid, f"{folder}/compose.yaml"] = compose
@@ -331,33 +288,27 @@ class FakeContainers:
             return 127
         return 0
 
-    async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
-        self._own(ref, owner)
-        self._call("push")
+    async def push_file(self, ref: Ref, *, owner: str, path: str, content: str, mode: int) -> None:
+        self.own(ref, owner)
+        self.call("push_file")
         self.files[ref.vmid, path] = content
 
-    async def probe(
+    async def probe_port(
         self,
         ref: Ref,
-        owner: str,
         *,
+        owner: str,
         port: int,
         scheme: str,
         path: str,
         thorough: bool = True,
         wait_s: float = 0,
     ) -> Probe:
-        container = self._own(ref, owner)
+        container = self.own(ref, owner)
         definition = self.files.get((ref.vmid, "/opt/proximity/compose.yaml"), "")
         definition += self.images.get(ref.vmid, "")
         answers = self.answers and not any(word in definition for word in self.silent)
         return Probe(answers, container.address, "" if answers else "refused")
-
-    def _own(self, ref: Ref, owner: str) -> Container:
-        container = self.containers.get(ref.vmid)
-        if container is None or container.owner != owner:
-            raise ForbiddenError(f"container {ref.vmid} is not of {owner}")
-        return container
 
 
 def _stopped(ref: Ref, owner: str, name: str) -> Container:
@@ -374,11 +325,5 @@ def _stopped(ref: Ref, owner: str, name: str) -> Container:
     )
 
 
-def _busy(reason: str, message: str) -> BusyError:
-    error = BusyError(message)
-    error.reason = reason  # type: ignore[misc]  # as the wire brings it
-    return error
-
-
-def _task(ref: Ref) -> Task:
-    return Task(ref.host_id, ref.node, f"UPID:{ref.node}:{ref.vmid}")
+def _running(ref: Ref) -> BusyError:
+    return busy("CONTAINER_RUNNING", f"container {ref.vmid} runs")

@@ -50,15 +50,15 @@ async def test_a_deployment_takes_over_what_it_made_in_a_forgotten_past(platform
 
 async def test_what_was_reserved_before_is_given_up_for_it(platform: Platform) -> None:  # noqa: F811
     app = await platform.deploy()
-    create = platform.containers.create
+    create = platform.containers.create_container
 
-    async def fail_once(*_: object) -> Task:
+    async def fail_once(*_: object, **__: object) -> Task:
         """The id 9000 is reserved and written down; there is no container yet when the past comes to light."""
-        platform.containers.create = create  # type: ignore[method-assign]
+        platform.containers.create_container = create  # type: ignore[method-assign]
         put(platform, 9077, app.id, name=app.hostname)
         raise UnavailableError("create did not work")
 
-    platform.containers.create = fail_once  # type: ignore[method-assign, assignment]
+    platform.containers.create_container = fail_once  # type: ignore[method-assign]
     await platform.run_to_the_end()
     app = await platform.store.get_app(app.id)
     assert (app.status, app.vmid) == ("running", 9077)

@@ -81,7 +81,7 @@ async def test_a_deployment_that_does_not_answer_leaves_nothing_behind(platform:
 
 
 async def test_what_passes_is_tried_again(platform: Platform) -> None:
-    platform.containers.broken = {"create": 2, "start": 1}
+    platform.containers.broken = {"create_container": 2, "start_container": 1}
     app = await platform.deploy()
     await platform.run()
     assert (await platform.store.get_app(app.id)).status == "running"
@@ -91,11 +91,11 @@ async def test_a_task_that_proxmox_forgot_is_no_failure(platform: Platform) -> N
     app = await platform.deploy()
     await platform.run()
     for action, status in (("stop", "stopped"), ("start", "running"), ("restart", "running")):
-        platform.containers.lost_tasks = 1
+        platform.containers.lost.add("task")
         await platform.act(app.id, action)
         await platform.run()
         assert (await platform.store.get_app(app.id)).status == status
-        assert platform.containers.lost_tasks == 0
+        assert not platform.containers.lost
 
 
 async def test_stop_start_restart_delete(platform: Platform) -> None:
@@ -120,7 +120,7 @@ async def test_stop_start_restart_delete(platform: Platform) -> None:
 async def test_a_deletion_that_began_waits_for_proxmox(platform: Platform) -> None:
     app = await platform.deploy()
     await platform.run()
-    platform.containers.broken = {"destroy": 4}
+    platform.containers.broken = {"destroy_container": 4}
     await platform.act(app.id, "delete")
     await platform.run()
     deletion = await platform.store.find_unfinished(app.id)
@@ -137,7 +137,7 @@ async def test_a_deletion_that_began_waits_for_proxmox(platform: Platform) -> No
 async def test_a_deletion_that_finds_no_proxmox_fails(platform: Platform) -> None:
     app = await platform.deploy()
     await platform.run()
-    platform.containers.broken = {"find": 3}
+    platform.containers.broken = {"get_container": 3}
     await platform.act(app.id, "delete")
     await platform.run()
     assert (await platform.store.get_app(app.id)).status == "error"
@@ -196,7 +196,7 @@ async def test_a_source_that_was_stopped_runs_again_when_its_clone_fails(platfor
     await platform.run()
     source = await platform.store.get_app(source.id)
     platform.containers.can_snapshot = False
-    platform.containers.broken["clone"] = 99
+    platform.containers.broken["clone_container"] = 99
     clone = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
     await platform.run_to_the_end()
     assert (await platform.store.get_app(clone.id)).status == "error"
@@ -211,7 +211,7 @@ async def test_a_worker_that_dies_while_the_source_is_stopped_leaves_that_writte
     await platform.run()
     source = await platform.store.get_app(source.id)
     platform.containers.can_snapshot = False
-    platform.containers.hangs = "clone"
+    platform.containers.hangs = "clone_container"
     clone = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
     worker = asyncio.create_task(platform.run())
     await asyncio.wait_for(platform.containers.hung.wait(), 20)
@@ -246,10 +246,7 @@ async def test_what_an_own_broken_creation_left_is_destroyed_first(platform: Pla
 
 
 async def test_an_adopted_container_is_left_alone_when_its_app_is_deleted(platform: Platform) -> None:
-    await platform.containers.restore_beside(
-        Ref(1, 300, "pve1"), "", archive="", hostname="old-box", storage=""
-    )
-    await platform.containers.act("start", Ref(1, 300, "pve1"), owner="")
+    platform.containers.add_container(Ref(1, 300, "pve1"), name="old-box", status="running")
     found = await adopting.discover_containers(platform.world, None)
     assert [item.vmid for item in found] == [300]
     app = await adopting.adopt_container(
@@ -289,10 +286,7 @@ def make_imported(error: str = "") -> App:
 async def test_the_container_of_an_imported_app_is_marked_and_says_how_it_is(
     platform: Platform, before: str, after: str
 ) -> None:
-    await platform.containers.restore_beside(
-        Ref(1, 300, "pve1"), "", archive="", hostname="old-box", storage=""
-    )
-    await platform.containers.act("start", Ref(1, 300, "pve1"), owner="")
+    platform.containers.add_container(Ref(1, 300, "pve1"), name="old-box", status="running")
     app = make_imported("its reason" if before == "error" else "")
     assert await platform.store.add_app(app, begin_import(app, before))
     await platform.run()
@@ -314,7 +308,7 @@ async def test_reconcile_believes_only_hosts_that_answer(platform: Platform) -> 
     app = await platform.deploy()
     await platform.run()
     reconciler = Reconciler(platform.store, platform.containers)
-    await platform.containers.act("stop", Ref(1, 9000, "pve1"), owner=app.id)
+    await platform.containers.stop_container(Ref(1, 9000, "pve1"), owner=app.id)
     platform.containers.complete = False
     assert (await reconciler.reconcile()).skipped == (1,)
     assert (await platform.store.get_app(app.id)).status == "running"

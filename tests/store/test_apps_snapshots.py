@@ -58,7 +58,7 @@ async def test_what_does_not_run_with_its_new_values_gets_the_old_ones_back(
     before = await deploy(platform, runtime=runtime)
     platform.containers.can_snapshot = snapshots
     platform.containers.silent = {'THEME: "light"'}
-    platform.containers.broken = {"reboot": 3}
+    platform.containers.broken = {"reboot_container": 3}
     after = await update(platform, before, memory=1024, disk_size=30)
     assert (after.status, after.error) == ("running", "")
     assert (after.config, after.environment, after.rendering) == (
@@ -77,7 +77,7 @@ async def test_what_does_not_run_with_its_new_values_gets_the_old_ones_back(
 
 async def test_a_change_that_works_leaves_no_snapshot(platform: Platform) -> None:
     app = await deploy(platform)
-    platform.containers.broken = {"snapshot delete": 1}
+    platform.containers.broken = {"delete_snapshot": 1}
     app = await update(platform, app, disk_size=30)
     assert (app.status, app.environment["THEME"], app.config["disk_size"]) == ("running", "light", 30)
     assert 'THEME: "light"' in read_definition(platform, app)
@@ -94,7 +94,7 @@ async def test_an_update_goes_back_to_its_snapshot_else_to_its_backup(platform: 
     platform.containers.silent = {"adminer:r2"}
     platform.containers.can_snapshot = way != "none"
     if way == "snapshot":
-        platform.containers.broken = {"restore": 99}
+        platform.containers.broken = {"restore_container": 99}
     if way == "lost":
         platform.containers.snapshots = Forgetful()
     app = await upgrade(platform, app)
@@ -110,7 +110,7 @@ async def test_what_was_left_is_deleted_before_a_move_and_by_the_clean_up(platfo
     app = await deploy(platform)
     taken = platform.containers.snapshots
     ours, theirs = (app.vmid or 0, "proximity-clone-9001"), (app.vmid or 0, "mine")
-    packed = platform.containers._pack(app.vmid or 0)
+    packed = platform.containers.pack(app.vmid or 0)
     taken[ours] = packed
     await usecases.migrate_app(platform.world, app, asked(), node="pve2")
     app = await settle(platform, app.id)

@@ -162,7 +162,9 @@ async def test_what_cannot_be_upgraded_is_refused_before_anything_happens(platfo
 async def test_what_does_not_answer_for_a_while_holds_an_upgrade_up_only(platform: Platform) -> None:
     app = await deploy(platform)
     platform.containers.silent = {"adminer:r2"}
-    platform.containers.broken = dict.fromkeys(("start", "stop", "restore", "find"), 1)
+    platform.containers.broken = dict.fromkeys(
+        ("start_container", "stop_container", "restore_container", "get_container"), 1
+    )
     after = await upgrade(platform, app)
     assert (after.status, after.revision) == ("running", "r1")
 
@@ -296,7 +298,7 @@ async def test_an_image_that_does_not_answer_gives_way_to_the_one_before(
 
 async def test_what_fails_for_a_while_holds_the_exchange_of_an_image_up_only(platform: Platform) -> None:
     before = await deploy_image(platform)
-    platform.containers.broken = dict.fromkeys(("move_volume", "destroy"), 1)
+    platform.containers.broken = dict.fromkeys(("move_volume", "destroy_container"), 1)
     after = await upgrade(platform, before)
     assert (after.status, after.revision) == ("running", "r2")
     volumes = platform.containers.volumes[after.vmid or 0]

@@ -119,7 +119,7 @@ async def test_an_adoption_that_fails_leaves_the_app_with_the_reason(service: Se
     containers = service.platform.containers
     containers.containers[150] = Container(host_id=1, vmid=150, node="pve1", name="nightly", status="running")
     adopt = pb.AdoptContainerRequest(vmid=150, node_name="pve1", host_id=1)
-    containers.failure["adopt"] = StepFailedError("the description is too long")
+    containers.failure["adopt_container"] = StepFailedError("the description is too long")
     adopted = await service.api.adopt_container(adopt, call(staff=True))
     await service.platform.run()
     assert await find_status(service, adopted.app_id) == (
@@ -128,7 +128,7 @@ async def test_an_adoption_that_fails_leaves_the_app_with_the_reason(service: Se
     )
     await service.api.delete_app(pb.DeleteAppRequest(app_id=adopted.app_id), call(staff=True))
     await service.platform.run()
-    del containers.failure["adopt"]
+    del containers.failure["adopt_container"]
     again = await service.api.adopt_container(adopt, call(staff=True))
     await service.platform.run()
     assert (await find_status(service, again.app_id))[0] == "running"

@@ -67,7 +67,7 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
     refuse_masks(new.environment)
     rendering = await render_app(new, catalog, runtime=new.config.runtime, public_port=0)
     check_flags(new.secret, rendering)
-    defaults = await containers.get_defaults()
+    defaults = await containers.get_deployment_defaults()
     only_oci = rendering.runtimes == ("oci",)
     placement = await find_place(
         containers,
@@ -134,7 +134,7 @@ async def find_place(containers: Containers, wanted: Wanted) -> Placement:
         InvalidError: no such host or node.
     """
     try:
-        return await containers.place(wanted)
+        return await containers.place_container(wanted)
     except NotFoundError as error:
         raise invalid_field("host_id", f"there is no host {wanted.host_id}") from error
 

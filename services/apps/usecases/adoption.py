@@ -14,6 +14,7 @@ from services.apps.domain.errors import (
 )
 from services.apps.domain.marks import find_holder, is_recognisable
 from services.apps.usecases.dependencies import AppDependencies, Requester, begin_new, require_stable
+from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 from services.common.core.clock import now
 from services.common.core.errors import invalid_field
@@ -27,7 +28,7 @@ async def discover_containers(world: AppDependencies, host_id: int | None) -> Se
     Raises:
         HostsSilentError: no host answers.
     """
-    scan = await world.containers.scan(host_id, with_addresses=True)
+    scan = await world.containers.list_containers(host_id, with_addresses=True)
     if scan.silent and len(scan.silent) == len(scan.complete) + len(scan.skipped):
         raise HostsSilentError("; ".join(scan.silent.values()), retry_after=5)
     apps = {(app.host_id, app.vmid): app for app in await world.store.list_all_apps(host_id=host_id)}
@@ -65,7 +66,7 @@ async def adopt_container(
         raise invalid_field("owner", f"there is no user {owner_id}")
     if not ref.host_id:
         ref = await _find_host(world, ref)
-    container = await world.containers.find(ref)
+    container = await find_container(world.containers, ref)
     if container is None or container.template or (ref.node and container.node != ref.node):
         raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")
     app = _adopted(container, asked, kind=kind, port=port, owner_id=owner_id)
@@ -167,7 +168,7 @@ async def _find_host(world: AppDependencies, ref: Ref) -> Ref:
         ContainerNotFoundError: none has it.
         InvalidError: several have one with this id on a node of this name.
     """
-    scan = await world.containers.scan()
+    scan = await world.containers.list_containers()
     hosts = sorted({one.host_id for one in scan.containers if one.vmid == ref.vmid and one.node == ref.node})
     if not hosts:
         raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")

@@ -80,7 +80,8 @@ class Metrics:
     async def _refresh(self, host_id: int, host: _Host) -> None:
         try:
             as_of = time.time()
-            host.containers = await self._containers.measure(host_id, timeout=_ASK_S)
+            scan = await self._containers.list_containers(host_id, brief=True, timeout=_ASK_S)
+            host.containers = {container.vmid: container for container in scan.containers}
             host.known_at, host.known_as_of = time.monotonic(), as_of
         except DomainError:
             pass  # what is known grows old

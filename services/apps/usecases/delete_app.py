@@ -119,7 +119,9 @@ async def _count(backups: Backups, app: App) -> AppBackupCount | None:
 async def _list_left(world: AppDependencies, app: App) -> Sequence[Container]:
     """Other containers with the app's mark; none where that cannot be said quickly."""
     try:
-        found = await world.containers.find_owned(app.id, host_id=app.host_id, hostname="", timeout=_LOOK_S)
+        found = await world.containers.find_owned_containers(
+            app.id, host_id=app.host_id, hostname="", timeout=_LOOK_S
+        )
     except DomainError:
         return ()
     return [one for one in found if (one.host_id, one.vmid) != (app.host_id, app.vmid)]

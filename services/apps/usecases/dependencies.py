@@ -176,7 +176,7 @@ async def migrate_app(world: AppDependencies, app: App, asked: Requester, *, nod
         raise AppStateError(f"{app.id} is on {node} already")
     wanted = Wanted(host_id=app.host_id, node=node)
     try:
-        await world.containers.place(wanted)
+        await world.containers.place_container(wanted)
     except (InvalidError, PreconditionError) as error:
         raise invalid_field("target_node", error.message.removeprefix("node: ")) from error
     begin = begin_on(world, app, "migrate_app", asked, status="updating", target_node=node)

@@ -11,6 +11,7 @@ from services.apps.domain.errors import AppNotFoundError, ContainerManagedError,
 from services.apps.domain.interfaces import AppStore
 from services.apps.usecases.dependencies import AppDependencies, Requester, require_stable
 from services.apps.usecases.destroy_orphan import begin_destruction, check_grace
+from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Ref
 
 KIND = "destroy_duplicate"
@@ -34,7 +35,7 @@ async def destroy_duplicate(
         )
     check_grace(sighting, grace)
     await check_duplicate(world.store, ref, app_id)
-    container = await world.containers.find(ref)
+    container = await find_container(world.containers, ref)
     if container is None:
         raise ContainerNotFoundError(f"container {ref.vmid} is gone")
     if container.owner != app_id:

@@ -14,6 +14,7 @@ from services.apps.domain.interfaces import AppStore
 from services.apps.domain.marks import find_holder
 from services.apps.domain.sightings import CERTAIN, Sighting
 from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 from services.common.core.clock import now
 
@@ -40,7 +41,7 @@ async def destroy_orphan(world: AppDependencies, ref: Ref, asked: Requester, *, 
             f"reconciliation saw no orphan {ref.vmid} on host {ref.host_id}; let it look first"
         )
     check_grace(sighting, grace)
-    container = await world.containers.find(ref)
+    container = await find_container(world.containers, ref)
     if container is None:
         raise ContainerNotFoundError(f"container {ref.vmid} is gone")
     mark = sighting.seen.subject

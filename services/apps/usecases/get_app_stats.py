@@ -6,6 +6,7 @@ from services.apps.domain.entities import App
 from services.apps.domain.errors import ContainerNotFoundError, ContainerUnmanagedError
 from services.apps.domain.marks import describe_unmanaged
 from services.clients.inventory.interface import Containers
+from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 
 _FIND_S = 5.0  # a person waits for the answer
@@ -21,7 +22,7 @@ async def get_app_stats(containers: Containers, app: App) -> Container:
     """
     if app.vmid is None:
         raise ContainerNotFoundError(f"{app.id} has no container")
-    container = await containers.find(Ref(app.host_id, app.vmid, app.node), timeout=_FIND_S)
+    container = await find_container(containers, Ref(app.host_id, app.vmid, app.node), timeout=_FIND_S)
     if container is None:
         raise ContainerNotFoundError(f"{app.id} has no container")
     if container.owner != app.id:

@@ -11,6 +11,7 @@ from services.apps.domain.errors import (
 )
 from services.apps.domain.marks import UNMANAGED, find_holder, is_recognisable
 from services.apps.usecases.dependencies import AppDependencies, require_stable
+from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 
 
@@ -33,12 +34,12 @@ async def mark_container(world: AppDependencies, app: App, *, confirm: bool) -> 
     require_stable(app)
     if app.vmid is None:
         raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
-    container = await world.containers.find(Ref(app.host_id, app.vmid, app.node))
+    container = await find_container(world.containers, Ref(app.host_id, app.vmid, app.node))
     if container is None:
         raise ContainerNotFoundError(f"host {app.host_id} has no container {app.vmid}")
     await _check(world, app, container, confirm=confirm)
     ref = Ref(container.host_id, container.vmid, container.node)
-    await world.containers.mark("adopt", ref, owner=app.id, instead_of=container.owner)
+    await world.containers.adopt_container(ref, owner=app.id, instead_of=container.owner)
     values = {
         "conditions": [],
         "node": container.node,

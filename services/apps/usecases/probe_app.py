@@ -10,6 +10,7 @@ from services.apps.domain.entities import App, Change, ChangeApp
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.probe import find_target
 from services.clients.inventory.interface import Containers
+from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Ref
 from services.common.operations.view import Operation
 
@@ -49,10 +50,12 @@ async def probe_app(apps: LockedApps, containers: Containers, app_id: str, opera
     if app.vmid is None:
         raise AppStateError(f"{app_id} has no container")
     ref, target = Ref(app.host_id, app.vmid, app.node), find_target(app)
-    container = await containers.find(ref)
+    container = await find_container(containers, ref)
     address, answered, message = container.address if container else "", True, ""
     if target.port and app.port is not None:
-        probe = await containers.probe(ref, app.id, port=target.port, scheme=target.scheme, path=target.path)
+        probe = await containers.probe_port(
+            ref, owner=app.id, port=target.port, scheme=target.scheme, path=target.path
+        )
         address, answered, message = probe.address or address, probe.answered, probe.message
     elif not address:
         answered, message = False, "the container has no address yet"

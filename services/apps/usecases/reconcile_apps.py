@@ -23,6 +23,7 @@ from services.apps.domain.marks import (
 )
 from services.apps.domain.sightings import CERTAIN, Seen, Sighting
 from services.clients.inventory.interface import Containers
+from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 from services.common.core.clock import now
 from services.common.core.errors import DomainError
@@ -98,7 +99,7 @@ class Reconciler:
 
     async def _compare_all(self, host_id: int | None) -> Reconciled:
         before = await self._store.list_all_apps()  # a container may carry the mark of an app of another host
-        scan = await self._containers.scan(host_id)
+        scan = await self._containers.list_containers(host_id)
         there = {(item.host_id, item.vmid): item for item in scan.containers}
         compared = [
             app
@@ -180,7 +181,7 @@ class Reconciler:
         if found is None or found.type != UNMANAGED:
             return found
         try:
-            container = await self._containers.find(Ref(app.host_id, app.vmid or 0, app.node))
+            container = await find_container(self._containers, Ref(app.host_id, app.vmid or 0, app.node))
         except DomainError:
             return None  # its node does not answer, which proves nothing
         return None if container is None else find_difference(app, container)
@@ -190,7 +191,7 @@ class Reconciler:
         values: dict[str, Any] = {"conditions": []}
         if was_unmanaged:
             try:
-                container = await self._containers.find(Ref(app.host_id, app.vmid or 0, app.node))
+                container = await find_container(self._containers, Ref(app.host_id, app.vmid or 0, app.node))
             except DomainError:
                 return  # the next run clears it
             values["address"] = container.address if container else ""

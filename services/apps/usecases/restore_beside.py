@@ -70,7 +70,9 @@ async def _find_node(world: AppDependencies, source: App) -> str:
     """The app's former node, or another one of its host when that is gone or down."""
     if source.node:
         try:
-            return (await world.containers.place(Wanted(host_id=source.host_id, node=source.node))).node
+            return (
+                await world.containers.place_container(Wanted(host_id=source.host_id, node=source.node))
+            ).node
         except (InvalidError, PreconditionError):
             pass
     return (await find_place(world.containers, Wanted(host_id=source.host_id))).node

@@ -25,7 +25,7 @@ async def drop_left_snapshots(store: AppStore, containers: Containers, *, min_ag
             continue
         try:
             ref = Ref(app.host_id, app.vmid, app.node)
-            dropped += len(await containers.drop_snapshots(ref, app.id, min_age_s=min_age_s))
+            dropped += len(await containers.drop_snapshots(ref, owner=app.id, min_age_s=min_age_s))
         except UnavailableError:
             silent.add(app.host_id)
         except DomainError:

@@ -29,12 +29,12 @@ def adopt_container(tools: Tools) -> Workflow[AdoptState]:
     """The workflow; a failure takes the mark off again and leaves the app in error, a cancellation forgets it."""
 
     async def mark_container(state: AdoptState, _ctx: Context) -> AdoptState:
-        await tools.containers.mark("adopt", state.ref, owner=state.app_id, instead_of=state.replaced_mark)
+        await tools.containers.adopt_container(state.ref, owner=state.app_id, instead_of=state.replaced_mark)
         return state
 
     async def unmark_container(state: AdoptState, _ctx: Context) -> AdoptState:
         if await tools.find(state) is not None:
-            await tools.containers.mark("release", state.ref, owner=state.app_id)
+            await tools.containers.release_container(state.ref, owner=state.app_id)
         return state
 
     async def detect_port(state: AdoptState, ctx: Context) -> AdoptState:
@@ -47,7 +47,7 @@ def adopt_container(tools: Tools) -> Workflow[AdoptState]:
         if found.port is not None or not found.was_running:
             return found
         try:
-            port = await tools.containers.find_web_port(state.ref)
+            port = await tools.containers.inspect_container(state.ref)
         except DomainError as error:
             await ctx.log(f"The port could not be found: {error.message}", level="warning")
             return found

@@ -10,6 +10,7 @@ from services.apps.workflows.steps.compose import DockerSteps
 from services.apps.workflows.steps.container_creation import make_first_container
 from services.apps.workflows.steps.creation import CreationSteps
 from services.apps.workflows.steps.tools import Tools
+from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Ref, Task
 from services.common.core.errors import BusyError, DomainError
 from services.common.operations.model import Context, Step, Workflow, is_transient
@@ -45,8 +46,12 @@ def clone_app(tools: Tools) -> Workflow[CopyState]:
 
     async def ask_clone(state: CopyState) -> Task:
         app = await tools.apps.get_app(state.app_id)
-        return await tools.containers.clone(
-            state.source, state.source_app_id, target=state.ref, owner=app.id, hostname=app.hostname
+        return await tools.containers.clone_container(
+            state.source,
+            source_owner=state.source_app_id,
+            target=state.ref,
+            owner=app.id,
+            hostname=app.hostname,
         )
 
     async def clone_container(state: CopyState, ctx: Context) -> CopyState:
@@ -92,9 +97,10 @@ def clone_app(tools: Tools) -> Workflow[CopyState]:
 
 async def _act_on_source(tools: Tools, action: str, state: CopyState, ctx: Context) -> None:
     """Stop or start the source; one that is gone needs neither."""
-    if await tools.containers.find(state.source) is None:
+    if await find_container(tools.containers, state.source) is None:
         return
-    task = await tools.containers.act(action, state.source, owner=state.source_app_id)
+    begin = tools.containers.start_container if action == "start" else tools.containers.stop_container
+    task = await begin(state.source, owner=state.source_app_id)
     await tools.finish(task, ctx)
 
 
@@ -103,9 +109,10 @@ def restore_beside(tools: Tools) -> Workflow[CopyState]:
 
     async def ask_restore(state: CopyState) -> Task:
         app = await tools.apps.get_app(state.app_id)
-        return await tools.containers.restore_beside(
+        return await tools.containers.restore_container(
             state.ref,
-            app.id,
+            owner=app.id,
+            beside=True,
             archive=state.archive,
             hostname=app.hostname,
             storage=str(app.config.get("storage", "")),
@@ -121,7 +128,9 @@ def restore_beside(tools: Tools) -> Workflow[CopyState]:
         app = await tools.apps.get_app(state.app_id)
         known = {"memory_mb": app.config.get("memory"), "cores": app.config.get("cores")}
         changes = {name: value for name, value in known.items() if value}
-        await tools.finish(await tools.containers.configure(state.ref, app.id, changes=changes), ctx)
+        await tools.finish(
+            await tools.containers.configure_container(state.ref, owner=app.id, changes=changes), ctx
+        )
         return state
 
     configuring = Step("configure_container", "Giving it the app's memory and cores", configure_container)

@@ -50,7 +50,7 @@ class DeleteSteps:
         if container.owner != app.id:
             await self._leave(app, container, ctx, stays=stays)
         if app.id in {container.owner, container.named_owner}:
-            await self.tools.containers.mark("release", state.ref, owner=app.id)
+            await self.tools.containers.release_container(state.ref, owner=app.id)
         return state
 
     async def release_vmid(self, state: DeleteState, _ctx: Context) -> DeleteState:

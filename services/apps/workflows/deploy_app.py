@@ -23,7 +23,10 @@ def deploy_app(tools: Tools) -> Workflow[DeployState]:
         app = await tools.apps.get_app(state.app_id)
         new = describe_container(app, state.image)
         return await make_first_container(
-            tools, state, ctx, lambda state: tools.containers.create(state.ref, app.id, new)
+            tools,
+            state,
+            ctx,
+            lambda state: tools.containers.create_container(state.ref, owner=app.id, new=new),
         )
 
     return Workflow(

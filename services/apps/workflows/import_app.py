@@ -21,7 +21,7 @@ def import_app(tools: Tools) -> Workflow[AppState]:
         container = await tools.find(state)
         if container is None:
             raise ContainerNotFoundError(f"host {state.host_id} has no container {state.vmid}")
-        await tools.containers.mark("adopt", state.ref, owner=state.app_id)
+        await tools.containers.adopt_container(state.ref, owner=state.app_id)
         return dataclasses.replace(
             state, address=container.address, node=container.node, was_running=container.status == "running"
         )

@@ -28,7 +28,9 @@ def migrate_app(tools: Tools) -> Workflow[MigrateState]:
     async def migrate_container(state: MigrateState, ctx: Context) -> MigrateState:
         if not await tools.has_done("hamigrate", state, ctx):
             await clear_snapshots(tools, state, ctx)
-            task = await tools.containers.migrate(state.ref, state.app_id, node=state.target_node)
+            task = await tools.containers.migrate_container(
+                state.ref, owner=state.app_id, target_node=state.target_node
+            )
             await tools.finish(task, ctx)
         container = await tools.find(state)
         if container is not None and container.node != state.target_node:  # the HA manager moves it later

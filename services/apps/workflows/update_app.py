@@ -136,7 +136,7 @@ class UpdateSteps:
             await self.docker.start_project(state, ctx)
 
     async def _set(self, state: UpdateState, ctx: Context, changes: Mapping[str, Any]) -> None:
-        task = await self.tools.containers.configure(state.ref, state.app_id, changes=changes)
+        task = await self.tools.containers.configure_container(state.ref, owner=state.app_id, changes=changes)
         await self.tools.finish(task, ctx)
 
 

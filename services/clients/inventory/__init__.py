@@ -4,7 +4,9 @@ Modules, from the lowest layer to the highest:
     values      frozen values, as inventory reports and accepts them
     errors      refusals that callers tell apart
     interface   the Protocol that use cases and workflows depend on
+    lookup      reads that callers share
     tasks       following and ending Proxmox tasks
     convert     protobuf <-> values
-    client      the Protocol over gRPC
+    archives    the Protocol over gRPC: archives and tasks
+    client      the Protocol over gRPC: containers
 """

@@ -1,4 +1,4 @@
-"""Messages of inventory's ContainerService, from and to what this service calls them."""
+"""protobuf of inventory's ContainerService <-> values."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from typing import Any
 from proximity.inventory.v1 import container_service_pb2 as pb
 
 from services.clients.inventory.values import (
+    Archive,
+    ArchiveListing,
     Container,
+    ContainerTask,
     Defaults,
+    NewArchive,
     NewContainer,
     Placement,
     Ref,
     Scan,
     Task,
+    TaskProgress,
     Wanted,
 )
 
-_DEFAULT_VOLUME_GB = 4
+_DEFAULT_VOLUME_GB = (
+    4  # of an image's volume whose size nobody chose: enough for settings, soon grown for media
+)
 
 
 def render_wanted(wanted: Wanted) -> pb.PlaceContainerRequest:
@@ -104,6 +111,57 @@ def render_ref(ref: Ref) -> pb.ContainerRef:
 def parse_task(task: pb.Task) -> Task:
     """Parse a task."""
     return Task(task.host_id, task.node, task.upid, task.result, tuple(task.warnings))
+
+
+def render_watch(task: Task) -> pb.WatchTaskRequest:
+    """Render a task to follow or stop."""
+    return pb.WatchTaskRequest(host_id=task.host_id, node=task.node, upid=task.upid)
+
+
+def parse_progress(progress: pb.TaskProgress) -> TaskProgress:
+    """Parse the progress of a task."""
+    return TaskProgress(
+        percent=progress.percent if progress.HasField("percent") else None,
+        lines=tuple(progress.lines),
+        done=progress.done,
+        succeeded=progress.succeeded,
+        exit_status=progress.exit_status,
+        result=progress.result,
+        reason=progress.reason,
+        may_pass=progress.may_pass,
+        held_up=progress.held_up,
+    )
+
+
+def parse_tasks(answer: pb.ListContainerTasksResponse, ref: Ref) -> list[ContainerTask]:
+    """Parse the tasks that run on a container."""
+    return [
+        ContainerTask(one.type, Task(ref.host_id, one.node or ref.node, one.upid)) for one in answer.tasks
+    ]
+
+
+def render_archive(ref: Ref, owner: str, new: NewArchive) -> pb.BackupContainerRequest:
+    """Render the archive to make."""
+    return pb.BackupContainerRequest(
+        container=render_ref(ref),
+        owner=owner,
+        mode=new.mode,
+        compression=new.compression,
+        storage=new.storage,
+        notes=new.notes,
+        backup_id=new.backup_id,
+    )
+
+
+def parse_archives(answer: pb.ListArchivesResponse) -> ArchiveListing:
+    """Parse the archives of a container."""
+    return ArchiveListing(
+        tuple(
+            Archive(one.volume_id, one.storage, one.file_name, int(one.size), one.notes)
+            for one in answer.archives
+        ),
+        answer.complete,
+    )
 
 
 def parse_container(item: pb.Container) -> Container:

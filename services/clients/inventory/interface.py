@@ -1,153 +1,223 @@
-"""What apps needs of containers, which are inventory's."""
+"""Containers of Proxmox, as use cases and workflows of other services need them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from services.clients.inventory.values import (
+    ArchiveListing,
     Container,
+    ContainerTask,
+    ContainerVolume,
     Defaults,
+    NewArchive,
     NewContainer,
     Placement,
     Probe,
     Ref,
-    RunningTask,
     Scan,
     Task,
+    TaskProgress,
     Wanted,
 )
 
-OnProgress = Callable[[int | None, Sequence[str]], Awaitable[None]]
 OnText = Callable[[str], Awaitable[None]]
 
 
-class Containers(Protocol):
-    """Inventory, as workflows and use cases need it. Everything is idempotent by the owner's mark."""
+class Archives(Protocol):
+    """Archives of containers and the volumes that they lack. Each method may raise UnavailableError."""
 
-    async def place(self, wanted: Wanted) -> Placement:
+    async def backup_container(self, ref: Ref, *, owner: str, new: NewArchive) -> Task:
+        """Begin an archive; a repeated call with the same backup id returns its task, or the archive as result."""
+
+    async def restore_container(
+        self,
+        ref: Ref,
+        *,
+        owner: str,
+        archive: str,
+        storage: str = "",
+        lose_volumes: Sequence[str] = (),
+        beside: bool = False,
+        hostname: str = "",
+    ) -> Task:
+        """Overwrite a stopped container with an archive, or make a new one of it (`beside`) with this `hostname`.
+
+        Args:
+            ref: the container.
+            owner: whose mark it carries.
+            archive: volume id.
+            storage: for the root disk where there is none to take the place of; empty: as in the archive.
+            lose_volumes: keys (mp0) of volumes that are not in the archive and may be destroyed.
+            beside: make a new container.
+            hostname: of the new container.
+
+        Raises:
+            PreconditionError: the container has volumes that are neither in the archive nor in `lose_volumes`.
+        """
+
+    async def list_unarchived_volumes(
+        self, ref: Ref, *, owner: str, archive: str = ""
+    ) -> Sequence[ContainerVolume]:
+        """List the volumes of a container that an archive lacks; without one, that an archive made now would lack.
+
+        Raises:
+            NotFoundError: there is no container, or no such archive.
+            PreconditionError: the archive cannot be restored over it with the host's credentials.
+        """
+
+    async def list_archives(self, ref: Ref) -> ArchiveListing:
+        """List the archives of a container."""
+
+    async def update_archive(
+        self, host_id: int, volume_id: str, *, protected: bool | None = None, notes: str | None = None
+    ) -> None:
+        """Change protection and notes of an archive where they are not None."""
+
+    async def delete_archive(self, host_id: int, volume_id: str) -> Task:
+        """Begin to delete an archive; an archive that is gone needs no task."""
+
+
+class Tasks(Protocol):
+    """Tasks of Proxmox. Each method may raise UnavailableError."""
+
+    def watch_task(self, task: Task) -> AsyncIterator[TaskProgress]:
+        """Follow a task to its end.
+
+        Raises:
+            NotFoundError: Proxmox does not know the task any more.
+        """
+
+    async def list_container_tasks(self, ref: Ref) -> Sequence[ContainerTask]:
+        """List the tasks that run on a container, also on one that is not there yet."""
+
+    async def stop_task(self, task: Task) -> None:
+        """Stop a task; a task that has ended is left alone."""
+
+
+class Containers(Archives, Tasks, Protocol):
+    """Inventory's ContainerService. Methods that write are idempotent by the owner's mark on the container."""
+
+    async def place_container(self, wanted: Wanted) -> Placement:
         """Choose host and node."""
 
-    async def get_defaults(self) -> Defaults:
+    async def get_deployment_defaults(self) -> Defaults:
         """Read the settings for deployments."""
 
     async def reserve_vmid(self, host_id: int, owner: str) -> int:
-        """Reserve a container id; the same owner gets the same."""
+        """Reserve a container id; the same owner gets the same id."""
 
     async def release_vmid(self, host_id: int, owner: str) -> None:
-        """Give a reservation back."""
+        """Release a reserved container id."""
 
-    async def create(self, ref: Ref, owner: str, new: NewContainer) -> Task:
-        """Create a container."""
+    async def create_container(self, ref: Ref, *, owner: str, new: NewContainer) -> Task:
+        """Create a container with the owner's mark."""
 
-    async def act(self, action: str, ref: Ref, *, owner: str) -> Task:
-        """Start, stop, reboot or destroy."""
+    async def start_container(self, ref: Ref, *, owner: str) -> Task:
+        """Start a container."""
 
-    async def mark(self, action: str, ref: Ref, *, owner: str, instead_of: str = "") -> None:
-        """Adopt: put the marks on and reserve the id, instead of another that is reserved; release: take them off.
+    async def stop_container(self, ref: Ref, *, owner: str) -> Task:
+        """Shut a container down, by force when it does not end in time."""
 
-        Args:
-            action: adopt or release.
-            ref: the container.
-            owner: whose marks.
-            instead_of: whose marks it carries, to be replaced.
-        """
+    async def reboot_container(self, ref: Ref, *, owner: str) -> Task:
+        """Reboot a container. Not idempotent: never repeated by the client."""
 
-    async def clone(self, source: Ref, source_owner: str, *, target: Ref, owner: str, hostname: str) -> Task:
-        """Copy a container."""
+    async def destroy_container(self, ref: Ref, *, owner: str) -> Task:
+        """Destroy a stopped container, or what a broken-off creation left."""
 
-    async def configure(self, ref: Ref, owner: str, *, changes: Mapping[str, Any]) -> Task:
-        """Change memory_mb, cores, disk_gb, hostname or environment."""
+    async def adopt_container(self, ref: Ref, *, owner: str, instead_of: str = "") -> None:
+        """Put the owner's marks on a container in place of those of `instead_of`, and reserve its id."""
 
-    async def snapshot(self, action: str, ref: Ref, *, owner: str, name: str) -> Task:
-        """Make, go back to (rollback) or delete a snapshot."""
+    async def release_container(self, ref: Ref, *, owner: str) -> None:
+        """Take the owner's marks off a container."""
 
-    async def drop_snapshots(self, ref: Ref, owner: str, *, min_age_s: int) -> Sequence[str]:
-        """Delete the platform's own snapshots that are at least so old; their names."""
-
-    async def migrate(self, ref: Ref, owner: str, *, node: str) -> Task:
-        """Move to another node of the host."""
-
-    async def move_volume(self, source: Ref, source_owner: str, *, target: Ref, owner: str) -> Task:
-        """Hand one volume of a stopped container over; the finished task's result is empty when none was left."""
-
-    async def restore_beside(
-        self, ref: Ref, owner: str, *, archive: str, hostname: str, storage: str
+    async def clone_container(
+        self, source: Ref, *, source_owner: str, target: Ref, owner: str, hostname: str
     ) -> Task:
-        """Make a new container of an archive, its root disk on `storage` (empty: as in the archive)."""
+        """Copy a container to a new one of `owner`."""
 
-    async def restore(self, ref: Ref, owner: str, *, archive: str, storage: str) -> Task:
-        """Overwrite a stopped container with an archive of it; `storage` where the container has no root disk.
+    async def configure_container(self, ref: Ref, *, owner: str, changes: Mapping[str, Any]) -> Task:
+        """Change fields of ConfigureContainerRequest: memory_mb, cores, disk_gb, hostname, environment."""
 
-        Raises:
-            PreconditionError: it has volumes that are not in the archive, which would be destroyed.
-        """
+    async def snapshot_container(self, ref: Ref, *, owner: str, name: str) -> Task:
+        """Take a snapshot."""
 
-    async def pull_image(self, host_id: int, node: str, *, image: str, storage: str) -> Task:
+    async def rollback_container(self, ref: Ref, *, owner: str, name: str) -> Task:
+        """Roll a container back to a snapshot; the container is stopped then."""
+
+    async def delete_snapshot(self, ref: Ref, *, owner: str, name: str) -> Task:
+        """Delete a snapshot."""
+
+    async def drop_snapshots(self, ref: Ref, *, owner: str, min_age_s: int) -> Sequence[str]:
+        """Delete the platform's own snapshots that are at least so old, and return their names."""
+
+    async def migrate_container(self, ref: Ref, *, owner: str, target_node: str) -> Task:
+        """Move a container to another node of its host."""
+
+    async def move_volume(self, source: Ref, *, source_owner: str, target: Ref, owner: str) -> Task:
+        """Move one volume of a stopped container; the task's result is empty when none was left."""
+
+    async def pull_image(self, host_id: int, node: str, *, reference: str, storage: str = "") -> Task:
         """Pull an OCI image as a template."""
 
-    async def finish(self, task: Task, on_progress: OnProgress) -> str:
-        """Follow a task to its end and return its result.
+    async def get_container(self, ref: Ref, *, timeout: float = 10.0) -> Container:
+        """Read one container, within `timeout` seconds.
 
         Raises:
-            TaskFailedError: the task failed.
-            TransientError: it failed for a reason that passes.
+            NotFoundError: the host answers and has no such container.
         """
 
-    async def list_tasks(self, ref: Ref) -> Sequence[RunningTask]:
-        """The tasks that run on a container, also on one that is not there yet."""
-
-    async def stop_task(self, task: Task) -> None:
-        """Stop a task; one that has ended is left alone."""
-
-    async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
-        """One container; None when the host answers and has none."""
-
-    async def find_owned(
+    async def find_owned_containers(
         self, owner: str, *, host_id: int, hostname: str, timeout: float = 60.0
     ) -> Sequence[Container]:
-        """The containers on any host that carry an owner's mark, whatever is reserved; `host_id` must answer.
+        """Find the containers on any host that carry an owner's mark, whatever is reserved.
 
         Raises:
-            UnavailableError: it does not, or does not say whose the container with this hostname is.
+            UnavailableError: host `host_id` does not answer, or the owner of its container with this hostname is
+                unknown.
         """
 
-    async def scan(self, host_id: int | None = None, *, with_addresses: bool = False) -> Scan:
-        """All containers of the hosts that answer."""
+    async def list_containers(
+        self,
+        host_id: int | None = None,
+        *,
+        with_addresses: bool = False,
+        brief: bool = False,
+        timeout: float = 60.0,
+    ) -> Scan:
+        """List the containers of the hosts that answer; `brief` does not wait for hosts that are known to be silent."""
 
-    async def measure(self, host_id: int, *, timeout: float) -> Mapping[int, Container]:
-        """The containers of a host by id, with their owners, as one call to it tells: without addresses."""
+    async def inspect_container(self, ref: Ref) -> int | None:
+        """Return the port inside that serves the application's page, or None."""
 
-    async def find_web_port(self, ref: Ref) -> int | None:
-        """The port inside that looks like the application's page."""
-
-    async def execute(
+    async def exec(
         self,
         ref: Ref,
-        owner: str,
         *,
+        owner: str,
         argv: Sequence[str],
         on_text: OnText,
         stdin: bytes = b"",
         stall_s: int = 600,
     ) -> int:
-        """Run a command inside on an input, and return its exit status; silent for `stall_s` seconds, it has hung."""
+        """Run a command inside and return its exit status; after `stall_s` seconds without output it is ended."""
 
-    async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
-        """Write a file inside, whole or not at all, and make its folder."""
+    async def push_file(self, ref: Ref, *, owner: str, path: str, content: str, mode: int) -> None:
+        """Write a file inside atomically, and make its folder."""
 
-    async def probe(
+    async def probe_port(
         self,
         ref: Ref,
-        owner: str,
         *,
+        owner: str,
         port: int,
         scheme: str,
         path: str,
         thorough: bool = True,
         wait_s: float = 0,
     ) -> Probe:
-        """Ask a port, for up to `wait_s` seconds until it answers.
+        """Probe a port, for up to `wait_s` seconds until it answers.
 
         `thorough`: from inside too when it refuses, which starts a process on the node.
         """

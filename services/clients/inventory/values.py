@@ -1,4 +1,4 @@
-"""Containers as inventory describes them to this service, and what is requested of it."""
+"""Containers, archives and tasks as inventory describes them, and what callers request of it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,84 @@ class Task:
 
 
 @dataclass(frozen=True)
-class RunningTask:
+class TaskProgress:
+    """Progress of a task, also a heartbeat without news; the last has `done` set.
+
+    Attributes:
+        percent: 0-100; None when the task does not say.
+        lines: new lines of its log.
+        result: what it makes: the volume id of an archive as soon as its log names it.
+        reason: why it failed.
+        may_pass: it failed for a reason that passes; another task may succeed.
+        held_up: it failed because of a lock or a missing quorum.
+    """
+
+    percent: int | None = None
+    lines: tuple[str, ...] = ()
+    done: bool = False
+    succeeded: bool = False
+    exit_status: str = ""
+    result: str = ""
+    reason: str = ""
+    may_pass: bool = False
+    held_up: bool = False
+
+
+@dataclass(frozen=True)
+class ContainerTask:
     """A task that runs on a container; `kind` is Proxmox's name for what it does: vzstart."""
 
     kind: str
     task: Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewArchive:
+    """An archive to make of a container.
+
+    Attributes:
+        mode: snapshot, suspend or stop.
+        compression: zstd, gzip or lzo.
+        storage: empty: the storage for backups with most free space.
+        backup_id: written into the notes, by which a repeated call finds its archive.
+    """
+
+    mode: str
+    compression: str
+    storage: str
+    notes: str
+    backup_id: str
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive on a storage; `size` in bytes; of the notes perhaps only the first line."""
+
+    volume_id: str
+    storage: str
+    file_name: str
+    size: int
+    notes: str
+
+    def has_backup_id(self, backup_id: str) -> bool:
+        """Whether a line of its notes names the backup with this id."""
+        return f"proximity-backup: {backup_id}" in self.notes.splitlines()
+
+
+@dataclass(frozen=True)
+class ArchiveListing:
+    """Archives of a container; an archive that is missing may still exist unless every storage answered (`complete`)."""
+
+    archives: tuple[Archive, ...]
+    complete: bool
+
+
+@dataclass(frozen=True)
+class ContainerVolume:
+    """A volume of a container: its key (mp0), and a description for people."""
+
+    key: str
+    description: str
 
 
 @dataclass(frozen=True, kw_only=True)

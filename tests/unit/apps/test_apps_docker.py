@@ -26,11 +26,11 @@ class GuestContainers(FakeContainers):
         super().__init__()
         self.guest, self.world, self.passes_input = guest, world, True
 
-    async def execute(
+    async def exec(
         self,
         ref: Ref,
-        owner: str,
         *,
+        owner: str,
         argv: Sequence[str],
         on_text: OnText,
         stdin: bytes = b"",
@@ -41,7 +41,7 @@ class GuestContainers(FakeContainers):
         await on_text((done.stdout + done.stderr).decode())
         return done.exit_code
 
-    async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
+    async def push_file(self, ref: Ref, *, owner: str, path: str, content: str, mode: int) -> None:
         self.guest.fs.make_dir(path.rpartition("/")[0], parents=True)
         self.guest.fs.write(path, content.encode())
 
@@ -101,11 +101,11 @@ async def test_a_failure_names_the_stage_of_the_script_and_its_last_line() -> No
 class Talker(FakeContainers):
     """A container whose commands say more than anybody keeps."""
 
-    async def execute(
+    async def exec(
         self,
         ref: Ref,
-        owner: str,
         *,
+        owner: str,
         argv: Sequence[str],
         on_text: OnText,
         stdin: bytes = b"",
@@ -126,11 +126,11 @@ async def test_of_what_a_command_says_the_end_is_kept() -> None:
 class Blabber(FakeContainers):
     """A container whose commands fail and tell a secret."""
 
-    async def execute(
+    async def exec(
         self,
         ref: Ref,
-        owner: str,
         *,
+        owner: str,
         argv: Sequence[str],
         on_text: OnText,
         stdin: bytes = b"",

@@ -9,7 +9,7 @@ import pytest
 
 from services.apps.usecases import container_metrics as metrics
 from services.apps.usecases.container_metrics import Metrics
-from services.clients.inventory.values import Container
+from services.clients.inventory.values import Container, Scan
 from tests.fakes.containers import FakeContainers
 
 HOST, VMID, OWNER = 1, 100, "web-1"
@@ -25,10 +25,17 @@ class Counting(FakeContainers):
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
-    async def measure(self, host_id: int, *, timeout: float) -> dict[int, Container]:
+    async def list_containers(
+        self,
+        host_id: int | None = None,
+        *,
+        with_addresses: bool = False,
+        brief: bool = False,
+        timeout: float = 60.0,
+    ) -> Scan:
         self.asked += 1
         await self.may_answer.wait()
-        return await super().measure(host_id, timeout=timeout)
+        return await super().list_containers(host_id, brief=brief, timeout=timeout)
 
 
 def make_container(vmid: int) -> Container:

@@ -22,7 +22,7 @@ SITE = {"SITE": "https://example.com"}
 class FullContainers(FakeContainers):
     """A cluster without room."""
 
-    async def place(self, wanted: Wanted) -> Placement:
+    async def place_container(self, wanted: Wanted) -> Placement:
         raise NotAvailableError(f"no node has {wanted.memory} MB")
 
 

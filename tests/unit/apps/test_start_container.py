@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from services.apps.domain.errors import StepFailedError
@@ -9,8 +11,7 @@ from services.apps.workflows.state import AppState
 from services.apps.workflows.steps import container as shared
 from services.apps.workflows.steps.container import Steps
 from services.apps.workflows.steps.tools import Tools
-from services.clients.inventory.interface import OnProgress
-from services.clients.inventory.values import Container, NewContainer, Ref, Task
+from services.clients.inventory.values import Container, NewContainer, Ref, Task, TaskProgress
 from tests.fakes.containers import FakeContainers
 from tests.fakes.one_app import APP, Notes, OneApp
 
@@ -22,13 +23,13 @@ class WarningContainers(FakeContainers):
 
     address = ""
 
-    async def finish(self, task: Task, on_progress: OnProgress) -> str:
-        await on_progress(None, [WARNING, "TASK WARNINGS: 1"])
-        return task.result
+    async def watch_task(self, task: Task) -> AsyncIterator[TaskProgress]:
+        lines = (WARNING, "TASK WARNINGS: 1")
+        yield TaskProgress(done=True, succeeded=True, exit_status="WARNINGS: 1", lines=lines)
 
-    async def find(self, ref: Ref, *, timeout: float = 10.0) -> Container | None:
-        container = await super().find(ref, timeout=timeout)
-        return container and Container(**{**vars(container), "address": self.address})
+    async def get_container(self, ref: Ref, *, timeout: float = 10.0) -> Container:
+        container = await super().get_container(ref, timeout=timeout)
+        return Container(**{**vars(container), "address": self.address})
 
 
 class Log(Notes):
@@ -47,7 +48,7 @@ async def start(address: str) -> Log:
         hostname="web", memory=512, swap=0, cores=1, disk_size=4, template="", storage="", network_cidr="",
         bridge="", gateway="", nameservers=(), docker=False, oci=True,
     )  # fmt: skip
-    await containers.create(ref, APP, new)
+    await containers.create_container(ref, owner=APP, new=new)
     steps: Steps[AppState] = Steps(Tools(containers, OneApp()))
     try:
         await steps.start(AppState(APP, 1, "pve1", 105), log)  # type: ignore[arg-type]

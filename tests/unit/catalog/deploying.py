@@ -52,8 +52,8 @@ class SimulatedContainers(FakeContainers):
         self.world = World()
         self.guests: dict[int, Guest] = {}
 
-    async def create(self, ref: Ref, owner: str, new: NewContainer) -> Task:
-        task = await super().create(ref, owner, new)
+    async def create_container(self, ref: Ref, *, owner: str, new: NewContainer) -> Task:
+        task = await super().create_container(ref, owner=owner, new=new)
         if new.oci:
             image = new.template.removeprefix("local:vztmpl/")
             guest = Guest.from_image(
@@ -65,17 +65,16 @@ class SimulatedContainers(FakeContainers):
         self.guests[ref.vmid] = guest
         return task
 
-    async def act(self, action: str, ref: Ref, *, owner: str) -> Task:
-        task = await super().act(action, ref, owner=owner)
-        if action == "start":
-            self.guests[ref.vmid].boot(world=self.world)
+    async def start_container(self, ref: Ref, *, owner: str) -> Task:
+        task = await super().start_container(ref, owner=owner)
+        self.guests[ref.vmid].boot(world=self.world)
         return task
 
-    async def execute(
+    async def exec(
         self,
         ref: Ref,
-        owner: str,
         *,
+        owner: str,
         argv: Sequence[str],
         on_text: OnText,
         stdin: bytes = b"",
@@ -85,16 +84,16 @@ class SimulatedContainers(FakeContainers):
         await on_text((done.stdout + done.stderr).decode())
         return done.exit_code
 
-    async def push_file(self, ref: Ref, owner: str, *, path: str, content: str, mode: int) -> None:
+    async def push_file(self, ref: Ref, *, owner: str, path: str, content: str, mode: int) -> None:
         files = self.guests[ref.vmid].fs
         files.make_dir(path.rpartition("/")[0], parents=True)
         files.write(path, content.encode())
 
-    async def probe(
+    async def probe_port(
         self,
         ref: Ref,
-        owner: str,
         *,
+        owner: str,
         port: int,
         scheme: str,
         path: str,

@@ -26,18 +26,22 @@ async def restore_archive(tools: Tools, state: AppState, ctx: Context, *, archiv
         container = await tools.find(state)
     storage = str(app.config.get("storage", ""))
     if container is None:  # a restore that failed midway leaves none
-        task = await containers.restore_beside(
-            state.ref, app.id, archive=archive, hostname=app.hostname, storage=storage
+        task = await containers.restore_container(
+            state.ref, owner=app.id, beside=True, archive=archive, hostname=app.hostname, storage=storage
         )
     else:
         try:
-            task = await containers.restore(state.ref, app.id, archive=archive, storage=storage)
+            task = await containers.restore_container(
+                state.ref, owner=app.id, archive=archive, storage=storage
+            )
         except BusyError as error:  # what is refused for good is refused before it is stopped
             if error.reason != _RUNNING:
                 raise
             await tools.act("stop", state, ctx)
-            task = await containers.restore(state.ref, app.id, archive=archive, storage=storage)
+            task = await containers.restore_container(
+                state.ref, owner=app.id, archive=archive, storage=storage
+            )
     await tools.finish(task, ctx)
     names = {"memory_mb": "memory", "cores": "cores", "disk_gb": "disk_size"}
     changes = {name: app.config[key] for name, key in names.items() if app.config.get(key)}
-    await tools.finish(await containers.configure(state.ref, app.id, changes=changes), ctx)
+    await tools.finish(await containers.configure_container(state.ref, owner=app.id, changes=changes), ctx)

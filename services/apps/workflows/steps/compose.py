@@ -129,9 +129,9 @@ class DockerSteps(Generic[S]):
         while True:
             thorough = loop.time() >= inside
             inside += _THOROUGH_S if thorough else 0
-            probe = await self._tools.containers.probe(
+            probe = await self._tools.containers.probe_port(
                 state.ref,
-                app.id,
+                owner=app.id,
                 port=port,
                 scheme=target.scheme,
                 path=target.path,
@@ -167,7 +167,9 @@ async def write_files(
     if await tools.run_script(state, ctx, argv=argv, stdin=render_files(*files), accepted=(0, NO_INPUT)):
         for name, content in zip(("compose.yaml", ".env"), files, strict=True):
             path = f"{folder}/{name}"
-            await tools.containers.push_file(state.ref, state.app_id, path=path, content=content, mode=0o600)
+            await tools.containers.push_file(
+                state.ref, owner=state.app_id, path=path, content=content, mode=0o600
+            )
 
 
 def _files_of(app: App, address: str) -> tuple[str, str]:

@@ -51,7 +51,9 @@ async def take_over(tools: Tools, state: C, ctx: Context) -> C:
         UnavailableError: the host does not say.
     """
     app = await tools.apps.get_app(state.app_id)
-    marked = await tools.containers.find_owned(app.id, host_id=state.host_id, hostname=app.hostname)
+    marked = await tools.containers.find_owned_containers(
+        app.id, host_id=state.host_id, hostname=app.hostname
+    )
     if not marked or any((one.host_id, one.vmid) == (state.host_id, state.vmid) for one in marked):
         return state
     here = [one for one in marked if one.host_id == state.host_id]
@@ -65,7 +67,7 @@ async def take_over(tools: Tools, state: C, ctx: Context) -> C:
     await ctx.save(state)  # only who holds the operation may reserve for it
     found = named[0]
     try:
-        await tools.containers.mark("adopt", Ref(found.host_id, found.vmid, found.node), owner=app.id)
+        await tools.containers.adopt_container(Ref(found.host_id, found.vmid, found.node), owner=app.id)
     except BusyError as error:
         raise StepFailedError(
             f"container {found.vmid} carries the mark of {app.id} already, and another app has its id: {error.message}"

@@ -65,7 +65,7 @@ class ImageSteps:
             return await self._fall_back(app, state, ctx, error)
 
     async def _pull(self, state: DeployState, ctx: Context, image: str) -> DeployState:
-        task = await self.tools.containers.pull_image(state.host_id, state.node, image=image, storage="")
+        task = await self.tools.containers.pull_image(state.host_id, state.node, reference=image)
         await ctx.log(f"Downloading {image}")
         return replace(state, image=await self.tools.finish(task, ctx))
 

@@ -59,7 +59,7 @@ class Exchange(Generic[S]):
         container = await self.tools.find(state)
         node = container.node if container else state.node
         await ctx.log(f"Downloading {image}")
-        task = await self.tools.containers.pull_image(state.host_id, node, image=image, storage="")
+        task = await self.tools.containers.pull_image(state.host_id, node, reference=image)
         return replace(state, node=node, image=await self.tools.finish(task, ctx))
 
     async def exchange(self, state: S, ctx: Context) -> S:
@@ -107,7 +107,9 @@ class Exchange(Generic[S]):
             StepFailedError: there are several.
         """
         owner, hostname = name_keeper(app.id), _name_keeper_host(app)
-        found = await self.tools.containers.find_owned(owner, host_id=state.host_id, hostname=hostname)
+        found = await self.tools.containers.find_owned_containers(
+            owner, host_id=state.host_id, hostname=hostname
+        )
         if not found:
             return state
         if len(found) > 1 or found[0].host_id != state.host_id:
@@ -116,7 +118,9 @@ class Exchange(Generic[S]):
                 f"containers hold volumes of {app.id} already and must be looked at: {places}"
             )
         keeper = found[0]
-        await self.tools.containers.mark("adopt", Ref(keeper.host_id, keeper.vmid, keeper.node), owner=owner)
+        await self.tools.containers.adopt_container(
+            Ref(keeper.host_id, keeper.vmid, keeper.node), owner=owner
+        )
         await ctx.log(
             f"Container {keeper.vmid} holds volumes of the app already; they are used", level="warning"
         )
@@ -130,7 +134,9 @@ class Exchange(Generic[S]):
             await ctx.save(state)
             keeper = _state_of_keeper(state)
             try:
-                await self.tools.finish(await containers.create(keeper.ref, owner, new), ctx)
+                await self.tools.finish(
+                    await containers.create_container(keeper.ref, owner=owner, new=new), ctx
+                )
             except BusyError as error:
                 if error.reason == TAKEN:
                     await containers.release_vmid(state.host_id, owner)
@@ -147,7 +153,10 @@ class Exchange(Generic[S]):
         new = describe_container(app, state.image)
         new = replace(new, mounts=tuple(one for one in new.mounts if one[0] not in (state.paths or ())))
         state = await make_container(
-            self.tools, state, ctx, lambda state: self.tools.containers.create(state.ref, app.id, new)
+            self.tools,
+            state,
+            ctx,
+            lambda state: self.tools.containers.create_container(state.ref, owner=app.id, new=new),
         )
         return await _save_stage(state, ctx, "made")
 
@@ -155,7 +164,7 @@ class Exchange(Generic[S]):
         """Hand over every volume, one at a time."""
         for _ in range(_MOST_VOLUMES):
             task = await self.tools.containers.move_volume(
-                source.ref, source.app_id, target=target.ref, owner=target.app_id
+                source.ref, source_owner=source.app_id, target=target.ref, owner=target.app_id
             )
             if not await self.tools.finish(task, ctx):
                 return

@@ -101,16 +101,20 @@ class Snapshots(Generic[S]):
         return replace(state, snapshot="")
 
     async def _act(self, action: str, state: S, ctx: Context) -> None:
-        task = await self.tools.containers.snapshot(
-            action, state.ref, owner=state.app_id, name=state.snapshot
-        )
+        containers = self.tools.containers
+        begin = {
+            "make": containers.snapshot_container,
+            "rollback": containers.rollback_container,
+            "delete": containers.delete_snapshot,
+        }[action]
+        task = await begin(state.ref, owner=state.app_id, name=state.snapshot)
         await self.tools.finish(task, ctx)
 
 
 async def clear_snapshots(tools: Tools, state: AppState, ctx: Context) -> None:
     """Delete what earlier operations left: with it, disks cannot be moved."""
     try:
-        names = await tools.containers.drop_snapshots(state.ref, state.app_id, min_age_s=0)
+        names = await tools.containers.drop_snapshots(state.ref, owner=state.app_id, min_age_s=0)
     except DomainError as error:
         if may_pass(error):
             raise

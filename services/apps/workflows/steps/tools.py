@@ -12,11 +12,12 @@ from services.apps.domain.errors import StepFailedError
 from services.apps.domain.marks import AppReader
 from services.apps.workflows.state import AppState
 from services.apps.workflows.steps.container_scripts import NOT_INSTALLABLE, split_stages
-from services.clients.inventory.errors import TaskFailedError
+from services.clients.inventory.errors import TaskFailedError, TaskLostError
 from services.clients.inventory.interface import Containers
-from services.clients.inventory.values import Container, Task
-from services.common.core.errors import NotFoundError
-from services.common.operations.model import Context, TransientError, WaitError
+from services.clients.inventory.lookup import find_container
+from services.clients.inventory.tasks import end_task, follow_task
+from services.clients.inventory.values import Container, Task, TaskProgress
+from services.common.operations.model import Context, TransientError
 
 _ADDRESS_WAIT_S = 60.0
 _FIRST_POLL_S = 0.05
@@ -24,7 +25,6 @@ _POLL_S = 0.5
 _LINE_LIMIT = 500
 _SAID = 64 * 1024  # signs of a command's output that are kept: what runs in a container may say anything
 _LINES = 20  # of a task's log, at a time
-_ENDING_S = 30.0
 _STALL_S = 600
 
 
@@ -34,10 +34,6 @@ def growing_delays(longest: float) -> Iterator[float]:
     while True:
         yield delay
         delay = min(delay * 1.5, longest)
-
-
-class TaskLostError(TransientError):
-    """Proxmox knows a task no more that it began: its node died over it, and what became of it is to be seen."""
 
 
 @dataclass(frozen=True)
@@ -61,21 +57,22 @@ class Tools:
             await ctx.log(warning[:_LINE_LIMIT], level="warning")
         fraction = 0.0
 
-        async def on_progress(percent: int | None, lines: Sequence[str]) -> None:
+        async def on_progress(progress: TaskProgress) -> None:
             nonlocal fraction
-            fraction = fraction if percent is None else percent / 100
+            if progress.done and (progress.exit_status == "OK" or progress.may_pass or progress.held_up):
+                return  # its last lines repeat what the operation shows by itself, or by the next try
+            fraction = fraction if progress.percent is None else progress.percent / 100
             await ctx.progress(fraction)  # also of a silent task: the operation shows that time passes
+            lines = progress.lines
             if on_lines is not None:
                 on_lines(lines[-_LINES:])
             for line in lines[-_LINES:]:
                 await ctx.log(line[:_LINE_LIMIT])
 
         try:
-            return await self.containers.finish(task, on_progress)
+            return await follow_task(self.containers, task, on_progress=on_progress)
         except TaskFailedError as error:
             raise StepFailedError(error.message) from error
-        except NotFoundError as error:
-            raise TaskLostError(error.message) from error
 
     async def end_tasks(self, state: AppState, ctx: Context, *, kinds: Collection[str]) -> None:
         """Stop what Proxmox still does of these kinds: on the app's container, or begun by this operation.
@@ -85,15 +82,14 @@ class Tools:
         """
         tasks = {
             one.task.upid: one.task
-            for one in await self.containers.list_tasks(state.ref)
+            for one in await self.containers.list_container_tasks(state.ref)
             if one.kind in kinds
         }
         for upid in await ctx.list_upids():
             if _kind_of(upid) in kinds:
                 tasks[upid] = Task(state.host_id, upid.split(":")[1], upid)
         for task in tasks.values():
-            await self.containers.stop_task(task)
-            await self._await_end(task)
+            await end_task(self.containers, task)
 
     async def has_done(self, kind: str, state: AppState, ctx: Context) -> bool:
         """Follow the tasks of this kind that the operation noted; whether one succeeded. Once is enough."""
@@ -106,21 +102,15 @@ class Tools:
                 return True
         return False
 
-    async def _await_end(self, task: Task) -> None:
-        async def ignore(_percent: int | None, _lines: Sequence[str]) -> None:
-            return
-
-        try:
-            async with asyncio.timeout(_ENDING_S):
-                await self.containers.finish(task, ignore)
-        except TimeoutError:
-            raise WaitError(f"Proxmox to end its task {task.upid}", delay=5) from None
-        except (TaskFailedError, TransientError, NotFoundError):
-            return  # it has ended, and how does not matter any more
-
     async def act(self, action: str, state: AppState, ctx: Context) -> Sequence[str]:
         """Start, stop, reboot or destroy the app's container, to the end; the last lines of the task's log."""
-        task = await self.containers.act(action, state.ref, owner=state.app_id)
+        begin = {
+            "start": self.containers.start_container,
+            "stop": self.containers.stop_container,
+            "reboot": self.containers.reboot_container,
+            "destroy": self.containers.destroy_container,
+        }[action]
+        task = await begin(state.ref, owner=state.app_id)
         lines: list[str] = []
         await self.finish(task, ctx, on_lines=lines.extend)
         return lines
@@ -140,8 +130,8 @@ class Tools:
             nonlocal said
             said = (said + text)[-_SAID:]
 
-        code = await self.containers.execute(
-            state.ref, state.app_id, argv=argv, stdin=stdin, on_text=on_text, stall_s=stall_s
+        code = await self.containers.exec(
+            state.ref, owner=state.app_id, argv=argv, stdin=stdin, on_text=on_text, stall_s=stall_s
         )
         return code, said
 
@@ -203,7 +193,7 @@ class Tools:
 
     async def find(self, state: AppState) -> Container | None:
         """The app's container as it is now."""
-        return None if state.vmid is None else await self.containers.find(state.ref)
+        return None if state.vmid is None else await find_container(self.containers, state.ref)
 
     async def wait_address(self, state: AppState) -> str:
         """The container's address, as soon as it has one.

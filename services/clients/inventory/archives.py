@@ -1,0 +1,126 @@
+"""Archives and tasks over gRPC: `Archives` and `Tasks` of `interface`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from proximity.inventory.v1 import container_service_pb2 as pb
+from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
+
+from services.clients.inventory.convert import (
+    parse_archives,
+    parse_progress,
+    parse_task,
+    parse_tasks,
+    render_archive,
+    render_ref,
+    render_watch,
+)
+from services.clients.inventory.values import (
+    ArchiveListing,
+    ContainerTask,
+    ContainerVolume,
+    NewArchive,
+    Ref,
+    Task,
+    TaskProgress,
+)
+from services.common.core.errors import NotFoundError
+from services.common.rpc.client import Clients
+
+_WRITE_S = (
+    60.0  # Proxmox answers a request for a task within seconds; a full cluster lock takes up to a minute
+)
+_NOTES_S = 20.0  # a person waits for it
+_VOLUMES_S = 20.0  # a person waits for it
+_TASK_S = 24 * 3600.0  # the longest task: the largest archives take hours on slow storage
+
+
+class GrpcArchives:
+    """Archives and tasks by way of inventory."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def _call(self, method: str, request: Any, *, timeout: float = _WRITE_S, retry: bool = True) -> Any:
+        return await self._clients.call(
+            "inventory", ContainerServiceStub, method, request, timeout=timeout, retry=retry
+        )
+
+    async def _begin(self, method: str, request: Any, *, retry: bool = True) -> Task:
+        return parse_task(await self._call(method, request, retry=retry))
+
+    async def backup_container(self, ref: Ref, *, owner: str, new: NewArchive) -> Task:
+        """See `Archives.backup_container`."""
+        return await self._begin("BackupContainer", render_archive(ref, owner, new))
+
+    async def restore_container(
+        self,
+        ref: Ref,
+        *,
+        owner: str,
+        archive: str,
+        storage: str = "",
+        lose_volumes: Sequence[str] = (),
+        beside: bool = False,
+        hostname: str = "",
+    ) -> Task:
+        """See `Archives.restore_container`."""
+        request = pb.RestoreContainerRequest(
+            container=render_ref(ref),
+            owner=owner,
+            archive=archive,
+            storage=storage,
+            lose_volumes=lose_volumes,
+            beside=beside,
+            hostname=hostname,
+        )
+        return await self._begin("RestoreContainer", request)
+
+    async def list_unarchived_volumes(
+        self, ref: Ref, *, owner: str, archive: str = ""
+    ) -> list[ContainerVolume]:
+        """See `Archives.list_unarchived_volumes`."""
+        request = pb.ListUnarchivedVolumesRequest(container=render_ref(ref), owner=owner, archive=archive)
+        listed = await self._call("ListUnarchivedVolumes", request, timeout=_VOLUMES_S)
+        return [ContainerVolume(volume.key, volume.description) for volume in listed.volumes]
+
+    async def list_archives(self, ref: Ref) -> ArchiveListing:
+        """See `Archives.list_archives`."""
+        request = pb.ListArchivesRequest(host_id=ref.host_id, vmid=ref.vmid)
+        return parse_archives(await self._call("ListArchives", request))
+
+    async def update_archive(
+        self, host_id: int, volume_id: str, *, protected: bool | None = None, notes: str | None = None
+    ) -> None:
+        """See `Archives.update_archive`."""
+        request = pb.UpdateArchiveRequest(
+            host_id=host_id, volume_id=volume_id, protected=protected, notes=notes
+        )
+        await self._call("UpdateArchive", request, timeout=_NOTES_S)
+
+    async def delete_archive(self, host_id: int, volume_id: str) -> Task:
+        """See `Archives.delete_archive`."""
+        request = pb.DeleteArchiveRequest(host_id=host_id, volume_id=volume_id)
+        try:
+            return await self._begin("DeleteArchive", request)
+        except NotFoundError:
+            return Task(host_id, "", "")
+
+    async def watch_task(self, task: Task) -> AsyncIterator[TaskProgress]:
+        """See `Tasks.watch_task`."""
+        stream = self._clients.stream(
+            "inventory", ContainerServiceStub, "WatchTask", render_watch(task), timeout=_TASK_S
+        )
+        async for progress in stream:
+            yield parse_progress(progress)
+
+    async def list_container_tasks(self, ref: Ref) -> list[ContainerTask]:
+        """See `Tasks.list_container_tasks`."""
+        request = pb.ListContainerTasksRequest(container=render_ref(ref))
+        return parse_tasks(await self._call("ListContainerTasks", request), ref)
+
+    async def stop_task(self, task: Task) -> None:
+        """See `Tasks.stop_task`."""
+        await self._call("StopTask", render_watch(task))

@@ -1,0 +1,259 @@
+"""Archives, snapshots and tasks of containers in memory: the state that `FakeContainers` adds its RPCs to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from services.clients.inventory.values import (
+    Archive,
+    ArchiveListing,
+    Container,
+    ContainerTask,
+    ContainerVolume,
+    NewArchive,
+    Ref,
+    Task,
+    TaskProgress,
+)
+from services.common.core.errors import (
+    BusyError,
+    DomainError,
+    ForbiddenError,
+    NotFoundError,
+    UnavailableError,
+)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A container with what is in it, as an archive or a snapshot has it."""
+
+    container: Container
+    files: dict[str, str]
+    image: str
+    volumes: dict[str, str]
+    has_docker: bool
+    listing: Archive | None = None
+
+
+class FakeArchives:
+    """One host with two nodes.
+
+    Attributes:
+        broken: RPCs that are unavailable, with how often still, by name (`start_container`).
+        failure: RPCs that are refused, by name.
+        failing: kinds of tasks (vzdump) that end with an error, for `reason`.
+        lost: kinds of tasks whose answer is lost once; `watch_task`, which is unavailable once; `task`, which Proxmox
+            forgets once.
+        started: kinds of the tasks that were begun.
+        wrecks: ids of what creations left that were broken off.
+        unarchived: volumes that archives lack.
+        is_named: whether a running task's log names its archive.
+        is_fragile: whether a restore that fails leaves no container.
+        complete: whether hosts and storages answer.
+        archive_size: bytes of the archives that are made.
+    """
+
+    def __init__(self) -> None:
+        self.containers: dict[int, Container] = {}
+        self.files: dict[tuple[int, str], str] = {}
+        self.docker: set[int] = set()
+        self.images: dict[int, str] = {}
+        self.volumes: dict[int, dict[str, str]] = {}
+        self.archives: dict[str, Packed] = {}
+        self.protection: dict[str, bool] = {}
+        self.restored_to: list[str] = []
+        self.snapshots: dict[tuple[int, str], Packed] = {}
+        self.wrecks: set[int] = set()
+        self.unarchived: list[ContainerVolume] = []
+        self.broken: dict[str, int] = {}
+        self.failure: dict[str, DomainError] = {}
+        self.failing: set[str] = set()
+        self.lost: set[str] = set()
+        self.reason = ""
+        self.started: list[str] = []
+        self.outcomes: dict[str, TaskProgress] = {}
+        self.is_named = True
+        self.is_fragile = False
+        self.complete = True
+        self.archive_size = 3 << 20
+
+    def call(self, name: str) -> None:
+        """Fail as the test wants the RPC `name` to."""
+        if self.broken.get(name, 0) > 0:
+            self.broken[name] -= 1
+            raise UnavailableError(f"{name} did not work")
+        if name in self.failure:
+            raise self.failure[name]
+
+    def lose(self, name: str) -> None:
+        """Lose the answer of a task that was begun, once, if the test wants that."""
+        if name in self.lost:
+            self.lost.remove(name)
+            raise UnavailableError(f"the answer of {name} was lost")
+
+    def begin(self, kind: str, ref: Ref, *, result: str = "", failure: str = "") -> Task:
+        """Begin a task; it fails for `failure`, or as the test wants all of its kind to."""
+        self.started.append(kind)
+        upid = f"UPID:{ref.node}:{len(self.outcomes):08X}:00000000:00000000:{kind}:{ref.vmid}:root@pam:"
+        failure = failure or (f"{kind} broke" if kind in self.failing else "")
+        self.outcomes[upid] = TaskProgress(
+            done=True,
+            succeeded=not failure,
+            exit_status=failure or "OK",
+            reason=self.reason if failure else "",
+            result=result,
+        )
+        return Task(ref.host_id, ref.node, upid, result)
+
+    async def watch_task(self, task: Task) -> AsyncIterator[TaskProgress]:
+        self.lose("watch_task")
+        outcome = self.outcomes.get(task.upid)
+        if outcome is None or "task" in self.lost:
+            self.lost.discard("task")
+            raise NotFoundError(f"{task.node} knows no task {task.upid}")
+        yield TaskProgress(result=outcome.result if self.is_named else "")
+        yield outcome
+
+    async def list_container_tasks(self, ref: Ref) -> Sequence[ContainerTask]:
+        return ()
+
+    async def stop_task(self, task: Task) -> None:
+        return None
+
+    async def backup_container(self, ref: Ref, *, owner: str, new: NewArchive) -> Task:
+        self.call("backup_container")
+        for volume_id, one in self.archives.items():
+            if one.listing is not None and one.listing.has_backup_id(new.backup_id):
+                return Task(ref.host_id, ref.node, "", volume_id)
+        self.own(ref, owner)
+        volume_id = f"local:backup/vzdump-lxc-{ref.vmid}-{len(self.archives)}.tar.zst"
+        if "vzdump" not in self.failing:
+            self.add_archive(ref.vmid, volume_id, notes=f"proximity-backup: {new.backup_id}\n{new.notes}")
+        elif new.mode == "stop":
+            self.stop(ref)  # broken off in the middle
+        task = self.begin("vzdump", ref, result=volume_id)
+        self.lose("vzdump")
+        return dataclasses.replace(task, result="")
+
+    def add_archive(self, vmid: int, volume_id: str, *, notes: str = "") -> None:
+        """Have an archive of a container."""
+        listing = Archive(volume_id, "local", volume_id.rpartition("/")[2], self.archive_size, notes)
+        self.archives[volume_id] = dataclasses.replace(self.pack(vmid), listing=listing)
+
+    async def restore_container(
+        self,
+        ref: Ref,
+        *,
+        owner: str,
+        archive: str,
+        storage: str = "",
+        lose_volumes: Sequence[str] = (),
+        beside: bool = False,
+        hostname: str = "",
+    ) -> Task:
+        self.call("restore_container")
+        self.restored_to.append(storage)
+        if ref.vmid in self.wrecks:
+            raise busy("CREATION_BROKEN", f"a restore of container {ref.vmid} was broken off")
+        if archive not in self.archives:
+            raise NotFoundError(f"there is no archive {archive}")
+        if beside and ref.vmid not in self.containers:
+            self._unpack(ref, self.archives[archive], owner=owner, hostname=hostname)
+        elif not beside:
+            self._overwrite(ref, owner, archive)
+        return self.begin("vzrestore", ref)
+
+    def _overwrite(self, ref: Ref, owner: str, archive: str) -> None:
+        known = self.containers.get(ref.vmid)
+        if known is not None and self.own(ref, owner).status == "running":
+            raise busy("CONTAINER_RUNNING", f"container {ref.vmid} runs")
+        if "vzrestore" not in self.failing:
+            self.snapshots = {key: one for key, one in self.snapshots.items() if key[0] != ref.vmid}
+            self._unpack(ref, self.archives[archive], owner=owner, hostname=known.name if known else "")
+        elif self.is_fragile:
+            self.containers.pop(ref.vmid, None)
+
+    async def list_unarchived_volumes(
+        self, ref: Ref, *, owner: str, archive: str = ""
+    ) -> Sequence[ContainerVolume]:
+        self.lose("list_unarchived_volumes")
+        if ref.vmid not in self.containers:
+            raise NotFoundError(f"there is no container {ref.vmid}")
+        return self.unarchived
+
+    async def list_archives(self, ref: Ref) -> ArchiveListing:
+        listings = [one.listing for one in self.archives.values() if one.listing is not None]
+        return ArchiveListing(
+            tuple(one for one in listings if f"-{ref.vmid}-" in one.volume_id), self.complete
+        )
+
+    async def update_archive(
+        self, host_id: int, volume_id: str, *, protected: bool | None = None, notes: str | None = None
+    ) -> None:
+        if protected is not None:
+            self.protection[volume_id] = protected
+
+    async def delete_archive(self, host_id: int, volume_id: str) -> Task:
+        if volume_id not in self.archives:
+            return Task(host_id, "", "")
+        if "imgdel" not in self.failing:
+            del self.archives[volume_id]
+        return self.begin("imgdel", Ref(host_id, 0, "pve1"))
+
+    def stop(self, ref: Ref) -> None:
+        """Have a container stopped."""
+        stopped = dataclasses.replace(self.containers[ref.vmid], status="stopped", address="")
+        self.containers[ref.vmid] = stopped
+
+    def own(self, ref: Ref, owner: str) -> Container:
+        """Return a container that carries the owner's mark; any other is refused."""
+        container = self.containers.get(ref.vmid)
+        if container is None:
+            raise NotFoundError(f"there is no container {ref.vmid}")
+        if container.owner != owner:
+            raise not_ours(ref, owner)
+        return container
+
+    def pack(self, vmid: int) -> Packed:
+        """Return a container with what is in it."""
+        return Packed(
+            self.containers[vmid],
+            {path: text for (owner, path), text in self.files.items() if owner == vmid},
+            self.images.get(vmid, ""),
+            dict(self.volumes.get(vmid, {})),
+            vmid in self.docker,
+        )
+
+    def _unpack(self, ref: Ref, packed: Packed, *, owner: str, hostname: str) -> None:
+        self.put_back(ref, packed)
+        self.containers[ref.vmid] = dataclasses.replace(
+            self.containers[ref.vmid],
+            host_id=ref.host_id,
+            vmid=ref.vmid,
+            node=ref.node,
+            name=hostname or packed.container.name,
+            owner=owner,
+        )
+
+    def put_back(self, ref: Ref, packed: Packed) -> None:
+        """Have a container with what was in it, stopped."""
+        self.containers[ref.vmid] = dataclasses.replace(packed.container, status="stopped", address="")
+        self.files = {key: text for key, text in self.files.items() if key[0] != ref.vmid}
+        self.files |= {(ref.vmid, path): text for path, text in packed.files.items()}
+        self.images[ref.vmid], self.volumes[ref.vmid] = packed.image, dict(packed.volumes)
+        (self.docker.add if packed.has_docker else self.docker.discard)(ref.vmid)
+
+
+def busy(reason: str, message: str) -> BusyError:
+    error = BusyError(message)
+    error.reason = reason  # type: ignore[misc]  # as the wire brings it
+    return error
+
+
+def not_ours(ref: Ref, owner: str) -> ForbiddenError:
+    error = ForbiddenError(f"container {ref.vmid} is not of {owner}")
+    error.reason = "NOT_OURS"  # type: ignore[misc]  # as the wire brings it
+    return error
