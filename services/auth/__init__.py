@@ -1,4 +1,4 @@
-"""auth owns accounts, passwords, signing keys, sessions, personal API tokens and the audit log.
+"""The service auth owns accounts, passwords, signing keys, sessions, personal API tokens and the audit log.
 
-Nobody else signs access tokens or sees a password.
+No other service signs access tokens or receives passwords.
 """

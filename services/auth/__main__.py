@@ -1,9 +1,9 @@
-"""`python -m services.auth`: what every service has, and commands of its own.
+"""`python -m services.auth`: commands of every service and of auth alone.
 
 audit verify           check the chain of the audit log
-rotate-signing-key     make a new signing key
-replace-signing-keys   make a new signing key and forget the others
-create-admin           print a one-time link that makes an administrator
+rotate-signing-key     create a new signing key
+replace-signing-keys   create a new signing key and delete the others
+create-admin           print a one-time link that creates an administrator
 reset-password NAME    print a one-time link that sets a password
 """
 
@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from services.auth.commands import ACCOUNT_COMMANDS, run_account_command
 from services.auth.config import AuthSettings
 from services.auth.domain.errors import AuditBrokenError
-from services.auth.server import build_auth, serve
+from services.auth.server import AuthParts, build_parts, serve
 from services.auth.store.tables import SEALED
 from services.common.core.clock import now
 from services.common.core.config import ConfigError, read_settings
@@ -44,41 +46,41 @@ def run_command(arguments: list[str]) -> int:
         return 2
 
 
-async def verify_audit(settings: AuthSettings) -> int:
-    """Check the audit log's chain: 0, or 1 where it was changed."""
-    auth = build_auth(settings)
+@asynccontextmanager
+async def open_parts(settings: AuthSettings) -> AsyncIterator[AuthParts]:
+    """Construct the parts of the service for one command, and close them after it."""
+    parts = build_parts(settings)
     try:
-        count = await auth.audit.verify()
-    except AuditBrokenError as error:
-        sys.stderr.write(f"the audit log is broken: {make_printable(str(error))}\n")
-        return 1
+        yield parts
     finally:
-        auth.hasher.close()
-        await close_runtime(auth.runtime)
+        parts.hasher.close()
+        await close_runtime(parts.runtime)
+
+
+async def verify_audit(settings: AuthSettings) -> int:
+    """Check the audit log's chain; return 0, or 1 where it was changed."""
+    async with open_parts(settings) as parts:
+        try:
+            count = await parts.stores.audit.verify()
+        except AuditBrokenError as error:
+            sys.stderr.write(f"the audit log is broken: {make_printable(str(error))}\n")
+            return 1
     sys.stdout.write(f"the audit log is whole: {count} entries\n")
     return 0
 
 
 async def rotate_signing_key(settings: AuthSettings) -> int:
-    """Make a new signing key now; it signs in ten minutes."""
-    auth = build_auth(settings)
-    try:
-        await auth.keys.rotate(signs_before=now())
-    finally:
-        auth.hasher.close()
-        await close_runtime(auth.runtime)
+    """Create a new signing key now; it is used from ten minutes later on."""
+    async with open_parts(settings) as parts:
+        await parts.keys.rotate(signs_before=now())
     sys.stdout.write("a new signing key is published\n")
     return 0
 
 
 async def replace_signing_keys(settings: AuthSettings) -> int:
-    """Make a new signing key and forget the others, one of which leaked."""
-    auth = build_auth(settings)
-    try:
-        await auth.keys.replace()
-    finally:
-        auth.hasher.close()
-        await close_runtime(auth.runtime)
+    """Create a new signing key and delete the others, one of which leaked."""
+    async with open_parts(settings) as parts:
+        await parts.keys.replace()
     sys.stdout.write("there is one signing key, a new one; restart every service and the gateway now\n")
     return 0
 

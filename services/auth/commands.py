@@ -1,7 +1,7 @@
-"""`python -m services.auth create-admin | reset-password NAME`: a way in for whoever administers the server.
+"""`python -m services.auth create-admin | reset-password NAME`: access for administrators of the server.
 
-They need the database and nothing else: no key, no NATS, no network endpoint that a proxy could be mistaken for.
-Passwords are read from the terminal, never from an argument, which every account of the machine could see.
+They need the database and nothing else: no key, no NATS, no network endpoint that could be exposed by mistake.
+Passwords are read from the terminal, never from an argument, which every account of the machine can see.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from services.auth.config import parse_public_url
-from services.auth.domain.entities import IssuedLink, NewAuditEntry, Registration, Revocation
+from services.auth.domain.credentials import IssuedLink, Revocation
+from services.auth.domain.entities import NewAuditEntry, Registration
 from services.auth.domain.errors import UserNotFoundError
+from services.auth.domain.limits import make_limits
 from services.auth.identity.password_hasher import Argon2Hasher
 from services.auth.store.accounts import SqlAccountStore
 from services.auth.store.attempts import SqlAttemptStore
 from services.auth.store.audit import Expected, expected
 from services.auth.store.one_time_links import SqlOneTimeLinkStore
-from services.auth.usecases.create_user import create_user
 from services.auth.usecases.one_time_links import (
     PAGE,
     SERVER,
-    OneTimeLinks,
-    invite,
+    LinkDependencies,
+    issue_invitation,
     issue_reset_link,
     set_password,
 )
-from services.auth.usecases.sign_in import make_limits
+from services.auth.usecases.users import UserDependencies, create_user
 from services.common.core.clock import now
 from services.common.core.config import ConfigError, read_settings, setting
 from services.common.core.errors import DomainError
@@ -45,7 +46,7 @@ ACCOUNT_COMMANDS = ("create-admin", "reset-password")
 
 @dataclass(frozen=True, kw_only=True)
 class AccountCommandSettings:
-    """What these commands need: the variables have the meaning that they have for the service."""
+    """Settings of these commands; the variables mean what they mean for the service."""
 
     database_url: str = setting(
         "DATABASE_URL",
@@ -56,8 +57,8 @@ class AccountCommandSettings:
     public_url: str = setting("PUBLIC_URL", default="", parse=parse_public_url, doc="See the service.")
 
 
-class _RunningService:
-    """A `RevocationSink` that leaves the publishing to the service, which looks into the database twice a second."""
+class _DeferredSink:
+    """A `RevocationSink` that leaves the publication to the service, which reads the database twice a second."""
 
     def note_revoked(self, revocations: Sequence[Revocation]) -> None:
         """See `RevocationSink.note_revoked`."""
@@ -72,26 +73,26 @@ def run_account_command(arguments: Sequence[str]) -> int:
     except ConfigError as error:
         sys.stderr.writelines(f"{fault}\n" for fault in error.faults)
         return 2
-    password = _ask_password() if options.password else ""
+    password = _read_password() if options.password else ""
     if password is None or (options.password and not password):
         sys.stderr.write("the two passwords differ\n" if password is None else "no password was entered\n")
         return 1
     try:
-        return asyncio.run(_run(settings, options, password))
+        return asyncio.run(_run(settings, options, password=password))
     except DomainError as error:
         sys.stderr.write(f"{error.message}\n")
         return 1
     except (sa.exc.OperationalError, sa.exc.ProgrammingError):
-        sys.stderr.write("the database has not the tables of this release: python -m services.auth migrate\n")
+        sys.stderr.write("the database lacks the tables of this release: python -m services.auth migrate\n")
         return 1
 
 
 def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m services.auth")
     commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create-admin", help="print a one-time link that makes an administrator")
+    create = commands.add_parser("create-admin", help="print a one-time link that creates an administrator")
     create.add_argument(
-        "name", nargs="?", default="", help="make the account now, with a password from the terminal"
+        "name", nargs="?", default="", help="create the account now, with a password from the terminal"
     )
     reset = commands.add_parser(
         "reset-password", help="print a one-time link that sets the password of an account"
@@ -105,7 +106,7 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _require_database(url: str) -> None:
-    """Refuse to make an empty database where there is none."""
+    """Refuse to create an empty database where there is none."""
     try:
         target = url_for_service(url, "auth")
     except ValueError as error:
@@ -115,7 +116,7 @@ def _require_database(url: str) -> None:
         raise ConfigError([f"DATABASE_URL: there is no database in {file}; run this where the service runs"])
 
 
-def _ask_password() -> str | None:
+def _read_password() -> str | None:
     """Read a password twice from the terminal, or once from a pipe; None when the two differ."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
@@ -123,47 +124,48 @@ def _ask_password() -> str | None:
     return password if getpass.getpass("Again: ") == password else None
 
 
-async def _run(settings: AccountCommandSettings, options: argparse.Namespace, password: str) -> int:
+async def _run(settings: AccountCommandSettings, options: argparse.Namespace, *, password: str) -> int:
     db = Database(create_engine(settings.database_url, service="auth"))
     hasher = Argon2Hasher(1)
-    links = OneTimeLinks(
-        store=SqlOneTimeLinkStore(db),
+    links = LinkDependencies(
+        links=SqlOneTimeLinkStore(db),
         accounts=SqlAccountStore(db),
         attempts=SqlAttemptStore(db),
         hasher=hasher,
-        sink=_RunningService(),
+        revocations=_DeferredSink(),
         limits=make_limits(),
         public_url=settings.public_url,
     )
     try:
         if options.command == "create-admin":
-            await _create_admin(links, options.name, password)
+            await _create_admin(links, options.name, password=password)
         else:
-            await _reset_password(links, options.name, password)
+            await _reset_password(links, options.name, password=password)
     finally:
         hasher.close()
         await db.close()
     return 0
 
 
-async def _create_admin(links: OneTimeLinks, name: str, password: str) -> None:
+async def _create_admin(links: LinkDependencies, name: str, *, password: str) -> None:
     if not name:
         _audit("auth.CreateInvitation", "administrator")
-        _print_link(await invite(links, is_staff=True, by=SERVER), "makes an administrator")
+        _print_link(await issue_invitation(links, is_staff=True, by=SERVER), "creates an administrator")
         return
     _audit("auth.CreateUser", f"user {name}")
     new = Registration(username=name, email="", password=password)
-    account = await create_user(links.accounts, links.hasher, new, is_staff=True, issuer=None)
+    deps = UserDependencies(accounts=links.accounts, hasher=links.hasher, revocations=links.revocations)
+    account = await create_user(deps, new, is_staff=True, issuer=None)
     sys.stdout.write(f"{account.username} is an administrator now\n")
 
 
-async def _reset_password(links: OneTimeLinks, name: str, password: str) -> None:
+async def _reset_password(links: LinkDependencies, name: str, *, password: str) -> None:
     account = await links.accounts.find_account(name)
     if account is None:
         raise UserNotFoundError(f"there is no user {name!r}")
     if password:
         _audit("auth.ResetPassword", f"user {account.id}")
-        await set_password(links, account, password, by=SERVER)
+        await set_password(links, account, password=password, by=SERVER)
         sys.stdout.write(f"the password of {account.username} is set; its sessions and API tokens ended\n")
         return
     _audit("auth.CreateResetLink", f"user {account.id}")
@@ -171,12 +173,12 @@ async def _reset_password(links: OneTimeLinks, name: str, password: str) -> None
 
 
 def _audit(action: str, target: str) -> None:
-    """Have the stores write an audit entry into the transaction of the change."""
+    """Register the audit entry that the stores write into the transaction of the change."""
     entry = NewAuditEntry(
         message_id=uuid.uuid4().hex,
         timestamp=now(),
         user_id=None,
-        username="(server)",  # no account can have this name
+        username="(server)",  # no account can have this name, because of its parentheses
         action=action,
         target=target,
         address="",
@@ -190,4 +192,4 @@ def _print_link(issued: IssuedLink, what: str) -> None:
     ends = issued.expires_at.strftime("%Y-%m-%d %H:%M UTC")
     sys.stderr.write(f"this link {what}; it is valid for one use until {ends}\n")
     if issued.link.startswith(PAGE):
-        sys.stderr.write("open it at the gateway's address, which PUBLIC_URL would put before it\n")
+        sys.stderr.write("open it at the gateway's address; PUBLIC_URL puts that before it\n")

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from services.auth.domain.limits import SignInLimits, make_limits
 from services.auth.domain.names import is_username
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import RegistrationPolicy
@@ -14,7 +15,7 @@ from services.common.core.parsing import parse_bool, parse_int
 
 
 def parse_public_url(text: str) -> str:
-    """An http or https address without a path, query or user.
+    """Parse an http or https address without a path, query or user.
 
     Raises:
         ValueError: it is none.
@@ -33,7 +34,7 @@ def parse_public_url(text: str) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AuthSettings(ServiceSettings):
-    """What auth needs to run."""
+    """Settings of the service auth."""
 
     allow_registration: bool | None = setting(
         "ALLOW_REGISTRATION",
@@ -102,11 +103,20 @@ class AuthSettings(ServiceSettings):
 
     @property
     def registration_policy(self) -> RegistrationPolicy:
-        """Who may register, and what the first account is."""
+        """Conditions of registration, and the role of the first account."""
         is_open = self.allow_registration
         if is_open is None and (self.use_mock_proxmox or (self.debug and not self.proxmox_host)):
             is_open = True
         return RegistrationPolicy(is_open=is_open, first_is_admin=self.debug)
+
+    @property
+    def sign_in_limits(self) -> SignInLimits:
+        """Limits of failed sign-ins and of registrations."""
+        return make_limits(
+            per_account=self.login_failures_per_account,
+            per_address=self.login_failures_per_address,
+            registrations=self.registrations_per_address,
+        )
 
     def find_faults(self) -> Iterator[str]:
         """See `ServiceSettings.find_faults`."""

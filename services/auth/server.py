@@ -1,25 +1,22 @@
-"""The composition root: the one file that constructs things."""
+"""Composition root: the one file that constructs the parts of the service."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from proximity.auth.v1 import auth_service_pb2 as pb
 
 from services.auth.config import AuthSettings
-from services.auth.convert import render_identity
+from services.auth.convert.api_tokens import render_identity
 from services.auth.domain.entities import NewAccount
 from services.auth.domain.errors import ApiTokenInvalidError, UsernameTakenError
-from services.auth.handlers import cookies
+from services.auth.handlers import AuthHandlers, AuthInternalHandlers, cookies
 from services.auth.handlers.direct_audit import DirectAudit
-from services.auth.handlers.sign_in import AuthHandlers, AuthInternalHandlers
 from services.auth.identity.password_hasher import Argon2Hasher
 from services.auth.identity.signing_keys import SigningKeys
-from services.auth.jobs import audit_log
+from services.auth.jobs.audit_log import consume_audit, plan_audit_pruning
 from services.auth.jobs.revocation_publisher import RevocationPublisher
 from services.auth.store.accounts import SqlAccountStore
 from services.auth.store.api_tokens import SqlApiTokenStore
@@ -30,13 +27,12 @@ from services.auth.store.revocations import SqlRevocationStore
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
 from services.auth.store.tables import metadata
-from services.auth.usecases.accounts import Accounts
-from services.auth.usecases.api_tokens import ApiTokens, authenticate_api_token
-from services.auth.usecases.one_time_links import OneTimeLinks
-from services.auth.usecases.sign_in import SignIn, SignInLimits, make_limits
+from services.auth.usecases.api_tokens import ApiTokenDependencies, authenticate_api_token
+from services.auth.usecases.one_time_links import LinkDependencies
+from services.auth.usecases.sign_in import SignInDependencies
+from services.auth.usecases.users import UserDependencies
 from services.common.core.log import get_logger
-from services.common.identity.service_keys import read_service_keys
-from services.common.identity.tokens import Caller, CredentialsInvalidError, TokenVerifier
+from services.common.identity.tokens import Caller, CredentialsInvalidError
 from services.common.messaging.schedule import Periodic
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Background, Service
@@ -45,191 +41,184 @@ from services.common.rpc.auth_client import caller_of_api_token
 
 log = get_logger()
 
-_PRUNE = timedelta(
-    minutes=10
-)  # expired rows cost space alone; sessions and attempts may be thousands an hour
+# Expired rows only cost space; sessions and attempts may be thousands an hour.
+_PRUNE = timedelta(minutes=10)
 _NO_ADMIN = (
     "set PROXIMITY_ADMIN_USERNAME and PROXIMITY_ADMIN_PASSWORD, or run `python -m services.auth create-admin`"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Auth:
-    """Everything that auth is made of."""
+class AuthStores:
+    """The stores of auth, all on one database."""
+
+    accounts: SqlAccountStore
+    sessions: SqlSessionStore
+    links: SqlOneTimeLinkStore
+    attempts: SqlAttemptStore
+    api_tokens: SqlApiTokenStore
+    revocations: SqlRevocationStore
+    signing_keys: SqlSigningKeyStore
+    audit: SqlAuditStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthParts:
+    """The parts of an auth process: `handlers` and `internal` answer RPCs."""
 
     settings: AuthSettings
     runtime: Runtime
-    accounts: SqlAccountStore
+    stores: AuthStores
     hasher: Argon2Hasher
     keys: SigningKeys
-    audit: SqlAuditStore
     publisher: RevocationPublisher
     handlers: AuthHandlers
     internal: AuthInternalHandlers
-    pruned: tuple[Any, ...]
 
 
-class _Own:
-    """Keys and API tokens for this service's own guard, which is made before the stores are."""
+def build_parts(settings: AuthSettings, *, hasher: Argon2Hasher | None = None) -> AuthParts:
+    """Construct the parts; nothing is connected yet. Call it within an event loop.
 
-    keys: SigningKeys
-    tokens: ApiTokens
-
-    async def find_key(self, kid: str) -> Ed25519PublicKey | None:
-        return await self.keys.find_key(kid)
-
-    async def authenticate_api_token(self, token: str) -> Caller:
-        sent_at = time.time()
-        try:
-            known, account = await authenticate_api_token(self.tokens, token)
-        except ApiTokenInvalidError as error:
-            raise CredentialsInvalidError(error.message) from error
-        return caller_of_api_token(render_identity(known, account), sent_at=sent_at)
-
-
-def build_auth(settings: AuthSettings) -> Auth:
-    """Make everything; nothing is connected yet."""
-    own = _Own()
+    `hasher` replaces the one of the settings, for tests that cannot spend 64 MiB on each password.
+    """
     runtime = build_runtime(
         "auth",
         settings,
         tables=metadata,
-        find_key=own.find_key,
-        authenticate_api_token=own.authenticate_api_token,
+        # The guard is constructed before the stores that it reads; both functions run when the server does.
+        find_key=lambda kid: keys.find_key(kid),  # noqa: PLW0108 - `keys` is bound below
+        authenticate_api_token=lambda token: _authenticate(api_tokens, token),
     )
-    db = runtime.db
-    sessions, attempts, revoked = (
-        SqlSessionStore(db, runtime.sealer),
-        SqlAttemptStore(db),
-        SqlRevocationStore(db),
-    )
-    accounts, audit = SqlAccountStore(db), SqlAuditStore(db)
-    publisher = RevocationPublisher(revoked, runtime.bus, runtime.revocations)
-    hasher = Argon2Hasher(settings.password_threads)
-    own.keys = SigningKeys(
-        SqlSigningKeyStore(db, runtime.sealer), lifetime=timedelta(days=settings.signing_key_days)
-    )
-    own.tokens = ApiTokens(SqlApiTokenStore(db), publisher)
-    account_cases = Accounts(accounts, publisher)
-    sign_in = SignIn(
-        accounts=accounts,
-        sessions=sessions,
-        attempts=attempts,
+    stores = _build_stores(runtime)
+    publisher = RevocationPublisher(stores.revocations, bus=runtime.bus, revocations=runtime.revocations)
+    hasher = hasher or Argon2Hasher(settings.password_threads)
+    keys = SigningKeys(stores.signing_keys, lifetime=timedelta(days=settings.signing_key_days))
+    api_tokens = ApiTokenDependencies(tokens=stores.api_tokens, revocations=publisher)
+    users = UserDependencies(accounts=stores.accounts, hasher=hasher, revocations=publisher)
+    sign_in = SignInDependencies(
+        accounts=stores.accounts,
+        sessions=stores.sessions,
+        attempts=stores.attempts,
         hasher=hasher,
-        tokens=own.keys,
-        sink=publisher,
-        limits=_limits(settings),
+        access_tokens=keys,
+        revocations=publisher,
+        limits=settings.sign_in_limits,
     )
-    link_store = SqlOneTimeLinkStore(db)
-    verifier = TokenVerifier(
-        service="auth",
-        service_keys=read_service_keys(settings.service_keys, "auth")[1],
-        find_key=own.find_key,
-        revocations=runtime.revocations,
-        authenticate_api_token=own.authenticate_api_token,
+    links = LinkDependencies(
+        links=stores.links,
+        accounts=stores.accounts,
+        attempts=stores.attempts,
+        hasher=hasher,
+        revocations=publisher,
+        limits=settings.sign_in_limits,
+        public_url=settings.public_url,
     )
     handlers = AuthHandlers(
         sign_in=sign_in,
         registration=settings.registration_policy,
-        accounts=account_cases,
-        links=OneTimeLinks(
-            store=link_store,
-            accounts=accounts,
-            attempts=attempts,
-            hasher=hasher,
-            sink=publisher,
-            limits=_limits(settings),
-            public_url=settings.public_url,
-        ),
-        tokens=own.tokens,
-        keys=own.keys,
-        audit=audit,
+        users=users,
+        links=links,
+        api_tokens=api_tokens,
+        keys=keys,
+        audit=stores.audit,
         guard=runtime.guard,
-        verifier=verifier,
+        verifier=runtime.guard.verifier,
     )
-    return Auth(
+    internal = AuthInternalHandlers(users=users, api_tokens=api_tokens)
+    return AuthParts(
         settings=settings,
         runtime=runtime,
-        accounts=accounts,
+        stores=stores,
         hasher=hasher,
-        keys=own.keys,
-        audit=audit,
+        keys=keys,
         publisher=publisher,
         handlers=handlers,
-        internal=AuthInternalHandlers(accounts=account_cases, tokens=own.tokens),
-        pruned=(sessions, attempts, revoked, link_store),
+        internal=internal,
     )
+
+
+def _build_stores(runtime: Runtime) -> AuthStores:
+    db, sealer = runtime.db, runtime.sealer
+    return AuthStores(
+        accounts=SqlAccountStore(db),
+        sessions=SqlSessionStore(db, sealer),
+        links=SqlOneTimeLinkStore(db),
+        attempts=SqlAttemptStore(db),
+        api_tokens=SqlApiTokenStore(db),
+        revocations=SqlRevocationStore(db),
+        signing_keys=SqlSigningKeyStore(db, sealer),
+        audit=SqlAuditStore(db),
+    )
+
+
+async def _authenticate(deps: ApiTokenDependencies, token: str) -> Caller:
+    """Return the caller of an API token, as `AuthClient` does for the other services."""
+    sent_at = time.time()
+    try:
+        known, account = await authenticate_api_token(deps, token)
+    except ApiTokenInvalidError as error:
+        raise CredentialsInvalidError(error.message) from error
+    return caller_of_api_token(render_identity(known, account), sent_at=sent_at)
 
 
 async def serve(settings: AuthSettings) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    auth = build_auth(settings)
-    await prepare(auth)
-    audit_log.consume_audit(auth.runtime.bus, auth.audit)
-    services = pb.DESCRIPTOR.services_by_name
-    handlers = {
-        services["AuthService"]: auth.handlers,
-        services["AuthInternalService"]: auth.internal,
-    }
+    """Answer RPCs until SIGTERM or SIGINT."""
+    parts = build_parts(settings)
+    await prepare(parts)
+    consume_audit(parts.runtime.bus, parts.stores.audit)
+    names = pb.DESCRIPTOR.services_by_name
     service = Service(
-        runtime=auth.runtime,
-        handlers=handlers,
-        background=list_background(auth),
-        audit=DirectAudit(auth.audit),
+        runtime=parts.runtime,
+        handlers={names["AuthService"]: parts.handlers, names["AuthInternalService"]: parts.internal},
+        background=list_background(parts),
+        audit=DirectAudit(parts.stores.audit),
         on_failed_admission=cookies.set_csrf_cookie,
     )
     try:
         await lifecycle.serve(service)
     finally:
-        auth.hasher.close()
+        parts.hasher.close()
 
 
-async def prepare(auth: Auth) -> None:
-    """What has to be there before the first call: keys, revocations, the first administrator."""
-    await auth.keys.load()
-    await auth.publisher.load()
-    await ensure_first_admin(auth)
+async def prepare(parts: AuthParts) -> None:
+    """Load keys and revocations and create the first administrator, before the first call."""
+    await parts.keys.load()
+    await parts.publisher.load()
+    await ensure_first_admin(parts)
 
 
-async def ensure_first_admin(auth: Auth) -> None:
-    """Make the administrator that the settings name when there is no active one."""
-    if await auth.accounts.has_admin():
+async def ensure_first_admin(parts: AuthParts) -> None:
+    """Create the administrator that the settings name unless there is an active one."""
+    accounts, settings = parts.stores.accounts, parts.settings
+    if await accounts.has_admin():
         return
-    username, password = auth.settings.admin_username, auth.settings.admin_password
+    username = settings.admin_username
     if not username:
         log.warning("no_administrator", remedy=_NO_ADMIN)
         return
-    new = NewAccount(
-        username=username, email="", password_hash=await auth.hasher.hash(password), is_staff=True
-    )
+    password_hash = await parts.hasher.hash(settings.admin_password)
+    new = NewAccount(username=username, email="", password_hash=password_hash, is_staff=True)
     try:
-        added = await auth.accounts.add_account(new, only_without_admin=True)
+        added = await accounts.add_first_admin(new)
     except UsernameTakenError as error:
-        # An ordinary account took the name: whose it is, nobody knows, so it is not promoted.
+        # An ordinary account has the name. Its owner is unknown, so it is not promoted.
         log.warning("first_admin_refused", error=error.message, remedy=_NO_ADMIN)
         return
     if added is not None:
-        log.info("first_admin_made", username=username)
+        log.info("first_admin_created", username=username)
 
 
-def list_background(auth: Auth) -> list[Background]:
-    """List what runs beside the server."""
+def list_background(parts: AuthParts) -> list[Background]:
+    """List the work that runs beside the server."""
+    stores = parts.stores
 
     async def prune() -> None:
-        for store in auth.pruned:
+        for store in (stores.sessions, stores.attempts, stores.revocations, stores.links):
             await store.prune()
 
     return [
-        auth.keys.plan_refresh(),
-        auth.publisher.run(),
+        parts.keys.plan_refresh(),
+        parts.publisher.run(),
         Periodic(name="prune", interval=_PRUNE, function=prune),
-        *audit_log.plan_audit_pruning(auth.audit, auth.settings.audit_days),
+        *plan_audit_pruning(stores.audit, parts.settings.audit_days),
     ]
-
-
-def _limits(settings: AuthSettings) -> SignInLimits:
-    return make_limits(
-        per_account=settings.login_failures_per_account,
-        per_address=settings.login_failures_per_address,
-        registrations=settings.registrations_per_address,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from services.auth.handlers import cookies
 from services.auth.handlers.direct_audit import DirectAudit
 from services.auth.identity.password_hasher import Argon2Hasher
 from services.auth.jobs import audit_log
-from services.auth.server import Auth, build_auth, list_background, prepare
+from services.auth.server import AuthParts, build_parts, list_background, prepare
 from services.auth.store.tables import idempotency
 from services.common.core.config import read_settings
 from services.common.identity.service_keys import make_service_keys
@@ -40,7 +40,7 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 class Client:
     """A client of auth."""
 
-    auth: Auth
+    auth: AuthParts
     public: Any
     internal: Any
 
@@ -79,18 +79,13 @@ def make_settings(tmp_path: Path, **changes: str) -> AuthSettings:
 async def run(
     settings: AuthSettings, *, messaging: bool = False, audit: type[DirectAudit] = DirectAudit
 ) -> AsyncIterator[Client]:
-    auth = build_auth(settings)
-    auth.hasher.close()
-    hasher = Argon2Hasher(2, CHEAP)
-    sign_in = replace(auth.handlers.sign_in, hasher=hasher)
-    links = replace(auth.handlers.links, hasher=hasher)
-    auth = replace(auth, hasher=hasher, handlers=replace(auth.handlers, sign_in=sign_in, links=links))
+    auth = build_parts(settings, hasher=Argon2Hasher(2, CHEAP))
     await prepare(auth)
     store = IdempotencyStore(auth.runtime.db, idempotency, sealer=auth.runtime.sealer)
     around = ServerContext(
         guard=auth.runtime.guard,
         idempotency=store,
-        audit=audit(auth.audit),
+        audit=audit(auth.stores.audit),
         on_failed_admission=cookies.set_csrf_cookie,
     )
     server = create_server()
@@ -105,7 +100,7 @@ async def run(
         for work in (list_background(auth) if messaging else [])
     ]
     if messaging:
-        audit_log.consume_audit(auth.runtime.bus, auth.audit)
+        audit_log.consume_audit(auth.runtime.bus, auth.stores.audit)
         auth.runtime.bus.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield Client(auth, stubs.AuthServiceStub(channel), stubs.AuthInternalServiceStub(channel))
@@ -113,7 +108,7 @@ async def run(
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await server.stop(None)
-    hasher.close()
+    auth.hasher.close()
     await close_runtime(auth.runtime)
 
 

@@ -9,12 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from services.auth.domain.entities import (
-    Account,
-    Client,
-    NewAccount,
-    NewRefreshToken,
-)
+from services.auth.domain.credentials import Client, NewRefreshToken
+from services.auth.domain.entities import Account, NewAccount
 from services.auth.store.accounts import SqlAccountStore
 from services.auth.store.api_tokens import SqlApiTokenStore
 from services.auth.store.sessions import SqlSessionStore

@@ -336,7 +336,7 @@ async def test_the_server_makes_an_administrator_by_a_link(tmp_path: Path) -> No
         assert await list_actions(client, root, "auth.CreateInvitation") == [
             ("(server)", "administrator", "OK")
         ]
-        assert await client.auth.audit.verify() > 2
+        assert await client.auth.stores.audit.verify() > 2
 
 
 async def is_signed_in(client: Client, session: user_pb2.Session) -> bool:

@@ -10,12 +10,8 @@ import jwt
 import pytest
 import sqlalchemy as sa
 
-from services.auth.domain.entities import (
-    Account,
-    Authentication,
-    NewAuditEntry,
-    Page,
-)
+from services.auth.domain.credentials import Authentication
+from services.auth.domain.entities import Account, AccountChanges, NewAuditEntry, Page
 from services.auth.domain.errors import (
     AuditBrokenError,
     LastAdminError,
@@ -150,7 +146,7 @@ async def test_changes_at_once_and_those_that_fail_leave_one_whole_chain(
         if number % 3 == 0:
             await add(accounts, f"user{number}")
         elif number % 3 == 1:
-            await accounts.update_account(root.id, is_staff=True, is_active=None)
+            await accounts.update_account(root.id, AccountChanges(is_staff=True, is_active=None))
         else:
             await begin(sessions, root, f"token{number}", family=f"family{number}")
 

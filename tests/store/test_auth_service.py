@@ -16,7 +16,8 @@ from grpc_status import rpc_status
 from proximity.auth.v1 import auth_service_pb2 as pb
 from proximity.auth.v1 import events_pb2
 
-from services.auth.domain.entities import REPETITION_TTL, Page
+from services.auth.domain.credentials import REPETITION_TTL
+from services.auth.domain.entities import Page
 from services.auth.handlers.direct_audit import DirectAudit
 from services.auth.store.tables import refresh_tokens
 from services.common.core.clock import now
@@ -291,7 +292,7 @@ async def test_what_a_call_changes_and_its_audit_entry_commit_together(tmp_path:
         quota = pb.UpdateUserRequest(id=alice.user.id, is_staff=True)
         await client.public.UpdateUser(quota, **as_root)
         await client.public.DeleteUser(pb.DeleteUserRequest(id=alice.user.id), **as_root)
-        entries, _ = await client.auth.audit.list_entries("", "", Page(1, 100))
+        entries, _ = await client.auth.stores.audit.list_entries("", "", Page(1, 100))
         assert [(one.action.partition(".")[2], one.username, one.outcome) for one in reversed(entries)] == [
             ("RegisterUser", "root", "OK"),
             ("RegisterUser", "alice", "OK"),
@@ -300,7 +301,7 @@ async def test_what_a_call_changes_and_its_audit_entry_commit_together(tmp_path:
             ("UpdateUser", "root", "OK"),
             ("DeleteUser", "root", "OK"),
         ]
-        await client.auth.audit.verify()
+        await client.auth.stores.audit.verify()
 
 
 async def test_sign_ins_and_changes_are_in_the_audit_log(client: Client) -> None:
@@ -312,7 +313,7 @@ async def test_sign_ins_and_changes_are_in_the_audit_log(client: Client) -> None
     request = pb.ListAuditEntriesRequest(user="root")
     listed = await client.public.ListAuditEntries(request, metadata=bearer(root.access))
     assert [entry.action for entry in listed.entries] == ["auth.RegisterUser"]
-    assert await client.auth.audit.verify() == 2
+    assert await client.auth.stores.audit.verify() == 2
 
 
 async def test_registration_can_be_closed(tmp_path: Path) -> None:
@@ -418,6 +419,6 @@ async def test_what_other_services_report_is_chained_once(tmp_path: Path, nats: 
         async with asyncio.timeout(10):
             while not (await client.public.ListAuditEntries(request, metadata=bearer(root.access))).total:  # noqa: ASYNC110 - NATS decides when
                 await asyncio.sleep(0.02)
-        await client.auth.audit.verify()
+        await client.auth.stores.audit.verify()
         assert (await client.public.ListAuditEntries(request, metadata=bearer(root.access))).total == 1
         await bus.close()

@@ -12,17 +12,15 @@ import pytest
 import sqlalchemy as sa
 from proximity.auth.v1 import events_pb2
 
-from services.auth.domain.entities import (
-    Account,
+from services.auth.domain.credentials import (
     Authentication,
     Client,
-    NewAccount,
     NewApiToken,
-    Page,
     Reused,
     Rotated,
     hash_token,
 )
+from services.auth.domain.entities import Account, AccountChanges, NewAccount, Page
 from services.auth.domain.errors import (
     ApiTokenNameTakenError,
     ApiTokenNotFoundError,
@@ -101,12 +99,12 @@ async def test_only_without_admin_adds_nothing_when_there_is_one(accounts: SqlAc
     await add(accounts, "alice", is_staff=False)
     assert not await accounts.has_admin()
     new = NewAccount(username="root", email="", password_hash="hash", is_staff=True)
-    root = await accounts.add_account(new, only_without_admin=True)
+    root = await accounts.add_first_admin(new)
     assert root is not None
     assert root.is_staff
     assert await accounts.has_admin()
     second = replace(new, username="other")
-    assert await accounts.add_account(second, only_without_admin=True) is None
+    assert await accounts.add_first_admin(second) is None
     assert await accounts.find_account("other") is None
 
 
@@ -120,10 +118,10 @@ async def test_a_search_takes_wildcards_as_they_are(accounts: SqlAccountStore) -
 async def test_the_last_active_administrator_stays_one(accounts: SqlAccountStore) -> None:
     root = await add(accounts, "root")
     other = await add(accounts, "other", is_staff=True)
-    await accounts.update_account(other.id, is_staff=None, is_active=False)
+    await accounts.update_account(other.id, AccountChanges(is_staff=None, is_active=False))
     for is_staff, is_active in ((False, None), (None, False)):
         with pytest.raises(LastAdminError):
-            await accounts.update_account(root.id, is_staff=is_staff, is_active=is_active)
+            await accounts.update_account(root.id, AccountChanges(is_staff=is_staff, is_active=is_active))
     with pytest.raises(LastAdminError):
         await accounts.delete_account(root.id)
     await accounts.delete_account(other.id)
@@ -135,7 +133,10 @@ async def test_two_administrators_cannot_demote_each_other_at_once(accounts: Sql
     one = await add(accounts, "one")
     other = await add(accounts, "other", is_staff=True)
     results = await asyncio.gather(
-        *(accounts.update_account(account.id, is_staff=False, is_active=None) for account in (one, other)),
+        *(
+            accounts.update_account(account.id, AccountChanges(is_staff=False, is_active=None))
+            for account in (one, other)
+        ),
         return_exceptions=True,
     )
     assert sum(isinstance(result, LastAdminError) for result in results) == 1
@@ -147,7 +148,7 @@ async def test_a_deactivated_user_loses_sessions_and_everybody_learns_of_it(
     await add(accounts, "root")
     alice = await add(accounts, "alice")
     await begin(sessions, alice, "t1")
-    changed, revoked = await accounts.update_account(alice.id, is_staff=None, is_active=False)
+    changed, revoked = await accounts.update_account(alice.id, AccountChanges(is_staff=None, is_active=False))
     assert {item.key for item in revoked} == {f"user.{alice.id}", "sid.family"}
     assert changed.valid_after == START.timestamp()
     with pytest.raises(RefreshTokenInvalidError):
@@ -165,7 +166,7 @@ async def test_a_demoted_user_keeps_the_session_but_not_the_tokens_so_far(
     await add(accounts, "root")
     alice = await add(accounts, "alice", is_staff=True)
     await begin(sessions, alice, "t1")
-    _, revoked = await accounts.update_account(alice.id, is_staff=False, is_active=None)
+    _, revoked = await accounts.update_account(alice.id, AccountChanges(is_staff=False, is_active=None))
     assert [item.key for item in revoked] == [f"user.{alice.id}"]
     rotated = await sessions.rotate("t1", "t2", expires_at=START + WEEK)
     assert isinstance(rotated, Rotated)
@@ -289,7 +290,7 @@ async def test_a_new_password_ends_every_other_session_and_refuses_sign_ins_unde
     alice = await add(accounts, "alice")
     for family in ("mine", "other"):
         await begin(sessions, alice, f"token of {family}", family=family)
-    _, revoked = await accounts.change_password(alice.id, "new hash", keep_session="mine")
+    revoked = await accounts.change_password(alice.id, "new hash", keep_session="mine")
     assert [item.key for item in revoked] == ["sid.other"]
     assert isinstance(await sessions.rotate("token of mine", "t2", expires_at=START + WEEK), Rotated)
     with pytest.raises(SignInFailedError):
@@ -362,7 +363,7 @@ async def test_an_api_token_ends_with_its_user(accounts: SqlAccountStore, tokens
     of_alice, of_bob = new_token(alice), new_token(bob)
     await tokens.add_token(of_alice)
     await tokens.add_token(of_bob)
-    await accounts.update_account(alice.id, is_staff=None, is_active=False)
+    await accounts.update_account(alice.id, AccountChanges(is_staff=None, is_active=False))
     await accounts.delete_account(bob.id)
     assert await tokens.find_by_hash(of_alice.token_hash) is None
     assert await tokens.find_by_hash(of_bob.token_hash) is None
@@ -390,7 +391,7 @@ async def test_a_token_signed_after_a_demotion_for_who_was_read_before_is_revoke
     keys = SigningKeys(SqlSigningKeyStore(db, Sealer("secret"), clock), lifetime=WEEK, clock=clock)
     read_at = clock()
     clock.advance(seconds=0.7)
-    _, revoked = await accounts.update_account(alice.id, is_staff=False, is_active=None)
+    _, revoked = await accounts.update_account(alice.id, AccountChanges(is_staff=False, is_active=None))
     clock.advance(seconds=0.6)
     token = await keys.sign(alice, session="s", read_at=read_at, authentication=Authentication(START))
     assert jwt.decode(token, options={"verify_signature": False})["iat"] <= revoked[0].cutoff

@@ -14,9 +14,9 @@ from deploy.local.state import StateLock
 from services.apps.store import tables as apps_tables
 from services.apps.store.rows import AppRows
 from services.auth.config import AuthSettings
-from services.auth.domain.entities import Client
+from services.auth.domain.credentials import Client
 from services.auth.domain.errors import SignInFailedError
-from services.auth.server import build_auth, prepare
+from services.auth.server import build_parts, prepare
 from services.auth.store.tables import users
 from services.auth.usecases.sign_in import login
 from services.backups.tables import backups
@@ -177,15 +177,19 @@ async def test_users_sign_in_with_their_old_password_which_then_is_hashed_by_arg
     main(["--from", old, "--apply"])
     make_service_keys(tmp_path / "keys")
     environment = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": url, "SERVICE_KEYS_DIR": str(tmp_path / "keys")}
-    auth = build_auth(read_settings(AuthSettings, environment | {"ALLOW_INSECURE": "default-passwords"}))
+    auth = build_parts(read_settings(AuthSettings, environment | {"ALLOW_INSECURE": "default-passwords"}))
     try:
         await prepare(auth)
         sign_in = auth.handlers.sign_in
         with pytest.raises(SignInFailedError):
-            await login(sign_in, "ada", "another password", client=Client("127.0.0.1"))
-        assert (await login(sign_in, "ada", PASSWORD, client=Client("127.0.0.1"))).account.id == 4
-        assert (await auth.handlers.sign_in.accounts.get_account(4)).password_hash.startswith("$argon2id$")
-        assert (await login(sign_in, "ada", PASSWORD, client=Client("127.0.0.1"))).account.id == 4
+            await login(sign_in, username="ada", password="another password", client=Client("127.0.0.1"))
+        assert (
+            await login(sign_in, username="ada", password=PASSWORD, client=Client("127.0.0.1"))
+        ).account.id == 4
+        assert (await auth.stores.accounts.get_account(4)).password_hash.startswith("$argon2id$")
+        assert (
+            await login(sign_in, username="ada", password=PASSWORD, client=Client("127.0.0.1"))
+        ).account.id == 4
     finally:
         auth.hasher.close()
         await close_runtime(auth.runtime)

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig
 
-from services.auth.domain.entities import Revocation
+from services.auth.domain.credentials import Revocation
 from services.auth.jobs.revocation_publisher import RevocationPublisher
 from services.auth.store.revocations import SqlRevocationStore, add_revocations
 from services.common.core.clock import now
@@ -306,7 +306,9 @@ async def test_a_nats_whose_disk_is_full_refuses_and_still_tells_what_is_revoked
     upgrade(f"sqlite:///{tmp_path}/p.sqlite3", "auth")
     db = Database(create_engine(f"sqlite:///{tmp_path}/p.sqlite3", service="auth"))
     await db.write(lambda connection: add_revocations(connection, [Revocation("user.7", 100.5)], now()))
-    publishing = asyncio.create_task(RevocationPublisher(SqlRevocationStore(db), bus, Revocations()).run())
+    publishing = asyncio.create_task(
+        RevocationPublisher(SqlRevocationStore(db), bus=bus, revocations=Revocations()).run()
+    )
     async with asyncio.timeout(LIMIT_S):
         while not known.is_revoked(caller):  # noqa: ASYNC110 - NATS decides when
             await asyncio.sleep(0.01)

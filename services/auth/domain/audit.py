@@ -14,7 +14,7 @@ FIRST_HASH = "0" * 64
 
 
 def hash_entry(previous: str, number: int, entry: NewAuditEntry) -> str:
-    """The hash of entry `number`, after the entry whose hash is `previous`: SHA-256 in hex."""
+    """Return the hash of entry `number`, after the entry whose hash is `previous`: SHA-256 in hex."""
     content = [
         previous,
         number,
@@ -34,7 +34,7 @@ def hash_entry(previous: str, number: int, entry: NewAuditEntry) -> str:
 def verify_chain(
     entries: Iterable[AuditEntry], *, previous: str = FIRST_HASH, number: int = 0
 ) -> tuple[str, int]:
-    """Check entries that follow entry `number` with hash `previous`; the hash and number of the last.
+    """Check entries that follow entry `number` with hash `previous`; return hash and number of the last.
 
     Raises:
         AuditBrokenError: an entry is missing or was changed.

@@ -1,4 +1,4 @@
-"""Passwords that everybody tries first, in lower case and without trailing digits and exclamation marks."""
+"""The most common passwords, in lower case and without trailing digits and exclamation marks."""
 
 from __future__ import annotations
 

@@ -1,32 +1,16 @@
-"""Accounts, sessions, API tokens and audit entries. All frozen; who holds one holds a valid one."""
+"""Accounts, audit entries and pages of lists. All are frozen and valid once constructed."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 DEFAULT_THEME = "rack_proximity"
-REFRESH_TOKEN_TTL = timedelta(days=7)
-# A used refresh token gets its successor again for so long: two tabs refresh at once, or an answer was lost and the
-# client tries again. Longer would help who stole a token.
-REPETITION_TTL = timedelta(seconds=30)
-
-
-def encode_base64url(data: bytes) -> str:
-    """Base64url without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def hash_token(token: str) -> str:
-    """Return the form in which random tokens are stored: SHA-256 in hex."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountQuota:
-    """What a user's apps may take together; None is the platform's default. Memory in MB, disk in GB."""
+    """Limits for a user's apps together; None is the platform's default. Memory in MB, disk in GB."""
 
     apps: int | None = None
     memory: int | None = None
@@ -40,7 +24,7 @@ class Account:
 
     Attributes:
         valid_after: access tokens issued up to this time, in epoch seconds, are revoked.
-        notice: what the user learns at the next sign-in; empty: nothing.
+        notice: message shown to the user at the next sign-in; empty: none.
     """
 
     id: int
@@ -65,7 +49,7 @@ class Account:
 
     @property
     def quota(self) -> AccountQuota:
-        """What an administrator set for this account."""
+        """Quota that an administrator set for this account."""
         return AccountQuota(
             apps=self.quota_apps, memory=self.quota_memory, cores=self.quota_cores, disk=self.quota_disk
         )
@@ -85,8 +69,22 @@ class NewAccount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccountChanges:
+    """Changes that an administrator makes to an account; None leaves a value. `quota` replaces the whole quota."""
+
+    is_staff: bool | None = None
+    is_active: bool | None = None
+    quota: AccountQuota | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Registration:
-    """What somebody fills in to get an account, or a new password for one."""
+    """Fields of a new account, or of a new password for an account.
+
+    Attributes:
+        password_field: field of the request that the password came in, for violations.
+        repeated: the password again; empty where it was entered once.
+    """
 
     username: str
     email: str
@@ -95,169 +93,6 @@ class Registration:
     repeated: str = ""
     first_name: str = ""
     last_name: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewOneTimeLink:
-    """A one-time link to store: only the hash of its token is.
-
-    Attributes:
-        user_id: whose password it sets; None: it makes an account.
-        is_staff: whether that account becomes administrator.
-        issued_by: who made it, in words.
-    """
-
-    token_hash: str
-    user_id: int | None
-    is_staff: bool
-    issued_by: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class OneTimeLink:
-    """A one-time link that can be redeemed; see `NewOneTimeLink`."""
-
-    user_id: int | None
-    is_staff: bool
-    issued_by: str
-
-
-@dataclass(frozen=True)
-class IssuedLink:
-    """A one-time link as the one who made it gets it."""
-
-    token: str
-    link: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class NewRefreshToken:
-    """A refresh token to store: only its hash is."""
-
-    token_hash: str
-    family: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class Client:
-    """The program that signs in: its address, or of IPv6 its network, and its User-Agent."""
-
-    address: str
-    user_agent: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UserSession:
-    """A session that has not ended. `id` names its family of refresh tokens."""
-
-    id: str
-    client: Client
-    created_at: datetime
-    expires_at: datetime
-    authenticated_at: datetime
-    last_used_at: datetime
-
-
-@dataclass(frozen=True)
-class SignedIn:
-    """What signing in or refreshing gives."""
-
-    access: str
-    refresh: str
-    expires_in: int
-    account: Account
-    session: str
-
-
-@dataclass(frozen=True)
-class Revocation:
-    """What `key` (`jti.…`, `sid.…`, `user.…`) names is refused if it was issued up to `cutoff`, in epoch seconds."""
-
-    key: str
-    cutoff: float
-
-
-@dataclass(frozen=True)
-class Authentication:
-    """When the user of a session last proved their identity, and how: RFC 8176 names (`pwd`)."""
-
-    at: datetime
-    methods: tuple[str, ...] = ("pwd",)
-
-
-@dataclass(frozen=True)
-class Rotated:
-    """A refresh token was exchanged.
-
-    Attributes:
-        refresh: its successor: the new token, or the one that the first of several simultaneous exchanges got.
-    """
-
-    account: Account
-    session: str
-    authentication: Authentication
-    refresh: str
-
-
-@dataclass(frozen=True)
-class Reused:
-    """A refresh token was used again, later than a repetition comes; its family is ended."""
-
-    revocations: tuple[Revocation, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewApiToken:
-    """An API token to add: only its hash is stored.
-
-    Attributes:
-        parent_id: the API token that made it; None where a session did. It ends with its parent.
-    """
-
-    user_id: int
-    name: str
-    scopes: tuple[str, ...]
-    token_hash: str
-    expires_at: datetime
-    parent_id: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ApiToken:
-    """A personal API token, without the token itself."""
-
-    id: int
-    user_id: int
-    name: str
-    scopes: tuple[str, ...]
-    created_at: datetime
-    expires_at: datetime
-    last_used_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SigningKey:
-    """A key pair that access tokens are signed with.
-
-    Attributes:
-        private: PEM, None where it is published only.
-        signs_from: from when on it signs; it is published before.
-        expires_at: until when it is published; None while it signs or will sign.
-    """
-
-    kid: str
-    public: bytes
-    private: str | None
-    signs_from: datetime
-    expires_at: datetime | None
-
-    @property
-    def x(self) -> str:
-        """The public key as a JSON Web Key has it."""
-        return encode_base64url(self.public)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,5 +126,5 @@ class Page:
 
     @property
     def offset(self) -> int:
-        """How many entries come before it."""
+        """Number of entries before it."""
         return (self.number - 1) * self.size

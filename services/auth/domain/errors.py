@@ -15,7 +15,7 @@ from services.common.core.errors import (
 
 
 class SignInFailedError(UnauthenticatedError):
-    """Unknown user, wrong password or deactivated account: which one, nobody is told."""
+    """Unknown user, wrong password or deactivated account; the message does not say which."""
 
 
 class RefreshTokenInvalidError(UnauthenticatedError):
@@ -23,7 +23,7 @@ class RefreshTokenInvalidError(UnauthenticatedError):
 
 
 class AccessTokenInvalidError(UnauthenticatedError):
-    """It is no access token of a user."""
+    """The token is not an access token of a user."""
 
 
 class ApiTokenInvalidError(UnauthenticatedError):
@@ -31,31 +31,31 @@ class ApiTokenInvalidError(UnauthenticatedError):
 
 
 class TooManyAttemptsError(ExhaustedError):
-    """Too many failures from this address or for this account; `retry_after` says when to try again."""
+    """Too many failures from this address or for this account; `retry_after` has the seconds to wait."""
 
 
 class RegistrationClosedError(ForbiddenError):
-    """Accounts are made by the administrator only."""
+    """Only administrators create accounts."""
 
 
 class ScopeNotAllowedError(ForbiddenError):
-    """An API token may not do more than who makes it."""
+    """An API token may not do more than its creator."""
 
 
 class InvalidRegistrationError(InvalidError):
-    """The account cannot be made like this; the violations say why."""
+    """Fields of a new account are refused; the violations say why."""
 
 
 class InvalidPasswordError(InvalidError):
-    """The new password is not good enough; the violations say why."""
+    """The new password is refused; the violations say why."""
 
 
 class SessionMissingError(ForbiddenError):
-    """The call is for sessions; its credentials are an API token."""
+    """The call needs a session; its credentials are an API token."""
 
 
 class LinkInvalidError(InvalidError):
-    """The one-time link is unknown, or was redeemed, replaced, or has expired: which one, nobody is told."""
+    """The one-time link is unknown, redeemed, replaced or expired; the message does not say which."""
 
     def __init__(self) -> None:
         fault = "was redeemed or replaced, or has expired; ask for a new link"
@@ -75,7 +75,7 @@ class ResetNotAllowedError(ForbiddenError):
 
 
 class RoleChangeNotAllowedError(ForbiddenError):
-    """An API token may not make, change or remove administrators."""
+    """An API token may not create, change or remove administrators."""
 
 
 class AccountInactiveError(BusyError):
@@ -87,27 +87,27 @@ class WrongPasswordError(InvalidError):
 
 
 class InvalidProfileError(InvalidError):
-    """The profile cannot be like this; the violations say why."""
+    """Fields of the profile are refused; the violations say why."""
 
 
 class InvalidExpiryError(InvalidError):
-    """An API token cannot end then."""
+    """The requested expiry of an API token is out of range."""
 
 
 class InvalidQuestionError(InvalidError):
-    """It does not say which account is meant."""
+    """The request names no account."""
 
 
 class UserNotFoundError(NotFoundError):
-    """There is no such account."""
+    """The account does not exist."""
 
 
 class SessionNotFoundError(NotFoundError):
-    """There is no such session, it has ended, or it is somebody else's."""
+    """The session does not exist, has ended, or belongs to another user."""
 
 
 class ApiTokenNotFoundError(NotFoundError):
-    """There is no such API token, or it is somebody else's."""
+    """The API token does not exist or belongs to another user."""
 
 
 class UsernameTakenError(DuplicateError):
@@ -123,7 +123,7 @@ class ApiTokenNameTakenError(DuplicateError):
 
 
 class LastAdminError(BusyError):
-    """Without this account nobody would be administrator."""
+    """The account is the last active administrator."""
 
 
 class AuditBrokenError(Exception):

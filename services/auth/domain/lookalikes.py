@@ -1,4 +1,4 @@
-"""User names that look alike although their characters differ.
+"""Skeletons of user names, equal for names that look alike although their characters differ.
 
 The table has the letters of other scripts that can be mistaken for a letter of ASCII, from confusables.txt of Unicode
 (UTS #39, Unicode License v3), reduced to single letters and to the case-folded form in which names are compared.
@@ -51,7 +51,7 @@ _LETTERS = {ord(letter): latin for latin, letters in _LOOKS_LIKE.items() for let
 
 
 def make_skeleton(username: str) -> str:
-    """The form that names have in common which look alike; never longer than the name's unique form."""
+    """Return the form that is equal for names that look alike; never longer than the name's unique form."""
     return "".join(_latinize_digit(each) for each in normalize_name(username).translate(_LETTERS))
 
 

@@ -1,4 +1,4 @@
-"""Which passwords are good enough."""
+"""Rules for passwords."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from services.auth.domain.common_passwords import COMMON_PASSWORDS
 from services.auth.domain.names import normalize_name
 
-MIN_LENGTH = 8
+MIN_LENGTH = 8  # characters; the minimum of NIST SP 800-63B
 MAX_LENGTH = 1024  # characters; the field rules of the protos refuse more before anything is hashed
 RULES = (
     f"at least {MIN_LENGTH} characters",
@@ -15,11 +15,11 @@ RULES = (
     "not all digits",
     "not like the username",
 )
-_TOO_LIKE = 0.7
+_TOO_LIKE = 0.7  # similarity from 0 to 1; the threshold of Django, whose users keep their passwords
 
 
 def find_faults(password: str, username: str) -> list[str]:
-    """What is wrong with a password, each fault a sentence without the password; empty when it is good."""
+    """Return the faults of a password, each a sentence without the password; empty when it is accepted."""
     faults: list[str] = []
     if len(password) < MIN_LENGTH:
         faults.append(f"is too short: it has {len(password)} characters, at least {MIN_LENGTH} are needed")

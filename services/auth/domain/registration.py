@@ -13,10 +13,10 @@ from services.common.core.errors import Violation
 
 @dataclass(frozen=True, kw_only=True)
 class RegistrationPolicy:
-    """Who may register.
+    """Conditions of registration.
 
     Attributes:
-        is_open: whether anybody may; None: until there is an administrator.
+        is_open: whether anybody may register; None: until there is an administrator.
         first_is_admin: whether the very first account becomes administrator; in development only.
     """
 
@@ -24,13 +24,13 @@ class RegistrationPolicy:
     first_is_admin: bool = False
 
     def admits(self, *, has_admin: bool) -> bool:
-        """Whether somebody without an account may register now."""
+        """Return whether registration is open now."""
         return not has_admin if self.is_open is None else self.is_open
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What somebody without an account has to know: whether to set up, register or ask."""
+    """State of an installation for somebody without an account: whether to set up, register or ask."""
 
     needs_admin: bool
     registration_open: bool
@@ -51,7 +51,7 @@ def check_registration(registration: Registration) -> None:
 
 
 def find_registration_faults(registration: Registration) -> list[Violation]:
-    """What is wrong with the names or the passwords of a registration."""
+    """Return the faults of the names and passwords of a registration."""
     field = registration.password_field
     if not registration.password:
         return [Violation(field, "is required")]

@@ -1,7 +1,7 @@
-"""auth's own calls go into the audit log directly; those of the other services come by NATS (`jobs`).
+"""Audit interceptor of auth, which writes its own calls directly; those of other services come by NATS (`jobs`).
 
-What a call changes and its entry commit together: the stores write the expected entry in the transaction of the change,
-and `record` finds it there. A call that changed nothing, or failed after that, is recorded when it ends.
+A change and its entry commit together: the stores write the expected entry in the transaction of the change, and
+`record` finds it there. A call that changed nothing, or failed after its change, is recorded when it ends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CHANGES_NOTHING = frozenset({"auth.VerifyToken"})
 
 
 class DirectAudit:
-    """Records calls in the database of this service."""
+    """Audit interceptor that writes into the database of this service; implements `Audit`."""
 
     def __init__(self, store: SqlAuditStore) -> None:
         self._store = store

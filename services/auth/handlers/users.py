@@ -1,4 +1,4 @@
-"""AuthService, the administration of accounts: one method per RPC."""
+"""AuthService: the caller's account, those of all users, and one-time links."""
 
 from __future__ import annotations
 
@@ -9,93 +9,108 @@ from proximity.auth.v1 import auth_service_pb2 as pb
 from proximity.auth.v1 import user_pb2
 from proximity.common.v1 import operation_pb2
 
-from services.auth import convert
-from services.auth.usecases import accounts as account_cases
-from services.auth.usecases import one_time_links as link_cases
-from services.auth.usecases.accounts import Accounts
-from services.auth.usecases.create_user import create_user
-from services.auth.usecases.one_time_links import OneTimeLinks
-from services.auth.usecases.sign_in import SignIn
+from services.auth.convert.fields import parse_page
+from services.auth.convert.users import (
+    parse_account_changes,
+    parse_heir,
+    parse_new_user,
+    parse_profile,
+    parse_quota,
+    parse_redemption,
+    render_link,
+    render_user,
+    render_users,
+)
+from services.auth.handlers import cookies
+from services.auth.usecases import one_time_links, users
+from services.auth.usecases.one_time_links import LinkDependencies
+from services.auth.usecases.users import UserDependencies
 from services.common.identity.tokens import Caller
 from services.common.rpc.addresses import parse_network
 from services.common.rpc.call import Call
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountHandlers:
-    """The part of AuthService with which administrators manage accounts, and what their links are redeemed by."""
+class UserHandlers:
+    """RPCs of accounts and of the links that create them or set their passwords."""
 
-    sign_in: SignIn
-    accounts: Accounts
-    links: OneTimeLinks
+    users: UserDependencies
+    links: LinkDependencies
+
+    async def get_current_user(self, request: Empty, call: Call) -> user_pb2.User:  # noqa: ARG002 - all have it
+        """Return the caller's account."""
+        account = await users.get_current_user(self.users, call.user.id)
+        cookies.set_csrf_cookie(call)
+        return render_user(account)
+
+    async def update_current_user(self, request: pb.UpdateCurrentUserRequest, call: Call) -> user_pb2.User:
+        """Change the caller's profile."""
+        changes = parse_profile(request)
+        return render_user(await users.update_current_user(self.users, call.user.id, changes=changes))
 
     async def list_users(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:
         """List accounts."""
-        page = convert.parse_page(request)
-        accounts, total = await account_cases.list_users(self.accounts, request.search, page)
+        page = parse_page(request)
+        accounts, total = await users.list_users(self.users, search=request.search, page=page)
         call.add_page_links(page=page.number, per_page=page.size, total=total)
-        return convert.render_users(accounts, total, page)
+        return render_users(accounts, total, page=page)
 
-    async def update_user(self, request: pb.UpdateUserRequest, call: Call) -> user_pb2.User:
-        """Promote, demote, activate or deactivate."""
-        call.audit_target = f"user {request.id}"
-        account = await account_cases.update_user(
-            self.accounts,
-            request.id,
-            is_staff=request.is_staff if request.HasField("is_staff") else None,
-            is_active=request.is_active if request.HasField("is_active") else None,
-            quota=convert.parse_quota(request.quota) if request.HasField("quota") else None,
+    async def create_user(self, request: pb.CreateUserRequest, call: Call) -> user_pb2.User:
+        """Create an account."""
+        call.audit_target = f"user {request.username}"
+        account = await users.create_user(
+            self.users,
+            parse_new_user(request),
+            is_staff=request.is_staff,
+            quota=parse_quota(request),
             issuer=call.caller,
         )
-        return convert.render_user(account)
+        return render_user(account)
+
+    async def update_user(self, request: pb.UpdateUserRequest, call: Call) -> user_pb2.User:
+        """Promote, demote, activate or deactivate, or set the quota."""
+        call.audit_target = f"user {request.id}"
+        account = await users.update_user(
+            self.users, request.id, changes=parse_account_changes(request), issuer=call.caller
+        )
+        return render_user(account)
 
     async def delete_user(self, request: pb.DeleteUserRequest, call: Call) -> Empty:
         """Remove an account."""
-        apps_to = request.apps_to if request.HasField("apps_to") else None
+        apps_to = parse_heir(request)
         call.audit_target = f"user {request.id}" + (f", apps to user {apps_to}" if apps_to else "")
-        await account_cases.delete_user(self.accounts, request.id, apps_to=apps_to, issuer=call.caller)
+        await users.delete_user(self.users, request.id, apps_to=apps_to, issuer=call.caller)
         return Empty()
-
-    async def create_user(self, request: pb.CreateUserRequest, call: Call) -> user_pb2.User:
-        """Make an account."""
-        call.audit_target = f"user {request.username}"
-        account = await create_user(
-            self.accounts.store,
-            self.sign_in.hasher,
-            convert.parse_new_user(request),
-            is_staff=request.is_staff,
-            quota=convert.parse_quota(request.quota) if request.HasField("quota") else None,
-            issuer=call.caller,
-        )
-        return convert.render_user(account)
 
     async def end_user_sessions(self, request: pb.EndUserSessionsRequest, call: Call) -> Empty:
         """End an account's sessions."""
         call.audit_target = f"user {request.id}"
-        await account_cases.end_user_sessions(self.accounts, request.id)
+        await users.end_user_sessions(self.users, request.id)
         return Empty()
 
     async def create_reset_link(self, request: pb.CreateResetLinkRequest, call: Call) -> pb.OneTimeLink:
-        """Make a link that sets an account's password."""
+        """Create a link that sets an account's password."""
         call.audit_target = f"user {request.id}"
         call.add_header("cache-control", "no-store")
-        issued = await link_cases.create_reset_link(self.links, request.id, issuer=call.caller)
-        return convert.render_link(issued)
+        issued = await one_time_links.create_reset_link(self.links, request.id, issuer=call.caller)
+        return render_link(issued)
 
     async def create_invitation(self, request: pb.CreateInvitationRequest, call: Call) -> pb.OneTimeLink:
-        """Make a link that makes an account."""
+        """Create a link that creates an account."""
         call.audit_target = "administrator" if request.is_staff else "user"
         call.add_header("cache-control", "no-store")
-        issued = await link_cases.create_invitation(self.links, is_staff=request.is_staff, issuer=call.caller)
-        return convert.render_link(issued)
+        issued = await one_time_links.create_invitation(
+            self.links, is_staff=request.is_staff, issuer=call.caller
+        )
+        return render_link(issued)
 
     async def reset_password(self, request: pb.ResetPasswordRequest, call: Call) -> operation_pb2.Detail:
         """Redeem a one-time link."""
         call.caller, call.audit_target = Caller(), f"user {request.username}" if request.username else ""
-        detail = await link_cases.reset_password(
+        detail = await one_time_links.reset_password(
             self.links,
             request.token,
-            convert.parse_redemption(request),
+            redemption=parse_redemption(request),
             address=parse_network(call.address),
         )
         return operation_pb2.Detail(detail=detail)

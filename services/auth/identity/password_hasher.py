@@ -1,4 +1,4 @@
-"""Argon2id, a few passwords at a time, outside the event loop; and Django's PBKDF2, until its owner signs in."""
+"""Argon2id in a thread pool, a few passwords at a time. Django's PBKDF2 hashes are verified until their owner signs in."""
 
 from __future__ import annotations
 
@@ -22,27 +22,28 @@ from services.common.core.log import get_logger
 
 log = get_logger()
 
-_MAX_WAITING = 200
-_MAX_WAIT_S = 10.0
+_MAX_WAITING = 200  # sign-ins; at some twenty a second per thread the last waits for about `_MAX_WAIT_S`
+_MAX_WAIT_S = 10.0  # below the deadlines of clients, so that they learn the reason
 _DJANGO = "pbkdf2_sha256$"
-# How much nicer than the process: with more, a busy machine would starve those who sign in. 19 is the kernel's most.
+# Added to the niceness of the process: with more, a busy machine would starve sign-ins. 19 is the maximum of the kernel.
 _NICER_BY, _NICEST = 5, 19
-_MAX_ITERATIONS = 10_000_000  # some seconds; Django 5 makes 870,000
+_MAX_ITERATIONS = 10_000_000  # some seconds of CPU, above the 870,000 of Django 5: a bound for damaged rows
 
 
 class Argon2Hasher:
-    """Hashes with Argon2id; implements the domain's `PasswordHasher`.
+    """Password hasher with Argon2id; implements `PasswordHasher`.
 
     Args:
-        threads: how many at once; each takes 64 MiB with the library's defaults.
-        hasher: with other parameters than the library's defaults.
+        threads: passwords hashed at once; each takes 64 MiB with the library's defaults.
+        hasher: replaces the library's default parameters.
     """
 
     def __init__(self, threads: int = 2, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_give_way)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_lower_priority)
         self._slots = asyncio.Semaphore(threads)
         self._waiting = 0
+        # Verified where there is no hash, so that unknown users take as long as known ones.
         self._dummy = self._hasher.hash(secrets.token_urlsafe(32))
 
     @asynccontextmanager
@@ -95,11 +96,11 @@ class Argon2Hasher:
         return is_right and password_hash is not None
 
 
-def _give_way() -> None:
-    """Let everything else run before this thread and those that Argon2 starts of it: a sign-in can wait, reads cannot.
+def _lower_priority() -> None:
+    """Raise the niceness of this thread and of those that Argon2 starts from it: a sign-in can wait, reads cannot.
 
-    Relative to the niceness that the process has: nobody without CAP_SYS_NICE may lower it. Where it cannot be set,
-    passwords are hashed all the same.
+    The value is relative to the niceness of the process, which only CAP_SYS_NICE may lower. Where it cannot be set,
+    passwords are hashed with the priority of the process.
     """
     if sys.platform != "linux":  # elsewhere it would be the whole process
         return
@@ -112,7 +113,7 @@ def _give_way() -> None:
 
 
 def _verify_django(password_hash: str, password: str) -> bool:
-    """Whether a password is that of a hash as Django writes it: pbkdf2_sha256$iterations$salt$base64."""
+    """Return whether a password matches a hash of Django: pbkdf2_sha256$iterations$salt$base64."""
     try:
         _, count, salt, encoded = password_hash.split("$")
         iterations, expected = int(count), base64.b64decode(encoded, validate=True)

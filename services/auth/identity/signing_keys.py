@@ -1,7 +1,7 @@
-"""Access tokens: which key signs, which are published, and when a new one takes over.
+"""Signing keys of access tokens and their rotation.
 
-A new key is published for some minutes before it signs, so that every verifier knows it by then; an old one is
-published until the last of its tokens has ended.
+A new key is published for some minutes before it is used, so that every verifier knows it by then; an old one is
+published until the last of its tokens has expired.
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from services.auth.domain.entities import Account, Authentication, SigningKey, encode_base64url
+from services.auth.domain.credentials import Authentication, SigningKey, encode_base64url
+from services.auth.domain.entities import Account
 from services.auth.domain.interfaces import SigningKeyStore
 from services.common.core.clock import Clock, now
 from services.common.core.errors import UnavailableError
 from services.common.identity.tokens import ACCESS_TOKEN_S, AUDIENCE, ISSUER
 from services.common.messaging.schedule import Periodic
 
-PUBLISHED_BEFORE = timedelta(minutes=10)
-_REFRESH = timedelta(minutes=1)  # a tenth of the time that a key is published before it signs
-_ASK_AGAIN_S = 1.0
+PUBLISHED_BEFORE = timedelta(
+    minutes=10
+)  # replicas read the keys every minute, verifiers within seconds of need
+_REFRESH = timedelta(minutes=1)  # a tenth of the time that a key is published before it is used
+_READ_AGAIN_S = 1.0  # least time between two reads for unknown key ids, which anybody can invent
 
 
 class SigningKeyMissingError(UnavailableError):
@@ -34,11 +37,11 @@ class SigningKeyMissingError(UnavailableError):
 
 
 class SigningKeys:
-    """The signing keys as this process knows them, read anew every minute.
+    """The signing keys in the memory of this process, reloaded every minute; implements `AccessTokens`.
 
     Args:
-        store: where they are kept.
-        lifetime: how long a key signs.
+        store: the keys in the database, shared by all replicas.
+        lifetime: time for which a key is used.
     """
 
     def __init__(self, store: SigningKeyStore, *, lifetime: timedelta, clock: Clock = now) -> None:
@@ -50,11 +53,11 @@ class SigningKeys:
         self._private: tuple[str, Ed25519PrivateKey] | None = None
 
     async def load(self) -> None:
-        """Read the keys; make one when none signs, or the newest is older than the lifetime."""
+        """Read the keys; create one when none can be used, or the newest is older than the lifetime."""
         await self.rotate(signs_before=self._clock() - self._lifetime)
 
     async def rotate(self, *, signs_before: datetime) -> bool:
-        """Make a new key unless one signs from `signs_before` or later; whether one was made."""
+        """Create a key unless one is used from `signs_before` or later; return whether one was created."""
         added = False
         if not await self._has_recent(signs_before):
             new = make_signing_key(self._clock() + PUBLISHED_BEFORE)
@@ -63,13 +66,13 @@ class SigningKeys:
         return added
 
     async def replace(self) -> None:
-        """Forget every key and make one that signs at once. Who knows the old ones trusts them until it starts anew."""
+        """Delete every key and create one that is used at once. Verifiers trust the old ones until they restart."""
         await self._store.drop_keys()
         await self._read()
         await self.load()
 
     def plan_refresh(self) -> Periodic:
-        """Plan the reading of the keys, which each replica has in memory, and the removal of expired ones."""
+        """Plan the reload of the keys, which each replica has in memory, and the removal of expired ones."""
 
         async def refresh() -> None:
             await self.load()
@@ -78,14 +81,14 @@ class SigningKeys:
         return Periodic(name="signing_keys", interval=_REFRESH, function=refresh, in_every_process=True)
 
     async def find_key(self, kid: str) -> Ed25519PublicKey | None:
-        """The public key of a key id; looks again, at most every second, for an unknown one."""
-        if kid not in self._keys and time.monotonic() - self._loaded_at >= _ASK_AGAIN_S:
+        """Find the public key of a key id; read the database, at most every second, for an unknown one."""
+        if kid not in self._keys and time.monotonic() - self._loaded_at >= _READ_AGAIN_S:
             await self._read()
         key = self._keys.get(kid)
         return None if key is None else Ed25519PublicKey.from_public_bytes(key.public)
 
     async def list_published(self) -> list[SigningKey]:
-        """The keys to publish, oldest first."""
+        """See `PublishedKeys.list_published`."""
         if not self._keys:
             await self.load()
         return list(self._keys.values())
@@ -93,7 +96,8 @@ class SigningKeys:
     async def sign(
         self, account: Account, *, session: str, read_at: datetime, authentication: Authentication
     ) -> str:
-        """See the domain's `AccessTokens.sign`."""
+        """See `AccessTokens.sign`."""
+        # `iat` has whole seconds. It must be later than the second up to which earlier tokens were revoked.
         issued = max(floor(read_at.timestamp()), floor(account.valid_after) + 1)
         wait = issued - self._clock().timestamp()
         if wait > 0:
@@ -141,7 +145,7 @@ class SigningKeys:
 
 
 def make_signing_key(signs_from: datetime) -> SigningKey:
-    """A new key pair; its id is the key's thumbprint (RFC 8037)."""
+    """Create a key pair; its id is the thumbprint of the public key (RFC 8037)."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     pem = private.private_bytes(

@@ -1,4 +1,4 @@
-"""Background work of auth: calls that the other services report for the audit log, and the end of old entries."""
+"""Audit log: consumer of the calls that the other services report, and removal of old entries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.rpc import code_pb2
 from nats.aio.msg import Msg
 from proximity.auth.v1 import events_pb2
 
-from services.auth.convert import parse_audit_record
+from services.auth.convert.audit import parse_audit_record
 from services.auth.domain.entities import NewAuditEntry
 from services.auth.store.audit import SqlAuditStore
 from services.common.core.clock import now
@@ -25,18 +25,17 @@ from services.registry import SERVICES
 log = get_logger()
 
 _ACTION = re.compile(r"([a-z]+)\.[A-Za-z]{1,80}")
-_REPORTING = frozenset(SERVICES) - {"auth"}  # auth writes its own entries with what they are about
+_REPORTING = frozenset(SERVICES) - {"auth"}  # auth writes its own entries with their changes
 _OUTCOMES = frozenset(code_pb2.Code.keys())
-_PRUNE_AUDIT = timedelta(
-    days=1
-)  # each pruning is an entry itself, so not more often than a log of a year needs
-_AHEAD = timedelta(hours=1)  # clocks of machines differ by less; entries of the future would stay the newest
+_PRUNE_AUDIT = timedelta(days=1)  # each pruning adds an entry; once a day is enough for a log of a year
+# Clocks of machines differ by less; entries of the future would stay the newest for ever.
+_AHEAD = timedelta(hours=1)
 
 
 def consume_audit(bus: Bus, store: SqlAuditStore) -> None:
-    """Chain every reported call into the audit log, once however often it is delivered.
+    """Append every reported call to the audit log, once however often it is delivered.
 
-    What cannot be a report is set aside as poison. NATS lets a service publish under its own name alone.
+    A message that is no report is stored as a poison message. NATS lets a service publish under its own name only.
     """
 
     async def handle(message: Msg) -> None:
@@ -47,7 +46,7 @@ def consume_audit(bus: Bus, store: SqlAuditStore) -> None:
         await store.append(entry)
 
     bus.consume(AUDIT, f"{AUDIT_RECORDED}.*", durable="auth-audit-of-services", handler=handle)
-    # Services of the version before name no service.
+    # The previous release names no service in the subject.
     bus.consume(AUDIT, AUDIT_RECORDED, durable="auth-audit", handler=handle)
 
 
@@ -65,7 +64,7 @@ def parse_report(subject: str, data: bytes) -> NewAuditEntry:
     """Return the entry that a message of `audit.v1.recorded.<service>` reports.
 
     Raises:
-        DecodeError, InvalidError, ValueError: it is no report, or of a call of another service.
+        DecodeError, InvalidError, ValueError: it is no report, or reports a call of another service.
     """
     record = events_pb2.AuditRecorded.FromString(data)
     action = _ACTION.fullmatch(record.action)

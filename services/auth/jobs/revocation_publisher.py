@@ -1,6 +1,7 @@
-"""Revocations to NATS's key-value store, which every service watches: at once, and again after every reconnection.
+"""Publication of revocations to a key-value bucket of NATS that every service watches.
 
-They are also said without being stored, again and again until they are: a NATS whose disk is full stores nothing.
+Revocations are published at once, and again after every reconnection. They are also broadcast without being stored, and
+repeated until they are stored, because a NATS server whose disk is full stores nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 
 from nats.errors import Error as NatsError
 
-from services.auth.domain.entities import Revocation
+from services.auth.domain.credentials import Revocation
 from services.auth.store.revocations import SqlRevocationStore, StoredRevocation
 from services.common.core.errors import UnavailableError
 from services.common.core.log import get_logger
@@ -21,25 +22,27 @@ from services.common.messaging.streams import REVOCATIONS_BUCKET, REVOKED
 
 log = get_logger()
 
-_BATCH = 200
+_BATCH = 200  # revocations read at once; ending all sessions of a user is one batch
+# Between two reads of the database, for revocations of commands and of processes that died. Half of the second within
+# which a revocation takes effect.
 _SWEEP_S = 0.5
 
 
 class RevocationPublisher:
-    """Publishes what the database says is revoked; implements the domain's `RevocationSink`.
+    """Publisher of the revocations in the database; implements `RevocationSink`.
 
     Args:
         store: the revocations in the database.
         bus: NATS.
-        revocations: what this process itself refuses.
+        revocations: credentials that this process refuses.
     """
 
-    def __init__(self, store: SqlRevocationStore, bus: Bus, revocations: Revocations) -> None:
+    def __init__(self, store: SqlRevocationStore, *, bus: Bus, revocations: Revocations) -> None:
         self._store = store
         self._bus = bus
         self._revocations = revocations
         self._wake = asyncio.Event()
-        self._again = False
+        self._republish = False
         bus.on_connect(self._publish_again)
 
     def note_revoked(self, revocations: Sequence[Revocation]) -> None:
@@ -50,12 +53,12 @@ class RevocationPublisher:
             self._wake.set()
 
     async def load(self) -> None:
-        """Refuse here what was revoked before this process started."""
+        """Refuse in this process the credentials that were revoked before it started."""
         for revocation in await self._store.list_current():
             self._revocations.revoke(revocation.key, revocation.cutoff)
 
     async def run(self) -> None:
-        """Publish, for ever: when woken, and twice a second for what another process left behind."""
+        """Publish for ever: when woken, and twice a second for revocations of other processes."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_SWEEP_S):  # wait_for of Python 3.11 loses a cancellation
@@ -64,19 +67,19 @@ class RevocationPublisher:
             try:
                 await self._publish_pending()
             except (UnavailableError, NatsError, TimeoutError, OSError) as error:
-                log.warning("revocations_wait", error=str(error) or type(error).__name__)
+                log.warning("revocations_not_published", error=str(error) or type(error).__name__)
                 await asyncio.sleep(_SWEEP_S)
 
     async def _publish_pending(self) -> None:
         if not self._bus.is_connected:
-            await self.load()  # what another replica revoked is in the database
+            await self.load()  # revocations of other replicas are in the database
             return
-        if self._again:
-            self._again = False  # before: a connection that is made meanwhile asks for it once more
+        if self._republish:
+            self._republish = False  # reset first: a reconnection during the publication sets it again
             try:
                 await self._publish(await self._store.list_current())
             except BaseException:
-                self._again = True
+                self._republish = True
                 raise
         while pending := await self._store.list_unpublished(_BATCH):
             await self._publish(pending)
@@ -93,6 +96,6 @@ class RevocationPublisher:
         await self._store.mark_published([revocation.id for revocation in found])
 
     async def _publish_again(self) -> None:
-        """NATS may have lost its store, or another server answers: say everything again."""
-        self._again = True
+        """Publish everything again after a reconnection: the server may have lost its store, or be another one."""
+        self._republish = True
         self._wake.set()

@@ -1,4 +1,4 @@
-"""Rows of accounts: what stores read and change within a transaction of their own."""
+"""Rows of accounts, for stores that read and change them within their own transactions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from proximity.auth.v1 import events_pb2
 
-from services.auth.domain.entities import Account, AccountQuota, NewAccount, Revocation
+from services.auth.domain.credentials import Revocation
+from services.auth.domain.entities import Account, AccountQuota, NewAccount
 from services.auth.domain.errors import EmailTakenError, LastAdminError, UsernameTakenError, UserNotFoundError
 from services.auth.domain.lookalikes import make_skeleton
 from services.auth.domain.names import normalize_name
@@ -23,13 +24,13 @@ USER_DEACTIVATED = "events.auth.v1.user_deactivated"
 
 
 def build_account(row: sa.Row[Any]) -> Account:
-    """An account of its row."""
+    """Build an account from its row."""
     values = row._mapping  # noqa: SLF001 - the documented way to a row's columns by name
     return Account(**{name: values[name] for name in Account.__dataclass_fields__})
 
 
 def get_account(connection: sa.Connection, user_id: int) -> Account:
-    """The account.
+    """Return the account.
 
     Raises:
         UserNotFoundError: there is none.
@@ -67,12 +68,12 @@ def insert_account(connection: sa.Connection, new: NewAccount, moment: datetime)
 
 
 def render_quota(quota: AccountQuota | None) -> dict[str, int | None]:
-    """The columns of a quota; none where it stays as it is."""
+    """Return the columns of a quota; none where it stays as it is."""
     return {} if quota is None else {f"quota_{name}": value for name, value in vars(quota).items()}
 
 
 def render_email(email: str) -> dict[str, str | None]:
-    """The columns of an address."""
+    """Return the columns of an address."""
     return {"email": email, "email_key": normalize_name(email) or None}
 
 
@@ -106,7 +107,7 @@ def _check_username(connection: sa.Connection, username: str) -> str:
 
 
 def _fill_skeletons(connection: sa.Connection) -> None:
-    """Complete rows of the release before and of imports, which have no skeleton."""
+    """Complete rows of the previous release and of imports, which have no skeleton."""
     query = sa.select(users.c.id, users.c.username).where(users.c.username_skeleton.is_(None))
     for row in connection.execute(query).all():
         change = users.update().where(users.c.id == row.id)
@@ -114,13 +115,13 @@ def _fill_skeletons(connection: sa.Connection) -> None:
 
 
 def has_admin(connection: sa.Connection, *, except_id: int = 0) -> bool:
-    """Whether there is an active administrator other than `except_id`."""
+    """Return whether there is an active administrator other than `except_id`."""
     query = sa.select(users.c.id).where(users.c.is_staff, users.c.is_active, users.c.id != except_id).limit(1)
     return connection.execute(query).first() is not None
 
 
 def check_other_admin(connection: sa.Connection, account: Account) -> None:
-    """Refuse to lose an administrator who is the last active one.
+    """Refuse to remove the last active administrator.
 
     Raises:
         LastAdminError: there is no other.
@@ -132,11 +133,12 @@ def check_other_admin(connection: sa.Connection, account: Account) -> None:
 def revoke_account(
     connection: sa.Connection, account: Account, moment: datetime, *, end_sessions: bool
 ) -> Sequence[Revocation]:
-    """Revoke all that was issued to an account; what is issued from the next second on is valid."""
+    """Revoke all credentials of an account; those issued from the next second on are valid."""
     cutoff = float(floor(moment.timestamp()))
     connection.execute(users.update().where(users.c.id == account.id).values(valid_after=cutoff))
     found = end_families(connection, sessions.c.user_id == account.id, moment) if end_sessions else []
-    # API tokens were verified at a fraction of the second; those verified in the rest of it asked us after this.
+    # Access tokens have whole seconds, answers on API tokens fractions: one verified later in this second read the
+    # account after this change.
     return add_revocations(connection, [Revocation(f"user.{account.id}", moment.timestamp()), *found], moment)
 
 

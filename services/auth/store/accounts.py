@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.auth.domain.entities import Account, AccountQuota, NewAccount, Page, Revocation
+from services.auth.domain.credentials import Revocation
+from services.auth.domain.entities import Account, AccountChanges, NewAccount, Page
 from services.auth.domain.errors import HeirInvalidError, UserNotFoundError
 from services.auth.domain.names import normalize_name
 from services.auth.store.account_rows import (
@@ -49,18 +50,23 @@ class SqlAccountStore:
         """See `AccountStore.has_admin`."""
         return await self._db.read(has_admin)
 
-    async def add_account(self, new: NewAccount, *, only_without_admin: bool = False) -> Account | None:
+    async def add_account(self, new: NewAccount) -> Account:
         """See `AccountStore.add_account`."""
+        return await self._db.write(lambda connection: self._add(connection, new))
+
+    async def add_first_admin(self, new: NewAccount) -> Account | None:
+        """See `AccountStore.add_first_admin`."""
 
         def write(connection: sa.Connection) -> Account | None:
-            lock(connection, ACCOUNTS)
-            if only_without_admin and has_admin(connection):
-                return None
-            account = insert_account(connection, new, self._clock())
-            write_expected(connection, account)
-            return account
+            lock(connection, ACCOUNTS)  # before reading: two replicas start at once
+            return None if has_admin(connection) else self._add(connection, new)
 
         return await self._db.write(write)
+
+    def _add(self, connection: sa.Connection, new: NewAccount) -> Account:
+        account = insert_account(connection, new, self._clock())
+        write_expected(connection, account)
+        return account
 
     async def find_account(self, username: str) -> Account | None:
         """See `AccountStore.find_account`."""
@@ -118,46 +124,41 @@ class SqlAccountStore:
 
     async def change_password(
         self, user_id: int, password_hash: str, *, keep_session: str, keep_api_tokens: bool = False
-    ) -> tuple[Account, Sequence[Revocation]]:
+    ) -> Sequence[Revocation]:
         """See `AccountStore.change_password`."""
         moment = self._clock()
 
-        def write(connection: sa.Connection) -> tuple[Account, Sequence[Revocation]]:
+        def write(connection: sa.Connection) -> Sequence[Revocation]:
+            get_account(connection, user_id)
             change = users.update().where(users.c.id == user_id).values(password_hash=password_hash)
             connection.execute(change)
             drop_reset_links(connection, user_id)
-            account = get_account(connection, user_id)
             others = (sessions.c.user_id == user_id) & (sessions.c.family != keep_session)
             ended = end_families(connection, others, moment)
             if not keep_api_tokens:
                 ended += end_user_tokens(connection, user_id, moment)
             revoked = add_revocations(connection, ended, moment)
             write_expected(connection)
-            return account, revoked
+            return revoked
 
         return await self._db.write(write)
 
     async def update_account(
-        self,
-        user_id: int,
-        *,
-        is_staff: bool | None,
-        is_active: bool | None,
-        quota: AccountQuota | None = None,
+        self, user_id: int, changes: AccountChanges
     ) -> tuple[Account, Sequence[Revocation]]:
         """See `AccountStore.update_account`."""
 
         def write(connection: sa.Connection) -> tuple[Account, Sequence[Revocation]]:
-            lock(connection, ACCOUNTS)
+            lock(connection, ACCOUNTS)  # two administrators must not demote each other at once
             account = get_account(connection, user_id)
-            staff = account.is_staff if is_staff is None else is_staff
-            active = account.is_active if is_active is None else is_active
+            staff = account.is_staff if changes.is_staff is None else changes.is_staff
+            active = account.is_active if changes.is_active is None else changes.is_active
             if account.is_staff and account.is_active and not (staff and active):
                 check_other_admin(connection, account)
             change = users.update().where(users.c.id == user_id).values(is_staff=staff, is_active=active)
-            connection.execute(change.values(**render_quota(quota)))
+            connection.execute(change.values(**render_quota(changes.quota)))
             if (staff, active) != (account.is_staff, account.is_active):
-                drop_reset_links(connection, user_id)  # made for an account that could do less
+                drop_reset_links(connection, user_id)  # issued for an account that had fewer rights
             if account.is_staff and not (staff and active):
                 drop_issued_links(connection, account.username)
             revoked: Sequence[Revocation] = ()

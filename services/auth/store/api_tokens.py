@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.auth.domain.entities import Account, ApiToken, NewApiToken, Revocation
+from services.auth.domain.credentials import ApiToken, NewApiToken, Revocation
+from services.auth.domain.entities import Account
 from services.auth.domain.errors import (
     ApiTokenInvalidError,
     ApiTokenNameTakenError,
@@ -22,8 +23,9 @@ from services.auth.store.tables import api_tokens, users
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database, insert_ignore
 
-API_TOKEN_CACHED_S = 60.0  # `caller_of_api_token`: so long verifiers remember whose a token is
+API_TOKEN_CACHED_S = 60.0  # verifiers cache the user of a token for so long: see `caller_of_api_token`
 _ENDED = "the API token has ended"
+# A busy token must not write a row for every call; the column is for people, who need no better than a minute.
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
@@ -38,7 +40,7 @@ class SqlApiTokenStore:
         """See `ApiTokenStore.add_token`."""
 
         def write(connection: sa.Connection) -> ApiToken:
-            # Locked: a change of the password that ends all tokens comes before or after this one, not in between.
+            # The lock orders this with a change of the password, which ends all tokens: it cannot commit in between.
             owner = sa.select(users.c.id).where(users.c.id == new.user_id).with_for_update()
             if connection.execute(owner).first() is None:
                 raise UserNotFoundError(f"there is no user {new.user_id}")
@@ -117,21 +119,21 @@ class SqlApiTokenStore:
 
 
 def end_user_tokens(connection: sa.Connection, user_id: int, moment: datetime) -> list[Revocation]:
-    """Remove all API tokens of a user; the revocations still have to be added."""
+    """Remove all API tokens of a user; the caller adds the revocations."""
     query = sa.select(api_tokens.c.id).where(api_tokens.c.user_id == user_id)
     return end_api_tokens(connection, connection.execute(query).scalars().all(), moment)
 
 
 def end_api_tokens(connection: sa.Connection, token_ids: Sequence[int], moment: datetime) -> list[Revocation]:
-    """Remove API tokens; the revocations still have to be added."""
+    """Remove API tokens; the caller adds the revocations."""
     connection.execute(api_tokens.delete().where(api_tokens.c.id.in_(token_ids)))
-    # Verifiers keep an answer for a minute: refuse also one that is on its way.
+    # Twice the time of the cache: an answer that is on its way now is cached after this.
     cutoff = moment.timestamp() + 2 * API_TOKEN_CACHED_S
     return [Revocation(f"jti.api-{token_id}", cutoff) for token_id in token_ids]
 
 
 def _find_family(connection: sa.Connection, token_id: int) -> list[int]:
-    """Return a token and all that it made, also through others."""
+    """Return a token with its descendants: the tokens that it created, directly or through others."""
     found, parents = [token_id], [token_id]
     while parents:
         query = sa.select(api_tokens.c.id).where(api_tokens.c.parent_id.in_(parents))

@@ -1,4 +1,4 @@
-"""Counters of attempts in the database, so that every replica counts the same."""
+"""Counters of attempts in the database, shared by all replicas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.auth.store.tables import attempts
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database, insert_ignore
 
-_KEEP = timedelta(days=1)
+_KEEP = timedelta(days=1)  # longer than any limit blocks or remembers; old counters have no effect
 
 
 class SqlAttemptStore:
@@ -35,6 +35,7 @@ class SqlAttemptStore:
         moment = self._clock()
 
         def write(connection: sa.Connection) -> None:
+            # In one order, so that two transactions cannot wait for each other's rows.
             for limit, subject in sorted(noted, key=lambda pair: pair[0].key_of(pair[1])):
                 _count(connection, limit, subject, moment)
 
@@ -48,7 +49,7 @@ class SqlAttemptStore:
             await self._db.write(lambda connection: connection.execute(delete))
 
     async def prune(self) -> None:
-        """Forget counters that nobody touched for a day."""
+        """Delete counters whose block ended a day ago."""
         delete = attempts.delete().where(attempts.c.blocked_until < self._clock() - _KEEP)
         await self._db.write(lambda connection: connection.execute(delete))
 

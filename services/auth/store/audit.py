@@ -1,4 +1,4 @@
-"""The audit log in the database: in one chain, to whose end entries are added and from whose beginning old ones go."""
+"""The audit log in the database: one hash chain, appended at its end and pruned at its beginning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.auth.domain.audit import FIRST_HASH, hash_entry, verify_chain
-from services.auth.domain.entities import Account, AuditEntry, NewAuditEntry, Page
+from services.auth.domain.entities import (
+    Account,
+    AuditEntry,
+    NewAuditEntry,
+    Page,
+)
 from services.auth.domain.errors import AuditBrokenError
 from services.auth.store.locks import AUDIT, lock
 from services.auth.store.tables import audit_entries, audit_head
@@ -19,15 +24,15 @@ from services.common.core.clock import Clock, now
 from services.common.db.database import Database
 
 PRUNED = "auth.AuditPruned"
-_BATCH = 1000
+_BATCH = 1000  # entries that a verification reads at once: some hundred kilobytes
 _HEAD, _BASE = 1, 2  # the rows of audit_head: the last entry, and the last that was pruned
-_MOST_PRUNED = 10_000  # in one transaction, which keeps other writers waiting for some tenths of a second
-_MOST_PRUNINGS = 3  # beside one verification: entries are pruned once a day
+_MOST_PRUNED = 10_000  # entries in one transaction, which blocks other writers for some tenths of a second
+_MAX_VERIFICATIONS = 3  # attempts beside concurrent prunings, which happen once a day
 
 
 @dataclass(frozen=True)
 class Expected:
-    """The entry of the call under way, should it change something; `build` makes it."""
+    """Audit entry of the current call, to be written with its change; `build` constructs it."""
 
     message_id: str
     build: Callable[[], NewAuditEntry]
@@ -37,11 +42,13 @@ expected: ContextVar[Expected | None] = ContextVar("expected_audit_entry", defau
 
 
 def write_expected(connection: sa.Connection, account: Account | None = None) -> None:
-    """Write the entry of the call under way into the transaction of its change: the last thing that it does.
+    """Write the audit entry of the current call into the transaction of its change, as its last statement.
+
+    Last, because the lock of the chain is taken until the commit.
 
     Args:
         connection: of the transaction.
-        account: who calls, where the call itself cannot know yet because it signs in.
+        account: the caller, for calls that sign in and so begin without one.
     """
     promised = expected.get()
     if promised is None:
@@ -53,7 +60,7 @@ def write_expected(connection: sa.Connection, account: Account | None = None) ->
 
 
 def append_entry(connection: sa.Connection, new: NewAuditEntry) -> None:
-    """Add an entry to the end of the chain; one that was added before is left out."""
+    """Append an entry to the chain; a `message_id` that it has already is ignored."""
     lock(connection, AUDIT)
     known = sa.select(audit_entries.c.id).where(audit_entries.c.message_id == new.message_id)
     if connection.execute(known).first() is not None:
@@ -67,18 +74,18 @@ def append_entry(connection: sa.Connection, new: NewAuditEntry) -> None:
 
 
 class SqlAuditStore:
-    """The audit log in SQLite or PostgreSQL."""
+    """The audit log in SQLite or PostgreSQL; implements `AuditStore`."""
 
     def __init__(self, db: Database, clock: Clock = now) -> None:
         self._db = db
         self._clock = clock
 
     async def append(self, new: NewAuditEntry) -> None:
-        """Add an entry to the end of the chain; one that was added before is left out."""
+        """Append an entry to the chain; a `message_id` that it has already is ignored."""
         await self._db.write(lambda connection: append_entry(connection, new))
 
     async def list_entries(self, user: str, action: str, page: Page) -> tuple[list[AuditEntry], int]:
-        """Entries, newest first, and how many there are in all; of one user or action where one is named."""
+        """See `AuditStore.list_entries`."""
         condition: sa.ColumnElement[bool] = sa.true()
         if user:
             condition &= audit_entries.c.username == user
@@ -100,7 +107,7 @@ class SqlAuditStore:
         Raises:
             AuditBrokenError: an entry was changed or removed.
         """
-        for _ in range(_MOST_PRUNINGS):
+        for _ in range(_MAX_VERIFICATIONS):
             base = await self._db.read(_read_base)
             try:
                 return await self._verify_after(*base)
@@ -123,7 +130,7 @@ class SqlAuditStore:
         return count
 
     async def _check_pruning(self, number: int, digest: str) -> None:
-        """Refuse a beginning that no entry of the chain names: the chain says itself up to where it was pruned."""
+        """Refuse a beginning that no entry of the chain names: each pruning appends an entry with its end."""
         query = sa.select(audit_entries.c.id).where(
             audit_entries.c.action == PRUNED, audit_entries.c.target == _name_base(number, digest)
         )
@@ -133,7 +140,7 @@ class SqlAuditStore:
             )
 
     async def prune_older_than(self, limit: datetime) -> int:
-        """Remove the entries before the first that is not older than `limit`, and return how many; 10,000 at once.
+        """Remove at most 10,000 entries before the first that is not older than `limit`, and return their number.
 
         The hash of the last one removed stays, so that `verify` can begin there, and an entry names number and hash.
         """

@@ -1,15 +1,16 @@
-"""Locks that a transaction holds until it ends. On SQLite a write transaction excludes all others anyway."""
+"""Advisory locks of transactions. On SQLite a write transaction excludes all others anyway."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-ACCOUNTS = 727_101
-SIGNING_KEYS = 727_102
-AUDIT = 727_103
+# Numbers of advisory locks; every service shares the server's number space, so they are unique over services.
+ACCOUNTS = 727_101  # decisions over several accounts: unique names, first user, last administrator
+SIGNING_KEYS = 727_102  # one replica creates the next key
+AUDIT = 727_103  # one transaction at a time appends to the hash chain
 
 
 def lock(connection: sa.Connection, number: int) -> None:
-    """Wait for the lock `number` and hold it until the transaction ends."""
+    """Take the lock `number` until the transaction ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from services.auth.domain.entities import Account, NewAccount, NewOneTimeLink, OneTimeLink, Revocation
+from services.auth.domain.credentials import NewOneTimeLink, OneTimeLink, Revocation
+from services.auth.domain.entities import Account, NewAccount
 from services.auth.domain.errors import LinkInvalidError
 from services.auth.domain.names import name_administrator
 from services.auth.store.account_rows import get_account, insert_account, revoke_account
@@ -82,7 +83,7 @@ class SqlOneTimeLinkStore:
         return await self._db.write(write)
 
     async def prune(self) -> None:
-        """Forget links that expired."""
+        """Delete links that expired."""
         delete = one_time_links.delete().where(one_time_links.c.expires_at <= self._clock())
         await self._db.write(lambda connection: connection.execute(delete))
 
@@ -93,13 +94,13 @@ def drop_reset_links(connection: sa.Connection, user_id: int) -> None:
 
 
 def drop_issued_links(connection: sa.Connection, username: str) -> None:
-    """End every pending link that an administrator made."""
+    """End every pending link that an administrator issued."""
     by = name_administrator(username)
     connection.execute(one_time_links.delete().where(one_time_links.c.issued_by == by))
 
 
 def _take(connection: sa.Connection, token_hash: str, moment: datetime) -> sa.Row[tuple[int]]:
-    """Use up a link: of two that redeem it at once, one finds its row.
+    """Use up a link: of two simultaneous redemptions one finds its row.
 
     Raises:
         LinkInvalidError: it was redeemed, replaced or has expired meanwhile.

@@ -1,4 +1,4 @@
-"""Revocations: written with what causes them, published to NATS afterwards."""
+"""Revocations: written in the transaction of their cause, published to NATS afterwards."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.auth.domain.entities import Revocation
+from services.auth.domain.credentials import Revocation
 from services.auth.store.tables import refresh_tokens, revocations, sessions
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
 from services.common.identity.tokens import ACCESS_TOKEN_S
 
-_KEEP = timedelta(seconds=ACCESS_TOKEN_S + 600)  # nothing that is revoked would be valid for longer
+# Revoked credentials would have expired by then; ten minutes cover clocks that differ.
+_KEEP = timedelta(seconds=ACCESS_TOKEN_S + 600)
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ def add_revocations(
 def end_families(
     connection: sa.Connection, condition: sa.ColumnElement[bool], moment: datetime
 ) -> list[Revocation]:
-    """End the running sessions that meet `condition`; the revocations still have to be added.
+    """End the running sessions that meet `condition`; the caller adds the revocations.
 
-    The cutoff lies in the future: a family that ended never comes back, and a token of it that is being signed now
-    must not slip through.
+    The cutoff lies in the future, because a token of the family may be signed right now. A family that ended never
+    comes back, so nothing valid is refused.
     """
     query = sa.select(sessions.c.family).where(
         condition, sessions.c.ended_at.is_(None), sessions.c.expires_at > moment
@@ -56,20 +57,20 @@ def end_families(
 
 
 class SqlRevocationStore:
-    """Revocations that wait to be published, and all that still matter."""
+    """Revocations in SQLite or PostgreSQL."""
 
     def __init__(self, db: Database, clock: Clock = now) -> None:
         self._db = db
         self._clock = clock
 
     async def list_unpublished(self, limit: int) -> list[StoredRevocation]:
-        """The oldest that were not published."""
+        """List the oldest ones that were not published."""
         query = sa.select(revocations).where(revocations.c.published_at.is_(None)).order_by(revocations.c.id)
         rows = await self._db.read(lambda connection: connection.execute(query.limit(limit)).all())
         return [StoredRevocation(row.key, row.cutoff, row.id) for row in rows]
 
     async def list_current(self) -> list[StoredRevocation]:
-        """All that still matter."""
+        """List those whose credentials may not have expired yet."""
         query = (
             sa.select(revocations).where(revocations.c.expires_at > self._clock()).order_by(revocations.c.id)
         )
@@ -77,12 +78,12 @@ class SqlRevocationStore:
         return [StoredRevocation(row.key, row.cutoff, row.id) for row in rows]
 
     async def mark_published(self, ids: Sequence[int]) -> None:
-        """Note that they are in NATS."""
+        """Record that they are in NATS."""
         change = revocations.update().where(revocations.c.id.in_(ids)).values(published_at=self._clock())
         await self._db.write(lambda connection: connection.execute(change))
 
     async def prune(self) -> None:
-        """Forget what no longer matters."""
+        """Delete those whose credentials have expired."""
         moment = self._clock()
         await self._db.write(
             lambda connection: connection.execute(

@@ -1,4 +1,4 @@
-"""Families of refresh tokens in the database."""
+"""Sessions, which are families of refresh tokens, in the database."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.auth.domain.entities import (
+from services.auth.domain.credentials import (
     REPETITION_TTL,
-    Account,
     Authentication,
     Client,
     NewRefreshToken,
@@ -20,6 +19,7 @@ from services.auth.domain.entities import (
     UserSession,
     hash_token,
 )
+from services.auth.domain.entities import Account
 from services.auth.domain.errors import RefreshTokenInvalidError, SignInFailedError
 from services.auth.store.account_rows import build_account
 from services.auth.store.audit import write_expected
@@ -33,7 +33,8 @@ from services.common.identity.tokens import ACCESS_TOKEN_S
 
 log = get_logger()
 
-# Steps from a used token to the newest of its family; a client refreshes about once an hour, so this is a bound only.
+# Steps from a used token to the newest of its family, all within the time of a repetition. A client refreshes about
+# once an hour, so this only bounds the loop.
 _MAX_REPETITIONS = 100
 _INVALID = "The refresh token is not valid; sign in again"
 
@@ -110,8 +111,8 @@ class SqlSessionStore:
     def _find_newest(self, connection: sa.Connection, token_hash: str, moment: datetime) -> str:
         """Return the newest successor of a token that was used just now; empty where the use is no repetition.
 
-        Each step follows a token that was itself used within the time of a repetition: a late tab gets the token that
-        the family has now, not one that would end the family at its next use.
+        Each step follows a token that was itself used within `REPETITION_TTL`, so that a late tab gets the current token
+        of the family and not a used one, whose next use would end the family.
         """
         newest = ""
         for _ in range(_MAX_REPETITIONS):
@@ -193,7 +194,7 @@ class SqlSessionStore:
             if token_id:
                 found.append(Revocation(f"jti.{token_id}", moment.timestamp() + ACCESS_TOKEN_S))
             revoked = add_revocations(connection, found, moment)
-            if revoked:  # signing out of nothing is no change
+            if revoked:  # an audit entry is for a change
                 write_expected(connection)
             return revoked
 
@@ -223,7 +224,7 @@ def _lock_session(connection: sa.Connection, token_hash: str) -> tuple[Account, 
     if family is None:
         raise RefreshTokenInvalidError(_INVALID)
     owner = sa.select(users).join(sessions).where(sessions.c.family == family)
-    # A change of the account that is under way is waited for: the token that follows says what it may then.
+    # Wait for a change of the account that is under way, so that the new token has its result.
     user = connection.execute(owner.with_for_update(read=True, of=users)).one_or_none()
     session = connection.execute(
         sa.select(sessions).where(sessions.c.family == family).with_for_update()

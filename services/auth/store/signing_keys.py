@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.auth.domain.entities import SigningKey
+from services.auth.domain.credentials import SigningKey
 from services.auth.store.locks import SIGNING_KEYS, lock
 from services.auth.store.tables import signing_keys
 from services.common.core.clock import Clock, now
@@ -17,6 +17,7 @@ from services.common.identity.tokens import ACCESS_TOKEN_S
 
 log = get_logger()
 
+# A key stays published until its last token has expired; ten minutes cover clocks that differ.
 _OUTLIVES = timedelta(seconds=ACCESS_TOKEN_S + 600)
 
 

@@ -75,7 +75,7 @@ async def test_a_connection_that_is_made_while_revocations_are_said_hears_all_of
         if bus.bucket is first:
             await bus.reconnect()
 
-    publisher = RevocationPublisher(Store(reconnect_once), bus, Revocations())
+    publisher = RevocationPublisher(Store(reconnect_once), bus=bus, revocations=Revocations())
     await publisher._publish_again()
     running = asyncio.create_task(publisher.run())
     try:

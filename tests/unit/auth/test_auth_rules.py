@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway import filters
-from services.auth.convert import parse_time
+from services.auth.convert.fields import parse_time
 from services.auth.domain.audit import FIRST_HASH, hash_entry, verify_chain
 from services.auth.domain.entities import AuditEntry, NewAuditEntry, Registration
 from services.auth.domain.errors import AuditBrokenError

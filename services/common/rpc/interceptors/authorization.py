@@ -84,7 +84,7 @@ class Guard:
     """
 
     def __init__(self, verifier: TokenVerifier, *, origins: Sequence[str] = ()) -> None:
-        self._verifier = verifier
+        self.verifier = verifier
         self._origins = frozenset(origin.rstrip("/") for origin in origins)
 
     async def admit(self, call: Call, rule: Rule) -> None:
@@ -100,8 +100,8 @@ class Guard:
         is_public = rule.access == access_pb2.ACCESS_PUBLIC
         try:
             # Almost every token was seen before; what needs no waiting is spared a coroutine.
-            known = self._verifier.recall(token) if token else ANONYMOUS
-            call.caller = known or await self._verifier.verify(token)
+            known = self.verifier.recall(token) if token else ANONYMOUS
+            call.caller = known or await self.verifier.verify(token)
         except (CredentialsInvalidError, UnavailableError):
             if not is_public:
                 raise
@@ -128,7 +128,7 @@ class Guard:
             return
         with contextlib.suppress(UnavailableError):
             token = self._find_token(call)
-            user = (self._verifier.recall(token) or await self._verifier.verify(token)).user
+            user = (self.verifier.recall(token) or await self.verifier.verify(token)).user
             if admitted.is_admin and not (user is not None and user.is_admin):
                 raise CredentialsInvalidError("the credentials allow less than when the stream began")
 

@@ -1,0 +1,31 @@
+"""AuthService: the audit log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proximity.auth.v1 import auth_service_pb2 as pb
+
+from services.auth.convert.audit import render_audit_entries
+from services.auth.convert.fields import parse_page
+from services.auth.domain.interfaces import AuditStore
+from services.auth.usecases.audit_entries import list_audit_entries
+from services.common.rpc.call import Call
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntryHandlers:
+    """RPCs of the audit log."""
+
+    audit: AuditStore
+
+    async def list_audit_entries(
+        self, request: pb.ListAuditEntriesRequest, call: Call
+    ) -> pb.ListAuditEntriesResponse:
+        """List the audit log."""
+        page = parse_page(request)
+        entries, total = await list_audit_entries(
+            self.audit, user=request.user, action=request.action, page=page
+        )
+        call.add_page_links(page=page.number, per_page=page.size, total=total)
+        return render_audit_entries(entries, total, page=page)
