@@ -1,4 +1,4 @@
-"""A database for the catalog's suites: SQLite and a real PostgreSQL, its tables made by the migrations."""
+"""A database for the catalog's suites: SQLite and a real PostgreSQL, with the tables that its migrations make."""
 
 from __future__ import annotations
 
@@ -18,16 +18,25 @@ from services.common.db.database import Database, create_engine
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     if request.param == "sqlite":
-        engine = create_engine(f"sqlite:///{tmp_path}/p.sqlite3", service="catalog")
+        database = open_sqlite(tmp_path)
     else:
         engine = create_engine(make_database(request.getfixturevalue("server")), service="catalog")
         with engine.begin() as connection:
             connection.execute(sa.schema.CreateSchema("catalog"))
-    with engine.connect() as connection, connection.begin():
-        migrate(connection)
-    database = Database(engine)
+        database = build_database(engine)
     yield database
     await database.close()
+
+
+def open_sqlite(folder: Path) -> Database:
+    """Return a new database in a file of a folder."""
+    return build_database(create_engine(f"sqlite:///{folder}/p.sqlite3", service="catalog"))
+
+
+def build_database(engine: sa.Engine) -> Database:
+    with engine.connect() as connection, connection.begin():
+        migrate(connection)
+    return Database(engine)
 
 
 def make_database(uri: str) -> str:

@@ -17,8 +17,8 @@ from services.catalog.store import SqlPictureStore
 from services.catalog.workflows.collect_pictures import collect_pictures
 from services.catalog.workflows.fetch_source import fetch_source
 from services.common.db.database import Database
+from tests.fakes.catalog_replica import CatalogReplica, make_call
 from tests.store.catalog_db import db
-from tests.store.catalog_replica import Service, ask
 
 __all__ = ["db"]
 
@@ -40,9 +40,9 @@ class NoWeb:
         return PNG
 
 
-async def import_app(service: Service, pictures: SqlPictureStore) -> None:
+async def import_app(service: CatalogReplica, pictures: SqlPictureStore) -> None:
     request = pb.CreateSourceRequest(name="casa", location="https://casa.example/a.git", format="casaos")
-    source = await service.api.create_source(request, ask())
+    source = await service.api.create_source(request, make_call())
     service.fetcher.files = {
         "Apps/Web/docker-compose.yml": yaml.safe_dump(APP).encode(),
         "Apps/Web/icon.png": PNG,
@@ -63,16 +63,16 @@ async def import_app(service: Service, pictures: SqlPictureStore) -> None:
 
 
 async def test_pictures_of_an_imported_item_are_served_from_here(db: Database) -> None:
-    service = Service(db, Path(DATA))
+    service = CatalogReplica(db, Path(DATA))
     await import_app(service, SqlPictureStore(db))
-    item = (await service.api.get_item(pb.GetItemRequest(app_id="casa.web"), ask())).message
+    item = (await service.api.get_item(pb.GetItemRequest(app_id="casa.web"), make_call())).message
     assert item.icon == "/api/catalog/casa.web/icon"
     assert list(item.screenshots) == [f"/api/catalog/casa.web/screenshots/{number}" for number in (1, 2)]
-    icon = await service.api.get_item_icon(pb.GetItemIconRequest(app_id="casa.web"), ask())
+    icon = await service.api.get_item_icon(pb.GetItemIconRequest(app_id="casa.web"), make_call())
     assert (icon.content_type, icon.data) == ("image/png", PNG)
     shots = [
         await service.api.get_item_screenshot(
-            pb.GetItemScreenshotRequest(app_id="casa.web", number=number), ask()
+            pb.GetItemScreenshotRequest(app_id="casa.web", number=number), make_call()
         )
         for number in (1, 2)
     ]
@@ -80,18 +80,20 @@ async def test_pictures_of_an_imported_item_are_served_from_here(db: Database) -
 
 
 async def test_a_screenshot_that_is_not_there_is_not_found(db: Database) -> None:
-    service = Service(db, Path(DATA))
+    service = CatalogReplica(db, Path(DATA))
     await import_app(service, SqlPictureStore(db))
     with pytest.raises(IconNotFoundError, match="has 2 screenshots"):
-        await service.api.get_item_screenshot(pb.GetItemScreenshotRequest(app_id="casa.web", number=3), ask())
+        await service.api.get_item_screenshot(
+            pb.GetItemScreenshotRequest(app_id="casa.web", number=3), make_call()
+        )
     with pytest.raises(ItemNotFoundError):
         await service.api.get_item_screenshot(
-            pb.GetItemScreenshotRequest(app_id="casa.nothing", number=1), ask()
+            pb.GetItemScreenshotRequest(app_id="casa.nothing", number=1), make_call()
         )
 
 
 async def test_pictures_go_with_their_source(db: Database) -> None:
-    service, pictures = Service(db, Path(DATA)), SqlPictureStore(db)
+    service, pictures = CatalogReplica(db, Path(DATA)), SqlPictureStore(db)
     await import_app(service, pictures)
     (source,) = await service.store.list_sources()
     assert await pictures.find_picture("casa", "files/Apps/Web/icon.png") is not None

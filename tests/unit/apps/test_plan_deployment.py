@@ -13,7 +13,7 @@ from services.apps.usecases.plan_deployment import DeploymentPlan, plan_deployme
 from services.clients.inventory.values import Placement, Wanted
 from services.common.core.errors import InvalidError
 from tests.fakes.containers import FakeContainers
-from tests.unit.catalog.deploying import LocalClients, build_request
+from tests.fakes.item_deployment import LocalClients, build_request
 from tests.unit.catalog.samples import ITEM, build
 
 SITE = {"SITE": "https://example.com"}

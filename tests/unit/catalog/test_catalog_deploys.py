@@ -9,7 +9,7 @@ import pytest
 from services.catalog.commands import check_folder, list_example_values
 from services.catalog.config import DATA
 from services.catalog.domain.entities import Item
-from tests.unit.catalog.deploying import PUBLIC_PORT, deploy_item, plan_item
+from tests.fakes.item_deployment import PUBLIC_PORT, deploy_item, plan_item
 
 PAIRS = [(item, runtime) for item in check_folder(DATA)[0] for runtime in item.runtimes]
 

@@ -20,7 +20,7 @@ from services.catalog.sources.fetcher import Fetcher
 from services.catalog.sources.pinned_connection import is_public
 from services.catalog.sources.source_files import FetchLimits
 from services.catalog.sources.stack_reader import StackReader
-from tests.unit.catalog.source_server import HOST, serve_sources
+from tests.fakes.source_server import HOST, serve_sources
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Search: ranked, by prefix, forgiving; and quick with 2,000 items."""
+"""SearchItems: ranked, by prefix, tolerant of typing errors, filtered, and quick with 2,000 items."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import time
 from dataclasses import replace
 
 import pytest
+from proximity.catalog.v1 import catalog_service_pb2 as pb
 
-from services.catalog.commands import check_folder
-from services.catalog.config import DATA
 from services.catalog.domain.entities import Item
-from services.catalog.domain.errors import CategoryNotFoundError, ItemNotFoundError
 from services.catalog.domain.search.catalog_index import CatalogIndex, ItemFilter
+from tests.fakes.catalog_replica import CatalogReplica, make_call
 from tests.unit.catalog.samples import build
 
 ALL = ItemFilter()
 
 
-@pytest.fixture(scope="module")
-def index() -> CatalogIndex:
-    return CatalogIndex(check_folder(DATA)[0])
+@pytest.fixture
+def index(own_index: CatalogIndex) -> CatalogIndex:
+    return own_index
 
 
 def find(index: CatalogIndex, query: str) -> list[str]:
@@ -63,29 +62,15 @@ def test_a_part_of_a_name_or_keyword_finds_it(index: CatalogIndex) -> None:
     assert {"gitea", "forgejo"} <= set(find(index, "positor"))
 
 
-def test_categories_are_found_in_any_case_and_unknown_ones_refused(index: CatalogIndex) -> None:
-    ids = {item.id for item in index.list_category("dataBASES", ALL)}
-    assert {"postgres", "redis", "mariadb"} <= ids
-    assert index.categories["Databases"] == len(ids)
-    with pytest.raises(CategoryNotFoundError, match="Nonsense"):
-        index.list_category("Nonsense", ALL)
-    with pytest.raises(ItemNotFoundError, match="nonsense"):
-        index.get_item("nonsense")
-
-
-def test_filters_leave_what_fits(index: CatalogIndex) -> None:
-    small = index.list_items(ItemFilter(memory=128, architecture="arm", runtime="oci", source="builtin"))
-    assert small
-    assert all(
-        i.resources.memory.minimum <= 128 and "arm" in i.architectures and "oci" in i.runtimes for i in small
+async def test_filters_apply_to_a_search(own: CatalogReplica) -> None:
+    request = pb.SearchItemsRequest(
+        q="database", runtime="oci", memory=256, architecture="arm64", source="builtin"
     )
-    assert index.list_items(ItemFilter(source="elsewhere")) == []
-
-
-def test_the_etag_changes_with_any_revision(index: CatalogIndex) -> None:
-    changed = [replace(index.items[0], revision="other"), *index.items[1:]]
-    assert CatalogIndex(changed).etag != index.etag
-    assert CatalogIndex(reversed(index.items)).etag == index.etag
+    found = (await own.api.search_items(request, make_call())).message.applications
+    assert found
+    assert all("oci" in i.runtimes and i.min_memory <= 256 and "arm64" in i.architectures for i in found)
+    elsewhere = pb.SearchItemsRequest(q="database", source="x")
+    assert (await own.api.search_items(elsewhere, make_call())).message.total == 0
 
 
 def test_two_thousand_items_are_searched_in_well_under_ten_milliseconds(index: CatalogIndex) -> None:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from google.protobuf import empty_pb2
 from hypothesis import given
 from hypothesis import strategies as st
+from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.catalog.domain.entities import Item
-from services.catalog.domain.errors import InvalidInputsError, RuntimeNotSupportedError, UnsafeDefinitionError
+from services.catalog.domain.errors import (
+    InvalidInputsError,
+    ItemNotFoundError,
+    RevisionNotFoundError,
+    RuntimeNotSupportedError,
+    UnsafeDefinitionError,
+)
 from services.catalog.domain.renderer.interpolation import (
     InterpolationError,
     interpolate_text,
@@ -21,6 +30,7 @@ from services.catalog.domain.renderer.interpolation import (
 from services.catalog.domain.renderer.rendered_definition import RenderedDefinition, render_item
 from services.catalog.domain.renderer.values import RenderRequest
 from services.common.core.masking import MASK
+from tests.fakes.catalog_replica import CatalogReplica
 from tests.unit.catalog.samples import ITEM, build, replaced
 
 SITE = {"SITE": "https://example.com"}
@@ -230,3 +240,58 @@ def test_the_command_of_an_image_app_has_one_line() -> None:
 def test_no_value_holds_other_controls(odd: str) -> None:
     with pytest.raises(InvalidInputsError, match="control characters"):
         render({"TITLE": f"a{odd}b"}, runtime="compose")
+
+
+async def test_a_rendering_has_what_apps_needs_to_run_it(own: CatalogReplica) -> None:
+    first = await own.internal.render_item(
+        pb.RenderItemRequest(app_id="wordpress", public_port=30_007, hostname="w")
+    )
+    assert first.runtimes == ["compose"]
+    assert (first.internal_port, first.port_published, first.probe.scheme) == (80, True, "http")
+    assert first.generated.keys() == {"DB_PASSWORD", "DB_ROOT_PASSWORD"} == set(first.secret_names)
+    assert not any(value in first.docker_compose for value in first.generated.values())
+    again = await own.internal.render_item(
+        pb.RenderItemRequest(
+            app_id="wordpress", revision=first.revision, generated=first.generated, public_port=30_007
+        )
+    )
+    assert again.environment == first.environment
+    assert again.docker_compose == first.docker_compose
+    oci = await own.internal.render_item(pb.RenderItemRequest(app_id="redis", runtime="oci"))
+    assert oci.image.startswith("redis:")
+    assert oci.environment["REDIS_PASSWORD"] == oci.generated["REDIS_PASSWORD"]
+    assert oci.probe.port == oci.internal_port == 6379
+    assert (oci.docker_compose, oci.port_published) == ("", False)
+
+
+async def test_missing_inputs_are_field_violations(own: CatalogReplica) -> None:
+    with pytest.raises(InvalidInputsError) as caught:
+        await own.internal.render_item(pb.RenderItemRequest(app_id="pgadmin", environment={"BAD-NAME": "x"}))
+    assert {v.field for v in caught.value.violations} == {"environment.PGADMIN_EMAIL", "environment.BAD-NAME"}
+
+
+async def test_values_go_to_another_revision_but_for_those_of_inputs_that_are_gone(
+    replica: CatalogReplica, folder: Path
+) -> None:
+    await replica.api.reload_catalog(empty_pb2.Empty())
+    given = {"SITE": "https://example.com", "TITLE": "Kept", "OWN_VARIABLE": "mine"}
+    old = await replica.internal.render_item(pb.RenderItemRequest(app_id="sample", environment=given))
+    assert old.inputs == old.environment
+    assert old.inputs.keys() == {"SITE", "TITLE", "LEVEL", "ADMIN_PASSWORD", "OWN_VARIABLE"}
+    text = ITEM.replace("        LEVEL: ${LEVEL}\n", "").replace(
+        "  - {name: LEVEL, label: Level, type: number, minimum: 1, maximum: 9, default: 3}\n", ""
+    )
+    (folder / "sample.yaml").write_text(text)
+    await replica.api.reload_catalog(empty_pb2.Empty())
+    request = pb.RenderItemRequest(app_id="sample", environment=old.inputs, from_revision=old.revision)
+    new = await replica.internal.render_item(request)
+    assert new.revision != old.revision
+    assert new.inputs == {name: value for name, value in old.inputs.items() if name != "LEVEL"}
+    assert new.generated == {}
+
+
+async def test_an_unknown_item_or_revision_is_refused(own: CatalogReplica) -> None:
+    with pytest.raises(ItemNotFoundError, match="nothing"):
+        await own.internal.render_item(pb.RenderItemRequest(app_id="nothing"))
+    with pytest.raises(RevisionNotFoundError, match="'x'"):
+        await own.internal.render_item(pb.RenderItemRequest(app_id="nginx", revision="x"))

@@ -1,4 +1,4 @@
-"""A replica of the catalog over a real store, with a source and deployments that are simulated."""
+"""A replica of the catalog over a real store, with a simulated source and simulated deployments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from services.catalog.convert.items import ItemMessages
 from services.catalog.domain.errors import SourceFetchError
-from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
+from services.catalog.domain.interfaces import PlannedDeployment, PublishedCatalog, WantedDeployment
+from services.catalog.domain.search.catalog_index import CatalogIndex
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
 from services.catalog.sources.own_files import OwnFiles
 from services.catalog.sources.process_importer import ProcessImporter
@@ -21,8 +22,8 @@ from services.common.identity.tokens import User
 from services.common.rpc.call import Call
 
 
-class FakeFetcher:
-    """A source that is in memory."""
+class FakeSourceFetcher:
+    """A source that is in memory; implements `SourceFetcher`."""
 
     def __init__(self) -> None:
         self.files: Mapping[str, bytes] = {}
@@ -35,7 +36,7 @@ class FakeFetcher:
 
 
 class FakeDeployments:
-    """One node with room for 4 GB; a container has 2 GB where nothing else is given."""
+    """One node with room for 4 GB; a container has 2 GB unless the settings say otherwise."""
 
     def __init__(self) -> None:
         self.free = 4096
@@ -52,36 +53,58 @@ class FakeDeployments:
         return PlannedDeployment(runtime=runtime, memory=memory, cores=2, disk_size=8, swap=512, **place)
 
 
-def ask(**metadata: str) -> Call:
+class FixedCatalog:
+    """A catalog in which nothing else is ever published; implements `PublishedCatalog`."""
+
+    def __init__(self, index: CatalogIndex) -> None:
+        self.index = index
+
+    async def find_index(self, item_id: str) -> CatalogIndex:
+        return self.index
+
+    async def refresh(self) -> bool:
+        return False
+
+
+def make_call(**metadata: str) -> Call:
+    """Return a call with metadata: `if_none_match="x"` is the header `if-none-match: x`."""
     return Call("/x", {name.replace("_", "-"): value for name, value in metadata.items()})
 
 
-class Service:
-    """A replica with its own memory."""
+class CatalogReplica:
+    """The handlers of a replica with its own memory.
 
-    def __init__(self, db: Database, data: Path) -> None:
+    Args:
+        db: the database that replicas share.
+        data: folder of item files.
+        catalog: None for what the database has.
+    """
+
+    def __init__(self, db: Database, data: Path, *, catalog: PublishedCatalog | None = None) -> None:
         self.store = SqlCatalogStore(db)
-        self.catalog, messages = CatalogCache(self.store), ItemMessages()
-        self.catalog.on_refresh(messages.prepare)
+        messages, cache = ItemMessages(), CatalogCache(self.store)
+        cache.on_refresh(messages.prepare)
+        self.catalog = catalog or cache
         self.deployments = FakeDeployments()
+        self.fetcher = FakeSourceFetcher()
         self.woken = 0
         self.api = CatalogHandlers(
             catalog=self.catalog,
             store=self.store,
             sources=self.store,
-            files=OwnFiles(data),
-            messages=messages,
             pictures=SqlPictureStore(db),
+            files=OwnFiles(data),
             deployments=self.deployments,
+            messages=messages,
             wake=self.wake,
         )
         self.internal = CatalogInternalHandlers(self.catalog, self.store)
-        self.fetcher = FakeFetcher()
 
     def wake(self) -> None:
         self.woken += 1
 
     async def fetch(self, source_id: int) -> None:
+        """Fetch a source as the worker does."""
         await fetch_source(
             self.store, self.store, self.fetcher, importer=ProcessImporter(), source_id=source_id
         )
