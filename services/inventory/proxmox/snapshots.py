@@ -11,6 +11,7 @@ from services.inventory.domain.errors import (
     SnapshotUnavailableError,
 )
 from services.inventory.proxmox.containers import ContainerRef, Containers, ProxmoxTask, View, act
+from services.inventory.proxmox.refusals import is_held_up
 from services.inventory.proxmox.tasks import watch_task
 
 MARK = "proximity-"
@@ -85,7 +86,7 @@ async def drop_snapshots(
     if old:
         _check_unlocked(view)
     for name in old:
-        await finish_task(view, str(await view.client.delete(f"{view.path}/snapshot/{name}")))
+        await _delete(view, name)
     return old
 
 
@@ -96,22 +97,35 @@ async def can_snapshot(view: View) -> bool:
 
 
 async def take_snapshot(view: View, name: str, *, instead_of: str) -> None:
-    """Take a snapshot to its end, and delete those whose names begin with `instead_of` before."""
-    for one in await _list_names(view):
-        if one.startswith(instead_of):
-            await finish_task(view, str(await view.client.delete(f"{view.path}/snapshot/{one}")))
-    await finish_task(view, str(await view.client.post(f"{view.path}/snapshot", snapname=name)))
-
-
-async def finish_task(view: View, upid: str) -> None:
-    """Follow a task on a container to its end.
+    """Take a snapshot to its end, and delete those whose names begin with `instead_of` before.
 
     Raises:
+        ContainerLockedError: a lock keeps Proxmox from it.
         ProxmoxRefusedError: it failed.
     """
+    for one in await _list_names(view):
+        if one.startswith(instead_of):
+            await _delete(view, one)
+    await _follow(view, str(await view.client.post(f"{view.path}/snapshot", snapname=name)))
+
+
+async def _delete(view: View, name: str) -> None:
+    """Delete a snapshot to its end; one that the operation which took it deletes at the same time is done."""
+    try:
+        await _follow(view, str(await view.client.delete(f"{view.path}/snapshot/{name}")))
+    except ProxmoxRefusedError:
+        if name in await _list_names(view):
+            raise
+
+
+async def _follow(view: View, upid: str) -> None:
     async for progress in watch_task(view.client, view.node, upid):
-        if progress.done and not progress.succeeded:
-            raise ProxmoxRefusedError(f"{view.client.access.name}: {progress.reason}")
+        if not progress.done or progress.succeeded:
+            continue
+        sentence = f"{view.client.access.name}: {progress.reason}"
+        if is_held_up(progress.reason):
+            raise ContainerLockedError(sentence, retry_after=2)
+        raise ProxmoxRefusedError(sentence)
 
 
 async def _list_snapshots(view: View) -> list[dict[str, Any]]:
