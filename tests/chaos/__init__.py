@@ -1,10 +1,11 @@
 """Chaos: users act at random while every part is killed, paused and cut off; then it is checked that all holds.
 
     python -m tests.chaos --seed 1 --seconds 180
+    python -m tests.chaos --seed 1 --seconds 3600 --outage-seconds 600 --silence-seconds 1500
 
     choices    what users do and what strikes, from a seed alone
     platform   the processes, real ones: PostgreSQL, NATS, Envoy, services, two workers each, simulated Proxmox
-    links      TCP connections that can be cut, held and delayed
+    links      TCP connections that can be cut, held, delayed and shut
     users      send the requests and write down every exchange (`history`)
     blows      carry out what strikes
     evidence   reads the databases, Proxmox and the API after the storm

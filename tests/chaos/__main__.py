@@ -11,8 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.chaos.choices import OUTAGE_S, SILENCE_S
 from tests.chaos.platform import PlatformError
-from tests.chaos.storm import Verdict, run_storm
+from tests.chaos.storm import Lengths, Verdict, run_storm
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,7 +25,12 @@ def main(argv: list[str] | None = None) -> int:
     broken = [
         seed
         for seed, database in runs
-        if not _run_one(seed, options.seconds, options.keep, database=database)
+        if not _run_one(
+            seed,
+            Lengths(options.seconds, options.outage_seconds, options.silence_seconds),
+            options.keep,
+            database=database,
+        )
     ]
     if broken:
         _say(f"broken: {' '.join(map(str, broken))}")
@@ -39,21 +45,29 @@ def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=3, help="how many random seeds, when none is given")
     parser.add_argument("--seconds", type=float, default=180.0, help="how long users act in each")
     parser.add_argument(
+        "--outage-seconds", type=float, default=OUTAGE_S, help="how long an outage of Proxmox lasts"
+    )
+    parser.add_argument(
+        "--silence-seconds", type=float, default=SILENCE_S, help="how long some copies print nothing"
+    )
+    parser.add_argument(
         "--database", choices=("postgresql", "sqlite"), help="of every storm; without it they take turns"
     )
     parser.add_argument("--keep", type=Path, help="keep logs, history and evidence of every storm here")
     return parser.parse_args(argv)
 
 
-def _run_one(seed: int, seconds: float, keep: Path | None, *, database: str) -> bool:
+def _run_one(seed: int, lengths: Lengths, keep: Path | None, *, database: str) -> bool:
     """Run a storm and say how it went; True when everything held. Evidence of one that broke is kept."""
     state = (keep or Path(tempfile.mkdtemp(prefix="proximity-storm-"))) / f"seed-{seed}"
     shutil.rmtree(state, ignore_errors=True)
     began = time.monotonic()
-    options = f"--seed {seed} --seconds {seconds:g} --database {database}"
+    options = f"--seed {seed} --seconds {lengths.storm_s:g} --database {database}"
+    if lengths != Lengths(lengths.storm_s):
+        options += f" --outage-seconds {lengths.outage_s:g} --silence-seconds {lengths.silence_s:g}"
     _say(f"seed {seed}: repeat with python -m tests.chaos {options}")
     try:
-        verdict = asyncio.run(run_storm(seed, seconds=seconds, state=state, report=_say, database=database))
+        verdict = asyncio.run(run_storm(seed, lengths=lengths, state=state, report=_say, database=database))
     except PlatformError as error:
         _say(f"seed {seed}: {error}; logs in {state}")
         return False
@@ -69,7 +83,7 @@ def _show(seed: int, verdict: Verdict, *, took: float) -> None:
     ends = ", ".join(f"{name} {count}" for name, count in verdict.operations.items())
     _say(
         f"seed {seed}: {verdict.exchanges} requests, {verdict.accepted} accepted writes, {verdict.blows} blows, "
-        f"settled in {verdict.settled_s:.0f} s, {took:.0f} s in all"
+        f"{verdict.silent_copies} silent copies, settled in {verdict.settled_s:.0f} s, {took:.0f} s in all"
     )
     _say(f"seed {seed}: {ends}")
     for violation in verdict.violations:

@@ -11,12 +11,18 @@ from typing import Any
 
 import requests
 
-from tests.chaos.choices import Blow
+from tests.chaos.choices import LOCKS, Blow
 from tests.chaos.platform import Platform
-from tests.chaos.topology import NODES
+from tests.chaos.topology import NODES, UNTOUCHED
 
 # PostgreSQL waits for its clients after SIGTERM, however long they stay.
 _END = {"postgres": signal.SIGINT}
+_PROXMOX = ("proxmox", "ssh")
+_LOOK_S = 2.0  # between two looks whether the simulator still knows a fault
+_ATTACH_S, _DEAF_S = (
+    0.02,
+    3.0,
+)  # how long a console loses what is typed: as the simulator begins, and a slow node
 
 
 class Storm:
@@ -29,6 +35,7 @@ class Storm:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._lasting: set[asyncio.Task[None]] = set()
+        self._away: set[str] = set()  # links in an outage, which no shorter blow ends
 
     async def rage(self, blows: Sequence[Blow], *, began: float) -> None:
         """Carry out every blow at its time after `began` of the monotonic clock."""
@@ -45,10 +52,15 @@ class Storm:
             self._platform.signal(name, signal.SIGCONT)
         for link in self._platform.links.values():
             link.heal()
+            await link.start()
         await self._platform.wait_until_healthy()
         await self._tell("DELETE", "/faults")
         for node in NODES:
             await self._tell("PATCH", f"/nodes/{node}", {"online": True})
+        await self._tell("PATCH", "/cluster", {"attach_seconds": _ATTACH_S})
+        for vmid, lock in (await self._read_locks()).items():
+            if lock in LOCKS:
+                await self._tell("PATCH", f"/containers/{vmid}", {"lock": None})
 
     def _strike(self, blow: Blow) -> None:
         match blow.kind:
@@ -58,6 +70,12 @@ class Storm:
                 self._platform.signal(blow.target, _END.get(blow.target, signal.SIGTERM))
             case "cut":
                 self._platform.links[blow.target].cut()
+            case "outage":
+                self._spawn(self._go_away(blow))
+            case "lock":
+                self._spawn(self._lock(blow))
+            case "deaf":
+                self._spawn(self._deafen(blow))
             case "pause":
                 self._spawn(self._pause(blow))
             case "hold" | "delay":
@@ -66,6 +84,8 @@ class Storm:
                 self._spawn(self._take_down(blow))
             case "fault":
                 self._spawn(self._tell("POST", "/faults", [dict(blow.rule)]))
+            case "silence":
+                self._spawn(self._silence(blow))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -81,6 +101,8 @@ class Storm:
 
     async def _slow(self, blow: Blow) -> None:
         link = self._platform.links[blow.target]
+        if link.name in self._away:
+            return
         if blow.kind == "hold":
             link.hold()
         else:
@@ -88,7 +110,75 @@ class Storm:
         try:
             await asyncio.sleep(blow.seconds)
         finally:
-            link.heal()
+            if link.name not in self._away:
+                link.heal()
+
+    async def _go_away(self, blow: Blow) -> None:
+        """Let Proxmox refuse every connection, or take them and say nothing."""
+        links = [self._platform.links[name] for name in _PROXMOX]
+        self._away.update(_PROXMOX)
+        for link in links:
+            if blow.target == "silent":
+                link.hold()
+            else:
+                link.shut()
+        try:
+            await asyncio.sleep(blow.seconds)
+        finally:
+            self._away.difference_update(_PROXMOX)
+            for link in links:
+                link.heal()
+                await link.start()
+
+    async def _silence(self, blow: Blow) -> None:
+        """Have the next copy of a kind print nothing; a simulator that was started again has forgotten that."""
+        wanted = dict(blow.rule)
+        while True:
+            with contextlib.suppress(requests.RequestException):
+                found = await asyncio.to_thread(self._platform.ask_simulator, "GET", "/faults")
+                same = [one for one in found["rules"] if wanted.items() <= one.items()]
+                if any(one["struck"] for one in same):
+                    return
+                if not same:
+                    await self._tell("POST", "/faults", [wanted])
+            await asyncio.sleep(_LOOK_S)
+
+    async def _deafen(self, blow: Blow) -> None:
+        """Take SSH away, so that commands go through consoles, and let those lose what is typed first."""
+        link = self._platform.links[blow.target]
+        if link.name in self._away:
+            return
+        await self._tell("PATCH", "/cluster", {"attach_seconds": _DEAF_S})
+        link.shut()
+        try:
+            await asyncio.sleep(blow.seconds)
+        finally:
+            if link.name not in self._away:
+                await link.start()
+            await self._tell("PATCH", "/cluster", {"attach_seconds": _ATTACH_S})
+
+    async def _lock(self, blow: Blow) -> None:
+        """Lock a container that may be ours, as somebody at the node does."""
+        free = [
+            vmid for vmid, lock in (await self._read_locks()).items() if not lock and vmid not in UNTOUCHED
+        ]
+        if not free:
+            return
+        path = f"/containers/{free[int(blow.pick * len(free))]}"
+        await self._tell("PATCH", path, {"lock": blow.target})
+        try:
+            await asyncio.sleep(blow.seconds)
+        finally:
+            await self._tell("PATCH", path, {"lock": None})
+
+    async def _read_locks(self) -> dict[int, str]:
+        """The locks of all containers, empty for none; nothing while the simulator is down."""
+        with contextlib.suppress(requests.RequestException):
+            state = await asyncio.to_thread(self._platform.ask_simulator, "GET", "/state")
+            return {
+                int(vmid): str(one["config"].get("lock", "")) for vmid, one in state["containers"].items()
+            }
+        return {}
 
     async def _take_down(self, blow: Blow) -> None:
         await self._tell("PATCH", f"/nodes/{blow.target}", {"online": False})

@@ -35,6 +35,8 @@ BLOWS: Mapping[str, int] = {
     "delay": 8,
     "fault": 24,
     "offline": 4,
+    "lock": 5,
+    "deaf": 3,
 }
 LINKS = ("nats", "postgres", "proxmox", "ssh")
 _TASKS = (
@@ -52,6 +54,13 @@ _FAULTS = (
     *("latency", "error", "reset", "reset", "lost_reply", "lost_reply", "ticket_expired", "lock_timeout"),
     *("hang", "node_down", "task_fail", "task_hang", "storage_full"),
 )
+# Locks that people and their scripts put on containers, and no task of the simulated Proxmox.
+LOCKS = ("mounted", "fstrim")
+# Longer than every limit of a request (35 s for an answer) and than the three attempts of a step (10 s). Pass 600 and
+# 1500 to a storm of an hour for the ten minutes and the copies of 25 minutes that the platform promises to outlive.
+OUTAGE_S, SILENCE_S = 60.0, 60.0
+_PERIOD_S = 180.0  # one outage in each, or in each three outages if those are longer
+COPIES = ("vzdump", "vzrestore", "vzclone")
 _PAUSE_S = (0.2, 1.2)
 _CALM_S = (1.0, 5.0)
 
@@ -90,10 +99,11 @@ class Blow:
 
     Attributes:
         at: seconds after the beginning.
-        kind: one of `BLOWS`.
-        target: the process, link or node.
+        kind: one of `BLOWS`, or `outage` or `silence` (of a copy).
+        target: the process, link or node; of an outage how Proxmox is away, `refused` or `silent`; a lock's name.
         seconds: how long it lasts.
         rule: of `/_sim/faults`.
+        pick: 0 to 1, chooses the container to lock among those that are there.
     """
 
     at: float
@@ -101,6 +111,7 @@ class Blow:
     target: str
     seconds: float = 0.0
     rule: Mapping[str, Any] = field(default_factory=dict)
+    pick: float = 0.0
 
 
 def choose_actions(seed: int, *, user: int, count: int) -> list[Choice]:
@@ -139,6 +150,23 @@ def choose_blows(
     return blows
 
 
+def choose_trials(
+    seed: int, *, seconds: float, outage_s: float = OUTAGE_S, silence_s: float = SILENCE_S
+) -> list[Blow]:
+    """What lasts longer than limits and attempts: outages of Proxmox, and copies that print nothing; in order."""
+    rng = random.Random(f"{seed} trials")
+    period = max(_PERIOD_S, 3 * outage_s)
+    trials: list[Blow] = []
+    for number in range(max(1, int(seconds / period))):
+        begins = number * period + rng.uniform(0.1, 0.6) * min(period, seconds)
+        trials.append(Blow(begins, "outage", rng.choice(("refused", "silent")), outage_s))
+        for kind in COPIES:
+            at = number * period + rng.uniform(0.0, 0.8) * min(period, seconds)
+            rule = {"kind": "task_hang", "match": {"type": kind}, "times": 1, "seconds": silence_s}
+            trials.append(Blow(at, "silence", "proxmox", rule=rule))
+    return sorted(trials, key=lambda one: one.at)
+
+
 def _choose_blow(
     rng: random.Random, at: float, processes: Sequence[str], nodes: Sequence[str], *, links: Sequence[str]
 ) -> Blow:
@@ -158,6 +186,10 @@ def _choose_blow(
             return Blow(at, kind, link, 2 + 6 * length)
         case "offline":
             return Blow(at, kind, rng.choice(list(nodes)), 2 + 8 * length)
+        case "lock":
+            return Blow(at, kind, rng.choice(LOCKS), 3 + 12 * length, pick=rng.random())
+        case "deaf":
+            return Blow(at, kind, "ssh", 10 + 20 * length)
         case _:
             return Blow(at, kind, "proxmox", rule=rule)
 

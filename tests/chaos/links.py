@@ -1,4 +1,4 @@
-"""TCP connections through a door of our own, which can be cut, held and delayed."""
+"""TCP connections through a door of our own, which can be cut, held, delayed and shut."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Link:
         self._target = target
         self._addresses = addresses
         self._servers: list[asyncio.Server] = []
+        self._starting = asyncio.Lock()
         self._writers: set[asyncio.StreamWriter] = set()
         self._passing: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
@@ -37,16 +38,24 @@ class Link:
         self._delay = 0.0
 
     async def start(self) -> None:
-        """Listen."""
-        for address in self._addresses:
-            server = await asyncio.start_server(self._accept_on(address), address, self.port)
-            self._servers.append(server)
+        """Listen, unless it does."""
+        async with self._starting:
+            if self._servers:
+                return
+            for address in self._addresses:
+                server = await asyncio.start_server(self._accept_on(address), address, self.port)
+                self._servers.append(server)
+
+    def shut(self) -> None:
+        """Refuse new connections and reset those that are open, until `start`."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        self.cut()
 
     async def close(self) -> None:
         """End every connection and listen no more."""
-        for server in self._servers:
-            server.close()
-        self.cut()
+        self.shut()
         for task in list(self._passing):
             task.cancel()
         await asyncio.gather(*self._passing, return_exceptions=True)

@@ -20,7 +20,7 @@ from tests.chaos.blows import Storm
 from tests.chaos.checks import check_all
 from tests.chaos.checks.audit import check_audit
 from tests.chaos.checks.events import check_events
-from tests.chaos.choices import choose_actions, choose_blows
+from tests.chaos.choices import COPIES, OUTAGE_S, SILENCE_S, Blow, choose_actions, choose_blows, choose_trials
 from tests.chaos.evidence import Evidence, is_settled, read_databases
 from tests.chaos.history import History
 from tests.chaos.platform import PASSWORD, Platform, PlatformError
@@ -28,7 +28,7 @@ from tests.chaos.topology import NODES
 from tests.chaos.users import User
 
 USERS = 5
-SETTLE_S = 420.0
+SETTLE_S = 420.0  # besides what the last copy still says nothing
 _MOST_ACTIONS = 5000
 _LOOK_S = 1.0
 _ARRIVE_S = 75.0  # for messages that were published; one that failed is delivered again after 60 s at most
@@ -46,6 +46,7 @@ class Verdict:
         operations: how many of each end, by name.
         blows: how many struck.
         settled_s: how long it took until nothing was under way.
+        silent_copies: how many copies printed nothing for as long as was asked for, and succeeded.
     """
 
     violations: tuple[str, ...]
@@ -54,16 +55,31 @@ class Verdict:
     operations: dict[str, int]
     blows: int
     settled_s: float
+    silent_copies: int
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long a storm, an outage of Proxmox and a silent copy last, in seconds."""
+
+    storm_s: float
+    outage_s: float = OUTAGE_S
+    silence_s: float = SILENCE_S
 
 
 async def run_storm(
-    seed: int, *, seconds: float, state: Path, report: Callable[[str], None], database: str = "postgresql"
+    seed: int,
+    *,
+    lengths: Lengths,
+    state: Path,
+    report: Callable[[str], None],
+    database: str = "postgresql",
 ) -> Verdict:
     """Run once.
 
     Args:
         seed: of every choice.
-        seconds: how long users act.
+        lengths: how long users act, and how long what they meet lasts.
         state: an empty directory; what happened is in it afterwards.
         report: is told what goes on.
         database: `postgresql` or `sqlite`.
@@ -75,28 +91,24 @@ async def run_storm(
     try:
         await platform.start()
         report(f"seed {seed}: {len(platform.processes)} processes run, the storm begins")
-        return await _play(platform, seed, seconds=seconds, report=report)
+        return await _play(platform, seed, lengths=lengths, report=report)
     finally:
         await platform.stop()
 
 
-async def _play(platform: Platform, seed: int, *, seconds: float, report: Callable[[str], None]) -> Verdict:
+async def _play(platform: Platform, seed: int, *, lengths: Lengths, report: Callable[[str], None]) -> Verdict:
     history, storm = History(platform.state / "history.jsonl"), Storm(platform)
     users = [User(platform.url, history, index) for index in range(USERS)]
     for user in users:
         await user.sign_in(f"person{user.index}" if user.index else "admin", PASSWORD)
     before = await asyncio.to_thread(platform.ask_simulator, "GET", "/state")
-    blows = choose_blows(
-        seed,
-        seconds=seconds,
-        processes=list(platform.processes),
-        nodes=NODES,
-        links=list(platform.links),
-    )
+    blows = _choose_blows(platform, seed, lengths)
     began = time.monotonic()
     acting = (
         user.carry_out(
-            choose_actions(seed, user=user.index, count=_MOST_ACTIONS), until=began + seconds, others=users
+            choose_actions(seed, user=user.index, count=_MOST_ACTIONS),
+            until=began + lengths.storm_s,
+            others=users,
         )
         for user in users
     )
@@ -105,19 +117,37 @@ async def _play(platform: Platform, seed: int, *, seconds: float, report: Callab
     calmed = time.monotonic()
     try:
         await storm.calm()
-        evidence = await settle(platform, Evidence(history=tuple(history), before=before))
+        evidence = await settle(
+            platform, Evidence(history=tuple(history), before=before), longest_s=SETTLE_S + lengths.silence_s
+        )
         settled_s = time.monotonic() - calmed
         evidence = await look_closer(platform, evidence, users[0])
     finally:
         for user in users:
             await user.close()
         history.close()
-    return _judge(platform, evidence, blows=len(blows), settled_s=settled_s)
+    silent = _count_silent_copies(evidence, lengths.silence_s)
+    return _judge(platform, evidence, blows=len(blows), settled_s=settled_s, silent_copies=silent)
 
 
-async def settle(platform: Platform, evidence: Evidence) -> Evidence:
-    """Wait until nothing is under way, for at most `SETTLE_S`, and messages have arrived; what is there then."""
-    deadline = time.monotonic() + SETTLE_S
+def _choose_blows(platform: Platform, seed: int, lengths: Lengths) -> list[Blow]:
+    """What strikes, in order."""
+    blows = choose_blows(
+        seed,
+        seconds=lengths.storm_s,
+        processes=list(platform.processes),
+        nodes=NODES,
+        links=list(platform.links),
+    )
+    trials = choose_trials(
+        seed, seconds=lengths.storm_s, outage_s=lengths.outage_s, silence_s=lengths.silence_s
+    )
+    return sorted([*blows, *trials], key=lambda one: one.at)
+
+
+async def settle(platform: Platform, evidence: Evidence, *, longest_s: float = SETTLE_S) -> Evidence:
+    """Wait until nothing is under way, for at most `longest_s`, and messages have arrived; what is there then."""
+    deadline = time.monotonic() + longest_s
     arrived_by = 0.0
     while True:
         try:
@@ -165,7 +195,9 @@ async def _read_page(address: str, port: int) -> int:
     return status
 
 
-def _judge(platform: Platform, evidence: Evidence, *, blows: int, settled_s: float) -> Verdict:
+def _judge(
+    platform: Platform, evidence: Evidence, *, blows: int, settled_s: float, silent_copies: int
+) -> Verdict:
     _keep(platform.state / "evidence.json", evidence)
     operations = Counter(
         f"{one['kind']} {one['status']}" for one in (*evidence.operations, *evidence.backup_operations)
@@ -177,6 +209,17 @@ def _judge(platform: Platform, evidence: Evidence, *, blows: int, settled_s: flo
         operations=dict(sorted(operations.items())),
         blows=blows,
         settled_s=settled_s,
+        silent_copies=silent_copies,
+    )
+
+
+def _count_silent_copies(evidence: Evidence, silence_s: float) -> int:
+    return sum(
+        task["type"] in COPIES
+        and task["exitstatus"] == "OK"
+        and task["endtime"] - task["starttime"] >= int(silence_s)
+        for task in evidence.tasks
+        if task.get("endtime") is not None
     )
 
 

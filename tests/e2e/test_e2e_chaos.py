@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.storm import run_storm
+from tests.chaos.storm import Lengths, run_storm
 
 SEED = 3
-SECONDS = 30.0
+LENGTHS = Lengths(30.0, outage_s=15.0, silence_s=15.0)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("database", ["postgresql", "sqlite"])
 def test_everything_holds_after_a_storm(tmp_path: Path, database: str) -> None:
     said: list[str] = []
-    storm = run_storm(SEED, seconds=SECONDS, state=tmp_path / "storm", report=said.append, database=database)
+    storm = run_storm(SEED, lengths=LENGTHS, state=tmp_path / "storm", report=said.append, database=database)
     verdict = asyncio.run(storm)
     assert verdict.violations == (), "\n".join((*said, *verdict.violations))
     assert verdict.accepted > 10

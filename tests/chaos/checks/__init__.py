@@ -8,6 +8,8 @@ strangers     what others own is as it was
 answers       what was confirmed is there, what was refused is not
 audit         every accepted write has exactly one audit entry
 events        every event has had its effect
+waits         no operation fails for what passes by itself
+destroyed     no container or archive is destroyed but by an operation that may
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from tests.chaos.checks.answers import check_answers
 from tests.chaos.checks.archives import check_archives
 from tests.chaos.checks.audit import check_audit
 from tests.chaos.checks.containers import check_containers
+from tests.chaos.checks.destroyed import check_destroyed
 from tests.chaos.checks.events import check_events
 from tests.chaos.checks.operations import check_operations
 from tests.chaos.checks.reservations import check_reservations
 from tests.chaos.checks.strangers import check_strangers
+from tests.chaos.checks.waits import check_waits
 from tests.chaos.evidence import Evidence
 
 __all__ = ["check_all"]
@@ -36,5 +40,7 @@ def check_all(evidence: Evidence) -> list[str]:
         check_answers,
         check_audit,
         check_events,
+        check_waits,
+        check_destroyed,
     )
     return [violation for check in checks for violation in check(evidence)]

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.chaos.choices import ACTIONS, BLOWS, LINKS, choose_actions, choose_blows
+from tests.chaos.choices import (
+    ACTIONS,
+    BLOWS,
+    COPIES,
+    LINKS,
+    LOCKS,
+    choose_actions,
+    choose_blows,
+    choose_trials,
+)
 from tests.pvesim.faults import Faults
 
 PROCESSES = ("postgres", "nats", "pvesim", "apps", "apps-worker", "apps-worker-2", "gateway")
@@ -38,6 +47,7 @@ def test_every_kind_of_blow_strikes_every_target_in_time() -> None:
     for kind in ("kill", "pause", "restart"):
         assert {one.target for one in blows if one.kind == kind} == set(PROCESSES)
     assert {one.target for one in blows if one.kind == "cut"} == set(LINKS)
+    assert {one.target for one in blows if one.kind == "lock"} == set(LOCKS)
     assert [one.at for one in blows] == sorted(one.at for one in blows)
     assert all(0 <= one.at < 3000 for one in blows)
 
@@ -50,3 +60,25 @@ def test_the_simulator_takes_every_fault_and_each_comes_to_an_end() -> None:
     faults.add(rules)
     assert len(faults.rules) == len(rules) > 50
     assert all(rule.times for rule in faults.rules)
+
+
+def test_every_storm_has_an_outage_and_silent_copies_of_each_kind() -> None:
+    for seed in range(50):
+        trials = choose_trials(seed, seconds=180, outage_s=60, silence_s=90)
+        (outage,) = [one for one in trials if one.kind == "outage"]
+        assert outage.seconds == 60
+        assert outage.at + outage.seconds < 180, "users go on after it"
+        silent = [one.rule for one in trials if one.kind == "silence"]
+        assert {rule["match"]["type"] for rule in silent} == set(COPIES)
+        assert {rule["seconds"] for rule in silent} == {90}
+    assert {one.target for seed in range(50) for one in choose_trials(seed, seconds=180)} == {
+        "proxmox",
+        "refused",
+        "silent",
+    }
+
+
+def test_a_long_storm_has_outages_of_ten_minutes_with_time_between_them() -> None:
+    outages = [one for one in choose_trials(7, seconds=3600, outage_s=600) if one.kind == "outage"]
+    assert len(outages) == 2
+    assert outages[0].at + 600 < outages[1].at

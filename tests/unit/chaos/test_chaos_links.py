@@ -107,3 +107,18 @@ async def test_a_target_that_is_down_looks_like_a_reset() -> None:
         with pytest.raises(ConnectionError):
             await asyncio.wait_for(reader.readexactly(1), LIMIT_S)
     await link.close()
+
+
+async def test_a_link_that_is_shut_refuses_until_it_is_started(link: Link) -> None:
+    async with connect(link) as (reader, writer):
+        writer.write(b"x")
+        assert await asyncio.wait_for(reader.read(1), LIMIT_S) == b"x"
+        link.shut()
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(1), LIMIT_S) == b""
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", link.port)
+    await asyncio.gather(link.start(), link.start())
+    async with connect(link) as (reader, writer):
+        writer.write(b"y")
+        assert await asyncio.wait_for(reader.read(1), LIMIT_S) == b"y"
