@@ -1,4 +1,4 @@
-"""NATS in and periodic work of the worker."""
+"""Periodic work of server and worker, and the consumer of auth's events."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from datetime import timedelta
 from nats.aio.msg import Msg
 from proximity.auth.v1 import events_pb2
 
-from services.apps.clients import GrpcBackups
-from services.apps.domain.neighbours import Catalog
 from services.apps.store import SqlAppStore
 from services.apps.usecases.catalog_updates import CatalogUpdates
-from services.apps.usecases.delegated_operations import end_silent_holds
-from services.apps.usecases.reconcile_apps import Reconciler
+from services.apps.usecases.delegated_operations import Delegate, end_silent_delegations
+from services.apps.usecases.dependencies import AppDependencies
+from services.apps.usecases.reconcile_apps import reconcile_apps
 from services.apps.usecases.removed_apps import forget_removed_apps
 from services.apps.usecases.snapshot_cleanup import drop_left_snapshots
 from services.apps.usecases.stored_values import remove_stored_values
-from services.clients.inventory.interface import Containers
 from services.common.core.clock import now
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
@@ -30,7 +28,7 @@ _REVISION_PUBLISHED = "events.catalog.v1.revision_published"
 _UPDATES_INTERVAL = timedelta(minutes=1)  # for a publication whose event was lost: an update is never urgent
 _UPDATES_RETRY_S = 2.0  # the catalog starts together with this service
 _EVENTS_LIFETIME = timedelta(days=90)  # as long as a user looks back; 1 KiB each
-_SILENCE_S = 120.0  # four times as long as backups is silent between two reports of an operation
+_SILENCE_S = 120.0  # of a delegated operation: four times as long as backups is silent between two reports
 _VALUES = timedelta(hours=1)  # a worker of an earlier release may write values until all of them are gone
 _VALUES_RETRY_S = 15.0  # the catalog starts together with this service
 
@@ -65,17 +63,12 @@ def refresh_catalog_updates(updates: CatalogUpdates, bus: Bus) -> Periodic:
 
 
 def list_periodic_work(
-    store: SqlAppStore,
-    reconciler: Reconciler,
-    *,
-    backups: GrpcBackups,
-    containers: Containers,
-    catalog: Catalog,
+    dependencies: AppDependencies, store: SqlAppStore, *, delegate: Delegate
 ) -> list[Periodic]:
     """List the repeated work of the workers."""
 
     async def reconcile() -> None:
-        result = await reconciler.reconcile()
+        result = await reconcile_apps(dependencies)
         log.info("reconciled", checked=result.checked, findings=len(result.findings))
         for found in result.findings:
             if found.type in {"orphan", "duplicate"}:
@@ -87,22 +80,22 @@ def list_periodic_work(
             "cleaned_up",
             events=await store.prune_events(before=now() - _EVENTS_LIFETIME),
             revived_operations=await store.replay_all(),
-            snapshots=await drop_left_snapshots(store, containers),
-            removed_apps=await forget_removed_apps(store, backups),
+            snapshots=await drop_left_snapshots(store, dependencies.containers),
+            removed_apps=await forget_removed_apps(store, dependencies.backups),
         )
 
-    async def end_holds() -> None:
-        if ended := await end_silent_holds(store, backups, seconds=_SILENCE_S):
-            log.warning("silent_holds_ended", count=ended)
+    async def end_delegations() -> None:
+        if ended := await end_silent_delegations(store, delegate, seconds=_SILENCE_S):
+            log.warning("silent_delegations_ended", count=ended)
 
     async def remove_values() -> None:
-        if count := await remove_stored_values(store, catalog):
+        if count := await remove_stored_values(store, dependencies.catalog):
             log.info("stored_values_removed", apps=count)
 
     return [
         Periodic(name="reconcile", interval=timedelta(hours=1), function=reconcile),
         Periodic(name="janitor", interval=timedelta(hours=6), function=clean_up),
-        Periodic(name="holds", interval=timedelta(minutes=1), function=end_holds),
+        Periodic(name="holds", interval=timedelta(minutes=1), function=end_delegations),
         Periodic(
             name="stored_values",
             interval=_VALUES,

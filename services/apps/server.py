@@ -16,9 +16,8 @@ from services.apps.jobs import follow_departures, list_periodic_work, refresh_ca
 from services.apps.store import SqlAppStore, operation_queue
 from services.apps.store.tables import metadata, operation_tables
 from services.apps.usecases.catalog_updates import CatalogUpdates
-from services.apps.usecases.container_metrics import Metrics
+from services.apps.usecases.container_metrics import ContainerMetrics
 from services.apps.usecases.dependencies import AppDependencies
-from services.apps.usecases.reconcile_apps import Reconciler
 from services.apps.workflows import build_workflows, plan_with
 from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.client import GrpcContainers
@@ -29,17 +28,16 @@ from services.common.process.lifecycle import Background, Service
 from services.common.process.runtime import Runtime, build_runtime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AppsParts:
-    """What server and worker have in common."""
+    """Parts that server and worker have in common."""
 
     runtime: Runtime
     hints: Hints
     store: SqlAppStore
-    containers: GrpcContainers
     backups: GrpcBackups
     workflows: dict[str, Workflow[Any]]
-    reconciler: Reconciler
+    dependencies: AppDependencies
 
 
 def build_parts(settings: AppsSettings) -> AppsParts:
@@ -47,83 +45,71 @@ def build_parts(settings: AppsSettings) -> AppsParts:
     runtime = build_runtime("apps", settings, tables=metadata)
     hints = Hints(runtime.bus)
     store = SqlAppStore(runtime.db, runtime.sealer, notify=hints.notify)
-    containers = GrpcContainers(runtime.clients)
-    backups = GrpcBackups(runtime.clients)
+    containers, backups = GrpcContainers(runtime.clients), GrpcBackups(runtime.clients)
+    users = GrpcUsers(runtime.clients, settings.default_quota)
+    workflows = build_workflows(Tools(containers, store), backups, store)
+    dependencies = AppDependencies(
+        store=store,
+        containers=containers,
+        catalog=GrpcCatalog(runtime.clients),
+        backups=backups,
+        users=users,
+        quotas=users,
+        plan=plan_with(workflows),
+        orphan_grace=settings.orphan_grace,
+    )
     return AppsParts(
         runtime=runtime,
         hints=hints,
         store=store,
-        containers=containers,
         backups=backups,
-        workflows=build_workflows(Tools(containers, store), backups, store),
-        reconciler=Reconciler(store, containers, settings.orphan_grace),
+        workflows=workflows,
+        dependencies=dependencies,
     )
 
 
 async def serve(settings: AppsSettings) -> None:
     """Answer RPCs until SIGTERM or SIGINT."""
     parts = build_parts(settings)
-    clients = parts.runtime.clients
-    users = GrpcUsers(clients, settings.default_quota)
-    world = AppDependencies(
-        parts.store,
-        parts.containers,
-        GrpcCatalog(clients),
-        plan_with(parts.workflows),
-        users,
-        users,
-    )
-    watcher = Watcher(parts.store, parts.runtime.bus)
-    newest = CatalogUpdates(world.catalog)
+    runtime, dependencies = parts.runtime, parts.dependencies
+    watcher = Watcher(parts.store, runtime.bus)
+    updates = CatalogUpdates(dependencies.catalog)
     public = AppsHandlers(
-        parts.store,
-        world,
-        watcher,
-        parts.reconciler,
-        parts.runtime.relay,
-        parts.backups,
-        newest,
-        AppRenderer(parts.store, newest),
-        Metrics(parts.containers),
+        dependencies=dependencies,
+        relay=runtime.relay,
+        renderer=AppRenderer(parts.store, updates),
+        watcher=watcher,
+        metrics=ContainerMetrics(dependencies.containers),
     )
-    internal = AppsInternalHandlers(parts.store, world, parts.runtime.relay)
+    internal = AppsInternalHandlers(dependencies=dependencies, relay=runtime.relay)
     names = pb.DESCRIPTOR.services_by_name
     background: list[Background] = [
         parts.hints.run(),
         watcher.run(),
-        refresh_catalog_updates(newest, parts.runtime.bus),
+        refresh_catalog_updates(updates, runtime.bus),
     ]
     handlers = {names["AppsService"]: public, names["AppsInternalService"]: internal}
-    await lifecycle.serve(Service(runtime=parts.runtime, handlers=handlers, background=background))
+    await lifecycle.serve(Service(runtime=runtime, handlers=handlers, background=background))
 
 
 async def work(settings: AppsSettings) -> None:
     """Execute operations until SIGTERM or SIGINT."""
     parts = build_parts(settings)
-    store = SqlOperationStore(
-        parts.runtime.db,
-        operation_tables,
-        apply=parts.store.apply,
-        log=parts.store.log,
-        limits=settings.limits,
+    runtime, store = parts.runtime, parts.store
+    operations = SqlOperationStore(
+        runtime.db, operation_tables, apply=store.apply, log=store.log, limits=settings.limits
     )
     execution = operation_queue.execute(
-        parts.runtime.bus,
-        store,
+        runtime.bus,
+        operations,
         workflows=parts.workflows,
-        on_message=parts.runtime.relay.wake,
+        on_message=runtime.relay.wake,
         concurrency=settings.worker_concurrency,
     )
-    follow_departures(parts.runtime.bus, parts.store, parts.runtime.relay)
+    follow_departures(runtime.bus, store, runtime.relay)
     background: list[Background] = [
         parts.hints.run(),
         execution,
-        *list_periodic_work(
-            parts.store,
-            parts.reconciler,
-            backups=parts.backups,
-            containers=parts.containers,
-            catalog=GrpcCatalog(parts.runtime.clients),
-        ),
+        *list_periodic_work(parts.dependencies, store, delegate=parts.backups),
     ]
-    await lifecycle.work(Service(runtime=parts.runtime, background=background))
+    await lifecycle.work(Service(runtime=runtime, background=background))

@@ -21,8 +21,9 @@ from services.apps.domain.entities import App
 from services.apps.handlers import AppsInternalHandlers
 from services.apps.store import SqlAppStore
 from services.apps.store import tables as app_tables
-from services.apps.usecases import dependencies as usecases
 from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.apps.usecases.deploy_app import deploy_app
+from services.apps.usecases.perform_app_action import perform_app_action
 from services.apps.workflows import build_workflows as build_app_workflows
 from services.apps.workflows import plan_with
 from services.apps.workflows.steps.tools import Tools
@@ -109,7 +110,7 @@ class Platform:
     proxmox: InstantProxmox
     clients: LocalClients
     apps: SqlAppStore
-    world: AppDependencies
+    dependencies: AppDependencies
     catalog: FakeCatalog
     backups: BackupsHandlers
     desks: dict[str, Desk]
@@ -166,11 +167,11 @@ class Platform:
             environment={},
             node="pve1",
         )
-        return await usecases.deploy_app(self.world, new, asked(request_id))
+        return await deploy_app(self.dependencies, new, asked(request_id))
 
     async def act(self, app_id: str, action: str) -> None:
         """Ask for an action."""
-        await usecases.perform_action(self.world, await self.apps.get_app(app_id), action, asked())
+        await perform_app_action(self.dependencies, app_id, action, requester=asked())
 
     async def back_up(self, app_id: str) -> int:
         """Ask for a backup."""
@@ -244,10 +245,19 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     containers = GrpcContainers(clients)
     app_workflows = build_app_workflows(Tools(containers, apps), GrpcBackups(clients), apps)
     catalog = FakeCatalog()
-    world = AppDependencies(apps, containers, catalog, plan_with(app_workflows), FakeUsers(OWNER.id))
+    world = AppDependencies(
+        store=apps,
+        containers=containers,
+        catalog=catalog,
+        backups=GrpcBackups(clients),
+        users=FakeUsers(OWNER.id),
+        plan=plan_with(app_workflows),
+    )
     bus = Bus("nats://127.0.0.1:1", name="test")
     clients.handlers["apps"] = [
-        AppsInternalHandlers(apps, world, Relay(databases["apps"], bus, outbox=app_tables.outbox))
+        AppsInternalHandlers(
+            dependencies=world, relay=Relay(databases["apps"], bus, outbox=app_tables.outbox)
+        )
     ]
     remote_apps, remote_containers = RemoteApps(clients), RemoteContainers(clients)
     backup_workflows = build_backup_workflows(remote_apps, remote_containers)

@@ -9,15 +9,16 @@ from typing import Any
 
 from proximity.backups.v1 import backups_service_pb2 as pb
 
-from services.apps.domain.entities import RemoveApp
+from services.apps.domain.changes import RemoveApp
 from services.apps.domain.values import ValueChanges
-from services.apps.usecases import adoption as adopting
-from services.apps.usecases import dependencies as usecases
-from services.apps.usecases import destroy_duplicate as duplicates
-from services.apps.usecases import destroy_orphan as orphans
-from services.apps.usecases import update_app as updating
-from services.apps.usecases import upgrades as upgrading
+from services.apps.usecases.adoption import adopt_container
+from services.apps.usecases.clone_app import clone_app
+from services.apps.usecases.destroy_duplicate import destroy_duplicate
+from services.apps.usecases.destroy_orphan import destroy_orphan
+from services.apps.usecases.migrate_app import migrate_app
 from services.apps.usecases.reconcile_apps import Reconciler
+from services.apps.usecases.update_app import update_app
+from services.apps.usecases.upgrades import upgrade_app
 from services.clients.inventory.values import Ref
 from tests.failpoints.platform import Platform, asked, call
 from tests.pvesim.model.entities import Container
@@ -95,12 +96,12 @@ async def _prepare_orphan(platform: Platform) -> int:
     app = await platform.apps.get_app(await _prepare_app(platform))
     await platform.apps.change(RemoveApp(app.id))
     for _ in range(2):
-        await Reconciler(platform.apps, platform.world.containers, timedelta(0)).reconcile()
+        await Reconciler(platform.apps, platform.dependencies.containers, timedelta(0)).reconcile()
     return app.vmid or 0
 
 
 async def _destroy_orphan(platform: Platform, vmid: int) -> None:
-    await orphans.destroy_orphan(platform.world, Ref(1, vmid), asked(), grace=timedelta(0))
+    await destroy_orphan(platform.dependencies, Ref(1, vmid), asked(), grace=timedelta(0))
 
 
 async def _prepare_duplicate(platform: Platform) -> tuple[str, int]:
@@ -108,32 +109,32 @@ async def _prepare_duplicate(platform: Platform) -> tuple[str, int]:
     own = platform.proxmox.cluster.containers[app.vmid or 0]
     platform.proxmox.cluster.add_container(Container(_DUPLICATE, own.node, dict(own.config)))
     for _ in range(2):
-        await Reconciler(platform.apps, platform.world.containers, timedelta(0)).reconcile()
+        await Reconciler(platform.apps, platform.dependencies.containers, timedelta(0)).reconcile()
     return app.id, _DUPLICATE
 
 
 async def _destroy_duplicate(platform: Platform, made: tuple[str, int]) -> None:
-    await duplicates.destroy_duplicate(
-        platform.world, Ref(1, made[1]), asked(), app_id=made[0], grace=timedelta(0)
+    await destroy_duplicate(
+        platform.dependencies, Ref(1, made[1]), asked(), app_id=made[0], grace=timedelta(0)
     )
 
 
 async def _adopt(platform: Platform, _: None) -> str:
     ref = Ref(1, STRANGER, "pve1")
-    app = await adopting.adopt_container(platform.world, ref, asked(), kind="custom", port=80, owner_id=7)
+    app = await adopt_container(platform.dependencies, ref, asked(), kind="custom", port=80, owner_id=7)
     return app.id
 
 
 async def _clone(platform: Platform, app_id: str) -> None:
     source = await platform.apps.get_app(app_id)
-    await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")
 
 
 async def _update(platform: Platform, app_id: str) -> None:
     app = await platform.apps.get_app(app_id)
-    await updating.update_app(
-        platform.world,
-        app,
+    await update_app(
+        platform.dependencies,
+        app.id,
         asked(),
         name=None,
         resources={"memory": 1024, "disk_size": 30},
@@ -143,12 +144,12 @@ async def _update(platform: Platform, app_id: str) -> None:
 
 async def _upgrade(platform: Platform, app_id: str) -> None:
     platform.catalog.revisions = ["r1", "r2"]
-    await upgrading.upgrade_app(platform.world, await platform.apps.get_app(app_id), asked())
+    await upgrade_app(platform.dependencies, app_id, asked())
 
 
 async def _migrate(platform: Platform, app_id: str) -> None:
     app = await platform.apps.get_app(app_id)
-    await usecases.migrate_app(platform.world, app, asked(), node="pve2")
+    await migrate_app(platform.dependencies, app.id, asked(), node="pve2")
 
 
 async def _restore(platform: Platform, made: tuple[str, int]) -> None:

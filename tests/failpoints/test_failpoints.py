@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from services.apps.clients import GrpcBackups
-from services.apps.domain.entities import RemoveApp
+from services.apps.domain.changes import RemoveApp
 from services.apps.domain.errors import AppBusyError
-from services.apps.usecases import dependencies as usecases
-from services.apps.usecases.delegated_operations import end_silent_holds
+from services.apps.usecases.delegated_operations import end_silent_delegations
+from services.apps.usecases.operations import cancel_operation
 from services.backups.tables import backups as backup_rows
 from services.common.core.errors import PreconditionError, UnavailableError
 from services.common.operations.model import Context, Step
@@ -185,13 +185,13 @@ async def test_what_backups_carries_out_is_cancelled_through_apps(
         app_id = stage.made if scene.name == "backup" else stage.made[0]
         operation = await platform.apps.find_unfinished(app_id)
         assert operation is not None
-        await usecases.cancel_operation(platform.apps, GrpcBackups(platform.clients), operation)
+        await cancel_operation(platform.dependencies, app_id, operation.id, owner_filter=None)
         await platform.settle()
         await check_invariants(platform, stage.strangers)
         assert await find_end(platform.desks["backups"], scene.kind) == "cancelled cancelled by request"
         assert (await platform.apps.get_app(app_id)).status == "running"
         with pytest.raises(AppBusyError):
-            await usecases.cancel_operation(platform.apps, GrpcBackups(platform.clients), operation)
+            await cancel_operation(platform.dependencies, app_id, operation.id, owner_filter=None)
 
 
 @pytest.mark.parametrize("scene", [one for one in SCENES if one.name == "backup"], ids=["backup"])
@@ -199,17 +199,19 @@ async def test_an_app_held_for_nothing_is_let_go(stage: Stage, scene: Scene) -> 
     async with stage.open() as platform:
         backups, desk = GrpcBackups(platform.clients), platform.desks["backups"]
         await scene.ask(platform, stage.made)
-        assert await end_silent_holds(platform.apps, backups, seconds=0) == 0, "it is under way"
+        assert await end_silent_delegations(platform.apps, backups, seconds=0) == 0, "it is under way"
         platform.clients.down.add("backups")
         with pytest.raises(UnavailableError):
-            await end_silent_holds(platform.apps, backups, seconds=0)
+            await end_silent_delegations(platform.apps, backups, seconds=0)
         platform.clients.down.clear()
         forget = (
             desk.tables.operations.delete(),
             backup_rows.delete(),
         )  # a database brought back from before
         await desk.db.write(lambda connection: [connection.execute(query) for query in forget])
-        assert await end_silent_holds(platform.apps, backups, seconds=3600) == 0, "it was heard of just now"
-        assert await end_silent_holds(platform.apps, backups, seconds=0) == 1
+        assert await end_silent_delegations(platform.apps, backups, seconds=3600) == 0, (
+            "it was heard of just now"
+        )
+        assert await end_silent_delegations(platform.apps, backups, seconds=0) == 1
         assert (await platform.apps.get_app(stage.made)).status == "running"
         await check_invariants(platform, stage.strangers)

@@ -10,9 +10,10 @@ from typing import Any
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.apps.clients import GrpcCatalog
+from services.apps.domain.changes import ChangeApp
 from services.apps.domain.config import parse_config
 from services.apps.domain.deployment import NewApp, build_app, plan_app
-from services.apps.domain.entities import App, ChangeApp
+from services.apps.domain.entities import App
 from services.apps.usecases.plan_deployment import DeploymentPlan, plan_deployment
 from services.apps.workflows.deploy_app import deploy_app
 from services.apps.workflows.steps.image import DeployState

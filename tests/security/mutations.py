@@ -86,7 +86,7 @@ MUTATIONS = (
     Mutation("administrators that a token makes", "services/auth/domain/roles.py",
         "    if issuer.authenticated_at is None:", "    if False:",
         "tests/store/test_auth_accounts.py::test_an_api_token_makes_and_unmakes_no_administrator"),
-    Mutation("secret values shown by a flag", "services/apps/handlers/base.py",
+    Mutation("secret values shown by a flag", "services/apps/usecases/update_app.py",
         "if disclosed := list_disclosed(app, changes):", "if disclosed := []:",
         "tests/store/test_app_values.py::test_a_secret_value_is_shown_only_after_a_recent_sign_in"),
     Mutation("masks instead of values", "services/apps/domain/deployment.py", "    refuse_masks(new.environment)\n", "",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from services.apps.domain.config import parse_config
 from services.apps.domain.entities import App
-from services.apps.handlers.event_stream import parse_event_id
+from services.apps.usecases.events import parse_event_id
 from services.apps.workflows.steps.tools import _kind_of
 from services.catalog.config import DATA
 from services.catalog.convert.items import render_icon

@@ -14,8 +14,9 @@ from services.apps.domain.deployment import NewApp
 from services.apps.domain.entities import App
 from services.apps.store import SqlAppStore
 from services.apps.store.tables import operation_tables
-from services.apps.usecases import dependencies as usecases
 from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.apps.usecases.deploy_app import deploy_app
+from services.apps.usecases.perform_app_action import perform_app_action
 from services.apps.workflows import build_workflows, plan_with
 from services.apps.workflows.steps.tools import Tools
 from services.common.db.database import Database
@@ -32,7 +33,7 @@ class Platform:
     database: Database
     store: SqlAppStore
     containers: FakeContainers
-    world: AppDependencies
+    dependencies: AppDependencies
     engine: Engine
     operations: SqlOperationStore
     backups: FakeBackups
@@ -63,11 +64,22 @@ class Platform:
             config=parse_config({"memory": 512, **({"runtime": runtime} if runtime else {})}),
             environment={"THEME": "dark"},
         )
-        return await usecases.deploy_app(self.world, new, Requester(request_id, owner))
+        return await deploy_app(self.dependencies, new, Requester(request_id, owner))
 
     async def act(self, app_id: str, action: str) -> str | None:
-        app = await self.store.get_app(app_id)
-        return await usecases.perform_action(self.world, app, action, asked())
+        accepted = await perform_app_action(self.dependencies, app_id, action, requester=asked())
+        return accepted.message if accepted.operation_id else None
+
+
+class StaleStore(SqlAppStore):
+    """A store whose reader saw an app before another operation changed it."""
+
+    def __init__(self, store: SqlAppStore, app: App) -> None:
+        self.__dict__ |= vars(store)
+        self._app = app
+
+    async def get_app(self, app_id: str, *, owner: int | None = None) -> App:
+        return self._app
 
 
 def asked() -> Requester:
@@ -81,5 +93,12 @@ async def platform(db: Database) -> Platform:  # noqa: F811 - the fixture
     workflows = build_workflows(Tools(containers, store), backups, store)
     operations = SqlOperationStore(db, operation_tables, apply=store.apply, log=store.log)
     engine = Engine(operations, workflows, worker="w1", retry_s=0.01)
-    world = AppDependencies(store, containers, catalog, plan_with(workflows), FakeUsers(1, 2))
-    return Platform(db, store, containers, world, engine, operations, backups, catalog)
+    dependencies = AppDependencies(
+        store=store,
+        containers=containers,
+        catalog=catalog,
+        backups=backups,
+        users=FakeUsers(1, 2),
+        plan=plan_with(workflows),
+    )
+    return Platform(db, store, containers, dependencies, engine, operations, backups, catalog)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from google.protobuf import json_format
@@ -15,8 +16,7 @@ from services.apps.handlers.app_renderer import AppRenderer
 from services.apps.handlers.event_stream import Watcher
 from services.apps.store.tables import outbox
 from services.apps.usecases.catalog_updates import CatalogUpdates
-from services.apps.usecases.container_metrics import Metrics
-from services.apps.usecases.reconcile_apps import Reconciler
+from services.apps.usecases.container_metrics import ContainerMetrics
 from services.common.db.database import Database
 from services.common.identity.tokens import Caller, User
 from services.common.messaging.bus import Bus
@@ -31,6 +31,12 @@ class Service:
     platform: Platform
     api: AppsHandlers
     internal: AppsInternalHandlers
+    updates: CatalogUpdates
+
+    def set_orphan_grace(self, grace: timedelta) -> None:
+        """Set for how long containers must have been seen before they may be destroyed."""
+        dependencies = dataclasses.replace(self.platform.dependencies, orphan_grace=grace)
+        self.api = dataclasses.replace(self.api, dependencies=dependencies)
 
     async def deploy(self, hostname: str = "web-01", *, user: int = 1, **fields: object) -> pb.App:  # type: ignore[name-defined]
         request = pb.DeployAppRequest(catalog_id="adminer", hostname=hostname)
@@ -51,22 +57,18 @@ async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:  
     bus = Bus("nats://127.0.0.1:1", name="test")
     relay = Relay(db, bus, outbox=outbox)
     watcher = Watcher(platform.store, bus)
-    reconciler = Reconciler(platform.store, platform.containers)
-    newest = CatalogUpdates(platform.catalog)
+    updates = CatalogUpdates(platform.catalog)
     watching = asyncio.create_task(watcher.run())
     yield Service(
         platform,
         AppsHandlers(
-            platform.store,
-            platform.world,
-            watcher,
-            reconciler,
-            relay,
-            platform.backups,
-            newest,
-            AppRenderer(platform.store, newest),
-            Metrics(platform.containers),
+            dependencies=platform.dependencies,
+            relay=relay,
+            renderer=AppRenderer(platform.store, updates),
+            watcher=watcher,
+            metrics=ContainerMetrics(platform.containers),
         ),
-        AppsInternalHandlers(platform.store, platform.world, relay),
+        AppsInternalHandlers(dependencies=platform.dependencies, relay=relay),
+        updates,
     )
     watching.cancel()

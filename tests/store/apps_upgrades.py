@@ -10,7 +10,7 @@ import uuid
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import App
-from services.apps.usecases import upgrades as upgrading
+from services.apps.usecases.upgrades import rollback_app, upgrade_app
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
 from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures
@@ -40,13 +40,13 @@ async def settle(platform: Platform, app_id: str) -> App:
 
 async def upgrade(platform: Platform, app: App, *, revision: str = "") -> App:
     app = await platform.store.get_app(app.id)
-    await upgrading.upgrade_app(platform.world, app, asked(), revision=revision)
+    await upgrade_app(platform.dependencies, app.id, asked(), revision=revision)
     return await settle(platform, app.id)
 
 
 async def roll_back(platform: Platform, app: App) -> App:
     app = await platform.store.get_app(app.id)
-    await upgrading.rollback_app(platform.world, platform.backups, app, asked())
+    await rollback_app(platform.dependencies, app.id, asked())
     return await settle(platform, app.id)
 
 

@@ -8,11 +8,12 @@ import pytest
 import sqlalchemy as sa
 from proximity.auth.v1 import events_pb2
 
-from services.apps.domain.entities import RemoveApp
+from services.apps.domain.changes import RemoveApp
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.jobs import USER_DEACTIVATED, follow_departures
 from services.apps.store.tables import inbox, operation_tables, outbox, removed_apps
-from services.apps.usecases.dependencies import Requester, clone_app
+from services.apps.usecases.clone_app import clone_app
+from services.apps.usecases.dependencies import Requester
 from services.common.db.database import Database
 from services.common.messaging.bus import Bus, Message
 from services.common.messaging.outbox import Relay
@@ -31,9 +32,7 @@ async def test_deployments_of_a_deactivated_user_are_stopped_and_leave_no_contai
     there = await platform.deploy("there-1", owner=2)
     await platform.run()
     queued = await platform.deploy("queued-1", owner=2)
-    copied = await clone_app(
-        platform.world, await platform.store.get_app(there.id), Requester("c" * 32, 2), hostname="copy-1"
-    )
+    copied = (await clone_app(platform.dependencies, there.id, Requester("c" * 32, 2), hostname="copy-1")).app
     mine = await platform.deploy("mine-1", owner=1)
     done = await platform.store.release_user(2, apps_to=None)
     assert (done.stopped, done.moved) == (2, 0)
@@ -54,14 +53,14 @@ async def test_apps_are_handed_over_and_what_runs_goes_on(
     begun = await platform.deploy("begun-1", owner=2)
     assert await platform.operations.claim_next("elsewhere") is not None
     queued = await platform.deploy("queued-1", owner=2)
-    before = (await platform.store.find_version(there.id, owner=None)).stamp
+    before = (await platform.store.get_stamp(there.id, owner=None)).stamp
     done = await platform.store.release_user(2, apps_to=1)
     assert (done.stopped, done.moved) == (1, 3)
     for app_id in (there.id, begun.id):
         assert (await platform.store.get_app(app_id, owner=1)).owner_id == 1
         with pytest.raises(AppNotFoundError):
             await platform.store.get_app(app_id, owner=2)
-    assert (await platform.store.find_version(there.id, owner=1)).stamp != before
+    assert (await platform.store.get_stamp(there.id, owner=1)).stamp != before
     cancelled = sa.select(ops.c.subject).where(ops.c.cancel_requested)
     found = await platform.database.read(lambda connection: connection.execute(cancelled).scalars().all())
     assert found == [queued.id]

@@ -8,14 +8,15 @@ from datetime import timedelta
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.entities import App, ChangeApp
+from services.apps.domain.changes import ChangeApp
+from services.apps.domain.entities import App
 from services.apps.domain.errors import (
     AppBusyError,
     ContainerManagedError,
     ContainerNotFoundError,
     OrphanGraceError,
 )
-from services.apps.usecases import dependencies as usecases
+from services.apps.usecases.clone_app import copy_app
 from services.clients.inventory.values import Container, Task
 from services.common.core.errors import UnavailableError
 from tests.store.apps_db import db  # noqa: F401 - fixtures
@@ -71,7 +72,7 @@ async def test_copies_take_theirs_over_as_well(platform: Platform, kind: str) ->
     await platform.run()
     source = await platform.store.get_app(source.id)
     archive = platform.containers.archive(source.vmid or 0) if kind == "restore_beside" else ""
-    copy = await usecases.clone_app(platform.world, source, asked(), hostname="web-02", archive=archive)
+    copy = await copy_app(platform.dependencies, source, asked(), hostname="web-02", archive=archive)
     put(platform, 9077, copy.id, name=copy.hostname)
     platform.containers.docker.add(9077)
     await platform.run()
@@ -159,14 +160,14 @@ async def test_a_duplicate_is_destroyed_once_two_scans_and_its_grace_allow_it(se
     with pytest.raises(ContainerNotFoundError, match="let it look first"):
         await service.api.destroy_duplicate(request, admin)
     for grace in (timedelta(0), timedelta(days=1)):
-        service.api.reconciler.grace = grace
+        service.set_orphan_grace(grace)
         (found,) = (await service.api.reconcile_apps(RECONCILE, admin)).findings
         assert (found.type, found.app_id, found.vmid, found.healed) == ("duplicate", app.id, 9500, False)
         assert found.destroyable_at.ToDatetime() - found.since.ToDatetime() == grace
         assert "duplicates/destroy" in found.message
         with pytest.raises(OrphanGraceError):
             await service.api.destroy_duplicate(request, admin)
-    service.api.reconciler.grace = timedelta(0)
+    service.set_orphan_grace(timedelta(0))
     with pytest.raises(ContainerManagedError, match="is no orphan but a duplicate"):
         await service.api.destroy_orphan(pb.DestroyOrphanRequest(host_id=1, vmid=9500), admin)
     with pytest.raises(ContainerNotFoundError):
@@ -190,7 +191,7 @@ async def test_a_duplicate_is_destroyed_once_two_scans_and_its_grace_allow_it(se
 @pytest.mark.parametrize("becomes", ["own", "another's", "nobody's"])
 async def test_the_operation_looks_again(service: Service, becomes: str) -> None:  # noqa: F811
     app = await deploy_with_duplicate(service)
-    service.api.reconciler.grace = timedelta(0)
+    service.set_orphan_grace(timedelta(0))
     containers, admin = service.platform.containers.containers, call(staff=True)
     for _ in range(2):
         await service.api.reconcile_apps(RECONCILE, admin)
@@ -203,12 +204,12 @@ async def test_the_operation_looks_again(service: Service, becomes: str) -> None
         containers[9500] = dataclasses.replace(containers[9500], owner=owner)
     await service.platform.run_to_the_end()
     assert 9500 in containers
-    assert (await service.platform.store.find_operation(answer.operation_id)).status == "failed"
+    assert (await service.platform.store.get_operation(answer.operation_id)).status == "failed"
 
 
 async def test_an_app_that_is_worked_on_has_no_duplicate_yet(service: Service) -> None:  # noqa: F811
     app = await deploy_with_duplicate(service)
-    service.api.reconciler.grace = timedelta(0)
+    service.set_orphan_grace(timedelta(0))
     admin = call(staff=True)
     for _ in range(2):
         await service.api.reconcile_apps(RECONCILE, admin)

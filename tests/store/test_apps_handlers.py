@@ -166,13 +166,13 @@ async def test_an_orphan_is_destroyed_once_two_scans_and_its_grace_allow_it(serv
     with pytest.raises(ContainerNotFoundError, match="let it look first"):
         await service.api.destroy_orphan(request, admin)
     for grace in (timedelta(0), timedelta(days=1)):  # one scan is too few, then the time is too short
-        service.api.reconciler.grace = grace
+        service.set_orphan_grace(grace)
         (found,) = (await service.api.reconcile_apps(pb.ReconcileAppsRequest(), admin)).findings
         assert (found.type, found.vmid, found.healed) == ("orphan", 9500, False)
         assert found.destroyable_at.ToDatetime() - found.since.ToDatetime() == grace
         with pytest.raises(OrphanGraceError, match="may be destroyed from"):
             await service.api.destroy_orphan(request, admin)
-    service.api.reconciler.grace = timedelta(0)
+    service.set_orphan_grace(timedelta(0))
     answer = await service.api.destroy_orphan(request, admin)
     with pytest.raises(AppBusyError):
         await service.api.destroy_orphan(request, call(staff=True))
@@ -189,7 +189,7 @@ async def test_an_orphan_is_destroyed_once_two_scans_and_its_grace_allow_it(serv
 async def test_what_holds_volumes_is_no_orphan_while_its_app_is_worked_on(service: Service) -> None:
     app = await service.deploy()
     await service.platform.run()
-    service.api.reconciler.grace = timedelta(0)
+    service.set_orphan_grace(timedelta(0))
     containers, admin = service.platform.containers.containers, call(staff=True)
     containers[9500] = dataclasses.replace(containers[9000], vmid=9500, owner=f"volumes.{app.id}")
     reconcile, destroy = pb.ReconcileAppsRequest(), pb.DestroyOrphanRequest(host_id=1, vmid=9500)
@@ -207,7 +207,7 @@ async def test_what_holds_volumes_is_no_orphan_while_its_app_is_worked_on(servic
 async def test_what_became_an_apps_again_is_no_orphan(service: Service) -> None:
     app = await service.deploy()
     await service.platform.run()
-    service.api.reconciler.grace = timedelta(0)
+    service.set_orphan_grace(timedelta(0))
     containers, admin = service.platform.containers.containers, call(staff=True)
     containers[9500] = dataclasses.replace(containers[9000], vmid=9500, owner="gone-1")
     for _ in range(2):

@@ -12,18 +12,20 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.import_django.apps import begin_import
-from services.apps.domain.entities import App, AppFilter, ChangeApp
+from services.apps.domain.changes import ChangeApp
+from services.apps.domain.entities import App, AppFilter
 from services.apps.domain.errors import AppBusyError, AppNotFoundError, AppStateError, HostnameTakenError
 from services.apps.domain.values import ValueChanges
 from services.apps.store.tables import metadata, operation_tables, outbox, ports
-from services.apps.usecases import adoption as adopting
-from services.apps.usecases import dependencies as usecases
-from services.apps.usecases import update_app as updating
+from services.apps.usecases.adoption import adopt_container, discover_containers
+from services.apps.usecases.clone_app import clone_app
+from services.apps.usecases.perform_app_action import perform_app_action
 from services.apps.usecases.reconcile_apps import Reconciler
+from services.apps.usecases.update_app import update_app
 from services.clients.inventory.values import Ref
 from services.common.core.clock import now
 from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
+from tests.store.apps_platform import Platform, StaleStore, asked, platform  # noqa: F401 - fixtures
 
 
 async def test_a_deployed_app_runs_and_answers_at_its_port(platform: Platform) -> None:
@@ -54,7 +56,7 @@ async def test_the_same_request_twice_makes_one_app(platform: Platform) -> None:
     first = await platform.deploy(request_id="a" * 32)
     second = await platform.deploy(request_id="a" * 32)
     assert first.id == second.id
-    assert (await platform.store.list_versions(AppFilter(), page=1, per_page=10))[1] == 1
+    assert (await platform.store.list_stamps(AppFilter(), page=1, per_page=10))[1] == 1
 
 
 async def test_a_taken_hostname_is_refused_and_takes_no_port(platform: Platform) -> None:
@@ -148,14 +150,14 @@ async def test_somebody_elses_app_does_not_exist(platform: Platform) -> None:
     app = await platform.deploy(owner=1)
     with pytest.raises(AppNotFoundError):
         await platform.store.get_app(app.id, owner=2)
-    assert await platform.store.list_versions(AppFilter(owner_id=2), page=1, per_page=10) == ([], 0)
+    assert await platform.store.list_stamps(AppFilter(owner_id=2), page=1, per_page=10) == ([], 0)
 
 
 async def test_a_clone_runs_beside_its_source(platform: Platform) -> None:
     source = await platform.deploy()
     await platform.run()
     source = await platform.store.get_app(source.id)
-    clone = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    clone = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
     assert clone.status == "cloning"
     await platform.run()
     clone = await platform.store.get_app(clone.id)
@@ -169,7 +171,7 @@ async def test_a_source_that_must_stop_for_its_clone_is_started_again(platform: 
     await platform.run()
     source = await platform.store.get_app(source.id)
     platform.containers.can_snapshot = False
-    clone = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    clone = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
     await platform.run()
     assert (await platform.store.get_app(clone.id)).status == "running"
     assert platform.containers.containers[9000].status == "running"
@@ -182,13 +184,13 @@ async def test_a_source_rests_until_its_copy_is_made(platform: Platform) -> None
     source = await platform.deploy()
     await platform.run()
     source = await platform.store.get_app(source.id)
-    await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")
     with pytest.raises(AppBusyError, match="is being copied"):
-        await usecases.perform_action(platform.world, source, "delete", asked())
+        await perform_app_action(platform.dependencies, source.id, "delete", requester=asked())
     await platform.run()
-    assert await usecases.perform_action(platform.world, source, "delete", asked())
+    assert await perform_app_action(platform.dependencies, source.id, "delete", requester=asked())
     with pytest.raises(AppBusyError, match="is removing"):
-        await usecases.clone_app(platform.world, source, asked(), hostname="web-03")
+        await clone_app(platform.dependencies, source.id, asked(), hostname="web-03")
 
 
 async def test_a_source_that_was_stopped_runs_again_when_its_clone_fails(platform: Platform) -> None:
@@ -197,7 +199,7 @@ async def test_a_source_that_was_stopped_runs_again_when_its_clone_fails(platfor
     source = await platform.store.get_app(source.id)
     platform.containers.can_snapshot = False
     platform.containers.broken["clone_container"] = 99
-    clone = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    clone = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
     await platform.run_to_the_end()
     assert (await platform.store.get_app(clone.id)).status == "error"
     assert platform.containers.containers[9000].status == "running"
@@ -212,7 +214,7 @@ async def test_a_worker_that_dies_while_the_source_is_stopped_leaves_that_writte
     source = await platform.store.get_app(source.id)
     platform.containers.can_snapshot = False
     platform.containers.hangs = "clone_container"
-    clone = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    clone = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
     worker = asyncio.create_task(platform.run())
     await asyncio.wait_for(platform.containers.hung.wait(), 20)
     worker.cancel()
@@ -247,15 +249,15 @@ async def test_what_an_own_broken_creation_left_is_destroyed_first(platform: Pla
 
 async def test_an_adopted_container_is_left_alone_when_its_app_is_deleted(platform: Platform) -> None:
     platform.containers.add_container(Ref(1, 300, "pve1"), name="old-box", status="running")
-    found = await adopting.discover_containers(platform.world, None)
+    found = await discover_containers(platform.dependencies, None)
     assert [item.vmid for item in found] == [300]
-    app = await adopting.adopt_container(
-        platform.world, Ref(1, 300, "pve1"), asked(), kind="custom", port=None, owner_id=1
+    app = await adopt_container(
+        platform.dependencies, Ref(1, 300, "pve1"), asked(), kind="custom", port=None, owner_id=1
     )
     await platform.run()
     app = await platform.store.get_app(app.id)
     assert (app.status, app.internal_port, app.runtime) == ("running", 80, "adopted")
-    assert await adopting.discover_containers(platform.world, None) == []
+    assert await discover_containers(platform.dependencies, None) == []
     await platform.act(app.id, "delete")
     await platform.run()
     assert platform.containers.containers[300].status == "running"
@@ -352,7 +354,7 @@ async def test_an_operation_is_cancelled_and_undone(platform: Platform) -> None:
     assert operation is not None
     assert await platform.store.request_cancel(operation.id)
     await platform.run()
-    assert (await platform.store.find_operation(operation.id)).status == "cancelled"
+    assert (await platform.store.get_operation(operation.id)).status == "cancelled"
     assert platform.containers.containers == {}
 
 
@@ -363,7 +365,7 @@ async def test_what_takes_too_long_is_ended_and_undone(platform: Platform) -> No
     long_ago = operation_tables.operations.update().values(started_at=now() - timedelta(hours=5))
     await platform.database.write(lambda connection: connection.execute(long_ago))
     await platform.run()
-    ended = await platform.store.find_operation(operation.id)
+    ended = await platform.store.get_operation(operation.id)
     assert ended.status == "failed"
     assert "longer than 3.0 hours" in ended.error
     assert (await platform.store.get_app(app.id)).status == "error"
@@ -374,9 +376,9 @@ async def test_changed_memory_reaches_the_container(platform: Platform) -> None:
     app = await platform.deploy()
     await platform.run()
     app = await platform.store.get_app(app.id)
-    await updating.update_app(
-        platform.world,
-        app,
+    await update_app(
+        platform.dependencies,
+        app.id,
         asked(),
         name="New",
         resources={"memory": 1024},
@@ -395,19 +397,18 @@ async def test_a_change_that_another_one_overtook_is_refused_and_takes_nothing_b
     app = await platform.deploy()
     await platform.run()
     app = await platform.store.get_app(app.id)
-    await updating.update_app(
-        platform.world,
-        app,
+    await update_app(
+        platform.dependencies,
+        app.id,
         asked(),
         name=None,
         resources={"memory": 1024},
         values=ValueChanges(environment={"THEME": "light"}),
     )
     await platform.run()
+    late = dataclasses.replace(platform.dependencies, store=StaleStore(platform.store, app))
     with pytest.raises(AppBusyError, match="has just ended"):
-        await updating.update_app(
-            platform.world, app, asked(), name=None, resources={"cores": 3}, values=ValueChanges()
-        )
+        await update_app(late, app.id, asked(), name=None, resources={"cores": 3}, values=ValueChanges())
     found = await platform.store.get_app(app.id)
     assert (found.environment["THEME"], found.config["memory"]) == ("light", 1024)
 
@@ -420,8 +421,8 @@ async def test_a_changed_app_in_error_is_as_its_container_is(platform: Platform,
     found = platform.containers.containers[9000]
     platform.containers.containers[9000] = dataclasses.replace(found, status=running)
     app = await platform.store.get_app(app.id)
-    await updating.update_app(
-        platform.world, app, asked(), name="New", resources={"memory": 1024}, values=ValueChanges()
+    await update_app(
+        platform.dependencies, app.id, asked(), name="New", resources={"memory": 1024}, values=ValueChanges()
     )
     await platform.run()
     assert (await platform.store.get_app(app.id)).status == running
@@ -432,11 +433,16 @@ async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platfo
     await platform.run()
     await platform.store.change(ChangeApp(app.id, {"status": "error", "vmid": None}))
     app = await platform.store.get_app(app.id)
-    await updating.update_app(platform.world, app, asked(), name="New", resources={}, values=ValueChanges())
+    await update_app(platform.dependencies, app.id, asked(), name="New", resources={}, values=ValueChanges())
     await platform.run()
     found = await platform.store.get_app(app.id)
     assert (found.name, found.status) == ("New", "error")
     with pytest.raises(AppStateError, match="has no container"):
-        await updating.update_app(
-            platform.world, found, asked(), name="N", resources={"memory": 1024}, values=ValueChanges()
+        await update_app(
+            platform.dependencies,
+            found.id,
+            asked(),
+            name="N",
+            resources={"memory": 1024},
+            values=ValueChanges(),
         )

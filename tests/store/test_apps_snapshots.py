@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from services.apps.domain.entities import App
 from services.apps.domain.values import ValueChanges
 from services.apps.store.tables import upgrades
-from services.apps.usecases import dependencies as usecases
-from services.apps.usecases import update_app as updating
+from services.apps.usecases.migrate_app import migrate_app
+from services.apps.usecases.perform_app_action import perform_app_action
 from services.apps.usecases.snapshot_cleanup import drop_left_snapshots
+from services.apps.usecases.update_app import update_app
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
 from tests.store.apps_upgrades import deploy, list_messages, read_definition, read_what_runs, settle, upgrade
@@ -34,9 +35,9 @@ class Forgetful(dict[Any, Any]):
 async def update(
     platform: Platform, app: App, *, environment: Mapping[str, str] = LIGHT, **resources: int
 ) -> App:
-    await updating.update_app(
-        platform.world,
-        app,
+    await update_app(
+        platform.dependencies,
+        app.id,
         asked(),
         name=None,
         resources=resources,
@@ -112,11 +113,11 @@ async def test_what_was_left_is_deleted_before_a_move_and_by_the_clean_up(platfo
     ours, theirs = (app.vmid or 0, "proximity-clone-9001"), (app.vmid or 0, "mine")
     packed = platform.containers.pack(app.vmid or 0)
     taken[ours] = packed
-    await usecases.migrate_app(platform.world, app, asked(), node="pve2")
+    await migrate_app(platform.dependencies, app.id, asked(), node="pve2")
     app = await settle(platform, app.id)
     assert (app.status, app.node, taken) == ("running", "pve2", {})
     taken |= {ours: packed, theirs: packed}
-    await usecases.perform_action(platform.world, app, "restart", asked())
+    await perform_app_action(platform.dependencies, app.id, "restart", requester=asked())
     assert await drop_left_snapshots(platform.store, platform.containers) == 0, "it is being worked on"
     await settle(platform, app.id)
     platform.containers.broken = {"drop_snapshots": 1}

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.entities import ChangeApp
+from services.apps.domain.changes import ChangeApp
 from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
 from services.apps.domain.values import ValueChanges
 from services.apps.store.tables import operation_tables
-from services.apps.usecases import adoption as adopting
-from services.apps.usecases import dependencies as usecases
-from services.apps.usecases import update_app as updating
-from services.apps.usecases import upgrades as upgrading
+from services.apps.usecases.adoption import adopt_container
+from services.apps.usecases.clone_app import clone_app
 from services.apps.usecases.dependencies import Requester
+from services.apps.usecases.update_app import update_app
+from services.apps.usecases.upgrades import rollback_app, upgrade_app
 from services.clients.inventory.values import Ref
 from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.operations.engine import Engine
@@ -145,14 +145,14 @@ async def test_what_cannot_be_upgraded_is_refused_before_anything_happens(platfo
     with pytest.raises(NotFoundError, match="r9"):
         await upgrade(platform, app, revision="r9")
     platform.catalog.revisions.append("r2")
-    await upgrading.upgrade_app(platform.world, app, asked())
+    await upgrade_app(platform.dependencies, app.id, asked())
     with pytest.raises(AppBusyError):
         await upgrade(platform, await platform.store.get_app(app.id))
     platform.containers.containers[300] = platform.containers.containers[app.vmid or 0].__class__(
         host_id=1, vmid=300, node="pve1", name="old", status="running"
     )
-    adopted = await adopting.adopt_container(
-        platform.world, Ref(1, 300, "pve1"), asked(), kind="custom", port=80, owner_id=1
+    adopted = await adopt_container(
+        platform.dependencies, Ref(1, 300, "pve1"), asked(), kind="custom", port=80, owner_id=1
     )
     await platform.run()
     with pytest.raises(NotAvailableError, match="adopted"):
@@ -180,11 +180,11 @@ async def test_a_worker_that_dies_in_any_step_is_followed_by_one_that_ends_the_w
         app = await upgrade(platform, app)
     operation_id = uuid.uuid4().hex
     if direction == "upgrade_app":
-        await upgrading.upgrade_app(platform.world, app, Requester(operation_id, 1))
+        await upgrade_app(platform.dependencies, app.id, Requester(operation_id, 1))
     else:
-        await upgrading.rollback_app(platform.world, platform.backups, app, Requester(operation_id, 1))
+        await rollback_app(platform.dependencies, app.id, Requester(operation_id, 1))
     died = await run_dying(platform, app.id)
-    found = await platform.store.find_operation(operation_id)
+    found = await platform.store.get_operation(operation_id)
     assert died == len(found.steps) >= 4
     assert (found.status, {step.status for step in found.steps}) == ("succeeded", {"done"})
     app = await platform.store.get_app(app.id)
@@ -221,9 +221,9 @@ async def run_dying(platform: Platform, app_id: str) -> int:
 
 async def test_a_changed_value_reaches_the_definition(platform: Platform) -> None:
     app = await deploy(platform, revisions=("r1", "r2"))
-    await updating.update_app(
-        platform.world,
-        app,
+    await update_app(
+        platform.dependencies,
+        app.id,
         asked(),
         name=None,
         resources={},
@@ -237,7 +237,7 @@ async def test_a_changed_value_reaches_the_definition(platform: Platform) -> Non
 
 async def test_a_copy_keeps_the_project_whose_volumes_it_has(platform: Platform) -> None:
     source = await deploy(platform)
-    copy = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    copy = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
     await platform.run()
     copy = await upgrade(platform, await platform.store.get_app(copy.id))
     assert copy.revision == "r2"
@@ -246,7 +246,7 @@ async def test_a_copy_keeps_the_project_whose_volumes_it_has(platform: Platform)
 
 async def test_apps_say_that_an_update_is_available(service: Service) -> None:
     app = await deploy(service.platform)
-    newest = service.api.newest
+    newest = service.updates
     assert not (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.HasField("update")
     await newest.refresh()
     shown = (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message

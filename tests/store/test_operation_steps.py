@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from services.apps.domain.errors import StepFailedError
 from services.apps.store.tables import operation_tables
-from services.apps.usecases import dependencies as usecases
+from services.apps.usecases.clone_app import clone_app
 from tests.store.apps_db import db  # noqa: F401 - fixtures
 from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
 from tests.store.apps_service import Service, service  # noqa: F401 - fixtures
@@ -110,7 +110,7 @@ async def test_a_copy_shows_that_its_source_is_started_only_when_it_was_stopped(
     await platform.run()
     platform.containers.can_snapshot = not must_stop
     source = await platform.store.get_app(source.id)
-    copy = await usecases.clone_app(platform.world, source, asked(), hostname="web-02")
+    copy = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
     planned = ["reserve_vmid", "clone_container", "start_container", "push_compose", "compose_up", "probe"]
     assert await list_steps(platform, copy.id) == planned
     await platform.run()

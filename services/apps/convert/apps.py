@@ -12,7 +12,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.apps.domain.config import parse_config
 from services.apps.domain.credentials import find_credentials
 from services.apps.domain.deployment import NewApp
-from services.apps.domain.entities import STABLE, App, AppEvent
+from services.apps.domain.entities import STABLE, App, AppEvent, AppFilter
 from services.apps.domain.neighbours import Newest
 from services.apps.domain.pace import measure_pace
 from services.apps.domain.values import ValueChanges, list_masked
@@ -27,10 +27,10 @@ from services.common.operations.view import Operation
 DEFAULT_PER_PAGE = 20
 
 
-def render_deletion(app: App, deletion: Deletion) -> pb.DeleteAppResponse:
-    """What becomes of an app that is deleted."""
+def render_deletion(deletion: Deletion) -> pb.DeleteAppResponse:
+    """Render what is deleted with an app and what stays."""
     return pb.DeleteAppResponse(
-        id=app.id,
+        id=deletion.app.id,
         status="removing",
         message=deletion.message,
         operation_id=deletion.operation_id,
@@ -65,6 +65,16 @@ def render_reconciled(result: Reconciled) -> pb.ReconcileAppsResponse:
 def parse_page(request: Any) -> tuple[int, int]:
     """Page from 1, and how many a page has."""
     return request.page or 1, request.per_page or DEFAULT_PER_PAGE
+
+
+def parse_filter(request: pb.ListAppsRequest) -> AppFilter:
+    """Parse which apps are requested."""
+    return AppFilter(
+        owner_id=request.owner if request.HasField("owner") else None,
+        status=request.status if request.HasField("status") else None,
+        search=request.search,
+        host_id=request.host_id if request.HasField("host_id") else None,
+    )
 
 
 def parse_new_app(request: pb.DeployAppRequest, *, request_id: str, user: User) -> NewApp:
@@ -233,6 +243,20 @@ def render_operations(
     """A page of operations."""
     return pb.ListOperationsResponse(
         operations=[render_operation(item) for item in operations], total=total, page=page, per_page=per_page
+    )
+
+
+def render_adoption(app: App, *, operation_id: str) -> pb.AdoptContainerResponse:
+    """Render the app that a container becomes."""
+    return pb.AdoptContainerResponse(
+        success=True,
+        message=f"Adopting {app.hostname}",
+        app_id=app.id,
+        vmid=app.vmid or 0,
+        node=app.node,
+        type=app.catalog_id,
+        port_detection=f"manual:{app.internal_port}" if app.internal_port is not None else "automatic",
+        operation_id=operation_id,
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.entities import App
+from services.apps.usecases.delegated_operations import AppLock, DelegatedReport
 from services.apps.usecases.probe_app import AppAnswer
 from services.apps.usecases.restore_beside import BackedUpApp
-from services.common.operations.delegated import DelegatedStep
-from services.common.operations.view import Operation
+from services.common.operations.model import DelegatedStep
 
 
 def parse_backed_up(request: pb.RestoreBesideRequest) -> BackedUpApp:
@@ -23,8 +22,23 @@ def parse_backed_up(request: pb.RestoreBesideRequest) -> BackedUpApp:
     )
 
 
-def parse_held_step(request: pb.ReportOperationRequest) -> DelegatedStep | None:
-    """The step that another service reports; None when it names none."""
+def parse_report(request: pb.ReportOperationRequest) -> DelegatedReport:
+    """Parse the progress of an operation of another service."""
+    return DelegatedReport(
+        progress=request.progress,
+        step_index=request.step_index,
+        step_count=request.step_count,
+        worker=request.worker,
+        attempt=request.attempt,
+        step=request.step,
+        level=request.level,
+        message=request.message,
+        delegated_step=_parse_step(request),
+    )
+
+
+def _parse_step(request: pb.ReportOperationRequest) -> DelegatedStep | None:
+    """Parse the step that another service reports; None when it names none."""
     if not request.step:
         return None
     return DelegatedStep(
@@ -36,13 +50,14 @@ def parse_held_step(request: pb.ReportOperationRequest) -> DelegatedStep | None:
     )
 
 
-def render_hold(app: App, operation: Operation | None, *, status: str = "") -> pb.AppHold:
-    """An app as other services need it."""
+def render_lock(lock: AppLock) -> pb.AppHold:
+    """Render an app as other services need it."""
+    app, operation = lock.app, lock.operation
     return pb.AppHold(
         app_id=app.id,
         name=app.name,
         hostname=app.hostname,
-        status=status or app.status,
+        status=lock.status,
         host_id=app.host_id,
         vmid=app.vmid or 0,
         node=app.node,

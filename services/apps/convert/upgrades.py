@@ -5,7 +5,6 @@ from __future__ import annotations
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
-from services.apps.domain.entities import App
 from services.apps.domain.neighbours import ItemInput
 from services.apps.usecases.upgrades import AppUpdate
 
@@ -49,9 +48,9 @@ def render_input(one: ItemInput) -> item_pb2.ItemInput:
     )
 
 
-def render_update(app: App, update: AppUpdate) -> pb.AppUpdate:
-    """What an update changes, and what it needs."""
-    changes = update.changes
+def render_update(update: AppUpdate) -> pb.AppUpdate:
+    """Render what an update changes, and what it needs."""
+    app, changes = update.app, update.changes
     return pb.AppUpdate(
         app_id=app.id,
         available=changes.revision != app.revision,

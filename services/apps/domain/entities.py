@@ -114,8 +114,8 @@ class NewAppOperation:
 
     Attributes:
         status: of the app while it runs.
-        held: another service carries it out.
-        quota: what the owner's apps may take together with what it changes; None: not asked.
+        delegated: another service carries it out.
+        quota: what the owner's apps may take together with what it changes; None: not checked.
         node, storage: what it burdens; empty: nothing that counts.
         seen: when the app had changed last as it was looked at to decide; a later change refuses the operation.
     """
@@ -127,7 +127,7 @@ class NewAppOperation:
     quota: Quota | None = None
     steps: tuple[tuple[str, str], ...] = ()
     requested_by: int | None = None
-    held: bool = False
+    delegated: bool = False
     node: str = ""
     storage: str = ""
     seen: datetime | None = None
@@ -153,39 +153,6 @@ class AppEvent:
     message: str
     step: str
     at: datetime
-
-
-@dataclass(frozen=True)
-class ChangeApp:
-    """Set columns of an app; a new status is announced."""
-
-    app_id: str
-    values: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class AddLog:
-    """Add a line to an app's log."""
-
-    app_id: str
-    message: str
-    level: str = "info"
-    step: str = ""
-
-
-@dataclass(frozen=True)
-class RemoveApp:
-    """Remove an app, its port and its log; announce it, and whether its backups are to go with it."""
-
-    app_id: str
-    delete_backups: bool = False
-
-
-@dataclass(frozen=True)
-class AnnounceDeployed:
-    """Say that an app runs for the first time."""
-
-    app_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,66 +197,6 @@ class Upgrade:
     after: AppVersion
     status: str = "begun"
     archive: str = ""
-
-
-@dataclass(frozen=True)
-class AddUpgrade:
-    """Note an upgrade that begins."""
-
-    upgrade: Upgrade
-
-
-@dataclass(frozen=True)
-class NoteArchive:
-    """Note the backup that was made before an upgrade."""
-
-    upgrade_id: str
-    archive: str
-
-
-@dataclass(frozen=True)
-class SwitchVersion:
-    """Make an app be of the version after an upgrade, or of the one before it."""
-
-    upgrade_id: str
-    forward: bool
-
-
-@dataclass(frozen=True)
-class ForgetUpgrade:
-    """Forget the former version that was kept for the time of an operation."""
-
-    upgrade_id: str
-
-
-@dataclass(frozen=True)
-class ForgetSightings:
-    """Forget that reconciliation saw an orphan or duplicate: it is gone."""
-
-    host_id: int
-    vmid: int
-
-
-@dataclass(frozen=True)
-class RestoreVersion:
-    """Make an app be of the version that was backed up; `operation_id` is that of its restore."""
-
-    app_id: str
-    operation_id: str
-
-
-Change = (
-    ChangeApp
-    | AddLog
-    | RemoveApp
-    | AnnounceDeployed
-    | AddUpgrade
-    | NoteArchive
-    | SwitchVersion
-    | ForgetUpgrade
-    | ForgetSightings
-    | RestoreVersion
-)
 
 
 @dataclass(frozen=True)

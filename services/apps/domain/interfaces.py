@@ -1,34 +1,117 @@
-"""What the domain needs of the database."""
+"""Protocols of the database, as use cases need it, and the types of functions that they are given."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from services.apps.domain.entities import App, Change, NewAppOperation, Upgrade
+from services.apps.domain.changes import Change
+from services.apps.domain.entities import App, AppFilter, NewAppOperation, Upgrade
 from services.apps.domain.sightings import Sightings
+from services.apps.domain.stamps import AppStamp, LogStamp
+from services.common.operations.model import DelegatedStep
+from services.common.operations.view import Operation
 
 PlanSteps = Callable[[str, Mapping[str, Any]], tuple[tuple[str, str], ...]]
 """Names and descriptions of the steps of an operation, from its kind and state."""
 
 
-class AppStore(Sightings, Protocol):
-    """What use cases need of the database."""
+class AppStamps(Protocol):
+    """Reads on the fast read path: stamps, which say what there is to show."""
+
+    async def get_stamp(self, app_id: str, *, owner: int | None) -> AppStamp:
+        """Return the state of one app.
+
+        Raises:
+            AppNotFoundError: there is none, or it is not the owner's.
+        """
+
+    async def list_stamps(
+        self, wanted: AppFilter, *, page: int, per_page: int
+    ) -> tuple[list[tuple[str, object]], int]:
+        """Return ids and stamps of one page of apps, newest first, and how many there are in all."""
+
+    async def get_log_stamp(self, app_id: str, *, owner: int | None, level: str) -> LogStamp:
+        """Return the state of an app's log.
+
+        Raises:
+            AppNotFoundError: there is no such app, or it is not the owner's.
+        """
+
+    async def list_operation_stamps(
+        self, app_id: str, *, owner: int | None, page: int, per_page: int
+    ) -> tuple[list[tuple[str, object]], int]:
+        """Return ids and stamps of one page of an app's operations, newest first, and how many there are in all.
+
+        Without an owner, also of an app that is gone.
+
+        Raises:
+            AppNotFoundError: there is no such app and there was none, or it is not the owner's.
+        """
+
+
+class AppReads(Protocol):
+    """Reads of apps."""
 
     async def get_app(self, app_id: str, *, owner: int | None = None) -> App:
-        """One app."""
+        """Return one app.
+
+        Raises:
+            AppNotFoundError: there is none, or it is not the owner's.
+        """
+
+    async def get_app_of_backup(self, app_id: str, made_by: str) -> App:
+        """Return an app as it was in the backup that an operation made, also one that was removed."""
+
+    async def list_all_apps(self, *, host_id: int | None = None) -> list[App]:
+        """List every app."""
+
+    async def list_existing(self, app_ids: Sequence[str]) -> set[str]:
+        """Return those of some ids that are ids of apps."""
+
+    async def count_apps(self, *, host_id: int | None = None, revision: str = "") -> int:
+        """Count the apps, of a host or of a catalog revision."""
 
     async def was_removed(self, app_id: str) -> bool:
         """Whether there was an app of this id, which was removed and is still known."""
 
-    async def get_app_of_backup(self, app_id: str, made_by: str) -> App:
-        """An app as it was in the backup that an operation made, also one that was removed."""
-
-    async def list_all_apps(self, *, host_id: int | None = None) -> list[App]:
-        """Every app."""
+    async def find_upgrade(self, app_id: str) -> Upgrade | None:
+        """Return the upgrade that gave an app its version."""
 
     async def choose_port(self, host_id: int) -> int:
-        """A port that is free now."""
+        """Choose a port that is free now."""
+
+
+class OperationReads(Protocol):
+    """Reads of operations."""
+
+    async def get_operation(self, operation_id: str, *, app_id: str | None = None) -> Operation:
+        """Return one operation.
+
+        Raises:
+            OperationNotFoundError: there is none, or it is another app's.
+        """
+
+    async def list_operations(
+        self, app_id: str | None, *, page: int, per_page: int, status: str = ""
+    ) -> tuple[list[Operation], int]:
+        """Return one page of operations, newest first, and how many there are."""
+
+    async def find_unfinished(self, app_id: str) -> Operation | None:
+        """Return the operation under way on an app."""
+
+    async def get_operation_standing(self, operation_id: str) -> str:
+        """Return how far an operation is: unknown, unfinished, succeeded or failed."""
+
+    async def get_former_status(self, operation_id: str) -> str:
+        """Return the status that the app had before a delegated operation."""
+
+    async def list_silent_delegations(self, *, seconds: float) -> Sequence[Operation]:
+        """List unfinished delegated operations that nothing was reported of for `seconds`."""
+
+
+class OperationWrites(Protocol):
+    """Changes of operations."""
 
     async def add_app(self, app: App, begin: NewAppOperation, *, changes: Sequence[Change] = ()) -> bool:
         """Add an app with its first operation and further changes; False when its port was taken meanwhile."""
@@ -42,16 +125,33 @@ class AppStore(Sightings, Protocol):
         message: str = "",
         changes: Sequence[Change] = (),
     ) -> None:
-        """Begin an operation, with changes in the same transaction."""
+        """Begin an operation, with changes in the same transaction.
 
-    async def begin_orphan(self, subject: str, begin: NewAppOperation) -> None:
-        """Begin an operation on a container that is not an app's; `subject` names it, once for each operation id."""
+        Raises:
+            AppBusyError: another one is under way, or the app changed since it was read.
+        """
 
-    async def find_upgrade(self, app_id: str) -> Upgrade | None:
-        """The upgrade that an app owes its version to."""
+    async def begin_destruction(self, subject: str, begin: NewAppOperation) -> None:
+        """Begin to destroy a container that is no app's; `subject` names it, once for each operation id."""
 
     async def change(self, *changes: Change) -> None:
-        """Apply changes."""
+        """Apply changes in one transaction."""
+
+    async def report(
+        self,
+        operation_id: str,
+        values: Mapping[str, Any],
+        *changes: Change,
+        step: DelegatedStep | None = None,
+    ) -> bool:
+        """Set columns of an unfinished delegated operation, with changes; False if there is none."""
 
     async def request_cancel(self, operation_id: str) -> bool:
-        """Ask an operation to stop; False when it has ended."""
+        """Request that an operation stops; False when it has ended."""
+
+    async def replay(self, operation_id: str) -> bool:
+        """Queue a dead operation again; False when it is not dead."""
+
+
+class AppStore(AppStamps, AppReads, OperationReads, OperationWrites, Sightings, Protocol):
+    """The database, as use cases need it."""

@@ -1,4 +1,4 @@
-"""AppsService and AppsInternalService: one method per RPC, which parses, calls one function and renders.
+"""AppsService and AppsInternalService: one method per RPC, which parses, calls one use case and renders.
 
 One module per resource; a new RPC goes where its resource is.
 """
@@ -17,6 +17,6 @@ from services.apps.handlers.operations import OperationHandlers
 __all__ = ["AppsHandlers", "AppsInternalHandlers"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AppsHandlers(AppHandlers, LifecycleHandlers, OperationHandlers, EventHandlers, AppContainerHandlers):
     """AppsService."""

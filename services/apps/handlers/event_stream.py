@@ -176,8 +176,3 @@ class Watcher:
             if touched.get(feed.app_id, 0) > feed.last or feed.is_restless or feed.app_id not in kept:
                 feed.wake()
         return newest
-
-
-def parse_event_id(text: str) -> int | None:
-    """The number of a Last-Event-ID; None when there is none that we gave."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None

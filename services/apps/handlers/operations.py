@@ -6,10 +6,9 @@ from __future__ import annotations
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.common.v1 import operation_pb2
 
-from services.apps.convert import apps as convert
-from services.apps.domain.errors import AppBusyError
+from services.apps.convert.apps import parse_page, render_operations
 from services.apps.handlers.base import BaseHandlers
-from services.apps.usecases import dependencies as usecases
+from services.apps.usecases import operations as usecases
 from services.common.operations.convert import render_operation
 from services.common.rpc.call import Call
 from services.common.rpc.responses.rendered import Rendered
@@ -21,43 +20,44 @@ class OperationHandlers(BaseHandlers):
     async def list_operations(
         self, request: pb.ListOperationsRequest, call: Call
     ) -> Rendered[pb.ListOperationsResponse]:
-        page, per_page = convert.parse_page(request)
-        answer, total = await self.showcase.list_operations(
-            request.app_id, owner=call.owner_filter, page=page, per_page=per_page, form=call.form
+        page, per_page = parse_page(request)
+        found = await usecases.list_operations(
+            self.dependencies.store,
+            request.app_id,
+            owner_filter=call.owner_filter,
+            page=page,
+            per_page=per_page,
         )
-        call.add_page_links(page=page, per_page=per_page, total=total)
-        return answer
+        call.add_page_links(page=page, per_page=per_page, total=found.total)
+        return await self.renderer.list_operations(found, form=call.form)
 
     async def get_operation(self, request: pb.GetOperationRequest, call: Call) -> operation_pb2.Operation:
-        app_id = request.app_id
-        # Refuses what is not the owner's; administrators also see what is left of an app that is gone.
-        await self.store.list_operation_versions(app_id, owner=call.owner_filter, page=1, per_page=1)
-        return render_operation(await self.store.find_operation(request.operation_id, app_id=app_id))
+        operation = await usecases.get_operation(
+            self.dependencies, request.app_id, request.operation_id, owner_filter=call.owner_filter
+        )
+        return render_operation(operation)
 
     async def cancel_operation(
         self, request: pb.CancelOperationRequest, call: Call
     ) -> operation_pb2.Operation:
-        app = await self._get(request.app_id, call)
-        operation = await self.store.find_operation(request.operation_id, app_id=app.id)
-        await usecases.cancel_operation(self.store, self.backups, operation)
-        self.relay.wake()
-        call.add_location(f"/api/apps/{app.id}/operations/{request.operation_id}")
-        return render_operation(await self.store.find_operation(request.operation_id, app_id=app.id))
+        call.audit_target = request.app_id
+        operation = await usecases.cancel_operation(
+            self.dependencies, request.app_id, request.operation_id, owner_filter=call.owner_filter
+        )
+        self._announce(call, f"/api/apps/{operation.subject}/operations/{operation.id}")
+        return render_operation(operation)
 
     async def list_dead_letters(
         self, request: pb.ListDeadLettersRequest, call: Call
     ) -> pb.ListOperationsResponse:
-        page, per_page = convert.parse_page(request)
-        found, total = await self.store.list_operations(None, page=page, per_page=per_page, status="dead")
+        page, per_page = parse_page(request)
+        found, total = await usecases.list_dead_letters(self.dependencies.store, page=page, per_page=per_page)
         call.add_page_links(page=page, per_page=per_page, total=total)
-        return convert.render_operations(found, total, page=page, per_page=per_page)
+        return render_operations(found, total, page=page, per_page=per_page)
 
     async def replay_operation(
         self, request: pb.ReplayOperationRequest, call: Call
     ) -> operation_pb2.Operation:
-        operation = await self.store.find_operation(request.operation_id)
-        if not await self.store.replay(operation.id):
-            raise AppBusyError(f"operation {operation.id} is {operation.status} and was not given up")
-        call.add_location(f"/api/apps/{operation.subject}/operations/{operation.id}")
-        self.relay.wake()
-        return render_operation(await self.store.find_operation(operation.id))
+        operation = await usecases.replay_operation(self.dependencies, request.operation_id)
+        self._announce(call, f"/api/apps/{operation.subject}/operations/{operation.id}")
+        return render_operation(operation)

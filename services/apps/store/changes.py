@@ -8,22 +8,20 @@ from typing import Any
 import sqlalchemy as sa
 from proximity.apps.v1 import events_pb2
 
-from services.apps.domain.entities import (
-    STABLE,
+from services.apps.domain.changes import (
     AddLog,
     AddUpgrade,
     AnnounceDeployed,
-    App,
     Change,
     ChangeApp,
     ForgetSightings,
     ForgetUpgrade,
-    NewAppOperation,
     NoteArchive,
     RemoveApp,
     RestoreVersion,
     SwitchVersion,
 )
+from services.apps.domain.entities import STABLE, App, NewAppOperation
 from services.apps.domain.errors import AppBusyError
 from services.apps.domain.quotas import Quota, check_quota
 from services.apps.store.removed import hand_over_records, keep_record
@@ -145,7 +143,7 @@ class AppChanges:
         if message:
             self._add_event(connection, app_id, "log", message=message)
 
-    def begin_orphan(self, connection: sa.Connection, mark: str, begin: NewAppOperation) -> None:
+    def begin_destruction(self, connection: sa.Connection, mark: str, begin: NewAppOperation) -> None:
         """Begin an operation on what carries a mark; nothing more when it is known."""
         if connection.execute(sa.select(ops.c.id).where(ops.c.id == begin.id)).first() is None:
             self._add_operation(connection, mark, begin)
@@ -158,12 +156,12 @@ class AppChanges:
             dict(begin.state),
             begin.steps,
             begin.requested_by,
-            delegated=begin.held,
+            delegated=begin.delegated,
             node=begin.node,
             storage=begin.storage,
         )
         add_operation(connection, operation_tables, new)
-        if not begin.held:
+        if not begin.delegated:
             operation_queue.wake(connection, begin.id)
 
     def hand_over(self, connection: sa.Connection, owner_id: int, *, to: int) -> int:

@@ -6,7 +6,6 @@ can be kept (`services.apps.showing`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -16,40 +15,16 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from services.apps.domain.entities import AppFilter
 from services.apps.domain.errors import AppNotFoundError
+from services.apps.domain.stamps import AppStamp, LogStamp
 from services.apps.store.tables import app_events, apps, operation_tables
 from services.apps.store.totals import Totals
 from services.common.db.database import Database
-from services.common.db.queries import Query
+from services.common.db.queries import Query, parse_time
 
 _DEEP = 200
 _GRAM, _LONG_GRAM = 3, 6  # signs: what `list_grams` of the migrations cuts texts into
 _param = sa.bindparam
 ops = operation_tables.operations
-
-
-@dataclass(frozen=True, slots=True)
-class AppStamp:
-    """An app's state by name, and what is asked for most.
-
-    Attributes:
-        stamp: changes whenever the app does.
-    """
-
-    id: str
-    stamp: object
-    status: str
-    error: str
-    host_id: int
-    vmid: int | None
-    node: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogVersion:
-    """An app's log by its newest line and how many lines it has."""
-
-    newest: int
-    total: int
 
 
 class AppLookups:
@@ -59,7 +34,7 @@ class AppLookups:
         self._db = db
         self._totals = Totals(self._count_beside)
 
-    async def find_version(self, app_id: str, *, owner: int | None) -> AppStamp:
+    async def get_stamp(self, app_id: str, *, owner: int | None) -> AppStamp:
         """The state of one app.
 
         Raises:
@@ -69,9 +44,9 @@ class AppLookups:
         rows = await self._db.fetch(_version_query(owner is not None), params)
         if not rows:
             raise AppNotFoundError(f"there is no app {app_id}")
-        return AppStamp(*rows[0])
+        return AppStamp(*(*rows[0], parse_time(rows[0][1]).timestamp()))
 
-    async def list_versions(
+    async def list_stamps(
         self, wanted: AppFilter, *, page: int, per_page: int
     ) -> tuple[list[tuple[str, object]], int]:
         """Ids and stamps of one page of apps, newest first, and how many there are in all.
@@ -88,7 +63,7 @@ class AppLookups:
             self._totals.keep(wanted, total)
         return [(row[0], row[1]) for row in rows], total
 
-    async def find_log(self, app_id: str, *, owner: int | None, level: str) -> LogVersion:
+    async def get_log_stamp(self, app_id: str, *, owner: int | None, level: str) -> LogStamp:
         """The state of an app's log.
 
         Raises:
@@ -100,9 +75,9 @@ class AppLookups:
         rows = await self._db.fetch(_log_query(frozenset(params)), params)
         if not rows:
             raise AppNotFoundError(f"there is no app {app_id}")
-        return LogVersion(rows[0][1] or 0, rows[0][0])
+        return LogStamp(rows[0][1] or 0, rows[0][0])
 
-    async def list_operation_versions(
+    async def list_operation_stamps(
         self, app_id: str, *, owner: int | None, page: int, per_page: int
     ) -> tuple[list[tuple[str, object]], int]:
         """Ids and stamps of one page of an app's operations, newest first, and how many there are in all.
@@ -119,7 +94,7 @@ class AppLookups:
             return [(row[0], row[1]) for row in rows], rows[0][2]
         total = (await self._db.fetch(_operations_count(), {"app": app_id}))[0][0]
         if owner is not None or total == 0:
-            await self.find_version(app_id, owner=owner)
+            await self.get_stamp(app_id, owner=owner)
         return [], total
 
     async def _count_beside(self, wanted: AppFilter) -> int:

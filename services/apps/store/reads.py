@@ -33,7 +33,7 @@ _PARSER = RowParser(apps.columns.values())
 ops = operation_tables.operations
 
 
-class AppReads:
+class SqlAppReads:
     """What is asked about apps."""
 
     def __init__(self, db: Database, rows: AppRows) -> None:
@@ -134,7 +134,7 @@ class AppReads:
         query = sa.select(apps.c.id).where(apps.c.id.in_(app_ids))
         return set(await self._db.read(lambda connection: connection.execute(query).scalars().all()))
 
-    async def find_operation(self, operation_id: str, *, app_id: str | None = None) -> Operation:
+    async def get_operation(self, operation_id: str, *, app_id: str | None = None) -> Operation:
         """One operation with its steps.
 
         Raises:
@@ -146,7 +146,7 @@ class AppReads:
             raise OperationNotFoundError(f"there is no operation {operation_id}")
         return found[0]
 
-    async def find_standing(self, operation_id: str) -> str:
+    async def get_operation_standing(self, operation_id: str) -> str:
         """How an operation stands: unknown, unfinished, succeeded or failed."""
         query = sa.select(ops.c.status, ops.c.finished_at).where(ops.c.id == operation_id)
         row = await self._db.read(lambda connection: connection.execute(query).one_or_none())
@@ -156,13 +156,13 @@ class AppReads:
             return "unfinished"
         return "succeeded" if row.status == "succeeded" else "failed"
 
-    async def list_silent_holds(self, *, seconds: float) -> list[Operation]:
+    async def list_silent_delegations(self, *, seconds: float) -> list[Operation]:
         """Unfinished operations of other services that were not heard of for so long."""
         limit = now() - timedelta(seconds=seconds)
         query = sa.select(ops).where(ops.c.delegated, ops.c.finished_at.is_(None), ops.c.updated_at < limit)
         return await self._db.read(lambda connection: read_operations(connection, operation_tables, query))
 
-    async def get_held_status(self, operation_id: str) -> str:
+    async def get_former_status(self, operation_id: str) -> str:
         """The app's status before an operation that another service carries out."""
         query = sa.select(ops.c.state).where(ops.c.id == operation_id)
         state = await self._db.read(lambda connection: connection.execute(query).scalar_one())

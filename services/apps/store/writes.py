@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.apps.domain.entities import STABLE, App, Change, Departure, NewAppOperation, Upgrade
+from services.apps.domain.changes import Change
+from services.apps.domain.entities import STABLE, App, Departure, NewAppOperation, Upgrade
 from services.apps.domain.errors import (
     AppBusyError,
     AppNotFoundError,
@@ -20,7 +21,7 @@ from services.apps.domain.sightings import Seen, Sighting
 from services.apps.store.changes import AppChanges, operation_queue
 from services.apps.store.departures import stop_deployments
 from services.apps.store.lookups import AppLookups
-from services.apps.store.reads import AppReads
+from services.apps.store.reads import SqlAppReads
 from services.apps.store.removed import find_record, forget_records, list_records
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import find_sighting, note_sightings
@@ -31,12 +32,13 @@ from services.common.core.clock import now
 from services.common.db.database import Database
 from services.common.db.pending import UnchangedError
 from services.common.identity.sealing import Sealer
-from services.common.operations.delegated import DelegatedStep, end_delegated_steps, note_delegated_step
+from services.common.operations.delegated import end_delegated_steps, note_delegated_step
+from services.common.operations.model import DelegatedStep
 
 ops = operation_tables.operations
 
 
-class SqlAppStore(AppReads, AppLookups):
+class SqlAppStore(SqlAppReads, AppLookups):
     """Apps, ports, events and the operations on them.
 
     Args:
@@ -47,7 +49,7 @@ class SqlAppStore(AppReads, AppLookups):
         self, db: Database, sealer: Sealer, *, notify: Callable[[str], None] = lambda _app_id: None
     ) -> None:
         rows = AppRows(sealer)
-        AppReads.__init__(self, db, rows)
+        SqlAppReads.__init__(self, db, rows)
         AppLookups.__init__(self, db)
         self._upgrades = UpgradeRows(sealer, rows)
         self._changes = AppChanges(rows, self._upgrades, notify)
@@ -106,14 +108,16 @@ class SqlAppStore(AppReads, AppLookups):
         except sa.exc.IntegrityError as error:
             raise AppBusyError(f"another operation on {app_id} is under way", retry_after=2) from error
 
-    async def begin_orphan(self, subject: str, begin: NewAppOperation) -> None:
+    async def begin_destruction(self, subject: str, begin: NewAppOperation) -> None:
         """Begin an operation on a container that is not an app's; `subject` names it, once for each operation id.
 
         Raises:
             AppBusyError: another one is under way.
         """
         try:
-            await self._db.write(lambda connection: self._changes.begin_orphan(connection, subject, begin))
+            await self._db.write(
+                lambda connection: self._changes.begin_destruction(connection, subject, begin)
+            )
         except sa.exc.IntegrityError as error:
             raise AppBusyError(f"{subject} is being destroyed already", retry_after=2) from error
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from services.apps.domain.entities import AddLog, App, ChangeApp
+from services.apps.domain.app_checks import require_stable
+from services.apps.domain.changes import AddLog, ChangeApp
+from services.apps.domain.entities import App
 from services.apps.domain.errors import (
     ContainerManagedError,
     ContainerNotFoundError,
@@ -13,14 +15,15 @@ from services.apps.domain.errors import (
     HostsSilentError,
 )
 from services.apps.domain.marks import find_holder, is_recognisable
-from services.apps.usecases.dependencies import AppDependencies, Requester, begin_new, require_stable
+from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.apps.usecases.new_operation import build_creation
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 from services.common.core.clock import now
 from services.common.core.errors import invalid_field
 
 
-async def discover_containers(world: AppDependencies, host_id: int | None) -> Sequence[Container]:
+async def discover_containers(dependencies: AppDependencies, host_id: int | None) -> Sequence[Container]:
     """Containers that no app owns; hosts that do not answer are left out while another does.
 
     What has the id of an app and does not carry its mark is a stranger's, or looks like it: it is shown.
@@ -28,10 +31,10 @@ async def discover_containers(world: AppDependencies, host_id: int | None) -> Se
     Raises:
         HostsSilentError: no host answers.
     """
-    scan = await world.containers.list_containers(host_id, with_addresses=True)
+    scan = await dependencies.containers.list_containers(host_id, with_addresses=True)
     if scan.silent and len(scan.silent) == len(scan.complete) + len(scan.skipped):
         raise HostsSilentError("; ".join(scan.silent.values()), retry_after=5)
-    apps = {(app.host_id, app.vmid): app for app in await world.store.list_all_apps(host_id=host_id)}
+    apps = {(app.host_id, app.vmid): app for app in await dependencies.store.list_all_apps(host_id=host_id)}
 
     def is_shown(container: Container) -> bool:
         app = apps.get((container.host_id, container.vmid))
@@ -43,13 +46,13 @@ async def discover_containers(world: AppDependencies, host_id: int | None) -> Se
 
 
 async def adopt_container(
-    world: AppDependencies,
+    dependencies: AppDependencies,
     ref: Ref,
-    asked: Requester,
+    requester: Requester,
     *,
-    kind: str,
-    port: int | None,
-    owner_id: int,
+    kind: str = "",
+    port: int | None = None,
+    owner_id: int | None = None,
     replace_mark: bool = False,
 ) -> App:
     """Record an app for a container that nobody owns, and take it over.
@@ -60,38 +63,45 @@ async def adopt_container(
     Raises:
         ContainerNotFoundError: the host has no such container.
         ContainerManagedError: an app owns it, or it carries a mark and `replace_mark` is not given.
-        InvalidError: there is no user `owner_id`, or several hosts have such a container.
+        InvalidError: there is no user `owner_id` (None: the requester), or several hosts have such a container.
     """
-    if owner_id != asked.user_id and not await world.users.has_user(owner_id):
-        raise invalid_field("owner", f"there is no user {owner_id}")
+    new_owner = owner_id or requester.user_id or 0
+    if new_owner != requester.user_id and not await dependencies.users.has_user(new_owner):
+        raise invalid_field("owner", f"there is no user {new_owner}")
     if not ref.host_id:
-        ref = await _find_host(world, ref)
-    container = await find_container(world.containers, ref)
+        ref = await _find_host(dependencies, ref)
+    container = await find_container(dependencies.containers, ref)
     if container is None or container.template or (ref.node and container.node != ref.node):
         raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")
-    app = _adopted(container, asked, kind=kind, port=port, owner_id=owner_id)
-    await _check_mark(world, container, app, replace_mark=replace_mark)
-    await _take_from_holder(world, container, app.id)
+    app = _describe_adopted(container, requester, kind=kind or "custom", port=port, owner_id=new_owner)
+    await _check_mark(dependencies, container, app, replace_mark=replace_mark)
+    await _take_from_holder(dependencies, container, app.id)
     state = {"vmid": ref.vmid, "port": port, "replaced_mark": container.owner}
     try:
-        await world.store.add_app(app, begin_new(world, app, "adopt_container", asked, **state))
+        await dependencies.store.add_app(
+            app, build_creation(dependencies, app, "adopt_container", requester=requester, **state)
+        )
     except HostnameTakenError:  # it exists already; the platform only needs another name for it
         app = dataclasses.replace(app, hostname=f"{app.name[:52]}-{ref.vmid}")
-        await world.store.add_app(app, begin_new(world, app, "adopt_container", asked, **state))
+        await dependencies.store.add_app(
+            app, build_creation(dependencies, app, "adopt_container", requester=requester, **state)
+        )
     return app
 
 
-async def _check_mark(world: AppDependencies, container: Container, app: App, *, replace_mark: bool) -> None:
+async def _check_mark(
+    dependencies: AppDependencies, container: Container, app: App, *, replace_mark: bool
+) -> None:
     """Refuse a container that is an app's, or carries somebody's mark without a confirmation."""
     mark = container.owner
     if not mark or mark == app.id:
         return
-    if holder := await find_holder(world.store, mark):
-        own = await world.store.get_app(holder)
+    if holder := await find_holder(dependencies.store, mark):
+        own = await dependencies.store.get_app(holder)
         if (own.host_id, own.vmid) == (container.host_id, container.vmid) or not own.is_stable:
             raise ContainerManagedError(f"container {container.vmid} belongs to {holder}")
         is_copy = f"container {container.vmid} carries the mark of {holder}, whose container is {own.vmid}: it is a copy"
-    elif await world.store.was_removed(mark):
+    elif await dependencies.store.was_removed(mark):
         return
     else:
         is_copy = f"container {container.vmid} belongs to {mark}, which is no app of this platform"
@@ -101,14 +111,14 @@ async def _check_mark(world: AppDependencies, container: Container, app: App, *,
         )
 
 
-async def _take_from_holder(world: AppDependencies, container: Container, app_id: str) -> None:
+async def _take_from_holder(dependencies: AppDependencies, container: Container, app_id: str) -> None:
     """Let go of the id of a container that is gone, where a stranger's container has it now.
 
     Raises:
         ContainerManagedError: what is there looks like the app's own container.
         AppBusyError: an operation on the app is under way.
     """
-    for app in await world.store.list_all_apps(host_id=container.host_id):
+    for app in await dependencies.store.list_all_apps(host_id=container.host_id):
         if app.vmid != container.vmid or app.id in {app_id, container.owner}:  # the request may be repeated
             continue
         require_stable(app)
@@ -117,7 +127,7 @@ async def _take_from_holder(world: AppDependencies, container: Container, app_id
                 f"container {container.vmid} is that of {app.id}, though its mark is missing: put the mark on again with "
                 f"POST /api/apps/{app.id}/mark, or delete {app.id} first"
             )
-        await world.containers.release_vmid(app.host_id, app.id)
+        await dependencies.containers.release_vmid(app.host_id, app.id)
         sentence = (
             f"its container {container.vmid} is gone: another one has the id and was adopted; delete the app, or "
             "restore one of its backups as a new app"
@@ -129,15 +139,17 @@ async def _take_from_holder(world: AppDependencies, container: Container, app_id
             "address": "",
             "conditions": [],
         }
-        await world.store.change(ChangeApp(app.id, values), AddLog(app.id, sentence, "error", "adopt"))
+        await dependencies.store.change(ChangeApp(app.id, values), AddLog(app.id, sentence, "error", "adopt"))
 
 
-def _adopted(container: Container, asked: Requester, *, kind: str, port: int | None, owner_id: int) -> App:
+def _describe_adopted(
+    container: Container, requester: Requester, *, kind: str, port: int | None, owner_id: int
+) -> App:
     current = now()
     name = container.name or f"ct{container.vmid}"
     gigabyte = 1024**3
     return App(
-        id=f"{kind}-{asked.operation_id[:8]}",
+        id=f"{kind}-{requester.operation_id[:8]}",
         catalog_id=kind,
         name=name,
         hostname=f"{name[:52]}-{container.vmid}" if len(name) < 3 else name[:63],
@@ -161,14 +173,14 @@ def _adopted(container: Container, asked: Requester, *, kind: str, port: int | N
     )
 
 
-async def _find_host(world: AppDependencies, ref: Ref) -> Ref:
+async def _find_host(dependencies: AppDependencies, ref: Ref) -> Ref:
     """The host that has the container, where the caller names none.
 
     Raises:
         ContainerNotFoundError: none has it.
         InvalidError: several have one with this id on a node of this name.
     """
-    scan = await world.containers.list_containers()
+    scan = await dependencies.containers.list_containers()
     hosts = sorted({one.host_id for one in scan.containers if one.vmid == ref.vmid and one.node == ref.node})
     if not hosts:
         raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")

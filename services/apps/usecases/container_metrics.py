@@ -30,7 +30,7 @@ class _Host:
     asking: asyncio.Task[None] | None = None
 
 
-class Metrics:
+class ContainerMetrics:
     """The containers of every host that is asked for.
 
     Args:

@@ -1,57 +1,195 @@
-"""Apps that another service holds: when it is silent for long, it is asked how its operation stands."""
+"""Operations on apps that another service carries out: the app is locked from their begin to their end.
+
+The other service, which is backups, reports progress and the end. Where it is silent for long, it is asked how far an
+operation is, so that no app stays locked by an operation that nobody carries out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.apps.domain.entities import AddLog, Change, ChangeApp, RestoreVersion
+from services.apps.domain.app_checks import require_stable
+from services.apps.domain.changes import AddLog, Change, ChangeApp, RestoreVersion
+from services.apps.domain.entities import STABLE, App, NewAppOperation
+from services.apps.domain.errors import AppStateError
+from services.apps.domain.interfaces import AppStore, OperationReads
+from services.apps.domain.marks import require_managed
 from services.common.core.clock import now
+from services.common.core.errors import invalid_field
+from services.common.operations.model import DelegatedStep
 from services.common.operations.view import Operation
 
-
-class Holds(Protocol):
-    """Operations that other services carry out."""
-
-    async def list_silent_holds(self, *, seconds: float) -> Sequence[Operation]:
-        """Unfinished ones not heard of for so long."""
-
-    async def get_held_status(self, operation_id: str) -> str:
-        """The app's status before."""
-
-    async def report(self, operation_id: str, values: Mapping[str, Any], *changes: Change) -> bool:
-        """Set columns of an unfinished one, with changes."""
+_STATUS = {"backup": "backing_up", "restore": "restoring"}  # of the app meanwhile, by kind of operation
+_LEVELS = ("info", "warning", "error")
 
 
-class Holder(Protocol):
-    """Who carries them out."""
+@dataclass(frozen=True)
+class AppLock:
+    """An app and the operation that locks it; `status` is the app's before it."""
+
+    app: App
+    operation: Operation | None
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelegatedReport:
+    """Progress of a delegated operation.
+
+    Attributes:
+        progress: percent.
+        worker: the process that works on it; empty: as before.
+        message: a line for the app's log; empty: none.
+        delegated_step: the step that it is at, where it names one.
+    """
+
+    progress: int
+    step_index: int
+    step_count: int
+    worker: str = ""
+    attempt: int = 0
+    step: str = ""
+    level: str = "info"
+    message: str = ""
+    delegated_step: DelegatedStep | None = None
+
+
+class Delegate(Protocol):
+    """The service that operations are delegated to."""
 
     async def find_standing(self, operation_id: str) -> str:
-        """How an operation stands: unknown, unfinished, succeeded or failed."""
+        """Return how far an operation is: unknown, unfinished, succeeded or failed."""
 
 
-async def end_silent_holds(holds: Holds, holder: Holder, *, seconds: float) -> int:
-    """End operations whose holder has ended them, or never heard of them; how many there were."""
+async def begin_operation(
+    store: AppStore, app_id: str, operation_id: str, *, kind: str, made_by: str, user_id: int | None
+) -> AppLock:
+    """Lock an app for an operation of another service; a repetition returns the same lock.
+
+    Raises:
+        AppNotFoundError: there is no such app.
+        AppBusyError: another operation is under way.
+        AppStateError: the app has no container.
+        ContainerUnmanagedError: its container does not carry its mark.
+    """
+    app = await store.get_app(app_id)
+    operation = await store.find_unfinished(app.id)
+    if operation is not None and operation.id == operation_id:
+        return AppLock(app, operation, await store.get_former_status(operation.id))
+    require_stable(app)
+    if app.vmid is None:
+        raise AppStateError(f"{app.id} has no container")
+    require_managed(app)
+    upgrade = await store.find_upgrade(app.id)
+    begin = NewAppOperation(
+        id=operation_id,
+        kind=kind,
+        status=_STATUS[kind],
+        state={
+            "app_id": app.id,
+            "previous": app.status,
+            "upgrade_id": upgrade.id if upgrade else "",
+            "made_by": made_by,
+        },
+        requested_by=user_id,
+        delegated=True,
+        seen=app.updated_at,
+    )
+    await store.begin(app.id, begin)
+    return AppLock(app, await store.get_operation(begin.id), app.status)
+
+
+async def report_operation(
+    store: AppStore, app_id: str, operation_id: str, *, report: DelegatedReport
+) -> None:
+    """Write down progress of a delegated operation; one that has ended is left alone."""
+    values: dict[str, Any] = {
+        "progress": min(max(report.progress, 0), 100),
+        "step_index": report.step_index,
+        "step_count": report.step_count,
+    }
+    if report.worker:
+        values |= {"worker": report.worker, "attempt": report.attempt}
+    level = report.level if report.level in _LEVELS else "info"
+    lines = [AddLog(app_id, report.message, level, report.step)] if report.message else []
+    await store.report(operation_id, values, *lines, step=report.delegated_step)
+
+
+async def finish_operation(
+    store: AppStore, app_id: str, operation_id: str, *, succeeded: bool, message: str = "", status: str = ""
+) -> None:
+    """End a delegated operation; the app gets `status`, or is as it was before.
+
+    An operation that is not delegated had a backup made and goes on.
+
+    Raises:
+        InvalidError: `status` is none that an app can stay in.
+        OperationNotFoundError: the app has no such operation.
+    """
+    if status and status not in STABLE:
+        raise invalid_field("status", f"{status!r} is not one of {', '.join(sorted(STABLE))}")
+    operation = await store.get_operation(operation_id, app_id=app_id)
+    if operation.delegated:
+        status = status or await store.get_former_status(operation.id)
+        error = "" if succeeded else message
+        values, changes = _describe_end(operation, succeeded=succeeded, error=error, status=status)
+        level = "info" if succeeded else "error"
+        lines = [AddLog(app_id, message, level, operation.kind)] if message else []
+        await store.report(operation.id, values, *changes, *lines)
+
+
+def _describe_end(
+    operation: Operation, *, succeeded: bool, error: str, status: str
+) -> tuple[Mapping[str, Any], list[Change]]:
+    """Return the columns of a delegated operation that ends, and the changes of its app."""
+    values = {
+        "status": "succeeded" if succeeded else "failed",
+        "progress": 100 if succeeded else operation.progress,
+        "error": error,
+        "finished_at": now(),
+    }
+    app_id = operation.subject
+    changes: list[Change] = [
+        ChangeApp(app_id, {"status": status, "error": error if status == "error" else ""})
+    ]
+    return values, [*changes, RestoreVersion(app_id, operation.id)] if succeeded else changes
+
+
+async def get_app_hold(
+    store: AppStore, app_id: str, *, user_id: int | None = None, is_admin: bool = False
+) -> AppLock:
+    """Return an app as other services need it, and the operation under way on it.
+
+    Raises:
+        AppNotFoundError: there is no such app, or it is not the user's that a service acts for.
+    """
+    app = await store.get_app(app_id, owner=None if is_admin else user_id)
+    return AppLock(app, await store.find_unfinished(app.id), app.status)
+
+
+async def get_operation_standing(store: OperationReads, operation_id: str) -> str:
+    """Return how far an operation is: unknown, unfinished, succeeded or failed."""
+    return await store.get_operation_standing(operation_id)
+
+
+async def end_silent_delegations(store: AppStore, delegate: Delegate, *, seconds: float) -> int:
+    """End operations that were silent for `seconds` and that the delegate has ended or does not know; count them."""
     ended = 0
-    for operation in await holds.list_silent_holds(seconds=seconds):
-        standing = await holder.find_standing(operation.id)
+    for operation in await store.list_silent_delegations(seconds=seconds):
+        standing = await delegate.find_standing(operation.id)
         if standing == "unfinished":
-            await holds.report(operation.id, {})
+            await store.report(operation.id, {})
             continue
-        status = await holds.get_held_status(operation.id)
         succeeded = standing == "succeeded"
         message = f"The {operation.kind} ended without a word: {standing}"
-        values = {
-            "status": "succeeded" if succeeded else "failed",
-            "error": "" if succeeded else message,
-            "finished_at": now(),
-        }
-        app_id = operation.subject
-        restored = (RestoreVersion(app_id, operation.id),) if succeeded else ()
-        changes = (
-            *restored,
-            ChangeApp(app_id, {"status": status, "error": message if status == "error" else ""}),
-            AddLog(app_id, message, "warning", operation.kind),
+        values, changes = _describe_end(
+            operation,
+            succeeded=succeeded,
+            error="" if succeeded else message,
+            status=await store.get_former_status(operation.id),
         )
-        ended += await holds.report(operation.id, values, *changes)
+        line = AddLog(operation.subject, message, "warning", operation.kind)
+        ended += await store.report(operation.id, values, *changes, line)
     return ended

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from services.apps.domain.entities import App
 from services.apps.domain.marks import UNMANAGED
 from services.apps.domain.neighbours import AppBackupCount, Backups
-from services.apps.usecases.dependencies import AppDependencies, Requester, perform_action
+from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.apps.usecases.new_operation import begin_action
 from services.clients.inventory.values import Container
 from services.common.core.errors import DomainError
 
@@ -17,7 +18,7 @@ _LOOK_S = 2.0  # for containers that stay: an answer to a person, and reconcilia
 _BACKUPS = "GET /api/backups?app_id={}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Deletion:
     """What is deleted and what stays; the counts are None where backups does not answer.
 
@@ -25,6 +26,7 @@ class Deletion:
         operation_id: the operation that does it; empty when the app is being deleted already.
     """
 
+    app: App
     message: str
     operation_id: str = ""
     backups_kept: int | None = None
@@ -32,10 +34,9 @@ class Deletion:
 
 
 async def delete_app(
-    world: AppDependencies,
-    backups: Backups,
-    app: App,
-    asked: Requester,
+    dependencies: AppDependencies,
+    app_id: str,
+    requester: Requester,
     *,
     delete_backups: bool = False,
     keep_container: bool = False,
@@ -43,34 +44,49 @@ async def delete_app(
     """Queue the deletion of an app, and say what stays of it.
 
     Args:
-        world: what use cases work with.
-        backups: where its backups are counted.
-        app: the app.
-        asked: by whom, and the operation's id.
+        dependencies: what use cases work with.
+        app_id: the app.
+        requester: by whom, and the operation's id.
         delete_backups: delete its backups once it is gone, all but protected ones.
         keep_container: leave its container as it is, without the app's mark.
 
     Raises:
+        AppNotFoundError: there is no such app, or it is not the requester's.
+        StepUpRequiredError: backups would be deleted, and the user's sign-in is too long ago.
         AppBusyError: another operation is under way.
     """
-    message = await perform_action(
-        world, app, "delete", asked, delete_backups=delete_backups, keep_container=keep_container
+    app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
+    if delete_backups:  # without them nothing brings the app back
+        requester.confirm(app.id)
+    accepted = await begin_action(
+        dependencies,
+        app,
+        "delete",
+        requester=requester,
+        delete_backups=delete_backups,
+        keep_container=keep_container,
     )
-    if message is None:
-        return Deletion(f"{app.hostname} is {app.status} already")
-    count, left = await asyncio.gather(_count(backups, app), _list_left(world, app))
-    sentences = [message, *_describe_container(app, keep=keep_container)]
-    kept: int | None = None
+    if not accepted.operation_id:
+        return Deletion(app=app, message=accepted.message)
+    count, left = await asyncio.gather(_count(dependencies.backups, app), _list_left(dependencies, app))
+    sentences = [accepted.message, *_describe_container(app, keep=keep_container)]
+    remaining: int | None = None
     deleted: int | None = None
     if count is not None:
         deleted = count.total - count.protected if delete_backups else 0
-        kept = count.total - deleted
+        remaining = count.total - deleted
         sentences += _describe_backups(app, count, delete=delete_backups)
     sentences += [
         f"Container {one.vmid} of host {one.host_id} carries its mark too and stays; reconcile names it"
         for one in left
     ]
-    return Deletion(". ".join(sentences), asked.operation_id, kept, deleted)
+    return Deletion(
+        app=app,
+        message=". ".join(sentences),
+        operation_id=accepted.operation_id,
+        backups_kept=remaining,
+        backups_deleted=deleted,
+    )
 
 
 def _describe_container(app: App, *, keep: bool) -> list[str]:
@@ -116,10 +132,10 @@ async def _count(backups: Backups, app: App) -> AppBackupCount | None:
         return None
 
 
-async def _list_left(world: AppDependencies, app: App) -> Sequence[Container]:
+async def _list_left(dependencies: AppDependencies, app: App) -> Sequence[Container]:
     """Other containers with the app's mark; none where that cannot be said quickly."""
     try:
-        found = await world.containers.find_owned_containers(
+        found = await dependencies.containers.find_owned_containers(
             app.id, host_id=app.host_id, hostname="", timeout=_LOOK_S
         )
     except DomainError:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from services.apps.domain.app_checks import require_stable
 from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, ContainerNotFoundError
 from services.apps.domain.interfaces import AppStore
-from services.apps.usecases.dependencies import AppDependencies, Requester, require_stable
+from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.destroy_orphan import begin_destruction, check_grace
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Ref
@@ -18,7 +19,7 @@ KIND = "destroy_duplicate"
 
 
 async def destroy_duplicate(
-    world: AppDependencies, ref: Ref, asked: Requester, *, app_id: str, grace: timedelta
+    dependencies: AppDependencies, ref: Ref, requester: Requester, *, app_id: str, grace: timedelta
 ) -> str:
     """Queue the destruction of a duplicate of an app and return the subject of the operation.
 
@@ -28,14 +29,14 @@ async def destroy_duplicate(
         ContainerManagedError: it is the app's own container, or carries another mark now.
         AppBusyError: an operation on the app is under way, or it is being destroyed already.
     """
-    sighting = await world.store.find_sighting("duplicate", ref.host_id, ref.vmid)
+    sighting = await dependencies.store.find_sighting("duplicate", ref.host_id, ref.vmid)
     if sighting is None or sighting.seen.subject != app_id:
         raise ContainerNotFoundError(
             f"reconciliation saw no duplicate {ref.vmid} of {app_id} on host {ref.host_id}; let it look first"
         )
     check_grace(sighting, grace)
-    await check_duplicate(world.store, ref, app_id)
-    container = await find_container(world.containers, ref)
+    await check_duplicate(dependencies.store, ref, app_id)
+    container = await find_container(dependencies.containers, ref)
     if container is None:
         raise ContainerNotFoundError(f"container {ref.vmid} is gone")
     if container.owner != app_id:
@@ -43,8 +44,8 @@ async def destroy_duplicate(
             f"container {ref.vmid} carries the mark of {container.owner or 'nobody'}, not of {app_id}"
         )
     subject = f"duplicate.{ref.host_id}.{ref.vmid}"
-    await world.store.begin_orphan(
-        subject, begin_destruction(world, container, asked, kind=KIND, mark=app_id)
+    await dependencies.store.begin_destruction(
+        subject, begin_destruction(dependencies, container, requester, kind=KIND, mark=app_id)
     )
     return subject
 

@@ -21,7 +21,9 @@ from services.common.core.clock import now
 KIND = "destroy_orphan"
 
 
-async def destroy_orphan(world: AppDependencies, ref: Ref, asked: Requester, *, grace: timedelta) -> str:
+async def destroy_orphan(
+    dependencies: AppDependencies, ref: Ref, requester: Requester, *, grace: timedelta
+) -> str:
     """Queue the destruction of an orphan and return the mark that it carries.
 
     Raises:
@@ -30,9 +32,9 @@ async def destroy_orphan(world: AppDependencies, ref: Ref, asked: Requester, *, 
         ContainerManagedError: it carries another mark now, or that of an app.
         AppBusyError: it is being destroyed already.
     """
-    sighting = await world.store.find_sighting("orphan", ref.host_id, ref.vmid)
+    sighting = await dependencies.store.find_sighting("orphan", ref.host_id, ref.vmid)
     if sighting is None:
-        if await world.store.find_sighting("duplicate", ref.host_id, ref.vmid) is not None:
+        if await dependencies.store.find_sighting("duplicate", ref.host_id, ref.vmid) is not None:
             raise ContainerManagedError(
                 f"container {ref.vmid} of host {ref.host_id} is no orphan but a duplicate: its mark is that of an app; "
                 "use POST /api/apps/duplicates/destroy"
@@ -41,12 +43,14 @@ async def destroy_orphan(world: AppDependencies, ref: Ref, asked: Requester, *, 
             f"reconciliation saw no orphan {ref.vmid} on host {ref.host_id}; let it look first"
         )
     check_grace(sighting, grace)
-    container = await find_container(world.containers, ref)
+    container = await find_container(dependencies.containers, ref)
     if container is None:
         raise ContainerNotFoundError(f"container {ref.vmid} is gone")
     mark = sighting.seen.subject
-    await _require_orphan(world.store, mark, container)
-    await world.store.begin_orphan(mark, begin_destruction(world, container, asked, kind=KIND, mark=mark))
+    await _require_orphan(dependencies.store, mark, container)
+    await dependencies.store.begin_destruction(
+        mark, begin_destruction(dependencies, container, requester, kind=KIND, mark=mark)
+    )
     return mark
 
 
@@ -73,7 +77,7 @@ async def _require_orphan(store: AppStore, mark: str, container: Container) -> N
 
 
 def begin_destruction(
-    world: AppDependencies, container: Container, asked: Requester, *, kind: str, mark: str
+    dependencies: AppDependencies, container: Container, requester: Requester, *, kind: str, mark: str
 ) -> NewAppOperation:
     """The operation that destroys a container with a mark."""
     state = {
@@ -83,11 +87,11 @@ def begin_destruction(
         "vmid": container.vmid,
     }
     return NewAppOperation(
-        id=asked.operation_id,
+        id=requester.operation_id,
         kind=kind,
         status="",
         state=state,
-        steps=world.plan(kind, state),
-        requested_by=asked.user_id,
+        steps=dependencies.plan(kind, state),
+        requested_by=requester.user_id,
         node=f"{container.host_id}/{container.node} quick",
     )

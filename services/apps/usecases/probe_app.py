@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.apps.domain.entities import App, Change, ChangeApp
+from services.apps.domain.changes import Change, ChangeApp
+from services.apps.domain.entities import App
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.probe import find_target
 from services.clients.inventory.interface import Containers
@@ -29,16 +30,16 @@ class LockedApps(Protocol):
     """Apps that operations of other services lock."""
 
     async def get_app(self, app_id: str) -> App:
-        """One app."""
+        """Return one app."""
 
     async def find_unfinished(self, app_id: str) -> Operation | None:
-        """The operation under way on an app."""
+        """Return the operation under way on an app."""
 
     async def report(self, operation_id: str, values: Mapping[str, Any], *changes: Change) -> bool:
-        """Set columns of an operation of another service, with changes."""
+        """Set columns of a delegated operation, with changes."""
 
 
-async def probe_app(apps: LockedApps, containers: Containers, app_id: str, operation_id: str) -> AppAnswer:
+async def probe_app(apps: LockedApps, containers: Containers, *, app_id: str, operation_id: str) -> AppAnswer:
     """Ask an app's port once and write down the address that its container has.
 
     Raises:

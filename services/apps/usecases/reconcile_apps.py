@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.apps.domain.entities import AddLog, App, ChangeApp
+from services.apps.domain.changes import AddLog, ChangeApp
+from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.interfaces import AppStore
 from services.apps.domain.marks import (
@@ -22,6 +23,7 @@ from services.apps.domain.marks import (
     list_marks,
 )
 from services.apps.domain.sightings import CERTAIN, Seen, Sighting
+from services.apps.usecases.dependencies import AppDependencies
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
@@ -74,6 +76,17 @@ class Reconciled:
     checked: int
     findings: tuple[Finding, ...]
     skipped: tuple[int, ...]
+
+
+async def reconcile_apps(
+    dependencies: AppDependencies, *, host_id: int | None = None, look_again: bool = False
+) -> Reconciled:
+    """Compare every stable app, of one host or of all, with its container, and record what differs.
+
+    See `Reconciler.reconcile`.
+    """
+    reconciler = Reconciler(dependencies.store, dependencies.containers, dependencies.orphan_grace)
+    return await reconciler.reconcile(host_id, look_again=look_again)
 
 
 class Reconciler:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from services.apps.domain.deployment import find_place
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.usecases.dependencies import AppDependencies, Requester, clone_app
+from services.apps.usecases.clone_app import copy_app
+from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.clients.inventory.values import Wanted
 from services.common.core.clock import now
 from services.common.core.errors import InvalidError, PreconditionError
@@ -34,7 +35,7 @@ class BackedUpApp:
 
 
 async def restore_beside(
-    world: AppDependencies, backup: BackedUpApp, asked: Requester, *, hostname: str
+    dependencies: AppDependencies, backup: BackedUpApp, requester: Requester, *, hostname: str
 ) -> App:
     """Record a new app made of a backup, and its operation.
 
@@ -44,38 +45,40 @@ async def restore_beside(
         QuotaExceededError: the owner's apps would take too much together.
     """
     try:
-        await world.store.get_app(backup.app_id)
+        await dependencies.store.get_app(backup.app_id)
     except AppNotFoundError:
-        source = await _find_removed(world, backup, asked)
+        source = await _find_removed(dependencies, backup, requester)
     else:
-        source = await world.store.get_app_of_backup(backup.app_id, backup.made_by)
-    return await clone_app(world, source, asked, hostname=hostname, archive=backup.archive)
+        source = await dependencies.store.get_app_of_backup(backup.app_id, backup.made_by)
+    return await copy_app(dependencies, source, requester, hostname=hostname, archive=backup.archive)
 
 
-async def _find_removed(world: AppDependencies, backup: BackedUpApp, asked: Requester) -> App:
+async def _find_removed(dependencies: AppDependencies, backup: BackedUpApp, requester: Requester) -> App:
     """An app that was removed, as it was in its backup, on a node that is there, owned by somebody who is there."""
     try:
-        source = await world.store.get_app_of_backup(backup.app_id, backup.made_by)
+        source = await dependencies.store.get_app_of_backup(backup.app_id, backup.made_by)
     except AppNotFoundError:
         if not backup.host_id:
             raise
         source = _describe_unknown(backup)
     owner_id = backup.owner_id or source.owner_id
-    if asked.user_id is not None and not await world.users.has_user(owner_id):
-        owner_id = asked.user_id
-    return dataclasses.replace(source, owner_id=owner_id, node=await _find_node(world, source))
+    if requester.user_id is not None and not await dependencies.users.has_user(owner_id):
+        owner_id = requester.user_id
+    return dataclasses.replace(source, owner_id=owner_id, node=await _find_node(dependencies, source))
 
 
-async def _find_node(world: AppDependencies, source: App) -> str:
+async def _find_node(dependencies: AppDependencies, source: App) -> str:
     """The app's former node, or another one of its host when that is gone or down."""
     if source.node:
         try:
             return (
-                await world.containers.place_container(Wanted(host_id=source.host_id, node=source.node))
+                await dependencies.containers.place_container(
+                    Wanted(host_id=source.host_id, node=source.node)
+                )
             ).node
         except (InvalidError, PreconditionError):
             pass
-    return (await find_place(world.containers, Wanted(host_id=source.host_id))).node
+    return (await find_place(dependencies.containers, Wanted(host_id=source.host_id))).node
 
 
 def _describe_unknown(backup: BackedUpApp) -> App:

@@ -6,26 +6,28 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from services.apps.domain.entities import AddLog, AddUpgrade, App, ChangeApp, NewAppOperation, Upgrade
-from services.apps.domain.errors import AppStateError
+from services.apps.domain.app_checks import require_container, require_stable
+from services.apps.domain.changes import AddLog, AddUpgrade, ChangeApp
+from services.apps.domain.entities import App, NewAppOperation, Upgrade
 from services.apps.domain.marks import require_managed
 from services.apps.domain.records import list_inputs, render_again, update_record, version_of
-from services.apps.domain.values import ValueChanges, change_values, check_flags
-from services.apps.usecases.dependencies import AppDependencies, Requester, begin_on, require_stable
+from services.apps.domain.values import ValueChanges, change_values, check_flags, list_disclosed
+from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.apps.usecases.new_operation import build_operation
 from services.common.core.errors import invalid_field
 
 _NAMES = {"memory": "memory_mb", "cores": "cores", "disk_size": "disk_gb"}
 
 
 async def update_app(
-    world: AppDependencies,
-    app: App,
-    asked: Requester,
+    dependencies: AppDependencies,
+    app_id: str,
+    requester: Requester,
     *,
     name: str | None,
     resources: Mapping[str, int],
     values: ValueChanges,
-) -> None:
+) -> App:
     """Change name, memory, cores, disk_size or environment.
 
     Only what the container has to follow becomes an operation. The name is a plain update, also while another
@@ -33,38 +35,48 @@ async def update_app(
     fails.
 
     Raises:
+        AppNotFoundError: there is no such app, or it is not the requester's.
+        StepUpRequiredError: a secret value would be shown, and the user's sign-in is too long ago.
         InvalidError: the disk would shrink, or a value does not fit.
         QuotaExceededError: the owner's apps would take too much together.
         AppBusyError: another operation is under way.
         AppStateError: the app has no container that could be changed.
     """
+    app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
+    confirm_disclosure(app, values, requester)
     resources = {key: value for key, value in resources.items() if value != app.config.get(key)}
     if resources.get("disk_size", 0) and resources["disk_size"] < int(app.config.get("disk_size", 0)):
         raise invalid_field("disk", f"{resources['disk_size']} is less than now, and disks only grow")
     plain: dict[str, Any] = {} if name is None or name == app.name else {"name": name}
     work: dict[str, Any] = {"config": {**app.config, **resources}} if resources else {}
     if values:
-        changed = await _render_values(world, app, values)
+        changed = await _render_values(dependencies, app, values)
         (work if "environment" in changed else plain).update(changed)
     if not work:
         if plain:
             renamed = (AddLog(app.id, f"Renamed from {app.name} to {name}"),) if "name" in plain else ()
-            await world.store.change(ChangeApp(app.id, plain), *renamed)
-        return
+            await dependencies.store.change(ChangeApp(app.id, plain), *renamed)
+        return await dependencies.store.get_app(app.id)
     require_stable(app)
     require_managed(app)
-    if app.vmid is None:
-        raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
-    begin = _begin(world, app, asked, resources=resources, work=work)
+    require_container(app)
+    begin = _begin(dependencies, app, requester, resources=resources, work=work)
     if any(value > int(app.config.get(key, 0)) for key, value in resources.items()):
-        begin = dataclasses.replace(begin, quota=await world.quotas.get_quota(app.owner_id))
-    kept = (AddUpgrade(_keep_former(begin.id, app, work)),) if "environment" in work else ()
-    await world.store.begin(
-        app.id, begin, values={**plain, **work}, message=f"Changing {app.hostname}", changes=kept
+        begin = dataclasses.replace(begin, quota=await dependencies.quotas.get_quota(app.owner_id))
+    former = (AddUpgrade(_keep_former(begin.id, app, work)),) if "environment" in work else ()
+    await dependencies.store.begin(
+        app.id, begin, values={**plain, **work}, message=f"Changing {app.hostname}", changes=former
     )
+    return await dependencies.store.get_app(app.id)
 
 
-async def _render_values(world: AppDependencies, app: App, changes: ValueChanges) -> dict[str, Any]:
+def confirm_disclosure(app: App, changes: ValueChanges, requester: Requester) -> None:
+    """Require a recent sign-in for changes that show a secret value, as RevealSecrets requires one."""
+    if disclosed := list_disclosed(app, changes):
+        requester.confirm(f"{app.id}: shows {', '.join(disclosed)}")
+
+
+async def _render_values(dependencies: AppDependencies, app: App, changes: ValueChanges) -> dict[str, Any]:
     """The columns that a change of values changes: with the environment, the container has to follow.
 
     Raises:
@@ -74,7 +86,9 @@ async def _render_values(world: AppDependencies, app: App, changes: ValueChanges
     new = change_values(app, changes)
     if not new.is_changed and not changes.secret:
         return {}
-    rendering = await render_again(world.catalog, app, new.values, revision=app.revision, secret=new.secret)
+    rendering = await render_again(
+        dependencies.catalog, app, new.values, revision=app.revision, secret=new.secret
+    )
     check_flags(changes.secret, rendering)
     inputs, shown = list_inputs(app.runtime, rendering), {"secret_names": list(rendering.secret_names)}
     is_same = dict(rendering.environment) == dict(app.environment) and dict(inputs) == dict(app.inputs)
@@ -85,9 +99,9 @@ async def _render_values(world: AppDependencies, app: App, changes: ValueChanges
 
 
 def _begin(
-    world: AppDependencies,
+    dependencies: AppDependencies,
     app: App,
-    asked: Requester,
+    requester: Requester,
     *,
     resources: Mapping[str, int],
     work: Mapping[str, Any],
@@ -98,16 +112,16 @@ def _begin(
         changes["has_environment"] = True
         # An image's container keeps the variables that it is not told to drop.
         changes["dropped"], changes["added"] = sorted(before - after), sorted(after - before)
-    return begin_on(
-        world,
+    return build_operation(
+        dependencies,
         app,
         "update_app",
-        asked,
+        requester=requester,
         status="updating",
         changes=changes,
         former={_NAMES[key]: app.config[key] for key in resources if key in app.config},
         former_config=dict(app.config),
-        kept_id=asked.operation_id if has_environment else "",
+        kept_id=requester.operation_id if has_environment else "",
     )
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from services.apps.domain.entities import STABLE, AddUpgrade, App, AppVersion, Upgrade
+from services.apps.domain.app_checks import require_container, require_stable
+from services.apps.domain.changes import AddUpgrade
+from services.apps.domain.entities import STABLE, App, AppVersion, Upgrade
 from services.apps.domain.errors import AppStateError, NotAvailableError
 from services.apps.domain.marks import require_managed
-from services.apps.domain.neighbours import Backups, Rendering, RevisionChanges
+from services.apps.domain.neighbours import Rendering, RevisionChanges
 from services.apps.domain.records import list_inputs, render_again, update_record, version_of
 from services.apps.domain.values import ValueChanges, change_values, check_flags, find_flags
-from services.apps.usecases.dependencies import AppDependencies, Requester, begin_on, require_stable
+from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.apps.usecases.new_operation import Accepted, build_operation
+from services.apps.usecases.update_app import confirm_disclosure
 from services.common.core.errors import InvalidError
 
 _NOTHING = ValueChanges()
@@ -22,18 +26,19 @@ _RESTING = frozenset({"running", "stopped"})
 class AppUpdate:
     """What an update changes; `needs` has the name of each value that must be given first, and what is wrong."""
 
+    app: App
     changes: RevisionChanges
     needs: tuple[tuple[str, str], ...]
 
 
 async def upgrade_app(
-    world: AppDependencies,
-    app: App,
-    asked: Requester,
+    dependencies: AppDependencies,
+    app_id: str,
+    requester: Requester,
     *,
     revision: str = "",
     changes: ValueChanges = _NOTHING,
-) -> str:
+) -> Accepted:
     """Record the change of an app to another revision, the newest if none is named, and say what is being done.
 
     Everything that can be refused is refused here, before anything is touched.
@@ -45,48 +50,63 @@ async def upgrade_app(
         InvalidError: its values, with the changes, do not fit the inputs of that revision.
         NotFoundError: the catalog has no such item or revision.
     """
+    app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
+    confirm_disclosure(app, changes, requester)
     require_upgradable(app, statuses=_RESTING)
     new = change_values(app, changes)
-    rendering = await render_again(world.catalog, app, new.values, revision=revision, secret=new.secret)
+    rendering = await render_again(
+        dependencies.catalog, app, new.values, revision=revision, secret=new.secret
+    )
     check_flags(changes.secret, rendering)
     if rendering.revision == app.revision:
         raise AppStateError(f"{app.id} is of revision {app.revision} already")
     upgrade = Upgrade(
-        id=asked.operation_id, app_id=app.id, before=version_of(app), after=_version_after(app, rendering)
+        id=requester.operation_id, app_id=app.id, before=version_of(app), after=_version_after(app, rendering)
     )
     name = rendering.version or rendering.revision
-    begin = begin_on(world, app, "upgrade_app", asked, status="updating", upgrade_id=upgrade.id, version=name)
+    begin = build_operation(
+        dependencies,
+        app,
+        "upgrade_app",
+        requester=requester,
+        status="updating",
+        upgrade_id=upgrade.id,
+        version=name,
+    )
     message = f"Updating {app.hostname} to {name}"
-    await world.store.begin(app.id, begin, message=message, changes=(AddUpgrade(upgrade),))
-    return message
+    await dependencies.store.begin(app.id, begin, message=message, changes=(AddUpgrade(upgrade),))
+    return Accepted(app, message, begin.id)
 
 
-async def get_app_update(world: AppDependencies, app: App, *, revision: str = "") -> AppUpdate:
+async def get_app_update(
+    dependencies: AppDependencies, app_id: str, *, owner_filter: int | None, revision: str = ""
+) -> AppUpdate:
     """Say what an update to a revision, the newest if none is named, changes and what it needs to be given.
 
     Raises:
         NotAvailableError: the app was adopted.
         NotFoundError: the catalog has no such item or revision.
     """
+    app = await dependencies.store.get_app(app_id, owner=owner_filter)
     if app.adopted:
         raise NotAvailableError(f"{app.id} was adopted; what runs in it is not managed")
-    changes = await world.catalog.compare_revisions(
+    changes = await dependencies.catalog.compare_revisions(
         app.catalog_id, from_revision=app.revision, revision=revision
     )
     needs: tuple[tuple[str, str], ...] = ()
     if changes.revision != app.revision:
         try:
             await render_again(
-                world.catalog, app, app.given, revision=changes.revision, secret=find_flags(app)
+                dependencies.catalog, app, app.given, revision=changes.revision, secret=find_flags(app)
             )
         except InvalidError as error:
             needs = tuple(
                 (one.field.removeprefix("environment."), one.description) for one in error.violations
             )
-    return AppUpdate(changes=changes, needs=needs)
+    return AppUpdate(app=app, changes=changes, needs=needs)
 
 
-async def rollback_app(world: AppDependencies, backups: Backups, app: App, asked: Requester) -> str:
+async def rollback_app(dependencies: AppDependencies, app_id: str, requester: Requester) -> Accepted:
     """Record the way back to the state before the last update, and say what is being done.
 
     Raises:
@@ -94,19 +114,20 @@ async def rollback_app(world: AppDependencies, backups: Backups, app: App, asked
         AppStateError: there is no update to go back from, or its backup is gone.
         NotAvailableError: it was adopted.
     """
+    app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
     require_upgradable(app, statuses=STABLE)
-    upgrade = await world.store.find_upgrade(app.id)
+    upgrade = await dependencies.store.find_upgrade(app.id)
     if upgrade is None or not upgrade.archive:
         raise AppStateError(f"{app.id} has no update to go back from")
-    backup = await backups.find(upgrade.id)
+    backup = await dependencies.backups.find(upgrade.id)
     if backup is None or backup.status != "completed":
         raise AppStateError(f"the backup made before the last update of {app.id} is gone")
     name = upgrade.before.version or upgrade.before.revision
-    begin = begin_on(
-        world,
+    begin = build_operation(
+        dependencies,
         app,
         "rollback_app",
-        asked,
+        requester=requester,
         status="updating",
         upgrade_id=upgrade.id,
         version=name,
@@ -114,8 +135,8 @@ async def rollback_app(world: AppDependencies, backups: Backups, app: App, asked
         **({"was_running": True} if app.status == "error" else {}),  # it is to run again
     )
     message = f"Taking {app.hostname} back to {name}"
-    await world.store.begin(app.id, begin, message=message)
-    return message
+    await dependencies.store.begin(app.id, begin, message=message)
+    return Accepted(app, message, begin.id)
 
 
 def require_upgradable(app: App, *, statuses: Collection[str]) -> None:
@@ -130,8 +151,7 @@ def require_upgradable(app: App, *, statuses: Collection[str]) -> None:
     require_managed(app)
     if app.adopted:
         raise NotAvailableError(f"{app.id} was adopted; what runs in it is not managed")
-    if app.vmid is None:
-        raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
+    require_container(app)
     if app.status not in statuses:
         raise AppStateError(f"{app.id} is {app.status}; only what runs or is stopped can be updated")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from services.apps.domain.entities import AnnounceDeployed, Change, ChangeApp, RemoveApp
+from services.apps.domain.changes import AnnounceDeployed, Change, ChangeApp, RemoveApp
 from services.apps.domain.errors import ContainerNotFoundError
 from services.apps.workflows.state import AppState
 from services.apps.workflows.steps.tools import Tools

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from services.apps.domain.entities import App, RemoveApp
+from services.apps.domain.changes import RemoveApp
+from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.marks import describe_unmanaged, is_recognisable
 from services.apps.workflows.state import AppState, end_failed

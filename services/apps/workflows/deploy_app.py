@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.apps.domain.entities import AnnounceDeployed, Change
+from services.apps.domain.changes import AnnounceDeployed, Change
 from services.apps.workflows.state import AppState, end_failed_new, end_with
 from services.apps.workflows.steps.compose import DockerSteps
 from services.apps.workflows.steps.container_creation import describe_container, make_first_container

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.apps.domain.entities import ForgetSightings
+from services.apps.domain.changes import ForgetSightings
 from services.apps.domain.errors import AppNotFoundError, ContainerManagedError
 from services.apps.workflows.state import AppState
 from services.apps.workflows.steps.container import Steps

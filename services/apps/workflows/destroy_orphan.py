@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.apps.domain.entities import Change, ForgetSightings
+from services.apps.domain.changes import Change, ForgetSightings
 from services.apps.domain.errors import ContainerManagedError
 from services.apps.domain.marks import find_holder
 from services.apps.workflows.state import AppState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from services.apps.domain.entities import Change, ChangeApp
+from services.apps.domain.changes import Change, ChangeApp
 from services.apps.domain.errors import ContainerNotFoundError
 from services.apps.workflows.state import AppState
 from services.apps.workflows.steps.tools import Tools

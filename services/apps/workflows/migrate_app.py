@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.apps.domain.entities import Change, ChangeApp
+from services.apps.domain.changes import Change, ChangeApp
 from services.apps.workflows.state import AppState, end_as_before, end_failed
 from services.apps.workflows.steps.container import Steps
 from services.apps.workflows.steps.snapshot import clear_snapshots

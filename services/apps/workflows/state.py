@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from services.apps.domain.entities import Change, ChangeApp
+from services.apps.domain.changes import Change, ChangeApp
 from services.apps.domain.errors import StepFailedError
 from services.clients.inventory.values import Ref
 

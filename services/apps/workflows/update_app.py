@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.apps.domain.entities import Change, ChangeApp, ForgetUpgrade, SwitchVersion
+from services.apps.domain.changes import Change, ChangeApp, ForgetUpgrade, SwitchVersion
 from services.apps.workflows.state import ChangeState, end_as_before, end_taken_back
 from services.apps.workflows.steps.compose import DockerSteps
 from services.apps.workflows.steps.snapshot import Snapshots

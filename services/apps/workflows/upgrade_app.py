@@ -11,8 +11,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from services.apps.domain.changes import AddLog, Change, ChangeApp, NoteArchive, SwitchVersion
 from services.apps.domain.compose import render_values_file
-from services.apps.domain.entities import AddLog, Change, ChangeApp, NoteArchive, SwitchVersion, Upgrade
+from services.apps.domain.entities import Upgrade
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.neighbours import Backups, HeldBackup
 from services.apps.workflows.state import end_taken_back

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sqlalchemy as sa
 
 from services.common.core.clock import now
 from services.common.db.database import insert_ignore
+from services.common.operations.model import DelegatedStep
 from services.common.operations.tables import OperationTables
-
-
-@dataclass(frozen=True, kw_only=True)
-class DelegatedStep:
-    """The step that is reported; those before it are done."""
-
-    position: int
-    name: str
-    description: str
-    attempts: int = 1
-    upid: str = ""
 
 
 def note_delegated_step(

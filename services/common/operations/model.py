@@ -175,6 +175,17 @@ class NewOperation:
     storage: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class DelegatedStep:
+    """The step that another service reports of a delegated operation; those before it are done."""
+
+    position: int
+    name: str
+    description: str
+    attempts: int = 1
+    upid: str = ""
+
+
 @dataclass(frozen=True)
 class OperationLimits:
     """Limits of operations that run at once in all workers together; 0: any number.

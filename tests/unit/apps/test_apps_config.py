@@ -9,7 +9,7 @@ from services.apps.domain.compose import render_env_file, republish
 from services.apps.domain.config import parse_config
 from services.apps.domain.deployment import choose_runtime
 from services.apps.domain.errors import NotAvailableError
-from services.apps.handlers.event_stream import parse_event_id
+from services.apps.usecases.events import parse_event_id
 from services.clients.inventory.values import Placement
 from services.common.core.errors import InvalidError
 

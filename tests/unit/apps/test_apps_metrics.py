@@ -8,7 +8,7 @@ import time
 import pytest
 
 from services.apps.usecases import container_metrics as metrics
-from services.apps.usecases.container_metrics import Metrics
+from services.apps.usecases.container_metrics import ContainerMetrics
 from services.clients.inventory.values import Container, Scan
 from tests.fakes.containers import FakeContainers
 
@@ -52,7 +52,7 @@ async def containers() -> Counting:
 
 
 async def test_apps_of_a_host_are_one_question(containers: Counting) -> None:
-    found = Metrics(containers)
+    found = ContainerMetrics(containers)
     answers = await asyncio.gather(
         *(found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO) for _ in range(20))
     )
@@ -64,7 +64,7 @@ async def test_a_container_that_may_be_new_is_waited_for(
     containers: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "_AGAIN_S", 0.0)
-    found = Metrics(containers)
+    found = ContainerMetrics(containers)
     assert await found.find(HOST, VMID + 1, owner=OWNER, changed_at=time.time()) is None
     containers.containers[VMID + 1] = make_container(VMID + 1)
     assert await found.find(HOST, VMID + 1, owner=OWNER, changed_at=time.time()) is not None
@@ -73,7 +73,7 @@ async def test_a_container_that_may_be_new_is_waited_for(
 async def test_a_container_that_is_long_gone_holds_nobody_up(
     containers: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = Metrics(containers)
+    found = ContainerMetrics(containers)
     await found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO)
     monkeypatch.setattr(metrics, "_FRESH_S", 0.0)
     containers.may_answer.clear()
@@ -84,13 +84,13 @@ async def test_a_container_that_is_long_gone_holds_nobody_up(
 
 
 async def test_what_a_stranger_uses_is_not_shown(containers: Counting) -> None:
-    found = Metrics(containers)
+    found = ContainerMetrics(containers)
     assert await found.find(HOST, VMID, owner="other-1", changed_at=LONG_AGO) is None
     assert await found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO) is not None
 
 
 async def test_the_node_is_that_of_the_later_news(containers: Counting) -> None:
-    found = Metrics(containers)
+    found = ContainerMetrics(containers)
     await found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO)
     moved = await found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO)
     assert moved is not None

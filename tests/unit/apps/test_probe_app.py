@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from services.apps.domain.entities import App, Change, ChangeApp
+from services.apps.domain.changes import Change, ChangeApp
+from services.apps.domain.entities import App
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.probe import GRACE_S, find_target
 from services.apps.usecases.probe_app import probe_app
@@ -75,7 +76,7 @@ def make_containers(*, answers: bool = True, container: Container = CONTAINER) -
 @pytest.mark.parametrize("answers", [True, False])
 async def test_the_address_is_refreshed_whether_the_port_answers_or_not(answers: bool) -> None:
     apps = Apps()
-    answer = await probe_app(apps, make_containers(answers=answers), "web-1", "restoring")
+    answer = await probe_app(apps, make_containers(answers=answers), app_id="web-1", operation_id="restoring")
     assert (answer.answered, answer.port, answer.grace_s) == (answers, 80, GRACE_S)
     assert bool(answer.message) is not answers
     assert apps.changes == [ChangeApp("web-1", {"address": "10.99.0.77"})]
@@ -83,23 +84,25 @@ async def test_the_address_is_refreshed_whether_the_port_answers_or_not(answers:
 
 async def test_an_address_that_is_the_same_is_not_written() -> None:
     apps = Apps(replace(APP, address="10.99.0.77"))
-    assert (await probe_app(apps, make_containers(), "web-1", "restoring")).answered
+    assert (await probe_app(apps, make_containers(), app_id="web-1", operation_id="restoring")).answered
     assert apps.changes == []
 
 
 async def test_an_app_without_a_port_answers_when_it_has_an_address() -> None:
     apps = Apps(replace(APP, internal_port=None))
-    assert (await probe_app(apps, make_containers(), "web-1", "restoring")).answered
+    assert (await probe_app(apps, make_containers(), app_id="web-1", operation_id="restoring")).answered
     silent = make_containers(container=replace(CONTAINER, address=""))
-    answer = await probe_app(apps, silent, "web-1", "restoring")
+    answer = await probe_app(apps, silent, app_id="web-1", operation_id="restoring")
     assert (answer.answered, answer.message) == (False, "the container has no address yet")
 
 
 async def test_only_the_operation_that_locks_the_app_asks() -> None:
     with pytest.raises(AppStateError, match="does not lock"):
-        await probe_app(Apps(), make_containers(), "web-1", "another")
+        await probe_app(Apps(), make_containers(), app_id="web-1", operation_id="another")
     with pytest.raises(AppStateError, match="has no container"):
-        await probe_app(Apps(replace(APP, vmid=None)), make_containers(), "web-1", "restoring")
+        await probe_app(
+            Apps(replace(APP, vmid=None)), make_containers(), app_id="web-1", operation_id="restoring"
+        )
 
 
 def test_the_definition_says_what_to_ask_and_for_how_long() -> None:

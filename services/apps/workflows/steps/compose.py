@@ -6,8 +6,9 @@ import asyncio
 import dataclasses
 from typing import Generic, TypeVar
 
+from services.apps.domain.changes import ChangeApp
 from services.apps.domain.compose import render_values_file
-from services.apps.domain.entities import App, ChangeApp
+from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.probe import find_target
 from services.apps.workflows.state import AppState

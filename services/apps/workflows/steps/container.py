@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Generic, TypeVar
 
-from services.apps.domain.entities import ChangeApp
+from services.apps.domain.changes import ChangeApp
 from services.apps.domain.errors import StepFailedError
 from services.apps.workflows.state import AppState
 from services.apps.workflows.steps.tools import Tools

@@ -7,7 +7,8 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from services.apps.domain.entities import App, ChangeApp
+from services.apps.domain.changes import ChangeApp
+from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
 from services.apps.workflows.state import AppState, CreationState
 from services.apps.workflows.steps.tools import Tools

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TypeVar
 
-from services.apps.domain.entities import ChangeApp
+from services.apps.domain.changes import ChangeApp
 from services.apps.workflows.state import CreationState
 from services.apps.workflows.steps.container import Steps
 from services.apps.workflows.steps.container_creation import take_over

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from services.apps.domain.entities import App, Change, ChangeApp, ForgetUpgrade, SwitchVersion
+from services.apps.domain.changes import Change, ChangeApp, ForgetUpgrade, SwitchVersion
+from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
 from services.apps.workflows.state import CreationState
 from services.apps.workflows.steps.tools import Tools

@@ -1,0 +1,66 @@
+"""Stamps: which state of an app, a log or a list there is to show, without the columns that showing it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.apps.domain.entities import AppFilter
+
+
+@dataclass(frozen=True, slots=True)
+class AppStamp:
+    """The state of one app, with the columns that most requests need.
+
+    Attributes:
+        stamp: changes whenever the app does.
+        changed_at: when that was, in seconds since the epoch.
+    """
+
+    id: str
+    stamp: object
+    status: str
+    error: str
+    host_id: int
+    vmid: int | None
+    node: str
+    changed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogStamp:
+    """The state of an app's log: its newest line and how many lines it has."""
+
+    newest: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppPage:
+    """The state of one page of apps, newest first, and how many apps there are in all."""
+
+    wanted: AppFilter
+    page: int
+    per_page: int
+    stamps: list[tuple[str, object]]
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogPage:
+    """The state of an app's log, and which of its lines are requested."""
+
+    app_id: str
+    limit: int
+    level: str
+    stamp: LogStamp
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationPage:
+    """The state of one page of an app's operations, newest first, and how many there are in all."""
+
+    app_id: str
+    page: int
+    per_page: int
+    stamps: list[tuple[str, object]]
+    total: int
