@@ -39,7 +39,7 @@ def read_project(
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "compose.yaml")
-        path.write_text(json.dumps({"name": "judged", **definition}), encoding="utf-8")
+        path.write_text(json.dumps({"name": "judged", **definition}, ensure_ascii=False), encoding="utf-8")
         for name, text in (files or {}).items():
             beside = Path(folder, name)
             if beside != path:
