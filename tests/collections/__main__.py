@@ -20,16 +20,16 @@ from urllib.parse import urlsplit
 import yaml
 
 from services.apps.domain.compose import render_values_file
-from services.catalog.check import list_example_values
+from services.catalog.commands import list_example_values
 from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import SourceFetchError
 from services.catalog.domain.importers.collection import READERS, Imported, import_collection
 from services.catalog.domain.importers.draft import make_id
-from services.catalog.domain.render import render_item
+from services.catalog.domain.renderer.rendered_definition import render_item
+from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat, find_git_location
-from services.catalog.domain.values import RenderRequest
-from services.catalog.stack_reader import StackReader
-from services.catalog.unpacking import FetchLimits, read_folder
+from services.catalog.sources.source_files import FetchLimits, read_folder
+from services.catalog.sources.stack_reader import StackReader
 from tests.collections.meaning import list_differences
 from tests.collections.sources import read_source
 from tests.contract.compose.judge import ComposeError, find_program, read_project
@@ -39,7 +39,8 @@ _CANNOT_RUN = re.compile(
     r"|works only beside|outside its own folder|adds the capability|sets devices|sets device_cgroup|the (?:ipc|pid|network)"
     r"|sets build|has no image|not part of the collection|not part of its collection|not YAML|is not a port between"
 )
-_RAW = re.compile(r"\$\{|</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_HTML = "a|b|br|center|code|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|span|strong|table|td|tr|u|ul"
+_RAW = re.compile(rf"\$\{{|</?(?:{_HTML})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 
 
 class _Folders:
@@ -65,7 +66,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--stacks", type=Path)
     parser.add_argument("--seed", type=int, default=20261130)
     parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--details", action="store_true", help="print every rejection that is not known to be right")
+    parser.add_argument(
+        "--details", action="store_true", help="print every rejection that is not known to be right"
+    )
     options = parser.parse_args(arguments)
     files = read_folder(options.folder, FetchLimits())
     if options.stacks:
@@ -102,7 +105,10 @@ def _list_invalid(imported: Imported) -> list[str]:
     program, faults = find_program(), []
     for entry in imported.items:
         request = RenderRequest(
-            runtime="compose", public_port=31_999, hostname="app-1", environment=list_example_values(entry.item)
+            runtime="compose",
+            public_port=31_999,
+            hostname="app-1",
+            environment=list_example_values(entry.item),
         )
         rendered = render_item(entry.item, request)
         values = render_values_file(rendered.compose_yaml, rendered.environment)
@@ -124,7 +130,15 @@ def _list_raw_texts(imported: Imported) -> list[str]:
 
 
 def _list_texts(item: Item) -> list[str]:
-    texts = [item.name, item.version, item.description, item.author, item.release_notes, *item.notes, *item.tags]
+    texts = [
+        item.name,
+        item.version,
+        item.description,
+        item.author,
+        item.release_notes,
+        *item.notes,
+        *item.tags,
+    ]
     texts += [text for one in item.inputs for text in (one.label, one.help, *(c.label for c in one.choices))]
     if item.credentials:
         texts += [item.credentials.change]
@@ -148,11 +162,13 @@ def _compare_sample(
     for file, read in READERS[options.format](files):
         try:
             draft = read()
-        except Exception:  # noqa: BLE001, S112 - those that cannot be read are rejections
+        except Exception:  # noqa: BLE001 - those that cannot be read are rejections
             continue
         if draft is not None:
-            entries.setdefault(make_id(draft.id) or make_id(draft.name), draft.file if "#" in draft.file else file)
-    chosen = random.Random(options.seed).sample(sorted(items), min(options.count, len(items)))  # noqa: S311
+            entries.setdefault(
+                make_id(draft.id) or make_id(draft.name), draft.file if "#" in draft.file else file
+            )
+    chosen = random.Random(options.seed).sample(sorted(items), min(options.count, len(items)))
     differences = []
     for name in chosen:
         source = read_source(options.format, files, entries[name])

@@ -12,7 +12,7 @@ from services.catalog.domain.entities import Input, Item
 _REFERENCE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)[^{}]*(?:\{[^{}]*\}[^{}]*)*\})", re.ASCII)
 _PLATFORM = frozenset({"PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT", "TZ"})
 _DROPPED_MOUNTS = re.compile(
-    r"/etc/(?:localtime|timezone|resolv\.conf)|/usr/share/zoneinfo.*|/dev/(?:shm|dri|u?random|net/tun|nvidia|video|kfd|vc).*"
+    r"/etc/(?:localtime|timezone|resolv\.conf)|/usr/share/zoneinfo.*|/dev/(?:shm|dri|u?random|null|zero|net/tun|nvidia|video|kfd|vc).*|/lib/modules"
 )
 _TEXTS = ("user", "working_dir", "network_mode", "hostname")
 _OWN_NETWORKS = frozenset({"bridge", "default"})  # the app's own container has no other
@@ -41,9 +41,21 @@ class _Comparison:
     """One service in its source and in an item."""
 
     def __init__(
-        self, theirs: Mapping[str, Any], ours: Mapping[str, Any], *, item: Item, inputs: Mapping[str, Input], service: str
+        self,
+        theirs: Mapping[str, Any],
+        ours: Mapping[str, Any],
+        *,
+        item: Item,
+        inputs: Mapping[str, Input],
+        service: str,
     ) -> None:
-        self._theirs, self._ours, self._item, self._inputs, self._service = theirs, ours, item, inputs, service
+        self._theirs, self._ours, self._item, self._inputs, self._service = (
+            theirs,
+            ours,
+            item,
+            inputs,
+            service,
+        )
 
     def list_all(self) -> Iterator[str]:
         if not self._is_same(self._theirs.get("image"), self._ours.get("image")):
@@ -67,7 +79,10 @@ class _Comparison:
             yield f"{key} {theirs} != {ours}"
 
     def _compare_environment(self) -> Iterator[str]:
-        theirs, ours = _read_pairs(self._theirs.get("environment")), _read_pairs(self._ours.get("environment"))
+        theirs, ours = (
+            _read_pairs(self._theirs.get("environment")),
+            _read_pairs(self._ours.get("environment")),
+        )
         for name in sorted(theirs.keys() - ours.keys()):
             if name != "TZ" and not re.fullmatch(r"SERVICE_(?:URL|FQDN)_.*", name):
                 yield f"{name}={theirs[name]!r} is lost"
@@ -83,7 +98,9 @@ class _Comparison:
         ours = _read_ports(self._ours.get("ports"))
         main = self._item.main_port
         page = {(main.container, main.protocol)} if main and main.service == self._service else set()
-        if self._ours.get("network_mode") != "host" and not (theirs - page <= ours and ours - page <= theirs):
+        if (0, "tcp") in theirs | ours or self._ours.get("network_mode") == "host":
+            return  # given by a variable, or opened by the service itself
+        if not (theirs - page <= ours and ours - page <= theirs):
             yield f"ports {sorted(theirs)} != {sorted(ours)}"
 
     def _compare_mounts(self) -> Iterator[str]:
@@ -92,9 +109,12 @@ class _Comparison:
         ours = {_read_target(entry) for entry in self._ours.get("volumes") or ()}
         files = {str(one["target"]) for one in self._ours.get("configs") or () if isinstance(one, dict)}
         for target in sorted(theirs):
-            if target not in ours and not any(file == target or file.startswith(f"{target}/") for file in files):
-                if not any(self._is_same(target, one) for one in (ours | files)):
-                    yield f"nothing is mounted at {target}"
+            if (
+                target not in ours
+                and not any(file == target or file.startswith(f"{target}/") for file in files)
+                and not any(self._is_same(target, one) for one in (ours | files))
+            ):
+                yield f"nothing is mounted at {target}"
         for target in sorted(ours):
             if not any(self._is_same(one, target) for one in theirs):
                 yield f"{target} is mounted"
@@ -139,21 +159,44 @@ def _matches(source: str, result: str, inputs: Mapping[str, Input]) -> bool:
     if match is None:
         return False
     variables = [variable for _, variable in parts if variable]
-    return all(_may_be(part, variable, inputs) for part, variable in zip(match.groups(), variables, strict=True))
+    return all(
+        _may_be(part, variable, inputs) for part, variable in zip(match.groups(), variables, strict=True)
+    )
 
 
 def _may_be(part: str, variable: str, inputs: Mapping[str, Input]) -> bool:
     found = inputs.get(variable)
     if variable in _PLATFORM or "$" in part:
         return True
-    return found is not None and (found.secret or found.generate is not None or found.required or found.default == part)
+    return found is not None and (
+        found.secret or found.generate is not None or found.required or found.default == part
+    )
 
 
 def _matches_resolved(source: str, result: str) -> bool:
-    """Say whether the result is the source with its variables resolved."""
-    pattern = "".join(".*" if variable else re.escape(literal) for literal, variable in _split(source))
-    plain = "".join(literal or f"${{{variable}}}" for literal, variable in _split(result))
-    return re.fullmatch(pattern, plain, re.DOTALL) is not None
+    """Say whether the texts are the same where each variable of either may stand for any text."""
+    ours = _list_tokens(result)
+    row = [
+        True,
+        *(False for _ in ours),
+    ]  # row[j]: what was read of the source fits the first j tokens of the result
+    for index, token in enumerate(ours):
+        row[index + 1] = row[index] and token is None
+    for theirs in _list_tokens(source):
+        above, row = row, [theirs is None and row[0]]
+        for index, token in enumerate(ours):
+            skips = (theirs is None and above[index + 1]) or (token is None and above[index + 1])
+            row.append(
+                skips
+                or ((theirs is None or token is None) and row[index])
+                or (theirs == token and above[index])
+            )
+    return row[-1]
+
+
+def _list_tokens(text: str) -> list[str | None]:
+    """Return the characters of a text, None for a variable."""
+    return [token for literal, variable in _split(text) for token in (literal or [None])]
 
 
 def _read_words(value: object) -> list[str]:
@@ -179,10 +222,14 @@ def _read_ports(value: object) -> set[tuple[int, str]]:
     found = set()
     for entry in value if isinstance(value, list) else ():
         if isinstance(entry, dict):
-            target, protocol, host = str(entry["target"]), str(entry.get("protocol") or "tcp"), str(entry.get("host_ip", ""))
+            target, protocol, host = (
+                str(entry["target"]),
+                str(entry.get("protocol") or "tcp"),
+                str(entry.get("host_ip", "")),
+            )
         else:
             text, _, protocol = str(entry).partition("/")
-            shown = _REFERENCE.sub(lambda m: (re.search(r":?-([0-9-]+)", m[0]) or [0, ""])[1] or "0", text)
+            shown = _REFERENCE.sub(_read_default, text)
             *before, target = re.split(r":(?![^\[]*\])", shown)
             host = before[0] if len(before) > 1 else ""
         if host.startswith(("127.", "[::1]", "::1")):
@@ -192,6 +239,12 @@ def _read_ports(value: object) -> set[tuple[int, str]]:
             numbers = range(int(first), int(last or first) + 1)
             found |= {(number, (protocol or "tcp").lower()) for number in numbers}
     return found
+
+
+def _read_default(reference: re.Match[str]) -> str:
+    """Return the default port of a variable, 0 where it has none."""
+    default = re.search(r":?-([0-9-]+)", reference[0])
+    return default[1] if default else "0"
 
 
 def _read_target(entry: object) -> str:

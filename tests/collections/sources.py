@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -28,17 +29,34 @@ def read_source(kind: SourceFormat, files: Files, entry: str) -> Services:
 
 def _load(content: bytes) -> dict[str, Any]:
     """Read a definition as Docker Compose does: what YAML 1.1 takes for booleans, times and octal numbers is text."""
-    tree = yaml.load(content, Loader=_TextLoader)  # noqa: S506 - a SafeLoader with fewer types
+    tree = yaml.load(content, Loader=_TextLoader)
     return tree if isinstance(tree, dict) else {}
 
 
 class _TextLoader(yaml.SafeLoader):
-    """A loader for which every plain scalar is text."""
+    """A loader for which every plain scalar is text, and which merges lists of texts as Coolify's parser does."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """See the base class."""
+        for index, (key, value) in enumerate(node.value):
+            is_list = isinstance(value, yaml.SequenceNode) and key.tag == "tag:yaml.org,2002:merge"
+            if is_list and all(isinstance(one, yaml.ScalarNode) for one in value.value):
+                node.value[index] = (
+                    key,
+                    yaml.MappingNode("tag:yaml.org,2002:map", [_split_pair(one) for one in value.value]),
+                )
+        super().flatten_mapping(node)
+
+
+def _split_pair(node: yaml.ScalarNode) -> tuple[yaml.ScalarNode, yaml.ScalarNode]:
+    name, equals, text = node.value.partition("=")
+    tag = "tag:yaml.org,2002:str" if equals else "tag:yaml.org,2002:null"
+    return yaml.ScalarNode("tag:yaml.org,2002:str", name), yaml.ScalarNode(tag, text)
 
 
 _TextLoader.yaml_implicit_resolvers = {}
-_TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", __import__("re").compile("^(?:~|null|)$"), ["~", "n", ""])
-_TextLoader.add_implicit_resolver("tag:yaml.org,2002:merge", __import__("re").compile("^(?:<<)$"), ["<"])
+_TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^(?:~|null|)$"), ["~", "n", ""])
+_TextLoader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile("^(?:<<)$"), ["<"])
 
 
 def _find_definition(files: Files, folder: str) -> bytes:
@@ -52,7 +70,16 @@ def _read_folder(files: Files, entry: str) -> Services:
 
 
 def _read_umbrel(files: Files, entry: str) -> Services:
-    return {name: one for name, one in _read_folder(files, entry).items() if name != "app_proxy"}
+    """Read an app of Umbrel, whose containers are called `<app>_<service>_1` and are reached by that name there."""
+    folder = str(PurePosixPath(entry).parent) if PurePosixPath(entry).suffix in {".yml", ".yaml"} else entry
+    services = dict(_load(_find_definition(files, folder)).get("services") or {})
+    services.pop("app_proxy", None)
+    text = json.dumps(services)
+    for name in services:
+        text = re.sub(
+            rf"(?<![\w-]){re.escape(f'{PurePosixPath(folder).name}_{name}_1')}(?![\w-])", name, text
+        )
+    return dict(json.loads(text))
 
 
 def _read_file(files: Files, entry: str) -> Services:
@@ -117,7 +144,10 @@ def _find_template(templates: list[dict[str, Any]], name: str) -> dict[str, Any]
     taken: set[str] = set()
     for template in templates:
         title = "-".join(
-            "".join(c if c.isascii() and c.isalnum() else " " for c in str(template["name"] if template.get("name") else template["title"]).lower()).split()
+            "".join(
+                c if c.isascii() and c.isalnum() else " "
+                for c in str(template["name"] if template.get("name") else template["title"]).lower()
+            ).split()
         )[:60].strip("-")
         free, number = title, 2
         while free in taken:
@@ -137,10 +167,13 @@ def _convert_template(template: Mapping[str, Any]) -> dict[str, Any]:
         for published, target in pairs:
             number, _, protocol = str(target).strip().lower().partition("/")
             for one in protocol.replace("/", ",").split(",") if protocol else ["tcp"]:
-                ports.append({"target": number.strip(), "published": str(published).strip(), "protocol": one.strip()})
+                place = {"target": number.strip(), "published": str(published).strip()}
+                ports += [{**place, "protocol": one.strip()}]
     volumes = [
         {"source": one.get("bind") or "", "target": one["container"], "read_only": bool(one.get("readonly"))}
-        for one in (v if isinstance(v, dict) else {"container": v} for v in template.get("volumes") or [] if v)
+        for one in (
+            v if isinstance(v, dict) else {"container": v} for v in template.get("volumes") or [] if v
+        )
     ]
     variables = {one["name"]: f"${{{one['name']}}}" for one in template.get("env") or [] if one.get("name")}
     result = {

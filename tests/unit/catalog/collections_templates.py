@@ -22,7 +22,7 @@ DOKPLOY: list[tuple[str, str, str]] = [
     ('[config.env]\nA = true\nB = "${hash:16}"\n[[config.mounts]]\nfilePath = "/x/a.conf"\ncontent = "secret $B ${missing}"\n', "services:\n  app:\n    image: a/b:1\n    env_file: [.env]\n    volumes: ['../files/x/a.conf:/a.conf', '../files/data:/data']\n", ""),
     ("[config\n", "services: {app: {image: 'a/b:1'}}", "cannot be read"),
     ('[variables]\na = "${b}"\nb = "${a}"\n[config]\nenv = ["A=${a}"]\n', "services: {app: {image: 'a/b:1'}}", "names itself"),
-    ('[config]\nenv = ["A=${jwt:x}"]\n', "services: {app: {image: 'a/b:1'}}", "a token that Dokploy signs"),
+    ('[config]\nenv = ["A=${jwt:x:claims}"]\n', "services: {app: {image: 'a/b:1'}}", "that Dokploy signs"),
     ("", "services: {app: {image: 'a/b:1', privileged: true}}", "privileged"),
 ]
 # fmt: on

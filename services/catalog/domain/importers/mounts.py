@@ -15,6 +15,8 @@ from services.catalog.domain.renderer import compose
 from services.catalog.domain.renderer.interpolation import InterpolationError, interpolate_text
 
 _CLOCK = re.compile(r"/etc/(localtime|timezone)|/usr/share/zoneinfo(/.*)?|/dev/shm")
+_OWN_FILES = re.compile(r"/etc/(?:resolv\.conf|hosts|hostname)|/dev/(?:u?random|null|zero)")
+"""What Docker gives every container itself."""
 _LEADING = re.compile(r"\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Za-z_]\w*))", re.ASCII)
 _SYSTEM_FOLDERS = frozenset(
     {"", "etc", "proc", "sys", "dev", "run", "boot", "lib", "lib64", "usr", "bin", "sbin", "var"}
@@ -72,6 +74,12 @@ class Mounts:
     def _clean_mount(self, entry: Value) -> tuple[list[str], list[dict[str, Any]]]:
         mount = self._read_mount(entry)
         if mount is None or _CLOCK.fullmatch(mount.source) or _CLOCK.fullmatch(mount.target):
+            return [], []
+        if _OWN_FILES.fullmatch(mount.source):
+            self._draft.note(f"{mount.target} is that of the app's own container, not of its host.")
+            return [], []
+        if mount.source.rstrip("/") == "/lib/modules":
+            note_kernel_modules(self._draft)
             return [], []
         if mount.source.startswith(_GRAPHICS):
             note_graphics(self._draft)
@@ -237,6 +245,11 @@ class Mounts:
 def note_graphics(draft: Draft) -> None:
     """Note that an app will go without the graphics card that it could use."""
     draft.note("Made to use a graphics card for speed, which this container does not get.")
+
+
+def note_kernel_modules(draft: Draft) -> None:
+    """Note that a container loads no kernel modules."""
+    draft.note("Loads kernel modules there; here the node must have loaded those it needs (as wireguard).")
 
 
 def is_graphics(device: object) -> bool:

@@ -10,7 +10,7 @@ from services.catalog.domain.importers.attachments import read_file
 from services.catalog.domain.importers.draft import Draft, RefusedEntryError, take_list, take_mapping
 from services.catalog.domain.importers.relative_paths import rebase_paths
 from services.catalog.domain.item_files.document import MAX_NODES, parse_document
-from services.catalog.domain.renderer.compose import read_pairs
+from services.catalog.domain.renderer.compose import read_pairs, split_mount
 
 _PAIRS = frozenset({"environment", "labels", "extra_hosts", "sysctls"})
 _MAX_DEPTH = 8
@@ -36,7 +36,38 @@ def join_parts(draft: Draft) -> dict[str, Any]:
         if count > MAX_NODES:
             raise RefusedEntryError(f"has more than {MAX_NODES} values in all its parts")
     started = {name: s for name, s in joined.items() if not take_mapping(services[name]).get("profiles")}
-    return {**tree, "services": started or joined}
+    return {**tree, "services": _share_volumes(started or joined)}
+
+
+def _share_volumes(services: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the services with the mounts of those that they name under `volumes_from`; other containers stay named."""
+    return {name: _take_volumes(service, services, (name,)) for name, service in services.items()}
+
+
+def _take_volumes(service: Any, services: Mapping[str, Any], seen: tuple[str, ...]) -> Any:
+    entries = [str(entry) for entry in take_list(take_mapping(service).get("volumes_from"))]
+    if not entries or not isinstance(service, dict):
+        return service
+    mounts, left = list(take_list(service.get("volumes"))), []
+    for entry in entries:
+        name, _, mode = entry.partition(":")
+        if name not in services or name in seen or len(seen) > _MAX_DEPTH:
+            left.append(entry)
+            continue
+        shared = take_mapping(_take_volumes(services[name], services, (*seen, name)))
+        mounts += [_restrict(mount, mode) for mount in take_list(shared.get("volumes"))]
+    result = {key: value for key, value in service.items() if key not in {"volumes", "volumes_from"}}
+    return result | ({"volumes": mounts} if mounts else {}) | ({"volumes_from": left} if left else {})
+
+
+def _restrict(mount: Any, mode: str) -> Any:
+    """Return a mount that is only read where it is shared as `ro`."""
+    if mode != "ro":
+        return mount
+    if isinstance(mount, dict):
+        return {**mount, "read_only": True}
+    parts = split_mount(str(mount))
+    return f"{mount}:ro" if len(parts) == 2 else mount
 
 
 class _Parts:

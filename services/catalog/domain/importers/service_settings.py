@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.catalog.domain.importers.draft import Draft, take_list, take_mapping
-from services.catalog.domain.importers.mounts import is_graphics, note_graphics
+from services.catalog.domain.importers.mounts import (
+    is_graphics,
+    note_graphics,
+    note_kernel_modules,
+    resolve_text,
+)
 
 READ_ELSEWHERE = frozenset(
     {"networks", "volumes", "ports", "configs", "secrets", "env_file", "environment", "depends_on", "expose"}
@@ -40,7 +45,7 @@ def clean_settings(draft: Draft, name: str, service: Mapping[str, Any]) -> dict[
         result["security_opt"] = left
     _clean_network_mode(result)
     _drop_graphics(draft, result)
-    _drop_kernel_modules(draft, name, result)
+    _drop_kernel_modules(draft, result)
     return result
 
 
@@ -52,7 +57,7 @@ def _read_deploy(draft: Draft, name: str, service: Mapping[str, Any]) -> None:
         note_graphics(draft)
     if take_mapping(resources.get("limits")):
         draft.note(f"{name} has limits of its resources there; here those of the app's container count.")
-    count = str(deploy.get("replicas", service.get("scale", 1)))
+    count = resolve_text(deploy.get("replicas", service.get("scale", 1)), draft)
     if count not in {"1", "None"}:
         draft.note(f"{name} runs {count[:20]} times there; here it runs once.")
     draft.memory += _read_megabytes(reservations.get("memory"))
@@ -85,14 +90,12 @@ def _drop_graphics(draft: Draft, service: dict[str, Any]) -> None:
         service.pop("runtime")
 
 
-def _drop_kernel_modules(draft: Draft, name: str, service: dict[str, Any]) -> None:
-    """Drop the leave to load kernel modules: a container uses those that its node has loaded."""
+def _drop_kernel_modules(draft: Draft, service: dict[str, Any]) -> None:
+    """Drop the capability to load kernel modules: a container uses those that its node has loaded."""
     capabilities = [str(capability) for capability in take_list(service.get("cap_add"))]
     left = [one for one in capabilities if one.upper().removeprefix("CAP_") != "SYS_MODULE"]
     if len(left) < len(capabilities):
-        draft.note(
-            f"{name} loads kernel modules there; here the node must have loaded those it needs (as wireguard)."
-        )
+        note_kernel_modules(draft)
         service["cap_add"] = left
         if not left:
             del service["cap_add"]

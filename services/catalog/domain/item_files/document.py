@@ -66,8 +66,13 @@ class _Anchor:
     nodes: int
 
 
-def parse_document(data: bytes, file: str, *, max_bytes: int = MAX_BYTES) -> Document:
+def parse_document(
+    data: bytes, file: str, *, max_bytes: int = MAX_BYTES, merges_lists: bool = False
+) -> Document:
     """Parse the one YAML document in `data`.
+
+    With `merges_lists`, `<<` also takes a list of texts, as Symfony's parser does: alone it is that list, beside other
+    keys its `NAME=value` entries are keys.
 
     Raises:
         UnreadableDocumentError: too large, too deep, too many values once aliases
@@ -80,15 +85,16 @@ def parse_document(data: bytes, file: str, *, max_bytes: int = MAX_BYTES) -> Doc
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise UnreadableDocumentError(Fault(file, line, f"not UTF-8 at byte {error.start}")) from None
-    return _Builder(file, text).build()
+    return _Builder(file, text, merges_lists=merges_lists).build()
 
 
 class _Builder:
     """Puts one document together from the parser's events."""
 
-    def __init__(self, file: str, text: str) -> None:
+    def __init__(self, file: str, text: str, *, merges_lists: bool = False) -> None:
         self._file = file
         self._text = text
+        self._merges_lists = merges_lists
         self._anchors: dict[str, _Anchor] = {}
         self._lines: dict[Path, int] = {}
         self._nodes = 0
@@ -166,7 +172,7 @@ class _Builder:
             values.append(self._build_value(event, events, (*path, len(values))))
         return values
 
-    def _build_mapping(self, events: Iterator[yaml.Event], path: Path) -> dict[str, Value]:
+    def _build_mapping(self, events: Iterator[yaml.Event], path: Path) -> dict[str, Value] | list[Value]:
         values: dict[str, Value] = {}
         merged: list[Value] = []
         while not isinstance(event := next(events), yaml.MappingEndEvent):
@@ -182,6 +188,11 @@ class _Builder:
                 continue
             self._lines[(*path, key)] = line
             values[key] = value
+        if self._merges_lists and merged and all(isinstance(one, str) for one in merged):
+            if not values:
+                return merged
+            pairs = [str(one).partition("=") for one in merged]
+            merged = [{name: text if equals else None for name, equals, text in pairs}]
         for source in merged:
             if not isinstance(source, dict):
                 raise self._refuse("`<<` merges mappings only")

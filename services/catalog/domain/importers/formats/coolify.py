@@ -29,6 +29,9 @@ _MADE = re.compile(
     r"\bSERVICE_(PASSWORDWITHSYMBOLS|PASSWORD|USER|REALBASE64|BASE64|HEX)(?:_([0-9]{1,3}))?_[A-Z0-9_]+\b"
 )
 _SIGNED = re.compile(r"\bSERVICE_SUPABASE[A-Z0-9_]*\b")
+_NO_VARIABLE = re.compile(
+    r"(?<!\$)\$\{(?![A-Za-z_][A-Za-z0-9_]*(?:\}|:?[-?+]))"
+)  # of another program, as `${env:NAME}`
 _LENGTH, _LONGEST = 32, 128
 _URL = "http://${PROXIMITY_HOSTNAME}:${PROXIMITY_PUBLIC_PORT}"
 _HOST = "${PROXIMITY_HOSTNAME}"
@@ -51,7 +54,7 @@ def _read_app(path: str, content: bytes) -> Draft:
         raise RefusedEntryError("is marked as ignored by its collection")
     if signed := _SIGNED.search(text):
         raise RefusedEntryError(f"needs {signed[0]}, a token that Coolify signs")
-    tree = _inline_files(take_mapping(parse_document(content, path).value))
+    tree = _inline_files(take_mapping(parse_document(content, path, merges_lists=True).value))
     name = PurePosixPath(path).stem
     services = take_mapping(tree.get("services"))
     main, port = _find_page(services, text)
@@ -129,7 +132,7 @@ def _inline_files(tree: Mapping[str, Any]) -> dict[str, Any]:
         for entry in take_list(service.get("volumes")):
             if isinstance(entry, dict) and "content" in entry:
                 source = f"inline-{len(configs) + 1}"
-                configs[source] = {"content": str(entry["content"])}
+                configs[source] = {"content": _NO_VARIABLE.sub(r"$\g<0>", str(entry["content"]))}
                 files = [*files, {"source": source, "target": str(entry.get("target"))}]
             else:
                 mounts.append(entry)

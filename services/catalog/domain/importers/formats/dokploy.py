@@ -36,7 +36,9 @@ _FIXED = {
     "randomPort": "${PROXIMITY_PUBLIC_PORT}", "timestamp": "1767225600", "timestampms": "1767225600000",
     "timestamps": "1767225600",
 }  # fmt: skip
-_ALPHABETS = {"password": "alphanumeric", "base64": "base64", "hash": "hex", "uuid": "hex"}
+_ALPHABETS = {"password": "alphanumeric", "base64": "base64", "hash": "hex", "uuid": "hex", "jwt": "hex"}
+_NO_MOUNTS = re.compile(r"^[ \t]*mounts[ \t]*=[ \t]*\[[ \t]*\][ \t]*(?:#.*)?$", re.MULTILINE)
+_UNKNOWN_ESCAPE = re.compile(r"\\(?:(\\)|(?![btnfr\"uU\s]))")
 
 
 def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
@@ -51,7 +53,7 @@ def _read_app(folder: Folder) -> Draft:
         raise RefusedEntryError("has no compose definition")
     path, content = found
     try:
-        template = tomllib.loads(folder.files[_TEMPLATE].decode("utf-8-sig"))
+        template = _read_template(folder.files[_TEMPLATE].decode("utf-8-sig"))
         about = take_mapping(json.loads(folder.files.get("meta.json", b"{}")))
     except (ValueError, RecursionError) as error:
         raise RefusedEntryError(f"its {_TEMPLATE} or meta.json cannot be read: {str(error)[:200]}") from None
@@ -91,6 +93,20 @@ def _read_app(folder: Folder) -> Draft:
         main_port=take_port(domain.get("port")),
         probe_path=take_text(domain.get("path"), 300) or "/",
     )
+
+
+def _read_template(text: str) -> dict[str, Any]:
+    """Read a template; Dokploy's parser takes `mounts = []` before `[[config.mounts]]`, and unknown escapes as they are.
+
+    Raises:
+        ValueError: it is no TOML in that dialect either.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        if "[[config.mounts]]" in text:
+            text = _NO_MOUNTS.sub("", text)
+        return tomllib.loads(_UNKNOWN_ESCAPE.sub(lambda found: found[0] if found[1] else r"\\", text))
 
 
 def _move_files(text: str) -> str:
@@ -154,19 +170,25 @@ class _Values:
 
     def _resolve(self, match: re.Match[str], name: str, depth: int) -> str:
         key, argument = match[1], match[2]
-        if key in self.variables and argument is None:
+        if key in self.variables and argument is None and key != name:
             return self._write(_render(self.variables[key]), name=key, depth=depth + 1)
         if key in _FIXED:
             return _FIXED[key]
-        if key == "jwt":
-            raise RefusedEntryError("needs a token that Dokploy signs")
+        if key == "jwt" and ":" in (argument or ""):
+            raise RefusedEntryError("needs a token with a content that Dokploy signs")
         if key in _ALPHABETS:
             return self._make(name, key, argument or "")
+        if argument and argument.startswith("-"):
+            return argument[1:].replace("$", "$$")  # `${NAME:-default}` of a variable that nothing sets
         return match[0].replace(f"${{{key}", f"$${{{key}")
 
     def _make(self, name: str, kind: str, argument: str) -> str:
         wanted = make_variable(name).upper()
         size = int(argument) if argument.isascii() and argument.isdigit() and len(argument) < 4 else _LENGTH
+        if (
+            kind == "jwt"
+        ):  # `${jwt:N}` is N random bytes, `${jwt}` and `${jwt:secret}` a token that only serves as a secret
+            size *= 2
         rule: dict[str, Any] = {"length": min(max(size, 8), _LONGEST)}
         if _ALPHABETS[kind] != "alphanumeric":
             rule["alphabet"] = _ALPHABETS[kind]
