@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 from services.common.core.config import ServiceSettings
 from services.common.core.errors import DomainError
 from services.common.db.database import Database
+from services.common.db.probe import FULL as DISK_FULL
 from services.common.db.probe import DatabaseProbe
 from services.common.messaging.bus import Bus
 from services.common.messaging.streams import REVOCATIONS_BUCKET
@@ -22,7 +23,7 @@ from services.common.rpc.tls import PeerTls, open_channel
 from services.registry import SERVICES
 
 CONNECTED = "connected"
-FULL = "error: the disk of the database is full"
+FULL = f"error: {DISK_FULL}"
 _TIMEOUT_S = 1.0
 _FRESH_S = 0.5
 

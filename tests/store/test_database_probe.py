@@ -69,6 +69,11 @@ async def look_until(probe: DatabaseProbe, words: str) -> None:
     assert words in fault
 
 
+async def test_a_full_disk_is_reported_also_while_nothing_is_written(db: Database) -> None:
+    assert await DatabaseProbe(db, least_free=1 << 60).look() == "the disk of the database is full"
+    assert await DatabaseProbe(db).look() == ""
+
+
 async def test_a_damaged_file_is_found_though_nothing_reads_it(db: Database, file: Path) -> None:
     probe = DatabaseProbe(db)
     assert await probe.look() == ""

@@ -1,13 +1,15 @@
 """Probe of a service's database: checks it all the time, and reports in words why it cannot be used.
 
 Queries alone do not tell: a service may serve from memory while its file is damaged, and `SELECT 1` reads no page. Each
-look opens the file anew, since a connection that is open reads what it has in memory.
+look opens the file anew, since a connection that is open reads what it has in memory. It also looks at the space that is
+free: a service that writes nothing meets no full disk.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -22,23 +24,30 @@ from services.common.db.errors import find_fault, is_locked
 
 log = get_logger()
 
+FULL = "the disk of the database is full"
 _LOOK_S = 2.0  # a fault is in health within three looks, 10 seconds at most
 _BUSY_S = 1.0  # a look waits so long for the lock; transactions of ours take milliseconds
 _LOCKED_S = 2.5  # two looks in a row without the lock, and without a commit of ours in between
 _CHECK_S = 4.0  # between checks of the pages of a file that has changed
 _CHECK_SHARE = 20  # a check of the pages takes 1/20 of the time at most: those of large files are rarer
+_LEAST_FREE = 1 << 20  # bytes: less does not hold the next pages of the file and its log
 _ANSWER_S = 5.0  # for one check, after which the database counts as silent
 
 
 class DatabaseProbe:
     """Probe of whether the database of a service can be used.
 
+    Args:
+        db: of the service.
+        least_free: bytes on the disk of a file with fewer of which it counts as full.
+
     Attributes:
         fault: why not, in words that name no path; empty while it can.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, *, least_free: int = _LEAST_FREE) -> None:
         self._db = db
+        self._least_free = least_free
         self.fault = ""
         self._inode = 0
         self._locked_since = 0.0
@@ -82,6 +91,8 @@ class DatabaseProbe:
             self._inode = self._inode or state.st_ino
             if state.st_ino != self._inode:
                 return "the database file was replaced while the service runs; restart the service"
+            if _count_free(path) < self._least_free:
+                return FULL
             uri = f"file:{quote(str(path))}?mode=rw"
             with contextlib.closing(
                 sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)
@@ -115,3 +126,9 @@ class DatabaseProbe:
         if time.monotonic() - self._locked_since < _LOCKED_S:
             return self.fault
         return "another process has locked the database"
+
+
+def _count_free(path: Path) -> int:
+    """Count the bytes that this process may still use on the disk of a file; only root may use what is reserved."""
+    disk = os.statvfs(path)
+    return disk.f_frsize * (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail)

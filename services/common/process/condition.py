@@ -8,6 +8,7 @@ from grpc_health.v1 import health_pb2
 
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
+from services.common.db.probe import FULL
 from services.common.process.health import STORING, ExplainingHealthServicer
 from services.common.process.runtime import Runtime
 
@@ -37,8 +38,8 @@ async def report_condition(runtime: Runtime, servicer: ExplainingHealthServicer)
 def list_storing_faults(runtime: Runtime) -> list[str]:
     """List the faults that keep writes from being stored and published."""
     faults = [runtime.probe.fault] if runtime.probe.fault else []
-    if runtime.db.is_full:
-        faults.append("the disk of the database is full")
+    if runtime.db.is_full and FULL not in faults:
+        faults.append(FULL)
     if runtime.bus.is_refusing:
         faults.append("NATS stores no messages: its disk is full, or a stream is missing")
     return faults
