@@ -15,7 +15,7 @@ from services.apps.store.changes import AppChanges
 from services.apps.store.rows import AppRows
 from services.apps.store.upgrades import UpgradeRows
 from services.auth.store import tables as auth_tables
-from services.backups import tables as backups_tables
+from services.backups.store import tables as backups_tables
 from services.common.db.database import create_engine, url_for_service
 from services.common.db.migrations import upgrade
 from services.common.identity.sealing import Sealer

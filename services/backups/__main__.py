@@ -4,7 +4,7 @@ import sys
 
 from services.backups.config import BackupsSettings
 from services.backups.server import serve, work
-from services.backups.tables import idempotency
+from services.backups.store.tables import idempotency
 from services.common.process.commands import main
 from services.common.rpc.interceptors.idempotency import seal_column
 

@@ -8,9 +8,11 @@ from nats.aio.msg import Msg
 from proximity.apps.v1 import events_pb2
 from proximity.auth.v1 import events_pb2 as auth_events_pb2
 
-from services.backups.domain.archive_presence import note_missing_archives
-from services.backups.domain.interfaces import Apps, BackupStore, Containers
-from services.backups.domain.removed_apps import delete_requested_backups, note_removed_apps
+from services.backups.domain.interfaces import BackupStore
+from services.backups.usecases.missing_archives import note_missing_archives
+from services.backups.usecases.removed_apps import delete_requested_backups, note_removed_apps
+from services.clients.apps.interface import Apps
+from services.clients.inventory.interface import Containers
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
 from services.common.messaging.schedule import Periodic
@@ -28,14 +30,14 @@ class BackupJobs:
         self._store = store
 
     def start(self, bus: Bus) -> None:
-        """Consume, in the background; call it within an event loop."""
+        """Start the consumers; call it within an event loop."""
         bus.consume("EVENTS", APP_REMOVED, durable="backups-app-removed", handler=self.note_app_removed)
         bus.consume(
             "EVENTS", USER_DEACTIVATED, durable="backups-user-deactivated", handler=self.hand_over_backups
         )
 
     async def note_app_removed(self, message: Msg) -> None:
-        """Mark the backups of an app that is gone, and begin to delete those that are to go with it."""
+        """Mark the backups of a deleted app, and begin to delete those that go with it."""
         removed = events_pb2.AppRemoved.FromString(message.data)
         message_id = (message.headers or {}).get("Nats-Msg-Id") or f"removed-{removed.app_id}"
         delete = removed.delete_backups
@@ -44,16 +46,16 @@ class BackupJobs:
             await delete_requested_backups(self._store)
 
     async def hand_over_backups(self, message: Msg) -> None:
-        """Give the backups of a removed user, also of apps that are gone, to the one who got the apps."""
+        """Give the backups of a removed user, those of deleted apps included, to the new owner of the apps."""
         gone = auth_events_pb2.UserDeactivated.FromString(message.data)
         if gone.apps_to:
             await self._store.hand_over(gone.user_id, to=gone.apps_to)
 
 
-def plan_tidying(store: BackupStore, apps: Apps) -> Periodic:
-    """Plan the hourly work that makes up for lost events and takes up operations that were given up."""
+def plan_cleanup(store: BackupStore, apps: Apps) -> Periodic:
+    """Plan the hourly work that makes up for lost events and resumes operations that were given up."""
 
-    async def tidy() -> None:
+    async def clean_up() -> None:
         if revived := await store.revive_operations():
             log.warning("operations_revived", count=revived)
         if removed := await note_removed_apps(store, apps):
@@ -61,11 +63,13 @@ def plan_tidying(store: BackupStore, apps: Apps) -> Periodic:
         if begun := await delete_requested_backups(store):
             log.info("requested_deletions_begun", count=begun)
 
-    return Periodic(name="tidying", interval=timedelta(hours=1), function=tidy)
+    return Periodic(
+        name="tidying", interval=timedelta(hours=1), function=clean_up
+    )  # a stored name, as in 1.x
 
 
 def plan_comparison(store: BackupStore, containers: Containers) -> Periodic:
-    """Plan the work that notices archives that are gone: one listing for each container that has backups."""
+    """Plan the comparison of backups with archives: one listing for each container that has backups."""
 
     async def compare() -> None:
         if missing := await note_missing_archives(store, containers):

@@ -1,4 +1,4 @@
-"""Composition root: the one file that constructs things."""
+"""Composition root: the only module that constructs the parts of the service."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import Any
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.config import BackupsSettings
-from services.backups.domain.interfaces import Apps, Containers
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
-from services.backups.jobs import BackupJobs, plan_comparison, plan_tidying
-from services.backups.remote import RemoteApps, RemoteContainers
+from services.backups.jobs import BackupJobs, plan_cleanup, plan_comparison
 from services.backups.store import SqlBackupStore, build_operation_store, operation_queue
-from services.backups.tables import metadata
+from services.backups.store.tables import metadata
+from services.backups.usecases.context import BackupDependencies
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
+from services.clients.apps.client import GrpcApps
+from services.clients.apps.interface import Apps
+from services.clients.inventory.client import GrpcContainers
+from services.clients.inventory.interface import Containers
 from services.common.operations.model import Workflow
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Background, Service
@@ -24,17 +27,16 @@ from services.common.process.runtime import Runtime, build_runtime
 
 @dataclass(frozen=True)
 class BackupsParts:
-    """What both processes of the service share."""
+    """Parts that the server and the worker share."""
 
     runtime: Runtime
-    apps: Apps
-    containers: Containers
-    workflows: Mapping[str, Workflow[Any]]
     store: SqlBackupStore
+    dependencies: BackupDependencies
+    workflows: Mapping[str, Workflow[Any]]
 
 
 def build_workflows(apps: Apps, containers: Containers) -> dict[str, Workflow[Any]]:
-    """The workflows, by kind."""
+    """Build the workflows, by kind."""
     return {
         create_backup.KIND: create_backup.build_workflow(apps, containers),
         restore_backup.KIND: restore_backup.build_workflow(apps, containers),
@@ -44,12 +46,17 @@ def build_workflows(apps: Apps, containers: Containers) -> dict[str, Workflow[An
 
 
 def build_parts(settings: BackupsSettings) -> BackupsParts:
-    """Construct the parts; nothing runs yet. Call it within an event loop."""
+    """Construct the parts without starting them; call it within an event loop."""
     runtime = build_runtime("backups", settings, tables=metadata)
-    apps, containers = RemoteApps(runtime.clients), RemoteContainers(runtime.clients)
+    apps, containers = GrpcApps(runtime.clients), GrpcContainers(runtime.clients)
     workflows = build_workflows(apps, containers)
     store = SqlBackupStore(runtime.db, workflows, on_message=runtime.relay.wake)
-    return BackupsParts(runtime, apps, containers, workflows, store)
+    return BackupsParts(
+        runtime=runtime,
+        store=store,
+        dependencies=BackupDependencies(store, apps, containers),
+        workflows=workflows,
+    )
 
 
 async def serve(settings: BackupsSettings) -> None:
@@ -57,8 +64,8 @@ async def serve(settings: BackupsSettings) -> None:
     parts = build_parts(settings)
     service = pb.DESCRIPTOR.services_by_name
     handlers = {
-        service["BackupsService"]: BackupsHandlers(parts.store, parts.apps, parts.containers),
-        service["BackupsInternalService"]: BackupsInternalHandlers(parts.store, parts.apps),
+        service["BackupsService"]: BackupsHandlers(parts.dependencies),
+        service["BackupsInternalService"]: BackupsInternalHandlers(parts.dependencies),
     }
     await lifecycle.serve(Service(runtime=parts.runtime, handlers=handlers))
 
@@ -76,7 +83,7 @@ async def work(settings: BackupsSettings) -> None:
             on_message=runtime.relay.wake,
             concurrency=settings.concurrency,
         ),
-        plan_tidying(parts.store, parts.apps),
-        plan_comparison(parts.store, parts.containers),
+        plan_cleanup(parts.store, parts.dependencies.apps),
+        plan_comparison(parts.store, parts.dependencies.containers),
     ]
     await lifecycle.work(Service(runtime=runtime, background=background))

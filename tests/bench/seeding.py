@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from services.apps.store import tables as apps_tables
 from services.auth.store import tables as auth_tables
-from services.backups import tables as backups_store
+from services.backups.store import tables as backups_store
 from services.catalog.config import DATA
 from services.common.db.database import create_engine
 from services.common.identity.sealing import Sealer

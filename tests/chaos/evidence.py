@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.apps.store import tables as apps_tables
 from services.auth.store.tables import audit_entries
-from services.backups import tables as backups_tables
+from services.backups.store import tables as backups_tables
 from services.common.db.database import create_engine
 from services.inventory.store.tables import vmids
 from services.registry import SERVICES

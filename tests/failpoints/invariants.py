@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.apps.store import tables as app_tables
-from services.backups.tables import backups
+from services.backups.store.tables import backups
 from services.inventory.proxmox.marks import find_owner
 from services.inventory.store.tables import vmids
 from tests.failpoints.platform import Platform

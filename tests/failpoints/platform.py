@@ -27,12 +27,13 @@ from services.apps.usecases.perform_app_action import perform_app_action
 from services.apps.workflows import build_workflows as build_app_workflows
 from services.apps.workflows import plan_with
 from services.apps.workflows.steps.tools import Tools
-from services.backups import tables as backup_tables
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
-from services.backups.remote import RemoteApps, RemoteContainers
 from services.backups.server import build_workflows as build_backup_workflows
 from services.backups.store import SqlBackupStore
+from services.backups.store import tables as backup_tables
 from services.backups.store.changes import apply_change, write_line
+from services.backups.usecases.context import BackupDependencies
+from services.clients.apps.client import GrpcApps
 from services.clients.inventory.client import GrpcContainers
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
@@ -259,10 +260,11 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
             dependencies=world, relay=Relay(databases["apps"], bus, outbox=app_tables.outbox)
         )
     ]
-    remote_apps, remote_containers = RemoteApps(clients), RemoteContainers(clients)
-    backup_workflows = build_backup_workflows(remote_apps, remote_containers)
+    remote_apps = GrpcApps(clients)
+    backup_workflows = build_backup_workflows(remote_apps, containers)
     backups = SqlBackupStore(databases["backups"], backup_workflows)
-    clients.handlers["backups"] = [BackupsInternalHandlers(backups, remote_apps)]
+    dependencies = BackupDependencies(backups, remote_apps, containers)
+    clients.handlers["backups"] = [BackupsInternalHandlers(dependencies)]
     desks = {
         "apps": Desk(databases["apps"], app_tables.operation_tables, app_workflows, apps.apply, apps.log),
         "backups": Desk(
@@ -276,7 +278,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
             apps,
             world,
             catalog,
-            BackupsHandlers(backups, remote_apps, remote_containers),
+            BackupsHandlers(dependencies),
             desks,
             databases,
             RemovedApps(clients, vmids, addresses),

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from services.apps.domain.config import parse_config
 from services.apps.domain.entities import App
 from services.apps.usecases.events import parse_event_id
-from services.apps.workflows.steps.tools import _kind_of
 from services.catalog.config import DATA
 from services.catalog.convert.items import render_icon
 from services.catalog.domain.images import find_image, find_tag_fault
@@ -33,6 +32,8 @@ from services.catalog.domain.renderer.interpolation import (
 )
 from services.catalog.domain.sources import SourceFormat
 from services.catalog.sources.own_files import OwnFiles
+from services.clients.inventory.tasks import parse_upid
+from services.clients.inventory.values import TaskKind
 from services.common.core.errors import DomainError, InvalidError
 from services.common.core.telemetry.metrics import template_of
 from services.common.rpc.addresses import parse_address, parse_network
@@ -155,9 +156,10 @@ UPIDS = st.builds(
 @FUZZ
 @given(PUNCTUATED | TEXT | UPIDS)
 def test_task_ids(upid: str) -> None:
-    kind = _kind_of(upid)
-    assert ":" not in kind
-    assert kind in upid
+    parsed = parse_upid(1, upid)
+    assert (parsed.task.host_id, parsed.task.upid) == (1, upid)
+    assert parsed.task.node in upid
+    assert parsed.kind is TaskKind.OTHER or parsed.kind.value in upid
     path = f"/nodes/pve/tasks/{upid.replace('/', '') or 'UPID:'}/status"
     assert template_of(path) == "/nodes/{}/tasks/{}/status"  # a label of metrics is not made for each task
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from services.apps.store.rows import SEALED_COLUMNS
 from services.apps.store.tables import SEALED as SEALED_BY_APPS
 from services.auth.store.tables import SEALED as SEALED_BY_AUTH
-from services.backups.tables import idempotency as answers_of_backups
+from services.backups.store.tables import idempotency as answers_of_backups
 from services.catalog.store.tables import idempotency as answers_of_catalog
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade

@@ -20,7 +20,7 @@ from proximity.catalog.v1 import catalog_service_pb2_grpc as stubs
 from proximity.catalog.v1 import item_pb2
 
 from services.backups.domain.errors import AppBusyError
-from services.backups.tables import outbox as backups_outbox
+from services.backups.store.tables import outbox as backups_outbox
 from services.common.core.errors import DuplicateError, UnavailableError
 from services.common.db.database import Database, create_engine
 from services.common.db.pending import UnchangedError
@@ -35,13 +35,11 @@ from services.common.rpc.interceptors.audit import OutboxAudit
 from services.common.rpc.interceptors.authorization import Guard
 from services.common.rpc.server import add_service, create_server
 from services.common.rpc.server_context import ServerContext
-from tests.store.backups_db import db as backups_db
-from tests.store.backups_db import migrated_file, migrated_url
-from tests.store.backups_world import World, build, call_of, world
+from tests.store.backups_db import db, migrated_file, migrated_url
 from tests.store.catalog_db import make_database
+from tests.unit.backups.platform import build_platform, call_of
 
-db = backups_db  # the fixture that `world` needs
-__all__ = ["build", "db", "migrated_file", "migrated_url", "world"]
+__all__ = ["db", "migrated_file", "migrated_url"]
 
 METADATA = sa.MetaData()
 OUTBOX, _ = define_tables(METADATA)
@@ -246,19 +244,20 @@ async def test_an_entry_waits_for_a_database_that_does_not_take_it(
     assert await stack.list_entries() == [("catalog.ReloadCatalog", "UNAVAILABLE")]
 
 
-async def test_a_backup_is_recorded_when_the_app_is_lent_and_not_before(world: World) -> None:
-    audit = OutboxAudit(world.db, backups_outbox)
+async def test_a_backup_is_recorded_when_the_app_is_locked_and_not_before(db: Database) -> None:
+    platform = build_platform(db)
+    audit = OutboxAudit(platform.db, backups_outbox)
 
     async def create(call: Call) -> None:
         audit.expect(call, action="backups.CreateBackup")
-        await world.create(call)
+        await platform.create(call)
 
-    world.apps.refusal = AppBusyError("the app is being updated")
+    platform.apps.refusal = AppBusyError("the app is being updated")
     refused, accepted = call_of(), call_of()
     with pytest.raises(AppBusyError):
         await asyncio.create_task(create(refused))
-    assert await list_reports(world.db, backups_outbox) == []
-    world.apps.refusal = None
+    assert await list_reports(platform.db, backups_outbox) == []
+    platform.apps.refusal = None
     await asyncio.create_task(create(accepted))
-    (entry,) = await list_reports(world.db, backups_outbox)
+    (entry,) = await list_reports(platform.db, backups_outbox)
     assert (entry.id, entry.outcome) == (accepted.audit_id, "OK")

@@ -19,7 +19,7 @@ from services.auth.domain.errors import SignInFailedError
 from services.auth.server import build_parts, prepare
 from services.auth.store.tables import users
 from services.auth.usecases.sign_in import login
-from services.backups.tables import backups
+from services.backups.store.tables import backups
 from services.common.core.config import read_settings
 from services.common.db.database import create_engine
 from services.common.identity.sealing import Sealer

@@ -27,11 +27,8 @@ AMBIGUOUS_CLASSES = {
     "ContainerNotFoundError",
     "OperationNotFoundError",
     # Values and interfaces of another service that each caller declares by itself; services/clients will hold them once.
-    "Archive",
     "Containers",
     "RevisionChanges",
-    "Task",
-    "TaskHinderedError",
 }
 
 

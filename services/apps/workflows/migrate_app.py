@@ -9,6 +9,7 @@ from services.apps.workflows.state import AppState, end_as_before, end_failed
 from services.apps.workflows.steps.container import Steps
 from services.apps.workflows.steps.snapshot import clear_snapshots
 from services.apps.workflows.steps.tools import Tools
+from services.clients.inventory.values import TaskKind
 from services.common.operations.model import Context, Step, WaitError, Workflow
 
 _HA_S = 5.0  # between two looks: the manager acts every 10 s
@@ -26,7 +27,7 @@ def migrate_app(tools: Tools) -> Workflow[MigrateState]:
     steps: Steps[MigrateState] = Steps(tools)
 
     async def migrate_container(state: MigrateState, ctx: Context) -> MigrateState:
-        if not await tools.has_done("hamigrate", state, ctx):
+        if not await tools.has_done(TaskKind.HA_MIGRATE, state, ctx):
             await clear_snapshots(tools, state, ctx)
             task = await tools.containers.migrate_container(
                 state.ref, owner=state.app_id, target_node=state.target_node

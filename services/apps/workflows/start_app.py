@@ -6,6 +6,7 @@ from services.apps.workflows.state import AppState, end_failed, end_with
 from services.apps.workflows.steps.compose import DockerSteps
 from services.apps.workflows.steps.container import Steps
 from services.apps.workflows.steps.tools import Tools
+from services.clients.inventory.values import TaskKind
 from services.common.operations.model import Context, Workflow
 
 
@@ -48,7 +49,7 @@ def restart_app(tools: Tools) -> Workflow[AppState]:
     steps: Steps[AppState] = Steps(tools)
 
     async def reboot_container(state: AppState, ctx: Context) -> AppState:
-        if await tools.has_done("vzreboot", state, ctx):
+        if await tools.has_done(TaskKind.REBOOT, state, ctx):
             return state
         container = await tools.find(state)
         if container is not None and container.status == "running":

@@ -1,4 +1,4 @@
-"""Backups and what is known of apps, containers and archives."""
+"""Backups, and the values that callers filter and count them by."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GIB = 1 << 30
 
 
 class BackupStatus(StrEnum):
-    """How a backup stands."""
+    """State of a backup."""
 
     CREATING = "creating"
     COMPLETED = "completed"
@@ -26,7 +26,7 @@ IN_USE = frozenset({BackupStatus.CREATING, BackupStatus.RESTORING, BackupStatus.
 
 @dataclass(frozen=True, kw_only=True)
 class BackupOrder:
-    """What a person asks for: Proxmox's mode and compression, a storage or the best one, a note."""
+    """A requested backup: Proxmox's mode and compression, a storage (empty: the best one), a note."""
 
     backup_type: str = "snapshot"
     compression: str = "zstd"
@@ -39,13 +39,13 @@ class Backup:
     """A backup of an app.
 
     Attributes:
-        mark: written into the archive's notes, so that an archive can be found whose name was never learned.
+        mark: written into the archive's notes, by which an archive with an unknown name is found.
         volume_id: Proxmox's name of the archive; empty until it is known.
         size: bytes.
         progress: 0-100 while it is made.
         expected_s: seconds that the app's backup before took; None when there is none.
-        left_out: volumes of the container that are not in the archive, as texts for people.
-        app_removed_at: when the app went; the backup outlives it.
+        left_out: descriptions of volumes of the container that are not in the archive.
+        app_removed_at: when the app was deleted; the backup outlives it.
         app_name: of the app when the backup was made; empty for those of earlier releases.
     """
 
@@ -81,7 +81,7 @@ class Backup:
 
 @dataclass(frozen=True)
 class BackupFilter:
-    """Which backups to list; None for all."""
+    """Filter of a list of backups; None matches all."""
 
     owner_id: int | None = None
     app_id: str | None = None
@@ -90,7 +90,7 @@ class BackupFilter:
 
 @dataclass(frozen=True)
 class BackupCount:
-    """How many backups an app has, and how many of them are protected."""
+    """Number of backups of an app, and of the protected ones among them."""
 
     app_id: str
     total: int
@@ -114,141 +114,9 @@ class BackupStats:
         return self.total_size / self.completed if self.completed else 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class AppFacts:
-    """An app as apps describes it.
-
-    Attributes:
-        status: the one before the operation that locks it.
-        storage: where its root disk was put by request; empty: anywhere.
-    """
-
-    app_id: str
-    name: str
-    status: str
-    host_id: int
-    vmid: int
-    node: str
-    owner_id: int
-    operation_id: str = ""
-    storage: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProgressReport:
-    """How far an operation is, for the app's users; `progress` 0-100; `upid` of the Proxmox task of the step."""
-
-    progress: int
-    step: str
-    description: str
-    step_index: int
-    step_count: int
-    message: str = ""
-    level: str = "info"
-    attempt: int = 1
-    worker: str = ""
-    upid: str = ""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a container is: the key is host and vmid, the node a hint."""
-
-    host_id: int
-    vmid: int
-    node: str
-
-
-@dataclass(frozen=True)
-class Task:
-    """A Proxmox task; without upid it had nothing to do and is done, with `result` what it found."""
-
-    host_id: int
-    node: str
-    upid: str
-    result: str = ""
-
-
-@dataclass(frozen=True)
-class TaskUpdate:
-    """Progress of a task, also a heartbeat without news; the last has `done` set.
-
-    Attributes:
-        result: the volume id of the archive that it makes, as soon as its log names it.
-        may_pass: it failed for a reason that passes.
-        reason: why it failed.
-    """
-
-    percent: int | None
-    done: bool
-    succeeded: bool
-    exit_status: str
-    result: str
-    may_pass: bool = False
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Archive:
-    """An archive on a storage; `size` in bytes; of the notes perhaps only the first line."""
-
-    volume_id: str
-    storage: str
-    file_name: str
-    size: int
-    notes: str
-
-    def has_mark(self, mark: str) -> bool:
-        """Whether a line of its notes names the backup with this mark."""
-        return f"proximity-backup: {mark}" in self.notes.splitlines()
-
-
-@dataclass(frozen=True)
-class UnarchivedVolume:
-    """A volume that an archive lacks: its key (mp0), and a description for people."""
-
-    key: str
-    description: str
-
-
-@dataclass(frozen=True)
-class AppProbe:
-    """Whether an app answers; `grace_s` seconds is what it may take after a start."""
-
-    answered: bool
-    port: int = 0
-    grace_s: int = 0
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class BesideOrder:
-    """A new app made of an archive, beside the one that it was made of; `made_by` is the operation that backed up.
-
-    Host, vmid and owner are those of the backup: what is left to know of an app that is gone.
-    """
-
-    operation_id: str
-    source_app_id: str
-    archive: str
-    new_hostname: str
-    made_by: str = ""
-    host_id: int = 0
-    vmid: int = 0
-    owner_id: int = 0
-
-
-@dataclass(frozen=True)
-class BesideStarted:
-    """The new app, and what to tell the person who asked."""
-
-    app_id: str
-    message: str
-
-
 @dataclass(frozen=True)
 class OperationStanding:
-    """How an operation stands: unknown, unfinished, succeeded or failed."""
+    """Standing of an operation: unknown, unfinished, succeeded or failed."""
 
     status: str
     updated_at: datetime | None = None

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.store.requests import BackupRequests
 from services.backups.store.rows import backup_of_row
-from services.backups.tables import backups
+from services.backups.store.tables import backups
 from services.common.core.clock import now
 
 _PRESENCE = (BackupStatus.COMPLETED.value, BackupStatus.MISSING.value)

@@ -20,7 +20,7 @@ from services.backups.domain.changes import (
     RemoveBackup,
 )
 from services.backups.domain.entities import BackupStatus
-from services.backups.tables import backups, outbox, tables
+from services.backups.store.tables import backups, outbox, tables
 from services.common.core.clock import now
 from services.common.core.log import get_logger
 from services.common.db.database import Database

@@ -20,7 +20,7 @@ from services.backups.domain.entities import (
 from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey
 from services.backups.store.rows import backup_of_row, find_operation, read_backup, where_app
-from services.backups.tables import backups, tables
+from services.backups.store.tables import backups, tables
 from services.common.db.database import Database
 from services.common.db.queries import Query
 from services.common.operations.queries import OperationLookups

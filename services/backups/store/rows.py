@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.backups.domain.entities import Backup, BackupOrder, BackupStatus
 from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey, NewBackup
-from services.backups.tables import backups, operations
+from services.backups.store.tables import backups, operations
 from services.backups.workflows.create_backup_state import CreateBackupState
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.backups.domain.entities import AppFacts, Backup, BackupStatus
+from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.errors import (
     AppBusyError,
     BackupInUseError,
     BackupProtectedError,
 )
 from services.backups.domain.interfaces import BackupKey, NewBackup
-from services.backups.domain.usecases import check_restorable
+from services.backups.domain.preconditions import check_restorable
 from services.backups.store.archive_presence import ArchivePresence
 from services.backups.store.changes import operation_queue
 from services.backups.store.rows import (
@@ -28,11 +28,12 @@ from services.backups.store.rows import (
     render_new,
     where_key,
 )
-from services.backups.tables import backups, inbox, operations, tables
+from services.backups.store.tables import backups, inbox, operations, tables
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
 from services.backups.workflows.delete_backup import DeleteBackupState
 from services.backups.workflows.restore_backup_state import RestoreBackupState
 from services.backups.workflows.restore_beside import RestoreBesideState
+from services.clients.apps.values import AppHold
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
 from services.common.messaging.outbox import note_received
@@ -126,7 +127,7 @@ class SqlBackupStore(ArchivePresence):
         key: BackupKey,
         *,
         operation_id: str,
-        app: AppFacts,
+        app: AppHold,
         requested_by: int,
         lose_volumes: Collection[str] = (),
     ) -> Backup:

@@ -12,24 +12,25 @@ from services.backups.domain.changes import (
     NoteLeftOut,
     NoteProgress,
 )
-from services.backups.domain.entities import BackupOrder, ProgressReport, TaskUpdate
 from services.backups.domain.errors import DumpFailedError
 from services.backups.domain.estimates import estimate_percent
-from services.backups.domain.interfaces import Apps, Containers
-from services.backups.domain.usecases import check_backupable
+from services.backups.domain.preconditions import check_backupable
 from services.backups.workflows.create_backup_state import CreateBackupState
-from services.backups.workflows.following import (
-    Followed,
-    TaskHinderedError,
+from services.backups.workflows.steps.app_lock import await_answer, release_app, report
+from services.backups.workflows.steps.archive_tasks import (
+    TaskState,
     delete_archives,
-    end_task,
     find_archive,
-    follow_task,
-    probe_app,
-    release_app,
-    report,
+    follow,
     start_again,
 )
+from services.clients.apps.interface import Apps
+from services.clients.apps.values import ProgressReport
+from services.clients.inventory.errors import TaskHinderedError
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.lookup import is_running
+from services.clients.inventory.tasks import end_task
+from services.clients.inventory.values import NewArchive, TaskKind, TaskProgress
 from services.common.core.clock import now
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
@@ -78,15 +79,15 @@ class CreateBackup:
     async def dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
         """Begin the archive, or go on with the one begun, and wait for its end."""
         if state.was_running is None:
-            state = replace(state, was_running=await self.containers.is_running(state.place))
+            state = replace(state, was_running=await is_running(self.containers, state.ref))
             await ctx.save(state)
             await self._warn_of_left_out(state, ctx)
         if not state.upid and not state.volume_id:
             state = await self._begin_dump(state, ctx)
         await self._report(state, ctx, message="Making the archive")
-        followed = Followed(state, partial(self.note, ctx=ctx))
+        followed = TaskState(state, partial(self.note, ctx=ctx))
         try:
-            made = await follow_task(self.containers, state.task, on_update=followed.note)
+            made = await follow(self.containers, state.task, on_progress=followed.note)
         except TaskHinderedError:
             await ctx.save(replace(followed.state, upid="", volume_id=""))  # another task is started
             raise
@@ -96,7 +97,7 @@ class CreateBackup:
     async def _warn_of_left_out(self, state: CreateBackupState, ctx: Context) -> None:
         """Say which volumes will not be in the archive; a backup does not fail because that is unknown."""
         try:
-            volumes = await self.containers.list_unarchived(state.place, owner=state.app_id)
+            volumes = await self.containers.list_unarchived_volumes(state.ref, owner=state.app_id)
         except DomainError as error:
             log.warning("left_out_unknown", backup_id=state.backup_id, error=error.message)
             return
@@ -111,15 +112,14 @@ class CreateBackup:
         await self._report(state, ctx, message=message, level="warning")
 
     async def _begin_dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
-        order = BackupOrder(
-            backup_type=state.backup_type,
+        new = NewArchive(
+            mode=state.backup_type,
             compression=state.compression,
             storage=state.storage,
             notes=state.notes,
+            backup_id=state.mark,
         )
-        task = await self.containers.backup_container(
-            state.place, owner=state.app_id, order=order, mark=state.mark
-        )
+        task = await self.containers.backup_container(state.ref, owner=state.app_id, new=new)
         state = replace(
             state,
             node=task.node or state.node,
@@ -139,7 +139,7 @@ class CreateBackup:
         """
         if state.backup_type == "stop" and state.was_running:
             await self._end_dump(state)
-            started = await start_again(self.containers, state.place, owner=state.app_id)
+            started = await start_again(self.containers, state.ref, owner=state.app_id)
             return replace(state, left_stopped=not started)
         if state.upid:
             try:
@@ -150,7 +150,10 @@ class CreateBackup:
 
     async def _end_dump(self, state: CreateBackupState) -> None:
         await end_task(self.containers, state.task)
-        if await self.containers.is_dumping(state.place):  # perhaps ours, begun by a worker that died over it
+        tasks = await self.containers.list_container_tasks(state.ref)
+        if any(
+            one.kind is TaskKind.BACKUP for one in tasks
+        ):  # perhaps ours, of a worker that died before it saved it
             raise WaitError("Proxmox to end an archive of the container")
 
     async def note_mark(self, state: CreateBackupState, _: Context) -> CreateBackupState:
@@ -165,11 +168,11 @@ class CreateBackup:
         """
         await self.unclaim_app(state, ctx)  # the request held it, also where no step has
         await self._end_dump(state)
-        archives, complete = await self.containers.list_archives(state.place)
-        marked = [archive.volume_id for archive in archives if archive.has_mark(state.mark)]
+        listing = await self.containers.list_archives(state.ref)
+        marked = [one.volume_id for one in listing.archives if one.has_backup_id(state.mark)]
         await delete_archives(self.containers, state.host_id, {*state.volume_ids, *marked})
-        if not complete:
-            raise WaitError("every storage that could hold the archive", delay=_STORAGE_S)
+        if not listing.complete:
+            raise WaitError("every storage that could have the archive", delay=_STORAGE_S)
         return replace(state, upid="", volume_id="", volume_ids=())
 
     async def record(self, state: CreateBackupState, _: Context) -> CreateBackupState:
@@ -179,9 +182,9 @@ class CreateBackup:
             TransientError: no storage lists it; a storage of a network may be late.
             DumpFailedError: it is empty.
         """
-        archives, complete = await self.containers.list_archives(state.place)
-        archive = find_archive(archives, mark=state.mark, volume_id=state.volume_id)
-        if archive is None and not complete:
+        listing = await self.containers.list_archives(state.ref)
+        archive = find_archive(listing.archives, backup_id=state.mark, volume_id=state.volume_id)
+        if archive is None and not listing.complete:
             raise WaitError("the storage with the archive")
         if archive is None:
             raise TransientError(f"the archive {state.volume_id or state.mark} is on no storage")
@@ -190,7 +193,7 @@ class CreateBackup:
                 f"Proxmox says that it made the archive {archive.volume_id}, and it is empty"
             )
         # A worker may have died before it saved the task, and with it the volume, that it had begun.
-        marked = {one.volume_id for one in archives if one.has_mark(state.mark)}
+        marked = {one.volume_id for one in listing.archives if one.has_backup_id(state.mark)}
         others = ({*state.volume_ids} | marked) - {archive.volume_id}
         await delete_archives(self.containers, state.host_id, others)
         return replace(
@@ -207,7 +210,7 @@ class CreateBackup:
         if state.backup_type != "stop" or not state.was_running:
             return state
         await self._report(state, ctx, index=3, percent=97)
-        unanswered = await probe_app(self.apps, state.app_id, state.operation_id)
+        unanswered = await await_answer(self.apps, state.app_id, state.operation_id)
         return replace(state, unanswered=unanswered)
 
     async def release_app(self, state: CreateBackupState, _: Context) -> CreateBackupState:
@@ -225,14 +228,16 @@ class CreateBackup:
         )
         return state
 
-    async def note(self, state: CreateBackupState, update: TaskUpdate, *, ctx: Context) -> CreateBackupState:
+    async def note(
+        self, state: CreateBackupState, progress: TaskProgress, *, ctx: Context
+    ) -> CreateBackupState:
         """Write down what a task that runs shows of itself: the archive's name, and that time passes."""
-        if update.result and update.result not in state.volume_ids:
-            state = replace(state, volume_ids=(*state.volume_ids, update.result))
+        if progress.result and progress.result not in state.volume_ids:
+            state = replace(state, volume_ids=(*state.volume_ids, progress.result))
             await ctx.save(state)
-        if update.done:
+        if progress.done:
             return state
-        percent = update.percent
+        percent = progress.percent
         if percent is None:
             percent = estimate_percent(now().timestamp() - state.began_at, state.expected_s)
         await ctx.save(state, NoteProgress(state.backup_id, percent))

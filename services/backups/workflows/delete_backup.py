@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from services.backups.domain.changes import BackupChange, KeepBackup, RemoveBackup
-from services.backups.domain.entities import Place, Task
-from services.backups.domain.interfaces import Containers
-from services.backups.workflows.following import find_archive, follow_saved
+from services.backups.workflows.steps.archive_tasks import find_archive, follow_saved
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.values import Ref, Task
 from services.common.operations.model import Context, Step, TransientError, Workflow
 
 KIND = "delete_backup"
@@ -42,10 +42,10 @@ class DeleteBackup:
         """Find the archive of a backup that failed before its name was known."""
         if state.volume_id:
             return state
-        archives, complete = await self.containers.list_archives(Place(state.host_id, state.vmid, ""))
-        archive = find_archive(archives, mark=state.mark)
-        if archive is None and not complete:
-            raise TransientError("not every storage that could hold the archive answers")
+        listing = await self.containers.list_archives(Ref(state.host_id, state.vmid))
+        archive = find_archive(listing.archives, backup_id=state.mark)
+        if archive is None and not listing.complete:
+            raise TransientError("not every storage that could have the archive answers")
         return replace(state, volume_id=archive.volume_id if archive else "")
 
     async def delete_archive(self, state: DeleteBackupState, ctx: Context) -> DeleteBackupState:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from services.backups.domain.archive_presence import describe_gone
 from services.backups.domain.changes import BackupChange, EndRestore, LoseArchive
-from services.backups.domain.entities import ProgressReport, Task, TaskUpdate
 from services.backups.domain.errors import RestoreFailedError
-from services.backups.domain.interfaces import Apps, Containers
-from services.backups.domain.restore_backup import check_volumes
-from services.backups.workflows.following import (
-    end_task,
-    follow_saved,
-    follow_task,
-    probe_app,
-    release_app,
-    report,
-    start_again,
-)
+from services.backups.domain.preconditions import check_volumes, describe_missing
 from services.backups.workflows.restore_backup_state import RestoreBackupState
+from services.backups.workflows.steps.app_lock import await_answer, release_app, report
+from services.backups.workflows.steps.archive_tasks import follow, follow_saved, start_again
+from services.clients.apps.interface import Apps
+from services.clients.apps.values import ProgressReport
 from services.clients.inventory.errors import TaskFailedError
+from services.clients.inventory.interface import Containers
+from services.clients.inventory.lookup import has_container, is_running
+from services.clients.inventory.tasks import end_task
+from services.clients.inventory.values import Task, TaskProgress
 from services.common.core.errors import BusyError, NotFoundError
 from services.common.operations.model import Context, Step, TransientError, WaitError, Workflow
 
@@ -77,7 +73,7 @@ class RestoreBackup:
         """Stop the container if it runs, having written down that it did; not before the archive was checked."""
         await self._require_archive(state, ctx)
         await self._require_volumes(state)
-        running = await self.containers.is_running(state.place)
+        running = await is_running(self.containers, state.ref)
         if state.was_running is None:
             state = replace(state, was_running=running)
             await ctx.save(state)
@@ -85,7 +81,7 @@ class RestoreBackup:
             return replace(state, upid="")
         await self._report(state, ctx, 1, message="Stopping the app")
         if not state.upid:
-            task = await self.containers.stop_container(state.place, owner=state.app_id)
+            task = await self.containers.stop_container(state.ref, owner=state.app_id)
             state = await self._save_task(state, task, ctx)
         await follow_saved(self.containers, state, ctx)
         return replace(state, upid="")
@@ -95,11 +91,11 @@ class RestoreBackup:
         await end_task(self.containers, state.task)
         if state.unanswered:
             return state
-        if state.overwriting and not await self.containers.has_container(state.place):
+        if state.overwriting and not await has_container(self.containers, state.ref):
             return replace(state, gone=True)
         if not state.was_running:
             return state
-        recovered = await start_again(self.containers, state.place, owner=state.app_id)
+        recovered = await start_again(self.containers, state.ref, owner=state.app_id)
         return replace(state, overwriting=state.overwriting or not recovered, recovered=recovered)
 
     async def restore_archive(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
@@ -110,14 +106,14 @@ class RestoreBackup:
             state = await self._save_task(state, await self._begin_restore(state), ctx)
         await self._report(state, ctx, 2, message="Restoring the archive")
 
-        async def note(update: TaskUpdate) -> None:
-            await self._report(state, ctx, 2, percent=update.percent or 0)
+        async def note(progress: TaskProgress) -> None:
+            await self._report(state, ctx, 2, percent=progress.percent or 0)
 
         try:
-            await follow_saved(self.containers, state, ctx, on_update=note)
+            await follow_saved(self.containers, state, ctx, on_progress=note)
         except TaskFailedError as error:
             await ctx.save(replace(state, upid=""))
-            if await self.containers.has_container(state.place):
+            if await has_container(self.containers, state.ref):
                 raise
             raise TransientError(error.message) from error  # nothing is left to lose: it is restored again
         return replace(state, upid="")
@@ -126,19 +122,19 @@ class RestoreBackup:
         """Refuse to give a container up for an archive that is gone, or cannot be seen now."""
         if f"-{state.vmid}-" not in state.archive:
             return  # of another container: it is not among this one's
-        archives, complete = await self.containers.list_archives(state.place)
-        if any(one.volume_id == state.archive for one in archives):
+        listing = await self.containers.list_archives(state.ref)
+        if any(one.volume_id == state.archive for one in listing.archives):
             return
-        if not complete:
+        if not listing.complete:
             raise WaitError(f"the storage with the archive {state.archive}", delay=_STORAGE_S)
         await ctx.save(replace(state, archive_gone=True))
-        raise RestoreFailedError(f"{describe_gone(state.archive)}; the app is as it was")
+        raise RestoreFailedError(f"{describe_missing(state.archive)}; the app is as it was")
 
     async def _require_volumes(self, state: RestoreBackupState) -> None:
         """Refuse to destroy volumes that are not in the archive, unless the request named them."""
         try:
-            volumes = await self.containers.list_unarchived(
-                state.place, owner=state.app_id, archive=state.archive
+            volumes = await self.containers.list_unarchived_volumes(
+                state.ref, owner=state.app_id, archive=state.archive
             )
         except NotFoundError:
             return  # there is no container any more, so nothing is lost
@@ -148,7 +144,7 @@ class RestoreBackup:
         """Begin to overwrite; what a restore left that was broken off is removed first."""
         try:
             return await self.containers.restore_container(
-                state.place,
+                state.ref,
                 owner=state.app_id,
                 archive=state.archive,
                 storage=state.storage,
@@ -157,17 +153,17 @@ class RestoreBackup:
         except BusyError as error:
             if error.reason != _BROKEN:
                 raise
-            task = await self.containers.destroy_container(state.place, owner=state.app_id)
-            await follow_task(self.containers, task)
+            task = await self.containers.destroy_container(state.ref, owner=state.app_id)
+            await follow(self.containers, task)
             raise TransientError(f"{error.message}; it was removed") from error
 
     async def start_container(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
         """Start the container if it ran before."""
-        if not state.was_running or await self.containers.is_running(state.place):
+        if not state.was_running or await is_running(self.containers, state.ref):
             return replace(state, upid="")
         await self._report(state, ctx, 3, message="Starting the app")
         if not state.upid:
-            task = await self.containers.start_container(state.place, owner=state.app_id)
+            task = await self.containers.start_container(state.ref, owner=state.app_id)
             state = await self._save_task(state, task, ctx)
         await follow_saved(self.containers, state, ctx)
         return replace(state, upid="")
@@ -181,7 +177,7 @@ class RestoreBackup:
         if not state.was_running:
             return state
         await self._report(state, ctx, 4)
-        if problem := await probe_app(self.apps, state.app_id, state.operation_id):
+        if problem := await await_answer(self.apps, state.app_id, state.operation_id):
             await ctx.save(replace(state, unanswered=True))
             raise RestoreFailedError(f"the backup was restored, and the app does not answer: {problem}")
         return state
@@ -232,7 +228,7 @@ def _end(state: RestoreBackupState) -> tuple[BackupChange, ...]:
 
 def _fail(state: RestoreBackupState, error: str, _: bool) -> tuple[BackupChange, ...]:
     if state.archive_gone:
-        return (LoseArchive(state.backup_id, describe_gone(state.archive)),)
+        return (LoseArchive(state.backup_id, describe_missing(state.archive)),)
     return (EndRestore(state.backup_id, state.app_id, error),)
 
 

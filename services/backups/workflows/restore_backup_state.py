@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.backups.domain.entities import Place, Task
+from services.clients.inventory.values import Ref, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +46,9 @@ class RestoreBackupState:
     unanswered: bool = False
 
     @property
-    def place(self) -> Place:
+    def ref(self) -> Ref:
         """The app's container."""
-        return Place(self.host_id, self.vmid, self.node)
+        return Ref(self.host_id, self.vmid, self.node)
 
     @property
     def task(self) -> Task:

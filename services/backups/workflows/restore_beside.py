@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.backups.domain.changes import BackupChange, FreeBackup
-from services.backups.domain.interfaces import Apps
+from services.clients.apps.interface import Apps
 from services.common.core.clock import now
 from services.common.operations.model import Context, Step, WaitError, Workflow
 
@@ -35,7 +35,7 @@ class RestoreBeside:
         Raises:
             WaitError: it has not.
         """
-        standing = await self.apps.find_standing(state.operation_id)
+        standing = await self.apps.get_operation_standing(state.operation_id)
         may_come = standing == "unknown" and now() - ctx.operation.created_at < _ASKING
         if standing == "unfinished" or may_come:
             raise WaitError("the new app to be made", delay=_LOOK_S)

@@ -19,6 +19,7 @@ from services.clients.inventory.values import (
     Ref,
     Scan,
     Task,
+    TaskKind,
     TaskProgress,
     Wanted,
 )
@@ -136,7 +137,8 @@ def parse_progress(progress: pb.TaskProgress) -> TaskProgress:
 def parse_tasks(answer: pb.ListContainerTasksResponse, ref: Ref) -> list[ContainerTask]:
     """Parse the tasks that run on a container."""
     return [
-        ContainerTask(one.type, Task(ref.host_id, one.node or ref.node, one.upid)) for one in answer.tasks
+        ContainerTask(TaskKind(one.type), Task(ref.host_id, one.node or ref.node, one.upid))
+        for one in answer.tasks
     ]
 
 

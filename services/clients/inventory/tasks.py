@@ -12,7 +12,7 @@ from services.clients.inventory.errors import (
     TaskLostError,
 )
 from services.clients.inventory.interface import Tasks
-from services.clients.inventory.values import Task, TaskProgress
+from services.clients.inventory.values import ContainerTask, Task, TaskKind, TaskProgress
 from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.operations.model import WaitError
 
@@ -23,6 +23,13 @@ _LOCK_WAIT_S = (
 )
 _END_S = 30.0  # for a task to end that was stopped: Proxmox kills its process after 5 to 10 s
 _END_WAIT_S = 5.0  # before a worker takes up again what waits for the end of such a task
+
+
+def parse_upid(host_id: int, upid: str) -> ContainerTask:
+    """Parse the id of a task on a host, `UPID:node:pid:pstart:starttime:kind:vmid:user:`."""
+    parts = upid.split(":")
+    kind = TaskKind(parts[5]) if len(parts) > 5 else TaskKind.OTHER
+    return ContainerTask(kind, Task(host_id, parts[1] if len(parts) > 1 else "", upid))
 
 
 async def follow_task(tasks: Tasks, task: Task, *, on_progress: OnProgress | None = None) -> str:

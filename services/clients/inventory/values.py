@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,31 @@ class TaskProgress:
     held_up: bool = False
 
 
+class TaskKind(StrEnum):
+    """Kind of a Proxmox task, by Proxmox's name for it."""
+
+    CREATE = "vzcreate"
+    CLONE = "vzclone"
+    RESTORE = "vzrestore"
+    BACKUP = "vzdump"
+    START = "vzstart"
+    STOP = "vzstop"
+    SHUTDOWN = "vzshutdown"
+    REBOOT = "vzreboot"
+    MIGRATE = "vzmigrate"
+    HA_MIGRATE = "hamigrate"
+    OTHER = "other"
+
+    @classmethod
+    def _missing_(cls, _: object) -> TaskKind:
+        return cls.OTHER
+
+
 @dataclass(frozen=True)
 class ContainerTask:
-    """A task that runs on a container; `kind` is Proxmox's name for what it does: vzstart."""
+    """A task that runs on a container."""
 
-    kind: str
+    kind: TaskKind
     task: Task
 
 

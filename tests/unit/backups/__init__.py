@@ -1,1 +1,1 @@
-"""Tests of backups that need no database."""
+"""RPCs of backups: handlers, use cases, store and workflows; apps and containers in memory."""

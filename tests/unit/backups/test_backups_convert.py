@@ -8,17 +8,19 @@ from datetime import UTC, datetime
 import pytest
 from proximity.backups.v1 import backups_service_pb2 as pb
 
-from services.backups import convert
 from services.backups.config import BackupsSettings
-from services.backups.domain.entities import Archive, Backup, BackupOrder, BackupStats, BackupStatus
+from services.backups.convert import backups as convert
+from services.backups.domain.entities import Backup, BackupOrder, BackupStats, BackupStatus
 from services.backups.domain.errors import BackupElsewhereError, BackupInUseError, BackupNotCompletedError
-from services.backups.domain.restore_backup import check_on_host
-from services.backups.domain.usecases import check_restorable
+from services.backups.domain.preconditions import check_on_host, check_restorable
 from services.backups.server import build_workflows
-from services.backups.workflows.following import find_archive
+from services.backups.usecases.context import BackupPage
+from services.backups.workflows.steps.archive_tasks import find_archive
+from services.clients.inventory.values import Archive
 from services.common.core.config import ConfigError, read_settings
 from services.common.operations.model import dump_state
-from tests.unit.backups.fakes import APP, FakeApps, FakeContainers
+from tests.fakes.apps import APP, FakeApps
+from tests.fakes.containers import FakeContainers
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BACKUP = Backup(
@@ -56,7 +58,7 @@ def test_sizes_are_binary_units() -> None:
 def test_a_request_without_wishes_gets_the_defaults() -> None:
     order = convert.parse_order(pb.CreateBackupRequest(app_id="a"))
     assert (order.backup_type, order.compression, order.storage) == ("snapshot", "zstd", "")
-    assert convert.parse_page(pb.ListBackupsRequest(app_id="a")) == (1, 20)
+    assert convert.parse_page(pb.ListBackupsRequest(app_id="a")) == BackupPage(1, 20)
 
 
 @pytest.mark.parametrize(
@@ -83,8 +85,8 @@ def test_a_backup_is_not_restored_on_another_host() -> None:
 def test_an_archive_is_found_by_its_mark() -> None:
     other = Archive("local:backup/a", "local", "a", 1, "")
     marked = Archive("local:backup/b", "local", "b", 1, "note\nproximity-backup: 77aa")
-    assert find_archive([other, marked], mark="77aa") is marked
-    assert find_archive([other, marked], mark="88bb") is None
+    assert find_archive([other, marked], backup_id="77aa") is marked
+    assert find_archive([other, marked], backup_id="88bb") is None
 
 
 def test_every_workflow_reads_back_the_state_that_it_writes() -> None:

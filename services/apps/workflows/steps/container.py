@@ -9,14 +9,15 @@ from services.apps.domain.changes import ChangeApp
 from services.apps.domain.errors import StepFailedError
 from services.apps.workflows.state import AppState
 from services.apps.workflows.steps.tools import Tools
+from services.clients.inventory.values import TaskKind
 from services.common.operations.model import Context, Run, Step, StepResult
 
 S = TypeVar("S", bound=AppState)
-_MAKING = frozenset({"vzcreate", "vzrestore", "vzclone"})
+_MAKING = frozenset({TaskKind.CREATE, TaskKind.RESTORE, TaskKind.CLONE})
 _DHCP_WAIT_S = (
     5.0  # after Proxmox gave its DHCP client up: an address may come by IPv6 or from the container itself
 )
-_POWER = frozenset({"vzstart", "vzstop", "vzshutdown", "vzreboot", "vzmigrate"})
+_POWER = frozenset({TaskKind.START, TaskKind.STOP, TaskKind.SHUTDOWN, TaskKind.REBOOT, TaskKind.MIGRATE})
 
 
 class Steps(Generic[S]):

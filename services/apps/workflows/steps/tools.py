@@ -15,8 +15,8 @@ from services.apps.workflows.steps.container_scripts import NOT_INSTALLABLE, spl
 from services.clients.inventory.errors import TaskFailedError, TaskLostError
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import find_container
-from services.clients.inventory.tasks import end_task, follow_task
-from services.clients.inventory.values import Container, Task, TaskProgress
+from services.clients.inventory.tasks import end_task, follow_task, parse_upid
+from services.clients.inventory.values import Container, Task, TaskKind, TaskProgress
 from services.common.operations.model import Context, TransientError
 
 _ADDRESS_WAIT_S = 60.0
@@ -74,7 +74,7 @@ class Tools:
         except TaskFailedError as error:
             raise StepFailedError(error.message) from error
 
-    async def end_tasks(self, state: AppState, ctx: Context, *, kinds: Collection[str]) -> None:
+    async def end_tasks(self, state: AppState, ctx: Context, *, kinds: Collection[TaskKind]) -> None:
         """Stop what Proxmox still does of these kinds: on the app's container, or begun by this operation.
 
         Raises:
@@ -86,17 +86,19 @@ class Tools:
             if one.kind in kinds
         }
         for upid in await ctx.list_upids():
-            if _kind_of(upid) in kinds:
-                tasks[upid] = Task(state.host_id, upid.split(":")[1], upid)
+            noted = parse_upid(state.host_id, upid)
+            if noted.kind in kinds:
+                tasks[upid] = noted.task
         for task in tasks.values():
             await end_task(self.containers, task)
 
-    async def has_done(self, kind: str, state: AppState, ctx: Context) -> bool:
+    async def has_done(self, kind: TaskKind, state: AppState, ctx: Context) -> bool:
         """Follow the tasks of this kind that the operation noted; whether one succeeded. Once is enough."""
         for upid in await ctx.list_upids():
-            if _kind_of(upid) == kind:
+            noted = parse_upid(state.host_id, upid)
+            if noted.kind is kind:
                 try:
-                    await self.finish(Task(state.host_id, upid.split(":")[1], upid), ctx)
+                    await self.finish(noted.task, ctx)
                 except (StepFailedError, TaskLostError):
                     continue  # it failed; another one may not
                 return True
@@ -216,9 +218,3 @@ class Tools:
                 return container.address
             await asyncio.sleep(next(delays))
         return ""
-
-
-def _kind_of(upid: str) -> str:
-    """What a task does, of its id: `UPID:node:pid:pstart:starttime:kind:...`."""
-    parts = upid.split(":")
-    return parts[5] if len(parts) > 5 else ""

@@ -1,51 +1,46 @@
-"""protobuf <-> domain."""
+"""protobuf of BackupsService <-> domain."""
 
 from __future__ import annotations
 
-from proximity.apps.v1 import apps_service_pb2 as apps_pb
+from collections.abc import Sequence
+
 from proximity.backups.v1 import backup_pb2
 from proximity.backups.v1 import backups_service_pb2 as pb
-from proximity.inventory.v1 import container_service_pb2 as containers_pb
 
 from services.backups.domain.entities import (
     GIB,
     MIB,
-    AppFacts,
-    Archive,
     Backup,
+    BackupCount,
     BackupFilter,
     BackupOrder,
     BackupStats,
     BackupStatus,
     OperationStanding,
-    Place,
-    ProgressReport,
-    Task,
-    TaskUpdate,
 )
 from services.backups.domain.interfaces import BackupKey
-from services.backups.domain.usecases import Asker
+from services.backups.usecases.context import BackupPage, BackupRequester
 from services.common.core.timestamps import render_time
 from services.common.rpc.call import Call
 
-PER_PAGE = 20
+PER_PAGE = 20  # backups of a page when the request names no size, as in every list of the API
 
 
-def parse_asker(call: Call) -> Asker:
-    """Who asks."""
-    return Asker(call.user, call.user.id, call.owner_filter, call.request_id)
+def parse_requester(call: Call) -> BackupRequester:
+    """Parse the user of a call, and which owner's backups it may see."""
+    return BackupRequester(call.user, call.owner_filter, call.request_id)
 
 
 def parse_key(
     request: pb.GetBackupRequest | pb.UpdateBackupRequest | pb.RestoreBackupRequest | pb.DeleteBackupRequest,
     call: Call,
 ) -> BackupKey:
-    """The backup that a request names, for this caller."""
+    """Parse the backup that a request names, for this caller."""
     return BackupKey(request.app_id, request.backup_id, call.owner_filter)
 
 
 def parse_filter(request: pb.ListAllBackupsRequest, call: Call) -> BackupFilter:
-    """Which backups of those that the caller may see."""
+    """Parse a filter, limited to the backups that the caller may see."""
     return BackupFilter(
         owner_id=call.owner_filter,
         app_id=request.app_id if request.HasField("app_id") else None,
@@ -55,13 +50,13 @@ def parse_filter(request: pb.ListAllBackupsRequest, call: Call) -> BackupFilter:
 
 def parse_page(
     request: pb.ListBackupsRequest | pb.ListAllBackupsRequest | pb.ListBackupDeadLettersRequest,
-) -> tuple[int, int]:
-    """Page and size of a page."""
-    return request.page or 1, request.per_page or PER_PAGE
+) -> BackupPage:
+    """Parse the page that a request names."""
+    return BackupPage(request.page or 1, request.per_page or PER_PAGE)
 
 
 def parse_order(request: pb.CreateBackupRequest) -> BackupOrder:
-    """What is asked for, with the defaults."""
+    """Parse a requested backup, with the defaults."""
     return BackupOrder(
         backup_type=request.backup_type or "snapshot",
         compression=request.compression or "zstd",
@@ -71,14 +66,14 @@ def parse_order(request: pb.CreateBackupRequest) -> BackupOrder:
 
 
 def render_backup(backup: Backup) -> backup_pb2.Backup:
-    """A backup on the wire; while it is made, with the time that it takes."""
-    made = backup.status is BackupStatus.CREATING
+    """Render a backup; while it is being made, with the time that it takes."""
+    is_new = backup.status is BackupStatus.CREATING
     elapsed_s = max(0, int((backup.updated_at - backup.created_at).total_seconds()))
     return backup_pb2.Backup(
         left_out=backup.left_out,
-        determinate=bool(backup.expected_s) if made else None,
-        elapsed_s=elapsed_s if made else None,
-        expected_s=backup.expected_s if made else None,
+        determinate=bool(backup.expected_s) if is_new else None,
+        elapsed_s=elapsed_s if is_new else None,
+        expected_s=backup.expected_s if is_new else None,
         id=backup.id,
         application_id=backup.app_id,
         file_name=backup.file_name,
@@ -92,7 +87,7 @@ def render_backup(backup: Backup) -> backup_pb2.Backup:
         error_message=backup.error or None,
         protected=backup.protected,
         notes=backup.notes,
-        progress=backup.progress if made else None,
+        progress=backup.progress if is_new else None,
         created_at=render_time(backup.created_at),
         updated_at=render_time(backup.updated_at),
         completed_at=render_time(backup.completed_at),
@@ -104,12 +99,12 @@ def render_backup(backup: Backup) -> backup_pb2.Backup:
 
 
 def render_backups(backups: list[Backup], total: int) -> pb.ListBackupsResponse:
-    """A page of backups."""
+    """Render a page of backups."""
     return pb.ListBackupsResponse(backups=[render_backup(backup) for backup in backups], total=total)
 
 
 def render_stats(stats: BackupStats) -> pb.BackupStats:
-    """Counts and sizes."""
+    """Render counts and sizes."""
     return pb.BackupStats(
         total_backups=stats.total,
         completed_backups=stats.completed,
@@ -121,8 +116,8 @@ def render_stats(stats: BackupStats) -> pb.BackupStats:
     )
 
 
-def render_held(backup: Backup) -> pb.HeldBackup:
-    """A backup that an operation of apps had made."""
+def render_held_backup(backup: Backup) -> pb.HeldBackup:
+    """Render a backup that an operation of apps requested."""
     return pb.HeldBackup(
         id=backup.id,
         status=backup.status.value,
@@ -133,74 +128,12 @@ def render_held(backup: Backup) -> pb.HeldBackup:
 
 
 def render_standing(standing: OperationStanding) -> pb.HoldingOperation:
-    """How an operation stands."""
+    """Render the standing of an operation."""
     return pb.HoldingOperation(status=standing.status, updated_at=render_time(standing.updated_at))
 
 
-def parse_app(hold: apps_pb.AppHold) -> AppFacts:
-    """An app's facts."""
-    return AppFacts(
-        app_id=hold.app_id,
-        name=hold.name or hold.hostname,
-        status=hold.status,
-        host_id=hold.host_id,
-        vmid=hold.vmid,
-        node=hold.node,
-        owner_id=hold.owner_id,
-        operation_id=hold.operation_id,
-        storage=hold.storage,
+def render_counts(counts: Sequence[BackupCount]) -> pb.CountBackupsResponse:
+    """Render the counts of backups of apps."""
+    return pb.CountBackupsResponse(
+        apps=[pb.AppBackups(app_id=one.app_id, total=one.total, protected=one.protected) for one in counts]
     )
-
-
-def render_report(
-    app_id: str, operation_id: str, *, report: ProgressReport
-) -> apps_pb.ReportOperationRequest:
-    """A report to apps."""
-    return apps_pb.ReportOperationRequest(
-        app_id=app_id,
-        operation_id=operation_id,
-        progress=report.progress,
-        step=report.step,
-        step_description=report.description,
-        step_index=report.step_index,
-        step_count=report.step_count,
-        message=report.message,
-        level=report.level if report.message else "",
-        attempt=report.attempt,
-        worker=report.worker,
-        upid=report.upid,
-    )
-
-
-def render_place(place: Place) -> containers_pb.ContainerRef:
-    """Where a container is."""
-    return containers_pb.ContainerRef(host_id=place.host_id, vmid=place.vmid, node=place.node)
-
-
-def parse_task(task: containers_pb.Task) -> Task:
-    """A task."""
-    return Task(task.host_id, task.node, task.upid, task.result)
-
-
-def render_watch(task: Task) -> containers_pb.WatchTaskRequest:
-    """A task to follow or stop."""
-    return containers_pb.WatchTaskRequest(host_id=task.host_id, node=task.node, upid=task.upid)
-
-
-def parse_progress(progress: containers_pb.TaskProgress) -> TaskUpdate:
-    """News of a task."""
-    percent = progress.percent if progress.HasField("percent") else None
-    return TaskUpdate(
-        percent,
-        progress.done,
-        progress.succeeded,
-        progress.exit_status,
-        progress.result,
-        progress.may_pass or progress.held_up,
-        progress.reason,
-    )
-
-
-def parse_archive(archive: containers_pb.Archive) -> Archive:
-    """An archive."""
-    return Archive(archive.volume_id, archive.storage, archive.file_name, int(archive.size), archive.notes)

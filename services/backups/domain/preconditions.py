@@ -1,0 +1,91 @@
+"""Preconditions of backups and restores."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from services.backups.domain.entities import Backup, BackupStatus
+from services.backups.domain.errors import (
+    AppNotBackupableError,
+    ArchiveGoneError,
+    BackupElsewhereError,
+    BackupInUseError,
+    BackupNotCompletedError,
+    RestoreDestroysVolumesError,
+)
+from services.clients.apps.values import AppHold
+from services.clients.inventory.values import ContainerVolume
+
+_NOT_BACKUPABLE = frozenset({"removing", "error"})
+
+
+def check_backupable(app: AppHold) -> None:
+    """Refuse an app that cannot be backed up.
+
+    Raises:
+        AppNotBackupableError: with its status.
+    """
+    if app.status in _NOT_BACKUPABLE:
+        raise AppNotBackupableError(f"{app.name} is in status {app.status!r} and cannot be backed up")
+
+
+def check_unused(backup: Backup) -> None:
+    """Refuse to change a backup that an operation works on.
+
+    Raises:
+        BackupInUseError: with its status.
+    """
+    if backup.is_in_use:
+        raise BackupInUseError(f"backup {backup.id} is {backup.status.value}; change it when that is done")
+
+
+def check_restorable(backup: Backup) -> None:
+    """Refuse a backup that cannot be restored now.
+
+    Raises:
+        ArchiveGoneError: its archive is gone.
+        BackupNotCompletedError: it was never completed.
+        BackupInUseError: it is being restored or deleted.
+    """
+    if backup.status in {BackupStatus.RESTORING, BackupStatus.DELETING}:
+        raise BackupInUseError(f"backup {backup.id} is {backup.status.value}")
+    if backup.status is BackupStatus.MISSING:
+        raise ArchiveGoneError(f"backup {backup.id} cannot be restored: {backup.error}")
+    if backup.status is not BackupStatus.COMPLETED:
+        raise BackupNotCompletedError(
+            f"backup {backup.id} is {backup.status.value}; only a completed one can be restored"
+        )
+
+
+def check_on_host(backup: Backup, app: AppHold) -> None:
+    """Refuse to restore across Proxmox hosts, whose storages do not see each other.
+
+    Raises:
+        BackupElsewhereError: naming both hosts.
+    """
+    if backup.host_id != app.host_id:
+        raise BackupElsewhereError(
+            f"backup {backup.id} is on Proxmox host {backup.host_id}, the app on host {app.host_id}"
+        )
+
+
+def check_volumes(
+    volumes: Sequence[ContainerVolume], *, backup_id: int, lose_volumes: Collection[str]
+) -> None:
+    """Refuse to destroy volumes that are not in the archive.
+
+    Raises:
+        RestoreDestroysVolumesError: naming those that the request does not.
+    """
+    lost = [volume for volume in volumes if volume.key not in lose_volumes]
+    if lost:
+        raise RestoreDestroysVolumesError(
+            f"restoring backup {backup_id} would destroy volumes that are not in its archive: "
+            f"{', '.join(volume.description for volume in lost)}. Save their data and name them in lose_volumes, "
+            "or restore as a new app by naming a new_hostname"
+        )
+
+
+def describe_missing(volume_id: str) -> str:
+    """Explain why a backup without its archive cannot be restored."""
+    return f"the archive {volume_id} is gone from its storage: Proxmox pruned it, or somebody deleted it"

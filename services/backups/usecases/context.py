@@ -1,0 +1,41 @@
+"""Values that use cases share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.backups.domain.interfaces import BackupStore
+from services.clients.apps.interface import Apps
+from services.clients.inventory.interface import Containers
+from services.common.identity.tokens import User
+
+
+@dataclass(frozen=True)
+class BackupDependencies:
+    """The store and the other services that use cases work with."""
+
+    store: BackupStore
+    apps: Apps
+    containers: Containers
+
+
+@dataclass(frozen=True)
+class BackupRequester:
+    """The user of a request, the owner whose backups the user may see (None: every owner's), and the request's id."""
+
+    user: User
+    owner_id: int | None
+    request_id: str
+
+
+@dataclass(frozen=True)
+class BackupPage:
+    """A page of a list: its number from 1, and its size."""
+
+    number: int
+    size: int
+
+    @property
+    def offset(self) -> int:
+        """Number of entries before the page."""
+        return (self.number - 1) * self.size

@@ -1,0 +1,49 @@
+"""Archives that Proxmox pruned, or somebody deleted, without the platform."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from services.backups.domain.entities import Backup, BackupStatus
+from services.backups.domain.interfaces import BackupStore
+from services.backups.domain.preconditions import describe_missing
+from services.clients.inventory.interface import Archives
+from services.clients.inventory.values import Ref
+from services.common.core.errors import DomainError
+
+_BATCH = 500  # backups read at a time: about 1 MB
+
+
+async def note_missing_archives(store: BackupStore, archives: Archives) -> int:
+    """Compare every backup with the archives that its host's storages list, and return how many are newly missing.
+
+    A storage that does not answer proves nothing about its archives; a backup whose archive reappears is completed
+    again.
+    """
+    last, count = 0, 0
+    while found := await store.list_archived(after=last, limit=_BATCH):
+        last = found[-1].id
+        by_container: dict[Ref, list[Backup]] = defaultdict(list)
+        for backup in found:
+            by_container[Ref(backup.host_id, backup.vmid)].append(backup)
+        for ref, backups in by_container.items():
+            try:
+                count += await _compare(store, archives, ref, backups=backups)
+            except DomainError:
+                continue  # this host does not answer now; the others are compared
+    return count
+
+
+async def _compare(store: BackupStore, archives: Archives, ref: Ref, *, backups: Sequence[Backup]) -> int:
+    listing = await archives.list_archives(ref)
+    there = {archive.volume_id for archive in listing.archives}
+    back = [one.id for one in backups if one.status is BackupStatus.MISSING and one.volume_id in there]
+    if back:
+        await store.note_presence(back, present=True)
+    if not listing.complete:
+        return 0
+    gone = [one for one in backups if one.status is BackupStatus.COMPLETED and one.volume_id not in there]
+    for backup in gone:
+        await store.note_presence([backup.id], present=False, error=describe_missing(backup.volume_id))
+    return len(gone)

@@ -1,0 +1,135 @@
+"""RestoreBackup: over the app, or beside it as a new app."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from services.backups.domain.entities import Backup
+from services.backups.domain.errors import AppRemovedError, ArchiveGoneError
+from services.backups.domain.interfaces import BackupKey
+from services.backups.domain.preconditions import (
+    check_on_host,
+    check_restorable,
+    check_volumes,
+    describe_missing,
+)
+from services.backups.usecases.context import BackupDependencies, BackupRequester
+from services.backups.usecases.create_backup import lock_and_start
+from services.clients.apps.values import AppHold, RestoreBesideOrder
+from services.clients.inventory.values import Ref
+from services.common.core.errors import DomainError, NotFoundError, UnavailableError
+
+
+@dataclass(frozen=True)
+class Restore:
+    """A restore that was begun: the app that the archive goes into, and a message for its user."""
+
+    backup_id: int
+    app_id: str
+    message: str
+
+
+async def restore_backup(
+    dependencies: BackupDependencies,
+    requester: BackupRequester,
+    *,
+    key: BackupKey,
+    new_hostname: str | None = None,
+    lose_volumes: Collection[str] = (),
+) -> Restore:
+    """Begin to restore a backup over its app or, with a new hostname, as a new app beside it.
+
+    Raises:
+        BackupNotFoundError: there is none of this owner.
+        BackupNotCompletedError: it has no archive.
+        BackupInUseError: it is being deleted or restored.
+        ArchiveGoneError: its archive is gone from the storage.
+        BackupElsewhereError: over the app: its archive is on another host than the app.
+        RestoreDestroysVolumesError: over the app: volumes are neither in the archive nor named by `lose_volumes`.
+        AppRemovedError: over the app: the app was deleted.
+        BusyError: the app is busy, or apps refuses the new app.
+    """
+    if new_hostname is not None:
+        return await _restore_beside(dependencies, requester, key=key, new_hostname=new_hostname)
+    return await _restore_over(dependencies, requester, key=key, lose_volumes=lose_volumes)
+
+
+async def _restore_over(
+    dependencies: BackupDependencies,
+    requester: BackupRequester,
+    *,
+    key: BackupKey,
+    lose_volumes: Collection[str],
+) -> Restore:
+    """Mark the backup restoring, lock the app, and let a worker begin.
+
+    A host that does not answer refuses nothing: the worker waits for it and checks the same before it stops the app.
+    """
+    store = dependencies.store
+    backup = await store.get_backup(key)
+    try:
+        app = await dependencies.apps.get_app_hold(key.app_id, user_id=requester.owner_id)
+    except NotFoundError:
+        raise AppRemovedError(
+            f"the app {key.app_id} was deleted, so there is nothing to restore backup {backup.id} over; "
+            "restore it as a new app by naming a new_hostname"
+        ) from None
+    check_on_host(backup, app)
+    if (await store.get_standing(requester.request_id)).status == "unknown":
+        check_restorable(backup)
+        await _check_proxmox(dependencies, backup, app, lose_volumes=lose_volumes)
+    backup = await store.begin_restore(
+        key,
+        operation_id=requester.request_id,
+        app=app,
+        requested_by=requester.user.id,
+        lose_volumes=lose_volumes,
+    )
+    await lock_and_start(dependencies, requester, app_id=key.app_id, kind="restore", made_by=backup.mark)
+    return Restore(backup.id, key.app_id, f"Backup {backup.id} is being restored over {key.app_id}")
+
+
+async def _check_proxmox(
+    dependencies: BackupDependencies, backup: Backup, app: AppHold, *, lose_volumes: Collection[str]
+) -> None:
+    containers = dependencies.containers
+    try:
+        listing = await containers.list_archives(Ref(backup.host_id, backup.vmid, app.node))
+        if listing.complete and all(one.volume_id != backup.volume_id for one in listing.archives):
+            reason = describe_missing(backup.volume_id)
+            await dependencies.store.note_presence([backup.id], present=False, error=reason)
+            raise ArchiveGoneError(f"backup {backup.id} cannot be restored: {reason}")
+        volumes = await containers.list_unarchived_volumes(
+            Ref(app.host_id, app.vmid, app.node), owner=app.app_id, archive=backup.volume_id
+        )
+    except (UnavailableError, NotFoundError):
+        return  # the worker waits for the host; a container that is gone has nothing to lose
+    check_volumes(volumes, backup_id=backup.id, lose_volumes=lose_volumes)
+
+
+async def _restore_beside(
+    dependencies: BackupDependencies, requester: BackupRequester, *, key: BackupKey, new_hostname: str
+) -> Restore:
+    """Have apps make a new app of the backup, which counts as being restored until that has ended."""
+    store = dependencies.store
+    backup = await store.begin_beside(key, operation_id=requester.request_id, requested_by=requester.user.id)
+    order = RestoreBesideOrder(
+        requester.request_id,
+        key.app_id,
+        backup.volume_id,
+        new_hostname,
+        made_by=backup.mark,
+        host_id=backup.host_id,
+        vmid=backup.vmid,
+        owner_id=backup.owner_id,
+    )
+    try:
+        started = await dependencies.apps.restore_beside(order, user=requester.user)
+    except UnavailableError:
+        raise  # apps may have begun: a worker looks
+    except DomainError:
+        await store.withdraw_operation(requester.request_id)
+        raise
+    await store.start_operation(requester.request_id)
+    return Restore(key.backup_id, started.app_id, started.message)

@@ -1,0 +1,57 @@
+"""The app that an operation locks: progress for its users, its answer after a start, its release."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.clients.apps.interface import Apps
+from services.clients.apps.values import ProgressReport
+from services.common.core.errors import DomainError, NotFoundError
+from services.common.core.log import get_logger
+from services.common.operations.model import WaitError
+
+log = get_logger()
+
+_PROBE_S = 1.0  # between two probes of a port: apps that start take 5 to 60 s to answer
+
+
+async def report(apps: Apps, app_id: str, operation_id: str, *, news: ProgressReport) -> None:
+    """Report progress to the app's users; the work does not depend on it."""
+    try:
+        await apps.report_operation(app_id, operation_id, report=news)
+    except DomainError as error:
+        log.warning("report_lost", app_id=app_id, operation_id=operation_id, error=error.message)
+
+
+async def await_answer(apps: Apps, app_id: str, operation_id: str) -> str:
+    """Wait until an app answers, which refreshes its address; return the reason when it does not within its grace.
+
+    Raises:
+        UnavailableError: apps does not answer.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while True:
+        probe = await apps.probe_app(app_id, operation_id)
+        if probe.answered:
+            return ""
+        if loop.time() - began >= probe.grace_s:
+            return f"port {probe.port} does not answer after {probe.grace_s} s: {probe.message or 'nothing listens'}"
+        await asyncio.sleep(_PROBE_S)
+
+
+async def release_app(
+    apps: Apps, app_id: str, operation_id: str, *, succeeded: bool, message: str, status: str = ""
+) -> None:
+    """Unlock the app; an app or a lock that is gone needs no release.
+
+    Raises:
+        WaitError: apps does not unlock it. An app that nobody unlocks could never be used again, so this is repeated
+            until the operation's deadline.
+    """
+    try:
+        await apps.finish_operation(app_id, operation_id, succeeded=succeeded, message=message, status=status)
+    except NotFoundError as error:
+        log.warning("nothing_to_release", app_id=app_id, operation_id=operation_id, error=error.message)
+    except DomainError as error:
+        raise WaitError(f"apps, to release {app_id}: {error.message}") from error

@@ -1,0 +1,7 @@
+"""Apps as the service apps offers them to other services: locking an app for an operation, probing, planning.
+
+Modules, from the lowest layer to the highest:
+    values      frozen values
+    interface   the Protocol that use cases and workflows depend on
+    client      the Protocol over gRPC
+"""

@@ -1,0 +1,80 @@
+"""Apps as other services see them, and what they request of apps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppHold:
+    """An app and the operation that locks it.
+
+    Attributes:
+        name: its display name, or the hostname where it has none.
+        status: the one before the operation that locks it.
+        operation_id: of the unfinished operation; empty: none.
+        storage: the storage that its root disk was requested on; empty: any.
+    """
+
+    app_id: str
+    name: str
+    status: str
+    host_id: int
+    vmid: int
+    node: str
+    owner_id: int
+    operation_id: str = ""
+    storage: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgressReport:
+    """Progress of an operation for the app's users: 0-100, the step, and the Proxmox task of the step (`upid`)."""
+
+    progress: int
+    step: str
+    description: str
+    step_index: int
+    step_count: int
+    message: str = ""
+    level: str = "info"
+    attempt: int = 1
+    worker: str = ""
+    upid: str = ""
+
+
+@dataclass(frozen=True)
+class AppProbe:
+    """Answer of an app's port; the app may take `grace_s` seconds after a start."""
+
+    answered: bool
+    port: int = 0
+    grace_s: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class RestoreBesideOrder:
+    """A new app to make of an archive.
+
+    Attributes:
+        made_by: the operation that made the archive, which tells the version of the app in it.
+        host_id, vmid, owner_id: of the backup; the only facts left of an app that was deleted.
+    """
+
+    operation_id: str
+    source_app_id: str
+    archive: str
+    new_hostname: str
+    made_by: str = ""
+    host_id: int = 0
+    vmid: int = 0
+    owner_id: int = 0
+
+
+@dataclass(frozen=True)
+class NewAppAnswer:
+    """The app that an order makes, and a message for its user."""
+
+    app_id: str
+    message: str

@@ -1,0 +1,16 @@
+"""The service of backups on both databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.common.db.database import Database
+from tests.store.backups_db import db, migrated_file, migrated_url
+from tests.unit.backups.platform import Platform, build_platform
+
+__all__ = ["db", "migrated_file", "migrated_url"]
+
+
+@pytest.fixture
+def platform(db: Database) -> Platform:
+    return build_platform(db)

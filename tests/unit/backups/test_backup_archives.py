@@ -1,0 +1,114 @@
+"""Archives of backups: recognised without their notes, removed after failures, made once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from services.backups.domain.errors import BackupNotCompletedError, BackupNotFoundError
+from services.backups.store import operation_queue
+from services.backups.store.changes import BACKUP_FAILED
+from services.clients.inventory.values import Archive, ArchiveListing
+from tests.unit.backups.platform import REF, Platform
+
+THEIRS = Archive("local:backup/vzdump-lxc-9001-theirs.tar.zst", "local", "theirs", 5, "nightly")
+
+
+def forget_notes(platform: Platform) -> None:
+    """Somebody edits the notes of every archive."""
+    platform.containers.archives = {
+        volume_id: replace(packed, listing=replace(packed.listing, notes="edited"))
+        for volume_id, packed in platform.containers.archives.items()
+        if packed.listing is not None
+    }
+
+
+async def test_a_backup_is_recognised_by_the_volume_that_its_task_named(platform: Platform) -> None:
+    backup_id = await platform.create()
+    watch = platform.containers.watch_task
+
+    async def edit_meanwhile(task: object) -> object:
+        async for update in watch(task):  # type: ignore[arg-type]
+            yield update
+            forget_notes(platform)
+
+    platform.containers.watch_task = edit_meanwhile  # type: ignore[assignment,method-assign]
+    await platform.run_all()
+    assert (await platform.get(backup_id)).status == "completed"
+    assert platform.containers.started == ["vzdump"]
+
+
+@pytest.mark.parametrize("noted", [True, False])
+async def test_the_archive_of_a_failed_backup_is_removed_and_nobody_elses(
+    platform: Platform, noted: bool
+) -> None:
+    platform.containers.archives[THEIRS.volume_id] = replace(
+        platform.containers.pack(REF.vmid), listing=THEIRS
+    )
+    platform.containers.archive_size = 0  # the task ends well, and there is nothing in the archive
+    if not noted:
+        watch = platform.containers.watch_task
+
+        async def edit_meanwhile(task: object) -> object:
+            async for update in watch(task):  # type: ignore[arg-type]
+                yield update
+                forget_notes(platform)
+
+        platform.containers.watch_task = edit_meanwhile  # type: ignore[assignment,method-assign]
+    backup_id = await platform.create()
+    await platform.run_all()
+    failed = await platform.get(backup_id)
+    assert (failed.status, "is empty" in failed.error_message) == ("failed", True)
+    assert list(platform.containers.archives) == [THEIRS.volume_id]
+
+
+async def test_an_archive_that_no_storage_lists_is_a_failure_and_is_not_made_again(
+    platform: Platform,
+) -> None:
+    backup_id = await platform.create()
+    listed = platform.containers.list_archives
+
+    async def list_nothing(place: object) -> object:
+        return ArchiveListing((), (await listed(place)).complete)  # type: ignore[arg-type]
+
+    platform.containers.list_archives = list_nothing  # type: ignore[assignment,method-assign]
+    await platform.run_all()
+    failed = await platform.get(backup_id)
+    assert (failed.status, "is on no storage" in failed.error_message) == ("failed", True)
+    assert platform.containers.started == ["vzdump", "imgdel"]
+    assert platform.containers.archives == {}
+
+
+async def test_a_failed_backup_names_the_reason_in_proxmoxs_log(platform: Platform) -> None:
+    platform.containers.failing = {"vzdump"}
+    platform.containers.reason = (
+        "Backup of VM 9001 failed - write error: No space left on device (job errors)"
+    )
+    backup_id = await platform.create()
+    await platform.run_all()
+    assert "No space left on device" in (await platform.get(backup_id)).error_message
+
+
+async def test_a_failed_archive_fails_the_backup_and_releases_the_app(platform: Platform) -> None:
+    platform.containers.failing.add("vzdump")
+    backup_id = await platform.make_completed()
+    failed = await platform.get(backup_id)
+    assert failed.status == "failed"
+    assert "vzdump broke" in failed.error_message
+    assert [(done, status) for _, done, status in platform.apps.finished] == [(False, "")]
+    assert await platform.list_subjects() == [operation_queue.subject, BACKUP_FAILED]
+    with pytest.raises(BackupNotCompletedError, match="failed"):
+        await platform.restore(backup_id)
+    await platform.delete(backup_id)
+    await platform.run_all()
+    with pytest.raises(BackupNotFoundError):
+        await platform.get(backup_id)
+
+
+@pytest.mark.parametrize("lost", ["vzdump", "task"])
+async def test_a_lost_answer_makes_no_second_archive(platform: Platform, lost: str) -> None:
+    platform.containers.lost.add(lost)
+    backup_id = await platform.make_completed()
+    assert (await platform.get(backup_id)).status == "completed"
+    assert platform.containers.started == ["vzdump"]

@@ -1,0 +1,22 @@
+"""CountBackups: per app, with the protected ones."""
+
+from __future__ import annotations
+
+from proximity.backups.v1 import backups_service_pb2 as pb
+
+from tests.fakes.apps import APP
+from tests.unit.backups.platform import Platform, call_of
+
+
+async def test_backups_are_counted_for_apps(platform: Platform) -> None:
+    made = [await platform.make_completed() for _ in range(2)]
+    await platform.protect(made[0])
+    request = pb.CountBackupsRequest(app_ids=[APP.app_id, "none-00000000"])
+    answer = await platform.internal.count_backups(request, call_of())
+    assert [(one.app_id, one.total, one.protected) for one in answer.apps] == [(APP.app_id, 2, 1)]
+
+
+async def test_apps_that_were_not_named_are_not_counted(platform: Platform) -> None:
+    await platform.make_completed()
+    answer = await platform.internal.count_backups(pb.CountBackupsRequest(app_ids=["none-0"]), call_of())
+    assert list(answer.apps) == []
