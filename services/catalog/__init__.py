@@ -1,5 +1,5 @@
-"""The catalog: what can be deployed, its revisions, and the sources it comes from.
+"""The catalog: items that can be deployed, their revisions, and the sources that they come from.
 
-Nobody else reads catalog files. Other services ask for an item or one of its
-published revisions and get a rendered definition to run.
+No other service reads item files: it requests an item or one of its published
+revisions and gets a rendered definition to run.
 """

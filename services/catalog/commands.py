@@ -35,9 +35,9 @@ def check_folder(folder: Path) -> tuple[tuple[Item, ...], list[Fault]]:
 
 
 def list_render_faults(item: Item) -> list[str]:
-    """Render an item as its defaults have it, in each runtime, and say what went wrong.
+    """Render an item with its defaults in each runtime and return the errors.
 
-    Required inputs without a default get a value of their type, as a person would give.
+    Required inputs without a default get an example of their type.
     """
     environment = list_example_values(item)
     faults = []
@@ -50,7 +50,7 @@ def list_render_faults(item: Item) -> list[str]:
 
 
 def list_example_values(item: Item) -> dict[str, str]:
-    """Return a value for each input that a person must give, as a person would give it."""
+    """Return an example for each required input without default."""
     return {
         i.name: _make_example(i) for i in item.inputs if i.required and i.default is None and not i.generate
     }
@@ -75,7 +75,7 @@ _EXAMPLES = {
 
 
 def check_catalog(folder: Path = DATA) -> int:
-    """Print what is wrong with a folder's items; return the exit status, 1 for any fault."""
+    """Print the faults of a folder's items; return the exit status, 1 for any fault."""
     items, faults = check_folder(folder)
     for fault in faults:
         sys.stdout.write(f"{make_lines_printable(str(fault))}\n")
@@ -85,10 +85,10 @@ def check_catalog(folder: Path = DATA) -> int:
 
 
 def check_source(path: Path, kind: str) -> int:
-    """Print what a collection would give: each rejection with its reasons, and what is published and not as it should be.
+    """Print the result of importing a collection: rejections with reasons, and defects of the published items.
 
     Returns:
-        The exit status: 2 where the format or the folder is none, 1 where nothing is published or something does not
+        The exit status: 2 for an unknown format or a path that is no folder, 1 where nothing is published or an item does not
         render.
     """
     if kind not in list(SourceFormat) or not path.is_dir():
@@ -99,7 +99,9 @@ def check_source(path: Path, kind: str) -> int:
     faults = [f"{item.id}: {fault}" for item in items for fault in list_render_faults(item)]
     lines = [f"rejected: {rejection.file}: {rejection.error}" for rejection in imported.rejections]
     lines += [f"no page: {item.id}" for item in items if item.main_port is None]
-    lines += [f"needs leave: {item.id}: {', '.join(sorted(item.allows))}" for item in items if item.allows]
+    lines += [
+        f"needs permission: {item.id}: {', '.join(sorted(item.allows))}" for item in items if item.allows
+    ]
     lines += [f"does not render: {fault}" for fault in faults]
     for line in lines:
         sys.stdout.write(f"{make_lines_printable(line)}\n")

@@ -8,8 +8,7 @@ from pathlib import Path
 from services.common.core.config import ServiceSettings, setting
 from services.common.core.parsing import parse_bool, parse_int, parse_list
 
-DATA = Path(__file__).resolve().parent / "data"
-"""Folder of the items of this repository."""
+DATA = Path(__file__).resolve().parent / "data"  # the items of this repository
 
 
 def parse_folder(text: str) -> Path:
@@ -36,10 +35,6 @@ def parse_file(text: str) -> Path:
     return path
 
 
-DATA = Path(__file__).resolve().parent / "data"
-"""Folder of the items of this repository."""
-
-
 def parse_folders(text: str) -> tuple[Path, ...]:
     """Return folders that exist, separated by commas.
 
@@ -51,7 +46,7 @@ def parse_folders(text: str) -> tuple[Path, ...]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CatalogSettings(ServiceSettings):
-    """What the catalog needs to run."""
+    """Settings of the catalog, read from the environment."""
 
     data: Path = setting(
         "CATALOG_DATA", default=DATA, parse=parse_folder, doc="Folder with the items of our own."

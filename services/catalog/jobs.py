@@ -1,4 +1,4 @@
-"""NATS in: fetching sources, and following what other replicas publish."""
+"""Consumer and periodic work: fetches of sources, and refreshes after publications of other replicas."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from services.common.messaging.schedule import Periodic
 
 log = get_logger()
 
-_DUE = timedelta(minutes=5)  # how late a fetch may be: nothing, for the shortest interval of an hour
-_POLL = timedelta(seconds=30)  # how long a lost event may leave this replica behind; one small query
+_DUE = timedelta(minutes=5)  # a fetch may be so late: little beside the shortest interval, an hour
+_POLL = timedelta(seconds=30)  # a lost event leaves this replica behind for so long; costs one small query
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class FetchJobs:
         await fetch_source(
             self.catalog,
             self.sources,
-            self.fetcher,
+            fetcher=self.fetcher,
             importer=self.importer,
             source_id=source_id,
             stacks=self.stacks,

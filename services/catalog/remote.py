@@ -23,7 +23,7 @@ class RemoteDeployments:
     async def plan(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
         """See `Deployments.plan`."""
         if self._clients is None:
-            raise UnavailableError("apps is not asked here")
+            raise UnavailableError("this process has no client of apps")
         config = Struct()
         config.update(dict(wanted.config))
         request = pb.PlanDeploymentRequest(

@@ -104,6 +104,6 @@ async def work(settings: CatalogSettings) -> None:
 
 async def publish_own_files(parts: CatalogParts) -> None:
     """Publish the items of our own folder and load the catalog into memory."""
-    result = await reload_catalog(parts.catalog, parts.store, parts.files)
+    result = await reload_catalog(parts.catalog, parts.store, files=parts.files)
     for rejection in result.rejected:
         log.error("catalog_file_rejected", file=rejection.file, error=rejection.error)

@@ -106,6 +106,6 @@ class CatalogReplica:
     async def fetch(self, source_id: int) -> None:
         """Fetch a source as the worker does."""
         await fetch_source(
-            self.store, self.store, self.fetcher, importer=ProcessImporter(), source_id=source_id
+            self.store, self.store, fetcher=self.fetcher, importer=ProcessImporter(), source_id=source_id
         )
         await self.catalog.refresh()

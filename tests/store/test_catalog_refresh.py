@@ -125,7 +125,9 @@ async def test_a_failed_fetch_is_repeated_within_hours_and_keeps_the_items(
 async def test_a_source_that_fails_wholly_lists_every_rejection(store: SqlCatalogStore) -> None:
     source = await store.add_source(NewSource("acme", "https://a.example/t.json", SourceFormat.PORTAINER))
     content = b'[{"type": 2, "title": "One"}, {"type": 2, "title": "Two"}]'
-    done = await fetch_source(store, store, Files(content), importer=ProcessImporter(), source_id=source.id)
+    done = await fetch_source(
+        store, store, fetcher=Files(content), importer=ProcessImporter(), source_id=source.id
+    )
     assert (done.status, done.item_count, done.rejected_count) == (SourceStatus.FAILED, 0, 2)
     assert "1 more" in done.error
     assert [found.file for found in await store.list_rejections("acme")] == ["t.json#one", "t.json#two"]
@@ -137,7 +139,9 @@ async def test_items_of_the_last_good_fetch_stay_when_the_next_one_gives_none(
     source = await store.add_source(NewSource("acme", "https://a.example/t.json", SourceFormat.PORTAINER))
     good = b'[{"type": 1, "title": "Web", "image": "acme/web:1", "ports": ["80:80"]}]'
     for content in (good, b'[{"type": 2, "title": "One"}]'):
-        await fetch_source(store, store, Files(content), importer=ProcessImporter(), source_id=source.id)
+        await fetch_source(
+            store, store, fetcher=Files(content), importer=ProcessImporter(), source_id=source.id
+        )
     assert [found.item_id for found in await store.list_current()] == ["acme.web"]
     assert len(await store.list_rejections("acme")) == 1
 

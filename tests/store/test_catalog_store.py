@@ -135,13 +135,13 @@ async def test_what_is_not_registered_is_not_found(store: SqlCatalogStore) -> No
 
 async def test_our_own_items_come_back_from_the_database_as_they_went_in(store: SqlCatalogStore) -> None:
     loaded = load_items(OwnFiles(DATA).read_item_files(), source="builtin")
-    result = await reload_catalog(CatalogCache(store), store, OwnFiles(DATA))
+    result = await reload_catalog(CatalogCache(store), store, files=OwnFiles(DATA))
     assert result.total == len(loaded.items)
     catalog = await load_catalog(store)
     read = {item.id: replace(item, added_at=None) for item in catalog.items}
     assert read == {item.id: item for item in CatalogIndex(entry.item for entry in loaded.items).items}
     assert catalog.updated_at is not None
-    await publish_items(store, "builtin", loaded.items, [])
+    await publish_items(store, "builtin", items=loaded.items, rejected=[])
     assert (await load_catalog(store)).etag == catalog.etag
 
 

@@ -55,7 +55,7 @@ async def import_app(service: CatalogReplica, pictures: SqlPictureStore) -> None
     await fetch_source(
         service.store,
         service.store,
-        service.fetcher,
+        fetcher=service.fetcher,
         importer=ProcessImporter(),
         source_id=source.id,
         on_published=collect,

@@ -14,7 +14,7 @@ from services.catalog.domain.renderer.values import RenderRequest
 
 
 def parse_preview(request: pb.PreviewItemRequest) -> WantedDeployment:
-    """Return the deployment to preview; `runtime` beside `config` is the older way to say config.runtime."""
+    """Return the deployment to preview; `runtime` beside `config` is the deprecated form of config.runtime."""
     config = json_format.MessageToDict(request.config)
     if request.HasField("runtime"):
         config.setdefault("runtime", request.runtime)
@@ -29,7 +29,7 @@ def parse_preview(request: pb.PreviewItemRequest) -> WantedDeployment:
 
 
 def parse_render(request: pb.RenderItemRequest) -> RenderRequest:
-    """Return what to render."""
+    """Return runtime, values and changes of a rendering."""
     return RenderRequest(
         runtime=request.runtime,
         project=request.project,
@@ -45,7 +45,7 @@ def parse_render(request: pb.RenderItemRequest) -> RenderRequest:
 
 
 def render_preview(rendered: RenderedDefinition, plan: PlannedDeployment) -> pb.PreviewItemResponse:
-    """Render what would run, on what, and where."""
+    """Render definition, resources and place of a preview."""
     return pb.PreviewItemResponse(
         docker_compose=rendered.compose_yaml,
         environment=rendered.environment,
@@ -67,7 +67,7 @@ def render_preview(rendered: RenderedDefinition, plan: PlannedDeployment) -> pb.
 
 
 def render_rendering(rendered: RenderedDefinition) -> pb.Rendering:
-    """Render what to run."""
+    """Render a definition with everything that a deployment needs."""
     item, oci, main = rendered.item, rendered.oci, rendered.main_port
     message = pb.Rendering(
         catalog_id=item.id,

@@ -1,4 +1,4 @@
-"""Items as the API shows them, each rendered once per state."""
+"""domain -> protobuf: items, each rendered once per state."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DETAILS: tuple[_Detail, ...] = get_args(_Detail)
 
 
 def render_item(item: Item) -> item_pb2.Item:
-    """Render an item as the API shows it."""
+    """Render an item with all fields."""
     resources = item.resources
     message = item_pb2.Item(
         id=item.id,
@@ -78,7 +78,7 @@ def render_item(item: Item) -> item_pb2.Item:
 
 
 def summarize(message: item_pb2.Item) -> item_pb2.Item:
-    """Return an item without what only its own page shows."""
+    """Return an item without the fields that only its own page shows."""
     summary = item_pb2.Item()
     summary.CopyFrom(message)
     for name in _DETAILS:
@@ -160,7 +160,7 @@ def _render_credentials(item: Item) -> str:
 
 
 def _describe(text: str, item: Item) -> str:
-    """Return first credentials with defaults in place of their variables, and words where a value is yet to come."""
+    """Return first credentials with defaults in place of variables, or with a description where there is no default."""
     words = {
         one.name: one.default if one.default and not one.secret else f"(the value of {one.name})"
         for one in item.inputs
@@ -175,20 +175,20 @@ _FORM = hashlib.sha256(item_pb2.DESCRIPTOR.serialized_pb).hexdigest()[:8]
 
 
 class ItemMessages:
-    """Items as clients get them, rendered once per view and form until another state of them is published."""
+    """Rendered items by view and form, valid until another state of them is published."""
 
     def __init__(self) -> None:
         self._pieces: dict[tuple[str, str], Mapping[_Piece, bytes]] = {}
 
     def prepare(self, items: Sequence[Item]) -> None:
-        """Render these items, and forget all others."""
+        """Render these items, reusing the unchanged ones, and drop all others."""
         known = self._pieces
         self._pieces = {
             key: known.get(key) or _render_pieces(item) for item in items if (key := _name_state(item))
         }
 
     def name_state(self, state: str) -> str:
-        """Return the name of a state as this version of the service shows it."""
+        """Return the ETag of a state; it differs between releases whose messages differ."""
         return f"{state}-{_FORM}"
 
     def render(self, item: Item, form: Form, *, view: str = FULL) -> bytes:
@@ -196,7 +196,7 @@ class ItemMessages:
         return (self._pieces.get(_name_state(item)) or _render_pieces(item))[view, form]
 
     def render_list(self, items: Sequence[Item], total: int, *, form: Form, view: str = FULL) -> bytes:
-        """Render a list of items, of which there may be more in total."""
+        """Render a page of a list that has `total` items."""
         pieces = [self.render(item, form, view=view) for item in items]
         return render_list(pb.ListItemsResponse(total=total), "applications", pieces, form)
 

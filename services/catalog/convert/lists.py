@@ -18,7 +18,7 @@ def parse_filter(
 
 
 def parse_page(request: pb.ListItemsRequest) -> ItemPage:
-    """Return the page that is asked for."""
+    """Return the requested page."""
     return ItemPage(
         request.page if request.HasField("page") else None,
         request.per_page if request.HasField("per_page") else None,

@@ -13,7 +13,7 @@ from services.catalog.domain.revisions import RevisionChanges
 
 
 def render_changes(changes: RevisionChanges) -> pb.RevisionChanges:
-    """Render what changes between two revisions."""
+    """Render the differences of two revisions."""
     return pb.RevisionChanges(
         revision=changes.item.revision,
         version=changes.item.version,

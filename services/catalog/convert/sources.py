@@ -51,7 +51,7 @@ def render_sources(sources: Sequence[Source]) -> pb.ListSourcesResponse:
 
 
 def render_rejections(rejected: Sequence[Rejection]) -> pb.ListRejectionsResponse:
-    """Render what was left out, and why."""
+    """Render rejections."""
     found = [item_pb2.Rejection(file=r.file, error=r.error) for r in rejected]
     return pb.ListRejectionsResponse(rejections=found, total=len(found))
 

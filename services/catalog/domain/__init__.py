@@ -1,1 +1,1 @@
-"""What a catalog item is, how it is checked, found and rendered; no I/O in here."""
+"""Items of the catalog: their files, search, rendering and import; no I/O."""

@@ -1,4 +1,4 @@
-"""The nouns of the catalog. Values are frozen; whoever holds an `Item` holds a valid one."""
+"""Entities of the catalog. Values are frozen; an `Item` that exists is valid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OWN_SOURCE = "builtin"
 
 
 class InputType(StrEnum):
-    """What a person is asked for."""
+    """Type of an input, which decides its form field and its checks."""
 
     TEXT = "text"
     PASSWORD = "password"  # noqa: S105 - the name of a type, not a password
@@ -29,7 +29,7 @@ class InputType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """How the platform makes a value that was not given."""
+    """Rule by which the platform generates a value that was not given."""
 
     length: int
     alphabet: str = "alphanumeric"
@@ -77,7 +77,7 @@ class PortSpec:
 
 @dataclass(frozen=True, slots=True)
 class VolumeSpec:
-    """A place where a service keeps data; `backup` says whether losing it would hurt."""
+    """Path with data of a service; `backup`: the data cannot be restored from elsewhere."""
 
     service: str
     name: str
@@ -89,7 +89,7 @@ class VolumeSpec:
 
 @dataclass(frozen=True, slots=True)
 class ReadinessProbe:
-    """How to learn that the app answers on its main port."""
+    """Check that the app answers on its main port."""
 
     kind: str
     path: str = "/"
@@ -119,7 +119,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """How to sign in the first time, and how to change that."""
+    """User name and password of the first sign-in, and the way to change them."""
 
     username: str
     password: str

@@ -1,4 +1,4 @@
-"""Every refusal of the catalog, by name."""
+"""Errors of the catalog; each class is a reason of the API."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class InvalidSourceError(InvalidError):
 
 
 class InvalidItemError(InvalidError):
-    """A catalog file breaks the format; `faults` says where."""
+    """An item file breaks the format; `faults` has the places."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(str(fault) for fault in faults))
@@ -56,7 +56,7 @@ class InvalidItemError(InvalidError):
 
 
 class InvalidInputsError(InvalidError):
-    """Inputs or environment do not fit the item; `faults` maps a field to what is wrong with it."""
+    """Inputs or environment do not fit the item; `faults` maps a field to its fault."""
 
     def __init__(self, faults: Mapping[str, str]) -> None:
         text = "; ".join(f"{field} {fault}" for field, fault in sorted(faults.items()))
@@ -67,7 +67,7 @@ class InvalidInputsError(InvalidError):
 
 
 class UnsafeDefinitionError(InvalidError):
-    """The rendered definition asks for what the item does not allow."""
+    """The rendered definition needs something of the host that the item does not allow."""
 
 
 class RuntimeNotSupportedError(InvalidError):

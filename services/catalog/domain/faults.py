@@ -1,4 +1,4 @@
-"""What is wrong with a catalog file, said so that a person can mend it."""
+"""Faults of item files and rejected entries, with the place and a reason for the author."""
 
 from __future__ import annotations
 

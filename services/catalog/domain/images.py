@@ -24,7 +24,7 @@ class Image:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the same content is meant tomorrow: a digest, or a tag that is a version."""
+        """Whether it names the same content later as well: by a digest, or by a tag that is a version."""
         return bool(self.digest) or bool(self.tag and self.tag.lower() not in _FLOATING)
 
 
@@ -35,7 +35,7 @@ def find_image(reference: str) -> Image | None:
 
 
 def find_tag_fault(reference: str, *, pinned: bool) -> str | None:
-    """Say what is wrong with an image reference, or None."""
+    """Return the fault of an image reference, or None."""
     image = find_image(reference)
     if image is None:
         return f"{reference!r} is not an image reference"

@@ -1,4 +1,4 @@
-"""Checks and makes the values of an item's inputs."""
+"""Checks and generation of the values of an item's inputs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 from services.catalog.domain.entities import Generate, Input, InputType
 from services.catalog.domain.item_files.schema import matches_pattern
 
-MAX_VALUE_LENGTH = 8192
+MAX_VALUE_LENGTH = 8192  # characters; a certificate chain in PEM fits
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff\ue000\ue001]")
 _EMAIL = re.compile(r"[^\s@<>\"]{1,64}@[A-Za-z0-9.-]{1,255}")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 _BOOLEANS = frozenset({"true", "false"})
-_LETTERS = string.ascii_letters + string.digits
+_LETTERS = (
+    string.ascii_letters + string.digits
+)  # of generated secrets: no shell, URL or YAML reads any of them as syntax
 
 
 def generate_value(rule: Generate) -> str:
@@ -33,7 +35,7 @@ def generate_value(rule: Generate) -> str:
 
 
 def find_value_fault(item_input: Input, value: str) -> str | None:
-    """Say why a value does not fit an input, or None; never repeats a secret."""
+    """Return why a value does not fit an input, or None; the message never repeats a secret."""
     if fault := find_text_fault(value):
         return fault
     if not value:
@@ -45,7 +47,7 @@ def find_value_fault(item_input: Input, value: str) -> str | None:
 
 
 def find_text_fault(value: str) -> str | None:
-    """Say why a text cannot be the value of any environment variable, or None."""
+    """Return why a text cannot be the value of any environment variable, or None."""
     if len(value) > MAX_VALUE_LENGTH:
         return f"is longer than {MAX_VALUE_LENGTH} characters"
     return "holds control characters" if _CONTROL.search(value) else None
@@ -78,14 +80,14 @@ def _find_type_fault(item_input: Input, value: str) -> str | None:
 def _find_number_fault(item_input: Input, value: str) -> str | None:
     if not _NUMBER.fullmatch(value):
         return "must be a number"
-    return _find_range_fault(item_input, float(value), "")
+    return _find_range_fault(item_input, float(value), unit="")
 
 
 def _find_length_fault(item_input: Input, value: str) -> str | None:
-    return _find_range_fault(item_input, len(value), " characters long")
+    return _find_range_fault(item_input, len(value), unit=" characters long")
 
 
-def _find_range_fault(item_input: Input, size: float, unit: str) -> str | None:
+def _find_range_fault(item_input: Input, size: float, *, unit: str) -> str | None:
     if item_input.minimum is not None and size < item_input.minimum:
         return f"must be at least {item_input.minimum:g}{unit}"
     if item_input.maximum is not None and size > item_input.maximum:

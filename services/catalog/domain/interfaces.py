@@ -69,7 +69,7 @@ class OwnItemFiles(Protocol):
 
 
 class CatalogStore(Protocol):
-    """Keeps what was published. Revisions are never changed or removed."""
+    """Store of publications. Revisions are never changed or removed."""
 
     async def publish(
         self,
@@ -102,11 +102,11 @@ class CatalogStore(Protocol):
         """
 
     async def list_rejections(self, source: str) -> list[Rejection]:
-        """Return what the last publication of a source left out."""
+        """Return the rejections of the last fetch of a source."""
 
 
 class SourceStore(Protocol):
-    """Keeps the registered sources."""
+    """Store of the registered sources."""
 
     async def add_source(self, source: NewSource) -> Source:
         """Register a source and queue its first fetch.
@@ -136,7 +136,7 @@ class SourceStore(Protocol):
     async def queue_due_fetches(self, *, stale_before: datetime) -> list[str]:
         """Queue the fetches whose time has come, each once over all processes; return the names of the sources.
 
-        Fetches under way since after `stale_before` are left alone.
+        Fetches that were queued after `stale_before` are not queued again.
         """
 
     async def finish_fetch(
@@ -148,13 +148,13 @@ class SourceStore(Protocol):
         rejected_count: int,
         rejected: Sequence[Rejection] = (),
     ) -> None:
-        """Note how a fetch ended and when the next one is due.
+        """Record how a fetch ended and when the next one is due.
 
-        After a failure the items of the last good fetch stay, and their count; `rejected` replaces what was left out.
+        After a failure the items of the last good fetch stay, and their count; `rejected` replaces the rejections.
         """
 
     async def delete_source(self, source_id: int) -> None:
-        """Forget a source and the items it has now; their revisions stay.
+        """Delete a source and its current items; their revisions stay.
 
         Raises:
             SourceNotFoundError: not registered.
@@ -175,7 +175,7 @@ class WantedDeployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedDeployment:
-    """What a deployment would choose: MB, cores, GB, MB; without a place, `placement_message` says why."""
+    """Choices of a deployment: memory and swap in MB, disk in GB; without a place, `placement_message` has the reason."""
 
     runtime: str
     memory: int
@@ -189,19 +189,19 @@ class PlannedDeployment:
 
 
 class Deployments(Protocol):
-    """Plans deployments as they are carried out."""
+    """Planning by the service that carries deployments out."""
 
     async def plan(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
-        """Return what a deployment would choose now; nothing is created.
+        """Return the choices that a deployment would make now; nothing is created.
 
         Raises:
             InvalidError: an input or a setting is wrong.
-            UnavailableError: nobody answers.
+            UnavailableError: the service does not answer.
         """
 
 
 class PictureStore(Protocol):
-    """Keeps the pictures of imported items, by source and location."""
+    """Store of the pictures of imported items, by source and location."""
 
     async def find_picture(self, source: str, location: str) -> Picture | None:
         """Return a picture, or None when there is none that can be served."""
@@ -210,30 +210,30 @@ class PictureStore(Protocol):
         """Return the sizes, by location, of the pictures that are stored or failed after a time."""
 
     async def set_picture(
-        self, source: str, location: str, picture: Picture | None, *, error: str = ""
+        self, source: str, location: str, *, picture: Picture | None, error: str = ""
     ) -> None:
-        """Store a picture, or why there is none."""
+        """Store a picture, or the error of its fetch."""
 
     async def remove_others(self, source: str, locations: Collection[str]) -> None:
         """Remove the pictures of a source that are at none of these locations."""
 
 
 class PictureFetcher(Protocol):
-    """Reads pictures from https addresses, under the rules of sources."""
+    """Reader of pictures at https addresses, under the rules of sources."""
 
     async def fetch_picture(self, url: str, *, limit: int) -> bytes:
         """Return the content of an address.
 
         Raises:
-            SourceFetchError: cannot be read, is larger than `limit` bytes, or is somewhere it must not be.
+            SourceFetchError: cannot be read, is larger than `limit` bytes, or is at an address that is not accepted.
         """
 
 
 class Importer(Protocol):
-    """Makes items of a collection's files."""
+    """Conversion of a collection's files into items."""
 
     async def import_files(self, files: Mapping[str, bytes], *, source: str, kind: SourceFormat) -> Imported:
-        """Import all that can be, and say why for the rest.
+        """Return the items of all entries that can be imported, and rejections of the others.
 
         Raises:
             SourceFetchError: it takes too long or too much.
@@ -241,18 +241,18 @@ class Importer(Protocol):
 
 
 class SourceFetcher(Protocol):
-    """Reads the files of a source from wherever it is."""
+    """Reader of the files of a source."""
 
     async def fetch_files(self, location: str) -> Mapping[str, bytes]:
         """Return the files by path within the source.
 
         Raises:
-            SourceFetchError: cannot be read, is too large, or is somewhere it must not be.
+            SourceFetchError: cannot be read, is too large, or is at a location that is not accepted.
         """
 
 
 class StackFetcher(Protocol):
-    """Reads the stack files that a Portainer collection names in other repositories."""
+    """Reader of the stack files that a Portainer collection names in other repositories."""
 
     async def add_stacks(self, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
         """Return the files of a collection with those of the repositories it names."""

@@ -1,4 +1,4 @@
-"""Builds an `Item` from a document in the catalog's format, and names its revision."""
+"""Construction of an `Item` from a document in the catalog's format, and the name of its revision."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def build_item(document: Record, *, source: str = OWN_SOURCE, revision: str | No
 
 
 def _build_input(record: Record, source: str) -> Input:
-    """Build an input; other collections than our own seldom say what is secret, so its name counts as well."""
+    """Build an input; other collections rarely declare which input is secret, so its name counts as well."""
     found = build_input(record)
     if source == OWN_SOURCE or "secret" in record or not is_sensitive_name(found.name):
         return found
@@ -84,19 +84,19 @@ def _build_input(record: Record, source: str) -> Input:
 
 
 def _list_runtimes(document: Record, inputs: Sequence[Input]) -> tuple[str, ...]:
-    """Return how an item can run: what Proxmox runs as an image shows its command line to whoever lists processes."""
+    """Return the runtimes of an item; oci is left out for secrets on the command line, which every process list shows."""
     words = [
         [service.get("command"), service.get("entrypoint")]
         for service in document["compose"]["services"].values()
     ]
     has_secret_words = list_variables(words) & {one.name for one in inputs if one.secret}
     runtimes = tuple(document["runtimes"])
-    kept = tuple(runtime for runtime in runtimes if runtime != "oci")
-    return kept if has_secret_words and kept else runtimes
+    others = tuple(runtime for runtime in runtimes if runtime != "oci")
+    return others if has_secret_words and others else runtimes
 
 
 def _list_images(definition: Record, inputs: Sequence[Input]) -> tuple[str, ...]:
-    """Return the images with the defaults of variables in them; a tag that people are asked for is left out."""
+    """Return the images with the defaults of variables in them; a tag without default is left out."""
     images = compose.list_images(definition)
     if not any("$" in image for image in images):
         return images
@@ -170,7 +170,7 @@ def _build_credentials(record: Record | None) -> Credentials | None:
 
 
 def render_scalar(value: str | float | bool) -> str:
-    """Write a scalar the way an environment variable holds it."""
+    """Write a scalar as the value of an environment variable."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

@@ -1,4 +1,4 @@
-"""What the names of variables say about their values."""
+"""Recognition of secrets by the names of variables."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _ABOUT_SECRETS = re.compile(
 
 
 def is_secret_name(name: str) -> bool:
-    """Say whether a variable of that name holds a secret, going by the name alone."""
+    """Return whether a variable of that name is a secret, by the name alone."""
     return bool(_SECRET_NAME.search(name)) and not _ABOUT_SECRETS.search(name)
 
 
 def is_sensitive_name(name: str) -> bool:
-    """Say whether a variable of that name may hold a secret: an address with a password in it, a license, a key."""
+    """Return whether a variable of that name may contain a secret: an address with a password, a license, a key."""
     return is_secret_name(name) or (bool(_SENSITIVE_NAME.search(name)) and not _ABOUT_SECRETS.search(name))

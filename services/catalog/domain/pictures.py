@@ -1,4 +1,4 @@
-"""Icons and screenshots of imported items: what may be one, and which are wanted."""
+"""Icons and screenshots of imported items: accepted formats and sizes, and the list to collect."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from services.catalog.domain.entities import OWN_SOURCE, Item
 
-MAX_ICON = 256 * 1024
-MAX_SCREENSHOT = 1024 * 1024
-MAX_SCREENSHOTS = 3
-"""Of an item; collections have up to a dozen, of which a page shows the first."""
+MAX_ICON = 256 * 1024  # bytes; an icon has some 20 KB
+MAX_SCREENSHOT = 1024 * 1024  # bytes; a screenshot has some 300 KB
+MAX_SCREENSHOTS = 3  # of an item; collections have up to a dozen, of which a page shows the first
 FILES = "files/"
-"""How the location of a picture begins that is a file of the source itself."""
+"""Prefix of the location of a picture that is a file of the source itself."""
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -25,7 +24,7 @@ _MAGIC = (
 _SVG = re.compile(
     rb"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg[^>\[]*>\s*)?<svg[\s>]", re.DOTALL
 )
-# Served with a policy that runs nothing; what would be more than a drawing is refused all the same.
+# Pictures are served with a policy under which nothing runs; active content is refused nevertheless.
 _ACTIVE = re.compile(
     rb"<\s*(?:script|foreignobject|iframe|object|embed|animate|set|handler|!entity)|\son[a-z]+\s*=|javascript:"
     rb"|(?:href|src)\s*=\s*[\"']?\s*(?!#|data:image/(?:png|jpeg|gif|webp);)[^\s\"'>]|@import|url\(\s*[\"']?(?!#|data:)",
@@ -46,7 +45,7 @@ class Picture:
 
 
 def parse_picture(content: bytes, *, limit: int) -> Picture:
-    """Return a picture of bytes; its type is what the bytes say, whatever the name or the server.
+    """Return a picture; its type comes from the first bytes, not from its name or the server.
 
     Raises:
         InvalidPictureError: too large, no PNG, JPEG, GIF, WebP, ICO or SVG, or an SVG that is more than a drawing.
@@ -66,7 +65,7 @@ def parse_picture(content: bytes, *, limit: int) -> Picture:
 
 
 def has_icon(item: Item) -> bool:
-    """Say whether an imported item names an icon."""
+    """Return whether an imported item names an icon."""
     return item.source != OWN_SOURCE and item.icon.startswith(("https://", FILES))
 
 

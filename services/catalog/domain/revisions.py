@@ -1,4 +1,4 @@
-"""What changes between two revisions of an item."""
+"""Differences of two revisions of an item."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ImageChange:
 
 @dataclass(frozen=True, slots=True)
 class RevisionChanges:
-    """What the revision `item` changes; `from_version` is empty where nothing is known of the former one."""
+    """Changes that the revision `item` brings; `from_version` is empty where the former one is unknown."""
 
     item: Item
     from_version: str
@@ -36,17 +36,17 @@ class RevisionChanges:
 
 
 def compare_items(before: Item | None, after: Item) -> RevisionChanges:
-    """Return what changes; without a former revision everything of the new one counts as new."""
+    """Return the differences; without a former revision everything of the new one counts as new."""
     earlier = {} if before is None else {one.name: one for one in before.inputs}
     names = {one.name for one in after.inputs}
-    said = () if before is None else before.notes
+    known = () if before is None else before.notes
     return RevisionChanges(
         item=after,
         from_version=before.version if before else "",
         images=tuple(_list_image_changes(before, after)),
         added_inputs=tuple(one.name for one in after.inputs if one.name not in earlier),
         removed_inputs=tuple(name for name in earlier if name not in names),
-        notes=tuple(note for note in after.notes if note not in said),
+        notes=tuple(note for note in after.notes if note not in known),
         release_notes_url=_find_releases(after),
     )
 

@@ -1,4 +1,4 @@
-"""Where items come from: sources registered by an administrator, and what may be one."""
+"""Sources of items that an administrator registers: their locations, formats and intervals."""
 
 from __future__ import annotations
 
@@ -19,17 +19,15 @@ _LOCATION = re.compile(r"(/|https://|git\+https://)[^\s\x00-\x1f]{1,490}")
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 
 
-DEFAULT_REFRESH_HOURS = 24
-_JITTER = (
-    0.1  # of the interval, so that sources that were registered together are not fetched together for ever
-)
-_RETRY = timedelta(
-    hours=6
-)  # after a failure, unless the interval is shorter: a daily source loses no whole day
+DEFAULT_REFRESH_HOURS = 24  # collections change daily at most
+# Share of the interval, so that sources that were registered together are not fetched together for ever.
+_JITTER = 0.1
+# After a failure, unless the interval is shorter: a daily source loses no whole day.
+_RETRY = timedelta(hours=6)
 
 
 class SourceFormat(StrEnum):
-    """How a collection writes its apps down."""
+    """Format of a collection."""
 
     NATIVE = "native"
     PORTAINER = "portainer"
@@ -42,7 +40,7 @@ class SourceFormat(StrEnum):
 
 
 class SourceStatus(StrEnum):
-    """What became of the last fetch."""
+    """Outcome of the last fetch."""
 
     NEW = "new"
     FETCHING = "fetching"
@@ -69,7 +67,7 @@ def find_git_location(location: str) -> GitLocation | None:
 
 
 def find_part_fault(location: str) -> str:
-    """Say what is wrong with what follows `#` in a location, empty where nothing is."""
+    """Return the fault of the part after `#` in a location, empty where there is none."""
     git = find_git_location(location)
     if git is None:
         is_part = "#" in location and not location.startswith("/")
@@ -139,7 +137,7 @@ class Source:
 def choose_next_fetch(
     refresh_hours: int, *, moment: datetime, failed: bool = False, share: Callable[[], float] = random.random
 ) -> datetime | None:
-    """Return when a source is fetched next of its own accord, None for never.
+    """Return when a source is fetched next without a request, None for never.
 
     Args:
         refresh_hours: between two fetches; 0 for never.

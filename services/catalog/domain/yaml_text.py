@@ -1,4 +1,4 @@
-"""Writes a plain tree as YAML that every reader takes the same way.
+"""YAML writer whose output every version of YAML reads the same way.
 
 Texts that any version of YAML might read as something else are quoted as in JSON, of
 which YAML's double quotes are a superset, so no value ever spans or ends a line.

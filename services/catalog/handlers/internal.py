@@ -32,7 +32,7 @@ class CatalogInternalHandlers:
         rendered = await render_item(
             self._catalog,
             self._store,
-            request.app_id,
+            item_id=request.app_id,
             revision=request.revision,
             request=parse_render(request),
             from_revision=request.from_revision,
@@ -44,7 +44,7 @@ class CatalogInternalHandlers:
         changes = await compare_revisions(
             self._catalog,
             self._store,
-            request.app_id,
+            item_id=request.app_id,
             from_revision=request.from_revision,
             revision=request.revision,
         )

@@ -84,7 +84,7 @@ class CatalogHandlers:
     async def list_items(self, request: pb.ListItemsRequest, call: Call) -> Rendered[pb.ListItemsResponse]:
         index, page = self._catalog.index, parse_page(request)
         found = items.list_items(index, parse_filter(request), page=page)
-        _add_links(call, page, found.total)
+        _add_links(call, page, total=found.total)
         return self._rendered.answer_list(request, call, state=index.etag, find=lambda: found)
 
     async def get_item(self, request: pb.GetItemRequest, call: Call) -> Rendered[item_pb2.Item]:
@@ -98,14 +98,14 @@ class CatalogHandlers:
             request,
             call,
             state=index.etag,
-            find=lambda: items.search_items(index, request.q, parse_filter(request)),
+            find=lambda: items.search_items(index, request.q, wanted=parse_filter(request)),
         )
 
     async def list_category_items(
         self, request: pb.ListCategoryItemsRequest, call: Call
     ) -> Rendered[pb.ListItemsResponse]:
         index = self._catalog.index
-        found = items.list_category_items(index, request.category, parse_filter(request))
+        found = items.list_category_items(index, request.category, wanted=parse_filter(request))
         return self._rendered.answer_list(request, call, state=index.etag, find=lambda: found)
 
     async def list_categories(self, _: empty_pb2.Empty, call: Call) -> pb.ListCategoriesResponse:
@@ -119,30 +119,32 @@ class CatalogHandlers:
         return self._rendered.answer_facts(message, call, state=index.etag)
 
     async def reload_catalog(self, _: empty_pb2.Empty) -> pb.ReloadCatalogResponse:
-        result = await reload_catalog(self._catalog, self._store, self._files)
+        result = await reload_catalog(self._catalog, self._store, files=self._files)
         self._wake()
         return render_reloaded(result)
 
     async def preview_item(self, request: pb.PreviewItemRequest, call: Call) -> pb.PreviewItemResponse:
         wanted = parse_preview(request)
-        preview = await preview_item(self._catalog, self._deployments, wanted, user=call.caller.user)
+        preview = await preview_item(self._catalog, self._deployments, wanted=wanted, user=call.caller.user)
         return render_preview(*preview)
 
     async def get_item_icon(self, request: pb.GetItemIconRequest, call: Call) -> httpbody_pb2.HttpBody:
-        icon = await get_item_icon(self._catalog, self._files, request.app_id, pictures=self._pictures)
+        icon = await get_item_icon(
+            self._catalog, self._files, item_id=request.app_id, pictures=self._pictures
+        )
         return _answer_picture(icon, call)
 
     async def get_item_screenshot(
         self, request: pb.GetItemScreenshotRequest, call: Call
     ) -> httpbody_pb2.HttpBody:
         screenshot = await get_item_screenshot(
-            self._catalog, self._pictures, request.app_id, number=request.number
+            self._catalog, self._pictures, item_id=request.app_id, number=request.number
         )
         return _answer_picture(screenshot, call)
 
     async def get_item_schema(self, _: empty_pb2.Empty, call: Call) -> httpbody_pb2.HttpBody:
         schema = items.get_item_schema(self._files)
-        return _answer_file("application/schema+json", schema, call)
+        return _answer_file("application/schema+json", schema, call=call)
 
     async def list_sources(self, _: empty_pb2.Empty) -> pb.ListSourcesResponse:
         return render_sources(await sources.list_sources(self._catalog, self._sources))
@@ -160,17 +162,17 @@ class CatalogHandlers:
         return render_source(source)
 
     async def list_rejections(self, request: pb.ListRejectionsRequest) -> pb.ListRejectionsResponse:
-        rejections = await sources.list_rejections(self._store, self._sources, request.source_id)
+        rejections = await sources.list_rejections(self._store, self._sources, source_id=request.source_id)
         return render_rejections(rejections)
 
     async def delete_source(self, request: pb.DeleteSourceRequest) -> empty_pb2.Empty:
-        await sources.delete_source(self._catalog, self._sources, request.source_id)
+        await sources.delete_source(self._catalog, self._sources, source_id=request.source_id)
         self._wake()
         return empty_pb2.Empty()
 
 
-def _add_links(call: Call, page: ItemPage, total: int) -> None:
-    """Name the other pages of a list, where the client asked for one page."""
+def _add_links(call: Call, page: ItemPage, *, total: int) -> None:
+    """Name the other pages of a list, where the request is for one page."""
     if not page.is_whole:
         number, size = page.resolve()
         call.add_page_links(page=number, per_page=size, total=total)
@@ -178,9 +180,9 @@ def _add_links(call: Call, page: ItemPage, total: int) -> None:
 
 def _answer_picture(picture: Picture, call: Call) -> httpbody_pb2.HttpBody:
     """Return a picture; the gateway's policy lets a browser run and load nothing from it."""
-    return _answer_file(picture.content_type, picture.content, call)
+    return _answer_file(picture.content_type, picture.content, call=call)
 
 
-def _answer_file(content_type: str, content: bytes, call: Call) -> httpbody_pb2.HttpBody:
+def _answer_file(content_type: str, content: bytes, *, call: Call) -> httpbody_pb2.HttpBody:
     body = httpbody_pb2.HttpBody(content_type=content_type, data=content)
     return answer_unless_known(body, call, state=name_content(content), max_age=_FILE_AGE)

@@ -20,7 +20,7 @@ from services.common.rpc.responses.rendered import Rendered
 M = TypeVar("M", bound=Message)
 ListRequest = pb.ListItemsRequest | pb.SearchItemsRequest | pb.ListCategoryItemsRequest
 
-_CACHE_BYTES = 8 * MIB  # the full list of 3,000 items has 3 MB, most searches 50 KB
+_CACHE_BYTES = 8 * MIB  # a few full lists in both forms, and hundreds of searches
 _NO_LIST = Rendered(pb.ListItemsResponse, b"")
 _NO_ITEM = Rendered(item_pb2.Item, b"")
 

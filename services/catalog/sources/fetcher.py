@@ -1,7 +1,7 @@
-"""Reads a source's files from a folder, a tar, an https address or a git repository.
+"""Reader of a source's files: from a folder, a tar archive, an https address or a git repository.
 
-Addresses come from people: https only, never to an address of this machine or network
-(unless the configuration allows it), and the address that was checked is the one connected to.
+Users enter the addresses: only https is accepted, no address of this machine or network
+(unless the configuration allows it), and the connection goes to the address that was checked.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from services.catalog.domain.sources import GitLocation, find_git_location
 from services.catalog.sources.pinned_connection import PinnedConnection, Resolver, is_public, resolve_host
 from services.catalog.sources.source_files import FetchLimits, measure_folder, read_folder, unpack_files
 
-_REDIRECTS = 5
+_REDIRECTS = 5  # to https, to a mirror, to storage; more is a loop
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
-_CHUNK = 65_536
-_PICTURE_S = 15.0  # an icon has some 20 KB, a screenshot less than 1 MB
+_CHUNK = 65_536  # bytes between two checks of size and deadline
+_PICTURE_S = 15.0  # seconds; an icon has some 20 KB, a screenshot less than 1 MB
 
 
 @dataclass(kw_only=True)
@@ -35,9 +35,9 @@ class Fetcher:
 
     Attributes:
         roots: folders on this server that sources may be in.
-        allow_private: whether addresses of this machine and network may be asked.
-        ca_file: certificates trusted instead of the system's, as of a server of one's own.
-        resolve: how hosts are found.
+        allow_private: whether addresses of this machine and network are accepted.
+        ca_file: certificates that are trusted instead of the system's, for a private server.
+        resolve: returns the addresses of a host.
     """
 
     roots: tuple[Path, ...] = ()
@@ -76,7 +76,7 @@ class Fetcher:
             if git := find_git_location(location):
                 return self._clone(git, deadline)
             name = PurePosixPath(urlsplit(location).path).name or "index"
-            return unpack_files(name, self._download(location, deadline), self.limits)
+            return unpack_files(name, self._download(location, deadline), limits=self.limits)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise SourceFetchError(f"{location} cannot be read: {error}") from None
 
@@ -92,13 +92,13 @@ class Fetcher:
             raise SourceFetchError(f"{location} does not exist")
         if path.stat().st_size > self.limits.total_bytes:
             raise SourceFetchError(f"{location} is larger than {self.limits.total_bytes} bytes")
-        return unpack_files(path.name, path.read_bytes(), self.limits)
+        return unpack_files(path.name, path.read_bytes(), limits=self.limits)
 
     def _download(self, url: str, deadline: float) -> bytes:
         for _ in range(_REDIRECTS + 1):
             parts, address = self.check_address(url)
-            with PinnedConnection(parts, address, self._context, deadline) as connection:
-                response = connection.ask()
+            with PinnedConnection(parts, address, context=self._context, deadline=deadline) as connection:
+                response = connection.send_request()
                 if response.status in _REDIRECT_STATUSES:
                     url = urljoin(url, response.headers.get("Location", ""))
                     continue
@@ -130,12 +130,12 @@ class Fetcher:
         if not addresses:
             raise SourceFetchError(f"{parts.hostname} has no address")
         for address in addresses:
-            if not self.may_ask(address):
+            if not self.may_connect(address):
                 raise SourceFetchError(f"{parts.hostname} is {address}, which is not a public address")
         return parts, addresses[0]
 
-    def may_ask(self, address: str) -> bool:
-        """Say whether an address may be connected to."""
+    def may_connect(self, address: str) -> bool:
+        """Return whether an address may be connected to."""
         return self.allow_private or is_public(address)
 
     def _clone(self, git: GitLocation, deadline: float) -> Mapping[str, bytes]:
@@ -143,6 +143,7 @@ class Fetcher:
         shown = f"[{address}]" if ":" in address else address
         with tempfile.TemporaryDirectory(prefix="proximity-source-") as folder:
             target = Path(folder) / "source"
+            # The repository may not choose protocols, redirections or hooks: git would follow them out of the checks.
             options = {
                 "http.curloptResolve": f"{parts.hostname}:{parts.port or 443}:{shown}",
                 "http.followRedirects": "false",

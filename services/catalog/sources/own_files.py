@@ -9,9 +9,9 @@ from pathlib import Path
 from services.catalog.domain.item_files.document import MAX_BYTES
 from services.catalog.domain.pictures import Picture
 
-_SCHEMA = Path(__file__).resolve().parents[1] / "schema.json"
+_SCHEMA = Path(__file__).resolve().parents[1] / "schema.json"  # served as it is
 MAX_FILES = 5000  # thirty times what there is; a wrong CATALOG_DATA such as / must not be read whole
-_MAX_ICON_BYTES = 256 * 1024  # the largest of ours has 12 KB
+_MAX_ICON_BYTES = 256 * 1024  # bytes; the largest of ours has 11 KB
 
 
 class OwnFiles:

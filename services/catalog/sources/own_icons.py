@@ -27,7 +27,7 @@ BRANDS = "simple-icons.json"
 """File beside the icons: which of them are from Simple Icons, under which name, in which colour."""
 
 
-def draw_brand_icon(label: str, drawing: str, colour: str) -> str:
+def draw_brand_icon(label: str, drawing: str, *, colour: str) -> str:
     """Return the SVG of a tile in an app's colour with its icon.
 
     Args:
@@ -57,13 +57,13 @@ def write_brand_icons(folder: Path, items: dict[str, str], *, package: Path) -> 
         brand = brands[item_id]
         drawing = (package / "icons" / f"{brand['slug']}.svg").read_text(encoding="utf-8")
         path = folder / f"{item_id}.svg"
-        path.write_text(draw_brand_icon(items[item_id], drawing, brand["colour"]), encoding="utf-8")
+        path.write_text(draw_brand_icon(items[item_id], drawing, colour=brand["colour"]), encoding="utf-8")
         written.append(path)
     return written
 
 
 def draw_icon(item_id: str, name: str) -> str:
-    """Return the SVG of a tile; the same app always looks the same."""
+    """Return the SVG of a tile, whose colour depends on the id alone."""
     hue = int.from_bytes(hashlib.sha256(item_id.encode()).digest()[:2], "big") / 65_536
     red, green, blue = colorsys.hls_to_rgb(hue, 0.38, 0.55)
     initials = _take_initials(name)

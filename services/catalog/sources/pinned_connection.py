@@ -1,4 +1,7 @@
-"""Asking an address that was checked, and no other."""
+"""Connection to an address that was checked, and to no other.
+
+Between a check of a name and a connection by the name its address may change (DNS rebinding).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def resolve_host(host: str, port: int) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Say whether an address is one of the internet, seen through any IPv6 wrapping."""
+    """Return whether an address is global, seen through any IPv6 wrapping."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -35,9 +38,9 @@ def is_public(address: str) -> bool:
 
 
 class PinnedConnection:
-    """One https request to an address that was checked, under the name it was checked for."""
+    """HTTPS request to a checked address; certificate and Host header are those of the name."""
 
-    def __init__(self, parts: SplitResult, address: str, context: ssl.SSLContext, deadline: float) -> None:
+    def __init__(self, parts: SplitResult, address: str, *, context: ssl.SSLContext, deadline: float) -> None:
         self._parts = parts
         self._response: http.client.HTTPResponse | None = None
         left = max(deadline - time.monotonic(), 0.1)
@@ -59,7 +62,7 @@ class PinnedConnection:
             self._response.close()
         self._connection.close()
 
-    def ask(self) -> http.client.HTTPResponse:
+    def send_request(self) -> http.client.HTTPResponse:
         """Send the request and return the answer, its body unread."""
         target = self._parts.path or "/"
         if self._parts.query:

@@ -1,4 +1,4 @@
-"""Imports a collection in a process of its own: a hostile file can end that process, and nothing else."""
+"""Import of a collection in a process of its own: a hostile file can end that process only."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from services.common.core.log import get_logger
 
 log = get_logger()
 
-_SECONDS = 120.0
-_MEGABYTES = 2048
-_MEGABYTE = 1024 * 1024
-_AT_ONCE = 2
+_SECONDS = 120.0  # seconds; a hostile collection must not occupy a worker for longer
+_MEGABYTES = 2048  # address space of the process; the files of a collection may have 256 and are parsed in it
+_MEGABYTE = 1024 * 1024  # bytes
+_AT_ONCE = 2  # imports use a core each
 
 
 class ProcessImporter:
@@ -41,12 +41,13 @@ class ProcessImporter:
     async def import_files(self, files: Mapping[str, bytes], *, source: str, kind: SourceFormat) -> Imported:
         """See `Importer.import_files`."""
         async with self._places:
-            answer = await asyncio.to_thread(self._ask_child, dict(files), source, kind)
+            answer = await asyncio.to_thread(self._run_child, dict(files), source, kind=kind)
         documents, rejections = json.loads(answer)
         items = [LoadedItem(build_item(document, source=source), document) for document in documents]
         return Imported(tuple(items), tuple(Rejection(*rejection) for rejection in rejections))
 
-    def _ask_child(self, files: dict[str, bytes], source: str, kind: SourceFormat) -> bytes:
+    def _run_child(self, files: dict[str, bytes], source: str, *, kind: SourceFormat) -> bytes:
+        # A forked child would inherit the sockets and locks of this process.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
         arguments = (theirs, files, source, kind.value, self._megabytes)
@@ -78,7 +79,7 @@ def _run(answer: Connection, files: dict[str, bytes], source: str, kind: str, me
 
 
 def _limit_memory(limit: int) -> None:
-    """Let this process have `limit` bytes of address space, or what it was given if that is less.
+    """Limit the address space of this process to `limit` bytes, or to its present limit if that is lower.
 
     Only a privileged process may raise a hard limit; one that a container or `ulimit -v` set stays.
     """

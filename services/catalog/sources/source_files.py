@@ -1,4 +1,4 @@
-"""What is read of folders and archives: nothing of an archive is ever written to disk, no link is followed."""
+"""Files of folders and archives, read into memory: archives are not unpacked to disk, links are not followed."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from services.common.core.text import find_control
 _DEFINITIONS = frozenset({".yml", ".yaml", ".json"})
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
-_HEAD = 8192
+_HEAD = 8192  # bytes that tell a binary file by a zero byte; as much as git reads for this
 _ENTRIES = 4  # headers of an archive for each file that it may have: folders, long names, links
 
 
 @dataclass(frozen=True, kw_only=True)
 class FetchLimits:
-    """How much of a source is read, and for how long.
+    """Limits of size and time for reading a source.
 
     Attributes:
-        total_bytes: of all that is kept, and of an address; an archive may unpack to four times as much.
+        total_bytes: of all files in memory, and of a download; an archive may unpack to four times as much.
         file_bytes: of a definition.
-        kept_bytes: of any other file, and of a larger definition: enough to see that it is too long for an item.
-        files: whatever is in them.
+        other_bytes: of any other file, and of a larger definition: enough to see that it is too long for an item.
+        files: their number.
     """
 
     seconds: float = 300.0
     total_bytes: int = 256 * 1024 * 1024
     file_bytes: int = 8 * 1024 * 1024
-    kept_bytes: int = 520 * 1024
+    other_bytes: int = 520 * 1024
     files: int = 100_000
 
-    def measure_kept(self, name: str, size: int) -> int:
+    def limit_size(self, name: str, size: int) -> int:
         """Return how many bytes are read of a file."""
         is_whole = PurePosixPath(name).suffix in _DEFINITIONS and size <= self.file_bytes
-        return self.file_bytes if is_whole else self.kept_bytes
+        return self.file_bytes if is_whole else self.other_bytes
 
 
 def read_folder(folder: Path, limits: FetchLimits) -> Mapping[str, bytes]:
@@ -50,7 +50,7 @@ def read_folder(folder: Path, limits: FetchLimits) -> Mapping[str, bytes]:
     return _collect(_walk_folder(folder, limits), limits)
 
 
-def unpack_files(name: str, content: bytes, limits: FetchLimits) -> Mapping[str, bytes]:
+def unpack_files(name: str, content: bytes, *, limits: FetchLimits) -> Mapping[str, bytes]:
     """Return the files of an archive by path, or the one file that it is.
 
     Raises:
@@ -67,7 +67,7 @@ def unpack_files(name: str, content: bytes, limits: FetchLimits) -> Mapping[str,
 
 
 def _collect(files: Iterable[tuple[str, bytes]], limits: FetchLimits) -> Mapping[str, bytes]:
-    """Keep what an importer may read: definitions and texts; of everything else only how it begins."""
+    """Collect the files that an importer may read; of binary files only the first bytes."""
     collected: dict[str, bytes] = {}
     total = 0
     for path, found in files:
@@ -88,21 +88,21 @@ def _walk_folder(folder: Path, limits: FetchLimits) -> Iterator[tuple[str, bytes
             if path.is_symlink() or not path.is_file():
                 continue
             with path.open("rb") as file:
-                content = file.read(limits.measure_kept(name, path.stat().st_size))
+                content = file.read(limits.limit_size(name, path.stat().st_size))
             yield path.relative_to(folder).as_posix(), content
 
 
 def _walk_tar(content: bytes, limits: FetchLimits) -> Iterator[tuple[str, bytes]]:
     """Yield the regular files of an archive; nothing of it is ever written to disk."""
     reader = TarReader(content, total_bytes=4 * limits.total_bytes, members=_ENTRIES * limits.files)
-    for member in reader.read_members(measure=limits.measure_kept):
+    for member in reader.read_members(measure=limits.limit_size):
         path = PurePosixPath(member.path)
         if not path.is_absolute() and ".." not in path.parts and not find_control(member.path):
             yield str(path), member.content
 
 
 def measure_folder(folder: Path) -> int:
-    """Bytes in a folder, as far as can be seen."""
+    """Return the bytes in a folder; files that vanish meanwhile do not count."""
     total = 0
     for home, _, names in os.walk(folder):
         for name in names:

@@ -1,4 +1,4 @@
-"""Reads the stack files that a Portainer collection names in other repositories."""
+"""Reader of the stack files that a Portainer collection names in other repositories."""
 
 from __future__ import annotations
 
@@ -13,17 +13,15 @@ from services.common.core.log import get_logger
 
 log = get_logger()
 
-_SECONDS = (
-    240.0  # for all repositories of a collection: less than the worker takes to look at a fetch as lost
-)
+_SECONDS = 240.0  # for all repositories of a collection: a fetch counts as lost after 15 minutes
 _FRESH_S = 900.0  # collections name the same few repositories; a refresh of the next one reads them once
-_MAX_KNOWN = 60
+_MAX_KNOWN = 60  # repositories in memory, twice what one collection may name
 _MAX_BYTES = 4 * 1024 * 1024  # of one repository's stack folders
 
 
 @dataclass(kw_only=True)
 class StackReader:
-    """Fetches repositories with the guards of any other source, each once in a while."""
+    """Reader of repositories under the rules of sources; a repository is read again after 15 minutes."""
 
     fetcher: SourceFetcher
     seconds: float = _SECONDS
@@ -54,22 +52,22 @@ class StackReader:
         except SourceFetchError as error:
             log.info("stack_repository_failed", url=repository.url, error=error.message)
             return {f"{repository.folder}/{FAILURE}": error.message[:300].encode()}
-        kept = _keep_beside(files, repository)
+        found = _select_files(files, repository)
         while len(self._known) >= _MAX_KNOWN:
             self._known.pop(next(iter(self._known)))
-        self._known[key] = (time.monotonic(), kept)
-        return kept
+        self._known[key] = (time.monotonic(), found)
+        return found
 
 
-def _keep_beside(files: Mapping[str, bytes], repository: StackRepository) -> dict[str, bytes]:
-    """Return the stack files and what lies in their folders, as far as it is not more than a collection may hold."""
+def _select_files(files: Mapping[str, bytes], repository: StackRepository) -> dict[str, bytes]:
+    """Return the stack files and the files of their folders, up to the limit of size."""
     homes = {path.rpartition("/")[0] for path in repository.paths}
-    kept = {path: files[path] for path in repository.paths if path in files}
-    size = sum(map(len, kept.values()))
+    selected = {path: files[path] for path in repository.paths if path in files}
+    size = sum(map(len, selected.values()))
     for path, content in files.items():
-        if path not in kept and any(not home or path.startswith(f"{home}/") for home in homes):
+        if path not in selected and any(not home or path.startswith(f"{home}/") for home in homes):
             size += len(content)
             if size > _MAX_BYTES:
                 break
-            kept[path] = content
-    return {f"{repository.folder}/{path}": content for path, content in kept.items()}
+            selected[path] = content
+    return {f"{repository.folder}/{path}": content for path, content in selected.items()}

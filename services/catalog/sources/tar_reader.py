@@ -1,6 +1,6 @@
-"""Tar archives read header by header; no header, dictionary or map in them makes this process keep more than a limit.
+"""Reader of tar archives with limited memory, whatever sizes their headers declare.
 
-The standard library's reader takes long names, pax records and sparse maps whole before anything can be checked.
+The standard library reads long names, pax records and sparse maps whole before a caller can check them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from services.catalog.domain.errors import SourceFetchError
 
 _BLOCK = tarfile.BLOCKSIZE
-_CHUNK = 65_536
+_CHUNK = 65_536  # bytes that are unpacked at a time
 _HEADER_BYTES = 65_536  # of a long name or of pax records; paths end at 4,096 bytes
 _XZ_BYTES = 128 * 1024 * 1024  # xz -9 needs 65 MiB to unpack
 _GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"
@@ -31,7 +31,7 @@ Measure = Callable[[str, int], int]
 
 @dataclass(frozen=True)
 class Member:
-    """A regular file of an archive, with as much of its content as was asked for."""
+    """A regular file of an archive, with as many bytes of its content as were requested."""
 
     path: str
     size: int
@@ -44,7 +44,7 @@ class TarReader:
     Args:
         content: of the archive, plain or compressed by gzip, bzip2 or xz.
         total_bytes: that it may unpack to.
-        members: headers that it may have, whatever they are of.
+        members: headers that it may have, of whatever type.
     """
 
     def __init__(self, content: bytes, *, total_bytes: int, members: int) -> None:
@@ -54,7 +54,7 @@ class TarReader:
         self._members = members
 
     def read_members(self, *, measure: Measure) -> Iterator[Member]:
-        """Yield every regular file; `measure` says how many bytes of it are kept, by path and size.
+        """Yield every regular file; `measure` returns how many bytes of it are read, by path and size.
 
         Raises:
             SourceFetchError: it is no tar archive, is cut off, or goes beyond a limit.
@@ -74,9 +74,9 @@ class TarReader:
             if info.type == tarfile.GNUTYPE_SPARSE:
                 raise SourceFetchError(f"holds a sparse file ({path[:80]!r}), which is not read")
             if info.type in _FILES:
-                kept = self._read(min(measure(path, length), length))
-                self._skip(length - len(kept) + -length % _BLOCK)
-                yield Member(path, length, kept)
+                content = self._read(min(measure(path, length), length))
+                self._skip(length - len(content) + -length % _BLOCK)
+                yield Member(path, length, content)
             elif info.type not in tarfile.SUPPORTED_TYPES:
                 self._skip(length + -length % _BLOCK)
 
@@ -146,7 +146,7 @@ def _unpack(content: bytes) -> Iterator[bytes]:
 
 
 def _unpack_xz(content: bytes) -> Iterator[bytes]:
-    """Streams one after the other; lzma.open knows no limit of memory, and a header may ask for 4 GiB."""
+    """Unpack concatenated xz streams; lzma.open has no limit of memory, and a header may request 4 GiB."""
     view = memoryview(content)
     while view:
         unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_BYTES)
@@ -162,7 +162,7 @@ def _unpack_xz(content: bytes) -> Iterator[bytes]:
 
 
 def _parse_pax(data: bytes) -> dict[str, str]:
-    """Records like `18 path=a/b.yaml` and a line feed."""
+    """Parse records like `18 path=a/b.yaml` and a line feed."""
     records: dict[str, str] = {}
     while data:
         length, space, _ = data.partition(b" ")

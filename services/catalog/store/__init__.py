@@ -1,4 +1,4 @@
-"""All SQL of the catalog."""
+"""All SQL of the catalog, and its cached copy in memory."""
 
 from services.catalog.store.pictures import SqlPictureStore
 from services.catalog.store.publications import SqlCatalogStore

@@ -37,7 +37,7 @@ class SqlPictureStore:
         return {row.location: row.size for row in rows}
 
     async def set_picture(
-        self, source: str, location: str, picture: Picture | None, *, error: str = ""
+        self, source: str, location: str, *, picture: Picture | None, error: str = ""
     ) -> None:
         """See `PictureStore.set_picture`."""
         values = {

@@ -1,4 +1,4 @@
-"""SQL of what is published: revisions, and which of them are current."""
+"""SQL of publications: revisions, and which of them are current."""
 
 from __future__ import annotations
 
@@ -37,19 +37,20 @@ class SqlCatalogStore(SqlSourceStore):
         moment = self._clock()
 
         def write(connection: sa.Connection) -> Publication:
-            if source != OWN_SOURCE and not _has_source(connection, source, source_id):
+            if source != OWN_SOURCE and not _has_source(connection, source, source_id=source_id):
                 raise SourceNotFoundError(f"the source {source!r} was deleted meanwhile")
-            replace_rejections(connection, source, rejections)
+            replace_rejections(connection, source, new=rejections)
             wanted = {entry.item_id: entry.revision for entry in new}
+            # Without this check every restart would announce a publication, and every replica would reload.
             newest = _read_newest(connection, source)
             if newest and _read_current(connection, source) == wanted:
                 return newest
-            _insert_revisions(connection, source, new, moment)
+            _insert_revisions(connection, source, new=new, moment=moment)
             connection.execute(current_items.delete().where(current_items.c.source == source))
             rows = [{"item_id": key, "revision": value, "source": source} for key, value in wanted.items()]
             if rows:
                 connection.execute(current_items.insert(), rows)
-            return announce(connection, source, len(rows), moment)
+            return announce(connection, source, item_count=len(rows), moment=moment)
 
         return await self._db.write(write)
 
@@ -87,7 +88,7 @@ class SqlCatalogStore(SqlSourceStore):
         return [Rejection(row.file, row.error) for row in rows]
 
 
-def _has_source(connection: sa.Connection, name: str, source_id: int | None) -> bool:
+def _has_source(connection: sa.Connection, name: str, *, source_id: int | None) -> bool:
     query = sa.select(sources.c.id).where(sources.c.name == name)
     if source_id is not None:
         query = query.where(sources.c.id == source_id)
@@ -110,7 +111,7 @@ def _read_current(connection: sa.Connection, source: str) -> dict[str, str]:
 
 
 def _insert_revisions(
-    connection: sa.Connection, source: str, new: Sequence[NewRevision], moment: datetime
+    connection: sa.Connection, source: str, *, new: Sequence[NewRevision], moment: datetime
 ) -> None:
     rows = [
         {

@@ -1,4 +1,4 @@
-"""SQL of the registered sources: their fetches, and what the last one left out."""
+"""SQL of the registered sources: their fetches, and the rejections of the last one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SqlSourceStore:
 
         try:
             return await self._db.write(write)
-        except sa.exc.IntegrityError:
+        except sa.exc.IntegrityError:  # another process registered the name between the check and the insert
             raise SourceDuplicateError(f"a source named {source.name!r} is registered already") from None
 
     async def get_source(self, source_id: int) -> Source:
@@ -73,7 +73,7 @@ class SqlSourceStore:
 
         def write(connection: sa.Connection) -> Source:
             found = _read_source(connection, source_id)
-            if not _mark_fetching(connection, found, ~_under_way(stale_before), moment=moment):
+            if not _mark_fetching(connection, found, condition=~_under_way(stale_before), moment=moment):
                 raise SourceBusyError(f"the source {found.name!r} is being fetched")
             return _read_source(connection, source_id)
 
@@ -90,7 +90,9 @@ class SqlSourceStore:
             query = sa.select(sources).where(is_due).order_by(sources.c.next_fetch_at)
             found = [_build_source(row) for row in connection.execute(query)]
             return [
-                source.name for source in found if _mark_fetching(connection, source, is_due, moment=moment)
+                source.name
+                for source in found
+                if _mark_fetching(connection, source, condition=is_due, moment=moment)
             ]
 
         return await self._db.write(write)
@@ -127,7 +129,7 @@ class SqlSourceStore:
             statement = sources.update().where(sources.c.id == source_id)
             connection.execute(statement.values(**values, next_fetch_at=due))
             if error and rejected:
-                replace_rejections(connection, found.name, rejected)
+                replace_rejections(connection, found.name, new=rejected)
 
         await self._db.write(write)
 
@@ -141,12 +143,12 @@ class SqlSourceStore:
             connection.execute(rejections.delete().where(rejections.c.source == source.name))
             connection.execute(pictures.delete().where(pictures.c.source == source.name))
             connection.execute(sources.delete().where(sources.c.id == source_id))
-            announce(connection, source.name, 0, moment)
+            announce(connection, source.name, item_count=0, moment=moment)
 
         await self._db.write(write)
 
 
-def announce(connection: sa.Connection, source: str, item_count: int, moment: datetime) -> Publication:
+def announce(connection: sa.Connection, source: str, *, item_count: int, moment: datetime) -> Publication:
     """Record that a source was published, and announce it with the commit."""
     values = {"source": source, "item_count": item_count, "published_at": moment}
     (number,) = connection.execute(publications.insert().values(**values)).inserted_primary_key or (0,)
@@ -156,8 +158,8 @@ def announce(connection: sa.Connection, source: str, item_count: int, moment: da
     return Publication(number, source, item_count, moment)
 
 
-def replace_rejections(connection: sa.Connection, source: str, new: Sequence[Rejection]) -> None:
-    """Replace what the last fetch of a source left out."""
+def replace_rejections(connection: sa.Connection, source: str, *, new: Sequence[Rejection]) -> None:
+    """Replace the rejections of the last fetch of a source."""
     connection.execute(rejections.delete().where(rejections.c.source == source))
     rows = [
         {"source": source, "position": position, "file": entry.file[:400], "error": entry.error}
@@ -173,7 +175,7 @@ def _under_way(stale_before: datetime) -> sa.ColumnElement[bool]:
 
 
 def _mark_fetching(
-    connection: sa.Connection, source: Source, condition: sa.ColumnElement[bool], *, moment: datetime
+    connection: sa.Connection, source: Source, *, condition: sa.ColumnElement[bool], moment: datetime
 ) -> bool:
     """Mark a source as being fetched and queue the work, if it still meets a condition; return whether it did."""
     statement = (

@@ -9,7 +9,7 @@ from services.catalog.domain.pictures import Picture
 
 
 async def get_item_icon(
-    catalog: PublishedCatalog, files: OwnItemFiles, item_id: str, *, pictures: PictureStore
+    catalog: PublishedCatalog, files: OwnItemFiles, *, item_id: str, pictures: PictureStore
 ) -> Picture:
     """Return the icon of an item.
 

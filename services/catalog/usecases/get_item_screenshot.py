@@ -8,7 +8,7 @@ from services.catalog.domain.pictures import Picture, list_screenshots
 
 
 async def get_item_screenshot(
-    catalog: PublishedCatalog, pictures: PictureStore, item_id: str, *, number: int
+    catalog: PublishedCatalog, pictures: PictureStore, *, item_id: str, number: int
 ) -> Picture:
     """Return a screenshot by its number, from 1.
 

@@ -44,13 +44,13 @@ async def get_item(catalog: PublishedCatalog, item_id: str) -> Item:
     return (await catalog.find_index(item_id)).get_item(item_id)
 
 
-def search_items(catalog: CatalogIndex, query: str, wanted: ItemFilter) -> ItemList:
+def search_items(catalog: CatalogIndex, query: str, *, wanted: ItemFilter) -> ItemList:
     """Return the items that match a query and pass the filter, best first."""
     items = catalog.search_items(query, wanted)
     return ItemList(items, len(items))
 
 
-def list_category_items(catalog: CatalogIndex, category: str, wanted: ItemFilter) -> ItemList:
+def list_category_items(catalog: CatalogIndex, category: str, *, wanted: ItemFilter) -> ItemList:
     """Return the items of a category that pass the filter.
 
     Raises:

@@ -17,7 +17,7 @@ from services.common.identity.tokens import User
 
 
 async def preview_item(
-    catalog: PublishedCatalog, deployments: Deployments, wanted: WantedDeployment, *, user: User | None
+    catalog: PublishedCatalog, deployments: Deployments, *, wanted: WantedDeployment, user: User | None
 ) -> tuple[RenderedDefinition, PlannedDeployment]:
     """Render an item with its secrets masked, as a deployment with these settings would run it.
 

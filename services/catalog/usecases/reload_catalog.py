@@ -21,14 +21,14 @@ class Reloaded:
     rejected: tuple[Rejection, ...]
 
 
-async def reload_catalog(catalog: PublishedCatalog, store: CatalogStore, files: OwnItemFiles) -> Reloaded:
+async def reload_catalog(catalog: PublishedCatalog, store: CatalogStore, *, files: OwnItemFiles) -> Reloaded:
     """Read our own item files, publish the good ones and return which were rejected."""
     # 130 files take a second to parse: in a thread, so that other calls are answered meanwhile.
     loaded = await asyncio.to_thread(lambda: load_items(files.read_item_files(), source=OWN_SOURCE))
     rejected = tuple(
         Rejection(fault.file, f"line {fault.line}: {fault.message}") for fault in _list_first(loaded.faults)
     )
-    await publish_items(store, OWN_SOURCE, loaded.items, rejected)
+    await publish_items(store, OWN_SOURCE, items=loaded.items, rejected=rejected)
     await catalog.refresh()
     return Reloaded(len(loaded.items), rejected)
 

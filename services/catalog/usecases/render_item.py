@@ -17,8 +17,8 @@ from services.catalog.usecases.revisions import get_revision
 async def render_item(
     catalog: PublishedCatalog,
     store: CatalogStore,
-    item_id: str,
     *,
+    item_id: str,
     revision: str,
     request: RenderRequest,
     from_revision: str = "",
@@ -41,12 +41,12 @@ async def render_item(
         UnsafeDefinitionError: it needs the host, and no administrator allowed it that.
     """
     index = await catalog.find_index(item_id)
-    item = await get_revision(index, store, item_id, revision=revision)
+    item = await get_revision(index, store, item_id=item_id, revision=revision)
     if from_revision not in {"", item.revision}:
         with contextlib.suppress(
             RevisionNotFoundError
         ):  # without it, no value is known to be of a former input
-            earlier = await get_revision(index, store, item_id, revision=from_revision)
-            request = drop_past_inputs(request, earlier, item)
+            earlier = await get_revision(index, store, item_id=item_id, revision=from_revision)
+            request = drop_past_inputs(request, earlier, item=item)
     check_host_needs(item, host_needs)
     return rendered_definition.render_item(item, request)

@@ -14,7 +14,7 @@ from services.catalog.domain.search.catalog_index import CatalogIndex
 
 
 async def compare_revisions(
-    catalog: PublishedCatalog, store: CatalogStore, item_id: str, *, from_revision: str, revision: str
+    catalog: PublishedCatalog, store: CatalogStore, *, item_id: str, from_revision: str, revision: str
 ) -> RevisionChanges:
     """Return what changes from one revision of an item to another.
 
@@ -24,11 +24,11 @@ async def compare_revisions(
         ItemNotFoundError, RevisionNotFoundError: there is no such item, or not the revision to go to.
     """
     index = await catalog.find_index(item_id)
-    after = await get_revision(index, store, item_id, revision=revision)
+    after = await get_revision(index, store, item_id=item_id, revision=revision)
     before = None
     if from_revision:
         with contextlib.suppress(RevisionNotFoundError):
-            before = await get_revision(index, store, item_id, revision=from_revision)
+            before = await get_revision(index, store, item_id=item_id, revision=from_revision)
     return compare_items(before, after)
 
 
@@ -42,7 +42,7 @@ async def list_revisions(catalog: PublishedCatalog, item_ids: Sequence[str]) -> 
     return [item for item_id in item_ids if (item := index.find_item(item_id)) is not None]
 
 
-async def get_revision(catalog: CatalogIndex, store: CatalogStore, item_id: str, *, revision: str) -> Item:
+async def get_revision(catalog: CatalogIndex, store: CatalogStore, *, item_id: str, revision: str) -> Item:
     """Return the newest revision of an item, or the named one, current or not.
 
     Raises:

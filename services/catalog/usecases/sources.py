@@ -44,7 +44,9 @@ async def queue_due_fetches(store: SourceStore, *, now: datetime) -> list[str]:
     return await store.queue_due_fetches(stale_before=now - FETCH_LIMIT)
 
 
-async def list_rejections(catalog: CatalogStore, sources: SourceStore, source_id: int) -> Sequence[Rejection]:
+async def list_rejections(
+    catalog: CatalogStore, sources: SourceStore, *, source_id: int
+) -> Sequence[Rejection]:
     """Return the entries that the last fetch of a source left out, with the reasons.
 
     Raises:
@@ -54,7 +56,7 @@ async def list_rejections(catalog: CatalogStore, sources: SourceStore, source_id
     return await catalog.list_rejections(source.name)
 
 
-async def delete_source(catalog: PublishedCatalog, store: SourceStore, source_id: int) -> None:
+async def delete_source(catalog: PublishedCatalog, store: SourceStore, *, source_id: int) -> None:
     """Delete a source and its items; revisions stay for the apps that use them.
 
     Raises:

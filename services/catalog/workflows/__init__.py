@@ -1,1 +1,1 @@
-"""Long operations of the catalog."""
+"""Workflows of the worker: the fetch of a source, and the collection of its pictures."""

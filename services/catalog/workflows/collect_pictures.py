@@ -1,4 +1,4 @@
-"""Collects the icons and screenshots of a source once, so that browsers ask this platform and nobody else."""
+"""Collection of a source's icons and screenshots, so that browsers load them from this platform only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from services.catalog.domain.interfaces import PictureFetcher, PictureStore
 from services.catalog.domain.pictures import FILES, InvalidPictureError, list_pictures, parse_picture
 from services.common.core.clock import Clock, now
 
-MAX_TOTAL = 96 * 1024 * 1024
-"""Bytes of all pictures of a source: they are in the database."""
-_AT_ONCE = 4
+MAX_TOTAL = 96 * 1024 * 1024  # bytes of all pictures of a source, which are rows of the database
+_AT_ONCE = 4  # requests beside each other, so that a slow host delays only its own pictures
 _DEADLINE_S = 300.0  # of a collection; the rest comes with the next fetch of the source
-_RETRY = timedelta(hours=20)  # a picture that failed is asked for again with the next daily fetch
-_MAX_FAILURES = 5  # in a row, of a host: it does not answer, so no more of it is asked this time
+_RETRY = timedelta(hours=20)  # a picture that failed is requested again with the next daily fetch
+_MAX_FAILURES = 5  # in a row: the host is down, and its other pictures wait for the next fetch
 
 
 @dataclass
@@ -41,7 +40,8 @@ async def collect_pictures(
 ) -> None:
     """Store the pictures of items that are not stored yet, and remove those of items that are gone.
 
-    A picture that cannot be had, or is none, is noted and asked for again a day later; the others are not affected.
+    A picture that cannot be read, or is no picture, is recorded and requested again a day later; the others are not
+    affected.
     """
     wanted = list_pictures(items)
     await store.remove_others(source, wanted.keys())
@@ -52,7 +52,13 @@ async def collect_pictures(
     async def collect(location: str) -> None:
         async with places:
             await _collect_one(
-                store, fetcher, source, location=location, limit=wanted[location], files=files, state=state
+                store,
+                fetcher,
+                source=source,
+                location=location,
+                limit=wanted[location],
+                files=files,
+                state=state,
             )
 
     try:
@@ -66,8 +72,8 @@ async def collect_pictures(
 async def _collect_one(
     store: PictureStore,
     fetcher: PictureFetcher,
-    source: str,
     *,
+    source: str,
     location: str,
     limit: int,
     files: Mapping[str, bytes],
@@ -85,9 +91,9 @@ async def _collect_one(
         picture = parse_picture(content, limit=limit)
     except SourceFetchError as error:
         state.failures[host] = state.failures.get(host, 0) + 1
-        await store.set_picture(source, location, None, error=error.message)
+        await store.set_picture(source, location, picture=None, error=error.message)
     except InvalidPictureError as error:
-        await store.set_picture(source, location, None, error=str(error))
+        await store.set_picture(source, location, picture=None, error=str(error))
     else:
         state.size += len(picture.content)
-        await store.set_picture(source, location, picture)
+        await store.set_picture(source, location, picture=picture)

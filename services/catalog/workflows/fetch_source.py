@@ -1,4 +1,4 @@
-"""Fetches a source and publishes all of it at once, or nothing."""
+"""Fetch of a source: all of it is published at once, or nothing."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ OnPublished = Callable[[str, Sequence[Item], Mapping[str, bytes]], Awaitable[Non
 async def fetch_source(
     catalog: CatalogStore,
     sources: SourceStore,
-    fetcher: SourceFetcher,
     *,
+    fetcher: SourceFetcher,
     importer: Importer,
     source_id: int,
     stacks: StackFetcher | None = None,
     on_published: OnPublished | None = None,
 ) -> Source:
-    """Fetch, import and publish a source; its status tells the outcome.
+    """Fetch, import and publish a source; its status shows the outcome.
 
     `on_published` is called with the name, items and files of a source whose items are published.
     After a failure, and when nothing of it can be published, the last good state stays.
@@ -47,10 +47,14 @@ async def fetch_source(
             files = await stacks.add_stacks(files)
         imported = await importer.import_files(files, source=source.name, kind=source.format)
     except SourceFetchError as error:
-        return await _fail(sources, source_id, error.message)
+        return await _fail(sources, source_id, error=error.message)
     if not imported.items:
-        return await _fail(sources, source_id, _describe_empty(source, imported), imported.rejections)
-    await publish_items(catalog, source.name, imported.items, imported.rejections, source_id=source_id)
+        return await _fail(
+            sources, source_id, error=_describe_empty(source, imported), rejected=imported.rejections
+        )
+    await publish_items(
+        catalog, source.name, items=imported.items, rejected=imported.rejections, source_id=source_id
+    )
     await sources.finish_fetch(
         source_id, error="", item_count=len(imported.items), rejected_count=len(imported.rejections)
     )
@@ -60,7 +64,7 @@ async def fetch_source(
 
 
 async def _fail(
-    sources: SourceStore, source_id: int, error: str, rejected: Sequence[Rejection] = ()
+    sources: SourceStore, source_id: int, *, error: str, rejected: Sequence[Rejection] = ()
 ) -> Source:
     await sources.finish_fetch(source_id, error=error, item_count=0, rejected_count=0, rejected=rejected)
     return await sources.get_source(source_id)

@@ -96,7 +96,7 @@ def test_secrets_in_files_are_generated_and_configs_are_kept() -> None:
     targets = [entry["target"] for entry in run(item)["services"]["a"]["configs"]]
     assert targets == ["/c.ini", "/run/secrets/db_pass"]
     external = text.replace("{content: 'x=${MODE:-1}'}", "{external: true}")
-    assert find_reason(external) == "needs the config c, which its collection does not hold"
+    assert find_reason(external) == "needs the config c, which its collection does not have"
 
 
 def test_services_are_still_reached_by_the_names_they_had() -> None:

@@ -116,7 +116,7 @@ async def test_a_tar_is_read_in_memory_without_its_traps(tmp_path: Path) -> None
 
 
 async def test_files_that_are_too_large_are_kept_as_far_as_it_takes_to_see_that(tmp_path: Path) -> None:
-    limits = FetchLimits(file_bytes=1000, kept_bytes=100)
+    limits = FetchLimits(file_bytes=1000, other_bytes=100)
     contents = {"a.json": b"1" * 1000, "b.json": b"1" * 1001, "c.sql": b"1" * 101}
     write_tar(tmp_path / "apps.tar.gz", contents)
     (tmp_path / "apps").mkdir()
@@ -246,7 +246,7 @@ def replace_policy(fetcher: Fetcher, public: set[str]) -> Fetcher:
     """Return a fetcher that takes only these addresses for public ones."""
 
     class Careful(Fetcher):
-        def may_ask(self, address: str) -> bool:
+        def may_connect(self, address: str) -> bool:
             return address in public
 
     return Careful(ca_file=fetcher.ca_file, resolve=fetcher.resolve, limits=fetcher.limits)

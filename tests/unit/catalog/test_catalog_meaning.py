@@ -365,7 +365,7 @@ def test_a_collection_in_a_folder_is_checked_from_the_command_line(
     assert "rejected: bad/compose.yaml: a sets privileged" in printed
     assert "uses the pid of its host" in printed
     assert "no page: checked.quiet" in printed
-    assert "needs leave: checked.quiet: capabilities" in printed
+    assert "needs permission: checked.quiet: capabilities" in printed
     assert printed.endswith("2 published, 1 rejected, 0 do not render\n")
     assert run_command(["check-source", str(tmp_path), "other"]) == 2
 

@@ -19,7 +19,9 @@ async def add_source(replica: CatalogReplica, name: str) -> tuple[int, str]:
     source = await replica.store.add_source(NewSource(name, f"/srv/{name}", SourceFormat.NATIVE))
     document = read(ITEM.replace("name: Sample App", f"name: {name}"))
     item = parse_item(document, source=name)
-    await publish_items(replica.store, name, [LoadedItem(item, document.value)], [], source_id=source.id)
+    await publish_items(
+        replica.store, name, items=[LoadedItem(item, document.value)], rejected=[], source_id=source.id
+    )
     await replica.catalog.refresh()
     return source.id, item.revision
 

@@ -44,7 +44,7 @@ async def test_an_icon_of_ours_is_an_svg_that_may_be_cached_for_a_day(own: Catal
 async def test_an_imported_icon_is_the_one_that_was_collected_from_its_source(
     db: Database, imported: CatalogReplica
 ) -> None:
-    await SqlPictureStore(db).set_picture("acme", ICON, Picture("image/png", PNG))
+    await SqlPictureStore(db).set_picture("acme", ICON, picture=Picture("image/png", PNG))
     icon = await imported.api.get_item_icon(pb.GetItemIconRequest(app_id="acme.web"), make_call())
     assert (icon.content_type, icon.data) == ("image/png", PNG)
     with pytest.raises(IconNotFoundError, match=r"other\.web has no icon"):
@@ -52,7 +52,7 @@ async def test_an_imported_icon_is_the_one_that_was_collected_from_its_source(
 
 
 async def test_an_icon_that_could_not_be_fetched_is_not_found(db: Database, imported: CatalogReplica) -> None:
-    await SqlPictureStore(db).set_picture("acme", ICON, None, error="answered 404")
+    await SqlPictureStore(db).set_picture("acme", ICON, picture=None, error="answered 404")
     with pytest.raises(IconNotFoundError, match=r"acme\.web"):
         await imported.api.get_item_icon(pb.GetItemIconRequest(app_id="acme.web"), make_call())
 

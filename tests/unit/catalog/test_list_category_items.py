@@ -12,7 +12,7 @@ from tests.fakes.catalog_replica import CatalogReplica, make_call
 
 
 def test_categories_are_found_in_any_case(own_index: CatalogIndex) -> None:
-    found = list_category_items(own_index, "dataBASES", ItemFilter())
+    found = list_category_items(own_index, "dataBASES", wanted=ItemFilter())
     assert {"postgres", "redis", "mariadb"} <= {item.id for item in found.items}
     assert own_index.categories["Databases"] == found.total == len(found.items)
 

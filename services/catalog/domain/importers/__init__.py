@@ -1,5 +1,5 @@
-"""Turns collections made for other systems into documents of our format; no I/O, no code of theirs is run.
+"""Import of collections that were made for other systems, as documents of our format; nothing of them is executed.
 
-Each importer reads entries of one format into a `Draft`; `document_builder` makes a document of it;
-`collection` holds them together and says why an entry was left out.
+Each reader in `formats` reads the entries of one format into drafts; `document_builder` makes a document of a
+draft; `collection` runs all of it and returns items and rejections.
 """

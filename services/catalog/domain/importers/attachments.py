@@ -1,4 +1,4 @@
-"""Texts that a collection keeps beside a definition: they go into it, as `configs`, so that it runs on its own."""
+"""Files beside a definition: they become `configs` of it, so that it runs without its collection."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from services.catalog.domain.importers.draft import Draft, RefusedEntryError, ma
 from services.catalog.domain.importers.variables import make_variable, substitute_variables
 from services.catalog.domain.item_files.parser import BUILT_IN_VARIABLES
 
-_MAX_CHARACTERS = 60_000
-_MAX_TOTAL = 200_000
-_MAX_FILES = 100
-_EXECUTABLE = 0o755
+_MAX_CHARACTERS = 60_000  # characters of a file; a larger one is data, not configuration
+_MAX_TOTAL = (
+    200_000  # characters of all files of a definition, which stays below the size limit of a document
+)
+_MAX_FILES = 100  # of a definition; a folder with more is data, not configuration
+_EXECUTABLE = 0o755  # mode of files, since collections do not carry modes and some are scripts
 _PICTURES = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".ico", ".webp", ".bmp", ".avif", ".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3",
      ".mp4", ".webm", ".pdf"}
@@ -31,7 +33,7 @@ class Attachments:
         self.configs: dict[str, dict[str, str]] = {}
 
     def fits(self, paths: Sequence[str]) -> bool:
-        """Say whether files are texts, and few and short enough to go along."""
+        """Return whether files are texts, and few and short enough to become configs."""
         contents = [self._draft.files[path] for path in paths]
         is_small = (
             self._count + len(paths) <= _MAX_FILES // 2
@@ -40,7 +42,7 @@ class Attachments:
         return is_small and all(map(_is_short_text, contents))
 
     def leave_out_pictures(self, paths: Sequence[str]) -> list[str]:
-        """Return the files without those that an app shows but does without; a note names them."""
+        """Return the files without pictures, fonts and media, which an app works without; a note names them."""
         pictures = [
             path
             for path in paths
@@ -52,7 +54,7 @@ class Attachments:
         return [path for path in paths if path not in pictures]
 
     def attach_file(self, path: str, target: str) -> dict[str, Any]:
-        """Return what gives a service a file of the collection.
+        """Return the `configs` entry by which a service gets a file of the collection.
 
         Raises:
             RefusedEntryError: it is no text of a size that belongs into a definition.
@@ -64,7 +66,7 @@ class Attachments:
         return self.attach_text(read_file(self._draft, path).replace("$", "$$"), target)
 
     def _fill_template(self, text: str) -> str:
-        """Put what is known into a template, and leave what people are asked for; other dollars stay dollars."""
+        """Replace known variables in a template and leave inputs as variables; other dollars stay dollars."""
         filled = substitute_variables(
             re.sub(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", r"${\1}", text), self._draft.known
         )
@@ -72,7 +74,7 @@ class Attachments:
         return re.sub(rf"\$(?!\{{?(?:{'|'.join(names)})\b)", "$$", str(filled))
 
     def attach_text(self, text: str, target: str) -> dict[str, Any]:
-        """Return what gives a service a text at a path; its variables are those of the definition."""
+        """Return the `configs` entry by which a service gets a text at a path; its variables are those of the definition."""
         self._size += len(text)
         self._count += 1
         if self._count > _MAX_FILES or self._size > _MAX_TOTAL:
@@ -86,9 +88,9 @@ class Attachments:
         return {**reference, "mode": _EXECUTABLE} if text.startswith("#!") else reference
 
     def read_references(self, service: Mapping[str, Any], tree: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return what a service has under `configs` and `secrets`, which may name files.
+        """Return the entries of a service's `configs` and `secrets`, which may name files.
 
-        A secret becomes a generated input: the file that would hold it is not published.
+        A secret becomes a generated input: its file is not part of the collection.
         """
         found = []
         for entry in take_list(service.get("configs")):
@@ -111,7 +113,7 @@ class Attachments:
         if "environment" in config:
             return f"${{{make_variable(str(config['environment']))}}}"
         if "file" not in config:
-            raise RefusedEntryError(f"needs the config {name}, which its collection does not hold")
+            raise RefusedEntryError(f"needs the config {name}, which its collection does not have")
         return read_file(self._draft, str(config["file"]).removeprefix("./")).replace("$", "$$")
 
     def _name_config(self, content: str, target: str) -> str:

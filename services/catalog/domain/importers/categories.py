@@ -1,4 +1,4 @@
-"""Maps the categories of other collections, of which there are hundreds, to those a person would look for."""
+"""Map of the categories of other collections, of which there are hundreds, to ours."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ _WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def name_category(text: str) -> str:
-    """Return the category of ours that a foreign one means; Other when none does."""
+    """Return our category for a foreign one; Other when none corresponds."""
     words = set(re.findall(r"[a-z]+", text.lower()))
     return next((name for name, known in _WORDS if words & set(known)), "Other")

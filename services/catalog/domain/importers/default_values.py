@@ -1,4 +1,4 @@
-"""The values that lie beside a definition, in a `.env` file: defaults of what people are asked for."""
+"""Values of the `.env` file beside a definition: the defaults of its inputs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from services.catalog.domain.renderer.interpolation import (
     rewrite_variables,
 )
 
-_MAX_DEFAULTS = 200
+_MAX_DEFAULTS = 200  # of a file, as many as an item may have inputs
 
 
 @dataclass(frozen=True, slots=True)
 class DefaultValues:
-    """What a file of values gives.
+    """Values of an env file.
 
     Attributes:
         inputs: the values as inputs with defaults.
-        known: texts that are put together from the secrets among them, by name.
+        known: texts that are composed of the secrets among them, by name.
         replaced: the secrets that are generated instead, as the file has them.
     """
 
@@ -37,7 +37,7 @@ class DefaultValues:
 
 
 def read_default_values(files: Mapping[str, bytes]) -> DefaultValues:
-    """Return the values that lie beside a definition; secrets among them are generated, not taken.
+    """Return the values of the env file beside a definition; secrets among them are generated, not copied.
 
     Raises:
         RefusedEntryError: Compose would not read the file.
@@ -64,7 +64,7 @@ def parse_default_values(text: str) -> DefaultValues:
             continue
         used = list_variables(templates.get(name, ""))
         if used & (secrets.keys() | made.known.keys()):
-            made.known[name] = _join(templates[name], values, keep=secrets.keys(), known=made.known)
+            made.known[name] = _join(templates[name], values, variables=secrets.keys(), known=made.known)
         elif (text := _hide_secrets(value, secrets)) != value.replace("$", "$$"):
             made.known[name] = text
         else:
@@ -75,7 +75,7 @@ def parse_default_values(text: str) -> DefaultValues:
     return made
 
 
-def _join(template: str, values: Mapping[str, str], *, keep: Any, known: Mapping[str, str]) -> str:
+def _join(template: str, values: Mapping[str, str], *, variables: Any, known: Mapping[str, str]) -> str:
     """Return a value as a text in which the secrets stay variables."""
 
     def write(variable: Any) -> str:
@@ -83,7 +83,7 @@ def _join(template: str, values: Mapping[str, str], *, keep: Any, known: Mapping
             return known[variable.name]
         return (
             f"${{{variable.name}}}"
-            if variable.name in keep
+            if variable.name in variables
             else values.get(variable.name, "").replace("$", "$$")
         )
 

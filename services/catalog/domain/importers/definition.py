@@ -1,4 +1,4 @@
-"""Brings a foreign compose definition into a form that runs in a container of its own.
+"""Conversion of a foreign compose definition into one that runs in a container of its own.
 
 Networks, labels and names that belong to the other system go; folders of its host
 become volumes of the app; hard-coded secrets become generated inputs.
@@ -29,7 +29,7 @@ from services.catalog.domain.renderer import compose
 from services.catalog.domain.renderer.interpolation import escape_stray_dollars, map_texts, rewrite_variables
 
 _INSIDE = "/app-data"
-"""What a variable for the app's own folder, `.` here, means inside a container: there it is an absolute path."""
+"""Value of a variable for the app's own folder inside a container, where the path must be absolute; outside it is `.`."""
 
 
 def clean_definition(draft: Draft) -> dict[str, Any]:
@@ -47,17 +47,17 @@ def clean_definition(draft: Draft) -> dict[str, Any]:
     if not services:
         raise RefusedEntryError("has no services")
     attachments = Attachments(draft)
-    mounts = Mounts(draft, attachments, take_mapping(tree.get("volumes")))
+    mounts = Mounts(draft, attachments, declared=take_mapping(tree.get("volumes")))
     cleaned: dict[str, Any] = {}
     for name, service in services.items():
         if not isinstance(service, dict):
             raise RefusedEntryError(f"the service {name} is not a mapping")
-        cleaned[name] = _clean_service(draft, name, service, services=services)
-        _clean_mounts(service, tree, cleaned[name], mounts=mounts, attachments=attachments)
+        cleaned[name] = _clean_service(draft, name, service=service, services=services)
+        _clean_mounts(service, tree, result=cleaned[name], mounts=mounts, attachments=attachments)
     check_dependencies(draft, cleaned)
     _add_aliases(services, cleaned)
     prepare_volumes(cleaned, mounts.first)
-    replace_hard_coded_secrets(draft, cleaned, attachments.configs)
+    replace_hard_coded_secrets(draft, cleaned, configs=attachments.configs)
     definition: dict[str, Any] = {"services": cleaned}
     if mounts.names:
         definition["volumes"] = dict.fromkeys(sorted(mounts.names))
@@ -100,16 +100,16 @@ _READ_INSIDE = frozenset({"environment", "command", "entrypoint", "healthcheck",
 
 
 def _clean_service(
-    draft: Draft, name: str, service: Mapping[str, Any], *, services: Mapping[str, Any]
+    draft: Draft, name: str, *, service: Mapping[str, Any], services: Mapping[str, Any]
 ) -> dict[str, Any]:
-    result = clean_settings(draft, name, service)
+    result = clean_settings(draft, name, service=service)
     if "image" in result:
         if result.pop("build", None):
             draft.note(f"The image {str(result['image'])[:200]} is fetched, not built.")
         result["image"] = _read_image(draft, str(result["image"]))
     for key in ("command", "entrypoint"):
         if isinstance(result.get(key), str):
-            _check_words(draft, name, key, text=result[key])
+            _check_words(draft, name, key=key, text=result[key])
         if isinstance(result.get(key), list):
             result[key] = [render_scalar(word) for word in result[key] if word is not None]
     if depends := service.get("depends_on"):
@@ -118,7 +118,9 @@ def _clean_service(
     if environment := read_environment(draft, service):
         result["environment"] = environment
     hint = find_page_hint(draft, service)
-    ports = [port for entry in take_list(service.get("ports")) for port in _clean_port(draft, name, entry)]
+    ports = [
+        port for entry in take_list(service.get("ports")) for port in _clean_port(draft, name, entry=entry)
+    ]
     if result.get("network_mode") == "host":
         hint = hint or next((port.target for port in compose.parse_ports(ports) if port.protocol == "tcp"), 0)
     elif ports:
@@ -128,8 +130,8 @@ def _clean_service(
     return result
 
 
-def _check_words(draft: Draft, name: str, key: str, *, text: str) -> None:
-    """Refuse a command that Compose cannot take apart."""
+def _check_words(draft: Draft, name: str, *, key: str, text: str) -> None:
+    """Refuse a command that Compose cannot split into words."""
     try:
         shlex.split(text)
     except ValueError as error:
@@ -157,8 +159,8 @@ def _read_image(draft: Draft, text: str) -> str:
 def _clean_mounts(
     service: Mapping[str, Any],
     tree: Mapping[str, Any],
-    result: dict[str, Any],
     *,
+    result: dict[str, Any],
     mounts: Mounts,
     attachments: Attachments,
 ) -> None:
@@ -176,13 +178,13 @@ def _clean_mounts(
 
 
 def _add_aliases(services: Mapping[str, Any], cleaned: Mapping[str, Any]) -> None:
-    """Let services be reached by the names that they had, where there is more than one."""
+    """Add the former names of services as aliases, where there is more than one service."""
     for name, aliases in list_aliases(services).items() if len(services) > 1 else ():
         if aliases and not cleaned[name].get("network_mode"):
             cleaned[name]["networks"] = {"default": {"aliases": aliases}}
 
 
-def _clean_port(draft: Draft, service: str, entry: Value) -> list[str]:
+def _clean_port(draft: Draft, service: str, *, entry: Value) -> list[str]:
     try:
         if isinstance(entry, dict):
             long = {key: resolve_text(value, draft) for key, value in entry.items() if value is not None}

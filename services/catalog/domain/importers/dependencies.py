@@ -1,4 +1,4 @@
-"""Which services wait for which others, and whether that can end."""
+"""Dependencies between services: cycles, and health checks that do not exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.catalog.domain.renderer.compose import is_on
 
 
 def clean_dependencies(service: dict[str, Any], services: Mapping[str, Any]) -> None:
-    """Leave out the dependencies on services that the definition does not start."""
+    """Remove the dependencies on services that the definition does not start."""
     depends = service.pop("depends_on", None)
     if isinstance(depends, dict):
         left: Any = {name: value for name, value in depends.items() if name in services}
@@ -64,7 +64,7 @@ def _list_dependencies(service: Mapping[str, Any], services: Mapping[str, Any]) 
 
 
 def _has_no_check(service: Mapping[str, Any]) -> bool:
-    """Say whether a service surely has no health check: Docker's official images define none."""
+    """Return whether a service certainly has no health check: Docker's official images define none."""
     check = take_mapping(service.get("healthcheck"))
     test = check.get("test")
     if is_on(check.get("disable", False)) or (take_list(test)[:1] or [""])[0] == "NONE":

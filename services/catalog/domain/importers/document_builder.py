@@ -1,4 +1,4 @@
-"""Makes a document of our format of a draft."""
+"""Construction of a document in our format from a draft."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _ARCHITECTURES = {
     "amd64": "amd64", "x86_64": "amd64", "x86-64": "amd64", "arm64": "arm64", "aarch64": "arm64", "arm": "arm",
     "armv7": "arm", "armhf": "arm", "arm/v7": "arm", "386": "386",
 }  # fmt: skip
-_DEFAULT_MEMORY = 256
-_CONTROL = re.compile(r"[\x00-\x1f]")  # Proxmox keeps the values of an app of one image as lines
+_DEFAULT_MEMORY = 256  # MB, where a collection names none: the median of our own items
+_CONTROL = re.compile(r"[\x00-\x1f]")  # Proxmox stores the environment of an OCI container as lines
 
 
 def build_document(draft: Draft) -> dict[str, Any]:
@@ -50,13 +50,11 @@ def build_document(draft: Draft) -> dict[str, Any]:
     for record in inputs:
         record |= {key: text for key in ("label", "help") if (text := strip_markup(record.get(key, "")))}
     fit_forms(inputs, services)
-    image = _find_main_image(draft, services, inputs)
+    image = _find_main_image(draft, services, inputs=inputs)
     if not ports:
+        # Further variables of a deployment go to the first service where none has a page.
         main = find_main_service(draft, services)
-        definition["services"] = {
-            main: services[main],
-            **services,
-        }  # further variables go to the first where none has a page
+        definition["services"] = {main: services[main], **services}
     memory = max(draft.memory, 16) if draft.memory else _DEFAULT_MEMORY * len(services.keys() - {PREPARER})
     website = _take_url(draft.website) or _name_page(image)
     document: dict[str, Any] = {
@@ -91,23 +89,21 @@ def build_document(draft: Draft) -> dict[str, Any]:
         document["notes"].append(
             f"Needs more than a container has ({reasons}): an administrator allows it with CATALOG_HOST_NEEDS."
         )
-    if (
-        draft.icon.startswith(("https://", "files/"))
-        and len(draft.icon) <= 200
-        and not re.search(r"\s", draft.icon)
-    ):
-        document["icon"] = draft.icon
-    if source_code := _take_url(draft.source_code):
-        document["source_code"] = source_code
-    if screenshots := [shot for shot in draft.screenshots if shot.startswith("files/") or _take_url(shot)][
-        :10
-    ]:
-        document["screenshots"] = screenshots
-    if release_notes := strip_markup(take_text(draft.release_notes)):
-        document["release_notes"] = release_notes
-    if draft.username or draft.password:
-        document["credentials"] = _build_credentials(draft)
-    return document
+    return document | _list_optional_fields(draft)
+
+
+def _list_optional_fields(draft: Draft) -> dict[str, Any]:
+    """Return the fields that the format may lack, as far as the draft has usable values for them."""
+    is_icon = draft.icon.startswith(("https://", "files/")) and len(draft.icon) <= 200
+    screenshots = [shot for shot in draft.screenshots if shot.startswith("files/") or _take_url(shot)]
+    fields: dict[str, Any] = {
+        "icon": draft.icon if is_icon and not re.search(r"\s", draft.icon) else "",
+        "source_code": _take_url(draft.source_code),
+        "screenshots": screenshots[:10],
+        "release_notes": strip_markup(take_text(draft.release_notes)),
+        "credentials": _build_credentials(draft) if draft.username or draft.password else None,
+    }
+    return {name: value for name, value in fields.items() if value}
 
 
 def _list_volumes(services: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -137,7 +133,7 @@ def _list_volumes(services: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _list_inputs(draft: Draft, definition: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the inputs that the definition uses, one for every variable that nobody declared."""
+    """Return the inputs that the definition uses, with one for every variable that the collection does not declare."""
     try:
         used = list_variables(dict(definition)) | compose.list_passed_variables(definition)
         required = list_required_variables(dict(definition))
@@ -180,7 +176,7 @@ def _fits_oci(services: Mapping[str, Any], inputs: list[dict[str, Any]]) -> bool
     return simple and not secrets & words and not any(map(_CONTROL.search, texts))
 
 
-def _find_main_image(draft: Draft, services: Mapping[str, Any], inputs: list[dict[str, Any]]) -> str:
+def _find_main_image(draft: Draft, services: Mapping[str, Any], *, inputs: list[dict[str, Any]]) -> str:
     image = str(services[find_main_service(draft, services)].get("image", ""))
     return resolve_image(image, map(build_input, inputs))
 
@@ -191,7 +187,7 @@ def _read_version(image: str) -> str:
 
 
 def _name_page(image: str) -> str:
-    """Return where an image is described, when the collection names no website."""
+    """Return the page of an image at its registry, when the collection names no website."""
     parts = find_image(image)
     name = parts.name if parts else ""
     first = name.partition("/")[0]

@@ -1,4 +1,4 @@
-"""What an importer knows of one entry of a collection, before it is brought into our format."""
+"""Draft of one entry of a collection, before it is converted into our format."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class Draft:
 
     Attributes:
         known: variables whose value the platform or the collection gives.
-        own_folders: where the collection keeps an app's own data, by prefix.
-        shared_folders: where it keeps what its apps share; each becomes a volume of the app.
-        inputs: input records in our format for variables that it asks people for.
-        files: what lies beside the definition, by path; it may mount them.
-        texts: those of the files that are texts of the definition already: their variables are its own.
-        main_service, main_port: what its web page is, as far as it is said.
-        published_port: where the collection would have opened it.
-        has_page: whether what answers there is a web page.
-        probe_scheme: http or https, empty where the collection does not say.
-        helps: what it says of variables, by name.
-        release_notes: what the version brings.
+        own_folders: prefixes of the folders of an app's own data.
+        shared_folders: prefixes of folders that its apps share; each becomes a volume of the app.
+        inputs: input records in our format for variables that users set.
+        files: the files beside the definition, by path; it may mount them.
+        texts: paths of the files whose variables are those of the definition.
+        main_service, main_port: service and port of its web page, where the collection names them.
+        published_port: the port on which the collection publishes it.
+        has_page: whether a web page answers there.
+        probe_scheme: http or https, empty where the collection names none.
+        helps: descriptions of variables, by name.
+        release_notes: of the version.
         replaced: secrets of the collection that an input of the same name generates instead.
-        page_hints: the port that each service serves a page on as its collection says indirectly: to a proxy, or in a
-            health check.
-        reasons: why the entry cannot be published, as far as that is found before it is a document.
+        page_hints: the port of each service's page that its collection names indirectly: in labels for a proxy, or in
+            a health check.
+        reasons: why the entry cannot be published, as far as this is known before the document is checked.
     """
 
     file: str

@@ -19,7 +19,7 @@ class EnvFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A line of an env file: `text` is None for a name alone; `is_template` says whether variables in it count."""
+    """A line of an env file: `text` is None for a name alone; `is_template`: variables in it are replaced."""
 
     name: str
     text: str | None
@@ -98,10 +98,10 @@ def _read_name(text: str, line: int) -> tuple[str, bool, str]:
         if character in "=:\n":
             name = text[:position].rstrip()
             if " " in name:
-                raise EnvFileError(f"line {line}: the name {name[:80]!r} holds a blank")
+                raise EnvFileError(f"line {line}: the name {name[:80]!r} contains a blank")
             return name, character == "\n", text[position + 1 :].lstrip(_BLANKS)
         if not (character in _BLANKS or character in "_.-[]" or character.isalpha() or character.isnumeric()):
-            raise EnvFileError(f"line {line}: a name holds {character!r}")
+            raise EnvFileError(f"line {line}: a name contains {character!r}")
     return "", True, ""  # Compose takes a name alone at the very end for nothing
 
 

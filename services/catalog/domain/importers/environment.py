@@ -13,7 +13,7 @@ from services.catalog.domain.importers.variables import substitute_variables
 from services.catalog.domain.renderer.compose import read_pairs
 
 DEFAULT_FILES = (".env", "stack.env")
-"""Where Compose and Portainer look for the values of a definition's variables, the first one that exists counting."""
+"""Files in which Compose and Portainer expect the values of a definition's variables; the first that exists counts."""
 
 
 def read_environment(draft: Draft, service: Mapping[str, Any]) -> dict[str, Any]:

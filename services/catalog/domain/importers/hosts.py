@@ -20,7 +20,7 @@ _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 def name_addresses(services: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
-    """Return the service that each fixed address means, by the address and by the variable that holds it."""
+    """Return the service of each fixed address, by the address and by the variable that contains it."""
     names: dict[str, str] = {}
     for name, service in services.items():
         networks = take_mapping(take_mapping(service).get("networks"))

@@ -1,4 +1,4 @@
-"""Which service of an app is the app itself, and which only serve the others."""
+"""Choice of an app's main service among its databases and other helpers."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def name_image(service: Mapping[str, Any]) -> str:
 
 
 def is_database(service: Mapping[str, Any]) -> bool:
-    """Say whether a service is a database that others sign in to."""
+    """Return whether a service is a database that others sign in to."""
     return bool(_DATABASES.fullmatch(name_image(service)))
 
 
 def is_helper(service: Mapping[str, Any]) -> bool:
-    """Say whether a service is there for the others of its app, going by its image."""
+    """Return whether a service only serves the others of its app, by its image."""
     return is_database(service) or bool(_HELPERS.fullmatch(name_image(service)))
 
 

@@ -1,4 +1,4 @@
-"""Gives every folder that a definition mounts a volume of the app's own, and every file of the collection its text."""
+"""Mounts of a definition: every folder becomes a volume of the app, every file of the collection a config."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _FILE = re.compile(
     re.IGNORECASE,
 )
 _GRAPHICS = ("/dev/dri", "/dev/vcsm", "/dev/vchiq", "/dev/video", "/dev/nvidia", "/dev/kfd")
-_MAX_MOUNTS = 500
+_MAX_MOUNTS = 500  # of a definition, which bounds the work for a hostile one
 
 
 class Mounts:
-    """The volumes of one definition; `devices` are those that the service read last mounts as if they were files."""
+    """Volumes of one definition; `devices` are those that the last service mounts as if they were files."""
 
-    def __init__(self, draft: Draft, attachments: Attachments, declared: Mapping[str, Any]) -> None:
+    def __init__(self, draft: Draft, attachments: Attachments, *, declared: Mapping[str, Any]) -> None:
         self._draft = draft
         self._attachments = attachments
         self._declared = declared
@@ -50,7 +50,7 @@ class Mounts:
         self.devices: list[str] = []
 
     def clean_mounts(self, entries: Value) -> tuple[list[str], list[dict[str, Any]]]:
-        """Return the volumes and the files of a service for what it mounts.
+        """Return the volumes and configs that replace the mounts of a service.
 
         Raises:
             RefusedEntryError: it mounts the system or Docker itself.
@@ -97,7 +97,7 @@ class Mounts:
         return [f"{volume}:{mount.target}{':ro' if mount.read_only else ''}"], []
 
     def _read_declared(self, mount: compose.Mount) -> compose.Mount:
-        """Return what a named volume really is: a folder, or something that only the other system has."""
+        """Return the folder that a named volume stands for, or refuse a driver that only the other system has."""
         record = take_mapping(self._declared.get(mount.source))
         options = {key: str(value) for key, value in take_mapping(record.get("driver_opts")).items()}
         device = resolve_text(options.get("device", ""), self._draft)
@@ -152,7 +152,7 @@ class Mounts:
         return compose.Mount(mount.kind, source, target, mount.read_only)
 
     def _resolve_source(self, source: str) -> str:
-        """Put defaults in; a folder that only an unset variable names is one of the app's own."""
+        """Replace variables by defaults; a folder that only an unset variable names is one of the app's own."""
         resolved = resolve_text(source, self._draft)
         leading = _LEADING.match(source)
         if leading and not resolve_text(leading[0], self._draft):
@@ -180,12 +180,12 @@ class Mounts:
         return [self._attachments.attach_file(f, f"{target}/{f[len(path) + 1 :]}") for f in inside]
 
     def _list_inside(self, path: str) -> list[str]:
-        """Return the files that the collection keeps in a folder, those with a dot in front left out."""
+        """Return the files of a folder of the collection, without hidden ones."""
         prefix = f"{path}/"
         return [f for f in self._draft.files if path and f.startswith(prefix) and "/." not in f"/{f}"]
 
     def _seed(self, path: str, volume: str) -> None:
-        """Have a volume begin with the files that the collection keeps in its folder."""
+        """Fill a new volume with the files that the collection has in its folder."""
         inside = [] if volume in self.first.volumes else self._list_inside(path)
         if not inside:
             return
@@ -212,7 +212,7 @@ class Mounts:
         return self._name_volume(mount.source, self._check_folder(mount.source))
 
     def _check_folder(self, source: str) -> str:
-        """Return the name-giving part of a folder on the other system's host."""
+        """Return the part of a folder on the other system's host that names its volume."""
         for prefix in self._draft.shared_folders:
             if source.startswith(prefix) and ".." not in source.split("/"):
                 self._draft.note(f"{source[:200]} of the host is an empty volume of the app here.")
@@ -243,7 +243,7 @@ class Mounts:
 
 
 def note_graphics(draft: Draft) -> None:
-    """Note that an app will go without the graphics card that it could use."""
+    """Add a note that the app runs without the graphics card that it could use."""
     draft.note("Made to use a graphics card for speed, which this container does not get.")
 
 
@@ -253,17 +253,17 @@ def note_kernel_modules(draft: Draft) -> None:
 
 
 def is_graphics(device: object) -> bool:
-    """Say whether a device only makes things faster."""
+    """Return whether a device is a graphics card, without which an app is only slower."""
     return str(device).startswith(_GRAPHICS)
 
 
 def list_defaults(draft: Draft) -> Mapping[str, str]:
-    """Return the defaults of the variables that the collection asks people for."""
+    """Return the defaults of the inputs."""
     return {r["name"]: str(r["default"]) for r in draft.inputs if r.get("default") not in (None, "")}
 
 
 def resolve_text(value: Value, draft: Draft) -> str:
-    """Put the defaults of the remaining variables in.
+    """Replace the remaining variables by their defaults.
 
     Raises:
         RefusedEntryError: a variable is required or written wrongly.

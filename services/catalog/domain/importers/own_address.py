@@ -1,4 +1,4 @@
-"""The address that an app is told to have: the platform's, not the one of the system that its collection is made for."""
+"""Public address that an app is configured with: the platform's, not that of the system the collection is made for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an app serves its page, as its collection says it indirectly: to a proxy, or in a health check."""
+"""Port of an app's page that its collection names indirectly: in labels for a proxy, or in a health check."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OWN_ADDRESS = re.compile(
 
 
 def find_page_hint(draft: Draft, service: Mapping[str, Any]) -> int:
-    """Return the port that a service serves its page on as far as its definition says so, else 0."""
+    """Return the port of a service's page that its definition names, or 0."""
     labels = {
         str(key): resolve_text(value, draft) for key, value in read_pairs(service.get("labels")).items()
     }

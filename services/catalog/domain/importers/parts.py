@@ -1,4 +1,4 @@
-"""Puts a definition together that is written in several places: `include`, `extends`, `profiles`."""
+"""Definitions in several parts: `include`, `extends` and `profiles`, joined into one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from services.catalog.domain.item_files.document import MAX_NODES, parse_documen
 from services.catalog.domain.renderer.compose import read_pairs, split_mount
 
 _PAIRS = frozenset({"environment", "labels", "extra_hosts", "sysctls"})
-_MAX_DEPTH = 8
-_MAX_SERVICES = 60
+_MAX_DEPTH = 8  # of files that include or extend others
+_MAX_SERVICES = 60  # of a definition, which bounds the work for a hostile one
 
 
 def join_parts(draft: Draft) -> dict[str, Any]:
-    """Return the definition of a draft in one piece, without the services that a profile would have to ask for.
+    """Return the definition of a draft in one piece, without the services that only a profile starts.
 
     Raises:
         RefusedEntryError: a part is not in the collection, or a service extends itself.

@@ -1,4 +1,4 @@
-"""Plain text of what collections write as HTML or with variables of their own."""
+"""Plain text from descriptions with HTML or variables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def strip_markup(text: str) -> str:
         text = _LINK.sub(_write_link, text)
         text = _ITEM.sub("\n- ", _BREAK.sub("\n", text))
         text = html.unescape(_TAG.sub("", text))
-        text = _TAG.sub("", text)  # what was escaped may be a tag again
+        text = _TAG.sub("", text)  # unescaped text may contain tags again
         text = re.sub(r"[ \t]*\n[ \t]*", "\n", text)
         text = re.sub(r"\n{3,}", "\n\n", text)
     return _REFERENCE.sub(r"\1", text).strip()

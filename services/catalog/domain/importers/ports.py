@@ -1,4 +1,4 @@
-"""The ports of an imported app: which it publishes, which of them is its page, and how that is probed."""
+"""Ports of an imported app: published ports, the main one, and its readiness probe."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _PURPOSES = {
 }  # fmt: skip
 _TLS = frozenset({443, 8443, 9443})
 NO_WEB = {port: purpose for purpose, ports in _PURPOSES.items() for port in ports}
-"""Ports that speak no HTTP, wherever they are seen: a page is looked for elsewhere first, and a connection has to do."""
+"""Ports of protocols other than HTTP: they are the main port only where no other is, and are probed by a connection."""
 
 Found = tuple[str, compose.PublishedPort]
 
 
 def open_main_port(draft: Draft, services: Mapping[str, Any]) -> None:
-    """Publish the main port where the collection's own proxy would have."""
+    """Publish the main port that the collection's own proxy would have served."""
     if draft.main_service not in services:
         draft.main_service = ""
     if not draft.main_port:
@@ -54,7 +54,7 @@ def open_main_port(draft: Draft, services: Mapping[str, Any]) -> None:
 
 
 def _take_hint(draft: Draft, services: Mapping[str, Any]) -> None:
-    """Take the page from what the collection says to a proxy, where no port that is published can be one."""
+    """Use the hints for the page, where no published port can be one."""
     if any(_may_be_page(services, found) for found in _list_found(services)):
         return
     hinted = {name: services[name] for name in draft.page_hints if name in services}
@@ -87,14 +87,14 @@ def _list_found(services: Mapping[str, Any]) -> list[Found]:
 
 
 def list_ports(draft: Draft, services: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the ports that a definition publishes, after giving each its own place on the container.
+    """Return the ports that a definition publishes, each on a port of its own of the container.
 
     Raises:
         RefusedEntryError: they are more than an app has.
     """
     _place_ports(draft, services)
     found = _list_found(services)
-    main = _choose_main(draft, services, found)
+    main = _choose_main(draft, services, ports=found)
     records = [_describe_port(name, port) for name, port in found]
     if main is None and (record := _describe_host_port(draft, services)):
         return [record | _mark(draft, record["container"]), *records]
@@ -119,7 +119,7 @@ def _describe_host_port(draft: Draft, services: Mapping[str, Any]) -> dict[str, 
 
 
 def _place_ports(draft: Draft, services: Mapping[str, Any]) -> None:
-    """Publish every port where no other is: first those that say where, then the others."""
+    """Publish every port on a free one: first those with a fixed number, then the others."""
     everything = [
         (str(name), port)
         for name, service in services.items()
@@ -150,8 +150,8 @@ def _find_free(port: compose.PublishedPort, taken: Mapping[tuple[int, str], str]
     return next(place for place in places if (place, port.protocol) not in taken)
 
 
-def _choose_main(draft: Draft, services: Mapping[str, Any], ports: list[Found]) -> int | None:
-    """Return which port the platform opens: the one the collection names, else the likeliest."""
+def _choose_main(draft: Draft, services: Mapping[str, Any], *, ports: list[Found]) -> int | None:
+    """Return the main port: the one that the collection names, else the likeliest."""
     tcp = [index for index, (_, port) in enumerate(ports) if port.protocol == "tcp"]
     likeliest = find_main_service(draft, services)
 
@@ -176,7 +176,7 @@ def _describe_port(name: str, port: compose.PublishedPort) -> dict[str, Any]:
 
 
 def build_probe(draft: Draft, ports: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return how an app is asked whether it is there: on its page, else by a connection."""
+    """Return the readiness probe of an app: a request of its page, else a connection."""
     main = next((port for port in ports if port["purpose"] == "web" or port.get("main")), None)
     if main is None:
         return {"kind": "none"}

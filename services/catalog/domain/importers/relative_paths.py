@@ -1,4 +1,4 @@
-"""Relative paths of a definition that another one includes: they are those of its own folder."""
+"""Relative paths of an included definition, which are relative to its own folder."""
 
 from __future__ import annotations
 

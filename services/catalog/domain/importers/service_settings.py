@@ -1,4 +1,4 @@
-"""What of a service's settings is carried over, what is left out, and what is said about that."""
+"""Settings of a service: those that are carried over, and notes on those that are left out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NOTED = {
 _HARMLESS_OPTIONS = ("seccomp", "apparmor", "label")
 
 
-def clean_settings(draft: Draft, name: str, service: Mapping[str, Any]) -> dict[str, Any]:
+def clean_settings(draft: Draft, name: str, *, service: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a service that mean the same in a container of its own; note what is left out."""
     left_out = READ_ELSEWHERE | _OF_THE_OTHER_SYSTEM | _NOTED.keys() | {"deploy", "scale"}
     result = {
@@ -39,7 +39,7 @@ def clean_settings(draft: Draft, name: str, service: Mapping[str, Any]) -> dict[
     }
     for text in dict.fromkeys(text for key, text in _NOTED.items() if service.get(key) is not None):
         draft.note(f"{name} has {text} there; here the limits of the app's container count.")
-    _read_deploy(draft, name, service)
+    _read_deploy(draft, name, service=service)
     options = [str(option) for option in take_list(result.pop("security_opt", None))]
     if left := [option for option in options if not option.startswith(_HARMLESS_OPTIONS)]:
         result["security_opt"] = left
@@ -49,7 +49,7 @@ def clean_settings(draft: Draft, name: str, service: Mapping[str, Any]) -> dict[
     return result
 
 
-def _read_deploy(draft: Draft, name: str, service: Mapping[str, Any]) -> None:
+def _read_deploy(draft: Draft, name: str, *, service: Mapping[str, Any]) -> None:
     deploy = take_mapping(service.get("deploy"))
     resources = take_mapping(deploy.get("resources"))
     reservations = take_mapping(resources.get("reservations"))
@@ -79,7 +79,7 @@ def _clean_network_mode(service: dict[str, Any]) -> None:
 
 
 def _drop_graphics(draft: Draft, service: dict[str, Any]) -> None:
-    """Drop devices that only make things faster; others stay, for an administrator to allow."""
+    """Drop graphics devices; others stay, for an administrator to allow."""
     devices = take_list(service.pop("devices", None))
     left = [device for device in devices if not is_graphics(device)]
     if len(left) < len(devices):

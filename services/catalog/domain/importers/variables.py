@@ -1,4 +1,4 @@
-"""The variables of a collection: those that are known, and those that people are asked for."""
+"""Variables of a collection: known values and inputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VARIABLE = re.compile(r"(?<!\$)\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^{}$]*)?
 
 
 def substitute_variables(tree: Value, known: Mapping[str, str]) -> Value:
-    """Replace the variables whose value is known, whatever their defaults; leave all others."""
+    """Replace the variables whose value is known, whatever their defaults, and no others."""
 
     def write(variable: Variable) -> str:
         if variable.name in known and not variable.operator.endswith("+"):
@@ -43,9 +43,9 @@ def make_variable(text: str) -> str:
 
 
 def add_default(record: dict[str, Any], default: object) -> dict[str, Any]:
-    """Add a default, or have a secret generated: one that everybody knows is none.
+    """Add a default to an input; a secret is generated instead, since a published one is no secret.
 
-    A default that does not fit the input is left out, the input being asked for then.
+    A default that does not fit the input is left out, and the input becomes required.
     """
     is_secret = record["type"] == InputType.PASSWORD or is_secret_name(record["name"])
     if isinstance(default, str) and _PLACEHOLDER.fullmatch(default.strip()):
@@ -58,9 +58,9 @@ def add_default(record: dict[str, Any], default: object) -> dict[str, Any]:
             if _is_left_to_people(record):
                 return {**record, "type": "password"}
         if empty or is_hard_coded(record["name"], str(default)) or record["type"] == "password":
-            kept = {key: value for key, value in record.items() if key != "required"}
+            rest = {key: value for key, value in record.items() if key != "required"}
             return {
-                **kept,
+                **rest,
                 "type": "password",
                 "generate": _choose_rule(record, "" if empty else str(default)),
             }
@@ -72,7 +72,7 @@ def add_default(record: dict[str, Any], default: object) -> dict[str, Any]:
 
 
 def _is_left_to_people(record: Mapping[str, Any]) -> bool:
-    """Say whether a secret comes from somewhere else, or is one that an app does well without."""
+    """Return whether a secret is issued by another service, or is optional."""
     name, about = record["name"].upper(), _read_about(record)
     is_optional = bool(_OPTIONAL.search(about)) and "PASS" not in name
     is_issued = name.endswith("CLIENT_SECRET") or bool(_LICENSE.search(about))

@@ -1,7 +1,7 @@
-"""The service that prepares an app's volumes: it runs once before the others, and again whenever they are brought up.
+"""Service that prepares an app's volumes: it runs before the others, whenever the project is brought up.
 
-Other systems keep a folder's first files beside it and give the folder to the user that a
-service runs as. A volume begins empty and root's; what is in it already is never touched.
+Other systems have the first files of a folder beside it and change its owner to the user that
+a service runs as. A volume begins empty and owned by root; existing content is never changed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DONE = {"condition": "service_completed_successfully"}
 
 @dataclass(slots=True)
 class FirstFiles:
-    """What volumes begin with: references to configs, whose targets are below `/files/<volume>/`."""
+    """First files of volumes: references to configs, whose targets are below `/files/<volume>/`."""
 
     references: list[dict[str, Any]] = field(default_factory=list)
     volumes: set[str] = field(default_factory=set)

@@ -1,8 +1,8 @@
-"""Reads one YAML document from bytes that may be hostile, and remembers the line of every value.
+"""YAML document parsed from bytes that may be hostile, with the line of every value.
 
 PyYAML's own loaders expand aliases without limit, take the last of two equal
 keys and guess types by YAML 1.1 (`on`, `22:22`); Docker Compose does none of
-these. So the values are put together here from the parser's events: with limits
+these. So the values are built here from the parser's events: with limits
 on size, depth and expanded nodes, and with the scalar types of YAML 1.2.
 """
 
@@ -22,10 +22,9 @@ Path = tuple[str | int, ...]
 Value = Any
 """A plain tree: dict, list, str, int, float, bool or None."""
 
-MAX_BYTES = 512 * 1024
-MAX_DEPTH = 32
-MAX_NODES = 40_000
-"""Values in the document after its aliases are expanded."""
+MAX_BYTES = 512 * 1024  # bytes; the largest definition in known collections has 120 KB
+MAX_DEPTH = 32  # levels; definitions have ten
+MAX_NODES = 40_000  # values after aliases are expanded, against documents that grow exponentially by them
 
 _STANDARD = "tag:yaml.org,2002:"
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
@@ -89,7 +88,7 @@ def parse_document(
 
 
 class _Builder:
-    """Puts one document together from the parser's events."""
+    """Builder of one document from the parser's events."""
 
     def __init__(self, file: str, text: str, *, merges_lists: bool = False) -> None:
         self._file = file
@@ -105,7 +104,7 @@ class _Builder:
         try:
             self._expect(events, yaml.StreamStartEvent)
             self._expect(events, yaml.DocumentStartEvent)
-            value = self._build_value(next(events), events, ())
+            value = self._build_value(next(events), events, path=())
             self._expect(events, yaml.DocumentEndEvent)
             self._expect(events, yaml.StreamEndEvent)
         except yaml.MarkedYAMLError as error:
@@ -138,7 +137,7 @@ class _Builder:
         if self._nodes > MAX_NODES:
             raise self._refuse(f"more than {MAX_NODES} values (aliases expanded)")
 
-    def _build_value(self, event: yaml.Event, events: Iterator[yaml.Event], path: Path) -> Value:
+    def _build_value(self, event: yaml.Event, events: Iterator[yaml.Event], *, path: Path) -> Value:
         if isinstance(event, yaml.AliasEvent):
             return self._take_alias(event.anchor)
         self._lines[path] = self._line
@@ -169,7 +168,7 @@ class _Builder:
     def _build_sequence(self, events: Iterator[yaml.Event], path: Path) -> list[Value]:
         values: list[Value] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
-            values.append(self._build_value(event, events, (*path, len(values))))
+            values.append(self._build_value(event, events, path=(*path, len(values))))
         return values
 
     def _build_mapping(self, events: Iterator[yaml.Event], path: Path) -> dict[str, Value] | list[Value]:
@@ -182,7 +181,7 @@ class _Builder:
             is_plain, tag = event.implicit[0], event.tag
             if key in values:
                 raise self._refuse(f"the key {key!r} is given twice")
-            value = self._build_value(next(events), events, (*path, key))
+            value = self._build_value(next(events), events, path=(*path, key))
             if key == "<<" and (is_plain or tag == f"{_STANDARD}merge"):
                 merged += value if isinstance(value, list) else [value]
                 continue

@@ -1,4 +1,4 @@
-"""Reads a folder's worth of files into items; a bad file never takes the good ones away."""
+"""Loader of item files: a bad file is reported, the good ones are loaded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RESERVED = frozenset({"categories", "category", "reload", "schema", "search", "
 
 @dataclass(frozen=True, slots=True)
 class LoadedItem:
-    """An item and the document it was built from, as it is kept."""
+    """An item and the document it was built from, as it is stored."""
 
     item: Item
     document: Record
@@ -26,7 +26,7 @@ class LoadedItem:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a load gave: the good items and every fault of the bad files."""
+    """Result of a load: the good items and every fault of the bad files."""
 
     items: tuple[LoadedItem, ...]
     faults: tuple[Fault, ...]

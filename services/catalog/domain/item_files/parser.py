@@ -1,4 +1,4 @@
-"""Checks a catalog document: against its schema, then what a schema cannot say."""
+"""Parser of item documents: checks against the schema, then rules that a schema cannot express."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from services.catalog.domain.renderer.interpolation import (
 )
 
 BUILT_IN_VARIABLES = frozenset({"PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT", "TZ"})
-"""What the platform itself puts in, besides the inputs."""
+"""Variables that the platform itself sets, besides the inputs."""
 
 
 _UNOBTAINABLE = "which an app in an unprivileged container of its own cannot have"
@@ -32,8 +32,8 @@ def parse_item(document: Document, *, source: str, strict: bool = True) -> Item:
     """Return the item a document describes.
 
     Args:
-        document: what a file held.
-        source: where it comes from.
+        document: the content of a file.
+        source: name of its source.
         strict: whether images without a fixed version and secrets on command lines are faults.
 
     Raises:
@@ -45,7 +45,7 @@ def parse_item(document: Document, *, source: str, strict: bool = True) -> Item:
 
 
 def lint_document(document: Document, *, strict: bool = True) -> list[Fault]:
-    """Return what is wrong with a document, in the order of its lines."""
+    """Return the faults of a document, in the order of its lines."""
     faults = check_schema(document, document.value, schema="schema.json")
     if faults:
         return sorted(faults)

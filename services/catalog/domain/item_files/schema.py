@@ -1,4 +1,4 @@
-"""Checks a document against a JSON Schema and says each fault in words, with its line."""
+"""Checks of a document against a JSON Schema; each fault has its line and a sentence for the author."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.catalog.domain.faults import Fault
 from services.catalog.domain.item_files.document import Document, Path, Value
 
 _FOLDER = FilePath(__file__).resolve().parents[2]
-_MAX_FAULTS = 50
+_MAX_FAULTS = 50  # of a document; more are consequences of the first ones
 
 
 @cache
@@ -23,7 +23,7 @@ def load_validator(name: str) -> jsonschema_rs.Validator:
 
 
 def check_schema(document: Document, value: Value, *, schema: str, at: Path = ()) -> list[Fault]:
-    """Return what is wrong with `value`, which stands at path `at` of the document."""
+    """Return the faults of `value`, which is at path `at` of the document."""
     faults = []
     for error in load_validator(schema).iter_errors(value):
         path = (*at, *error.instance_path)
@@ -60,5 +60,5 @@ def load_pattern(pattern: str) -> jsonschema_rs.Validator:
 
 
 def matches_pattern(pattern: str, text: str) -> bool:
-    """Say whether the whole of `text` matches."""
+    """Return whether the whole of `text` matches."""
     return load_pattern(pattern).is_valid(text)

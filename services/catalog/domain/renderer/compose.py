@@ -1,4 +1,4 @@
-"""What a compose definition says: its ports, mounts, variables and images."""
+"""Parts of a compose definition: ports, mounts, variables and images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PORT = re.compile(
     r"(?P<target>[0-9]+(?:-[0-9]+)?)(?:/(?P<protocol>[A-Za-z]+))?"
 )
 _PROTOCOLS = frozenset({"tcp", "udp"})
-_MAX_RANGE = 200
+_MAX_RANGE = 200  # ports; TURN servers and PBXs open a hundred
 
 
 class InvalidComposeError(ValueError):
@@ -171,13 +171,13 @@ def fill_passed_variables(compose: Mapping[str, Any], known: Collection[str]) ->
         services[name] = service
         if None in pairs.values():
             filled = {key: f"${{{key}}}" if value is None else value for key, value in pairs.items()}
-            kept = {key: value for key, value in filled.items() if pairs[key] is not None or key in known}
-            services[name] = {**service, "environment": kept}
+            present = {key: value for key, value in filled.items() if pairs[key] is not None or key in known}
+            services[name] = {**service, "environment": present}
     return {**compose, "services": services}
 
 
 def is_on(value: object) -> bool:
-    """Say whether compose could read the value as true (anything but a clear no)."""
+    """Return whether Compose could read the value as true: any value but a clear no."""
     return value not in (False, None) and str(value).lower() not in {"false", "no", "off", "n", "0", ""}
 
 

@@ -1,4 +1,4 @@
-"""What a compose definition asks of its host beyond being run, and what of it an unprivileged container can have."""
+"""Needs of a compose definition that an unprivileged container does not meet by itself: devices, capabilities, paths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DOCKER_SOCKETS = frozenset({"/var/run/docker.sock", "/run/docker.sock"})
 
 @dataclass(frozen=True, slots=True)
 class HostNeed:
-    """Something a definition asks of its host, and where it does."""
+    """Something that a definition needs of its host, with its place in the definition."""
 
     need: str
     path: Path
@@ -25,7 +25,7 @@ class HostNeed:
 
 
 def list_host_needs(compose: Mapping[str, Any]) -> list[HostNeed]:
-    """Return everything the definition asks of its host beyond being run."""
+    """Return everything that the definition needs of its host."""
     needs = [
         need for name, service in compose["services"].items() for need in _list_service_needs(name, service)
     ]
@@ -80,7 +80,7 @@ _HARMLESS_CAPABILITIES = frozenset(
     {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "IPC_LOCK", "KILL", "MKNOD", "NET_ADMIN",
      "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT", "SYS_NICE"}
 )  # fmt: skip
-"""Docker's own, and those that an unprivileged container has over nothing but itself."""
+"""Docker's default capabilities, and those that in an unprivileged container apply to the container alone."""
 
 
 _UNOBTAINABLE_CAPABILITIES = frozenset(
@@ -97,12 +97,12 @@ _UNOBTAINABLE_CAPABILITIES = frozenset(
         "WAKE_ALARM",
     }
 )
-"""What LXC takes from every unprivileged container, or the kernel grants on the host only."""
+"""Capabilities that LXC drops for every unprivileged container, or that the kernel grants on the host only."""
 _OBTAINABLE_DEVICES = re.compile(r"/dev/(?:net/tun|dri(?:/[a-z0-9]+)?|fuse)")
 
 
 def is_obtainable(need: HostNeed, compose: Mapping[str, Any]) -> bool:
-    """Say whether an unprivileged container can have what is needed, where an administrator allows it."""
+    """Return whether an unprivileged container can have what is needed, where an administrator allows it."""
     kind, name, key = (*need.path, "", "")[:3]
     if kind != "services" or key not in {"cap_add", "devices"}:
         return False
@@ -158,7 +158,7 @@ def _reserves_devices(service: Mapping[str, Any]) -> bool:
 
 
 def find_mount_need(mount: Mount) -> str | None:
-    """Return what a mount asks of its host, or None: relative paths and named volumes are the app's own."""
+    """Return what a mount needs of its host, or None: relative paths and named volumes are the app's own."""
     if mount.kind == "bind":
         if mount.source.rstrip("/") in _DOCKER_SOCKETS:
             return "docker_socket"
@@ -169,5 +169,5 @@ def find_mount_need(mount: Mount) -> str | None:
 
 
 def is_own_path(source: str) -> bool:
-    """Say whether a path stays within the folder of the app's own definition."""
+    """Return whether a path stays within the folder of the app's own definition."""
     return source.startswith("./") and ".." not in source.split("/") and "$" not in source

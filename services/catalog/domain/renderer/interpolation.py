@@ -19,8 +19,8 @@ _OPERATORS = (":-", ":?", ":+", "-", "?", "+")
 _VARIABLE = re.compile(
     rf"\$(?:(?P<escaped>\$)|(?P<named>{_NAME.pattern})|\{{(?:(?P<braced>{_NAME.pattern}(?::?[-+?].*)?)\}}|(?P<invalid>)))"
 )
-_MAX_DEPTH = 8
-_MAX_LENGTH = 65_536
+_MAX_DEPTH = 8  # defaults within defaults, each evaluated by a call within a call
+_MAX_LENGTH = 65_536  # characters; defaults that repeat each other would grow without limit
 
 
 class InterpolationError(ValueError):
@@ -143,7 +143,7 @@ def list_required_variables(tree: Value) -> set[str]:
 
 
 def has_stray_dollar(text: str) -> bool:
-    """Say whether a dollar begins nothing: Compose leaves it, and its author may have meant a variable."""
+    """Return whether a dollar begins nothing: Compose leaves it, and its author may have meant a variable."""
     return "$" in _VARIABLE.sub("", text)
 
 
@@ -169,7 +169,7 @@ class _Scanner:
         if depth > _MAX_DEPTH:
             raise InterpolationError(f"variables nested deeper than {_MAX_DEPTH}")
         return "".join(
-            self._read_text(part, text) if isinstance(part, str) else self._evaluate(part, depth, dry)
+            self._read_text(part, text) if isinstance(part, str) else self._evaluate(part, depth, dry=dry)
             for part in split_variables(text)
         )
 
@@ -178,7 +178,7 @@ class _Scanner:
             raise InterpolationError(f"{_quote(text)} holds what is not a variable: write $$ for a dollar")
         return "$" if part == "$$" else part
 
-    def _evaluate(self, variable: Variable, depth: int, dry: bool) -> str:
+    def _evaluate(self, variable: Variable, depth: int, *, dry: bool) -> str:
         name, operator, other = variable.name, variable.operator, variable.alternative
         self.seen.add(name)
         value = self._values.get(name)

@@ -1,4 +1,4 @@
-"""One image run as the container itself: what the oci runtime is told."""
+"""Definition for the runtime oci: one image that is run as the container itself."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def build_oci(definition: Mapping[str, Any], volumes: tuple[VolumeSpec, ...]) ->
 
 
 def find_control_faults(oci: OciDefinition) -> dict[str, str]:
-    """Faults by field, of texts with control characters: Proxmox keeps them as lines of the container's configuration."""
+    """Return faults by field of texts with control characters: Proxmox stores texts as lines of a configuration file."""
     remedy = "which an app of one image cannot have; remove it, or choose the runtime compose"
     faults = {
         f"environment.{make_printable(name)}": f"holds {found}, {remedy}"

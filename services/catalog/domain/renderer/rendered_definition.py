@@ -1,7 +1,7 @@
-"""Puts inputs into an item's definition: exactly what will run, and what it needs.
+"""Rendering of an item: its definition with the values of the inputs, ready to run.
 
-Nothing is pasted into text: the definition is a tree, a value goes into one
-scalar of it, and the result is checked again before it is written out.
+No value is inserted into text: the definition is a tree, a value goes into one
+scalar of it, and the result is checked again before it is written.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def render_item(item: Item, request: RenderRequest) -> RenderedDefinition:
     Raises:
         InvalidInputsError: with a violation for each input or variable that does not fit.
         RuntimeNotSupportedError: the item is not known to run there.
-        UnsafeDefinitionError: the values would make it ask for what the item does not allow.
+        UnsafeDefinitionError: with the values it would need something that the item does not allow.
     """
     runtime = request.runtime or item.runtimes[0]
     if runtime not in item.runtimes:
@@ -77,14 +77,14 @@ def render_item(item: Item, request: RenderRequest) -> RenderedDefinition:
         raise RuntimeNotSupportedError(text, violations=[Violation("config.runtime", text)])
     values = collect_values(item, request)
     given = {**values.inputs, **values.extra}
-    definition = _build_definition(item, request, values, hidden=frozenset())
-    _check_definition(item, definition, [given[name] for name in values.secrets & given.keys()])
+    definition = _build_definition(item, request, values=values, hidden=frozenset())
+    _check_definition(item, definition, secrets=[given[name] for name in values.secrets & given.keys()])
     is_oci = runtime == "oci"
-    # What is stored has no value in it; what people look at shows those that are not secret.
+    # A stored definition has no values in it; a preview shows those that are not secret.
     hidden = values.secrets if request.masked or is_oci else frozenset(given)
     if request.refers_to_host and not request.masked and not is_oci:
         hidden |= {HOST_VARIABLE}
-    shown = _build_definition(item, request, values, hidden=hidden, plain=definition)
+    shown = _build_definition(item, request, values=values, hidden=hidden, plain=definition)
     oci = build_oci(definition, item.volumes) if is_oci else None
     environment: Mapping[str, str] = given
     secrets = values.secrets
@@ -120,7 +120,7 @@ def _mask(text: str, is_secret: bool) -> str:
 
 
 def _hide(name: str) -> str:
-    """Return what stands for a value inside the tree; no value can hold these characters."""
+    """Return the placeholder of a value inside the tree; no value can contain these characters."""
     return f"\ue000{name}\ue001"
 
 
@@ -131,8 +131,8 @@ def _write_references(text: str) -> str:
 def _build_definition(
     item: Item,
     request: RenderRequest,
-    values: Values,
     *,
+    values: Values,
     hidden: Collection[str],
     plain: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -159,7 +159,12 @@ def _build_definition(
         if plain is not None:
             service = {**service, "ports": plain["services"][name].get("ports")}  # noqa: PLW2901 - another one
         services[name] = _build_service(
-            item, request, service, name=name, extra=extra if name == main else {}, is_read=plain is not None
+            item,
+            request,
+            service=service,
+            name=name,
+            extra=extra if name == main else {},
+            is_read=plain is not None,
         )
         if plain is not None:
             services[name]["image"] = plain["services"][name]["image"]
@@ -189,8 +194,8 @@ def _find_main_service(item: Item) -> str:
 def _build_service(
     item: Item,
     request: RenderRequest,
-    service: Mapping[str, Any],
     *,
+    service: Mapping[str, Any],
     name: str,
     extra: Mapping[str, str],
     is_read: bool,
@@ -208,12 +213,12 @@ def _build_service(
     except compose.InvalidComposeError as error:
         raise InvalidInputsError({"environment": str(error)}) from None
     if ports:
-        result["ports"] = [_render_port(item, request, port, name=name) for port in ports]
+        result["ports"] = [_render_port(item, request, port=port, name=name) for port in ports]
     return result
 
 
 def _render_port(
-    item: Item, request: RenderRequest, port: compose.PublishedPort, *, name: str
+    item: Item, request: RenderRequest, *, port: compose.PublishedPort, name: str
 ) -> dict[str, Any]:
     main, public = item.main_port, request.public_port
     target, published, host_ip = port.target, port.published, port.host_ip
@@ -226,7 +231,7 @@ def _render_port(
 
 
 def is_direct(item: Item, port: PortSpec) -> bool:
-    """Say whether a service is in its container's own network, so that a port of it is where the service opens it."""
+    """Return whether a service uses its container's own network, so that its ports are open without being published."""
     return bool(item.compose["services"].get(port.service, {}).get("network_mode") == "host")
 
 
@@ -241,7 +246,7 @@ def _move_port(port: PortSpec, request: RenderRequest, *, published: bool) -> Po
     )
 
 
-def _check_definition(item: Item, definition: dict[str, Any], secrets: Sequence[str]) -> None:
+def _check_definition(item: Item, definition: dict[str, Any], *, secrets: Sequence[str]) -> None:
     """Check the result as if it came from outside: values may have changed its meaning."""
     faults = check_schema(Document(item.id, definition, {}), definition, schema="compose.schema.json")
     if faults:

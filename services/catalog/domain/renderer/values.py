@@ -1,4 +1,4 @@
-"""Decides the value of every input: the given one, an earlier one, a generated one, or the default."""
+"""Values of an item's inputs: the given one, an earlier one, a generated one, or the default."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from services.catalog.domain.inputs import find_text_fault, find_value_fault, ge
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _RESERVED = frozenset({"PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT"})
-# The platform puts a time zone in for every item, whether the item declares one or not.
+# The platform sets the time zone of every item, whether the item declares it or not.
 _PUBLIC_EXTRA = frozenset({"TZ"})
-_MAX_EXTRA = 200
+_MAX_EXTRA = 200  # variables; more than any app reads, which bounds the size of a stored app
 
 
 @dataclass(frozen=True, slots=True)
 class RenderRequest:
-    """What is wanted of an item.
+    """Runtime, values and changes with which an item is rendered.
 
     Attributes:
         runtime: empty for the item's first.
@@ -87,18 +87,18 @@ def collect_values(item: Item, request: RenderRequest) -> Values:
         faults["config.image"] = image_fault
     if faults:
         raise InvalidInputsError(faults)
-    return Values(inputs, extra, generated, _find_secrets(item, extra, request.secret))
+    return Values(inputs, extra, generated, _find_secrets(item, extra, secret=request.secret))
 
 
-def _find_secrets(item: Item, extra: Mapping[str, str], secret: Mapping[str, bool]) -> frozenset[str]:
-    """Return the names of what is shown to nobody: all but what the item declares as not secret, and what is said to be."""
+def _find_secrets(item: Item, extra: Mapping[str, str], *, secret: Mapping[str, bool]) -> frozenset[str]:
+    """Return the names of secrets: all but what the item declares as not secret, or the request as secret."""
     declared = {item_input.name for item_input in item.inputs if item_input.secret}
-    said = {name for name, is_secret in secret.items() if is_secret}
+    requested = {name for name, is_secret in secret.items() if is_secret}
     unknown = {name for name in extra if secret.get(name, name not in _PUBLIC_EXTRA)}
-    return frozenset(declared | (said & {*_list_names(item), *extra}) | unknown)
+    return frozenset(declared | (requested & {*_list_names(item), *extra}) | unknown)
 
 
-def drop_past_inputs(request: RenderRequest, earlier: Item, item: Item) -> RenderRequest:
+def drop_past_inputs(request: RenderRequest, earlier: Item, *, item: Item) -> RenderRequest:
     """Return a request without the values of inputs that an item had earlier and has no more."""
     past = _list_names(earlier) - _list_names(item)
     environment = {name: value for name, value in request.environment.items() if name not in past}

@@ -1,4 +1,4 @@
-"""Groups of items that are the same app in several sources: one entry of a list, in one category."""
+"""Groups of items that are the same app in several sources: one entry of a list, with one category."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.catalog.domain.importers.categories import name_category
 from services.catalog.domain.search.known_apps import CATEGORIES, find_category, find_keywords, squash_name
 
 _VAGUE = frozenset({"Other", "Tools", "Files and storage", "Media"})
-"""Categories that collections use for whatever fits nowhere else: a vote for another one counts more."""
+"""Categories that collections use for apps that fit nowhere else: a vote for another one counts more."""
 
 _VARIANT = re.compile(
     r"\s*[({][^(){}]*[)}]\s*$"

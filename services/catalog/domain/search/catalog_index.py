@@ -1,4 +1,4 @@
-"""One published state of the whole catalog, ready to be read: built whole, then swapped in."""
+"""Index of one published state of the whole catalog: built as a whole, then never changed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from services.catalog.domain.errors import CategoryNotFoundError, ItemNotFoundEr
 from services.catalog.domain.search.app_groups import Group, group_items
 from services.catalog.domain.search.search_index import SearchIndex
 
-DEFAULT_PER_PAGE = 20
+DEFAULT_PER_PAGE = 20  # items, where only the number of a page is given; the same in all services
 
 
 @dataclass(frozen=True, slots=True)
 class ItemFilter:
-    """Which items are wanted; an empty field wants all. `memory` is what there is, in MB."""
+    """Filter of a list; an empty field accepts all. `memory` is the available memory in MB."""
 
     architecture: str = ""
     memory: int = 0
@@ -27,7 +27,7 @@ class ItemFilter:
     source: str = ""
 
     def accepts(self, item: Item) -> bool:
-        """Say whether an item fits."""
+        """Return whether an item fits."""
         return (
             (not self.architecture or self.architecture in item.architectures)
             and (not self.memory or item.resources.memory.minimum <= self.memory)
@@ -55,7 +55,7 @@ class ItemPage:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of the list is asked for."""
+        """Whether the whole list is requested."""
         return self.number is None and self.size is None
 
     def resolve(self) -> tuple[int, int]:
@@ -125,7 +125,7 @@ class CatalogIndex:
 
 
 def _choose(group: Group, wanted: ItemFilter) -> Iterator[Item]:
-    """Yield the item of a group that stands for it in a list, or all that fit when one source is asked for."""
+    """Yield the item that represents a group in a list, or all that fit when one source is requested."""
     fitting = (item for item in group if wanted.accepts(item))
     yield from fitting if wanted.source else islice(fitting, 1)
 

@@ -1,4 +1,4 @@
-"""Search in memory: ranked by name, keywords, tags and description; by prefix and substring; forgiving typing errors."""
+"""In-memory search: ranked by name, keywords, tags and description; by prefix and substring; tolerant of typing errors."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from rapidfuzz.distance import OSA
 from services.catalog.domain.entities import OWN_SOURCE, Item
 
 NAME, KEYWORD, TAG, CATEGORY, DESCRIPTION = 1000, 900, 100, 60, 10
-"""What a hit weighs by the field it is in. Tags of our own items and of known apps are keywords: they are curated,
+"""Weights of a hit by its field. Tags of our own items and of known apps are keywords: they are curated,
 while collections tag generously."""
 
-MAX_QUERY = 200
-_MAX_WORDS = 8
+MAX_QUERY = 200  # characters; the rest of a query is ignored
+_MAX_WORDS = 8  # of a query; further words cost time and find nothing more
 _WORD = re.compile(r"[a-z0-9]+|[^\W_]+")
-_PREFIX_SHARE = 0.7
-_SUBSTRING_SHARE = 0.5
-_TYPO_SHARE = 0.4
-_MAX_SIMILAR = 20
-_SHORT = 2
+# Shares of a field's weight: the less of a word matches, the less a hit counts.
+_PREFIX_SHARE = 0.7  # "next" for nextcloud
+_SUBSTRING_SHARE = 0.5  # "cloud" for nextcloud
+_TYPO_SHARE = 0.4  # "nextclod", divided by the number of errors
+_MAX_SIMILAR = 20  # words; the nearest count, and a frequent error finds hundreds
+_SHORT = 2  # letters; shorter words occur within most others
 _WHOLE_NAME = 3000  # more than any two hits in a name together
-_START_OF_NAME = 200
-_OWN = 0.3
+_START_OF_NAME = 200  # less than a hit in a name or keyword: it decides between names that match equally well
+_OWN = 0.3  # our own items are checked and come first among equals
 _SOURCE = 0.06  # an app that many collections carry is more often the one that is meant
-_MAX_SOURCES = 5
+_MAX_SOURCES = 5  # further ones add nothing: copies of collections would count otherwise
 
 
 def fold_text(text: str) -> str:
@@ -44,7 +45,7 @@ def list_words(text: str) -> list[str]:
 
 
 class SearchIndex:
-    """Finds groups of items by words; built once per catalog, then only read."""
+    """Index of groups of items by words; built once per catalog, then only read."""
 
     def __init__(self, groups: Sequence[Sequence[Item]]) -> None:
         postings: dict[str, dict[int, int]] = defaultdict(dict)
@@ -76,9 +77,9 @@ class SearchIndex:
             scores = self._score_word("".join(words))
         if not scores:
             scores = _add_scores(hits, at_least=len(hits) // 2 + 1, best=KEYWORD * _PREFIX_SHARE)
-        return sorted(scores, key=lambda number: self._rank(number, scores[number], folded))
+        return sorted(scores, key=lambda number: self._rank(number, scores[number], query=folded))
 
-    def _rank(self, number: int, score: float, query: str) -> tuple[float, int, str, str]:
+    def _rank(self, number: int, score: float, *, query: str) -> tuple[float, int, str, str]:
         name = self._names[number]
         whole = _WHOLE_NAME if name == query else _START_OF_NAME if name.startswith(query) else 0
         return (-(score + whole) * self._factors[number], len(name), name, self._ids[number])
@@ -92,21 +93,21 @@ class SearchIndex:
 
     def _look_up(self, word: str) -> dict[int, float]:
         scores: dict[int, float] = {}
-        self._add_hits(scores, word, 1.0)
+        self._add_hits(scores, word, share=1.0)
         position = bisect_left(self._words, word)
         while position < len(self._words) and self._words[position].startswith(word):
             if self._words[position] != word:
-                self._add_hits(scores, self._words[position], _PREFIX_SHARE)
+                self._add_hits(scores, self._words[position], share=_PREFIX_SHARE)
             position += 1
         if len(word) > _SHORT:
             for longer in self._substrings.find(word):
-                self._add_hits(scores, longer, _SUBSTRING_SHARE)
+                self._add_hits(scores, longer, share=_SUBSTRING_SHARE)
         if word not in self._postings and max(scores.values(), default=0) < TAG * _SUBSTRING_SHARE:
             for similar, distance in self._list_similar(word):
-                self._add_hits(scores, similar, _TYPO_SHARE / distance)
+                self._add_hits(scores, similar, share=_TYPO_SHARE / distance)
         return scores
 
-    def _add_hits(self, scores: dict[int, float], word: str, share: float) -> None:
+    def _add_hits(self, scores: dict[int, float], word: str, *, share: float) -> None:
         for number, weight in self._postings.get(word, {}).items():
             scores[number] = max(scores.get(number, 0.0), weight * share)
 
@@ -117,9 +118,9 @@ class SearchIndex:
             return []
         lengths = range(len(word) - allowed, len(word) + allowed + 1)
         near = [known for length in lengths for known in self._by_length.get(length, ())]
-        similar = dict(_list_near(word, near, allowed))
+        similar = dict(_list_near(word, near, allowed=allowed))
         starts = self._list_starts(len(word))
-        for start, distance in _list_near(word, list(starts), allowed):
+        for start, distance in _list_near(word, list(starts), allowed=allowed):
             for known in starts[start]:
                 similar.setdefault(known, distance + 1)
         return list(similar.items())[:_MAX_SIMILAR]
@@ -136,7 +137,7 @@ class SearchIndex:
 
 
 class _Substrings:
-    """Words by what they contain: one text that is scanned, which costs some 10 µs per thousand words."""
+    """Substring index of words: one text that is scanned, which costs some 10 µs per thousand words."""
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = list(words)
@@ -168,7 +169,7 @@ def _add_scores(hits: Sequence[dict[int, float]], *, at_least: int, best: float 
     }
 
 
-def _list_near(word: str, known: list[str], allowed: int) -> list[tuple[str, int]]:
+def _list_near(word: str, known: list[str], *, allowed: int) -> list[tuple[str, int]]:
     hits = process.extract(word, known, scorer=OSA.distance, score_cutoff=allowed, limit=_MAX_SIMILAR)
     return [(hit[0], int(hit[1])) for hit in hits if hit[1]]
 

@@ -79,7 +79,7 @@ def _read_app(folder: Folder) -> Draft | None:
 
 
 def _read_helps(services: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the services' own `x-casaos` say of their variables, by the variables' names."""
+    """Return the descriptions of variables in the services' own `x-casaos`, by name."""
     helps: dict[str, str] = {}
     for service in map(take_mapping, services.values()):
         for env in map(take_mapping, take_list(take_mapping(service.get("x-casaos")).get("envs"))):

@@ -1,4 +1,4 @@
-"""Plain compose files: a folder or a file per app; `proximity.*` labels say what compose cannot."""
+"""Plain compose files: a folder or a file per app; `proximity.*` labels add what compose has no field for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
         found = folder.find_first(*DEFINITIONS)
         if found:
             name = folder.name if folder.path else PurePosixPath(found[0]).stem
-            yield found[0], partial(_read_app, found[0], found[1], name, folder.files)
+            yield found[0], partial(_read_app, found[0], found[1], name=name, files=folder.files)
     for path, content in files.items():
         pure = PurePosixPath(path)
         if (
@@ -32,10 +32,10 @@ def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
             and pure.suffix in {".yml", ".yaml"}
             and pure.name not in DEFINITIONS
         ):
-            yield path, partial(_read_app, path, content, pure.stem, files)
+            yield path, partial(_read_app, path, content, name=pure.stem, files=files)
 
 
-def _read_app(path: str, content: bytes, name: str, files: Mapping[str, bytes]) -> Draft | None:
+def _read_app(path: str, content: bytes, *, name: str, files: Mapping[str, bytes]) -> Draft | None:
     tree = take_mapping(parse_document(content, path).value)
     services = take_mapping(tree.get("services"))
     labels: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Coolify's service templates: a compose file per app with comments on top, and variables that Coolify makes."""
+"""Coolify's service templates: a compose file per app with comments on top, and variables that Coolify generates."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _read_app(path: str, content: bytes) -> Draft:
 
 
 def _find_page(services: Mapping[str, Any], text: str) -> tuple[str, int]:
-    """Return the service and the port that the first address in the definition is for, as far as it says them."""
+    """Return the service and the port of the first address in the definition, where it names them."""
     match = next((found for found in _ADDRESS.finditer(text) if found[2]), None)
     if match is None:
         return "", 0
@@ -103,7 +103,7 @@ def _list_known(text: str) -> dict[str, str]:
 
 
 def _list_inputs(text: str) -> Iterator[dict[str, Any]]:
-    """Yield inputs for the passwords and names that Coolify makes."""
+    """Yield inputs for the passwords and names that Coolify generates."""
     for name, match in {match[0]: match for match in _MADE.finditer(text)}.items():
         kind, size = match[1], min(max(int(match[2] or _LENGTH), 8), _LONGEST)
         record = {"name": name, "label": name.removeprefix("SERVICE_").replace("_", " ").capitalize()}

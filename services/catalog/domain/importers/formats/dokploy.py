@@ -28,7 +28,7 @@ Entry = tuple[str, Callable[[], Draft | None]]
 
 _TEMPLATE = "template.toml"
 _HELPER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_-]*)(?::([^{}]*))?\}")
-_DOMAIN = "\ue000"  # the app's own name, until it is known what stands before it
+_DOMAIN = "\ue000"  # the app's own host name, until its scheme is known
 _FILES = "../files/"
 _LENGTH, _LONGEST, _MAX_DEPTH = 32, 128, 8
 _FIXED = {
@@ -110,7 +110,7 @@ def _read_template(text: str) -> dict[str, Any]:
 
 
 def _move_files(text: str) -> str:
-    """Write Dokploy's folder of an app's files as one beside the definition."""
+    """Replace Dokploy's path of an app's files by a folder beside the definition."""
     return f"./files/{text.removeprefix(_FILES)}" if text.startswith(_FILES) else text
 
 
@@ -144,7 +144,7 @@ def _list_plain_inputs(environment: Mapping[str, str], values: _Values) -> Itera
 
 @dataclass(slots=True)
 class _Values:
-    """The values of a template by name; what Dokploy makes up becomes an input, the same one wherever it is used."""
+    """Values of a template by name; each one that Dokploy generates becomes one input."""
 
     variables: Mapping[str, Any]
     inputs: list[dict[str, Any]] = field(default_factory=list)
@@ -164,11 +164,14 @@ class _Values:
             raise RefusedEntryError(f"its variable {name} names itself")
         parts, position = [], 0
         for match in _HELPER.finditer(text):
-            parts += [text[position : match.start()].replace("$", "$$"), self._resolve(match, name, depth)]
+            parts += [
+                text[position : match.start()].replace("$", "$$"),
+                self._resolve(match, name, depth=depth),
+            ]
             position = match.end()
         return "".join([*parts, text[position:].replace("$", "$$")])
 
-    def _resolve(self, match: re.Match[str], name: str, depth: int) -> str:
+    def _resolve(self, match: re.Match[str], name: str, *, depth: int) -> str:
         key, argument = match[1], match[2]
         if key in self.variables and argument is None and key != name:
             return self._write(_render(self.variables[key]), name=key, depth=depth + 1)
@@ -177,17 +180,16 @@ class _Values:
         if key == "jwt" and ":" in (argument or ""):
             raise RefusedEntryError("needs a token with a content that Dokploy signs")
         if key in _ALPHABETS:
-            return self._make(name, key, argument or "")
+            return self._make(name, key, argument=argument or "")
         if argument and argument.startswith("-"):
             return argument[1:].replace("$", "$$")  # `${NAME:-default}` of a variable that nothing sets
         return match[0].replace(f"${{{key}", f"$${{{key}")
 
-    def _make(self, name: str, kind: str, argument: str) -> str:
+    def _make(self, name: str, kind: str, *, argument: str) -> str:
         wanted = make_variable(name).upper()
         size = int(argument) if argument.isascii() and argument.isdigit() and len(argument) < 4 else _LENGTH
-        if (
-            kind == "jwt"
-        ):  # `${jwt:N}` is N random bytes, `${jwt}` and `${jwt:secret}` a token that only serves as a secret
+        # `${jwt:N}` is N random bytes, `${jwt}` and `${jwt:secret}` a token that only serves as a secret.
+        if kind == "jwt":
             size *= 2
         rule: dict[str, Any] = {"length": min(max(size, 8), _LONGEST)}
         if _ALPHABETS[kind] != "alphanumeric":

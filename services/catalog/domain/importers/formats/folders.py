@@ -1,4 +1,4 @@
-"""Finds the apps of a collection that keeps each in a folder of its own."""
+"""Folders of a collection that has a folder per app."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Folder:
         return None
 
     def find_picture(self, location: str) -> str:
-        """Return where a picture is: a file of the folder, named or at the end of an address, else the address."""
+        """Return the location of a picture: a file of the folder that has its name or ends its address, else the address."""
         name = location.rpartition("/")[2] if location.startswith("https://") else location
         if name in self.files and PurePosixPath(name).suffix.lower() in _PICTURES:
             return f"files/{self.path}/{name}" if self.path else f"files/{name}"
@@ -35,7 +35,7 @@ class Folder:
 
 
 def list_folders(files: Mapping[str, bytes], *markers: str) -> Iterator[Folder]:
-    """Yield every folder that holds one of the marker files, by path."""
+    """Yield every folder with one of the marker files, by path."""
     homes = sorted({str(PurePosixPath(path).parent) for path in files if PurePosixPath(path).name in markers})
     paths = sorted(files)
     for home in homes:

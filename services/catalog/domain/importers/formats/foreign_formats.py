@@ -1,17 +1,17 @@
-"""Collections whose apps are not compose definitions: nothing of them can be imported, and why is said."""
+"""Collections whose apps are no compose definitions, which cannot be imported."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-_HEAD = 4096
+_HEAD = 4096  # bytes in which a definition of CapRover has its version
 _CAPROVER = re.compile(rb"^\s*[\"']?captainVersion[\"']?\s*:", re.MULTILINE)
 _TRUENAS = re.compile(r"(?:^|/)(?:ix_values\.yaml|questions\.yaml|app_versions\.json)$")
 
 
 def find_foreign_format(files: Mapping[str, bytes]) -> str:
-    """Return why a collection is none that can be imported, empty where it is not known to be such a one."""
+    """Return why a collection cannot be imported, empty for every other collection."""
     for path, content in files.items():
         if path.endswith("captain-definition") or (
             path.endswith((".yml", ".yaml", ".json")) and _CAPROVER.search(content[:_HEAD])

@@ -31,7 +31,7 @@ _NAMES = {"container": 1, "stack": 2}  # as the first version of the format call
 def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
     """Yield the templates of every JSON file that is a list of them.
 
-    A repository may keep the lists of earlier versions: of an app in several of them the newest list counts.
+    A repository may have lists of earlier versions: for an app in several of them the newest list counts.
     """
     lists: list[tuple[tuple[int, ...], str, list[Any]]] = []
     for path, content in files.items():
@@ -53,11 +53,14 @@ def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
             title = make_id(take_text(record.get("name") or record.get("title"), 60))
             name = _free_id(title or f"app-{number + 1}", taken)
             if newest.setdefault(name, version) == version:
-                yield f"{path}#{name}", partial(_read_template, f"{path}#{name}", name, record, files)
+                yield (
+                    f"{path}#{name}",
+                    partial(_read_template, f"{path}#{name}", name, record=record, files=files),
+                )
 
 
 def _read_version(path: str, data: Value) -> tuple[int, ...]:
-    """Return the version of a list, as it or its file's name says."""
+    """Return the version of a list, from its content or its file's name."""
     version = take_text(data.get("version"), 20) if isinstance(data, dict) else "1"
     named = re.search(r"[0-9]{1,6}(?:\.[0-9]{1,6}){1,3}", path.rpartition("/")[2])
     numbers = named[0].split(".") if named else []
@@ -78,7 +81,7 @@ def _free_id(wanted: str, taken: set[str]) -> str:
 
 
 def _read_template(
-    file: str, name: str, record: Mapping[str, Any], files: Mapping[str, bytes]
+    file: str, name: str, *, record: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> Draft | None:
     kind = _read_kind(record.get("type"))
     if kind in _KINDS:
@@ -114,7 +117,7 @@ def _read_kind(value: object) -> object:
 
 
 def _read_stack(record: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[Value, Mapping[str, bytes]]:
-    """Return a stack's definition and what lies beside it."""
+    """Return a stack's definition and the files beside it."""
     inline = record.get("stackFile") or record.get("stackFileContent")
     if isinstance(inline, str) and "\n" in inline:
         return parse_document(_fill(inline.encode()), "stack").value, {}
@@ -134,7 +137,7 @@ def _read_stack(record: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[
 
 
 def _fill(definition: bytes) -> bytes:
-    """Write `{{ NAME }}`, which Portainer fills in before it reads a stack, as the variable that it is."""
+    """Replace `{{ NAME }}`, which Portainer fills in before it reads a stack, by a variable."""
     return _MUSTACHE.sub(rb"${\1}", definition)
 
 
@@ -190,7 +193,7 @@ def _build_mount(volume: Mapping[str, Any]) -> str:
 
 
 def _list_inputs(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the inputs of a template; beside another container, its secrets are known to somebody already."""
+    """Return the inputs of a template; in a stack, secrets with defaults are known to its other services."""
     entries = [env for env in map(take_mapping, take_list(record.get("env"))) if env.get("name")]
     inputs = {made["name"]: made for made in map(_build_input, entries)}
     if any(env.get("type") == "container" for env in entries):

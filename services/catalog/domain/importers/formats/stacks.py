@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from services.catalog.domain.importers.draft import take_list, take_mapping, take_text
 
 STACKS = ".stacks/"
-"""Where the files of other repositories are put among those of a collection; no collection has files there."""
+"""Folder of the files of other repositories among those of a collection; no collection has files there."""
 FAILURE = ".failure"
-"""The file in a repository's folder that says why it could not be read."""
-MAX_REPOSITORIES = 30
+"""File in a repository's folder with the reason why it could not be read."""
+MAX_REPOSITORIES = 30  # of a collection; each is a clone, and all must end within four minutes
 
 
 @dataclass(frozen=True, slots=True)

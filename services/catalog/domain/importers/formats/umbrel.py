@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from services.catalog.domain.renderer.interpolation import map_texts
 Entry = tuple[str, Callable[[], Draft | None]]
 
 _PROXY = "app_proxy"
-_GALLERY = "https://getumbrel.github.io/umbrel-apps-gallery"  # where Umbrel keeps the pictures of its apps
+_GALLERY = "https://getumbrel.github.io/umbrel-apps-gallery"  # Umbrel's pictures of its apps, which are not in the collection
 EXPORTS = "exports.sh"
 _EXPORT = re.compile(
     r"""^[ \t]*export ([A-Za-z_][A-Za-z0-9_]*)=(?:"([^"`\\\n]{0,300})"|'([^'\n]{0,300})'|([^"'`\\\s;#]{1,300}))[ \t]*(?:#.*)?$""",
@@ -35,9 +35,9 @@ _EXPORT = re.compile(
 _DERIVED = re.compile(
     r"\$\(derive_entropy[^)|]{0,200}(?:\|[^)]{0,60}?(?:head|cut) -(?:c ?|b ?|n ?)(?:1-)?([0-9]{1,3}))?[^)]*\)"
 )
-_MAX_VALUE = 500
+_MAX_VALUE = 500  # characters of a value in an app's script; longer ones are scripts themselves
 _USED = re.compile(r"\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*))", re.ASCII)
-_KEPT = frozenset({"APP_SEED", "APP_PASSWORD", "PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT"})
+_OWN_VARIABLES = frozenset({"APP_SEED", "APP_PASSWORD", "PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT"})
 
 
 def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
@@ -67,20 +67,17 @@ def _read_app(folder: Folder) -> Draft | None:
     script = folder.files.get(EXPORTS, b"").decode(errors="replace")
     known = _read_exports(script, _list_known(own_id))
     host_port = take_port(about.get("port"))
-    service = _find_target(own_id, str(proxy.get("APP_HOST", "")), services, known=known)
-    port = _find_port(proxy.get("APP_PORT"), known, host_port)
+    service = _find_target(own_id, str(proxy.get("APP_HOST", "")), services=services, known=known)
+    port = _find_port(proxy.get("APP_PORT"), known, host_port=host_port)
     tree["services"] = services
     password = take_text(about.get("defaultPassword"), 200)
     inputs = [*_list_inputs(script), *addresses]
-    notes = (
-        [f"On Umbrel it works together with {', '.join(needed)}; here give it their addresses."]
-        if needed
-        else []
-    )
     return Draft(
         file=path,
         id=make_id(own_id),
-        compose=_name_containers(own_id, map_texts(tree, lambda text: _rename_hosts(own_id, services, text))),
+        compose=_name_containers(
+            own_id, map_texts(tree, lambda text: _rename_hosts(own_id, services, text=text))
+        ),
         name=take_text(about.get("name"), 80),
         version=take_text(about.get("version"), 60),
         description=take_text(about.get("description")) or take_text(about.get("tagline")),
@@ -92,10 +89,7 @@ def _read_app(folder: Folder) -> Draft | None:
         documentation=take_text(about.get("support"), 500),
         source_code=take_text(about.get("repo"), 500),
         icon=take_text(about.get("icon"), 200) or f"{_GALLERY}/{about['id']}/icon.svg",
-        screenshots=[
-            text if text.startswith("https://") else f"{_GALLERY}/{about['id']}/{text}"
-            for text in map(str, take_list(about.get("gallery")))
-        ],
+        screenshots=_list_screenshots(about),
         architectures=["amd64", "arm64"],
         known=known,
         shared_folders=("${UMBREL_ROOT}/data/storage/", "${UMBREL_ROOT}/"),
@@ -107,8 +101,19 @@ def _read_app(folder: Folder) -> Draft | None:
         probe_path=_take_path(about.get("path")),
         username=take_text(about.get("defaultUsername"), 200),
         password="${APP_PASSWORD}" if about.get("deterministicPassword") else password,
-        notes=notes + _note_computed(script, known.keys() | {record["name"] for record in inputs}),
+        notes=_note_dependencies(needed)
+        + _note_computed(script, known.keys() | {record["name"] for record in inputs}),
     )
+
+
+def _note_dependencies(needed: Sequence[str]) -> list[str]:
+    text = f"On Umbrel it works together with {', '.join(needed)}; here give it their addresses."
+    return [text] if needed else []
+
+
+def _list_screenshots(about: Mapping[str, Any]) -> list[str]:
+    pictures = map(str, take_list(about.get("gallery")))
+    return [one if one.startswith("https://") else f"{_GALLERY}/{about['id']}/{one}" for one in pictures]
 
 
 def _take_path(value: object) -> str:
@@ -116,8 +121,8 @@ def _take_path(value: object) -> str:
     return text if text.startswith("/") else f"/{text}"
 
 
-def _find_target(own_id: str, host: str, services: Mapping[str, Any], *, known: Mapping[str, str]) -> str:
-    """Return the service that the proxy speaks to: by its container, its name or its address."""
+def _find_target(own_id: str, host: str, *, services: Mapping[str, Any], known: Mapping[str, str]) -> str:
+    """Return the service behind the proxy: by its container, its name or its address."""
     named = {str(take_mapping(s).get("container_name")): name for name, s in services.items()}
     own_prefix = f"{own_id}_"
     is_container = host.startswith(own_prefix) and host.endswith("_1") and len(host) > len(own_prefix) + 2
@@ -127,8 +132,8 @@ def _find_target(own_id: str, host: str, services: Mapping[str, Any], *, known: 
     return str(name_addresses(services, known).get(name) or named.get(host) or name)
 
 
-def _find_port(value: object, known: dict[str, str], host_port: int) -> int:
-    """Return the port that the proxy speaks to; where nothing sets its variable, it is the app's own."""
+def _find_port(value: object, known: dict[str, str], *, host_port: int) -> int:
+    """Return the port behind the proxy; where nothing sets its variable, it is the app's own."""
     text = str(value or "")
     if not text.startswith("$"):
         return take_port(text)
@@ -138,8 +143,8 @@ def _find_port(value: object, known: dict[str, str], host_port: int) -> int:
     return take_port(known[name])
 
 
-def _rename_hosts(own_id: str, services: Mapping[str, Any], text: str) -> str:
-    """Write services by their own names: `<app>_<service>_1` exists on Umbrel only."""
+def _rename_hosts(own_id: str, services: Mapping[str, Any], *, text: str) -> str:
+    """Replace `<app>_<service>_1`, which exists on Umbrel only, by the service's own name."""
     if f"{own_id}_" not in text:
         return text
     return re.sub(
@@ -150,7 +155,7 @@ def _rename_hosts(own_id: str, services: Mapping[str, Any], text: str) -> str:
 
 
 def _name_containers(own_id: str, tree: dict[str, Any]) -> dict[str, Any]:
-    """Say what the containers are called on Umbrel, for files that name them."""
+    """Set the names that containers have on Umbrel, for files that name them."""
     services = {
         name: {"container_name": f"{own_id}_{name}_1", **service} if isinstance(service, dict) else service
         for name, service in tree["services"].items()
@@ -159,7 +164,7 @@ def _name_containers(own_id: str, tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_exports(script: str, known: dict[str, str]) -> dict[str, str]:
-    """Return what is known with the values that an app's script sets; it is never run.
+    """Return the known variables with the values that an app's script sets; it is never executed.
 
     A value may name variables that are known by then; one that runs a program is left out.
     """
@@ -167,7 +172,7 @@ def _read_exports(script: str, known: dict[str, str]) -> dict[str, str]:
     for match in _EXPORT.finditer(script):
         text = match[2] or match[4] or ""
         names = {name or bare for name, bare in _USED.findall(text)}
-        if match[3] is None and ("$(" in text or not names <= values.keys() | _KEPT):
+        if match[3] is None and ("$(" in text or not names <= values.keys() | _OWN_VARIABLES):
             continue
         values[match[1]] = (match[3] or substitute_variables(text, values))[:_MAX_VALUE]
     return values
@@ -192,7 +197,7 @@ def _list_known(own_id: str) -> dict[str, str]:
 
 
 def _list_inputs(script: str) -> list[dict[str, Any]]:
-    """Return the secrets that Umbrel makes of an app's seed, which are generated here."""
+    """Return inputs for the secrets that Umbrel derives from an app's seed."""
     rules: dict[str, dict[str, Any]] = {
         "APP_PASSWORD": {"length": 32},
         "APP_SEED": {"length": 64, "alphabet": "hex"},

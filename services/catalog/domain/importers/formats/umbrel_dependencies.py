@@ -1,4 +1,4 @@
-"""What Umbrel's apps need of each other: an address can be given, another app's data and network cannot be shared."""
+"""Dependencies of Umbrel's apps on each other: an address can be an input, data and networks cannot be shared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NODES = frozenset(
 
 
 def may_run_apart(needed: Sequence[str], definition: str) -> bool:
-    """Say whether an app takes no more of the apps that it is made for than their addresses."""
+    """Return whether an app needs only the addresses of the apps it depends on."""
     if set(needed) & _NODES:
         return False
     for name in needed:
@@ -33,7 +33,7 @@ def may_run_apart(needed: Sequence[str], definition: str) -> bool:
 
 
 def ask_for_addresses(needed: Sequence[str], services: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return inputs for the addresses of other apps that services are told, writing variables in their place."""
+    """Return inputs for the addresses of other apps in the environment, and replace the addresses by variables."""
     inputs: dict[str, dict[str, Any]] = {}
     if not needed:
         return []
@@ -42,11 +42,11 @@ def ask_for_addresses(needed: Sequence[str], services: dict[str, Any]) -> list[d
     )
     for name, service in services.items():
         pairs = read_pairs(take_mapping(service).get("environment"))
-        told = {key: str(value) for key, value in pairs.items() if container.search(str(value))}
-        if not told:
+        addressed = {key: str(value) for key, value in pairs.items() if container.search(str(value))}
+        if not addressed:
             continue
-        services[name] = {**service, "environment": {**pairs, **{key: f"${{{key}}}" for key in told}}}
-        for key, value in told.items():
+        services[name] = {**service, "environment": {**pairs, **{key: f"${{{key}}}" for key in addressed}}}
+        for key, value in addressed.items():
             if key == make_variable(key):
                 label = key.replace("_", " ").capitalize()
                 inputs[key] = {

@@ -1,4 +1,4 @@
-"""In which form a secret is generated: in that of the value it stands for, or as its description says."""
+"""Forms of generated secrets: length and alphabet, from the example or the description of a secret."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_LENGTH = 32
-_LONG = 64
-_LONGEST = 128
-_LONG_NAMES = re.compile(r"SECRET_KEY_BASE", re.IGNORECASE)  # of Rails and Phoenix: 64 at least
+_LENGTH = 32  # characters: 190 bits, and what most keys of ciphers must have
+_LONG = 64  # characters, where a name says that the app needs more
+_LONGEST = 128  # characters: 512 bits in hexadecimal digits
+_LONG_NAMES = re.compile(r"SECRET_KEY_BASE", re.IGNORECASE)  # Rails and Phoenix refuse less than 64
 _COMMAND = re.compile(r"openssl rand\s{1,3}-(hex|base64)\s{1,3}([0-9]{1,3})")
 _PREFIX = re.compile(r"base64:")
 _REFERENCE = re.compile(r"(base64:)?\$\{?([A-Za-z_]\w*)\}?", re.ASCII)
 _HEX = re.compile(r"(?=.*[0-9])(?=.*[a-f])[0-9a-f]{16,128}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{22,170}={1,2}")
-_KEY_LENGTHS = frozenset({16, 24, 48, 64, 128})  # of ciphers; 32 is ours anyway
+_KEY_LENGTHS = frozenset({16, 24, 48, 64, 128})  # bytes, of ciphers; 32 is the default above
 
 
 def choose_form(name: str, *, example: str = "", description: str = "") -> dict[str, Any]:
     """Return the `generate` of a secret.
 
     Args:
-        name: of the variable that holds it.
-        example: the value that it stands for; empty where there is none.
-        description: what its collection says about it, perhaps a command that makes one.
+        name: of its variable.
+        example: the value that it replaces; empty where there is none.
+        description: of its collection, perhaps with a command that generates one.
     """
     if command := _COMMAND.search(description):
         return _read_command(command[1], int(command[2]))
@@ -41,7 +41,7 @@ def choose_form(name: str, *, example: str = "", description: str = "") -> dict[
 
 
 def fit_forms(inputs: Iterable[dict[str, Any]], services: Mapping[str, Any]) -> None:
-    """Give generated inputs the form that the variables want which they go to: `base64:…`, or long enough."""
+    """Fit generated inputs to the variables that use them: `base64:…`, or long enough."""
     rules = {record["name"]: record["generate"] for record in inputs if "generate" in record}
     for service in services.values():
         for key, value in (service.get("environment") or {}).items():
@@ -56,12 +56,12 @@ def fit_forms(inputs: Iterable[dict[str, Any]], services: Mapping[str, Any]) -> 
 
 
 def names_command(description: str) -> bool:
-    """Say whether a description names the command that makes a secret: then nobody has to be asked for it."""
+    """Return whether a description names the command that makes a secret, so that it can be generated."""
     return bool(_COMMAND.search(description))
 
 
 def split_prefix(value: str) -> tuple[str, str]:
-    """Split what says how a secret is written (`base64:`) from the secret itself."""
+    """Split the encoding of a secret (`base64:`) from the secret itself."""
     match = _PREFIX.match(value)
     return (match[0], value[match.end() :]) if match else ("", value)
 
@@ -72,7 +72,7 @@ def _read_command(encoding: str, size: int) -> dict[str, Any]:
 
 
 def _count_bytes(text: str) -> int:
-    """Return how many bytes a text in base64 stands for, 0 where it is none or they are too few or many."""
+    """Return the number of bytes that a text in base64 encodes, 0 where it is no base64 or of no usual length."""
     try:
         size = len(base64.b64decode(text, validate=True))
     except binascii.Error:

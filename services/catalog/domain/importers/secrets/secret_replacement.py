@@ -1,4 +1,4 @@
-"""Makes generated inputs of the secrets that a collection hard-codes: everywhere they are needed, or nowhere."""
+"""Replacement of hard-coded secrets by generated inputs: in all services that use a secret, or in none."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ from services.catalog.domain.item_files.document import Value
 from services.catalog.domain.renderer.compose import parse_ports
 from services.catalog.domain.renderer.interpolation import Variable, list_texts, map_texts, rewrite_variables
 
-_DISTINCT_MIN = 6
-_MAX_SECRETS = 200
+_DISTINCT_MIN = 6  # characters; a shorter text may occur elsewhere with another meaning
+_MAX_SECRETS = 200  # of a definition; each is searched in all texts
 _BEFORE = (
     r"""(?i:(?:pass(?:word|wd)?|secret|token|pwd|identified[ ]by)["']?[ ]{0,3}[:= ][ ]{0,3}|[?&;]p(?:w|ass)?="""
     r"""|[ ]-a[ ]{1,3}|[ ]-p|[\w:/]:(?=[^@\s]*@))["']?"""
 )
-"""What a text says before a secret: `password: x`, `--requirepass x`, `-a x`, `-px`, `&p=x`, `user:x@`."""
+"""Text before a secret: `password: x`, `--requirepass x`, `-a x`, `-px`, `&p=x`, `user:x@`."""
 _FLAG = re.compile(r"--?[\w-]*(?:pass(?:word|wd)?|secret|token)|-a", re.IGNORECASE)
 _MASKED = "(a password of this app's own, among its values)"
 _TOLD = r"(?i:pass(?:word|wd|wort)?|pwd|pw|contraseña|mot de passe|密码|密碼)[^\n]{0,60}?"
 
 
 def replace_hard_coded_secrets(
-    draft: Draft, services: dict[str, Any], configs: Mapping[str, dict[str, str]]
+    draft: Draft, services: dict[str, Any], *, configs: Mapping[str, dict[str, str]]
 ) -> None:
-    """Make inputs of secrets that stand in clear: equal values become one input, generated.
+    """Replace secrets in clear by generated inputs, one for equal values.
 
     Raises:
-        RefusedEntryError: there are more than a definition has.
+        RefusedEntryError: there are more than 200.
     """
     secrets = find_secrets(draft, services)
     plain = list_plain_values(services)
     texts = [config["content"] for config in configs.values()]
     replaced: list[Secret] = []
     for secret in secrets:
-        told = _list_told(secret, services, configs, plain)
-        if may_be_generated(secret, services, told, texts):
+        users = _list_users(secret, services, configs=configs, plain=plain)
+        if may_be_generated(secret, services, users=users, texts=texts):
             replaced.append(secret)
         else:
-            _leave(draft, services, secret)
+            _leave(draft, services, secret=secret)
     if len(replaced) > _MAX_SECRETS:
-        raise RefusedEntryError(f"holds more than {_MAX_SECRETS} secrets in clear")
+        raise RefusedEntryError(f"contains more than {_MAX_SECRETS} secrets in clear")
     references = _declare(draft, replaced)
     if not references:
         return
-    hidden = _Hidden(references, replaced, plain)
+    hidden = _Hidden(references, replaced, plain=plain)
     for service in services.values():
         hidden.hide_in_service(service)
     for config in configs.values():
@@ -63,13 +63,17 @@ def replace_hard_coded_secrets(
     _hide_in_notes(draft, references)
 
 
-def _list_told(
-    secret: Secret, services: Mapping[str, Any], configs: Mapping[str, dict[str, str]], plain: Collection[str]
+def _list_users(
+    secret: Secret,
+    services: Mapping[str, Any],
+    *,
+    configs: Mapping[str, dict[str, str]],
+    plain: Collection[str],
 ) -> set[str]:
     """Return the services that have a secret: in a variable, inside of an address, in a command, in a file."""
-    told = {service for service, _ in secret.keys}
-    mark = "\ue000"  # in no text that was read
-    probe = _Hidden({(secret.value, secret.is_login): mark}, [secret], plain)
+    users = {service for service, _ in secret.keys}
+    mark = "\ue000"  # occurs in no text: the parser refuses this character
+    probe = _Hidden({(secret.value, secret.is_login): mark}, [secret], plain=plain)
     for name, service in services.items():
         texts: list[str] = []
         copy = {key: service[key] for key in ("environment", "command", "entrypoint") if key in service}
@@ -79,21 +83,21 @@ def _list_told(
             config = configs.get(str(take_mapping(reference).get("source")), {})
             texts.append(probe.hide_inside(config.get("content", "")))
         if any(mark in text for text in texts):
-            told.add(name)
-    return told
+            users.add(name)
+    return users
 
 
-def _leave(draft: Draft, services: Mapping[str, Any], secret: Secret) -> None:
+def _leave(draft: Draft, services: Mapping[str, Any], *, secret: Secret) -> None:
     """Leave a secret as the collection has it, also where it is the default of a variable."""
-    told = sorted({service for service, _ in secret.keys})
-    ports = [port for name in told for port in parse_ports(services[name].get("ports"))]
+    users = sorted({service for service, _ in secret.keys})
+    ports = [port for name in users for port in parse_ports(services[name].get("ports"))]
     where = (
         "though its port is open to the network"
         if any(not p.is_loopback for p in ports)
         else "inside of the app only"
     )
     draft.note(
-        f"A password of {', '.join(told)} is the collection's own, because not every service is told it; it is used {where}."
+        f"The password of {', '.join(users)} is the collection's own, because not every service that needs it gets it; it is used {where}."
     )
     for record in draft.inputs:
         if record["name"] in secret.names and record.pop("generate", None):
@@ -109,7 +113,7 @@ def _leave(draft: Draft, services: Mapping[str, Any], secret: Secret) -> None:
 
 
 def _declare(draft: Draft, secrets: list[Secret]) -> dict[tuple[str, bool], str]:
-    """Return what stands for each secret, after adding the inputs that are missing."""
+    """Return the reference for each secret, after adding the missing inputs."""
     taken = {record["name"] for record in draft.inputs}
     references: dict[tuple[str, bool], str] = {}
     for secret in secrets:
@@ -121,11 +125,11 @@ def _declare(draft: Draft, secrets: list[Secret]) -> dict[tuple[str, bool], str]
         references[secret.value, secret.is_login] = f"{prefix}${{{name}}}"
         if not declared:
             taken.add(name)
-            draft.inputs.append(_build_input(draft, name, [key for _, key in secret.keys], secret=text))
+            draft.inputs.append(_build_input(draft, name, keys=[key for _, key in secret.keys], secret=text))
     return references
 
 
-def _build_input(draft: Draft, name: str, keys: list[str], *, secret: str) -> dict[str, Any]:
+def _build_input(draft: Draft, name: str, *, keys: list[str], secret: str) -> dict[str, Any]:
     label = keys[0].replace("_", " ").strip().capitalize() or name
     record = {"name": name, "label": label, "type": "password"}
     if text := draft.helps.get(keys[0]):
@@ -136,10 +140,10 @@ def _build_input(draft: Draft, name: str, keys: list[str], *, secret: str) -> di
 
 
 class _Hidden:
-    """Writes what stands for secrets in the texts of a definition."""
+    """Writer of references in place of secrets in the texts of a definition."""
 
     def __init__(
-        self, references: Mapping[tuple[str, bool], str], secrets: list[Secret], plain: Collection[str]
+        self, references: Mapping[tuple[str, bool], str], secrets: list[Secret], *, plain: Collection[str]
     ) -> None:
         self._exact = {
             (service, key): references[one.value, one.is_login]
@@ -161,14 +165,14 @@ class _Hidden:
         }
 
     def hide_in_service(self, service: dict[str, Any]) -> None:
-        """Hide secrets in what a service is told."""
+        """Replace secrets in the environment, commands and health check of a service."""
         if pairs := take_mapping(service.get("environment")):
             service["environment"] = {key: self._hide(str(key), value) for key, value in pairs.items()}
         for key in {"command", "entrypoint", "healthcheck"} & service.keys():
             service[key] = self._hide_words(map_texts(service[key], self.hide_inside))
 
     def hide_inside(self, text: str) -> str:
-        """Write what stands for secrets in a text: one that stands out everywhere, else where a secret is meant."""
+        """Replace secrets in a text: a distinct one everywhere, another only behind an option or key for secrets."""
         text = rewrite_variables(text, self._hide_variable)
         for secret, reference in self._inside.items():
             if secret not in text:
@@ -191,7 +195,7 @@ class _Hidden:
         return self.hide_inside(value)
 
     def _hide_words(self, command: Value) -> Value:
-        """Hide a secret that is a word of its own in a list, after the option that it belongs to."""
+        """Replace a secret that is a word of its own in a list, after its option."""
         if isinstance(command, dict):
             return {key: self._hide_words(value) for key, value in command.items()}
         if not isinstance(command, list):
@@ -204,7 +208,7 @@ class _Hidden:
 
 
 def _hide_in_notes(draft: Draft, references: Mapping[tuple[str, bool], str]) -> None:
-    """Take the passwords that were replaced out of what is said to people: they are no longer true."""
+    """Remove the replaced passwords from notes and descriptions, where they are no longer true."""
     for (value, _), reference in references.items():
         pattern = re.compile(rf"({_TOLD})(?<![\w-])`?{re.escape(value)}`?(?![\w-])")
         draft.notes[:] = [pattern.sub(rf"\g<1>{_MASKED}", note) for note in draft.notes]
@@ -214,7 +218,7 @@ def _hide_in_notes(draft: Draft, references: Mapping[tuple[str, bool], str]) -> 
 
 
 def _is_mixed(secret: str) -> bool:
-    """Say whether a text is no word: users, databases and hosts are called by words, however long."""
+    """Return whether a text is no word: users, databases and hosts have words as names, however long."""
     mixed = any(c.isdigit() for c in secret) and any(c.isalpha() for c in secret)
     return mixed and len(secret) >= _DISTINCT_MIN
 

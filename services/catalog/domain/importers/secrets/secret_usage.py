@@ -1,7 +1,7 @@
-"""Which secrets a definition holds in clear, and which of its services are told each of them.
+"""Secrets in clear in a definition, and the services that use each of them.
 
-A secret may be generated only if every service that needs it is told. A database whose password no other service is
-told has clients that rely on a default; a client that is told a password its database is not told, likewise.
+A secret may be generated only if every service that needs it gets it. A database whose password no other service
+gets has clients that rely on a default; so has a client with a password that its database does not get.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PLAIN_WORDS = frozenset(
     {"true", "false", "yes", "no", "none", "null", "0", "1", "file", "disabled", "enabled", "user_provided", "user-provided",
      "unset", "undefined", "optional", "n/a"}
 )  # fmt: skip
-_HARD_CODED_MIN = 3
+_HARD_CODED_MIN = 3  # characters; shorter values are switches and numbers
 _GIVEN_OUT = re.compile(
     r"(?:.*_)?(?:OPENAI|ANTHROPIC|CLAUDE|GEMINI|GOOGLE|GROQ|MISTRAL|DEEPSEEK|OPENROUTER|HUGGING_?FACE|AZURE|GITHUB|GITLAB"
     r"|CLOUDFLARE|CF|SMTP|E?MAIL|VAPID|ZOOM|MS_GRAPH|STRIPE|TELEGRAM|DISCORD|SLACK|STEAM|PLEX|TMDB|IGDB|SPOTIFY|LASTFM|TAILSCALE|TS|NGROK"
@@ -43,11 +43,11 @@ _TOR_HASH = "HashedControlPassword"
 
 @dataclass(slots=True)
 class Secret:
-    """A secret that stands in clear.
+    """A secret in clear.
 
     Attributes:
         value: the text itself.
-        keys: the variables of services that hold it, by service.
+        keys: the services and their variables that contain it.
         names: the variables of the definition that have it as their default.
         is_login: whether people sign in with it, where a database has the same.
     """
@@ -59,12 +59,12 @@ class Secret:
 
 
 def is_given_out(name: str) -> bool:
-    """Say whether a secret is one that somebody else gives out: one that is made up would be worse than none."""
+    """Return whether another service issues a secret: a generated one would be worse than none."""
     return is_secret_name(name) and bool(_GIVEN_OUT.fullmatch(name))
 
 
 def is_hard_coded(key: str, value: Value) -> bool:
-    """Say whether a variable holds a secret in clear."""
+    """Return whether the value of a variable is a secret in clear."""
     text = str(value)
     if not is_secret_name(key) or "$" in text or isinstance(value, bool) or value is None:
         return False
@@ -73,7 +73,7 @@ def is_hard_coded(key: str, value: Value) -> bool:
 
 
 def find_secrets(draft: Draft, services: Mapping[str, Any]) -> list[Secret]:
-    """Return the secrets that stand in clear, equal ones once."""
+    """Return the secrets in clear, equal ones once."""
     found: dict[tuple[str, bool], Secret] = {}
 
     def add(value: str, key: str, service: str) -> Secret:
@@ -104,7 +104,7 @@ def _join_lonely_logins(secrets: list[Secret]) -> list[Secret]:
 
 
 def _is_switch(secret: Secret) -> bool:
-    """Say whether a word is a setting: the same for keys that several others give out."""
+    """Return whether a word is a setting: the same for several keys of other services."""
     issuers = {key.split("_")[0].upper() for _, key in secret.keys if is_given_out(key)}
     return len(issuers) > 1 and bool(_WORD.fullmatch(secret.value))
 
@@ -130,31 +130,33 @@ def _list_pairs(services: Mapping[str, Any]) -> Iterator[tuple[str, str, Value]]
 
 
 def may_be_generated(
-    secret: Secret, services: Mapping[str, Any], told: Collection[str], texts: Collection[str]
+    secret: Secret, services: Mapping[str, Any], *, users: Collection[str], texts: Collection[str]
 ) -> bool:
-    """Say whether every service that needs a secret is told it.
+    """Return whether every service that needs a secret gets it.
 
     Args:
-        secret: what would be generated.
+        secret: the one that would be generated.
         services: of the definition.
-        told: the services among them that have it, wherever they have it.
-        texts: what the definition hands over as files.
+        users: the services among them that get it in any way.
+        texts: the files of the definition.
     """
     if all(is_given_out(key) for _, key in secret.keys):
         return True
     keys = {key for _, key in secret.keys}
     if any("TOR" in key.upper() for key in keys) and any(_TOR_HASH in text for text in texts):
         return False  # the file has the hash of the collection's own
-    servers = {name for name in told if _serves(name, services)}
-    clients = set(told) - servers
+    servers = {name for name in users if _serves(name, services)}
+    clients = set(users) - servers
     apps = {name for name in services if name != PREPARER and not _serves(name, services)}
     if servers and not clients and apps:
         return all(_ROOT.fullmatch(key) for key in keys) and _have_user(services, servers)
-    return not any(_names_server(key, services, told) for service, key in secret.keys if service in clients)
+    return not any(
+        _names_server(key, services, users=users) for service, key in secret.keys if service in clients
+    )
 
 
 def _serves(name: str, services: Mapping[str, Any]) -> bool:
-    """Say whether others sign in to a service: by its image, or by the name it has among them."""
+    """Return whether others sign in to a service: by its image, or by its name."""
     service = services.get(name, {})
     words = set(make_id(name).split("-"))
     return is_helper(service) or (
@@ -166,8 +168,8 @@ def _have_user(services: Mapping[str, Any], servers: Collection[str]) -> bool:
     return any(_USER.fullmatch(key) for service, key, _ in _list_pairs(services) if service in servers)
 
 
-def _names_server(key: str, services: Mapping[str, Any], told: Collection[str]) -> bool:
-    """Say whether a client's variable is about a service that is not told its value."""
+def _names_server(key: str, services: Mapping[str, Any], *, users: Collection[str]) -> bool:
+    """Return whether a client's variable is about a service that does not get its value."""
     words = set(make_id(key).split("-"))
     about = set()
     for name, service in services.items():
@@ -179,11 +181,11 @@ def _names_server(key: str, services: Mapping[str, Any], told: Collection[str]) 
             called |= {"db", "database", "pg", "sql"}
         if called & words:
             about.add(name)
-    return bool(about) and not about & set(told)
+    return bool(about) and not about & set(users)
 
 
 def list_plain_values(services: Mapping[str, Any]) -> set[str]:
-    """Return what is no secret though a secret may be equal to it: names of services, users, databases."""
+    """Return words that are no secrets though a secret may be equal to one: names of services, users, databases."""
     plain = {
         str(value) for _, key, value in _list_pairs(services) if value is not None and not is_secret_name(key)
     }
