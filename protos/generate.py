@@ -6,13 +6,17 @@ file with its imports and comments; buf, Envoy and the OpenAPI generator all rea
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from importlib.resources import files
 from pathlib import Path
 
 from google.api import annotations_pb2
+from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
+
+from gateway.comments import collect_comments, split_summary
 
 PROTOS = Path(__file__).parent
 OUTPUT = PROTOS / "gen"
@@ -49,8 +53,27 @@ def generate(output: Path) -> None:
     ]
     if protoc.main(arguments) != 0:
         raise SystemExit("protoc failed")
+    write_comments(output)
     for stray in ("google",):  # generated for the image only; the wheels carry the modules
         shutil.rmtree(output / stray, ignore_errors=True)
+
+
+def write_comments(output: Path) -> None:
+    """Write the first sentence of each comment on a field of a request: the help of the command line's options."""
+    image = descriptor_pb2.FileDescriptorSet.FromString((output / "proximity.binpb").read_bytes())
+    requests = {
+        method.input_type.lstrip(".")
+        for file in image.file
+        for service in file.service
+        for method in service.method
+    }
+    comments = {
+        name: split_summary(text)[0]
+        for name, text in sorted(collect_comments(image).items())
+        if name.rpartition(".")[0] in requests
+    }
+    text = json.dumps(comments, indent=1, ensure_ascii=False)
+    (output / "proximity" / "comments.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
     assert (shown["environment"]["ADMINER_DESIGN"], shown["masked"]) == ("nette", ["MOTTO"])
     assert terminal.run("reveal", app["id"]).stdout == "MOTTO=pw-77=x\n"
     assert terminal.read("reveal", app["id"], "ADMINER_DESIGN")["values"] == {"ADMINER_DESIGN": "nette"}
-    assert "nothing to follow" in terminal.run("set", app["id"], "--public", "MOTTO").stdout
+    assert "needs no change" in terminal.run("set", app["id"], "--public", "MOTTO").stdout
     terminal.run("set", app["id"], "--unset", "MOTTO")
     assert "MOTTO" not in terminal.read("show", app["id"])["environment"]
     assert "nothing to change" in terminal.run("set", app["id"], status=2).stderr
@@ -102,8 +102,8 @@ def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
         assert "Stopping the container" in following.stdout.read()
         assert following.wait(LIMIT_S) == 0  # the removal ends it
     assert "there is no app" in terminal.run("show", app["id"], status=5).stderr
-    assert [one["id"] for one in terminal.read("backups", app["id"])] == [backup["id"]]
-    assert "deleted" in terminal.run("backups", "--status", "completed").stdout
+    assert [one["id"] for one in terminal.read("backups", "list", app["id"])] == [backup["id"]]
+    assert "deleted" in terminal.run("backups", "list", "--status", "completed").stdout
     copy = f"{hostname}-2"
     assert "is running" in terminal.run("restore", app["id"], str(backup["id"]), "--to", copy).stdout
     (back,) = terminal.read("apps", "--search", copy)
@@ -172,6 +172,8 @@ def test_a_certificate_is_trusted_by_file_or_fingerprint_or_not_at_all(
     terminal = Terminal(tmp_path / "session")
     assert fingerprint in terminal.sign_in(url, status=1).stderr
     assert "not the pinned one" in terminal.sign_in(url, "--pin", "00", status=1).stderr
+    for name, value in (("PROXIMITY_CA_FILE", str(file)), ("PROXIMITY_FINGERPRINT", fingerprint)):
+        Terminal(tmp_path / name, **{name: value}).sign_in(url)
     for options in (("--ca", str(file)), ("--pin", fingerprint), ("--insecure",)):
         terminal.sign_in(url, *options)
         assert terminal.read("whoami")["username"] == USERNAME
@@ -212,10 +214,10 @@ def test_sessions_are_shown_and_ended(stack: RunningStack, tmp_path: Path) -> No
     assert len(current) == 1
     assert "this one" in one.run("sessions").stdout
     theirs = next(session for session in other.read("sessions") if session["is_current"])
-    assert "has ended" in one.run("end-session", theirs["id"]).stdout
+    assert "has ended" in one.run("sessions", "end", theirs["id"]).stdout
     other.run("whoami", status=3)
-    one.run("end-session", theirs["id"], status=5)
-    one.run("end-session", status=2)
+    one.run("sessions", "end", theirs["id"], status=5)
+    one.run("sessions", "end", status=2)
 
 
 def test_a_password_is_confirmed_on_the_command_line(terminal: Terminal) -> None:
@@ -226,3 +228,40 @@ def test_a_password_is_confirmed_on_the_command_line(terminal: Terminal) -> None
     after = {each["id"]: each for each in terminal.read("sessions")}
     assert after[current]["is_current"]
     assert after[current]["authenticated_at"] > after[current]["created_at"]
+
+
+@pytest.mark.timeout(300)
+def test_commands_made_from_their_rpcs(terminal: Terminal) -> None:
+    """Resize, copy and look at the work; one line for each step where there is no terminal; every form of output."""
+    hostname = f"rpc-{uuid.uuid4().hex[:8]}"
+    done = terminal.run("deploy", "adminer", hostname, "--env", "FOO=1", "-o", "name")
+    app_id = done.stdout.strip()
+    assert "adminer does not ask for FOO" in done.stderr
+    assert f"Deploying {hostname}: " in done.stderr
+    changed = terminal.read("change", app_id, "--name", "Database")
+    assert (changed["id"], changed["name"]) == (app_id, "Database")
+    copied = terminal.run("clone", app_id, f"{hostname}-2")
+    assert "%)" in copied.stderr
+    operations = terminal.read("operations", "list", app_id)
+    assert "deploy_app" in {operation["kind"] for operation in operations}
+    shown = terminal.read("operations", "show", app_id, operations[-1]["id"])
+    assert {step["status"] for step in shown["steps"]} == {"done"}
+    assert "succeeded" in terminal.run("operations", "watch", app_id, operations[-1]["id"]).stdout
+    assert "id: 1" in terminal.run("hosts", "--output", "yaml").stdout
+    assert terminal.read("hosts", "test", "1")["success"]
+    assert len(terminal.read("audit", "--limit", "3")) == 3
+    token = terminal.read("tokens", "create", "nightly", "--scopes", "read")
+    assert "nightly" in terminal.run("tokens").stdout
+    terminal.run("tokens", "delete", str(token["id"]), "--yes")
+    terminal.run("rollback", app_id, "--yes", status=1)  # it was never updated
+    for arguments in (("show", "none-1"), ("deploy", "no-such-item", "x-1"), ("hosts", "show", "999")):
+        terminal.run(*arguments, status=5)
+
+
+def test_a_token_refused_before_its_time_is_renewed(terminal: Terminal, tmp_path: Path) -> None:
+    """As after the replacement of the keys that sign tokens: the session has a refresh token, and goes on."""
+    file = tmp_path / "session" / "session.json"
+    session = json.loads(file.read_text())
+    file.write_text(json.dumps(session | {"access": session["access"][:-6] + "AAAAAA"}))
+    assert USERNAME in terminal.run("whoami").stdout
+    assert json.loads(file.read_text())["access"] != session["access"]

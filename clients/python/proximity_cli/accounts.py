@@ -18,16 +18,23 @@ from proximity.auth.v1 import auth_service_pb2 as pb
 
 from proximity_cli.connection import Platform, check_trust, connect
 from proximity_cli.failures import CliError
-from proximity_cli.output import Json, print_done, print_facts, print_json
+from proximity_cli.output import present, print_done, print_facts, with_output
 from proximity_cli.session import Session, forget_session, read_session, write_session
 
+Ca = Annotated[
+    Path | None,
+    typer.Option(help="File with certificates to trust.", envvar="PROXIMITY_CA_FILE", exists=True),
+]
+Pin = Annotated[
+    str, typer.Option(help="SHA-256 of the only certificate to trust.", envvar="PROXIMITY_FINGERPRINT")
+]
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (login, logout, whoami, password, redeem):
-        app.command()(command)
+        app.command()(with_output(command))
 
 
 def login(
@@ -38,8 +45,8 @@ def login(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
-    ca: Annotated[Path | None, typer.Option(help="File with certificates to trust.", exists=True)] = None,
-    pin: Annotated[str, typer.Option(help="SHA-256 of the only certificate to trust.")] = "",
+    ca: Ca = None,
+    pin: Pin = "",
     insecure: Annotated[
         bool,
         typer.Option("--insecure", help="Trust any certificate. Whoever is in between can read everything."),
@@ -67,7 +74,8 @@ def login(
         )
     )
     role = ", an administrator" if answer.user.is_staff else ""
-    print_done(f"signed in at {session.url} as {answer.user.username}{role}")
+    sentence = f"signed in at {session.url} as {answer.user.username}{role}"
+    present(answer.user, lambda: print_done(sentence))
     for notice in answer.notices:
         typer.echo(notice, err=True)
 
@@ -89,25 +97,21 @@ def logout() -> None:
         platform = Platform(session)
         platform.change(platform.auth.Logout, pb.LogoutRequest(refresh=session.refresh))
     forget_session()
-    print_done("signed out")
+    present(Empty(), lambda: print_done("signed out"))
 
 
-def whoami(as_json: Json = False) -> None:
+def whoami() -> None:
     """Show who is signed in, and where."""
     platform = connect()
     user = platform.read(platform.auth.GetCurrentUser, Empty())
-    if as_json:
-        return print_json(user)
     role = "administrator" if user.is_staff else "user"
-    print_facts(
-        [
-            ("username", user.username),
-            ("email", user.email),
-            ("role", role),
-            ("platform", platform.session.url),
-        ]
-    )
-    return None
+    facts = [
+        ("username", user.username),
+        ("email", user.email),
+        ("role", role),
+        ("platform", platform.session.url),
+    ]
+    present(user, lambda: print_facts(facts))
 
 
 def password(
@@ -120,7 +124,8 @@ def password(
     old = _read_password("Old password", from_stdin=password_stdin)
     new = _read_password("New password", from_stdin=password_stdin, twice=True)
     request = pb.ChangePasswordRequest(old_password=old, new_password=new)
-    print_done(platform.change(platform.auth.ChangePassword, request).detail)
+    answer = platform.change(platform.auth.ChangePassword, request)
+    present(answer, lambda: print_done(answer.detail))
 
 
 def redeem(
@@ -129,8 +134,8 @@ def redeem(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the new password from standard input.")
     ] = False,
-    ca: Annotated[Path | None, typer.Option(help="File with certificates to trust.", exists=True)] = None,
-    pin: Annotated[str, typer.Option(help="SHA-256 of the only certificate to trust.")] = "",
+    ca: Ca = None,
+    pin: Pin = "",
 ) -> None:
     """Set a password with a one-time link; with an invitation, make the account --username."""
     url, _, token = link.partition("#")
@@ -143,7 +148,8 @@ def redeem(
     check_trust(session)
     new = _read_password("New password", from_stdin=password_stdin, twice=True)
     request = pb.ResetPasswordRequest(token=token, new_password=new, username=username)
-    print_done(Platform(session).auth.ResetPassword(request, timeout=30).detail)
+    answer = Platform(session).auth.ResetPassword(request, timeout=30)
+    present(answer, lambda: print_done(answer.detail))
 
 
 def _read_password(prompt: str, *, from_stdin: bool, twice: bool = False) -> str:

@@ -1,50 +1,55 @@
-"""apps, show, deploy, start, stop, restart, delete, logs."""
+"""apps, show, deploy, start, stop, restart, delete, logs, events."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 from google.protobuf import json_format
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
+from proximity.catalog.v1 import catalog_service_pb2
+from rich.markup import escape
 
+from proximity_cli.completion import complete_apps, complete_items
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
-from proximity_cli.following import follow_events, wait_for_app
+from proximity_cli.following import follow_events, wait_for_app, wait_for_operation
 from proximity_cli.output import (
-    Json,
+    complaints,
     console,
+    present,
     print_done,
     print_facts,
-    print_json,
-    print_json_line,
+    print_line,
     print_table,
     render_cell,
     render_time,
+    with_output,
 )
 
-AppId = Annotated[str, typer.Argument(help="Id of the app, as `proximity apps` shows it.", metavar="APP")]
+AppId = Annotated[
+    str,
+    typer.Argument(
+        help="Id of the app, as `proximity apps` shows it.", metavar="APP", autocompletion=complete_apps
+    ),
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until it is done.")]
 _PAGE = 100
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("apps")(list_apps)
-    app.command()(show)
-    app.command()(deploy)
-    app.command()(start)
-    app.command()(stop)
-    app.command()(restart)
-    app.command()(delete)
-    app.command()(logs)
+    app.command("apps")(with_output(list_apps))
+    for command in (show, deploy, start, stop, restart, delete, logs, events):
+        app.command()(with_output(command))
 
 
 def list_apps(
     search: Annotated[str, typer.Option(help="Only those with this in their name or hostname.")] = "",
     status: Annotated[str | None, typer.Option(help="Only those in this status.")] = None,
-    as_json: Json = False,
 ) -> None:
     """List the apps."""
     platform = connect()
@@ -54,19 +59,15 @@ def list_apps(
         request = pb.ListAppsRequest(page=page, per_page=_PAGE, search=search, status=status)
         answer = platform.read(platform.apps.ListApps, request)
         found, page, total = [*found, *answer.apps], page + 1, answer.total if answer.apps else 0
-    if as_json:
-        return print_json(found)
     rows = [(app.id, app.name, app.status, app.hostname, app.node, app.url) for app in found]
-    print_table(("ID", "NAME", "STATUS", "HOSTNAME", "NODE", "URL"), rows, empty="There are no apps.")
-    return None
+    columns = ("ID", "NAME", "STATUS", "HOSTNAME", "NODE", "URL")
+    present(found, lambda: print_table(columns, rows, empty="There are no apps."))
 
 
-def show(app_id: AppId, as_json: Json = False) -> None:
+def show(app_id: AppId) -> None:
     """Show one app."""
     platform = connect()
     app = platform.read(platform.apps.GetApp, pb.GetAppRequest(app_id=app_id))
-    if as_json:
-        return print_json(app)
     names = (
         "id",
         "name",
@@ -83,12 +84,13 @@ def show(app_id: AppId, as_json: Json = False) -> None:
     facts: list[tuple[str, object]] = [(name, getattr(app, name)) for name in names]
     facts += [("created", render_time(app.created_at))]
     facts += [(each.type, each.message) for each in app.conditions]
-    print_facts(facts)
-    return None
+    present(app, lambda: print_facts(facts))
 
 
 def deploy(
-    catalog_id: Annotated[str, typer.Argument(help="What, as in `proximity catalog search`.")],
+    catalog_id: Annotated[
+        str, typer.Argument(help="What, as in `proximity catalog search`.", autocompletion=complete_items)
+    ],
     hostname: Annotated[str, typer.Argument(help="Name in the network: small letters, digits, hyphens.")],
     name: Annotated[str, typer.Option(help="Name for people; default: the hostname.")] = "",
     env: Annotated[
@@ -99,7 +101,6 @@ def deploy(
     disk: Annotated[int | None, typer.Option(help="GB.")] = None,
     node: Annotated[str, typer.Option(help="Proxmox node; default: the one with most room.")] = "",
     no_wait: NoWait = False,
-    as_json: Json = False,
 ) -> None:
     """Deploy an app of the catalog and show how it gets on."""
     platform = connect()
@@ -112,14 +113,22 @@ def deploy(
         "environment": parse_environment(env or []),
         "config": {key: value for key, value in config.items() if value is not None},
     }
+    warn_of_unknown_values(platform, catalog_id, body["environment"])
     app = platform.create(platform.apps.DeployApp, json_format.ParseDict(body, pb.DeployAppRequest()))
     if not no_wait:
         wait_for_app(platform, app.id, f"Deploying {hostname}")
         app = platform.read(platform.apps.GetApp, pb.GetAppRequest(app_id=app.id))
-    if as_json:
-        return print_json(app)
-    print_done(f"{app.id} is {app.status}" + (f" at {app.url}" if app.url else ""))
-    return None
+    present(app, lambda: print_done(f"{app.id} is {app.status}" + (f" at {app.url}" if app.url else "")))
+
+
+def warn_of_unknown_values(platform: Platform, catalog_id: str, environment: Iterable[str]) -> None:
+    """Say which values an item does not ask for: they are passed on, and may be misspelt."""
+    item = platform.read(platform.catalog.GetItem, catalog_service_pb2.GetItemRequest(app_id=catalog_id))
+    unknown = [name for name in environment if name not in {each.name for each in item.inputs}]
+    if unknown:
+        complaints.print(
+            escape(f"warning: {catalog_id} does not ask for {', '.join(unknown)}; passed on as it is")
+        )
 
 
 def parse_environment(pairs: list[str]) -> dict[str, str]:
@@ -164,12 +173,11 @@ def delete(
     platform = connect()
     answer = platform.change(platform.apps.DeleteApp, pb.DeleteAppRequest(app_id=app_id, backups=backups))
     if no_wait or not answer.operation_id:
-        return print_done(answer.message)
+        return present(answer, lambda: print_done(answer.message))
     doing, *rest = answer.message.split(". ")
     ended = wait_for_app(platform, app_id, doing)
     check_operation(platform, app_id, answer.operation_id, ended=ended)
-    print_done(". ".join([f"{app_id} is {ended}", *rest]))
-    return None
+    return present(answer, lambda: print_done(". ".join([f"{app_id} is {ended}", *rest])))
 
 
 def _act(app_id: str, action: str, *, no_wait: bool) -> None:
@@ -177,11 +185,22 @@ def _act(app_id: str, action: str, *, no_wait: bool) -> None:
     request = pb.PerformAppActionRequest(app_id=app_id, action=action)
     answer = platform.change(platform.apps.PerformAppAction, request)
     if no_wait or not answer.operation_id:
-        return print_done(answer.message)
+        return present(answer, lambda: print_done(answer.message))
     ended = wait_for_app(platform, app_id, answer.message)
     check_operation(platform, app_id, answer.operation_id, ended=ended)
-    print_done(f"{app_id} is {ended}")
-    return None
+    return present(answer, lambda: print_done(f"{app_id} is {ended}"))
+
+
+def watch_operation(
+    app_id: AppId,
+    operation_id: Annotated[str, typer.Argument(metavar="OPERATION", help="Id of the operation.")],
+) -> None:
+    """Show how an operation gets on until it has ended."""
+    platform = connect()
+    request = pb.GetOperationRequest(app_id=app_id, operation_id=operation_id)
+    wait_for_operation(platform, request, platform.read(platform.apps.GetOperation, request))
+    operation = platform.read(platform.apps.GetOperation, request)
+    present(operation, lambda: print_done(f"{operation.kind} {operation.status}"))
 
 
 def check_operation(platform: Platform, app_id: str, operation_id: str, *, ended: str) -> None:
@@ -205,24 +224,34 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines are written.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000, help="The newest so many.")] = 100,
     level: Annotated[str | None, typer.Option(help="info, warning or error.")] = None,
-    as_json: Json = False,
 ) -> None:
     """Show the log of an app, oldest line first."""
     platform = connect()
     request = pb.ListAppLogsRequest(app_id=app_id, limit=lines, level=level)
     found = list(reversed(platform.read(platform.apps.ListAppLogs, request).logs))
     for line in found:
-        _print_line(line, as_json=as_json)
+        _print_entry(line)
     if not follow:
         return
     for event in follow_events(platform, app_id, after=str(found[-1].id if found else 0)):
         if event.HasField("log") and level in (None, event.log.level):
-            _print_line(event.log, as_json=as_json)
+            _print_entry(event.log)
 
 
-def _print_line(line: app_pb2.LogEntry, *, as_json: bool) -> None:
-    if as_json:
-        return print_json_line(line)
+def _print_entry(line: app_pb2.LogEntry) -> None:
     level = "" if line.level == "info" else f" {render_cell(line.level)}:"
-    console.print(f"[dim]{render_time(line.timestamp)}[/]{level} {render_cell(line.message)}")
-    return None
+    text = f"[dim]{render_time(line.timestamp)}[/]{level} {render_cell(line.message)}"
+    print_line(line, lambda: console.print(text))
+
+
+def events(
+    app_id: AppId,
+    after: Annotated[str, typer.Option(help="Id of the last event that is known; 0: from the first.")] = "",
+) -> None:
+    """Follow the events of an app until it is removed."""
+    for event in follow_events(connect(), app_id, after=after):
+        kind = event.WhichOneof("event") or ""
+        said = getattr(event, kind)
+        text = getattr(said, "message", "") or getattr(said, "step_description", "") or said.status
+        line = f"[dim]{render_time(event.timestamp)}[/] {kind}: {render_cell(text)}"
+        print_line(event, functools.partial(console.print, line))

@@ -1,4 +1,4 @@
-"""backups, backup, restore."""
+"""backups list, backup, restore."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proximity_cli.apps import AppId, NoWait
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
 from proximity_cli.following import show_progress, wait_for_app
-from proximity_cli.output import Json, print_done, print_json, print_table, render_size, render_time
+from proximity_cli.output import present, print_done, print_table, render_size, render_time, with_output
 
 _PAGE = 100  # the most that a page may have
 _POLL_S = 0.3
@@ -23,9 +23,8 @@ _LIMIT_S = 6 * 3600.0
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("backups")(list_backups)
-    app.command()(backup)
-    app.command()(restore)
+    app.command()(with_output(backup))
+    app.command()(with_output(restore))
 
 
 def list_backups(
@@ -34,7 +33,6 @@ def list_backups(
         str | None,
         typer.Option(help="Only those that are creating, completed, failed, restoring or deleting."),
     ] = None,
-    as_json: Json = False,
 ) -> None:
     """List backups, newest first, also those of apps that were deleted."""
     platform = connect()
@@ -44,8 +42,6 @@ def list_backups(
         request = pb.ListAllBackupsRequest(page=page, per_page=_PAGE, app_id=app_id, status=status)
         answer = platform.read(platform.backups.ListAllBackups, request)
         found, page, total = [*found, *answer.backups], page + 1, answer.total if answer.backups else 0
-    if as_json:
-        return print_json(found)
     rows = [
         (
             each.id,
@@ -59,12 +55,8 @@ def list_backups(
         )
         for each in found
     ]
-    print_table(
-        ("ID", "APP", "APP IS", "STATUS", "MADE", "SIZE", "TYPE", "NOTES"),
-        rows,
-        empty="There are no backups.",
-    )
-    return None
+    columns = ("ID", "APP", "APP IS", "STATUS", "MADE", "SIZE", "TYPE", "NOTES")
+    present(found, lambda: print_table(columns, rows, empty="There are no backups."))
 
 
 def backup(
@@ -73,19 +65,16 @@ def backup(
     compression: Annotated[str, typer.Option(help="zstd, gzip or lzo.")] = "zstd",
     notes: Annotated[str, typer.Option(help="For people.")] = "",
     no_wait: NoWait = False,
-    as_json: Json = False,
 ) -> None:
     """Make a backup of an app."""
     platform = connect()
     request = pb.CreateBackupRequest(app_id=app_id, backup_type=mode, compression=compression, notes=notes)
     made = platform.create(platform.backups.CreateBackup, request)
     if no_wait:
-        return print_json(made) if as_json else print_done(made.message)
+        return present(made, lambda: print_done(made.message))
     done = _wait_for_backup(platform, app_id, made.id, title=f"Backing up {app_id}")
-    if as_json:
-        return print_json(done)
-    print_done(f"backup {done.id} of {app_id}: {render_size(done.size)}, {done.file_name}")
-    return None
+    sentence = f"backup {done.id} of {app_id}: {render_size(done.size)}, {done.file_name}"
+    return present(done, lambda: print_done(sentence))
 
 
 def restore(
@@ -102,16 +91,14 @@ def restore(
     request = pb.RestoreBackupRequest(app_id=app_id, backup_id=backup_id, new_hostname=to)
     answer = platform.create(platform.backups.RestoreBackup, request)
     if no_wait:
-        return print_done(answer.message)
+        return present(answer, lambda: print_done(answer.message))
     if to:
         status = wait_for_app(platform, answer.application_id, answer.message)
     else:
         _wait_for_backup(platform, app_id, backup_id, title=answer.message)
         status = wait_for_app(platform, app_id, answer.message)
-    print_done(
-        f"{answer.application_id} is {status} again" if not to else f"{answer.application_id} is {status}"
-    )
-    return None
+    sentence = f"{answer.application_id} is {status}" + ("" if to else " again")
+    return present(answer, lambda: print_done(sentence))
 
 
 def _wait_for_backup(platform: Platform, app_id: str, backup_id: int, *, title: str) -> backup_pb2.Backup:

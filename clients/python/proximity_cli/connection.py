@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import grpc
 import typer
+from google.protobuf.descriptor import MethodDescriptor
 from proximity.apps.v1 import apps_service_pb2_grpc
 from proximity.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from proximity.backups.v1 import backups_service_pb2_grpc
@@ -49,10 +50,21 @@ class Platform:
         self.backups = backups_service_pb2_grpc.BackupsServiceStub(self.channel)
         self.catalog = catalog_service_pb2_grpc.CatalogServiceStub(self.channel)
         self.hosts = inventory_service_pb2_grpc.HostServiceStub(self.channel)
+        self.system = inventory_service_pb2_grpc.SystemServiceStub(self.channel)
 
-    def read(self, rpc: Callable[..., T], request: Any) -> T:  # noqa: ANN401 - any message
+    def find_stub(self, method: MethodDescriptor) -> Callable[..., Any]:
+        """Return the function that calls an RPC."""
+        service = method.containing_service.full_name
+        stubs = (self.auth, self.apps, self.backups, self.catalog, self.hosts, self.system)
+        stub = next(each for each in stubs if type(each).__name__ == f"{service.rpartition('.')[2]}Stub")
+        found: Callable[..., Any] = getattr(stub, method.name)
+        return found
+
+    def read(self, rpc: Callable[..., T], request: Any, timeout_s: float = _TIMEOUT_S) -> T:  # noqa: ANN401
         """Call an RPC that changes nothing; tried again while the platform is away."""
-        return self._try(lambda: rpc(request, timeout=_TIMEOUT_S, metadata=self._sign()))
+        return self._authenticate(
+            lambda: self._try(lambda: rpc(request, timeout=timeout_s, metadata=self._sign()))
+        )
 
     def create(self, rpc: Callable[..., T], request: Any) -> T:  # noqa: ANN401 - any message
         """Call an RPC that makes something, under a key by which a repetition makes it once."""
@@ -65,9 +77,14 @@ class Platform:
         """Call an RPC once."""
         return self._confirm(lambda: rpc(request, timeout=_TIMEOUT_S, metadata=self._sign()))
 
-    def stream(self, rpc: Callable[..., Iterable[T]], request: Any) -> Iterable[T]:  # noqa: ANN401 - any message
-        """Call an RPC that answers for as long as it likes."""
-        return rpc(request, metadata=self._sign())
+    def stream(
+        self,
+        rpc: Callable[..., Iterable[T]],
+        request: Any,  # noqa: ANN401 - any message
+        timeout_s: float | None = None,
+    ) -> Iterable[T]:
+        """Call an RPC that answers with a stream, which has no end unless a timeout is given."""
+        return rpc(request, metadata=self._sign(), timeout=timeout_s)
 
     def step_up(self, password: str) -> None:
         """Prove the user's identity again and go on with the token that this gives.
@@ -91,11 +108,28 @@ class Platform:
     def _confirm(self, call: Callable[[], T]) -> T:
         """Make a call; where it demands a recent sign-in, ask the person at the terminal for the password first."""
         try:
-            return call()
+            return self._authenticate(call)
         except grpc.RpcError as error:
             if find_reason(error) != "STEP_UP_REQUIRED" or not sys.stdin.isatty():
                 raise
         self.step_up(typer.prompt("Confirm your password", hide_input=True, err=True))
+        return call()
+
+    def _authenticate(self, call: Callable[[], T]) -> T:
+        """Make a call; where its token is refused before its time, once more with a new one.
+
+        The keys that tokens are signed with may have been replaced meanwhile.
+        """
+        used = self.session.access
+        try:
+            return call()
+        except grpc.RpcError as error:
+            refused = isinstance(error, grpc.Call) and error.code() == grpc.StatusCode.UNAUTHENTICATED
+            if not refused or not self.session.refresh or find_reason(error) == "STEP_UP_REQUIRED":
+                raise
+        with lock_session():
+            current = read_session()
+            self.session = self._refresh(current) if current.access == used else current
         return call()
 
     def _try(self, call: Callable[[], T]) -> T:
@@ -118,6 +152,9 @@ class Platform:
     def _renew(self, kept: Session) -> Session:
         if kept.expires_at - time.time() >= _EARLY_S:  # another process was faster
             return kept
+        return self._refresh(kept)
+
+    def _refresh(self, kept: Session) -> Session:
         request = auth_service_pb2.RefreshTokenRequest(refresh=kept.refresh)
         pair = self.auth.RefreshToken(request, timeout=_TIMEOUT_S)
         renewed = replace(

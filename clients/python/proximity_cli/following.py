@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator
 
 import grpc
+from google.protobuf.message import Message
 from proximity.apps.v1 import apps_service_pb2 as pb
+from proximity.common.v1 import operation_pb2
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -15,9 +18,12 @@ from proximity_cli.connection import Platform
 from proximity_cli.failures import NOT_FOUND, CliError, explain_error
 from proximity_cli.output import complaints
 
+Advance = pb.AppStatus | operation_pb2.Operation
 STABLE = frozenset({"running", "stopped", "error"})
 _ATTEMPTS = 10  # in a row; a restart of the platform takes seconds
 _DELAY_S = 1.0
+_POLL_S = 0.5
+_LIMIT_S = 6 * 3600.0  # longer than any operation may take
 _ENDED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED)
 
 
@@ -99,8 +105,11 @@ def is_settled(platform: Platform, told: pb.AppStatus) -> bool:
 
 
 @contextlib.contextmanager
-def show_progress(title: str) -> Iterator[Callable[[pb.AppStatus], None]]:
-    """Show a bar on standard error; the function that is given moves it."""
+def show_progress(title: str) -> Iterator[Callable[[Advance], None]]:
+    """Show a bar on standard error, or one line for each step where that is no terminal."""
+    if not complaints.is_terminal:
+        yield functools.partial(_write_step, title, set())
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -110,8 +119,53 @@ def show_progress(title: str) -> Iterator[Callable[[pb.AppStatus], None]]:
     with Progress(*columns, console=complaints, transient=True) as progress:
         task = progress.add_task(escape(title), total=100)
 
-        def show(status: pb.AppStatus) -> None:
-            step = status.step_description or status.step or status.status
-            progress.update(task, completed=status.progress, description=escape(f"{title}: {step}"))
+        def show(status: Advance) -> None:
+            text = escape(f"{title}: {describe_step(status)}")
+            progress.update(task, completed=status.progress, description=text)
 
         yield show
+
+
+def describe_step(status: Advance) -> str:
+    """Return what is being done, for a person."""
+    reason = _read_field("waiting_for", status)
+    waiting = f" (waiting for {reason})" if reason else ""
+    return (status.step_description or status.step or status.status) + waiting
+
+
+def _write_step(title: str, written: set[str], status: Advance) -> None:
+    """Write one line for each step: a bar needs a terminal."""
+    step = describe_step(status)
+    if step not in written:
+        written.add(step)
+        complaints.print(escape(f"{title}: {step} ({status.progress} %)"))
+
+
+def wait_for_operation(platform: Platform, request: Message, answer: Message) -> None:
+    """Wait until the operation that an answer names has ended; return at once where it names none.
+
+    Raises:
+        CliError: it failed or was cancelled, or is not done after six hours.
+    """
+    app_id = _read_field("app_id", answer) or _read_field("app_id", request)
+    name = "id" if isinstance(answer, operation_pb2.Operation) else "operation_id"
+    operation_id = _read_field(name, answer)
+    if not app_id or not operation_id:
+        return
+    wanted = pb.GetOperationRequest(app_id=app_id, operation_id=operation_id)
+    deadline = time.monotonic() + _LIMIT_S
+    with show_progress(_read_field("message", answer) or app_id) as show:
+        while time.monotonic() < deadline:
+            operation = platform.read(platform.apps.GetOperation, wanted)
+            show(operation)
+            if operation.status == "succeeded" or (operation.status == "cancelled" and name == "id"):
+                return
+            if operation.status in {"failed", "cancelled"}:
+                reason = f"{operation.kind} {operation.status}: {operation.error}"
+                raise CliError(reason, hint=f"proximity logs {app_id}")
+            time.sleep(_POLL_S)
+    raise CliError(f"{operation_id} is not done after {_LIMIT_S / 3600:g} hours")
+
+
+def _read_field(name: str, message: Message) -> str:
+    return str(getattr(message, name, ""))

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from proximity_cli.failures import NOT_SIGNED_IN, CliError
@@ -54,13 +54,24 @@ def read_session() -> Session:
     kept = _read_file()
     if token:
         url = os.environ.get("PROXIMITY_URL") or (kept.url if kept else "http://127.0.0.1:8000")
-        same = kept if kept and kept.url == url else Session(url)
+        same = kept if kept and kept.url == url else trust_environment(Session(url))
         return Session(
             url, access=token, expires_at=float("inf"), ca=same.ca, pin=same.pin, insecure=same.insecure
         )
     if kept is None or not kept.access:
         raise CliError("Not signed in", status=NOT_SIGNED_IN, hint="Sign in with: proximity login URL")
     return kept
+
+
+def trust_environment(session: Session) -> Session:
+    """Return a session with what the environment says of certificates: PROXIMITY_CA_FILE and PROXIMITY_FINGERPRINT.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    file = os.environ.get("PROXIMITY_CA_FILE")
+    trusted = Path(file).read_text(encoding="utf-8") if file else ""
+    return replace(session, ca=trusted, pin=os.environ.get("PROXIMITY_FINGERPRINT", ""))
 
 
 def write_session(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""sessions, end-session, step-up."""
+"""sessions list, sessions end, step-up."""
 
 from __future__ import annotations
 
@@ -11,22 +11,13 @@ from proximity.auth.v1 import auth_service_pb2 as pb
 
 from proximity_cli.connection import connect
 from proximity_cli.failures import CliError
-from proximity_cli.output import Json, print_done, print_json, print_table, render_time
+from proximity_cli.output import present, print_done, print_table, render_time
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("sessions")(list_sessions)
-    app.command("end-session")(end_session)
-    app.command("step-up")(step_up)
-
-
-def list_sessions(as_json: Json = False) -> None:
+def list_sessions() -> None:
     """List where the account is signed in."""
     platform = connect()
     found = platform.read(platform.auth.ListSessions, Empty()).sessions
-    if as_json:
-        return print_json(found)
     rows = [
         (
             each.id,
@@ -38,8 +29,8 @@ def list_sessions(as_json: Json = False) -> None:
         for each in found
     ]
     columns = ("ID", "ADDRESS", "SIGNED IN", "LAST USED", "PROGRAM")
-    print_table(columns, rows, empty="There are no sessions; this is an API token.")
-    return None
+    empty = "There are no sessions; this is an API token."
+    present(found, lambda: print_table(columns, rows, empty=empty))
 
 
 def end_session(
@@ -51,11 +42,10 @@ def end_session(
         raise CliError("Name one session, or all others with --others", status=2)
     platform = connect()
     if others:
-        platform.change(platform.auth.DeleteOtherSessions, Empty())
-        return print_done("all other sessions have ended")
-    platform.change(platform.auth.DeleteSession, pb.DeleteSessionRequest(id=session_id))
-    print_done(f"session {session_id} has ended")
-    return None
+        answer = platform.change(platform.auth.DeleteOtherSessions, Empty())
+        return present(answer, lambda: print_done("all other sessions have ended"))
+    answer = platform.change(platform.auth.DeleteSession, pb.DeleteSessionRequest(id=session_id))
+    return present(answer, lambda: print_done(f"session {session_id} has ended"))
 
 
 def step_up(
@@ -71,4 +61,4 @@ def step_up(
         sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
     )
     platform.step_up(password)
-    print_done("confirmed; this holds for ten minutes")
+    present(Empty(), lambda: print_done("confirmed; this holds for ten minutes"))

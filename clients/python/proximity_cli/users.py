@@ -6,27 +6,25 @@ import sys
 from typing import Annotated
 
 import typer
+from google.protobuf.empty_pb2 import Empty
 from proximity.auth.v1 import auth_service_pb2 as pb
 from proximity.auth.v1 import user_pb2
 
+from proximity_cli.completion import complete_users
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import NOT_FOUND, CliError
-from proximity_cli.output import Json, print_done, print_json, print_table, render_time
+from proximity_cli.output import present, print_done, print_table, render_time
 
-app = typer.Typer(help="Accounts: for administrators.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="User name.")]
+Name = Annotated[str, typer.Argument(help="User name.", autocompletion=complete_users)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _PER_PAGE = 100  # the most that a page may have
 
 
-@app.command("list")
 def list_users(
-    search: Annotated[str, typer.Option(help="Part of the name or the address.")] = "", as_json: Json = False
+    search: Annotated[str, typer.Option(help="Part of the name or the address.")] = "",
 ) -> None:
     """List the accounts."""
     found = _list_users(connect(), search)
-    if as_json:
-        return print_json(found)
     rows = [
         (
             each.id,
@@ -38,13 +36,10 @@ def list_users(
         )
         for each in found
     ]
-    print_table(
-        ("ID", "NAME", "EMAIL", "ROLE", "STATE", "LAST SIGN-IN"), rows, empty="There are no accounts."
-    )
-    return None
+    columns = ("ID", "NAME", "EMAIL", "ROLE", "STATE", "LAST SIGN-IN")
+    present(found, lambda: print_table(columns, rows, empty="There are no accounts."))
 
 
-@app.command()
 def create(
     username: Name,
     email: Annotated[str, typer.Option(help="Address.")] = "",
@@ -52,74 +47,61 @@ def create(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
-    as_json: Json = False,
 ) -> None:
     """Make an account; without a password it needs a reset link before anybody can sign in."""
     password = sys.stdin.readline().rstrip("\n") if password_stdin else ""
     platform = connect()
     request = pb.CreateUserRequest(username=username, email=email, password=password, is_staff=admin)
     made = platform.create(platform.auth.CreateUser, request)
-    if as_json:
-        return print_json(made)
-    print_done(f"account {made.username} has the id {made.id}")
+    present(made, lambda: print_done(f"account {made.username} has the id {made.id}"))
     if not password:
-        typer.echo(f"It has no password yet: proximity users reset-link {made.username}")
-    return None
+        typer.echo(f"It has no password yet: proximity users reset-link {made.username}", err=True)
 
 
-@app.command()
 def invite(
     admin: Annotated[bool, typer.Option("--admin", help="Invite an administrator.")] = False,
-    as_json: Json = False,
 ) -> None:
     """Make a one-time link with which somebody makes an account."""
     platform = connect()
     request = pb.CreateInvitationRequest(is_staff=admin)
-    _print_link(platform, platform.create(platform.auth.CreateInvitation, request), as_json=as_json)
+    _print_link(platform, platform.create(platform.auth.CreateInvitation, request))
 
 
-@app.command("reset-link")
-def reset_link(username: Name, as_json: Json = False) -> None:
+def reset_link(username: Name) -> None:
     """Make a one-time link that sets the password of an account."""
     platform = connect()
     request = pb.CreateResetLinkRequest(id=_find_user(platform, username).id)
-    _print_link(platform, platform.change(platform.auth.CreateResetLink, request), as_json=as_json)
+    _print_link(platform, platform.change(platform.auth.CreateResetLink, request))
 
 
-@app.command("end-sessions")
 def end_sessions(username: Name) -> None:
     """End all sessions of an account."""
     platform = connect()
     request = pb.EndUserSessionsRequest(id=_find_user(platform, username).id)
     platform.change(platform.auth.EndUserSessions, request)
-    print_done(f"{username} has to sign in again everywhere")
+    present(Empty(), lambda: print_done(f"{username} has to sign in again everywhere"))
 
 
-@app.command()
 def promote(username: Name) -> None:
     """Make an account an administrator."""
     _update(username, "is an administrator now", is_staff=True)
 
 
-@app.command()
 def demote(username: Name) -> None:
     """Make an administrator an ordinary user."""
     _update(username, "is an ordinary user now", is_staff=False)
 
 
-@app.command()
 def deactivate(username: Name) -> None:
     """Keep an account from signing in; its sessions end and its unfinished deployments stop."""
     _update(username, "cannot sign in any more", is_active=False)
 
 
-@app.command()
 def activate(username: Name) -> None:
     """Let an account sign in again."""
     _update(username, "can sign in again", is_active=True)
 
 
-@app.command()
 def delete(
     username: Name,
     apps_to: Annotated[str, typer.Option(help="Name of the user who gets the apps and their backups.")] = "",
@@ -134,7 +116,7 @@ def delete(
         typer.confirm(f"Remove the account {user.username}{apps}?", abort=True)
     request = pb.DeleteUserRequest(id=user.id, apps_to=heir.id if heir else None)
     platform.change(platform.auth.DeleteUser, request)
-    print_done(f"{user.username} is removed{apps}")
+    present(Empty(), lambda: print_done(f"{user.username} is removed{apps}"))
 
 
 def _update(username: str, done: str, *, is_staff: bool | None = None, is_active: bool | None = None) -> None:
@@ -142,8 +124,8 @@ def _update(username: str, done: str, *, is_staff: bool | None = None, is_active
     request = pb.UpdateUserRequest(
         id=_find_user(platform, username).id, is_staff=is_staff, is_active=is_active
     )
-    platform.change(platform.auth.UpdateUser, request)
-    print_done(f"{username} {done}")
+    user = platform.change(platform.auth.UpdateUser, request)
+    present(user, lambda: print_done(f"{username} {done}"))
 
 
 def _list_users(platform: Platform, search: str) -> list[user_pb2.User]:
@@ -170,10 +152,7 @@ def _find_user(platform: Platform, username: str) -> user_pb2.User:
     raise CliError(f"there is no user {username!r}", status=NOT_FOUND, hint="proximity users list")
 
 
-def _print_link(platform: Platform, issued: pb.OneTimeLink, *, as_json: bool) -> None:
-    if as_json:
-        print_json(issued)
-        return
+def _print_link(platform: Platform, issued: pb.OneTimeLink) -> None:
     link = issued.link
-    typer.echo(link if "://" in link else f"{platform.session.url}{link}")
+    present(issued, lambda: typer.echo(link if "://" in link else f"{platform.session.url}{link}"))
     typer.echo(f"valid for one use until {render_time(issued.expires_at)}; it is not shown again", err=True)

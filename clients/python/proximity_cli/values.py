@@ -11,7 +11,7 @@ from proximity_cli.apps import AppId, NoWait, check_operation, parse_environment
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
 from proximity_cli.following import wait_for_app
-from proximity_cli.output import Json, console, print_done, print_facts, print_json, render_cell
+from proximity_cli.output import console, present, print_done, print_facts, render_cell, with_output
 
 Unset = Annotated[
     list[str] | None, typer.Option("--unset", help="NAME of a value to remove, as often as needed.")
@@ -22,9 +22,9 @@ Public = Annotated[list[str] | None, typer.Option("--public", help="NAME of a va
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("set")(set_values)
-    app.command()(reveal)
-    app.command()(update)
+    app.command("set")(with_output(set_values))
+    app.command()(with_output(reveal))
+    app.command()(with_output(update))
 
 
 def set_values(
@@ -51,7 +51,9 @@ def set_values(
     app = platform.change(platform.apps.UpdateApp, request)
     operation = _last_operation(platform, app_id)
     if operation == before:
-        return print_done(f"The values of {app.id} are changed; its container has nothing to follow")
+        return present(
+            app, lambda: print_done(f"The values of {app.id} are changed; its container needs no change")
+        )
     return _follow(platform, app_id, operation, title=f"Changing {app.hostname}", no_wait=no_wait)
 
 
@@ -60,7 +62,6 @@ def reveal(
     names: Annotated[
         list[str] | None, typer.Argument(help="Names of values; default: all that are masked.")
     ] = None,
-    as_json: Json = False,
 ) -> None:
     """Show values of an app in clear. Every call is in the audit log."""
     platform = connect()
@@ -69,11 +70,12 @@ def reveal(
         if not names:
             return print_done(f"{app_id} has no value that is not shown")
     answer = platform.change(platform.apps.RevealSecrets, pb.RevealSecretsRequest(app_id=app_id, names=names))
-    if as_json:
-        return print_json(answer)
-    for name in names:
-        console.print(f"{render_cell(name)}={render_cell(answer.values[name])}", soft_wrap=True)
-    return None
+
+    def print_values() -> None:
+        for name in names:
+            console.print(f"{render_cell(name)}={render_cell(answer.values[name])}", soft_wrap=True)
+
+    return present(answer, print_values)
 
 
 def update(
@@ -83,16 +85,13 @@ def update(
     unset: Unset = None,
     check: Annotated[bool, typer.Option("--check", help="Only say what it would change and needs.")] = False,
     no_wait: NoWait = False,
-    as_json: Json = False,
 ) -> None:
     """Bring an app to a newer revision of its catalog item."""
     platform = connect()
     wanted = pb.GetAppUpdateRequest(app_id=app_id, revision=revision or None)
     found = platform.read(platform.apps.GetAppUpdate, wanted)
-    if check and as_json:
-        return print_json(found)
     if check or not found.available:
-        return _print_update(found)
+        return present(found, lambda: _print_update(found))
     request = pb.UpgradeAppRequest(
         app_id=app_id, revision=revision, environment=parse_environment(pairs or []), unset=unset or []
     )
@@ -129,9 +128,9 @@ def _last_operation(platform: Platform, app_id: str) -> str:
 
 
 def _follow(platform: Platform, app_id: str, operation_id: str, *, title: str, no_wait: bool) -> None:
-    if no_wait:
-        return print_done(title)
-    ended = wait_for_app(platform, app_id, title)
-    check_operation(platform, app_id, operation_id, ended=ended)
-    print_done(f"{app_id} is {ended}")
-    return None
+    ended = ""
+    if not no_wait:
+        ended = wait_for_app(platform, app_id, title)
+        check_operation(platform, app_id, operation_id, ended=ended)
+    app = platform.read(platform.apps.GetApp, pb.GetAppRequest(app_id=app_id))
+    present(app, lambda: print_done(f"{app_id} is {ended}" if ended else title))

@@ -1,0 +1,323 @@
+"""Commands that are made from the description of their RPC: arguments from its path, options from its other fields."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from google.api import annotations_pb2
+from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from proximity.common.v1 import access_pb2, rules_pb2
+
+from proximity_cli.completion import complete_field
+from proximity_cli.connection import Platform, connect
+from proximity_cli.failures import CliError
+from proximity_cli.following import wait_for_operation
+from proximity_cli.output import present, print_done, print_facts, print_records
+
+_PER_PAGE = 100  # the most that a page may have
+_BYTES = "google.api.HttpBody"
+_ACCEPTED = 202
+_NUMBERS = {
+    FieldDescriptor.TYPE_INT32: int,
+    FieldDescriptor.TYPE_UINT32: int,
+    FieldDescriptor.TYPE_INT64: int,
+    FieldDescriptor.TYPE_DOUBLE: float,
+    FieldDescriptor.TYPE_FLOAT: float,
+}
+
+
+@dataclass(frozen=True)
+class Rpc:
+    """One command.
+
+    Attributes:
+        command: its words, `hosts test`.
+        method: the RPC, `inventory.HostService.TestHost`.
+        help: what it does.
+        arguments: fields that are given by position, in order; default: those of its path.
+        columns: fields of a list that a table shows; default: the first that are no messages.
+        asks: what it destroys, as a question with the arguments in braces; it is asked unless --yes is given.
+        limit: how many entries of a paged list are read unless --limit is given; 0: all.
+    """
+
+    command: str
+    method: str
+    help: str
+    arguments: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    asks: str = ""
+    limit: int = 0
+
+
+def find_method(name: str) -> MethodDescriptor:
+    """Return the description of an RPC, by `inventory.HostService.TestHost`."""
+    package, service, method = name.split(".")
+    module = import_module(f"proximity.{package}.v1.{package}_service_pb2")
+    found: MethodDescriptor = module.DESCRIPTOR.services_by_name[service].methods_by_name[method]
+    return found
+
+
+def make_command(rpc: Rpc) -> Callable[..., None]:
+    """Return the function of a command, with the signature that typer makes its options of."""
+    method = find_method(rpc.method)
+    options = method.GetOptions()
+    fields = {field.name: field for field in method.input_type.fields if not _is_paging(field)}
+    positional = rpc.arguments or tuple(_list_path_fields(options))
+    is_paged = "per_page" in method.input_type.fields_by_name
+
+    def run(**given: Any) -> None:  # noqa: ANN401 - what typer parsed
+        yes, wait, limit, file = (given.pop(name, None) for name in ("yes", "no_wait", "limit", "file"))
+        if rpc.asks and not yes:
+            typer.confirm(rpc.asks.format_map(given), abort=True)
+        request = build_request(method, fields, given)
+        platform = connect()
+        if method.output_type.full_name == _BYTES:
+            return save_bytes(_call(platform, method, request).data, file)
+        if is_paged or method.server_streaming:
+            return present_list(rpc, _read_all(platform, method, request, limit=limit or 0))
+        answer = _call(platform, method, request)
+        if options.Extensions[access_pb2.rpc].success == _ACCEPTED and not wait:
+            wait_for_operation(platform, request, answer)
+        return present_answer(rpc, answer)
+
+    parameters = [*_list_parameters(rpc, method, fields, positional=positional)]
+    if is_paged:
+        parameters.append(
+            _option("limit", int, "--limit", default=rpc.limit, help="At most so many; 0: all.")
+        )
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__name__, run.__doc__ = rpc.command.rpartition(" ")[2].replace("-", "_"), rpc.help
+    return run
+
+
+def _is_map(field: Any) -> bool:  # noqa: ANN401 - of either implementation of protobuf
+    return bool(field.message_type is not None and field.message_type.GetOptions().map_entry)
+
+
+def _is_paging(field: FieldDescriptor) -> bool:
+    return field.name in {"page", "per_page"}
+
+
+def _list_path_fields(options: Any) -> Iterator[str]:  # noqa: ANN401 - generated
+    rule = options.Extensions[annotations_pb2.http]
+    path = getattr(rule, rule.WhichOneof("pattern") or "get")
+    return (part[1:-1] for part in path.split("/") if part.startswith("{"))
+
+
+def _list_parameters(
+    rpc: Rpc, method: MethodDescriptor, fields: Mapping[str, FieldDescriptor], *, positional: tuple[str, ...]
+) -> Iterator[inspect.Parameter]:
+    for name in positional:
+        kind = _NUMBERS.get(fields[name].type, str)
+        argument = typer.Argument(
+            metavar=_name_argument(name),
+            help=_explain(fields[name]),
+            autocompletion=complete_field(rpc.method, name),
+        )
+        yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, argument])
+    for name, field in fields.items():
+        if name not in positional:
+            yield _describe_option(field)
+    if rpc.asks:
+        yield _option("yes", bool, "--yes", "-y", default=False, help="Do not ask.")
+    if method.GetOptions().Extensions[access_pb2.rpc].success == _ACCEPTED:
+        yield _option("no_wait", bool, "--no-wait", default=False, help="Do not wait until it is done.")
+    if method.output_type.full_name == _BYTES:
+        yield _option(
+            "file", Path | None, "--file", default=None, help="Write to this file; default: standard output."
+        )
+
+
+def _name_argument(field: str) -> str:
+    return field.removesuffix("_id").removesuffix("_name").upper()
+
+
+@cache
+def _read_comments() -> dict[str, str]:
+    """Return the comments of the protos on fields, generated beside the stubs."""
+    found: dict[str, str] = json.loads((files("proximity") / "comments.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _explain(field: FieldDescriptor, form: str = "") -> str:
+    comment = _read_comments().get(field.full_name, "")
+    return f"{comment}. {form}".strip() if comment else form
+
+
+def _describe_option(field: FieldDescriptor) -> inspect.Parameter:
+    rules = field.GetOptions().Extensions[rules_pb2.rules]
+    flag = "--" + field.name.replace("_", "-")
+    if _is_map(field):
+        return _option(
+            field.name,
+            list[str] | None,
+            flag,
+            default=None,
+            help=_explain(field, "NAME=VALUE, as often as needed."),
+        )
+    if field.is_repeated:
+        text = "As often as needed." if field.message_type is None else "As JSON, as often as needed."
+        return _option(field.name, list[str] | None, flag, default=None, help=_explain(field, text))
+    if field.message_type is not None:
+        text = "RFC 3339." if field.message_type.name == "Timestamp" else "As JSON."
+        return _option(field.name, str | None, flag, default=None, help=_explain(field, text))
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return _option(field.name, bool | None, f"{flag}/--no-{flag[2:]}", default=None, help=_explain(field))
+    if rules.secret:
+        text = "- reads a line of standard input, @FILE a file."
+        return _option(field.name, str | None, flag, default=None, help=_explain(field, text))
+    choices = list(getattr(rules, "in"))
+    text = f"{', '.join(choices)}." if choices else ""
+    kind = _NUMBERS.get(field.type, str) | None
+    return _option(field.name, kind, flag, default=None, help=_explain(field, text))
+
+
+def _option(name: str, kind: Any, *flags: str, default: object, help: str) -> inspect.Parameter:  # noqa: A002, ANN401
+    annotation = Annotated[kind, typer.Option(*flags, help=help)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def build_request(
+    method: MethodDescriptor, fields: Mapping[str, FieldDescriptor], given: Mapping[str, Any]
+) -> Message:
+    """Return the request of what was given on the command line.
+
+    Raises:
+        CliError: a value cannot be read.
+    """
+    body = {name: _read_value(fields[name], value) for name, value in given.items() if value is not None}
+    request = GetMessageClass(method.input_type)()
+    try:
+        return json_format.ParseDict({name: value for name, value in body.items() if value != []}, request)
+    except json_format.ParseError as error:
+        raise CliError(str(error), status=2) from error
+
+
+def _read_value(field: FieldDescriptor, value: Any) -> Any:  # noqa: ANN401 - of any field
+    if _is_map(field):
+        return dict(_read_pair(field, pair) for pair in value)
+    if field.is_repeated:
+        return list(value) if field.message_type is None else [_read_json(field, each) for each in value]
+    if field.message_type is not None and field.message_type.name != "Timestamp":
+        return _read_json(field, value)
+    if field.GetOptions().Extensions[rules_pb2.rules].secret:
+        return read_secret(value)
+    return value
+
+
+def _read_pair(field: FieldDescriptor, pair: str) -> tuple[str, Any]:
+    name, separator, value = pair.partition("=")
+    if not separator or not name:
+        raise CliError(f"--{field.name.replace('_', '-')}: {pair!r} is not NAME=VALUE", status=2)
+    kind = field.message_type.fields_by_name["value"].type if field.message_type else None
+    return name, value == "true" if kind == FieldDescriptor.TYPE_BOOL else value
+
+
+def _read_json(field: FieldDescriptor, text: str) -> Any:  # noqa: ANN401 - any JSON
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise CliError(
+            f"--{field.name.replace('_', '-')}: {text!r} is not JSON: {error}", status=2
+        ) from error
+
+
+def read_secret(value: str) -> str:
+    """Return a secret: `-` reads a line of standard input, `@FILE` a file, anything else is the secret itself."""
+    if value == "-":
+        return sys.stdin.readline().rstrip("\n")
+    return Path(value[1:]).read_text(encoding="utf-8") if value.startswith("@") else value
+
+
+def _call(platform: Platform, method: MethodDescriptor, request: Message) -> Any:  # noqa: ANN401 - any message
+    options = method.GetOptions()
+    stub = platform.find_stub(method)
+    if options.idempotency_level == options.NO_SIDE_EFFECTS:
+        return platform.read(stub, request)
+    creates = options.Extensions[access_pb2.rpc].creates
+    return platform.create(stub, request) if creates else platform.change(stub, request)
+
+
+def _read_all(platform: Platform, method: MethodDescriptor, request: Any, *, limit: int) -> list[Message]:  # noqa: ANN401
+    if method.server_streaming:
+        return list(platform.stream(platform.find_stub(method), request))
+    found: list[Message] = []
+    request.page, request.per_page = 1, min(limit or _PER_PAGE, _PER_PAGE)
+    while True:
+        answer = platform.read(platform.find_stub(method), request)
+        entries = list(find_entries(answer) or ())
+        found += entries
+        if not entries or len(found) >= answer.total or (limit and len(found) >= limit):
+            return found[:limit] if limit else found
+        request.page += 1
+
+
+def find_entries(answer: Message) -> list[Message] | None:
+    """Return the messages of an answer that is a list of messages, else None."""
+    lists = [f for f in answer.DESCRIPTOR.fields if f.is_repeated and f.message_type is not None]
+    others = (
+        {f.name for f in answer.DESCRIPTOR.fields} - {f.name for f in lists} - {"total", "page", "per_page"}
+    )
+    if len(lists) != 1 or others or _is_map(lists[0]):
+        return None
+    return list(getattr(answer, lists[0].name))
+
+
+def present_list(rpc: Rpc, found: list[Message]) -> None:
+    """Print the entries of a list."""
+    present(found, lambda: print_records(found, rpc.columns))
+
+
+def present_answer(rpc: Rpc, answer: Message) -> None:
+    """Print an answer: as a table where it is a list, in one sentence where it says one."""
+    entries = find_entries(answer)
+    if entries is not None:
+        return present_list(rpc, entries)
+
+    def show() -> None:
+        sentence = getattr(answer, "message", "") or getattr(answer, "detail", "")
+        if sentence or not answer.DESCRIPTOR.fields:
+            return print_done(sentence or "done")
+        return print_facts(_list_facts(answer))
+
+    return present(answer, show)
+
+
+def _list_facts(answer: Message) -> Iterator[tuple[str, object]]:
+    body = json_format.MessageToDict(
+        answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    for name, value in body.items():
+        yield (
+            name,
+            json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) and value else value,
+        )
+
+
+def save_bytes(content: bytes, file: Path | None) -> None:
+    """Write a document or picture to a file or to standard output.
+
+    Raises:
+        CliError: it is a picture, and standard output is a terminal.
+    """
+    if file is not None:
+        file.write_bytes(content)
+        return print_done(f"{len(content)} bytes are in {file}")
+    if sys.stdout.isatty() and b"\0" in content:
+        raise CliError("This is no text: name a file with --file", status=2)
+    sys.stdout.buffer.write(content)
+    return None
