@@ -1,6 +1,6 @@
 """The command line: what people do with the platform, over gRPC through the gateway.
 
-session      where the platform is and who is signed in, kept in a file
+session      where the platform is and who is signed in, stored in a file
 connection   a channel and its stubs: TLS, tokens, retries
 failures     errors of gRPC as sentences and exit statuses
 following    long work as it happens, with a progress bar

@@ -41,7 +41,9 @@ def login(
     url: Annotated[
         str, typer.Argument(help="Address of the platform.", envvar="PROXIMITY_URL")
     ] = DEFAULT_URL,
-    username: Annotated[str, typer.Option("--username", "-u", help="Asked for when it is not given.")] = "",
+    username: Annotated[
+        str, typer.Option("--username", "-u", help="Without it the command prompts for it.")
+    ] = "",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
@@ -49,7 +51,7 @@ def login(
     pin: Pin = "",
     insecure: Annotated[
         bool,
-        typer.Option("--insecure", help="Trust any certificate. Whoever is in between can read everything."),
+        typer.Option("--insecure", help="Trust any certificate. Anybody on the path can read everything."),
     ] = False,
 ) -> None:
     """Sign in and keep the session."""

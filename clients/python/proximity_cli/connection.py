@@ -149,16 +149,16 @@ class Platform:
                 self.session = self._renew(read_session())
         return (("authorization", f"Bearer {self.session.access}"),)
 
-    def _renew(self, kept: Session) -> Session:
-        if kept.expires_at - time.time() >= _EARLY_S:  # another process was faster
-            return kept
-        return self._refresh(kept)
+    def _renew(self, stored: Session) -> Session:
+        if stored.expires_at - time.time() >= _EARLY_S:  # another process was faster
+            return stored
+        return self._refresh(stored)
 
-    def _refresh(self, kept: Session) -> Session:
-        request = auth_service_pb2.RefreshTokenRequest(refresh=kept.refresh)
+    def _refresh(self, stored: Session) -> Session:
+        request = auth_service_pb2.RefreshTokenRequest(refresh=stored.refresh)
         pair = self.auth.RefreshToken(request, timeout=_TIMEOUT_S)
         renewed = replace(
-            kept, access=pair.access, refresh=pair.refresh, expires_at=time.time() + pair.expires_in
+            stored, access=pair.access, refresh=pair.refresh, expires_at=time.time() + pair.expires_in
         )
         write_session(renewed)
         return renewed

@@ -96,11 +96,11 @@ def _follow_to_rest(platform: Platform, app_id: str, title: str) -> str:
     return status.status
 
 
-def is_settled(platform: Platform, told: pb.AppStatus) -> bool:
-    """Return whether an app rests now; what is told may be its past."""
-    if told.status not in STABLE:
+def is_settled(platform: Platform, status: pb.AppStatus) -> bool:
+    """Return whether an app rests now; an event may be of its past."""
+    if status.status not in STABLE:
         return False
-    current = platform.read(platform.apps.GetAppStatus, pb.GetAppStatusRequest(app_id=told.id))
+    current = platform.read(platform.apps.GetAppStatus, pb.GetAppStatusRequest(app_id=status.id))
     return current.status in STABLE
 
 

@@ -49,7 +49,7 @@ class Rpc:
         help: what it does.
         arguments: fields that are given by position, in order; default: those of its path.
         columns: fields of a list that a table shows; default: the first that are no messages.
-        asks: what it destroys, as a question with the arguments in braces; it is asked unless --yes is given.
+        asks: what it destroys, as a question with the arguments in braces; --yes answers it.
         limit: how many entries of a paged list are read unless --limit is given; 0: all.
     """
 

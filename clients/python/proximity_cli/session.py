@@ -38,7 +38,7 @@ class Session:
 
 
 def get_directory() -> Path:
-    """Return where sessions are kept."""
+    """Return where sessions are stored."""
     chosen = os.environ.get("PROXIMITY_CONFIG_DIR")
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(chosen) if chosen else Path(base) / "proximity"
@@ -51,16 +51,16 @@ def read_session() -> Session:
         CliError: there is none.
     """
     token = os.environ.get("PROXIMITY_TOKEN")
-    kept = _read_file()
+    stored = _read_file()
     if token:
-        url = os.environ.get("PROXIMITY_URL") or (kept.url if kept else "http://127.0.0.1:8000")
-        same = kept if kept and kept.url == url else trust_environment(Session(url))
+        url = os.environ.get("PROXIMITY_URL") or (stored.url if stored else "http://127.0.0.1:8000")
+        same = stored if stored and stored.url == url else trust_environment(Session(url))
         return Session(
             url, access=token, expires_at=float("inf"), ca=same.ca, pin=same.pin, insecure=same.insecure
         )
-    if kept is None or not kept.access:
+    if stored is None or not stored.access:
         raise CliError("Not signed in", status=NOT_SIGNED_IN, hint="Sign in with: proximity login URL")
-    return kept
+    return stored
 
 
 def trust_environment(session: Session) -> Session:

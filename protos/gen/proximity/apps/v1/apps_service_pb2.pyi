@@ -1892,7 +1892,7 @@ class AppHold(_message.Message):
     """Main port, to probe after a restore."""
     runtime: _builtins.str
     storage: _builtins.str
-    """Storage that its root disk was asked to be on; empty: any."""
+    """Storage requested for its root disk; empty: any."""
     def __init__(
         self,
         *,
@@ -2069,7 +2069,7 @@ class GetAppHoldRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     user_id: _builtins.int
-    """The user on whose behalf is asked; absent: the platform itself."""
+    """The user on whose behalf the call is made; absent: the platform itself."""
     def __init__(
         self,
         *,
@@ -2105,7 +2105,7 @@ class RestoreBesideRequest(_message.Message):
     made_by: _builtins.str
     """The operation that made the backup, which tells the version of the app that is in it."""
     host_id: _builtins.int
-    """Of the backup: where its archive is, and whose it is. For an app that was deleted before its record was kept."""
+    """Of the backup: where its archive is, and whose it is. For an app that was deleted before its record was stored."""
     vmid: _builtins.int
     owner_id: _builtins.int
     def __init__(

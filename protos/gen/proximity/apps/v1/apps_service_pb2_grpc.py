@@ -1405,7 +1405,7 @@ class AppsInternalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetAppHold(self, request, context):
-        """Facts of one app; NOT_FOUND also when it is somebody else's than the user on whose behalf is asked.
+        """Facts of one app; NOT_FOUND also when it is somebody else's than that of the user on whose behalf the call is made.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -447,7 +447,7 @@ class AppsInternalServiceStub:
     ProbeApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ProbeAppRequest, _apps_service_pb2.ProbeAppResponse]
     """Ask the port of an app that an operation of the caller started, once, and refresh the app's address."""
     GetAppHold: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppHoldRequest, _apps_service_pb2.AppHold]
-    """Facts of one app; NOT_FOUND also when it is somebody else's than the user on whose behalf is asked."""
+    """Facts of one app; NOT_FOUND also when it is somebody else's than that of the user on whose behalf the call is made."""
     RestoreBeside: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]
     """Make a new app of a backup, beside the one it was made of."""
     GetOperationStanding: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetOperationStandingRequest, _apps_service_pb2.OperationStanding]
@@ -475,7 +475,7 @@ class AppsInternalServiceAsyncStub(AppsInternalServiceStub):
     ProbeApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ProbeAppRequest, _apps_service_pb2.ProbeAppResponse]  # type: ignore[assignment]
     """Ask the port of an app that an operation of the caller started, once, and refresh the app's address."""
     GetAppHold: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppHoldRequest, _apps_service_pb2.AppHold]  # type: ignore[assignment]
-    """Facts of one app; NOT_FOUND also when it is somebody else's than the user on whose behalf is asked."""
+    """Facts of one app; NOT_FOUND also when it is somebody else's than that of the user on whose behalf the call is made."""
     RestoreBeside: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]  # type: ignore[assignment]
     """Make a new app of a backup, beside the one it was made of."""
     GetOperationStanding: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetOperationStandingRequest, _apps_service_pb2.OperationStanding]  # type: ignore[assignment]
@@ -536,7 +536,7 @@ class AppsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _apps_service_pb2.GetAppHoldRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.AppHold, _abc.Awaitable[_apps_service_pb2.AppHold]]:
-        """Facts of one app; NOT_FOUND also when it is somebody else's than the user on whose behalf is asked."""
+        """Facts of one app; NOT_FOUND also when it is somebody else's than that of the user on whose behalf the call is made."""
 
     @_abc_1.abstractmethod
     def RestoreBeside(

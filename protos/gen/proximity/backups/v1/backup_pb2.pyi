@@ -79,7 +79,7 @@ class Backup(_message.Message):
     then only the time that passes shows that it goes on.
     """
     elapsed_s: _builtins.int
-    """Seconds since it was asked for, while it is made."""
+    """Seconds since it was requested, while it is made."""
     expected_s: _builtins.int
     """Seconds that the app's last backup took, while it is made; absent when there is none."""
     @_builtins.property

@@ -595,7 +595,7 @@ class CreateHeldBackupRequest(_message.Message):
     """The operation that holds the app."""
     notes: _builtins.str
     requested_by: _builtins.int
-    """Id of the user who asked for the operation."""
+    """Id of the user who requested the operation."""
     def __init__(
         self,
         *,

@@ -802,7 +802,7 @@ class RenderItemRequest(_message.Message):
 
     @_builtins.property
     def generated(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Values generated for the app before; they are kept."""
+        """Values generated for the app before; they stay as they are."""
 
     @_builtins.property
     def secret(self) -> _containers.ScalarMap[_builtins.str, _builtins.bool]:

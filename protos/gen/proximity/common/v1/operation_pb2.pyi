@@ -132,7 +132,7 @@ class Operation(_message.Message):
     trace_id: _builtins.str
     cancel_requested: _builtins.bool
     requested_by: _builtins.int
-    """Who asked for it."""
+    """Id of the user who requested it."""
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___OperationStep]: ...
     @_builtins.property

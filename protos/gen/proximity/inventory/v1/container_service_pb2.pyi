@@ -1619,7 +1619,7 @@ class ProbePortRequest(_message.Message):
     thorough: _builtins.bool
     """Ask inside the container too when its address can be reached and nothing listens: that starts a process in it."""
     wait_s: _builtins.float
-    """Seconds for which the port is asked again until it answers; 0: it is asked once."""
+    """Seconds for which the port is probed again until it answers; 0: it is probed once."""
     @_builtins.property
     def container(self) -> Global___ContainerRef: ...
     def __init__(

@@ -30,7 +30,7 @@ class ContainerServiceStub:
     """What other services may do with containers. The only way to Proxmox.
 
     Every call that writes names the owner (an app id) and is idempotent by the owner's mark on the container: what is
-    already as asked is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
+    already as requested is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
     return a task at once; WatchTask follows it.
     """
 
@@ -226,13 +226,13 @@ class ContainerServiceServicer:
     """What other services may do with containers. The only way to Proxmox.
 
     Every call that writes names the owner (an app id) and is idempotent by the owner's mark on the container: what is
-    already as asked is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
+    already as requested is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
     return a task at once; WatchTask follows it.
     """
 
     def PlaceContainer(self, request, context):
         """Choose the host and node for a new container: the named node; else the online node with most free memory that
-        has what is asked for; else any online node. NO_ONLINE_NODE when there is none, NODE_UNKNOWN and NODE_OFFLINE for
+        has what is requested; else any online node. NO_ONLINE_NODE when there is none, NODE_UNKNOWN and NODE_OFFLINE for
         a named one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -434,7 +434,7 @@ class ContainerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FindOwnedContainers(self, request, context):
-        """The containers on any host that carry an owner's mark, whatever reservations say: asked before one is made for the
+        """The containers on any host that carry an owner's mark, whatever reservations say: read before one is made for the
         owner, so that no second one is. The host `host_id` must answer; other hosts that do not are left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -464,7 +464,7 @@ class ContainerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ProbePort(self, request, context):
-        """Whether a port of a container answers, asked from here and, failing that, from inside.
+        """Whether a port of a container answers, probed from here and, failing that, from inside.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -679,7 +679,7 @@ class ContainerService:
     """What other services may do with containers. The only way to Proxmox.
 
     Every call that writes names the owner (an app id) and is idempotent by the owner's mark on the container: what is
-    already as asked is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
+    already as requested is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
     return a task at once; WatchTask follows it.
     """
 

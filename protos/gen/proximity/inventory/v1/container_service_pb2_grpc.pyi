@@ -31,7 +31,7 @@ class ContainerServiceStub:
     """What other services may do with containers. The only way to Proxmox.
 
     Every call that writes names the owner (an app id) and is idempotent by the owner's mark on the container: what is
-    already as asked is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
+    already as requested is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
     return a task at once; WatchTask follows it.
     """
 
@@ -41,7 +41,7 @@ class ContainerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ContainerServiceAsyncStub: ...
     PlaceContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.PlaceContainerRequest, _container_service_pb2.Placement]
     """Choose the host and node for a new container: the named node; else the online node with most free memory that
-    has what is asked for; else any online node. NO_ONLINE_NODE when there is none, NODE_UNKNOWN and NODE_OFFLINE for
+    has what is requested; else any online node. NO_ONLINE_NODE when there is none, NODE_UNKNOWN and NODE_OFFLINE for
     a named one.
     """
     ReserveVmid: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ReserveVmidRequest, _container_service_pb2.ReserveVmidResponse]
@@ -103,7 +103,7 @@ class ContainerServiceStub:
     ListContainers: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListContainersRequest, _container_service_pb2.ListContainersResponse]
     """All containers of the hosts that answered completely, and which hosts those are."""
     FindOwnedContainers: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.FindOwnedContainersRequest, _container_service_pb2.FindOwnedContainersResponse]
-    """The containers on any host that carry an owner's mark, whatever reservations say: asked before one is made for the
+    """The containers on any host that carry an owner's mark, whatever reservations say: read before one is made for the
     owner, so that no second one is. The host `host_id` must answer; other hosts that do not are left out.
     """
     InspectContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerRequest, _container_service_pb2.Inspection]
@@ -115,7 +115,7 @@ class ContainerServiceStub:
     PushFile: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.PushFileRequest, _empty_pb2.Empty]
     """Write a file in a container of the owner, whole or not at all, and make its folder."""
     ProbePort: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ProbePortRequest, _container_service_pb2.ProbePortResponse]
-    """Whether a port of a container answers, asked from here and, failing that, from inside."""
+    """Whether a port of a container answers, probed from here and, failing that, from inside."""
     PullImage: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.PullImageRequest, _container_service_pb2.Task]
     """Pull an OCI image into template storage (PVE >= 9.1). The finished task's result is the template's volume id."""
     GetDeploymentDefaults: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _container_service_pb2.DeploymentDefaults]
@@ -126,14 +126,14 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     """What other services may do with containers. The only way to Proxmox.
 
     Every call that writes names the owner (an app id) and is idempotent by the owner's mark on the container: what is
-    already as asked is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
+    already as requested is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
     return a task at once; WatchTask follows it.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlaceContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.PlaceContainerRequest, _container_service_pb2.Placement]  # type: ignore[assignment]
     """Choose the host and node for a new container: the named node; else the online node with most free memory that
-    has what is asked for; else any online node. NO_ONLINE_NODE when there is none, NODE_UNKNOWN and NODE_OFFLINE for
+    has what is requested; else any online node. NO_ONLINE_NODE when there is none, NODE_UNKNOWN and NODE_OFFLINE for
     a named one.
     """
     ReserveVmid: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ReserveVmidRequest, _container_service_pb2.ReserveVmidResponse]  # type: ignore[assignment]
@@ -195,7 +195,7 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     ListContainers: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListContainersRequest, _container_service_pb2.ListContainersResponse]  # type: ignore[assignment]
     """All containers of the hosts that answered completely, and which hosts those are."""
     FindOwnedContainers: _aio.UnaryUnaryMultiCallable[_container_service_pb2.FindOwnedContainersRequest, _container_service_pb2.FindOwnedContainersResponse]  # type: ignore[assignment]
-    """The containers on any host that carry an owner's mark, whatever reservations say: asked before one is made for the
+    """The containers on any host that carry an owner's mark, whatever reservations say: read before one is made for the
     owner, so that no second one is. The host `host_id` must answer; other hosts that do not are left out.
     """
     InspectContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerRequest, _container_service_pb2.Inspection]  # type: ignore[assignment]
@@ -207,7 +207,7 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     PushFile: _aio.UnaryUnaryMultiCallable[_container_service_pb2.PushFileRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Write a file in a container of the owner, whole or not at all, and make its folder."""
     ProbePort: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ProbePortRequest, _container_service_pb2.ProbePortResponse]  # type: ignore[assignment]
-    """Whether a port of a container answers, asked from here and, failing that, from inside."""
+    """Whether a port of a container answers, probed from here and, failing that, from inside."""
     PullImage: _aio.UnaryUnaryMultiCallable[_container_service_pb2.PullImageRequest, _container_service_pb2.Task]  # type: ignore[assignment]
     """Pull an OCI image into template storage (PVE >= 9.1). The finished task's result is the template's volume id."""
     GetDeploymentDefaults: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _container_service_pb2.DeploymentDefaults]  # type: ignore[assignment]
@@ -217,7 +217,7 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
     """What other services may do with containers. The only way to Proxmox.
 
     Every call that writes names the owner (an app id) and is idempotent by the owner's mark on the container: what is
-    already as asked is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
+    already as requested is left alone, and a container without the owner's mark is refused with NOT_OURS. Long calls
     return a task at once; WatchTask follows it.
     """
 
@@ -228,7 +228,7 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.Placement, _abc.Awaitable[_container_service_pb2.Placement]]:
         """Choose the host and node for a new container: the named node; else the online node with most free memory that
-        has what is asked for; else any online node. NO_ONLINE_NODE when there is none, NODE_UNKNOWN and NODE_OFFLINE for
+        has what is requested; else any online node. NO_ONLINE_NODE when there is none, NODE_UNKNOWN and NODE_OFFLINE for
         a named one.
         """
 
@@ -464,7 +464,7 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _container_service_pb2.FindOwnedContainersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.FindOwnedContainersResponse, _abc.Awaitable[_container_service_pb2.FindOwnedContainersResponse]]:
-        """The containers on any host that carry an owner's mark, whatever reservations say: asked before one is made for the
+        """The containers on any host that carry an owner's mark, whatever reservations say: read before one is made for the
         owner, so that no second one is. The host `host_id` must answer; other hosts that do not are left out.
         """
 
@@ -500,7 +500,7 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _container_service_pb2.ProbePortRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.ProbePortResponse, _abc.Awaitable[_container_service_pb2.ProbePortResponse]]:
-        """Whether a port of a container answers, asked from here and, failing that, from inside."""
+        """Whether a port of a container answers, probed from here and, failing that, from inside."""
 
     @_abc_1.abstractmethod
     def PullImage(
