@@ -19,7 +19,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.markup import escape
 from rich.table import Table
 
-from proximity_cli.terminal import SafeConsole
+from proximity_cli.terminal import SafeConsole, neutralise
 
 console = SafeConsole(highlight=False, soft_wrap=True)
 complaints = SafeConsole(stderr=True, highlight=False, soft_wrap=True)
@@ -108,7 +108,7 @@ def print_line(message: Message, show: Callable[[], object]) -> None:
 
 def _find_name(message: Message) -> str:
     fields = message.DESCRIPTOR.fields_by_name
-    return str(getattr(message, next((name for name in _NAMES if name in fields), ""), ""))
+    return neutralise(str(getattr(message, next((name for name in _NAMES if name in fields), ""), "")))
 
 
 def _write_json(value: Any, *, indent: int | None = None) -> str:  # noqa: ANN401 - whatever JSON can hold

@@ -82,11 +82,19 @@ def test_what_is_replaced_can_be_seen() -> None:
     assert neutralise("a\x1b[2J\tb\n\x7f\x9b") == "a␛[2J\tb\n␡�"
 
 
-def test_json_for_programs_holds_no_control(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("form", ["json", "yaml", "name"])
+def test_output_for_programs_holds_no_control(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     from proximity.apps.v1 import app_pb2
 
-    output.print_json([app_pb2.App(name="a\x1b\x7f\x9b\u202eb")])
-    assert '"a\\u001b\\u007f\\u009b\\u202eb"' in capsys.readouterr().out
+    token = output._output.set(output.Output(form))
+    try:
+        output.present([app_pb2.App(id="a\x1b\x7f\x9b\u202eb")], lambda: None)
+    finally:
+        output._output.reset(token)
+    printed = capsys.readouterr().out
+    assert not set("\x1b\x7f\x9b\u202e") & set(printed)
+    if form == "json":
+        assert '"a\\u001b\\u007f\\u009b\\u202eb"' in printed
 
 
 @pytest.mark.parametrize("folder", ["clients/python", "deploy"])
