@@ -79,7 +79,7 @@ def accounts(db: Database, clock: Time) -> SqlAccountStore:
 
 @pytest.fixture
 def sessions(db: Database, clock: Time) -> SqlSessionStore:
-    return SqlSessionStore(db, Sealer("the key of these tests"), clock)
+    return SqlSessionStore(db, Sealer("the key of these tests"), clock=clock)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ __all__ = ["accounts", "clock", "db", "postgresql_url", "sessions", "sqlite_file
 async def test_of_many_replicas_that_start_at_once_one_makes_the_signing_key(
     db: Database, clock: Time
 ) -> None:
-    store = SqlSigningKeyStore(db, Sealer("secret"), clock)
+    store = SqlSigningKeyStore(db, Sealer("secret"), clock=clock)
     replicas = [SigningKeys(store, lifetime=timedelta(days=30), clock=clock) for _ in range(5)]
     await asyncio.gather(*(replica.load() for replica in replicas))
     assert len(await store.list_keys()) == 1
@@ -53,7 +53,7 @@ async def test_a_new_signing_key_is_published_before_it_signs_and_the_old_one_af
     db: Database, accounts: SqlAccountStore, clock: Time
 ) -> None:
     alice = await add(accounts, "alice")
-    store = SqlSigningKeyStore(db, Sealer("secret"), clock)
+    store = SqlSigningKeyStore(db, Sealer("secret"), clock=clock)
     keys = SigningKeys(store, lifetime=timedelta(days=30), clock=clock)
     await keys.load()
     first = {key.kid for key in await keys.list_published()}
@@ -80,7 +80,7 @@ async def test_a_leaked_signing_key_is_replaced_at_once(
 ) -> None:
     alice = await add(accounts, "alice")
     keys = SigningKeys(
-        SqlSigningKeyStore(db, Sealer("secret"), clock), lifetime=timedelta(days=30), clock=clock
+        SqlSigningKeyStore(db, Sealer("secret"), clock=clock), lifetime=timedelta(days=30), clock=clock
     )
     await keys.load()
     leaked = await kid_of(keys, alice)

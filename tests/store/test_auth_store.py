@@ -388,7 +388,7 @@ async def test_a_token_signed_after_a_demotion_for_who_was_read_before_is_revoke
 ) -> None:
     await add(accounts, "root", is_staff=True)
     alice = await add(accounts, "alice", is_staff=True)
-    keys = SigningKeys(SqlSigningKeyStore(db, Sealer("secret"), clock), lifetime=WEEK, clock=clock)
+    keys = SigningKeys(SqlSigningKeyStore(db, Sealer("secret"), clock=clock), lifetime=WEEK, clock=clock)
     read_at = clock()
     clock.advance(seconds=0.7)
     _, revoked = await accounts.update_account(alice.id, AccountChanges(is_staff=False, is_active=None))

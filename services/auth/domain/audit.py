@@ -10,7 +10,7 @@ from datetime import UTC
 from services.auth.domain.entities import AuditEntry, NewAuditEntry
 from services.auth.domain.errors import AuditBrokenError
 
-FIRST_HASH = "0" * 64
+FIRST_HASH = "0" * 64  # stands for the hash before the first entry
 
 
 def hash_entry(previous: str, number: int, entry: NewAuditEntry) -> str:

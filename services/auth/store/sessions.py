@@ -42,7 +42,7 @@ _INVALID = "The refresh token is not valid; sign in again"
 class SqlSessionStore:
     """Sessions in SQLite or PostgreSQL; implements `SessionStore`."""
 
-    def __init__(self, db: Database, sealer: Sealer, clock: Clock = now) -> None:
+    def __init__(self, db: Database, sealer: Sealer, *, clock: Clock = now) -> None:
         self._db = db
         self._sealer = sealer
         self._clock = clock

@@ -24,7 +24,7 @@ _OUTLIVES = timedelta(seconds=ACCESS_TOKEN_S + 600)
 class SqlSigningKeyStore:
     """Signing keys in SQLite or PostgreSQL; implements `SigningKeyStore`."""
 
-    def __init__(self, db: Database, sealer: Sealer, clock: Clock = now) -> None:
+    def __init__(self, db: Database, sealer: Sealer, *, clock: Clock = now) -> None:
         self._db = db
         self._sealer = sealer
         self._clock = clock

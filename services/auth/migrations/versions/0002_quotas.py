@@ -1,4 +1,4 @@
-"""What a user's apps may take together."""
+"""Quotas: limits for a user's apps together."""
 
 from __future__ import annotations
 

@@ -33,13 +33,13 @@ class Store(SqlRevocationStore):
 
 
 class Bucket(KeyValue):
-    """What NATS keeps."""
+    """A bucket of NATS that records the keys put into it."""
 
     def __init__(self) -> None:
-        self.kept: list[str] = []
+        self.keys: list[str] = []
 
     async def put(self, key: str, *_: object, **__: object) -> int:
-        self.kept.append(key)
+        self.keys.append(key)
         return 1
 
 
@@ -80,16 +80,16 @@ async def test_a_connection_that_is_made_while_revocations_are_said_hears_all_of
     running = asyncio.create_task(publisher.run())
     try:
         async with asyncio.timeout(5):
-            while bus.bucket is first or not bus.bucket.kept:  # noqa: ASYNC110 - the publisher decides when
+            while bus.bucket is first or not bus.bucket.keys:  # noqa: ASYNC110 - the publisher decides when
                 await asyncio.sleep(0.01)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    assert bus.bucket.kept == ["user.7"]
+    assert bus.bucket.keys == ["user.7"]
 
 
 class EndedWatcher:
-    """Says all that there is, and ends, as one does whose server is gone."""
+    """A watcher that yields everything there is and ends, as when its server is gone."""
 
     def __aiter__(self) -> EndedWatcher:
         self.left = [None]
