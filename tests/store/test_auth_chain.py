@@ -96,7 +96,7 @@ async def test_keys_sealed_with_a_lost_secret_are_replaced_at_once(
     alice = await add(accounts, "alice")
     for secret in ("one", "another"):
         keys = SigningKeys(
-            SqlSigningKeyStore(db, Sealer(secret), clock), lifetime=timedelta(days=30), clock=clock
+            SqlSigningKeyStore(db, Sealer(secret), clock=clock), lifetime=timedelta(days=30), clock=clock
         )
         await keys.load()
         assert await kid_of(keys, alice) in {key.kid for key in await keys.list_published() if key.private}
@@ -127,10 +127,10 @@ async def test_the_audit_log_takes_each_message_once_in_one_chain(db: Database) 
     store = SqlAuditStore(db)
     await asyncio.gather(*(store.append(entry(number % 6)) for number in range(12)))
     assert await store.verify() == 6
-    entries, total = await store.list_entries("user1", "apps.DeployApp", Page(1, 2))
+    entries, total = await store.list_entries(Page(1, 2), user="user1", action="apps.DeployApp")
     assert total == 3
     assert entries[0].id > entries[1].id
-    assert (await store.list_entries("", "apps.DeleteApp", Page(1, 2))) == ([], 0)
+    assert (await store.list_entries(Page(1, 2), action="apps.DeleteApp")) == ([], 0)
 
 
 async def test_changes_at_once_and_those_that_fail_leave_one_whole_chain(
@@ -159,7 +159,7 @@ async def test_changes_at_once_and_those_that_fail_leave_one_whole_chain(
         await asyncio.gather(*(change(number) for number in range(18)), fail())
     store = SqlAuditStore(db)
     assert await store.verify() == 18
-    entries, _ = await store.list_entries("", "", Page(1, 100))
+    entries, _ = await store.list_entries(Page(1, 100))
     assert {one.message_id for one in entries} == {f"change{number}" for number in range(18)}
 
 
@@ -190,7 +190,7 @@ async def test_old_entries_go_and_the_rest_of_the_chain_is_still_verified(db: Da
     store = SqlAuditStore(db, clock)
     await fill(store, 10)
     assert await store.prune_older_than(START - timedelta(hours=4)) == 6
-    entries, total = await store.list_entries("", "", Page(1, 100))
+    entries, total = await store.list_entries(Page(1, 100))
     assert total == 5
     assert [one.id for one in entries] == [11, 10, 9, 8, 7]
     assert entries[0].action == "auth.AuditPruned"
@@ -210,7 +210,7 @@ async def test_a_log_that_is_pruned_again_and_again_and_whole_is_still_verified(
     clock.advance(days=2)
     assert await store.prune_older_than(clock()) == 1
     assert await store.verify() == 5
-    entries, total = await store.list_entries("", "", Page(1, 100))
+    entries, total = await store.list_entries(Page(1, 100))
     assert (total, entries[0].id) == (1, 5)
 
 

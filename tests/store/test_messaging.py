@@ -305,7 +305,9 @@ async def test_a_nats_whose_disk_is_full_refuses_and_still_tells_what_is_revoked
     assert bus.is_refusing
     upgrade(f"sqlite:///{tmp_path}/p.sqlite3", "auth")
     db = Database(create_engine(f"sqlite:///{tmp_path}/p.sqlite3", service="auth"))
-    await db.write(lambda connection: add_revocations(connection, [Revocation("user.7", 100.5)], now()))
+    await db.write(
+        lambda connection: add_revocations(connection, [Revocation("user.7", 100.5)], moment=now())
+    )
     publishing = asyncio.create_task(
         RevocationPublisher(SqlRevocationStore(db), bus=bus, revocations=Revocations()).run()
     )

@@ -13,7 +13,7 @@ from services.auth.domain.errors import AuditBrokenError
 FIRST_HASH = "0" * 64  # stands for the hash before the first entry
 
 
-def hash_entry(previous: str, number: int, entry: NewAuditEntry) -> str:
+def hash_entry(entry: NewAuditEntry, *, number: int, previous: str) -> str:
     """Return the hash of entry `number`, after the entry whose hash is `previous`: SHA-256 in hex."""
     content = [
         previous,
@@ -43,7 +43,7 @@ def verify_chain(
         number += 1
         if entry.id != number:
             raise AuditBrokenError(f"entry {number} is missing: entry {entry.id} comes in its place")
-        previous = hash_entry(previous, number, entry)
+        previous = hash_entry(entry, number=number, previous=previous)
         if entry.hash != previous:
             raise AuditBrokenError(f"entry {number} or one before it was changed")
     return previous, number

@@ -246,5 +246,7 @@ class SigningKeyStore(Protocol):
 class AuditStore(Protocol):
     """The audit log."""
 
-    async def list_entries(self, user: str, action: str, page: Page) -> tuple[list[AuditEntry], int]:
+    async def list_entries(
+        self, page: Page, *, user: str = "", action: str = ""
+    ) -> tuple[list[AuditEntry], int]:
         """List entries, newest first, and return the total; of one user or action where one is named."""

@@ -43,7 +43,7 @@ class Attempts:
     blocked_until: datetime
 
 
-def count_attempt(earlier: Attempts | None, limit: Limit, moment: datetime) -> Attempts:
+def count_attempt(earlier: Attempts | None, limit: Limit, *, moment: datetime) -> Attempts:
     """Return the counter after one more attempt."""
     forgotten = earlier is None or moment - max(earlier.last_at, earlier.blocked_until) > limit.forget
     count = 1 if forgotten or earlier is None else earlier.count + 1

@@ -28,7 +28,10 @@ class DirectAudit:
     def expect(self, call: Call, *, action: str) -> None:
         """See `Audit.expect`."""
         expected.set(
-            Expected(call.audit_id, lambda: _build_entry(call, action, "OK", message_id=call.audit_id))
+            Expected(
+                call.audit_id,
+                lambda: _build_entry(call, action=action, outcome="OK", message_id=call.audit_id),
+            )
         )
 
     async def record(self, call: Call, *, action: str, outcome: str) -> None:
@@ -36,7 +39,7 @@ class DirectAudit:
         if action in _CHANGES_NOTHING:
             return
         message_id = call.audit_id if outcome == "OK" else uuid.uuid4().hex
-        entry = _build_entry(call, action, outcome, message_id=message_id)
+        entry = _build_entry(call, action=action, outcome=outcome, message_id=message_id)
         await self._waiting.write(
             lambda: self._store.append(entry),
             action=action,
@@ -50,7 +53,7 @@ class DirectAudit:
         await self._waiting.run()
 
 
-def _build_entry(call: Call, action: str, outcome: str, *, message_id: str) -> NewAuditEntry:
+def _build_entry(call: Call, *, action: str, outcome: str, message_id: str) -> NewAuditEntry:
     user = call.caller.user
     return NewAuditEntry(
         message_id=message_id,

@@ -41,7 +41,7 @@ def get_account(connection: sa.Connection, user_id: int) -> Account:
     return build_account(row)
 
 
-def insert_account(connection: sa.Connection, new: NewAccount, moment: datetime) -> Account:
+def insert_account(connection: sa.Connection, new: NewAccount, *, moment: datetime) -> Account:
     """Add an account; the first becomes administrator unless `new` says otherwise. Takes the lock of accounts.
 
     Raises:
@@ -131,15 +131,17 @@ def check_other_admin(connection: sa.Connection, account: Account) -> None:
 
 
 def revoke_account(
-    connection: sa.Connection, account: Account, moment: datetime, *, end_sessions: bool
+    connection: sa.Connection, account: Account, *, moment: datetime, end_sessions: bool
 ) -> Sequence[Revocation]:
     """Revoke all credentials of an account; those issued from the next second on are valid."""
     cutoff = float(floor(moment.timestamp()))
     connection.execute(users.update().where(users.c.id == account.id).values(valid_after=cutoff))
-    found = end_families(connection, sessions.c.user_id == account.id, moment) if end_sessions else []
+    found = end_families(connection, sessions.c.user_id == account.id, moment=moment) if end_sessions else []
     # Access tokens have whole seconds, answers on API tokens fractions: one verified later in this second read the
     # account after this change.
-    return add_revocations(connection, [Revocation(f"user.{account.id}", moment.timestamp()), *found], moment)
+    return add_revocations(
+        connection, [Revocation(f"user.{account.id}", moment.timestamp()), *found], moment=moment
+    )
 
 
 def announce_deactivation(

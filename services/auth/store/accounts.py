@@ -64,7 +64,7 @@ class SqlAccountStore:
         return await self._db.write(write)
 
     def _add(self, connection: sa.Connection, new: NewAccount) -> Account:
-        account = insert_account(connection, new, self._clock())
+        account = insert_account(connection, new, moment=self._clock())
         write_expected(connection, account)
         return account
 
@@ -134,10 +134,10 @@ class SqlAccountStore:
             connection.execute(change)
             drop_reset_links(connection, user_id)
             others = (sessions.c.user_id == user_id) & (sessions.c.family != keep_session)
-            ended = end_families(connection, others, moment)
+            ended = end_families(connection, others, moment=moment)
             if not keep_api_tokens:
-                ended += end_user_tokens(connection, user_id, moment)
-            revoked = add_revocations(connection, ended, moment)
+                ended += end_user_tokens(connection, user_id, moment=moment)
+            revoked = add_revocations(connection, ended, moment=moment)
             write_expected(connection)
             return revoked
 
@@ -163,10 +163,10 @@ class SqlAccountStore:
                 drop_issued_links(connection, account.username)
             revoked: Sequence[Revocation] = ()
             if account.is_active and not active:
-                revoked = revoke_account(connection, account, self._clock(), end_sessions=True)
+                revoked = revoke_account(connection, account, moment=self._clock(), end_sessions=True)
                 announce_deactivation(connection, account, deleted=False)
             elif account.is_staff and not staff:
-                revoked = revoke_account(connection, account, self._clock(), end_sessions=False)
+                revoked = revoke_account(connection, account, moment=self._clock(), end_sessions=False)
             write_expected(connection)
             return get_account(connection, user_id), revoked
 
@@ -177,7 +177,7 @@ class SqlAccountStore:
 
         def write(connection: sa.Connection) -> Sequence[Revocation]:
             account = get_account(connection, user_id)
-            revoked = revoke_account(connection, account, self._clock(), end_sessions=True)
+            revoked = revoke_account(connection, account, moment=self._clock(), end_sessions=True)
             write_expected(connection)
             return revoked
 
@@ -192,8 +192,8 @@ class SqlAccountStore:
             if account.is_staff and account.is_active:
                 check_other_admin(connection, account)
             if apps_to is not None:
-                _check_heir(connection, account, apps_to)
-            revoked = revoke_account(connection, account, self._clock(), end_sessions=True)
+                _check_heir(connection, account, user_id=apps_to)
+            revoked = revoke_account(connection, account, moment=self._clock(), end_sessions=True)
             announce_deactivation(connection, account, deleted=True, apps_to=apps_to or 0)
             drop_issued_links(connection, account.username)
             connection.execute(users.delete().where(users.c.id == user_id))
@@ -203,7 +203,7 @@ class SqlAccountStore:
         return await self._db.write(write)
 
 
-def _check_heir(connection: sa.Connection, account: Account, user_id: int) -> None:
+def _check_heir(connection: sa.Connection, account: Account, *, user_id: int) -> None:
     row = connection.execute(sa.select(users.c.is_active).where(users.c.id == user_id)).one_or_none()
     fault = ""
     if user_id == account.id:

@@ -87,8 +87,8 @@ class SqlApiTokenStore:
             found = api_tokens.c.id == token_id, api_tokens.c.user_id == user_id
             if connection.execute(sa.select(api_tokens.c.id).where(*found)).first() is None:
                 raise ApiTokenNotFoundError(f"there is no API token {token_id}")
-            ended = end_api_tokens(connection, _find_family(connection, token_id), moment)
-            revoked = add_revocations(connection, ended, moment)
+            ended = end_api_tokens(connection, _find_family(connection, token_id), moment=moment)
+            revoked = add_revocations(connection, ended, moment=moment)
             write_expected(connection)
             return revoked
 
@@ -118,13 +118,15 @@ class SqlApiTokenStore:
         return found
 
 
-def end_user_tokens(connection: sa.Connection, user_id: int, moment: datetime) -> list[Revocation]:
+def end_user_tokens(connection: sa.Connection, user_id: int, *, moment: datetime) -> list[Revocation]:
     """Remove all API tokens of a user; the caller adds the revocations."""
     query = sa.select(api_tokens.c.id).where(api_tokens.c.user_id == user_id)
-    return end_api_tokens(connection, connection.execute(query).scalars().all(), moment)
+    return end_api_tokens(connection, connection.execute(query).scalars().all(), moment=moment)
 
 
-def end_api_tokens(connection: sa.Connection, token_ids: Sequence[int], moment: datetime) -> list[Revocation]:
+def end_api_tokens(
+    connection: sa.Connection, token_ids: Sequence[int], *, moment: datetime
+) -> list[Revocation]:
     """Remove API tokens; the caller adds the revocations."""
     connection.execute(api_tokens.delete().where(api_tokens.c.id.in_(token_ids)))
     # Twice the time of the cache: an answer that is on its way now is cached after this.

@@ -37,7 +37,7 @@ class SqlAttemptStore:
         def write(connection: sa.Connection) -> None:
             # In one order, so that two transactions cannot wait for each other's rows.
             for limit, subject in sorted(noted, key=lambda pair: pair[0].key_of(pair[1])):
-                _count(connection, limit, subject, moment)
+                _count(connection, limit, subject=subject, moment=moment)
 
         await self._db.write(write)
 
@@ -54,9 +54,9 @@ class SqlAttemptStore:
         await self._db.write(lambda connection: connection.execute(delete))
 
 
-def _count(connection: sa.Connection, limit: Limit, subject: str, moment: datetime) -> None:
+def _count(connection: sa.Connection, limit: Limit, *, subject: str, moment: datetime) -> None:
     key = limit.key_of(subject)
-    first = count_attempt(None, limit, moment)
+    first = count_attempt(None, limit, moment=moment)
     insert = insert_ignore(attempts, connection).values(
         key=key, tally=first.count, last_at=first.last_at, blocked_until=first.blocked_until
     )
@@ -64,7 +64,7 @@ def _count(connection: sa.Connection, limit: Limit, subject: str, moment: dateti
         return
     row = connection.execute(sa.select(attempts).where(attempts.c.key == key).with_for_update()).one_or_none()
     earlier = None if row is None else Attempts(row.tally, row.last_at, row.blocked_until)
-    counted = count_attempt(earlier, limit, moment)
+    counted = count_attempt(earlier, limit, moment=moment)
     connection.execute(
         attempts.update()
         .where(attempts.c.key == key)

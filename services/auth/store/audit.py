@@ -54,7 +54,7 @@ def write_expected(connection: sa.Connection, account: Account | None = None) ->
     if promised is None:
         return
     new = promised.build()
-    if new.user_id is None and account is not None:
+    if not new.username and account is not None:
         new = replace(new, user_id=account.id, username=account.username)
     append_entry(connection, new)
 
@@ -67,10 +67,10 @@ def append_entry(connection: sa.Connection, new: NewAuditEntry) -> None:
         return
     count, last_hash = _read_head(connection)
     number = count + 1
-    digest = hash_entry(last_hash, number, new)
+    digest = hash_entry(new, number=number, previous=last_hash)
     values = {**vars(new), "id": number, "hash": digest}
     connection.execute(audit_entries.insert().values(**values))
-    _write_head(connection, number, digest)
+    _write_head(connection, count=number, digest=digest)
 
 
 class SqlAuditStore:
@@ -84,7 +84,9 @@ class SqlAuditStore:
         """Append an entry to the chain; a `message_id` that it has already is ignored."""
         await self._db.write(lambda connection: append_entry(connection, new))
 
-    async def list_entries(self, user: str, action: str, page: Page) -> tuple[list[AuditEntry], int]:
+    async def list_entries(
+        self, page: Page, *, user: str = "", action: str = ""
+    ) -> tuple[list[AuditEntry], int]:
         """See `AuditStore.list_entries`."""
         condition: sa.ColumnElement[bool] = sa.true()
         if user:
@@ -157,9 +159,9 @@ class SqlAuditStore:
                 return 0
             query = sa.select(audit_entries.c.hash).where(audit_entries.c.id == last)
             digest = str(connection.execute(query).scalar_one())
-            append_entry(connection, _build_pruning(last, digest, self._clock()))
+            append_entry(connection, _build_pruning(last, digest, moment=self._clock()))
             connection.execute(audit_entries.delete().where(audit_entries.c.id <= last))
-            _write_row(connection, _BASE, last, digest)
+            _write_row(connection, _BASE, number=last, digest=digest)
             return last - base
 
         return await self._db.write(write)
@@ -175,7 +177,7 @@ class SqlAuditStore:
         return [_build_entry(row) for row in rows]
 
 
-def _build_pruning(number: int, digest: str, moment: datetime) -> NewAuditEntry:
+def _build_pruning(number: int, digest: str, *, moment: datetime) -> NewAuditEntry:
     return NewAuditEntry(
         message_id=f"pruned-{number}",
         timestamp=moment,
@@ -197,8 +199,8 @@ def _read_head(connection: sa.Connection) -> tuple[int, str]:
     return _read_row(connection, _HEAD)
 
 
-def _write_head(connection: sa.Connection, count: int, digest: str) -> None:
-    _write_row(connection, _HEAD, count, digest)
+def _write_head(connection: sa.Connection, *, count: int, digest: str) -> None:
+    _write_row(connection, _HEAD, number=count, digest=digest)
 
 
 def _read_base(connection: sa.Connection) -> tuple[int, str]:
@@ -211,7 +213,7 @@ def _read_row(connection: sa.Connection, row_id: int) -> tuple[int, str]:
     return (0, FIRST_HASH) if row is None else (int(row.length), str(row.hash))
 
 
-def _write_row(connection: sa.Connection, row_id: int, number: int, digest: str) -> None:
+def _write_row(connection: sa.Connection, row_id: int, *, number: int, digest: str) -> None:
     change = audit_head.update().where(audit_head.c.id == row_id).values(length=number, hash=digest)
     if not connection.execute(change).rowcount:
         connection.execute(audit_head.insert().values(id=row_id, length=number, hash=digest))

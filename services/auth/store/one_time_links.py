@@ -55,15 +55,17 @@ class SqlOneTimeLinkStore:
         moment = self._clock()
 
         def write(connection: sa.Connection) -> tuple[Account, Sequence[Revocation]]:
-            account_id = _take(connection, token_hash, moment).user_id
+            account_id = _take(connection, token_hash, moment=moment).user_id
             change = users.update().where(users.c.id == account_id, users.c.is_active)
             if not connection.execute(change.values(password_hash=password_hash, notice=notice)).rowcount:
                 raise LinkInvalidError
             drop_reset_links(connection, account_id)
             account = get_account(connection, account_id)
             revoked = (
-                *revoke_account(connection, account, moment, end_sessions=True),
-                *add_revocations(connection, end_user_tokens(connection, account.id, moment), moment),
+                *revoke_account(connection, account, moment=moment, end_sessions=True),
+                *add_revocations(
+                    connection, end_user_tokens(connection, account.id, moment=moment), moment=moment
+                ),
             )
             write_expected(connection, account)
             return account, revoked
@@ -75,8 +77,8 @@ class SqlOneTimeLinkStore:
         moment = self._clock()
 
         def write(connection: sa.Connection) -> Account:
-            _take(connection, token_hash, moment)
-            account = insert_account(connection, new, moment)
+            _take(connection, token_hash, moment=moment)
+            account = insert_account(connection, new, moment=moment)
             write_expected(connection, account)
             return account
 
@@ -99,7 +101,7 @@ def drop_issued_links(connection: sa.Connection, username: str) -> None:
     connection.execute(one_time_links.delete().where(one_time_links.c.issued_by == by))
 
 
-def _take(connection: sa.Connection, token_hash: str, moment: datetime) -> sa.Row[tuple[int]]:
+def _take(connection: sa.Connection, token_hash: str, *, moment: datetime) -> sa.Row[tuple[int]]:
     """Use up a link: of two simultaneous redemptions one finds its row.
 
     Raises:

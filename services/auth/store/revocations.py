@@ -26,7 +26,7 @@ class StoredRevocation(Revocation):
 
 
 def add_revocations(
-    connection: sa.Connection, found: Iterable[Revocation], moment: datetime
+    connection: sa.Connection, found: Iterable[Revocation], *, moment: datetime
 ) -> tuple[Revocation, ...]:
     """Write revocations in the transaction of their cause."""
     result = tuple(found)
@@ -37,7 +37,7 @@ def add_revocations(
 
 
 def end_families(
-    connection: sa.Connection, condition: sa.ColumnElement[bool], moment: datetime
+    connection: sa.Connection, condition: sa.ColumnElement[bool], *, moment: datetime
 ) -> list[Revocation]:
     """End the running sessions that meet `condition`; the caller adds the revocations.
 

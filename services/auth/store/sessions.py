@@ -100,15 +100,15 @@ class SqlSessionStore:
                 connection.execute(change.values(expires_at=expires_at, last_used_at=moment))
                 write_expected(connection, account)
                 return Rotated(account, session.family, authentication, successor)
-            if newest := self._find_newest(connection, token_hash, moment):
+            if newest := self._find_newest(connection, token_hash, moment=moment):
                 write_expected(connection, account)
                 return Rotated(account, session.family, authentication, newest)
-            ended = end_families(connection, sessions.c.family == session.family, moment)
-            return Reused(add_revocations(connection, ended, moment))
+            ended = end_families(connection, sessions.c.family == session.family, moment=moment)
+            return Reused(add_revocations(connection, ended, moment=moment))
 
         return await self._db.write(write)
 
-    def _find_newest(self, connection: sa.Connection, token_hash: str, moment: datetime) -> str:
+    def _find_newest(self, connection: sa.Connection, token_hash: str, *, moment: datetime) -> str:
         """Return the newest successor of a token that was used just now; empty where the use is no repetition.
 
         Each step follows a token that was itself used within `REPETITION_TTL`, so that a late tab gets the current token
@@ -175,7 +175,9 @@ class SqlSessionStore:
             condition &= sessions.c.family == only
 
         def write(connection: sa.Connection) -> Sequence[Revocation]:
-            revoked = add_revocations(connection, end_families(connection, condition, moment), moment)
+            revoked = add_revocations(
+                connection, end_families(connection, condition, moment=moment), moment=moment
+            )
             if revoked:
                 write_expected(connection)
             return revoked
@@ -190,10 +192,10 @@ class SqlSessionStore:
 
         def write(connection: sa.Connection) -> Sequence[Revocation]:
             ending = {*families, _find_family(connection, token_hash) if token_hash else None} - {None}
-            found = end_families(connection, sessions.c.family.in_(ending), moment)
+            found = end_families(connection, sessions.c.family.in_(ending), moment=moment)
             if token_id:
                 found.append(Revocation(f"jti.{token_id}", moment.timestamp() + ACCESS_TOKEN_S))
-            revoked = add_revocations(connection, found, moment)
+            revoked = add_revocations(connection, found, moment=moment)
             if revoked:  # an audit entry is for a change
                 write_expected(connection)
             return revoked

@@ -10,4 +10,4 @@ async def list_audit_entries(
     audit: AuditStore, *, user: str, action: str, page: Page
 ) -> tuple[list[AuditEntry], int]:
     """List entries, newest first, and return the total; of one user or action where one is named."""
-    return await audit.list_entries(user, action, page)
+    return await audit.list_entries(page, user=user, action=action)

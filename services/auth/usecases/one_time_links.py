@@ -119,11 +119,11 @@ async def reset_password(
         await deps.attempts.note(limited)
         raise LinkInvalidError
     if link.user_id is None:
-        return await _redeem_invitation(deps, token_hash, link, redemption)
+        return await _redeem_invitation(deps, token_hash, link=link, redemption=redemption)
     account = await deps.accounts.get_account(link.user_id)
     _check_reset(account, redemption)
     password_hash = await _hash(deps, redemption.password)
-    await _set_password(deps, account, token_hash, password_hash=password_hash, by=link.issued_by)
+    await _set_password(deps, account, token_hash=token_hash, password_hash=password_hash, by=link.issued_by)
     return f"The password of {account.username} is set; sign in with it."
 
 
@@ -143,7 +143,9 @@ async def set_password(deps: LinkDependencies, account: Account, *, password: st
     _check_reset(account, redemption)
     password_hash = await _hash(deps, password)
     issued = await issue_reset_link(deps, account, by=by)
-    await _set_password(deps, account, hash_token(issued.token), password_hash=password_hash, by=by)
+    await _set_password(
+        deps, account, token_hash=hash_token(issued.token), password_hash=password_hash, by=by
+    )
 
 
 def name_issuer(issuer: Caller) -> str:
@@ -169,7 +171,7 @@ async def _issue(
 
 
 async def _redeem_invitation(
-    deps: LinkDependencies, token_hash: str, link: OneTimeLink, redemption: Registration
+    deps: LinkDependencies, token_hash: str, *, link: OneTimeLink, redemption: Registration
 ) -> str:
     if not redemption.username:
         fault = "is required: the link is an invitation"
@@ -211,7 +213,7 @@ async def _hash(deps: LinkDependencies, password: str) -> str:
 
 
 async def _set_password(
-    deps: LinkDependencies, account: Account, token_hash: str, *, password_hash: str, by: str
+    deps: LinkDependencies, account: Account, *, token_hash: str, password_hash: str, by: str
 ) -> None:
     notice = (
         f"{_render_time(deps.clock())}: your password was reset with a link of {by}; all sessions and "

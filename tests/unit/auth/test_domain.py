@@ -79,7 +79,7 @@ def test_a_time_beyond_all_years_is_refused_by_its_field() -> None:
 def count(times: int, moment: datetime = MOMENT) -> Attempts:
     attempts: Attempts | None = None
     for _ in range(times):
-        attempts = count_attempt(attempts, LIMIT, moment)
+        attempts = count_attempt(attempts, LIMIT, moment=moment)
     assert attempts is not None
     return attempts
 
@@ -91,8 +91,8 @@ def test_some_attempts_are_free_then_each_doubles_the_wait_up_to_the_longest() -
 
 def test_attempts_are_forgotten_after_a_while() -> None:
     later = MOMENT + LIMIT.forget + timedelta(seconds=61)
-    assert count_attempt(count(9), LIMIT, later).count == 1
-    assert count_attempt(count(9), LIMIT, MOMENT + timedelta(minutes=1)).count == 10
+    assert count_attempt(count(9), LIMIT, moment=later).count == 1
+    assert count_attempt(count(9), LIMIT, moment=MOMENT + timedelta(minutes=1)).count == 10
 
 
 def make_chain(length: int) -> list[AuditEntry]:
@@ -109,7 +109,7 @@ def make_chain(length: int) -> list[AuditEntry]:
             address="192.0.2.1",
             outcome="OK",
         )
-        previous = hash_entry(previous, number, new)
+        previous = hash_entry(new, number=number, previous=previous)
         entries.append(AuditEntry(**vars(new), id=number, hash=previous))
     return entries
 

@@ -36,10 +36,10 @@ class Bucket(KeyValue):
     """A bucket of NATS that records the keys put into it."""
 
     def __init__(self) -> None:
-        self.keys: list[str] = []
+        self.stored: list[str] = []
 
     async def put(self, key: str, *_: object, **__: object) -> int:
-        self.keys.append(key)
+        self.stored.append(key)
         return 1
 
 
@@ -80,12 +80,12 @@ async def test_a_connection_that_is_made_while_revocations_are_said_hears_all_of
     running = asyncio.create_task(publisher.run())
     try:
         async with asyncio.timeout(5):
-            while bus.bucket is first or not bus.bucket.keys:  # noqa: ASYNC110 - the publisher decides when
+            while bus.bucket is first or not bus.bucket.stored:  # noqa: ASYNC110 - the publisher decides when
                 await asyncio.sleep(0.01)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    assert bus.bucket.keys == ["user.7"]
+    assert bus.bucket.stored == ["user.7"]
 
 
 class EndedWatcher:
