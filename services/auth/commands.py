@@ -111,6 +111,7 @@ def _require_database(url: str) -> None:
         target = url_for_service(url, "auth")
     except ValueError as error:
         raise ConfigError([str(error)]) from error
+    # SQLite would create a missing file, and the link would be valid nowhere.
     file = Path(target.removeprefix("sqlite:///"))
     if target.startswith("sqlite") and not file.is_file():
         raise ConfigError([f"DATABASE_URL: there is no database in {file}; run this where the service runs"])

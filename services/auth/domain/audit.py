@@ -27,6 +27,7 @@ def hash_entry(entry: NewAuditEntry, *, number: int, previous: str) -> str:
         entry.address,
         entry.outcome,
     ]
+    # All options are explicit: a hash must not change with the defaults of a JSON library.
     text = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

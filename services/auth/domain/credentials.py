@@ -22,6 +22,7 @@ def encode_base64url(data: bytes) -> str:
 
 def hash_token(token: str) -> str:
     """Return the stored form of a random token: SHA-256 in hex."""
+    # A fast hash is enough: the tokens have 256 random bits, which nobody can guess.
     return hashlib.sha256(token.encode()).hexdigest()
 
 

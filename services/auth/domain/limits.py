@@ -31,6 +31,7 @@ class Limit:
         over = count - self.free
         if over <= 0:
             return timedelta()
+        # 2**20 s exceeds every `longest`; an unbounded exponent would overflow timedelta.
         return min(timedelta(seconds=2 ** min(over, 20)), self.longest)
 
 

@@ -40,6 +40,7 @@ def _is_common(password: str) -> bool:
 
 
 def _repeats(text: str) -> bool:
+    # Repetitions of one or two characters are guessed early, unless they are long.
     return len(set(text)) <= 2 and len(text) < 20
 
 
@@ -51,4 +52,5 @@ def _is_like(password: str, username: str) -> bool:
         len(other) >= 4 and other in one and len(one) - len(other) < MIN_LENGTH
     ):
         return True
+    # The comparison takes quadratic time, hence the bound; user names have at most 150 characters.
     return SequenceMatcher(a=one[:150], b=other).ratio() >= _TOO_LIKE

@@ -20,6 +20,7 @@ _CSRF_FORM = re.compile(r"[A-Za-z0-9_-]{32,64}")
 def set_session_cookies(call: Call, signed_in: SignedIn) -> None:
     """Set the pair of tokens as cookies, with a new CSRF token."""
     call.set_cookie(ACCESS_COOKIE, signed_in.access, max_age=signed_in.expires_in)
+    # The browser sends the refresh token to auth only, and scripts read the CSRF token to send it as a header.
     call.set_cookie(REFRESH_COOKIE, signed_in.refresh, max_age=_REFRESH_S, path=REFRESH_PATH)
     call.set_cookie(CSRF_COOKIE, secrets.token_urlsafe(32), max_age=_REFRESH_S, http_only=False)
 

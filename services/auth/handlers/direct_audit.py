@@ -15,6 +15,7 @@ from services.common.rpc.addresses import parse_address
 from services.common.rpc.call import Call
 from services.common.rpc.interceptors.audit import WaitingEntries
 
+# A POST, because its token must not be in a URL; it changes nothing.
 _CHANGES_NOTHING = frozenset({"auth.VerifyToken"})
 
 
@@ -38,6 +39,7 @@ class DirectAudit:
         """See `Audit.record`."""
         if action in _CHANGES_NOTHING:
             return
+        # The id belongs to the accepted call: a refused attempt with the same key must not take its place in the log.
         message_id = call.audit_id if outcome == "OK" else uuid.uuid4().hex
         entry = _build_entry(call, action=action, outcome=outcome, message_id=message_id)
         await self._waiting.write(

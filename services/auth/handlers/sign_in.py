@@ -43,6 +43,7 @@ class SignInHandlers:
 
     async def login(self, request: pb.LoginRequest, call: Call) -> user_pb2.Session:
         """Sign in."""
+        # Credentials that came along are ignored: the audit entry belongs to the user who signs in.
         call.caller, call.audit_target = Caller(), f"user {request.username}"
         signed_in = await sign_in.login(
             self.sign_in, username=request.username, password=request.password, client=parse_client(call)

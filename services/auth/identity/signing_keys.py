@@ -99,6 +99,7 @@ class SigningKeys:
         """See `AccessTokens.sign`."""
         # `iat` has whole seconds. It must be later than the second up to which earlier tokens were revoked.
         issued = max(floor(read_at.timestamp()), floor(account.valid_after) + 1)
+        # A verifier refuses an `iat` in the future.
         wait = issued - self._clock().timestamp()
         if wait > 0:
             await asyncio.sleep(min(wait, 1.0))
@@ -127,6 +128,7 @@ class SigningKeys:
         if not usable:
             raise SigningKeyMissingError("no key can sign access tokens yet", retry_after=2)
         newest = max(usable, key=lambda key: key.signs_from)
+        # The private key is parsed once, not for every token.
         if self._private is None or self._private[0] != newest.kid:
             loaded = serialization.load_pem_private_key((newest.private or "").encode(), password=None)
             if not isinstance(loaded, Ed25519PrivateKey):

@@ -89,10 +89,12 @@ class RevocationPublisher:
             return
         for revocation in found:
             self._revocations.revoke(revocation.key, revocation.cutoff)
+            # The broadcast comes first: a server whose disk is full still delivers it.
             await self._bus.hint(REVOKED, f"{revocation.key} {revocation.cutoff:.6f}".encode())
         bucket = await self._bus.key_value(REVOCATIONS_BUCKET)
         for revocation in found:
             await bucket.put(revocation.key, f"{revocation.cutoff:.6f}".encode())
+        # Last: after a crash they are published again, which changes nothing.
         await self._store.mark_published([revocation.id for revocation in found])
 
     async def _publish_again(self) -> None:

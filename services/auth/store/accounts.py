@@ -106,6 +106,7 @@ class SqlAccountStore:
 
         def write(connection: sa.Connection) -> Account:
             if values.get("email"):
+                # Two accounts must not get one address at once.
                 lock(connection, ACCOUNTS)
                 check_email(connection, values["email"], except_id=user_id)
             connection.execute(users.update().where(users.c.id == user_id).values(**values))

@@ -62,6 +62,7 @@ def write_expected(connection: sa.Connection, account: Account | None = None) ->
 def append_entry(connection: sa.Connection, new: NewAuditEntry) -> None:
     """Append an entry to the chain; a `message_id` that it has already is ignored."""
     lock(connection, AUDIT)
+    # A message that is delivered again, or a call whose entry was written with its change.
     known = sa.select(audit_entries.c.id).where(audit_entries.c.message_id == new.message_id)
     if connection.execute(known).first() is not None:
         return

@@ -54,6 +54,7 @@ class SqlSessionStore:
         moment = self._clock()
 
         def write(connection: sa.Connection) -> Account:
+            # One statement checks and locks the account: a change of the password or a deactivation refuses this sign-in.
             change = users.update().where(
                 users.c.id == user_id, users.c.is_active, users.c.password_hash == password_hash
             )
@@ -88,6 +89,7 @@ class SqlSessionStore:
         def write(connection: sa.Connection) -> Rotated | Reused:
             account, session = _lock_session(connection, token_hash)
             authentication = _build_authentication(session)
+            # Of simultaneous exchanges one changes the row; the others find the token used.
             use = refresh_tokens.update().where(
                 refresh_tokens.c.token_hash == token_hash,
                 refresh_tokens.c.used_at.is_(None),

@@ -38,6 +38,7 @@ class SqlSigningKeyStore:
         moment = self._clock()
 
         def write(connection: sa.Connection) -> bool:
+            # Of replicas that start at once, one creates the key.
             lock(connection, SIGNING_KEYS)
             usable = [key for key in self._list(connection, moment) if key.private and key.expires_at is None]
             if any(key.signs_from >= signs_before for key in usable):

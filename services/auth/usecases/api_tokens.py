@@ -59,6 +59,7 @@ async def create_api_token(
         is_implied = scope == "read" and user.scopes  # every scope lets its token read
         if (scope not in user.scopes and not is_implied) or (scope == "admin" and not user.is_staff):
             raise ScopeNotAllowedError(f"{user.username} may not make a token with the scope {scope}")
+    # A session has no parent and is limited by `MAX_TTL` alone.
     latest = None if parent_id is None else (await deps.tokens.get_token(parent_id)).expires_at
     token = API_TOKEN_PREFIX + secrets.token_urlsafe(32)
     new = NewApiToken(

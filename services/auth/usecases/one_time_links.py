@@ -111,9 +111,11 @@ async def reset_password(
         UsernameTakenError, EmailTakenError: the account of an invitation exists.
         TooManyAttemptsError: too many wrong links came from this address.
     """
+    # By address only, since an unknown link names no account.
     limited = ((deps.limits.login_address, address),)
     await check_limits(deps, limited)
     token_hash = hash_token(token)
+    # Before the password is hashed, which costs 64 MiB: guessed links must be cheap to refuse.
     link = await deps.links.find_link(token_hash)
     if link is None:
         await deps.attempts.note(limited)

@@ -33,6 +33,7 @@ async def register_user(
     limited = ((deps.limits.registration_address, client.address),)
     async with deps.hasher.slot():
         await check_limits(deps, limited)
+        # Successes count as well, before the expensive hash: the number of accounts is what is limited.
         await deps.attempts.note(limited)
         password_hash = await deps.hasher.hash(registration.password)
     account = await deps.accounts.add_account(

@@ -74,6 +74,7 @@ async def login(deps: SignInDependencies, *, username: str, password: str, clien
         raise SignInFailedError("Wrong username or password")
     await forget_failures(deps, username)
     signed_in = await begin_session(deps, account, client=client)
+    # The only moment at which the password is known. After `begin_session`, which compares the hash that was checked.
     await _upgrade_hash(deps, account, password=password)
     return signed_in
 
@@ -88,6 +89,7 @@ async def refresh_token(deps: SignInDependencies, refresh: str) -> SignedIn:
     """
     if not refresh:
         raise RefreshTokenInvalidError("No refresh token was sent")
+    # The time is read before the rotation: a revocation after it covers the token that is signed below.
     fresh, moment = _make_refresh_token(), deps.clock()
     expires_at = moment + REFRESH_TOKEN_TTL
     outcome = await deps.sessions.rotate(hash_token(refresh), fresh, expires_at=expires_at)
@@ -121,6 +123,7 @@ async def begin_session(deps: SignInDependencies, checked: Account, *, client: C
     Raises:
         SignInFailedError: the account has changed since `checked` was read.
     """
+    # The time is read before the account: a revocation after it covers the token that is signed below.
     refresh, session, moment = _make_refresh_token(), secrets.token_hex(16), deps.clock()
     token = NewRefreshToken(hash_token(refresh), session, moment + REFRESH_TOKEN_TTL)
     account = await deps.sessions.add_session(
@@ -159,6 +162,7 @@ async def check_password(
         TooManyAttemptsError: too many failures before.
     """
     async with deps.hasher.slot():
+        # Inside the slot, so that of guesses sent at once each sees the failures before it.
         await check_limits(deps, limited)
         usable = account is not None and account.is_active
         is_right = await deps.hasher.verify(account.password_hash if account and usable else None, password)
