@@ -58,6 +58,7 @@ class FetchJobs:
         source_id = events_pb2.FetchSource.FromString(message.data).source_id
         work = asyncio.create_task(self._fetch(source_id))
         try:
+            # Without reports of progress NATS would deliver the job to another worker.
             while not (await asyncio.wait({work}, timeout=10))[0]:
                 await message.in_progress()
             await work

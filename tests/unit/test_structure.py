@@ -28,7 +28,6 @@ AMBIGUOUS_CLASSES = {
     "OperationNotFoundError",
     # Values and interfaces of another service that each caller declares by itself; services/clients will hold them once.
     "Containers",
-    "RevisionChanges",
 }
 
 

@@ -171,6 +171,7 @@ def _describe(text: str, item: Item) -> str:
         return text.replace("$", "")
 
 
+# Part of every ETag: a release with other fields must not answer 304 to a body of the release before.
 _FORM = hashlib.sha256(item_pb2.DESCRIPTOR.serialized_pb).hexdigest()[:8]
 
 
@@ -183,6 +184,7 @@ class ItemMessages:
     def prepare(self, items: Sequence[Item]) -> None:
         """Render these items, reusing the unchanged ones, and drop all others."""
         known = self._pieces
+        # A new mapping in one assignment: other threads read while this one renders.
         self._pieces = {
             key: known.get(key) or _render_pieces(item) for item in items if (key := _name_state(item))
         }

@@ -9,10 +9,10 @@ from proximity.catalog.v1 import item_pb2
 
 from services.catalog.convert.items import render_input
 from services.catalog.domain.entities import Item
-from services.catalog.domain.revisions import RevisionChanges
+from services.catalog.domain.revisions import RevisionComparison
 
 
-def render_changes(changes: RevisionChanges) -> pb.RevisionChanges:
+def render_changes(changes: RevisionComparison) -> pb.RevisionChanges:
     """Render the differences of two revisions."""
     return pb.RevisionChanges(
         revision=changes.item.revision,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# Upper case is allowed in the registry's host name only; Docker refuses it elsewhere.
 _REFERENCE = re.compile(
     r"(?P<name>(?:[a-zA-Z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
+# Tags that name another image tomorrow, so that a revision would not say what it runs.
 _FLOATING = frozenset(
     {"latest", "stable", "edge", "nightly", "main", "master", "dev", "develop", "beta", "rolling"}
 )

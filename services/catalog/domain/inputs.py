@@ -15,8 +15,10 @@ from services.catalog.domain.entities import Generate, Input, InputType
 from services.catalog.domain.item_files.schema import matches_pattern
 
 MAX_VALUE_LENGTH = 8192  # characters; a certificate chain in PEM fits
+# Control characters except tab and line feed, half surrogates, and the placeholders of the renderer.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff\ue000\ue001]")
 _EMAIL = re.compile(r"[^\s@<>\"]{1,64}@[A-Za-z0-9.-]{1,255}")
+# Limited in length, so that every reader of YAML and JSON takes the same number.
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 _BOOLEANS = frozenset({"true", "false"})
 _LETTERS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+# Parts of names that collections use for passwords and keys; a false hit only makes an input a password field.
 _SECRET_NAME = re.compile(
     r"PASS|SECRET|TOKEN|PRIVATE|CREDENTIAL|(API|APP|AUTH|MASTER|SIGNING|ENCRYPTION)_?KEY|_KEY$|^KEY$|(^|_)SALT$|_DSN$"
     r"|PW$|(^|_)PWD$|(^|_)JWT$",
@@ -16,6 +17,7 @@ _SENSITIVE_NAME = re.compile(
     r"|RABBITMQ|BROKER|CACHE|SMTP|MAIL(ER)?|SENTRY|LDAP|S3|ELASTIC(SEARCH)?|CELERY\w*)_?(URL|URI|DSN)$|RCLONE|CERT(IFICATE)?$",
     re.IGNORECASE,
 )
+# `TOKEN_LIFETIME` and `SECRET_FILE` are settings about a secret.
 _ABOUT_SECRETS = re.compile(
     r"_(USERS?|USERNAMES?|EMAIL|HOST|PORT|ENABLED?|DISABLED?|REQUIRED|FILE|PATH|DIR|TIMEOUT|TTL|EXPIR[A-Z]*|LIFETIME"
     r"|LENGTH|SECONDS|MINUTES|HOURS|DAYS|ALGORITHM|ISSUER|HEADER|POLICY|TYPE|ROUNDS)$",

@@ -14,6 +14,7 @@ MAX_SCREENSHOTS = 3  # of an item; collections have up to a dozen, of which a pa
 FILES = "files/"
 """Prefix of the location of a picture that is a file of the source itself."""
 
+# First bytes of formats that browsers show; the Content-Type of a server is no evidence.
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -21,6 +22,7 @@ _MAGIC = (
     (b"GIF89a", "image/gif"),
     (b"\x00\x00\x01\x00", "image/x-icon"),
 )
+# Comments and an XML declaration may come first; a DOCTYPE with entities is refused.
 _SVG = re.compile(
     rb"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg[^>\[]*>\s*)?<svg[\s>]", re.DOTALL
 )

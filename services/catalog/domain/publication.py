@@ -32,6 +32,7 @@ async def load_catalog(store: CatalogStore) -> CatalogIndex:
     """Read the current revision of every item."""
     newest = await store.get_newest_publication()
     revisions = await store.list_current()
+    # Building parses every document: in a thread, so that other calls are answered meanwhile.
     return await asyncio.to_thread(build_index, revisions, newest.published_at if newest else None)
 
 

@@ -23,7 +23,7 @@ class ImageChange:
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionChanges:
+class RevisionComparison:
     """Changes that the revision `item` brings; `from_version` is empty where the former one is unknown."""
 
     item: Item
@@ -35,12 +35,12 @@ class RevisionChanges:
     release_notes_url: str
 
 
-def compare_items(before: Item | None, after: Item) -> RevisionChanges:
+def compare_items(before: Item | None, after: Item) -> RevisionComparison:
     """Return the differences; without a former revision everything of the new one counts as new."""
     earlier = {} if before is None else {one.name: one for one in before.inputs}
     names = {one.name for one in after.inputs}
     known = () if before is None else before.notes
-    return RevisionChanges(
+    return RevisionComparison(
         item=after,
         from_version=before.version if before else "",
         images=tuple(_list_image_changes(before, after)),

@@ -13,9 +13,12 @@ from services.catalog.domain.entities import OWN_SOURCE
 from services.catalog.domain.errors import InvalidSourceError
 from services.common.core.errors import Violation
 
+# A part of item ids and of addresses of the API.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+# No plain http: what is fetched becomes code that runs.
 _LOCATION = re.compile(r"(/|https://|git\+https://)[^\s\x00-\x1f]{1,490}")
 
+# No leading dash, which git would read as an option.
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 
 

@@ -11,8 +11,10 @@ import re
 
 from services.catalog.domain.item_files.document import Value
 
+# Texts that no version of YAML takes for a number, a date, an operator or an alias.
 _SAFE = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
 _RESERVED = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+# Characters that editors do not show, or that YAML takes for a line break.
 _UNSEEN = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff\ue000-\uf8ff]")
 
 

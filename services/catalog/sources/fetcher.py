@@ -24,6 +24,7 @@ from services.catalog.sources.pinned_connection import PinnedConnection, Resolve
 from services.catalog.sources.source_files import FetchLimits, measure_folder, read_folder, unpack_files
 
 _REDIRECTS = 5  # to https, to a mirror, to storage; more is a loop
+# Each target is checked like the first address: a redirection could lead into this network.
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 65_536  # bytes between two checks of size and deadline
 _PICTURE_S = 15.0  # seconds; an icon has some 20 KB, a screenshot less than 1 MB
@@ -52,6 +53,7 @@ class Fetcher:
     async def fetch_files(self, location: str) -> Mapping[str, bytes]:
         """See `SourceFetcher.fetch_files`."""
         try:
+            # The thread ends by its own deadline; 5 s later it must hang in a call without timeout.
             return await asyncio.wait_for(asyncio.to_thread(self._fetch, location), self.limits.seconds + 5)
         except TimeoutError:
             raise SourceFetchError(f"{location} took longer than {self.limits.seconds:g} s") from None
@@ -126,6 +128,7 @@ class Fetcher:
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname or parts.username or parts.password:
             raise SourceFetchError(f"{url[:200]} is not an https address without user name")
+        # All addresses are checked: a server must not choose a private one for the connection.
         addresses = self.resolve(parts.hostname, parts.port or 443)
         if not addresses:
             raise SourceFetchError(f"{parts.hostname} has no address")
@@ -165,11 +168,13 @@ class Fetcher:
                 git.url,
                 str(target),
             ]
+            # No configuration or credentials of this machine's user, and no question that nobody would answer.
             environment = {
                 "PATH": os.environ.get("PATH", ""), "HOME": folder, "GIT_TERMINAL_PROMPT": "0",
                 "GIT_CONFIG_NOSYSTEM": "1", "GIT_LFS_SKIP_SMUDGE": "1",
             }  # fmt: skip
             self._run(command, environment, folder=Path(folder), deadline=deadline)
+            # A link in the repository could lead to the server's own files.
             chosen = target / git.folder
             if not chosen.is_dir() or not chosen.resolve().is_relative_to(target.resolve()):
                 raise SourceFetchError(f"the repository has no folder {git.folder}")
@@ -185,6 +190,7 @@ class Fetcher:
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
         ) as process:
+            # git has no limit of size, so its folder is measured twice a second while it runs.
             while True:
                 try:
                     _, errors = process.communicate(timeout=0.5)

@@ -28,6 +28,7 @@ def is_public(address: str) -> bool:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
+    # A private IPv4 address may be wrapped in an IPv6 address, which counts as global.
     if isinstance(parsed, ipaddress.IPv6Address):
         inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)
         if parsed in ipaddress.ip_network("64:ff9b::/96"):
@@ -44,10 +45,11 @@ class PinnedConnection:
         self._parts = parts
         self._response: http.client.HTTPResponse | None = None
         left = max(deadline - time.monotonic(), 0.1)
-        self._timeout = min(left, 30.0)
+        self._timeout = min(left, 30.0)  # seconds between two packets; the deadline limits the whole
         host, port = parts.hostname or "", parts.port or 443
         self._connection = http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
         raw = socket.create_connection((address, port), timeout=self._timeout)
+        # TLS checks the certificate for the name, though the connection was made by address.
         try:
             self._connection.sock = context.wrap_socket(raw, server_hostname=host)
         except BaseException:

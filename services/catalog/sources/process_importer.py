@@ -42,6 +42,7 @@ class ProcessImporter:
         """See `Importer.import_files`."""
         async with self._places:
             answer = await asyncio.to_thread(self._run_child, dict(files), source, kind=kind)
+        # JSON, not pickle: the child may have been taken over by a hostile file.
         documents, rejections = json.loads(answer)
         items = [LoadedItem(build_item(document, source=source), document) for document in documents]
         return Imported(tuple(items), tuple(Rejection(*rejection) for rejection in rejections))
@@ -53,12 +54,12 @@ class ProcessImporter:
         arguments = (theirs, files, source, kind.value, self._megabytes)
         child = context.Process(target=_run, args=arguments, daemon=True)
         child.start()
-        theirs.close()
+        theirs.close()  # or the end of the child would not end the pipe
         try:
             if not ours.poll(self._seconds):
                 raise SourceFetchError(f"importing it took longer than {self._seconds:g} s")
             return ours.recv_bytes()
-        except EOFError:
+        except EOFError:  # the child closed its end without an answer: it ran into the limit, or crashed
             raise SourceFetchError(
                 f"importing it needs more than {self._megabytes} MB, or breaks the importer"
             ) from None

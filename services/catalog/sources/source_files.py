@@ -11,6 +11,7 @@ from services.catalog.domain.errors import SourceFetchError
 from services.catalog.sources.tar_reader import TarReader
 from services.common.core.text import find_control
 
+# Files that may be read whole; a collection's pictures and scripts are only recognised.
 _DEFINITIONS = frozenset({".yml", ".yaml", ".json"})
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
@@ -82,10 +83,11 @@ def _collect(files: Iterable[tuple[str, bytes]], limits: FetchLimits) -> Mapping
 def _walk_folder(folder: Path, limits: FetchLimits) -> Iterator[tuple[str, bytes]]:
     """Yield the files of a folder, without following links or looking into hidden folders."""
     for home, folders, names in os.walk(folder):
+        # In place, so that os.walk does not enter the others.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(home) / name
-            if path.is_symlink() or not path.is_file():
+            if path.is_symlink() or not path.is_file():  # pipes and devices would block or never end
                 continue
             with path.open("rb") as file:
                 content = file.read(limits.limit_size(name, path.stat().st_size))

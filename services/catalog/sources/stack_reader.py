@@ -49,10 +49,11 @@ class StackReader:
         branch = f"#{repository.reference}" if repository.reference else ""
         try:
             files = await self.fetcher.fetch_files(f"git+{repository.url}{branch}")
-        except SourceFetchError as error:
+        except SourceFetchError as error:  # its apps are rejected with this reason; the others are imported
             log.info("stack_repository_failed", url=repository.url, error=error.message)
             return {f"{repository.folder}/{FAILURE}": error.message[:300].encode()}
         found = _select_files(files, repository)
+        # The oldest goes first; what is still needed is read again.
         while len(self._known) >= _MAX_KNOWN:
             self._known.pop(next(iter(self._known)))
         self._known[key] = (time.monotonic(), found)

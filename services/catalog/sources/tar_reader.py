@@ -22,6 +22,7 @@ _HEADER_BYTES = 65_536  # of a long name or of pax records; paths end at 4,096 b
 _XZ_BYTES = 128 * 1024 * 1024  # xz -9 needs 65 MiB to unpack
 _GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"
 _LONG_NAME, _LONG_LINK = tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK
+# Extended headers stand before the header that they change.
 _PAX = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
 _FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
 
@@ -71,6 +72,7 @@ class TarReader:
                 continue
             path, length = name or info.name, info.size if size < 0 else size
             name, size = "", -1
+            # A sparse file of a few bytes may unpack to terabytes.
             if info.type == tarfile.GNUTYPE_SPARSE:
                 raise SourceFetchError(f"holds a sparse file ({path[:80]!r}), which is not read")
             if info.type in _FILES:
@@ -81,6 +83,7 @@ class TarReader:
                 self._skip(length + -length % _BLOCK)
 
     def _read_header(self) -> tarfile.TarInfo | None:
+        # Entries without content cost no bytes of the limit, so that they are counted.
         self._members -= 1
         if self._members < 0:
             raise SourceFetchError("has too many entries")

@@ -50,6 +50,7 @@ class SqlPictureStore:
         }
 
         def write(connection: sa.Connection) -> None:
+            # Both databases have an upsert, but each in a dialect of its own.
             known = (pictures.c.source == source) & (pictures.c.location == location)
             connection.execute(pictures.delete().where(known))
             connection.execute(pictures.insert().values(**values))

@@ -37,6 +37,7 @@ class SqlCatalogStore(SqlSourceStore):
         moment = self._clock()
 
         def write(connection: sa.Connection) -> Publication:
+            # In the same transaction as the writes: a deletion may come between a fetch and its publication.
             if source != OWN_SOURCE and not _has_source(connection, source, source_id=source_id):
                 raise SourceNotFoundError(f"the source {source!r} was deleted meanwhile")
             replace_rejections(connection, source, new=rejections)
@@ -125,6 +126,7 @@ def _insert_revisions(
         for entry in new
     ]
     if rows:
+        # A revision is named by its content, so one that exists already is the same.
         connection.execute(insert_ignore(revisions, connection), rows)
 
 

@@ -18,6 +18,7 @@ from services.common.core.clock import Clock, now
 from services.common.db.database import Database
 from services.common.messaging.outbox import add_messages, new_message
 
+# Subjects are a contract with consumers of other releases: they are not renamed.
 REVISION_PUBLISHED = "events.catalog.v1.revision_published"
 FETCH_SOURCE = "jobs.catalog.v1.fetch_source"
 

@@ -50,6 +50,7 @@ async def preview_item(
             disk_size=round(need.disk.minimum),
             placement_message=error.message,
         )
+    # Apps may choose another runtime than the item's first, for example where the node lacks Docker.
     if plan.runtime != rendered.runtime:
         rendered = render_item(item, replace(request, runtime=plan.runtime))
     return rendered, plan

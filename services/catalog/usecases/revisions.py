@@ -9,13 +9,13 @@ from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import RevisionNotFoundError
 from services.catalog.domain.interfaces import CatalogStore, PublishedCatalog
 from services.catalog.domain.item import build_item
-from services.catalog.domain.revisions import RevisionChanges, compare_items
+from services.catalog.domain.revisions import RevisionComparison, compare_items
 from services.catalog.domain.search.catalog_index import CatalogIndex
 
 
 async def compare_revisions(
     catalog: PublishedCatalog, store: CatalogStore, *, item_id: str, from_revision: str, revision: str
-) -> RevisionChanges:
+) -> RevisionComparison:
     """Return what changes from one revision of an item to another.
 
     Without `from_revision`, or where nothing of it is stored, everything of the other revision counts as new.

@@ -46,6 +46,7 @@ async def collect_pictures(
     wanted = list_pictures(items)
     await store.remove_others(source, wanted.keys())
     known = await store.list_known(source, failed_after=clock() - _RETRY)
+    # Files of the source are compared again at each fetch: reading them costs nothing.
     missing = [location for location in wanted if location.startswith(FILES) or location not in known]
     places, state = asyncio.Semaphore(_AT_ONCE), _Round(sum(known.values()))
 
@@ -65,7 +66,7 @@ async def collect_pictures(
         async with asyncio.timeout(_DEADLINE_S), asyncio.TaskGroup() as group:
             for location in missing:
                 group.create_task(collect(location))
-    except TimeoutError:
+    except TimeoutError:  # the rest is collected with the next fetch
         return
 
 

@@ -58,6 +58,7 @@ async def fetch_source(
     await sources.finish_fetch(
         source_id, error="", item_count=len(imported.items), rejected_count=len(imported.rejections)
     )
+    # After the items: pictures take minutes, and apps can be deployed without them.
     if on_published is not None:
         await on_published(source.name, [entry.item for entry in imported.items], files)
     return await sources.get_source(source_id)

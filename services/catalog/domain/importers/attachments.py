@@ -16,7 +16,8 @@ _MAX_TOTAL = (
     200_000  # characters of all files of a definition, which stays below the size limit of a document
 )
 _MAX_FILES = 100  # of a definition; a folder with more is data, not configuration
-_EXECUTABLE = 0o755  # mode of files, since collections do not carry modes and some are scripts
+_EXECUTABLE = 0o755  # mode of scripts (`#!`): configs are not executable by default
+# Files that an app shows or offers, but starts without.
 _PICTURES = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".ico", ".webp", ".bmp", ".avif", ".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3",
      ".mp4", ".webm", ".pdf"}
@@ -78,10 +79,11 @@ class Attachments:
         self._size += len(text)
         self._count += 1
         if self._count > _MAX_FILES or self._size > _MAX_TOTAL:
+            # Counted over the whole definition: each file alone may be within its limit.
             raise RefusedEntryError(
                 f"needs more files of its collection than {_MAX_FILES} or {_MAX_TOTAL} characters"
             )
-        content = text or "\n"
+        content = text or "\n"  # Compose refuses a config without content
         name = self._name_config(content, target)
         self.configs[name] = {"content": content}
         reference: dict[str, Any] = {"source": name, "target": target}

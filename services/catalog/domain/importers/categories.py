@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+# In order: the first category with a word of the foreign name wins, so special ones come before general ones.
 _WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Databases", ("database", "databases", "sql", "nosql", "db")),
     ("Media", ("media", "video", "music", "audio", "streaming", "tv", "entertainment", "multimedia")),

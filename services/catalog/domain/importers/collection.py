@@ -39,6 +39,7 @@ READERS: Mapping[SourceFormat, Callable[[Mapping[str, bytes]], Iterator[Entry]]]
 MAX_ENTRIES = 5000  # entries; all known collections together have 1,300 apps
 _LONGEST = 400  # characters of a reason; an entry may have several
 _LONGEST_REASONS = 1500  # characters of all reasons of an entry
+# Errors of code that takes the documented form of a collection for granted: the entry is rejected, not the source.
 _MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 
 

@@ -54,6 +54,7 @@ def clean_definition(draft: Draft) -> dict[str, Any]:
             raise RefusedEntryError(f"the service {name} is not a mapping")
         cleaned[name] = _clean_service(draft, name, service=service, services=services)
         _clean_mounts(service, tree, result=cleaned[name], mounts=mounts, attachments=attachments)
+    # The order matters: secrets are replaced last, when all texts that contain them are in the definition.
     check_dependencies(draft, cleaned)
     _add_aliases(services, cleaned)
     prepare_volumes(cleaned, mounts.first)
@@ -96,6 +97,7 @@ def _write_inside_paths(draft: Draft, services: Mapping[str, Any]) -> dict[str, 
     return written
 
 
+# Settings whose paths a process inside the container reads; those of mounts are read outside.
 _READ_INSIDE = frozenset({"environment", "command", "entrypoint", "healthcheck", "working_dir", "tmpfs"})
 
 

@@ -28,6 +28,7 @@ from services.catalog.domain.renderer.interpolation import (
     list_variables,
 )
 
+# Names of architectures in collections, by the names that Proxmox has.
 _ARCHITECTURES = {
     "amd64": "amd64", "x86_64": "amd64", "x86-64": "amd64", "arm64": "arm64", "aarch64": "arm64", "arm": "arm",
     "armv7": "arm", "armhf": "arm", "arm/v7": "arm", "386": "386",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from services.catalog.domain.renderer.interpolation import Variable, interpolate_text, rewrite_variables
 
 _BLANKS = "\t\v\f\r \x85\xa0"  # within a line
+# Escapes that Compose's parser replaces in double quotes; all others stay as they are written.
 _ESCAPE = re.compile(r'\\(?:[abcfnrtv$"\\]|0\d{0,3})')
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", '"': '"', "\\": "\\"}
 

@@ -14,6 +14,7 @@ from services.catalog.domain.importers.draft import take_list, take_mapping
 from services.catalog.domain.item_files.document import Value
 from services.catalog.domain.renderer.interpolation import map_texts
 
+# Umbrel writes fixed addresses as variables with a name per container.
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?-[^{}$]*)?\}?")
 _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")

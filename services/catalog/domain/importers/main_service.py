@@ -11,11 +11,13 @@ from services.catalog.domain.importers.draft import Draft, make_id
 from services.catalog.domain.importers.volume_setup import PREPARER
 from services.catalog.domain.renderer import compose
 
+# Names of images without their registry and owner.
 _DATABASES = re.compile(
     r".*postgres(?:ql)?.*|postgis|pgvector|timescaledb.*|pgvecto-rs|mysql.*|.*mariadb.*|percona.*|mssql.*|mongo(?:db)?|redis.*"
     r"|valkey.*|keydb|dragonfly|cassandra|couchdb|neo4j|clickhouse.*|influxdb|ferretdb|cockroach|arangodb|surrealdb|rethinkdb",
     re.IGNORECASE,
 )
+# Images that an app brings along; each may be the app itself where it is the only service.
 _HELPERS = re.compile(
     r"memcached|rabbitmq|nats|.*kafka|zookeeper|elasticsearch.*|opensearch.*|meilisearch|typesense|qdrant|weaviate|milvus|chroma"
     r"|minio|mc|etcd|tika.*|gotenberg|.*chrome.*|chromium|browserless|docker-socket-proxy|tor|.*dind|busybox|alpine|curl|mailhog"

@@ -14,24 +14,31 @@ from services.catalog.domain.item_files.document import Value
 from services.catalog.domain.renderer import compose
 from services.catalog.domain.renderer.interpolation import InterpolationError, interpolate_text
 
+# Time zone and shared memory of the host: TZ and Docker provide both to a container.
 _CLOCK = re.compile(r"/etc/(localtime|timezone)|/usr/share/zoneinfo(/.*)?|/dev/shm")
 _OWN_FILES = re.compile(r"/etc/(?:resolv\.conf|hosts|hostname)|/dev/(?:u?random|null|zero)")
 """What Docker gives every container itself."""
+# A path may begin with a variable for a folder, of which no value is known.
 _LEADING = re.compile(r"\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Za-z_]\w*))", re.ASCII)
+# First parts of paths that are the operating system; a volume in their place would be empty and useless.
 _SYSTEM_FOLDERS = frozenset(
     {"", "etc", "proc", "sys", "dev", "run", "boot", "lib", "lib64", "usr", "bin", "sbin", "var"}
 )
+# Folders below /var that belong to an app, not to the operating system, Docker or Proxmox.
 _DATA_FOLDERS = re.compile(
     r"/var/(lib/(?!docker|container|kubelet|dpkg|dbus|systemd|lx[cd]|pve)[^/]+"
     r"|(?!lib|run|log|spool|lock|mail|cache|crash)[^/]+)(/.*)?"
 )
+# The path of a named volume on a Docker host: it is that volume.
 _DOCKER_VOLUME = re.compile(r"/var/lib/docker/volumes/([A-Za-z0-9][\w.-]*)/_data(?:/.*)?", re.ASCII)
+# Names of files by their endings: whether a bind mount is a file or a folder is written nowhere.
 _FILE = re.compile(
     r".*[^.]\.(?:conf|cfg|cnf|ini|ya?ml|json|json5|toml|xml|env|txt|sh|bash|py|js|mjs|ts|rb|php|lua|sql|pem|crt|cert|key|pub"
     r"|properties|rules|html?|css|md|db|sqlite3?|log|list|csv|tmpl|tpl|template|j2|hcl|acl|htpasswd|service)"
     r"|\.(?:env|htpasswd|netrc|npmrc|pgpass|gitconfig)|Caddyfile|Corefile|Dockerfile|Procfile|torrc|crontab|htpasswd|passwd|hosts",
     re.IGNORECASE,
 )
+# Devices that make decoding and models faster; apps fall back to the processor.
 _GRAPHICS = ("/dev/dri", "/dev/vcsm", "/dev/vchiq", "/dev/video", "/dev/nvidia", "/dev/kfd")
 _MAX_MOUNTS = 500  # of a definition, which bounds the work for a hostile one
 
@@ -62,6 +69,7 @@ class Mounts:
         if self._count > _MAX_MOUNTS:
             raise RefusedEntryError(f"mounts more than {_MAX_MOUNTS} folders")
         for entry in take_list(entries):
+            # All reasons are collected, so that an administrator sees them at once.
             try:
                 added, attached = self._clean_mount(entry)
             except RefusedEntryError as error:

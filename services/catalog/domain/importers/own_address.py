@@ -11,10 +11,12 @@ from services.catalog.domain.renderer.interpolation import map_texts
 
 _HOST = "${PROXIMITY_HOSTNAME}"
 _PORT = "${PROXIMITY_PUBLIC_PORT}"
+# Names of variables with the port that browsers use, as opposed to the one inside the container.
 _PUBLIC_PORT = re.compile(
     r"(?:.*_)?(?:PUBLIC|EXTERNAL|VISIBLE|ADVERTISED|PUBLISHED|FRONTEND|PROXY|URL|WEBUI_EXTERNAL|HOST)_?PORT",
     re.IGNORECASE,
 )
+# Names of variables with the address that browsers use, which apps put into links and cookies.
 _PUBLIC_ADDRESS = re.compile(
     r"(?:.*_)?(?:APP|BASE|SITE|PUBLIC|EXTERNAL|ROOT|FRONTEND|NEXTAUTH|AUTH|WEB|SERVER|DOMAIN|ORIGIN|CANONICAL)_?"
     r"(?:URL|URI|ORIGINS?|DOMAIN|ADDRESS|HOST|ROOT)?S?",

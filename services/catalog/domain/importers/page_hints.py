@@ -11,8 +11,10 @@ from services.catalog.domain.importers.mounts import resolve_text
 from services.catalog.domain.importers.ports import NO_WEB
 from services.catalog.domain.renderer.compose import read_pairs
 
+# Labels for Traefik and Caddy name the port inside the container, which is where the page is.
 _PROXY_LABEL = re.compile(r"traefik\.http\.services\.[^.]+\.loadbalancer\.server\.port")
 _UPSTREAMS = re.compile(r"\{\{\s*upstreams\s+([0-9]{1,5})\s*\}\}")
+# A health check that requests a page of its own container names the port of that page.
 _OWN_ADDRESS = re.compile(
     r"(https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?::([0-9]{1,5}))?(?![\w.])"
 )

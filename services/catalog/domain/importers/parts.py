@@ -12,6 +12,7 @@ from services.catalog.domain.importers.relative_paths import rebase_paths
 from services.catalog.domain.item_files.document import MAX_NODES, parse_document
 from services.catalog.domain.renderer.compose import read_pairs, split_mount
 
+# Settings that Compose merges by key when one service extends another; lists are appended.
 _PAIRS = frozenset({"environment", "labels", "extra_hosts", "sysctls"})
 _MAX_DEPTH = 8  # of files that include or extend others
 _MAX_SERVICES = 60  # of a definition, which bounds the work for a hostile one
@@ -80,6 +81,7 @@ class _Parts:
     def include(self, tree: Mapping[str, Any]) -> dict[str, Any]:
         result = {key: value for key, value in tree.items() if key != "include"}
         waiting = self._list_includes(tree)
+        # The including file wins over included ones, as in Compose.
         while waiting:
             part = waiting.pop(0)
             for key in ("services", "volumes", "configs", "secrets"):

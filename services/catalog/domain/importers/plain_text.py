@@ -6,10 +6,12 @@ import html
 import re
 
 _TAGS = "a|abbr|b|big|blockquote|br|center|code|details|div|em|font|h[1-6]|hr|i|img|kbd|li|ol|p|pre|s|small|span|strong|sub|summary|sup|table|tbody|td|th|thead|tr|u|ul"
+# Only names of HTML tags: `<your domain>` is text that the reader needs.
 _TAG = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _LINK = re.compile(
     r"""<a\s[^<>]*href=["']?(https?://[^"'\s<>]+)["']?[^<>]*>(.*?)</a>""", re.IGNORECASE | re.DOTALL
 )
+# Tags at which browsers begin a line.
 _BREAK = re.compile(r"<(?:br|hr)\s*/?>|</(?:p|div|h[1-6]|ul|ol|table|tr|blockquote|pre)>", re.IGNORECASE)
 _ITEM = re.compile(r"<li(?:\s[^<>]*)?>", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)[^{}]*\}")

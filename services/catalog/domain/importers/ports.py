@@ -11,6 +11,7 @@ from services.catalog.domain.importers.main_service import find_main_service, is
 from services.catalog.domain.renderer import compose
 
 _MAX_PORTS = 300  # game servers and telephone exchanges open a hundred and more
+# Well-known ports by the purpose that is shown for them.
 _PURPOSES = {
     "database": {1433, 1521, 3050, 3306, 5432, 6379, 7687, 9042, 11211, 26257, 27017, 33060},
     "messaging": {1883, 4222, 5222, 5269, 5671, 5672, 6650, 6667, 6697, 8883, 9092, 61613, 61616},
@@ -22,6 +23,7 @@ _PURPOSES = {
         10200, 10300, 10400, 18333, 19132, 25565, 51413, 51820, 64738,
     },
 }  # fmt: skip
+# Ports on which a service speaks HTTPS where nothing names the scheme.
 _TLS = frozenset({443, 8443, 9443})
 NO_WEB = {port: purpose for purpose, ports in _PURPOSES.items() for port in ports}
 """Ports of protocols other than HTTP: they are the main port only where no other is, and are probed by a connection."""
@@ -43,7 +45,7 @@ def open_main_port(draft: Draft, services: Mapping[str, Any]) -> None:
     if (shared := str(services[name].get("network_mode", "")).removeprefix("service:")) in services:
         name = shared
     draft.main_service = name
-    if services[name].get("network_mode"):
+    if services[name].get("network_mode"):  # its ports are open without being published
         return
     ports = services[name].setdefault("ports", [])
     if not any(
@@ -129,6 +131,7 @@ def _place_ports(draft: Draft, services: Mapping[str, Any]) -> None:
         raise RefusedEntryError(f"publishes {len(everything)} ports, more than {_MAX_PORTS}")
     taken: dict[tuple[int, str], str] = {}
     texts: dict[str, list[str]] = {}
+    # Free ports are chosen last, or they would take those that another service asks for by number.
     for name, port in sorted(everything, key=lambda entry: entry[1].published is None):
         place = port.published or _find_free(port, taken)
         if (place, port.protocol) in taken:
@@ -184,6 +187,7 @@ def build_probe(draft: Draft, ports: list[dict[str, Any]]) -> dict[str, Any]:
         return {"kind": "tcp", "grace_seconds": 180}
     wanted = draft.probe_path if draft.probe_path.startswith("/") else f"/{draft.probe_path}"
     path = wanted if re.fullmatch(r"/[^\s]{0,300}", wanted) else "/"
+    # A page that demands a sign-in or does not exist answers as well; 5xx is what proxies say while an app starts.
     probe = {"kind": "http", "path": path, "statuses": [200, 499], "grace_seconds": 300}
     is_tls = draft.probe_scheme == "https" or (not draft.probe_scheme and main["container"] in _TLS)
     return {**probe, "scheme": "https"} if is_tls else probe

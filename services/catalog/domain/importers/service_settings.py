@@ -14,18 +14,22 @@ from services.catalog.domain.importers.mounts import (
     resolve_text,
 )
 
+# Settings that other modules of this package convert.
 READ_ELSEWHERE = frozenset(
     {"networks", "volumes", "ports", "configs", "secrets", "env_file", "environment", "depends_on", "expose"}
 )
+# Settings with a meaning for the other system or its host only; nobody misses them here.
 _OF_THE_OTHER_SYSTEM = frozenset(
     {"labels", "container_name", "logging", "links", "external_links", "annotations", "profiles", "pull_policy", "attach",
      "isolation"}
 )  # fmt: skip
+# Limits that the platform sets for the whole container instead.
 _NOTED = {
     "mem_limit": "a limit of memory", "mem_reservation": "a reservation of memory", "memswap_limit": "a limit of swap",
     "cpus": "a limit of processors", "cpu_shares": "a share of processors", "cpuset": "a choice of processors",
     "cpu_quota": "a limit of processors", "oom_score_adj": "an adjustment for when memory runs out",
 }  # fmt: skip
+# Options that loosen Docker's confinement, which is not what protects the host here: the container is unprivileged.
 _HARMLESS_OPTIONS = ("seccomp", "apparmor", "label")
 
 

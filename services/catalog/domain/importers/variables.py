@@ -18,7 +18,9 @@ from services.catalog.domain.renderer.interpolation import Variable, map_texts, 
 
 _OPTIONAL = re.compile(r"\boptional", re.IGNORECASE)
 _LICENSE = re.compile(r"\blicen[cs]e", re.IGNORECASE)
+# `<your domain>` as a default is an instruction to the reader, not a value.
 _PLACEHOLDER = re.compile(r"<[^<>]{1,200}>")
+# A variable with at most one plain default; what is nested is left to `interpolation`.
 VARIABLE = re.compile(r"(?<!\$)\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^{}$]*)?\}|([A-Za-z_][A-Za-z0-9_]*))")
 
 

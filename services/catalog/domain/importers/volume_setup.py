@@ -13,8 +13,11 @@ from typing import Any
 
 from services.catalog.domain.renderer import compose
 
+# Name of a service; no app of a known collection has one of this name.
 PREPARER = "proximity-volumes"
+# A version, since a floating tag would change every imported app; 2 MB, with sh, find, stat and chown.
 _IMAGE = "busybox:1.37"
+# Existing files are skipped: they are the app's data from then on.
 _COPY = """cd /files && find . -type f | while read -r f; do
   [ -e "/volumes/$$f" ] && continue
   top="/volumes/$$(echo "$$f" | cut -d/ -f2)"

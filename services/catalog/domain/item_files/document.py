@@ -27,6 +27,7 @@ MAX_DEPTH = 32  # levels; definitions have ten
 MAX_NODES = 40_000  # values after aliases are expanded, against documents that grow exponentially by them
 
 _STANDARD = "tag:yaml.org,2002:"
+# YAML 1.2 core schema: no octal, no binary, no sexagesimal numbers, and `yes` is a text.
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(
     r"[-+]?([0-9]{1,18}\.[0-9]{0,18}|\.[0-9]{1,18}|[0-9]{1,18}(?=[eE]))([eE][-+]?[0-9]{1,2})?"
@@ -120,6 +121,7 @@ class _Builder:
 
     def _read_events(self) -> Iterator[yaml.Event]:
         for event in yaml.parse(self._text, Loader=yaml.CSafeLoader):
+            # For faults that are found while a value is built, after its event was read.
             if event.start_mark is not None:
                 self._line = event.start_mark.line + 1
             yield event

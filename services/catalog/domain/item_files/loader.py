@@ -13,6 +13,7 @@ from services.catalog.domain.item import Record
 from services.catalog.domain.item_files.document import UnreadableDocumentError, parse_document
 from services.catalog.domain.item_files.parser import parse_item
 
+# Paths of the API beside `/api/catalog/{app_id}`, which routes prefer to an id.
 _RESERVED = frozenset({"categories", "category", "reload", "schema", "search", "sources", "stats"})
 
 

@@ -12,6 +12,7 @@ from services.catalog.domain.errors import UnsafeDefinitionError
 from services.catalog.domain.item_files.document import Path
 from services.catalog.domain.renderer.compose import Mount, is_on, parse_mounts, read_pairs
 
+# Access to the socket is root over the whole container.
 _DOCKER_SOCKETS = frozenset({"/var/run/docker.sock", "/run/docker.sock"})
 
 
@@ -67,6 +68,7 @@ def check_host_needs(item: Item, permitted: Collection[str]) -> None:
     )
 
 
+# Settings that reach outside of the definition or its containers, with the name of the need.
 _FORBIDDEN = {
     "extends": "files", "env_file": "files", "volumes_from": "files", "external_links": "host_network",
     "cgroup_parent": "privileged", "credential_spec": "privileged", "storage_opt": "privileged",
@@ -98,6 +100,7 @@ _UNOBTAINABLE_CAPABILITIES = frozenset(
     }
 )
 """Capabilities that LXC drops for every unprivileged container, or that the kernel grants on the host only."""
+# Devices that Proxmox can pass into an unprivileged container without giving it the host.
 _OBTAINABLE_DEVICES = re.compile(r"/dev/(?:net/tun|dri(?:/[a-z0-9]+)?|fuse)")
 
 

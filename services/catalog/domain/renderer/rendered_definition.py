@@ -31,6 +31,7 @@ from services.common.core.masking import MASK, mask_credentials, mask_values
 from services.common.core.shell_names import name_reference
 
 HOST_VARIABLE = "PROXIMITY_HOSTNAME"
+# Placeholder of a value: private-use characters, which no input accepts.
 _HIDDEN = re.compile("\ue000([A-Za-z0-9_]+)\ue001")
 
 
@@ -77,6 +78,7 @@ def render_item(item: Item, request: RenderRequest) -> RenderedDefinition:
         raise RuntimeNotSupportedError(text, violations=[Violation("config.runtime", text)])
     values = collect_values(item, request)
     given = {**values.inputs, **values.extra}
+    # Checked with all values in it: one of them may have turned into a mount of the host.
     definition = _build_definition(item, request, values=values, hidden=frozenset())
     _check_definition(item, definition, secrets=[given[name] for name in values.secrets & given.keys()])
     is_oci = runtime == "oci"

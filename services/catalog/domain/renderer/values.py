@@ -12,6 +12,7 @@ from services.catalog.domain.images import find_tag_fault
 from services.catalog.domain.inputs import find_text_fault, find_value_fault, generate_value
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+# The platform sets these; a value of a user would make links of the app wrong.
 _RESERVED = frozenset({"PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT"})
 # The platform sets the time zone of every item, whether the item declares it or not.
 _PUBLIC_EXTRA = frozenset({"TZ"})

@@ -48,6 +48,7 @@ def _name_group(item: Item, own_names: Mapping[str, str]) -> str:
 
 
 def _rank(item: Item) -> tuple[bool, bool, bool, str]:
+    # The id comes last, so that every replica prefers the same item.
     return item.source != OWN_SOURCE, item.main_port is None, not item.icon, item.id
 
 
@@ -62,7 +63,7 @@ def _settle(name: str, group: Sequence[Item]) -> Group:
 def _choose_category(name: str, group: Sequence[Item]) -> str:
     """Return the category of our own item, that of a known app, or the one that most sources agree on."""
     votes = [item.category if item.category in CATEGORIES else name_category(item.category) for item in group]
-    if group[0].source == OWN_SOURCE:
+    if group[0].source == OWN_SOURCE:  # ours was chosen by hand
         return votes[0]
     if known := find_category(name) or find_category(squash_name(group[0].name)):
         return known

@@ -19,6 +19,7 @@ while collections tag generously."""
 
 MAX_QUERY = 200  # characters; the rest of a query is ignored
 _MAX_WORDS = 8  # of a query; further words cost time and find nothing more
+# Accents are folded before, so the second part takes words of other alphabets whole.
 _WORD = re.compile(r"[a-z0-9]+|[^\W_]+")
 # Shares of a field's weight: the less of a word matches, the less a hit counts.
 _PREFIX_SHARE = 0.7  # "next" for nextcloud
@@ -62,6 +63,7 @@ class SearchIndex:
             self._by_length[len(word)].append(word)
         self._starts: dict[int, dict[str, list[str]]] = {}
         self._short: dict[str, dict[int, float]] = {}
+        # Words of descriptions alone are left out: they are most of all words and weigh least.
         self._substrings = _Substrings(word for word in self._words if max(postings[word].values()) >= TAG)
 
     def search(self, query: str) -> list[int]:
@@ -73,6 +75,7 @@ class SearchIndex:
         words = list(dict.fromkeys(list_words(folded)))[:_MAX_WORDS]
         hits = [self._score_word(word) for word in words]
         scores = _add_scores(hits, at_least=len(hits))
+        # "pi hole" for pihole: names are often written apart.
         if not scores and words[1:]:
             scores = self._score_word("".join(words))
         if not scores:
@@ -102,6 +105,7 @@ class SearchIndex:
         if len(word) > _SHORT:
             for longer in self._substrings.find(word):
                 self._add_hits(scores, longer, share=_SUBSTRING_SHARE)
+        # Typing errors cost most and are looked for only when nothing else fits well.
         if word not in self._postings and max(scores.values(), default=0) < TAG * _SUBSTRING_SHARE:
             for similar, distance in self._list_similar(word):
                 self._add_hits(scores, similar, share=_TYPO_SHARE / distance)

@@ -21,6 +21,7 @@ from services.catalog.domain.item_files.document import parse_document
 
 Entry = tuple[str, Callable[[], Draft | None]]
 
+# CasaOS writes ports as `${WEBUI_PORT:-8080}`; only the default is known here.
 _VARIABLE = re.compile(r"\$\{[A-Za-z0-9_]+:?-([0-9]+)\}")
 
 

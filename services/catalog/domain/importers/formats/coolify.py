@@ -23,15 +23,20 @@ from services.catalog.domain.renderer.compose import read_pairs
 Entry = tuple[str, Callable[[], Draft | None]]
 
 _HOME = "templates/compose"
+# Comments such as `# slogan: …` at the top of a template: Coolify reads its facts from them.
 _ABOUT = re.compile(r"^#[ \t]*([a-z_]{1,30})[ \t]*:[ \t]*(.{0,2000})$", re.MULTILINE)
+# `SERVICE_FQDN_<service>_<port>`: the address that Coolify gives a service, and the port behind it.
 _ADDRESS = re.compile(r"\bSERVICE_(URL|FQDN)_([A-Z0-9_]*?)(?:_([0-9]{2,5}))?(?![A-Za-z0-9_])")
+# `SERVICE_PASSWORD_64_<name>`: a value that Coolify generates, of a length that may be named.
 _MADE = re.compile(
     r"\bSERVICE_(PASSWORDWITHSYMBOLS|PASSWORD|USER|REALBASE64|BASE64|HEX)(?:_([0-9]{1,3}))?_[A-Z0-9_]+\b"
 )
+# JSON Web Tokens with a content; a random value in their place would be refused by the app.
 _SIGNED = re.compile(r"\bSERVICE_SUPABASE[A-Z0-9_]*\b")
 _NO_VARIABLE = re.compile(
     r"(?<!\$)\$\{(?![A-Za-z_][A-Za-z0-9_]*(?:\}|:?[-?+]))"
 )  # of another program, as `${env:NAME}`
+# Characters of a generated value: where none are named, and at most.
 _LENGTH, _LONGEST = 32, 128
 _URL = "http://${PROXIMITY_HOSTNAME}:${PROXIMITY_PUBLIC_PORT}"
 _HOST = "${PROXIMITY_HOSTNAME}"

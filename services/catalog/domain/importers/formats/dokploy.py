@@ -27,15 +27,18 @@ from services.catalog.domain.renderer.interpolation import map_texts
 Entry = tuple[str, Callable[[], Draft | None]]
 
 _TEMPLATE = "template.toml"
+# `${password:32}`: a helper of Dokploy with its argument, or a variable of the template.
 _HELPER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_-]*)(?::([^{}]*))?\}")
 _DOMAIN = "\ue000"  # the app's own host name, until its scheme is known
 _FILES = "../files/"
+# Characters of a generated value where none are named, and at most; depth of variables within variables.
 _LENGTH, _LONGEST, _MAX_DEPTH = 32, 128, 8
 _FIXED = {
     "domain": _DOMAIN, "email": "admin@example.com", "username": "admin", "timezone": "${TZ}",
     "randomPort": "${PROXIMITY_PUBLIC_PORT}", "timestamp": "1767225600", "timestampms": "1767225600000",
     "timestamps": "1767225600",
 }  # fmt: skip
+# Helpers that generate secrets, with the form of ours that fits the same places.
 _ALPHABETS = {"password": "alphanumeric", "base64": "base64", "hash": "hex", "uuid": "hex", "jwt": "hex"}
 _NO_MOUNTS = re.compile(r"^[ \t]*mounts[ \t]*=[ \t]*\[[ \t]*\][ \t]*(?:#.*)?$", re.MULTILINE)
 _UNKNOWN_ESCAPE = re.compile(r"\\(?:(\\)|(?![btnfr\"uU\s]))")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 _HEAD = 4096  # bytes in which a definition of CapRover has its version
 _CAPROVER = re.compile(rb"^\s*[\"']?captainVersion[\"']?\s*:", re.MULTILINE)
+# Files that only the catalogs of TrueNAS have.
 _TRUENAS = re.compile(r"(?:^|/)(?:ix_values\.yaml|questions\.yaml|app_versions\.json)$")
 
 

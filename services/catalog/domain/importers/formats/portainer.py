@@ -23,7 +23,9 @@ from services.catalog.domain.item_files.document import Value, parse_document
 
 Entry = tuple[str, Callable[[], Draft | None]]
 
+# Portainer replaces these before it reads the YAML, so they are replaced in the bytes as well.
 _MUSTACHE = re.compile(rb"\{\{[ ]{0,3}([A-Za-z_]\w{0,99})[ ]{0,3}\}\}")
+# Types of templates that need a cluster or an agent.
 _KINDS = {2: "is a swarm stack", 4: "is an edge stack"}
 _NAMES = {"container": 1, "stack": 2}  # as the first version of the format calls them
 

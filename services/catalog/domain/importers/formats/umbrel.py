@@ -28,15 +28,18 @@ Entry = tuple[str, Callable[[], Draft | None]]
 _PROXY = "app_proxy"
 _GALLERY = "https://getumbrel.github.io/umbrel-apps-gallery"  # Umbrel's pictures of its apps, which are not in the collection
 EXPORTS = "exports.sh"
+# Assignments of plain text in an app's script. Lengths are limited, since scripts are searched, never executed.
 _EXPORT = re.compile(
     r"""^[ \t]*export ([A-Za-z_][A-Za-z0-9_]*)=(?:"([^"`\\\n]{0,300})"|'([^'\n]{0,300})'|([^"'`\\\s;#]{1,300}))[ \t]*(?:#.*)?$""",
     re.MULTILINE,
 )
+# `$(derive_entropy …)`, with the number of characters that the script cuts off.
 _DERIVED = re.compile(
     r"\$\(derive_entropy[^)|]{0,200}(?:\|[^)]{0,60}?(?:head|cut) -(?:c ?|b ?|n ?)(?:1-)?([0-9]{1,3}))?[^)]*\)"
 )
 _MAX_VALUE = 500  # characters of a value in an app's script; longer ones are scripts themselves
 _USED = re.compile(r"\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*))", re.ASCII)
+# Variables that the platform or an input sets, so that they may stay in a value.
 _OWN_VARIABLES = frozenset({"APP_SEED", "APP_PASSWORD", "PROXIMITY_HOSTNAME", "PROXIMITY_PUBLIC_PORT"})
 
 

@@ -12,10 +12,13 @@ _LENGTH = 32  # characters: 190 bits, and what most keys of ciphers must have
 _LONG = 64  # characters, where a name says that the app needs more
 _LONGEST = 128  # characters: 512 bits in hexadecimal digits
 _LONG_NAMES = re.compile(r"SECRET_KEY_BASE", re.IGNORECASE)  # Rails and Phoenix refuse less than 64
+# Documentation names this command for keys that must have a length and an encoding.
 _COMMAND = re.compile(r"openssl rand\s{1,3}-(hex|base64)\s{1,3}([0-9]{1,3})")
 _PREFIX = re.compile(r"base64:")
 _REFERENCE = re.compile(r"(base64:)?\$\{?([A-Za-z_]\w*)\}?", re.ASCII)
+# A digit and a letter are required: a word such as `deadbeef…` or a number is no key.
 _HEX = re.compile(r"(?=.*[0-9])(?=.*[a-f])[0-9a-f]{16,128}")
+# Padding is required: without it every long word would be base64.
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{22,170}={1,2}")
 _KEY_LENGTHS = frozenset({16, 24, 48, 64, 128})  # bytes, of ciphers; 32 is the default above
 

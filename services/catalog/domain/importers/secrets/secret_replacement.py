@@ -27,8 +27,10 @@ _BEFORE = (
     r"""|[ ]-a[ ]{1,3}|[ ]-p|[\w:/]:(?=[^@\s]*@))["']?"""
 )
 """Text before a secret: `password: x`, `--requirepass x`, `-a x`, `-px`, `&p=x`, `user:x@`."""
+# Options whose next word is a secret; `-a` is the one of redis-cli.
 _FLAG = re.compile(r"--?[\w-]*(?:pass(?:word|wd)?|secret|token)|-a", re.IGNORECASE)
 _MASKED = "(a password of this app's own, among its values)"
+# Words for a password in the languages of the collections, before the password itself.
 _TOLD = r"(?i:pass(?:word|wd|wort)?|pwd|pw|contraseña|mot de passe|密码|密碼)[^\n]{0,60}?"
 
 

@@ -18,11 +18,13 @@ from services.catalog.domain.item_files.document import Value
 from services.catalog.domain.names import is_secret_name
 from services.catalog.domain.renderer.interpolation import Variable, split_variables
 
+# Values of variables with a secret's name that switch something, and are no secret.
 _PLAIN_WORDS = frozenset(
     {"true", "false", "yes", "no", "none", "null", "0", "1", "file", "disabled", "enabled", "user_provided", "user-provided",
      "unset", "undefined", "optional", "n/a"}
 )  # fmt: skip
 _HARD_CODED_MIN = 3  # characters; shorter values are switches and numbers
+# Names of services that issue keys, and of values that are computed from others.
 _GIVEN_OUT = re.compile(
     r"(?:.*_)?(?:OPENAI|ANTHROPIC|CLAUDE|GEMINI|GOOGLE|GROQ|MISTRAL|DEEPSEEK|OPENROUTER|HUGGING_?FACE|AZURE|GITHUB|GITLAB"
     r"|CLOUDFLARE|CF|SMTP|E?MAIL|VAPID|ZOOM|MS_GRAPH|STRIPE|TELEGRAM|DISCORD|SLACK|STEAM|PLEX|TMDB|IGDB|SPOTIFY|LASTFM|TAILSCALE|TS|NGROK"
@@ -31,13 +33,17 @@ _GIVEN_OUT = re.compile(
 )
 _WORD = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z]+)*")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# Names of passwords with which people sign in; replaced apart from a database's password of equal value.
 _LOGIN = re.compile(r"ADMIN|LOGIN|SUPERUSER|INITIAL", re.IGNORECASE)
 _OF_DATABASE = re.compile(
     r"(?:^|_)(?:DB|DATABASE|SQL|PG|POSTGRES(?:QL)?|MYSQL|MARIADB|MONGO(?:DB)?|REDIS|VALKEY)", re.IGNORECASE
 )
+# Databases that have no users: a client knows only the password.
 _CACHES = re.compile(r"redis.*|valkey.*|keydb|dragonfly|memcached", re.IGNORECASE)
+# Clients sign in as the user, so the password of root may be generated without any of them.
 _ROOT = re.compile(r"(?:MYSQL|MARIADB)_ROOT_PASSWORD", re.IGNORECASE)
 _USER = re.compile(r"(?:MYSQL|MARIADB)_PASSWORD", re.IGNORECASE)
+# Tor's configuration has a hash of the password, which cannot be computed here.
 _TOR_HASH = "HashedControlPassword"
 
 
