@@ -39,12 +39,13 @@ def build_database(engine: sa.Engine) -> Database:
     return Database(engine)
 
 
-def make_database(uri: str) -> str:
+def make_database(uri: str, *, template: str = "template1") -> str:
+    """Make a database on a PostgreSQL server, empty or as a copy of another one, and return its URL."""
     name = f"t{uuid.uuid4().hex}"
     url = uri.replace("postgresql://", "postgresql+psycopg://")
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     engine.dispose()
     return sa.engine.make_url(url).set(database=name).render_as_string(hide_password=False)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,32 +13,22 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import App
-from services.apps.domain.errors import AppNotFoundError, NotAvailableError
+from services.apps.domain.errors import NotAvailableError
 from services.apps.store.tables import apps, metadata
 from services.apps.usecases.stored_values import remove_stored_values, replace_values
 from services.common.core.errors import InvalidError, NotFoundError, UnavailableError
 from services.common.rpc.step_up import RECENT_S, StepUpRequiredError
+from tests.fakes.app_updates import deploy_running, list_kinds, update
+from tests.fakes.apps_platform import platform  # noqa: F401 - a fixture
+from tests.fakes.apps_service import Service, call, service  # noqa: F401 - fixtures
 from tests.fakes.neighbours import FakeCatalog
-from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.apps_platform import platform  # noqa: F401 - a fixture
-from tests.store.apps_service import Service, call, service  # noqa: F401 - fixtures
-from tests.store.apps_updates import deploy_running, list_kinds, update
-from tests.store.apps_upgrades import settle
+from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
 
 ENV_FILE = "/opt/proximity/.env"
 
 
 async def get_app(service: Service, app_id: str) -> App:  # noqa: F811 - the fixture, as below
     return await service.platform.store.get_app(app_id)
-
-
-async def upgrade(service: Service, app_id: str, **fields: object) -> pb.AppOperationResponse:  # noqa: F811
-    return await service.api.upgrade_app(pb.UpgradeAppRequest(app_id=app_id, **fields), call())  # type: ignore[arg-type]
-
-
-async def reveal(service: Service, app_id: str, *names: str, user: int = 1) -> Mapping[str, str]:  # noqa: F811
-    request = pb.RevealSecretsRequest(app_id=app_id, names=names)
-    return dict((await service.api.reveal_secrets(request, call(user))).values)
 
 
 async def test_a_variable_is_added_and_removed_while_the_app_lives(service: Service) -> None:  # noqa: F811
@@ -142,53 +131,11 @@ async def test_no_value_is_in_a_table_in_clear(service: Service) -> None:  # noq
     assert "Zq8" not in await service.platform.database.read(fn)
 
 
-async def test_values_are_revealed_to_the_owner_and_to_nobody_else(service: Service) -> None:  # noqa: F811
-    app = await service.deploy(environment={"URL": "https://me:hunter2@example.com"}, secret={"URL": False})
-    assert await reveal(service, app.id, "PASSWORD", "URL") == {
-        "PASSWORD": "s3cret'x", "URL": "https://me:hunter2@example.com"
-    }  # fmt: skip
-    with pytest.raises(AppNotFoundError):
-        await reveal(service, app.id, "PASSWORD", user=2)
-    with pytest.raises(InvalidError, match=r"names\[1\].*NO_SUCH.*it has: PASSWORD, URL"):
-        await reveal(service, app.id, "URL", "NO_SUCH")
-
-
-async def test_what_was_revealed_is_in_the_audit_log_by_name_and_not_to_be_stored(
-    service: Service,  # noqa: F811
-) -> None:
-    app = await service.deploy()
-    calling = call()
-    await service.api.reveal_secrets(pb.RevealSecretsRequest(app_id=app.id, names=["PASSWORD"]), calling)
-    assert calling.audit_target == f"{app.id}: PASSWORD"
-    assert ("cache-control", "no-store") in calling.headers
-
-
 async def test_first_credentials_name_their_values_and_show_none(service: Service) -> None:  # noqa: F811
     app = await service.deploy()
     assert app.credentials == app_pb2.AppCredentials(
         username="admin", password="********", change="In the app.", names=["PASSWORD"]
     )
-
-
-@pytest.mark.parametrize("runtime", ["compose", "oci"])
-async def test_an_update_says_what_it_needs_and_takes_it(service: Service, runtime: str) -> None:  # noqa: F811
-    catalog: FakeCatalog = service.platform.catalog
-    app = await service.deploy(config={"runtime": runtime}, environment={"EXTRA": "1"})
-    await service.platform.run()
-    catalog.revisions, catalog.required = ["r1", "r2"], {"r2": ("SITE_URL",)}
-    request = pb.GetAppUpdateRequest(app_id=app.id)
-    found = await service.api.get_app_update(request, call())
-    assert (found.available, found.revision, found.current_revision) == (True, "r2", "r1")
-    assert [(one.before, one.after) for one in found.images] == [("adminer:r1", "adminer:r2")]
-    assert [one.name for one in found.added_inputs] == ["SITE_URL"]
-    assert [(need.name, need.reason) for need in found.needs] == [("SITE_URL", "is required")]
-    with pytest.raises(InvalidError, match="SITE_URL"):
-        await upgrade(service, app.id)
-    await upgrade(service, app.id, environment={"SITE_URL": "https://x.example.org"}, unset=["EXTRA"])
-    after = await settle(service.platform, app.id)
-    assert (after.status, after.revision) == ("running", "r2")
-    assert (after.given["SITE_URL"], "EXTRA" in after.given) == ("https://x.example.org", False)
-    assert not (await service.api.get_app_update(request, call())).available
 
 
 async def test_an_adopted_app_has_no_values_to_change(service: Service) -> None:  # noqa: F811

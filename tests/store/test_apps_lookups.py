@@ -22,7 +22,7 @@ from services.common.db.database import Database
 from services.common.identity.sealing import Sealer
 from tests.bench.seeding import Seeder, app_id_of, insert_rows
 from tests.fakes.neighbours import FakeCatalog
-from tests.store.apps_db import db  # noqa: F401 - fixtures
+from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
 
 SECRET = "k" * 40
 COUNT = 1100

@@ -17,9 +17,9 @@ from services.apps.usecases.migrate_app import migrate_app
 from services.apps.usecases.perform_app_action import perform_app_action
 from services.apps.usecases.snapshot_cleanup import drop_left_snapshots
 from services.apps.usecases.update_app import update_app
-from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
-from tests.store.apps_upgrades import deploy, list_messages, read_definition, read_what_runs, settle, upgrade
+from tests.fakes.app_upgrades import deploy, list_messages, read_definition, read_what_runs, settle, upgrade
+from tests.fakes.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
+from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
 
 LIGHT = {"THEME": "light"}
 

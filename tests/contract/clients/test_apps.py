@@ -18,9 +18,9 @@ from services.common.db.migrations import upgrade
 from services.common.identity.tokens import User
 from tests.contract.clients.wire import serve
 from tests.fakes.apps import APP, FakeApps
+from tests.fakes.apps_platform import platform
+from tests.fakes.apps_service import Service, service
 from tests.fakes.containers import FakeContainers
-from tests.store.apps_platform import platform
-from tests.store.apps_service import Service, service
 
 __all__ = ["platform", "service"]
 

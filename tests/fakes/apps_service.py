@@ -22,8 +22,7 @@ from services.common.identity.tokens import Caller, User
 from services.common.messaging.bus import Bus
 from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
-from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.apps_platform import Platform, platform  # noqa: F401 - a fixture
+from tests.fakes.apps_platform import Platform
 
 
 @dataclasses.dataclass
@@ -53,7 +52,7 @@ def inner() -> Call:
 
 
 @pytest.fixture
-async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:  # noqa: F811 - fixtures
+async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:
     bus = Bus("nats://127.0.0.1:1", name="test")
     relay = Relay(db, bus, outbox=outbox)
     watcher = Watcher(platform.store, bus)

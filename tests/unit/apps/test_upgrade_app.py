@@ -1,6 +1,4 @@
-"""Upgrades and the way back, on both databases, with the real engine and containers in memory."""
-
-# ruff: noqa: F811 - parameters are named like the fixtures they take
+"""UpgradeApp: another revision of the catalog item, after a backup."""
 
 from __future__ import annotations
 
@@ -9,38 +7,54 @@ import uuid
 from typing import Any
 
 import pytest
-from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.changes import ChangeApp
 from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
-from services.apps.domain.values import ValueChanges
 from services.apps.store.tables import operation_tables
 from services.apps.usecases.adoption import adopt_container
-from services.apps.usecases.clone_app import clone_app
 from services.apps.usecases.dependencies import Requester
-from services.apps.usecases.update_app import update_app
 from services.apps.usecases.upgrades import rollback_app, upgrade_app
 from services.clients.inventory.values import Ref
 from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.operations.engine import Engine
 from services.common.operations.model import ClaimedOperation
 from services.common.operations.store import SqlOperationStore
-from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
-from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures
-from tests.store.apps_upgrades import (
+from tests.fakes.app_upgrades import (
     COMPOSE,
-    back_up,
     deploy,
     deploy_image,
     list_messages,
     read_definition,
     read_what_runs,
-    restore,
     roll_back,
-    settle,
     upgrade,
 )
+from tests.fakes.apps_platform import Platform, asked
+
+
+async def run_dying(platform: Platform, app_id: str) -> int:
+    """Run the one operation with workers that each die before they commit a step; how many steps there were."""
+    died: set[int] = set()
+
+    class DyingStore(SqlOperationStore):
+        async def update_step(
+            self, operation: ClaimedOperation, position: int, step: dict[str, Any], **more: Any
+        ) -> bool:
+            if step.get("status") == "done" and position not in died:
+                died.add(position)
+                raise UnavailableError("the worker died here")
+            return await super().update_step(operation, position, step, **more)
+
+    store = platform.store
+    operations = DyingStore(platform.database, operation_tables, apply=store.apply, log=store.log)
+    engine = Engine(operations, platform.engine._workflows, worker="w2", retry_s=0.01)
+    free = operation_tables.operations.update().values(lease_until=None)
+    async with asyncio.timeout(60):
+        while (await store.get_app(app_id)).status == "updating":
+            if (operation := await operations.claim_next("w2")) is not None:
+                await engine.run(operation)
+            await platform.database.write(lambda connection: connection.execute(free))
+            await asyncio.sleep(0.02)
+    return len(died)
 
 
 async def test_an_upgrade_backs_up_first_and_brings_the_new_version_up(platform: Platform) -> None:
@@ -106,38 +120,6 @@ async def test_a_stopped_app_is_stopped_again_after_a_failure(platform: Platform
     assert platform.containers.containers[after.vmid or 0].status == "stopped"
 
 
-async def test_going_back_by_hand_restores_version_after_version(platform: Platform) -> None:
-    app = await deploy(platform, revisions=("r1", "r2", "r3"))
-    app = await upgrade(platform, app, revision="r2")
-    app = await upgrade(platform, app)
-    assert app.revision == "r3"
-    for revision in ("r2", "r1"):
-        app = await roll_back(platform, app)
-        assert (app.status, app.revision) == ("running", revision)
-        assert f"adminer:{revision}" in read_definition(platform, app)
-    with pytest.raises(AppStateError, match="no update to go back from"):
-        await roll_back(platform, app)
-    again = await upgrade(platform, app, revision="r3")
-    assert (again.status, again.revision) == ("running", "r3")
-
-
-async def test_a_way_back_that_fails_leaves_the_new_version(platform: Platform) -> None:
-    app = await upgrade(platform, await deploy(platform))
-    platform.containers.silent = {"adminer:r1"}
-    app = await roll_back(platform, app)
-    assert (app.status, app.revision, app.error) == ("running", "r2", "")
-    assert "adminer:r2" in read_definition(platform, app)
-    platform.containers.silent = set()
-    assert (await roll_back(platform, app)).revision == "r1"
-
-
-async def test_a_way_back_needs_its_backup(platform: Platform) -> None:
-    app = await upgrade(platform, await deploy(platform))
-    platform.backups.made.clear()
-    with pytest.raises(AppStateError, match="is gone"):
-        await roll_back(platform, app)
-
-
 async def test_what_cannot_be_upgraded_is_refused_before_anything_happens(platform: Platform) -> None:
     app = await deploy(platform, revisions=("r1",))
     with pytest.raises(AppStateError, match="r1 already"):
@@ -193,76 +175,6 @@ async def test_a_worker_that_dies_in_any_step_is_followed_by_one_that_ends_the_w
     assert list(platform.containers.containers) == [app.vmid]
 
 
-async def run_dying(platform: Platform, app_id: str) -> int:
-    """Run the one operation with workers that each die before they commit a step; how many steps there were."""
-    died: set[int] = set()
-
-    class DyingStore(SqlOperationStore):
-        async def update_step(
-            self, operation: ClaimedOperation, position: int, step: dict[str, Any], **more: Any
-        ) -> bool:
-            if step.get("status") == "done" and position not in died:
-                died.add(position)
-                raise UnavailableError("the worker died here")
-            return await super().update_step(operation, position, step, **more)
-
-    store = platform.store
-    operations = DyingStore(platform.database, operation_tables, apply=store.apply, log=store.log)
-    engine = Engine(operations, platform.engine._workflows, worker="w2", retry_s=0.01)
-    free = operation_tables.operations.update().values(lease_until=None)
-    async with asyncio.timeout(60):
-        while (await store.get_app(app_id)).status == "updating":
-            if (operation := await operations.claim_next("w2")) is not None:
-                await engine.run(operation)
-            await platform.database.write(lambda connection: connection.execute(free))
-            await asyncio.sleep(0.02)
-    return len(died)
-
-
-async def test_a_changed_value_reaches_the_definition(platform: Platform) -> None:
-    app = await deploy(platform, revisions=("r1", "r2"))
-    await update_app(
-        platform.dependencies,
-        app.id,
-        asked(),
-        name=None,
-        resources={},
-        values=ValueChanges(environment={"THEME": "light"}),
-    )
-    await platform.run()
-    app = await platform.store.get_app(app.id)
-    assert 'THEME: "light"' in read_definition(platform, app)
-    assert (app.revision, app.environment["THEME"]) == ("r1", "light")
-
-
-async def test_a_copy_keeps_the_project_whose_volumes_it_has(platform: Platform) -> None:
-    source = await deploy(platform)
-    copy = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
-    await platform.run()
-    copy = await upgrade(platform, await platform.store.get_app(copy.id))
-    assert copy.revision == "r2"
-    assert read_definition(platform, copy).startswith("name: web-01\n")
-
-
-async def test_apps_say_that_an_update_is_available(service: Service) -> None:
-    app = await deploy(service.platform)
-    newest = service.updates
-    assert not (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.HasField("update")
-    await newest.refresh()
-    shown = (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message
-    assert (shown.update.revision, shown.update.version) == ("r2", "version r2")
-    (listed,) = (await service.api.list_apps(pb.ListAppsRequest(), call())).message.apps
-    assert listed.update.revision == "r2"
-    asked_call = call()
-    answer = await service.api.upgrade_app(pb.UpgradeAppRequest(app_id=app.id), asked_call)
-    assert (answer.operation_id, answer.app_id) == (asked_call.request_id, app.id)
-    await settle(service.platform, app.id)
-    assert not (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.HasField("update")
-    await service.api.rollback_app(pb.RollbackAppRequest(app_id=app.id), call())
-    await settle(service.platform, app.id)
-    assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.revision == "r1"
-
-
 async def test_an_image_is_exchanged_and_its_volumes_stay(platform: Platform) -> None:
     before = await deploy_image(platform)
     platform.catalog.mounts = (("/data", 1), ("/cache", 1))
@@ -314,83 +226,3 @@ async def test_volumes_that_cannot_be_moved_leave_the_image_as_it_was(platform: 
     containers, vmid = platform.containers, after.vmid or 0
     assert containers.volumes[vmid] == {"/data": "mine", "/config": "also mine"}
     assert list(containers.containers) == [vmid]
-
-
-async def test_an_app_in_error_goes_back_by_hand_also_without_its_container(platform: Platform) -> None:
-    for has_container in (True, False):
-        app = await upgrade(platform, await deploy(platform, runtime="oci" if has_container else "compose"))
-        await platform.store.change(ChangeApp(app.id, {"status": "error", "error": "broken"}))
-        if not has_container:
-            del platform.containers.containers[app.vmid or 0]
-        app = await roll_back(platform, await platform.store.get_app(app.id))
-        assert (app.status, app.revision, app.error) == ("running", "r1", "")
-        await platform.act(app.id, "delete")
-        await platform.run()
-
-
-async def test_a_way_back_that_fails_leaves_an_app_in_error_in_error(platform: Platform) -> None:
-    app = await upgrade(platform, await deploy(platform))
-    await platform.store.change(ChangeApp(app.id, {"status": "error", "error": "broken"}))
-    platform.backups.error = "no space left"
-    app = await roll_back(platform, await platform.store.get_app(app.id))
-    assert (app.status, app.revision) == ("error", "r2")
-    assert "no space left" in app.error
-
-
-async def test_a_restored_backup_brings_its_version_back(service: Service) -> None:
-    platform = service.platform
-    app = await deploy(platform, revisions=("r1", "r2", "r3"))
-    first = await back_up(service, app)
-    app = await upgrade(platform, app, revision="r2")
-    second = await back_up(service, app)
-    app = await upgrade(platform, app)
-    assert app.revision == "r3"
-    app = await restore(service, app, second, succeeded=False)
-    assert app.revision == "r3"
-    app = await restore(service, app, second)
-    assert (app.revision, app.rendering["version"]) == ("r2", "version r2")
-    assert "adminer:r2" in app.rendering["compose"]
-    app = await roll_back(platform, app)
-    assert app.revision == "r1"
-    app = await upgrade(platform, app)
-    app = await restore(service, app, first)
-    assert (app.revision, await platform.store.find_upgrade(app.id)) == ("r1", None)
-    with pytest.raises(AppStateError, match="no update to go back from"):
-        await roll_back(platform, app)
-    assert (await restore(service, app, "of-nobody")).revision == "r1"
-
-
-async def test_a_backup_that_an_update_or_a_way_back_made_brings_its_version_back(service: Service) -> None:
-    platform = service.platform
-    app = await upgrade(platform, await deploy(platform))
-    (by_upgrade,) = platform.backups.made
-    app = await roll_back(platform, app)
-    (by_rollback,) = set(platform.backups.made) - {by_upgrade}
-    app = await restore(service, app, by_rollback)
-    assert (app.revision, app.rendering["version"]) == ("r2", "version r2")
-    assert (await restore(service, app, by_upgrade)).revision == "r1"
-
-
-async def test_an_app_made_of_an_older_backup_is_of_its_version(service: Service) -> None:
-    platform = service.platform
-    app = await deploy(platform)
-    made_by = await back_up(service, app)
-    await upgrade(platform, app)
-    (archive,) = platform.containers.archives
-    request = pb.RestoreBesideRequest(
-        operation_id=uuid.uuid4().hex,
-        source_app_id=app.id,
-        archive=archive,
-        new_hostname="web-02",
-        made_by=made_by,
-    )
-    beside = await platform.store.get_app((await service.internal.restore_beside(request, inner())).app_id)
-    assert beside.revision == "r1"
-    assert "adminer:r1" in beside.rendering["compose"]
-    assert f"{beside.public_port}:8080" in beside.rendering["compose"]
-    await platform.run()
-    beside = await platform.store.get_app(beside.id)
-    assert (beside.status, beside.error) == ("running", "")
-    assert beside.vmid is not None
-    container = platform.containers.containers[beside.vmid]
-    assert container.memory == beside.config["memory"] * 1024**2  # whatever the archive has

@@ -1,10 +1,10 @@
-"""DeleteApp on both databases: what becomes of backups, what stays is said, and a removed app can come back."""
+"""DeleteApp: the app goes; what becomes of its backups and its container is said."""
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
-import uuid
 from datetime import timedelta
 
 import pytest
@@ -12,33 +12,56 @@ import sqlalchemy as sa
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.apps.v1 import events_pb2
 
-from services.apps.domain.entities import App
-from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.neighbours import AppBackupCount
-from services.apps.store.tables import SEALED, apps, outbox, removed_apps, upgrades
+from services.apps.store.tables import (
+    SEALED,
+    apps,
+    operation_tables,
+    outbox,
+    removed_apps,
+    upgrades,
+)
 from services.apps.usecases.removed_apps import forget_removed_apps
+from services.common.core.clock import now
 from services.common.identity.resealing import reseal
 from services.common.identity.sealing import Sealer
 from services.common.rpc.step_up import RECENT_S, StepUpRequiredError
-from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.apps_platform import platform  # noqa: F401 - a fixture
-from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures
+from tests.fakes.apps_platform import Platform
+from tests.fakes.apps_service import Service, call
+from tests.fakes.removed_apps import delete, deploy_running, remove_with_archive
 
 
-async def deploy_running(service: Service) -> App:  # noqa: F811 - the fixture
-    app = await service.deploy(environment={"THEME": "dark"})
-    await service.platform.run()
-    return await service.platform.store.get_app(app.id)
-
-
-async def delete(service: Service, app_id: str, **fields: str) -> pb.DeleteAppResponse:  # noqa: F811
-    return await service.api.delete_app(pb.DeleteAppRequest(app_id=app_id, **fields), call())
-
-
-async def read_removal(service: Service) -> events_pb2.AppRemoved:  # noqa: F811
+async def read_removal(service: Service) -> events_pb2.AppRemoved:
     query = sa.select(outbox.c.payload).where(outbox.c.subject == "events.apps.v1.app_removed")
     payload = await service.platform.database.read(lambda connection: connection.execute(query).scalar_one())
     return events_pb2.AppRemoved.FromString(payload)
+
+
+async def test_a_deletion_that_began_waits_for_proxmox(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    platform.containers.broken = {"destroy_container": 4}
+    await platform.act(app.id, "delete")
+    await platform.run()
+    deletion = await platform.store.find_unfinished(app.id)
+    assert deletion is not None
+    assert (deletion.status, "destroy" in deletion.waiting_for) == ("waiting", True)
+    at_once = operation_tables.operations.update().values(not_before=now())
+    async with asyncio.timeout(20):
+        while await platform.store.find_unfinished(app.id) is not None:
+            await platform.database.write(lambda connection: connection.execute(at_once))
+            await platform.run()
+    assert platform.containers.containers == {}
+
+
+async def test_a_deletion_that_finds_no_proxmox_fails(platform: Platform) -> None:
+    app = await platform.deploy()
+    await platform.run()
+    platform.containers.broken = {"get_container": 3}
+    await platform.act(app.id, "delete")
+    await platform.run()
+    assert (await platform.store.get_app(app.id)).status == "error"
+    assert len(platform.containers.containers) == 1
 
 
 @pytest.mark.parametrize(
@@ -60,7 +83,7 @@ async def read_removal(service: Service) -> events_pb2.AppRemoved:  # noqa: F811
     ],
 )
 async def test_a_deletion_says_what_becomes_of_the_backups(
-    service: Service,  # noqa: F811
+    service: Service,
     choice: dict[str, str],
     total: int,
     protected: int,
@@ -82,7 +105,7 @@ async def test_a_deletion_says_what_becomes_of_the_backups(
     assert (await read_removal(service)).delete_backups == (choice.get("backups") == "delete")
 
 
-async def test_an_app_is_deleted_while_backups_does_not_answer(service: Service) -> None:  # noqa: F811
+async def test_an_app_is_deleted_while_backups_does_not_answer(service: Service) -> None:
     app = await deploy_running(service)
     service.platform.backups.down = True
     answer = await delete(service, app.id, backups="delete")
@@ -91,7 +114,7 @@ async def test_an_app_is_deleted_while_backups_does_not_answer(service: Service)
     assert (await read_removal(service)).delete_backups
 
 
-async def test_the_action_keeps_the_backups_and_says_so(service: Service) -> None:  # noqa: F811
+async def test_the_action_keeps_the_backups_and_says_so(service: Service) -> None:
     app = await deploy_running(service)
     service.platform.backups.counts[app.id] = AppBackupCount(2, 0)
     request = pb.PerformAppActionRequest(app_id=app.id, action="delete")
@@ -101,7 +124,7 @@ async def test_the_action_keeps_the_backups_and_says_so(service: Service) -> Non
     assert not (await read_removal(service)).delete_backups
 
 
-async def test_a_second_container_is_named_and_is_an_orphan_afterwards(service: Service) -> None:  # noqa: F811
+async def test_a_second_container_is_named_and_is_an_orphan_afterwards(service: Service) -> None:
     app = await deploy_running(service)
     containers = service.platform.containers.containers
     containers[9500] = dataclasses.replace(containers[app.vmid or 0], vmid=9500)
@@ -113,60 +136,7 @@ async def test_a_second_container_is_named_and_is_an_orphan_afterwards(service: 
     assert (found.type, found.vmid) == ("orphan", 9500)
 
 
-async def restore(service: Service, app: App, archive: str, **fields: int) -> App:  # noqa: F811
-    request = pb.RestoreBesideRequest(
-        operation_id=uuid.uuid4().hex,
-        source_app_id=app.id,
-        archive=archive,
-        new_hostname="back-1",
-        **fields,  # type: ignore[arg-type]
-    )
-    asked = dataclasses.replace(call(), caller=dataclasses.replace(inner().caller, user=call().user))
-    answer = await service.internal.restore_beside(request, asked)
-    await service.platform.run()
-    return await service.platform.store.get_app(answer.app_id)
-
-
-async def remove_with_archive(service: Service) -> tuple[App, str]:  # noqa: F811
-    app = await deploy_running(service)
-    archive = service.platform.containers.archive(app.vmid or 0)
-    await delete(service, app.id)
-    await service.platform.run()
-    with pytest.raises(AppNotFoundError):
-        await service.platform.store.get_app(app.id)
-    return app, archive
-
-
-async def test_a_removed_app_comes_back_from_its_backup_with_its_values(service: Service) -> None:  # noqa: F811
-    app, archive = await remove_with_archive(service)
-    back = await restore(service, app, archive, host_id=1, vmid=app.vmid or 0, owner_id=app.owner_id)
-    assert (back.status, back.hostname, back.owner_id) == ("running", "back-1", app.owner_id)
-    assert (back.catalog_id, back.config, back.environment) == (app.catalog_id, app.config, app.environment)
-    assert (back.revision, back.secret_names, back.adopted) == (app.revision, app.secret_names, False)
-    assert f"{back.public_port}:8080" in str(back.rendering["compose"])
-
-
-async def test_it_belongs_to_who_has_the_backup_or_who_asks_when_that_one_is_gone(service: Service) -> None:  # noqa: F811
-    app, archive = await remove_with_archive(service)
-    back = await restore(service, app, archive, host_id=1, owner_id=2)
-    assert back.owner_id == 2
-    await service.api.delete_app(pb.DeleteAppRequest(app_id=back.id), call(2))
-    await service.platform.run()
-    assert (await restore(service, app, archive, host_id=1, owner_id=99)).owner_id == 1
-
-
-async def test_an_app_whose_record_is_gone_comes_back_as_a_container(service: Service) -> None:  # noqa: F811
-    app, archive = await remove_with_archive(service)
-    assert (
-        await forget_removed_apps(service.platform.store, service.platform.backups, settled=timedelta(0)) == 1
-    )
-    with pytest.raises(AppNotFoundError):  # an older release of backups says nothing of the app
-        await restore(service, app, archive)
-    back = await restore(service, app, archive, host_id=1, vmid=app.vmid or 0, owner_id=1)
-    assert (back.status, back.catalog_id, back.environment) == ("running", "custom", {})
-
-
-async def test_records_are_kept_as_long_as_there_are_backups(service: Service) -> None:  # noqa: F811
+async def test_records_are_kept_as_long_as_there_are_backups(service: Service) -> None:
     app, _ = await remove_with_archive(service)
     store, backups = service.platform.store, service.platform.backups
     backups.counts[app.id] = AppBackupCount(1, 0)
@@ -179,7 +149,7 @@ async def test_records_are_kept_as_long_as_there_are_backups(service: Service) -
         assert await service.platform.database.read(lambda c, query=query: c.execute(query).scalar_one()) == 0  # type: ignore[misc]
 
 
-async def test_secrets_of_a_removed_app_stay_sealed_and_are_sealed_anew(service: Service) -> None:  # noqa: F811
+async def test_secrets_of_a_removed_app_stay_sealed_and_are_sealed_anew(service: Service) -> None:
     await remove_with_archive(service)
     database = service.platform.database
 
@@ -199,7 +169,7 @@ async def test_secrets_of_a_removed_app_stay_sealed_and_are_sealed_anew(service:
     assert await read() != before
 
 
-async def test_deleting_the_backups_needs_a_recent_sign_in(service: Service) -> None:  # noqa: F811
+async def test_deleting_the_backups_needs_a_recent_sign_in(service: Service) -> None:
     app = await deploy_running(service)
     late = call()
     late.caller = dataclasses.replace(late.caller, session="s", authenticated_at=time.time() - RECENT_S - 1)

@@ -1,7 +1,5 @@
 """Steps that several suites of apps take: deploy, upgrade, roll back, back up, restore."""
 
-# ruff: noqa: F811 - parameters are named like the fixtures they take
-
 from __future__ import annotations
 
 import asyncio
@@ -11,9 +9,8 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import App
 from services.apps.usecases.upgrades import rollback_app, upgrade_app
-from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
-from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures
+from tests.fakes.apps_platform import Platform, asked
+from tests.fakes.apps_service import Service, inner
 
 COMPOSE = "/opt/proximity/compose.yaml"
 

@@ -25,7 +25,6 @@ from services.common.operations.engine import Engine
 from services.common.operations.store import SqlOperationStore
 from tests.fakes.containers import FakeContainers
 from tests.fakes.neighbours import FakeBackups, FakeCatalog, FakeUsers
-from tests.store.apps_db import db  # noqa: F401 - fixtures
 
 
 @dataclasses.dataclass
@@ -87,7 +86,7 @@ def asked() -> Requester:
 
 
 @pytest.fixture
-async def platform(db: Database) -> Platform:  # noqa: F811 - the fixture
+async def platform(db: Database) -> Platform:
     store, containers = SqlAppStore(db, Sealer("k" * 40)), FakeContainers()
     backups, catalog = FakeBackups(containers), FakeCatalog()
     workflows = build_workflows(Tools(containers, store), backups, store)

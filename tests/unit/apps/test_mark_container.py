@@ -9,20 +9,11 @@ from services.apps.domain.errors import (
     ContainerManagedError,
     ContainerUnmanagedError,
 )
-from tests.store.apps_db import db  # noqa: F401 - fixtures
-from tests.store.apps_platform import platform  # noqa: F401 - a fixture
-from tests.store.apps_service import Service, call, inner, service  # noqa: F401 - fixtures
-from tests.store.unmanaged_apps import (  # noqa: F401 - fixtures
-    RECONCILE,
-    deploy_running,
-    find_status,
-    reconcile,
-    replace_by_stranger,
-    strip,
-)
+from tests.fakes.apps_service import Service, call
+from tests.fakes.unmanaged_apps import deploy_running, reconcile, replace_by_stranger, strip
 
 
-async def test_an_app_without_its_mark_is_marked_again_after_a_check(service: Service) -> None:  # noqa: F811
+async def test_an_app_without_its_mark_is_marked_again_after_a_check(service: Service) -> None:
     app = await deploy_running(service)
     strip(service, app)
     unmanaged = await reconcile(service, app)
@@ -41,7 +32,7 @@ async def test_an_app_without_its_mark_is_marked_again_after_a_check(service: Se
     assert service.platform.containers.containers[app.vmid or 0].owner == app.id
 
 
-async def test_a_stranger_is_marked_only_when_that_is_confirmed(service: Service) -> None:  # noqa: F811
+async def test_a_stranger_is_marked_only_when_that_is_confirmed(service: Service) -> None:
     app = await deploy_running(service)
     replace_by_stranger(service, app)
     with pytest.raises(ContainerUnmanagedError, match="named 'precious'"):

@@ -1,0 +1,37 @@
+"""BeginOperation: an app is locked for an operation of another service."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.domain.errors import (
+    AppBusyError,
+)
+from tests.fakes.apps_service import Service, call, inner
+
+
+async def test_a_held_app_is_busy_until_the_holder_ends(service: Service) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    request = pb.BeginOperationRequest(app_id=app.id, operation_id=uuid.uuid4().hex, kind="backup")
+    first = await service.internal.begin_operation(request, inner())
+    again = await service.internal.begin_operation(request, inner())
+    assert (first.status, again.status, again.operation_id) == ("running", "running", request.operation_id)
+    other = pb.BeginOperationRequest(app_id=app.id, operation_id="x", kind="restore")
+    with pytest.raises(AppBusyError):
+        await service.internal.begin_operation(other, inner())
+    await service.internal.report_operation(
+        pb.ReportOperationRequest(
+            app_id=app.id, operation_id=request.operation_id, progress=40, message="40 %"
+        ),
+        inner(),
+    )
+    status = await service.api.get_app_status(pb.GetAppStatusRequest(app_id=app.id), call())
+    assert (status.status, status.progress) == ("backing_up", 40)
+    done = pb.FinishOperationRequest(app_id=app.id, operation_id=request.operation_id, succeeded=True)
+    await service.internal.finish_operation(done, inner())
+    await service.internal.finish_operation(done, inner())
+    assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.status == "running"

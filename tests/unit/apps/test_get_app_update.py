@@ -1,0 +1,36 @@
+"""GetAppUpdate: what an update changes and needs."""
+
+from __future__ import annotations
+
+import pytest
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.common.core.errors import InvalidError
+from tests.fakes.app_upgrades import settle
+from tests.fakes.apps_service import Service, call
+from tests.fakes.neighbours import FakeCatalog
+
+
+async def upgrade(service: Service, app_id: str, **fields: object) -> pb.AppOperationResponse:
+    return await service.api.upgrade_app(pb.UpgradeAppRequest(app_id=app_id, **fields), call())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("runtime", ["compose", "oci"])
+async def test_an_update_says_what_it_needs_and_takes_it(service: Service, runtime: str) -> None:
+    catalog: FakeCatalog = service.platform.catalog
+    app = await service.deploy(config={"runtime": runtime}, environment={"EXTRA": "1"})
+    await service.platform.run()
+    catalog.revisions, catalog.required = ["r1", "r2"], {"r2": ("SITE_URL",)}
+    request = pb.GetAppUpdateRequest(app_id=app.id)
+    found = await service.api.get_app_update(request, call())
+    assert (found.available, found.revision, found.current_revision) == (True, "r2", "r1")
+    assert [(one.before, one.after) for one in found.images] == [("adminer:r1", "adminer:r2")]
+    assert [one.name for one in found.added_inputs] == ["SITE_URL"]
+    assert [(need.name, need.reason) for need in found.needs] == [("SITE_URL", "is required")]
+    with pytest.raises(InvalidError, match="SITE_URL"):
+        await upgrade(service, app.id)
+    await upgrade(service, app.id, environment={"SITE_URL": "https://x.example.org"}, unset=["EXTRA"])
+    after = await settle(service.platform, app.id)
+    assert (after.status, after.revision) == ("running", "r2")
+    assert (after.given["SITE_URL"], "EXTRA" in after.given) == ("https://x.example.org", False)
+    assert not (await service.api.get_app_update(request, call())).available

@@ -1,0 +1,31 @@
+"""ListOperations: the operations of an app, newest first."""
+
+from __future__ import annotations
+
+import pytest
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.domain.errors import (
+    AppNotFoundError,
+)
+from services.common.rpc.call import Call
+from tests.fakes.apps_service import Service, call
+
+
+async def test_operations_are_shown_as_they_are_now(service: Service) -> None:
+    app = await service.deploy()
+
+    async def show(user: Call, page: int = 1) -> pb.ListOperationsResponse:
+        request = pb.ListOperationsRequest(app_id=app.id, page=page)
+        return (await service.api.list_operations(request, user)).message
+
+    assert [each.status for each in (await show(call())).operations] == ["queued"]
+    operation = await service.platform.operations.claim_next("w")
+    assert operation is not None
+    assert [each.worker for each in (await show(call())).operations] == ["w"]
+    for known in ([], ["UPID:a"]):  # what is noted of a step shows as well
+        assert [list(each.steps[0].upids) for each in (await show(call())).operations] == [known]
+        await service.platform.operations.note_upid(operation, 0, "UPID:a")
+    with pytest.raises(AppNotFoundError):
+        await show(call(user=2))
+    assert ((await show(call(), 2)).total, (await show(call(staff=True))).total) == (1, 1)

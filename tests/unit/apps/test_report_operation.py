@@ -1,0 +1,41 @@
+"""ReportOperation: progress of an operation of another service."""
+
+from __future__ import annotations
+
+import uuid
+
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from tests.fakes.apps_service import Service, call, inner
+
+
+async def test_the_status_of_an_operation_of_another_service_shows_its_step_and_time(
+    service: Service,
+) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    asked = pb.GetAppStatusRequest(app_id=app.id)
+    for times in range(2):
+        operation_id = uuid.uuid4().hex
+        request = pb.BeginOperationRequest(app_id=app.id, operation_id=operation_id, kind="restore")
+        await service.internal.begin_operation(request, inner())
+        step = pb.ReportOperationRequest(
+            app_id=app.id,
+            operation_id=operation_id,
+            progress=10,
+            step="restore_archive",
+            step_description="Restoring the archive",
+            step_index=2,
+            step_count=5,
+        )
+        await service.internal.report_operation(step, inner())
+        status = await service.api.get_app_status(asked, call())
+        assert (status.step, status.step_description, status.step_index, status.step_count) == (
+            "restore_archive",
+            "Restoring the archive",
+            2,
+            5,
+        )
+        assert (status.determinate, status.HasField("expected_s")) == (bool(times), bool(times))
+        done = pb.FinishOperationRequest(app_id=app.id, operation_id=operation_id, succeeded=True)
+        await service.internal.finish_operation(done, inner())
