@@ -113,7 +113,7 @@ def _seal_host(row: dict[str, Any], sealer: Sealer) -> dict[str, Any]:
 
 def _write_apps(connection: sa.Connection, plan: Plan, sealer: Sealer) -> None:
     rows = AppRows(sealer)
-    changes = AppChanges(rows, UpgradeRows(sealer, rows), notify=lambda _: None)
+    changes = AppChanges(rows, upgrades=UpgradeRows(sealer, rows), notify=lambda _: None)
     _insert(connection, apps_tables.app_events, plan.events)
     for app, begin in plan.apps:
         if not changes.add_app(connection, app, begin):

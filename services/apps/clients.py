@@ -97,7 +97,7 @@ class GrpcCatalog:
     async def compare_revisions(
         self, catalog_id: str, *, from_revision: str, revision: str
     ) -> RevisionChanges:
-        """What changes from one revision to another."""
+        """Return what changes from one revision to another."""
         request = catalog_pb.CompareRevisionsRequest(
             app_id=catalog_id, from_revision=from_revision, revision=revision
         )
@@ -138,7 +138,7 @@ class GrpcBackups:
             return None
 
     async def count(self, app_ids: Sequence[str]) -> dict[str, AppBackupCount]:
-        """How many backups apps have."""
+        """Count the backups of apps."""
         request = backups_pb.CountBackupsRequest(app_ids=app_ids)
         answer = await self._clients.call(
             "backups", BackupsInternalServiceStub, "CountBackups", request, timeout=3, retry=False
@@ -154,7 +154,7 @@ class GrpcBackups:
         return bool(answer.status == "unfinished")
 
     async def find_standing(self, operation_id: str) -> str:
-        """How an operation of backups stands: unknown, unfinished, succeeded or failed."""
+        """Return how far an operation of backups is: unknown, unfinished, succeeded or failed."""
         request = backups_pb.GetHoldingOperationRequest(operation_id=operation_id)
         answer = await self._clients.call(
             "backups", BackupsInternalServiceStub, "GetHoldingOperation", request, timeout=5

@@ -12,13 +12,13 @@ from services.common.operations.limits import OperationSettings
 
 
 def _parse_quota(text: str) -> int | None:
-    """A whole number, or None for `unlimited`."""
+    """Parse a whole number, or None for `unlimited`."""
     return None if text.strip().lower() == "unlimited" else parse_int(0, 1_000_000_000)(text)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AppsSettings(OperationSettings):
-    """What apps needs to run."""
+    """Settings of server and worker."""
 
     worker_concurrency: int = setting(
         "APPS_WORKER_CONCURRENCY",
@@ -61,12 +61,12 @@ class AppsSettings(OperationSettings):
 
     @property
     def orphan_grace(self) -> timedelta:
-        """How long orphans must have been seen."""
+        """Time for which orphans must have been seen before they may be destroyed."""
         return timedelta(hours=self.orphan_grace_hours)
 
     @property
     def default_quota(self) -> Quota:
-        """The quota of users for whom no administrator said anything."""
+        """Quota of users for whom no administrator has set one."""
         return Quota(
             apps=self.quota_apps, memory=self.quota_memory, cores=self.quota_cores, disk=self.quota_disk
         )

@@ -34,7 +34,7 @@ _VALUES_RETRY_S = 15.0  # the catalog starts together with this service
 
 
 def follow_departures(bus: Bus, store: SqlAppStore, relay: Relay) -> None:
-    """Stop the deployments of users who may not sign in any more, and hand the apps of removed ones over."""
+    """Consume events of users who may not sign in any more: stop their deployments, hand over apps of removed ones."""
 
     async def handle(message: Msg) -> None:
         gone = events_pb2.UserDeactivated.FromString(message.data)

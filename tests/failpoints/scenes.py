@@ -96,7 +96,7 @@ async def _prepare_orphan(platform: Platform) -> int:
     app = await platform.apps.get_app(await _prepare_app(platform))
     await platform.apps.change(RemoveApp(app.id))
     for _ in range(2):
-        await Reconciler(platform.apps, platform.dependencies.containers, timedelta(0)).reconcile()
+        await Reconciler(platform.apps, platform.dependencies.containers, grace=timedelta(0)).reconcile()
     return app.vmid or 0
 
 
@@ -109,7 +109,7 @@ async def _prepare_duplicate(platform: Platform) -> tuple[str, int]:
     own = platform.proxmox.cluster.containers[app.vmid or 0]
     platform.proxmox.cluster.add_container(Container(_DUPLICATE, own.node, dict(own.config)))
     for _ in range(2):
-        await Reconciler(platform.apps, platform.dependencies.containers, timedelta(0)).reconcile()
+        await Reconciler(platform.apps, platform.dependencies.containers, grace=timedelta(0)).reconcile()
     return app.id, _DUPLICATE
 
 

@@ -133,6 +133,7 @@ WORDS = {
     "services": ("as a rule", "goes the way"),
     "services/auth": (*_UNCLEAR, "surroundings", "stands around"),
     "services/catalog": _UNCLEAR,
+    "services/apps": _UNCLEAR,
     "services/common": (*_UNCLEAR, "nobody waits", "surroundings", "stands around"),
 }
 
@@ -182,6 +183,7 @@ PLAIN_DOCSTRINGS = (
     "services/auth",
     "services/common",
     "services/catalog",
+    "services/apps",
 )
 _HEADLESS = re.compile(r"(What|Who|Whose|Whoever|Where|How|Why|Which|Says|Tells|Looks)\b")
 
@@ -203,6 +205,7 @@ KEYWORD_CONSTRUCTORS = (
     "services/auth",
     "services/common",
     "services/catalog",
+    "services/apps",
 )
 
 
@@ -223,6 +226,7 @@ REASONED_CONSTANTS = (
     "services/auth",
     "services/common",
     "services/catalog",
+    "services/apps",
 )
 
 

@@ -1,4 +1,4 @@
-"""Domain to protobuf and back."""
+"""Messages of AppsService to domain values and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.common.identity.tokens import User
 from services.common.operations.convert import render_operation
 from services.common.operations.view import Operation
 
-DEFAULT_PER_PAGE = 20
+DEFAULT_PER_PAGE = 20  # of lists whose request names no number; the contract says so
 
 
 def render_deletion(deletion: Deletion) -> pb.DeleteAppResponse:
@@ -40,7 +40,7 @@ def render_deletion(deletion: Deletion) -> pb.DeleteAppResponse:
 
 
 def render_reconciled(result: Reconciled) -> pb.ReconcileAppsResponse:
-    """What reconciliation found."""
+    """Render the findings of reconciliation."""
     return pb.ReconcileAppsResponse(
         success=True,
         message=f"Compared {result.checked} apps, found {len(result.findings)} differences",
@@ -63,7 +63,7 @@ def render_reconciled(result: Reconciled) -> pb.ReconcileAppsResponse:
 
 
 def parse_page(request: Any) -> tuple[int, int]:
-    """Page from 1, and how many a page has."""
+    """Parse the number of a page, from 1, and how many entries a page has."""
     return request.page or 1, request.per_page or DEFAULT_PER_PAGE
 
 
@@ -78,7 +78,7 @@ def parse_filter(request: pb.ListAppsRequest) -> AppFilter:
 
 
 def parse_new_app(request: pb.DeployAppRequest, *, request_id: str, user: User) -> NewApp:
-    """What a deployment asks for.
+    """Parse the app that a deployment requests.
 
     Raises:
         InvalidError: `config` is not valid.
@@ -100,14 +100,14 @@ def parse_new_app(request: pb.DeployAppRequest, *, request_id: str, user: User) 
 
 
 def parse_changes(request: pb.UpdateAppRequest | pb.UpgradeAppRequest) -> ValueChanges:
-    """The changes of values that a request names."""
+    """Parse the changes of values that a request names."""
     return ValueChanges(
         environment=dict(request.environment), unset=tuple(request.unset), secret=dict(request.secret)
     )
 
 
 def parse_resources(request: pb.UpdateAppRequest) -> dict[str, int]:
-    """The resources that a change names, as `config` calls them."""
+    """Parse the resources that a change names, by their names in `config`."""
     given = {
         "memory": request.memory if request.HasField("memory") else None,
         "cores": request.cores if request.HasField("cores") else None,
@@ -117,7 +117,7 @@ def parse_resources(request: pb.UpdateAppRequest) -> dict[str, int]:
 
 
 def render_app(app: App, *, update: Newest | None = None) -> app_pb2.App:
-    """An app without metrics, and the newer revision if there is one."""
+    """Render an app without metrics, with the newer revision if there is one."""
     message = app_pb2.App(
         id=app.id,
         catalog_id=app.catalog_id,
@@ -172,7 +172,7 @@ def add_metrics(message: app_pb2.App, live: Container | None) -> None:
 
 
 def render_stats(live: Container) -> pb.AppStats:
-    """Metrics of a container."""
+    """Render the metrics of a container."""
     return pb.AppStats(
         cpu_usage=round(live.cpu_usage * 100, 2),
         memory_used=live.memory_used,
@@ -184,24 +184,24 @@ def render_stats(live: Container) -> pb.AppStats:
     )
 
 
-class Standing(Protocol):
-    """What an app's status is told by."""
+class StatusSource(Protocol):
+    """Values that the status of an app is rendered of."""
 
     @property
     def id(self) -> str:
-        """Of the app."""
+        """Id of the app."""
 
     @property
     def status(self) -> str:
-        """Its status."""
+        """Status of the app."""
 
     @property
     def error(self) -> str:
-        """Why it is in error."""
+        """Reason of the status `error`."""
 
 
-def render_status(app: Standing, operation: Operation | None) -> pb.AppStatus:
-    """Simple for a stable app, with progress, step and time for one in transition."""
+def render_status(app: StatusSource, operation: Operation | None) -> pb.AppStatus:
+    """Render the status of an app, with progress, step and time while an operation is under way."""
     if app.status in STABLE or operation is None:
         return pb.AppStatus(id=app.id, status=app.status, message=app.error or None)
     step, pace = operation.step, measure_pace(operation)
@@ -227,7 +227,7 @@ def render_status(app: Standing, operation: Operation | None) -> pb.AppStatus:
 
 
 def render_log(event: AppEvent) -> app_pb2.LogEntry:
-    """A line of the log."""
+    """Render a line of the log."""
     return app_pb2.LogEntry(
         id=event.id,
         timestamp=render_time(event.at),
@@ -240,7 +240,7 @@ def render_log(event: AppEvent) -> app_pb2.LogEntry:
 def render_operations(
     operations: Sequence[Operation], total: int, *, page: int, per_page: int
 ) -> pb.ListOperationsResponse:
-    """A page of operations."""
+    """Render a page of operations."""
     return pb.ListOperationsResponse(
         operations=[render_operation(item) for item in operations], total=total, page=page, per_page=per_page
     )
@@ -261,7 +261,7 @@ def render_adoption(app: App, *, operation_id: str) -> pb.AdoptContainerResponse
 
 
 def render_discovered(item: Container) -> app_pb2.DiscoveredContainer:
-    """A container that no app owns."""
+    """Render a container that no app owns."""
     return app_pb2.DiscoveredContainer(
         vmid=item.vmid,
         name=item.name,

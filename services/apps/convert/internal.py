@@ -1,4 +1,4 @@
-"""protobuf <-> domain, for what other services ask of apps."""
+"""Messages of AppsInternalService to domain values and back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.common.operations.model import DelegatedStep
 
 
 def parse_backed_up(request: pb.RestoreBesideRequest) -> BackedUpApp:
-    """The backup that a new app is made of."""
+    """Parse the backup that a new app is made of."""
     return BackedUpApp(
         app_id=request.source_app_id,
         archive=request.archive,
@@ -71,7 +71,7 @@ def render_lock(lock: AppLock) -> pb.AppHold:
 
 
 def render_answer(answer: AppAnswer) -> pb.ProbeAppResponse:
-    """Whether an app answers."""
+    """Render whether an app answers."""
     return pb.ProbeAppResponse(
         answered=answer.answered, port=answer.port, grace_s=answer.grace_s, message=answer.message
     )

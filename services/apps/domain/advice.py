@@ -1,4 +1,4 @@
-"""Known problems of hosts, containers and registries: what to do, and whether trying again can help."""
+"""Known problems of hosts, containers and registries, with their remedies and whether a retry can help."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do about a known problem; `may_pass` when it goes away by itself."""
+    """Remedy of a known problem; `may_pass` when it goes away by itself."""
 
     text: str
     may_pass: bool = False
 
 
-# Signs of a line: the patterns take quadratic time, and what runs in a container may say anything.
+# Characters of a line: the patterns take quadratic time, and a container may print anything.
 _LINE = 2000
 _KNOWN = (
     (

@@ -37,21 +37,21 @@ class RemoveApp:
 
 @dataclass(frozen=True)
 class AnnounceDeployed:
-    """Say that an app runs for the first time."""
+    """Announce that an app runs for the first time."""
 
     app_id: str
 
 
 @dataclass(frozen=True)
 class AddUpgrade:
-    """Note an upgrade that begins."""
+    """Record an upgrade that begins."""
 
     upgrade: Upgrade
 
 
 @dataclass(frozen=True)
 class NoteArchive:
-    """Note the backup that was made before an upgrade."""
+    """Record the backup that was made before an upgrade."""
 
     upgrade_id: str
     archive: str
@@ -59,7 +59,7 @@ class NoteArchive:
 
 @dataclass(frozen=True)
 class SwitchVersion:
-    """Make an app be of the version after an upgrade, or of the one before it."""
+    """Switch an app to the version after an upgrade, or to the one before it."""
 
     upgrade_id: str
     forward: bool
@@ -67,14 +67,14 @@ class SwitchVersion:
 
 @dataclass(frozen=True)
 class ForgetUpgrade:
-    """Forget the former version that was kept for the time of an operation."""
+    """Delete the former version that was stored for the time of an operation."""
 
     upgrade_id: str
 
 
 @dataclass(frozen=True)
 class ForgetSightings:
-    """Forget that reconciliation saw an orphan or duplicate: it is gone."""
+    """Delete the sighting of an orphan or duplicate that is gone."""
 
     host_id: int
     vmid: int
@@ -82,7 +82,7 @@ class ForgetSightings:
 
 @dataclass(frozen=True)
 class RestoreVersion:
-    """Make an app be of the version that was backed up; `operation_id` is that of its restore."""
+    """Switch an app to the version that was backed up; `operation_id` is that of its restore."""
 
     app_id: str
     operation_id: str

@@ -17,7 +17,7 @@ _ESCAPES = str.maketrans({"\\": r"\0134", '"': r"\"", "$": r"\$", "\r": r"\r"})
 
 
 def render_env_file(environment: Mapping[str, str]) -> str:
-    """The text of a .env file that compose reads back as exactly these values."""
+    """Render a .env file that Compose reads back as exactly these values."""
     return "".join(f"{name}={_quote(value)}\n" for name, value in sorted(environment.items()))
 
 
@@ -34,7 +34,7 @@ def _quote(value: str) -> str:
 
 
 def render_values_file(compose: str, environment: Mapping[str, str], *, host: str = "") -> str:
-    """The .env file of a definition: the values that it refers to, under the names that it uses for them.
+    """Render the .env file of a definition: the values that it refers to, under the names that it uses for them.
 
     Args:
         compose: the definition.
@@ -48,7 +48,7 @@ def render_values_file(compose: str, environment: Mapping[str, str], *, host: st
 
 
 def mark_without_values(rendering: Mapping[str, Any]) -> dict[str, Any]:
-    """The record of a rendering, with a note that its definition has references in place of every value.
+    """Return the record of a rendering, with a note that its definition has references in place of every value.
 
     The note names the definition: a release that knows nothing of it may write another one, values and all.
     """
@@ -65,13 +65,13 @@ def _name_definition(rendering: Mapping[str, Any]) -> str:
 
 
 def read_project(compose: str) -> str:
-    """The name of a definition's project, empty where it has none."""
+    """Return the name of a definition's project, empty where it has none."""
     document: Any = yaml.safe_load(compose)
     return str(document.get("name") or "") if isinstance(document, dict) else ""
 
 
 def republish(compose: str, old: int, new: int) -> str:
-    """The definition with host port `old` changed to `new`; the rest means the same."""
+    """Return the definition with host port `old` changed to `new`; the rest means the same."""
     document: Any = yaml.safe_load(compose)
     for service in (document.get("services") or {}).values():
         if "ports" in service:

@@ -1,4 +1,4 @@
-"""What a deployment may set in `config`."""
+"""Settings that a deployment may make in `config`."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ class DeployConfig:
     values: Mapping[str, Any]
 
     def number(self, key: str) -> int | None:
-        """A number that was given, or None."""
+        """Return a number that was given, or None."""
         value = self.values.get(key)
         return None if value is None else int(value)
 
     def text(self, key: str) -> str:
-        """A text that was given, or the empty one."""
+        """Return a text that was given, or the empty one."""
         return str(self.values.get(key, ""))
 
     @property
     def runtime(self) -> str:
-        """compose, oci, or empty for whichever suits."""
+        """Requested runtime: compose, oci, or empty for the one that suits."""
         runtime = self.text("runtime")
         return "" if runtime == "auto" else runtime
 

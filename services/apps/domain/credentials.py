@@ -14,7 +14,7 @@ _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?[-+?][^{}]*)?\}|([A-Za-z_]\w*
 
 @dataclass(frozen=True, kw_only=True)
 class AppCredentials:
-    """How to sign in the first time, as it may be shown; `names` are those of the values that it consists of."""
+    """First credentials as they may be shown; `names` are the names of the values in them."""
 
     username: str
     password: str

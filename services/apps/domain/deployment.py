@@ -1,4 +1,4 @@
-"""Deploying: what is asked, what the catalog says and what the settings say become an app."""
+"""Deployment: an app is built of a request, the rendering of the catalog and the settings of inventory."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from services.common.core.errors import NotFoundError, invalid_field
 
 @dataclass(frozen=True, kw_only=True)
 class NewApp:
-    """What somebody wants deployed.
+    """App that a user requests.
 
     Attributes:
-        any_network: an administrator asks, who may choose networks that users may not.
+        any_network: an administrator requests it, who may choose networks that users may not.
     """
 
     id: str
@@ -43,10 +43,10 @@ class NewApp:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Where and how a new app will run, before it has a port.
+    """Place and runtime of a new app, before it has a port.
 
     Attributes:
-        may_fall_back: it was not asked to be an image, and can run with Docker Compose there as well.
+        may_fall_back: the request names no runtime, and it can run with Docker Compose there as well.
     """
 
     new: NewApp
@@ -98,21 +98,21 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
     )
 
 
-def choose_runtime(asked: str, offered: Sequence[str], place: Placement) -> tuple[str, str]:
-    """Choose how an app runs: as asked, else as the catalog prefers, else as the place can.
+def choose_runtime(requested: str, offered: Sequence[str], place: Placement) -> tuple[str, str]:
+    """Choose the runtime of an app: the requested one, else the catalog's preference, else one that the place offers.
 
     Args:
-        asked: compose, oci, or empty for whichever suits.
+        requested: compose, oci, or empty for the one that suits.
         offered: what the catalog's item can run as, the preferred one first.
         place: where it will run.
 
     Returns:
-        The runtime, and why it is not the one asked for or preferred; empty when it is.
+        The runtime, and why it is not the requested or preferred one; empty when it is.
 
     Raises:
         NotAvailableError: the place can do none that is left.
     """
-    wanted = asked or offered[0]
+    wanted = requested or offered[0]
     shut = f"node {place.node} gives no way into its containers, which Docker needs; see the host's connection test"
     closed = place.exec_mode == "none"
     if wanted == "oci" and not place.oci:
@@ -121,7 +121,7 @@ def choose_runtime(asked: str, offered: Sequence[str], place: Placement) -> tupl
             raise NotAvailableError(barred)
         return "compose", f"It runs with Docker Compose: {barred}"
     if wanted == "compose" and closed:
-        if asked or "oci" not in offered or not place.oci:
+        if requested or "oci" not in offered or not place.oci:
             raise NotAvailableError(shut)
         return "oci", f"It runs as an OCI image: {shut}"
     return wanted, ""
@@ -162,14 +162,14 @@ async def render_app(new: NewApp, catalog: Catalog, *, runtime: str, public_port
 
 
 async def build_app(plan: Plan, catalog: Catalog, *, public_port: int) -> App:
-    """The app as it will run with a port."""
+    """Build the app as it will run with a port."""
     new = plan.new
     rendering = await render_app(new, catalog, runtime=plan.runtime, public_port=public_port)
     return _build(plan, rendering, public_port=public_port)
 
 
 async def build_fallback(plan: Plan, catalog: Catalog, app: App) -> Upgrade | None:
-    """What an app becomes when its image cannot be had: the same with Docker Compose; None when it may not."""
+    """Build the same app with Docker Compose, for an image that cannot be downloaded; None when it may not run so."""
     if not plan.may_fall_back:
         return None
     port = app.public_port or 0

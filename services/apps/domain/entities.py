@@ -1,4 +1,4 @@
-"""Apps as the domain sees them."""
+"""Entities: apps, their events, versions and upgrades, and operations to begin."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class App:
 
     @property
     def url(self) -> str:
-        """Where it answers; empty while that is not known."""
+        """URL at which the app answers; empty while that is not known."""
         if not self.address or self.port is None:
             return ""
         host = f"[{self.address}]" if ":" in self.address else self.address
@@ -101,7 +101,7 @@ class App:
         }
 
     def hide_secrets(self, text: str) -> str:
-        """A text with the values of secrets masked, and credentials inside the others."""
+        """Mask the values of secrets in a text, and credentials inside the others."""
         secret, found = frozenset(self.secret_names), set[str]()
         for name, value in (*self.environment.items(), *self.inputs.items()):
             found |= {value} if name in secret else find_credentials(value)
@@ -116,8 +116,8 @@ class NewAppOperation:
         status: of the app while it runs.
         delegated: another service carries it out.
         quota: what the owner's apps may take together with what it changes; None: not checked.
-        node, storage: what it burdens; empty: nothing that counts.
-        seen: when the app had changed last as it was looked at to decide; a later change refuses the operation.
+        node, storage: places whose limit of simultaneous operations it counts for; empty: none.
+        seen: when the app had last changed as it was read; a change since then refuses the operation.
     """
 
     id: str
@@ -135,7 +135,7 @@ class NewAppOperation:
 
 @dataclass(frozen=True, kw_only=True)
 class AppFilter:
-    """Which apps to list; None: all."""
+    """Filter of a list of apps; None: all."""
 
     owner_id: int | None = None
     status: str | None = None
@@ -145,7 +145,7 @@ class AppFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class AppEvent:
-    """Something that happened to an app; `kind` is status (the message is the new one) or log."""
+    """Event of an app; `kind` is status (the message is the new one) or log."""
 
     id: int
     kind: str
@@ -157,7 +157,7 @@ class AppEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class AppVersion:
-    """All of an app that another revision of its catalog item changes."""
+    """Part of an app that another revision of its catalog item changes."""
 
     revision: str
     version: str = ""
@@ -170,7 +170,7 @@ class AppVersion:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values of an app of this version."""
+        """Columns of an app of this version."""
         return {
             "revision": self.revision,
             "internal_port": self.internal_port,
@@ -201,7 +201,7 @@ class Upgrade:
 
 @dataclass(frozen=True)
 class Departure:
-    """What was done when a user left: deployments stopped, apps handed over."""
+    """Numbers of deployments stopped and apps handed over when a user left."""
 
     stopped: int
     moved: int

@@ -1,4 +1,4 @@
-"""What apps refuses, by name."""
+"""Refusals of apps, one class for each reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ContainerUnmanagedError(PreconditionError):
 
 
 class HostsSilentError(UnavailableError):
-    """No host that was asked for its containers answers."""
+    """No host answers a request for its containers."""
 
 
 class AppBusyError(BusyError):

@@ -1,4 +1,4 @@
-"""Whose a container is, by the mark that it carries: an app's own, or that of what holds an app's volumes meanwhile."""
+"""Marks of containers: an app's own mark, and the mark of the container that has its volumes during an image exchange."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from services.clients.inventory.values import Container
 
 UNMANAGED = "unmanaged"  # the condition of an app whose container does not carry its mark
 _KEEPER = "volumes."
-_LONGEST = 90  # of an app's id in a mark
+_LONGEST = 90  # characters of an app's id in a mark: tags of Proxmox are limited to 128
 
 
 class AppReader(Protocol):
-    """Where apps are read."""
+    """Reads of single apps."""
 
     async def get_app(self, app_id: str) -> App:
         """One app."""
 
 
 def name_keeper(app_id: str) -> str:
-    """The mark of the container that holds an app's volumes while its image is exchanged."""
+    """Name the mark of the container that has an app's volumes while its image is exchanged."""
     return f"{_KEEPER}{app_id[-_LONGEST:]}"
 
 
 def list_marks(app: App) -> tuple[str, ...]:
-    """The marks that containers of an app carry; what holds its volumes is its own only during an operation."""
+    """List the marks that containers of an app carry; that of the volume container only during an operation."""
     return (app.id,) if app.is_stable else (app.id, name_keeper(app.id))
 
 
@@ -36,7 +36,7 @@ def is_recognisable(app: App, container: Container) -> bool:
 
 
 def describe_unmanaged(app: App, container: Container) -> str:
-    """The sentence about the container that has an app's id and does not carry its mark, with what can be done."""
+    """Describe the container that has an app's VMID and does not carry its mark, with the remedies."""
     place = f"container {container.vmid} of host {container.host_id}"
     if container.owner:
         return f"{place} carries the mark of {container.owner}, not of {app.id}; its figures are not shown"
@@ -60,7 +60,7 @@ def require_managed(app: App) -> None:
 
 
 def describe_orphan(vmid: int, mark: str) -> str:
-    """What there is to say of a container with a mark that is no app's."""
+    """Describe a container with a mark that is no app's."""
     if mark.startswith(_KEEPER):
         return f"container {vmid} was left by an update of {mark.removeprefix(_KEEPER)}, and may hold its volumes"
     return (
@@ -70,7 +70,7 @@ def describe_orphan(vmid: int, mark: str) -> str:
 
 
 def describe_duplicate(vmid: int, app: App) -> str:
-    """The sentence about a container that carries the mark of an app and is not its container."""
+    """Describe a container that carries the mark of an app and is not its container."""
     own = "has none" if app.vmid is None else f"has {app.vmid} of host {app.host_id}"
     return (
         f"container {vmid} carries the mark of {app.id}, which {own}; look into both, then destroy this one with "
@@ -79,7 +79,7 @@ def describe_duplicate(vmid: int, app: App) -> str:
 
 
 async def find_holder(apps: AppReader, mark: str) -> str:
-    """The app whose container carries a mark; empty when it is nobody's."""
+    """Return the id of the app whose container carries a mark; empty when it is nobody's."""
     for app_id in {mark, mark.removeprefix(_KEEPER)}:
         try:
             app = await apps.get_app(app_id)

@@ -1,4 +1,4 @@
-"""What apps needs of the other services: the catalog, backups, accounts."""
+"""Protocols and values of the other services: the catalog, backups, accounts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Rendering:
-    """What to run, from the catalog.
+    """Rendering of a catalog item: what to run.
 
     Attributes:
         environment: every value by variable, as the container gets it.
@@ -52,7 +52,7 @@ class HeldBackup:
 
 @dataclass(frozen=True)
 class AppBackupCount:
-    """How many backups an app has, and how many of them are protected."""
+    """Number of an app's backups, and of the protected ones among them."""
 
     total: int
     protected: int
@@ -68,7 +68,7 @@ class Backups(Protocol):
         """The backup that an operation had made; None when there is none (any more)."""
 
     async def count(self, app_ids: Sequence[str]) -> Mapping[str, AppBackupCount]:
-        """How many backups each of up to 500 apps has; those without any are left out."""
+        """Count the backups of up to 500 apps; apps without any are left out."""
 
     async def cancel(self, operation_id: str) -> bool:
         """Ask an operation that backups carries out to stop; False when it has ended."""
@@ -95,7 +95,7 @@ class ItemInput:
 
 @dataclass(frozen=True, kw_only=True)
 class RevisionChanges:
-    """What changes between two revisions; `images` has service, image before and image after."""
+    """Differences between two revisions; `images` has service, image before and image after."""
 
     revision: str
     version: str
@@ -144,7 +144,7 @@ class Catalog(Protocol):
     async def compare_revisions(
         self, catalog_id: str, *, from_revision: str, revision: str
     ) -> RevisionChanges:
-        """What changes from one revision to another, or (empty) the newest."""
+        """Return what changes from one revision to another, or (empty) the newest."""
 
     async def list_newest(self) -> Mapping[str, Newest]:
         """The newest revision of every item."""

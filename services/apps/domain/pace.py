@@ -1,4 +1,4 @@
-"""How far an operation is, and how long it takes, for people who wait for it.
+"""Progress and expected duration of operations, for people who wait for them.
 
 Proxmox prints nothing while it copies a container, so the time that passes is compared with the last run.
 """
@@ -24,7 +24,7 @@ class Pace:
     Attributes:
         progress: 0-100.
         determinate: whether `progress` says how far it is; else only time passes.
-        elapsed_s: seconds since it began, as of its last sign of life.
+        elapsed_s: seconds since it began, as of its last report.
         expected_s: seconds that the app's last operation of its kind took; None when there was none.
     """
 
@@ -35,7 +35,7 @@ class Pace:
     copies: bool = False
 
     def describe(self, description: str) -> str:
-        """What the operation does, with the time that it takes where that is long."""
+        """Describe what the operation does, with the time that it takes where that is long."""
         if not self.copies or self.elapsed_s < _LONG_S:
             return description
         so_far = f"{description or 'It runs'}: {_minutes(self.elapsed_s)} so far"

@@ -1,4 +1,4 @@
-"""The question whether an app answers: which port, how, and for how long."""
+"""Probe of an app: which port to ask, how, and for how long."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GRACE_S = 120  # for an app whose definition names no time of its own: images un
 
 @dataclass(frozen=True)
 class ProbeTarget:
-    """What to ask of an app: a port, how, and for how many seconds."""
+    """Port of an app to probe, with scheme and path, and for how many seconds."""
 
     scheme: str
     port: int
@@ -20,12 +20,12 @@ class ProbeTarget:
 
 
 def find_target(app: App) -> ProbeTarget:
-    """Return what to ask of an app; port 0 where there is nothing to ask."""
+    """Return the probe of an app; port 0 where there is nothing to probe."""
     probe = app.rendering.get("probe") or {}
-    asked = int(probe.get("port") or 0)
+    declared = int(probe.get("port") or 0)
     return ProbeTarget(
         scheme=str(probe.get("scheme") or "tcp"),
-        port=asked if asked and asked != app.internal_port else int(app.port or 0),
+        port=declared if declared and declared != app.internal_port else int(app.port or 0),
         path=str(probe.get("path") or "/"),
         grace_s=int(probe.get("grace_s") or GRACE_S),
     )

@@ -1,4 +1,4 @@
-"""What all apps of a user may take together."""
+"""Quotas: limits of the resources of all apps of a user together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNITS = {"apps": "", "memory": " MB", "cores": "", "disk": " GB"}
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
-    """How much is allowed; None: as much as there is. Memory in MB, disk in GB."""
+    """Limits of a user; None: unlimited. Memory in MB, disk in GB."""
 
     apps: int | None = None
     memory: int | None = None
@@ -26,21 +26,21 @@ class Quota:
         return not any(limit is not None for limit in vars(self).values())
 
     def over(self, other: Quota) -> Quota:
-        """This one, and the other where this one says nothing."""
+        """Return this quota, with the limits of the other where this one has none."""
         return Quota(
             **{name: getattr(other, name) if own is None else own for name, own in vars(self).items()}
         )
 
 
 class Quotas(Protocol):
-    """Who may have how much."""
+    """Quotas of users."""
 
     async def get_quota(self, user_id: int) -> Quota:
-        """The quota of a user."""
+        """Return the quota of a user."""
 
 
 class Unlimited:
-    """Everybody may have everything."""
+    """No quotas."""
 
     async def get_quota(self, user_id: int) -> Quota:  # noqa: ARG002 - it is the same for all
         """See `Quotas.get_quota`."""

@@ -11,7 +11,7 @@ from services.apps.domain.neighbours import Catalog, Rendering
 
 
 def version_of(app: App) -> AppVersion:
-    """What an app runs now."""
+    """Return the version that an app runs now."""
     return AppVersion(
         revision=app.revision,
         version=str(app.rendering.get("version", "")),
@@ -56,12 +56,12 @@ async def render_again(
 
 
 def list_inputs(runtime: str, rendering: Rendering) -> Mapping[str, str]:
-    """The values by input, where they are not what the container gets."""
+    """Return the values by input, where they are not what the container gets."""
     return rendering.inputs if runtime == "oci" else {}
 
 
 def update_record(record: Mapping[str, Any], rendering: Rendering) -> dict[str, Any]:
-    """The record of what runs in an app, after it was rendered again."""
+    """Return the record of what runs in an app, after it was rendered again."""
     return mark_without_values({**record, "version": rendering.version, **_render_definition(rendering)})
 
 

@@ -1,4 +1,4 @@
-"""What scans saw, across runs of reconciliation: one alone may be wrong."""
+"""Sightings of containers across runs of reconciliation, as a single scan may be wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-CERTAIN = 2  # complete scans that must agree
+CERTAIN = 2  # complete scans that must agree: one may fall into a restart or a migration
 
 
 class Seen(NamedTuple):
@@ -28,17 +28,17 @@ class Sighting:
     first_seen_at: datetime
 
     def find_destroyable(self, grace: timedelta) -> datetime:
-        """From when on an orphan or duplicate may be destroyed, if scans agree until then."""
+        """Return the time from which an orphan or duplicate may be destroyed, if scans agree until then."""
         return self.first_seen_at + grace
 
 
 class Sightings(Protocol):
-    """Where they are kept."""
+    """Stored sightings."""
 
     async def note_sightings(
         self, seen: Collection[Seen], *, complete: Collection[int]
     ) -> Mapping[Seen, Sighting]:
-        """Count each once more; what a `complete` host no longer shows is forgotten."""
+        """Count each once more; delete those that a `complete` host no longer shows."""
 
     async def find_sighting(self, kind: str, host_id: int, vmid: int) -> Sighting | None:
-        """The orphan or duplicate with an id, if the last scan saw one."""
+        """Return the orphan or duplicate with an id, if the last scan saw one."""

@@ -1,4 +1,4 @@
-"""Values of an app over its life: which change, which are secret, which may be shown."""
+"""Values of an app: changes, secrecy, and what may be shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ValueChanges:
     secret: Mapping[str, bool] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Whether anything is asked for."""
+        """Whether anything is requested."""
         return bool(self.environment or self.unset or self.secret)
 
 

@@ -1,7 +1,7 @@
-"""Apps and logs as clients get them, rendered once for each change.
+"""Fast read path: apps, logs and operations as clients get them, rendered once for each state.
 
-What is known is named by the state that it shows, as the database said it for this very request, so every replica
-answers alike and nothing has to be thrown away when an app changes. Secret values are masked before.
+An entry of a cache is valid for one stamp, which the database returns for each request: every replica answers alike,
+and nothing has to be invalidated when an app changes. Secret values are masked before they are rendered.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from services.common.rpc.responses.rendered import Form, Rendered, render, rende
 
 
 class AppRenderer:
-    """What is shown of apps.
+    """Renders apps, logs and operations as bytes, once for each state.
 
     Args:
-        store: where they are.
-        updates: which of them could be updated.
+        store: what is not rendered yet is read from it.
+        updates: newer revisions of the apps' catalog items.
     """
 
     def __init__(self, store: SqlAppStore, updates: CatalogUpdates) -> None:
@@ -57,7 +57,7 @@ class AppRenderer:
     async def get_app(
         self, version: AppStamp, *, live: Container | None = None, form: Form = Form.WIRE
     ) -> Rendered[app_pb2.App]:
-        """One app, with what its container uses.
+        """Render one app, with the metrics of its container.
 
         Raises:
             AppNotFoundError: it has gone meanwhile.
@@ -99,7 +99,7 @@ class AppRenderer:
         return Rendered(pb.ListOperationsResponse, known)
 
     async def _render(self, versions: Sequence[tuple[str, object]], form: Form) -> list[bytes]:
-        """The apps of these versions, or newer; what has gone meanwhile is left out."""
+        """Render the apps of these stamps, or newer; those that are gone meanwhile are left out."""
         now = self._updates.generation
         found = {app_id: self._apps.find((app_id, form), (stamp, now)) for app_id, stamp in versions}
         missing = {app_id: (stamp, now) for app_id, stamp in versions if found[app_id] is None}

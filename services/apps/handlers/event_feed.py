@@ -1,7 +1,8 @@
-"""What happens to apps, read once for everybody in this process who listens.
+"""Feeds: the events of one app, read once for all listeners of this process.
 
 A feed follows one app while it has listeners. Hints over NATS say when to read; the pulse reads what a lost hint would
-have told. A listener costs a coroutine and a short queue; one that is too slow loses its queue and reads the database.
+have announced. A listener costs a coroutine and a short queue; one that is too slow loses its queue and reads the
+database.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from services.common.core.timestamps import render_time
 
 log = get_logger()
 
-PAGE = 200
-_QUEUE = 256
+PAGE = 200  # events of one query: some 50 KiB
+_QUEUE = 256  # events that wait for one listener: more are cheaper to read again
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class StreamedEvent:
 
     @cached_property
     def frame(self) -> bytes:
-        """The event as a server-sent one, rendered once for all listeners."""
+        """Server-sent event, rendered once for all listeners."""
         kind = self.event.WhichOneof("event") or "status"
         data = json_format.MessageToJson(
             getattr(self.event, kind),
@@ -62,7 +63,7 @@ class Listener:
         self._filled = asyncio.Event()
 
     def put(self, happening: StreamedEvent) -> None:
-        """Hand over an event; a listener that does not take them has to read them again."""
+        """Queue an event; a listener whose queue is full has to read the events again."""
         if len(self._queue) >= _QUEUE:
             self._queue.clear()
             self.is_behind = True
@@ -71,12 +72,12 @@ class Listener:
         self._filled.set()
 
     def fail(self, error: BaseException) -> None:
-        """End it with an error."""
+        """End the listener with an error."""
         self.failure = error
         self._filled.set()
 
     def take(self) -> StreamedEvent | None:
-        """The next event, if there is one.
+        """Return the next event, if there is one.
 
         Raises:
             BaseException: what the feed failed with.
@@ -99,12 +100,12 @@ class Listener:
 
 
 class Feed:
-    """One app, followed for all its listeners.
+    """Events of one app for all its listeners.
 
     Attributes:
-        last: id of the newest event that was told.
-        serial: of the newest happening.
-        status: as it was told last.
+        last: id of the newest event that was sent.
+        serial: number of the newest event in this process.
+        status: as it was sent last.
         is_gone: the app was removed.
     """
 
@@ -123,12 +124,12 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def is_restless(self) -> bool:
-        """Whether it is worth reading without a hint: the app is in transition, or the last reading failed."""
+    def needs_reading(self) -> bool:
+        """Whether to read without a hint: an operation is under way, or the last read failed."""
         return self._is_moving or self._is_stale
 
     async def load(self) -> None:
-        """Find out where the app is; nothing when that is known.
+        """Read the newest event and the status, once.
 
         Raises:
             AppNotFoundError: it is gone.
@@ -173,24 +174,24 @@ class Feed:
         except AppNotFoundError:
             self.is_gone = True
             gone = pb.DeleteAppResponse(id=self.app_id, status="removed", message="The app is gone")
-            self._tell(make_event(self.last + 1, removed=gone), self.last + 1)
+            self._send(make_event(self.last + 1, removed=gone), self.last + 1)
             return
         if len(rows) == PAGE:
             self._is_stale = True  # there is more
-        self._tell_read(rows, status)
+        self._send_changes(rows, status)
 
-    def _tell_read(self, rows: Sequence[AppEvent], status: pb.AppStatus) -> None:
+    def _send_changes(self, rows: Sequence[AppEvent], status: pb.AppStatus) -> None:
         is_last = len(rows) < PAGE
         known = self.status.status
-        for number, event in tell_rows(
+        for number, event in render_rows(
             self.app_id, rows, known=known, final=status.status if is_last else ""
         ):
             known = event.status.status or known
-            self._tell(event, number)
+            self._send(event, number)
         self.last = rows[-1].id if rows else self.last
         if is_last and (status != self.status or known != status.status):
             self.status = status
-            self._tell(make_event(self.last, status=status), self.last)
+            self._send(make_event(self.last, status=status), self.last)
 
     async def _read_status(self) -> pb.AppStatus:
         app = await self._store.get_app(self.app_id)
@@ -200,32 +201,32 @@ class Feed:
         status.ClearField("updated_at")
         return status
 
-    def _tell(self, event: pb.AppEvent, number: int) -> None:
+    def _send(self, event: pb.AppEvent, number: int) -> None:
         self.serial += 1
         happening = StreamedEvent(number, event, self.serial)
         for listener in self.listeners:
             listener.put(happening)
 
 
-def tell_rows(
+def render_rows(
     app_id: str, rows: Sequence[AppEvent], *, known: str, final: str
 ) -> Iterator[tuple[int, pb.AppEvent]]:
-    """Render recorded events: every line of the log, and every status but those told anyway.
+    """Render recorded events: every line of the log, and every status but those that are sent anyway.
 
     Args:
-        app_id: whose they are.
-        rows: in order.
-        known: the status that was told last.
-        final: the status that will be told after them, in full; where they end with it, it is left out.
+        app_id: the app of the events.
+        rows: the events in order.
+        known: the status that was sent last.
+        final: the status that will be sent after them, in full; where they end with it, it is left out.
     """
     changes = [row.id for row in rows if row.kind == "status"]
     for row in rows:
         if row.kind == "log":
             yield row.id, make_event(row.id, log=convert.render_log(row))
             continue
-        told = row.message == known or (row.id == changes[-1] and row.message == final)
+        is_sent = row.message == known or (row.id == changes[-1] and row.message == final)
         known = row.message
-        if not told:
+        if not is_sent:
             yield row.id, make_event(row.id, status=pb.AppStatus(id=app_id, status=row.message))
 
 
@@ -236,5 +237,5 @@ def make_event(
     log: app_pb2.LogEntry | None = None,
     removed: pb.DeleteAppResponse | None = None,
 ) -> pb.AppEvent:
-    """An event as the stream carries it; without content it is a sign of life."""
+    """Build an event of the stream; without content it is a keep-alive."""
     return pb.AppEvent(id=str(number), timestamp=render_time(now()), status=status, log=log, removed=removed)

@@ -1,4 +1,4 @@
-"""Following what happens to an app, as it happens: hints over NATS, and a pulse for those that get lost."""
+"""Streams of the events of apps: hints over NATS say when to read, and a pulse finds what lost hints announced."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 
 from nats.aio.msg import Msg
 
-from services.apps.handlers.event_feed import PAGE, Feed, Listener, StreamedEvent, make_event, tell_rows
+from services.apps.handlers.event_feed import PAGE, Feed, Listener, StreamedEvent, make_event, render_rows
 from services.apps.store import SqlAppStore
 from services.common.core.errors import UnavailableError
 from services.common.core.log import get_logger
@@ -17,15 +17,15 @@ from services.common.messaging.bus import Bus
 log = get_logger()
 
 _SUBJECT = "live.apps"
-_PULSE_S = 2.0
-_OVERLAP = 5  # pulses; of two transactions the later number may commit first
-_PING_S = 15.0
-_DEBOUNCE_S = 0.03
+_PULSE_S = 2.0  # a listener waits at most so long for an event whose hint was lost; one query for all apps
+_OVERLAP = 5  # pulses whose events are looked at again, as the later of two ids may commit first
+_PING_S = 15.0  # proxies close connections that are silent for 30 or 60 s
+_DEBOUNCE_S = 0.03  # a transaction commits meanwhile, and a step with many events sends one hint
 PING = b": ping\n\n"
 
 
 class Hints:
-    """Tells watchers in every process that something happened to an app, shortly after it was committed."""
+    """Hints to the watchers of every process that an app has new events, sent shortly after the commit."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -34,14 +34,14 @@ class Hints:
         self._wake = asyncio.Event()
 
     def notify(self, app_id: str) -> None:
-        """Something happened to an app; may be called from any thread."""
+        """Send a hint for an app soon; may be called from any thread."""
         self._loop.call_soon_threadsafe(self._add, app_id)
 
     async def run(self) -> None:
-        """Send hints, for ever."""
+        """Send hints until cancelled."""
         while True:
             await self._wake.wait()
-            await asyncio.sleep(_DEBOUNCE_S)  # the transaction commits meanwhile; one hint for many events
+            await asyncio.sleep(_DEBOUNCE_S)
             self._wake.clear()
             pending, self._pending = self._pending, set()
             for app_id in pending:
@@ -53,13 +53,13 @@ class Hints:
 
 
 class Watcher:
-    """Follows the events of apps for any number of listeners.
+    """Follows the events of apps, with one feed per app for any number of listeners.
 
     Args:
-        store: where the events are.
+        store: the events are read from it.
         bus: brings the hints.
-        ping_s: seconds between signs of life.
-        pulse_s: seconds between readings that no hint asked for.
+        ping_s: seconds between keep-alives.
+        pulse_s: seconds between reads without a hint.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Watcher:
         self._feeds: dict[str, Feed] = {}
 
     async def run(self) -> None:
-        """Keep the feeds going, for ever: listen to hints and look by itself now and then."""
+        """Wake the feeds on hints and at every pulse, until cancelled."""
         listening = asyncio.create_task(self._listen())
         newest: deque[int] = deque(maxlen=_OVERLAP)
         try:
@@ -86,7 +86,7 @@ class Watcher:
             listening.cancel()
 
     async def follow(self, app_id: str, *, after: int | None) -> AsyncGenerator[StreamedEvent | None, None]:
-        """Events after an id (None: the status now, then what comes); None as a sign of life every 15 seconds.
+        """Yield the events after an id (None: the status now, then new ones), and None as a keep-alive every 15 seconds.
 
         Ends after the removal of the app, and only then.
 
@@ -126,13 +126,13 @@ class Watcher:
                 return
 
     async def _catch_up(self, feed: Feed, after: int) -> AsyncGenerator[StreamedEvent, None]:
-        """What was recorded after an id up to where the feed is, and the status there."""
+        """Yield the recorded events after an id up to the newest of the feed, and its status."""
         serial, end, status = feed.serial, feed.last, feed.status
         while after < end:
             rows = await self._store.list_events(feed.app_id, after=after, limit=PAGE)
             shown = [row for row in rows if row.id <= end]
             final = status.status if len(rows) < PAGE else ""
-            for number, event in tell_rows(feed.app_id, shown, known="", final=final):
+            for number, event in render_rows(feed.app_id, shown, known="", final=final):
                 yield StreamedEvent(number, event, serial)
             if len(rows) < PAGE:
                 break
@@ -169,10 +169,10 @@ class Watcher:
             feed.wake()
 
     async def _beat(self, after: int | None) -> int:
-        """Wake the feeds that have something to tell; returns the newest event of all."""
+        """Wake the feeds with something new, and return the id of the newest event of all."""
         newest, touched = await self._store.list_touched(after=after)
-        kept = await self._store.list_existing(list(self._feeds))
+        existing = await self._store.list_existing(list(self._feeds))
         for feed in list(self._feeds.values()):
-            if touched.get(feed.app_id, 0) > feed.last or feed.is_restless or feed.app_id not in kept:
+            if touched.get(feed.app_id, 0) > feed.last or feed.needs_reading or feed.app_id not in existing:
                 feed.wake()
         return newest

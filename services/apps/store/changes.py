@@ -1,4 +1,4 @@
-"""What changes apps within a transaction: rows, log, operations, messages."""
+"""Changes of apps within a transaction: rows, log, operations, messages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from services.common.operations.tables import add_operation
 
 operation_queue = OperationQueue("apps", tables=operation_tables, outbox=outbox)
 _EVENTS = "events.apps.v1"
-_QUOTA_LOCK = 727_201
+_QUOTA_LOCK = 727_201  # namespace of the advisory locks of owners; migrations take 727_001
 
 ops = operation_tables.operations
 
@@ -49,11 +49,11 @@ class AppChanges:
 
     Args:
         rows: renders apps as rows.
-        upgrades: keeps the versions that apps had.
+        upgrades: stores the versions that apps had.
         notify: called with the id of an app that something happened to.
     """
 
-    def __init__(self, rows: AppRows, upgrades: UpgradeRows, notify: Callable[[str], None]) -> None:
+    def __init__(self, rows: AppRows, *, upgrades: UpgradeRows, notify: Callable[[str], None]) -> None:
         self._rows = rows
         self._upgrades = upgrades
         self._notify = notify
@@ -191,9 +191,7 @@ class AppChanges:
             return
         connection.execute(ports.delete().where(ports.c.app_id == app_id))
         connection.execute(app_events.delete().where(app_events.c.app_id == app_id))
-        keep_record(
-            connection, app_id
-        )  # its versions are kept as long: one of them is in each of its backups
+        keep_record(connection, app_id)  # its upgrades stay as long: each backup has one of their versions
         connection.execute(apps.delete().where(apps.c.id == app_id))
         event = events_pb2.AppRemoved(
             app_id=app_id,
@@ -230,7 +228,8 @@ class AppChanges:
             "step": step,
             "at": now(),
         }
-        # Whoever resumes after an id must have seen all before it: the events of an app commit in order of their ids.
+        # The row lock makes the events of an app commit in the order of their ids: a client that resumes after an id has
+        # seen all before it.
         query = sa.select(apps.c.id).where(apps.c.id == app_id).with_for_update()
         if connection.execute(query).first() is not None:
             connection.execute(app_events.insert().values(**values))
@@ -244,7 +243,7 @@ def _facts(connection: sa.Connection, app_id: str) -> sa.Row[Any] | None:
 
 
 def _check_quota(connection: sa.Connection, app_id: str, quota: Quota | None) -> None:
-    """Look at all apps of the owner, this one as it is now in the transaction; one at a time for each owner."""
+    """Check the quota of an app's owner with the app as it is in the transaction; one transaction at a time per owner."""
     if quota is None or quota.is_unlimited:
         return
     owner = connection.execute(sa.select(apps.c.owner_id).where(apps.c.id == app_id)).scalar_one()
@@ -255,7 +254,7 @@ def _check_quota(connection: sa.Connection, app_id: str, quota: Quota | None) ->
 
 
 def _require_resting_source(connection: sa.Connection, begin: NewAppOperation) -> None:
-    """Keep operations off the container that is copied: its row is locked until the copy is recorded."""
+    """Refuse a source on which an operation is under way; its row is locked until the copy is recorded."""
     source = begin.state.get("source_app_id")
     if not source or begin.state.get("archive"):
         return

@@ -1,4 +1,4 @@
-"""What becomes of a user's apps when the account is deactivated or removed."""
+"""Deployments of users whose account is deactivated or removed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The reads that every page of a client makes: one round trip each, and no more columns than they need.
+"""Queries of the fast read path: one round trip each, and no more columns than they need.
 
-They answer with versions: a version says which state of an app there is to show, and what is rendered of that state
-can be kept (`services.apps.showing`).
+They return stamps: a stamp says which state of an app there is to show, and its rendering is cached by the stamp
+(`handlers/app_renderer.py`).
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from services.apps.store.totals import Totals
 from services.common.db.database import Database
 from services.common.db.queries import Query, parse_time
 
-_DEEP = 200
-_GRAM, _LONG_GRAM = 3, 6  # signs: what `list_grams` of the migrations cuts texts into
+_DEEP = 200  # rows to skip from which a page is first chosen in the index alone
+_GRAM, _LONG_GRAM = 3, 6  # characters: what `list_grams` of the migrations cuts texts into
 _param = sa.bindparam
 ops = operation_tables.operations
 
 
 class AppLookups:
-    """What clients ask all the time."""
+    """Queries that most requests of clients make."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._totals = Totals(self._count_beside)
 
     async def get_stamp(self, app_id: str, *, owner: int | None) -> AppStamp:
-        """The state of one app.
+        """Return the state of one app.
 
         Raises:
             AppNotFoundError: there is none, or it is not the owner's.
@@ -49,7 +49,7 @@ class AppLookups:
     async def list_stamps(
         self, wanted: AppFilter, *, page: int, per_page: int
     ) -> tuple[list[tuple[str, object]], int]:
-        """Ids and stamps of one page of apps, newest first, and how many there are in all.
+        """Return ids and stamps of one page of apps, newest first, and how many there are in all.
 
         A total beyond 1,000 may be up to 2 seconds old: counting costs as much as there is to count.
         """
@@ -64,7 +64,7 @@ class AppLookups:
         return [(row[0], row[1]) for row in rows], total
 
     async def get_log_stamp(self, app_id: str, *, owner: int | None, level: str) -> LogStamp:
-        """The state of an app's log.
+        """Return the state of an app's log.
 
         Raises:
             AppNotFoundError: there is no such app, or it is not the owner's.
@@ -80,7 +80,7 @@ class AppLookups:
     async def list_operation_stamps(
         self, app_id: str, *, owner: int | None, page: int, per_page: int
     ) -> tuple[list[tuple[str, object]], int]:
-        """Ids and stamps of one page of an app's operations, newest first, and how many there are in all.
+        """Return ids and stamps of one page of an app's operations, newest first, and how many there are in all.
 
         Administrators also get those of an app that is gone.
 
@@ -108,7 +108,7 @@ class AppLookups:
 
 
 def escape_pattern(text: str) -> str:
-    """A LIKE pattern for texts that contain `text`; the escape character is a slash.
+    """Return a LIKE pattern for texts that contain `text`; the escape character is a slash.
 
     The database makes it lower case, as it does what is searched: not every one knows more letters than ASCII.
     """
@@ -117,10 +117,10 @@ def escape_pattern(text: str) -> str:
 
 
 class _HasGrams(sa.ColumnElement[bool]):
-    """Whether the searched text has every three or six signs of the parameter: what PostgreSQL finds in its index.
+    """Condition that the searched text has every trigram, or 6-gram, of the parameter: PostgreSQL's trigram index finds it.
 
     Args:
-        name: of the parameter; `long` has six signs or more.
+        name: of the parameter; `long` has six characters or more.
     """
 
     inherit_cache = False
@@ -143,7 +143,7 @@ def _compile_nothing(*_: object, **__: object) -> str:
 
 
 def _searched() -> sa.ColumnElement[str]:
-    """What a search looks at; the index `apps_search` is over the same."""
+    """Return the searched text; the index `apps_search` is over the same expression."""
     between: sa.ColumnElement[str] = sa.literal_column("'\n'", sa.String)  # a parameter would miss the index
     return sa.func.lower(apps.c.name + between + apps.c.hostname)
 

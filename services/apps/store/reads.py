@@ -25,7 +25,7 @@ from services.common.operations.view import Operation
 
 _PORTS = (8100, 65_000)
 _WELL_KNOWN = frozenset({8443, 8888, 9090, 9443, 11211, 27017, 50000, 60000})
-_CHOICE = 64
+_CHOICE = 64  # free ports to choose from at random, so that deployments at once rarely meet
 # Of lists of ids: a statement for each, the places left over are filled with the last.
 _SIZES = (1, 4, 20, 100)
 _PARSER = RowParser(apps.columns.values())
@@ -34,7 +34,7 @@ ops = operation_tables.operations
 
 
 class SqlAppReads:
-    """What is asked about apps."""
+    """Queries of apps, events and operations."""
 
     def __init__(self, db: Database, rows: AppRows) -> None:
         self._db = db
@@ -42,7 +42,7 @@ class SqlAppReads:
         self._operations = OperationLookups(db, operation_tables)
 
     async def get_app(self, app_id: str, *, owner: int | None = None) -> App:
-        """One app.
+        """Return one app.
 
         Raises:
             AppNotFoundError: there is none, or it is not the owner's.
@@ -54,7 +54,7 @@ class SqlAppReads:
         return self._rows.parse_app(_PARSER.parse(rows[0]))
 
     async def get_apps(self, app_ids: Sequence[str]) -> list[App]:
-        """Those of these apps that there are, in any order."""
+        """Return those of some apps that exist, in any order."""
         if not app_ids:
             return []
         places = next((size for size in _SIZES if size >= len(app_ids)), len(app_ids))
@@ -63,19 +63,19 @@ class SqlAppReads:
         return [self._rows.parse_app(_PARSER.parse(row)) for row in rows]
 
     async def list_all_apps(self, *, host_id: int | None = None) -> list[App]:
-        """Every app, for reconciliation."""
+        """List every app, for reconciliation."""
         query = sa.select(apps).where(*_conditions_of(host_id))
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return [self._rows.parse_app(row._asdict()) for row in rows]
 
     async def list_apps_after(self, app_id: str, *, limit: int) -> list[App]:
-        """Apps in the order of their ids, from behind one."""
+        """List apps in the order of their ids, after one."""
         query = sa.select(apps).where(apps.c.id > app_id).order_by(apps.c.id).limit(limit)
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return [self._rows.parse_app(row._asdict()) for row in rows]
 
     async def count_apps(self, *, host_id: int | None = None, revision: str = "") -> int:
-        """How many apps there are."""
+        """Count the apps."""
         where = _conditions_of(host_id)
         if revision:
             where.append(apps.c.revision == revision)
@@ -83,7 +83,7 @@ class SqlAppReads:
         return int(await self._db.read(lambda connection: connection.execute(query).scalar_one()))
 
     async def list_events(self, app_id: str, *, after: int, limit: int = 200) -> list[AppEvent]:
-        """What happened to an app after an event, in order."""
+        """List the events of an app after one, in order."""
         query = (
             sa.select(app_events)
             .where(app_events.c.app_id == app_id, app_events.c.id > after)
@@ -96,7 +96,7 @@ class SqlAppReads:
         ]
 
     async def list_logs(self, app_id: str, *, limit: int, level: str = "") -> tuple[list[AppEvent], int]:
-        """The newest lines of an app's log, newest first, and how many there are."""
+        """Return the newest lines of an app's log, newest first, and how many there are."""
         where = [app_events.c.app_id == app_id, app_events.c.kind == "log"]
         if level:
             where.append(app_events.c.level == level)
@@ -111,12 +111,12 @@ class SqlAppReads:
         return [parse_event(row) for row in rows], rows[0].total if rows else 0
 
     async def find_last_event_id(self, app_id: str) -> int:
-        """Id of the newest event of an app, 0 when there is none."""
+        """Return the id of the newest event of an app, 0 when there is none."""
         query = sa.select(sa.func.max(app_events.c.id)).where(app_events.c.app_id == app_id)
         return int(await self._db.read(lambda connection: connection.execute(query).scalar()) or 0)
 
     async def list_touched(self, *, after: int | None) -> tuple[int, dict[str, int]]:
-        """Id of the newest event of all, and of the newest of each app with events after an id (None: of no app)."""
+        """Return the id of the newest event of all, and of the newest of each app with events after an id (None: of no app)."""
         newest = sa.func.max(app_events.c.id)
         if after is None:
             query = sa.select(newest)
@@ -128,14 +128,14 @@ class SqlAppReads:
         return max(touched.values(), default=after), touched
 
     async def list_existing(self, app_ids: Sequence[str]) -> set[str]:
-        """Those of some apps that are still there."""
+        """Return those of some ids that are ids of apps."""
         if not app_ids:
             return set()
         query = sa.select(apps.c.id).where(apps.c.id.in_(app_ids))
         return set(await self._db.read(lambda connection: connection.execute(query).scalars().all()))
 
     async def get_operation(self, operation_id: str, *, app_id: str | None = None) -> Operation:
-        """One operation with its steps.
+        """Return one operation with its steps.
 
         Raises:
             OperationNotFoundError: there is none, or it is another app's.
@@ -147,7 +147,7 @@ class SqlAppReads:
         return found[0]
 
     async def get_operation_standing(self, operation_id: str) -> str:
-        """How an operation stands: unknown, unfinished, succeeded or failed."""
+        """Return how far an operation is: unknown, unfinished, succeeded or failed."""
         query = sa.select(ops.c.status, ops.c.finished_at).where(ops.c.id == operation_id)
         row = await self._db.read(lambda connection: connection.execute(query).one_or_none())
         if row is None:
@@ -157,26 +157,26 @@ class SqlAppReads:
         return "succeeded" if row.status == "succeeded" else "failed"
 
     async def list_silent_delegations(self, *, seconds: float) -> list[Operation]:
-        """Unfinished operations of other services that were not heard of for so long."""
+        """List unfinished delegated operations that nothing was reported of for `seconds`."""
         limit = now() - timedelta(seconds=seconds)
         query = sa.select(ops).where(ops.c.delegated, ops.c.finished_at.is_(None), ops.c.updated_at < limit)
         return await self._db.read(lambda connection: read_operations(connection, operation_tables, query))
 
     async def get_former_status(self, operation_id: str) -> str:
-        """The app's status before an operation that another service carries out."""
+        """Return the status that the app had before a delegated operation."""
         query = sa.select(ops.c.state).where(ops.c.id == operation_id)
         state = await self._db.read(lambda connection: connection.execute(query).scalar_one())
         return str(state.get("previous", "running"))
 
     async def find_unfinished(self, app_id: str) -> Operation | None:
-        """The operation under way on an app, with the time that the last one of its kind took."""
+        """Return the operation under way on an app, with the time that the last one of its kind took."""
         found, _ = await self._operations.list_operations({"subject": app_id}, limit=1, unfinished=True)
         if not found or found[0].kind not in COPYING:
             return found[0] if found else None
         return dataclasses.replace(found[0], expected_s=await self._find_duration(found[0]))
 
     async def _find_duration(self, operation: Operation) -> int | None:
-        """Seconds that the newest successful operation of this kind took, on this app or, of copies, on its source."""
+        """Return the seconds that the newest successful operation of this kind took, on this app or, of copies, on its source."""
         began = sa.func.coalesce(ops.c.started_at, ops.c.created_at)
         query = sa.select(began.label("began"), ops.c.finished_at).where(
             ops.c.kind == operation.kind, ops.c.status == "succeeded"
@@ -195,13 +195,13 @@ class SqlAppReads:
     async def list_operations(
         self, app_id: str | None, *, page: int, per_page: int, status: str = ""
     ) -> tuple[list[Operation], int]:
-        """One page of operations, newest first, and how many there are."""
+        """Return one page of operations, newest first, and how many there are."""
         wanted = {} if app_id is None else {"subject": app_id}
         wanted |= {"status": status} if status else {}
         return await self._operations.list_operations(wanted, limit=per_page, offset=(page - 1) * per_page)
 
     async def choose_port(self, host_id: int) -> int:
-        """A port that is free on a host now; `add_app` takes it.
+        """Choose a port that is free on a host now; `add_app` takes it.
 
         Raises:
             NoFreePortError: every port is taken.

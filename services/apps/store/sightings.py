@@ -1,4 +1,4 @@
-"""What reconciliation saw, across its runs."""
+"""Rows of sightings, which reconciliation counts across its runs."""
 
 from __future__ import annotations
 

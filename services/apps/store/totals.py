@@ -1,4 +1,4 @@
-"""How many apps a filter finds, where counting them costs more than showing a page of them."""
+"""Cached totals of filters whose count costs more than a page of their apps."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from services.apps.domain.entities import AppFilter
 from services.common.db.errors import DatabaseUnavailableError
 
-_LARGE = 1000
-_KEPT_S = 2.0
-_KEPT = 1000
+_LARGE = 1000  # apps: up to here counting takes less than a millisecond and is not cached
+_LIFETIME_S = 2.0  # the contract allows a large total to be so old
+_ENTRIES = 1000  # filters, 200 bytes each
 
 
 @dataclass(slots=True)
 class _Total:
-    """A total, until when it may be shown, and from when on it is counted anew."""
+    """Total with the time until which it may be shown, and from which it is refreshed."""
 
     count: int
     ends_at: float
@@ -26,10 +26,10 @@ class _Total:
 
 
 class Totals:
-    """Large totals, for 2 seconds each; while somebody asks they are counted anew before that, so that nobody waits.
+    """Cache of large totals, for 2 seconds each; totals in use are refreshed in the background after half of that.
 
     Args:
-        count: counts, beside the queries that somebody waits for.
+        count: counts, on a connection that no request waits for.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Totals:
         self._counting: set[asyncio.Task[None]] = set()
 
     def find(self, wanted: AppFilter) -> int | None:
-        """The total; None to who shall count it."""
+        """Return the total; None: the caller has to count it."""
         known, current = self._known.get(wanted), self._clock()
         if known is None or current >= known.ends_at:
             return None
@@ -53,14 +53,14 @@ class Totals:
         return known.count
 
     def keep(self, wanted: AppFilter, total: int) -> None:
-        """Keep a total that takes long to count."""
+        """Store a total that takes long to count."""
         if total <= _LARGE:
             return
-        if len(self._known) >= _KEPT:
+        if len(self._known) >= _ENTRIES:
             self._known.clear()
         current = self._clock()
-        self._known[wanted] = _Total(total, current + _KEPT_S, current + _KEPT_S / 2)
+        self._known[wanted] = _Total(total, current + _LIFETIME_S, current + _LIFETIME_S / 2)
 
     async def _renew(self, wanted: AppFilter) -> None:
-        with contextlib.suppress(DatabaseUnavailableError):  # then who asks next counts
+        with contextlib.suppress(DatabaseUnavailableError):  # then the next request counts
             self.keep(wanted, await self._count(wanted))

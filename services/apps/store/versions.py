@@ -1,4 +1,4 @@
-"""Which version of an app is in a backup: what the operation that made it says of the app's upgrades."""
+"""Versions of apps in backups, found by the operation that made the backup and the app's upgrades."""
 
 from __future__ import annotations
 

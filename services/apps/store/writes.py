@@ -52,7 +52,7 @@ class SqlAppStore(SqlAppReads, AppLookups):
         SqlAppReads.__init__(self, db, rows)
         AppLookups.__init__(self, db)
         self._upgrades = UpgradeRows(sealer, rows)
-        self._changes = AppChanges(rows, self._upgrades, notify)
+        self._changes = AppChanges(rows, upgrades=self._upgrades, notify=notify)
         self.apply = self._changes.apply
         self.log = self._changes.log
 
@@ -165,12 +165,12 @@ class SqlAppStore(SqlAppReads, AppLookups):
             return found
 
     async def was_removed(self, app_id: str) -> bool:
-        """Whether the record of a removed app of this id is kept."""
+        """Whether there is a record of a removed app of this id."""
         query = sa.select(removed_apps.c.id).where(removed_apps.c.id == app_id)
         return await self._db.read(lambda connection: connection.execute(query).first()) is not None
 
     async def list_removed(self, *, before: datetime, after: str, limit: int) -> list[str]:
-        """Ids of apps that were removed before a time and whose records are kept, by id, after one of them."""
+        """List ids of removed apps with records, removed before a time, in order, after one of them."""
         return await self._db.read(
             lambda connection: list_records(connection, before=before, after=after, limit=limit)
         )

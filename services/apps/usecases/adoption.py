@@ -1,4 +1,4 @@
-"""Containers that run on the hosts and belong to no app: finding them, and taking one over as an app."""
+"""DiscoverContainers and AdoptContainer: containers of no app, and how one becomes an app."""
 
 from __future__ import annotations
 

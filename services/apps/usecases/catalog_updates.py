@@ -12,7 +12,7 @@ class CatalogUpdates:
     """The newest revision of each catalog item, in memory.
 
     Attributes:
-        generation: another one whenever anything changed.
+        generation: increases with every change.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -21,13 +21,13 @@ class CatalogUpdates:
         self.generation = 0
 
     def find_update(self, app: App) -> Newest | None:
-        """A newer revision of an app's item; None also while the catalog was never reached."""
+        """Return a newer revision of an app's item; None also while the catalog was never reached."""
         newest = self._newest.get(app.catalog_id)
         is_older = newest is not None and app.revision not in {"", newest.revision}
         return newest if is_older else None
 
     async def refresh(self) -> None:
-        """Ask the catalog; what is known stays when it does not answer.
+        """Read the newest revisions; the known ones stay when the catalog does not answer.
 
         Raises:
             UnavailableError: the catalog does not answer.

@@ -1,4 +1,4 @@
-"""What containers use, as their hosts said a moment ago: one question a host, however many ask for apps."""
+"""Metrics of running containers, cached per host: single flight, one call a host for all requests."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from services.clients.inventory.values import Container
 from services.common.core.errors import DomainError
 
 _FRESH_S = 2.0  # Proxmox itself measures every ten seconds
-_AGAIN_S = 0.5
-_STALE_S = 30.0
-_WAIT_S = 1.0
-_ASK_S = 10.0
+_AGAIN_S = 0.5  # between reads while an app waits for a container that the last one did not show
+_STALE_S = 30.0  # older figures are not shown
+_WAIT_S = 1.0  # for which a request waits for a host; then it is answered without metrics
+_CALL_S = 10.0  # deadline of a read, which goes on after the request that began it
 _SETTLED_S = 5.0  # Proxmox and the clocks of others may be so far behind
 
 
 @dataclass
 class _Host:
-    """What is known of a host."""
+    """Containers of a host as last read, and the read under way."""
 
     containers: Mapping[int, Container] = field(default_factory=dict)
-    asked_at: float = -_STALE_S
+    called_at: float = -_STALE_S
     known_at: float = -_STALE_S
     known_as_of: float = 0.0  # seconds since the epoch
-    asking: asyncio.Task[None] | None = None
+    reading: asyncio.Task[None] | None = None
 
 
 class ContainerMetrics:
-    """The containers of every host that is asked for.
+    """Cache of the containers of every host with requests.
 
     Args:
         containers: inventory.
@@ -42,29 +42,29 @@ class ContainerMetrics:
         self._hosts: dict[int, _Host] = {}
 
     async def find(self, host_id: int, vmid: int, *, owner: str, changed_at: float) -> Container | None:
-        """A container as it was at most 30 seconds ago, usually 2; None when its host does not say within 1.
+        """Return a container as it was at most 30 seconds ago, usually 2; None when its host does not answer within 1.
 
         Args:
             host_id: its host.
             vmid: its id there.
-            owner: the app whose mark it must carry: a stranger's figures are not the app's.
-            changed_at: when the app changed last, in seconds since the epoch: a host that named no such container
+            owner: the app whose mark it must carry: figures of another container are not the app's.
+            changed_at: when the app changed last, in seconds since the epoch: a host that listed no such container
                 well after that is not waited for again.
         """
         host = self._hosts.setdefault(host_id, _Host())
         known = self._look(host, vmid, owner, changed_at)
         is_new = known is None and host.known_as_of < changed_at + _SETTLED_S
-        age = time.monotonic() - host.asked_at
+        age = time.monotonic() - host.called_at
         if age >= (_AGAIN_S if is_new else _FRESH_S):
-            self._ask(host_id, host)
-        if is_new and host.asking is not None:
-            await asyncio.wait({host.asking}, timeout=_WAIT_S)
+            self._begin_read(host_id, host)
+        if is_new and host.reading is not None:
+            await asyncio.wait({host.reading}, timeout=_WAIT_S)
             return self._look(host, vmid, owner, changed_at)
         return known
 
     @staticmethod
     def _look(host: _Host, vmid: int, owner: str, changed_at: float) -> Container | None:
-        """The container; without a node where the app itself was changed later, and knows better."""
+        """Return the container; without a node where the app itself was changed later, and is more recent."""
         if time.monotonic() - host.known_at > _STALE_S:
             return None
         found = host.containers.get(vmid)
@@ -72,18 +72,18 @@ class ContainerMetrics:
             return None
         return found if host.known_as_of > changed_at else replace(found, node="")
 
-    def _ask(self, host_id: int, host: _Host) -> None:
-        if host.asking is None:
-            host.asked_at = time.monotonic()
-            host.asking = asyncio.create_task(self._refresh(host_id, host))
+    def _begin_read(self, host_id: int, host: _Host) -> None:
+        if host.reading is None:
+            host.called_at = time.monotonic()
+            host.reading = asyncio.create_task(self._refresh(host_id, host))
 
     async def _refresh(self, host_id: int, host: _Host) -> None:
         try:
             as_of = time.time()
-            scan = await self._containers.list_containers(host_id, brief=True, timeout=_ASK_S)
+            scan = await self._containers.list_containers(host_id, brief=True, timeout=_CALL_S)
             host.containers = {container.vmid: container for container in scan.containers}
             host.known_at, host.known_as_of = time.monotonic(), as_of
         except DomainError:
             pass  # what is known grows old
         finally:
-            host.asking = None
+            host.reading = None

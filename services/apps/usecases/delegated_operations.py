@@ -1,6 +1,6 @@
 """Operations on apps that another service carries out: the app is locked from their begin to their end.
 
-The other service, which is backups, reports progress and the end. Where it is silent for long, it is asked how far an
+The other service, which is backups, reports progress and the end. Where it is silent for long, apps queries how far an
 operation is, so that no app stays locked by an operation that nobody carries out.
 """
 

@@ -1,4 +1,4 @@
-"""Deleting an app: what becomes of its backups, and what of it is left."""
+"""DeleteApp: queue the deletion of an app, and describe what stays of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BACKUPS = "GET /api/backups?app_id={}"
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion:
-    """What is deleted and what stays; the counts are None where backups does not answer.
+    """Result of a deletion: what is deleted and what stays; counts are None where backups does not answer.
 
     Attributes:
         operation_id: the operation that does it; empty when the app is being deleted already.

@@ -18,7 +18,7 @@ def _confirm_nothing(_target: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class AppDependencies:
-    """What use cases work with.
+    """Stores, clients and settings of the use cases.
 
     Attributes:
         plan: names the steps of an operation, from its kind and state.
@@ -37,7 +37,7 @@ class AppDependencies:
 
 @dataclass(frozen=True)
 class Requester:
-    """Who requests an operation, and under which id.
+    """Requester of an operation, with the id that it gets.
 
     Attributes:
         operation_id: the same for every repetition of a request.

@@ -1,6 +1,7 @@
-"""Containers that carry the mark of an app and are not its container: an administrator may have them destroyed.
+"""DestroyDuplicate: destroy a container that carries the mark of an app and is not its container.
 
-A database older than reality makes them, and so does who restores or clones a container of an app in Proxmox.
+A database that was restored from an older backup leaves duplicates, and so does restoring or cloning a container of an
+app in Proxmox.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Containers that carry the platform's mark and belong to no app: an administrator may have them destroyed."""
+"""DestroyOrphan: destroy a container that carries the platform's mark and belongs to no app."""
 
 from __future__ import annotations
 

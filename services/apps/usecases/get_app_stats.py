@@ -1,4 +1,4 @@
-"""What an app's container uses now."""
+"""GetAppStats: the metrics of an app's container as Proxmox reports them now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put an app's mark on its container again, where somebody took it away."""
+"""MarkContainer: put an app's mark on its container again, where somebody took it away."""
 
 from __future__ import annotations
 

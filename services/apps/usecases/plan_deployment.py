@@ -1,4 +1,4 @@
-"""A deployment as it would be planned now, for a preview."""
+"""PlanDeployment: a deployment as it would be planned now, for a preview."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.common.core.errors import DomainError
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentPlan:
-    """What a deployment would choose; without a place, `placement_message` says why."""
+    """Choices of a deployment; without a place, `placement_message` says why."""
 
     runtime: str
     resources: ContainerLimits

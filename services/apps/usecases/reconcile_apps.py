@@ -1,7 +1,7 @@
-"""Compare apps with the containers of the hosts that answer. Nothing is ever deleted here.
+"""ReconcileApps: compare apps with the containers of the hosts that answer. Nothing is ever deleted here.
 
-What is not there, or is there and nobody's, counts only after two complete scans by two runs; what a container says of
-itself counts at once. That a container does not carry its app's mark counts when the container itself was read again.
+A missing container and a container of nobody count only after two complete scans by two runs; the state of a container
+counts at once. A missing mark counts when the container itself was read again.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs between an app and its container.
+    """Difference between an app and its container.
 
     Attributes:
         type: of the condition that the app gets.
@@ -71,7 +71,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Reconciled:
-    """How it went."""
+    """Result of a run."""
 
     checked: int
     findings: tuple[Finding, ...]
@@ -85,14 +85,16 @@ async def reconcile_apps(
 
     See `Reconciler.reconcile`.
     """
-    reconciler = Reconciler(dependencies.store, dependencies.containers, dependencies.orphan_grace)
+    reconciler = Reconciler(dependencies.store, dependencies.containers, grace=dependencies.orphan_grace)
     return await reconciler.reconcile(host_id, look_again=look_again)
 
 
 class Reconciler:
-    """Compares; `grace` is how long orphans must have been seen before they may be destroyed."""
+    """Comparison of apps and containers; `grace` is how long orphans must have been seen before they may be destroyed."""
 
-    def __init__(self, store: AppStore, containers: Containers, grace: timedelta = timedelta(days=1)) -> None:
+    def __init__(
+        self, store: AppStore, containers: Containers, *, grace: timedelta = timedelta(days=1)
+    ) -> None:
         self._store = store
         self._containers = containers
         self.grace = grace
@@ -102,8 +104,7 @@ class Reconciler:
 
         Args:
             host_id: of one host; None: of all.
-            look_again: who waits for the answer is not left with what one scan suspects: where containers are
-                missing, a second scan follows.
+            look_again: scan a second time where containers are missing, so that the caller gets certain findings.
         """
         result = await self._compare_all(host_id)
         if look_again and any(finding.type == "missing" for finding in result.findings):
@@ -189,7 +190,7 @@ class Reconciler:
         )
 
     async def _find_difference(self, app: App, container: Container | None) -> Difference | None:
-        """What differs; that the mark is missing counts only when the container itself says so, not its scan."""
+        """Return the difference; a missing mark counts only when the container itself was read again."""
         found = find_difference(app, container)
         if found is None or found.type != UNMANAGED:
             return found
@@ -245,7 +246,7 @@ def is_visible(app: App, there: Mapping[tuple[int, int], Container], *, complete
 
 
 def find_difference(app: App, container: Container | None) -> Difference | None:
-    """What is different, and what puts it right."""
+    """Return the difference between an app and its container, with the values that correct it."""
     if container is None:
         return Difference("missing", f"container {app.vmid} of host {app.host_id} is gone")
     if container.owner != app.id:

@@ -1,4 +1,4 @@
-"""Records of removed apps: kept as long as there are backups of them."""
+"""Records of removed apps, which stay as long as there are backups of them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from services.apps.domain.neighbours import Backups
 from services.common.core.clock import now
 
 _BATCH = 500  # ids in one question to backups
-# Younger records are kept: backups may not have heard yet that a backup which is being made has ended.
+# Younger records stay: the end of a backup that was being made may not have reached backups yet.
 SETTLED = timedelta(days=1)
 
 
 class Records(Protocol):
-    """Where they are kept."""
+    """Stored records of removed apps."""
 
     async def list_removed(self, *, before: datetime, after: str, limit: int) -> Sequence[str]:
-        """Ids of apps that were removed before a time, by id, after one of them."""
+        """List ids of apps that were removed before a time, in order, after one of them."""
 
     async def forget_removed(self, app_ids: Sequence[str]) -> int:
-        """Forget records; how many there were."""
+        """Delete records, and return how many there were."""
 
 
 async def forget_removed_apps(records: Records, backups: Backups, *, settled: timedelta = SETTLED) -> int:
-    """Forget the records, secrets included, of apps that have no backup any more; how many those were.
+    """Delete the records, secrets included, of apps without backups, and return how many there were.
 
     Raises:
         UnavailableError: backups does not answer.

@@ -1,4 +1,4 @@
-"""Making a new app of a backup, beside its app or after that was removed."""
+"""RestoreBeside: make a new app of a backup, beside its app or after that was removed."""
 
 from __future__ import annotations
 

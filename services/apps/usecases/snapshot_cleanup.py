@@ -1,4 +1,4 @@
-"""Snapshots of ours that nobody needs any longer: what took them could not delete them, or died in the wrong place."""
+"""Clean-up of the platform's snapshots that an operation could not delete, or left as its worker died."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from services.clients.inventory.interface import Containers
 from services.clients.inventory.values import Ref
 from services.common.core.errors import DomainError, UnavailableError
 
-MIN_AGE_S = 3600
+MIN_AGE_S = 3600  # longer than any operation works with its snapshot
 
 
 async def drop_left_snapshots(store: AppStore, containers: Containers, *, min_age_s: int = MIN_AGE_S) -> int:
-    """Delete them where no operation is under way, and return how many there were.
+    """Delete left snapshots where no operation is under way, and return how many there were.
 
-    What may be needed is younger: whoever begins an operation meanwhile takes a snapshot of its own. A host that
-    does not answer is left for the next time, and so is a container that Proxmox works on.
+    Snapshots in use are younger: an operation that begins meanwhile takes one of its own. Hosts that do not answer and
+    containers that Proxmox works on are left for the next run.
     """
     silent: set[int] = set()
     dropped = 0

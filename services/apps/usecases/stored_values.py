@@ -19,7 +19,7 @@ from services.apps.domain.records import render_again
 from services.common.core.errors import DomainError, UnavailableError
 from services.common.core.shell_names import name_reference
 
-_PAGE = 50
+_PAGE = 50  # apps read at once: a definition may have 256 KiB
 _SHORTEST = (
     6  # characters: shorter values stand in too many words, and are replaced only where they are a whole text
 )

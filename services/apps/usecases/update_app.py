@@ -1,4 +1,4 @@
-"""Changing an app: its name, its resources, its environment."""
+"""UpdateApp: change the name, the resources or the values of an app."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _begin(
     if has_environment := "environment" in work:
         before, after = set(app.environment), set(work["environment"])
         changes["has_environment"] = True
-        # An image's container keeps the variables that it is not told to drop.
+        # An image's container keeps the variables that it is not ordered to drop.
         changes["dropped"], changes["added"] = sorted(before - after), sorted(after - before)
     return build_operation(
         dependencies,
@@ -126,7 +126,7 @@ def _begin(
 
 
 def _keep_former(operation_id: str, app: App, changed: Mapping[str, Any]) -> Upgrade:
-    """What the operation switches back to when it fails; forgotten at its end."""
+    """Return the version that the operation switches back to when it fails; it is deleted at its end."""
     former = version_of(app)
     after = dataclasses.replace(
         former,

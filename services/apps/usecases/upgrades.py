@@ -1,4 +1,4 @@
-"""Upgrading: an app goes to another revision of its catalog item, and back."""
+"""UpgradeApp, GetAppUpdate and RollbackApp: an app goes to another revision of its catalog item, and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RESTING = frozenset({"running", "stopped"})
 
 @dataclass(frozen=True, kw_only=True)
 class AppUpdate:
-    """What an update changes; `needs` has the name of each value that must be given first, and what is wrong."""
+    """Changes of an update; `needs` has the name of each value that must be given first, and what is wrong."""
 
     app: App
     changes: RevisionChanges

@@ -14,7 +14,7 @@ from services.common.operations.model import Context, Step, Workflow
 
 @dataclass(frozen=True)
 class AdoptState(AppState):
-    """What an adoption has found out.
+    """State of an adoption.
 
     Attributes:
         port: the one that the app answers at.

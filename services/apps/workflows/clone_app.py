@@ -20,7 +20,7 @@ _MUST_STOP = "CONTAINER_RUNNING"
 
 @dataclasses.dataclass(frozen=True)
 class CopyState(CreationState):
-    """What the copying of an app has found out.
+    """State of a copy.
 
     Attributes:
         source_app_id: the app that is copied; also its container and node.
@@ -62,7 +62,7 @@ def clone_app(tools: Tools) -> Workflow[CopyState]:
                 if error.reason != _MUST_STOP:
                     raise
                 state = dataclasses.replace(state, source_stopped=True)
-                await ctx.save(state)  # whoever goes on after a crash starts the source again
+                await ctx.save(state)  # the worker that goes on after a crash starts the source again
                 await ctx.log(f"{error.message}. The source is stopped while it is copied", level="warning")
         await _act_on_source(tools, "stop", state, ctx)
         return await make_first_container(tools, state, ctx, ask_clone)

@@ -15,12 +15,12 @@ from services.clients.inventory.values import Container
 from services.common.core.errors import UnavailableError
 from services.common.operations.model import Context, Step, WaitError, Workflow
 
-_WAIT_S = 5.0
+_WAIT_S = 5.0  # until the next look at a container that Proxmox works on
 
 
 @dataclass(frozen=True)
 class DeleteState(AppState):
-    """What a deletion has found out.
+    """State of a deletion.
 
     Attributes:
         delete_backups: the app's backups are to go with it, all but protected ones.

@@ -7,7 +7,7 @@ from services.apps.workflows.state import AppState, end_failed_new, end_with
 from services.apps.workflows.steps.compose import DockerSteps
 from services.apps.workflows.steps.container_creation import describe_container, make_first_container
 from services.apps.workflows.steps.creation import CreationSteps
-from services.apps.workflows.steps.image import DeployState, ImageSteps, forget_kept
+from services.apps.workflows.steps.image import DeployState, ImageSteps, forget_fallback
 from services.apps.workflows.steps.tools import Tools
 from services.common.operations.model import Context, Workflow
 
@@ -43,10 +43,10 @@ def deploy_app(tools: Tools) -> Workflow[DeployState]:
             docker.probe,
         ),
         state_type=DeployState,
-        on_succeeded=lambda state: (*end_deployed(state), *forget_kept(state)),
+        on_succeeded=lambda state: (*end_deployed(state), *forget_fallback(state)),
         on_failed=lambda state, error, cancelled: (
             *end_failed_new(state, error, cancelled),
-            *forget_kept(state),
+            *forget_fallback(state),
         ),
         timeout_s=3 * 3600,
     )

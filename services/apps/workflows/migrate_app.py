@@ -17,7 +17,7 @@ _HA_S = 5.0  # between two looks: the manager acts every 10 s
 
 @dataclass(frozen=True)
 class MigrateState(AppState):
-    """What the move of an app has found out; `target_node` is where it goes."""
+    """State of a migration; `target_node` is where the app goes."""
 
     target_node: str = ""
 

@@ -16,8 +16,8 @@ from services.clients.inventory.values import Container
 from services.common.core.errors import DomainError
 from services.common.operations.model import Context, Step, StepResult, Workflow, is_transient
 
-_GIB = 1 << 30
-_TRIES = 3
+_GIB = 1 << 30  # bytes
+_TRIES = 3  # attempts to start what ran before, of failures that may pass
 _OF_ENVIRONMENT = frozenset(
     {"has_environment", "dropped", "added"}
 )  # what of `changes` is not the container's
@@ -25,13 +25,13 @@ _OF_ENVIRONMENT = frozenset(
 
 @dataclass(frozen=True)
 class UpdateState(ChangeState):
-    """What a change of an app has found out.
+    """State of a change of an app.
 
     Attributes:
         changes: what changes in the container; of an environment only the names that go and come.
         former: the values of before, of those that change.
         former_config: the app's configuration of before; empty in operations begun by an earlier release.
-        kept_id: the version of before, kept for the time of the operation where the environment changes.
+        kept_id: the version of before, stored for the time of the operation where the environment changes.
     """
 
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class UpdateSteps:
 
     @property
     def docker(self) -> DockerSteps[UpdateState]:
-        """What runs in it."""
+        """Steps of the compose project in the container."""
         return DockerSteps(self.tools)
 
     def may_be_at_risk(self, state: UpdateState) -> bool:
@@ -195,9 +195,9 @@ def _end(state: UpdateState) -> tuple[Change, ...]:
 def _end_failed(state: UpdateState, error: str, _cancelled: bool) -> tuple[Change, ...]:
     """The app is as before, whatever step failed; in error only where what ran before does not run any more."""
     config = {"config": dict(state.former_config)} if state.former_config else {}
-    kept = (SwitchVersion(state.kept_id, forward=False),) if state.kept_id else ()
+    former = (SwitchVersion(state.kept_id, forward=False),) if state.kept_id else ()
     values = {**end_taken_back(state, error), **config}
-    return (*kept, ChangeApp(state.app_id, values), *_forget_former(state))
+    return (*former, ChangeApp(state.app_id, values), *_forget_former(state))
 
 
 def _forget_former(state: UpdateState) -> tuple[Change, ...]:

@@ -28,14 +28,14 @@ from services.common.core.errors import PreconditionError, UnavailableError
 from services.common.operations.model import Context, Step, StepResult, WaitError, Workflow
 
 _NEXT = f"{FOLDER}/next"
-_LOOK_S = 0.5
-_POLL_S = 1.0
-_BACKUP_S = 6 * 3600.0
+_LOOK_S = 0.5  # until a backup under way is read again; the worker does other work meanwhile
+_POLL_S = 1.0  # between reads of a backup that has to end before the app is free
+_BACKUP_S = 6 * 3600.0  # longest wait for it: terabytes over a gigabit line
 
 
 @dataclass(frozen=True)
 class UpgradeState(ExchangeState):
-    """What an upgrade, or the way back from one, has found out.
+    """State of an upgrade, or of the way back from one.
 
     Attributes:
         upgrade_id: the upgrade that is made or gone back from.
@@ -51,7 +51,7 @@ class UpgradeState(ExchangeState):
 
 
 class UpgradeReader(Protocol):
-    """Where steps read the upgrade they work on."""
+    """Reads of the upgrade that steps work on."""
 
     async def get_upgrade(self, upgrade_id: str) -> Upgrade:
         """One upgrade."""

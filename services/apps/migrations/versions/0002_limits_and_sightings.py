@@ -1,4 +1,4 @@
-"""What an operation burdens, for limits; what reconciliation saw, across its runs."""
+"""Nodes and storages of operations, for their limits; sightings of reconciliation."""
 
 from __future__ import annotations
 

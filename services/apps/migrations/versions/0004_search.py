@@ -1,4 +1,4 @@
-"""Search in names without reading every app: an index over every three signs in a row.
+"""Search in names without reading every app: a trigram index.
 
 PostgreSQL's extension pg_trgm does the same, but is not there wherever PostgreSQL is; an index over an array of texts
 needs no extension. On SQLite a search reads the apps.

@@ -1,6 +1,6 @@
-"""What keeps pages and searches quick where one user has thousands of apps, or all names are alike.
+"""Indexes that keep pages and searches quick where one user has thousands of apps, or all names are alike.
 
-Six signs in a row find the few apps that a long text means, where three find all that are called `web-…`.
+A 6-gram index finds the few apps that a long text means, where trigrams find all that are called `web-…`.
 """
 
 from __future__ import annotations

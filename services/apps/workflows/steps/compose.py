@@ -1,4 +1,4 @@
-"""Docker in a container: installed, given a compose definition, brought up, asked whether it answers."""
+"""Steps of compose apps: install Docker in the container, write the definition, start it, probe it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from services.common.operations.model import Context, Step, StepResult
 _UP = ("docker", "compose", "-f", COMPOSE, "up", "-d", "--remove-orphans")
 
 PULL_STALL_S = 1800  # a large layer comes without a word
-_POLL_S = 1.0
+_POLL_S = 1.0  # between two probes of an app that refuses
 _PROBE_WAIT_S = 5.0  # for which inventory asks a port again: a look at the container costs three requests
 _THOROUGH_S = 10.0  # between two looks from inside, each of which starts a process on the node
 
@@ -174,7 +174,7 @@ async def write_files(
 
 
 def _files_of(app: App, address: str) -> tuple[str, str]:
-    """The compose.yaml and the .env of an app, which is told the address that its URL has."""
+    """Return the compose.yaml and the .env of an app, with the address that its URL has."""
     compose = str(app.rendering.get("compose", ""))
     host = address or app.address or app.hostname
     return compose, render_values_file(compose, app.environment, host=host)

@@ -14,9 +14,8 @@ from services.common.operations.model import Context, Run, Step, StepResult
 
 S = TypeVar("S", bound=AppState)
 _MAKING = frozenset({TaskKind.CREATE, TaskKind.RESTORE, TaskKind.CLONE})
-_DHCP_WAIT_S = (
-    5.0  # after Proxmox gave its DHCP client up: an address may come by IPv6 or from the container itself
-)
+# Seconds after Proxmox gave its DHCP client up: an address may come by IPv6 or from the container itself.
+_DHCP_WAIT_S = 5.0
 _POWER = frozenset({TaskKind.START, TaskKind.STOP, TaskKind.SHUTDOWN, TaskKind.REBOOT, TaskKind.MIGRATE})
 
 
@@ -52,7 +51,7 @@ class Steps(Generic[S]):
         """Start the container; commands run in it before it has an address, which the probe learns where there is one.
 
         Raises:
-            StepFailedError: Proxmox asked for its address in its place and got none.
+            StepFailedError: Proxmox requested its address by DHCP in its place and got none.
         """
         lines = await self._tools.act("start", state, ctx)
         failed = next((line for line in lines if "DHCP failed" in line), "")

@@ -1,4 +1,4 @@
-"""Making a container where something may stand in the way: a stranger with its id, or a wreck of our own."""
+"""Creation of containers, also where the VMID was taken meanwhile or a broken creation left something behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.common.core.errors import BusyError
 from services.common.operations.model import Context, TransientError
 
 TAKEN, BROKEN = "VMID_TAKEN", "CREATION_BROKEN"
-_ATTEMPTS = 5
+_ATTEMPTS = 5  # each meets another VMID that was taken between reservation and creation
 S = TypeVar("S", bound=AppState)
 C = TypeVar("C", bound=CreationState)
 
@@ -28,7 +28,7 @@ async def make_first_container(
     """Make the first container of a new app, unless there is one with its mark: that one is taken over.
 
     Raises:
-        StepFailedError: which container is the app's cannot be told.
+        StepFailedError: several containers may be the app's.
         DomainError: as `make_container`.
     """
     state = await take_over(tools, state, ctx)
@@ -65,7 +65,7 @@ async def take_over(tools: Tools, state: C, ctx: Context) -> C:
             f"a second container would be made: {places} carries the mark of {app.id} already; "
             "reconcile names it as a duplicate, and an administrator can have it destroyed"
         )
-    await ctx.save(state)  # only who holds the operation may reserve for it
+    await ctx.save(state)  # fails for a worker that has lost its lease, which must reserve nothing
     found = named[0]
     try:
         await tools.containers.adopt_container(Ref(found.host_id, found.vmid, found.node), owner=app.id)
@@ -108,7 +108,7 @@ async def make_container(tools: Tools, state: S, ctx: Context, ask: Callable[[S]
 
 async def _take_another(tools: Tools, state: S, ctx: Context) -> S:
     """Give the id back that somebody else uses, and write another one down."""
-    await ctx.save(state)  # only who holds the operation may reserve for it
+    await ctx.save(state)  # fails for a worker that has lost its lease, which must reserve nothing
     await tools.containers.release_vmid(state.host_id, state.app_id)
     vmid = await tools.containers.reserve_vmid(state.host_id, state.app_id)
     await ctx.log(f"The container id {state.vmid} was taken meanwhile; it is {vmid} now", level="warning")

@@ -12,9 +12,10 @@ FOLDER = "/opt/proximity"
 COMPOSE = f"{FOLDER}/compose.yaml"
 STAGE = "proximity-stage: "
 """Begins a line of output that names what the script does from there on."""
+# Exit codes that neither shells nor Docker use.
 NO_INPUT = 90
 """Exit code of a script that got no files on its standard input."""
-NOT_INSTALLABLE = 91
+NOT_INSTALLABLE = 91  # like NO_INPUT
 """Exit code of `PREPARE` on a system for which it knows no packages of Docker."""
 
 _NETWORK_WAIT_S = 30  # a container asks for its address after it has started: 4 s on a real server

@@ -23,10 +23,10 @@ from services.common.operations.model import (
 
 @dataclass(frozen=True)
 class DeployState(CreationState):
-    """What a deployment has found out.
+    """State of a deployment.
 
     Attributes:
-        kept_id: the app as it would run with Docker Compose, kept for the time of the operation where it may.
+        kept_id: the app as it would run with Docker Compose, stored for the time of the operation where it may run so.
         pulls: how often its image was not to be had.
         image: volume id of the pulled OCI image.
     """
@@ -88,6 +88,6 @@ class ImageSteps:
         return StepResult(replace(state, runtime="compose"), changes)
 
 
-def forget_kept(state: DeployState) -> tuple[Change, ...]:
-    """What was kept for the time of the operation is not needed any more."""
+def forget_fallback(state: DeployState) -> tuple[Change, ...]:
+    """Return the change that deletes what was stored for the time of the operation."""
     return (ForgetUpgrade(state.kept_id),) if state.kept_id else ()

@@ -1,4 +1,4 @@
-"""Exchanging the image that an app's container is, and keeping its volumes.
+"""Replacement of the image that an app's container is made of; its volumes stay.
 
 Proxmox cannot give a container another root: the container is made anew under its id. Meanwhile a second, stopped
 container holds the volumes, which are only renamed. Every stage is written down before it is left, and each is done
@@ -23,14 +23,14 @@ from services.clients.inventory.values import NewContainer, Ref
 from services.common.core.errors import BusyError
 from services.common.operations.model import Context, TransientError
 
-_MOST_VOLUMES = 256
-_ATTEMPTS = 5
-_SMALLEST_MB = 64
+_MOST_VOLUMES = 256  # Proxmox allows mp0 to mp255
+_ATTEMPTS = 5  # each meets another VMID that was taken between reservation and creation
+_SMALLEST_MB = 64  # memory of a container that is never started
 
 
 @dataclass(frozen=True)
 class ExchangeState(ChangeState):
-    """How far the exchange of an image is.
+    """State of the exchange of an image.
 
     Attributes:
         paths: where the old container has its volumes; None until it was looked.
@@ -76,7 +76,7 @@ class Exchange(Generic[S]):
         return state
 
     async def clean_up(self, state: S, ctx: Context) -> None:
-        """Destroy the container that held the volumes, with what it still holds, and give its id back."""
+        """Destroy the container that had the volumes, with what is left in it, and release its VMID."""
         keeper = _state_of_keeper(state)
         if keeper.vmid is not None:
             steps: Steps[AppState] = Steps(self.tools)

@@ -12,8 +12,8 @@ from services.apps.workflows.steps.tools import Tools
 from services.common.core.errors import DomainError, NotFoundError
 from services.common.operations.model import Context, Step, WaitError, find_wait, is_transient, may_pass
 
-_DIGITS = 12
-_AGAIN_S = 2.0
+_DIGITS = 12  # of the operation's id: Proxmox allows 40 characters in a name
+_AGAIN_S = 2.0  # until the next attempt to delete a snapshot of a container that Proxmox works on
 S = TypeVar("S", bound=ChangeState)
 
 
@@ -24,7 +24,7 @@ def name_snapshot(operation_id: str) -> str:
 
 @dataclass(frozen=True)
 class Snapshots(Generic[S]):
-    """What steps do with their operation's snapshot; its name is in the state while there may be one."""
+    """Steps on the snapshot of an operation; its name is in the state while there may be one."""
 
     tools: Tools
 

@@ -1,4 +1,4 @@
-"""What steps work with: the app's container, the tasks of Proxmox, commands inside."""
+"""Tools of steps: the app's container, tasks of Proxmox, commands inside."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from services.clients.inventory.tasks import end_task, follow_task, parse_upid
 from services.clients.inventory.values import Container, Task, TaskKind, TaskProgress
 from services.common.operations.model import Context, TransientError
 
-_ADDRESS_WAIT_S = 60.0
-_FIRST_POLL_S = 0.05
-_POLL_S = 0.5
-_LINE_LIMIT = 500
-_SAID = 64 * 1024  # signs of a command's output that are kept: what runs in a container may say anything
+_ADDRESS_WAIT_S = 60.0  # DHCP servers of busy networks take up to 30 s
+_FIRST_POLL_S = 0.05  # simulators and fast nodes answer at once
+_POLL_S = 0.5  # longest delay between two reads of a container
+_LINE_LIMIT = 500  # characters of a line in an app's log
+_OUTPUT_LIMIT = 64 * 1024  # characters of a command's output that are stored: a container may print anything
 _LINES = 20  # of a task's log, at a time
-_STALL_S = 600
+_STALL_S = 600  # without output: downloads over slow lines print something every few minutes
 
 
 def growing_delays(longest: float) -> Iterator[float]:
@@ -38,7 +38,7 @@ def growing_delays(longest: float) -> Iterator[float]:
 
 @dataclass(frozen=True)
 class Tools:
-    """What steps work with."""
+    """Clients of a step, and what all steps do with them."""
 
     containers: Containers
     apps: AppReader
@@ -126,16 +126,16 @@ class Tools:
         stall_s: int = _STALL_S,
     ) -> tuple[int, str]:
         """Run a command in the container; its exit status and the end of what it said, secrets and all."""
-        said = ""
+        output = ""
 
         async def on_text(text: str) -> None:
-            nonlocal said
-            said = (said + text)[-_SAID:]
+            nonlocal output
+            output = (output + text)[-_OUTPUT_LIMIT:]
 
         code = await self.containers.exec(
             state.ref, owner=state.app_id, argv=argv, stdin=stdin, on_text=on_text, stall_s=stall_s
         )
-        return code, said
+        return code, output
 
     async def require(
         self,
