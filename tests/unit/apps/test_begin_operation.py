@@ -9,6 +9,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.errors import (
     AppBusyError,
+    AppStateError,
 )
 from tests.fakes.apps_service import Service, call, inner
 
@@ -35,3 +36,13 @@ async def test_a_held_app_is_busy_until_the_holder_ends(service: Service) -> Non
     await service.internal.finish_operation(done, inner())
     await service.internal.finish_operation(done, inner())
     assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.status == "running"
+
+
+async def test_an_app_without_a_container_is_not_locked(service: Service) -> None:
+    app = await service.deploy()
+    service.platform.containers.answers = False
+    await service.platform.run_to_the_end()
+    request = pb.BeginOperationRequest(app_id=app.id, operation_id=uuid.uuid4().hex, kind="backup")
+    with pytest.raises(AppStateError, match="has no container"):
+        await service.internal.begin_operation(request, inner())
+    assert await service.platform.store.find_unfinished(app.id) is None

@@ -6,6 +6,8 @@ import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.errors import (
+    AppNotFoundError,
+    ContainerNotFoundError,
     ContainerUnmanagedError,
 )
 from tests.fakes.apps_service import Service, call
@@ -25,3 +27,13 @@ async def test_a_strangers_figures_are_not_shown(service: Service, owner: str) -
     shown = await reconcile(service, app)
     assert [one.type for one in shown.conditions] == ["unmanaged"]
     assert (shown.url, shown.address) == ("", "")
+
+
+async def test_an_app_without_a_container_has_no_figures(service: Service) -> None:
+    app = await service.deploy()
+    with pytest.raises(ContainerNotFoundError, match="has no container"):
+        await service.api.get_app_stats(pb.GetAppStatsRequest(app_id=app.id), call())
+    await service.platform.run()
+    assert (await service.api.get_app_stats(pb.GetAppStatsRequest(app_id=app.id), call())).status == "running"
+    with pytest.raises(AppNotFoundError):
+        await service.api.get_app_stats(pb.GetAppStatsRequest(app_id=app.id), call(2))

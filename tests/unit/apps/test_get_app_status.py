@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.domain.errors import AppNotFoundError
 from tests.fakes.apps_service import Service, call
 
 
@@ -18,3 +20,11 @@ async def test_an_app_shows_no_secret_and_its_status_on_the_way(service: Service
     assert (app.status, app.memory_total) == ("running", 512 * 1024.0**2)
     status = await service.api.get_app_status(pb.GetAppStatusRequest(app_id=app.id), call())
     assert not status.HasField("operation")
+
+
+async def test_the_status_of_an_app_of_another_user_is_not_found(service: Service) -> None:
+    app = await service.deploy(user=1)
+    request = pb.GetAppStatusRequest(app_id=app.id)
+    with pytest.raises(AppNotFoundError):
+        await service.api.get_app_status(request, call(2))
+    assert (await service.api.get_app_status(request, call(2, staff=True))).status == "deploying"

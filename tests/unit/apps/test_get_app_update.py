@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.domain.errors import AppNotFoundError, NotAvailableError
+from services.clients.inventory.values import Ref
 from services.common.core.errors import InvalidError
 from tests.fakes.app_upgrades import settle
 from tests.fakes.apps_service import Service, call
@@ -34,3 +36,18 @@ async def test_an_update_says_what_it_needs_and_takes_it(service: Service, runti
     assert (after.status, after.revision) == ("running", "r2")
     assert (after.given["SITE_URL"], "EXTRA" in after.given) == ("https://x.example.org", False)
     assert not (await service.api.get_app_update(request, call())).available
+
+
+async def test_an_adopted_app_has_no_updates(service: Service) -> None:
+    service.platform.containers.add_container(Ref(1, 300, "pve1"), name="old-box", status="running")
+    adopt = pb.AdoptContainerRequest(vmid=300, node_name="pve1", host_id=1)
+    adopted = await service.api.adopt_container(adopt, call(staff=True))
+    await service.platform.run()
+    with pytest.raises(NotAvailableError, match="was adopted"):
+        await service.api.get_app_update(pb.GetAppUpdateRequest(app_id=adopted.app_id), call(staff=True))
+
+
+async def test_the_update_of_an_app_of_another_user_is_not_found(service: Service) -> None:
+    app = await service.deploy(user=1)
+    with pytest.raises(AppNotFoundError):
+        await service.api.get_app_update(pb.GetAppUpdateRequest(app_id=app.id), call(2))

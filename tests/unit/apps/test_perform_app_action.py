@@ -42,3 +42,12 @@ async def test_stop_start_restart_delete(platform: Platform) -> None:
     assert platform.containers.containers == {}
     subjects = await platform.database.read(lambda c: c.execute(sa.select(outbox.c.subject)).scalars().all())
     assert "events.apps.v1.app_removed" in subjects
+
+
+async def test_an_app_of_another_user_is_not_found_and_a_busy_one_is_refused(service: Service) -> None:
+    app = await service.deploy(user=1)
+    request = pb.PerformAppActionRequest(app_id=app.id, action="stop")
+    with pytest.raises(AppNotFoundError):
+        await service.api.perform_app_action(request, call(2))
+    with pytest.raises(AppBusyError, match="is deploying"):
+        await service.api.perform_app_action(request, call())

@@ -7,6 +7,7 @@ import uuid
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from tests.fakes.apps_service import Service, call, inner
+from tests.fakes.removed_apps import deploy_running
 
 
 async def test_the_status_of_an_operation_of_another_service_shows_its_step_and_time(
@@ -39,3 +40,22 @@ async def test_the_status_of_an_operation_of_another_service_shows_its_step_and_
         assert (status.determinate, status.HasField("expected_s")) == (bool(times), bool(times))
         done = pb.FinishOperationRequest(app_id=app.id, operation_id=operation_id, succeeded=True)
         await service.internal.finish_operation(done, inner())
+
+
+async def test_a_report_after_the_end_changes_nothing(service: Service) -> None:
+    app = await deploy_running(service)
+    begin = pb.BeginOperationRequest(app_id=app.id, operation_id=uuid.uuid4().hex, kind="backup")
+    await service.internal.begin_operation(begin, inner())
+    report = pb.ReportOperationRequest(
+        app_id=app.id, operation_id=begin.operation_id, progress=140, message="late", level="no such level"
+    )
+    await service.internal.report_operation(report, inner())
+    operation = await service.platform.store.get_operation(begin.operation_id)
+    lines, total = await service.platform.store.list_logs(app.id, limit=1)
+    assert (operation.progress, lines[0].level, lines[0].message) == (100, "info", "late")
+    end = pb.FinishOperationRequest(app_id=app.id, operation_id=begin.operation_id, succeeded=True)
+    await service.internal.finish_operation(end, inner())
+    report.progress = 10
+    await service.internal.report_operation(report, inner())
+    assert (await service.platform.store.get_operation(begin.operation_id)).progress == 100
+    assert (await service.platform.store.list_logs(app.id, limit=1))[1] == total

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
+import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.domain.errors import AppNotFoundError
 from tests.fakes.apps_service import Service, call
 
 
@@ -31,3 +33,9 @@ async def test_events_tell_the_log_and_end_with_the_removal(service: Service) ->
         await task
     assert "Reserving a container id" in seen[1]
     assert "event: removed" in seen[-1]
+
+
+async def test_another_user_watches_nothing(service: Service) -> None:
+    app = await service.deploy(user=1)
+    with pytest.raises(AppNotFoundError):
+        await anext(service.api.watch_app_events(pb.WatchAppEventsRequest(app_id=app.id), call(2)))
