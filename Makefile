@@ -44,7 +44,9 @@ venv: .venv/.client ## make .venv from the locked requirements
 $(UV): deploy/requirements-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "$(PYTHON) is missing or older than Python 3.11; name another one: make PYTHON=python3.12 $(or $(MAKECMDGOALS),venv)"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@# Without the venv module of a distribution, venv leaves an interpreter without pip behind: such a folder is made again.
+	@{ test -f .venv/pyvenv.cfg && $(BIN)/python -m pip --version; } >/dev/null 2>&1 || { rm -rf .venv; $(PYTHON) -m venv .venv; } || \
+		{ rm -rf .venv; echo "$(PYTHON) has no working venv module; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -23,13 +24,21 @@ OUTPUT = PROTOS / "gen"
 
 
 def generate(output: Path) -> None:
-    """Write the generated tree into `output`, replacing what is there.
+    """Write the generated tree into `output`, in place of what is there; a failure leaves that as it is.
 
     Raises:
         SystemExit: protoc refused a file; it has said why on standard error.
     """
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".gen-") as folder:
+        made = Path(folder) / "gen"
+        made.mkdir()
+        _generate(made)
+        shutil.rmtree(output, ignore_errors=True)
+        made.rename(output)
+
+
+def _generate(output: Path) -> None:
     sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.glob("proximity/**/*.proto"))
     google_protos = Path(annotations_pb2.__file__).parents[2]
     programs = Path(sys.executable).parent  # the plugins of this environment, whatever PATH says
