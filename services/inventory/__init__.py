@@ -1,5 +1,5 @@
 """Proxmox hosts and their credentials, nodes, container ids, system settings and health.
 
-Nobody else talks to Proxmox or holds a credential of it: other services ask `ContainerService`. All that speaks to
-Proxmox is in `proxmox/`.
+No other service connects to Proxmox or has credentials of it: they call `ContainerService`. All connections to Proxmox
+are made in `proxmox/`.
 """

@@ -9,13 +9,13 @@ from services.common.core.config import ServiceSettings, setting
 from services.common.core.parsing import parse_bool, parse_int
 from services.common.core.production_checks import is_default_password
 
-_TESTING_VMID_MIN = 9000
-_VMID_MIN = 100
+_TESTING_VMID_MIN = 9000  # far from the ids of a homelab, so that a test on a real server touches none
+_VMID_MIN = 100  # Proxmox reserves the ids below
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class InventorySettings(ServiceSettings):
-    """What the inventory needs to run."""
+    """Configuration of the inventory, read from the environment."""
 
     proxmox_host: str = setting(
         "PROXMOX_HOST",

@@ -15,19 +15,21 @@ from services.common.process.runtime import build_runtime
 from services.inventory.config import InventorySettings
 from services.inventory.domain.entities import NewHost, Secrets, full_token_id
 from services.inventory.handlers.containers import ContainerHandlers
-from services.inventory.handlers.hosts import HostHandlers, SystemHandlers
-from services.inventory.jobs.abandoned_reservations import RemovedApps
+from services.inventory.handlers.hosts import HostHandlers
+from services.inventory.handlers.system import SystemHandlers
+from services.inventory.jobs.abandoned_reservations import AbandonedReservations
 from services.inventory.jobs.node_sync import NodeSync
-from services.inventory.placing import Placing
-from services.inventory.probes import HealthChecks
+from services.inventory.probes.health import HealthChecks
+from services.inventory.probes.ports import TcpPortProber
+from services.inventory.proxmox.candidates import ProxmoxCandidateReader
 from services.inventory.proxmox.consoles import Consoles
-from services.inventory.proxmox.containers import Containers
-from services.inventory.proxmox.create import Means
+from services.inventory.proxmox.container_access import SshOrConsoleAccess
+from services.inventory.proxmox.container_scan import ProxmoxContainerScanner
+from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.occupants import AddressScanner
 from services.inventory.proxmox.ssh import Shells
-from services.inventory.proxmox.ways import Ways
 from services.inventory.store import (
     SEALED,
     SqlAddressStore,
@@ -36,6 +38,7 @@ from services.inventory.store import (
     SqlVmidStore,
     metadata,
 )
+from services.inventory.usecases.create_container import CreationContext
 
 log = get_logger()
 
@@ -47,33 +50,38 @@ async def serve(settings: InventorySettings) -> None:
     vmids = SqlVmidStore(runtime.db, lowest=settings.lowest_vmid, highest=settings.vmid_max)
     addresses = SqlAddressStore(runtime.db)
     defaults = SqlSettingsStore(runtime.db)
-    networks = Networks(addresses, defaults, AddressScanner())
     fleet = Fleet(hosts)
-    ways = Ways(Shells(hosts), Consoles())
-    sync = NodeSync(hosts, fleet, ways, every_s=settings.sync_seconds)
+    access = SshOrConsoleAccess(Shells(hosts), Consoles())
+    sync = NodeSync(hosts, fleet, access=access, every_s=settings.sync_seconds)
     checks = HealthChecks(
-        "inventory", settings, runtime.db, runtime.bus, probe=runtime.probe, tls=runtime.tls
+        "inventory", settings, db=runtime.db, bus=runtime.bus, probe=runtime.probe, tls=runtime.tls
     )
-    containers = ContainerHandlers(
-        Containers(fleet, vmids),
-        Means(ways, networks),
-        placing=Placing(hosts, vmids, fleet, ways, networks=networks),
-        vmids=vmids,
-        settings=defaults,
-    )
-    services = inventory_service_pb2.DESCRIPTOR.services_by_name
+    # Before the service is ready, so that its first request already finds the host.
     await add_first_host(hosts, settings)
+    services = inventory_service_pb2.DESCRIPTOR.services_by_name
     handlers = {
         services["SystemService"]: SystemHandlers(checks, defaults, hosts=hosts, vmids=vmids),
-        services["HostService"]: HostHandlers(hosts, fleet, sync, ways),
-        container_service_pb2.DESCRIPTOR.services_by_name["ContainerService"]: containers,
+        services["HostService"]: HostHandlers(hosts, fleet, sync=sync, access=access),
+        container_service_pb2.DESCRIPTOR.services_by_name["ContainerService"]: ContainerHandlers(
+            ContainerLookup(fleet, vmids),
+            CreationContext(access, Networks(addresses, defaults, scanner=AddressScanner())),
+            hosts=hosts,
+            scanner=ProxmoxContainerScanner(fleet, vmids),
+            candidates=ProxmoxCandidateReader(hosts, fleet, access=access),
+            ports=TcpPortProber(),
+            settings=defaults,
+        ),
     }
-    background: list[Background] = [sync.run(), RemovedApps(runtime.clients, vmids, addresses).plan()]
+    background: list[Background] = [
+        sync.run(),
+        AbandonedReservations(runtime.clients, vmids, addresses=addresses).plan(),
+    ]
     try:
         await lifecycle.serve(Service(runtime=runtime, handlers=handlers, background=background))
+    # Connections close after the last request was answered: `serve` returns when the drain has ended.
     finally:
         await checks.close()
-        await ways.close()
+        await access.close()
         fleet.close()
 
 

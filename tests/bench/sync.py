@@ -15,21 +15,16 @@ import sqlalchemy as sa
 from services.common.core.clock import now
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
-from services.common.identity.sealing import Sealer
 from services.inventory.domain.entities import NewHost, Secrets
-from services.inventory.jobs.node_sync import NodeSync
-from services.inventory.placing import Placing
-from services.inventory.proxmox.consoles import Consoles
+from services.inventory.domain.scans import HostScan
+from services.inventory.proxmox.container_access import SshOrConsoleAccess
 from services.inventory.proxmox.fleet import Fleet
-from services.inventory.proxmox.networks import Networks
-from services.inventory.proxmox.occupants import AddressScanner
-from services.inventory.proxmox.reading import HostScan
-from services.inventory.proxmox.ssh import Shells
-from services.inventory.proxmox.ways import Ways
-from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
 from services.inventory.store.tables import vmids
+from services.inventory.usecases.containers import list_containers
+from tests.fakes.inventory import InventoryParts, build_real_parts
 from tests.unit.pvesim.sim import Running, start
 
+Parts = InventoryParts[Fleet, SshOrConsoleAccess]
 LIMIT_S = 5.0
 _FIRST_VMID = 9000
 _OVERVIEW = "/cluster/resources"
@@ -55,28 +50,10 @@ class Reading:
     overviews: int
 
 
-class Fleetful:
-    """Inventory's parts that read hosts, on a database of their own."""
-
-    def __init__(self, url: str) -> None:
-        self.db = Database(create_engine(url, service="inventory"))
-        self.hosts = SqlHostStore(self.db, Sealer("k" * 40))
-        self.vmids = SqlVmidStore(self.db, lowest=_FIRST_VMID, highest=99_999)
-        self.fleet = Fleet(self.hosts)
-        self.ways = Ways(Shells(self.hosts), Consoles())
-        networks = Networks(SqlAddressStore(self.db), SqlSettingsStore(self.db), AddressScanner())
-        self.sync = NodeSync(self.hosts, self.fleet, self.ways, every_s=30)
-        self.placing = Placing(self.hosts, self.vmids, self.fleet, self.ways, networks=networks)
-
-    async def read_everything(self) -> list[HostScan]:
-        """Nodes, ways in and containers of all hosts, as a start of inventory and a reconciliation read them."""
-        await self.sync.sync_due()
-        return await self.placing.scan_hosts(None)
-
-    async def close(self) -> None:
-        await self.ways.close()
-        self.fleet.close()
-        await self.db.close()
+async def read_everything(parts: Parts) -> list[HostScan]:
+    """Read nodes, access and containers of all hosts, as a start of inventory and a reconciliation do."""
+    await parts.sync.sync_due()
+    return await list_containers(parts.hosts, parts.scanner)
 
 
 async def measure_sync(size: Size) -> bool:
@@ -123,10 +100,12 @@ def _mark(owner: str) -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def _open_inventory(folder: Path, clusters: list[Running], size: Size) -> AsyncIterator[Fleetful]:
+async def _open_inventory(folder: Path, clusters: list[Running], size: Size) -> AsyncIterator[Parts]:
     url = f"sqlite:///{folder}/inventory.sqlite3"
     upgrade(url, "inventory")
-    inventory = Fleetful(url)
+    inventory = build_real_parts(
+        Database(create_engine(url, service="inventory")), lowest_vmid=_FIRST_VMID, highest_vmid=99_999
+    )
     for number, one in enumerate(clusters):
         ready = one.client.ready
         new = NewHost(
@@ -142,7 +121,7 @@ async def _open_inventory(folder: Path, clusters: list[Running], size: Size) -> 
     await inventory.close()
 
 
-async def _reserve_ids(inventory: Fleetful, host_id: int, size: Size) -> None:
+async def _reserve_ids(inventory: Parts, host_id: int, size: Size) -> None:
     rows = [
         {"host_id": host_id, "vmid": _FIRST_VMID + one, "owner": f"a-{host_id}-{one}", "reserved_at": now()}
         for one in range(size.containers)
@@ -151,11 +130,11 @@ async def _reserve_ids(inventory: Fleetful, host_id: int, size: Size) -> None:
     await inventory.db.write(lambda connection: connection.execute(sa.insert(vmids), rows))
 
 
-async def _read(inventory: Fleetful, clusters: list[Running], size: Size) -> Reading:
+async def _read(inventory: Parts, clusters: list[Running], size: Size) -> Reading:
     for one in clusters:
         one.client.control("DELETE", "/requests")
     began, used = time.monotonic(), time.process_time()
-    scans = await inventory.read_everything()
+    scans = await read_everything(inventory)
     seconds, cpu = time.monotonic() - began, time.process_time() - used
     found, nodes = sum(len(scan.containers) for scan in scans), await inventory.hosts.list_nodes()
     if (found, len(nodes)) != (size.containers, size.nodes) or not all(scan.complete for scan in scans):

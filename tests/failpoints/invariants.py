@@ -16,7 +16,7 @@ from tests.pvesim.instant import InstantProxmox
 
 
 def describe_strangers(proxmox: InstantProxmox) -> dict[int, Any]:
-    """Containers without our marks, as they are: their configuration and state."""
+    """ContainerLookup without our marks, as they are: their configuration and state."""
     found = proxmox.cluster.containers.values()
     return {
         one.vmid: (one.node, dict(one.config), one.running, sorted(one.snapshots))

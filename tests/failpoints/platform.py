@@ -46,16 +46,11 @@ from services.common.operations.model import Workflow
 from services.common.operations.tables import OperationTables
 from services.common.rpc.call import Call
 from services.inventory.domain.entities import NewHost, Secrets
-from services.inventory.jobs.abandoned_reservations import RemovedApps
-from services.inventory.placing import Placing
-from services.inventory.proxmox.containers import Containers
-from services.inventory.proxmox.create import Means
-from services.inventory.proxmox.networks import Networks
-from services.inventory.proxmox.occupants import AddressScanner
-from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
+from services.inventory.jobs.abandoned_reservations import AbandonedReservations
 from tests.failpoints.crashing import CrashingStore
-from tests.failpoints.proxmox import InstantContainerHandlers, InstantFleet, InstantWays
 from tests.failpoints.wire import LocalClients
+from tests.fakes.instant_proxmox import InstantContainerAccess, InstantContainerHandlers, InstantFleet
+from tests.fakes.inventory import build_parts
 from tests.fakes.neighbours import FakeCatalog, FakeUsers
 from tests.pvesim.instant import InstantProxmox
 
@@ -116,8 +111,8 @@ class Platform:
     backups: BackupsHandlers
     desks: dict[str, Desk]
     databases: dict[str, Database]
-    removed: RemovedApps
-    ways: InstantWays
+    removed: AbandonedReservations
+    access: InstantContainerAccess
     fleet: InstantFleet
 
     async def work(self, desk: Desk, store: CrashingStore) -> None:
@@ -225,23 +220,14 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     """A platform in `folder` with copies of the databases in `saved`."""
     databases = {service: _open_database(saved, folder, service) for service in SERVICES}
     clients, sealer = LocalClients(), Sealer("k" * 40)
-    hosts = SqlHostStore(databases["inventory"], sealer)
-    vmids = SqlVmidStore(databases["inventory"], lowest=9000, highest=9999)
-    addresses = SqlAddressStore(databases["inventory"])
-    defaults = SqlSettingsStore(databases["inventory"])
-    networks = Networks(addresses, defaults, AddressScanner())
-    fleet, ways = InstantFleet(hosts, proxmox), InstantWays(hosts, proxmox)
-    if not await hosts.list_hosts():
-        await hosts.add_host(NewHost(name="pve", host="127.0.0.1", secrets=Secrets(password="x")))
-    clients.handlers["inventory"] = [
-        InstantContainerHandlers(
-            Containers(fleet, vmids),
-            Means(ways, networks),
-            placing=Placing(hosts, vmids, fleet, ways, networks=networks),
-            vmids=vmids,
-            settings=defaults,
-        )
-    ]
+    parts = build_parts(
+        databases["inventory"],
+        lambda hosts: InstantFleet(hosts, proxmox),
+        lambda hosts: InstantContainerAccess(hosts, proxmox),
+    )
+    if not await parts.hosts.list_hosts():
+        await parts.hosts.add_host(NewHost(name="pve", host="127.0.0.1", secrets=Secrets(password="x")))
+    clients.handlers["inventory"] = [parts.build_container_handlers(InstantContainerHandlers)]
     apps = SqlAppStore(databases["apps"], sealer)
     containers = GrpcContainers(clients)
     app_workflows = build_app_workflows(Tools(containers, apps), GrpcBackups(clients), apps)
@@ -281,12 +267,12 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
             BackupsHandlers(dependencies),
             desks,
             databases,
-            RemovedApps(clients, vmids, addresses),
-            ways,
-            fleet,
+            AbandonedReservations(clients, parts.vmids, addresses=parts.addresses),
+            parts.access,
+            parts.fleet,
         )
     finally:
-        fleet.close()
+        parts.fleet.close()
         for database in databases.values():
             await database.close()
 

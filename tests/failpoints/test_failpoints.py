@@ -135,7 +135,7 @@ async def test_where_only_a_person_can_take_a_lock_off_that_is_said_and_waited_f
     stage: Stage, scene: Scene, is_cancelled: bool
 ) -> None:
     async with stage.open() as platform:
-        platform.ways.is_token = True
+        platform.access.is_token = True
         cluster, desk = platform.proxmox.cluster, platform.desks["apps"]
         await scene.ask(platform, stage.made)
         store = desk.make_store()

@@ -39,10 +39,10 @@ from services.common.core.telemetry.metrics import template_of
 from services.common.rpc.addresses import parse_address, parse_network
 from services.common.rpc.call import parse_cookies
 from services.common.rpc.peers import Peers
+from services.inventory.domain.container_spec import ContainerSpec
+from services.inventory.domain.ports import parse_listeners
 from services.inventory.proxmox.archives import _read_vmid
-from services.inventory.proxmox.container_spec import ContainerSpec
-from services.inventory.proxmox.create import render_network
-from services.inventory.proxmox.inside import parse_listeners
+from services.inventory.proxmox.creation_options import render_network
 from services.inventory.proxmox.marks import add_marks, drop_marks, find_owner, split_tags
 from services.inventory.proxmox.task_log import explain_failure, find_failed_growth, parse_backup_job
 from services.inventory.proxmox.tasks import _find_percent

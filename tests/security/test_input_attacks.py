@@ -18,8 +18,8 @@ from proximity.apps.v1 import apps_service_pb2, apps_service_pb2_grpc
 
 from deploy.local.api import Api, PinnedAdapter
 from services.common.core.errors import InvalidError
-from services.inventory.proxmox.container_spec import ContainerSpec
-from services.inventory.proxmox.create import render_network
+from services.inventory.domain.container_spec import ContainerSpec
+from services.inventory.proxmox.creation_options import render_network
 from tests.e2e.stack import RunningStack
 from tests.security.conftest import LIMIT_S, Platform
 from tests.security.principals import register, sign_in

@@ -28,6 +28,7 @@ AMBIGUOUS_CLASSES = {
     "OperationNotFoundError",
     # Values and interfaces of another service that each caller declares by itself; services/clients will hold them once.
     "Containers",
+    "RevisionChanges",
 }
 
 
@@ -134,6 +135,7 @@ WORDS = {
     "services/auth": (*_UNCLEAR, "surroundings", "stands around"),
     "services/catalog": _UNCLEAR,
     "services/apps": _UNCLEAR,
+    "services/inventory": _UNCLEAR,
     "services/common": (*_UNCLEAR, "nobody waits", "surroundings", "stands around"),
 }
 
@@ -184,6 +186,7 @@ PLAIN_DOCSTRINGS = (
     "services/common",
     "services/catalog",
     "services/apps",
+    "services/inventory",
 )
 _HEADLESS = re.compile(r"(What|Who|Whose|Whoever|Where|How|Why|Which|Says|Tells|Looks)\b")
 
@@ -206,6 +209,7 @@ KEYWORD_CONSTRUCTORS = (
     "services/common",
     "services/catalog",
     "services/apps",
+    "services/inventory",
 )
 
 
@@ -227,6 +231,7 @@ REASONED_CONSTANTS = (
     "services/common",
     "services/catalog",
     "services/apps",
+    "services/inventory",
 )
 
 

@@ -10,47 +10,45 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.core.timestamps import render_time
 from services.inventory.convert.hosts import parse_changes
+from services.inventory.domain.container_spec import ContainerSpec, MountPoint
+from services.inventory.domain.containers import ContainerRef, ListedTask, ProxmoxTask
 from services.inventory.domain.disks import Disk
+from services.inventory.domain.placement import ChosenPlace, PlacementRequest
+from services.inventory.domain.ports import Inspection, PortProbe
+from services.inventory.domain.scans import HostScan, ScannedContainer
 from services.inventory.proxmox.archives import ArchiveVolume
-from services.inventory.proxmox.container_spec import ContainerSpec, MountPoint
-from services.inventory.proxmox.containers import ContainerRef, ProxmoxTask
-from services.inventory.proxmox.inside import Inspection, PortProbe
-from services.inventory.proxmox.reading import HostScan, ScannedContainer
-from services.inventory.proxmox.refusals import is_held_up
 from services.inventory.proxmox.tasks import Progress
 
 
 def parse_ref(ref: cs.ContainerRef) -> ContainerRef:
-    """Where a container is."""
+    """Parse the place of a container."""
     return ContainerRef(ref.host_id, ref.vmid, ref.node)
 
 
 def render_task(task: ProxmoxTask) -> cs.Task:
-    """A task."""
+    """Render a task."""
     return cs.Task(
         host_id=task.host_id, node=task.node, upid=task.upid, result=task.result, warnings=task.warnings
     )
 
 
-def render_progress(progress: Progress, result: str) -> cs.TaskProgress:
-    """What a task printed, and what it makes."""
+def render_progress(progress: Progress) -> cs.TaskProgress:
+    """Render the progress of a task."""
     return cs.TaskProgress(
         percent=progress.percent,
         lines=progress.lines,
         done=progress.done,
         succeeded=progress.succeeded,
         exit_status=progress.exit_status,
-        result=result,
+        result=progress.result,
         may_pass=progress.may_pass,
-        held_up=progress.done
-        and not progress.succeeded
-        and is_held_up(progress.reason or progress.exit_status),
+        held_up=progress.is_locked_out,
         reason=progress.reason,
     )
 
 
 def parse_new_container(request: cs.CreateContainerRequest) -> ContainerSpec:
-    """What is asked of a new container."""
+    """Parse a container to create; empty sizes are small defaults, which only callers without plans use."""
     return ContainerSpec(
         hostname=request.hostname,
         memory_mb=request.memory_mb or 512,
@@ -76,20 +74,48 @@ def parse_new_container(request: cs.CreateContainerRequest) -> ContainerSpec:
     )
 
 
+def parse_placement_request(request: cs.PlaceContainerRequest) -> PlacementRequest:
+    """Parse the requirements on a place."""
+    return PlacementRequest(
+        node=request.node,
+        memory_mb=request.memory_mb,
+        storage=request.storage,
+        oci=request.oci,
+        disk_gb=request.disk_gb,
+    )
+
+
+def render_placement(place: ChosenPlace) -> cs.Placement:
+    """Render the place of a new container."""
+    return cs.Placement(
+        host_id=place.candidate.host_id,
+        host_name=place.candidate.host_name,
+        node=place.candidate.node,
+        oci=not place.oci_obstacle,
+        oci_reason=place.oci_obstacle,
+        exec_mode=place.candidate.exec_mode,
+        bridge=place.bridge,
+        gateway=place.gateway,
+    )
+
+
 def parse_configuration(request: cs.ConfigureContainerRequest) -> dict[str, Any]:
-    """Options of Proxmox that a request changes."""
-    names = {
-        "memory_mb": "memory",
-        "cores": "cores",
-        "swap_mb": "swap",
-        "hostname": "hostname",
-        "entrypoint": "entrypoint",
+    """Parse the changes of a container as arguments of `configure_container`."""
+    return {
+        "changes": parse_changes(request, ("memory_mb", "cores", "swap_mb", "hostname", "entrypoint")),
+        "disk_gb": request.disk_gb if request.HasField("disk_gb") else None,
+        "environment": dict(request.environment),
+        "dropped_variables": tuple(request.dropped_variables),
     }
-    return {names[key]: value for key, value in parse_changes(request, tuple(names)).items()}
+
+
+def render_output(piece: str | int) -> cs.ExecOutput:
+    """Render a piece of a command's output, or its exit code."""
+    return cs.ExecOutput(text=piece) if isinstance(piece, str) else cs.ExecOutput(exit_code=piece)
 
 
 def render_container(one: ScannedContainer) -> cs.Container:
-    """A container."""
+    """Render a container."""
     message = cs.Container(
         host_id=one.host_id,
         host_name=one.host_name,
@@ -117,7 +143,7 @@ def render_container(one: ScannedContainer) -> cs.Container:
 
 
 def render_scans(scans: list[HostScan]) -> cs.ListContainersResponse:
-    """The containers of hosts and how their scans went."""
+    """Render the containers of hosts and how their scans went."""
     return cs.ListContainersResponse(
         containers=[render_container(one) for scan in scans for one in scan.containers],
         scans=[
@@ -133,7 +159,7 @@ def render_scans(scans: list[HostScan]) -> cs.ListContainersResponse:
 
 
 def render_volume(one: Disk) -> cs.ContainerVolume:
-    """A volume of a container."""
+    """Render a volume of a container."""
     size, description = one.size_gb, one.describe()
     return cs.ContainerVolume(
         key=one.key, path=one.path, storage=one.storage, size_gb=size, description=description
@@ -141,7 +167,7 @@ def render_volume(one: Disk) -> cs.ContainerVolume:
 
 
 def render_archive(one: ArchiveVolume) -> cs.Archive:
-    """An archive."""
+    """Render an archive."""
     return cs.Archive(
         volume_id=one.volume_id,
         storage=one.storage,
@@ -156,33 +182,32 @@ def render_archive(one: ArchiveVolume) -> cs.Archive:
 
 
 def _name_archive(volume_id: str) -> str:
-    """vzdump-lxc-105-….tar.zst, or on a Proxmox Backup Server ct/105/2026-01-31T12:00:00Z."""
+    """Return vzdump-lxc-105-….tar.zst, or on a Proxmox Backup Server ct/105/2026-01-31T12:00:00Z."""
     name = volume_id.partition(":")[2].removeprefix("backup/")
     return name if name.startswith("ct/") else name.rpartition("/")[2]
 
 
-def render_container_task(one: dict[str, Any], node: str) -> cs.ContainerTask:
-    """A task of a container as Proxmox lists it."""
-    running = not one.get("endtime")
+def render_container_task(one: ListedTask) -> cs.ContainerTask:
+    """Render a task of a container."""
     return cs.ContainerTask(
-        upid=str(one["upid"]),
-        node=str(one.get("node") or node),
-        type=str(one.get("type") or ""),
-        running=running,
-        exit_status="" if running else str(one.get("status") or ""),
-        started_at=render_time(datetime.fromtimestamp(int(one.get("starttime") or 0), UTC)),
+        upid=one.upid,
+        node=one.node,
+        type=one.type,
+        running=one.is_running,
+        exit_status=one.exit_status,
+        started_at=render_time(datetime.fromtimestamp(one.started_at, UTC)),
     )
 
 
 def render_probe(probe: PortProbe) -> cs.ProbePortResponse:
-    """Whether a port answered."""
+    """Render the outcome of a probe."""
     return cs.ProbePortResponse(
         answered=probe.answered, address=probe.address, http_status=probe.http_status, message=probe.message
     )
 
 
 def render_inspection(found: Inspection) -> cs.Inspection:
-    """What is inside a container."""
+    """Render the inspection of a container."""
     return cs.Inspection(
         ports=[
             cs.ListeningPort(port=one.port, protocol=one.protocol, process=one.process, http=one.http)

@@ -12,17 +12,23 @@ from proximity.inventory.v1 import inventory_service_pb2 as pb
 from services.common.core.timestamps import render_time
 from services.inventory.domain.entities import Host, NewHost, Node, Secrets, full_token_id
 from services.inventory.domain.ssh_addresses import parse_ssh_addresses
+from services.inventory.usecases.hosts import HostTest
 
 _SECRETS = ("password", "token_secret", "ssh_key")
 
 
 def parse_changes(request: Message, names: tuple[str, ...]) -> dict[str, Any]:
-    """The optional fields that a request names."""
+    """Return the optional fields that a request has."""
     return {name: getattr(request, name) for name in names if request.HasField(name)}
 
 
+def parse_host_id(request: Any) -> int | None:
+    """Return the host that a request names, or None for all."""
+    return request.host_id if request.HasField("host_id") else None
+
+
 def parse_new_host(request: pb.CreateHostRequest) -> NewHost:
-    """The host to register.
+    """Parse a host to register.
 
     Raises:
         InvalidError: its credentials are not complete.
@@ -44,7 +50,7 @@ def parse_new_host(request: pb.CreateHostRequest) -> NewHost:
 
 
 def parse_host_changes(request: pb.UpdateHostRequest) -> dict[str, Any]:
-    """What a request changes of a host."""
+    """Parse the attributes of a host that a request changes."""
     names = (
         "name",
         "host",
@@ -60,13 +66,11 @@ def parse_host_changes(request: pb.UpdateHostRequest) -> dict[str, Any]:
     changes = parse_changes(request, (*names, *_SECRETS))
     if request.HasField("ssh_addresses"):
         changes["ssh_addresses"] = parse_ssh_addresses(json_format.MessageToDict(request.ssh_addresses))
-    if changes.get("is_default") is False:
-        del changes["is_default"]
     return changes
 
 
 def render_host(host: Host) -> host_pb2.Host:
-    """A host without its secrets."""
+    """Render a host without its secrets."""
     message = host_pb2.Host(
         id=host.id,
         name=host.name,
@@ -87,13 +91,14 @@ def render_host(host: Host) -> host_pb2.Host:
         created_at=render_time(host.created_at),
         updated_at=render_time(host.updated_at),
     )
+    # An unset timestamp is absent in JSON; a zero one would be 1970.
     if host.last_seen is not None:
         message.last_seen.FromDatetime(host.last_seen)
     return message
 
 
 def render_node(node: Node, *, with_address: bool = True) -> host_pb2.Node:
-    """A node; its address is for administrators' pages only."""
+    """Render a node; only administrators see its address."""
     return host_pb2.Node(
         id=node.id,
         host_id=node.host_id,
@@ -112,3 +117,8 @@ def render_node(node: Node, *, with_address: bool = True) -> host_pb2.Node:
         lxc_count=node.lxc_count,
         last_updated=render_time(node.last_updated),
     )
+
+
+def render_host_test(outcome: HostTest) -> pb.TestHostResponse:
+    """Render the outcome of a test of a host."""
+    return pb.TestHostResponse(**vars(outcome))

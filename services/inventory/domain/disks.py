@@ -12,6 +12,7 @@ from services.inventory.domain.errors import MountsNotRestorableError
 _KEY = re.compile(r"rootfs|mp\d+|unused\d+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)")
 _GB = {"": 1 / (1 << 30), "K": 1 / (1 << 20), "M": 1 / 1024, "G": 1.0, "T": 1024.0}
+_MOST_MOUNTS = 256  # mp0 to mp255
 _TRUE = frozenset({"1", "on", "yes", "true"})
 
 
@@ -30,7 +31,7 @@ class Disk:
 
     @property
     def path(self) -> str:
-        """Where it is mounted in the container; empty for a detached volume."""
+        """Mount path in the container; empty for a detached volume."""
         return "/" if self.key == "rootfs" else self.options.get("mp", "")
 
     @property
@@ -62,9 +63,9 @@ class Disk:
 
     def render(self, source: str) -> str:
         """The option of a request that makes it of `source`."""
-        kept = [f"{name}={value}" for name, value in self.options.items() if name not in ("mp", "size")]
+        others = [f"{name}={value}" for name, value in self.options.items() if name not in ("mp", "size")]
         path = [f"mp={self.path}"] if self.key != "rootfs" else []
-        return ",".join([source, *path, *kept])
+        return ",".join([source, *path, *others])
 
 
 def parse_disks(config: Mapping[str, Any]) -> list[Disk]:
@@ -106,6 +107,7 @@ def find_unarchived(config: Mapping[str, Any], archive: Mapping[str, Any] | None
     mounts = [one for one in parse_disks(config) if one.is_volume and one.key != "rootfs"]
     if archive is None:
         return [one for one in mounts if one.path and not one.is_archived]
+    # By mount path and not by key: keys change when mount points are removed and added.
     archived = {one.path for one in parse_disks(archive) if one.is_archived}
     return [one for one in mounts if one.path not in archived]
 
@@ -123,3 +125,16 @@ def check_host_paths(config: Mapping[str, Any], *, may_restore: bool) -> None:
             f"{', '.join(one.describe() for one in paths)}; register its Proxmox host with root's password, "
             "or take them off the container first"
         )
+
+
+def find_free_mount(config: Mapping[str, Any]) -> str:
+    """Return the key of the first mount point that a configuration does not have yet."""
+    return next(f"mp{number}" for number in range(_MOST_MOUNTS) if f"mp{number}" not in config)
+
+
+def read_disk_gb(config: Mapping[str, Any]) -> float:
+    """Return the size of the root disk in GiB; 0 where the configuration does not state it.
+
+    A running container's `maxdisk` is the size of its file system, which is smaller.
+    """
+    return next((one.size_gb for one in parse_disks(config) if one.key == "rootfs"), 0.0)

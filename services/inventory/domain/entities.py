@@ -14,8 +14,8 @@ import asyncssh
 from services.common.core.errors import InvalidError, Violation, invalid_field
 from services.common.core.text import find_control
 
-DEFAULT_PORT = 8006
-DEFAULT_SSH_PORT = 22
+DEFAULT_PORT = 8006  # TCP; of the API of Proxmox VE
+DEFAULT_SSH_PORT = 22  # TCP
 DEFAULT_USER = "root@pam"
 DESTINATION = (
     "host",
@@ -32,7 +32,7 @@ _HOST_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Secrets:
-    """What a host is signed in to with; never shown."""
+    """Credentials of a host; never shown."""
 
     password: str = field(default="", repr=False)
     token_secret: str = field(default="", repr=False)
@@ -44,7 +44,7 @@ class Host:
     """A Proxmox VE server, or a cluster known by one of its nodes.
 
     Attributes:
-        ssh_addresses: by node, where its SSH server is reached, as an administrator set it.
+        ssh_addresses: of the SSH servers by node, set by an administrator.
     """
 
     id: int
@@ -69,7 +69,7 @@ class Host:
 
 
 def guess_exec_mode(user: str, *, has_password: bool, has_ssh_key: bool) -> str:
-    """Say how commands probably get into containers with these credentials, before it was tried: ssh or console."""
+    """Guess the route of commands into containers from the credentials, before it was tried: ssh or console."""
     return "ssh" if has_ssh_key or (has_password and user == DEFAULT_USER) else "console"
 
 
@@ -107,6 +107,7 @@ def check_address(host: str) -> None:
     try:
         ipaddress.ip_address(host)
     except ValueError:
+        # The most frequent mistake is an address with its port.
         name, colon, port = host.rpartition(":")
         if colon and port.isdigit():
             raise invalid_field(
@@ -129,6 +130,7 @@ def check_destination(
     Raises:
         InvalidError: the destination changes, and a stored secret is not given anew.
     """
+    # A changed address would send the stored password to another server.
     moved = [name for name in DESTINATION if name in changes and changes[name] != current[name]]
     missing = [name for name in stored if name not in changes]
     if not moved or not missing:
@@ -169,6 +171,7 @@ def check_ssh_key(text: str) -> None:
         InvalidError: it is no private key, or one under a passphrase.
     """
     try:
+        # The same parser that signs in later, so that what it accepts here works there.
         asyncssh.import_private_key(text)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
         raise invalid_field("ssh_key", "is no private key without a passphrase") from error
@@ -204,7 +207,7 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class DefaultResources:
-    """What a deployment gets that says nothing else."""
+    """Resources of deployments that name none."""
 
     default_cpu_cores: int = 2
     default_memory_mb: int = 2048

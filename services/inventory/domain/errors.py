@@ -1,4 +1,4 @@
-"""What the inventory refuses, by name."""
+"""Errors of the inventory, one class per reason."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ class HostCredentialsRefusedError(WaitingError, PreconditionError):
 
 class ProxmoxRefusedError(PreconditionError):
     """Proxmox refused, with its own words."""
+
+    @property
+    def reason_of_proxmox(self) -> str:
+        """The words of Proxmox, without the name of the host."""
+        return self.metadata.get("said", self.message)
 
 
 class LockTimeoutError(WaitingError, UnavailableError):
@@ -163,11 +168,11 @@ class ExecUnavailableError(PreconditionError):
 
 
 class ExecHungError(UnavailableError):
-    """The command said nothing for too long."""
+    """The command printed nothing for too long, or did not end in time."""
 
 
 class TaskStalledError(PreconditionError):
-    """The task says nothing new: it has failed, whatever it still does."""
+    """The task prints nothing new, and counts as failed."""
 
 
 class TaskNotFoundError(NotFoundError):

@@ -152,6 +152,7 @@ def choose_address(interfaces: Sequence[Interface], links: Sequence[Link]) -> st
     An address of one of its own links: those with a gateway first, IPv4 before IPv6, then by number. Where the
     configuration has no link at all, that of any interface which no program inside made for itself.
     """
+    # Containers of LXC without netN, configured by raw lines that were not understood.
     if not links:
         outer = [one for one in interfaces if not one.is_inner]
         return next((str(found.ip) for one in outer for found in sort_usable(one.addresses)), "")

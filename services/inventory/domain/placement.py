@@ -1,4 +1,4 @@
-"""Where a new container goes."""
+"""Choice of a host and node for a new container."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.inventory.domain.errors import (
 )
 
 OCI_SINCE = (9, 1)
-_GIB = 1 << 30
+_GIB = 1 << 30  # bytes
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Candidate:
     Attributes:
         free_memory: bytes.
         storages: free bytes of each storage that takes root disks.
-        oci_obstacle: why its host's credentials or programs run no OCI images; empty when they may.
+        oci_obstacle: reason why its host's credentials or programs run no OCI images; empty when they may.
     """
 
     host_id: int
@@ -40,9 +40,25 @@ class Candidate:
     oci_obstacle: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChosenPlace:
+    """The place that a new container gets.
+
+    Attributes:
+        oci_obstacle: why the place runs no OCI images; empty when it does.
+        bridge: of the network that the container gets.
+        gateway: of that network; empty for none.
+    """
+
+    candidate: Candidate
+    oci_obstacle: str
+    bridge: str
+    gateway: str
+
+
 @dataclass(frozen=True)
-class Wish:
-    """What is asked of the place; nothing is asked by what is empty."""
+class PlacementRequest:
+    """Requirements on the place; empty values require nothing."""
 
     node: str = ""
     memory_mb: int = 0
@@ -51,8 +67,8 @@ class Wish:
     disk_gb: int = 0
 
 
-def rank_candidates(candidates: Sequence[Candidate], wish: Wish) -> list[Candidate]:
-    """Order the places, best first: the named node alone; else online ones that have what is asked, then any online.
+def rank_candidates(candidates: Sequence[Candidate], request: PlacementRequest) -> list[Candidate]:
+    """Order the places, best first: the named node alone; else online ones that meet the requirements, then any online.
 
     Among equals the default host comes first, then free memory counts.
 
@@ -62,17 +78,20 @@ def rank_candidates(candidates: Sequence[Candidate], wish: Wish) -> list[Candida
         NoOnlineNodeError: there is none.
         StorageNotFoundError: no node in question has the named storage.
     """
-    online = _take_named(candidates, wish.node) if wish.node else [one for one in candidates if one.online]
+    online = (
+        _take_named(candidates, request.node) if request.node else [one for one in candidates if one.online]
+    )
     if not online:
         raise NoOnlineNodeError("no Proxmox node is online", retry_after=10)
-    fitting = [one for one in online if not wish.storage or wish.storage in one.storages]
+    fitting = [one for one in online if not request.storage or request.storage in one.storages]
     if not fitting:
-        where = f"node {wish.node}" if wish.node else "no online node"
+        where = f"node {request.node}" if request.node else "no online node"
         raise StorageNotFoundError(
-            f"storage: {where} has {'no ' if wish.node else ''}storage {wish.storage!r} for root disks"
+            f"storage: {where} has {'no ' if request.node else ''}storage {request.storage!r} for root disks"
         )
+    # Places that fit come first; when none does, Proxmox decides, as memory may be overcommitted.
     return sorted(
-        fitting, key=lambda one: (_suits(one, wish), one.is_default_host, one.free_memory), reverse=True
+        fitting, key=lambda one: (_suits(one, request), one.is_default_host, one.free_memory), reverse=True
     )
 
 
@@ -91,12 +110,14 @@ def _take_named(candidates: Sequence[Candidate], name: str) -> list[Candidate]:
     return online
 
 
-def _suits(one: Candidate, wish: Wish) -> bool:
-    free = one.storages.get(wish.storage, 0.0) if wish.storage else max(one.storages.values(), default=0.0)
+def _suits(one: Candidate, request: PlacementRequest) -> bool:
+    free = (
+        one.storages.get(request.storage, 0.0) if request.storage else max(one.storages.values(), default=0.0)
+    )
     return (
-        one.free_memory >= wish.memory_mb * 1024 * 1024
-        and free >= wish.disk_gb * _GIB
-        and (not wish.oci or not describe_oci_obstacle(one))
+        one.free_memory >= request.memory_mb * 1024 * 1024
+        and free >= request.disk_gb * _GIB
+        and (not request.oci or not describe_oci_obstacle(one))
     )
 
 

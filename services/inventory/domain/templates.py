@@ -28,7 +28,7 @@ _MACHINES = {
     "riscv64": "riscv64",
 }
 _ARCHITECTURES = frozenset({*_MACHINES.values(), "armel", "ppc64el", "s390x", "loong64", "mips64el"})
-# What a node runs besides its own architecture.
+# Architectures that a node runs besides its own.
 _ALSO = {"amd64": frozenset({"i386"}), "arm64": frozenset({"armhf"})}
 
 
@@ -73,7 +73,7 @@ def runs_on(template: Template, architecture: str) -> bool:
 
 
 def can_run(template: Template, architecture: str) -> bool:
-    """Whether a node runs a template that was asked for by its whole name, also of its 32-bit architecture."""
+    """Whether a node runs a template that was requested by its whole name, also of its 32-bit architecture."""
     return runs_on(template, architecture) or template.architecture in _ALSO.get(architecture, ())
 
 

@@ -61,8 +61,8 @@ class UserNetwork:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkWish:
-    """What a deployment asks of its network.
+class NetworkRequest:
+    """Network that a deployment requests.
 
     Attributes:
         bridge: empty for the default one.
@@ -77,36 +77,36 @@ class NetworkWish:
     is_restricted: bool = True
 
 
-def choose_network(default: Network, others: Sequence[UserNetwork], wish: NetworkWish) -> UserNetwork:
+def choose_network(default: Network, others: Sequence[UserNetwork], request: NetworkRequest) -> UserNetwork:
     """Return the network that a deployment gets, after the check of its address.
 
     Raises:
         InvalidError: users may not choose it, or no container can have the address.
     """
-    bridge = wish.bridge or default.default_bridge
-    allowed = list_networks(default, others)
-    fitting = [each for each in allowed if (each.bridge, each.vlan) == (bridge, wish.vlan)]
-    if not fitting and wish.is_restricted:
+    bridge = request.bridge or default.default_bridge
+    allowed = list_allowed(default, others)
+    fitting = [each for each in allowed if (each.bridge, each.vlan) == (bridge, request.vlan)]
+    if not fitting and request.is_restricted:
         field = "config.vlan" if any(each.bridge == bridge for each in allowed) else "config.bridge"
-        asked = f"VLAN {wish.vlan} of {bridge}" if wish.vlan else f"{bridge} without a VLAN"
+        requested = f"VLAN {request.vlan} of {bridge}" if request.vlan else f"{bridge} without a VLAN"
         names = ", ".join(dict.fromkeys(str(each) for each in allowed))
         raise invalid_field(
             field,
-            f"{asked[:60]} is not for users, who may choose {names}; administrators allow others "
+            f"{requested[:60]} is not for users, who may choose {names}; administrators allow others "
             "in POST /api/core/settings/network (user_networks)",
         )
-    fitting = fitting or [UserNetwork(bridge=bridge, vlan=wish.vlan)]
-    if wish.cidr in DHCP:
+    fitting = fitting or [UserNetwork(bridge=bridge, vlan=request.vlan)]
+    if request.cidr in DHCP:
         return fitting[0]
     ranges = [each for each in fitting if each.subnet]
-    if wish.cidr == STATIC:
-        if not ranges and wish.is_restricted:
+    if request.cidr == STATIC:
+        if not ranges and request.is_restricted:
             raise invalid_field("config.network", f"{fitting[0]} has DHCP alone; leave `network` out")
         return ranges[0] if ranges else fitting[0]
-    return _choose_for_address(wish, fitting, ranges, allowed=allowed, servers=list_servers(default))
+    return _choose_for_address(request, fitting, ranges, allowed=allowed, servers=list_servers(default))
 
 
-def list_networks(default: Network, others: Iterable[UserNetwork]) -> list[UserNetwork]:
+def list_allowed(default: Network, others: Iterable[UserNetwork]) -> list[UserNetwork]:
     """The networks that users may choose, the default one first."""
     first = UserNetwork(
         bridge=default.default_bridge,
@@ -135,7 +135,7 @@ def find_special(address: Address) -> str:
 
 
 def _choose_for_address(
-    wish: NetworkWish,
+    request: NetworkRequest,
     fitting: Sequence[UserNetwork],
     ranges: Sequence[UserNetwork],
     *,
@@ -143,9 +143,9 @@ def _choose_for_address(
     servers: Collection[str],
 ) -> UserNetwork:
     try:
-        chosen = ip_interface(wish.cidr)
+        chosen = ip_interface(request.cidr)
     except ValueError:
-        raise invalid_field("network_cidr", f"{wish.cidr[:60]!r} is no address with its network") from None
+        raise invalid_field("network_cidr", f"{request.cidr[:60]!r} is no address with its network") from None
     address, network = chosen.ip, chosen.network
     if kind := find_special(address):
         raise invalid_field("network_cidr", f"{address} is {kind}: no container can have it")
@@ -157,7 +157,7 @@ def _choose_for_address(
     if any(ip_address(each) == address for each in servers):
         raise invalid_field("network_cidr", f"{address} is the address of a name server")
     found = next((each for each in ranges if ip_network(each.subnet) == network), None)
-    if found is None and wish.is_restricted:
+    if found is None and request.is_restricted:
         subnets = " or ".join(each.subnet for each in ranges) or "none: it has DHCP alone"
         raise invalid_field(
             "network_cidr", f"{chosen} is in no subnet that users may choose on {fitting[0]} ({subnets})"

@@ -1,4 +1,4 @@
-"""Giving back what apps hold that are gone: their workflows do that, and this makes up for what was lost."""
+"""Release of reservations whose apps are gone: their workflows do that, and this repairs what they could not."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from services.inventory.store import SqlAddressStore, SqlVmidStore
 
 log = get_logger()
 
-_SETTLED = timedelta(
-    hours=1
-)  # longer than any workflow takes between a reservation and the record of its app
-_BATCH = 500  # what FindRemovedApps answers at once
+# Longer than any workflow takes between a reservation and the record of its app.
+_SETTLED = timedelta(hours=1)
+_BATCH = 500  # ids in one request of FindRemovedApps
+_TIMEOUT_S = 10.0  # of one such request: the job runs again in an hour
 
 
-class RemovedApps:
+class AbandonedReservations:
     """Releases container ids and addresses of apps that are gone."""
 
-    def __init__(self, clients: Clients, vmids: SqlVmidStore, addresses: SqlAddressStore) -> None:
+    def __init__(self, clients: Clients, vmids: SqlVmidStore, *, addresses: SqlAddressStore) -> None:
         self._clients = clients
         self._vmids = vmids
         self._addresses = addresses
 
     def plan(self) -> Periodic:
-        """Plan the hourly release, for what a workflow of apps could not give back."""
+        """Plan the hourly release."""
 
         async def release() -> None:
             if released := await self.release(settled=_SETTLED):
@@ -40,29 +40,30 @@ class RemovedApps:
         return Periodic(name="removed_apps", interval=timedelta(hours=1), function=release)
 
     async def release(self, *, settled: timedelta) -> int:
-        """Give back what is held for so long by apps that are gone; how many apps those were.
+        """Release what apps that are gone reserved at least `settled` ago, and return the number of these apps.
 
         Raises:
             UnavailableError: apps or the database does not answer.
         """
         before = now() - settled
-        held = {
+        reserved = {
             *await self._vmids.list_holders(before=before),
             *await self._addresses.list_holders(before=before),
         }
-        owners = sorted({owner for _, owner in held})
+        owners = sorted({owner for _, owner in reserved})
         gone: set[str] = set()
+        # apps answers which of these ids it does not know; ids that it cannot answer for stay reserved.
         for start in range(0, len(owners), _BATCH):
-            gone |= set(await self._ask(owners[start : start + _BATCH]))
-        for host_id, owner in held:
+            gone |= set(await self._find_gone(owners[start : start + _BATCH]))
+        for host_id, owner in reserved:
             if owner in gone:
                 await self._vmids.release_vmid(host_id, owner)
                 await self._addresses.release_address(owner)
         return len(gone)
 
-    async def _ask(self, owners: Sequence[str]) -> Sequence[str]:
+    async def _find_gone(self, owners: Sequence[str]) -> Sequence[str]:
         request = pb.FindRemovedAppsRequest(app_ids=owners)
         found = await self._clients.call(
-            "apps", AppsInternalServiceStub, "FindRemovedApps", request, timeout=10.0
+            "apps", AppsInternalServiceStub, "FindRemovedApps", request, timeout=_TIMEOUT_S
         )
         return list(found.app_ids)

@@ -1,4 +1,4 @@
-"""Reading the nodes of all hosts again and again, without letting a silent one hold up the rest."""
+"""Periodic read of the nodes of all hosts; a host that does not answer delays no other."""
 
 from __future__ import annotations
 
@@ -9,74 +9,57 @@ import time
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 from services.inventory.domain.entities import Host
-from services.inventory.proxmox.fleet import Fleet, list_doors
-from services.inventory.proxmox.isolation import isolate_host
-from services.inventory.proxmox.nodes import read_nodes
-from services.inventory.proxmox.ways import Ways
-from services.inventory.store import SqlHostStore
+from services.inventory.domain.interfaces import ContainerAccess, HostStore, ProxmoxFleet
+from services.inventory.usecases.hosts import sync_nodes
 
 log = get_logger()
 
-_LONGEST_SILENCE_S = 300.0
-_HOST_TIMEOUT_S = 40.0
-
-
-async def sync_host(store: SqlHostStore, fleet: Fleet, ways: Ways, *, host: Host) -> int:
-    """Read the nodes of a host and how commands get in, write them down, and return how many nodes there are.
-
-    Raises:
-        DomainError: it does not answer or refuses; that is written down too.
-    """
-    try:
-        async with isolate_host(host, timeout_s=_HOST_TIMEOUT_S):
-            client = await fleet.get_client_of(host)
-            version, found = await read_nodes(client)
-            client.use_doors(list_doors(found))
-            way = await ways.find_way(client)
-    except DomainError as error:
-        await store.note_silence(host.id, error.message)
-        raise
-    await store.note_answer(host.id, version=version, found=found, exec_mode=way.mode)
-    return len(found)
+_LONGEST_BACKOFF_S = 300.0  # a host that is back is noticed after five minutes at most, or by a wake
 
 
 class NodeSync:
-    """Keeps the nodes of all hosts up to date; silent hosts are asked less and less often."""
+    """Reads the nodes of all hosts at an interval; hosts that do not answer are read with exponential backoff."""
 
-    def __init__(self, store: SqlHostStore, fleet: Fleet, ways: Ways, *, every_s: float) -> None:
+    def __init__(
+        self, store: HostStore, fleet: ProxmoxFleet, *, access: ContainerAccess, every_s: float
+    ) -> None:
         self._store = store
         self._fleet = fleet
-        self._ways = ways
+        self._access = access
         self._every = every_s
         self._wake = asyncio.Event()
+        # Per host: when it is read next, in monotonic seconds, and its current backoff.
         self._due: dict[int, tuple[float, float]] = {}
+        # Hosts that are being read: one that takes long is not read twice at once.
         self._reading: dict[int, asyncio.Task[None]] = {}
+        # Hosts to read once more as soon as the read under way has ended.
         self._again: set[int] = set()
 
     def wake(self) -> None:
-        """Look again now, at all hosts; one that is being read is read once more."""
+        """Read all hosts now; one that is being read is read once more, as it may have been changed meanwhile."""
         self._due.clear()
         self._again.update(self._reading)
         self._wake.set()
 
     async def run(self) -> None:
-        """Keep reading, for ever; a host that takes long delays no round of the others."""
+        """Read the hosts in rounds until cancelled; a host that takes long delays no round of the others."""
         try:
             while True:
                 try:
                     await self._start_due()
                 except DomainError as error:
-                    log.warning("node_sync_waits", error=error.message)
+                    log.warning("node_sync_postponed", error=error.message)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._every):  # wait_for of Python 3.11 loses a cancellation
                         await self._wake.wait()
                 self._wake.clear()
         finally:
+            # Tasks that outlive the service would write to a closed database.
             for task in self._reading.values():
                 task.cancel()
 
     async def sync_due(self) -> None:
-        """Read every active host whose turn it is, all at once, and wait for the last of them."""
+        """Read every active host that is due, all at once, and wait for the last of them."""
         await asyncio.gather(*await self._start_due())
 
     async def _start_due(self) -> list[asyncio.Task[None]]:
@@ -102,12 +85,12 @@ class NodeSync:
 
     async def _sync(self, host: Host) -> None:
         try:
-            await sync_host(self._store, self._fleet, self._ways, host=host)
+            await sync_nodes(self._store, self._fleet, access=self._access, host=host)
         except DomainError as error:
-            silence = min(max(self._due.get(host.id, (0.0, 0.0))[1] * 2, self._every), _LONGEST_SILENCE_S)
-            self._due[host.id] = (time.monotonic() + silence, silence)
+            backoff = min(max(self._due.get(host.id, (0.0, 0.0))[1] * 2, self._every), _LONGEST_BACKOFF_S)
+            self._due[host.id] = (time.monotonic() + backoff, backoff)
             log.warning("host_silent", host_id=host.id, error=error.message)
-        except Exception:  # one host's trouble must not end the reading of all
+        except Exception:  # a fault of one host must not end the job for all
             self._due[host.id] = (time.monotonic() + self._every, self._every)
             log.exception("node_sync_failed", host_id=host.id)
         else:

@@ -1,22 +1,6 @@
-"""The only code that speaks to Proxmox.
+"""The only code that connects to Proxmox: clients, and functions on one request or answer each.
 
-client      one host's API: threads, sign-in, TLS, retries, errors
-session     requests sessions with proxmoxer's sign-in, certificates pinned
-answers     what is read of an answer, within limits; shapes says what each path answers
-isolation   one host's trouble is an error of that host alone
-fleet       a client per host, made from the stored credentials
-marks       whose a container is
-containers  what is done with containers
-power       start, stop, reboot, destroy
-create      new containers; templates finds what they are made of
-images      OCI images as templates
-copies      clones, snapshots, migrations
-archives    backups and what becomes of them
-tasks       following tasks
-ways        commands and files in containers, by SSH or by the API's console
-ssh         SSH to the nodes
-consoles    commands and files by the console; terminal and websocket are below it
-inside      commands, files and ports of a container
-privileges  what the credentials must be allowed and are
-nodes       nodes as they are now
+It knows paths, parameters and texts of the API; which container may be changed when, and by whom, is decided in the use
+cases. A module here imports no store and no message. Modules on `ProxmoxApi` open no connection by themselves; only
+`client`, `session` and `answers` (the API), `ssh`, `consoles` and `websocket` (commands) and `nodes` (certificates) do.
 """

@@ -17,7 +17,7 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_VALUES = 1_000_000  # 16 MiB of `{},` would become a gigabyte of objects
 MAX_DEPTH = 32  # Proxmox nests five levels
 _TOTAL_S = 60.0  # of one answer: the timeout of a single read never ends one that comes byte by byte
-_CHUNK = 65_536
+_CHUNK = 65_536  # bytes of one read
 _REASON = 1000  # characters; a message becomes the status of a call, whose headers have a limit of some KiB
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -26,7 +26,7 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class UnexpectedAnswer(Exception):  # noqa: N818 - an answer, which refusals.py turns into an error of the domain
-    """What came is no answer of Proxmox VE; the text says what it was, as the end of "it answers with …"."""
+    """Data that is no answer of Proxmox VE; the text completes "it answers with …"."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Answer:
     Attributes:
         status: of HTTP, or one above 594 of Proxmox's own proxy.
         reason: why it refuses, in Proxmox's own words, also where a proxy replaced the reason phrase.
-        data: what was asked for.
+        data: the content of a successful answer.
         errors: by parameter, of a request that was refused.
     """
 
@@ -53,6 +53,7 @@ def send(session: requests.Session, method: str, url: str, **options: Any) -> An
         UnexpectedAnswer: it is none of Proxmox VE, or beyond a limit.
         requests.RequestException: no answer came.
     """
+    # Streamed, so that the limits below end an answer before it is in memory.
     response = session.request(method, url, allow_redirects=False, stream=True, **options)
     try:
         return _read_answer(response)
@@ -66,9 +67,10 @@ def _read_answer(response: requests.Response) -> Answer:
         raise UnexpectedAnswer(f"{status} {phrase}, a redirect, which is not followed")
     if status < 200:
         raise UnexpectedAnswer(f"the status {status}")
+    # A small compressed body may become gigabytes.
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding != "identity":
-        raise UnexpectedAnswer(f"data compressed by {encoding[:20]!r}, which was not asked for")
+        raise UnexpectedAnswer(f"data compressed by {encoding[:20]!r}, which was not requested")
     body = _read_body(response.raw)
     if status >= 400 and not body.strip():
         return Answer(status, phrase[:_REASON])
@@ -116,6 +118,7 @@ def parse_json(body: bytes, *, status: int = 200, phrase: str = "OK") -> Any:
     try:
         content = json.loads(text)
         if _SURROGATE.search(body):  # one without its other half is no text, in no database and no message
+            # Half a surrogate pair is valid JSON and invalid UTF-8.
             content = json.loads(json.dumps(content, ensure_ascii=False).encode(errors="replace"))
     except (ValueError, RecursionError):
         kind = _describe_text(text)

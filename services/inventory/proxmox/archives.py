@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.core.errors import DomainError, UnavailableError
+from services.inventory.domain.disks import parse_configuration
 from services.inventory.domain.errors import ArchiveNotFoundError
-from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.containers import ProxmoxTask
+from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.proxmox.task_log import BackupJob
 
 # A file of vzdump, or a snapshot on a Proxmox Backup Server: pbs:backup/ct/105/2026-01-31T12:00:00Z.
@@ -35,6 +35,11 @@ class ArchiveVolume:
     notes: str
     created_at: int
 
+    @property
+    def path(self) -> str:
+        """The archive's path in the API."""
+        return f"/nodes/{self.node}/storage/{self.storage}/content/{self.volume_id}"
+
 
 def render_mark(backup_id: str) -> str:
     """The line of an archive's notes that names the backup it is."""
@@ -47,8 +52,8 @@ def render_notes(notes: str, backup_id: str) -> str:
     return "\n".join([*mark, *([notes.strip()] if notes.strip() else [])])
 
 
-async def list_archives(
-    client: ProxmoxClient, *, vmid: int = 0, storage: str = "", node: str = ""
+async def read_archives(
+    client: ProxmoxApi, *, vmid: int = 0, storage: str = "", node: str = ""
 ) -> tuple[list[ArchiveVolume], bool]:
     """Return the archives of a container, or of all, newest first, and whether every storage answered."""
     places, complete = await _list_places(client, storage, node)
@@ -68,12 +73,13 @@ async def list_archives(
             raise answer
         for one in answer:
             if _FILE.search(str(one["volid"])) and (not vmid or _read_vmid(one) == vmid):
+                # By node too: local storages of two nodes may have files of the same name.
                 found[(str(one["volid"]), where)] = _build_archive(one, name, where)
     return sorted(found.values(), key=lambda one: (-one.created_at, one.volume_id)), complete
 
 
-async def _list_places(client: ProxmoxClient, storage: str, node: str) -> tuple[list[tuple[str, str]], bool]:
-    """A node for every storage: shared ones are asked once."""
+async def _list_places(client: ProxmoxApi, storage: str, node: str) -> tuple[list[tuple[str, str]], bool]:
+    """Return a node for every storage; shared storages are read through one node only."""
     places: dict[str, tuple[str, str]] = {}
     complete = True
     resources = await client.get("/cluster/resources", type="storage")
@@ -84,6 +90,7 @@ async def _list_places(client: ProxmoxClient, storage: str, node: str) -> tuple[
         ):
             continue
         if one.get("status") != "available":
+            # A shared storage that one node does not see may be available on another one.
             complete = complete and bool(int(one.get("shared") or 0))
             continue
         key = one["storage"] if int(one.get("shared") or 0) else f"{one['storage']} {one['node']}"
@@ -91,14 +98,14 @@ async def _list_places(client: ProxmoxClient, storage: str, node: str) -> tuple[
     return list(places.values()), complete
 
 
-async def find_archive(client: ProxmoxClient, volume_id: str) -> ArchiveVolume:
+async def find_archive(client: ProxmoxApi, volume_id: str) -> ArchiveVolume:
     """Return an archive by its volume id.
 
     Raises:
         ArchiveNotFoundError: no storage has it.
         UnavailableError: those that answer do not have it, and one does not answer.
     """
-    found, complete = await list_archives(client, storage=volume_id.partition(":")[0])
+    found, complete = await read_archives(client, storage=volume_id.partition(":")[0])
     for one in found:
         if one.volume_id == volume_id:
             return one
@@ -107,27 +114,22 @@ async def find_archive(client: ProxmoxClient, volume_id: str) -> ArchiveVolume:
     raise ArchiveNotFoundError(f"{client.access.name} has no archive {volume_id[:200]!r}")
 
 
-async def update_archive(
-    client: ProxmoxClient, volume_id: str, *, notes: str | None, protected: bool | None
-) -> None:
-    """Change notes and protection; the mark stays the first line of the notes."""
+async def read_configuration(client: ProxmoxApi, volume_id: str) -> dict[str, str]:
+    """Read the configuration in an archive.
+
+    Raises:
+        ArchiveNotFoundError: no storage has it.
+    """
     archive = await find_archive(client, volume_id)
-    path = f"/nodes/{archive.node}/storage/{archive.storage}/content/{volume_id}"
-    if notes is not None:
-        first = archive.notes.split("\n", 1)[0]
-        notes = render_notes(notes, first.removeprefix(_MARK) if first.startswith(_MARK) else "")
-    await client.put(path, notes=notes, protected=protected)
+    text = await client.get(f"/nodes/{archive.node}/vzdump/extractconfig", volume=volume_id)
+    return parse_configuration(str(text))
 
 
-async def delete_archive(client: ProxmoxClient, volume_id: str) -> ProxmoxTask:
-    """Delete an archive; one that is gone is done."""
-    try:
-        archive = await find_archive(client, volume_id)
-    except ArchiveNotFoundError:
-        return ProxmoxTask(client.access.host_id, "")
-    path = f"/nodes/{archive.node}/storage/{archive.storage}/content/{volume_id}"
-    upid = await client.delete(path)
-    return ProxmoxTask(client.access.host_id, archive.node, str(upid or ""))
+def replace_notes(archive: ArchiveVolume, notes: str) -> str:
+    """Return notes for an archive in which its mark, if it has one, stays the first line."""
+    # Archives that the platform did not make have no mark and get none.
+    first = archive.notes.split("\n", 1)[0]
+    return render_notes(notes, first.removeprefix(_MARK) if first.startswith(_MARK) else "")
 
 
 def _read_vmid(one: dict[str, Any]) -> int:
@@ -148,7 +150,7 @@ def _build_archive(one: dict[str, Any], storage: str, node: str) -> ArchiveVolum
     )
 
 
-async def name_volume(client: ProxmoxClient, node: str, job: BackupJob | None, *, done: bool) -> str:
+async def name_volume(client: ProxmoxApi, node: str, job: BackupJob | None, *, done: bool) -> str:
     """Return the volume id of the archive that vzdump's log names; empty until it does.
 
     Where the request named no storage, the id is known when the archive is listed, and the file's name stands for it.
@@ -157,5 +159,5 @@ async def name_volume(client: ProxmoxClient, node: str, job: BackupJob | None, *
         return ""
     if job.volume_id or not done:
         return job.volume_id
-    found, _ = await list_archives(client, node=node)
+    found, _ = await read_archives(client, node=node)
     return next((one.volume_id for one in found if one.volume_id.endswith(f"/{job.name}")), job.archive)

@@ -1,8 +1,8 @@
 """One host's API: requests in threads of its own, so that a silent host holds up no other.
 
-A cluster answers through any of its nodes, so another one is asked when the node in use is silent.
+A cluster answers through any of its nodes, so requests fail over to another one when the node in use is silent.
 
-Reads are repeated when they fail for a reason that passes. A write is repeated only when Proxmox said that it did
+Reads are repeated when they fail for a reason that passes. A write is repeated only when Proxmox answered that it did
 nothing (a lock, a node that is not reached); when no answer came, `WriteUncertainError` asks the caller to look.
 """
 
@@ -24,6 +24,7 @@ from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 from services.common.core.telemetry.metrics import template_of, timing_proxmox
 from services.common.core.telemetry.tracing import SpanKind, span
+from services.inventory.domain.access import Access, ClusterEndpoint
 from services.inventory.domain.errors import (
     HostAnswerUnexpectedError,
     HostCredentialsRefusedError,
@@ -37,24 +38,24 @@ from services.inventory.proxmox.refusals import (
     uncertain,
     unexpected,
     unreachable,
-    was_never_sent,
 )
 from services.inventory.proxmox.session import (
     CONNECT_TIMEOUT_S,
-    Access,
     ApiSession,
-    Door,
     Ticket,
     make_auth,
     make_headers,
+    was_never_sent,
 )
 from services.inventory.proxmox.shapes import check_shape
 
 log = get_logger()
 
-_ATTEMPTS = 4
-_THREADS = 8
-_MAX_SILENCE_S = 15.0
+_ATTEMPTS = (
+    4  # of one request, with exponential backoff: 1.4 s of waits, as long as a lock of Proxmox usually lasts
+)
+_THREADS = 8  # requests of one host at once: a node has three API workers, and a queue for each
+_MAX_SILENCE_S = 15.0  # the longest time in which a silent host is not tried again
 
 
 class ProxmoxClient:
@@ -67,10 +68,13 @@ class ProxmoxClient:
 
     def __init__(self, access: Access, *, threads: int = _THREADS) -> None:
         self.access = access
-        self._doors: tuple[Access, ...] = (access,)
-        self._door_lock = threading.Lock()
+        self._endpoints: tuple[Access, ...] = (access,)
+        # Requests run in threads: endpoints and the one in use change together.
+        self._endpoint_lock = threading.Lock()
         self._auth = make_auth(access, lambda: self.access)
+        # Threads of its own: a host that does not answer occupies none that another host needs.
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"pve-{access.host_id}")
+        # requests.Session is not thread-safe: each thread has one, and its connection.
         self._local = threading.local()
         self._sessions: list[ApiSession] = []
         self._closed = False
@@ -106,7 +110,7 @@ class ProxmoxClient:
         return await self._run("delete", path, params)
 
     async def get_headers(self) -> dict[str, str]:
-        """Return the headers that sign a request which does not go through here; signs in when that is due.
+        """Return the headers that authenticate a request which this client does not send; signs in when that is due.
 
         Raises:
             HostUnreachableError: the host does not answer.
@@ -115,33 +119,37 @@ class ProxmoxClient:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._make_headers)
 
-    def use_doors(self, doors: Sequence[Door]) -> None:
-        """Know the cluster's other nodes: they are asked in turn when the one in use does not answer.
+    def use_endpoints(self, endpoints: Sequence[ClusterEndpoint]) -> None:
+        """Set the cluster's other nodes: requests fail over to them in turn when the one in use does not answer.
 
-        A pinned host is never asked through a node whose certificate is not pinned too.
+        Requests to a pinned host never go through a node whose certificate is not pinned too.
         """
-        first = self._doors[0]
+        first = self._endpoints[0]
         others = [
-            dataclasses.replace(first, host=door.address, fingerprint=door.fingerprint)
-            for door in doors
-            if door.address not in ("", first.host) and bool(door.fingerprint) == bool(first.fingerprint)
+            dataclasses.replace(first, host=endpoint.address, fingerprint=endpoint.fingerprint)
+            for endpoint in endpoints
+            if endpoint.address not in ("", first.host)
+            and bool(endpoint.fingerprint) == bool(first.fingerprint)
         ]
-        with self._door_lock:
-            self._doors = (first, *others)
-            if self.access not in self._doors:
+        with self._endpoint_lock:
+            self._endpoints = (first, *others)
+            if self.access not in self._endpoints:
                 self.access = first
 
     def close(self) -> None:
         """Close the sessions; requests under way end by themselves, those that wait are refused."""
+        # First, so that a request that fails now is explained by this.
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         for session in self._sessions:
             session.close()
 
     async def _run(self, method: str, path: str, params: dict[str, Any]) -> Any:
+        # Circuit breaker: requests to a host that did not answer fail at once for a while.
         if time.monotonic() < self._silent_until:
             raise HostUnreachableError(self._silence_error, retry_after=self._silent_until - time.monotonic())
         clean = {name: _render(value) for name, value in params.items() if value is not None}
+        # Before anything is sent: no text may begin another option or another line of a configuration.
         check_texts(clean)
         loop = asyncio.get_running_loop()
         for attempt in range(1, _ATTEMPTS + 1):
@@ -181,12 +189,13 @@ class ProxmoxClient:
         except HostCredentialsRefusedError:
             if not isinstance(self._auth, Ticket):
                 raise
+            # The ticket may have expired on a host whose clock differs: sign in once more.
             self._auth.drop()
             return self._send(method, path, params)
 
     def _send(self, method: str, path: str, params: dict[str, Any]) -> Any:
         """Send through the node in use; through the others when it does not answer."""
-        for _ in self._doors[1:]:
+        for _ in self._endpoints[1:]:
             access = self.access
             try:
                 return self._send_through(method, path, params)
@@ -197,9 +206,9 @@ class ProxmoxClient:
         return self._send_through(method, path, params)
 
     def _leave(self, access: Access) -> None:
-        with self._door_lock:
-            if self.access == access and access in self._doors:
-                self.access = self._doors[(self._doors.index(access) + 1) % len(self._doors)]
+        with self._endpoint_lock:
+            if self.access == access and access in self._endpoints:
+                self.access = self._endpoints[(self._endpoints.index(access) + 1) % len(self._endpoints)]
                 log.warning(
                     "cluster_failed_over", host_id=access.host_id, left=access.host, to=self.access.host
                 )
@@ -244,7 +253,7 @@ class ProxmoxClient:
 
 @contextmanager
 def _observing(method: str, path: str) -> Iterator[None]:
-    """The call as an operator sees it: a span, and its time by path without the names in it."""
+    """Record a call: a span, and its duration by path without the names in it."""
     name = f"{method.upper()} {template_of(path)}"
     with span(name, kind=SpanKind.CLIENT, attributes={"proxmox.path": path}), timing_proxmox(method, path):
         yield

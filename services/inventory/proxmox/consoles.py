@@ -1,7 +1,7 @@
 """Commands and files by the console that Proxmox's API gives: no SSH, a token with VM.Console is enough.
 
-A container has one shell that everybody attached sees. So each command is one typed line that cannot be told apart
-from its echo but by markers, runs with its own input, and says its exit code at the end. What is long or not plain
+A container has one shell that everybody attached sees. So each command is one typed line whose output is
+separated from its echo by markers; it runs with its own input and prints its exit code at the end. What is long or not plain
 is typed as base64, in lines that busybox takes, and written to a file first.
 """
 
@@ -23,21 +23,21 @@ from services.inventory.domain.errors import (
     HostUnreachableError,
     ProxmoxRefusedError,
 )
-from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.holding import hold
+from services.inventory.domain.proxmox_api import ProxmoxApi
+from services.inventory.proxmox.slots import acquire_slot
 from services.inventory.proxmox.terminal import Echo, Screen
 from services.inventory.proxmox.websocket import ConsoleSocket, open_console
 
 LINE = 800  # bytes of base64 in a line: busybox keeps 1022 bytes of a line, terminals 4095
-WINDOW = 3  # lines under way before the shell has said that it took them
-INLINE = 600
+WINDOW = 3  # lines under way before the shell has confirmed them
+INLINE = 600  # bytes of a command that is typed as it is; longer ones are written to a file first
 _WAKE_S = 120.0  # a command whose caller went away may still run
 # lxc-attach discards what arrives before it has set its terminal, some 20 ms after Proxmox says OK
 _FIRST_REPEAT_S = 0.1
-_LONGEST_REPEAT_S = 1.0
-_LINE_S = 20.0
-_IDLE_S = 20.0
-_PUSH_WAIT_S = 300.0
+_LONGEST_REPEAT_S = 1.0  # later a shell is busy, and more input only fills its buffer
+_LINE_S = 20.0  # until the shell has read a line: a container under load reads slowly
+_IDLE_S = 20.0  # how long an attachment stays open for the next command: attaching takes half a second
+_PUSH_WAIT_S = 300.0  # for the command of another caller that uses the console
 _CLEAR_LINE, _INTERRUPT = b"\x15", b"\x03"
 
 
@@ -51,15 +51,16 @@ class _Session:
 
 
 class Consoles:
-    """The consoles of all containers; an attachment is kept for a while after a command."""
+    """The consoles of all containers; an attachment stays open for a while after a command."""
 
     def __init__(self) -> None:
         self._sessions: dict[tuple[int, int], _Session] = {}
+        # References: asyncio itself holds tasks only weakly.
         self._ending: set[asyncio.Task[None]] = set()
 
     async def stream(
         self,
-        client: ProxmoxClient,
+        client: ProxmoxApi,
         node: str,
         vmid: int,
         *,
@@ -72,12 +73,12 @@ class Consoles:
 
         Raises:
             ExecHungError: no output for `stall_s`, or longer than `timeout_s` in all.
-            ExecUnavailableError: the console asks for a login.
+            ExecUnavailableError: the console requires a login.
             ContainerStoppedError: the container does not run.
             HostUnreachableError: the connection broke; the command may still run.
         """
         session = self._find_session(client, vmid)
-        async with hold(session.lock, f"the console of container {vmid}", timeout_s=timeout_s):
+        async with acquire_slot(session.lock, f"the console of container {vmid}", timeout_s=timeout_s):
             socket = await self._attach(session, client, node, vmid=vmid)
             ended = False
             try:
@@ -87,6 +88,7 @@ class Consoles:
                     yield piece
             except BaseException:
                 if not ended:
+                    # The shell may still run the command, so that its output would appear in the next one's.
                     await self._drop(session)
                     raise
                 self._keep(session)  # the caller left after the exit code, as gRPC clients do
@@ -94,7 +96,7 @@ class Consoles:
             self._keep(session)
 
     async def push(
-        self, client: ProxmoxClient, node: str, vmid: int, *, path: str, content: bytes, mode: int
+        self, client: ProxmoxApi, node: str, vmid: int, *, path: str, content: bytes, mode: int
     ) -> None:
         """Write a file, whole or not at all.
 
@@ -103,7 +105,7 @@ class Consoles:
             DomainError: as `stream`.
         """
         session = self._find_session(client, vmid)
-        async with hold(session.lock, f"the console of container {vmid}", timeout_s=_PUSH_WAIT_S):
+        async with acquire_slot(session.lock, f"the console of container {vmid}", timeout_s=_PUSH_WAIT_S):
             socket = await self._attach(session, client, node, vmid=vmid)
             try:
                 staged = await _stage(socket, content)
@@ -128,12 +130,10 @@ class Consoles:
         await asyncio.gather(*self._ending)
         self._sessions.clear()
 
-    def _find_session(self, client: ProxmoxClient, vmid: int) -> _Session:
+    def _find_session(self, client: ProxmoxApi, vmid: int) -> _Session:
         return self._sessions.setdefault((client.access.host_id, vmid), _Session())
 
-    async def _attach(
-        self, session: _Session, client: ProxmoxClient, node: str, *, vmid: int
-    ) -> ConsoleSocket:
+    async def _attach(self, session: _Session, client: ProxmoxApi, node: str, *, vmid: int) -> ConsoleSocket:
         """The attachment that is there when its shell answers, else a new one."""
         if session.closing is not None:
             session.closing.cancel()
@@ -170,7 +170,7 @@ class Consoles:
 
 
 def new_token() -> str:
-    """What no output contains by chance."""
+    """Return a text that no output contains by chance."""
     return f"px{uuid.uuid4().hex[:16]}"
 
 
@@ -200,7 +200,7 @@ async def _wake(socket: ConsoleSocket, vmid: int, *, patience_s: float) -> None:
 
 
 def _refuse_obstacle(shown: bytes, vmid: int) -> None:
-    """Refuse what makes waiting useless, in what the terminal has shown."""
+    """Refuse to wait for a shell that the terminal shows to be missing."""
     if b"is not running" in shown:
         raise ContainerStoppedError(f"container {vmid} does not run")
     if b"Password:" in shown or b"Login incorrect" in shown:
@@ -208,9 +208,9 @@ def _refuse_obstacle(shown: bytes, vmid: int) -> None:
 
 
 def login_needed(vmid: int) -> ExecUnavailableError:
-    """The refusal of a container whose console asks who is there, with what to do."""
+    """Build the refusal of a container whose console requires a login."""
     return ExecUnavailableError(
-        f"the console of container {vmid} asks for a login; set its console mode to shell "
+        f"the console of container {vmid} requires a login; set its console mode to shell "
         f"(`pct set {vmid} --cmode shell`) and restart it, or give the host SSH credentials"
     )
 
@@ -243,7 +243,7 @@ async def _run(
     except TimeoutError:
         await socket.type(_INTERRUPT)
         over = loop.time() >= end
-        why = f"did not end within {timeout_s:.0f} s" if over else f"said nothing for {stall_s:.0f} s"
+        why = f"did not end within {timeout_s:.0f} s" if over else f"printed nothing for {stall_s:.0f} s"
         raise ExecHungError(f"the command {why}") from None
     except BaseException:
         with contextlib.suppress(DomainError):

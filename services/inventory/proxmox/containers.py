@@ -1,119 +1,36 @@
-"""Finding a container, looking at it, and acting on it so that a repetition does no harm."""
+"""Lookup of containers with the check of their owner, and requests that may be repeated."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
 
+from services.inventory.domain.containers import ContainerRef, ListedTask, ProxmoxTask, View, is_of_host
 from services.inventory.domain.errors import (
-    ContainerLockedError,
     ContainerNotFoundError,
     HostUnreachableError,
     ProxmoxRefusedError,
     VmidTakenError,
     WriteUncertainError,
 )
-from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.fleet import Fleet
+from services.inventory.domain.interfaces import ProxmoxFleet, VmidStore
+from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.proxmox.marks import check_owner
 
-_LOOKS = 5
-_MAKING = ("create", "disk")
-_LOOK_AGAIN_S = 0.2
+_TASK_LOOKUPS = 5  # for the task of a request without an answer
+_LOOKUP_INTERVAL_S = 0.2  # Proxmox lists a task as soon as it has forked
 
 
-@dataclass(frozen=True)
-class ContainerRef:
-    """Where a container is; the node is a hint."""
-
-    host_id: int
-    vmid: int
-    node: str = ""
-
-
-@dataclass(frozen=True)
-class ProxmoxTask:
-    """A task of Proxmox, or nothing to do (no upid).
-
-    Attributes:
-        result: what was made or found, when it is known at once.
-        warnings: for the log of the app that asked.
-    """
-
-    host_id: int
-    node: str
-    upid: str = ""
-    result: str = ""
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class View:
-    """A container as it is now: its configuration, status and running tasks."""
-
-    client: ProxmoxClient
-    node: str
-    vmid: int
-    config: dict[str, Any]
-    status: dict[str, Any] = field(default_factory=dict)
-    tasks: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def path(self) -> str:
-        """Its path in the API."""
-        return f"/nodes/{self.node}/lxc/{self.vmid}"
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it runs."""
-        return self.status.get("status") == "running"
-
-    @property
-    def lock(self) -> str:
-        """What Proxmox does with it, empty when nothing."""
-        return str(self.config.get("lock") or "")
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether its creation has not ended: it is locked for it, or has no root since somebody took that lock off."""
-        return self.lock in _MAKING or "rootfs" not in self.config
-
-    def find_task(self, types: Collection[str]) -> ProxmoxTask | None:
-        """A running task of one of these types."""
-        for task in self.tasks:
-            if task.get("type") in types:
-                return ProxmoxTask(self.client.access.host_id, self.node, str(task["upid"]))
-        return None
-
-    def done(self, result: str = "") -> ProxmoxTask:
-        """Nothing to do."""
-        return ProxmoxTask(self.client.access.host_id, self.node, result=result)
-
-
-class Vmids(Protocol):
-    """Who holds which container id."""
-
-    async def find_owner(self, host_id: int, vmid: int) -> str | None:
-        """Return who holds an id, or None."""
-
-    async def mark_copy(self, host_id: int, owner: str, *, is_copy: bool) -> None:
-        """Note whether an owner's container has the addresses of what it was copied from."""
-
-    async def is_copy(self, host_id: int, owner: str) -> bool:
-        """Whether an owner's container has the addresses of what it was copied from."""
-
-
-class Containers:
+class ContainerLookup:
     """The containers of all hosts."""
 
-    def __init__(self, fleet: Fleet, vmids: Vmids) -> None:
+    def __init__(self, fleet: ProxmoxFleet, vmids: VmidStore) -> None:
         self.fleet = fleet
         self.vmids = vmids
 
-    async def look(self, ref: ContainerRef, *, with_tasks: bool = True) -> View:
-        """Look at a container; without its tasks for who changes nothing that one of them may change too.
+    async def get(self, ref: ContainerRef, *, with_tasks: bool = True) -> View:
+        """Return a container as it is now; callers that change nothing need no tasks.
 
         It is where Proxmox says, also when the node of `ref` is down: the HA manager has moved it then.
 
@@ -132,9 +49,11 @@ class Containers:
                 if is_of_host(error):
                     raise
                 silence = error
+        # The list of the cluster knows the node of every container, with up to 10 s delay.
         node = await find_node(client, ref.vmid)
         if node is None:
             raise ContainerNotFoundError(f"{client.access.name} has no container {ref.vmid}")
+        # It has not moved: its node does not answer, which is the more useful error.
         if silence is not None and node == ref.node:
             raise silence
         try:
@@ -145,57 +64,40 @@ class Containers:
             raise
 
     async def find(self, ref: ContainerRef) -> View | None:
-        """Look at a container, or None when the host answers and has none."""
+        """Return a container, or None when the host answers and has none."""
         try:
-            return await self.look(ref)
+            return await self.get(ref)
         except ContainerNotFoundError:
             return None
 
-    async def look_owned(self, ref: ContainerRef, owner: str, *, with_tasks: bool = True) -> View:
-        """Look at a container of `owner`, as `look`.
+    async def get_owned(self, ref: ContainerRef, owner: str, *, with_tasks: bool = True) -> View:
+        """Return a container of `owner`; raises as `get`.
 
         Raises:
             NotOursError: it does not carry the owner's marks.
         """
-        view = await self.look(ref, with_tasks=with_tasks)
+        view = await self.get(ref, with_tasks=with_tasks)
         check_owner(view.config, owner, vmid=ref.vmid)
         return view
 
     async def check_reserved(self, ref: ContainerRef, owner: str) -> None:
-        """Refuse to make a container under an id that the owner does not hold: it may have been given up since.
+        """Refuse to make a container under an id that is not reserved for the owner: it may have been released.
 
         Raises:
-            VmidTakenError: nobody, or somebody else, holds it.
+            VmidTakenError: it is reserved for nobody, or for somebody else.
         """
         holder = await self.vmids.find_owner(ref.host_id, ref.vmid)
         if holder != owner:
             raise VmidTakenError(f"the container id {ref.vmid} is not reserved for {owner}")
 
 
-def is_of_host(error: HostUnreachableError) -> bool:
-    """Whether the host as a whole does not answer, and not only one node behind it."""
-    return error.metadata.get("scope") == "host"
-
-
-def check_unlocked(view: View) -> None:
-    """Refuse what Proxmox would refuse while it works on a container.
-
-    Raises:
-        ContainerLockedError: it has a lock, such as that of a nightly backup.
-    """
-    if view.lock:
-        raise ContainerLockedError(
-            f"container {view.vmid} is locked ({view.lock}): Proxmox works on it", retry_after=2
-        )
-
-
-async def find_node(client: ProxmoxClient, vmid: int) -> str | None:
+async def find_node(client: ProxmoxApi, vmid: int) -> str | None:
     """Return the node that a container is on, or None."""
     found = await find_resource(client, vmid)
     return None if found is None else str(found["node"])
 
 
-async def find_resource(client: ProxmoxClient, vmid: int) -> dict[str, Any] | None:
+async def find_resource(client: ProxmoxApi, vmid: int) -> dict[str, Any] | None:
     """Return a container as the list of the cluster has it, or None."""
     for one in await client.get("/cluster/resources", type="vm"):
         if int(one["vmid"]) == vmid and one.get("type") == "lxc":
@@ -203,12 +105,12 @@ async def find_resource(client: ProxmoxClient, vmid: int) -> dict[str, Any] | No
     return None
 
 
-async def has_left(client: ProxmoxClient, node: str, vmid: int) -> bool:
+async def has_left(client: ProxmoxApi, node: str, vmid: int) -> bool:
     """Whether a container is on another node than this one, or nowhere: nothing runs on it here any more."""
     return await find_node(client, vmid) != node
 
 
-async def list_running_tasks(client: ProxmoxClient, node: str, vmid: int) -> tuple[dict[str, Any], ...]:
+async def list_running_tasks(client: ProxmoxApi, node: str, vmid: int) -> tuple[dict[str, Any], ...]:
     """Return the running tasks of a container, newest first."""
     found = await client.get(f"/nodes/{node}/tasks", vmid=vmid, source="active", limit=50)
     running = [
@@ -219,7 +121,20 @@ async def list_running_tasks(client: ProxmoxClient, node: str, vmid: int) -> tup
     return tuple(sorted(running, key=lambda one: -int(one.get("starttime") or 0)))
 
 
-async def _look_on(client: ProxmoxClient, node: str, vmid: int, *, with_tasks: bool) -> View:
+def parse_task(row: Mapping[str, Any], node: str) -> ListedTask:
+    """Parse a task as a node lists it."""
+    is_running = not row.get("endtime")
+    return ListedTask(
+        upid=str(row["upid"]),
+        node=str(row.get("node") or node),
+        type=str(row.get("type") or ""),
+        is_running=is_running,
+        exit_status="" if is_running else str(row.get("status") or ""),
+        started_at=int(row.get("starttime") or 0),
+    )
+
+
+async def _look_on(client: ProxmoxApi, node: str, vmid: int, *, with_tasks: bool) -> View:
     """The tasks first: what one of them did that ends meanwhile is then seen in the status."""
     tasks = await list_running_tasks(client, node, vmid) if with_tasks else ()
     config, status = await asyncio.gather(
@@ -237,7 +152,7 @@ async def act(
     node: str = "",
     vmid: int = 0,
 ) -> ProxmoxTask:
-    """Ask Proxmox for a task; when no answer comes, look for the task that it may have started.
+    """Request a task from Proxmox; when no answer comes, find the task that it may have started.
 
     Args:
         view: the container.
@@ -247,14 +162,14 @@ async def act(
         vmid: the container that the task names, if not this one.
 
     Raises:
-        WriteUncertainError: no answer, and no such task runs: it is over, or never began. The caller asks again.
+        WriteUncertainError: no answer, and no such task runs: it is over, or never began. The caller repeats its request.
         DomainError: Proxmox refused.
     """
     where, which = node or view.node, vmid or view.vmid
     try:
         upid = await request()
     except WriteUncertainError:
-        for _ in range(_LOOKS if types else 0):
+        for _ in range(_TASK_LOOKUPS if types else 0):
             try:
                 tasks = await list_running_tasks(view.client, where, which)
             except HostUnreachableError:
@@ -262,6 +177,14 @@ async def act(
             found = View(view.client, where, which, {}, {}, tasks).find_task(types)
             if found is not None:
                 return found
-            await asyncio.sleep(_LOOK_AGAIN_S)
+            await asyncio.sleep(_LOOKUP_INTERVAL_S)
         raise
     return ProxmoxTask(view.client.access.host_id, where, str(upid or ""))
+
+
+async def put_config(view: View, options: Mapping[str, Any]) -> None:
+    """Change options of a container.
+
+    The digest makes Proxmox refuse the change when somebody else has changed the configuration since it was read.
+    """
+    await view.client.put(f"{view.path}/config", **{**options, "digest": view.config.get("digest")})

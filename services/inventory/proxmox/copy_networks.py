@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from services.inventory.domain.containers import View
 from services.inventory.domain.errors import CopyAddressError, NoFreeAddressError
 from services.inventory.domain.links import Cidr, Link, parse_links, render_options, split_options
-from services.inventory.proxmox.containers import View
 from services.inventory.proxmox.networks import Networks
 
 _LINK = re.compile(r"net\d+")
@@ -32,6 +32,7 @@ async def readdress_copy(networks: Networks, view: View, owner: str) -> tuple[Vi
     lines: list[str] = []
     taken: set[str] = set()
     for link in parse_links(view.config):
+        # DHCP gives a copy an address of its own: its hardware address is new.
         if not link.list_static():
             continue
         key = f"net{link.number}"

@@ -1,6 +1,6 @@
 """Tasks of containers that the HA manager starts, stops and moves.
 
-`hastart` and `hastop` only tell the HA manager what is wanted, and end before the container has changed. A task on a
+`hastart` and `hastop` only request a state from the HA manager, and end before the container has changed. A task on a
 node that died is over once the container is on another node.
 """
 
@@ -10,18 +10,19 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 
+from services.inventory.domain.containers import is_of_host
 from services.inventory.domain.errors import HostUnreachableError, TaskNotFoundError
+from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.proxmox import tasks
-from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.containers import find_resource, has_left, is_of_host
+from services.inventory.proxmox.containers import find_resource, has_left
 
 _WANTED = {"hastart": "running", "hastop": "stopped"}
-_POLL_S = 1.0
+_POLL_S = 1.0  # the HA manager works in rounds of 10 s
 _PATIENCE_S = 300.0  # the manager acts every 10 s; fencing a dead node takes it two to three minutes
 
 
 async def watch_task(
-    client: ProxmoxClient, node: str, upid: str, *, stall_s: int = 0
+    client: ProxmoxApi, node: str, upid: str, *, stall_s: int = 0
 ) -> AsyncIterator[tasks.Progress]:
     """Follow a task as `tasks.watch_task`; one for the HA manager ends when the container has changed.
 
@@ -41,7 +42,7 @@ async def watch_task(
         raise
 
 
-async def stop_task(client: ProxmoxClient, node: str, upid: str) -> None:
+async def stop_task(client: ProxmoxApi, node: str, upid: str) -> None:
     """Stop a task as `tasks.stop_task`; one whose node is down and whose container has moved is over."""
     try:
         await tasks.stop_task(client, node, upid)
@@ -53,9 +54,7 @@ async def stop_task(client: ProxmoxClient, node: str, upid: str) -> None:
         raise
 
 
-async def _refuse_if_over(
-    client: ProxmoxClient, node: str, upid: str, *, error: HostUnreachableError
-) -> None:
+async def _refuse_if_over(client: ProxmoxApi, node: str, upid: str, *, error: HostUnreachableError) -> None:
     vmid = _part(upid, 6)
     if not is_of_host(error) and vmid.isdigit() and await has_left(client, node, int(vmid)):
         raise TaskNotFoundError(
@@ -64,14 +63,18 @@ async def _refuse_if_over(
 
 
 async def _await_change(
-    client: ProxmoxClient, progress: tasks.Progress, *, vmid: int, wanted: str
+    client: ProxmoxApi, progress: tasks.Progress, *, vmid: int, wanted: str
 ) -> tasks.Progress:
     """The end of a task when the container has the status; a failure when it does not get it."""
     loop = asyncio.get_running_loop()
     end = loop.time() + _PATIENCE_S
     while True:
         found = await find_resource(client, vmid)
-        if found is not None and found.get("status") == wanted and await _is_so(client, found, wanted=wanted):
+        if (
+            found is not None
+            and found.get("status") == wanted
+            and await _is_confirmed(client, found, wanted=wanted)
+        ):
             return progress
         if loop.time() >= end:
             state = (found or {}).get("hastate") or "unknown"
@@ -83,8 +86,8 @@ async def _await_change(
         await asyncio.sleep(_POLL_S)
 
 
-async def _is_so(client: ProxmoxClient, found: dict[str, object], *, wanted: str) -> bool:
-    """Whether the node itself says so: the list of the cluster may be 10 s old."""
+async def _is_confirmed(client: ProxmoxApi, found: dict[str, object], *, wanted: str) -> bool:
+    """Whether the node itself confirms the status: the list of the cluster may be 10 s old."""
     try:
         status = await client.get(f"/nodes/{found['node']}/lxc/{found['vmid']}/status/current")
     except HostUnreachableError as error:

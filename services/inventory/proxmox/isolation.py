@@ -28,6 +28,7 @@ async def isolate_host(host: Host, *, timeout_s: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(timeout_s):
             yield
+    # As after a restore of the database with another SECRET_KEY.
     except SealBrokenError:
         raise UnavailableError(
             f"the credentials of {host.name!r} do not open with this SECRET_KEY; set them again"

@@ -1,7 +1,7 @@
-"""Whose a container is: the tag `proximity` and a line of its description that names the owner.
+"""Marks of the owner on a container: the tag `proximity` and a line of its description that names the owner.
 
-The marks come off again without a trace: the owner's line stands before the description of before, and what the tags
-were is noted in a second line where taking our tag away would not give them back.
+The marks can be removed without a trace: the owner's line precedes the former description, and the former tags are
+noted in a second line where removing our tag would not restore them.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ _TAGS_LINE = re.compile(r"^proximity-tags: ?(.*?)\r?$\n?", re.MULTILINE)
 
 
 def render_description(owner: str, *, note: str = "") -> str:
-    """The description of a container of `owner`."""
+    """Render the description of a container of `owner`."""
     return f"proximity-app: {owner}\n{note}".rstrip() + "\n"
 
 
 def split_tags(text: str) -> list[str]:
-    """The tags of a container."""
+    """Split the tags of a container."""
     return [tag for tag in re.split(r"[;, ]+", text or "") if tag]
 
 
 def find_named_owner(config: dict[str, Any]) -> str | None:
-    """The owner that a description names, whether or not the tag is there."""
+    """Return the owner that a description names, with or without the tag, or None."""
     line = _LINE.search(str(config.get("description") or ""))
     return line.group(1) if line else None
 
 
 def find_owner(config: dict[str, Any]) -> str | None:
-    """The owner whose marks a configuration carries, both of them."""
+    """Return the owner whose marks a configuration carries, tag and description, or None."""
     return find_named_owner(config) if TAG in split_tags(str(config.get("tags") or "")) else None
 
 
@@ -41,7 +41,7 @@ def check_owner(config: dict[str, Any], owner: str, *, vmid: int) -> None:
     """Refuse a container without the owner's marks.
 
     Raises:
-        NotOursError: somebody else's, or nobody's.
+        NotOursError: it is somebody else's, or nobody's.
     """
     found = find_owner(config)
     if found == owner and owner:
@@ -55,7 +55,7 @@ def check_owner(config: dict[str, Any], owner: str, *, vmid: int) -> None:
 
 
 def add_marks(config: dict[str, Any], owner: str) -> dict[str, str]:
-    """Options that put the owner's marks on a container and leave the rest as it is."""
+    """Build options that put the owner's marks on a container and change nothing else."""
     text, before = str(config.get("tags") or ""), str(config.get("description") or "")
     had_marks = find_owner(config) is not None
     was = "" if had_marks else _render_former_tags(text)
@@ -66,7 +66,7 @@ def add_marks(config: dict[str, Any], owner: str) -> dict[str, str]:
 
 
 def drop_marks(config: dict[str, Any]) -> dict[str, str]:
-    """Options that take the marks off and give back what was before; what becomes empty is in `delete`.
+    """Build options that remove the marks and restore the former values; what becomes empty is in `delete`.
 
     Tags that somebody changed meanwhile stay as they are, apart from ours.
     """
@@ -79,14 +79,14 @@ def drop_marks(config: dict[str, Any]) -> dict[str, str]:
 
 
 def _render_former_tags(text: str) -> str:
-    """The line that notes the tags of before; empty where they come back without it."""
+    """Render the line that notes the former tags; empty where they can be restored without it."""
     tags = split_tags(text)
     is_lossless = TAG not in tags and ";".join(dict.fromkeys(tags)) == text
     return "" if is_lossless else f"proximity-tags: {text}\n"
 
 
 def _find_former_tags(description: str, text: str) -> str:
-    """The tags without ours: byte for byte those of before, unless somebody has changed them."""
+    """Return the tags without ours: byte for byte the former ones, unless somebody has changed them."""
     now = set(split_tags(text))
     if noted := _TAGS_LINE.search(description):
         former = noted.group(1)

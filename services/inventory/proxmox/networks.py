@@ -4,80 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
-from typing import Any, Protocol
+from typing import Any
 
 from services.common.core.errors import DomainError, invalid_field
-from services.inventory.domain.entities import Network
+from services.inventory.domain.containers import View
 from services.inventory.domain.errors import AddressTakenError
+from services.inventory.domain.interfaces import AddressStore, SettingsStore
 from services.inventory.domain.links import NetworkSegment, parse_cidr, parse_links
+from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.domain.user_networks import (
     DHCP,
     STATIC,
-    NetworkWish,
+    NetworkRequest,
     UserNetwork,
     choose_network,
-    list_networks,
+    list_allowed,
     list_servers,
 )
-from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.containers import View
 from services.inventory.proxmox.occupants import AddressScanner, Occupant, list_conflicts
 
-_PLACING_S = 5.0  # the caller waits 10 s for a place, and has asked for the nodes already
-_CREATING_S = 25.0  # the caller waits 60 s
+_PLACING_S = 5.0  # the caller waits 10 s for a place, of which the nodes have taken some
+_CREATING_S = 25.0  # the caller waits 60 s for the creation as a whole
 _STARTING_S = 5.0  # a start is not worth waiting for a warning
-
-
-class Addresses(Protocol):
-    """Who has which static address, by host, bridge and VLAN."""
-
-    async def find_owner(self, host_id: int, place: NetworkSegment, *, address: str) -> str | None:
-        """Return who has an address reserved, or None."""
-
-    async def find_address(
-        self, host_id: int, place: NetworkSegment, *, owner: str, subnet: IPv4Network | IPv6Network
-    ) -> str | None:
-        """Return an address of a subnet that an owner has reserved, or None."""
-
-    async def claim_address(self, host_id: int, place: NetworkSegment, *, owner: str, address: str) -> None:
-        """Reserve a chosen address, or raise AddressTakenError."""
-
-    async def reserve_address(
-        self,
-        host_id: int,
-        place: NetworkSegment,
-        *,
-        owner: str,
-        subnet: IPv4Network | IPv6Network,
-        taken: Collection[str],
-    ) -> str:
-        """Reserve a free address of a subnet; the same owner gets the same again."""
-
-    async def note_addresses(
-        self, host_id: int, owner: str, *, found: Collection[tuple[NetworkSegment, str]]
-    ) -> None:
-        """Make an owner's reservations those that its container has."""
-
-
-class NetworkDefaults(Protocol):
-    """The network settings."""
-
-    async def get_network(self) -> tuple[Network, Any]:
-        """Return the default network and when it was changed."""
-
-    async def list_user_networks(self) -> list[UserNetwork]:
-        """Return what users may choose besides it."""
 
 
 class Networks:
     """The addresses of containers."""
 
-    def __init__(self, addresses: Addresses, defaults: NetworkDefaults, scanner: AddressScanner) -> None:
+    def __init__(self, addresses: AddressStore, defaults: SettingsStore, *, scanner: AddressScanner) -> None:
         self.addresses = addresses
         self._defaults = defaults
         self.scanner = scanner
 
-    async def check_network(self, wish: NetworkWish) -> UserNetwork:
+    async def check_network(self, wish: NetworkRequest) -> UserNetwork:
         """Return the network that a deployment gets, before a host is chosen for it.
 
         Raises:
@@ -88,7 +47,7 @@ class Networks:
 
     async def take_address(
         self,
-        client: ProxmoxClient,
+        client: ProxmoxApi,
         place: NetworkSegment,
         *,
         owner: str,
@@ -107,6 +66,7 @@ class Networks:
         holder = await self.addresses.find_owner(host_id, place, address=address)
         if holder not in (None, owner):
             raise AddressTakenError(f"network_cidr: another app ({holder}) has the address {address}")
+        # An address that is reserved for this app already may be in use by its own container.
         if holder is None:
             occupants = await self.scanner.list_occupants(client, place, timeout_s=timeout_s)
             for one in list_conflicts(address, occupants):
@@ -115,11 +75,11 @@ class Networks:
             await self.addresses.claim_address(host_id, place, owner=owner, address=address)
 
     async def give_address(
-        self, client: ProxmoxClient, owner: str, *, wanted: str, gateway: str, place: NetworkSegment
+        self, client: ProxmoxApi, owner: str, *, wanted: str, gateway: str, place: NetworkSegment
     ) -> tuple[str, str]:
-        """Settle the address of a new container: DHCP, the one asked for, or one of the configured subnet.
+        """Choose and reserve the address of a new container: DHCP, the requested one, or one of the configured subnet.
 
-        An app that has an address in that network already, as one whose container is made anew, keeps it.
+        An app that has an address in that network already, as after the loss of its container, gets the same.
 
         Args:
             client: of the host where it will be.
@@ -132,7 +92,7 @@ class Networks:
             The address with its network, empty for DHCP; and its gateway, empty for none.
 
         Raises:
-            InvalidError: what was asked for is no address with its network.
+            InvalidError: the requested value is no address with its network.
             AddressTakenError: somebody else has it.
             NoFreeAddressError: the subnet is full.
         """
@@ -141,9 +101,9 @@ class Networks:
         default, _ = await self._defaults.get_network()
         place = place if place.bridge else NetworkSegment(default.default_bridge, place.vlan)
         if wanted == STATIC:
-            wish = NetworkWish(bridge=place.bridge, vlan=place.vlan, cidr=STATIC, is_restricted=False)
+            wish = NetworkRequest(bridge=place.bridge, vlan=place.vlan, cidr=STATIC, is_restricted=False)
             network = choose_network(default, await self._defaults.list_user_networks(), wish)
-            network = network if network.subnet else list_networks(default, ())[0]
+            network = network if network.subnet else list_allowed(default, ())[0]
             subnet, gateway = ip_network(network.subnet), network.gateway
         else:
             subnet = parse_address(wanted).network
@@ -153,11 +113,12 @@ class Networks:
         elif address is None:
             address = str(parse_address(wanted).ip)
             await self.take_address(client, place, owner=owner, cidr=wanted, timeout_s=_CREATING_S)
+        # A gateway outside of the subnet would be refused by Proxmox.
         return f"{address}/{subnet.prefixlen}", gateway if gateway and ip_address(gateway) in subnet else ""
 
     async def reserve(
         self,
-        client: ProxmoxClient,
+        client: ProxmoxApi,
         place: NetworkSegment,
         *,
         owner: str,

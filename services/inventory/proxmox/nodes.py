@@ -7,16 +7,16 @@ import hashlib
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from services.common.core.errors import DomainError
+from services.inventory.domain.access import ClusterEndpoint
 from services.inventory.domain.entities import Node
 from services.inventory.domain.errors import HostUnreachableError
-from services.inventory.proxmox.answers import UnexpectedAnswer
-from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.proxmox.refusals import explain, unexpected
 
 _PROBE_TIMEOUT_S = 5.0  # one handshake
@@ -39,15 +39,16 @@ class ClusterMembers:
     online: tuple[str, ...] = ()
 
 
-_members: WeakKeyDictionary[ProxmoxClient, tuple[float, str, ClusterMembers]] = WeakKeyDictionary()
-_member_locks: WeakKeyDictionary[ProxmoxClient, asyncio.Lock] = WeakKeyDictionary()
+# By client, as each has its own cluster; forgotten with it.
+_members: WeakKeyDictionary[ProxmoxApi, tuple[float, str, ClusterMembers]] = WeakKeyDictionary()
+_member_locks: WeakKeyDictionary[ProxmoxApi, asyncio.Lock] = WeakKeyDictionary()
 
 
-async def read_nodes(client: ProxmoxClient) -> tuple[str, list[Node]]:
+async def read_nodes(client: ProxmoxApi) -> tuple[str, list[Node]]:
     """Read the version and all nodes of a host or cluster, by four calls however many nodes there are.
 
     Raises:
-        DomainError: as `ProxmoxClient.get`.
+        DomainError: as `ProxmoxApi.get`.
     """
     release, resources, status, listed = await asyncio.gather(
         read_version(client),
@@ -79,7 +80,7 @@ async def read_nodes(client: ProxmoxClient) -> tuple[str, list[Node]]:
     ]
 
 
-async def read_version(client: ProxmoxClient) -> str:
+async def read_version(client: ProxmoxApi) -> str:
     """Read the version of Proxmox VE, as 9.2.3.
 
     Raises:
@@ -88,7 +89,7 @@ async def read_version(client: ProxmoxClient) -> str:
     found = await client.get("/version")
     version, release = str(found["version"]), str(found.get("release") or "")
     if not re.fullmatch(r"\d+\.\d+[0-9A-Za-z.~+-]{0,30}", version) or not version.startswith(release):
-        product = UnexpectedAnswer(
+        product = ValueError(
             f"version {version[:30]!r} of release {release[:30]!r}, as a Proxmox Backup Server or another product"
         )
         raise unexpected(product, client.access, method="get", path="/version")
@@ -124,7 +125,7 @@ def _build_node(one: dict[str, Any], host_id: int, *, facts: tuple[Any, Any, Any
     )
 
 
-async def read_members(client: ProxmoxClient) -> ClusterMembers:
+async def read_members(client: ProxmoxApi) -> ClusterMembers:
     """Read the nodes as the cluster names them; nothing where it does not say."""
     host = client.access.host
     try:
@@ -142,13 +143,19 @@ async def read_members(client: ProxmoxClient) -> ClusterMembers:
     return members
 
 
-async def get_members(client: ProxmoxClient) -> ClusterMembers:
+async def get_members(client: ProxmoxApi) -> ClusterMembers:
     """Return the nodes as the cluster named them lately; work that begins at once shares one answer."""
+    # Commands that begin at once on one cluster share one request.
     async with _member_locks.setdefault(client, asyncio.Lock()):
         read_at, host, members = _members.get(client, (0.0, "", ClusterMembers()))
         if host == client.access.host and time.monotonic() - read_at < _MEMORY_S:
             return members
         return await read_members(client)
+
+
+def list_endpoints(nodes: Sequence[Node]) -> list[ClusterEndpoint]:
+    """Return the addresses through which a cluster answers."""
+    return [ClusterEndpoint(node.ip_address, node.fingerprint) for node in nodes]
 
 
 async def read_fingerprint(host: str, port: int) -> str:
@@ -164,6 +171,7 @@ async def read_fingerprint(host: str, port: int) -> str:
         return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
 
     try:
+        # The handshake of the standard library blocks.
         return await asyncio.to_thread(fetch)
     except (OSError, ValueError) as error:  # a ValueError is a host name that is none
         raise HostUnreachableError(

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 from services.inventory.domain.links import Link, NetworkSegment, list_link_addresses, parse_cidr, parse_links
-from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.interfaces import read_interfaces, read_machine_interfaces
+from services.inventory.domain.proxmox_api import ProxmoxApi
+from services.inventory.proxmox.guest_interfaces import read_interfaces, read_machine_interfaces
 
 log = get_logger()
 
@@ -24,7 +24,7 @@ _KINDS = {"lxc": "container", "qemu": "virtual machine"}
 
 @dataclass(frozen=True)
 class Occupant:
-    """Who has an address, as a person reads it: `container 170`.
+    """User of an address, named for people: `container 170`.
 
     Attributes:
         in_use: False where it is only named, as a gateway of others, which may be the guest in question, or on a
@@ -60,10 +60,10 @@ class AddressScanner:
     """
 
     def __init__(self) -> None:
-        self._known: WeakKeyDictionary[ProxmoxClient, dict[int, _Guest]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[ProxmoxApi, dict[int, _Guest]] = WeakKeyDictionary()
 
     async def list_occupants(
-        self, client: ProxmoxClient, place: NetworkSegment, *, without: int = 0, timeout_s: float
+        self, client: ProxmoxApi, place: NetworkSegment, *, without: int = 0, timeout_s: float
     ) -> list[Occupant]:
         """Return the addresses in use on a network segment: configured ones, and those that running guests show.
 
@@ -103,7 +103,7 @@ class AddressScanner:
 
     async def _read_guests(
         self,
-        client: ProxmoxClient,
+        client: ProxmoxApi,
         resources: Iterable[dict[str, Any]],
         *,
         slots: asyncio.Semaphore,
@@ -117,13 +117,14 @@ class AddressScanner:
         fresh = {one.vmid: one for one in read if one is not None}
         if missing := sorted(listed.keys() - fresh.keys() - known.keys()):
             log.warning("guest_addresses_not_read", host_id=client.access.host_id, vmids=missing[:20])
+        # Guests that were not read in time count as they were read last: their addresses are still theirs.
         merged = {**{vmid: one for vmid, one in known.items() if vmid in listed}, **fresh}
         self._known[client] = merged
         return list(merged.values())
 
 
 async def _gather(work: Collection[Any], *, deadline: float) -> list[Any]:
-    """The results of what ended well in time."""
+    """Return the results of the work that ended in time."""
     tasks = [asyncio.ensure_future(one) for one in work]
     if not tasks:
         return []
@@ -140,7 +141,7 @@ async def _limit(slots: asyncio.Semaphore, work: Any) -> Any:
         return await work
 
 
-async def _read_guest(client: ProxmoxClient, one: dict[str, Any]) -> _Guest | None:
+async def _read_guest(client: ProxmoxApi, one: dict[str, Any]) -> _Guest | None:
     vmid, node, kind = int(one["vmid"]), str(one["node"]), str(one["type"])
     try:
         config = await client.get(f"/nodes/{node}/{kind}/{vmid}/config")
@@ -151,7 +152,7 @@ async def _read_guest(client: ProxmoxClient, one: dict[str, Any]) -> _Guest | No
     return _Guest(vmid, node, kind, one.get("status") == "running", links, agent is not None)
 
 
-async def _read_shown(client: ProxmoxClient, guest: _Guest, place: NetworkSegment) -> list[Occupant]:
+async def _read_shown(client: ProxmoxApi, guest: _Guest, place: NetworkSegment) -> list[Occupant]:
     """The addresses that a running guest shows on a segment, such as leased ones."""
     if guest.type == "lxc":
         interfaces = await read_interfaces(client, guest.node, guest.vmid)
@@ -162,7 +163,7 @@ async def _read_shown(client: ProxmoxClient, guest: _Guest, place: NetworkSegmen
     return [Occupant(str(one.ip), guest.name) for one in found]
 
 
-async def _read_node(client: ProxmoxClient, node: str) -> list[Occupant]:
+async def _read_node(client: ProxmoxApi, node: str) -> list[Occupant]:
     """The addresses of a node and its gateways, on whatever network they are."""
     try:
         rows = await client.get(f"/nodes/{node}/network")
@@ -195,7 +196,7 @@ def _list_configured(guest: _Guest, place: NetworkSegment) -> list[Occupant]:
 
 
 def list_conflicts(address: str, occupants: Iterable[Occupant]) -> list[Occupant]:
-    """Who else has an address; guests before gateways, in the order of their names."""
+    """Return the users of an address, guests before gateways, in the order of their names."""
     wanted = ip_address(address)
     same = [one for one in occupants if ip_address(one.address) == wanted]
     return sorted(same, key=lambda one: (not one.in_use, one.name))

@@ -26,6 +26,7 @@ def check_texts(options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if not isinstance(value, str):
             continue
+        # Options that Proxmox itself encodes may contain more than one line.
         allowed = _ALLOWED.get(name)
         found = _CONTROL.search(allowed.sub("", value) if allowed else value)
         if found:

@@ -1,8 +1,8 @@
-"""What the platform needs of a host's credentials, and what they have."""
+"""Privileges that a host's credentials need and have."""
 
 from __future__ import annotations
 
-from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.domain.proxmox_api import ProxmoxApi
 
 CONSOLE = "VM.Console"
 PULL = "Sys.AccessNetwork"
@@ -17,17 +17,18 @@ NEEDED: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-async def list_granted(client: ProxmoxClient, path: str) -> set[str]:
+async def list_granted(client: ProxmoxApi, path: str) -> set[str]:
     """Return the privileges of the credentials on a path."""
     granted: dict[str, dict[str, int]] = await client.get("/access/permissions", path=path)
     return set(granted.get(path, {}))
 
 
-async def list_missing(client: ProxmoxClient) -> list[str]:
-    """Return what the credentials may not do and a deployment needs, as `path: privilege`.
+async def list_missing(client: ProxmoxApi) -> list[str]:
+    """Return the privileges that a deployment needs and the credentials lack, as `path: privilege`.
 
-    The console is needed only where SSH does not lead into the containers.
+    The console is needed only where SSH does not reach the containers.
     """
+    # root@pam has every privilege.
     if client.access.is_full_root:
         return []
     missing: list[str] = []

@@ -1,15 +1,13 @@
-"""What becomes of a request that Proxmox refused or did not answer: an error of the domain, in Proxmox's own words."""
+"""Translation of refusals of Proxmox, and of missing answers, into errors of the domain."""
 
 from __future__ import annotations
 
 import re
-import ssl
-
-import requests
-import urllib3
+from typing import TYPE_CHECKING
 
 from services.common.core.errors import DomainError
 from services.common.core.text import make_printable
+from services.inventory.domain.access import Access
 from services.inventory.domain.errors import (
     ContainerLockedError,
     HostAnswerUnexpectedError,
@@ -20,8 +18,10 @@ from services.inventory.domain.errors import (
     QuorumMissingError,
     WriteUncertainError,
 )
-from services.inventory.proxmox.answers import Answer, UnexpectedAnswer
-from services.inventory.proxmox.session import Access
+from services.inventory.domain.lock_texts import CONTAINER_LOCKED, LOCKED, NO_QUORUM
+
+if TYPE_CHECKING:  # annotations only: what refuses is known without the HTTP library
+    from services.inventory.proxmox.answers import Answer
 
 _UNREACHED = {595}
 _NO_ANSWER = {596, 597, 598, 599, 502, 503, 504}  # those above 595 are of the proxy: it had sent what it got
@@ -54,19 +54,11 @@ _CAUSES = tuple(
         ),
     )
 )
-_LOCKED = re.compile(
-    r"can't lock file|got lock (request )?timeout|unable to (acquire|get) \S*\s*lock"
-    r"|detected modified configuration",  # somebody changed it meanwhile: look and write again
-    re.IGNORECASE,
-)
-_CONTAINER_LOCKED = re.compile(r"(?:CT|VM) (?:\d+ )?is locked(?: \([^)]*\))?", re.IGNORECASE)
-# Without quorum /etc/pve is read-only, which is what some calls say instead.
-_NO_QUORUM = re.compile(r"no quorum|not quorate|/etc/pve/\S* - Permission denied", re.IGNORECASE)
 _BUSY_WAIT_S = 5  # before the next look: backups and elections take many seconds
 
 
 def translate(answer: Answer, access: Access, *, method: str, path: str) -> DomainError:
-    """The error of the domain that an answer with an error's status is."""
+    """Translate an answer with an error status into an error of the domain."""
     status, reason = answer.status, make_printable(answer.reason) or f"status {answer.status}"
     if status == 401:
         return HostCredentialsRefusedError(f"{access.name} refuses {access.user}: {reason}")
@@ -74,12 +66,13 @@ def translate(answer: Answer, access: Access, *, method: str, path: str) -> Doma
         return HostUnreachableError(f"{access.name}: no answer for {path}: {status} {reason}", retry_after=5)
     if status in _NO_ANSWER:
         return uncertain(access, method, path=path)
-    if _LOCKED.search(reason):
+    if LOCKED.search(reason):
         return LockTimeoutError(f"{access.name}: {reason}", retry_after=2)
-    if method != "get" and _NO_QUORUM.search(reason):
+    if method != "get" and NO_QUORUM.search(reason):
         return QuorumMissingError(f"{access.name}: {reason}", retry_after=_BUSY_WAIT_S)
-    if method != "get" and _CONTAINER_LOCKED.search(reason):
+    if method != "get" and CONTAINER_LOCKED.search(reason):
         return ContainerLockedError(f"{access.name}: {reason} ({path})", retry_after=2)
+    # Proxmox stopped waiting for its own command, which may go on.
     if "got timeout" in reason and method != "get":  # a command of the node was cut off in the middle
         return uncertain(access, method, path=path)
     fields = "; ".join(f"{key}: {value}" for key, value in answer.errors.items())
@@ -87,18 +80,13 @@ def translate(answer: Answer, access: Access, *, method: str, path: str) -> Doma
     return ProxmoxRefusedError(sentence, metadata={"status": str(status), "said": f"{reason} {fields}"[:500]})
 
 
-def is_held_up(exit_status: str) -> bool:
-    """Whether a task failed because of a lock or a missing quorum, so that another one succeeds later."""
-    return any(one.search(exit_status) for one in (_LOCKED, _CONTAINER_LOCKED, _NO_QUORUM))
-
-
 def uncertain(access: Access, method: str, *, path: str) -> WriteUncertainError:
-    """No answer came to a write: it may have been done."""
+    """Build the error of a write without an answer: it may have been carried out."""
     return WriteUncertainError(f"{access.name} gave no answer to {method.upper()} {path}", retry_after=1)
 
 
 def unreachable(error: Exception, access: Access) -> HostUnreachableError:
-    """The host as a whole does not answer."""
+    """Build the error of a host that does not answer."""
     return HostUnreachableError(
         f"{access.name} ({access.host}:{access.port}) does not answer: {explain(error)}",
         metadata={"scope": "host"},
@@ -106,36 +94,16 @@ def unreachable(error: Exception, access: Access) -> HostUnreachableError:
     )
 
 
-def unexpected(error: UnexpectedAnswer, access: Access, *, method: str, path: str) -> DomainError:
-    """What answers at the host's address is no Proxmox VE; a write that it got may have been passed on."""
+def unexpected(error: Exception, access: Access, *, method: str, path: str) -> DomainError:
+    """Build the error of an address at which no Proxmox VE answers; a write may have been passed on to one."""
     sentence = f"{access.name} ({access.host}:{access.port}) does not answer as Proxmox VE: it answers with {make_printable(str(error))}"
     if method != "get":
         return WriteUncertainError(f"{sentence} to {method.upper()} {path}", retry_after=1)
     return HostAnswerUnexpectedError(sentence, metadata={"scope": "host"}, retry_after=5)
 
 
-def said(error: DomainError) -> str:
-    """What Proxmox itself said, in a refusal."""
-    return error.metadata.get("said", error.message)
-
-
-def was_never_sent(error: Exception) -> bool:
-    """Whether no request can have left: there was no connection, or a certificate that is not trusted.
-
-    TLS that breaks later is no such case: the request may be on its way by then.
-    """
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return True
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    if isinstance(reason, urllib3.exceptions.SSLError):
-        return "ingerprint" in str(reason) or any(
-            isinstance(one, ssl.SSLCertVerificationError) for one in reason.args
-        )
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
 def explain(error: Exception) -> str:
-    """Why a connection failed, in words that lead to the cause."""
+    """Describe the cause of a failed connection."""
     text = str(error)
     for pattern, words in _CAUSES:
         if pattern.search(text):

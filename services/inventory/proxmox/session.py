@@ -5,74 +5,28 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import requests
+import urllib3
 from proxmoxer.backends.https import ProxmoxHTTPApiTokenAuth, ProxmoxHTTPAuthBase
 from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
+from services.inventory.domain.access import Access
 from services.inventory.domain.errors import HostCredentialsRefusedError
 from services.inventory.proxmox.answers import Answer, UnexpectedAnswer, send
 
-CONNECT_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5.0  # a host in another place answers in 0.3 s; the rest is for lost packets
 READ_TIMEOUT_S = 35.0  # Proxmox itself gives up after 30
 _TICKET_AGE_S = 3600.0  # Proxmox accepts a ticket for two hours
 _PRODUCTS = {"PBS": "Proxmox Backup Server", "PMG": "Proxmox Mail Gateway"}
 
 
-@dataclass(frozen=True)
-class Access:
-    """How one host is reached and signed in to.
-
-    Attributes:
-        ssh_addresses: by node, where its SSH server is reached, as an administrator set it.
-    """
-
-    host_id: int
-    name: str
-    host: str
-    port: int
-    user: str
-    verify_ssl: bool = True
-    fingerprint: str = ""
-    token_id: str = ""
-    ssh_port: int = 22
-    password: str = field(default="", repr=False)
-    token_secret: str = field(default="", repr=False)
-    ssh_key: str = field(default="", repr=False)
-    ssh_addresses: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def base_url(self) -> str:
-        """The root of the API."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"https://{host}:{self.port}/api2/json"
-
-    @property
-    def has_ssh(self) -> bool:
-        """Whether the credentials may be good for SSH: root's password, or a key."""
-        return bool(self.ssh_key) or (self.user == "root@pam" and bool(self.password))
-
-    @property
-    def is_full_root(self) -> bool:
-        """Signed in as root with a password, which alone may use every feature of containers."""
-        return self.user == "root@pam" and not self.token_id
-
-
-@dataclass(frozen=True)
-class Door:
-    """Another node of a host's cluster, through which the whole cluster answers too."""
-
-    address: str
-    fingerprint: str = ""
-
-
 class _PinnedAdapter(HTTPAdapter):
-    """Accepts the one certificate with this fingerprint, whoever signed it."""
+    """Accepts the one certificate with this fingerprint, whatever authority signed it."""
 
     def __init__(self, fingerprint: str) -> None:
         self._fingerprint = fingerprint.replace(":", "").lower()
@@ -91,7 +45,7 @@ class Ticket(ProxmoxHTTPAuthBase):  # type: ignore[misc]
     def __init__(self, find_access: Callable[[], Access], verify: bool) -> None:
         super().__init__(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), verify_ssl=verify)
         self._find_access = find_access
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # the threads that need a new ticket at once share one sign-in
         self._ticket = ""
         self._csrf = ""
         self._born = 0.0
@@ -144,6 +98,7 @@ def _read_ticket(answer: Answer, access: Access) -> tuple[str, str]:
         HostCredentialsRefusedError: the host refuses the user.
         UnexpectedAnswer: it answers, and not as Proxmox VE.
     """
+    # The web server answers and its back end does not: an outage, and no refusal of the credentials.
     if answer.status >= 500:  # the node is there, its services are not
         raise requests.exceptions.ConnectionError(f"its sign-in answers {answer.status} {answer.reason}")
     data = answer.data if answer.status == 200 else None
@@ -163,7 +118,7 @@ def _read_ticket(answer: Answer, access: Access) -> tuple[str, str]:
 
 
 def make_auth(access: Access, find_access: Callable[[], Access]) -> ProxmoxHTTPAuthBase:
-    """What signs the requests of all threads; `find_access` says through which node now."""
+    """Build the authentication of all threads' requests; `find_access` returns the node in use."""
     verify = access.verify_ssl and not access.fingerprint
     if not access.token_id:
         return Ticket(find_access, verify)
@@ -178,7 +133,7 @@ def make_auth(access: Access, find_access: Callable[[], Access]) -> ProxmoxHTTPA
 
 
 def make_headers(auth: ProxmoxHTTPAuthBase) -> dict[str, str]:
-    """The headers that sign a request: the API token, or the ticket as a cookie."""
+    """Return the headers that authenticate a request: the API token, or the ticket as a cookie."""
     if isinstance(auth, Ticket):
         return {"Cookie": f"PVEAuthCookie={quote(auth.get_tokens()[0], safe='')}"}
     signed: requests.PreparedRequest = auth(requests.Request("GET", "https://host/").prepare())
@@ -223,3 +178,18 @@ def _new_session(access: Access) -> requests.Session:
     if access.fingerprint:
         session.mount("https://", _PinnedAdapter(access.fingerprint))
     return session
+
+
+def was_never_sent(error: Exception) -> bool:
+    """Whether no request can have left: there was no connection, or a certificate that is not trusted.
+
+    TLS that breaks later is no such case: the request may be on its way by then.
+    """
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        return "ingerprint" in str(reason) or any(
+            isinstance(one, ssl.SSLCertVerificationError) for one in reason.args
+        )
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)

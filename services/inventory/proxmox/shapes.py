@@ -27,6 +27,7 @@ def check_shape(method: str, path: str, data: Any) -> None:
         UnexpectedAnswer: it is of another shape.
     """
     request = f"{method} {path}"
+    # The first pattern that fits a path is its only one.
     for pattern, check in _SHAPES:
         if pattern.fullmatch(request):
             if fault := check(data):

@@ -11,13 +11,14 @@ from typing import Any, Protocol
 
 import asyncssh
 
+from services.inventory.domain.access import CommandOutput
 from services.inventory.domain.errors import ExecHungError, ExecUnavailableError, HostUnreachableError
-from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.holding import hold
+from services.inventory.domain.proxmox_api import ProxmoxApi
+from services.inventory.proxmox.slots import acquire_slot
 from services.inventory.proxmox.ssh_routes import SshRoute, connect_first, list_routes
 
-CONNECT_TIMEOUT_S = 10.0
-_CHUNK = 32 * 1024
+CONNECT_TIMEOUT_S = 10.0  # a handshake takes three round trips and a signature
+_CHUNK = 32 * 1024  # bytes of one read
 _CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"  # before ChaCha20, with which a command costs twice the CPU
 _CHANNELS = 6  # OpenSSH allows ten at a time
 
@@ -32,14 +33,6 @@ class SshKeys(Protocol):
         """Pin a key, unless one is pinned already."""
 
 
-@dataclass(frozen=True)
-class Completed:
-    """A command that ended: its output and exit code."""
-
-    text: str
-    exit_code: int
-
-
 @dataclass
 class _Shell:
     connection: asyncssh.SSHClientConnection
@@ -47,7 +40,7 @@ class _Shell:
 
 
 class Shells:
-    """Connections to the nodes, kept open."""
+    """Open connections to the nodes, one for all commands of a node."""
 
     def __init__(self, keys: SshKeys) -> None:
         self._keys = keys
@@ -56,13 +49,13 @@ class Shells:
 
     async def run(
         self,
-        client: ProxmoxClient,
+        client: ProxmoxApi,
         node: str,
         argv: Sequence[str],
         *,
         timeout_s: float,
         stdin: bytes | None = None,
-    ) -> Completed:
+    ) -> CommandOutput:
         """Run a command on a node to its end; without anything to read, it reads the end at once.
 
         Raises:
@@ -87,13 +80,13 @@ class Shells:
         except (asyncssh.Error, OSError) as error:
             raise HostUnreachableError(f"SSH to {node} broke: {error}", retry_after=2) from error
         output = done.stdout if isinstance(done.stdout, bytes) else b""
-        return Completed(
+        return CommandOutput(
             output.decode(errors="replace"), done.returncode if done.returncode is not None else -1
         )
 
     async def stream(
         self,
-        client: ProxmoxClient,
+        client: ProxmoxApi,
         node: str,
         argv: Sequence[str],
         *,
@@ -113,7 +106,7 @@ class Shells:
         process: asyncssh.SSHClientProcess[bytes] | None = None
         decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may lie in two pieces
         try:
-            async with hold(shell.channels, f"SSH to {node}", timeout_s=timeout_s):
+            async with acquire_slot(shell.channels, f"SSH to {node}", timeout_s=timeout_s):
                 process = running = await asyncio.wait_for(
                     shell.connection.create_process(shlex.join(argv), encoding=None, stderr=asyncssh.STDOUT),
                     CONNECT_TIMEOUT_S,
@@ -132,7 +125,7 @@ class Shells:
                 yield running.returncode if running.returncode is not None else -1
         except TimeoutError:
             over = loop.time() >= end
-            why = f"did not end within {timeout_s:.0f} s" if over else f"said nothing for {stall_s:.0f} s"
+            why = f"did not end within {timeout_s:.0f} s" if over else f"printed nothing for {stall_s:.0f} s"
             raise ExecHungError(f"the command {why}") from None
         except (asyncssh.Error, OSError) as error:
             raise HostUnreachableError(f"SSH to {node} broke: {error}", retry_after=2) from error
@@ -142,7 +135,7 @@ class Shells:
             if process is not None:
                 process.close()
 
-    async def check(self, client: ProxmoxClient, node: str) -> None:
+    async def check(self, client: ProxmoxApi, node: str) -> None:
         """Sign in at a node as commands do, and leave again.
 
         Raises:
@@ -158,11 +151,12 @@ class Shells:
             leave(shell.connection)
         self._shells.clear()
 
-    async def _get_shell(self, client: ProxmoxClient, node: str) -> _Shell:
+    async def _get_shell(self, client: ProxmoxApi, node: str) -> _Shell:
         access = client.access
         _check_credentials(client)
         lock = self._locks.setdefault((access.host_id, node), asyncio.Lock())
         async with lock:
+            # With the client's identity: new credentials open a new connection.
             key = (access.host_id, node, id(client))
             known = self._shells.get(key)
             if known is None or known.connection.is_closed():
@@ -175,12 +169,12 @@ class Shells:
         for key in [key for key in self._shells if key[:2] == (host_id, node)]:
             leave(self._shells.pop(key).connection)
 
-    async def _open(self, client: ProxmoxClient, node: str) -> asyncssh.SSHClientConnection:
+    async def _open(self, client: ProxmoxApi, node: str) -> asyncssh.SSHClientConnection:
         """Connect to a node by the first of its routes that works."""
         routes = await list_routes(client, node)
         return await connect_first(routes, lambda route: self._connect(client, route), node=node, close=leave)
 
-    async def _connect(self, client: ProxmoxClient, route: SshRoute) -> asyncssh.SSHClientConnection:
+    async def _connect(self, client: ProxmoxApi, route: SshRoute) -> asyncssh.SSHClientConnection:
         """Connect by one route; a connection that it goes through ends with the one that goes through it."""
         if route.via is None:
             return await self._sign_in(client, route, gate=None)
@@ -194,12 +188,13 @@ class Shells:
         return connection
 
     async def _sign_in(
-        self, client: ProxmoxClient, route: SshRoute, *, gate: asyncssh.SSHClientConnection | None
+        self, client: ProxmoxApi, route: SshRoute, *, gate: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
         access = client.access
         place = route.endpoint
         pinned = await self._keys.find_ssh_key(access.host_id, place)
         if not pinned:
+            # Trust on first use; what another replica pinned meanwhile wins, hence the second read.
             pinned = await self._learn(route, gate)
             await self._keys.pin_ssh_key(access.host_id, place, public_key=pinned)
             pinned = await self._keys.find_ssh_key(access.host_id, place)
@@ -213,6 +208,7 @@ class Shells:
                     password=access.password if access.user == "root@pam" and access.password else None,
                     client_keys=[asyncssh.import_private_key(access.ssh_key)] if access.ssh_key else None,
                     known_hosts=([asyncssh.import_public_key(pinned)], [], []),
+                    # Neither keys nor settings of the user who runs the service may change what is tried.
                     agent_path=None,
                     config=None,
                     encryption_algs=_CIPHERS,
@@ -254,7 +250,7 @@ def leave(connection: asyncssh.SSHClientConnection) -> None:
         gate.close()
 
 
-def _check_credentials(client: ProxmoxClient) -> None:
+def _check_credentials(client: ProxmoxApi) -> None:
     if not client.access.has_ssh:
         raise ExecUnavailableError(
             f"{client.access.name}: SSH needs root's password or an SSH key among the host's credentials"

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.errors import ExecUnavailableError, HostUnreachableError
+from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.domain.ssh_addresses import split_ssh_address
-from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.nodes import get_members
 
 _NEXT_AFTER_S = 1.5  # the next candidate begins while one is silent; a handshake over a slow link takes less
-_SSH_PORT = 22
+_SSH_PORT = 22  # of nodes behind another one: Proxmox itself connects its nodes by this port
 T = TypeVar("T")
 
 
@@ -37,7 +37,7 @@ class SshRoute:
         return self.endpoint
 
 
-async def list_routes(client: ProxmoxClient, node: str) -> list[SshRoute]:
+async def list_routes(client: ProxmoxApi, node: str) -> list[SshRoute]:
     """Return the candidates for a node, the preferred one first.
 
     The address that an administrator set; for the node that answers, the address that the host was registered with; the
@@ -53,6 +53,7 @@ async def list_routes(client: ProxmoxClient, node: str) -> list[SshRoute]:
     local, address = members.local, members.addresses.get(node, "")
     if node == local or node not in members.addresses:
         routes.append(own)
+    # The cluster's own network may not be reachable from here, so that this is one candidate of several.
     if address:
         direct = SshRoute(address, access.ssh_port)
         routes.append(direct)
@@ -63,7 +64,7 @@ async def list_routes(client: ProxmoxClient, node: str) -> list[SshRoute]:
     return list(dict.fromkeys(routes))
 
 
-def _find_gate(client: ProxmoxClient, local: str) -> SshRoute | None:
+def _find_gate(client: ProxmoxApi, local: str) -> SshRoute | None:
     """The set address of the node that answers, where there is one."""
     given = client.access.ssh_addresses.get(local)
     return SshRoute(*split_ssh_address(given, default_port=client.access.ssh_port)) if given else None
@@ -118,7 +119,7 @@ def _explain(failures: Sequence[tuple[SshRoute, DomainError]], node: str) -> Dom
         return failures[0][1]
     text = "; ".join(dict.fromkeys(error.message for _, error in failures))
     advice = "set an address that leads to it in ssh_addresses of the host"
-    message = f"SSH leads to node {node} by none of {len(failures)} ways ({text}); {advice}"
+    message = f"SSH reaches node {node} by none of {len(failures)} routes ({text}); {advice}"
     if any(isinstance(error, ExecUnavailableError) for _, error in failures):
         return ExecUnavailableError(message)
     return HostUnreachableError(message, retry_after=5)

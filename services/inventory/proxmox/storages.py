@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from services.inventory.domain.errors import StorageNotFoundError
-from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.domain.proxmox_api import ProxmoxApi
 
 
-async def list_storages(client: ProxmoxClient, node: str, content: str) -> list[dict[str, Any]]:
+async def list_storages(client: ProxmoxApi, node: str, content: str) -> list[dict[str, Any]]:
     """Return the active storages of a node for a kind of content, most free space first."""
     found = await client.get(f"/nodes/{node}/storage", content=content, enabled=1)
     active = [one for one in found if int(one.get("active", 1) or 0)]
     return sorted(active, key=lambda one: (-float(one.get("avail") or 0), one["storage"]))
 
 
-async def choose_storage(client: ProxmoxClient, node: str, content: str, *, wanted: str = "") -> str:
+async def choose_storage(client: ProxmoxApi, node: str, content: str, *, wanted: str = "") -> str:
     """Return the wanted storage, or the one with most free space.
 
     Raises:

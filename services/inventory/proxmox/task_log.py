@@ -1,4 +1,4 @@
-"""What the log of a task says: the archive that vzdump makes, and why a task failed."""
+"""Parsers of task logs: the archive that vzdump makes, and the cause of a failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 _JOB = re.compile(r"^INFO: starting new backup job: (vzdump .*)$", re.DOTALL)
 _ARCHIVE = re.compile(r"creating (?:vzdump|Proxmox Backup Server) archive '([^']+)'")
 _ERROR = re.compile(r"^(?:TASK )?ERROR: (.*)")
-_MOST_ERRORS = 3
+_MOST_ERRORS = 3  # lines: the last ones name the cause, and a message must fit into a status
 # What programs print on lines of their own; the ERROR line after them names only an exit code.
 _CAUSE = re.compile(
     r"no space left on device|disk quota exceeded|read-only file system|input/output error|permission denied"
@@ -51,7 +51,7 @@ class BackupJob:
 
 
 def parse_backup_job(lines: Sequence[str], *, before: BackupJob | None = None) -> BackupJob:
-    """Return what lines of vzdump's log add to what was known `before`."""
+    """Return the run that lines of vzdump's log describe, added to what was known `before`."""
     job = before or BackupJob()
     for line in lines:
         if match := _JOB.match(line):

@@ -1,4 +1,4 @@
-"""Following tasks to their end."""
+"""Progress of tasks, read from their status and logs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from services.inventory.domain.errors import (
     TaskNotFoundError,
     TaskStalledError,
 )
-from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.domain.lock_texts import names_lock
+from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.proxmox.task_log import (
     BackupJob,
     explain_failure,
@@ -26,14 +27,14 @@ from services.inventory.proxmox.task_log import (
 # for longer hangs in the kernel or in a hook. All other kinds copy, download or delete data: they print nothing for
 # hours, and `status: running` is their sign of life.
 _BRIEF_KINDS = frozenset({"vzstart", "vzstop", "vzshutdown", "vzreboot", "vzsuspend", "vzresume"})
-BRIEF_STALL_S = 900
-_FIRST_POLL_S = 0.02
-_LONGEST_POLL_S = 1.0
-_POLL_SHARE = 0.15  # of the time that a task has taken so far: what its end may be noticed too late
+BRIEF_STALL_S = 900  # a shutdown may wait for a database of a guest for ten minutes
+_FIRST_POLL_S = 0.02  # some tasks end at once
+_LONGEST_POLL_S = 1.0  # people who watch see the end of a long task a second late
+_POLL_SHARE = 0.15  # of the time that a task has taken so far: so much later its end may be noticed
 # A creation and a start take about a second each on a real server: ten polls each, noticed 0.1 s late on average.
 _BRIEF_POLL_S = 0.16
-_LOG_S = 2.0  # between two looks at the log of a running task: most polls cost one request, for the status
-HEARTBEAT_S = 5.0  # between two progresses of a silent task: watchers show that time passes
+_LOG_S = 2.0  # between two reads of the log of a running task: most polls cost one request, for the status
+HEARTBEAT_S = 5.0  # between two progresses of a silent task, so that watchers see that it still runs
 _LOG_PAGE = 500  # lines
 _MOST_PAGES = (
     100  # of one task's log at once: 50,000 lines, more than a restore with a warning per file prints
@@ -49,11 +50,12 @@ _PERCENT = re.compile(r"(\d{1,3})(?:\.\d+)?%")
 
 @dataclass(frozen=True)
 class Progress:
-    """What a task printed since the last look, and its end; without lines, that it still runs.
+    """Lines that a task printed since the last poll, and its end; without lines it still runs.
 
     Attributes:
         job: the archive that vzdump makes, as soon as its log names it.
         reason: why a task failed: the ERROR lines of its log, or its exit status.
+        result: the volume id of the archive that vzdump makes.
     """
 
     lines: tuple[str, ...] = ()
@@ -63,15 +65,21 @@ class Progress:
     exit_status: str = ""
     job: BackupJob | None = None
     reason: str = ""
+    result: str = ""
+
+    @property
+    def is_locked_out(self) -> bool:
+        """Whether the task failed because of a lock or a missing quorum, so that another one succeeds later."""
+        return self.done and not self.succeeded and names_lock(self.reason or self.exit_status)
 
     @property
     def may_pass(self) -> bool:
-        """Whether the task failed for a reason that passes: a lock that was not to be had, a lost connection."""
+        """Whether the task failed for a reason that passes: a lock that was in use, a lost connection."""
         return self.done and not self.succeeded and bool(_PASSING.search(self.reason or self.exit_status))
 
 
 async def watch_task(
-    client: ProxmoxClient, node: str, upid: str, *, stall_s: int = 0
+    client: ProxmoxApi, node: str, upid: str, *, stall_s: int = 0
 ) -> AsyncIterator[Progress]:
     """Follow a task: new lines while it runs, a heartbeat while it prints none, then one last progress with `done`.
 
@@ -84,9 +92,10 @@ async def watch_task(
 
     Raises:
         TaskNotFoundError: Proxmox knows no such task.
-        TaskStalledError: it says nothing new for `stall_s` seconds.
+        TaskStalledError: it prints nothing new for `stall_s` seconds.
         HostUnreachableError: the host is silent; asking again later gives the same end.
     """
+    # What was done already has no task; callers follow it all the same.
     if not upid:
         yield Progress(done=True, succeeded=True, exit_status="OK")
         return
@@ -94,12 +103,13 @@ async def watch_task(
     began = loop.time()
     delay, printed, shown, read = _FIRST_POLL_S, began, began, began
     patience = stall_s or (BRIEF_STALL_S if read_kind(upid) in _BRIEF_KINDS else None)
-    log = _Log(client, node, upid)
+    log = _Log(client, node=node, upid=upid)
     while True:
         status = await _read_status(client, node, upid)
         ended = status.get("status") != "running"
         lines = []
         if ended or (delay > _FIRST_POLL_S and loop.time() - read >= _LOG_S):
+            # The status is read before the log: all lines of a task that has ended are there.
             lines, read = await log.read(to_end=ended), loop.time()
         if ended:
             yield _end(status, upid, log=log, lines=lines)
@@ -110,7 +120,7 @@ async def watch_task(
             shown = loop.time()
             yield Progress(tuple(lines), percent=_find_percent(lines), job=log.job)
         if patience is not None and loop.time() - printed > patience:
-            raise TaskStalledError(f"the task {upid} said nothing new for {patience} s")
+            raise TaskStalledError(f"the task {upid} printed nothing new for {patience} s")
         await asyncio.sleep(delay)
         delay = _lengthen(delay, elapsed=loop.time() - began)
 
@@ -139,7 +149,7 @@ def _end(status: dict[str, Any], upid: str, *, log: _Log, lines: list[str]) -> P
 class _Log:
     """The log of a task, read on from where it was read last; `tail` is the end of what was read."""
 
-    def __init__(self, client: ProxmoxClient, node: str, upid: str) -> None:
+    def __init__(self, client: ProxmoxApi, *, node: str, upid: str) -> None:
         self._client = client
         self._path = f"/nodes/{node}/tasks/{upid}/log"
         self._is_dump = read_kind(upid) == "vzdump"
@@ -168,13 +178,13 @@ def read_kind(upid: str) -> str:
     return parts[5] if len(parts) > 5 else ""
 
 
-async def read_first_lines(client: ProxmoxClient, node: str, upid: str) -> list[str]:
+async def read_first_lines(client: ProxmoxApi, node: str, upid: str) -> list[str]:
     """Return the first page of a task's log; empty when the host does not answer."""
     return await _read_lines(client, f"/nodes/{node}/tasks/{upid}/log", start=0)
 
 
-async def has_ended(client: ProxmoxClient, node: str, upid: str, *, wait_s: float) -> bool:
-    """Wait up to `wait_s` seconds for a task to end; says whether it did, however it ended."""
+async def has_ended(client: ProxmoxApi, node: str, upid: str, *, wait_s: float) -> bool:
+    """Wait up to `wait_s` seconds for a task to end, and return whether it did, successful or not."""
     try:
         async with asyncio.timeout(wait_s):
             async for progress in watch_task(client, node, upid):
@@ -185,7 +195,7 @@ async def has_ended(client: ProxmoxClient, node: str, upid: str, *, wait_s: floa
     return False
 
 
-async def stop_task(client: ProxmoxClient, node: str, upid: str) -> None:
+async def stop_task(client: ProxmoxApi, node: str, upid: str) -> None:
     """Stop a task; one that has ended, or that Proxmox does not know any more, is left alone."""
     if not upid:
         return
@@ -196,7 +206,7 @@ async def stop_task(client: ProxmoxClient, node: str, upid: str) -> None:
             raise
 
 
-async def _read_status(client: ProxmoxClient, node: str, upid: str) -> dict[str, Any]:
+async def _read_status(client: ProxmoxApi, node: str, upid: str) -> dict[str, Any]:
     try:
         status: dict[str, Any] = await client.get(f"/nodes/{node}/tasks/{upid}/status")
     except ProxmoxRefusedError as error:
@@ -210,7 +220,7 @@ def _is_unknown(error: ProxmoxRefusedError) -> bool:
     return "no such task" in error.message or error.metadata.get("status") == "400"
 
 
-async def _read_lines(client: ProxmoxClient, path: str, *, start: int) -> list[str]:
+async def _read_lines(client: ProxmoxApi, path: str, *, start: int) -> list[str]:
     try:
         found = await client.get(path, start=start, limit=_LOG_PAGE)
     except HostUnreachableError:

@@ -1,4 +1,4 @@
-"""What new containers are made of: templates on the node, or downloaded from Proxmox's list."""
+"""Templates of new containers: those on the node, or downloaded from Proxmox's list."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from services.inventory.domain.errors import (
     TemplateNotFoundError,
     WriteUncertainError,
 )
+from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.domain.templates import (
     DEFAULT_ARCHITECTURE,
     can_run,
@@ -23,17 +24,15 @@ from services.inventory.domain.templates import (
     parse_architecture,
     parse_template,
 )
-from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.storages import choose_storage, list_storages
 
-_WAIT_S = (
-    6.0  # a download may end within the request that asks for it; the caller asks again for a longer one
-)
-_POLL_S = 0.1
-_architectures: WeakKeyDictionary[ProxmoxClient, dict[str, str]] = WeakKeyDictionary()
+# A short download may end within the request; the caller repeats the request for a longer one.
+_WAIT_S = 6.0
+_POLL_S = 0.1  # a template of 4 MiB is there after one second
+_architectures: WeakKeyDictionary[ProxmoxApi, dict[str, str]] = WeakKeyDictionary()
 
 
-async def get_template(client: ProxmoxClient, node: str, wanted: str) -> str:
+async def get_template(client: ProxmoxApi, node: str, wanted: str) -> str:
     """Return the volume id of the wanted template; of what suits Docker when none is named. Downloads what is missing.
 
     Only templates of the node's architecture are chosen.
@@ -74,8 +73,8 @@ def _choose(names: list[str], wanted: str, architecture: str) -> str:
     return find_package(names, wanted, architecture) if wanted else choose_suitable(names, architecture)
 
 
-async def get_architecture(client: ProxmoxClient, node: str) -> str:
-    """Return the architecture of a node in Debian's words; amd64 where Proxmox does not say. Asked once."""
+async def get_architecture(client: ProxmoxApi, node: str) -> str:
+    """Return the architecture of a node in Debian's words; amd64 where Proxmox does not say. Read once."""
     known = _architectures.setdefault(client, {})
     if node not in known:
         try:
@@ -88,7 +87,7 @@ async def get_architecture(client: ProxmoxClient, node: str) -> str:
     return known[node]
 
 
-async def _check_architecture(client: ProxmoxClient, node: str, name: str) -> str:
+async def _check_architecture(client: ProxmoxApi, node: str, name: str) -> str:
     """Return the template; one that was named and is of another architecture is refused."""
     template = parse_template(name)
     if not template.architecture:
@@ -101,7 +100,7 @@ async def _check_architecture(client: ProxmoxClient, node: str, name: str) -> st
     return name
 
 
-async def list_templates(client: ProxmoxClient, node: str) -> list[dict[str, Any]]:
+async def list_templates(client: ProxmoxApi, node: str) -> list[dict[str, Any]]:
     """Return the templates on a node's storages; those of a storage that does not answer are left out."""
     storages = await list_storages(client, node, "vztmpl")
     answers = await asyncio.gather(
@@ -121,7 +120,8 @@ async def list_templates(client: ProxmoxClient, node: str) -> list[dict[str, Any
     return found
 
 
-async def _download(client: ProxmoxClient, node: str, *, storage: str, name: str) -> str:
+async def _download(client: ProxmoxApi, node: str, *, storage: str, name: str) -> str:
+    # A download that another app began is followed; a second one would fail on its lock.
     upid = await _find_download(client, node, name)
     if not upid:
         try:
@@ -140,7 +140,7 @@ async def _download(client: ProxmoxClient, node: str, *, storage: str, name: str
     raise TemplateDownloadingError(f"{name} is being downloaded to {node}", retry_after=5)
 
 
-async def _find_download(client: ProxmoxClient, node: str, name: str) -> str:
+async def _find_download(client: ProxmoxApi, node: str, name: str) -> str:
     for one in await client.get(f"/nodes/{node}/tasks", source="active", typefilter="download"):
         if not one.get("endtime") and one.get("id") in (name, "", None):
             return str(one["upid"])

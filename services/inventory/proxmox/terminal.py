@@ -1,4 +1,4 @@
-"""What a console shows: markers found in it, a command's output taken out of it."""
+"""Parsers of a console's output: markers, and the output of one command."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 from services.inventory.proxmox.websocket import ConsoleSocket
 
-_KEPT = 64 * 1024
+_MOST_BUFFERED = 64 * 1024  # bytes in which a marker is searched: containers may print without end
 
 
 class Screen:
-    """What a terminal has shown since a moment."""
+    """Output of a terminal, read until a marker comes."""
 
     def __init__(self, socket: ConsoleSocket) -> None:
         self._socket = socket
@@ -30,7 +30,7 @@ class Screen:
             TimeoutError: nothing new for `patience_s`.
         """
         while marker not in self.seen:
-            self.seen = (self.seen + await self.read(patience_s=patience_s))[-_KEPT:]
+            self.seen = (self.seen + await self.read(patience_s=patience_s))[-_MOST_BUFFERED:]
 
     async def shows(self, marker: bytes, *, within_s: float, given_up: Callable[[bytes], None]) -> bool:
         """Whether it shows `marker` within `within_s` seconds, whatever else it shows; `given_up` may raise at that."""
@@ -39,48 +39,52 @@ class Screen:
         while marker not in self.seen:
             given_up(self.seen)
             try:
-                self.seen = (self.seen + await self.read(patience_s=end - loop.time()))[-_KEPT:]
+                self.seen = (self.seen + await self.read(patience_s=end - loop.time()))[-_MOST_BUFFERED:]
             except TimeoutError:
                 return False
         return True
 
 
 class Echo:
-    """Takes the output of one command out of what the terminal shows around it."""
+    """Extracts the output of one command from the output of its terminal."""
 
     def __init__(self, token: str) -> None:
         self._begin = f"{token}-begin".encode()
         self._end = re.compile(rb"%s-end-(\d+)-" % token.encode())
         self._longest = len(token) + len("-end-255-")
-        self._held = b""
+        self._buffer = b""
         self._began = False
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self.exit_code: int | None = None
 
     def feed(self, data: bytes) -> str:
         """Add what is shown; returns the command's output in it. `exit_code` is set at the end."""
-        self._held += data
+        self._buffer += data
         if not self._began and not self._find_begin():
             return ""
-        if found := self._end.search(self._held):
-            output, self._held = self._held[: found.start()], b""
+        if found := self._end.search(self._buffer):
+            # Everything behind the marker is the prompt of the shell.
+            output, self._buffer = self._buffer[: found.start()], b""
             self.exit_code = int(found.group(1))
             return self._decode(output, final=True)
-        keep = self._count_held_back()
-        output, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
+        retained = self._count_retained()
+        output, self._buffer = (
+            self._buffer[: len(self._buffer) - retained],
+            self._buffer[len(self._buffer) - retained :],
+        )
         return self._decode(output, final=False)
 
     def _find_begin(self) -> bool:
-        _, found, after = self._held.partition(self._begin)
+        _, found, after = self._buffer.partition(self._begin)
         if not found or b"\n" not in after:
-            self._held = self._held[-_KEPT:]
+            self._buffer = self._buffer[-_MOST_BUFFERED:]
             return False
-        self._began, self._held = True, after.partition(b"\n")[2]
+        self._began, self._buffer = True, after.partition(b"\n")[2]
         return True
 
-    def _count_held_back(self) -> int:
-        """Bytes at the end that may be the beginning of the end marker, or half a line break."""
-        tail = self._held[-self._longest :]
+    def _count_retained(self) -> int:
+        """Count the bytes at the end that may be the beginning of the end marker, or half a line break."""
+        tail = self._buffer[-self._longest :]
         first = self._begin[:1]
         at = tail.rfind(first + b"x")
         if at >= 0:

@@ -11,13 +11,13 @@ from urllib.parse import quote
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from services.inventory.domain.access import Access
 from services.inventory.domain.errors import HostUnreachableError
-from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.session import Access
+from services.inventory.domain.proxmox_api import ProxmoxApi
 
-CONNECT_TIMEOUT_S = 10.0  # Proxmox waits no longer for who asked for a ticket
-_PING_S = 20.0
-_MAX_MESSAGE = 4 << 20
+CONNECT_TIMEOUT_S = 10.0  # Proxmox withdraws a ticket after that time
+_PING_S = 20.0  # proxies close connections that are idle for 60 s, some for 30 s
+_MAX_MESSAGE = 4 << 20  # bytes; termproxy sends at most 64 KiB at once
 
 
 class ConsoleSocket:
@@ -48,6 +48,7 @@ class ConsoleSocket:
             if left <= 0:
                 raise TimeoutError
             try:
+                # Each wait ends in time for the next ping.
                 async with asyncio.timeout(min(left, _PING_S)):
                     message = await self._socket.recv()
             except TimeoutError:
@@ -79,7 +80,7 @@ class _Connect(connect):
         return exc
 
 
-async def open_console(client: ProxmoxClient, node: str, vmid: int) -> ConsoleSocket:
+async def open_console(client: ProxmoxApi, node: str, vmid: int) -> ConsoleSocket:
     """Attach to the shell of a running container.
 
     Raises:

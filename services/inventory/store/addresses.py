@@ -15,12 +15,12 @@ from services.inventory.domain.errors import AddressTakenError, NoFreeAddressErr
 from services.inventory.domain.links import NetworkSegment
 from services.inventory.store.tables import addresses
 
-_ATTEMPTS = 20
-_LARGEST = 65_536  # addresses of a subnet that are looked at
+_ATTEMPTS = 20  # each loses only against another request that took the same address at the same moment
+_LARGEST = 65_536  # addresses of a subnet that are considered: an IPv6 subnet has no end
 
 
 class SqlAddressStore:
-    """Which app has which static address, by host, bridge and VLAN.
+    """Reservations of static addresses for apps, by host, bridge and VLAN.
 
     Rows of the release before have no bridge: they count for every network of their host.
     """
@@ -30,7 +30,7 @@ class SqlAddressStore:
         self._clock = clock
 
     async def find_owner(self, host_id: int, place: NetworkSegment, *, address: str) -> str | None:
-        """Return who has an address reserved, or None."""
+        """Return the owner of a reserved address, or None."""
         query = sa.select(addresses.c.owner).where(_at(host_id, place), addresses.c.address == address)
         return await self._db.read(lambda connection: connection.execute(query).scalar())
 
@@ -38,8 +38,8 @@ class SqlAddressStore:
         self, host_id: int, place: NetworkSegment, *, owner: str, subnet: IPv4Network | IPv6Network
     ) -> str | None:
         """Return the lowest address of a subnet that an owner has reserved, or None."""
-        held = await self._db.read(lambda connection: _list_own(connection, host_id, place, owner=owner))
-        return next((one for one in held if ip_address(one) in subnet), None)
+        reserved = await self._db.read(lambda connection: _list_own(connection, host_id, place, owner=owner))
+        return next((one for one in reserved if ip_address(one) in subnet), None)
 
     async def claim_address(self, host_id: int, place: NetworkSegment, *, owner: str, address: str) -> None:
         """Reserve a chosen address, instead of others that the owner may have reserved.
@@ -51,6 +51,7 @@ class SqlAddressStore:
         given = sa.select(addresses.c.owner).where(_at(host_id, place), addresses.c.address == address)
 
         def write(connection: sa.Connection) -> None:
+            # Read and written in one transaction; the second read decides between writers at the same moment.
             holders = set(connection.execute(given).scalars())
             if others := sorted(holders - {owner}):
                 raise AddressTakenError(f"network_cidr: the address {address} belongs to {others[0]}")
@@ -91,12 +92,13 @@ class SqlAddressStore:
             own = [
                 one for one in _list_own(connection, host_id, place, owner=owner) if ip_address(one) in subnet
             ]
-            if kept := next((one for one in own if one not in taken), None):
-                return kept
+            if same := next((one for one in own if one not in taken), None):
+                return same
             used = set(taken)
             used |= set(
                 connection.execute(sa.select(addresses.c.address).where(_at(host_id, place))).scalars()
             )
+            # Hosts may share a layer 2 network, on which two reservations of one address would collide.
             apart = set(connection.execute(sa.select(addresses.c.address).where(_fits(place))).scalars())
             found = next((one for one in _list_addresses(subnet) if one not in used | apart), None)
             found = found or next((one for one in _list_addresses(subnet) if one not in used), None)
@@ -132,7 +134,7 @@ class SqlAddressStore:
         await self._db.write(write)
 
     async def list_holders(self, *, before: datetime) -> list[tuple[int, str]]:
-        """Return who has reserved an address before that time: host and owner."""
+        """Return host and owner of addresses that were reserved before that time."""
         query = (
             sa.select(addresses.c.host_id, addresses.c.owner)
             .where(addresses.c.reserved_at < before)
@@ -142,7 +144,7 @@ class SqlAddressStore:
         return [(row.host_id, row.owner) for row in rows]
 
     async def release_address(self, owner: str) -> None:
-        """Give back what an owner has reserved; nothing happens when that is nothing."""
+        """Release all addresses of an owner, if any."""
         await self._db.write(lambda c: c.execute(addresses.delete().where(addresses.c.owner == owner)))
 
     def _build_row(

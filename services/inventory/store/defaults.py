@@ -1,4 +1,4 @@
-"""What a deployment gets that says nothing else."""
+"""Defaults of deployments: resources and networks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from services.inventory.domain.entities import (
 from services.inventory.domain.user_networks import UserNetwork
 from services.inventory.store.tables import settings
 
-_NETWORKS = (
-    "user_networks"  # a row of its own: the release before refuses an unknown key in that of `network`
-)
+# A row of its own: the release before refuses an unknown key in that of `network`.
+_NETWORKS = "user_networks"
 
 
 class SqlSettingsStore:
-    """What a deployment gets that says nothing else."""
+    """Defaults of deployments: resources and networks."""
 
     def __init__(self, db: Database, *, clock: Clock = now) -> None:
         self._db = db
@@ -39,7 +38,7 @@ class SqlSettingsStore:
         return await self._db.read(lambda c: self._read(c, "network", Network))
 
     async def list_user_networks(self) -> list[UserNetwork]:
-        """Return what users may choose besides the default network."""
+        """Return the networks that users may choose besides the default one."""
         return await self._db.read(self._read_networks)
 
     async def change_resources(self, changes: dict[str, Any]) -> tuple[DefaultResources, Any]:
@@ -51,7 +50,7 @@ class SqlSettingsStore:
     async def change_network(
         self, changes: dict[str, Any], *, user_networks: Sequence[UserNetwork] | None = None
     ) -> tuple[Network, Any]:
-        """Change what `changes` names, and replace what users may choose besides unless it is None.
+        """Change what `changes` names, and replace the list of the others unless it is None.
 
         Raises:
             InvalidError: the result would be no consistent network.

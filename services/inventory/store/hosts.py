@@ -102,6 +102,7 @@ class SqlHostStore:
         moment = self._clock()
 
         def write(connection: sa.Connection) -> Host:
+            # A repetition whose answer was lost returns the host that it registered.
             if request_id:
                 known = connection.execute(
                     sa.select(hosts.c.id).where(hosts.c.request_id == request_id)
@@ -109,6 +110,7 @@ class SqlHostStore:
                 if known is not None:
                     return read_host(connection, known)
             check_name(connection, new.name)
+            # The first host is the default one, whatever the request says.
             first = connection.execute(sa.select(sa.func.count()).select_from(hosts)).scalar_one() == 0
             plain = ("name", "host", "port", "user", "ssh_port", "verify_ssl", "fingerprint", "token_id")
             values = {name: getattr(new, name) for name in plain}
@@ -160,8 +162,10 @@ class SqlHostStore:
             if changes.get("is_default"):
                 make_default(connection, host_id)
             if {"host", "port"} & set(changes) and "fingerprint" not in changes:
+                # A certificate pinned at first sight says nothing about another address.
                 forget_pin(connection, host_id)
             if {"host", "ssh_port", "ssh_addresses"} & set(changes):
+                # Another server has other host keys: they are pinned anew.
                 connection.execute(ssh_keys.delete().where(ssh_keys.c.host_id == host_id))
             return read_host(connection, host_id)
 
@@ -193,6 +197,7 @@ class SqlHostStore:
                 if heir is not None:
                     make_default(connection, heir)
             event = events_pb2.HostDeleted(host_id=host_id, name=host.name)
+            # In the same transaction: the event is sent if and only if the host is gone.
             add_messages(connection, outbox, [new_message(HOST_DELETED, event)])
 
         await self._db.write(write)
@@ -208,6 +213,7 @@ class SqlHostStore:
 
         def write(connection: sa.Connection) -> None:
             connection.execute(hosts.update().where(hosts.c.id == host_id).values(**values))
+            # Nodes that left the cluster go; the others keep their ids.
             names = [node.name for node in found]
             connection.execute(nodes.delete().where(nodes.c.host_id == host_id, nodes.c.name.not_in(names)))
             for node in found:

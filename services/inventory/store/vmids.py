@@ -19,7 +19,7 @@ from services.inventory.domain.errors import (
 from services.inventory.store.tables import addresses, outbox, vmids
 
 VMID_RELEASED = "events.inventory.v1.vmid_released"
-_RESERVE_ATTEMPTS = 20
+_RESERVE_ATTEMPTS = 20  # each loses only against another request that took the same id at the same moment
 
 
 class SqlVmidStore:
@@ -32,17 +32,17 @@ class SqlVmidStore:
         self._clock = clock
 
     async def find_vmid(self, host_id: int, owner: str) -> int | None:
-        """Return the id that an owner holds on a host, or None."""
+        """Return the id that an owner has reserved on a host, or None."""
         query = sa.select(vmids.c.vmid).where(vmids.c.host_id == host_id, vmids.c.owner == owner)
         return await self._db.read(lambda connection: connection.execute(query).scalar())
 
     async def find_owner(self, host_id: int, vmid: int) -> str | None:
-        """Return who holds an id, or None."""
+        """Return the owner of an id, or None."""
         query = sa.select(vmids.c.owner).where(vmids.c.host_id == host_id, vmids.c.vmid == vmid)
         return await self._db.read(lambda connection: connection.execute(query).scalar())
 
     async def list_owners(self, host_id: int) -> dict[int, str]:
-        """Return who holds which id on a host."""
+        """Return the owners of a host's ids."""
         query = sa.select(vmids.c.vmid, vmids.c.owner).where(vmids.c.host_id == host_id)
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return {int(row.vmid): str(row.owner) for row in rows}
@@ -63,20 +63,22 @@ class SqlVmidStore:
         moment = self._clock()
 
         def write(connection: sa.Connection) -> int | None:
-            held = connection.execute(
+            reserved_before = connection.execute(
                 sa.select(vmids.c.vmid).where(vmids.c.host_id == host_id, vmids.c.owner == owner)
             ).scalar()
-            if held is not None:
-                return int(held)
+            if reserved_before is not None:
+                return int(reserved_before)
             reserved = connection.execute(sa.select(vmids.c.vmid).where(vmids.c.host_id == host_id)).scalars()
             vmid = self._choose(taken | set(reserved))
             values = {"host_id": host_id, "vmid": vmid, "owner": owner, "reserved_at": moment}
+            # The primary key decides between requests at the same moment; the loser takes the next id.
             won = connection.execute(insert_ignore(vmids, connection).values(**values)).rowcount
             return vmid if won else None
 
         for _ in range(_RESERVE_ATTEMPTS):
             try:
                 vmid = await self._db.write(write)
+            # The foreign key: there is no such host.
             except sa.exc.IntegrityError:
                 raise HostNotFoundError(f"there is no host {host_id}") from None
             if vmid is not None:
@@ -114,8 +116,8 @@ class SqlVmidStore:
 
     async def mark_copy(self, host_id: int, owner: str, *, is_copy: bool) -> None:
         """Note that an owner's container is a copy that has the addresses of its original; or that it has its own now."""
-        held = (vmids.c.host_id == host_id) & (vmids.c.owner == owner)
-        await self._db.write(lambda c: c.execute(vmids.update().where(held).values(is_copy=is_copy)))
+        own = (vmids.c.host_id == host_id) & (vmids.c.owner == owner)
+        await self._db.write(lambda c: c.execute(vmids.update().where(own).values(is_copy=is_copy)))
 
     async def is_copy(self, host_id: int, owner: str) -> bool:
         """Whether an owner's container is a copy that has the addresses of its original."""
@@ -123,17 +125,18 @@ class SqlVmidStore:
         return bool(await self._db.read(lambda connection: connection.execute(query).scalar()))
 
     async def release_vmid(self, host_id: int, owner: str) -> None:
-        """Give back the id, and the static address, that an owner holds on a host; nothing happens when it holds nothing."""
-        held = (vmids.c.host_id == host_id) & (vmids.c.owner == owner)
+        """Release the id and the static addresses that an owner has reserved on a host, if any."""
+        own = (vmids.c.host_id == host_id) & (vmids.c.owner == owner)
 
         def write(connection: sa.Connection) -> None:
-            vmid = connection.execute(sa.select(vmids.c.vmid).where(held)).scalar()
+            vmid = connection.execute(sa.select(vmids.c.vmid).where(own)).scalar()
             address = (addresses.c.owner == owner) & (addresses.c.host_id == host_id)
             connection.execute(addresses.delete().where(address))
             if vmid is None:
                 return
-            connection.execute(vmids.delete().where(held))
+            connection.execute(vmids.delete().where(own))
             event = events_pb2.VmidReleased(host_id=host_id, vmid=vmid, owner=owner)
+            # In the same transaction as the release.
             add_messages(connection, outbox, [new_message(VMID_RELEASED, event)])
 
         await self._db.write(write)

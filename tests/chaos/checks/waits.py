@@ -9,7 +9,7 @@ from tests.chaos.evidence import Evidence
 
 _PASSING = re.compile(
     r"does not answer|gave no answer|no answer for|connection refused|timed out"
-    r"|is locked|can't lock file|got timeout|said nothing|no quorum|took longer than",
+    r"|is locked|can't lock file|got timeout|(?:said|printed) nothing|no quorum|took longer than",
     re.IGNORECASE,
 )
 

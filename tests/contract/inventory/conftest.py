@@ -12,23 +12,14 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
-from services.common.identity.sealing import Sealer
 from services.common.rpc.call import Call
 from services.inventory.domain.entities import Host, NewHost, Secrets
 from services.inventory.handlers.containers import ContainerHandlers
 from services.inventory.handlers.hosts import HostHandlers
-from services.inventory.jobs.node_sync import NodeSync
-from services.inventory.placing import Placing
-from services.inventory.proxmox.consoles import Consoles
-from services.inventory.proxmox.containers import Containers
-from services.inventory.proxmox.create import Means
+from services.inventory.proxmox.container_access import SshOrConsoleAccess
 from services.inventory.proxmox.fleet import Fleet
-from services.inventory.proxmox.networks import Networks
-from services.inventory.proxmox.occupants import AddressScanner
-from services.inventory.proxmox.ssh import Shells
-from services.inventory.proxmox.ways import Ways
-from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
 from tests.e2e.simulators import list_rejected
+from tests.fakes.inventory import InventoryParts, build_real_parts
 from tests.unit.pvesim.sim import Running, start
 
 OWNER = "nginx-0a1b2c3d"
@@ -39,13 +30,14 @@ class Inventory:
     """The parts, wired as the server wires them."""
 
     sim: Running
-    store: SqlHostStore
-    vmids: SqlVmidStore
-    fleet: Fleet
-    ways: Ways
+    parts: InventoryParts[Fleet, SshOrConsoleAccess]
     hosts: HostHandlers
     containers: ContainerHandlers
     host: Host
+
+    def __post_init__(self) -> None:
+        self.store, self.vmids = self.parts.hosts, self.parts.vmids
+        self.fleet, self.access = self.parts.fleet, self.parts.access
 
     async def create(self, owner: str = OWNER, **options: Any) -> cs.ContainerRef:
         """Reserve an id and create a container on pve1, to its end."""
@@ -106,6 +98,14 @@ def make_host(sim: Running, name: str, **changes: Any) -> NewHost:
     return NewHost(name=name, **{**known, **changes})
 
 
+def count_requests(sim: Running) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for one in sim.client.control("GET", "/requests"):
+        key = f"{one['method']} {one['path']}"
+        counted[key] = counted.get(key, 0) + 1
+    return counted
+
+
 def new_call() -> Call:
     return Call("/test", {})
 
@@ -115,6 +115,13 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with start(tmp_path_factory.mktemp("sim")) as running:
         yield running
         assert list_rejected(running.client.ready) == []
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A second cluster."""
+    with start(tmp_path_factory.mktemp("other"), "--nodes", "2") as running:
+        yield running
 
 
 @pytest.fixture
@@ -136,22 +143,14 @@ async def inventory(
     url = f"sqlite:///{tmp_path}/p.sqlite3"
     upgrade(url, "inventory")
     db = Database(create_engine(url, service="inventory"))
-    store = SqlHostStore(db, Sealer("k" * 40))
-    vmids = SqlVmidStore(db, lowest=9000, highest=9999)
-    fleet, ways = Fleet(store), Ways(Shells(store), Consoles())
-    host = await store.add_host(make_host(sim, "default", secrets=secrets, **access))
-    settings = SqlSettingsStore(db)
-    networks = Networks(SqlAddressStore(db), settings, AddressScanner())
-    containers = ContainerHandlers(
-        Containers(fleet, vmids),
-        Means(ways, networks),
-        placing=Placing(store, vmids, fleet, ways, networks=networks),
-        vmids=vmids,
-        settings=settings,
+    parts = build_real_parts(db)
+    host = await parts.hosts.add_host(make_host(sim, "default", secrets=secrets, **access))
+    yield Inventory(
+        sim=sim,
+        parts=parts,
+        hosts=parts.build_host_handlers(),
+        containers=parts.build_container_handlers(),
+        host=host,
     )
-    hosts = HostHandlers(store, fleet, NodeSync(store, fleet, ways, every_s=30), ways)
-    yield Inventory(sim, store, vmids, fleet, ways, hosts, containers, host)
-    await ways.close()
-    fleet.close()
-    await db.close()
+    await parts.close()
     sim.client.control("DELETE", "/faults")

@@ -6,7 +6,7 @@ import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.inventory.domain.errors import ContainerLockedError
-from services.inventory.proxmox import copies
+from services.inventory.usecases import clone_container
 from tests.contract.inventory.conftest import Inventory, new_call
 
 
@@ -39,5 +39,5 @@ async def test_the_snapshot_of_an_earlier_clone_fails_no_other_one(
         with pytest.raises(ContainerLockedError, match="can't lock file"):  # waited for
             await containers.clone_container(request, new_call())
     assert (await inventory.finish(await containers.clone_container(request, new_call()))).succeeded
-    await asyncio.gather(*copies._cleaning)
+    await asyncio.gather(*clone_container._cleaning)
     assert [one["name"] for one in inventory.sim.call("GET", path).data] == ["current"]

@@ -14,7 +14,7 @@ from services.inventory.domain.errors import (
     NotOursError,
     SnapshotUnavailableError,
 )
-from services.inventory.proxmox import copies, create
+from services.inventory.usecases import clone_container, create_container
 from tests.contract.inventory.conftest import Inventory, new_call
 
 
@@ -113,7 +113,7 @@ async def test_a_running_container_is_cloned_where_its_storage_can(
     found = await containers.get_container(cs.GetContainerRequest(container=target), new_call())
     assert (found.owner, found.name) == (owner, "twin")
     assert (await containers.clone_container(request, new_call())).upid == ""
-    await asyncio.gather(*copies._cleaning)
+    await asyncio.gather(*clone_container._cleaning)
     path = f"/nodes/pve1/lxc/{ref.vmid}/snapshot"
     assert [one["name"] for one in inventory.sim.call("GET", path).data] == ["current"]
 
@@ -152,7 +152,7 @@ async def test_an_image_without_a_known_distribution_becomes_an_unmanaged_contai
 async def test_a_creation_that_nobody_followed_to_its_failure_is_repeated_as_unmanaged(
     inventory: Inventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(create, "_OCI_WAIT_S", 0.0)
+    monkeypatch.setattr(create_container, "_OCI_WAIT_S", 0.0)
     image = "cgr.dev/chainguard/nginx:1"
     pull = cs.PullImageRequest(host_id=inventory.host.id, node="pve1", reference=image, storage="local")
     task = await inventory.containers.pull_image(pull, new_call())

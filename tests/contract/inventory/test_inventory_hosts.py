@@ -1,4 +1,4 @@
-"""Several hosts and clusters: certificates, silence, failing over, the same id twice."""
+"""Several hosts and clusters: silence, failover, the same id twice."""
 
 from __future__ import annotations
 
@@ -15,18 +15,11 @@ from proximity.inventory.v1 import inventory_service_pb2 as pb
 from services.common.core.errors import DomainError
 from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.jobs.node_sync import NodeSync
-from tests.contract.inventory.conftest import Inventory, make_host, new_call
+from tests.contract.inventory.conftest import Inventory, count_requests, make_host, new_call
 from tests.e2e.simulators import Simulator
-from tests.unit.pvesim.sim import Running, start
+from tests.unit.pvesim.sim import Running
 
 DOWN = {"kind": "reset", "match": {}}
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A second cluster."""
-    with start(tmp_path_factory.mktemp("other"), "--nodes", "2") as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -37,48 +30,10 @@ def well_again(sim: Running, other: Running) -> Iterator[None]:
         running.client.control("PATCH", "/nodes/pve1", {"online": True})
 
 
-def count_requests(sim: Running) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for one in sim.client.control("GET", "/requests"):
-        key = f"{one['method']} {one['path']}"
-        counted[key] = counted.get(key, 0) + 1
-    return counted
-
-
 async def list_nodes(inventory: Inventory, host_id: int) -> dict[str, str]:
     request = pb.ListNodesRequest(host_id=host_id)
     nodes = [node.message async for node in inventory.hosts.list_nodes(request, new_call())]
     return {node.name: node.status for node in nodes}
-
-
-async def test_a_certificate_that_nobody_verifies_is_pinned_at_first_sight(
-    inventory: Inventory, other: Running
-) -> None:
-    host = await inventory.store.add_host(make_host(other, "homelab", verify_ssl=False, fingerprint=""))
-    answer = await inventory.hosts.test_host(pb.TestHostRequest(id=host.id), new_call())
-    assert answer.success, answer.message
-    shown = (await inventory.hosts.get_host(pb.GetHostRequest(id=host.id), new_call())).fingerprint
-    assert shown == answer.fingerprint == other.client.ready["fingerprint"]
-
-    changed = {"fingerprint": ":".join(["AB"] * 32), "password": other.client.ready["password"]}
-    await inventory.store.update_host(host.id, changed)
-    other.client.control("DELETE", "/requests")
-    answer = await inventory.hosts.test_host(pb.TestHostRequest(id=host.id), new_call())
-    assert not answer.success
-    assert "not the pinned one" in answer.message
-    assert count_requests(other) == {}  # not even the credentials
-
-    moved = await inventory.store.update_host(host.id, {"port": 1, "password": "another"})
-    assert moved.fingerprint == ""
-
-
-async def test_a_certificate_that_is_not_pinned_is_verified(inventory: Inventory, other: Running) -> None:
-    host = await inventory.store.add_host(make_host(other, "strict", fingerprint=""))
-    other.client.control("DELETE", "/requests")
-    answer = await inventory.hosts.test_host(pb.TestHostRequest(id=host.id), new_call())
-    assert (answer.success, answer.fingerprint) == (False, other.client.ready["fingerprint"])
-    assert "cannot be verified" in answer.message
-    assert count_requests(other) == {}
 
 
 async def test_the_same_id_on_two_hosts_is_two_containers(inventory: Inventory, other: Running) -> None:
@@ -122,16 +77,16 @@ async def test_a_cluster_is_asked_through_another_node_when_one_is_down(
 
 
 async def test_deployments_at_once_ask_a_host_once(inventory: Inventory, sim: Running) -> None:
-    placing, simulator = inventory.containers._placing, Simulator(sim.client.ready)
+    candidates, simulator = inventory.parts.candidates, Simulator(sim.client.ready)
 
     def count_asked() -> int:
         return [one["path"] for one in simulator.list_requests()].count("/cluster/resources")
 
     before = await asyncio.to_thread(count_asked)
-    found = await asyncio.gather(*(placing._list_candidates(inventory.host) for _ in range(10)))
+    found = await asyncio.gather(*(candidates.list_candidates(inventory.host) for _ in range(10)))
     assert [[one.node for one in each] for each in found] == [["pve1", "pve2", "pve3"]] * 10
     assert await asyncio.to_thread(count_asked) == before + 1
-    await placing._list_candidates(inventory.host)
+    await candidates.list_candidates(inventory.host)
     assert await asyncio.to_thread(count_asked) == before + 2
 
 
@@ -140,7 +95,7 @@ async def test_a_silent_host_costs_the_others_nothing_and_is_asked_less_and_less
 ) -> None:
     silent = await inventory.store.add_host(make_host(other, "silent"))
     other.client.control("POST", "/faults", [{"kind": "hang", "seconds": 30}])
-    sync = NodeSync(inventory.store, inventory.fleet, inventory.ways, every_s=0.2)
+    sync = NodeSync(inventory.store, inventory.fleet, access=inventory.access, every_s=0.2)
     sim.client.control("DELETE", "/requests")
     running = asyncio.create_task(sync.run())
     end = time.monotonic() + 20
@@ -151,7 +106,7 @@ async def test_a_silent_host_costs_the_others_nothing_and_is_asked_less_and_less
     assert (await inventory.store.get_host(silent.id)).last_error == ""
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    sync = NodeSync(inventory.store, inventory.fleet, inventory.ways, every_s=0.2)
+    sync = NodeSync(inventory.store, inventory.fleet, access=inventory.access, every_s=0.2)
 
     other.client.control("DELETE", "/faults")
     other.client.control("POST", "/faults", [DOWN])

@@ -53,7 +53,7 @@ async def test_a_task_that_hangs_is_seen_told_and_stopped(inventory: Inventory) 
     assert [(one.upid, one.type, one.running) for one in running] == [(task.upid, "vzstart", True)]
 
     watch = cs.WatchTaskRequest(host_id=task.host_id, node=task.node, upid=task.upid, stall_timeout_s=1)
-    with pytest.raises(TaskStalledError, match="said nothing new for 1 s"):
+    with pytest.raises(TaskStalledError, match="printed nothing new for 1 s"):
         async for _ in inventory.containers.watch_task(watch, new_call()):
             pass
     await inventory.containers.stop_task(watch, new_call())  # it does not run, which is what was asked for

@@ -2,21 +2,9 @@
 
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
-from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.inventory.domain.errors import ContainerNotFoundError, NotOursError, VmidTakenError
 from tests.contract.inventory.conftest import OWNER, Inventory, new_call
-
-
-async def test_a_host_is_tested_and_its_nodes_are_read(inventory: Inventory) -> None:
-    answer = await inventory.hosts.test_host(pb.TestHostRequest(id=inventory.host.id), new_call())
-    assert (answer.success, answer.version, answer.exec_mode) == (True, "9.2.11", "ssh"), answer.message
-    assert answer.fingerprint == inventory.sim.client.ready["fingerprint"]
-    synced = await inventory.hosts.sync_host_nodes(pb.SyncHostNodesRequest(id=inventory.host.id), new_call())
-    assert synced.message == "Synced 3 nodes"
-    nodes = [node.message async for node in inventory.hosts.list_nodes(pb.ListNodesRequest(), new_call())]
-    assert [node.name for node in nodes] == ["pve1", "pve2", "pve3"]
-    assert all(node.status == "online" and node.memory_total > 0 and node.storage_total > 0 for node in nodes)
 
 
 async def test_a_container_lives_from_creation_to_destruction(inventory: Inventory) -> None:

@@ -1,4 +1,4 @@
-"""Containers found by their mark: what is asked before one is made, so that no second one is."""
+"""ContainerLookup found by their mark: what is asked before one is made, so that no second one is."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ async def create_on(inventory: Inventory, node: str, owner: str) -> cs.Container
 async def test_the_registered_node_is_reached_at_the_registered_address(inventory: Inventory) -> None:
     answer = await ask(inventory)
     assert answer.exec_mode == "ssh", answer.message
-    assert "on node pve2 by console (SSH leads to node pve2 by none of" in answer.message
+    assert "on node pve2 by console (SSH reaches node pve2 by none of" in answer.message
     ref = await inventory.create()
     await inventory.start(ref)
     assert await inventory.run(ref, "echo", "here") == ("here\n", 0)

@@ -11,6 +11,7 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.core.errors import DomainError, is_waiting
 from services.common.operations.model import find_wait
+from services.inventory.domain.containers import ContainerRef
 from services.inventory.domain.entities import Secrets
 from services.inventory.domain.errors import (
     ContainerCreatingError,
@@ -22,8 +23,8 @@ from services.inventory.domain.errors import (
     TaskNotFoundError,
     VmidTakenError,
 )
-from services.inventory.proxmox import copies, failover
-from services.inventory.proxmox.containers import ContainerRef
+from services.inventory.proxmox import failover
+from services.inventory.usecases.ownership import adopt_container
 from tests.contract.inventory.conftest import Inventory, new_call
 
 
@@ -231,7 +232,9 @@ async def test_a_container_of_another_mark_is_adopted_only_instead_of_that_one(i
     await inventory.vmids.release_vmid(ref.host_id, "first")
     place = ContainerRef(ref.host_id, ref.vmid, ref.node)
     with pytest.raises(NotOursError, match="carries the mark of 'first'"):
-        await copies.adopt_container(inventory.containers._containers, place, "second", instead_of="third")
+        await adopt_container(
+            inventory.parts.lookup, inventory.parts.networks, ref=place, owner="second", instead_of="third"
+        )
     adopt = cs.ContainerActionRequest(container=ref, owner="second", instead_of="first")
     for _ in range(2):
         await inventory.containers.adopt_container(adopt, new_call())

@@ -31,7 +31,7 @@ def fail(error: str, status: str = "failed") -> Evidence:
         "Creating the container: pve gave no answer to POST /nodes/pve1/lxc",
         "Stopping the container: Proxmox: CT is locked (mounted)",
         "Making the archive: Proxmox says: can't lock file '/run/lock/lxc/pve-config-1.lock' - got timeout",
-        "Copying the container: the task UPID:pve1 said nothing new for 900 s",
+        "Copying the container: the task UPID:pve1 printed nothing new for 900 s",
         "Starting the container: it took longer than 1.0 hours; it waited for: pve does not answer",
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from services.inventory.domain.access import Access
 from services.inventory.domain.errors import (
     HostUnreachableError,
     LockTimeoutError,
@@ -21,7 +22,6 @@ from services.inventory.proxmox.answers import Answer
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.nodes import read_fingerprint
 from services.inventory.proxmox.refusals import translate
-from services.inventory.proxmox.session import Access
 from tests.pvesim.tls import ensure_certificate
 
 

@@ -14,10 +14,15 @@ from services.inventory.domain.errors import (
     NotOursError,
     StorageNotFoundError,
 )
-from services.inventory.domain.placement import Candidate, Wish, find_oci_obstacle, rank_candidates
-from services.inventory.proxmox.images import make_file_name, parse_reference
-from services.inventory.proxmox.inside import choose_web_port, parse_listeners
+from services.inventory.domain.placement import (
+    Candidate,
+    PlacementRequest,
+    find_oci_obstacle,
+    rank_candidates,
+)
+from services.inventory.domain.ports import choose_web_port, parse_listeners
 from services.inventory.proxmox.marks import add_marks, check_owner, drop_marks, find_owner
+from services.inventory.usecases.pull_image import make_file_name, parse_reference
 
 GIB = 2.0**30
 
@@ -29,38 +34,38 @@ def make_node(name: str, *, online: bool = True, free: float = 4 * GIB) -> Candi
 
 def test_the_online_node_with_most_free_memory_is_chosen() -> None:
     nodes = [make_node("a"), make_node("b", free=8 * GIB), make_node("c", online=False, free=64 * GIB)]
-    assert rank_candidates(nodes, Wish(memory_mb=512))[0].node == "b"
+    assert rank_candidates(nodes, PlacementRequest(memory_mb=512))[0].node == "b"
 
 
 def test_a_node_that_is_too_full_is_taken_when_there_is_no_other() -> None:
-    assert rank_candidates([make_node("a", free=0)], Wish(memory_mb=512))[0].node == "a"
+    assert rank_candidates([make_node("a", free=0)], PlacementRequest(memory_mb=512))[0].node == "a"
 
 
 def test_a_named_node_must_exist_and_be_up() -> None:
     nodes = [make_node("a"), make_node("b", online=False)]
-    assert rank_candidates(nodes, Wish(node="a"))[0].node == "a"
+    assert rank_candidates(nodes, PlacementRequest(node="a"))[0].node == "a"
     with pytest.raises(NodeUnknownError):
-        rank_candidates(nodes, Wish(node="x"))
+        rank_candidates(nodes, PlacementRequest(node="x"))
     with pytest.raises(NodeOfflineError):
-        rank_candidates(nodes, Wish(node="b"))
+        rank_candidates(nodes, PlacementRequest(node="b"))
     with pytest.raises(NoOnlineNodeError):
-        rank_candidates([make_node("b", online=False)], Wish())
+        rank_candidates([make_node("b", online=False)], PlacementRequest())
 
 
 def test_a_node_with_room_on_the_storage_comes_before_one_with_more_memory() -> None:
     full = dataclasses.replace(make_node("a", free=64 * GIB), storages={"fast": GIB})
     nodes = [full, make_node("b")]
-    assert rank_candidates(nodes, Wish(disk_gb=8))[0].node == "b"
-    assert rank_candidates(nodes, Wish(disk_gb=8, storage="fast"))[0].node == "b"
-    assert rank_candidates([full], Wish(disk_gb=8))[0].node == "a"
+    assert rank_candidates(nodes, PlacementRequest(disk_gb=8))[0].node == "b"
+    assert rank_candidates(nodes, PlacementRequest(disk_gb=8, storage="fast"))[0].node == "b"
+    assert rank_candidates([full], PlacementRequest(disk_gb=8))[0].node == "a"
     with pytest.raises(StorageNotFoundError, match="'tape'"):
-        rank_candidates(nodes, Wish(storage="tape"))
+        rank_candidates(nodes, PlacementRequest(storage="tape"))
 
 
 def test_a_host_whose_credentials_pull_no_images_comes_after_others_for_oci() -> None:
     barred = dataclasses.replace(make_node("a", free=64 * GIB), oci_obstacle="not allowed")
-    assert rank_candidates([barred, make_node("b")], Wish(oci=True))[0].node == "b"
-    assert rank_candidates([barred, make_node("b")], Wish())[0].node == "a"
+    assert rank_candidates([barred, make_node("b")], PlacementRequest(oci=True))[0].node == "b"
+    assert rank_candidates([barred, make_node("b")], PlacementRequest())[0].node == "a"
 
 
 @pytest.mark.parametrize(

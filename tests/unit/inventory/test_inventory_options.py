@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from services.common.core.errors import InvalidError
+from services.inventory.domain.access import Access
+from services.inventory.domain.container_spec import ContainerSpec
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.container_spec import ContainerSpec
-from services.inventory.proxmox.create import merge_environment, render_network
+from services.inventory.proxmox.creation_options import merge_environment, render_network
 from services.inventory.proxmox.options import check_texts
-from services.inventory.proxmox.session import Access
 
 CONTROLS = [chr(code) for code in (0, 9, 10, 13, 27, 127)]
 

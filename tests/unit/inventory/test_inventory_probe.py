@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from services.inventory.domain.access import Access
+from services.inventory.domain.containers import View
+from services.inventory.probes.ports import TcpPortProber
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.consoles import Consoles
-from services.inventory.proxmox.containers import View
-from services.inventory.proxmox.inside import _ask
-from services.inventory.proxmox.session import Access
+from services.inventory.proxmox.container_access import SshOrConsoleAccess
 from services.inventory.proxmox.ssh import Shells
-from services.inventory.proxmox.ways import Ways
 
 
 @pytest.mark.parametrize(
@@ -33,11 +33,11 @@ async def test_whatever_a_port_says_there_is_an_answer(said: bytes, status: int 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        probe = await _ask("127.0.0.1", port, scheme="http", path="/")
+        probe = await TcpPortProber().probe("127.0.0.1", port, scheme="http", path="/")
     assert (probe.answered, probe.http_status) == (status is not None, status)
 
 
-class Talker(Ways):
+class Talker(SshOrConsoleAccess):
     """A way into a container whose programs do not stop to talk."""
 
     async def stream(
@@ -50,7 +50,7 @@ class Talker(Ways):
 
 async def test_what_programs_in_containers_say_is_not_kept_without_end() -> None:
     client = ProxmoxClient(Access(1, "pve", "127.0.0.1", 1, "root@pam"))
-    ways = Talker(Shells(None), Consoles())  # type: ignore[arg-type]  # no key is asked for
-    done = await ways.run(View(client, "pve", 100, {}), ["ss"], timeout_s=1)
+    access = Talker(Shells(None), Consoles())  # type: ignore[arg-type]  # no key is asked for
+    done = await access.run(View(client, "pve", 100, {}), ["ss"], timeout_s=1)
     client.close()
     assert (len(done.text), done.exit_code) == (256 * 1024, 3)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.inventory.domain.links import Link, NetworkSegment, choose_address, parse_links
-from services.inventory.proxmox.interfaces import parse_interfaces
+from services.inventory.proxmox.guest_interfaces import parse_interfaces
 
 MAC = "bc:24:11:00:00:01"
 ETH0 = "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:01,ip=dhcp"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from services.common.core.errors import InvalidError
+from services.inventory.domain.access import Access
 from services.inventory.domain.errors import ExecUnavailableError, HostUnreachableError
 from services.inventory.domain.ssh_addresses import parse_ssh_addresses, split_ssh_address
 from services.inventory.proxmox import ssh_routes
 from services.inventory.proxmox.client import ProxmoxClient
-from services.inventory.proxmox.session import Access
 from services.inventory.proxmox.ssh_routes import SshRoute, connect_first, list_routes
 
 A, B, C = (SshRoute(f"192.0.2.{number}", 22) for number in (1, 2, 3))
@@ -44,15 +44,15 @@ async def test_the_first_route_that_works_is_used(monkeypatch: pytest.MonkeyPatc
     assert await try_routes({A: asyncio.Event(), B: silent, C: ""}) == "192.0.2.3"
 
 
-async def test_all_failures_are_told_together() -> None:
+async def test_all_failures_are_named_together() -> None:
     silent, refused = HostUnreachableError("A times out"), ExecUnavailableError("B refuses root's sign-in")
     with pytest.raises(HostUnreachableError, match=r"^A times out$"):
         await try_routes({A: silent})
     with pytest.raises(
-        ExecUnavailableError, match=r"node pve2 by none of 2 ways .*A times out; B refuses.*ssh_addresses"
+        ExecUnavailableError, match=r"node pve2 by none of 2 routes .*A times out; B refuses.*ssh_addresses"
     ):
         await try_routes({A: silent, B: refused})
-    with pytest.raises(HostUnreachableError, match="none of 2 ways"):
+    with pytest.raises(HostUnreachableError, match="none of 2 routes"):
         await try_routes({A: silent, B: silent})
 
 

@@ -5,10 +5,10 @@ import pytest
 from services.common.core.errors import InvalidError
 from services.inventory.domain.entities import Network
 from services.inventory.domain.user_networks import (
-    NetworkWish,
+    NetworkRequest,
     UserNetwork,
     choose_network,
-    list_networks,
+    list_allowed,
     parse_networks,
 )
 
@@ -49,30 +49,30 @@ IMPOSSIBLE = [
 @pytest.mark.parametrize("is_restricted", [True, False])
 def test_impossible_addresses_are_refused_for_everybody(cidr: str, *, is_restricted: bool) -> None:
     with pytest.raises(InvalidError) as refused:
-        choose_network(DEFAULT, OTHERS, NetworkWish(cidr=cidr, is_restricted=is_restricted))
+        choose_network(DEFAULT, OTHERS, NetworkRequest(cidr=cidr, is_restricted=is_restricted))
     assert [one.field for one in refused.value.violations] == ["network_cidr"]
 
 
 @pytest.mark.parametrize(
     ("field", "wish"),
     [
-        ("config.vlan", NetworkWish(vlan=4094)),
-        ("config.vlan", NetworkWish(bridge="vmbr1")),
-        ("config.bridge", NetworkWish(bridge="vmbr9")),
-        ("network_cidr", NetworkWish(cidr="10.0.1.7/24")),
-        ("network_cidr", NetworkWish(cidr="10.0.0.7/16")),
-        ("network_cidr", NetworkWish(cidr="10.0.0.7/25")),
-        ("network_cidr", NetworkWish(cidr="10.20.0.7/24")),
-        ("network_cidr", NetworkWish(cidr="2001:db8::7/64")),
-        ("network_cidr", NetworkWish(vlan=30, cidr="10.0.0.7/24")),
-        ("config.network", NetworkWish(vlan=30, cidr="static")),
+        ("config.vlan", NetworkRequest(vlan=4094)),
+        ("config.vlan", NetworkRequest(bridge="vmbr1")),
+        ("config.bridge", NetworkRequest(bridge="vmbr9")),
+        ("network_cidr", NetworkRequest(cidr="10.0.1.7/24")),
+        ("network_cidr", NetworkRequest(cidr="10.0.0.7/16")),
+        ("network_cidr", NetworkRequest(cidr="10.0.0.7/25")),
+        ("network_cidr", NetworkRequest(cidr="10.20.0.7/24")),
+        ("network_cidr", NetworkRequest(cidr="2001:db8::7/64")),
+        ("network_cidr", NetworkRequest(vlan=30, cidr="10.0.0.7/24")),
+        ("config.network", NetworkRequest(vlan=30, cidr="static")),
     ],
 )
-def test_what_is_not_for_users_administrators_may_choose(field: str, wish: NetworkWish) -> None:
+def test_what_is_not_for_users_administrators_may_choose(field: str, wish: NetworkRequest) -> None:
     with pytest.raises(InvalidError) as refused:
         choose_network(DEFAULT, OTHERS, wish)
     assert [one.field for one in refused.value.violations] == [field]
-    free = NetworkWish(bridge=wish.bridge, vlan=wish.vlan, cidr=wish.cidr, is_restricted=False)
+    free = NetworkRequest(bridge=wish.bridge, vlan=wish.vlan, cidr=wish.cidr, is_restricted=False)
     chosen = choose_network(DEFAULT, OTHERS, free)
     assert (chosen.bridge, chosen.vlan) == (wish.bridge or "vmbr0", wish.vlan)
 
@@ -80,21 +80,21 @@ def test_what_is_not_for_users_administrators_may_choose(field: str, wish: Netwo
 @pytest.mark.parametrize(
     ("wish", "network"),
     [
-        (NetworkWish(), list_networks(DEFAULT, ())[0]),
-        (NetworkWish(cidr="dhcp"), list_networks(DEFAULT, ())[0]),
-        (NetworkWish(cidr="10.0.0.7/24"), list_networks(DEFAULT, ())[0]),
-        (NetworkWish(bridge="vmbr1", vlan=20, cidr="10.20.0.7/24"), LAB),
-        (NetworkWish(bridge="vmbr1", vlan=20, cidr="2001:db8:20::7/64"), LAB_V6),
-        (NetworkWish(bridge="vmbr1", vlan=20, cidr="static"), LAB),
-        (NetworkWish(vlan=30), OPEN),
+        (NetworkRequest(), list_allowed(DEFAULT, ())[0]),
+        (NetworkRequest(cidr="dhcp"), list_allowed(DEFAULT, ())[0]),
+        (NetworkRequest(cidr="10.0.0.7/24"), list_allowed(DEFAULT, ())[0]),
+        (NetworkRequest(bridge="vmbr1", vlan=20, cidr="10.20.0.7/24"), LAB),
+        (NetworkRequest(bridge="vmbr1", vlan=20, cidr="2001:db8:20::7/64"), LAB_V6),
+        (NetworkRequest(bridge="vmbr1", vlan=20, cidr="static"), LAB),
+        (NetworkRequest(vlan=30), OPEN),
     ],
 )
-def test_users_choose_among_the_networks_that_are_allowed(wish: NetworkWish, network: UserNetwork) -> None:
+def test_users_choose_among_the_networks_that_are_allowed(wish: NetworkRequest, network: UserNetwork) -> None:
     assert choose_network(DEFAULT, OTHERS, wish) == network
 
 
 def test_only_the_default_network_is_allowed_unless_an_administrator_says_so() -> None:
-    [network] = list_networks(DEFAULT, ())
+    [network] = list_allowed(DEFAULT, ())
     assert network == UserNetwork(bridge="vmbr0", subnet="10.0.0.0/24", gateway="10.0.0.1")
 
 

@@ -94,7 +94,7 @@ def test_a_copy_that_prints_nothing_is_followed_to_its_end(kind: str, minutes: i
 
 @pytest.mark.parametrize("kind", BRIEF)
 def test_a_start_that_is_silent_for_a_quarter_of_an_hour_has_failed(kind: str) -> None:
-    with pytest.raises(TaskStalledError, match="said nothing new for 900 s"):
+    with pytest.raises(TaskStalledError, match="printed nothing new for 900 s"):
         watch(SilentProxmox(25 * 60.0), kind)
 
 

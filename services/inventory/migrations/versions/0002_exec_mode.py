@@ -1,4 +1,4 @@
-"""How commands get into a host's containers, as it was found out: ssh, console or none; empty until it was tried."""
+"""Add how commands get into the containers of a host: ssh, console or none; empty until it was tried."""
 
 from __future__ import annotations
 

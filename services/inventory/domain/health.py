@@ -1,0 +1,26 @@
+"""The condition of the platform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONNECTED = "connected"
+FULL = "error: the disk of the database is full"
+
+
+@dataclass(frozen=True)
+class HealthReport:
+    """`connected`, or `error: …`, of every part."""
+
+    database: str
+    cache: str
+    messaging: str
+    services: dict[str, str]
+
+    @property
+    def status(self) -> str:
+        """Healthy; degraded without a part that can be missed, or where nothing can be written; else unhealthy."""
+        if self.database not in {CONNECTED, FULL}:
+            return "unhealthy"
+        parts = (self.database, self.cache, self.messaging, *self.services.values())
+        return "healthy" if all(part == CONNECTED for part in parts) else "degraded"

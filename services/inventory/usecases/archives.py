@@ -1,0 +1,50 @@
+"""Backup archives on the storages of a host."""
+
+from __future__ import annotations
+
+from services.inventory.domain.containers import ProxmoxTask
+from services.inventory.domain.errors import ArchiveNotFoundError
+from services.inventory.domain.interfaces import ProxmoxFleet
+from services.inventory.proxmox.archives import ArchiveVolume, find_archive, read_archives, replace_notes
+
+
+async def list_archives(
+    fleet: ProxmoxFleet, host_id: int, *, vmid: int = 0, storage: str = ""
+) -> tuple[list[ArchiveVolume], bool]:
+    """List the archives of a container, or of all, newest first, and whether every storage answered."""
+    return await read_archives(await fleet.get_client(host_id), vmid=vmid, storage=storage)
+
+
+async def update_archive(
+    fleet: ProxmoxFleet,
+    host_id: int,
+    *,
+    volume_id: str,
+    notes: str | None = None,
+    protected: bool | None = None,
+) -> None:
+    """Change notes and protection; the mark that names the backup stays the first line of the notes.
+
+    Raises:
+        ArchiveNotFoundError: no storage has the archive.
+        UnavailableError: a storage that may have it does not answer.
+    """
+    client = await fleet.get_client(host_id)
+    archive = await find_archive(client, volume_id)
+    await client.put(
+        archive.path, notes=None if notes is None else replace_notes(archive, notes), protected=protected
+    )
+
+
+async def delete_archive(fleet: ProxmoxFleet, host_id: int, *, volume_id: str) -> ProxmoxTask:
+    """Delete an archive; for one that is gone there is nothing to do.
+
+    Raises:
+        UnavailableError: a storage that may have it does not answer.
+    """
+    client = await fleet.get_client(host_id)
+    try:
+        archive = await find_archive(client, volume_id)
+    except ArchiveNotFoundError:
+        return ProxmoxTask(host_id, "")
+    return ProxmoxTask(host_id, archive.node, str(await client.delete(archive.path) or ""))

@@ -1,0 +1,41 @@
+"""GetContainer: a container of any owner as it is now."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.inventory.domain.containers import ContainerRef
+from services.inventory.domain.errors import ContainerNotFoundError, HostInactiveError, HostUnreachableError
+from services.inventory.usecases.containers import get_container
+from tests.fakes.inventory import InstantInventory, SilentHosts
+
+
+async def test_sizes_owner_and_address_are_those_of_the_container(inventory: InstantInventory) -> None:
+    ref = await inventory.create(is_running=True)
+    inventory.config(ref)["env"] = "SECRET=1"
+    found = await get_container(inventory.lookup, ref)
+    assert (found.name, found.status, found.owner, found.named_owner) == ("shop", "running", "shop", "shop")
+    assert (found.memory, found.disk, found.cpus) == (512 << 20, 4 << 30, 1)
+    assert found.ip_address
+    assert "env" not in found.config, "variables may be secrets"
+
+
+async def test_a_container_of_nobody_has_no_owner(inventory: InstantInventory) -> None:
+    found = await get_container(inventory.lookup, inventory.stranger)
+    assert (found.name, found.owner, found.named_owner) == ("intranet", None, "")
+
+
+async def test_it_is_found_on_whatever_node_it_is(inventory: InstantInventory) -> None:
+    found = await get_container(inventory.lookup, ContainerRef(inventory.host.id, 102, "pve1"))
+    assert (found.node, found.name) == ("pve3", "wiki")
+
+
+async def test_not_found_switched_off_and_silent_are_told_apart(inventory: InstantInventory) -> None:
+    with pytest.raises(ContainerNotFoundError, match="9999"):
+        await get_container(inventory.lookup, ContainerRef(inventory.host.id, 9999))
+    inventory.proxmox.outage = SilentHosts("pve")
+    with pytest.raises(HostUnreachableError):
+        await get_container(inventory.lookup, inventory.stranger)
+    await inventory.parts.hosts.update_host(inventory.host.id, {"is_active": False})
+    with pytest.raises(HostInactiveError, match="'pve' is switched off"):
+        await get_container(inventory.lookup, inventory.stranger)

@@ -1,0 +1,56 @@
+"""ListArchives: the archives of a container, or of all, and whether every storage answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.inventory.domain.containers import ContainerRef
+from services.inventory.domain.errors import HostNotFoundError, HostUnreachableError
+from services.inventory.usecases.archives import list_archives
+from services.inventory.usecases.backup_container import backup_container
+from tests.fakes.inventory import InstantInventory, SilentHosts
+
+
+async def back_up(
+    inventory: InstantInventory, owner: str = "shop", backup_id: str = "7"
+) -> tuple[ContainerRef, str]:
+    ref = await inventory.create(owner)
+    task = await backup_container(
+        inventory.lookup,
+        ref,
+        owner=owner,
+        mode="snapshot",
+        compression="zstd",
+        storage="backup",
+        notes="weekly",
+        protected=False,
+        backup_id=backup_id,
+    )
+    return ref, (await inventory.finish(task)).result
+
+
+async def test_archives_are_listed_by_container_and_storage(inventory: InstantInventory) -> None:
+    shop, first = await back_up(inventory)
+    _, second = await back_up(inventory, "blog", "8")
+    fleet, host_id = inventory.parts.fleet, inventory.host.id
+    found, complete = await list_archives(fleet, host_id)
+    assert ({one.volume_id for one in found}, complete) == ({first, second}, True)
+    [one], _ = await list_archives(fleet, host_id, vmid=shop.vmid, storage="backup")
+    assert (one.volume_id, one.vmid, one.storage, one.protected) == (first, shop.vmid, "backup", False)
+    assert one.notes.splitlines()[0] == "proximity-backup: 7"
+    assert await list_archives(fleet, host_id, vmid=shop.vmid, storage="local") == ([], True)
+
+
+async def test_a_storage_that_does_not_answer_makes_the_list_incomplete(inventory: InstantInventory) -> None:
+    await back_up(inventory)
+    inventory.proxmox.cluster.nodes["pve2"].online = False
+    _, complete = await list_archives(inventory.parts.fleet, inventory.host.id)
+    assert not complete, "local storages of a node that is down may have archives"
+
+
+async def test_a_host_that_is_unknown_or_silent_is_an_error(inventory: InstantInventory) -> None:
+    with pytest.raises(HostNotFoundError):
+        await list_archives(inventory.parts.fleet, 99)
+    inventory.proxmox.outage = SilentHosts("pve")
+    with pytest.raises(HostUnreachableError):
+        await list_archives(inventory.parts.fleet, inventory.host.id)
