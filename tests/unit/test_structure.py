@@ -27,8 +27,6 @@ AMBIGUOUS_CLASSES = {
     "ContainerNotFoundError",
     "OperationNotFoundError",
     # Values and interfaces of another service that each caller declares by itself; services/clients will hold them once.
-    "Containers",
-    "RevisionChanges",
 }
 
 

@@ -98,7 +98,7 @@ def find_named(names: Sequence[str], wanted: str) -> str:
     return ""
 
 
-def find_package(names: Iterable[str], wanted: str, architecture: str) -> str:
+def find_package(names: Iterable[str], wanted: str, *, architecture: str) -> str:
     """Return the newest template of a package given by its whole name, with or without its version; empty for none."""
     package, _, version = wanted.partition("_")
     fitting = [
@@ -109,7 +109,7 @@ def find_package(names: Iterable[str], wanted: str, architecture: str) -> str:
     return _newest(fitting) if fitting else ""
 
 
-def find_beginning(names: Iterable[str], wanted: str, architecture: str) -> str:
+def find_beginning(names: Iterable[str], wanted: str, *, architecture: str) -> str:
     """Return the newest template whose file name begins so, at the end of a word; official packages come first."""
     beginning = re.compile(re.escape(wanted) + r"(?![A-Za-z0-9])")
     fitting = [one for one in _fit(names, architecture) if beginning.match(one.file_name)]

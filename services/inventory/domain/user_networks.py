@@ -77,7 +77,9 @@ class NetworkRequest:
     is_restricted: bool = True
 
 
-def choose_network(default: Network, others: Sequence[UserNetwork], request: NetworkRequest) -> UserNetwork:
+def choose_network(
+    default: Network, others: Sequence[UserNetwork], *, request: NetworkRequest
+) -> UserNetwork:
     """Return the network that a deployment gets, after the check of its address.
 
     Raises:
@@ -103,7 +105,9 @@ def choose_network(default: Network, others: Sequence[UserNetwork], request: Net
         if not ranges and request.is_restricted:
             raise invalid_field("config.network", f"{fitting[0]} has DHCP alone; leave `network` out")
         return ranges[0] if ranges else fitting[0]
-    return _choose_for_address(request, fitting, ranges, allowed=allowed, servers=list_servers(default))
+    return _choose_for_address(
+        request, fitting, ranges=ranges, allowed=allowed, servers=list_servers(default)
+    )
 
 
 def list_allowed(default: Network, others: Iterable[UserNetwork]) -> list[UserNetwork]:
@@ -137,8 +141,8 @@ def find_special(address: Address) -> str:
 def _choose_for_address(
     request: NetworkRequest,
     fitting: Sequence[UserNetwork],
-    ranges: Sequence[UserNetwork],
     *,
+    ranges: Sequence[UserNetwork],
     allowed: Sequence[UserNetwork],
     servers: Collection[str],
 ) -> UserNetwork:

@@ -101,16 +101,16 @@ class HealthChecks:
             channel = self._channels[name] = open_channel(address, name, tls=self._tls)
         stub = health_pb2_grpc.HealthStub(channel)
         try:
-            await _check(stub, CONDITION, "it does not say why")
+            await _check(stub, CONDITION, fault="it does not say why")
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
             await _check(
-                stub, STORING, "a disk is full: its database or NATS stores nothing"
+                stub, STORING, fault="a disk is full: its database or NATS stores nothing"
             )  # of the release before
 
 
-async def _check(stub: health_pb2_grpc.HealthStub, name: str, fault: str) -> None:
+async def _check(stub: health_pb2_grpc.HealthStub, name: str, *, fault: str) -> None:
     call = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=_TIMEOUT_S, wait_for_ready=False)
     answer = await call
     if answer.status != health_pb2.HealthCheckResponse.SERVING:

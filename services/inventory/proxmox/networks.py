@@ -43,7 +43,7 @@ class Networks:
             InvalidError: users may not choose it, or no container can have the address.
         """
         default, _ = await self._defaults.get_network()
-        return choose_network(default, await self._defaults.list_user_networks(), wish)
+        return choose_network(default, await self._defaults.list_user_networks(), request=wish)
 
     async def take_address(
         self,
@@ -102,7 +102,7 @@ class Networks:
         place = place if place.bridge else NetworkSegment(default.default_bridge, place.vlan)
         if wanted == STATIC:
             wish = NetworkRequest(bridge=place.bridge, vlan=place.vlan, cidr=STATIC, is_restricted=False)
-            network = choose_network(default, await self._defaults.list_user_networks(), wish)
+            network = choose_network(default, await self._defaults.list_user_networks(), request=wish)
             network = network if network.subnet else list_allowed(default, ())[0]
             subnet, gateway = ip_network(network.subnet), network.gateway
         else:

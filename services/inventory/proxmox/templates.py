@@ -58,9 +58,9 @@ async def get_template(client: ProxmoxApi, node: str, wanted: str) -> str:
     if name := find_named(offered, wanted) if wanted else "":
         await _check_architecture(client, node, name)
     elif not (name := _choose(offered, wanted, architecture)) and wanted:
-        if found := find_beginning(present, wanted, architecture):
+        if found := find_beginning(present, wanted, architecture=architecture):
             return found
-        name = find_beginning(offered, wanted, architecture)
+        name = find_beginning(offered, wanted, architecture=architecture)
     if not name:
         raise TemplateNotFoundError(
             f"template: {wanted or 'no suitable template'!r} for {architecture} is neither on {node} nor offered"
@@ -70,7 +70,11 @@ async def get_template(client: ProxmoxApi, node: str, wanted: str) -> str:
 
 
 def _choose(names: list[str], wanted: str, architecture: str) -> str:
-    return find_package(names, wanted, architecture) if wanted else choose_suitable(names, architecture)
+    return (
+        find_package(names, wanted, architecture=architecture)
+        if wanted
+        else choose_suitable(names, architecture)
+    )
 
 
 async def get_architecture(client: ProxmoxApi, node: str) -> str:

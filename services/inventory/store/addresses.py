@@ -38,7 +38,9 @@ class SqlAddressStore:
         self, host_id: int, place: NetworkSegment, *, owner: str, subnet: IPv4Network | IPv6Network
     ) -> str | None:
         """Return the lowest address of a subnet that an owner has reserved, or None."""
-        reserved = await self._db.read(lambda connection: _list_own(connection, host_id, place, owner=owner))
+        reserved = await self._db.read(
+            lambda connection: _list_own(connection, host_id, place=place, owner=owner)
+        )
         return next((one for one in reserved if ip_address(one) in subnet), None)
 
     async def claim_address(self, host_id: int, place: NetworkSegment, *, owner: str, address: str) -> None:
@@ -90,7 +92,9 @@ class SqlAddressStore:
 
         def write(connection: sa.Connection) -> str | None:
             own = [
-                one for one in _list_own(connection, host_id, place, owner=owner) if ip_address(one) in subnet
+                one
+                for one in _list_own(connection, host_id, place=place, owner=owner)
+                if ip_address(one) in subnet
             ]
             if same := next((one for one in own if one not in taken), None):
                 return same
@@ -169,7 +173,7 @@ def _at(host_id: int, place: NetworkSegment) -> sa.ColumnElement[bool]:
     return (addresses.c.host_id == host_id) & _fits(place)
 
 
-def _list_own(connection: sa.Connection, host_id: int, place: NetworkSegment, *, owner: str) -> list[str]:
+def _list_own(connection: sa.Connection, host_id: int, *, place: NetworkSegment, owner: str) -> list[str]:
     query = sa.select(addresses.c.address).where(_at(host_id, place), addresses.c.owner == owner)
     return sorted(
         connection.execute(query).scalars(), key=lambda one: (ip_address(one).version, ip_address(one))

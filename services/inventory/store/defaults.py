@@ -31,11 +31,11 @@ class SqlSettingsStore:
 
     async def get_resources(self) -> tuple[DefaultResources, Any]:
         """Return the default resources and when they were changed."""
-        return await self._db.read(lambda c: self._read(c, "resources", DefaultResources))
+        return await self._db.read(lambda c: self._read(c, "resources", kind=DefaultResources))
 
     async def get_network(self) -> tuple[Network, Any]:
         """Return the default network and when it was changed."""
-        return await self._db.read(lambda c: self._read(c, "network", Network))
+        return await self._db.read(lambda c: self._read(c, "network", kind=Network))
 
     async def list_user_networks(self) -> list[UserNetwork]:
         """Return the networks that users may choose besides the default one."""
@@ -44,7 +44,7 @@ class SqlSettingsStore:
     async def change_resources(self, changes: dict[str, Any]) -> tuple[DefaultResources, Any]:
         """Change what `changes` names."""
         return await self._db.write(
-            lambda c: self._change_row(c, "resources", DefaultResources, changes=changes)
+            lambda c: self._change_row(c, "resources", kind=DefaultResources, changes=changes)
         )
 
     async def change_network(
@@ -59,8 +59,8 @@ class SqlSettingsStore:
         def write(connection: sa.Connection) -> tuple[Network, Any]:
             if user_networks is not None:
                 content = json.dumps([vars(each) for each in user_networks])
-                _write(connection, _NETWORKS, content, moment=self._clock())
-            return self._change_row(connection, "network", Network, changes=changes)
+                _write(connection, _NETWORKS, content=content, moment=self._clock())
+            return self._change_row(connection, "network", kind=Network, changes=changes)
 
         return await self._db.write(write)
 
@@ -69,21 +69,21 @@ class SqlSettingsStore:
         content = connection.execute(query).scalar()
         return [UserNetwork(**each) for each in json.loads(content)] if content else []
 
-    def _read(self, connection: sa.Connection, name: str, kind: type[Any]) -> tuple[Any, Any]:
+    def _read(self, connection: sa.Connection, name: str, *, kind: type[Any]) -> tuple[Any, Any]:
         row = connection.execute(sa.select(settings).where(settings.c.name == name)).one_or_none()
         return (kind(**json.loads(row.content)), row.updated_at) if row else (kind(), self._clock())
 
     def _change_row(
-        self, connection: sa.Connection, name: str, kind: type[Any], *, changes: dict[str, Any]
+        self, connection: sa.Connection, name: str, *, kind: type[Any], changes: dict[str, Any]
     ) -> tuple[Any, Any]:
         moment = self._clock()
-        current, _ = self._read(connection, name, kind)
+        current, _ = self._read(connection, name, kind=kind)
         changed = current.change(changes)
-        _write(connection, name, json.dumps(vars(changed)), moment=moment)
+        _write(connection, name, content=json.dumps(vars(changed)), moment=moment)
         return changed, moment
 
 
-def _write(connection: sa.Connection, name: str, content: str, *, moment: datetime) -> None:
+def _write(connection: sa.Connection, name: str, *, content: str, moment: datetime) -> None:
     values = {"content": content, "updated_at": moment}
     updated = connection.execute(settings.update().where(settings.c.name == name).values(**values))
     if not updated.rowcount:

@@ -118,7 +118,7 @@ class SqlHostStore:
             values |= {"is_active": True, "is_default": False, "created_at": moment, "updated_at": moment}
             result = connection.execute(hosts.insert().values(**values, request_id=request_id))
             (host_id,) = result.inserted_primary_key or (0,)
-            self._write_secrets(connection, host_id, new.secrets)
+            self._write_secrets(connection, host_id, secrets=new.secrets)
             if first or new.is_default:
                 make_default(connection, host_id)
             return read_host(connection, host_id)
@@ -156,7 +156,7 @@ class SqlHostStore:
                 secrets = self._open({**values, **dict.fromkeys(given, "")}, host_id)
                 secrets = dataclasses.replace(secrets, **given)
                 check_credentials(plain.get("token_id", row.token_id), secrets)
-                self._write_secrets(connection, host_id, secrets)
+                self._write_secrets(connection, host_id, secrets=secrets)
                 plain["exec_mode"] = ""  # another way may lead in now
             connection.execute(hosts.update().where(hosts.c.id == host_id).values(**plain, updated_at=moment))
             if changes.get("is_default"):
@@ -275,7 +275,7 @@ class SqlHostStore:
         values = {"host_id": host_id, "address": address, "public_key": public_key}
         await self._db.write(lambda c: c.execute(insert_ignore(ssh_keys, c).values(**values)), is_final=False)
 
-    def _write_secrets(self, connection: sa.Connection, host_id: int, secrets: Secrets) -> None:
+    def _write_secrets(self, connection: sa.Connection, host_id: int, *, secrets: Secrets) -> None:
         sealed = {
             name: self._sealer.seal(getattr(secrets, name), place=f"hosts.{name}.{host_id}")
             if getattr(secrets, name)

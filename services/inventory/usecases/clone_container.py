@@ -45,7 +45,7 @@ async def clone_container(
     view = await containers.get_owned(source, source_owner)
     copy = await containers.find(target)
     if copy is not None:
-        return await resume_creation(containers, copy, target_owner, types=("vzclone",), source=view)
+        return await resume_creation(containers, copy, owner=target_owner, types=("vzclone",), source=view)
     await containers.check_reserved(target, target_owner)
     if view.find_task(("vzclone",)):  # of another target: ours would be there, locked
         raise ContainerLockedError(f"container {view.vmid} is being cloned already", retry_after=2)
@@ -64,7 +64,7 @@ async def clone_container(
     await containers.vmids.mark_copy(target.host_id, target_owner, is_copy=True)
     task = await act(view, lambda: view.client.post(f"{view.path}/clone", **options), types=("vzclone",))
     if view.is_running:
-        _spawn(_drop_after(view, task, str(options["snapname"])))
+        _spawn(_drop_after(view, task, name=str(options["snapname"])))
     return task
 
 
@@ -78,7 +78,7 @@ def _spawn(work: Coroutine[Any, Any, None]) -> None:
     task.add_done_callback(_cleaning.discard)
 
 
-async def _drop_after(view: View, task: ProxmoxTask, name: str) -> None:
+async def _drop_after(view: View, task: ProxmoxTask, *, name: str) -> None:
     """Delete a clone's snapshot when the clone has ended; the next clone finds what a crash leaves behind."""
     try:
         async for _ in watch_task(view.client, task.node, task.upid):

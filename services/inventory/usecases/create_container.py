@@ -47,8 +47,8 @@ class CreationContext:
 async def create_container(
     containers: ContainerLookup,
     context: CreationContext,
-    ref: ContainerRef,
     *,
+    ref: ContainerRef,
     owner: str,
     wanted: ContainerSpec,
 ) -> ProxmoxTask:
@@ -65,7 +65,7 @@ async def create_container(
     if not wanted.oci:
         return await _start_creation(containers, context, ref=ref, owner=owner, wanted=wanted)
     task = await _create_of_image(containers, context, ref=ref, owner=owner, wanted=wanted)
-    if not wanted.ostype and await _is_unknown_system(containers, ref, task):
+    if not wanted.ostype and await _is_unknown_system(containers, ref, task=task):
         # The failed creation left nothing: Proxmox removes what it made.
         known = replace(wanted, ostype=UNMANAGED)
         task = await _create_of_image(containers, context, ref=ref, owner=owner, wanted=known)
@@ -76,8 +76,8 @@ async def create_container(
 async def _create_of_image(
     containers: ContainerLookup,
     context: CreationContext,
-    ref: ContainerRef,
     *,
+    ref: ContainerRef,
     owner: str,
     wanted: ContainerSpec,
 ) -> ProxmoxTask:
@@ -86,10 +86,10 @@ async def _create_of_image(
         client = await containers.fleet.get_client(ref.host_id)
         if not await has_ended(client, task.node, task.upid, wait_s=_OCI_WAIT_S):
             raise ContainerCreatingError(f"container {ref.vmid} is still being created", retry_after=2)
-    return await _set_environment(containers, ref, task, wanted=wanted)
+    return await _set_environment(containers, ref, task=task, wanted=wanted)
 
 
-async def _is_unknown_system(containers: ContainerLookup, ref: ContainerRef, task: ProxmoxTask) -> bool:
+async def _is_unknown_system(containers: ContainerLookup, ref: ContainerRef, *, task: ProxmoxTask) -> bool:
     """Whether the creation failed because Proxmox cannot tell the distribution of the image."""
     if not task.upid:
         return False
@@ -105,7 +105,7 @@ async def _failed_unknown(client: ProxmoxApi, ref: ContainerRef) -> bool:
 
 
 async def _set_environment(
-    containers: ContainerLookup, ref: ContainerRef, task: ProxmoxTask, *, wanted: ContainerSpec
+    containers: ContainerLookup, ref: ContainerRef, *, task: ProxmoxTask, wanted: ContainerSpec
 ) -> ProxmoxTask:
     """Set what an image overwrites during the creation; a creation that failed says so through its task."""
     if not (wanted.environment or wanted.entrypoint):
@@ -123,14 +123,14 @@ async def _set_environment(
 async def _start_creation(
     containers: ContainerLookup,
     context: CreationContext,
-    ref: ContainerRef,
     *,
+    ref: ContainerRef,
     owner: str,
     wanted: ContainerSpec,
 ) -> ProxmoxTask:
     view = await containers.find(ref)
     if view is not None:
-        return await resume_creation(containers, view, owner, types=_CREATING)
+        return await resume_creation(containers, view, owner=owner, types=_CREATING)
     await containers.check_reserved(ref, owner)
     client = await containers.fleet.get_client(ref.host_id)
     cidr, gateway = await context.networks.give_address(
@@ -156,11 +156,11 @@ async def _start_creation(
         raced = await containers.find(ref)
         if raced is None:
             raise VmidTakenError(f"the container id {ref.vmid} is taken") from error
-        return await resume_creation(containers, raced, owner, types=_CREATING)
+        return await resume_creation(containers, raced, owner=owner, types=_CREATING)
 
 
 async def resume_creation(
-    containers: ContainerLookup, view: View, owner: str, *, types: Collection[str], source: View | None = None
+    containers: ContainerLookup, view: View, *, owner: str, types: Collection[str], source: View | None = None
 ) -> ProxmoxTask:
     """Decide about a container that exists before its creation: it is complete, being created, or another one.
 

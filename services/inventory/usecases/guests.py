@@ -123,7 +123,7 @@ async def probe_port(
     message = f"container {ref.vmid} has no address yet"
     if address:
         # From here first: it is what users will do, and it costs the node nothing.
-        outside = await _probe_until(ports, address, port, scheme=scheme, path=path, end=end)
+        outside = await _probe_until(ports, address, port=port, scheme=scheme, path=path, end=end)
         if outside.answered or (outside.reached and not thorough):
             return outside
         message = outside.message
@@ -145,9 +145,11 @@ async def inspect_container(
     view = await containers.get(ref, with_tasks=False)
     _check_running(view)
     address = await find_view_address(view)
-    listing = await _run(view, access, _LIST_LISTENERS)
-    release = await _run(view, access, ("cat", "/etc/os-release"))
-    image = await _run(view, access, ("sh", "-c", "docker ps --format '{{.Image}}' 2>/dev/null | head -n 1"))
+    listing = await _run(view, access, argv=_LIST_LISTENERS)
+    release = await _run(view, access, argv=("cat", "/etc/os-release"))
+    image = await _run(
+        view, access, argv=("sh", "-c", "docker ps --format '{{.Image}}' 2>/dev/null | head -n 1")
+    )
     listening = parse_listeners(listing) or await _probe_usual(ports, address)
     answers = await asyncio.gather(
         *(ports.probe(address, port, scheme="http", path="/") for port, _ in listening if address)
@@ -175,7 +177,7 @@ async def _probe_usual(ports: PortProber, address: str) -> list[tuple[int, str]]
     return [(port, "") for port, probe in zip(USUAL_WEB_PORTS, probes, strict=True) if probe.answered]
 
 
-async def _run(view: View, access: ContainerAccess, argv: Sequence[str]) -> str:
+async def _run(view: View, access: ContainerAccess, *, argv: Sequence[str]) -> str:
     """Return the output of a command; empty when it fails or cannot run."""
     try:
         done = await access.run(view, argv, timeout_s=_INSPECT_TIMEOUT_S)
@@ -191,8 +193,8 @@ async def _answers_inside(view: View, access: ContainerAccess, *, port: int, sch
             f"wget -q -T 2 -O /dev/null {url} 2>/dev/null || curl -s -k -m 2 -o /dev/null {url}"
             " && echo proximity-answered"
         )
-        return "proximity-answered" in await _run(view, access, ("sh", "-c", script))
-    return port in {one for one, _ in parse_listeners(await _run(view, access, _LIST_LISTENERS))}
+        return "proximity-answered" in await _run(view, access, argv=("sh", "-c", script))
+    return port in {one for one, _ in parse_listeners(await _run(view, access, argv=_LIST_LISTENERS))}
 
 
 async def _await_address(view: View, *, end: float) -> str:
@@ -206,7 +208,7 @@ async def _await_address(view: View, *, end: float) -> str:
 
 
 async def _probe_until(
-    ports: PortProber, address: str, port: int, *, scheme: str, path: str, end: float
+    ports: PortProber, address: str, *, port: int, scheme: str, path: str, end: float
 ) -> PortProbe:
     """Probe a port until it answers or `end` has come; an address that cannot be reached is probed once."""
     loop, delay = asyncio.get_running_loop(), _FIRST_POLL_S

@@ -69,7 +69,7 @@ async def place_container(
         *(candidates.list_candidates(host) for host in await choose_hosts(hosts, host_id))
     )
     ranked = rank_candidates([one for answer in answers for one in answer], request)
-    chosen = await _choose_with_bridge(fleet, ranked, network_request.bridge and network.bridge)
+    chosen = await _choose_with_bridge(fleet, ranked, bridge=network_request.bridge and network.bridge)
     await networks.take_address(
         await fleet.get_client(chosen.host_id),
         NetworkSegment(network.bridge, network.vlan),
@@ -94,7 +94,7 @@ async def _check_host_addresses(hosts: HostStore, cidr: str) -> None:
         raise AddressTakenError(f"network_cidr: {address} is the address of a Proxmox host")
 
 
-async def _choose_with_bridge(fleet: ProxmoxFleet, ranked: Sequence[Candidate], bridge: str) -> Candidate:
+async def _choose_with_bridge(fleet: ProxmoxFleet, ranked: Sequence[Candidate], *, bridge: str) -> Candidate:
     """Return the first place that has the bridge, or whose node does not list its bridges to these credentials."""
     if not bridge:
         return ranked[0]

@@ -37,7 +37,7 @@ async def start_container(
     view = await containers.get_owned(ref, owner)
     if under_way := view.find_task(_STARTING):
         return under_way
-    _refuse_while(view, _STOPPING, "stopped")
+    _refuse_while(view, _STOPPING, what="stopped")
     if view.is_running:
         return replace(view.done(), warnings=tuple(await networks.list_conflicts(view)))
     check_unlocked(view)
@@ -66,7 +66,7 @@ async def stop_container(
     view = await containers.get_owned(ref, owner)
     if under_way := view.find_task(_STOPPING):
         return under_way
-    _refuse_while(view, _STARTING, "started")
+    _refuse_while(view, _STARTING, what="started")
     if not view.is_running:
         return view.done()
     check_unlocked(view)
@@ -94,7 +94,7 @@ async def reboot_container(
     view = await containers.get_owned(ref, owner)
     if under_way := view.find_task(("vzreboot",)):
         return under_way
-    _refuse_while(view, ("vzstart", *_STOPPING), "started or stopped")
+    _refuse_while(view, ("vzstart", *_STOPPING), what="started or stopped")
     if not view.is_running:
         raise ContainerStoppedError(f"container {ref.vmid} does not run")
     check_unlocked(view)
@@ -122,7 +122,7 @@ async def destroy_container(
         return ProxmoxTask(ref.host_id, ref.node)
     if under_way := view.find_task(("vzdestroy",)):
         return under_way
-    if await _is_left_behind(containers, view, owner):
+    if await _is_left_behind(containers, view, owner=owner):
         # Checked again afterwards, since Proxmox may remove the rest by itself once it is unlocked.
         if view.lock:
             await access.unlock(view)
@@ -145,7 +145,7 @@ async def destroy_container(
         raise
 
 
-async def _is_left_behind(containers: ContainerLookup, view: View, owner: str) -> bool:
+async def _is_left_behind(containers: ContainerLookup, view: View, *, owner: str) -> bool:
     if not view.is_unfinished or find_owner(view.config) not in (None, owner):
         return False
     holder = await containers.vmids.find_owner(view.client.access.host_id, view.vmid)
@@ -163,7 +163,7 @@ async def _is_cloned_on(view: View) -> bool:
     return bool(found)
 
 
-def _refuse_while(view: View, types: Collection[str], what: str) -> None:
+def _refuse_while(view: View, types: Collection[str], *, what: str) -> None:
     """Refuse to act while such a task runs: the status that was read will not last."""
     if view.find_task(types):
         raise ContainerLockedError(f"container {view.vmid} is being {what}", retry_after=1)

@@ -59,8 +59,8 @@ async def pull_image(
     if found := next((volume for volume in stored if volume in there), ""):
         return ProxmoxTask(client.access.host_id, node, result=found)
     volume = stored[0]
-    if upid := await _find_pull(client, node, list_stored_names(name)):
-        return _name_result(client, node, upid, volume)
+    if upid := await _find_pull(client, node, names=list_stored_names(name)):
+        return _name_result(client, node, upid=upid, volume=volume)
     try:
         upid = await client.post(f"{path}/oci-registry-pull", reference=image, filename=name)
     except ProxmoxRefusedError as error:
@@ -71,16 +71,16 @@ async def pull_image(
                 f"node {node} cannot pull OCI images: run `apt install skopeo` on it, or use runtime compose"
             ) from error
         raise
-    return _name_result(client, node, str(upid), volume)
+    return _name_result(client, node, upid=str(upid), volume=volume)
 
 
-def _name_result(client: ProxmoxApi, node: str, upid: str, volume: str) -> ProxmoxTask:
+def _name_result(client: ProxmoxApi, node: str, *, upid: str, volume: str) -> ProxmoxTask:
     """The task of a pull, with the volume that it makes: its id is the name of the file."""
     storage, _, _ = volume.partition("/")
     return ProxmoxTask(client.access.host_id, node, upid, f"{storage}/{upid.split(':')[6]}")
 
 
-async def _find_pull(client: ProxmoxApi, node: str, names: Collection[str]) -> str:
+async def _find_pull(client: ProxmoxApi, node: str, *, names: Collection[str]) -> str:
     """The task that pulls the image already, for another app or before a crash."""
     for one in await client.get(f"/nodes/{node}/tasks", source="active", typefilter="ociregistrypull"):
         if not one.get("endtime") and one.get("id") in names:

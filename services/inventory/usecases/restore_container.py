@@ -65,7 +65,7 @@ async def restore_container(
     if view is not None and (task := view.find_task(_RESTORING)):
         return task
     if view is not None and (beside or view.is_unfinished):
-        return await resume_creation(containers, view, owner, types=_RESTORING)
+        return await resume_creation(containers, view, owner=owner, types=_RESTORING)
     if view is None:
         for other in await find_owned_containers(
             hosts, scanner, owner=owner, host_id=ref.host_id, hostname=hostname
@@ -102,7 +102,7 @@ async def _restore_over(
         "tags": view.config.get("tags"),
         **{name: view.config.get(name) for name in _OF_APP},
         **list_link_options(view.config),
-        **await _lay_out(view.client, view.node, saved, current=view.config, storage=storage),
+        **await _lay_out(view.client, view.node, saved=saved, current=view.config, storage=storage),
     }
     path = f"/nodes/{view.node}/lxc"
     return await act(view, lambda: view.client.post(path, **options), types=_RESTORING)
@@ -129,7 +129,7 @@ async def _restore_anew(
         "hostname": hostname or None,
         "description": render_description(owner),
         "tags": TAG,
-        **await _lay_out(client, ref.node, saved, current={}, storage=storage),
+        **await _lay_out(client, ref.node, saved=saved, current={}, storage=storage),
     }
     if unique:
         await containers.vmids.mark_copy(ref.host_id, owner, is_copy=True)
@@ -140,8 +140,8 @@ async def _restore_anew(
 async def _lay_out(
     client: ProxmoxApi,
     node: str,
-    saved: Mapping[str, Any],
     *,
+    saved: Mapping[str, Any],
     current: Mapping[str, Any],
     storage: str,
 ) -> dict[str, str]:

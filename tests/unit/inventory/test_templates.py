@@ -49,12 +49,12 @@ def test_a_suitable_one_is_official_and_runs_there(names: list[str], architectur
 def test_a_package_is_found_by_its_whole_name() -> None:
     names = [D13, D13_ARM, D13_TEN, HARDENED, OWN]
     for order in permutations(names):
-        assert find_package(order, "debian-13-standard", "amd64") == D13_TEN
-        assert find_package(order, "debian-13-standard_13.1-2", "amd64") == D13
-        assert find_package(order, "debian-13", "amd64") == ""
-        assert find_beginning(order, "debian-13", "amd64") == D13_TEN
-        assert find_beginning(order, "debian-1", "amd64") == ""
-        assert find_beginning(order, "debian-13-standard-hardened", "arm64") == OWN
+        assert find_package(order, "debian-13-standard", architecture="amd64") == D13_TEN
+        assert find_package(order, "debian-13-standard_13.1-2", architecture="amd64") == D13
+        assert find_package(order, "debian-13", architecture="amd64") == ""
+        assert find_beginning(order, "debian-13", architecture="amd64") == D13_TEN
+        assert find_beginning(order, "debian-1", architecture="amd64") == ""
+        assert find_beginning(order, "debian-13-standard-hardened", architecture="arm64") == OWN
 
 
 def test_a_named_one_is_found_by_volume_id_and_by_file() -> None:

@@ -49,7 +49,7 @@ IMPOSSIBLE = [
 @pytest.mark.parametrize("is_restricted", [True, False])
 def test_impossible_addresses_are_refused_for_everybody(cidr: str, *, is_restricted: bool) -> None:
     with pytest.raises(InvalidError) as refused:
-        choose_network(DEFAULT, OTHERS, NetworkRequest(cidr=cidr, is_restricted=is_restricted))
+        choose_network(DEFAULT, OTHERS, request=NetworkRequest(cidr=cidr, is_restricted=is_restricted))
     assert [one.field for one in refused.value.violations] == ["network_cidr"]
 
 
@@ -70,10 +70,10 @@ def test_impossible_addresses_are_refused_for_everybody(cidr: str, *, is_restric
 )
 def test_what_is_not_for_users_administrators_may_choose(field: str, wish: NetworkRequest) -> None:
     with pytest.raises(InvalidError) as refused:
-        choose_network(DEFAULT, OTHERS, wish)
+        choose_network(DEFAULT, OTHERS, request=wish)
     assert [one.field for one in refused.value.violations] == [field]
     free = NetworkRequest(bridge=wish.bridge, vlan=wish.vlan, cidr=wish.cidr, is_restricted=False)
-    chosen = choose_network(DEFAULT, OTHERS, free)
+    chosen = choose_network(DEFAULT, OTHERS, request=free)
     assert (chosen.bridge, chosen.vlan) == (wish.bridge or "vmbr0", wish.vlan)
 
 
@@ -90,7 +90,7 @@ def test_what_is_not_for_users_administrators_may_choose(field: str, wish: Netwo
     ],
 )
 def test_users_choose_among_the_networks_that_are_allowed(wish: NetworkRequest, network: UserNetwork) -> None:
-    assert choose_network(DEFAULT, OTHERS, wish) == network
+    assert choose_network(DEFAULT, OTHERS, request=wish) == network
 
 
 def test_only_the_default_network_is_allowed_unless_an_administrator_says_so() -> None:
