@@ -182,6 +182,7 @@ async def serve(settings: AuthSettings) -> None:
 
 async def prepare(parts: AuthParts) -> None:
     """Load keys and revocations and create the first administrator, before the first call."""
+    # Keys first: without one no sign-in succeeds.
     await parts.keys.load()
     await parts.publisher.load()
     await ensure_first_admin(parts)

@@ -91,6 +91,7 @@ class UserHandlers:
     async def create_reset_link(self, request: pb.CreateResetLinkRequest, call: Call) -> pb.OneTimeLink:
         """Create a link that sets an account's password."""
         call.audit_target = f"user {request.id}"
+        # The link is a credential: no cache may store the response.
         call.add_header("cache-control", "no-store")
         issued = await one_time_links.create_reset_link(self.links, request.id, issuer=call.caller)
         return render_link(issued)

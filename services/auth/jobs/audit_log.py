@@ -24,6 +24,7 @@ from services.registry import SERVICES
 
 log = get_logger()
 
+# `<service>.<RPC>`; the length is bounded because the column is.
 _ACTION = re.compile(r"([a-z]+)\.[A-Za-z]{1,80}")
 _REPORTING = frozenset(SERVICES) - {"auth"}  # auth writes its own entries with their changes
 _OUTCOMES = frozenset(code_pb2.Code.keys())
