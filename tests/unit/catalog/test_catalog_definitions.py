@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from services.catalog.domain.entities import OWN_SOURCE, Item
+from services.catalog.domain.entities import Item
 from services.catalog.domain.importers.collection import Imported, import_collection
-from services.catalog.domain.item import _build_input
 from services.catalog.domain.names import is_secret_name
 from services.catalog.domain.renderer.rendered_definition import render_item
 from services.catalog.domain.renderer.values import RenderRequest
@@ -282,25 +281,3 @@ def test_a_template_is_filled_with_what_is_known() -> None:
     definition = run(load_umbrel(text, 'export APP_X="7"\n', **{"n.conf.template": template}))
     expected = "id forge\nport 7\npass ${APP_PASSWORD}\nhost $$host $${other}\n"
     assert definition["configs"]["n-conf"]["content"] == expected
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "DATABASE_URL", "REDIS_URI", "SMTP_URL", "CONNECTION_STRING", "DB_PW", "CS2_RCONPW", "JWT", "AUTHKEY", "TS_AUTHKEY",
-        "GITHUB_PAT", "BASIC_AUTH", "MASTERKEY", "APPKEY", "SALT", "PIN", "COOKIE", "RCLONE_CONFIG", "JAVA_OPTS",
-        "ENCRYPTION_KEYS", "SMTP_AUTH", "LICENSE",
-    ],
-)  # fmt: skip
-def test_an_input_of_a_collection_that_may_hold_a_secret_is_one_whatever_its_type(name: str) -> None:
-    record = {"name": name, "label": name, "type": "text", "default": "x"}
-    assert _build_input(record, "acme").secret
-    assert not _build_input({**record, "secret": False}, "acme").secret
-    assert not _build_input(record, OWN_SOURCE).secret
-
-
-@pytest.mark.parametrize(
-    "name", ["MODE", "TITLE", "SITE_URL", "DB_HOST", "TOKEN_EXPIRY_DAYS", "SECRET_KEY_FILE"]
-)
-def test_an_input_of_a_collection_that_holds_no_secret_is_shown(name: str) -> None:
-    assert not _build_input({"name": name, "label": name, "type": "text"}, "acme").secret
