@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 
-from services.apps.domain.quotas import Quota
+from services.clients.auth.values import Quota
 from services.common.core.config import setting
 from services.common.core.parsing import parse_int
 from services.common.operations.limits import OperationSettings

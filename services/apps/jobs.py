@@ -9,12 +9,13 @@ from proximity.auth.v1 import events_pb2
 
 from services.apps.store import SqlAppStore
 from services.apps.usecases.catalog_updates import CatalogUpdates
-from services.apps.usecases.delegated_operations import Delegate, end_silent_delegations
+from services.apps.usecases.delegated_operations import end_silent_delegations
 from services.apps.usecases.dependencies import AppDependencies
 from services.apps.usecases.reconcile_apps import reconcile_apps
 from services.apps.usecases.removed_apps import forget_removed_apps
 from services.apps.usecases.snapshot_cleanup import drop_left_snapshots
 from services.apps.usecases.stored_values import remove_stored_values
+from services.clients.backups.interface import Backups
 from services.common.core.clock import now
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
@@ -63,7 +64,7 @@ def refresh_catalog_updates(updates: CatalogUpdates, bus: Bus) -> Periodic:
 
 
 def list_periodic_work(
-    dependencies: AppDependencies, store: SqlAppStore, *, delegate: Delegate
+    dependencies: AppDependencies, store: SqlAppStore, *, backups: Backups
 ) -> list[Periodic]:
     """List the repeated work of the workers."""
 
@@ -85,7 +86,7 @@ def list_periodic_work(
         )
 
     async def end_delegations() -> None:
-        if ended := await end_silent_delegations(store, delegate, seconds=_SILENCE_S):
+        if ended := await end_silent_delegations(store, backups, seconds=_SILENCE_S):
             log.warning("silent_delegations_ended", count=ended)
 
     async def remove_values() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.clients import GrpcBackups, GrpcCatalog, GrpcUsers
 from services.apps.config import AppsSettings
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.handlers.app_renderer import AppRenderer
@@ -18,8 +17,12 @@ from services.apps.store.tables import metadata, operation_tables
 from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.apps.usecases.container_metrics import ContainerMetrics
 from services.apps.usecases.dependencies import AppDependencies
+from services.apps.usecases.user_quotas import UserQuotas
 from services.apps.workflows import build_workflows, plan_with
 from services.apps.workflows.steps.tools import Tools
+from services.clients.auth.client import GrpcUsers
+from services.clients.backups.client import GrpcBackups
+from services.clients.catalog.client import GrpcCatalog
 from services.clients.inventory.client import GrpcContainers
 from services.common.operations.model import Workflow
 from services.common.operations.store import SqlOperationStore
@@ -46,7 +49,7 @@ def build_parts(settings: AppsSettings) -> AppsParts:
     hints = Hints(runtime.bus)
     store = SqlAppStore(runtime.db, runtime.sealer, notify=hints.notify)
     containers, backups = GrpcContainers(runtime.clients), GrpcBackups(runtime.clients)
-    users = GrpcUsers(runtime.clients, settings.default_quota)
+    users = GrpcUsers(runtime.clients)
     workflows = build_workflows(Tools(containers, store), backups, store)
     dependencies = AppDependencies(
         store=store,
@@ -54,7 +57,7 @@ def build_parts(settings: AppsSettings) -> AppsParts:
         catalog=GrpcCatalog(runtime.clients),
         backups=backups,
         users=users,
-        quotas=users,
+        quotas=UserQuotas(users, settings.default_quota),
         plan=plan_with(workflows),
         orphan_grace=settings.orphan_grace,
     )
@@ -110,6 +113,6 @@ async def work(settings: AppsSettings) -> None:
     background: list[Background] = [
         parts.hints.run(),
         execution,
-        *list_periodic_work(parts.dependencies, store, delegate=parts.backups),
+        *list_periodic_work(parts.dependencies, store, backups=parts.backups),
     ]
     await lifecycle.work(Service(runtime=runtime, background=background))

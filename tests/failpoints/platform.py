@@ -14,7 +14,6 @@ from typing import Any
 import sqlalchemy as sa
 from proximity.backups.v1 import backups_service_pb2 as backups_pb
 
-from services.apps.clients import GrpcBackups
 from services.apps.domain.config import parse_config
 from services.apps.domain.deployment import NewApp
 from services.apps.domain.entities import App
@@ -34,6 +33,7 @@ from services.backups.store import tables as backup_tables
 from services.backups.store.changes import apply_change, write_line
 from services.backups.usecases.context import BackupDependencies
 from services.clients.apps.client import GrpcApps
+from services.clients.backups.client import GrpcBackups
 from services.clients.inventory.client import GrpcContainers
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
@@ -49,9 +49,10 @@ from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.jobs.abandoned_reservations import AbandonedReservations
 from tests.failpoints.crashing import CrashingStore
 from tests.failpoints.wire import LocalClients
+from tests.fakes.auth import FakeUsers
+from tests.fakes.catalog import FakeCatalog
 from tests.fakes.instant_proxmox import InstantContainerAccess, InstantContainerHandlers, InstantFleet
 from tests.fakes.inventory import build_parts
-from tests.fakes.neighbours import FakeCatalog, FakeUsers
 from tests.pvesim.instant import InstantProxmox
 
 SERVICES = ("apps", "backups", "inventory")

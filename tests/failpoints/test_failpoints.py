@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from services.apps.clients import GrpcBackups
 from services.apps.domain.changes import RemoveApp
 from services.apps.domain.errors import AppBusyError
 from services.apps.usecases.delegated_operations import end_silent_delegations
 from services.apps.usecases.operations import cancel_operation
 from services.backups.store.tables import backups as backup_rows
+from services.clients.backups.client import GrpcBackups
 from services.common.core.errors import PreconditionError, UnavailableError
 from services.common.operations.model import Context, Step
 from tests.failpoints.invariants import check_invariants

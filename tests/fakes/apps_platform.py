@@ -23,8 +23,10 @@ from services.common.db.database import Database
 from services.common.identity.sealing import Sealer
 from services.common.operations.engine import Engine
 from services.common.operations.store import SqlOperationStore
+from tests.fakes.auth import FakeUsers
+from tests.fakes.backups import FakeBackups
+from tests.fakes.catalog import FakeCatalog
 from tests.fakes.containers import FakeContainers
-from tests.fakes.neighbours import FakeBackups, FakeCatalog, FakeUsers
 
 
 @dataclasses.dataclass

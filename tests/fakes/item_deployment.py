@@ -9,7 +9,6 @@ from typing import Any
 
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
-from services.apps.clients import GrpcCatalog
 from services.apps.domain.changes import ChangeApp
 from services.apps.domain.config import parse_config
 from services.apps.domain.deployment import NewApp, build_app, plan_app
@@ -21,6 +20,7 @@ from services.apps.workflows.steps.tools import Tools
 from services.catalog.convert.deployments import parse_render, render_rendering
 from services.catalog.domain.entities import Item
 from services.catalog.domain.renderer.rendered_definition import render_item
+from services.clients.catalog.client import GrpcCatalog
 from services.clients.inventory.interface import OnText
 from services.clients.inventory.values import NewContainer, Probe, Ref, Task
 from services.common.operations.model import ClaimedOperation, StepResult

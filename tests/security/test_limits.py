@@ -14,7 +14,8 @@ import requests
 
 from deploy.local.api import Api
 from services.apps.domain.errors import QuotaExceededError
-from services.apps.domain.quotas import Quota, check_quota
+from services.apps.domain.quotas import check_quota
+from services.clients.auth.values import Quota
 from services.common.identity.tokens import Caller, User
 from services.common.rpc.call import Call
 from services.common.rpc.stream_limits import (

@@ -21,7 +21,7 @@ from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.common.db.database import Database
 from services.common.identity.sealing import Sealer
 from tests.bench.seeding import Seeder, app_id_of, insert_rows
-from tests.fakes.neighbours import FakeCatalog
+from tests.fakes.catalog import FakeCatalog
 from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
 
 SECRET = "k" * 40

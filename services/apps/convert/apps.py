@@ -13,11 +13,11 @@ from services.apps.domain.config import parse_config
 from services.apps.domain.credentials import find_credentials
 from services.apps.domain.deployment import NewApp
 from services.apps.domain.entities import STABLE, App, AppEvent, AppFilter
-from services.apps.domain.neighbours import Newest
 from services.apps.domain.pace import measure_pace
 from services.apps.domain.values import ValueChanges, list_masked
 from services.apps.usecases.delete_app import Deletion
 from services.apps.usecases.reconcile_apps import Reconciled
+from services.clients.catalog.values import ItemRevision
 from services.clients.inventory.values import Container
 from services.common.core.timestamps import render_time
 from services.common.identity.tokens import User
@@ -116,7 +116,7 @@ def parse_resources(request: pb.UpdateAppRequest) -> dict[str, int]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def render_app(app: App, *, update: Newest | None = None) -> app_pb2.App:
+def render_app(app: App, *, update: ItemRevision | None = None) -> app_pb2.App:
     """Render an app without metrics, with the newer revision if there is one."""
     message = app_pb2.App(
         id=app.id,

@@ -5,27 +5,8 @@ from __future__ import annotations
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
-from services.apps.domain.neighbours import ItemInput
 from services.apps.usecases.upgrades import AppUpdate
-
-
-def parse_input(one: item_pb2.ItemInput) -> ItemInput:
-    """Parse an input."""
-    return ItemInput(
-        name=one.name,
-        label=one.label,
-        type=one.type,
-        required=one.required,
-        default=one.default if one.HasField("default") else None,
-        pattern=one.pattern,
-        help=one.help,
-        options=tuple((choice.value, choice.label) for choice in one.options),
-        secret=one.secret,
-        generated=one.generated,
-        minimum=one.minimum if one.HasField("minimum") else None,
-        maximum=one.maximum if one.HasField("maximum") else None,
-        unit=one.unit if one.HasField("unit") else None,
-    )
+from services.clients.catalog.values import ItemInput
 
 
 def render_input(one: ItemInput) -> item_pb2.ItemInput:

@@ -10,9 +10,10 @@ from typing import Any
 from services.apps.domain.config import DeployConfig
 from services.apps.domain.entities import App, Upgrade
 from services.apps.domain.errors import NotAvailableError
-from services.apps.domain.neighbours import Catalog, Rendering
 from services.apps.domain.records import list_inputs, update_record, version_of
 from services.apps.domain.values import check_flags, refuse_masks
+from services.clients.catalog.interface import Catalog
+from services.clients.catalog.values import Rendering
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.values import Defaults, Placement, Wanted
 from services.common.core.clock import now
@@ -146,7 +147,7 @@ async def render_app(new: NewApp, catalog: Catalog, *, runtime: str, public_port
         InvalidError: the catalog has no such item, or an input is wrong.
     """
     try:
-        return await catalog.render(
+        return await catalog.render_item(
             new.catalog_id,
             new.environment,
             public_port=public_port,

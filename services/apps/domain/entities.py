@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.apps.domain.quotas import Quota
+from services.clients.auth.values import Quota
 from services.common.core.masking import MASK, find_credentials, mask_credentials, mask_values
 
 STABLE = frozenset({"running", "stopped", "error"})

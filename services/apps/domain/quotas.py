@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.apps.domain.errors import QuotaExceededError
+from services.clients.auth.values import Quota
 
 _UNITS = {"apps": "", "memory": " MB", "cores": "", "disk": " GB"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quota:
-    """Limits of a user; None: unlimited. Memory in MB, disk in GB."""
-
-    apps: int | None = None
-    memory: int | None = None
-    cores: int | None = None
-    disk: int | None = None
-
-    @property
-    def is_unlimited(self) -> bool:
-        """Whether it allows everything."""
-        return not any(limit is not None for limit in vars(self).values())
-
-    def over(self, other: Quota) -> Quota:
-        """Return this quota, with the limits of the other where this one has none."""
-        return Quota(
-            **{name: getattr(other, name) if own is None else own for name, own in vars(self).items()}
-        )
 
 
 class Quotas(Protocol):

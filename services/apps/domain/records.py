@@ -7,7 +7,8 @@ from typing import Any
 
 from services.apps.domain.compose import mark_without_values, read_project
 from services.apps.domain.entities import App, AppVersion
-from services.apps.domain.neighbours import Catalog, Rendering
+from services.clients.catalog.interface import Catalog
+from services.clients.catalog.values import Rendering
 
 
 def version_of(app: App) -> AppVersion:
@@ -40,7 +41,7 @@ async def render_again(
         InvalidError: a value does not fit its input.
         NotFoundError: the catalog has no such item or revision.
     """
-    return await catalog.render(
+    return await catalog.render_item(
         app.catalog_id,
         values,
         public_port=app.public_port or 0,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from services.apps.domain.compose import is_without_values
 from services.apps.domain.entities import App
 from services.apps.domain.errors import NotAvailableError
-from services.apps.domain.neighbours import Rendering
+from services.clients.catalog.values import Rendering
 from services.common.core.errors import InvalidError, Violation, invalid_field
 from services.common.core.masking import MASK, find_credentials
 

@@ -23,13 +23,14 @@ from services.apps.domain.changes import (
 )
 from services.apps.domain.entities import STABLE, App, NewAppOperation
 from services.apps.domain.errors import AppBusyError
-from services.apps.domain.quotas import Quota, check_quota
+from services.apps.domain.quotas import check_quota
 from services.apps.store.removed import hand_over_records, keep_record
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import forget_sightings
 from services.apps.store.tables import app_events, apps, operation_tables, outbox, ports
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import restore_version
+from services.clients.auth.values import Quota
 from services.common.core.clock import now
 from services.common.db.database import insert_ignore
 from services.common.messaging.outbox import add_messages, new_message

@@ -17,6 +17,7 @@ from services.apps.domain.errors import (
 from services.apps.domain.marks import find_holder, is_recognisable
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.new_operation import build_creation
+from services.clients.auth.lookup import has_user
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 from services.common.core.clock import now
@@ -66,7 +67,7 @@ async def adopt_container(
         InvalidError: there is no user `owner_id` (None: the requester), or several hosts have such a container.
     """
     new_owner = owner_id or requester.user_id or 0
-    if new_owner != requester.user_id and not await dependencies.users.has_user(new_owner):
+    if new_owner != requester.user_id and not await has_user(dependencies.users, new_owner):
         raise invalid_field("owner", f"there is no user {new_owner}")
     if not ref.host_id:
         ref = await _find_host(dependencies, ref)

@@ -1,11 +1,12 @@
-"""Newest revisions of the catalog's items, in the memory of each replica, for "update available" on apps."""
+"""ItemRevision revisions of the catalog's items, in the memory of each replica, for "update available" on apps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from services.apps.domain.entities import App
-from services.apps.domain.neighbours import Catalog, Newest
+from services.clients.catalog.interface import Catalog
+from services.clients.catalog.values import ItemRevision
 
 
 class CatalogUpdates:
@@ -17,10 +18,10 @@ class CatalogUpdates:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._newest: Mapping[str, Newest] = {}
+        self._newest: Mapping[str, ItemRevision] = {}
         self.generation = 0
 
-    def find_update(self, app: App) -> Newest | None:
+    def find_update(self, app: App) -> ItemRevision | None:
         """Return a newer revision of an app's item; None also while the catalog was never reached."""
         newest = self._newest.get(app.catalog_id)
         is_older = newest is not None and app.revision not in {"", newest.revision}
@@ -32,7 +33,7 @@ class CatalogUpdates:
         Raises:
             UnavailableError: the catalog does not answer.
         """
-        newest = await self._catalog.list_newest()
+        newest = await self._catalog.list_revisions()
         if newest != self._newest:
             self._newest = newest
             self.generation += 1

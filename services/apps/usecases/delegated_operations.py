@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from services.apps.domain.app_checks import require_stable
 from services.apps.domain.changes import AddLog, Change, ChangeApp, RestoreVersion
@@ -16,6 +16,7 @@ from services.apps.domain.entities import STABLE, App, NewAppOperation
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.interfaces import AppStore, OperationReads
 from services.apps.domain.marks import require_managed
+from services.clients.backups.interface import Backups
 from services.common.core.clock import now
 from services.common.core.errors import invalid_field
 from services.common.operations.model import DelegatedStep
@@ -54,13 +55,6 @@ class DelegatedReport:
     level: str = "info"
     message: str = ""
     delegated_step: DelegatedStep | None = None
-
-
-class Delegate(Protocol):
-    """The service that operations are delegated to."""
-
-    async def find_standing(self, operation_id: str) -> str:
-        """Return how far an operation is: unknown, unfinished, succeeded or failed."""
 
 
 async def begin_operation(
@@ -174,11 +168,11 @@ async def get_operation_standing(store: OperationReads, operation_id: str) -> st
     return await store.get_operation_standing(operation_id)
 
 
-async def end_silent_delegations(store: AppStore, delegate: Delegate, *, seconds: float) -> int:
-    """End operations that were silent for `seconds` and that the delegate has ended or does not know; count them."""
+async def end_silent_delegations(store: AppStore, backups: Backups, *, seconds: float) -> int:
+    """End operations that were silent for `seconds` and that backups has ended or does not know; count them."""
     ended = 0
     for operation in await store.list_silent_delegations(seconds=seconds):
-        standing = await delegate.find_standing(operation.id)
+        standing = await backups.get_holding_operation(operation.id)
         if standing == "unfinished":
             await store.report(operation.id, {})
             continue

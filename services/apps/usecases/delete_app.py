@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from services.apps.domain.entities import App
 from services.apps.domain.marks import UNMANAGED
-from services.apps.domain.neighbours import AppBackupCount, Backups
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.new_operation import begin_action
+from services.clients.backups.interface import Backups
+from services.clients.backups.values import AppBackupCount
 from services.clients.inventory.values import Container
 from services.common.core.errors import DomainError
 
@@ -127,7 +128,7 @@ def _stay(number: int) -> str:
 
 async def _count(backups: Backups, app: App) -> AppBackupCount | None:
     try:
-        return (await backups.count([app.id])).get(app.id, AppBackupCount(0, 0))
+        return (await backups.count_backups([app.id])).get(app.id, AppBackupCount(0, 0))
     except DomainError:
         return None
 

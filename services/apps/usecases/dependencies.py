@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.apps.domain.interfaces import AppStore, PlanSteps
-from services.apps.domain.neighbours import Backups, Catalog, Users
 from services.apps.domain.quotas import Quotas, Unlimited
+from services.clients.auth.interface import Users
+from services.clients.backups.interface import Backups
+from services.clients.catalog.interface import Catalog
 from services.clients.inventory.interface import Containers
 
 

@@ -56,7 +56,8 @@ async def cancel_operation(
     if operation.kind in FINAL:
         raise AppBusyError(f"operation {operation.id} ({operation.kind}) cannot be cancelled")
     if operation.delegated and operation.finished_at is None:
-        is_requested = await dependencies.backups.cancel(operation.id)
+        standing = await dependencies.backups.cancel_holding_operation(operation.id)
+        is_requested = standing == "unfinished"
     else:
         is_requested = await store.request_cancel(operation.id)
     if not is_requested:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.apps.domain.config import ContainerLimits
 from services.apps.domain.deployment import NewApp, choose_resources, plan_app, render_app
-from services.apps.domain.neighbours import Catalog
+from services.clients.catalog.interface import Catalog
 from services.clients.inventory.interface import Containers
 from services.common.core.errors import DomainError
 

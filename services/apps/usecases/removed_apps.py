@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.apps.domain.neighbours import Backups
+from services.clients.backups.interface import Backups
 from services.common.core.clock import now
 
 _BATCH = 500  # ids in one question to backups
@@ -32,7 +32,7 @@ async def forget_removed_apps(records: Records, backups: Backups, *, settled: ti
     """
     last, forgotten = "", 0
     while found := await records.list_removed(before=now() - settled, after=last, limit=_BATCH):
-        counts = await backups.count(found)
+        counts = await backups.count_backups(found)
         if gone := [app_id for app_id in found if app_id not in counts]:
             forgotten += await records.forget_removed(gone)
         last = found[-1]

@@ -10,6 +10,7 @@ from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.usecases.clone_app import copy_app
 from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.clients.auth.lookup import has_user
 from services.clients.inventory.values import Wanted
 from services.common.core.clock import now
 from services.common.core.errors import InvalidError, PreconditionError
@@ -62,7 +63,7 @@ async def _find_removed(dependencies: AppDependencies, backup: BackedUpApp, requ
             raise
         source = _describe_unknown(backup)
     owner_id = backup.owner_id or source.owner_id
-    if requester.user_id is not None and not await dependencies.users.has_user(owner_id):
+    if requester.user_id is not None and not await has_user(dependencies.users, owner_id):
         owner_id = requester.user_id
     return dataclasses.replace(source, owner_id=owner_id, node=await _find_node(dependencies, source))
 

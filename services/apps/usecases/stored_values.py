@@ -14,8 +14,8 @@ import yaml
 
 from services.apps.domain.compose import is_without_values, mark_without_values
 from services.apps.domain.entities import App
-from services.apps.domain.neighbours import Catalog
 from services.apps.domain.records import render_again
+from services.clients.catalog.interface import Catalog
 from services.common.core.errors import DomainError, UnavailableError
 from services.common.core.shell_names import name_reference
 

@@ -10,12 +10,13 @@ from services.apps.domain.changes import AddUpgrade
 from services.apps.domain.entities import STABLE, App, AppVersion, Upgrade
 from services.apps.domain.errors import AppStateError, NotAvailableError
 from services.apps.domain.marks import require_managed
-from services.apps.domain.neighbours import Rendering, RevisionChanges
 from services.apps.domain.records import list_inputs, render_again, update_record, version_of
 from services.apps.domain.values import ValueChanges, change_values, check_flags, find_flags
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.new_operation import Accepted, build_operation
 from services.apps.usecases.update_app import confirm_disclosure
+from services.clients.backups.lookup import find_held_backup
+from services.clients.catalog.values import Rendering, RevisionChanges
 from services.common.core.errors import InvalidError
 
 _NOTHING = ValueChanges()
@@ -119,7 +120,7 @@ async def rollback_app(dependencies: AppDependencies, app_id: str, requester: Re
     upgrade = await dependencies.store.find_upgrade(app.id)
     if upgrade is None or not upgrade.archive:
         raise AppStateError(f"{app.id} has no update to go back from")
-    backup = await dependencies.backups.find(upgrade.id)
+    backup = await find_held_backup(dependencies.backups, upgrade.id)
     if backup is None or backup.status != "completed":
         raise AppStateError(f"the backup made before the last update of {app.id} is gone")
     name = upgrade.before.version or upgrade.before.revision

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.apps.domain.interfaces import PlanSteps
-from services.apps.domain.neighbours import Backups
 from services.apps.workflows.adopt_container import adopt_container
 from services.apps.workflows.clone_app import clone_app, restore_beside
 from services.apps.workflows.delete_app import delete_app
@@ -19,6 +18,7 @@ from services.apps.workflows.start_app import restart_app, start_app, stop_app
 from services.apps.workflows.steps.tools import Tools
 from services.apps.workflows.update_app import update_app
 from services.apps.workflows.upgrade_app import UpgradeReader, rollback_app, upgrade_app
+from services.clients.backups.interface import Backups
 from services.common.operations.model import Workflow
 
 _ALL: tuple[Callable[[Tools], Workflow[Any]], ...] = (

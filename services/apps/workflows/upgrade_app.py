@@ -15,7 +15,6 @@ from services.apps.domain.changes import AddLog, Change, ChangeApp, NoteArchive,
 from services.apps.domain.compose import render_values_file
 from services.apps.domain.entities import Upgrade
 from services.apps.domain.errors import StepFailedError
-from services.apps.domain.neighbours import Backups, HeldBackup
 from services.apps.workflows.state import end_taken_back
 from services.apps.workflows.steps.archive import VOLUMES_NOT_ARCHIVED, restore_archive
 from services.apps.workflows.steps.compose import PULL_STALL_S, DockerSteps, is_compose, write_files
@@ -24,6 +23,9 @@ from services.apps.workflows.steps.container_scripts import FOLDER
 from services.apps.workflows.steps.image_replacement import Exchange, ExchangeState
 from services.apps.workflows.steps.snapshot import Snapshots
 from services.apps.workflows.steps.tools import Tools
+from services.clients.backups.interface import Backups
+from services.clients.backups.lookup import find_held_backup
+from services.clients.backups.values import HeldBackup
 from services.common.core.errors import PreconditionError, UnavailableError
 from services.common.operations.model import Context, Step, StepResult, WaitError, Workflow
 
@@ -135,7 +137,7 @@ class UpgradeSteps:
         loop = asyncio.get_running_loop()
         end = loop.time() + _BACKUP_S
         while loop.time() < end:
-            backup = await self.backups.find(ctx.operation.id)
+            backup = await find_held_backup(self.backups, ctx.operation.id)
             if backup is None or backup.status != "creating":
                 break
             await asyncio.sleep(_POLL_S)
@@ -145,7 +147,7 @@ class UpgradeSteps:
         direction = "going back" if state.target_archive else "updating"
         operation = ctx.operation
         try:
-            return await self.backups.create(
+            return await self.backups.create_held_backup(
                 state.app_id,
                 operation.id,
                 notes=f"Made before {direction} to {state.version}",

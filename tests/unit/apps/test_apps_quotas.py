@@ -6,7 +6,8 @@ import pytest
 
 from services.apps.config import AppsSettings
 from services.apps.domain.errors import QuotaExceededError
-from services.apps.domain.quotas import Quota, check_quota
+from services.apps.domain.quotas import check_quota
+from services.clients.auth.values import Quota
 from services.common.core.config import ConfigError, read_settings
 
 REQUIRED = {"SECRET_KEY": "Zk3vR8q1Xw7LmT5bN0cJ6hF2dS9gPyUa"}

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.apps.v1 import events_pb2
 
-from services.apps.domain.neighbours import AppBackupCount
 from services.apps.store.tables import (
     SEALED,
     apps,
@@ -22,6 +21,7 @@ from services.apps.store.tables import (
     upgrades,
 )
 from services.apps.usecases.removed_apps import forget_removed_apps
+from services.clients.backups.values import AppBackupCount
 from services.common.core.clock import now
 from services.common.identity.resealing import reseal
 from services.common.identity.sealing import Sealer

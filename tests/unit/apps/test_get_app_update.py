@@ -10,7 +10,7 @@ from services.clients.inventory.values import Ref
 from services.common.core.errors import InvalidError
 from tests.fakes.app_upgrades import settle
 from tests.fakes.apps_service import Service, call
-from tests.fakes.neighbours import FakeCatalog
+from tests.fakes.catalog import FakeCatalog
 
 
 async def upgrade(service: Service, app_id: str, **fields: object) -> pb.AppOperationResponse:

@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from services.apps.clients import GrpcCatalog
 from services.apps.domain.config import ContainerLimits, parse_config
 from services.apps.domain.errors import NotAvailableError
 from services.apps.usecases.plan_deployment import DeploymentPlan, plan_deployment
+from services.clients.catalog.client import GrpcCatalog
 from services.clients.inventory.values import Placement, Wanted
 from services.common.core.errors import InvalidError
 from tests.fakes.containers import FakeContainers

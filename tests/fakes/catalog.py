@@ -1,55 +1,11 @@
-"""The other services in memory: backups of containers in memory, a catalog of one item, accounts."""
+"""A catalog of one item in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from services.apps.domain.neighbours import (
-    AppBackupCount,
-    HeldBackup,
-    ItemInput,
-    Newest,
-    Rendering,
-    RevisionChanges,
-)
-from services.common.core.errors import InvalidError, NotFoundError, UnavailableError, Violation
-from tests.fakes.containers import FakeContainers
-
-
-class FakeBackups:
-    """Backups of `FakeContainers`, made at once; with `error` set they fail."""
-
-    def __init__(self, containers: FakeContainers) -> None:
-        self.containers = containers
-        self.made: dict[str, HeldBackup] = {}
-        self.error = ""
-        self.counts: dict[str, AppBackupCount] = {}
-        self.down = False
-
-    async def create(self, app_id: str, operation_id: str, *, notes: str, requested_by: int) -> HeldBackup:
-        known = self.made.get(operation_id)
-        if known is not None and known.status != "creating":
-            return known
-        if known is None:  # as slow as one more question
-            self.made[operation_id] = HeldBackup(len(self.made) + 1, "creating")
-        elif self.error:
-            self.made[operation_id] = HeldBackup(known.id, "failed", error=self.error)
-        else:
-            (vmid,) = (c.vmid for c in self.containers.containers.values() if c.owner == app_id)
-            archive = self.containers.archive(vmid)
-            self.made[operation_id] = HeldBackup(known.id, "completed", archive=archive)
-        return self.made[operation_id]
-
-    async def find(self, operation_id: str) -> HeldBackup | None:
-        return self.made.get(operation_id)
-
-    async def count(self, app_ids: Sequence[str]) -> Mapping[str, AppBackupCount]:
-        if self.down:
-            raise UnavailableError("backups does not answer")
-        return {app_id: self.counts[app_id] for app_id in app_ids if app_id in self.counts}
-
-    async def cancel(self, operation_id: str) -> bool:
-        return operation_id in self.made
+from services.clients.catalog.values import ItemInput, ItemRevision, Rendering, RevisionChanges
+from services.common.core.errors import InvalidError, NotFoundError, Violation
 
 
 class FakeCatalog:
@@ -81,10 +37,10 @@ class FakeCatalog:
             release_notes_url="https://github.com/adminer/adminer/releases",
         )
 
-    async def list_newest(self) -> Mapping[str, Newest]:
-        return {"adminer": Newest(self.revisions[-1], f"version {self.revisions[-1]}")}
+    async def list_revisions(self) -> Mapping[str, ItemRevision]:
+        return {"adminer": ItemRevision(self.revisions[-1], f"version {self.revisions[-1]}")}
 
-    async def render(
+    async def render_item(
         self,
         catalog_id: str,
         environment: Mapping[str, str],
@@ -141,14 +97,3 @@ class FakeCatalog:
             entrypoint="",
             command="",
         )
-
-
-class FakeUsers:
-    """The accounts that there are."""
-
-    def __init__(self, *known: int) -> None:
-        self.known = set(known)
-
-    async def has_user(self, user_id: int) -> bool:
-        """Whether there is such an account."""
-        return user_id in self.known

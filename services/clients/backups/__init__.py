@@ -1,0 +1,8 @@
+"""Backups as the service backups offers them to apps.
+
+Modules, from the lowest layer to the highest:
+    values      frozen values
+    interface   the Protocol that use cases and workflows depend on
+    lookup      reads that answer None or False where there is nothing
+    client      the Protocol over gRPC
+"""

@@ -1,0 +1,63 @@
+"""Backups over gRPC: `Backups` of `interface`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+from proximity.backups.v1 import backups_service_pb2 as pb
+from proximity.backups.v1.backups_service_pb2_grpc import BackupsInternalServiceStub
+
+from services.clients.backups.values import AppBackupCount, HeldBackup
+from services.common.rpc.client import Clients
+
+_BACKUP_S = 10.0  # backups calls apps before it answers
+_COUNT_S = 3.0  # a list of apps is shown without counts rather than late
+_STANDING_S = 5.0  # a read of one row
+
+
+class GrpcBackups:
+    """Backups on the wire."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def create_held_backup(
+        self, app_id: str, operation_id: str, *, notes: str, requested_by: int
+    ) -> HeldBackup:
+        """See `Backups.create_held_backup`."""
+        request = pb.CreateHeldBackupRequest(
+            app_id=app_id, operation_id=operation_id, notes=notes, requested_by=requested_by
+        )
+        return _parse_backup(await self._call("CreateHeldBackup", request, timeout=_BACKUP_S))
+
+    async def get_held_backup(self, operation_id: str) -> HeldBackup:
+        """See `Backups.get_held_backup`."""
+        request = pb.GetHeldBackupRequest(operation_id=operation_id)
+        return _parse_backup(await self._call("GetHeldBackup", request, timeout=_BACKUP_S))
+
+    async def count_backups(self, app_ids: Sequence[str]) -> dict[str, AppBackupCount]:
+        """See `Backups.count_backups`."""
+        request = pb.CountBackupsRequest(app_ids=app_ids)
+        answer = await self._call("CountBackups", request, timeout=_COUNT_S, retry=False)
+        return {one.app_id: AppBackupCount(one.total, one.protected) for one in answer.apps}
+
+    async def cancel_holding_operation(self, operation_id: str) -> str:
+        """See `Backups.cancel_holding_operation`."""
+        request = pb.CancelHoldingOperationRequest(operation_id=operation_id)
+        return str((await self._call("CancelHoldingOperation", request, timeout=_STANDING_S)).status)
+
+    async def get_holding_operation(self, operation_id: str) -> str:
+        """See `Backups.get_holding_operation`."""
+        request = pb.GetHoldingOperationRequest(operation_id=operation_id)
+        return str((await self._call("GetHoldingOperation", request, timeout=_STANDING_S)).status)
+
+    async def _call(self, method: str, request: Message, *, timeout: float, retry: bool = True) -> Any:
+        return await self._clients.call(
+            "backups", BackupsInternalServiceStub, method, request, timeout=timeout, retry=retry
+        )
+
+
+def _parse_backup(answer: pb.HeldBackup) -> HeldBackup:
+    return HeldBackup(answer.id, answer.status, answer.progress, answer.error, answer.archive)

@@ -1,0 +1,37 @@
+"""Backups, as use cases and workflows of apps need them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from services.clients.backups.values import AppBackupCount, HeldBackup
+
+
+class Backups(Protocol):
+    """BackupsInternalService. Each method may raise UnavailableError."""
+
+    async def create_held_backup(
+        self, app_id: str, operation_id: str, *, notes: str, requested_by: int
+    ) -> HeldBackup:
+        """Request a backup for an operation that has locked the app; a repeated call returns the same backup.
+
+        Raises:
+            PreconditionError: another operation has locked the app, or none.
+        """
+
+    async def get_held_backup(self, operation_id: str) -> HeldBackup:
+        """Return the backup that an operation requested.
+
+        Raises:
+            NotFoundError: there is none, or none any more.
+        """
+
+    async def count_backups(self, app_ids: Sequence[str]) -> Mapping[str, AppBackupCount]:
+        """Count the backups of each of up to 500 apps; apps without any are left out."""
+
+    async def cancel_holding_operation(self, operation_id: str) -> str:
+        """Request the cancellation of an operation of backups, and return its standing."""
+
+    async def get_holding_operation(self, operation_id: str) -> str:
+        """Return the standing of an operation of backups: unknown, unfinished, succeeded or failed."""

@@ -1,0 +1,81 @@
+"""Catalog items as apps sees them: renderings, inputs, revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """A catalog item rendered with the values of an app.
+
+    Attributes:
+        environment: every value by variable, as the container gets it.
+        inputs: every value by input, and the further variables.
+        credentials: username, password and change as the item writes them, with `${NAME}` for values.
+    """
+
+    catalog_id: str
+    revision: str
+    name: str
+    runtimes: tuple[str, ...]
+    docker_compose: str
+    environment: Mapping[str, str] = field(repr=False)
+    secret_names: tuple[str, ...]
+    images: tuple[str, ...]
+    min_memory: int
+    min_disk: int
+    internal_port: int
+    port_published: bool
+    probe: Mapping[str, Any]
+    mounts: tuple[tuple[str, int], ...]
+    image: str
+    entrypoint: str
+    command: str
+    version: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict, repr=False)
+    credentials: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemInput:
+    """A value that a catalog item takes; the proto of the same name documents the fields."""
+
+    name: str
+    label: str
+    type: str
+    required: bool = False
+    default: str | None = None
+    pattern: str = ""
+    help: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    secret: bool = False
+    generated: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevisionChanges:
+    """Differences of two revisions; `images` has service, image before and image after."""
+
+    revision: str
+    version: str
+    from_version: str
+    images: tuple[tuple[str, str, str], ...]
+    added_inputs: tuple[ItemInput, ...]
+    removed_inputs: tuple[str, ...]
+    notes: tuple[str, ...]
+    release_notes_url: str
+    release_notes: str = ""
+
+
+@dataclass(frozen=True)
+class ItemRevision:
+    """The newest revision of a catalog item, and its version for people."""
+
+    revision: str
+    version: str

@@ -1,0 +1,57 @@
+"""Backups in memory, of containers in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from services.clients.backups.values import AppBackupCount, HeldBackup
+from services.common.core.errors import NotFoundError, UnavailableError
+from tests.fakes.containers import FakeContainers
+
+
+class FakeBackups:
+    """Backups of `FakeContainers`, made at once; with `error` set they fail."""
+
+    def __init__(self, containers: FakeContainers) -> None:
+        self.containers = containers
+        self.made: dict[str, HeldBackup] = {}
+        self.error = ""
+        self.counts: dict[str, AppBackupCount] = {}
+        self.down = False
+        self.unfinished: set[str] = set()
+
+    async def create_held_backup(
+        self, app_id: str, operation_id: str, *, notes: str, requested_by: int
+    ) -> HeldBackup:
+        known = self.made.get(operation_id)
+        if known is not None and known.status != "creating":
+            return known
+        if known is None:  # as slow as one more question
+            self.made[operation_id] = HeldBackup(len(self.made) + 1, "creating")
+        elif self.error:
+            self.made[operation_id] = HeldBackup(known.id, "failed", error=self.error)
+        else:
+            (vmid,) = (c.vmid for c in self.containers.containers.values() if c.owner == app_id)
+            archive = self.containers.archive(vmid)
+            self.made[operation_id] = HeldBackup(known.id, "completed", archive=archive)
+        return self.made[operation_id]
+
+    async def get_held_backup(self, operation_id: str) -> HeldBackup:
+        if operation_id not in self.made:
+            raise NotFoundError(f"operation {operation_id} made no backup")
+        return self.made[operation_id]
+
+    async def count_backups(self, app_ids: Sequence[str]) -> Mapping[str, AppBackupCount]:
+        if self.down:
+            raise UnavailableError("backups does not answer")
+        return {app_id: self.counts[app_id] for app_id in app_ids if app_id in self.counts}
+
+    async def cancel_holding_operation(self, operation_id: str) -> str:
+        return await self.get_holding_operation(operation_id)
+
+    async def get_holding_operation(self, operation_id: str) -> str:
+        """An operation that requested no backup is unfinished as long as the test has it in `unfinished`."""
+        known = self.made.get(operation_id)
+        if known is None:
+            return "unfinished" if operation_id in self.unfinished else "unknown"
+        return {"creating": "unfinished", "completed": "succeeded"}.get(known.status, "failed")
