@@ -17,8 +17,6 @@ from services.common.rpc.handler_lookup import snake_case
 from services.registry import SERVICES
 
 ROOT = Path(__file__).parents[2]
-MISSING_USE_CASES = Path(__file__).parent / "missing_use_cases.txt"
-MISSING_TESTS = Path(__file__).parent / "missing_tests.txt"
 
 # Class names that stand for more than one thing in services/. May only shrink.
 AMBIGUOUS_CLASSES = {
@@ -82,31 +80,23 @@ def list_rpcs() -> Iterator[tuple[str, MethodDescriptor]]:
 
 
 def list_functions(folder: Path) -> set[str]:
-    """List the functions and methods of the domain and the use cases of a service."""
+    """List the functions of the modules of a folder, without methods."""
     return {
         node.name
-        for layer in ("domain", "usecases")
-        for path in (folder / layer).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for path in folder.rglob("*.py")
+        for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
 
 
-def check_ratchet(missing: set[str], recorded: Path) -> None:
-    """Compare what is missing with the list of what may be missing still."""
-    allowed = set(recorded.read_text().split())
-    assert missing - allowed == set(), f"give them one; {recorded.name} may only shrink"
-    assert allowed - missing == set(), f"these have one now: delete their lines from {recorded.name}"
-
-
 def test_every_rpc_has_a_use_case_of_its_name() -> None:
-    functions = {service: list_functions(ROOT / "services" / service) for service in SERVICES}
+    functions = {service: list_functions(ROOT / "services" / service / "usecases") for service in SERVICES}
     missing = {
         f"{service}.{method.name}"
         for service, method in list_rpcs()
         if snake_case(method.name) not in functions[service]
     }
-    check_ratchet(missing, MISSING_USE_CASES)
+    assert missing == set()
 
 
 def test_every_rpc_has_a_test_file_of_its_name() -> None:
@@ -116,7 +106,7 @@ def test_every_rpc_has_a_test_file_of_its_name() -> None:
         for service, method in list_rpcs()
         if f"test_{snake_case(method.name)}" not in files
     }
-    check_ratchet(missing, MISSING_TESTS)
+    assert missing == set()
 
 
 # Words that a folder does not use any more, because they stand for several things or for none of the field's terms.
