@@ -10,7 +10,6 @@ from services.catalog.config import CatalogSettings
 from services.catalog.convert.items import ItemMessages
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
 from services.catalog.jobs import FetchJobs, follow_publications, schedule_fetches
-from services.catalog.remote import RemoteDeployments
 from services.catalog.sources.fetcher import Fetcher
 from services.catalog.sources.own_files import OwnFiles
 from services.catalog.sources.process_importer import ProcessImporter
@@ -20,6 +19,7 @@ from services.catalog.store import SqlCatalogStore, SqlPictureStore
 from services.catalog.store.catalog_cache import CatalogCache
 from services.catalog.store.tables import metadata
 from services.catalog.usecases.reload_catalog import reload_catalog
+from services.clients.apps.deployments import GrpcDeployments
 from services.common.core.log import get_logger
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Service
@@ -67,7 +67,7 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
             sources=store,
             pictures=pictures,
             files=files,
-            deployments=RemoteDeployments(runtime.clients),
+            deployments=GrpcDeployments(runtime.clients),
             messages=messages,
             wake=runtime.relay.wake,
         ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.catalog.convert.items import ItemMessages
 from services.catalog.domain.errors import SourceFetchError
-from services.catalog.domain.interfaces import PlannedDeployment, PublishedCatalog, WantedDeployment
+from services.catalog.domain.interfaces import PublishedCatalog
 from services.catalog.domain.search.catalog_index import CatalogIndex
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
 from services.catalog.sources.own_files import OwnFiles
@@ -16,6 +16,7 @@ from services.catalog.sources.process_importer import ProcessImporter
 from services.catalog.store import SqlCatalogStore, SqlPictureStore
 from services.catalog.store.catalog_cache import CatalogCache
 from services.catalog.workflows.fetch_source import fetch_source
+from services.clients.apps.values import PlannedDeployment, WantedDeployment
 from services.common.core.errors import UnavailableError
 from services.common.db.database import Database
 from services.common.identity.tokens import User
@@ -42,7 +43,7 @@ class FakeDeployments:
         self.free = 4096
         self.is_down = False
 
-    async def plan(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
+    async def plan_deployment(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
         if self.is_down:
             raise UnavailableError("apps does not answer")
         memory = int(wanted.config.get("memory", 2048))

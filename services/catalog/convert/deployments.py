@@ -8,9 +8,9 @@ from google.protobuf import json_format
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.catalog.convert.items import render_port, render_probe, render_volume
-from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
 from services.catalog.domain.renderer.rendered_definition import RenderedDefinition, is_direct
 from services.catalog.domain.renderer.values import RenderRequest
+from services.clients.apps.values import PlannedDeployment, WantedDeployment
 
 
 def parse_preview(request: pb.PreviewItemRequest) -> WantedDeployment:

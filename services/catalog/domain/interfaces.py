@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from services.catalog.domain.entities import Revision
 from services.catalog.domain.faults import Rejection
@@ -14,7 +14,6 @@ from services.catalog.domain.item import Record
 from services.catalog.domain.pictures import Picture
 from services.catalog.domain.search.catalog_index import CatalogIndex
 from services.catalog.domain.sources import NewSource, Source, SourceFormat
-from services.common.identity.tokens import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,45 +157,6 @@ class SourceStore(Protocol):
 
         Raises:
             SourceNotFoundError: not registered.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedDeployment:
-    """A deployment to plan; `config` as its user writes it, not yet checked."""
-
-    item_id: str
-    hostname: str = ""
-    config: Mapping[str, Any] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    node: str = ""
-    host_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedDeployment:
-    """Choices of a deployment: memory and swap in MB, disk in GB; without a place, `placement_message` has the reason."""
-
-    runtime: str
-    memory: int
-    cores: float
-    disk_size: int
-    swap: int = 0
-    host_id: int | None = None
-    node: str = ""
-    runtime_reason: str = ""
-    placement_message: str = ""
-
-
-class Deployments(Protocol):
-    """Planning by the service that carries deployments out."""
-
-    async def plan(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
-        """Return the choices that a deployment would make now; nothing is created.
-
-        Raises:
-            InvalidError: an input or a setting is wrong.
-            UnavailableError: the service does not answer.
         """
 
 

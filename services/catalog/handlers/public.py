@@ -22,7 +22,6 @@ from services.catalog.convert.sources import (
 )
 from services.catalog.domain.interfaces import (
     CatalogStore,
-    Deployments,
     OwnItemFiles,
     PictureStore,
     PublishedCatalog,
@@ -36,6 +35,7 @@ from services.catalog.usecases.get_item_icon import get_item_icon
 from services.catalog.usecases.get_item_screenshot import get_item_screenshot
 from services.catalog.usecases.preview_item import preview_item
 from services.catalog.usecases.reload_catalog import reload_catalog
+from services.clients.apps.interface import Deployments
 from services.common.core.clock import Clock, now
 from services.common.rpc.call import Call
 from services.common.rpc.responses.rendered import Rendered

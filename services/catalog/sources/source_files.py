@@ -15,7 +15,7 @@ from services.common.core.text import find_control
 _DEFINITIONS = frozenset({".yml", ".yaml", ".json"})
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
-_HEAD = 8192  # bytes that tell a binary file by a zero byte; as much as git reads for this
+_HEAD = 8192  # bytes that tell a binary file by a zero byte; about as much as git reads for this
 _ENTRIES = 4  # headers of an archive for each file that it may have: folders, long names, links
 
 

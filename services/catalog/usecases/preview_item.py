@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.catalog.domain.interfaces import (
-    Deployments,
-    PlannedDeployment,
     PublishedCatalog,
-    WantedDeployment,
 )
 from services.catalog.domain.renderer.rendered_definition import RenderedDefinition, render_item
 from services.catalog.domain.renderer.values import RenderRequest
+from services.clients.apps.interface import Deployments
+from services.clients.apps.values import PlannedDeployment, WantedDeployment
 from services.common.core.errors import UnavailableError
 from services.common.identity.tokens import User
 
@@ -40,7 +39,7 @@ async def preview_item(
     )
     rendered = render_item(item, request)
     try:
-        plan = await deployments.plan(wanted, user=user)
+        plan = await deployments.plan_deployment(wanted, user=user)
     except UnavailableError as error:
         need = item.resources
         plan = PlannedDeployment(

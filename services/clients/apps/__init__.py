@@ -3,5 +3,6 @@
 Modules, from the lowest layer to the highest:
     values      frozen values
     interface   the Protocol that use cases and workflows depend on
-    client      the Protocol over gRPC
+    client      the Protocol `Apps` over gRPC
+    deployments the Protocol `Deployments` over gRPC
 """

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from services.clients.apps.values import AppHold, AppProbe, NewAppAnswer, ProgressReport, RestoreBesideOrder
+from services.clients.apps.values import (
+    AppHold,
+    AppProbe,
+    NewAppAnswer,
+    PlannedDeployment,
+    ProgressReport,
+    RestoreBesideOrder,
+    WantedDeployment,
+)
 from services.common.identity.tokens import User
 
 
@@ -51,3 +59,15 @@ class Apps(Protocol):
 
     async def find_removed_apps(self, app_ids: Sequence[str]) -> Sequence[str]:
         """Return those of up to 500 apps that were deleted."""
+
+
+class Deployments(Protocol):
+    """Planning by the service that carries deployments out."""
+
+    async def plan_deployment(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
+        """Return the choices that a deployment would make now; nothing is created.
+
+        Raises:
+            InvalidError: an input or a setting is wrong.
+            UnavailableError: the service does not answer.
+        """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,3 +80,30 @@ class NewAppAnswer:
 
     app_id: str
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedDeployment:
+    """A deployment to plan; `config` as its user writes it, not yet checked."""
+
+    item_id: str
+    hostname: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    node: str = ""
+    host_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedDeployment:
+    """Choices of a deployment: memory and swap in MB, disk in GB; without a place, `placement_message` has the reason."""
+
+    runtime: str
+    memory: int
+    cores: float
+    disk_size: int
+    swap: int = 0
+    host_id: int | None = None
+    node: str = ""
+    runtime_reason: str = ""
+    placement_message: str = ""

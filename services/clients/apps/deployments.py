@@ -1,4 +1,4 @@
-"""Apps as the catalog needs it: `Deployments` over gRPC."""
+"""Planning of deployments over gRPC: `Deployments` of `interface`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from google.protobuf.struct_pb2 import Struct
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.apps.v1.apps_service_pb2_grpc import AppsInternalServiceStub
 
-from services.catalog.domain.interfaces import PlannedDeployment, WantedDeployment
+from services.clients.apps.values import PlannedDeployment, WantedDeployment
 from services.common.core.errors import UnavailableError
 from services.common.identity.tokens import User
 from services.common.rpc.client import Clients
@@ -14,14 +14,14 @@ from services.common.rpc.client import Clients
 _PLAN_S = 3.0  # a preview is shown without a place rather than late
 
 
-class RemoteDeployments:
-    """See `Deployments`; without clients nothing is planned."""
+class GrpcDeployments:
+    """Deployments on the wire; a process without clients has no plans."""
 
     def __init__(self, clients: Clients | None) -> None:
         self._clients = clients
 
-    async def plan(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
-        """See `Deployments.plan`."""
+    async def plan_deployment(self, wanted: WantedDeployment, *, user: User | None) -> PlannedDeployment:
+        """See `Deployments.plan_deployment`."""
         if self._clients is None:
             raise UnavailableError("this process has no client of apps")
         config = Struct()
