@@ -93,7 +93,7 @@ class View:
         return None
 
     def done(self, result: str = "") -> ProxmoxTask:
-        """Return a task that stands for nothing to do."""
+        """Return a task without a upid: nothing had to be done."""
         return ProxmoxTask(self.client.access.host_id, self.node, result=result)
 
 

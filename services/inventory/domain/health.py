@@ -19,7 +19,7 @@ class HealthReport:
 
     @property
     def status(self) -> str:
-        """Healthy; degraded without a part that can be missed, or where nothing can be written; else unhealthy."""
+        """Summary: degraded without a part that reads can do without, or when nothing can be written; unhealthy without the database."""
         if self.database not in {CONNECTED, FULL}:
             return "unhealthy"
         parts = (self.database, self.cache, self.messaging, *self.services.values())

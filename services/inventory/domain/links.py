@@ -14,7 +14,7 @@ _RAW = re.compile(r"lxc\.net(?:work)?\.(\d+)\.(\S+)")
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _DYNAMIC = frozenset({"dhcp", "auto"})
 _LOCAL = IPv6Network("fc00::/7")
-# Interfaces that programs inside a guest make for themselves: nobody outside reaches their addresses.
+# Interfaces that programs inside a guest make for themselves: their addresses cannot be reached from outside.
 _INNER = re.compile(
     r"lo$|docker|br-|veth|tailscale|wg|tun|tap|virbr|lxcbr|lxdbr|incusbr|cni|cbr|flannel|cali|cilium|lxc_|vxlan|weave|kube|"
     r"nodelocaldns|nerdctl|podman|zt|nebula|dummy|ifb|sit|gre|erspan|ip6tnl|ip6_vti|ip_vti|utun|ppp|vnet|fwbr|fwpr|fwln"
@@ -44,7 +44,7 @@ class Link:
         ip: an address with its network, dhcp, manual or empty.
         ip6: the same; auto too.
         gateways: of both families.
-        is_down: whether it is switched off, so that its addresses are used by nobody.
+        is_down: whether it is switched off, so that its addresses are not in use.
     """
 
     number: int
@@ -58,7 +58,7 @@ class Link:
 
     @property
     def is_routed(self) -> bool:
-        """Whether it probably leads to other networks: it has a gateway, or learns one."""
+        """Whether other networks are probably reached through it: it has a gateway, or learns one."""
         return bool(self.gateways) or self.ip in _DYNAMIC or self.ip6 in _DYNAMIC
 
     def list_static(self) -> list[Cidr]:

@@ -6,11 +6,11 @@ import re
 
 LOCKED = re.compile(
     r"can't lock file|got lock (request )?timeout|unable to (acquire|get) \S*\s*lock"
-    r"|detected modified configuration",  # somebody changed it meanwhile: look and write again
+    r"|detected modified configuration",  # another change came first: read and write again
     re.IGNORECASE,
 )
 CONTAINER_LOCKED = re.compile(r"(?:CT|VM) (?:\d+ )?is locked(?: \([^)]*\))?", re.IGNORECASE)
-# Without quorum /etc/pve is read-only, which is what some calls say instead.
+# Without quorum /etc/pve is read-only, which is the error of some calls.
 NO_QUORUM = re.compile(r"no quorum|not quorate|/etc/pve/\S* - Permission denied", re.IGNORECASE)
 
 

@@ -40,7 +40,7 @@ class Template:
         name: volume id, or file name of one that is not on the node yet.
         package: such as debian-13-standard; empty when the file is not named as official ones are.
         version: of the package.
-        architecture: in Debian's words; empty when the file name does not say.
+        architecture: as Debian names it; empty when the file name has none.
     """
 
     name: str
@@ -68,7 +68,7 @@ def parse_architecture(machine: str) -> str:
 
 
 def runs_on(template: Template, architecture: str) -> bool:
-    """Whether a node of this architecture runs a template; one whose file name does not say may."""
+    """Whether a node of this architecture runs a template; one without an architecture in its name may."""
     return not template.architecture or template.architecture == architecture
 
 

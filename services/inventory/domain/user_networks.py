@@ -1,4 +1,4 @@
-"""Networks that users may choose for their containers, and addresses that nobody can have."""
+"""Networks that users may choose for their containers, and addresses that no container can have."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class TcpPortProber:
                     f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
                 )
                 status = re.match(rb"HTTP/\S{1,8} (\d{3})", await reader.readline())
-        except ValueError:  # no line at all: what speaks there says much, and it is not HTTP
+        except ValueError:  # a line longer than the buffer: another protocol than HTTP
             status = None
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             why = str(error) or "timed out"

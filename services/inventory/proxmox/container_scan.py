@@ -21,7 +21,7 @@ from services.inventory.proxmox.guest_interfaces import find_address
 from services.inventory.proxmox.isolation import isolate_host
 from services.inventory.proxmox.marks import TAG, find_named_owner, find_owner, split_tags
 
-_SCAN_TIMEOUT_S = 25.0  # of one host, in reconciliation, which nobody waits for
+_SCAN_TIMEOUT_S = 25.0  # of one host, in reconciliation, for which no user waits
 _PARALLEL = 6  # reads at once, of the 8 threads of a client: other requests go on meanwhile
 _ADDRESSES_S = 3.0  # for all addresses of a host together; those not known by then stay empty
 _MARKS_S = 2.0  # for all marks of a host together; for those not read by then the reservation is believed

@@ -1,4 +1,4 @@
-"""Static addresses of containers: reserved before they are used, and never one that somebody else has."""
+"""Static addresses of containers: reserved before they are used, and never one that is in use."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Networks:
         self._defaults = defaults
         self.scanner = scanner
 
-    async def check_network(self, wish: NetworkRequest) -> UserNetwork:
+    async def check_network(self, request: NetworkRequest) -> UserNetwork:
         """Return the network that a deployment gets, before a host is chosen for it.
 
         Raises:
             InvalidError: users may not choose it, or no container can have the address.
         """
         default, _ = await self._defaults.get_network()
-        return choose_network(default, await self._defaults.list_user_networks(), request=wish)
+        return choose_network(default, await self._defaults.list_user_networks(), request=request)
 
     async def take_address(
         self,
@@ -101,8 +101,8 @@ class Networks:
         default, _ = await self._defaults.get_network()
         place = place if place.bridge else NetworkSegment(default.default_bridge, place.vlan)
         if wanted == STATIC:
-            wish = NetworkRequest(bridge=place.bridge, vlan=place.vlan, cidr=STATIC, is_restricted=False)
-            network = choose_network(default, await self._defaults.list_user_networks(), request=wish)
+            request = NetworkRequest(bridge=place.bridge, vlan=place.vlan, cidr=STATIC, is_restricted=False)
+            network = choose_network(default, await self._defaults.list_user_networks(), request=request)
             network = network if network.subnet else list_allowed(default, ())[0]
             subnet, gateway = ip_network(network.subnet), network.gateway
         else:

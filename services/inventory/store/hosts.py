@@ -110,7 +110,7 @@ class SqlHostStore:
                 if known is not None:
                     return read_host(connection, known)
             check_name(connection, new.name)
-            # The first host is the default one, whatever the request says.
+            # The first host is the default one, also when the request does not ask for it.
             first = connection.execute(sa.select(sa.func.count()).select_from(hosts)).scalar_one() == 0
             plain = ("name", "host", "port", "user", "ssh_port", "verify_ssl", "fingerprint", "token_id")
             values = {name: getattr(new, name) for name in plain}
@@ -162,7 +162,7 @@ class SqlHostStore:
             if changes.get("is_default"):
                 make_default(connection, host_id)
             if {"host", "port"} & set(changes) and "fingerprint" not in changes:
-                # A certificate pinned at first sight says nothing about another address.
+                # A certificate that was pinned at the first connection is that of another address.
                 forget_pin(connection, host_id)
             if {"host", "ssh_port", "ssh_addresses"} & set(changes):
                 # Another server has other host keys: they are pinned anew.

@@ -47,12 +47,12 @@ def check_name(connection: sa.Connection, name: str, *, host_id: int = 0) -> Non
 
 
 def duplicate(name: str) -> HostDuplicateError:
-    """The refusal of a taken name."""
+    """Build the refusal of a taken name."""
     return HostDuplicateError(f"name: a host named {name[:100]!r} is registered already")
 
 
 def forget_pin(connection: sa.Connection, host_id: int) -> None:
-    """A certificate that was pinned at first sight says nothing about another address."""
+    """Remove a certificate that was pinned at the first connection: it is that of another address."""
     trusting = (hosts.c.id == host_id) & sa.not_(hosts.c.verify_ssl)
     connection.execute(hosts.update().where(trusting).values(fingerprint=""))
 
@@ -63,7 +63,7 @@ def make_default(connection: sa.Connection, host_id: int) -> None:
 
 
 def read_row(connection: sa.Connection, host_id: int) -> sa.Row[Any]:
-    """The row of a host; HostNotFoundError when there is none."""
+    """Return the row of a host, or raise HostNotFoundError."""
     row = connection.execute(sa.select(hosts).where(hosts.c.id == host_id)).one_or_none()
     if row is None:
         raise host_not_found(host_id)
@@ -71,17 +71,17 @@ def read_row(connection: sa.Connection, host_id: int) -> sa.Row[Any]:
 
 
 def host_not_found(host_id: int) -> HostNotFoundError:
-    """The refusal of an id that no host has."""
+    """Build the refusal of an id that no host has."""
     return HostNotFoundError(f"there is no host {host_id}")
 
 
 def read_host(connection: sa.Connection, host_id: int) -> Host:
-    """A host; HostNotFoundError when there is none."""
+    """Return a host, or raise HostNotFoundError."""
     return build_host(read_row(connection, host_id)._asdict())
 
 
 def build_host(row: Mapping[str, Any]) -> Host:
-    """A host without its secrets; of those only whether there are any is looked at."""
+    """Build a host without its secrets; columns of secrets are only tested for being empty."""
     values = {key: value for key, value in row.items() if key not in _HIDDEN}
     values["exec_mode"] = row["exec_mode"] or guess_exec_mode(
         row["user"], has_password=bool(row["password"]), has_ssh_key=bool(row["ssh_key"])
@@ -91,11 +91,11 @@ def build_host(row: Mapping[str, Any]) -> Host:
 
 
 def render_ssh_addresses(addresses: Mapping[str, str]) -> str:
-    """The column `ssh_addresses`: JSON, the same for the same addresses; empty for none."""
+    """Render the column `ssh_addresses`: JSON, the same for the same addresses; empty for none."""
     return json.dumps(dict(addresses), sort_keys=True) if addresses else ""
 
 
 def build_node(row: Mapping[str, Any]) -> Node:
-    """A node as last seen."""
+    """Build a node as it was read last."""
     values = {key: value for key, value in row.items() if key != "facts"}
     return Node(**values, **json.loads(row["facts"]))

@@ -99,7 +99,7 @@ async def _is_unknown_system(containers: ContainerLookup, ref: ContainerRef, *, 
 
 
 async def _failed_unknown(client: ProxmoxApi, ref: ContainerRef) -> bool:
-    """Whether the last creation under this id failed for that reason, when nobody followed it to its end."""
+    """Whether the last creation under this id failed for that reason, when no caller followed it to its end."""
     found = await client.get(f"/nodes/{ref.node}/tasks", vmid=ref.vmid, typefilter="vzcreate", limit=1)
     return any(_UNKNOWN_SYSTEM.search(str(one.get("status") or "")) for one in found)
 
@@ -107,7 +107,7 @@ async def _failed_unknown(client: ProxmoxApi, ref: ContainerRef) -> bool:
 async def _set_environment(
     containers: ContainerLookup, ref: ContainerRef, *, task: ProxmoxTask, wanted: ContainerSpec
 ) -> ProxmoxTask:
-    """Set what an image overwrites during the creation; a creation that failed says so through its task."""
+    """Set what an image overwrites during the creation; of a creation that failed, the task has the reason."""
     if not (wanted.environment or wanted.entrypoint):
         return task
     view = await containers.find(ref)
@@ -200,6 +200,6 @@ async def resume_creation(
 
 
 def _is_of_user(task: Mapping[str, Any], client: ProxmoxApi) -> bool:
-    """Whether a task was begun by the user that we sign in as, with whichever of its tokens."""
+    """Whether a task was begun by the user of the credentials, with any of its tokens."""
     user = str(task.get("user") or client.access.user)
     return user.split("!", maxsplit=1)[0] == client.access.user.split("!")[0]

@@ -1,4 +1,4 @@
-"""Snapshots of containers: the platform's own carry its mark in their names, and nobody else's are touched."""
+"""Snapshots of containers; only those with the platform's prefix in their names are deleted by it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def snapshot_container(
     check_unlocked(view)
     if not await can_snapshot(view):
         raise SnapshotUnavailableError(
-            f"not every disk of container {ref.vmid} lies on a storage that takes snapshots"
+            f"not every disk of container {ref.vmid} is on a storage that supports snapshots"
         )
     task = await act(
         view, lambda: view.client.post(f"{view.path}/snapshot", snapname=name), types=("vzsnapshot",)
