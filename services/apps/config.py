@@ -33,6 +33,7 @@ class AppsSettings(OperationSettings):
         doc="How long a container with our mark and without an app must have been seen before an administrator may "
         "have it destroyed.",
     )
+    # By default a user gets half of a host of 64 GB and 64 cores at most.
     quota_apps: int | None = setting(
         "QUOTA_APPS",
         default=20,

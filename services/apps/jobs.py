@@ -37,6 +37,7 @@ _VALUES_RETRY_S = 15.0  # the catalog starts together with this service
 def follow_departures(bus: Bus, store: SqlAppStore, relay: Relay) -> None:
     """Consume events of users who may not sign in any more: stop their deployments, hand over apps of removed ones."""
 
+    # Delivery is at least once: a repetition finds nothing to stop or to hand over.
     async def handle(message: Msg) -> None:
         gone = events_pb2.UserDeactivated.FromString(message.data)
         done = await store.release_user(gone.user_id, apps_to=gone.apps_to or None)
@@ -72,6 +73,7 @@ def list_periodic_work(
         result = await reconcile_apps(dependencies)
         log.info("reconciled", checked=result.checked, findings=len(result.findings))
         for found in result.findings:
+            # These two do not heal: an administrator has to decide, and may have an alert on the log.
             if found.type in {"orphan", "duplicate"}:
                 where = {"host_id": found.host_id, "vmid": found.vmid}
                 log.warning("container_found", kind=found.type, message=found.message, **where)

@@ -49,7 +49,9 @@ def build_parts(settings: AppsSettings) -> AppsParts:
     hints = Hints(runtime.bus)
     store = SqlAppStore(runtime.db, runtime.sealer, notify=hints.notify)
     containers, backups = GrpcContainers(runtime.clients), GrpcBackups(runtime.clients)
+    # Auth has both: whether an account exists, and its quota.
     users = GrpcUsers(runtime.clients)
+    # The server needs them too: a new operation lists the steps that it will have.
     workflows = build_workflows(Tools(containers, store), backups, store)
     dependencies = AppDependencies(
         store=store,
@@ -88,6 +90,7 @@ async def serve(settings: AppsSettings) -> None:
     names = pb.DESCRIPTOR.services_by_name
     background: list[Background] = [
         parts.hints.run(),
+        # In each replica: a stream is served from the memory of the process that the client is connected to.
         watcher.run(),
         refresh_catalog_updates(updates, runtime.bus),
     ]

@@ -84,6 +84,7 @@ def parse_new_app(request: pb.DeployAppRequest, *, request_id: str, user: User) 
         InvalidError: `config` is not valid.
     """
     return NewApp(
+        # From the id of the request: a repetition finds the app that the first request made.
         id=f"{request.catalog_id}-{request_id[:8]}",
         owner_id=user.id,
         any_network=user.is_admin,
@@ -125,6 +126,7 @@ def render_app(app: App, *, update: ItemRevision | None = None) -> app_pb2.App:
         hostname=app.hostname,
         status=app.status,
         url=app.url or None,
+        # Clients of the Django platform read this field.
         iframe_url=app.url or None,
         public_port=app.public_port,
         internal_port=app.internal_port,
@@ -165,6 +167,7 @@ def render_app(app: App, *, update: ItemRevision | None = None) -> app_pb2.App:
 def add_metrics(message: app_pb2.App, live: Container | None) -> None:
     """Add the metrics of a container that runs, and the node that it is on now."""
     if live is not None and live.status == "running":
+        # The HA manager may have moved the container since the last reconciliation.
         message.node = message.node_name = live.node or message.node
         message.cpu_usage = round(live.cpu_usage * 100, 2)
         message.memory_used, message.memory_total = live.memory_used, live.memory

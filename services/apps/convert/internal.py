@@ -45,6 +45,7 @@ def _parse_step(request: pb.ReportOperationRequest) -> DelegatedStep | None:
         position=request.step_index,
         name=request.step,
         description=request.step_description,
+        # Backups of earlier releases reports no attempt.
         attempts=max(request.attempt, 1),
         upid=request.upid,
     )

@@ -41,6 +41,7 @@ def render_values_file(compose: str, environment: Mapping[str, str], *, host: st
         environment: values by name.
         host: the name or address by which the app is reached; an IPv6 address is written as in a URL.
     """
+    # Only what the definition refers to: no other secret has to be in the file.
     names = {match[1] for match in _REFERENCE.finditer(compose)}
     known = {**environment, _HOST: f"[{host}]" if ":" in host else host}
     values = {name: known.get(name.removeprefix(ALIAS)) for name in names}

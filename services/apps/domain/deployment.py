@@ -65,10 +65,12 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
         InvalidError: the catalog does not know the item, or an input is wrong.
         NotAvailableError: the place cannot run it.
     """
+    # Before rendering, and for previews too: a mask would be rendered as any other value.
     refuse_masks(new.environment)
     rendering = await render_app(new, catalog, runtime=new.config.runtime, public_port=0)
     check_flags(new.secret, rendering)
     defaults = await containers.get_deployment_defaults()
+    # Such an item needs a node that runs images; for others the place decides on the runtime.
     only_oci = rendering.runtimes == ("oci",)
     placement = await find_place(
         containers,
@@ -195,6 +197,7 @@ def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
         runtime=plan.runtime,
         internal_port=rendering.internal_port or None,
         public_port=public_port,
+        # An image answers at its own port; Compose publishes it on another one.
         published=rendering.port_published and plan.runtime == "compose",
         config={
             **texts,

@@ -10,7 +10,7 @@ from services.clients.inventory.values import Container
 
 UNMANAGED = "unmanaged"  # the condition of an app whose container does not carry its mark
 _KEEPER = "volumes."
-_LONGEST = 90  # characters of an app's id in a mark: tags of Proxmox are limited to 128
+_LONGEST = 90  # characters of an app's id in a mark: with the prefix it fits the column of reservations
 
 
 class AppReader(Protocol):
@@ -80,6 +80,7 @@ def describe_duplicate(vmid: int, app: App) -> str:
 
 async def find_holder(apps: AppReader, mark: str) -> str:
     """Return the id of the app whose container carries a mark; empty when it is nobody's."""
+    # The mark of a volume container contains the id of its app.
     for app_id in {mark, mark.removeprefix(_KEEPER)}:
         try:
             app = await apps.get_app(app_id)

@@ -51,6 +51,7 @@ async def render_again(
         hostname=app.hostname,
         project=read_project(str(app.rendering.get("compose", ""))) or app.hostname,
         revision=revision,
+        # The catalog leaves out values of inputs that the new revision no longer has.
         from_revision=app.revision,
         secret=secret,
     )

@@ -56,6 +56,7 @@ def change_values(app: App, changes: ValueChanges) -> NewValues:
             raise invalid_field(f"environment.{name}", "is given and removed at once; leave one of both out")
         if name not in before:
             raise invalid_field(f"environment.{name}", f"{app.id} has no such value that could be removed")
+    # Clients send a form back as they got it: a masked value is no change.
     given = {name: value for name, value in changes.environment.items() if value != shown.get(name)}
     refuse_masks(given)
     after = {name: value for name, value in {**before, **given}.items() if name not in changes.unset}
@@ -133,6 +134,7 @@ def reveal_values(app: App, names: Sequence[str]) -> dict[str, str]:
     """
     if not names:
         raise invalid_field("names", "names no value; the app's `masked` has those that are not shown")
+    # All or none: a partial answer would hide a misspelled name.
     for position, name in enumerate(names):
         if name not in app.given:
             known = ", ".join(sorted(app.given)) or "none"

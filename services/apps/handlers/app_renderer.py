@@ -34,6 +34,7 @@ class AppRenderer:
         self.store = store
         self._updates = updates
         self._apps = VersionedLruCache[tuple[str, Form]]()
+        # Apart from `_apps`: metrics change every two seconds, and lists show none.
         self._live = VersionedLruCache[tuple[str, Form]]()
         self._pages = VersionedLruCache[tuple[AppFilter, int, int, Form]]()
         self._logs = VersionedLruCache[tuple[str, int, str, Form]]()
@@ -65,6 +66,7 @@ class AppRenderer:
         key, state = (version.id, form), (version.stamp, self._updates.generation, live)
         known = self._live.find(key, state)
         if known is None:
+            # As protobuf, because the metrics are added to the message before it is rendered as the client wants it.
             found = await self._render([(version.id, version.stamp)], Form.WIRE)
             if not found:
                 raise AppNotFoundError(f"there is no app {version.id}")
@@ -94,6 +96,7 @@ class AppRenderer:
         if known is None:
             operations, total = await self.store.list_operations(found.app_id, page=page, per_page=per_page)
             message = convert.render_operations(operations, total, page=page, per_page=per_page)
+            # The state that was read, which may be newer than the stamps of this request.
             state = (total, [(operation.id, operation.updated_at) for operation in operations])
             known = self._operations.keep(key, state, render(message, form))
         return Rendered(pb.ListOperationsResponse, known)

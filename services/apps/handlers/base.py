@@ -57,6 +57,7 @@ class BaseHandlers:
 
 def parse_requester(call: Call, target: str = "") -> Requester:
     """Parse the requester of an operation on `target`, which the audit entry names."""
+    # Before the use case runs, as the audit entry is written in the transaction of the change.
     call.audit_target = target or call.audit_target
 
     def confirm(confirmed: str) -> None:

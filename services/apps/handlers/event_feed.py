@@ -28,7 +28,7 @@ from services.common.core.timestamps import render_time
 
 log = get_logger()
 
-PAGE = 200  # events of one query: some 50 KiB
+PAGE = 200  # events of one query: 1 KiB each at most
 _QUEUE = 256  # events that wait for one listener: more are cheaper to read again
 
 
@@ -64,6 +64,7 @@ class Listener:
 
     def put(self, happening: StreamedEvent) -> None:
         """Queue an event; a listener whose queue is full has to read the events again."""
+        # Dropping the queue bounds the memory of a listener, which then reads the events from the database.
         if len(self._queue) >= _QUEUE:
             self._queue.clear()
             self.is_behind = True
@@ -134,6 +135,7 @@ class Feed:
         Raises:
             AppNotFoundError: it is gone.
         """
+        # Single flight for listeners that join at once; a wake meanwhile sets `_is_stale`.
         async with self._loading:
             if not self._is_loaded:
                 self.last = await self._store.find_last_event_id(self.app_id)
@@ -155,6 +157,7 @@ class Feed:
 
     async def _run(self) -> None:
         try:
+            # A hint during a read sets the flag again, so that no event is missed.
             while self._is_stale and not self.is_gone:
                 self._is_stale = False
                 await self._read()
@@ -168,6 +171,7 @@ class Feed:
             self._task = None
 
     async def _read(self) -> None:
+        # Events are read first: a status that is read later includes what they announce.
         rows = await self._store.list_events(self.app_id, after=self.last, limit=PAGE)
         try:
             status = await self._read_status()
@@ -198,10 +202,12 @@ class Feed:
         operation = None if app.is_stable else await self._store.find_unfinished(self.app_id)
         self._is_moving = not app.is_stable
         status = convert.render_status(app, operation)
+        # It changes with every report of a worker, but listeners get a status only when something else has changed.
         status.ClearField("updated_at")
         return status
 
     def _send(self, event: pb.AppEvent, number: int) -> None:
+        # Two events may have one number, as a status takes that of the newest row; the serial orders them.
         self.serial += 1
         happening = StreamedEvent(number, event, self.serial)
         for listener in self.listeners:

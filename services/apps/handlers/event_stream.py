@@ -35,6 +35,7 @@ class Hints:
 
     def notify(self, app_id: str) -> None:
         """Send a hint for an app soon; may be called from any thread."""
+        # Transactions commit in threads, and the event belongs to the loop.
         self._loop.call_soon_threadsafe(self._add, app_id)
 
     async def run(self) -> None:
@@ -78,6 +79,7 @@ class Watcher:
         try:
             while True:
                 try:
+                    # From the oldest pulse of the overlap: ids are given before the commit, so a lower id may become visible later.
                     newest.append(await self._beat(newest[0] if newest else None))
                 except UnavailableError as error:
                     log.warning("pulse_interrupted", error=str(error))
@@ -118,6 +120,7 @@ class Watcher:
                 if not await listener.wait(self._ping_s):
                     yield None
                 continue
+            # Queued while the listener caught up, and sent with what was read from the database.
             if happening_or_none.serial <= serial:
                 continue
             last = happening_or_none.number
@@ -143,6 +146,7 @@ class Watcher:
         feed = self._feeds.get(app_id)
         if feed is None or feed.is_gone:
             feed = self._feeds[app_id] = Feed(self._store, app_id)
+        # Added before the load, so that it gets events that come meanwhile.
         feed.listeners.add(listener)
         try:
             await feed.load()
@@ -155,10 +159,12 @@ class Watcher:
         feed.listeners.discard(listener)
         if not feed.listeners:
             feed.close()
+            # Another feed may have taken the place of one whose app was removed.
             if self._feeds.get(feed.app_id) is feed:
                 del self._feeds[feed.app_id]
 
     async def _listen(self) -> None:
+        # Until NATS is connected, the pulse alone finds events.
         while not await self._bus.wait_connected(timeout=60):
             pass
         await self._bus.listen(f"{_SUBJECT}.*", self._note)

@@ -24,7 +24,7 @@ from services.apps.domain.changes import (
 from services.apps.domain.entities import STABLE, App, NewAppOperation
 from services.apps.domain.errors import AppBusyError
 from services.apps.domain.quotas import check_quota
-from services.apps.store.removed import hand_over_records, keep_record
+from services.apps.store.removed_apps import hand_over_records, keep_record
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import forget_sightings
 from services.apps.store.tables import app_events, apps, operation_tables, outbox, ports
@@ -103,9 +103,11 @@ class AppChanges:
         """
         if connection.execute(sa.select(ops.c.id).where(ops.c.id == begin.id)).first() is not None:
             return True
+        # Before any insert: all transactions lock source, then owner.
         _require_resting_source(connection, begin)
         if app.public_port is not None:
             values = {"host_id": app.host_id, "public_port": app.public_port, "app_id": app.id}
+            # The primary key decides between deployments that chose the same port.
             if not connection.execute(insert_ignore(ports, connection).values(**values)).rowcount:
                 return False
         connection.execute(apps.insert().values(**self._rows.render_app(app)))
@@ -127,6 +129,7 @@ class AppChanges:
         Raises:
             AppBusyError: another one is under way, has changed the app since it was looked at, or copies it.
         """
+        # Compare and set: of several requests one begins its operation.
         query = apps.update().where(apps.c.id == app_id, apps.c.status.in_(STABLE))
         if begin.seen is not None:
             query = query.where(apps.c.updated_at == begin.seen)
@@ -162,6 +165,7 @@ class AppChanges:
             storage=begin.storage,
         )
         add_operation(connection, operation_tables, new)
+        # Another service carries a delegated operation out; no worker of apps has to wake.
         if not begin.delegated:
             operation_queue.wake(connection, begin.id)
 
@@ -248,6 +252,7 @@ def _check_quota(connection: sa.Connection, app_id: str, quota: Quota | None) ->
     if quota is None or quota.is_unlimited:
         return
     owner = connection.execute(sa.select(apps.c.owner_id).where(apps.c.id == app_id)).scalar_one()
+    # SQLite has one writer at a time; on PostgreSQL, two transactions would not see each other's app.
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_QUOTA_LOCK, owner)))
     query = sa.select(apps.c.config).where(apps.c.owner_id == owner, apps.c.adopted.is_(False))
@@ -269,6 +274,7 @@ def _is_copied(connection: sa.Connection, app_id: str) -> bool:
     """Whether an unfinished operation copies the app's container."""
     query = sa.select(ops.c.id).where(
         ops.c.finished_at.is_(None),
+        # An operation that was given up copies nothing; its source would be locked until somebody replays it.
         ops.c.status != "dead",
         ops.c.kind == "clone_app",
         ops.c.state["source_app_id"].as_string() == app_id,

@@ -19,6 +19,7 @@ def stop_deployments(connection: sa.Connection, owner_id: int, *, only_queued: b
         .join(apps, apps.c.id == ops.c.subject)
         .where(apps.c.owner_id == owner_id, ops.c.kind.in_(_DEPLOYMENTS), ops.c.finished_at.is_(None))
     )
+    # With a new owner, deployments that have begun go on: the new owner gets the app that was being made.
     if only_queued:
         query = query.where(ops.c.started_at.is_(None))
     stopped = 0

@@ -56,6 +56,7 @@ class AppLookups:
         total = self._totals.find(wanted)
         offset = (page - 1) * per_page
         params = _params_of(wanted)
+        # With a cached total, the query leaves out the count, which costs more than the page.
         query = _page_query(frozenset(params), is_counted=total is None, is_deep=offset >= _DEEP)
         rows = await self._db.fetch(query, {**params, "limit": per_page, "offset": offset})
         if total is None:
@@ -93,6 +94,7 @@ class AppLookups:
         if rows:
             return [(row[0], row[1]) for row in rows], rows[0][2]
         total = (await self._db.fetch(_operations_count(), {"app": app_id}))[0][0]
+        # Administrators see the operations of an app that is gone; for others the app must exist and be theirs.
         if owner is not None or total == 0:
             await self.get_stamp(app_id, owner=owner)
         return [], total

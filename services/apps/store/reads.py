@@ -57,6 +57,7 @@ class SqlAppReads:
         """Return those of some apps that exist, in any order."""
         if not app_ids:
             return []
+        # Sizes are rounded up, so that there are few prepared statements.
         places = next((size for size in _SIZES if size >= len(app_ids)), len(app_ids))
         filled = [*app_ids, *([app_ids[-1]] * (places - len(app_ids)))]
         rows = await self._db.fetch(_apps_query(places), {f"id{n}": each for n, each in enumerate(filled)})
@@ -208,6 +209,7 @@ class SqlAppReads:
         """
         query = sa.select(ports.c.public_port).where(ports.c.host_id == host_id)
         rows = await self._db.read(lambda connection: connection.execute(query).scalars().all())
+        # Well-known ports of other programs stay free for them.
         taken = _WELL_KNOWN.union(rows)
         free: list[int] = []
         for port in range(*_PORTS):

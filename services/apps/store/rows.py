@@ -27,6 +27,7 @@ class AppRows:
         """The app of the values of a row of `apps`."""
         values = {name: row[name] for name in _APP_COLUMNS}
         for name in SEALED_COLUMNS:
+            # Bound to row and column: a sealed value cannot be opened in another row.
             place = f"apps.{name}.{values['id']}"
             values[name] = json.loads(self._sealer.open(values[name], place=place)) if values[name] else {}
         values["secret_names"] = tuple(values["secret_names"])

@@ -45,6 +45,7 @@ class Totals:
         known, current = self._known.get(wanted), self._clock()
         if known is None or current >= known.ends_at:
             return None
+        # Single flight: one task counts, and meanwhile all requests get the known total.
         if current >= known.renew_at:
             known.renew_at = known.ends_at
             task = asyncio.create_task(self._renew(wanted))
@@ -56,6 +57,7 @@ class Totals:
         """Store a total that takes long to count."""
         if total <= _LARGE:
             return
+        # Cheaper than evicting in order; the totals are counted again by the next requests.
         if len(self._known) >= _ENTRIES:
             self._known.clear()
         current = self._clock()

@@ -46,6 +46,7 @@ class UpgradeRows:
         status = "current" if forward else "undone"
         if row is None or row.status == status:
             return
+        # An upgrade that was never switched forward has changed nothing that has to be switched back.
         if forward or row.status == "current":
             self.apply_version(
                 connection, row.app_id, self._open(upgrade_id, row.after if forward else row.before)

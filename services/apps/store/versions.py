@@ -36,11 +36,13 @@ def find_backed_up(
     known, named = rows.list_all(connection, app_id), row.state["upgrade_id"]
     if not known:
         return None
+    # Before the first upgrade: the backup has the version that the app began with.
     if not named:
         return BackedUp(known[0].before, None)
     upgrade = next((one for one in known if one.id == named), None)
     if upgrade is None:
         return None
+    # Any other operation made its backup after the upgrade, and the upgrade itself before.
     if row.kind != "upgrade_app":
         return BackedUp(upgrade.after, upgrade)
     earlier = known[: known.index(upgrade)]

@@ -22,7 +22,7 @@ from services.apps.store.changes import AppChanges, operation_queue
 from services.apps.store.departures import stop_deployments
 from services.apps.store.lookups import AppLookups
 from services.apps.store.reads import SqlAppReads
-from services.apps.store.removed import find_record, forget_records, list_records
+from services.apps.store.removed_apps import find_record, forget_records, list_records
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import find_sighting, note_sightings
 from services.apps.store.tables import app_events, apps, operation_tables, removed_apps
@@ -67,6 +67,7 @@ class SqlAppStore(SqlAppReads, AppLookups):
         try:
             return await self._db.write(lambda connection: self._add_app(connection, app, begin, changes))
         except sa.exc.IntegrityError as error:
+            # SQLite names the columns of a unique index, PostgreSQL the index.
             if "vmid" in str(error.orig) or "apps_container" in str(error.orig):
                 raise ContainerManagedError(
                     f"container {app.vmid} of host {app.host_id} is managed already"
@@ -151,6 +152,7 @@ class SqlAppStore(SqlAppReads, AppLookups):
         backed_up = await self._db.read(
             lambda connection: find_backed_up(connection, self._upgrades, app_id, made_by)
         )
+        # Of the same revision, the app itself has the values as they are now.
         if backed_up is None or backed_up.version.revision == app.revision:
             return app
         return dataclasses.replace(app, **backed_up.version.values)
@@ -211,6 +213,7 @@ class SqlAppStore(SqlAppReads, AppLookups):
             found = connection.execute(query.values(updated_at=now(), **values)).rowcount
             if found and step is not None:
                 note_delegated_step(connection, operation_tables, operation_id, step=step)
+            # The end may come without a report of the last step.
             if found and "finished_at" in values:
                 end_delegated_steps(connection, operation_tables, operation_id, status=str(values["status"]))
             for change in changes if found else ():

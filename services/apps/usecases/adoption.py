@@ -33,6 +33,7 @@ async def discover_containers(dependencies: AppDependencies, host_id: int | None
         HostsSilentError: no host answers.
     """
     scan = await dependencies.containers.list_containers(host_id, with_addresses=True)
+    # Without any answer, an empty list would mean that there is nothing to adopt.
     if scan.silent and len(scan.silent) == len(scan.complete) + len(scan.skipped):
         raise HostsSilentError("; ".join(scan.silent.values()), retry_after=5)
     apps = {(app.host_id, app.vmid): app for app in await dependencies.store.list_all_apps(host_id=host_id)}
@@ -76,6 +77,7 @@ async def adopt_container(
         raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")
     app = _describe_adopted(container, requester, kind=kind or "custom", port=port, owner_id=new_owner)
     await _check_mark(dependencies, container, app, replace_mark=replace_mark)
+    # Before the app is added, as the unique index allows one app for each VMID of a host.
     await _take_from_holder(dependencies, container, app.id)
     state = {"vmid": ref.vmid, "port": port, "replaced_mark": container.owner}
     try:
@@ -95,6 +97,7 @@ async def _check_mark(
 ) -> None:
     """Refuse a container that is an app's, or carries somebody's mark without a confirmation."""
     mark = container.owner
+    # Its own mark: the request is repeated, and the first attempt has marked the container.
     if not mark or mark == app.id:
         return
     if holder := await find_holder(dependencies.store, mark):

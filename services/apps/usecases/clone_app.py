@@ -56,6 +56,7 @@ async def copy_app(
         "source_node": source.node,
         "archive": archive,
     }
+    # Chosen here and taken in the transaction that adds the app: another deployment may take it in between.
     for _ in range(PORT_ATTEMPTS):
         port = await dependencies.store.choose_port(source.host_id)
         app = _describe_copy(source, requester, hostname=hostname, port=port)
@@ -69,6 +70,7 @@ def _describe_copy(source: App, requester: Requester, *, hostname: str, port: in
     rendering = dict(source.rendering)
     if source.published and source.public_port is not None and rendering.get("compose"):
         rendering["compose"] = republish(str(rendering["compose"]), source.public_port, port)
+        # The note contains a hash of the definition, which has changed with the port.
         rendering = mark_without_values(rendering) if is_without_values(source.rendering) else rendering
     current = now()
     return dataclasses.replace(
@@ -82,6 +84,7 @@ def _describe_copy(source: App, requester: Requester, *, hostname: str, port: in
         address="",
         rendering=rendering,
         adopted=False,
+        # What runs in an adopted container is not managed, nor is its copy: without Docker steps.
         runtime="oci" if source.adopted else source.runtime,
         error="",
         conditions=(),

@@ -53,10 +53,12 @@ class ContainerMetrics:
         """
         host = self._hosts.setdefault(host_id, _Host())
         known = self._look(host, vmid, owner, changed_at)
+        # A container of a host that was not read since the app changed may just have started.
         is_new = known is None and host.known_as_of < changed_at + _SETTLED_S
         age = time.monotonic() - host.called_at
         if age >= (_AGAIN_S if is_new else _FRESH_S):
             self._begin_read(host_id, host)
+        # Only the first request for a started app waits; all others get what is known while the read goes on.
         if is_new and host.reading is not None:
             await asyncio.wait({host.reading}, timeout=_WAIT_S)
             return self._look(host, vmid, owner, changed_at)
@@ -79,6 +81,7 @@ class ContainerMetrics:
 
     async def _refresh(self, host_id: int, host: _Host) -> None:
         try:
+            # Taken before the call: an app that changes during the call counts as newer than the figures.
             as_of = time.time()
             scan = await self._containers.list_containers(host_id, brief=True, timeout=_CALL_S)
             host.containers = {container.vmid: container for container in scan.containers}

@@ -70,12 +70,14 @@ async def begin_operation(
     """
     app = await store.get_app(app_id)
     operation = await store.find_unfinished(app.id)
+    # A repetition: the app shows the status meanwhile, and the one before is in the operation's state.
     if operation is not None and operation.id == operation_id:
         return AppLock(app, operation, await store.get_former_status(operation.id))
     require_stable(app)
     if app.vmid is None:
         raise AppStateError(f"{app.id} has no container")
     require_managed(app)
+    # Recorded with the operation: a restore of the backup brings back the version that the app has now.
     upgrade = await store.find_upgrade(app.id)
     begin = NewAppOperation(
         id=operation_id,
@@ -106,6 +108,7 @@ async def report_operation(
     }
     if report.worker:
         values |= {"worker": report.worker, "attempt": report.attempt}
+    # A newer release of backups may know further levels.
     level = report.level if report.level in _LEVELS else "info"
     lines = [AddLog(app_id, report.message, level, report.step)] if report.message else []
     await store.report(operation_id, values, *lines, step=report.delegated_step)
@@ -174,6 +177,7 @@ async def end_silent_delegations(store: AppStore, backups: Backups, *, seconds: 
     for operation in await store.list_silent_delegations(seconds=seconds):
         standing = await backups.get_holding_operation(operation.id)
         if standing == "unfinished":
+            # Writes the time alone: the operation is queried again after the next silence.
             await store.report(operation.id, {})
             continue
         succeeded = standing == "succeeded"

@@ -69,6 +69,7 @@ async def delete_app(
     )
     if not accepted.operation_id:
         return Deletion(app=app, message=accepted.message)
+    # After the operation is queued: neither answer may prevent the deletion.
     count, left = await asyncio.gather(_count(dependencies.backups, app), _list_left(dependencies, app))
     sentences = [accepted.message, *_describe_container(app, keep=keep_container)]
     remaining: int | None = None

@@ -58,6 +58,7 @@ async def check_duplicate(store: AppStore, ref: Ref, app_id: str) -> None:
         ContainerManagedError: it is the container of an app.
         AppBusyError: an operation on the app is under way.
     """
+    # By VMID and not by mark, as two containers carry the mark here.
     for app in await store.list_all_apps(host_id=ref.host_id):
         if app.vmid == ref.vmid:
             raise ContainerManagedError(

@@ -34,6 +34,7 @@ async def destroy_orphan(
     """
     sighting = await dependencies.store.find_sighting("orphan", ref.host_id, ref.vmid)
     if sighting is None:
+        # Findings list both kinds side by side, so that they are easily confused.
         if await dependencies.store.find_sighting("duplicate", ref.host_id, ref.vmid) is not None:
             raise ContainerManagedError(
                 f"container {ref.vmid} of host {ref.host_id} is no orphan but a duplicate: its mark is that of an app; "
@@ -43,6 +44,7 @@ async def destroy_orphan(
             f"reconciliation saw no orphan {ref.vmid} on host {ref.host_id}; let it look first"
         )
     check_grace(sighting, grace)
+    # Read again, as the mark may have changed since the sighting.
     container = await find_container(dependencies.containers, ref)
     if container is None:
         raise ContainerNotFoundError(f"container {ref.vmid} is gone")

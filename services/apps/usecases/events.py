@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.apps.domain.interfaces import AppStamps
 
-_LONGEST_ID = 15  # digits: more do not come from us, and would not fit the column
+_LONGEST_ID = 15  # digits: no stream of ours sends more, and more would not fit the column
 
 
 async def watch_app_events(

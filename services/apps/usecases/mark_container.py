@@ -43,6 +43,7 @@ async def mark_container(
     if container is None:
         raise ContainerNotFoundError(f"host {app.host_id} has no container {app.vmid}")
     await _check(dependencies, app, container, confirm=confirm)
+    # The node that Proxmox reports now: the HA manager may have moved the container.
     ref = Ref(container.host_id, container.vmid, container.node)
     await dependencies.containers.adopt_container(ref, owner=app.id, instead_of=container.owner)
     values = {

@@ -60,6 +60,7 @@ async def probe_app(apps: LockedApps, containers: Containers, *, app_id: str, op
         address, answered, message = probe.address or address, probe.answered, probe.message
     elif not address:
         answered, message = False, "the container has no address yet"
+    # A restored container may get another address by DHCP.
     if address and address != app.address:
         await apps.report(operation_id, {}, ChangeApp(app_id, {"address": address}))
     return AppAnswer(answered, target.port, target.grace_s, message)

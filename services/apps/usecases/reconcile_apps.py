@@ -112,6 +112,7 @@ class Reconciler:
         return result
 
     async def _compare_all(self, host_id: int | None) -> Reconciled:
+        # Read before and after the scan: apps change meanwhile, and only what both lists say is certain.
         before = await self._store.list_all_apps()  # a container may carry the mark of an app of another host
         scan = await self._containers.list_containers(host_id)
         there = {(item.host_id, item.vmid): item for item in scan.containers}
@@ -137,6 +138,7 @@ class Reconciler:
         sightings = await self._store.note_sightings(
             [*orphans, *duplicates, *missing], complete=scan.complete
         )
+        # Keyed by app, which has one container at most.
         lacking = {one.seen.subject: one for one in sightings.values() if one.seen.kind == "missing"}
         findings = [
             finding
@@ -173,6 +175,7 @@ class Reconciler:
         is_certain = lacking is None or lacking.scans >= CERTAIN
         if is_certain and (found.type not in known or found.healed):
             condition = {"type": found.type, "message": found.message, "since": since.isoformat()}
+            # An operation may have changed the app during the scan; the next run compares it.
             if not await self._is_as_before(app):
                 return None
             await self._store.change(

@@ -32,6 +32,7 @@ async def forget_removed_apps(records: Records, backups: Backups, *, settled: ti
     """
     last, forgotten = "", 0
     while found := await records.list_removed(before=now() - settled, after=last, limit=_BATCH):
+        # The answer leaves out apps without backups; an error leaves every record as it is.
         counts = await backups.count_backups(found)
         if gone := [app_id for app_id in found if app_id not in counts]:
             forgotten += await records.forget_removed(gone)

@@ -48,6 +48,7 @@ async def restore_beside(
     try:
         await dependencies.store.get_app(backup.app_id)
     except AppNotFoundError:
+        # A removed app may name a node or an owner that is gone.
         source = await _find_removed(dependencies, backup, requester)
     else:
         source = await dependencies.store.get_app_of_backup(backup.app_id, backup.made_by)
@@ -59,6 +60,7 @@ async def _find_removed(dependencies: AppDependencies, backup: BackedUpApp, requ
     try:
         source = await dependencies.store.get_app_of_backup(backup.app_id, backup.made_by)
     except AppNotFoundError:
+        # Backups of earlier releases does not say where the archive is.
         if not backup.host_id:
             raise
         source = _describe_unknown(backup)

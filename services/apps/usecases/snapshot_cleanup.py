@@ -21,6 +21,7 @@ async def drop_left_snapshots(store: AppStore, containers: Containers, *, min_ag
     silent: set[int] = set()
     dropped = 0
     for app in await store.list_all_apps():
+        # One timeout for a silent host, not one for each of its apps.
         if app.host_id in silent or app.vmid is None or not await _is_resting(store, app.id):
             continue
         try:

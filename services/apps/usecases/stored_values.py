@@ -19,7 +19,7 @@ from services.clients.catalog.interface import Catalog
 from services.common.core.errors import DomainError, UnavailableError
 from services.common.core.shell_names import name_reference
 
-_PAGE = 50  # apps read at once: a definition may have 256 KiB
+_PAGE = 50  # apps read at once, with their definitions
 _SHORTEST = (
     6  # characters: shorter values stand in too many words, and are replaced only where they are a whole text
 )
@@ -82,6 +82,7 @@ async def _describe_app(app: App, catalog: Catalog) -> dict[str, Any]:
 def replace_values(compose: str, values: Mapping[str, str]) -> str:
     """Return a definition with references in place of values; Compose reads it as the same."""
     document: Any = yaml.safe_load(compose)
+    # A value may contain another one; the longer one is replaced first.
     longest_first = sorted(values.items(), key=lambda pair: len(pair[1]), reverse=True)
     for service in (document.get("services") or {}).values():
         for key in service.keys() - _LITERAL:

@@ -47,6 +47,7 @@ async def update_app(
     resources = {key: value for key, value in resources.items() if value != app.config.get(key)}
     if resources.get("disk_size", 0) and resources["disk_size"] < int(app.config.get("disk_size", 0)):
         raise invalid_field("disk", f"{resources['disk_size']} is less than now, and disks only grow")
+    # `plain`: columns that change at once; `work`: those whose change the container has to follow.
     plain: dict[str, Any] = {} if name is None or name == app.name else {"name": name}
     work: dict[str, Any] = {"config": {**app.config, **resources}} if resources else {}
     if values:
@@ -61,6 +62,7 @@ async def update_app(
     require_managed(app)
     require_container(app)
     begin = _begin(dependencies, app, requester, resources=resources, work=work)
+    # Only growth needs quota: with a lowered quota a user may still shrink an app.
     if any(value > int(app.config.get(key, 0)) for key, value in resources.items()):
         begin = dataclasses.replace(begin, quota=await dependencies.quotas.get_quota(app.owner_id))
     former = (AddUpgrade(_keep_former(begin.id, app, work)),) if "environment" in work else ()

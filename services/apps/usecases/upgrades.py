@@ -100,6 +100,7 @@ async def get_app_update(
             await render_again(
                 dependencies.catalog, app, app.given, revision=changes.revision, secret=find_flags(app)
             )
+        # Each violation names a value that the new revision needs.
         except InvalidError as error:
             needs = tuple(
                 (one.field.removeprefix("environment."), one.description) for one in error.violations
@@ -120,6 +121,7 @@ async def rollback_app(dependencies: AppDependencies, app_id: str, requester: Re
     upgrade = await dependencies.store.find_upgrade(app.id)
     if upgrade is None or not upgrade.archive:
         raise AppStateError(f"{app.id} has no update to go back from")
+    # The backup may have been deleted: without it there is nothing to go back to.
     backup = await find_held_backup(dependencies.backups, upgrade.id)
     if backup is None or backup.status != "completed":
         raise AppStateError(f"the backup made before the last update of {app.id} is gone")

@@ -33,6 +33,7 @@ def adopt_container(tools: Tools) -> Workflow[AdoptState]:
         return state
 
     async def unmark_container(state: AdoptState, _ctx: Context) -> AdoptState:
+        # A container that is gone has no mark to take off.
         if await tools.find(state) is not None:
             await tools.containers.release_container(state.ref, owner=state.app_id)
         return state
@@ -48,6 +49,7 @@ def adopt_container(tools: Tools) -> Workflow[AdoptState]:
             return found
         try:
             port = await tools.containers.inspect_container(state.ref)
+        # Without a known port the app is adopted all the same; an administrator may set one.
         except DomainError as error:
             await ctx.log(f"The port could not be found: {error.message}", level="warning")
             return found

@@ -58,6 +58,7 @@ def clone_app(tools: Tools) -> Workflow[CopyState]:
         if not state.source_stopped:
             try:
                 return await make_first_container(tools, state, ctx, ask_clone)
+            # Storages without snapshots copy only stopped containers, and refuse with this reason.
             except BusyError as error:
                 if error.reason != _MUST_STOP:
                     raise
@@ -126,6 +127,7 @@ def restore_beside(tools: Tools) -> Workflow[CopyState]:
 
     async def configure_container(state: CopyState, ctx: Context) -> CopyState:
         app = await tools.apps.get_app(state.app_id)
+        # The archive has the resources of its time; the quota was checked with those of now.
         known = {"memory_mb": app.config.get("memory"), "cores": app.config.get("cores")}
         changes = {name: value for name, value in known.items() if value}
         await tools.finish(

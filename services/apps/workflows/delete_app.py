@@ -45,6 +45,7 @@ class DeleteSteps:
         if container is None:
             return state
         stays = app.adopted or state.keep_container
+        # Creations set the mark last, so that a broken one leaves none.
         is_wreck = not container.owner and bool(container.lock or container.bare)  # of a creation of ours
         if not stays and (container.owner == app.id or is_wreck):
             return await self._destroy(state, ctx)
@@ -62,6 +63,7 @@ class DeleteSteps:
     async def _destroy(self, state: DeleteState, ctx: Context) -> DeleteState:
         """Destroy it; once begun there is no way back, so what passes is waited for."""
         if not state.looked:
+            # Saved first: a worker that takes over knows that the destruction has begun.
             state = replace(state, looked=True)
             await ctx.save(state)
         try:

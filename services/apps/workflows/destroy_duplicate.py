@@ -23,6 +23,7 @@ def destroy_duplicate(tools: Tools) -> Workflow[AppState]:
             raise ContainerManagedError(
                 f"container {state.vmid} carries the mark of {container.owner or 'nobody'} now, not of {state.app_id}"
             )
+        # The container may have become the app's own since the request.
         if await is_own(state):
             raise ContainerManagedError(f"container {state.vmid} is that of the app {state.app_id}")
         return await steps.destroy(state, ctx)

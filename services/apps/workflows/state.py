@@ -96,6 +96,7 @@ def end_as_before(state: AppState) -> tuple[Change, ...]:
 
 def end_taken_back(state: ChangeState, error: str) -> dict[str, Any]:
     """The values of an app after a failure that was taken back: as before, unless what ran before does not any more."""
+    # An operation that touched nothing leaves the app as it was.
     is_wrong = state.previous == "error" or (state.touched and not state.recovered)
     return {"status": "error", "error": error} if is_wrong else {"status": state.previous, "error": ""}
 
@@ -103,6 +104,7 @@ def end_taken_back(state: ChangeState, error: str) -> dict[str, Any]:
 def end_failed_new(state: CreationState, error: str, cancelled: bool) -> tuple[Change, ...]:
     """An app that never came to be: in error, its port free again; with a container taken over it keeps both."""
     reason = "cancelled" if cancelled else error
+    # Its container may answer at the port, which no other app may get.
     if state.taken_over:
         return (ChangeApp(state.app_id, {"status": "error", "error": reason}),)
     return (

@@ -73,6 +73,7 @@ class UpdateSteps:
         changes = {name: value for name, value in state.changes.items() if name not in _OF_ENVIRONMENT}
         if changes:
             await self._set(state, ctx, changes)
+        # The status of an app that is not in error says whether its container runs.
         if state.previous != "error" or state.vmid is None:
             return state
         container = await self.tools.find(state)  # an app in error does not say whether its container runs
@@ -100,6 +101,7 @@ class UpdateSteps:
         container = await self.tools.find(state)
         if container is None:
             return state
+        # Memory and cores are set back in place; only a container that does not run needs its snapshot.
         broken = state.touched or (state.was_running and container.status != "running")
         is_back = broken and await self.snapshots.go_back(state, ctx)
         if not is_back and (back := {name: was for name, was in state.former.items() if name != "disk_gb"}):

@@ -109,6 +109,7 @@ class UpgradeSteps:
             return await self._exchange.pull(state, ctx, image=str(after.rendering["image"]))
         compose = str(after.rendering["compose"])
         values = render_values_file(compose, after.environment, host=app.address or app.hostname)
+        # In a folder of its own: the files of the running version stay until the backup is made.
         await write_files(self.tools, state, ctx, folder=_NEXT, files=(compose, values))
         argv = ("docker", "compose", "-f", f"{_NEXT}/compose.yaml", "pull")
         await self.tools.require(
@@ -122,6 +123,7 @@ class UpgradeSteps:
             await ctx.log("There is no container that a backup could be made of", level="warning")
             return StepResult(state)
         backup = await self._ask_backup(state, ctx)
+        # The worker does other operations while Proxmox writes the archive.
         if backup.status == "creating":
             await ctx.progress(backup.progress / 100)
             raise WaitError(f"backup {backup.id}", delay=_LOOK_S)
@@ -163,6 +165,7 @@ class UpgradeSteps:
     async def bring_up(self, state: UpgradeState, ctx: Context) -> UpgradeState | StepResult[UpgradeState]:
         """From here on the container changes: the new definition or image, and what it starts."""
         state = dataclasses.replace(state, touched=True)
+        # Written down before the container changes: a worker that takes over knows which version the container may have.
         await ctx.save(state, SwitchVersion(state.upgrade_id, forward=True))
         if (await self.tools.apps.get_app(state.app_id)).runtime == "oci":
             return await self._start(await self._exchange.exchange(state, ctx), ctx)
@@ -180,6 +183,7 @@ class UpgradeSteps:
 
     async def take_back(self, state: UpgradeState, ctx: Context) -> UpgradeState:
         """Make the container what its snapshot or this operation's backup has, and see that it answers."""
+        # The backup is made before the first change: without it there is nothing to take back.
         if not state.touched or not state.archive:
             return state
         await ctx.save(state, SwitchVersion(state.upgrade_id, forward=bool(state.target_archive)))

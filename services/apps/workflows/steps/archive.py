@@ -42,6 +42,7 @@ async def restore_archive(tools: Tools, state: AppState, ctx: Context, *, archiv
                 state.ref, owner=app.id, archive=archive, storage=storage
             )
     await tools.finish(task, ctx)
+    # The archive has the resources of its time, and the quota was checked with those of now.
     names = {"memory_mb": "memory", "cores": "cores", "disk_gb": "disk_size"}
     changes = {name: app.config[key] for name, key in names.items() if app.config.get(key)}
     await tools.finish(await containers.configure_container(state.ref, owner=app.id, changes=changes), ctx)

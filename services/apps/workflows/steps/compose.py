@@ -92,6 +92,7 @@ class DockerSteps(Generic[S]):
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime != "compose":
             return state
+        # One process for both, as each one costs half a second on a real node.
         argv, files = make_prepare(with_files=True), render_files(*_files_of(app, state.address))
         code = await self._tools.run_script(state, ctx, argv=argv, stdin=files, accepted=(0, NO_INPUT))
         if code == NO_INPUT:  # inventory of a former release passes no input
@@ -128,6 +129,7 @@ class DockerSteps(Generic[S]):
         end, message, delays = loop.time() + grace_s, "", growing_delays(self._poll_s)
         inside = loop.time() + min(_THOROUGH_S, grace_s / 2)
         while True:
+            # From outside first, which costs the node nothing.
             thorough = loop.time() >= inside
             inside += _THOROUGH_S if thorough else 0
             probe = await self._tools.containers.probe_port(

@@ -40,6 +40,7 @@ class Steps(Generic[S]):
                 state = dataclasses.replace(state, looked=True, was_running=running)
                 if container is not None and container.node != state.node:  # moved since, by the HA manager
                     state = dataclasses.replace(state, node=container.node)
+                    # Saved at once, as reconciliation and further steps look there.
                     await ctx.save(state, ChangeApp(state.app_id, {"node": container.node}))
                 else:
                     await ctx.save(state)
@@ -68,10 +69,12 @@ class Steps(Generic[S]):
         """Stop and destroy the app's container, if it is there and ours."""
         if state.vmid is None:
             return state
+        # A creation that still runs would write to the container that is destroyed.
         await self._tools.end_tasks(state, ctx, kinds=_MAKING)
         container = await self._tools.find(state)
         if container is None:
             return state
+        # A broken creation leaves no mark, and either Proxmox's lock or a configuration without disks.
         is_wreck = not container.owner and (container.lock or container.bare)
         if container.owner != state.app_id and not is_wreck:
             await ctx.log(f"Container {state.vmid} is not the app's and is left alone", level="warning")

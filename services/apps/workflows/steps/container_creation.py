@@ -32,6 +32,7 @@ async def make_first_container(
         DomainError: as `make_container`.
     """
     state = await take_over(tools, state, ctx)
+    # An earlier attempt has begun a task: a running container is then this operation's own.
     known = bool(await ctx.list_upids())
     state = await make_container(tools, state, ctx, ask)
     container = None if state.taken_over or known else await tools.find(state)
@@ -139,5 +140,6 @@ def describe_container(app: App, image: str) -> NewContainer:
         entrypoint=str(app.rendering.get("entrypoint", "")) if oci else "",
         mounts=tuple((path, size) for path, size in app.rendering.get("mounts", ())) if oci else (),
         note=f"{app.name} ({app.catalog_id})",
+        # Random and stored nowhere: commands run through the node, and nobody logs in with it.
         password="" if oci else secrets.token_urlsafe(24),
     )

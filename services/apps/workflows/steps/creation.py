@@ -34,6 +34,7 @@ class CreationSteps(Steps[C]):
         return await self.destroy(state, ctx)
 
     async def _reserve(self, state: C, ctx: Context) -> StepResult[C]:
+        # Before a VMID is reserved, as the app may have a container with another one already.
         state = await take_over(self._tools, state, ctx)
         if state.taken_over:
             return StepResult(state)

@@ -61,6 +61,7 @@ class ImageSteps:
         try:
             return StepResult(await self._pull(state, ctx, str(app.rendering["image"])))
         except DomainError as error:
+            # A node that does not answer is waited for, and is no reason for another runtime.
             if not state.kept_id or find_wait(error) is not None:
                 raise
             return await self._fall_back(app, state, ctx, error)
@@ -76,6 +77,7 @@ class ImageSteps:
         """Networks and registries come and go: not before its attempts; what Proxmox refuses stays refused."""
         state = replace(state, pulls=state.pulls + 1)
         await ctx.save(state)
+        # A failed download is a failed task, whatever its cause, and networks recover.
         may_pass = is_transient(error) or isinstance(error, StepFailedError)
         if may_pass and state.pulls < MAX_ATTEMPTS:
             raise TransientError(error.message) from error

@@ -65,6 +65,7 @@ class Exchange(Generic[S]):
     async def exchange(self, state: S, ctx: Context) -> S:
         """Make the container anew of the pulled image, with the volumes of the old one; it is left stopped."""
         app = await self.tools.apps.get_app(state.app_id)
+        # Each stage is saved before the next begins, so that a worker that takes over goes on at the right one.
         if not state.stage:
             state = await self._park(state, ctx, app=app)
         if state.stage == "parked":
@@ -95,6 +96,7 @@ class Exchange(Generic[S]):
             await self.tools.act("stop", state, ctx)
         if state.paths:
             if container is not None:
+                # Proxmox moves no volume that a snapshot refers to.
                 await clear_snapshots(self.tools, state, ctx)
             state = await self._make_keeper(state, ctx, app=app)
             await self._move(state, _state_of_keeper(state), ctx)
@@ -151,6 +153,7 @@ class Exchange(Generic[S]):
     async def _make(self, state: S, ctx: Context, *, app: App) -> S:
         await self.tools.act("destroy", state, ctx)
         new = describe_container(app, state.image)
+        # Parked volumes are moved back; only those that the new image adds are created here.
         new = replace(new, mounts=tuple(one for one in new.mounts if one[0] not in (state.paths or ())))
         state = await make_container(
             self.tools,

@@ -51,11 +51,13 @@ class Snapshots(Generic[S]):
 
     async def _take(self, state: S, ctx: Context, *, before: str, instead: str) -> S:
         """Take it, or say why there is none; work goes on without one."""
+        # The name is saved before the snapshot is taken, so that a worker that takes over deletes it.
         state = replace(state, snapshot=name_snapshot(ctx.operation.id))
         await ctx.save(state)
         try:
             await self._act("make", state, ctx)
         except DomainError as error:
+            # The engine retries what may pass; a storage that has no snapshots never will.
             if may_pass(error):
                 raise
             await ctx.log(f"No snapshot before {before}: {error.message}; {instead}", level="warning")

@@ -19,7 +19,7 @@ from services.clients.inventory.tasks import end_task, follow_task, parse_upid
 from services.clients.inventory.values import Container, Task, TaskKind, TaskProgress
 from services.common.operations.model import Context, TransientError
 
-_ADDRESS_WAIT_S = 60.0  # DHCP servers of busy networks take up to 30 s
+_ADDRESS_WAIT_S = 60.0  # DHCP takes seconds, and half a minute where a bridge with spanning tree learns first
 _FIRST_POLL_S = 0.05  # simulators and fast nodes answer at once
 _POLL_S = 0.5  # longest delay between two reads of a container
 _LINE_LIMIT = 500  # characters of a line in an app's log
@@ -52,6 +52,7 @@ class Tools:
             StepFailedError: the task failed for a reason that a second try does not change.
             TaskLostError: Proxmox does not know it any more; look at the container before the next try.
         """
+        # Saved first: a worker that takes over follows this task instead of beginning another.
         await ctx.note_upid(task.upid)
         for warning in task.warnings:
             await ctx.log(warning[:_LINE_LIMIT], level="warning")
@@ -180,6 +181,7 @@ class Tools:
     async def _fail(
         self, state: AppState, ctx: Context, *, code: int, text: str, purpose: str = ""
     ) -> NoReturn:
+        # Before anything is logged: commands print environments and connection strings.
         shown = (await self.apps.get_app(state.app_id)).hide_secrets(text)
         stage, lines = split_stages(shown)
         for line in lines[-5:]:

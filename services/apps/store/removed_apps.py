@@ -24,6 +24,7 @@ def keep_record(connection: sa.Connection, app_id: str) -> None:
     sealed = {name: record.pop(name) for name in SEALED_COLUMNS}
     record |= {name: record[name].isoformat() for name in _TIMES}
     values = {"id": app_id, **sealed, "record": record, "removed_at": now()}
+    # A worker that takes over repeats the removal.
     connection.execute(insert_ignore(removed_apps, connection).values(**values))
 
 
