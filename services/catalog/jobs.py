@@ -50,7 +50,7 @@ class FetchJobs:
     stacks: StackFetcher | None = None
 
     def start(self, bus: Bus) -> None:
-        """Take jobs from the queue, four at a time: an address that answers slowly keeps three others from nothing."""
+        """Take jobs from the queue, four at a time, so that a slow address does not delay the other sources."""
         bus.consume("JOBS", FETCH_SOURCE, durable="catalog-fetch", handler=self.handle, concurrency=4)
 
     async def handle(self, message: Msg) -> None:

@@ -52,7 +52,7 @@ def find_text_fault(value: str) -> str | None:
     """Return why a text cannot be the value of any environment variable, or None."""
     if len(value) > MAX_VALUE_LENGTH:
         return f"is longer than {MAX_VALUE_LENGTH} characters"
-    return "holds control characters" if _CONTROL.search(value) else None
+    return "contains control characters" if _CONTROL.search(value) else None
 
 
 def _find_type_fault(item_input: Input, value: str) -> str | None:

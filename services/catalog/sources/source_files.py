@@ -46,7 +46,7 @@ def read_folder(folder: Path, limits: FetchLimits) -> Mapping[str, bytes]:
     """Return the files of a folder by path.
 
     Raises:
-        SourceFetchError: it holds more than the limits allow.
+        SourceFetchError: it contains more than the limits allow.
     """
     return _collect(_walk_folder(folder, limits), limits)
 
@@ -55,7 +55,7 @@ def unpack_files(name: str, content: bytes, *, limits: FetchLimits) -> Mapping[s
     """Return the files of an archive by path, or the one file that it is.
 
     Raises:
-        SourceFetchError: it holds more than the limits allow, or is an archive of another kind.
+        SourceFetchError: it contains more than the limits allow, or is an archive of another kind.
     """
     if content[:4] == _ZIP:
         raise SourceFetchError(f"{name} is a zip archive; only tar archives are read")
@@ -75,7 +75,7 @@ def _collect(files: Iterable[tuple[str, bytes]], limits: FetchLimits) -> Mapping
         content = found[:_HEAD] if b"\0" in found[:_HEAD] else found
         total += len(content)
         if total > limits.total_bytes or len(collected) >= limits.files:
-            raise SourceFetchError(f"holds more than {limits.files} files or {limits.total_bytes} bytes")
+            raise SourceFetchError(f"contains more than {limits.files} files or {limits.total_bytes} bytes")
         collected[path] = content
     return collected
 

@@ -74,7 +74,7 @@ class TarReader:
             name, size = "", -1
             # A sparse file of a few bytes may unpack to terabytes.
             if info.type == tarfile.GNUTYPE_SPARSE:
-                raise SourceFetchError(f"holds a sparse file ({path[:80]!r}), which is not read")
+                raise SourceFetchError(f"contains a sparse file ({path[:80]!r}), which is not read")
             if info.type in _FILES:
                 content = self._read(min(measure(path, length), length))
                 self._skip(length - len(content) + -length % _BLOCK)
@@ -175,7 +175,7 @@ def _parse_pax(data: bytes) -> dict[str, str]:
             raise SourceFetchError("has broken pax records")
         key, _, value = record[:-1].partition(b"=")
         if key.startswith(b"GNU.sparse"):
-            raise SourceFetchError("holds a sparse file, which is not read")
+            raise SourceFetchError("contains a sparse file, which is not read")
         records[key.decode(errors="replace")] = value.decode(errors="replace")
         data = data[end:]
     return records

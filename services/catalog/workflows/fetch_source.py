@@ -72,7 +72,7 @@ async def _fail(
 
 
 def _describe_empty(source: Source, imported: Imported) -> str:
-    message = f"holds no {source.format.value} app that can be published"
+    message = f"contains no {source.format.value} app that can be published"
     if not imported.rejections:
         return message
     first = imported.rejections[0]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from services.catalog.domain.entities import Item
-from services.catalog.domain.errors import SourceFetchError
 from services.catalog.domain.pictures import (
     MAX_ICON,
     MAX_SCREENSHOT,
@@ -19,6 +18,7 @@ from services.catalog.domain.pictures import (
     parse_picture,
 )
 from services.catalog.workflows.collect_pictures import collect_pictures
+from tests.fakes.pictures import FakePictureFetcher, FakePictureStore
 from tests.unit.catalog.samples import build
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 20
@@ -57,48 +57,13 @@ def test_a_picture_that_is_too_large_is_refused() -> None:
         parse_picture(PNG + b"x" * MAX_ICON, limit=MAX_ICON)
 
 
-class Store:
-    """Pictures in memory."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, Picture | str] = {}
-
-    async def find_picture(self, source: str, location: str) -> Picture | None:
-        found = self.found.get(location)
-        return found if isinstance(found, Picture) else None
-
-    async def list_known(self, source: str, *, failed_after: datetime) -> Mapping[str, int]:
-        return dict.fromkeys(self.found, 1)
-
-    async def set_picture(
-        self, source: str, location: str, picture: Picture | None, *, error: str = ""
-    ) -> None:
-        self.found[location] = picture or error
-
-    async def remove_others(self, source: str, locations: Collection[str]) -> None:
-        self.found = {key: value for key, value in self.found.items() if key in locations}
-
-
-class Web:
-    """Addresses that answer, and those that were asked."""
-
-    def __init__(self, **answers: bytes) -> None:
-        self.answers = answers
-        self.asked: list[str] = []
-
-    async def fetch_picture(self, url: str, *, limit: int) -> bytes:
-        self.asked.append(url)
-        name = url.rpartition("/")[2]
-        if name not in self.answers:
-            raise SourceFetchError(f"{url} answered 404")
-        return self.answers[name]
-
-
 def make_item(name: str, icon: str, *screenshots: str) -> Item:
     return replace(build(), id=f"acme.{name}", source="acme", icon=icon, screenshots=screenshots)
 
 
-async def collect(store: Store, web: Web, *items: Item, files: Mapping[str, bytes] | None = None) -> None:
+async def collect(
+    store: FakePictureStore, web: FakePictureFetcher, *items: Item, files: Mapping[str, bytes] | None = None
+) -> None:
     await collect_pictures(
         store,
         web,
@@ -110,24 +75,24 @@ async def collect(store: Store, web: Web, *items: Item, files: Mapping[str, byte
 
 
 async def test_pictures_are_fetched_once_and_those_of_items_that_are_gone_removed() -> None:
-    store, web = Store(), Web(a=PNG, b=JPEG)
+    store, web = FakePictureStore(), FakePictureFetcher(a=PNG, b=JPEG)
     one, two = make_item("one", "https://x.example/a"), make_item("two", "https://x.example/b")
     await collect(store, web, one, two)
     await collect(store, web, one)
-    assert web.asked == ["https://x.example/a", "https://x.example/b"]
+    assert web.requests == ["https://x.example/a", "https://x.example/b"]
     assert store.found == {"https://x.example/a": Picture("image/png", PNG)}
 
 
 async def test_a_file_of_the_source_needs_no_network_and_follows_its_changes() -> None:
-    store, web, item = Store(), Web(), make_item("one", "files/apps/one/logo.jpg")
+    store, web, item = FakePictureStore(), FakePictureFetcher(), make_item("one", "files/apps/one/logo.jpg")
     await collect(store, web, item, files={"apps/one/logo.jpg": PNG})
     await collect(store, web, item, files={"apps/one/logo.jpg": JPEG})
     assert store.found == {"files/apps/one/logo.jpg": Picture("image/jpeg", JPEG)}
-    assert web.asked == []
+    assert web.requests == []
 
 
 async def test_a_picture_that_fails_does_not_touch_the_others() -> None:
-    store, web = Store(), Web(a=PNG, page=b"<html>")
+    store, web = FakePictureStore(), FakePictureFetcher(a=PNG, page=b"<html>")
     items = [make_item(name, f"https://x.example/{name}") for name in ("gone", "page", "a")]
     await collect(store, web, *items)
     assert store.found == {
@@ -138,10 +103,10 @@ async def test_a_picture_that_fails_does_not_touch_the_others() -> None:
 
 
 async def test_a_host_that_does_not_answer_is_asked_a_few_times_only() -> None:
-    store, web = Store(), Web(a=PNG)
+    store, web = FakePictureStore(), FakePictureFetcher(a=PNG)
     items = [make_item(f"n{number}", f"https://down.example/{number}") for number in range(40)]
     await collect(store, web, *items, make_item("one", "https://x.example/a"))
-    assert len([url for url in web.asked if "down" in url]) < 12
+    assert len([url for url in web.requests if "down" in url]) < 12
     assert store.found["https://x.example/a"] == Picture("image/png", PNG)
 
 

@@ -32,7 +32,7 @@ def join_parts(draft: Draft) -> dict[str, Any]:
     joined: dict[str, Any] = {}
     count = 0
     for name in services:
-        joined[name] = parts.extend(name, services, 0)
+        joined[name] = parts.extend(name, services, depth=0)
         count += _count_values(joined[name])
         if count > MAX_NODES:
             raise RefusedEntryError(f"has more than {MAX_NODES} values in all its parts")
@@ -42,10 +42,10 @@ def join_parts(draft: Draft) -> dict[str, Any]:
 
 def _share_volumes(services: Mapping[str, Any]) -> dict[str, Any]:
     """Return the services with the mounts of those that they name under `volumes_from`; other containers stay named."""
-    return {name: _take_volumes(service, services, (name,)) for name, service in services.items()}
+    return {name: _take_volumes(service, services, seen=(name,)) for name, service in services.items()}
 
 
-def _take_volumes(service: Any, services: Mapping[str, Any], seen: tuple[str, ...]) -> Any:
+def _take_volumes(service: Any, services: Mapping[str, Any], *, seen: tuple[str, ...]) -> Any:
     entries = [str(entry) for entry in take_list(take_mapping(service).get("volumes_from"))]
     if not entries or not isinstance(service, dict):
         return service
@@ -55,7 +55,7 @@ def _take_volumes(service: Any, services: Mapping[str, Any], seen: tuple[str, ..
         if name not in services or name in seen or len(seen) > _MAX_DEPTH:
             left.append(entry)
             continue
-        shared = take_mapping(_take_volumes(services[name], services, (*seen, name)))
+        shared = take_mapping(_take_volumes(services[name], services, seen=(*seen, name)))
         mounts += [_restrict(mount, mode) for mount in take_list(shared.get("volumes"))]
     result = {key: value for key, value in service.items() if key not in {"volumes", "volumes_from"}}
     return result | ({"volumes": mounts} if mounts else {}) | ({"volumes_from": left} if left else {})
@@ -90,7 +90,7 @@ class _Parts:
             waiting += self._list_includes(part)
         return result
 
-    def extend(self, name: str, services: Mapping[str, Any], depth: int) -> Any:
+    def extend(self, name: str, services: Mapping[str, Any], *, depth: int) -> Any:
         service = services.get(name)
         if not isinstance(service, dict) or "extends" not in service:
             return service
@@ -101,7 +101,7 @@ class _Parts:
         others = services
         if "file" in record:
             others = take_mapping(self._take_file(str(record["file"])).get("services"))
-        base = self.extend(str(record.get("service", name)), others, depth + 1)
+        base = self.extend(str(record.get("service", name)), others, depth=depth + 1)
         if not isinstance(base, dict):
             raise RefusedEntryError(f"the service {name} extends {record.get('service')!r}, which is none")
         return _merge(base, {key: value for key, value in service.items() if key != "extends"})

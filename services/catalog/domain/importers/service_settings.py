@@ -18,7 +18,7 @@ from services.catalog.domain.importers.mounts import (
 READ_ELSEWHERE = frozenset(
     {"networks", "volumes", "ports", "configs", "secrets", "env_file", "environment", "depends_on", "expose"}
 )
-# Settings with a meaning for the other system or its host only; nobody misses them here.
+# Settings with a meaning for the other system or its host only; an app works without them here.
 _OF_THE_OTHER_SYSTEM = frozenset(
     {"labels", "container_name", "logging", "links", "external_links", "annotations", "profiles", "pull_policy", "attach",
      "isolation"}

@@ -129,7 +129,7 @@ class _Builder:
     def _expect(self, events: Iterator[yaml.Event], kind: type[yaml.Event]) -> None:
         event = next(events)
         if not isinstance(event, kind):
-            raise self._refuse("a file holds exactly one YAML document")
+            raise self._refuse("a file must contain exactly one YAML document")
 
     def _refuse(self, message: str) -> UnreadableDocumentError:
         return UnreadableDocumentError(Fault(self._file, self._line, message))

@@ -175,7 +175,9 @@ class _Scanner:
 
     def _read_text(self, part: str, text: str) -> str:
         if part.startswith("${"):
-            raise InterpolationError(f"{_quote(text)} holds what is not a variable: write $$ for a dollar")
+            raise InterpolationError(
+                f"{_quote(text)} contains something that is not a variable: write $$ for a dollar"
+            )
         return "$" if part == "$$" else part
 
     def _evaluate(self, variable: Variable, depth: int, *, dry: bool) -> str:

@@ -45,7 +45,7 @@ def find_control_faults(oci: OciDefinition) -> dict[str, str]:
     """Return faults by field of texts with control characters: Proxmox stores texts as lines of a configuration file."""
     remedy = "which an app of one image cannot have; remove it, or choose the runtime compose"
     faults = {
-        f"environment.{make_printable(name)}": f"holds {found}, {remedy}"
+        f"environment.{make_printable(name)}": f"contains {found}, {remedy}"
         for name, value in oci.environment.items()
         if (found := find_control(name) or (_CONTROL.search(value) and "a line break, tab or other control"))
     }

@@ -127,7 +127,7 @@ def _list_names(item: Item) -> set[str]:
 def _find_extra_faults(extra: Mapping[str, str]) -> dict[str, str]:
     faults: dict[str, str] = {}
     if len(extra) > _MAX_EXTRA:
-        faults["environment"] = f"holds more than {_MAX_EXTRA} variables"
+        faults["environment"] = f"contains more than {_MAX_EXTRA} variables"
     for name, value in extra.items():
         if not _NAME.fullmatch(name) or name in _RESERVED:
             faults[f"environment.{name[:80]}"] = "cannot be the name of a variable"
