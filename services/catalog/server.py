@@ -70,6 +70,7 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
             deployments=GrpcDeployments(runtime.clients),
             messages=messages,
             wake=runtime.relay.wake,
+            host_needs=settings.host_needs,
         ),
         internal=CatalogInternalHandlers(catalog, store, host_needs=settings.host_needs),
         jobs=FetchJobs(

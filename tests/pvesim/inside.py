@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.pvesim.guest import Guest, Place, World
 from tests.pvesim.model.cluster import Cluster
-from tests.pvesim.model.configs import split_option
+from tests.pvesim.model.configs import list_devices, split_option
 from tests.pvesim.model.entities import Container
 from tests.pvesim.model.reading import get_address
 from tests.pvesim.model.unpack import split_env
@@ -41,6 +41,7 @@ class Inside:
             unprivileged=bool(config.get("unprivileged")),
             cores=int(config.get("cores", 1)),
             memory=int(config.get("memory", 512)),
+            devices=tuple(list_devices(config)),
         )
         entry = self.guest.entrypoint
         if entry is not None:

@@ -43,4 +43,5 @@ def render_plan(plan: DeploymentPlan) -> pb.DeploymentPlan:
         host_id=plan.host_id,
         node=plan.node,
         placement_message=plan.placement_message,
+        warnings=plan.warnings,
     )

@@ -48,6 +48,7 @@ class Plan:
 
     Attributes:
         may_fall_back: the request names no runtime, and it can run with Docker Compose there as well.
+        warnings: what may not work there, in words.
     """
 
     new: NewApp
@@ -56,6 +57,7 @@ class Plan:
     defaults: Defaults
     runtime_reason: str = ""
     may_fall_back: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Plan:
@@ -86,6 +88,8 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
             network_cidr=_get_address(new),
             any_network=new.any_network,
             owner=new.id,
+            architectures=() if new.config.text("image") else rendering.architectures,
+            devices=rendering.devices,
         ),
     )
     offered = rendering.runtimes or ("compose",)
@@ -98,7 +102,16 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
         defaults=defaults,
         runtime_reason=reason,
         may_fall_back=is_chosen_here and "compose" in offered and placement.exec_mode != "none",
+        warnings=_list_warnings(rendering, placement),
     )
+
+
+def _list_warnings(rendering: Rendering, place: Placement) -> tuple[str, ...]:
+    """Return a warning where it is not known whether the images are for the node: most are for amd64."""
+    if rendering.architectures or place.architecture in {"", "amd64"}:
+        return ()
+    text = f"Node {place.node} is {place.architecture}; the collection does not say which architectures the app's images are for."
+    return (text,)
 
 
 def choose_runtime(requested: str, offered: Sequence[str], place: Placement) -> tuple[str, str]:

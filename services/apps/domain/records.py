@@ -74,6 +74,7 @@ def _render_definition(rendering: Rendering) -> dict[str, Any]:
         "probe": dict(rendering.probe),
         "mounts": [list(mount) for mount in rendering.mounts],
         "credentials": dict(rendering.credentials),
+        "devices": list(rendering.devices),
         **_render_image(rendering),
     }
 

@@ -21,6 +21,7 @@ class DeploymentPlan:
     node: str = ""
     runtime_reason: str = ""
     placement_message: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 async def plan_deployment(new: NewApp, catalog: Catalog, containers: Containers) -> DeploymentPlan:
@@ -44,4 +45,5 @@ async def plan_deployment(new: NewApp, catalog: Catalog, containers: Containers)
         host_id=plan.placement.host_id,
         node=plan.placement.node,
         runtime_reason=plan.runtime_reason,
+        warnings=plan.warnings,
     )

@@ -61,6 +61,7 @@ def render_preview(rendered: RenderedDefinition, plan: PlannedDeployment) -> pb.
         host_id=plan.host_id,
         node=plan.node or None,
         placement_message=plan.placement_message,
+        warnings=plan.warnings,
         revision=rendered.item.revision,
         version=rendered.item.version,
     )
@@ -90,6 +91,8 @@ def render_rendering(rendered: RenderedDefinition) -> pb.Rendering:
         image=oci.image if oci else "",
         entrypoint=shlex.join(oci.entrypoint) if oci else "",
         command=shlex.join(oci.command) if oci else "",
+        architectures=item.architectures,
+        devices=rendered.devices,
     )
     if probe := render_probe(item.probe, main):
         message.probe.CopyFrom(probe)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
@@ -56,6 +56,7 @@ class CatalogHandlers:
         deployments: the service of apps.
         messages: items as clients get them, prepared at each refresh of `catalog`.
         wake: called after changes that put messages into the outbox.
+        host_needs: ids of the items that may use the host, or `<source>.*` for all of a source.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class CatalogHandlers:
         deployments: Deployments,
         messages: ItemMessages,
         wake: Callable[[], None],
+        host_needs: Collection[str] = (),
         clock: Clock = now,
     ) -> None:
         self._catalog = catalog
@@ -79,6 +81,7 @@ class CatalogHandlers:
         self._deployments = deployments
         self._rendered = RenderedItems(messages)
         self._wake = wake
+        self._host_needs = frozenset(host_needs)
         self._clock = clock
 
     async def list_items(self, request: pb.ListItemsRequest, call: Call) -> Rendered[pb.ListItemsResponse]:
@@ -125,7 +128,13 @@ class CatalogHandlers:
 
     async def preview_item(self, request: pb.PreviewItemRequest, call: Call) -> pb.PreviewItemResponse:
         wanted = parse_preview(request)
-        preview = await preview_item(self._catalog, self._deployments, wanted=wanted, user=call.caller.user)
+        preview = await preview_item(
+            self._catalog,
+            self._deployments,
+            wanted=wanted,
+            user=call.caller.user,
+            host_needs=self._host_needs,
+        )
         return render_preview(*preview)
 
     async def get_item_icon(self, request: pb.GetItemIconRequest, call: Call) -> httpbody_pb2.HttpBody:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from services.catalog.domain.interfaces import (
     PublishedCatalog,
 )
+from services.catalog.domain.renderer.host_needs import is_permitted
 from services.catalog.domain.renderer.rendered_definition import RenderedDefinition, render_item
 from services.catalog.domain.renderer.values import RenderRequest
 from services.clients.apps.interface import Deployments
@@ -16,7 +18,12 @@ from services.common.identity.tokens import User
 
 
 async def preview_item(
-    catalog: PublishedCatalog, deployments: Deployments, *, wanted: WantedDeployment, user: User | None
+    catalog: PublishedCatalog,
+    deployments: Deployments,
+    *,
+    wanted: WantedDeployment,
+    user: User | None,
+    host_needs: Collection[str] = (),
 ) -> tuple[RenderedDefinition, PlannedDeployment]:
     """Render an item with its secrets masked, as a deployment with these settings would run it.
 
@@ -36,6 +43,7 @@ async def preview_item(
         image=str(wanted.config.get("image") or ""),
         port=_take_port(wanted),
         masked=True,
+        optional_devices=is_permitted(item, host_needs),
     )
     rendered = render_item(item, request)
     try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
+from dataclasses import replace
 
 from services.catalog.domain.errors import RevisionNotFoundError
 from services.catalog.domain.interfaces import CatalogStore, PublishedCatalog
 from services.catalog.domain.renderer import rendered_definition
-from services.catalog.domain.renderer.host_needs import check_host_needs
+from services.catalog.domain.renderer.host_needs import check_host_needs, is_permitted
 from services.catalog.domain.renderer.rendered_definition import RenderedDefinition
 from services.catalog.domain.renderer.values import RenderRequest, drop_past_inputs
 from services.catalog.usecases.revisions import get_revision
@@ -49,4 +50,5 @@ async def render_item(
             earlier = await get_revision(index, store, item_id=item_id, revision=from_revision)
             request = drop_past_inputs(request, earlier, item=item)
     check_host_needs(item, host_needs)
+    request = replace(request, optional_devices=is_permitted(item, host_needs))
     return rendered_definition.render_item(item, request)

@@ -53,4 +53,5 @@ class GrpcDeployments:
             host_id=found.host_id if found.HasField("host_id") else None,
             node=found.node,
             placement_message=found.placement_message,
+            warnings=tuple(found.warnings),
         )

@@ -107,3 +107,4 @@ class PlannedDeployment:
     node: str = ""
     runtime_reason: str = ""
     placement_message: str = ""
+    warnings: tuple[str, ...] = ()

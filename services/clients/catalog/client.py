@@ -103,6 +103,8 @@ def _parse_rendering(answer: catalog_pb.Rendering) -> Rendering:
         command=answer.command,
         inputs=dict(answer.inputs),
         credentials=_parse_credentials(answer),
+        architectures=tuple(answer.architectures),
+        devices=tuple(answer.devices),
     )
 
 

@@ -37,6 +37,8 @@ class Rendering:
     version: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict, repr=False)
     credentials: Mapping[str, str] = field(default_factory=dict)
+    architectures: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,8 @@ def render_wanted(wanted: Wanted) -> pb.PlaceContainerRequest:
         network_cidr=wanted.network_cidr,
         restricted=not wanted.any_network,
         owner=wanted.owner,
+        architectures=wanted.architectures,
+        devices=wanted.devices,
     )
 
 
@@ -56,6 +58,7 @@ def parse_placement(answer: Any) -> Placement:
         exec_mode=answer.exec_mode,
         bridge=answer.bridge,
         gateway=answer.gateway,
+        architecture=answer.architecture,
     )
 
 
@@ -101,6 +104,7 @@ def render_creation(ref: Ref, owner: str, new: NewContainer) -> pb.CreateContain
             for path, size in new.mounts
         ],
         note=new.note,
+        devices=new.devices,
     )
 
 

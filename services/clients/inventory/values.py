@@ -136,6 +136,8 @@ class Wanted:
         network_cidr: a static address, `static` for any of the network; empty: DHCP.
         any_network: also networks and addresses that users may not choose.
         owner: the app that a chosen address is reserved for.
+        architectures: that the images are for, as Docker names them; empty: not known.
+        devices: of the node that the container gets.
     """
 
     host_id: int | None = None
@@ -149,11 +151,13 @@ class Wanted:
     network_cidr: str = ""
     any_network: bool = False
     owner: str = ""
+    architectures: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """The place chosen."""
+    """The place chosen; `architecture` is that of the node, empty where Proxmox does not say."""
 
     host_id: int
     node: str
@@ -162,6 +166,7 @@ class Placement:
     exec_mode: str = ""
     bridge: str = ""
     gateway: str = ""
+    architecture: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +205,7 @@ class NewContainer:
     note: str = ""
     vlan: int = 0
     password: str = field(default="", repr=False)
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,6 +71,7 @@ def parse_new_container(request: cs.CreateContainerRequest) -> ContainerSpec:
             MountPoint(path=one.path, size_gb=one.size_gb, backup=one.backup) for one in request.mounts
         ),
         note=request.note,
+        devices=tuple(request.devices),
     )
 
 
@@ -82,6 +83,8 @@ def parse_placement_request(request: cs.PlaceContainerRequest) -> PlacementReque
         storage=request.storage,
         oci=request.oci,
         disk_gb=request.disk_gb,
+        architectures=tuple(request.architectures),
+        devices=tuple(request.devices),
     )
 
 
@@ -96,6 +99,7 @@ def render_placement(place: ChosenPlace) -> cs.Placement:
         exec_mode=place.candidate.exec_mode,
         bridge=place.bridge,
         gateway=place.gateway,
+        architecture=place.candidate.architecture,
     )
 
 

@@ -116,6 +116,7 @@ def render_node(node: Node, *, with_address: bool = True) -> host_pb2.Node:
         pve_version=node.pve_version or None,
         lxc_count=node.lxc_count,
         last_updated=render_time(node.last_updated),
+        architecture=node.architecture or None,
     )
 
 

@@ -39,3 +39,4 @@ class ContainerSpec:
     mounts: tuple[MountPoint, ...] = ()
     note: str = ""
     ostype: str = ""
+    devices: tuple[str, ...] = ()

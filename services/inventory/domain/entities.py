@@ -200,6 +200,7 @@ class Node:
     pve_version: str = ""
     lxc_count: int = 0
     fingerprint: str = ""
+    architecture: str = ""
     id: int = 0
     host_name: str = ""
     last_updated: datetime | None = None

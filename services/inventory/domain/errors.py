@@ -71,6 +71,10 @@ class NodeOfflineError(PreconditionError):
     """The node is down."""
 
 
+class NodeUnsuitableError(PreconditionError):
+    """The node, or every node, cannot run the app: another architecture, or devices that it cannot give."""
+
+
 class NoOnlineNodeError(UnavailableError):
     """No node can take a container now."""
 

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.common.core.errors import Violation
+from services.inventory.domain.architectures import describe_architecture_obstacle
+from services.inventory.domain.devices import describe_device_obstacle
 from services.inventory.domain.errors import (
     NodeOfflineError,
     NodeUnknownError,
+    NodeUnsuitableError,
     NoOnlineNodeError,
     StorageNotFoundError,
 )
@@ -26,6 +29,8 @@ class Candidate:
         free_memory: bytes.
         storages: free bytes of each storage that takes root disks.
         oci_obstacle: reason why its host's credentials or programs run no OCI images; empty when they may.
+        architecture: of the node, in Debian's words; empty where Proxmox does not say.
+        is_full_root: its host is used as root@pam with the password, who may do what API tokens may not.
     """
 
     host_id: int
@@ -38,6 +43,8 @@ class Candidate:
     exec_mode: str = "none"
     storages: Mapping[str, float] = field(default_factory=dict)
     oci_obstacle: str = ""
+    architecture: str = ""
+    is_full_root: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +65,20 @@ class ChosenPlace:
 
 @dataclass(frozen=True)
 class PlacementRequest:
-    """Requirements on the place; empty values require nothing."""
+    """Requirements on the place; empty values require nothing.
+
+    Attributes:
+        architectures: that images are for, in Docker's words.
+        devices: of the node.
+    """
 
     node: str = ""
     memory_mb: int = 0
     storage: str = ""
     oci: bool = False
     disk_gb: int = 0
+    architectures: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
 
 
 def rank_candidates(candidates: Sequence[Candidate], request: PlacementRequest) -> list[Candidate]:
@@ -76,6 +90,7 @@ def rank_candidates(candidates: Sequence[Candidate], request: PlacementRequest) 
         NodeUnknownError: the named node does not exist.
         NodeOfflineError: the named node is down.
         NoOnlineNodeError: there is none.
+        NodeUnsuitableError: no node in question is of a required architecture, or can give the required devices.
         StorageNotFoundError: no node in question has the named storage.
     """
     online = (
@@ -83,6 +98,7 @@ def rank_candidates(candidates: Sequence[Candidate], request: PlacementRequest) 
     )
     if not online:
         raise NoOnlineNodeError("no Proxmox node is online", retry_after=10)
+    online = _take_suitable(online, request)
     fitting = [one for one in online if not request.storage or request.storage in one.storages]
     if not fitting:
         where = f"node {request.node}" if request.node else "no online node"
@@ -108,6 +124,26 @@ def _take_named(candidates: Sequence[Candidate], name: str) -> list[Candidate]:
             f"node: {name!r} is offline", violations=[Violation("node", f"{name!r} is offline")]
         )
     return online
+
+
+def _take_suitable(online: Sequence[Candidate], request: PlacementRequest) -> list[Candidate]:
+    """Return the places whose architecture and devices suit."""
+    obstacles = [_describe_unfitness(one, request) for one in online]
+    suitable = [one for one, obstacle in zip(online, obstacles, strict=True) if not obstacle]
+    if not suitable:
+        reasons = "; ".join(list(dict.fromkeys(obstacles))[:3])
+        violations = [Violation("node", reasons)] if request.node else []
+        raise NodeUnsuitableError(f"node: {reasons}", violations=violations)
+    return suitable
+
+
+def _describe_unfitness(one: Candidate, request: PlacementRequest) -> str:
+    """Return the reason why the app cannot run at a place whatever is free there; empty when it can."""
+    return describe_architecture_obstacle(
+        one.node, one.architecture, request.architectures
+    ) or describe_device_obstacle(
+        request.devices, host=one.host_name, version=parse_version(one.version), is_full_root=one.is_full_root
+    )
 
 
 def _suits(one: Candidate, request: PlacementRequest) -> bool:

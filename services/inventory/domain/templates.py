@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from services.inventory.domain.architectures import ALSO_RUNS
+
 # Official packages whose own packages bring Docker with compose, the preferred one first. Proxmox also offers variants
 # of a distribution with other names; only the whole name counts.
 SUITABLE = (
@@ -28,8 +30,6 @@ _MACHINES = {
     "riscv64": "riscv64",
 }
 _ARCHITECTURES = frozenset({*_MACHINES.values(), "armel", "ppc64el", "s390x", "loong64", "mips64el"})
-# Architectures that a node runs besides its own.
-_ALSO = {"amd64": frozenset({"i386"}), "arm64": frozenset({"armhf"})}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def runs_on(template: Template, architecture: str) -> bool:
 
 def can_run(template: Template, architecture: str) -> bool:
     """Whether a node runs a template that was requested by its whole name, also of its 32-bit architecture."""
-    return runs_on(template, architecture) or template.architecture in _ALSO.get(architecture, ())
+    return runs_on(template, architecture) or template.architecture in ALSO_RUNS.get(architecture, ())
 
 
 def choose_suitable(names: Iterable[str], architecture: str) -> str:

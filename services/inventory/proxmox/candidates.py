@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from services.common.core.errors import DomainError
@@ -10,7 +11,7 @@ from services.inventory.domain.entities import Host
 from services.inventory.domain.interfaces import ContainerAccess, HostStore, ProxmoxFleet
 from services.inventory.domain.placement import Candidate
 from services.inventory.proxmox.isolation import isolate_host
-from services.inventory.proxmox.nodes import read_version
+from services.inventory.proxmox.nodes import list_architectures, read_version
 
 # Seconds that a user's request waits for one host: a silent one must not delay the answer about the others, least of
 # all one that was silent before.
@@ -48,7 +49,13 @@ class ProxmoxCandidateReader:
                 resources = await client.get("/cluster/resources")
                 version = host.version or await read_version(client)
                 obstacle = await self._access.find_pull_obstacle(client)
-                return _build_candidates(host, resources, version=version, obstacle=obstacle)
+                found = _build_candidates(host, resources, version=version, obstacle=obstacle)
+                architectures = await list_architectures(client, [one.node for one in found if one.online])
+                is_full_root = client.access.is_full_root
+                return [
+                    replace(one, architecture=architectures.get(one.node, ""), is_full_root=is_full_root)
+                    for one in found
+                ]
         # Its nodes are listed as offline, so that a request for one of them is refused by the right reason.
         except DomainError:
             nodes = await self._hosts.list_nodes(host.id)

@@ -10,8 +10,12 @@ from services.common.core.errors import invalid_field
 from services.common.core.text import make_printable
 from services.inventory.domain.container_spec import ContainerSpec
 from services.inventory.domain.containers import ContainerRef
+from services.inventory.domain.devices import describe_device_obstacle, render_devices
+from services.inventory.domain.errors import NodeUnsuitableError
+from services.inventory.domain.placement import parse_version
 from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.proxmox.marks import TAG, render_description
+from services.inventory.proxmox.nodes import read_version
 from services.inventory.proxmox.storages import choose_storage
 from services.inventory.proxmox.templates import get_template
 
@@ -47,10 +51,28 @@ async def build_options(
     if wanted.docker:
         # Docker needs nesting; only root may set keyctl, without which a few images fail.
         options["features"] = "nesting=1,keyctl=1" if client.access.is_full_root else "nesting=1"
+    options |= await _pass_devices(client, wanted)
     for number, mount in enumerate(wanted.mounts):
         path = _check_part("mounts.path", mount.path)
         options[f"mp{number}"] = f"{storage}:{mount.size_gb},mp={path},backup={int(mount.backup)}"
     return options
+
+
+async def _pass_devices(client: ProxmoxApi, wanted: ContainerSpec) -> dict[str, str]:
+    """Build the options for the devices of a container.
+
+    Raises:
+        NodeUnsuitableError: the host gives none.
+    """
+    if not wanted.devices:
+        return {}
+    version = parse_version(await read_version(client))
+    obstacle = describe_device_obstacle(
+        wanted.devices, host=client.access.host, version=version, is_full_root=client.access.is_full_root
+    )
+    if obstacle:
+        raise NodeUnsuitableError(obstacle)
+    return render_devices(wanted.devices)
 
 
 def _check_part(field_name: str, value: str) -> str:

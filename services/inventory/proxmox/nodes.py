@@ -8,15 +8,16 @@ import re
 import ssl
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.access import ClusterEndpoint
 from services.inventory.domain.entities import Node
-from services.inventory.domain.errors import HostUnreachableError
+from services.inventory.domain.errors import HostUnreachableError, ProxmoxRefusedError
 from services.inventory.domain.proxmox_api import ProxmoxApi
+from services.inventory.domain.templates import parse_architecture
 from services.inventory.proxmox.refusals import explain, unexpected
 
 _PROBE_TIMEOUT_S = 5.0  # one handshake
@@ -40,12 +41,37 @@ class ClusterMembers:
 
 
 # By client, as each has its own cluster; forgotten with it.
+_architectures: WeakKeyDictionary[ProxmoxApi, dict[str, str]] = WeakKeyDictionary()
 _members: WeakKeyDictionary[ProxmoxApi, tuple[float, str, ClusterMembers]] = WeakKeyDictionary()
 _member_locks: WeakKeyDictionary[ProxmoxApi, asyncio.Lock] = WeakKeyDictionary()
 
 
+async def find_architecture(client: ProxmoxApi, node: str) -> str:
+    """Return the architecture of a node in Debian's words, read once; empty where Proxmox does not say."""
+    known = _architectures.setdefault(client, {})
+    if node not in known:
+        try:
+            status = await client.get(f"/nodes/{node}/status")
+        except ProxmoxRefusedError:  # credentials without Sys.Audit
+            return ""
+        kernel = status.get("current-kernel")
+        machine = kernel.get("machine") if isinstance(kernel, dict) else ""
+        known[node] = parse_architecture(str(machine)) if machine else ""
+    return known[node]
+
+
+async def list_architectures(client: ProxmoxApi, nodes: Sequence[str]) -> dict[str, str]:
+    """Return the architectures of nodes that are online, by name; without those that do not answer."""
+    answers = await asyncio.gather(
+        *(find_architecture(client, node) for node in nodes), return_exceptions=True
+    )
+    return {node: answer for node, answer in zip(nodes, answers, strict=True) if isinstance(answer, str)}
+
+
 async def read_nodes(client: ProxmoxApi) -> tuple[str, list[Node]]:
     """Read the version and all nodes of a host or cluster, by four calls however many nodes there are.
+
+    The first time, it also reads the status of each node that is online, for its architecture.
 
     Raises:
         DomainError: as `ProxmoxApi.get`.
@@ -73,10 +99,15 @@ async def read_nodes(client: ProxmoxApi) -> tuple[str, list[Node]]:
                 used + float(one.get("disk") or 0),
                 total + float(one.get("maxdisk") or 0),
             )
+    found = [one for one in resources if one.get("type") == "node"]
+    online = [str(one["node"]) for one in found if one.get("status") == "online"]
+    architectures = await list_architectures(client, online)
     return release, [
-        _build_node(one, host_id, facts=(storages, containers, status.addresses, prints, release))
-        for one in resources
-        if one.get("type") == "node"
+        replace(
+            _build_node(one, host_id, facts=(storages, containers, status.addresses, prints, release)),
+            architecture=architectures.get(str(one["node"]), ""),
+        )
+        for one in found
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.errors import (
@@ -21,15 +20,14 @@ from services.inventory.domain.templates import (
     find_beginning,
     find_named,
     find_package,
-    parse_architecture,
     parse_template,
 )
+from services.inventory.proxmox.nodes import find_architecture
 from services.inventory.proxmox.storages import choose_storage, list_storages
 
 # A short download may end within the request; the caller repeats the request for a longer one.
 _WAIT_S = 6.0
 _POLL_S = 0.1  # a template of 4 MiB is there after one second
-_architectures: WeakKeyDictionary[ProxmoxApi, dict[str, str]] = WeakKeyDictionary()
 
 
 async def get_template(client: ProxmoxApi, node: str, wanted: str) -> str:
@@ -78,17 +76,8 @@ def _choose(names: list[str], wanted: str, architecture: str) -> str:
 
 
 async def get_architecture(client: ProxmoxApi, node: str) -> str:
-    """Return the architecture of a node in Debian's words; amd64 where Proxmox does not say. Read once."""
-    known = _architectures.setdefault(client, {})
-    if node not in known:
-        try:
-            status = await client.get(f"/nodes/{node}/status")
-        except ProxmoxRefusedError:  # credentials without Sys.Audit
-            return DEFAULT_ARCHITECTURE
-        kernel = status.get("current-kernel")
-        machine = kernel.get("machine") if isinstance(kernel, dict) else ""
-        known[node] = parse_architecture(str(machine or ""))
-    return known[node]
+    """Return the architecture of a node in Debian's words; amd64 where Proxmox does not say."""
+    return await find_architecture(client, node) or DEFAULT_ARCHITECTURE
 
 
 async def _check_architecture(client: ProxmoxApi, node: str, name: str) -> str:

@@ -219,6 +219,8 @@ class SqlHostStore:
             for node in found:
                 facts = json.dumps({name: getattr(node, name) for name in FACTS})
                 row = {"status": node.status, "facts": facts, "last_updated": moment}
+                if node.architecture:  # what was known stays where a node did not say this time
+                    row["architecture"] = node.architecture
                 changed = connection.execute(
                     nodes.update().where(nodes.c.host_id == host_id, nodes.c.name == node.name).values(**row)
                 )

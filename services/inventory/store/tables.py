@@ -52,6 +52,7 @@ nodes = sa.Table(
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("facts", sa.Text, nullable=False),
+    sa.Column("architecture", sa.String(16), nullable=False, server_default=""),
     sa.Column("last_updated", UtcDateTime, nullable=False),
     sa.UniqueConstraint("host_id", "name"),
     sqlite_autoincrement=True,

@@ -18,6 +18,7 @@ class Place:
     unprivileged: bool = True
     cores: int = 1
     memory: int = 512
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

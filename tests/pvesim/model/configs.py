@@ -84,6 +84,12 @@ def _normalise_network(cluster: Cluster, option: str, text: str) -> str:
     return join_properties(values, first=("name",))
 
 
+def list_devices(config: Config) -> list[str]:
+    """The devices of the node that a container is given."""
+    options = sorted(key for key in config if re.fullmatch(r"dev\d+", key))
+    return [split_option(option, str(config[option])).get("path", "") for option in options]
+
+
 def list_disks(config: Config) -> Iterator[tuple[str, dict[str, str]]]:
     """The root and every mount point, with their properties."""
     for option in sorted(key for key in config if DISK.fullmatch(key)):

@@ -22,7 +22,11 @@ class Record:
 
 @dataclass
 class Node(Record):
-    """One server of the cluster. `missing` names programs and folders it lacks, `machine` is what `uname -m` says."""
+    """One server of the cluster.
+
+    `missing` names programs and folders it lacks, `machine` is what `uname -m` says, `devices` are those that containers
+    may be given.
+    """
 
     name: str
     cpus: int = 2
@@ -37,6 +41,7 @@ class Node(Record):
     fingerprint: str = ""
     address: str = "127.0.0.1"
     machine: str = "x86_64"
+    devices: list[str] = field(default_factory=lambda: ["/dev/net/tun", "/dev/fuse"])
 
 
 @dataclass

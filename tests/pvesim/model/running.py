@@ -1,7 +1,7 @@
 """Starting and stopping: what changes when a container comes up or goes down."""
 
 from tests.pvesim.model.cluster import Cluster
-from tests.pvesim.model.configs import apply_pending, list_networks
+from tests.pvesim.model.configs import apply_pending, list_devices, list_networks
 from tests.pvesim.model.entities import Container, Task
 from tests.pvesim.model.errors import TaskFailedError
 from tests.pvesim.model.work import Share, Work
@@ -11,6 +11,8 @@ def check_startable(cluster: Cluster, container: Container) -> None:
     """The reasons for which a start fails inside its task."""
     machine = cluster.nodes[container.node].machine
     if (container.config.get("arch") == "arm64") != (machine == "aarch64"):
+        raise TaskFailedError(f"startup for container '{container.vmid}' failed")
+    if any(device not in cluster.nodes[container.node].devices for device in list_devices(container.config)):
         raise TaskFailedError(f"startup for container '{container.vmid}' failed")
     if container.lock:
         raise TaskFailedError(f"CT is locked ({container.lock})")

@@ -65,3 +65,39 @@ async def test_wrong_settings_and_inputs_are_refused_as_a_deployment_refuses_the
     with pytest.raises(InvalidError) as caught:
         await plan(FakeContainers(), {"SITE": "no address"})
     assert [violation.field for violation in caught.value.violations] == ["environment.SITE"]
+
+
+class RecordingContainers(FakeContainers):
+    """A cluster of one node, which notes what is asked of it."""
+
+    def __init__(self, architecture: str) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.asked: list[Wanted] = []
+
+    async def place_container(self, wanted: Wanted) -> Placement:
+        self.asked.append(wanted)
+        place = await super().place_container(wanted)
+        return dataclasses.replace(place, architecture=self.architecture)
+
+
+async def test_the_place_is_asked_for_the_architectures_of_the_images() -> None:
+    containers = RecordingContainers("arm64")
+    found = await plan(containers)
+    assert [one.architectures for one in containers.asked] == [build(ITEM).architectures]
+    assert found.warnings == ()
+    await plan(containers, image="acme/app:1")  # of another image nobody knows it
+    assert containers.asked[-1].architectures == ()
+
+
+@pytest.mark.parametrize(("architecture", "warned"), [("arm64", True), ("amd64", False), ("", False)])
+async def test_images_of_unknown_architectures_are_warned_about_where_nodes_are_not_amd64(
+    architecture: str, warned: bool
+) -> None:
+    item = dataclasses.replace(build(ITEM), architectures=())
+    new = dataclasses.replace(build_request(item, runtime="auto", environment=SITE), id="")
+    containers = RecordingContainers(architecture)
+    found = await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers)
+    assert [
+        text.startswith("Node pve1 is arm64; the collection does not say") for text in found.warnings
+    ] == [True] * warned

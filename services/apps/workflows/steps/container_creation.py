@@ -142,4 +142,5 @@ def describe_container(app: App, image: str) -> NewContainer:
         note=f"{app.name} ({app.catalog_id})",
         # Random and stored nowhere: commands run through the node, and nobody logs in with it.
         password="" if oci else secrets.token_urlsafe(24),
+        devices=tuple(app.rendering.get("devices", ())),
     )

@@ -26,6 +26,7 @@ from services.catalog.domain.importers.volume_setup import prepare_volumes
 from services.catalog.domain.item import render_scalar
 from services.catalog.domain.item_files.document import Value
 from services.catalog.domain.renderer import compose
+from services.catalog.domain.renderer.host_needs import OPTIONAL_DEVICES
 from services.catalog.domain.renderer.interpolation import escape_stray_dollars, map_texts, rewrite_variables
 
 _INSIDE = "/app-data"
@@ -171,6 +172,8 @@ def _clean_mounts(
         one for one in mounts.devices if not any(one in str(known) for known in result.get("devices", ()))
     ]:
         result["devices"] = [*result.get("devices", ()), *added]
+    if mounts.optional_devices:
+        result[OPTIONAL_DEVICES] = [*result.get(OPTIONAL_DEVICES, ()), *mounts.optional_devices]
     files += attachments.read_references(service, tree)
     if volumes:
         result["volumes"] = volumes

@@ -211,7 +211,7 @@ def _list_tags(draft: Draft) -> list[str]:
 
 def _list_architectures(draft: Draft) -> list[str]:
     found = [_ARCHITECTURES.get(str(name).lower()) for name in draft.architectures]
-    return list(dict.fromkeys(name for name in found if name)) or ["amd64"]
+    return list(dict.fromkeys(name for name in found if name))
 
 
 def _build_credentials(draft: Draft) -> dict[str, str]:

@@ -12,6 +12,7 @@ from services.catalog.domain.importers.draft import Draft, RefusedEntryError, ma
 from services.catalog.domain.importers.volume_setup import FirstFiles
 from services.catalog.domain.item_files.document import Value
 from services.catalog.domain.renderer import compose
+from services.catalog.domain.renderer.host_needs import is_obtainable_device
 from services.catalog.domain.renderer.interpolation import InterpolationError, interpolate_text
 
 # Time zone and shared memory of the host: TZ and Docker provide both to a container.
@@ -44,7 +45,10 @@ _MAX_MOUNTS = 500  # of a definition, which bounds the work for a hostile one
 
 
 class Mounts:
-    """Volumes of one definition; `devices` are those that the last service mounts as if they were files."""
+    """The volumes of one definition.
+
+    `devices` and `optional_devices` are those that the service read last mounts as if they were files.
+    """
 
     def __init__(self, draft: Draft, attachments: Attachments, *, declared: Mapping[str, Any]) -> None:
         self._draft = draft
@@ -55,6 +59,7 @@ class Mounts:
         self.names: set[str] = set()
         self.first = FirstFiles()
         self.devices: list[str] = []
+        self.optional_devices: list[str] = []
 
     def clean_mounts(self, entries: Value) -> tuple[list[str], list[dict[str, Any]]]:
         """Return the volumes and configs that replace the mounts of a service.
@@ -62,7 +67,7 @@ class Mounts:
         Raises:
             RefusedEntryError: it mounts the system or Docker itself.
         """
-        self.devices = []
+        self.devices, self.optional_devices = [], []
         volumes: list[str] = []
         files: list[dict[str, Any]] = []
         self._count += len(take_list(entries))
@@ -90,7 +95,9 @@ class Mounts:
             note_kernel_modules(self._draft)
             return [], []
         if mount.source.startswith(_GRAPHICS):
-            note_graphics(self._draft)
+            is_optional = is_obtainable_device(mount.source)
+            note_graphics(self._draft, is_optional=is_optional)
+            self.optional_devices += [mount.source] if is_optional else []
             return [], []
         if mount.source == "/dev/net/tun":
             self.devices.append(mount.source)
@@ -250,9 +257,10 @@ class Mounts:
         return name
 
 
-def note_graphics(draft: Draft) -> None:
-    """Add a note that the app runs without the graphics card that it could use."""
-    draft.note("Made to use a graphics card for speed, which this container does not get.")
+def note_graphics(draft: Draft, *, is_optional: bool = False) -> None:
+    """Note that an app will go without the graphics card that it could use, unless an administrator allows it one."""
+    unless = " unless an administrator allows it with CATALOG_HOST_NEEDS" if is_optional else ""
+    draft.note(f"Made to use a graphics card for speed, which this container does not get{unless}.")
 
 
 def note_kernel_modules(draft: Draft) -> None:

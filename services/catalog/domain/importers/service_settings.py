@@ -13,6 +13,7 @@ from services.catalog.domain.importers.mounts import (
     note_kernel_modules,
     resolve_text,
 )
+from services.catalog.domain.renderer.host_needs import OPTIONAL_DEVICES, is_obtainable_device
 
 # Settings that other modules of this package convert.
 READ_ELSEWHERE = frozenset(
@@ -83,13 +84,16 @@ def _clean_network_mode(service: dict[str, Any]) -> None:
 
 
 def _drop_graphics(draft: Draft, service: dict[str, Any]) -> None:
-    """Drop graphics devices; others stay, for an administrator to allow."""
+    """Make devices that only make things faster optional, where containers can have them; others stay."""
     devices = take_list(service.pop("devices", None))
     left = [device for device in devices if not is_graphics(device)]
+    optional = [device for device in devices if is_graphics(device) and is_obtainable_device(device)]
     if len(left) < len(devices):
-        note_graphics(draft)
+        note_graphics(draft, is_optional=bool(optional))
     if left:
         service["devices"] = left
+    if optional:
+        service[OPTIONAL_DEVICES] = optional
     if str(service.get("runtime", "")) == "nvidia":
         service.pop("runtime")
 

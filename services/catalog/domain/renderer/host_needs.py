@@ -13,6 +13,8 @@ from services.catalog.domain.item_files.document import Path
 from services.catalog.domain.renderer.compose import Mount, is_on, parse_mounts, read_pairs
 
 # Access to the socket is root over the whole container.
+OPTIONAL_DEVICES = "x-proximity-optional-devices"
+"""Devices that only make a service faster: it gets them where an administrator allows its item devices."""
 _DOCKER_SOCKETS = frozenset({"/var/run/docker.sock", "/run/docker.sock"})
 
 
@@ -47,6 +49,11 @@ def list_host_needs(compose: Mapping[str, Any]) -> list[HostNeed]:
     return needs
 
 
+def is_permitted(item: Item, permitted: Collection[str]) -> bool:
+    """Say whether an administrator lets an item use the host; `permitted` has ids of items, and `<source>.*`."""
+    return item.id in permitted or f"{item.source}.*" in permitted
+
+
 def check_host_needs(item: Item, permitted: Collection[str]) -> None:
     """Refuse an item that needs the host unless an administrator allowed it: the author's declaration is no permission.
 
@@ -57,7 +64,7 @@ def check_host_needs(item: Item, permitted: Collection[str]) -> None:
     Raises:
         UnsafeDefinitionError: naming what it needs.
     """
-    if not item.allows or {item.id, f"{item.source}.*"} & set(permitted):
+    if not item.allows or is_permitted(item, permitted):
         return
     whole = (
         "" if item.source == OWN_SOURCE else f" or, for all of its source, CATALOG_HOST_NEEDS={item.source}.*"
@@ -101,7 +108,7 @@ _UNOBTAINABLE_CAPABILITIES = frozenset(
 )
 """Capabilities that LXC drops for every unprivileged container, or that the kernel grants on the host only."""
 # Devices that Proxmox can pass into an unprivileged container without giving it the host.
-_OBTAINABLE_DEVICES = re.compile(r"/dev/(?:net/tun|dri(?:/[a-z0-9]+)?|fuse)")
+_OBTAINABLE_DEVICES = re.compile(r"/dev/(?:net/tun|dri(?:/[A-Za-z0-9]+)?|fuse)")
 
 
 def is_obtainable(need: HostNeed, compose: Mapping[str, Any]) -> bool:
@@ -113,8 +120,25 @@ def is_obtainable(need: HostNeed, compose: Mapping[str, Any]) -> bool:
     if key == "cap_add":
         added = {str(one).upper().removeprefix("CAP_") for one in values}
         return not added & _UNOBTAINABLE_CAPABILITIES
-    sources = [one.get("source", "") if isinstance(one, dict) else str(one) for one in values]
-    return all(_OBTAINABLE_DEVICES.fullmatch(source.partition(":")[0]) for source in sources)
+    return all(map(is_obtainable_device, values))
+
+
+def is_obtainable_device(device: object) -> bool:
+    """Say whether an unprivileged container can have a device of a service."""
+    return _OBTAINABLE_DEVICES.fullmatch(_read_device(device)) is not None
+
+
+def list_devices(definition: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the devices of the host that services of a definition use, each once."""
+    services = definition["services"].values()
+    return tuple(
+        dict.fromkeys(_read_device(one) for service in services for one in service.get("devices") or ())
+    )
+
+
+def _read_device(device: object) -> str:
+    source = device.get("source", "") if isinstance(device, dict) else device
+    return str(source).partition(":")[0].rstrip("/")
 
 
 def _is_harmless(capability: str) -> bool:

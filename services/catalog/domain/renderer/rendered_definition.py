@@ -21,7 +21,12 @@ from services.catalog.domain.images import find_tag_fault
 from services.catalog.domain.item_files.document import Document
 from services.catalog.domain.item_files.schema import check_schema
 from services.catalog.domain.renderer import compose
-from services.catalog.domain.renderer.host_needs import list_host_needs
+from services.catalog.domain.renderer.host_needs import (
+    OPTIONAL_DEVICES,
+    is_obtainable_device,
+    list_devices,
+    list_host_needs,
+)
 from services.catalog.domain.renderer.interpolation import InterpolationError, interpolate_tree, map_texts
 from services.catalog.domain.renderer.oci import OciDefinition, build_oci, find_control_faults
 from services.catalog.domain.renderer.values import RenderRequest, Values, collect_values
@@ -48,6 +53,7 @@ class RenderedDefinition:
         generated: the values made up now, to be handed in again next time.
         inputs: every value by input, and the variables that are no input, to be handed in for another revision.
         oci: the one image to run, where the runtime is oci.
+        devices: of the node that the container must have.
     """
 
     item: Item
@@ -61,6 +67,7 @@ class RenderedDefinition:
     main_port: PortSpec | None
     ports: tuple[PortSpec, ...]
     images: tuple[str, ...]
+    devices: tuple[str, ...] = ()
 
 
 def render_item(item: Item, request: RenderRequest) -> RenderedDefinition:
@@ -80,7 +87,9 @@ def render_item(item: Item, request: RenderRequest) -> RenderedDefinition:
     given = {**values.inputs, **values.extra}
     # Checked with all values in it: one of them may have turned into a mount of the host.
     definition = _build_definition(item, request, values=values, hidden=frozenset())
-    _check_definition(item, definition, secrets=[given[name] for name in values.secrets & given.keys()])
+    allowed = item.allows | ({"devices"} if request.optional_devices else frozenset())
+    shown_secrets = [given[name] for name in values.secrets & given.keys()]
+    _check_definition(item, definition, secrets=shown_secrets, allowed=allowed)
     is_oci = runtime == "oci"
     # A stored definition has no values in it; a preview shows those that are not secret.
     hidden = values.secrets if request.masked or is_oci else frozenset(given)
@@ -114,6 +123,7 @@ def render_item(item: Item, request: RenderRequest) -> RenderedDefinition:
         main_port=next((port for port in ports if port.main), None),
         ports=ports,
         images=compose.list_images(definition),
+        devices=() if is_oci else list_devices(definition),
     )
 
 
@@ -203,6 +213,8 @@ def _build_service(
     is_read: bool,
 ) -> dict[str, Any]:
     result = {key: value for key, value in service.items() if not key.startswith("x-")}
+    if request.optional_devices and (optional := service.get(OPTIONAL_DEVICES)):
+        result["devices"] = [*result.get("devices", ()), *optional]
     result.setdefault("restart", "unless-stopped")
     if extra:
         result["environment"] = {**compose.read_pairs(result.get("environment")), **extra}
@@ -248,13 +260,15 @@ def _move_port(port: PortSpec, request: RenderRequest, *, published: bool) -> Po
     )
 
 
-def _check_definition(item: Item, definition: dict[str, Any], *, secrets: Sequence[str]) -> None:
+def _check_definition(
+    item: Item, definition: dict[str, Any], *, secrets: Sequence[str], allowed: Collection[str]
+) -> None:
     """Check the result as if it came from outside: values may have changed its meaning."""
     faults = check_schema(Document(item.id, definition, {}), definition, schema="compose.schema.json")
     if faults:
         raise InvalidInputsError({"environment": mask_values(faults[0].message, secrets)})
     try:
-        needs = [need for need in list_host_needs(definition) if need.need not in item.allows]
+        needs = [need for need in list_host_needs(definition) if need.need not in allowed]
     except compose.InvalidComposeError as error:
         raise InvalidInputsError({"environment": mask_values(str(error), secrets)}) from None
     for service in definition["services"].values():
@@ -263,3 +277,6 @@ def _check_definition(item: Item, definition: dict[str, Any], *, secrets: Sequen
     if needs:
         reason = mask_values(needs[0].reason, secrets)
         raise UnsafeDefinitionError(f"{item.id}: {reason}, which the catalog does not allow it")
+    if strange := [one for one in list_devices(definition) if not is_obtainable_device(one)]:
+        reason = mask_values(strange[0], secrets)
+        raise UnsafeDefinitionError(f"{item.id}: {reason} is no device that containers are given")

@@ -35,6 +35,7 @@ class RenderRequest:
             of them (False); what the item declares as secret stays so.
         refers_to_host: leave `${PROXIMITY_HOSTNAME}` in a compose definition, which the writer of its `.env` sets.
         masked: generate nothing and show secrets as asterisks.
+        optional_devices: an administrator allows the item devices, so it gets those that only make it faster as well.
     """
 
     runtime: str = ""
@@ -48,6 +49,7 @@ class RenderRequest:
     secret: Mapping[str, bool] = field(default_factory=dict)
     refers_to_host: bool = False
     masked: bool = False
+    optional_devices: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class ItemFilter:
     def accepts(self, item: Item) -> bool:
         """Return whether an item fits."""
         return (
-            (not self.architecture or self.architecture in item.architectures)
+            (not self.architecture or not item.architectures or self.architecture in item.architectures)
             and (not self.memory or item.resources.memory.minimum <= self.memory)
             and (not self.runtime or self.runtime in item.runtimes)
             and (not self.source or self.source == item.source)

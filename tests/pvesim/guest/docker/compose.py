@@ -126,6 +126,7 @@ class Composer:
             command=list(service.command),
             ports=[Port(p.target, p.published, p.proto, p.ip) for p in service.ports],
             mounts=self._list_mounts(service),
+            devices=[device.partition(":")[0] for device in service.devices],
             config_hash=hashlib.sha256(fields.encode()).hexdigest(),
         )
 

@@ -38,6 +38,7 @@ class ComposeService:
     mounts: tuple[Mount, ...] = ()
     depends_on: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class Loader:
             mounts=tuple(read_mounts(key, fields.get("volumes") or [], volumes, directory=self.directory)),
             depends_on=tuple(fields.get("depends_on") or ()),
             profiles=tuple(fields.get("profiles") or ()),
+            devices=tuple(str(device) for device in fields.get("devices") or ()),
         )
 
     def _read_environment(self, key: str, fields: dict[str, Any]) -> dict[str, str]:

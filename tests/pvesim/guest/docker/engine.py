@@ -124,11 +124,12 @@ class Engine:
         """Start a container.
 
         Raises:
-            DockerError: a port is taken, or the kernel forbids what runc wants.
+            DockerError: a port is taken, a device is missing, or the kernel forbids what runc wants.
         """
         if container.is_up():
             return
         self._check_ports(container)
+        self._check_devices(container)
         if self.world.take_fault("runc_sysctl", self.guest.place.key, subject=container.image):
             container.state, container.exit_code = "created", FAILED_START
             raise DockerError(f"Error response from daemon: {RUNC_SYSCTL}")
@@ -156,6 +157,17 @@ class Engine:
         else:
             container.state, container.exit_code = "running", 0
             container.logs.append("started")
+
+    def _check_devices(self, container: Container) -> None:
+        """A device is one that Proxmox gave the guest, or the folder of one."""
+        given = self.guest.place.devices
+        for device in container.devices:
+            if not any(one == device or one.startswith(f"{device.rstrip('/')}/") for one in given):
+                container.state, container.exit_code = "created", FAILED_START
+                raise DockerError(
+                    "Error response from daemon: error gathering device information while adding custom device "
+                    f'"{device}": no such file or directory'
+                )
 
     def _check_ports(self, container: Container) -> None:
         taken = {one.key() for one in self.guest.listening() if one.container != container.name}

@@ -55,6 +55,7 @@ class Container:
     command: list[str] = field(default_factory=list)
     ports: list[Port] = field(default_factory=list)
     mounts: list[Mount] = field(default_factory=list)
+    devices: list[str] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
     config_hash: str = ""
 

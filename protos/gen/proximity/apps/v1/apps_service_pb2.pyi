@@ -101,6 +101,7 @@ class DeploymentPlan(_message.Message):
     HOST_ID_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
     PLACEMENT_MESSAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     runtime: _builtins.str
     """compose or oci."""
     runtime_reason: _builtins.str
@@ -117,6 +118,10 @@ class DeploymentPlan(_message.Message):
     node: _builtins.str
     placement_message: _builtins.str
     """Why there is no place."""
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What may not work there, in words."""
+
     def __init__(
         self,
         *,
@@ -129,10 +134,11 @@ class DeploymentPlan(_message.Message):
         host_id: _builtins.int | None = ...,
         node: _builtins.str = ...,
         placement_message: _builtins.str = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "host_id", b"host_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "cores", b"cores", "disk_size", b"disk_size", "host_id", b"host_id", "memory", b"memory", "node", b"node", "placement_message", b"placement_message", "runtime", b"runtime", "runtime_reason", b"runtime_reason", "swap", b"swap"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "cores", b"cores", "disk_size", b"disk_size", "host_id", b"host_id", "memory", b"memory", "node", b"node", "placement_message", b"placement_message", "runtime", b"runtime", "runtime_reason", b"runtime_reason", "swap", b"swap", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015

@@ -464,6 +464,7 @@ class PreviewItemResponse(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     SWAP_FIELD_NUMBER: _builtins.int
     RUNTIME_MESSAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     docker_compose: _builtins.str
     memory: _builtins.int
     """MB."""
@@ -490,6 +491,10 @@ class PreviewItemResponse(_message.Message):
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.ItemPort]: ...
     @_builtins.property
     def volumes(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.ItemVolume]: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What may not work there, in words."""
+
     def __init__(
         self,
         *,
@@ -509,10 +514,11 @@ class PreviewItemResponse(_message.Message):
         version: _builtins.str = ...,
         swap: _builtins.int = ...,
         runtime_message: _builtins.str = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_node", b"_node", "host_id", b"host_id", "node", b"node"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_node", b"_node", "cores", b"cores", "disk", b"disk", "docker_compose", b"docker_compose", "environment", b"environment", "host_id", b"host_id", "images", b"images", "memory", b"memory", "node", b"node", "placement_message", b"placement_message", "ports", b"ports", "revision", b"revision", "runtime", b"runtime", "runtime_message", b"runtime_message", "swap", b"swap", "version", b"version", "volumes", b"volumes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_node", b"_node", "cores", b"cores", "disk", b"disk", "docker_compose", b"docker_compose", "environment", b"environment", "host_id", b"host_id", "images", b"images", "memory", b"memory", "node", b"node", "placement_message", b"placement_message", "ports", b"ports", "revision", b"revision", "runtime", b"runtime", "runtime_message", b"runtime_message", "swap", b"swap", "version", b"version", "volumes", b"volumes", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
@@ -921,6 +927,8 @@ class Rendering(_message.Message):
     COMMAND_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
     CREDENTIALS_FIELD_NUMBER: _builtins.int
+    ARCHITECTURES_FIELD_NUMBER: _builtins.int
+    DEVICES_FIELD_NUMBER: _builtins.int
     catalog_id: _builtins.str
     revision: _builtins.str
     version: _builtins.str
@@ -970,6 +978,14 @@ class Rendering(_message.Message):
     def credentials(self) -> _item_pb2.ItemCredentials:
         """First credentials, as the item writes them."""
 
+    @_builtins.property
+    def architectures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Architectures that the images are for, as Docker names them; empty: its collection does not say."""
+
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Devices of the node that its container needs."""
+
     def __init__(
         self,
         *,
@@ -995,10 +1011,12 @@ class Rendering(_message.Message):
         command: _builtins.str = ...,
         inputs: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         credentials: _item_pb2.ItemCredentials | None = ...,
+        architectures: _abc.Iterable[_builtins.str] | None = ...,
+        devices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_credentials", b"_credentials", "_probe", b"_probe", "credentials", b"credentials", "probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_credentials", b"_credentials", "_probe", b"_probe", "catalog_id", b"catalog_id", "command", b"command", "credentials", b"credentials", "docker_compose", b"docker_compose", "entrypoint", b"entrypoint", "environment", b"environment", "generated", b"generated", "image", b"image", "images", b"images", "inputs", b"inputs", "internal_port", b"internal_port", "min_cpu", b"min_cpu", "min_disk", b"min_disk", "min_memory", b"min_memory", "name", b"name", "port_published", b"port_published", "probe", b"probe", "revision", b"revision", "runtimes", b"runtimes", "secret_names", b"secret_names", "version", b"version", "volumes", b"volumes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_credentials", b"_credentials", "_probe", b"_probe", "architectures", b"architectures", "catalog_id", b"catalog_id", "command", b"command", "credentials", b"credentials", "devices", b"devices", "docker_compose", b"docker_compose", "entrypoint", b"entrypoint", "environment", b"environment", "generated", b"generated", "image", b"image", "images", b"images", "inputs", b"inputs", "internal_port", b"internal_port", "min_cpu", b"min_cpu", "min_disk", b"min_disk", "min_memory", b"min_memory", "name", b"name", "port_published", b"port_published", "probe", b"probe", "revision", b"revision", "runtimes", b"runtimes", "secret_names", b"secret_names", "version", b"version", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__credentials: _TypeAlias = _typing.Literal["credentials"]  # noqa: Y015
     _WhichOneofArgType__credentials: _TypeAlias = _typing.Literal["_credentials", b"_credentials"]  # noqa: Y015

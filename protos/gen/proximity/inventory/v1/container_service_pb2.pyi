@@ -154,6 +154,8 @@ class PlaceContainerRequest(_message.Message):
     VLAN_FIELD_NUMBER: _builtins.int
     RESTRICTED_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    ARCHITECTURES_FIELD_NUMBER: _builtins.int
+    DEVICES_FIELD_NUMBER: _builtins.int
     host_id: _builtins.int
     node: _builtins.str
     memory_mb: _builtins.int
@@ -170,6 +172,14 @@ class PlaceContainerRequest(_message.Message):
     """Whether only networks and addresses that users may choose are allowed."""
     owner: _builtins.str
     """The app that a chosen address is reserved for; ReleaseVmid gives it back. Empty: it is only checked."""
+    @_builtins.property
+    def architectures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Architectures that the app's images are for, as Docker names them; empty: not known."""
+
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Devices of the node that the container gets (`/dev/net/tun`)."""
+
     def __init__(
         self,
         *,
@@ -184,10 +194,12 @@ class PlaceContainerRequest(_message.Message):
         vlan: _builtins.int | None = ...,
         restricted: _builtins.bool = ...,
         owner: _builtins.str = ...,
+        architectures: _abc.Iterable[_builtins.str] | None = ...,
+        devices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_vlan", b"_vlan", "host_id", b"host_id", "vlan", b"vlan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_vlan", b"_vlan", "bridge", b"bridge", "disk_gb", b"disk_gb", "host_id", b"host_id", "memory_mb", b"memory_mb", "network_cidr", b"network_cidr", "node", b"node", "oci", b"oci", "owner", b"owner", "restricted", b"restricted", "storage", b"storage", "vlan", b"vlan"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_vlan", b"_vlan", "architectures", b"architectures", "bridge", b"bridge", "devices", b"devices", "disk_gb", b"disk_gb", "host_id", b"host_id", "memory_mb", b"memory_mb", "network_cidr", b"network_cidr", "node", b"node", "oci", b"oci", "owner", b"owner", "restricted", b"restricted", "storage", b"storage", "vlan", b"vlan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
@@ -212,6 +224,7 @@ class Placement(_message.Message):
     EXEC_MODE_FIELD_NUMBER: _builtins.int
     BRIDGE_FIELD_NUMBER: _builtins.int
     GATEWAY_FIELD_NUMBER: _builtins.int
+    ARCHITECTURE_FIELD_NUMBER: _builtins.int
     host_id: _builtins.int
     host_name: _builtins.str
     node: _builtins.str
@@ -224,6 +237,8 @@ class Placement(_message.Message):
     bridge: _builtins.str
     """Of the network."""
     gateway: _builtins.str
+    architecture: _builtins.str
+    """Of the node: amd64, arm64 and so on; empty where Proxmox does not say."""
     def __init__(
         self,
         *,
@@ -235,10 +250,11 @@ class Placement(_message.Message):
         exec_mode: _builtins.str = ...,
         bridge: _builtins.str = ...,
         gateway: _builtins.str = ...,
+        architecture: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge", b"bridge", "exec_mode", b"exec_mode", "gateway", b"gateway", "host_id", b"host_id", "host_name", b"host_name", "node", b"node", "oci", b"oci", "oci_reason", b"oci_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "bridge", b"bridge", "exec_mode", b"exec_mode", "gateway", b"gateway", "host_id", b"host_id", "host_name", b"host_name", "node", b"node", "oci", b"oci", "oci_reason", b"oci_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -379,6 +395,7 @@ class CreateContainerRequest(_message.Message):
     ENTRYPOINT_FIELD_NUMBER: _builtins.int
     MOUNTS_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    DEVICES_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     hostname: _builtins.str
     memory_mb: _builtins.int
@@ -411,6 +428,10 @@ class CreateContainerRequest(_message.Message):
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
     def mounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___MountPoint]: ...
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Devices of the node that the container gets."""
+
     def __init__(
         self,
         *,
@@ -435,10 +456,11 @@ class CreateContainerRequest(_message.Message):
         entrypoint: _builtins.str = ...,
         mounts: _abc.Iterable[Global___MountPoint] | None = ...,
         note: _builtins.str = ...,
+        devices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_vlan_tag", b"_vlan_tag", "container", b"container", "vlan_tag", b"vlan_tag"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_vlan_tag", b"_vlan_tag", "bridge", b"bridge", "container", b"container", "cores", b"cores", "disk_gb", b"disk_gb", "docker", b"docker", "entrypoint", b"entrypoint", "environment", b"environment", "gateway", b"gateway", "hostname", b"hostname", "memory_mb", b"memory_mb", "mounts", b"mounts", "nameservers", b"nameservers", "network_cidr", b"network_cidr", "note", b"note", "oci", b"oci", "owner", b"owner", "password", b"password", "storage", b"storage", "swap_mb", b"swap_mb", "template", b"template", "vlan_tag", b"vlan_tag"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_vlan_tag", b"_vlan_tag", "bridge", b"bridge", "container", b"container", "cores", b"cores", "devices", b"devices", "disk_gb", b"disk_gb", "docker", b"docker", "entrypoint", b"entrypoint", "environment", b"environment", "gateway", b"gateway", "hostname", b"hostname", "memory_mb", b"memory_mb", "mounts", b"mounts", "nameservers", b"nameservers", "network_cidr", b"network_cidr", "note", b"note", "oci", b"oci", "owner", b"owner", "password", b"password", "storage", b"storage", "swap_mb", b"swap_mb", "template", b"template", "vlan_tag", b"vlan_tag"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__vlan_tag: _TypeAlias = _typing.Literal["vlan_tag"]  # noqa: Y015
     _WhichOneofArgType__vlan_tag: _TypeAlias = _typing.Literal["_vlan_tag", b"_vlan_tag"]  # noqa: Y015

@@ -175,6 +175,7 @@ class Node(_message.Message):
     PVE_VERSION_FIELD_NUMBER: _builtins.int
     LXC_COUNT_FIELD_NUMBER: _builtins.int
     LAST_UPDATED_FIELD_NUMBER: _builtins.int
+    ARCHITECTURE_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     host_id: _builtins.int
     host_name: _builtins.str
@@ -194,6 +195,8 @@ class Node(_message.Message):
     ip_address: _builtins.str
     pve_version: _builtins.str
     lxc_count: _builtins.int
+    architecture: _builtins.str
+    """amd64, arm64 and so on; absent where Proxmox does not say."""
     @_builtins.property
     def last_updated(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -215,15 +218,20 @@ class Node(_message.Message):
         pve_version: _builtins.str | None = ...,
         lxc_count: _builtins.int = ...,
         last_updated: _timestamp_pb2.Timestamp | None = ...,
+        architecture: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address", "_pve_version", b"_pve_version", "ip_address", b"ip_address", "last_updated", b"last_updated", "pve_version", b"pve_version"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_ip_address", b"_ip_address", "_pve_version", b"_pve_version", "architecture", b"architecture", "ip_address", b"ip_address", "last_updated", b"last_updated", "pve_version", b"pve_version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address", "_pve_version", b"_pve_version", "cpu_count", b"cpu_count", "cpu_usage", b"cpu_usage", "host_id", b"host_id", "host_name", b"host_name", "id", b"id", "ip_address", b"ip_address", "last_updated", b"last_updated", "lxc_count", b"lxc_count", "memory_total", b"memory_total", "memory_used", b"memory_used", "name", b"name", "pve_version", b"pve_version", "status", b"status", "storage_total", b"storage_total", "storage_used", b"storage_used", "uptime", b"uptime"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_ip_address", b"_ip_address", "_pve_version", b"_pve_version", "architecture", b"architecture", "cpu_count", b"cpu_count", "cpu_usage", b"cpu_usage", "host_id", b"host_id", "host_name", b"host_name", "id", b"id", "ip_address", b"ip_address", "last_updated", b"last_updated", "lxc_count", b"lxc_count", "memory_total", b"memory_total", "memory_used", b"memory_used", "name", b"name", "pve_version", b"pve_version", "status", b"status", "storage_total", b"storage_total", "storage_used", b"storage_used", "uptime", b"uptime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__architecture: _TypeAlias = _typing.Literal["architecture"]  # noqa: Y015
+    _WhichOneofArgType__architecture: _TypeAlias = _typing.Literal["_architecture", b"_architecture"]  # noqa: Y015
     _WhichOneofReturnType__ip_address: _TypeAlias = _typing.Literal["ip_address"]  # noqa: Y015
     _WhichOneofArgType__ip_address: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address"]  # noqa: Y015
     _WhichOneofReturnType__pve_version: _TypeAlias = _typing.Literal["pve_version"]  # noqa: Y015
     _WhichOneofArgType__pve_version: _TypeAlias = _typing.Literal["_pve_version", b"_pve_version"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__architecture) -> _WhichOneofReturnType__architecture | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ip_address) -> _WhichOneofReturnType__ip_address | None: ...
     @_typing.overload
