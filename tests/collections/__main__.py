@@ -30,6 +30,7 @@ from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat, find_git_location
 from services.catalog.sources.source_files import FetchLimits, read_folder
 from services.catalog.sources.stack_reader import StackReader
+from tests.collections.deploy import RAW_TEXT
 from tests.collections.meaning import list_differences
 from tests.collections.sources import read_source
 from tests.contract.compose.judge import ComposeError, find_program, read_project
@@ -39,8 +40,6 @@ _CANNOT_RUN = re.compile(
     r"|works only beside|outside its own folder|adds the capability|sets devices|sets device_cgroup|the (?:ipc|pid|network)"
     r"|sets build|has no image|not part of the collection|not part of its collection|not YAML|is not a port between"
 )
-_HTML = "a|b|br|center|code|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|span|strong|table|td|tr|u|ul"
-_RAW = re.compile(rf"\$\{{|</?(?:{_HTML})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 
 
 class _Folders:
@@ -125,7 +124,7 @@ def _list_raw_texts(imported: Imported) -> list[str]:
         f"{entry.item.id} shows {text[:200]!r}"
         for entry in imported.items
         for text in _list_texts(entry.item)
-        if _RAW.search(text)
+        if RAW_TEXT.search(text)
     ]
 
 

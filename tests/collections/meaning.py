@@ -16,6 +16,10 @@ _DROPPED_MOUNTS = re.compile(
 )
 _TEXTS = ("user", "working_dir", "network_mode", "hostname")
 _OWN_NETWORKS = frozenset({"bridge", "default"})  # the app's own container has no other
+_COOLIFY_ADDRESS = re.compile(r"SERVICE_(?:URL|FQDN)_.*")  # its own address, or the path of its page
+_OTHER_CONTAINER = re.compile(
+    r"[a-z0-9-]+_[a-z0-9_-]+_1\b"
+)  # of another app of Umbrel: people name its address
 _ANYTHING = "\0"
 
 
@@ -84,13 +88,17 @@ class _Comparison:
             _read_pairs(self._ours.get("environment")),
         )
         for name in sorted(theirs.keys() - ours.keys()):
-            if name != "TZ" and not re.fullmatch(r"SERVICE_(?:URL|FQDN)_.*", name):
+            if name != "TZ" and not _COOLIFY_ADDRESS.fullmatch(name):
                 yield f"{name}={theirs[name]!r} is lost"
         if "env_file" not in self._theirs:
             for name in sorted(ours.keys() - theirs.keys() - {"TZ"}):
                 yield f"{name}={ours[name]!r} is new"
         for name in sorted(theirs.keys() & ours.keys()):
-            if name != "TZ" and not self._is_same(theirs[name], ours[name]):
+            if (
+                name != "TZ"
+                and not _COOLIFY_ADDRESS.fullmatch(name)
+                and not self._is_same(theirs[name], ours[name])
+            ):
                 yield f"{name}={theirs[name]!r} != {ours[name]!r}"
 
     def _compare_ports(self) -> Iterator[str]:
@@ -104,6 +112,8 @@ class _Comparison:
             yield f"ports {sorted(theirs)} != {sorted(ours)}"
 
     def _compare_mounts(self) -> Iterator[str]:
+        if self._theirs.get("volumes_from"):
+            return  # mounts of other services as well
         theirs = {_read_target(entry) for entry in self._theirs.get("volumes") or ()}
         theirs = {target for target in theirs if target and not _DROPPED_MOUNTS.fullmatch(target)}
         ours = {_read_target(entry) for entry in self._ours.get("volumes") or ()}
@@ -166,7 +176,7 @@ def _matches(source: str, result: str, inputs: Mapping[str, Input]) -> bool:
 
 def _may_be(part: str, variable: str, inputs: Mapping[str, Input]) -> bool:
     found = inputs.get(variable)
-    if variable in _PLATFORM or "$" in part:
+    if variable in _PLATFORM or "$" in part or (found and _OTHER_CONTAINER.search(part)):
         return True
     return found is not None and (
         found.secret or found.generate is not None or found.required or found.default == part

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from services.catalog.domain.entities import OWN_SOURCE
 from services.catalog.domain.errors import InvalidSourceError
+from services.catalog.domain.importers.formats.foreign_formats import find_foreign_location
 from services.common.core.errors import Violation
 
 # A part of item ids and of addresses of the API.
@@ -111,6 +112,8 @@ class NewSource:
             violations.append(Violation("location", text))
         if fault := find_part_fault(self.location):
             violations.append(Violation("location", fault))
+        if reason := find_foreign_location(self.location):
+            violations.append(Violation("location", reason))
         if "@" in self.location.partition("://")[2].partition("/")[0]:
             violations.append(Violation("location", "must not carry a user name or password"))
         if violations:

@@ -135,3 +135,21 @@ def test_a_note_about_replicas_has_no_raw_variable() -> None:
         "services: {app: {image: 'a/b:1', ports: ['80:80'], deploy: {replicas: '${N8N_WORKER_REPLICAS:-3}'}}}"
     )
     assert any("runs 3 times" in note for note in load({"app/compose.yaml": text}).item.notes)
+
+
+def test_logos_of_coolify_and_dokploy_are_files_of_the_source_where_it_has_them() -> None:
+    text = "# logo: svgs/app.svg\nservices:\n  app: {image: 'a/b:1', ports: ['80:80']}\n"
+    path, logo = "templates/compose/app.yaml", "public/svgs/app.svg"
+    assert load({path: text, logo: "<svg/>"}, SourceFormat.COOLIFY).item.icon == f"files/{logo}"
+    alone = load({"app.yaml": text}, SourceFormat.COOLIFY).item.icon
+    assert alone == "https://raw.githubusercontent.com/coollabsio/coolify/main/public/svgs/app.svg"
+    outside = text.replace("svgs/app.svg", "../../../etc/x.svg")
+    assert load({path: outside}, SourceFormat.COOLIFY).item.icon == "icons/app.svg"
+    files = {
+        "template.toml": "",
+        "docker-compose.yml": APP,
+        "meta.json": json.dumps({"id": "app", "logo": "logo.png"}),
+        "logo.png": "x",
+    }
+    blueprint = {f"blueprints/app/{name}": content for name, content in files.items()}
+    assert load(blueprint, SourceFormat.DOKPLOY).item.icon == "files/blueprints/app/logo.png"

@@ -49,3 +49,22 @@ async def test_a_source_that_cannot_be_is_refused(
         await replica.api.create_source(request, make_call())
     assert [violation.field for violation in caught.value.violations] == [field]
     assert await replica.store.list_sources() == []
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        ("https://github.com/caprover/one-click-apps.git", "CapRover"),
+        ("git+https://github.com/someone/one-click-apps#main", "CapRover"),
+        ("https://github.com/truenas/apps.git#master:trains", "TrueNAS"),
+        ("https://github.com/truenas/charts", "TrueNAS"),
+    ],
+)
+async def test_collections_for_other_software_are_refused_by_name(
+    replica: CatalogReplica, location: str, name: str
+) -> None:
+    request = pb.CreateSourceRequest(name="a", location=location, format="compose")
+    with pytest.raises(
+        InvalidSourceError, match=f"location: is a .*{name}.*add a collection of compose files instead"
+    ):
+        await replica.api.create_source(request, make_call())

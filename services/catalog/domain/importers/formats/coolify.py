@@ -38,6 +38,7 @@ _NO_VARIABLE = re.compile(
 )  # of another program, as `${env:NAME}`
 # Characters of a generated value: where none are named, and at most.
 _LENGTH, _LONGEST = 32, 128
+_LOGOS = "https://raw.githubusercontent.com/coollabsio/coolify/main/public"
 _URL = "http://${PROXIMITY_HOSTNAME}:${PROXIMITY_PUBLIC_PORT}"
 _HOST = "${PROXIMITY_HOSTNAME}"
 
@@ -47,10 +48,11 @@ def list_entries(files: Mapping[str, bytes]) -> Iterator[Entry]:
     paths = [path for path in files if PurePosixPath(path).suffix in {".yml", ".yaml"}]
     inside = [path for path in paths if str(PurePosixPath(path).parent).endswith(_HOME)]
     for path in inside or [path for path in paths if "/" not in path]:
-        yield path, partial(_read_app, path, files[path])
+        yield path, partial(_read_app, path, files)
 
 
-def _read_app(path: str, content: bytes) -> Draft:
+def _read_app(path: str, files: Mapping[str, bytes]) -> Draft:
+    content = files[path]
     text = content.decode(errors="replace")
     about = {
         match[1]: match[2].strip().strip("\"'") for match in _ABOUT.finditer(text.partition("\nservices:")[0])
@@ -72,6 +74,7 @@ def _read_app(path: str, content: bytes) -> Draft:
         description=take_text(about.get("slogan")),
         category=take_text(about.get("category"), 60) or " ".join(tags),
         tags=tags,
+        icon=_find_logo(path, about.get("logo", ""), files),
         documentation=take_text(about.get("documentation"), 500).partition("?utm")[0],
         known=_list_known(text),
         inputs=list(_list_inputs(text)),
@@ -80,6 +83,14 @@ def _read_app(path: str, content: bytes) -> Draft:
     )
     draft.website = draft.documentation
     return draft
+
+
+def _find_logo(path: str, logo: str, files: Mapping[str, bytes]) -> str:
+    """Return where the logo of an app is: in the source, or, where that is the folder of templates alone, at Coolify."""
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*){0,3}", logo):
+        return logo if logo.startswith("https://") else ""
+    place = f"{path.rpartition(_HOME)[0]}public/{logo}"
+    return f"files/{place}" if place in files else f"{_LOGOS}/{logo}"
 
 
 def _find_page(services: Mapping[str, Any], text: str) -> tuple[str, int]:

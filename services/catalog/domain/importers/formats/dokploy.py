@@ -80,6 +80,7 @@ def _read_app(folder: Folder) -> Draft:
         version=take_text(about.get("version"), 60),
         description=take_text(about.get("description")),
         category=" ".join(tags),
+        icon=folder.find_picture(take_text(about.get("logo"), 200)),
         tags=tags,
         website=take_text(links.get("website"), 500),
         documentation=take_text(links.get("docs"), 500),

@@ -11,19 +11,33 @@ _CAPROVER = re.compile(rb"^\s*[\"']?captainVersion[\"']?\s*:", re.MULTILINE)
 _TRUENAS = re.compile(r"(?:^|/)(?:ix_values\.yaml|questions\.yaml|app_versions\.json)$")
 
 
+_CAPROVER_REASON = (
+    "is a collection of CapRover one-click apps, whose definitions are templates for CapRover itself "
+    "($$cap_… variables); add a collection of compose files instead"
+)
+_TRUENAS_REASON = (
+    "is a TrueNAS catalog, whose apps are templates for the middleware of TrueNAS; add a collection of compose "
+    "files instead"
+)
+_LOCATIONS = (
+    (re.compile(r"//[^/]+/(?:caprover/|[^/]+/one-click-apps(?:[./#]|$))", re.IGNORECASE), _CAPROVER_REASON),
+    (re.compile(r"//[^/]+/(?:truenas|ix-systems|truecharts)/(?:apps|charts|catalog|public)(?:[./#]|$)", re.IGNORECASE),
+     _TRUENAS_REASON),
+)  # fmt: skip
+
+
+def find_foreign_location(location: str) -> str:
+    """Return why a known repository is none that can be imported, empty where it is not known to be such a one."""
+    return next((reason for pattern, reason in _LOCATIONS if pattern.search(location)), "")
+
+
 def find_foreign_format(files: Mapping[str, bytes]) -> str:
-    """Return why a collection cannot be imported, empty for every other collection."""
+    """Return why a collection is none that can be imported, empty where it is not known to be such a one."""
     for path, content in files.items():
         if path.endswith("captain-definition") or (
             path.endswith((".yml", ".yaml", ".json")) and _CAPROVER.search(content[:_HEAD])
         ):
-            return (
-                "is a collection of CapRover one-click apps, whose definitions are templates for CapRover itself "
-                "($$cap_… variables); add a collection of compose files instead"
-            )
+            return _CAPROVER_REASON
         if _TRUENAS.search(path):
-            return (
-                "is a TrueNAS catalog, whose apps are templates for the middleware of TrueNAS; add a collection of compose "
-                "files instead"
-            )
+            return _TRUENAS_REASON
     return ""
