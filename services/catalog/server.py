@@ -8,6 +8,7 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.catalog.config import CatalogSettings
 from services.catalog.convert.items import ItemMessages
+from services.catalog.domain.host_permissions import HostPermissions
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
 from services.catalog.jobs import FetchJobs, follow_publications, schedule_fetches
 from services.catalog.sources.fetcher import Fetcher
@@ -55,6 +56,7 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
         ca_file=settings.source_ca_file,
         limits=limits,
     )
+    permissions = HostPermissions(sources=store, host_needs=frozenset(settings.host_needs))
     return CatalogParts(
         settings=settings,
         runtime=runtime,
@@ -70,9 +72,9 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
             deployments=GrpcDeployments(runtime.clients),
             messages=messages,
             wake=runtime.relay.wake,
-            host_needs=settings.host_needs,
+            permissions=permissions,
         ),
-        internal=CatalogInternalHandlers(catalog, store, host_needs=settings.host_needs),
+        internal=CatalogInternalHandlers(catalog, store, permissions=permissions),
         jobs=FetchJobs(
             catalog=store,
             sources=store,

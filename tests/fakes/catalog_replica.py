@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from services.catalog.convert.items import ItemMessages
 from services.catalog.domain.errors import SourceFetchError
+from services.catalog.domain.host_permissions import HostPermissions
 from services.catalog.domain.interfaces import PublishedCatalog
 from services.catalog.domain.search.catalog_index import CatalogIndex
 from services.catalog.handlers import CatalogHandlers, CatalogInternalHandlers
@@ -79,9 +80,17 @@ class CatalogReplica:
         db: the database that replicas share.
         data: folder of item files.
         catalog: None for what the database has.
+        host_needs: ids of items that may use the host, or `<source>.*`.
     """
 
-    def __init__(self, db: Database, data: Path, *, catalog: PublishedCatalog | None = None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        data: Path,
+        *,
+        catalog: PublishedCatalog | None = None,
+        host_needs: Collection[str] = (),
+    ) -> None:
         self.store = SqlCatalogStore(db)
         messages, cache = ItemMessages(), CatalogCache(self.store)
         cache.on_refresh(messages.prepare)
@@ -89,6 +98,7 @@ class CatalogReplica:
         self.deployments = FakeDeployments()
         self.fetcher = FakeSourceFetcher()
         self.woken = 0
+        permissions = HostPermissions(sources=self.store, host_needs=host_needs)
         self.api = CatalogHandlers(
             catalog=self.catalog,
             store=self.store,
@@ -98,8 +108,9 @@ class CatalogReplica:
             deployments=self.deployments,
             messages=messages,
             wake=self.wake,
+            permissions=permissions,
         )
-        self.internal = CatalogInternalHandlers(self.catalog, self.store)
+        self.internal = CatalogInternalHandlers(self.catalog, self.store, permissions=permissions)
 
     def wake(self) -> None:
         self.woken += 1

@@ -9,7 +9,13 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
 from services.catalog.domain.faults import Rejection
-from services.catalog.domain.sources import DEFAULT_REFRESH_HOURS, NewSource, Source, SourceFormat
+from services.catalog.domain.sources import (
+    DEFAULT_REFRESH_HOURS,
+    NewSource,
+    Source,
+    SourceChanges,
+    SourceFormat,
+)
 from services.catalog.usecases.reload_catalog import Reloaded
 
 
@@ -21,6 +27,14 @@ def parse_new_source(request: pb.CreateSourceRequest) -> NewSource:
     """
     hours = request.refresh_hours if request.HasField("refresh_hours") else DEFAULT_REFRESH_HOURS
     return NewSource(request.name, request.location, SourceFormat(request.format), refresh_hours=hours)
+
+
+def parse_source_changes(request: pb.UpdateSourceRequest) -> SourceChanges:
+    """Return the changes of a source."""
+    return SourceChanges(
+        refresh_hours=request.refresh_hours if request.HasField("refresh_hours") else None,
+        allow_host_needs=request.allow_host_needs if request.HasField("allow_host_needs") else None,
+    )
 
 
 def render_source(source: Source) -> item_pb2.Source:
@@ -35,6 +49,7 @@ def render_source(source: Source) -> item_pb2.Source:
         rejected_count=source.rejected_count,
         created_at=_render_time(source.created_at.timestamp()),
         refresh_hours=source.refresh_hours,
+        allow_host_needs=source.allow_host_needs,
     )
     if source.error:
         message.error = source.error

@@ -13,7 +13,7 @@ from services.catalog.domain.importers.collection import Imported
 from services.catalog.domain.item import Record
 from services.catalog.domain.pictures import Picture
 from services.catalog.domain.search.catalog_index import CatalogIndex
-from services.catalog.domain.sources import NewSource, Source, SourceFormat
+from services.catalog.domain.sources import NewSource, Source, SourceChanges, SourceFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,16 @@ class SourceStore(Protocol):
 
     async def list_sources(self) -> list[Source]:
         """Return all sources by name."""
+
+    async def update_source(self, source_id: int, changes: SourceChanges) -> Source:
+        """Change a source; with another interval, its next fetch is due that much after the last one.
+
+        Raises:
+            SourceNotFoundError: not registered.
+        """
+
+    async def allows_host_needs(self, name: str) -> bool:
+        """Return whether items of a source may have what they need of the host; False where it is not registered."""
 
     async def queue_fetch(self, source_id: int, *, stale_before: datetime) -> Source:
         """Mark a source as being fetched and queue the work.

@@ -138,6 +138,20 @@ class Source:
     created_at: datetime
     refresh_hours: int = DEFAULT_REFRESH_HOURS
     next_fetch_at: datetime | None = None
+    allow_host_needs: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceChanges:
+    """Changes of a source; None keeps what is there.
+
+    Attributes:
+        refresh_hours: between two fetches; 0 for never.
+        allow_host_needs: whether its items may have the devices and capabilities that they need.
+    """
+
+    refresh_hours: int | None = None
+    allow_host_needs: bool | None = None
 
 
 def choose_next_fetch(

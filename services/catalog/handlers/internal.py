@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.catalog.convert.deployments import parse_render, render_rendering
 from services.catalog.convert.revisions import render_changes, render_revisions
+from services.catalog.domain.host_permissions import HostPermissions
 from services.catalog.domain.interfaces import CatalogStore, PublishedCatalog
 from services.catalog.usecases.render_item import render_item
 from services.catalog.usecases.revisions import compare_revisions, list_revisions
@@ -18,15 +17,15 @@ class CatalogInternalHandlers:
     """CatalogInternalService.
 
     Args:
-        host_needs: ids of the items that may use the host, or `<source>.*` for all of a source.
+        permissions: of items to use the host.
     """
 
     def __init__(
-        self, catalog: PublishedCatalog, store: CatalogStore, *, host_needs: Collection[str] = ()
+        self, catalog: PublishedCatalog, store: CatalogStore, *, permissions: HostPermissions
     ) -> None:
         self._catalog = catalog
         self._store = store
-        self._host_needs = frozenset(host_needs)
+        self._permissions = permissions
 
     async def render_item(self, request: pb.RenderItemRequest) -> pb.Rendering:
         rendered = await render_item(
@@ -36,7 +35,7 @@ class CatalogInternalHandlers:
             revision=request.revision,
             request=parse_render(request),
             from_revision=request.from_revision,
-            host_needs=self._host_needs,
+            permissions=self._permissions,
         )
         return render_rendering(rendered)
 

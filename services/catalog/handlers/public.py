@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
@@ -15,11 +15,13 @@ from services.catalog.convert.items import ItemMessages
 from services.catalog.convert.lists import parse_filter, parse_page, render_categories, render_stats
 from services.catalog.convert.sources import (
     parse_new_source,
+    parse_source_changes,
     render_rejections,
     render_reloaded,
     render_source,
     render_sources,
 )
+from services.catalog.domain.host_permissions import HostPermissions
 from services.catalog.domain.interfaces import (
     CatalogStore,
     OwnItemFiles,
@@ -56,7 +58,7 @@ class CatalogHandlers:
         deployments: the service of apps.
         messages: items as clients get them, prepared at each refresh of `catalog`.
         wake: called after changes that put messages into the outbox.
-        host_needs: ids of the items that may use the host, or `<source>.*` for all of a source.
+        permissions: of items to use the host.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class CatalogHandlers:
         deployments: Deployments,
         messages: ItemMessages,
         wake: Callable[[], None],
-        host_needs: Collection[str] = (),
+        permissions: HostPermissions,
         clock: Clock = now,
     ) -> None:
         self._catalog = catalog
@@ -81,7 +83,7 @@ class CatalogHandlers:
         self._deployments = deployments
         self._rendered = RenderedItems(messages)
         self._wake = wake
-        self._host_needs = frozenset(host_needs)
+        self._permissions = permissions
         self._clock = clock
 
     async def list_items(self, request: pb.ListItemsRequest, call: Call) -> Rendered[pb.ListItemsResponse]:
@@ -133,7 +135,7 @@ class CatalogHandlers:
             self._deployments,
             wanted=wanted,
             user=call.caller.user,
-            host_needs=self._host_needs,
+            permissions=self._permissions,
         )
         return render_preview(*preview)
 
@@ -163,6 +165,10 @@ class CatalogHandlers:
         self._wake()
         call.add_location(_SOURCES)
         return render_source(source)
+
+    async def update_source(self, request: pb.UpdateSourceRequest) -> item_pb2.Source:
+        changes = parse_source_changes(request)
+        return render_source(await sources.update_source(self._sources, request.source_id, changes))
 
     async def refresh_source(self, request: pb.RefreshSourceRequest, call: Call) -> item_pb2.Source:
         source = await sources.refresh_source(self._sources, request.source_id, now=self._clock())

@@ -12,7 +12,14 @@ from proximity.catalog.v1 import events_pb2
 from services.catalog.domain.errors import SourceBusyError, SourceDuplicateError, SourceNotFoundError
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.interfaces import Publication
-from services.catalog.domain.sources import NewSource, Source, SourceFormat, SourceStatus, choose_next_fetch
+from services.catalog.domain.sources import (
+    NewSource,
+    Source,
+    SourceChanges,
+    SourceFormat,
+    SourceStatus,
+    choose_next_fetch,
+)
 from services.catalog.store.tables import current_items, outbox, pictures, publications, rejections, sources
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
@@ -67,6 +74,30 @@ class SqlSourceStore:
         query = sa.select(sources).order_by(sources.c.name)
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return [_build_source(row) for row in rows]
+
+    async def update_source(self, source_id: int, changes: SourceChanges) -> Source:
+        """See `SourceStore.update_source`."""
+        moment = self._clock()
+
+        def write(connection: sa.Connection) -> Source:
+            found = _read_source(connection, source_id)
+            values: dict[str, Any] = {}
+            if changes.allow_host_needs is not None:
+                values["allow_host_needs"] = changes.allow_host_needs
+            if changes.refresh_hours not in {None, found.refresh_hours}:
+                last = found.last_fetched_at or moment
+                values["refresh_hours"] = changes.refresh_hours
+                values["next_fetch_at"] = choose_next_fetch(changes.refresh_hours or 0, moment=last)
+            if values:
+                connection.execute(sources.update().where(sources.c.id == source_id).values(**values))
+            return _read_source(connection, source_id)
+
+        return await self._db.write(write)
+
+    async def allows_host_needs(self, name: str) -> bool:
+        """See `SourceStore.allows_host_needs`."""
+        query = sa.select(sources.c.allow_host_needs).where(sources.c.name == name)
+        return bool(await self._db.read(lambda connection: connection.execute(query).scalar()))
 
     async def queue_fetch(self, source_id: int, *, stale_before: datetime) -> Source:
         """See `SourceStore.queue_fetch`."""
@@ -218,5 +249,6 @@ def _build_source(row: sa.Row[Any]) -> Source:
         last_fetched_at=row.last_fetched_at,
         created_at=row.created_at,
         refresh_hours=row.refresh_hours,
+        allow_host_needs=row.allow_host_needs,
         next_fetch_at=row.next_fetch_at,
     )

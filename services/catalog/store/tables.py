@@ -73,6 +73,7 @@ sources = sa.Table(
     sa.Column("fetch_queued_at", UtcDateTime),
     sa.Column("last_fetched_at", UtcDateTime),
     sa.Column("refresh_hours", sa.Integer, nullable=False, server_default="24"),
+    sa.Column("allow_host_needs", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("next_fetch_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 
+from services.catalog.domain.host_permissions import HostPermissions
 from services.catalog.domain.interfaces import (
     PublishedCatalog,
 )
@@ -23,7 +23,7 @@ async def preview_item(
     *,
     wanted: WantedDeployment,
     user: User | None,
-    host_needs: Collection[str] = (),
+    permissions: HostPermissions,
 ) -> tuple[RenderedDefinition, PlannedDeployment]:
     """Render an item with its secrets masked, as a deployment with these settings would run it.
 
@@ -43,7 +43,7 @@ async def preview_item(
         image=str(wanted.config.get("image") or ""),
         port=_take_port(wanted),
         masked=True,
-        optional_devices=is_permitted(item, host_needs),
+        optional_devices=is_permitted(item, await permissions.list_permitted(item)),
     )
     rendered = render_item(item, request)
     try:

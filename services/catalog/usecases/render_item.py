@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
 from dataclasses import replace
 
 from services.catalog.domain.errors import RevisionNotFoundError
+from services.catalog.domain.host_permissions import HostPermissions
 from services.catalog.domain.interfaces import CatalogStore, PublishedCatalog
 from services.catalog.domain.renderer import rendered_definition
 from services.catalog.domain.renderer.host_needs import check_host_needs, is_permitted
@@ -23,7 +23,7 @@ async def render_item(
     revision: str,
     request: RenderRequest,
     from_revision: str = "",
-    host_needs: Collection[str] = (),
+    permissions: HostPermissions,
 ) -> RenderedDefinition:
     """Render the newest or the named revision of an item.
 
@@ -34,7 +34,7 @@ async def render_item(
         revision: empty for the newest.
         request: runtime, values and changes of the definition.
         from_revision: the revision that the values are of; values of inputs that are gone since are left out.
-        host_needs: ids of the items that an administrator lets use the host, or `<source>.*`.
+        permissions: of items to use the host.
 
     Raises:
         ItemNotFoundError, RevisionNotFoundError: there is none.
@@ -49,6 +49,7 @@ async def render_item(
         ):  # without it, no value is known to be of a former input
             earlier = await get_revision(index, store, item_id=item_id, revision=from_revision)
             request = drop_past_inputs(request, earlier, item=item)
-    check_host_needs(item, host_needs)
-    request = replace(request, optional_devices=is_permitted(item, host_needs))
+    permitted = await permissions.list_permitted(item)
+    check_host_needs(item, permitted)
+    request = replace(request, optional_devices=is_permitted(item, permitted))
     return rendered_definition.render_item(item, request)

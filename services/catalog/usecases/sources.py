@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.interfaces import CatalogStore, PublishedCatalog, SourceStore
-from services.catalog.domain.sources import NewSource, Source
+from services.catalog.domain.sources import NewSource, Source, SourceChanges
 
 # A fetch that was queued longer ago may be queued again: its worker has died. A fetch ends after 14 minutes at most.
 FETCH_LIMIT = timedelta(minutes=15)
@@ -27,6 +27,15 @@ async def create_source(store: SourceStore, source: NewSource) -> Source:
         SourceDuplicateError: the name is taken.
     """
     return await store.add_source(source)
+
+
+async def update_source(store: SourceStore, source_id: int, changes: SourceChanges) -> Source:
+    """Change the interval of a source, or what its items may have.
+
+    Raises:
+        SourceNotFoundError: not registered.
+    """
+    return await store.update_source(source_id, changes)
 
 
 async def refresh_source(store: SourceStore, source_id: int, *, now: datetime) -> Source:

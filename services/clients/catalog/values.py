@@ -15,6 +15,8 @@ class Rendering:
         environment: every value by variable, as the container gets it.
         inputs: every value by input, and the further variables.
         credentials: username, password and change as the item writes them, with `${NAME}` for values.
+        architectures: that the images are for, as Docker names them; empty: not known.
+        devices: of the node that the container needs.
     """
 
     catalog_id: str

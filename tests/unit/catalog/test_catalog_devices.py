@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from services.apps.clients import GrpcCatalog
 from services.apps.domain.deployment import build_app, plan_app
 from services.apps.workflows.steps.container_creation import describe_container
 from services.catalog.domain.entities import Input, InputType
@@ -17,6 +16,7 @@ from services.catalog.domain.item_files.loader import LoadedItem
 from services.catalog.domain.renderer.rendered_definition import render_item
 from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
+from services.clients.catalog.client import GrpcCatalog
 from tests.fakes.containers import FakeContainers
 from tests.fakes.item_deployment import LocalClients, build_request
 

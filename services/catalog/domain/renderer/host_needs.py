@@ -67,7 +67,9 @@ def check_host_needs(item: Item, permitted: Collection[str]) -> None:
     if not item.allows or is_permitted(item, permitted):
         return
     whole = (
-        "" if item.source == OWN_SOURCE else f" or, for all of its source, CATALOG_HOST_NEEDS={item.source}.*"
+        ""
+        if item.source == OWN_SOURCE
+        else f" or, for all of its source, allow_host_needs of the source {item.source}"
     )
     raise UnsafeDefinitionError(
         f"{item.id} needs {', '.join(sorted(item.allows))} of the host; an administrator allows that with"

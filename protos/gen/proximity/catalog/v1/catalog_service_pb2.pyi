@@ -627,6 +627,40 @@ class CreateSourceRequest(_message.Message):
 Global___CreateSourceRequest: _TypeAlias = CreateSourceRequest  # noqa: Y015
 
 @_typing.final
+class UpdateSourceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    REFRESH_HOURS_FIELD_NUMBER: _builtins.int
+    ALLOW_HOST_NEEDS_FIELD_NUMBER: _builtins.int
+    source_id: _builtins.int
+    refresh_hours: _builtins.int
+    """Hours between two fetches of its own accord; 0: only when it is refreshed. null is refused."""
+    allow_host_needs: _builtins.bool
+    """Whether items of the source may have the devices and capabilities that they need. null is refused."""
+    def __init__(
+        self,
+        *,
+        source_id: _builtins.int = ...,
+        refresh_hours: _builtins.int | None = ...,
+        allow_host_needs: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_host_needs", b"_allow_host_needs", "_refresh_hours", b"_refresh_hours", "allow_host_needs", b"allow_host_needs", "refresh_hours", b"refresh_hours"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_host_needs", b"_allow_host_needs", "_refresh_hours", b"_refresh_hours", "allow_host_needs", b"allow_host_needs", "refresh_hours", b"refresh_hours", "source_id", b"source_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__allow_host_needs: _TypeAlias = _typing.Literal["allow_host_needs"]  # noqa: Y015
+    _WhichOneofArgType__allow_host_needs: _TypeAlias = _typing.Literal["_allow_host_needs", b"_allow_host_needs"]  # noqa: Y015
+    _WhichOneofReturnType__refresh_hours: _TypeAlias = _typing.Literal["refresh_hours"]  # noqa: Y015
+    _WhichOneofArgType__refresh_hours: _TypeAlias = _typing.Literal["_refresh_hours", b"_refresh_hours"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__allow_host_needs) -> _WhichOneofReturnType__allow_host_needs | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__refresh_hours) -> _WhichOneofReturnType__refresh_hours | None: ...
+
+Global___UpdateSourceRequest: _TypeAlias = UpdateSourceRequest  # noqa: Y015
+
+@_typing.final
 class RefreshSourceRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

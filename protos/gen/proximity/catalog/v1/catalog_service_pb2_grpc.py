@@ -103,6 +103,11 @@ class CatalogServiceStub:
                 request_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.CreateSourceRequest.SerializeToString,
                 response_deserializer=proximity_dot_catalog_dot_v1_dot_item__pb2.Source.FromString,
                 _registered_method=True)
+        self.UpdateSource = channel.unary_unary(
+                '/proximity.catalog.v1.CatalogService/UpdateSource',
+                request_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.UpdateSourceRequest.SerializeToString,
+                response_deserializer=proximity_dot_catalog_dot_v1_dot_item__pb2.Source.FromString,
+                _registered_method=True)
         self.RefreshSource = channel.unary_unary(
                 '/proximity.catalog.v1.CatalogService/RefreshSource',
                 request_serializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.RefreshSourceRequest.SerializeToString,
@@ -215,6 +220,14 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateSource(self, request, context):
+        """Change how often a source is fetched of its own accord, and what its items may have. Its name begins the ids of its
+        items, and what was deployed of it is known by them, so another name, location or format is another source.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RefreshSource(self, request, context):
         """Fetch a source again, in the background.
         """
@@ -302,6 +315,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
             'CreateSource': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateSource,
                     request_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.CreateSourceRequest.FromString,
+                    response_serializer=proximity_dot_catalog_dot_v1_dot_item__pb2.Source.SerializeToString,
+            ),
+            'UpdateSource': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSource,
+                    request_deserializer=proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.UpdateSourceRequest.FromString,
                     response_serializer=proximity_dot_catalog_dot_v1_dot_item__pb2.Source.SerializeToString,
             ),
             'RefreshSource': grpc.unary_unary_rpc_method_handler(
@@ -671,6 +689,33 @@ class CatalogService:
             target,
             '/proximity.catalog.v1.CatalogService/CreateSource',
             proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.CreateSourceRequest.SerializeToString,
+            proximity_dot_catalog_dot_v1_dot_item__pb2.Source.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.catalog.v1.CatalogService/UpdateSource',
+            proximity_dot_catalog_dot_v1_dot_catalog__service__pb2.UpdateSourceRequest.SerializeToString,
             proximity_dot_catalog_dot_v1_dot_item__pb2.Source.FromString,
             options,
             channel_credentials,

@@ -62,6 +62,10 @@ class CatalogServiceStub:
     """The registered sources."""
     CreateSource: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateSourceRequest, _item_pb2.Source]
     """Register a source; it is fetched in the background."""
+    UpdateSource: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.UpdateSourceRequest, _item_pb2.Source]
+    """Change how often a source is fetched of its own accord, and what its items may have. Its name begins the ids of its
+    items, and what was deployed of it is known by them, so another name, location or format is another source.
+    """
     RefreshSource: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.RefreshSourceRequest, _item_pb2.Source]
     """Fetch a source again, in the background."""
     ListRejections: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListRejectionsRequest, _catalog_service_pb2.ListRejectionsResponse]
@@ -100,6 +104,10 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """The registered sources."""
     CreateSource: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateSourceRequest, _item_pb2.Source]  # type: ignore[assignment]
     """Register a source; it is fetched in the background."""
+    UpdateSource: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.UpdateSourceRequest, _item_pb2.Source]  # type: ignore[assignment]
+    """Change how often a source is fetched of its own accord, and what its items may have. Its name begins the ids of its
+    items, and what was deployed of it is known by them, so another name, location or format is another source.
+    """
     RefreshSource: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.RefreshSourceRequest, _item_pb2.Source]  # type: ignore[assignment]
     """Fetch a source again, in the background."""
     ListRejections: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListRejectionsRequest, _catalog_service_pb2.ListRejectionsResponse]  # type: ignore[assignment]
@@ -213,6 +221,16 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_item_pb2.Source, _abc.Awaitable[_item_pb2.Source]]:
         """Register a source; it is fetched in the background."""
+
+    @_abc_1.abstractmethod
+    def UpdateSource(
+        self,
+        request: _catalog_service_pb2.UpdateSourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_item_pb2.Source, _abc.Awaitable[_item_pb2.Source]]:
+        """Change how often a source is fetched of its own accord, and what its items may have. Its name begins the ids of its
+        items, and what was deployed of it is known by them, so another name, location or format is another source.
+        """
 
     @_abc_1.abstractmethod
     def RefreshSource(

@@ -496,6 +496,7 @@ class Source(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     REFRESH_HOURS_FIELD_NUMBER: _builtins.int
     NEXT_FETCH_AT_FIELD_NUMBER: _builtins.int
+    ALLOW_HOST_NEEDS_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     name: _builtins.str
     location: _builtins.str
@@ -509,6 +510,8 @@ class Source(_message.Message):
     rejected_count: _builtins.int
     refresh_hours: _builtins.int
     """Hours between two fetches of its own accord; 0: only when it is refreshed."""
+    allow_host_needs: _builtins.bool
+    """Whether its items may have the devices and capabilities that they need; CATALOG_HOST_NEEDS allows single ones as well."""
     @_builtins.property
     def last_fetched_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -532,10 +535,11 @@ class Source(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         refresh_hours: _builtins.int = ...,
         next_fetch_at: _timestamp_pb2.Timestamp | None = ...,
+        allow_host_needs: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_last_fetched_at", b"_last_fetched_at", "_next_fetch_at", b"_next_fetch_at", "created_at", b"created_at", "error", b"error", "last_fetched_at", b"last_fetched_at", "next_fetch_at", b"next_fetch_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_last_fetched_at", b"_last_fetched_at", "_next_fetch_at", b"_next_fetch_at", "created_at", b"created_at", "error", b"error", "format", b"format", "id", b"id", "item_count", b"item_count", "last_fetched_at", b"last_fetched_at", "location", b"location", "name", b"name", "next_fetch_at", b"next_fetch_at", "refresh_hours", b"refresh_hours", "rejected_count", b"rejected_count", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_last_fetched_at", b"_last_fetched_at", "_next_fetch_at", b"_next_fetch_at", "allow_host_needs", b"allow_host_needs", "created_at", b"created_at", "error", b"error", "format", b"format", "id", b"id", "item_count", b"item_count", "last_fetched_at", b"last_fetched_at", "location", b"location", "name", b"name", "next_fetch_at", b"next_fetch_at", "refresh_hours", b"refresh_hours", "rejected_count", b"rejected_count", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
     _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
