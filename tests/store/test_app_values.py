@@ -197,7 +197,7 @@ async def test_where_the_catalog_knows_a_revision_no_more_everything_is_secret(
     class Gone(FakeCatalog):
         error: type[NotFoundError | UnavailableError] = UnavailableError
 
-        async def render(self, *_: Any, **__: Any) -> Any:
+        async def render_item(self, *_: Any, **__: Any) -> Any:
             raise self.error("the catalog has no such thing")
 
     catalog = Gone()
