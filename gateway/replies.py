@@ -18,6 +18,10 @@ REPLIES: dict[int, tuple[str, str | None]] = {
     426: ("INVALID_ARGUMENT", "This protocol is not supported here"),
     429: ("RESOURCE_EXHAUSTED", "Too many requests; try again after the time in Retry-After"),
     431: ("INVALID_ARGUMENT", "The request's headers are too large"),
+    501: (
+        "UNIMPLEMENTED",
+        "This transfer encoding is not possible here; send the body chunked, or with its length",
+    ),
     502: ("UNAVAILABLE", "The service gave an answer that could not be read; try again"),
     503: ("UNAVAILABLE", "The service is not available; try again shortly"),
     504: ("DEADLINE_EXCEEDED", "The service did not answer in time"),

@@ -219,6 +219,14 @@ def test_ambiguous_requests_are_refused(envoy: Envoy, backend: Backend, request_
     assert not [call for call in backend.calls if call.path == LIST_APPS]
 
 
+@pytest.mark.parametrize("encodings", [("chunked", "identity"), ("gzip",)])
+def test_an_unknown_transfer_encoding_is_named(envoy: Envoy, encodings: tuple[str, ...]) -> None:
+    lines = "".join(f"transfer-encoding: {one}\r\n" for one in encodings)
+    answer = send_raw(envoy, f"POST /api/auth/login HTTP/1.1\r\nhost: x\r\n{lines}\r\n0\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 501")
+    assert b"This transfer encoding is not possible here" in answer
+
+
 def test_an_answer_too_large_is_an_error(client: httpx.Client, backend: Backend) -> None:
     async def answer(_request: Any, _context: Context) -> Any:
         app = get_type("proximity.apps.v1.App")(name="n" * 1_000_000)
