@@ -86,6 +86,8 @@ def _show(seed: int, verdict: Verdict, *, took: float) -> None:
         f"{verdict.silent_copies} silent copies, settled in {verdict.settled_s:.0f} s, {took:.0f} s in all"
     )
     _say(f"seed {seed}: {ends}")
+    for reason in verdict.failures:
+        _say(f"seed {seed}: failed {reason}")
     for violation in verdict.violations:
         _say(f"seed {seed}: BROKEN {violation}")
     if not verdict.violations:

@@ -44,6 +44,7 @@ class Verdict:
         exchanges: how many requests were answered or not.
         accepted: how many of them were.
         operations: how many of each end, by name.
+        failures: why operations failed, each reason once.
         blows: how many struck.
         settled_s: how long it took until nothing was under way.
         silent_copies: how many copies printed nothing for as long as was asked for, and succeeded.
@@ -53,6 +54,7 @@ class Verdict:
     exchanges: int
     accepted: int
     operations: dict[str, int]
+    failures: tuple[str, ...]
     blows: int
     settled_s: float
     silent_copies: int
@@ -207,9 +209,18 @@ def _judge(
         exchanges=len(evidence.history),
         accepted=sum(one.is_accepted and one.method != "GET" for one in evidence.history),
         operations=dict(sorted(operations.items())),
+        failures=_list_failures(evidence),
         blows=blows,
         settled_s=settled_s,
         silent_copies=silent_copies,
+    )
+
+
+def _list_failures(evidence: Evidence) -> tuple[str, ...]:
+    """Why operations failed, for a person to judge; what backups carries out is in apps as well."""
+    own = {one["id"]: one for one in (*evidence.operations, *evidence.backup_operations)}
+    return tuple(
+        sorted({f"{one['kind']}: {one['error']}" for one in own.values() if one["status"] == "failed"})
     )
 
 
