@@ -114,6 +114,11 @@ class Blow:
     pick: float = 0.0
 
 
+def choose_way(seed: int) -> str:
+    """How commands reach containers: by SSH with root's password, or by consoles with an API token."""
+    return random.Random(f"{seed} way").choice(("ssh", "console"))
+
+
 def choose_actions(seed: int, *, user: int, count: int) -> list[Choice]:
     """What a user does, in order; only the first user is an administrator, who alone may adopt."""
     rng = random.Random(f"{seed} user {user}")
@@ -153,13 +158,22 @@ def choose_blows(
 def choose_trials(
     seed: int, *, seconds: float, outage_s: float = OUTAGE_S, silence_s: float = SILENCE_S
 ) -> list[Blow]:
-    """What lasts longer than limits and attempts: outages of Proxmox, and copies that print nothing; in order."""
+    """What every storm meets: an outage of Proxmox and copies that print nothing for longer than limits and attempts,
+    locks of others, consoles that lose what is typed first; in order.
+    """
     rng = random.Random(f"{seed} trials")
     period = max(_PERIOD_S, 3 * outage_s)
     trials: list[Blow] = []
     for number in range(max(1, int(seconds / period))):
         begins = number * period + rng.uniform(0.1, 0.6) * min(period, seconds)
         trials.append(Blow(begins, "outage", rng.choice(("refused", "silent")), outage_s))
+        for kind, target, length in (
+            ("deaf", "ssh", 30.0),
+            ("lock", LOCKS[0], 15.0),
+            ("lock", LOCKS[1], 15.0),
+        ):
+            at = number * period + rng.uniform(0.0, 0.9) * min(period, seconds)
+            trials.append(Blow(at, kind, target, length, pick=rng.random()))
         for kind in COPIES:
             at = number * period + rng.uniform(0.0, 0.8) * min(period, seconds)
             rule = {"kind": "task_hang", "match": {"type": kind}, "times": 1, "seconds": silence_s}

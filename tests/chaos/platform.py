@@ -56,13 +56,17 @@ class Platform:
         state: an empty directory for keys, logs and the simulator.
         report: is told when a process ends.
         database: `postgresql`, a server of its own that is struck too, or `sqlite`, the default of a local stack.
+        way: `ssh`, with root's password, or `console`, with an API token, which opens no SSH.
     """
 
     port_names: tuple[str, ...] = (*PORTS, "postgres", "http", *_LINKS)
     needed: tuple[str, ...] = ("postgres", "nats", "pvesim")  # end last
 
-    def __init__(self, state: Path, *, report: Callable[[str], None], database: str = "postgresql") -> None:
+    def __init__(
+        self, state: Path, *, report: Callable[[str], None], database: str = "postgresql", way: str = "ssh"
+    ) -> None:
         self.database = database
+        self.way = way
         self.state = state
         self.logs = state / "logs"
         self.processes: dict[str, Supervised] = {}
@@ -118,6 +122,12 @@ class Platform:
             await self._wait_for_port(name)
         beyond = {**proxmox, "port": ports["link-pvesim"], "ssh_port": ports["link-pvesim-ssh"]}
         environment = make_environment(self.settings, self.secrets, ports, proxmox=beyond)
+        if self.way == "console":
+            environment |= {
+                "PROXMOX_PASSWORD": "",
+                "PROXMOX_TOKEN_ID": str(proxmox["token_id"]),
+                "PROXMOX_TOKEN_SECRET": str(proxmox["token_secret"]),
+            }
         await self._migrate(make_migration(environment))
         urls = list_nats_urls(self.settings, {"nats": ports["link-nats"]})
         for spec in list_services(environment, ports, nats_urls=urls, workers=WORKERS):

@@ -20,7 +20,16 @@ from tests.chaos.blows import Storm
 from tests.chaos.checks import check_all
 from tests.chaos.checks.audit import check_audit
 from tests.chaos.checks.events import check_events
-from tests.chaos.choices import COPIES, OUTAGE_S, SILENCE_S, Blow, choose_actions, choose_blows, choose_trials
+from tests.chaos.choices import (
+    COPIES,
+    OUTAGE_S,
+    SILENCE_S,
+    Blow,
+    choose_actions,
+    choose_blows,
+    choose_trials,
+    choose_way,
+)
 from tests.chaos.evidence import Evidence, is_settled, read_databases
 from tests.chaos.history import History
 from tests.chaos.platform import PASSWORD, Platform, PlatformError
@@ -89,10 +98,13 @@ async def run_storm(
     Raises:
         PlatformError: it does not start, or is not well again after the storm.
     """
-    platform = Platform(state, report=lambda _: None, database=database)
+    way = choose_way(seed)
+    platform = Platform(state, report=lambda _: None, database=database, way=way)
     try:
         await platform.start()
-        report(f"seed {seed}: {len(platform.processes)} processes run, the storm begins")
+        report(
+            f"seed {seed}: {len(platform.processes)} processes run, commands go by {way}, the storm begins"
+        )
         return await _play(platform, seed, lengths=lengths, report=report)
     finally:
         await platform.stop()

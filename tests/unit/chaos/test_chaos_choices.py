@@ -11,6 +11,7 @@ from tests.chaos.choices import (
     choose_actions,
     choose_blows,
     choose_trials,
+    choose_way,
 )
 from tests.pvesim.faults import Faults
 
@@ -62,7 +63,7 @@ def test_the_simulator_takes_every_fault_and_each_comes_to_an_end() -> None:
     assert all(rule.times for rule in faults.rules)
 
 
-def test_every_storm_has_an_outage_and_silent_copies_of_each_kind() -> None:
+def test_every_storm_has_an_outage_silent_copies_locks_and_deaf_consoles() -> None:
     for seed in range(50):
         trials = choose_trials(seed, seconds=180, outage_s=60, silence_s=90)
         (outage,) = [one for one in trials if one.kind == "outage"]
@@ -71,11 +72,14 @@ def test_every_storm_has_an_outage_and_silent_copies_of_each_kind() -> None:
         silent = [one.rule for one in trials if one.kind == "silence"]
         assert {rule["match"]["type"] for rule in silent} == set(COPIES)
         assert {rule["seconds"] for rule in silent} == {90}
-    assert {one.target for seed in range(50) for one in choose_trials(seed, seconds=180)} == {
-        "proxmox",
-        "refused",
-        "silent",
-    }
+        assert [one.kind for one in trials if one.kind == "deaf"] == ["deaf"]
+        assert {one.target for one in trials if one.kind == "lock"} == set(LOCKS)
+    outages = [one for seed in range(50) for one in choose_trials(seed, seconds=180) if one.kind == "outage"]
+    assert {one.target for one in outages} == {"refused", "silent"}
+
+
+def test_commands_go_by_ssh_in_some_storms_and_by_consoles_in_others() -> None:
+    assert {choose_way(seed) for seed in range(20)} == {"ssh", "console"}
 
 
 def test_a_long_storm_has_outages_of_ten_minutes_with_time_between_them() -> None:
