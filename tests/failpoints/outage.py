@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from services.common.operations.engine import Engine
-from services.common.operations.model import ClaimedOperation
+from services.common.operations.model import Change, ClaimedOperation
 from services.inventory.domain.errors import HostUnreachableError, WriteUncertainError
 from services.inventory.proxmox.answers import Answer
 from services.inventory.proxmox.client import ProxmoxClient
@@ -28,11 +28,15 @@ class Outage:
         kind: of `KINDS`; with an answer lost, the first write is carried out before Proxmox falls silent.
         step: number of the step, over all operations, within which it begins.
         skip: requests of that step that are still answered.
+        undoing: the steps that are counted are those of undoing.
+        on_begin: is called once, when the outage has begun.
     """
 
     kind: str
     step: int
     skip: int = 0
+    undoing: bool = False
+    on_begin: Callable[[], Awaitable[None]] | None = None
     left_s: float = OUTAGE_S
     steps: int = 0
     struck: int = 0
@@ -79,8 +83,19 @@ class WatchingStore(CrashingStore):
     ) -> bool:
         """See `SqlOperationStore.update_step`."""
         if step == {"status": "running"} and more.get("values", {}).get("attempt") == 1:
-            self.outage.steps += 1
-        return await super().update_step(operation, position, step, **more)
+            self.outage.steps += not self.outage.undoing
+        cancelled = await super().update_step(operation, position, step, **more)
+        if step.get("status") == "undone":
+            self.outage.steps += self.outage.undoing
+        return cancelled
+
+    async def update(
+        self, operation: ClaimedOperation, values: dict[str, Any], *, changes: Sequence[Change] = ()
+    ) -> None:
+        """See `SqlOperationStore.update`."""
+        await super().update(operation, values, changes=changes)
+        if values.get("status") == "undoing":
+            self.outage.steps += self.outage.undoing
 
 
 async def outlive(platform: Platform, outage: Outage) -> None:
@@ -89,12 +104,24 @@ async def outlive(platform: Platform, outage: Outage) -> None:
         for desk in platform.desks.values():
             await desk.let_time_pass()
             await _run(desk, outage)
+        if outage.is_on and outage.struck and outage.on_begin is not None:
+            begin, outage.on_begin = outage.on_begin, None
+            await begin()
+        if outage.is_on and outage.struck:
+            await _check_that_waits_are_said(platform)
         if not outage.is_on:
             platform.end_silence()
         platform.proxmox.run_tasks()
         if not any([await desk.count_unfinished() for desk in platform.desks.values()]):
             return
     raise AssertionError(f"operations do not end: {await platform.describe_operations()}")
+
+
+async def _check_that_waits_are_said(platform: Platform) -> None:
+    """Raise AssertionError where an operation was let go without saying what it waits for."""
+    for kind, status, _, waiting_for, error in await platform.describe_operations():
+        if status in {"waiting", "undoing"}:
+            assert waiting_for, f"{kind} ({status}) does not say what it waits for; {error}"
 
 
 async def _run(desk: Desk, outage: Outage) -> None:

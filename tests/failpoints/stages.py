@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from services.common.core.errors import PreconditionError
+from services.common.operations.model import Context, Step
 from tests.failpoints.invariants import describe_strangers
-from tests.failpoints.platform import Platform, copy_proxmox, make_proxmox, migrate, open_platform
+from tests.failpoints.platform import Desk, Platform, copy_proxmox, make_proxmox, migrate, open_platform
 from tests.failpoints.scenes import Scene
 from tests.pvesim.instant import InstantProxmox
 
@@ -51,3 +53,22 @@ async def stage(scene: Scene, migrated: Path, tmp_path: Path) -> Stage:
     async with open_platform(migrated, saved, proxmox) as platform:
         made = await scene.prepare(platform)
     return Stage(saved, tmp_path, proxmox, made, strangers, itertools.count())
+
+
+def refuse(desk: Desk, kind: str) -> None:
+    """Let the workflow fail after its last step from which there is a way back."""
+
+    async def fail(_: Any, __: Context) -> Any:
+        raise PreconditionError("no further")
+
+    workflow = desk.workflows[kind]
+    last = max(number for number, step in enumerate(workflow.steps) if step.cancellable)
+    before, after = workflow.steps[: last + 1], workflow.steps[last + 1 :]
+    steps = (*before, Step("refuse", "Refusing", fail), *after)
+    desk.workflows[kind] = dataclasses.replace(workflow, steps=steps)
+
+
+async def cancel_all(desk: Desk) -> None:
+    """Have somebody cancel every operation."""
+    query = desk.tables.operations.update().values(cancel_requested=True)
+    await desk.db.write(lambda connection: connection.execute(query))

@@ -17,12 +17,11 @@ from services.apps.usecases.delegated_operations import end_silent_delegations
 from services.apps.usecases.operations import cancel_operation
 from services.backups.store.tables import backups as backup_rows
 from services.clients.backups.client import GrpcBackups
-from services.common.core.errors import PreconditionError, UnavailableError
-from services.common.operations.model import Context, Step
+from services.common.core.errors import UnavailableError
 from tests.failpoints.invariants import check_invariants
-from tests.failpoints.platform import Desk, find_end
+from tests.failpoints.platform import find_end
 from tests.failpoints.scenes import SCENES, Scene
-from tests.failpoints.stages import Stage, migrated, stage  # noqa: F401 - fixtures
+from tests.failpoints.stages import Stage, cancel_all, migrated, refuse, stage  # noqa: F401 - fixtures
 from tests.pvesim.model.entities import Container
 
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: str(scene.name))
@@ -62,24 +61,6 @@ class Play:
             await platform.settle()
             await check_invariants(platform, stage.strangers)
             return await find_end(desk, scene.kind)
-
-
-def refuse(desk: Desk, kind: str) -> None:
-    """Let the workflow fail after its last step from which there is a way back."""
-
-    async def fail(_: Any, __: Context) -> Any:
-        raise PreconditionError("no further")
-
-    workflow = desk.workflows[kind]
-    last = max(number for number, step in enumerate(workflow.steps) if step.cancellable)
-    before, after = workflow.steps[: last + 1], workflow.steps[last + 1 :]
-    steps = (*before, Step("refuse", "Refusing", fail), *after)
-    desk.workflows[kind] = dataclasses.replace(workflow, steps=steps)
-
-
-async def cancel_all(desk: Desk) -> None:
-    query = desk.tables.operations.update().values(cancel_requested=True)
-    await desk.db.write(lambda connection: connection.execute(query))
 
 
 async def play_everywhere(stage: Stage, scene: Scene, *, stride: int = 1, **how: bool) -> set[str]:

@@ -6,7 +6,6 @@ written between the backup and a failure.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -31,8 +30,7 @@ from services.common.operations.model import Context, Step, StepResult, WaitErro
 
 _NEXT = f"{FOLDER}/next"
 _LOOK_S = 0.5  # until a backup under way is read again; the worker does other work meanwhile
-_POLL_S = 1.0  # between reads of a backup that has to end before the app is free
-_BACKUP_S = 6 * 3600.0  # longest wait for it: terabytes over a gigabit line
+_LEAVE_S = 2.0  # the same while only its end is waited for
 
 
 @dataclass(frozen=True)
@@ -135,14 +133,10 @@ class UpgradeSteps:
         return StepResult(found, made)
 
     async def leave(self, state: UpgradeState, ctx: Context) -> UpgradeState:
-        """Let a backup under way end, as the app is free afterwards, and stop what did not run before."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + _BACKUP_S
-        while loop.time() < end:
-            backup = await find_held_backup(self.backups, ctx.operation.id)
-            if backup is None or backup.status != "creating":
-                break
-            await asyncio.sleep(_POLL_S)
+        """Wait until a backup under way has ended, as the app is free afterwards, and stop what did not run before."""
+        backup = await find_held_backup(self.backups, ctx.operation.id)
+        if backup is not None and backup.status == "creating":
+            raise WaitError(f"backup {backup.id} to end", delay=_LEAVE_S)
         return await self.stop_again(state, ctx)
 
     async def _ask_backup(self, state: UpgradeState, ctx: Context) -> HeldBackup:
