@@ -84,12 +84,12 @@ class Driver:
         await asyncio.sleep(0)
         meddled = False
         for pause in job.work:
-            if not meddled:
-                meddled = True
-                await self._spoil(job)
             await self.settle()
             self._cluster.touch("tasks", job.task.upid)
             self.kick()
+            if not meddled:  # what it has begun is saved by then: it may be killed while it hangs
+                meddled = True
+                await self._spoil(job)
             await asyncio.sleep(self._measure(pause))
 
     async def _spoil(self, job: Job) -> None:

@@ -42,6 +42,12 @@ class ClusterShell:
         container = self._sim.cluster.containers.get(vmid)
         return _render(container) if container and self._sees(container) else None
 
+    def unlock(self, vmid: int) -> None:
+        container = self._sim.cluster.containers[vmid]
+        if container.config.pop("lock", None):
+            self._sim.cluster.mark(container)
+            self._sim.driver.kick()
+
     def find_guest(self, vmid: int) -> Guest | None:
         container = self._sim.cluster.containers.get(vmid)
         return find_guest(container) if container and self._sees(container) else None

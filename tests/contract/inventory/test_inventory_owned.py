@@ -152,3 +152,15 @@ async def test_an_archive_is_not_restored_as_a_second_container(inventory: Inven
     )
     with pytest.raises(ContainerElsewhereError, match=f"container {vmid} of .* carries the mark of {owner}"):
         await inventory.containers.restore_container(request, new_call())
+
+
+async def test_root_takes_the_lock_of_a_broken_creation_off(inventory: Inventory) -> None:
+    ref = await inventory.create("wreck")
+    nothing = dict.fromkeys(inventory.sim.call("GET", f"/nodes/pve1/lxc/{ref.vmid}/config").data)
+    del nothing["digest"]
+    inventory.sim.client.control("PATCH", f"/containers/{ref.vmid}", {**nothing, "lock": "create"})
+    action = cs.ContainerActionRequest(container=ref, owner="wreck")
+    task = await inventory.containers.destroy_container(action, new_call())
+    assert (await inventory.finish(task)).succeeded
+    commands = inventory.sim.client.control("GET", "/commands?where=node/pve1")
+    assert ["pct", "unlock", str(ref.vmid)] in [one["argv"] for one in commands]

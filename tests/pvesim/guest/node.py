@@ -58,6 +58,9 @@ class NodeShell(Protocol):
     def world(self) -> World: ...
     def list_containers(self) -> Sequence[NodeContainer]: ...
     def find_container(self, vmid: int) -> NodeContainer | None: ...
+    def unlock(self, vmid: int) -> None:
+        """Take a container's lock off, whoever has it."""
+
     def find_guest(self, vmid: int) -> Guest | None:
         """The container's inside; None when it has none (it is being created)."""
 
@@ -178,6 +181,7 @@ async def run_pct(process: Process) -> int:
         "status": _show_status,
         "config": _show_config,
         "list": _list_all,
+        "unlock": _unlock,
     }
     if not args or args[0] not in actions:
         name = args[0] if args else ""
@@ -266,6 +270,12 @@ async def _pull_file(process: Process, node: Node, words: list[str]) -> int:
     except FsError as error:
         raise PctError(f"failed to open {source}: {error}", MISSING) from error
     node.fs.write(process.path(target), data, mode=_read_perms(options.get("--perms") or "0644"))
+    return 0
+
+
+async def _unlock(process: Process, node: Node, words: list[str]) -> int:
+    _, (word,) = _take_operands(words, 1, usage="unlock <vmid>")
+    node.shell.unlock(_get_container(node, word).vmid)
     return 0
 
 

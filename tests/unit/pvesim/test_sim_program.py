@@ -5,6 +5,9 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.unit.pvesim.sim import DEBIAN, start, wait_until_saved
 
@@ -55,6 +58,29 @@ def test_a_creation_killed_half_way_is_gone_after_the_restart(tmp_path: Path) ->
     with start(tmp_path) as sim:
         assert sim.call("GET", "/cluster/nextid").data == "9000"
         assert sim.call("GET", f"/nodes/pve1/tasks/{upid}/status").data["status"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("/nodes/pve1/vzdump", {"vmid": 9000, "storage": "backup"}),
+        ("/nodes/pve1/lxc/9000/clone", {"newid": 9001}),
+    ],
+    ids=["vzdump", "vzclone"],
+)
+def test_a_copy_killed_while_it_hangs_leaves_no_lock_and_no_wreck(
+    tmp_path: Path, path: str, options: dict[str, Any]
+) -> None:
+    with start(tmp_path) as sim:
+        assert sim.create(9000) == "OK"
+        sim.client.control("POST", "/faults", [{"kind": "task_hang"}])
+        upid = sim.call("POST", path, **options).data
+        wait_until_saved(tmp_path, "tasks", upid, holding='"recovery": {"')
+        os.kill(sim.process.pid, signal.SIGKILL)
+        sim.process.wait(timeout=5)
+    with start(tmp_path) as sim:
+        assert "lock" not in sim.call("GET", "/nodes/pve1/lxc/9000/config").data
+        assert sim.call("GET", "/cluster/nextid").data == "9001"
 
 
 def test_two_run_side_by_side_on_ports_of_their_own(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ class OneNode:
     guests: dict[int, Guest] = field(default_factory=dict)
     name: str = "pve1"
     version: str = "9.2.11"
+    unlocked: list[int] = field(default_factory=list)
 
     def list_containers(self) -> Sequence[NodeContainer]:
         return [
@@ -29,6 +30,9 @@ class OneNode:
 
     def find_container(self, vmid: int) -> NodeContainer | None:
         return next((one for one in self.list_containers() if one.vmid == vmid), None)
+
+    def unlock(self, vmid: int) -> None:
+        self.unlocked.append(vmid)
 
     def find_guest(self, vmid: int) -> Guest | None:
         return self.guests.get(vmid)
@@ -118,6 +122,7 @@ async def test_stdin_goes_into_the_container(client: asyncssh.SSHClientConnectio
     [
         ("pct exec 1 -- true", 2, "Configuration file 'nodes/pve1/lxc/1.conf' does not exist\n"),
         ("pct exec 106 -- true", 255, "container '106' not running!\n"),
+        ("pct unlock 7", 2, "Configuration file 'nodes/pve1/lxc/7.conf' does not exist\n"),
         ("pct status 7", 2, "Configuration file 'nodes/pve1/lxc/7.conf' does not exist\n"),
         ("cat /etc/pve/lxc/7.conf", 1, "cat: /etc/pve/lxc/7.conf: No such file or directory\n"),
         ("frobnicate", 127, "bash: line 1: frobnicate: command not found\n"),
