@@ -1,8 +1,8 @@
-"""Backups: archives of apps, made, kept, restored and deleted.
+"""Backups: archives of apps, made, listed, restored and deleted.
 
-It owns the rows that say which archive belongs to which app. The archives themselves are Proxmox's, reached through
-inventory; the app is held, while a backup or restore is under way, through apps.
+The service owns the rows that map archives to apps. The archives are on storages of Proxmox, reached through
+inventory. While a backup or restore is under way, the app is locked through apps.
 
-When an app is removed its backups stay: the rows are marked with the time, the archives are left on their storage,
-and since nobody owns the app any more nobody sees them through the API. An administrator finds them on the storage.
+When an app is removed its backups stay: the rows are marked with the time, and the archives are left on their storage.
+Their owner and administrators list, restore (as a new app), protect and delete them as before.
 """

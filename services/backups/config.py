@@ -11,7 +11,7 @@ from services.common.operations.limits import OperationSettings
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BackupsSettings(OperationSettings):
-    """What backups needs to run."""
+    """Settings of the server and the worker."""
 
     concurrency: int = setting(
         "BACKUPS_CONCURRENCY",

@@ -124,6 +124,8 @@ WORDS = {
     "services/catalog": _UNCLEAR,
     "services/apps": _UNCLEAR,
     "services/inventory": _UNCLEAR,
+    "services/backups": _UNCLEAR,
+    "services/clients": _UNCLEAR,
     "services/common": (*_UNCLEAR, "nobody waits", "surroundings", "stands around"),
 }
 
@@ -175,6 +177,8 @@ PLAIN_DOCSTRINGS = (
     "services/catalog",
     "services/apps",
     "services/inventory",
+    "services/backups",
+    "services/clients",
 )
 _HEADLESS = re.compile(r"(What|Who|Whose|Whoever|Where|How|Why|Which|Says|Tells|Looks)\b")
 
@@ -198,6 +202,8 @@ KEYWORD_CONSTRUCTORS = (
     "services/catalog",
     "services/apps",
     "services/inventory",
+    "services/backups",
+    "services/clients",
 )
 
 
@@ -220,6 +226,8 @@ REASONED_CONSTANTS = (
     "services/catalog",
     "services/apps",
     "services/inventory",
+    "services/backups",
+    "services/clients",
 )
 
 

@@ -1,1 +1,1 @@
-"""What a backup is, what may be done with it, and what that needs. No I/O."""
+"""Backups, preconditions of their operations, and the store's interface. No I/O."""

@@ -1,4 +1,4 @@
-"""What a workflow changes in the database, in the transaction of its checkpoint."""
+"""Changes that a workflow commits in the transaction of its checkpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NoteProgress:
-    """How far the making of a backup is, 0-100."""
+    """Progress of making a backup, 0-100."""
 
     backup_id: int
     progress: int
@@ -15,7 +15,7 @@ class NoteProgress:
 
 @dataclass(frozen=True)
 class NoteLeftOut:
-    """Which volumes will not be in the archive, each as a text for a person."""
+    """Descriptions of the volumes that will not be in the archive."""
 
     backup_id: int
     volumes: tuple[str, ...]
@@ -23,7 +23,7 @@ class NoteLeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class CompleteBackup:
-    """The archive is there; `size` in bytes."""
+    """The archive exists; `size` in bytes."""
 
     backup_id: int
     app_id: str
@@ -68,7 +68,7 @@ class LoseArchive:
 
 @dataclass(frozen=True)
 class RemoveBackup:
-    """The archive is gone."""
+    """The archive is deleted: the row goes too."""
 
     backup_id: int
 

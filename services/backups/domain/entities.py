@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-MIB = 1 << 20
-GIB = 1 << 30
+MIB = 1 << 20  # bytes: sizes are shown in binary units, as Proxmox shows them
+GIB = 1 << 30  # bytes
 
 
 class BackupStatus(StrEnum):

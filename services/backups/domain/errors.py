@@ -1,4 +1,4 @@
-"""What backups refuses."""
+"""Refusals of backups, by name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BackupInUseError(BusyError):
 
 
 class AppNotHeldError(PreconditionError):
-    """The operation that wants a backup made does not hold the app."""
+    """The operation that requests a backup has not locked the app."""
 
 
 class AppBusyError(BusyError):

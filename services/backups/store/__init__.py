@@ -1,4 +1,4 @@
-"""All SQL of backups: `reads` asks, `writes` is the whole store, `changes` is what happens within a transaction."""
+"""All SQL of backups: `reads`, `writes` (the whole store), and `changes` within a transaction."""
 
 from services.backups.store.changes import build_operation_store, operation_queue
 from services.backups.store.writes import SqlBackupStore

@@ -1,4 +1,4 @@
-"""What changes backups within a transaction: rows and messages."""
+"""Changes of backups within a transaction: rows and messages."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def write_line(_: sa.Connection, operation: ClaimedOperation, level: str, messag
 def build_operation_store(
     db: Database, limits: OperationLimits = operations_store.NO_LIMITS
 ) -> operations_store.SqlOperationStore:
-    """What the engine needs of this service's database."""
+    """Build the store of operations for the engine."""
     return operations_store.SqlOperationStore(db, tables, apply=apply_change, log=write_line, limits=limits)
 
 

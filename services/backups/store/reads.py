@@ -28,7 +28,7 @@ from services.common.operations.view import Operation
 
 
 class BackupReads:
-    """What is asked of backups, one round trip each.
+    """Reads of backups, one round trip each.
 
     Args:
         db: the service's database.
@@ -55,11 +55,11 @@ class BackupReads:
 
     async def count_backups(self, app_ids: Sequence[str]) -> list[BackupCount]:
         """See `BackupStore.count_backups`."""
-        protected = sa.func.sum(sa.case((backups.c.protected, 1), else_=0))
-        query = sa.select(backups.c.app_id, sa.func.count(), protected).group_by(backups.c.app_id)
+        protections = sa.func.sum(sa.case((backups.c.protected, 1), else_=0))
+        query = sa.select(backups.c.app_id, sa.func.count(), protections).group_by(backups.c.app_id)
         query = query.where(backups.c.app_id.in_(app_ids))
         rows = await self._db.read(lambda connection: connection.execute(query).all())
-        return [BackupCount(app_id, int(total), int(kept)) for app_id, total, kept in rows]
+        return [BackupCount(app_id, int(total), int(protected)) for app_id, total, protected in rows]
 
     async def list_deletable(self, *, limit: int) -> list[Backup]:
         """See `BackupStore.list_deletable`."""

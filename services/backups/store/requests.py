@@ -1,4 +1,4 @@
-"""What people ask of operations of backups besides beginning them."""
+"""Cancellation and replay of operations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.common.operations.view import Operation
 
 
 class BackupRequests(BackupReads):
-    """Cancelling and taking up again.
+    """Requests that change operations of backups.
 
     Args:
         db: the service's database.

@@ -21,12 +21,12 @@ def where_app(app_id: str, owner_id: int | None) -> list[sa.ColumnElement[bool]]
 
 
 def where_key(key: BackupKey) -> list[sa.ColumnElement[bool]]:
-    """The backup that a key names."""
+    """Build the conditions of the backup that a key names."""
     return [backups.c.id == key.backup_id, *where_app(key.app_id, key.owner_id)]
 
 
 def read_backup(connection: sa.Connection, key: BackupKey, *, lock: bool = False) -> Backup:
-    """One backup, its row locked if asked.
+    """Read one backup and, with `lock`, lock its row.
 
     Raises:
         BackupNotFoundError: there is none.
@@ -41,7 +41,7 @@ def read_backup(connection: sa.Connection, key: BackupKey, *, lock: bool = False
 
 
 def find_operation(connection: sa.Connection, operation_id: str) -> sa.Row[Any] | None:
-    """The row of an operation, or None."""
+    """Find the row of an operation."""
     return connection.execute(sa.select(operations).where(operations.c.id == operation_id)).one_or_none()
 
 
@@ -55,7 +55,7 @@ def find_duration(connection: sa.Connection, app_id: str) -> int | None:
 
 
 def render_new(new: NewBackup, current: datetime, *, expected_s: int | None) -> dict[str, Any]:
-    """The row of a backup that is to be made."""
+    """Render the row of a new backup."""
     return {
         "expected_s": expected_s,
         "app_id": new.app.app_id,
@@ -82,7 +82,7 @@ def render_new(new: NewBackup, current: datetime, *, expected_s: int | None) -> 
 
 
 def begin_state(backup: Backup, new: NewBackup) -> CreateBackupState:
-    """What the making of a backup begins with."""
+    """Build the first state of CreateBackup."""
     return CreateBackupState(
         operation_id=new.operation_id,
         backup_id=backup.id,
@@ -100,7 +100,7 @@ def begin_state(backup: Backup, new: NewBackup) -> CreateBackupState:
 
 
 def backup_of_row(row: sa.Row[Any]) -> Backup:
-    """A Backup of a row of `backups`."""
+    """Parse a row of `backups`."""
     order = BackupOrder(
         backup_type=row.backup_type,
         compression=row.compression,

@@ -1,4 +1,4 @@
-"""The store of backups: reading, and what writes in a transaction of its own."""
+"""The store of backups: reads, and writes in transactions of their own."""
 
 from __future__ import annotations
 
@@ -40,12 +40,13 @@ from services.common.messaging.outbox import note_received
 from services.common.operations.model import NewOperation, Workflow, dump_state
 from services.common.operations.tables import add_operation
 
+# Until a worker takes an operation that was only recorded: longer than three attempts of a call to apps take.
 _WITHOUT_BEGINNER = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
 class _Request:
-    """An operation that is asked for; `node` and `storage` are what it burdens."""
+    """A requested operation; limits count it for its `node` and `storage`."""
 
     operation_id: str
     kind: str
@@ -86,7 +87,7 @@ class SqlBackupStore(ArchivePresence):
         if protected is not None:
             values["protected"] = protected
             if protected:
-                values["delete_requested"] = False  # who protects it wants it to stay, also without its app
+                values["delete_requested"] = False  # protection cancels the deletion with its app
         if notes is not None:
             values["notes"] = notes
 
@@ -256,7 +257,7 @@ class SqlBackupStore(ArchivePresence):
     async def _write_operation(
         self, write: Callable[[sa.Connection], Backup], request: _Request, *, is_final: bool = True
     ) -> Backup:
-        """Write an operation down; it is not final where apps may still refuse to lend the app to it."""
+        """Record an operation; it is not final where apps may still refuse to lock the app for it."""
         try:
             return await self._db.write(write, is_final=is_final)
         except sa.exc.IntegrityError as error:

@@ -1,1 +1,1 @@
-"""Long operations of the backups service, one file each, their steps in running order."""
+"""Long-running operations of backups, one module each, with their steps in running order."""

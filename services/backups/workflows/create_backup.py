@@ -1,4 +1,4 @@
-"""Making a backup: lock the app, let Proxmox make the archive, check it, release the app."""
+"""CreateBackup: lock the app, let Proxmox make the archive, check it, release the app."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.backups.domain.errors import DumpFailedError
 from services.backups.domain.estimates import estimate_percent
 from services.backups.domain.preconditions import check_backupable
 from services.backups.workflows.create_backup_state import CreateBackupState
-from services.backups.workflows.steps.app_lock import await_answer, release_app, report
+from services.backups.workflows.steps.app_lock import await_answer, release_app, report_step
 from services.backups.workflows.steps.archive_tasks import (
     TaskState,
     delete_archives,
@@ -25,7 +25,6 @@ from services.backups.workflows.steps.archive_tasks import (
     start_again,
 )
 from services.clients.apps.interface import Apps
-from services.clients.apps.values import ProgressReport
 from services.clients.inventory.errors import TaskHinderedError
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import is_running
@@ -39,8 +38,8 @@ from services.common.operations.model import Context, Step, TransientError, Wait
 log = get_logger()
 
 KIND = "create_backup"
-_STORAGE_S = 30.0  # between looks at a storage that does not answer
-# The steps that the app's users see, in order: the mark and the release are ours alone.
+_STORAGE_S = 30.0  # between polls of a storage that does not answer: an NFS server restarts in minutes
+# The steps that the app's users see, in order; the mark and the release are internal.
 _REPORTED = (
     ("claim_app", "Locking the app"),
     ("dump", "Making the archive"),
@@ -51,13 +50,13 @@ _REPORTED = (
 
 @dataclass(frozen=True)
 class CreateBackup:
-    """The steps."""
+    """Steps of CreateBackup."""
 
     apps: Apps
     containers: Containers
 
     async def claim_app(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
-        """Lock the app; it may be locked for us already."""
+        """Lock the app; the request may have locked it already."""
         app = await self.apps.begin_operation(state.app_id, state.operation_id, kind="backup")
         check_backupable(app)
         await self._report(state, ctx, index=0)
@@ -77,7 +76,7 @@ class CreateBackup:
         return state
 
     async def dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
-        """Begin the archive, or go on with the one begun, and wait for its end."""
+        """Begin the archive, or resume the one that was begun, and wait for its end."""
         if state.was_running is None:
             state = replace(state, was_running=await is_running(self.containers, state.ref))
             await ctx.save(state)
@@ -95,7 +94,7 @@ class CreateBackup:
         return replace(state, volume_id=made or state.volume_id)
 
     async def _warn_of_left_out(self, state: CreateBackupState, ctx: Context) -> None:
-        """Say which volumes will not be in the archive; a backup does not fail because that is unknown."""
+        """Warn of volumes that will not be in the archive; a backup does not fail because they are unknown."""
         try:
             volumes = await self.containers.list_unarchived_volumes(state.ref, owner=state.app_id)
         except DomainError as error:
@@ -133,7 +132,7 @@ class CreateBackup:
         return state
 
     async def stop_dump(self, state: CreateBackupState, _: Context) -> CreateBackupState:
-        """Ask Proxmox to stop, so that the app is soon free; what does not stop is seen to afterwards.
+        """Stop the task, so that the app is soon unlocked; `remove_archives` ends what does not stop.
 
         Where the container was stopped for the archive, Proxmox may have died over it: then it is started again.
         """
@@ -157,16 +156,16 @@ class CreateBackup:
             raise WaitError("Proxmox to end an archive of the container")
 
     async def note_mark(self, state: CreateBackupState, _: Context) -> CreateBackupState:
-        """The archive's mark is written down before an archive is made."""
+        """Persist the archive's mark before an archive is made."""
         return state
 
     async def remove_archives(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
-        """Delete the archives that our tasks made, once none makes another; the app is free before.
+        """Release the app, then delete the archives of this operation's tasks once none makes another.
 
         Raises:
-            WaitError: something may still make one, or a storage that may hold one does not answer.
+            WaitError: a task may still make one, or a storage that may have one does not answer.
         """
-        await self.unclaim_app(state, ctx)  # the request held it, also where no step has
+        await self.unclaim_app(state, ctx)  # the request locked it, also where no step has
         await self._end_dump(state)
         listing = await self.containers.list_archives(state.ref)
         marked = [one.volume_id for one in listing.archives if one.has_backup_id(state.mark)]
@@ -176,7 +175,7 @@ class CreateBackup:
         return replace(state, upid="", volume_id="", volume_ids=())
 
     async def record(self, state: CreateBackupState, _: Context) -> CreateBackupState:
-        """Check the archive: where it is and how large; delete those that earlier tasks of this backup left.
+        """Check place and size of the archive; delete archives that earlier tasks of this backup left.
 
         Raises:
             TransientError: no storage lists it; a storage of a network may be late.
@@ -206,7 +205,7 @@ class CreateBackup:
         )
 
     async def probe_app(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
-        """See that an app answers that was stopped for its archive; the backup is as good if it does not."""
+        """Probe an app that was stopped for its archive; the backup completes if the app does not answer, too."""
         if state.backup_type != "stop" or not state.was_running:
             return state
         await self._report(state, ctx, index=3, percent=97)
@@ -231,7 +230,7 @@ class CreateBackup:
     async def note(
         self, state: CreateBackupState, progress: TaskProgress, *, ctx: Context
     ) -> CreateBackupState:
-        """Write down what a task that runs shows of itself: the archive's name, and that time passes."""
+        """Save the progress of a running task: the archive's name, and its percentage or an estimate."""
         if progress.result and progress.result not in state.volume_ids:
             state = replace(state, volume_ids=(*state.volume_ids, progress.result))
             await ctx.save(state)
@@ -255,20 +254,16 @@ class CreateBackup:
         message: str = "",
         level: str = "info",
     ) -> None:
-        name, description = _REPORTED[index]
-        news = ProgressReport(
+        await report_step(
+            self.apps,
+            state,
+            ctx,
+            steps=_REPORTED,
+            index=index,
             progress=percent,
-            step=name,
-            description=description,
-            step_index=index,
-            step_count=len(_REPORTED),
             message=message,
             level=level,
-            attempt=ctx.operation.attempt or 1,
-            worker=ctx.operation.worker,
-            upid=state.upid,
         )
-        await report(self.apps, state.app_id, state.operation_id, news=news)
 
 
 def _complete(state: CreateBackupState) -> tuple[BackupChange, ...]:
@@ -289,7 +284,7 @@ def _fail(state: CreateBackupState, error: str, _: bool) -> tuple[BackupChange, 
 
 
 def build_workflow(apps: Apps, containers: Containers) -> Workflow[CreateBackupState]:
-    """The workflow that makes a backup."""
+    """Build the workflow that makes a backup."""
     steps = CreateBackup(apps, containers)
     return Workflow(
         KIND,

@@ -1,4 +1,4 @@
-"""State of making a backup, written down after every step."""
+"""State of CreateBackup, persisted after every step."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from services.clients.inventory.values import Ref, Task
 
 @dataclass(frozen=True, kw_only=True)
 class CreateBackupState:
-    """What is known.
+    """State of CreateBackup.
 
     Attributes:
         mark: the first line of the archive's notes names it.
-        upid: the task that makes it.
+        upid: the task that makes the archive.
         volume_ids: of every archive that the log of one of our tasks named; the last one is the backup.
         began_at: when the task was started, in epoch seconds.
         expected_s: how long the app's last backup took; 0 when there is none.
-        was_running: whether the container ran before; None until it was looked at.
+        was_running: whether the container ran before; None until it was read.
         left_stopped: after a failure, a container that was stopped for its archive cannot start again.
         unanswered: why the app does not answer after it was stopped for its archive; empty: it does.
     """
@@ -48,10 +48,10 @@ class CreateBackupState:
 
     @property
     def ref(self) -> Ref:
-        """The app's container."""
+        """Return the place of the app's container."""
         return Ref(self.host_id, self.vmid, self.node)
 
     @property
     def task(self) -> Task:
-        """The task that makes the archive."""
+        """Return the task that makes the archive."""
         return Task(self.host_id, self.node, self.upid, self.volume_id)

@@ -1,4 +1,4 @@
-"""Deleting a backup: its archive, then its row."""
+"""DeleteBackup: the archive, then the row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KIND = "delete_backup"
 
 @dataclass(frozen=True, kw_only=True)
 class DeleteBackupState:
-    """What is known; without a volume id the archive is looked for by its mark."""
+    """State of deleting a backup; without a volume id the archive is found by its mark."""
 
     operation_id: str
     backup_id: int
@@ -28,13 +28,13 @@ class DeleteBackupState:
 
     @property
     def task(self) -> Task:
-        """The task that deletes it."""
+        """Return the task that deletes the archive."""
         return Task(self.host_id, self.node, self.upid)
 
 
 @dataclass(frozen=True)
 class DeleteBackup:
-    """The steps."""
+    """Steps of DeleteBackup."""
 
     containers: Containers
 
@@ -49,7 +49,7 @@ class DeleteBackup:
         return replace(state, volume_id=archive.volume_id if archive else "")
 
     async def delete_archive(self, state: DeleteBackupState, ctx: Context) -> DeleteBackupState:
-        """Delete the archive, or go on with the task that does; one that is gone is nothing to do."""
+        """Delete the archive, or resume the task that does; an archive that is gone needs no task."""
         if not state.volume_id:
             return state
         if not state.upid:
@@ -70,7 +70,7 @@ def _keep(state: DeleteBackupState, error: str, _: bool) -> tuple[BackupChange, 
 
 
 def build_workflow(containers: Containers) -> Workflow[DeleteBackupState]:
-    """The workflow that deletes a backup; it cannot be cancelled."""
+    """Build the workflow that deletes a backup; it cannot be cancelled."""
     steps = DeleteBackup(containers)
     return Workflow(
         KIND,

@@ -1,4 +1,4 @@
-"""Restoring a backup over its app: lock, stop, overwrite, start again if it ran, see that it answers, release."""
+"""RestoreBackup over the app: lock, stop, overwrite, start again if it ran, probe, release."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from services.backups.domain.changes import BackupChange, EndRestore, LoseArchiv
 from services.backups.domain.errors import RestoreFailedError
 from services.backups.domain.preconditions import check_volumes, describe_missing
 from services.backups.workflows.restore_backup_state import RestoreBackupState
-from services.backups.workflows.steps.app_lock import await_answer, release_app, report
+from services.backups.workflows.steps.app_lock import await_answer, release_app, report_step
 from services.backups.workflows.steps.archive_tasks import follow, follow_saved, start_again
 from services.clients.apps.interface import Apps
-from services.clients.apps.values import ProgressReport
 from services.clients.inventory.errors import TaskFailedError
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import has_container, is_running
@@ -22,8 +21,8 @@ from services.common.operations.model import Context, Step, TransientError, Wait
 
 KIND = "restore_backup"
 _BROKEN = "CREATION_BROKEN"
-_STORAGE_S = 30.0
-# The steps that the app's users see, in order; the release is ours alone.
+_STORAGE_S = 30.0  # between polls of a storage that does not answer: an NFS server restarts in minutes
+# The steps that the app's users see, in order; the release is internal.
 _REPORTED = (
     ("claim_app", "Locking the app"),
     ("stop_container", "Stopping the app"),
@@ -36,13 +35,13 @@ _GONE = ". The container is gone; the app's backups are not: restore one of them
 
 @dataclass(frozen=True)
 class RestoreBackup:
-    """The steps."""
+    """Steps of RestoreBackup over the app."""
 
     apps: Apps
     containers: Containers
 
     async def claim_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
-        """Lock the app; it may be locked for us already."""
+        """Lock the app; the request may have locked it already."""
         app = await self.apps.begin_operation(
             state.app_id, state.operation_id, kind="restore", made_by=state.made_by
         )
@@ -70,7 +69,7 @@ class RestoreBackup:
         return state
 
     async def stop_container(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
-        """Stop the container if it runs, having written down that it did; not before the archive was checked."""
+        """Check the archive, persist whether the container runs, and stop it."""
         await self._require_archive(state, ctx)
         await self._require_volumes(state)
         running = await is_running(self.containers, state.ref)
@@ -87,7 +86,7 @@ class RestoreBackup:
         return replace(state, upid="")
 
     async def start_again(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
-        """Start what was stopped. A container that cannot start, or is gone, leaves the app in error."""
+        """Start the container that was stopped; one that cannot start, or is gone, leaves the app in error."""
         await end_task(self.containers, state.task)
         if state.unanswered:
             return state
@@ -99,7 +98,7 @@ class RestoreBackup:
         return replace(state, overwriting=state.overwriting or not recovered, recovered=recovered)
 
     async def restore_archive(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
-        """Overwrite the container, or go on with the task that does."""
+        """Overwrite the container, or resume the task that does."""
         if not state.upid:
             state = replace(state, overwriting=True)
             await ctx.save(state)
@@ -119,7 +118,7 @@ class RestoreBackup:
         return replace(state, upid="")
 
     async def _require_archive(self, state: RestoreBackupState, ctx: Context) -> None:
-        """Refuse to give a container up for an archive that is gone, or cannot be seen now."""
+        """Refuse to overwrite a container with an archive that is gone, or whose storage does not answer."""
         if f"-{state.vmid}-" not in state.archive:
             return  # of another container: it is not among this one's
         listing = await self.containers.list_archives(state.ref)
@@ -141,7 +140,7 @@ class RestoreBackup:
         check_volumes(volumes, backup_id=state.backup_id, lose_volumes=state.lose_volumes)
 
     async def _begin_restore(self, state: RestoreBackupState) -> Task:
-        """Begin to overwrite; what a restore left that was broken off is removed first."""
+        """Begin to overwrite; the container that an interrupted restore left is destroyed first."""
         try:
             return await self.containers.restore_container(
                 state.ref,
@@ -169,7 +168,7 @@ class RestoreBackup:
         return replace(state, upid="")
 
     async def probe_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
-        """See that the restored app answers, at the address that it has now.
+        """Probe the restored app, at its current address.
 
         Raises:
             RestoreFailedError: it does not; the app has the archive's data and is in error.
@@ -183,7 +182,7 @@ class RestoreBackup:
         return state
 
     async def release_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
-        """Release the app as it ran before; who sees that it is free finds the backup free too."""
+        """Release the app in its status before; the backup is free earlier, so that the next request finds both free."""
         if not state.ended:
             state = replace(state, ended=True)
             await ctx.save(state, EndRestore(state.backup_id, state.app_id))
@@ -206,20 +205,10 @@ class RestoreBackup:
     async def _report(
         self, state: RestoreBackupState, ctx: Context, index: int, *, percent: int = 0, message: str = ""
     ) -> None:
-        name, description = _REPORTED[index]
         progress = (0, 5, 10 + percent * 75 // 100, 88, 92)[index]
-        news = ProgressReport(
-            progress=progress,
-            step=name,
-            description=description,
-            step_index=index,
-            step_count=len(_REPORTED),
-            message=message,
-            attempt=ctx.operation.attempt or 1,
-            worker=ctx.operation.worker,
-            upid=state.upid,
+        await report_step(
+            self.apps, state, ctx, steps=_REPORTED, index=index, progress=progress, message=message
         )
-        await report(self.apps, state.app_id, state.operation_id, news=news)
 
 
 def _end(state: RestoreBackupState) -> tuple[BackupChange, ...]:
@@ -233,7 +222,7 @@ def _fail(state: RestoreBackupState, error: str, _: bool) -> tuple[BackupChange,
 
 
 def build_workflow(apps: Apps, containers: Containers) -> Workflow[RestoreBackupState]:
-    """The workflow that restores a backup over its app."""
+    """Build the workflow that restores a backup over its app."""
     steps = RestoreBackup(apps, containers)
     return Workflow(
         KIND,

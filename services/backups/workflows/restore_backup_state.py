@@ -1,4 +1,4 @@
-"""State of restoring a backup, written down after every step."""
+"""State of RestoreBackup over the app, persisted after every step."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from services.clients.inventory.values import Ref, Task
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreBackupState:
-    """What is known.
+    """State of RestoreBackup over the app.
 
     Attributes:
-        was_running: whether the container ran before; None until it was looked at.
+        was_running: whether the container ran before; None until it was read.
         overwriting: the container may no longer be what it was.
         recovered: after a failure, the container runs again.
         gone: after a failure, there is no container any more.
@@ -47,10 +47,10 @@ class RestoreBackupState:
 
     @property
     def ref(self) -> Ref:
-        """The app's container."""
+        """Return the place of the app's container."""
         return Ref(self.host_id, self.vmid, self.node)
 
     @property
     def task(self) -> Task:
-        """The task under way."""
+        """Return the task under way."""
         return Task(self.host_id, self.node, self.upid)

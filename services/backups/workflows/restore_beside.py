@@ -1,4 +1,4 @@
-"""Keeping an archive while apps makes a new app of it: what is read is neither deleted nor restored elsewhere."""
+"""RestoreBackup beside the app: the archive is locked while apps makes a new app of it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from services.common.core.clock import now
 from services.common.operations.model import Context, Step, WaitError, Workflow
 
 KIND = "restore_beside"
-_LOOK_S = 1.0
-_ASKING = timedelta(minutes=1)  # within which the request may still reach apps
+_LOOK_S = 1.0  # between polls of the operation of apps, which takes a minute or more
+_REQUEST_TIME = timedelta(minutes=1)  # within which a request that was sent may still reach apps
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreBesideState:
-    """Which backup is read; the operation of apps has the same id."""
+    """The backup whose archive is read; the operation of apps has the same id."""
 
     operation_id: str
     backup_id: int
@@ -25,18 +25,18 @@ class RestoreBesideState:
 
 @dataclass(frozen=True)
 class RestoreBeside:
-    """The step."""
+    """Step of RestoreBackup beside the app."""
 
     apps: Apps
 
     async def await_app(self, state: RestoreBesideState, ctx: Context) -> RestoreBesideState:
-        """Wait until the operation of apps has ended, however; apps says how.
+        """Wait until the operation of apps has ended, whatever its outcome.
 
         Raises:
             WaitError: it has not.
         """
         standing = await self.apps.get_operation_standing(state.operation_id)
-        may_come = standing == "unknown" and now() - ctx.operation.created_at < _ASKING
+        may_come = standing == "unknown" and now() - ctx.operation.created_at < _REQUEST_TIME
         if standing == "unfinished" or may_come:
             raise WaitError("the new app to be made", delay=_LOOK_S)
         return state
@@ -47,7 +47,7 @@ def _free(state: RestoreBesideState) -> tuple[BackupChange, ...]:
 
 
 def build_workflow(apps: Apps) -> Workflow[RestoreBesideState]:
-    """The workflow that keeps an archive while a new app is made of it."""
+    """Build the workflow that locks an archive while a new app is made of it."""
     steps = RestoreBeside(apps)
     return Workflow(
         KIND,

@@ -208,7 +208,7 @@ def parse_scan(answer: pb.ListContainersResponse) -> Scan:
 
 
 def _list_mounts(config: Mapping[str, Any]) -> Iterator[str]:
-    """The paths of a configuration's mount points: `mp0: local-lvm:vm-9000-disk-1,mp=/data,size=4G`."""
+    """List the paths of a configuration's mount points: `mp0: local-lvm:vm-9000-disk-1,mp=/data,size=4G`."""
     for key, value in config.items():
         if key.startswith("mp") and key.removeprefix("mp").isdigit():
             yield from (part[3:] for part in str(value).split(",") if part.startswith("mp="))

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class Ref:
-    """Where a container is; the key is (host_id, vmid)."""
+    """Place of a container; the key is (host_id, vmid), the node a hint."""
 
     host_id: int
     vmid: int
@@ -18,7 +18,7 @@ class Ref:
 
 @dataclass(frozen=True)
 class Task:
-    """A Proxmox task; an empty upid had nothing to do."""
+    """A Proxmox task; with an empty upid there was nothing to do."""
 
     host_id: int
     node: str
@@ -130,7 +130,7 @@ class ContainerVolume:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a place for a container must offer.
+    """Requirements on a place for a container.
 
     Attributes:
         network_cidr: a static address, `static` for any of the network; empty: DHCP.
@@ -213,9 +213,9 @@ class Container:
     """A container as it is now: bytes, seconds, cpu 0-1.
 
     Attributes:
-        mounts: the paths of its volumes, where `find` looked.
-        bare: `find` saw no disk: it is what a creation left that was broken off.
-        named_owner: the app that its description names, also while its tag is missing, where `find` looked.
+        mounts: the paths of its volumes, where `get_container` read it.
+        bare: it has no disk, as an interrupted creation leaves it, where `get_container` read it.
+        named_owner: the app that its description names, also while its tag is missing, where `get_container` read it.
     """
 
     host_id: int

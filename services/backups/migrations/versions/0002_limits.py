@@ -1,4 +1,4 @@
-"""What an operation burdens, for limits."""
+"""Node and storage of an operation, for limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a backup is expected to take, and which volumes are not in its archive."""
+"""Expected time of a backup, and volumes that are not in its archive."""
 
 from __future__ import annotations
 

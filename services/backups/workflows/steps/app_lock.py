@@ -3,24 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Protocol
 
 from services.clients.apps.interface import Apps
 from services.clients.apps.values import ProgressReport
 from services.common.core.errors import DomainError, NotFoundError
 from services.common.core.log import get_logger
-from services.common.operations.model import WaitError
+from services.common.operations.model import Context, WaitError
 
 log = get_logger()
 
 _PROBE_S = 1.0  # between two probes of a port: apps that start take 5 to 60 s to answer
 
 
-async def report(apps: Apps, app_id: str, operation_id: str, *, news: ProgressReport) -> None:
-    """Report progress to the app's users; the work does not depend on it."""
+class ReportedState(Protocol):
+    """State of an operation that locks an app."""
+
+    @property
+    def app_id(self) -> str:
+        """The app."""
+
+    @property
+    def operation_id(self) -> str:
+        """The operation."""
+
+    @property
+    def upid(self) -> str:
+        """The Proxmox task of the step; empty: none."""
+
+
+async def report_step(
+    apps: Apps,
+    state: ReportedState,
+    ctx: Context,
+    *,
+    steps: Sequence[tuple[str, str]],
+    index: int,
+    progress: int,
+    message: str = "",
+    level: str = "info",
+) -> None:
+    """Report one of the `steps` (name, description) to the app's users; the work does not depend on it."""
+    name, description = steps[index]
+    news = ProgressReport(
+        progress=progress,
+        step=name,
+        description=description,
+        step_index=index,
+        step_count=len(steps),
+        message=message,
+        level=level,
+        attempt=ctx.operation.attempt or 1,
+        worker=ctx.operation.worker,
+        upid=state.upid,
+    )
     try:
-        await apps.report_operation(app_id, operation_id, report=news)
+        await apps.report_operation(state.app_id, state.operation_id, report=news)
     except DomainError as error:
-        log.warning("report_lost", app_id=app_id, operation_id=operation_id, error=error.message)
+        log.warning("report_lost", app_id=state.app_id, operation_id=state.operation_id, error=error.message)
 
 
 async def await_answer(apps: Apps, app_id: str, operation_id: str) -> str:
