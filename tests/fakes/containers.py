@@ -136,10 +136,10 @@ class FakeContainers(FakeArchives):
     async def adopt_container(self, ref: Ref, *, owner: str, instead_of: str = "") -> None:
         self.call("adopt_container")
         container = self.containers[ref.vmid]
+        if ref.vmid in {vmid for other, vmid in self.reserved.items() if other not in (owner, instead_of)}:
+            raise busy("VMID_TAKEN", f"the container id {ref.vmid} is taken")
         if container.owner not in ("", owner, instead_of):
             raise not_ours(ref, owner)
-        if ref.vmid in {vmid for other, vmid in self.reserved.items() if other != owner}:
-            raise busy("VMID_TAKEN", f"the container id {ref.vmid} is taken")
         self.reserved[owner] = ref.vmid
         self.containers[ref.vmid] = dataclasses.replace(container, owner=owner, named_owner=owner)
 

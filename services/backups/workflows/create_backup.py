@@ -29,7 +29,7 @@ from services.clients.inventory.errors import TaskHinderedError
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import is_running
 from services.clients.inventory.tasks import end_task
-from services.clients.inventory.values import NewArchive, TaskKind, TaskProgress
+from services.clients.inventory.values import TaskKind, TaskProgress
 from services.common.core.clock import now
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
@@ -111,14 +111,7 @@ class CreateBackup:
         await self._report(state, ctx, message=message, level="warning")
 
     async def _begin_dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
-        new = NewArchive(
-            mode=state.backup_type,
-            compression=state.compression,
-            storage=state.storage,
-            notes=state.notes,
-            backup_id=state.mark,
-        )
-        task = await self.containers.backup_container(state.ref, owner=state.app_id, new=new)
+        task = await self.containers.backup_container(state.ref, owner=state.app_id, new=state.new_archive)
         state = replace(
             state,
             node=task.node or state.node,

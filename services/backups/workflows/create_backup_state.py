@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.clients.inventory.values import Ref, Task
+from services.clients.inventory.values import NewArchive, Ref, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,3 +55,14 @@ class CreateBackupState:
     def task(self) -> Task:
         """Return the task that makes the archive."""
         return Task(self.host_id, self.node, self.upid, self.volume_id)
+
+    @property
+    def new_archive(self) -> NewArchive:
+        """Return the archive to make."""
+        return NewArchive(
+            mode=self.backup_type,
+            compression=self.compression,
+            storage=self.storage,
+            notes=self.notes,
+            backup_id=self.mark,
+        )

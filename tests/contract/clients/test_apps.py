@@ -70,8 +70,8 @@ async def backend(request: pytest.FixtureRequest, tmp_path: Path, service: Servi
     if request.param == "fake":
         yield Backend(FakeApps(), APP, "local:backup/a")
         return
-    async with serve(tmp_path, DESCRIPTOR, service.internal, caller="backups") as clients:
-        yield await make_real(service, GrpcApps(clients))
+    async with serve(tmp_path, DESCRIPTOR, service.internal, callers=["backups"]) as clients:
+        yield await make_real(service, GrpcApps(clients["backups"]))
 
 
 async def test_an_app_is_described_to_its_owner_only(backend: Backend) -> None:

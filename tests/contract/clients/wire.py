@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,19 +19,22 @@ from services.common.rpc.server_context import ServerContext
 
 @asynccontextmanager
 async def serve(
-    folder: Path, descriptor: ServiceDescriptor, handlers: object, *, caller: str
-) -> AsyncIterator[Clients]:
-    """Serve handlers on a free port and yield clients of the service `caller`."""
+    folder: Path, descriptor: ServiceDescriptor, handlers: object, *, callers: Sequence[str]
+) -> AsyncIterator[Mapping[str, Clients]]:
+    """Serve handlers on a free port and yield the clients of each calling service."""
     make_service_keys(folder)
     service = descriptor.file.package.split(".")[1]
     server = create_server()
     add_service(server, descriptor, handlers, ServerContext(guard=Guard(_make_verifier(folder, service))))
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
-    private, _ = read_service_keys(folder, caller)
-    clients = Clients(ServiceSigner(caller, private), {service: address}.__getitem__)
+    clients = {
+        name: Clients(ServiceSigner(name, read_service_keys(folder, name)[0]), {service: address}.__getitem__)
+        for name in callers
+    }
     yield clients
-    await clients.close()
+    for each in clients.values():
+        await each.close()
     await server.stop(None)
 
 

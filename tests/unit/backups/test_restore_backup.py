@@ -99,7 +99,7 @@ async def test_a_restore_beside_is_left_to_apps(platform: Platform) -> None:
             await platform.delete(backup_id)
         with pytest.raises(BackupInUseError):
             await platform.api.restore_backup(request, call_of())
-        assert await platform.run_all() == 1
+        assert await platform.run_all() >= 1  # again when a second has passed meanwhile
         await platform.make_due()
     platform.apps.standings[operation_id] = "failed"
     assert await platform.run_all() == 1
