@@ -13,6 +13,7 @@ from services.catalog.domain.importers.draft import Draft, RefusedEntryError, ma
 from services.catalog.domain.importers.main_service import find_main_service
 from services.catalog.domain.importers.plain_text import strip_markup
 from services.catalog.domain.importers.ports import build_probe, list_ports, open_main_port
+from services.catalog.domain.importers.resources import build_resources
 from services.catalog.domain.importers.secrets.secret_forms import choose_form, fit_forms
 from services.catalog.domain.importers.secrets.secret_usage import is_given_out
 from services.catalog.domain.importers.volume_setup import PREPARER
@@ -33,7 +34,6 @@ _ARCHITECTURES = {
     "amd64": "amd64", "x86_64": "amd64", "x86-64": "amd64", "arm64": "arm64", "aarch64": "arm64", "arm": "arm",
     "armv7": "arm", "armhf": "arm", "arm/v7": "arm", "386": "386",
 }  # fmt: skip
-_DEFAULT_MEMORY = 256  # MB, where a collection names none: the median of our own items
 _CONTROL = re.compile(r"[\x00-\x1f]")  # Proxmox stores the environment of an OCI container as lines
 
 
@@ -56,7 +56,6 @@ def build_document(draft: Draft) -> dict[str, Any]:
         # Further variables of a deployment go to the first service where none has a page.
         main = find_main_service(draft, services)
         definition["services"] = {main: services[main], **services}
-    memory = max(draft.memory, 16) if draft.memory else _DEFAULT_MEMORY * len(services.keys() - {PREPARER})
     website = _take_url(draft.website) or _name_page(image)
     document: dict[str, Any] = {
         "id": make_id(draft.id) or make_id(draft.name),
@@ -71,11 +70,7 @@ def build_document(draft: Draft) -> dict[str, Any]:
         "license": "Unknown",
         "architectures": _list_architectures(draft),
         "runtimes": ["compose", "oci"] if _fits_oci(services, inputs) else ["compose"],
-        "resources": {
-            "memory": {"minimum": memory, "recommended": memory * 2},
-            "cpu": {"minimum": 0.5, "recommended": 1},
-            "disk": {"minimum": 4, "recommended": 16},
-        },
+        "resources": build_resources(draft, services=len(services.keys() - {PREPARER})),
         "ports": ports,
         "volumes": _list_volumes(services),
         "inputs": inputs,
