@@ -107,11 +107,18 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
 
 
 def _list_warnings(rendering: Rendering, place: Placement) -> tuple[str, ...]:
-    """Return a warning where it is not known whether the images are for the node: most are for amd64."""
-    if rendering.architectures or place.architecture in {"", "amd64"}:
-        return ()
-    text = f"Node {place.node} is {place.architecture}; the collection does not say which architectures the app's images are for."
-    return (text,)
+    """Return warnings about what Proxmox does not say beforehand: devices of a node, and images for its architecture."""
+    warnings = []
+    if rendering.devices:
+        warnings.append(
+            f"The container gets {', '.join(rendering.devices)} of node {place.node}, and does not start where the node lacks it."
+        )
+    if not rendering.architectures and place.architecture not in {"", "amd64"}:  # most images are for amd64
+        warnings.append(
+            f"Node {place.node} is {place.architecture}; the collection does not say which architectures the app's images"
+            " are for."
+        )
+    return tuple(warnings)
 
 
 def choose_runtime(requested: str, offered: Sequence[str], place: Placement) -> tuple[str, str]:

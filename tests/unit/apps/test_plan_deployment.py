@@ -101,3 +101,19 @@ async def test_images_of_unknown_architectures_are_warned_about_where_nodes_are_
     assert [
         text.startswith("Node pve1 is arm64; the collection does not say") for text in found.warnings
     ] == [True] * warned
+
+
+async def test_devices_that_the_node_may_lack_are_warned_about() -> None:
+    service = {**build(ITEM).compose["services"]["web"], "devices": ["/dev/net/tun"]}
+    item = dataclasses.replace(
+        build(ITEM),
+        compose={**build(ITEM).compose, "services": {"web": service}},
+        allows=frozenset({"devices"}),
+    )
+    new = dataclasses.replace(build_request(item, runtime="compose", environment=SITE), id="")
+    containers = RecordingContainers("amd64")
+    found = await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers)
+    assert [one.devices for one in containers.asked] == [("/dev/net/tun",)]
+    assert found.warnings == (
+        "The container gets /dev/net/tun of node pve1, and does not start where the node lacks it.",
+    )
