@@ -132,8 +132,8 @@ class _Comparison:
     def _is_same(self, theirs: object, ours: object) -> bool:
         """Say whether two texts are the same but for variables and values that became inputs."""
         source, result = _render(theirs), _render(ours)
-        if source == result:
-            return True
+        if source == result or (source.lower() == result and result in {"true", "false"}):
+            return True  # Compose writes booleans of YAML in lower case
         return _matches(source, result, self._inputs) or (
             "$" in source.replace("$$", "") and _matches_resolved(source, result)
         )

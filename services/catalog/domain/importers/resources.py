@@ -10,8 +10,8 @@ from services.catalog.domain.importers.draft import Draft
 
 _MEMORY = 256  # MB of a service of which nothing is known
 _CPU, _DISK = 1, 16  # recommended cores and GB of an app of which nothing is known
-_LEAST_CPU, _LEAST_DISK = 0.5, 4
-_LEAST_MEMORY = 16
+_LEAST_CPU, _LEAST_DISK = 0.5, 4  # cores; GB, which the system and an image need
+_LEAST_MEMORY = 16  # MB: Proxmox creates no container with less
 
 
 def build_resources(draft: Draft, *, services: int) -> dict[str, Any]:
