@@ -87,10 +87,27 @@ def test_docker_that_is_there_is_not_installed_again(shell: list[str], tmp_path:
         tmp_path, "docker", f'echo "$*" >> {tmp_path}/calls; test -e {tmp_path}/up || [ "$1" != info ]'
     )
     make_program(tmp_path, "sleep", f"touch {tmp_path}/up")
+    make_program(tmp_path, "systemctl", f'echo "systemctl $*" >> {tmp_path}/calls')
     make_program(tmp_path, "ip", "echo default via 10.0.0.1")
     code, text = run(shell, make_prepare(with_files=False), b"", path=str(tmp_path))
     assert (code, split_stages(text)[0]) == (0, "Waiting for Docker")
-    assert (tmp_path / "calls").read_text() == "compose version\ninfo\ninfo\n"
+    begun = "compose version\ninfo\nsystemctl enable --now docker\n"
+    assert (tmp_path / "calls").read_text() == f"{begun}info\ninfo\n", "it starts what nobody started"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_docker_whose_service_is_missing_is_installed_again(shell: list[str], tmp_path: Path) -> None:
+    make_program(tmp_path, "docker", f"test -e {tmp_path}/installed || [ $1 != info ]")
+    make_program(tmp_path, "systemctl", f"test -e {tmp_path}/installed")
+    make_program(tmp_path, "ip", "echo default via 10.0.0.1")
+    for name in ("apt-get", "apk"):
+        make_program(tmp_path, name, f"touch {tmp_path}/installed")
+    code, text = run(shell, make_prepare(with_files=False), b"", path=str(tmp_path))
+    assert (code, split_stages(text)[0]) in (
+        (0, "Waiting for Docker"),
+        (NOT_INSTALLABLE, "Installing Docker"),
+    )
+    assert code == NOT_INSTALLABLE or (tmp_path / "installed").exists()
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from services.apps.workflows.steps.container_scripts import make_prepare
 from tests.pvesim.guest import Guest, GuestFault, Place, World
 from tests.unit.pvesim_guest.conftest import (
     ALPINE,
@@ -98,6 +99,21 @@ async def test_alpine_does_not_start_the_daemon_by_itself(alpine: Guest, world: 
     )
     assert done.exit_code == 1
     assert b"Cannot connect to the Docker daemon" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "left", ["no service", "a service that nobody started", "a service that nobody enabled"]
+)
+async def test_an_installation_that_was_cut_off_is_finished(ready: Guest, world: World, left: str) -> None:
+    docker = ready.services["docker"]
+    ready.stop_service("docker")
+    docker.enabled = left == "a service that nobody started"
+    if left == "no service":
+        del ready.services["docker"]
+        ready.packages.discard("docker.io")
+    done = await run_script(ready, make_prepare(with_files=False)[2], world=world)
+    assert (done.exit_code, ready.services["docker"].running) == (0, True), done
+    assert ready.services["docker"].enabled
 
 
 async def test_the_daemon_takes_its_time(alpine: Guest) -> None:

@@ -30,16 +30,24 @@ while command -v ip >/dev/null && [ $n -lt {_NETWORK_WAIT_S} ]; do
   n=$((n+1)); sleep 1
 done
 """
+# The container may have gone down between the installation and the start of the daemon; on Alpine nothing else starts it.
+_START = """
+start_docker() {
+  if command -v systemctl >/dev/null; then systemctl enable --now docker
+  elif rc-service --exists docker; then
+    rc-update add docker default
+    rc-service docker start || true
+  else return 1; fi
+}
+"""
 _INSTALL = f"""
-if ! docker compose version >/dev/null 2>&1; then
+if ! docker compose version >/dev/null 2>&1 || ! {{ docker info >/dev/null 2>&1 || start_docker; }}; then
   stage 'Installing Docker'
   ID= VERSION_CODENAME=
   . /etc/os-release
   case $ID in
   alpine)
-    apk add --no-cache docker docker-cli-compose || exit
-    rc-update add docker default
-    rc-service docker start || exit ;;
+    apk add --no-cache docker docker-cli-compose || exit ;;
   debian|ubuntu)
     stage 'apt-get update'
     apt-get update || exit
@@ -56,10 +64,10 @@ if ! docker compose version >/dev/null 2>&1; then
         > /etc/apt/sources.list.d/docker.list
       apt-get update || exit
       {_APT} docker-ce docker-ce-cli containerd.io docker-compose-plugin || exit
-    fi
-    systemctl enable --now docker ;;
+    fi ;;
   *) echo "Docker cannot be installed on ${{ID:-an unknown system}}"; exit {NOT_INSTALLABLE} ;;
   esac
+  start_docker
 fi
 """
 _WAIT_DAEMON = f"""
@@ -100,7 +108,7 @@ def make_write(folder: str = FOLDER) -> tuple[str, ...]:
 def make_prepare(*, with_files: bool) -> tuple[str, ...]:
     """The command after which Docker answers in a container, and the app's files are there."""
     write = render_write() if with_files else ""
-    return _shell(write + _WAIT_NETWORK + _INSTALL + _WAIT_DAEMON)
+    return _shell(write + _WAIT_NETWORK + _START + _INSTALL + _WAIT_DAEMON)
 
 
 def make_launch() -> tuple[str, ...]:

@@ -174,7 +174,7 @@ async def _add_apk(process: Process, guest: Guest, names: list[str]) -> int:
         return len(missing)
     if not await _spend_install(process, guest, new):
         return process.complain("ERROR: docker: No space left on device")
-    for name in new:
+    for name in names:  # also those that an installation which was cut off left behind
         for service in ALPINE.get(name, ()):
             guest.services.setdefault(service, Service())
     return process.say(f"OK: {60 + len(guest.packages)} MiB in {len(guest.packages)} packages")

@@ -80,6 +80,8 @@ async def run_rc_service(process: Process) -> int:
     guest = _guest(process)
     operands = [word for word in process.args if not word.startswith("-")]
     name, action = operands[0], operands[1] if len(operands) > 1 else "status"
+    if {"-e", "--exists"} & set(process.args):
+        return 0 if name in guest.services else 1
     if name not in guest.services:
         return process.complain(f" * rc-service: service `{name}' does not exist")
     if action == "status":
