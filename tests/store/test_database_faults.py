@@ -108,6 +108,32 @@ async def test_a_database_that_is_silent_is_given_up(db: Database, monkeypatch: 
     assert await read_counts(db) == [0, 0]
 
 
+async def test_a_connection_prepares_a_limited_number_of_statements(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_PREPARED", 3)
+    prepared = sa.select(sa.func.count()).select_from(sa.text("pg_prepared_statements"))
+    for n in (*range(5), 0):
+        assert await db.fetch(Query(sa.select(sa.literal_column(str(n)))), {}) == [(n,)]
+    assert (await db.fetch(Query(prepared), {}))[0][0] <= 3
+
+
+async def test_a_statement_is_prepared_again_when_its_table_has_changed(db: Database) -> None:
+    query = Query(sa.select(sa.text("*")).select_from(_COUNTS).order_by(sa.text("name")))
+    assert await db.fetch(query, {}) == [("a", 0), ("b", 0)]
+    add = sa.text("ALTER TABLE counts ADD COLUMN unit TEXT")
+    await db.write(lambda connection: connection.execute(add))
+    assert await db.fetch(query, {}) == [("a", 0, None), ("b", 0, None)]
+
+
+async def test_parameters_of_each_type_arrive_as_they_are(db: Database) -> None:
+    text = "ä '\"\\ € \U0001f600"
+    values = {"text": text, "number": -3, "missing": None}
+    types = {"text": sa.String, "number": sa.Integer, "missing": sa.String}
+    query = Query(sa.select(*(sa.bindparam(name, type_=kind()) for name, kind in types.items())))
+    assert await db.fetch(query, values) == [(text, -3, None)]
+
+
 @pytest.mark.parametrize("level", ["READ COMMITTED", "SERIALIZABLE"], ids=["deadlock", "serialization"])
 async def test_transactions_that_contradict_each_other_run_again(db: Database, level: str) -> None:
     await asyncio.gather(
