@@ -39,6 +39,8 @@ RPCS = (
         arguments=("app_id", "host_id", "vmid"), asks="Destroy container {vmid} of host {host_id} with its data?"),
     Rpc("operations list", "apps.AppsService.ListOperations", "List the operations of an app, newest first.",
         columns=("id", "kind", "status", "progress", "step_description", "error"), limit=100),
+    Rpc("operations all", "apps.AppsService.ListAllOperations", "List the operations on all apps, newest first.",
+        columns=("id", "app_id", "kind", "status", "progress", "error"), limit=100),
     Rpc("operations show", "apps.AppsService.GetOperation", "Show an operation with its steps."),
     Rpc("operations cancel", "apps.AppsService.CancelOperation", "Cancel an operation; what it began is undone."),
     Rpc("dead-letters apps", "apps.AppsService.ListDeadLetters", "List those on apps.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any, Protocol
 
 from google.protobuf import json_format
@@ -14,6 +15,7 @@ from services.apps.domain.credentials import find_credentials
 from services.apps.domain.deployment import NewApp
 from services.apps.domain.entities import STABLE, App, AppEvent, AppFilter
 from services.apps.domain.pace import measure_pace
+from services.apps.domain.stamps import OperationFilter
 from services.apps.domain.values import ValueChanges, list_masked
 from services.apps.usecases.delete_app import Deletion
 from services.apps.usecases.reconcile_apps import Reconciled
@@ -65,6 +67,19 @@ def render_reconciled(result: Reconciled) -> pb.ReconcileAppsResponse:
 def parse_page(request: Any) -> tuple[int, int]:
     """Parse the number of a page, from 1, and how many entries a page has."""
     return request.page or 1, request.per_page or DEFAULT_PER_PAGE
+
+
+def parse_operation_filter(
+    request: pb.ListAllOperationsRequest, *, owner_filter: int | None
+) -> OperationFilter:
+    """Parse which operations are requested; a user's filter leaves those on the apps of others out."""
+    return OperationFilter(
+        owner_id=owner_filter,
+        status=request.status,
+        kind=request.kind,
+        app_id=request.app_id,
+        since=request.since.ToDatetime(UTC) if request.HasField("since") else None,
+    )
 
 
 def parse_filter(request: pb.ListAppsRequest) -> AppFilter:

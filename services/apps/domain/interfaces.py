@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from services.apps.domain.changes import Change
 from services.apps.domain.entities import App, AppFilter, NewAppOperation, Upgrade
 from services.apps.domain.sightings import Sightings
-from services.apps.domain.stamps import AppStamp, LogStamp
+from services.apps.domain.stamps import AppStamp, LogStamp, OperationFilter
 from services.common.operations.model import DelegatedStep
 from services.common.operations.view import Operation
 
@@ -96,6 +96,11 @@ class OperationReads(Protocol):
         self, app_id: str | None, *, page: int, per_page: int, status: str = ""
     ) -> tuple[list[Operation], int]:
         """Return one page of operations, newest first, and how many there are."""
+
+    async def list_all_operations(
+        self, wanted: OperationFilter, *, page: int, per_page: int
+    ) -> tuple[list[Operation], int]:
+        """Return one page of the operations that a filter selects, newest first, and how many there are."""
 
     async def find_unfinished(self, app_id: str) -> Operation | None:
         """Return the operation under way on an app."""

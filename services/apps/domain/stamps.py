@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.apps.domain.entities import AppFilter
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationFilter:
+    """Criteria of a list of operations.
+
+    Attributes:
+        owner_id: the user whose apps they are on; None: of all users, and on apps that were removed.
+        status: as clients name it, or `unfinished`; empty: any.
+        kind: empty: any.
+        app_id: empty: on any app.
+        since: the earliest time of their last change.
+    """
+
+    owner_id: int | None = None
+    status: str = ""
+    kind: str = ""
+    app_id: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

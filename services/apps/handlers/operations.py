@@ -6,7 +6,7 @@ from __future__ import annotations
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.common.v1 import operation_pb2
 
-from services.apps.convert.apps import parse_page, render_operations
+from services.apps.convert.apps import parse_operation_filter, parse_page, render_operations
 from services.apps.handlers.base import BaseHandlers
 from services.apps.usecases import operations as usecases
 from services.common.operations.convert import render_operation
@@ -30,6 +30,17 @@ class OperationHandlers(BaseHandlers):
         )
         call.add_page_links(page=page, per_page=per_page, total=found.total)
         return await self.renderer.list_operations(found, form=call.form)
+
+    async def list_all_operations(
+        self, request: pb.ListAllOperationsRequest, call: Call
+    ) -> pb.ListOperationsResponse:
+        page, per_page = parse_page(request)
+        wanted = parse_operation_filter(request, owner_filter=call.owner_filter)
+        found, total = await usecases.list_all_operations(
+            self.dependencies.store, wanted, page=page, per_page=per_page
+        )
+        call.add_page_links(page=page, per_page=per_page, total=total)
+        return render_operations(found, total, page=page, per_page=per_page)
 
     async def get_operation(self, request: pb.GetOperationRequest, call: Call) -> operation_pb2.Operation:
         operation = await usecases.get_operation(

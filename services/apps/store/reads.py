@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from services.apps.domain.entities import App, AppEvent
 from services.apps.domain.errors import AppNotFoundError, NoFreePortError, OperationNotFoundError
 from services.apps.domain.pace import COPYING
+from services.apps.domain.stamps import OperationFilter
 from services.apps.store.rows import AppRows, parse_event
 from services.apps.store.tables import app_events, apps, operation_tables, ports
 from services.common.core.clock import now
@@ -23,6 +24,7 @@ from services.common.operations.convert import read_operations
 from services.common.operations.queries import OperationLookups
 from services.common.operations.view import Operation
 
+_UNFINISHED = ("queued", "running", "waiting", "undoing")  # those that were given up are finished for clients
 _PORTS = (8100, 65_000)
 _WELL_KNOWN = frozenset({8443, 8888, 9090, 9443, 11211, 27017, 50000, 60000})
 _CHOICE = 64  # free ports to choose from at random, so that deployments at once rarely meet
@@ -201,6 +203,21 @@ class SqlAppReads:
         wanted |= {"status": status} if status else {}
         return await self._operations.list_operations(wanted, limit=per_page, offset=(page - 1) * per_page)
 
+    async def list_all_operations(
+        self, wanted: OperationFilter, *, page: int, per_page: int
+    ) -> tuple[list[Operation], int]:
+        """Return one page of the operations that a filter selects, newest first, and how many there are."""
+        where = _select_operations(wanted)
+        query = sa.select(ops).where(*where).order_by(ops.c.created_at.desc(), ops.c.id)
+        query = query.limit(per_page).offset((page - 1) * per_page)
+        count = sa.select(sa.func.count()).select_from(ops).where(*where)
+
+        def read(connection: sa.Connection) -> tuple[list[Operation], int]:
+            total = int(connection.execute(count).scalar_one())
+            return read_operations(connection, operation_tables, query), total
+
+        return await self._db.read(read)
+
     async def choose_port(self, host_id: int) -> int:
         """Choose a port that is free on a host now; `add_app` takes it.
 
@@ -231,6 +248,25 @@ def _app_query(is_owned: bool) -> Query:
 @cache
 def _apps_query(count: int) -> Query:
     return Query(sa.select(apps).where(apps.c.id.in_([sa.bindparam(f"id{n}") for n in range(count)])))
+
+
+def _select_operations(wanted: OperationFilter) -> list[sa.ColumnElement[bool]]:
+    where: list[sa.ColumnElement[bool]] = []
+    if wanted.owner_id is not None:
+        where.append(ops.c.subject.in_(sa.select(apps.c.id).where(apps.c.owner_id == wanted.owner_id)))
+    if wanted.status == "unfinished":
+        where.append(ops.c.status.in_(_UNFINISHED))
+    elif wanted.status == "failed":
+        where.append(ops.c.status.in_(("failed", "dead")))  # clients see those that were given up as failed
+    elif wanted.status:
+        where.append(ops.c.status == wanted.status)
+    if wanted.kind:
+        where.append(ops.c.kind == wanted.kind)
+    if wanted.app_id:
+        where.append(ops.c.subject == wanted.app_id)
+    if wanted.since is not None:
+        where.append(ops.c.updated_at >= wanted.since)
+    return where
 
 
 def _conditions_of(host_id: int | None) -> list[sa.ColumnElement[bool]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from services.apps.domain.errors import AppBusyError
 from services.apps.domain.interfaces import AppStamps, OperationReads
-from services.apps.domain.stamps import OperationPage
+from services.apps.domain.stamps import OperationFilter, OperationPage
 from services.apps.usecases.dependencies import AppDependencies
 from services.common.operations.view import Operation
 
@@ -25,6 +25,13 @@ async def list_operations(
         app_id, owner=owner_filter, page=page, per_page=per_page
     )
     return OperationPage(app_id=app_id, page=page, per_page=per_page, stamps=stamps, total=total)
+
+
+async def list_all_operations(
+    store: OperationReads, wanted: OperationFilter, *, page: int, per_page: int
+) -> tuple[Sequence[Operation], int]:
+    """Return one page of the operations that a filter selects, newest first, and how many there are."""
+    return await store.list_all_operations(wanted, page=page, per_page=per_page)
 
 
 async def get_operation(

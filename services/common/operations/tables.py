@@ -67,6 +67,7 @@ def define_tables(metadata: sa.MetaData) -> OperationTables:
         "operations_runnable", operations.c.not_before, sqlite_where=unfinished, postgresql_where=unfinished
     )
     sa.Index("operations_of_subject", operations.c.subject, operations.c.created_at)
+    sa.Index("operations_by_age", operations.c.created_at)
     steps = sa.Table(
         "operation_steps",
         metadata,

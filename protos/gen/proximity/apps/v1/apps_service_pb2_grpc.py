@@ -134,6 +134,11 @@ class AppsServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListOperationsRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListOperationsResponse.FromString,
                 _registered_method=True)
+        self.ListAllOperations = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/ListAllOperations',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAllOperationsRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListOperationsResponse.FromString,
+                _registered_method=True)
         self.GetOperation = channel.unary_unary(
                 '/proximity.apps.v1.AppsService/GetOperation',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetOperationRequest.SerializeToString,
@@ -323,6 +328,14 @@ class AppsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAllOperations(self, request, context):
+        """The operations on all apps that the caller may see, newest first, those of backups among them. Operations of apps that
+        were removed are listed for administrators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetOperation(self, request, context):
         """One operation with its steps.
         """
@@ -486,6 +499,11 @@ def add_AppsServiceServicer_to_server(servicer, server):
             'ListOperations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOperations,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListOperationsRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListOperationsResponse.SerializeToString,
+            ),
+            'ListAllOperations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAllOperations,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAllOperationsRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListOperationsResponse.SerializeToString,
             ),
             'GetOperation': grpc.unary_unary_rpc_method_handler(
@@ -1047,6 +1065,33 @@ class AppsService:
             target,
             '/proximity.apps.v1.AppsService/ListOperations',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListOperationsRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListOperationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAllOperations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/ListAllOperations',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAllOperationsRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListOperationsResponse.FromString,
             options,
             channel_credentials,

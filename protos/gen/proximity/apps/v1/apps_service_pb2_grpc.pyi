@@ -83,6 +83,10 @@ class AppsServiceStub:
     """Metrics read from Proxmox now."""
     ListOperations: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ListOperationsRequest, _apps_service_pb2.ListOperationsResponse]
     """Every operation on the app, newest first."""
+    ListAllOperations: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ListAllOperationsRequest, _apps_service_pb2.ListOperationsResponse]
+    """The operations on all apps that the caller may see, newest first, those of backups among them. Operations of apps that
+    were removed are listed for administrators.
+    """
     GetOperation: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetOperationRequest, _operation_pb2.Operation]
     """One operation with its steps."""
     CancelOperation: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.CancelOperationRequest, _operation_pb2.Operation]
@@ -159,6 +163,10 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """Metrics read from Proxmox now."""
     ListOperations: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ListOperationsRequest, _apps_service_pb2.ListOperationsResponse]  # type: ignore[assignment]
     """Every operation on the app, newest first."""
+    ListAllOperations: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ListAllOperationsRequest, _apps_service_pb2.ListOperationsResponse]  # type: ignore[assignment]
+    """The operations on all apps that the caller may see, newest first, those of backups among them. Operations of apps that
+    were removed are listed for administrators.
+    """
     GetOperation: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetOperationRequest, _operation_pb2.Operation]  # type: ignore[assignment]
     """One operation with its steps."""
     CancelOperation: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.CancelOperationRequest, _operation_pb2.Operation]  # type: ignore[assignment]
@@ -346,6 +354,16 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.ListOperationsResponse, _abc.Awaitable[_apps_service_pb2.ListOperationsResponse]]:
         """Every operation on the app, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListAllOperations(
+        self,
+        request: _apps_service_pb2.ListAllOperationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.ListOperationsResponse, _abc.Awaitable[_apps_service_pb2.ListOperationsResponse]]:
+        """The operations on all apps that the caller may see, newest first, those of backups among them. Operations of apps that
+        were removed are listed for administrators.
+        """
 
     @_abc_1.abstractmethod
     def GetOperation(

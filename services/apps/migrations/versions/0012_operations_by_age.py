@@ -1,0 +1,18 @@
+"""An index for lists of the operations on all apps, newest first."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0012_operations_by_age"
+down_revision = "0011_removed_inputs"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index("operations_by_age", "operations", ["created_at"])
+
+
+def downgrade() -> None:
+    op.drop_index("operations_by_age", "operations")
