@@ -68,6 +68,7 @@ RPCS = (
     Rpc("sources list", "catalog.CatalogService.ListSources", "List the sources.",
         columns=("id", "name", "format", "status", "location")),
     Rpc("sources add", "catalog.CatalogService.CreateSource", "Add a source.", arguments=("name", "location")),
+    Rpc("sources change", "catalog.CatalogService.UpdateSource", "Change how often a source is read, and what its items may use."),
     Rpc("sources refresh", "catalog.CatalogService.RefreshSource", "Read a source again."),
     Rpc("sources rejections", "catalog.CatalogService.ListRejections", "List the entries that were refused, and why."),
     Rpc("sources delete", "catalog.CatalogService.DeleteSource", "Remove a source with its items.",
