@@ -10,9 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from services.apps.domain.changes import RemoveApp
 from services.apps.domain.errors import AppBusyError
+from services.apps.store import tables as app_tables
 from services.apps.usecases.delegated_operations import end_silent_delegations
 from services.apps.usecases.operations import cancel_operation
 from services.backups.store.tables import backups as backup_rows
@@ -132,6 +134,8 @@ async def test_where_only_a_person_can_take_a_lock_off_that_is_said_and_waited_f
             await desk.run(desk.make_store())
         ((*_, waiting_for, _),) = await platform.describe_operations()
         assert f"run `pct unlock {app.vmid}` on {app.node}" in waiting_for
+        lines = sa.select(app_tables.app_events.c.message).where(app_tables.app_events.c.level == "warning")
+        assert await desk.read(lines) == [], "waiting adds no lines"
         del wreck.config["lock"]
         await platform.settle()
         await check_invariants(platform, stage.strangers)

@@ -109,6 +109,9 @@ def check_unlocked(view: View) -> None:
         ContainerLockedError: it has a lock, such as that of a nightly backup.
     """
     if view.lock:
-        raise ContainerLockedError(
-            f"container {view.vmid} is locked ({view.lock}): Proxmox works on it", retry_after=2
+        why = (
+            "Proxmox works on it"
+            if view.tasks
+            else f"if no task on {view.node} works on it, one was cut off, and `pct unlock {view.vmid}` there helps"
         )
+        raise ContainerLockedError(f"container {view.vmid} is locked ({view.lock}): {why}", retry_after=2)

@@ -148,6 +148,8 @@ async def destroy_container(
 async def _is_left_behind(containers: ContainerLookup, view: View, *, owner: str) -> bool:
     if not view.is_unfinished or find_owner(view.config) not in (None, owner):
         return False
+    if view.lock == "disk" and "rootfs" in view.config:
+        return False  # a whole container that is, or was, being copied: its lock is not of its creation
     holder = await containers.vmids.find_owner(view.client.access.host_id, view.vmid)
     if holder != owner:
         raise NotOursError(f"container {view.vmid} is being created by somebody else")

@@ -67,10 +67,13 @@ async def test_what_changes_a_locked_container_waits(inventory: Inventory, lock:
             cs.MigrateContainerRequest(container=ref, owner=owner, target_node="pve2"), new_call()
         ),
     ]
+    said: list[str] = []
     for write in writes:
         with pytest.raises(ContainerLockedError, match=lock) as caught:
             await write()
         assert is_waiting(caught.value)
+        said.append(caught.value.message)
+    assert any(f"`pct unlock {ref.vmid}` there helps" in one for one in said), "no task works on it"
     control(inventory, "PATCH", f"/containers/{ref.vmid}", {"lock": None})
     task = await containers.configure_container(
         cs.ConfigureContainerRequest(container=ref, owner=owner, memory_mb=1024), new_call()

@@ -97,8 +97,13 @@ async def make_container(tools: Tools, state: S, ctx: Context, ask: Callable[[S]
             if error.reason == TAKEN:
                 state = await _take_another(tools, state, ctx)
             elif error.reason == BROKEN:
-                await ctx.log(error.message, level="warning")
-                await tools.act("destroy", state, ctx)
+                await tools.act(
+                    "destroy", state, ctx
+                )  # may wait for long: the line comes once, when it is done
+                await ctx.log(
+                    f"A broken creation had left container {state.vmid}: destroyed, and created again",
+                    level="warning",
+                )
             else:
                 raise
         else:
