@@ -88,6 +88,7 @@ def make_environment(
             "PROXMOX_HOST": str(proxmox["host"]),
             "PROXMOX_PORT": str(proxmox["port"]),
             "PROXMOX_SSH_PORT": str(proxmox["ssh_port"]),
+            "PROXMOX_SSH_ADDRESSES": "",
             "PROXMOX_USER": str(proxmox["user"]),
             "PROXMOX_PASSWORD": str(proxmox["password"]),
             "PROXMOX_TOKEN_ID": "",

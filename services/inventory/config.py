@@ -6,11 +6,33 @@ import dataclasses
 from collections.abc import Iterator
 
 from services.common.core.config import ServiceSettings, setting
-from services.common.core.parsing import parse_bool, parse_int
+from services.common.core.errors import InvalidError
+from services.common.core.parsing import parse_bool, parse_int, parse_list
 from services.common.core.production_checks import is_default_password
+from services.inventory.domain.ssh_addresses import parse_ssh_addresses
 
 _TESTING_VMID_MIN = 9000  # far from the ids of a homelab, so that a test on a real server touches none
 _VMID_MIN = 100  # Proxmox reserves the ids below
+
+
+def parse_node_addresses(text: str) -> tuple[tuple[str, str], ...]:
+    """Pairs of a node and its SSH address, from `pve1=192.0.2.7,pve2=[2001:db8::7]:2222`.
+
+    Raises:
+        ValueError: an entry has no equals sign, names a node again, or is wrong as `parse_ssh_addresses` says.
+    """
+    found: dict[str, str] = {}
+    for entry in parse_list(text):
+        node, equals, address = entry.partition("=")
+        if not equals:
+            raise ValueError(f"{entry[:80]!r} is not like pve1=192.0.2.7 or pve1=192.0.2.7:2222")
+        if node in found:
+            raise ValueError(f"{node[:70]!r} has two addresses")
+        found[node] = address
+    try:
+        return tuple(parse_ssh_addresses(found).items())
+    except InvalidError as error:
+        raise ValueError(" ".join(f"{each.field} {each.description}" for each in error.violations)) from error
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,6 +77,14 @@ class InventorySettings(ServiceSettings):
     )
     proxmox_ssh_port: int = setting(
         "PROXMOX_SSH_PORT", default=22, parse=parse_int(1, 65535), doc="SSH port of the first host."
+    )
+    proxmox_ssh_addresses: tuple[tuple[str, str], ...] = setting(
+        "PROXMOX_SSH_ADDRESSES",
+        default=(),
+        parse=parse_node_addresses,
+        doc="SSH addresses of the first host's nodes, where those of the cluster lead nowhere: "
+        "`pve1=192.0.2.7,pve2=[2001:db8::7]:2222`.",
+        needs=("PROXMOX_HOST",),
     )
     proxmox_fingerprint: str = setting(
         "PROXMOX_FINGERPRINT",

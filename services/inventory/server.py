@@ -96,6 +96,7 @@ async def add_first_host(hosts: SqlHostStore, settings: InventorySettings) -> No
             port=settings.proxmox_port,
             user=settings.proxmox_user,
             ssh_port=settings.proxmox_ssh_port,
+            ssh_addresses=dict(settings.proxmox_ssh_addresses),
             verify_ssl=settings.proxmox_verify_ssl,
             fingerprint=settings.proxmox_fingerprint,
             token_id=full_token_id(settings.proxmox_user, settings.proxmox_token_id),

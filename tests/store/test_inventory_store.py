@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from services.common.core.config import ConfigError, read_settings
 from services.common.core.errors import InvalidError
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
 from services.common.identity.sealing import Sealer
+from services.inventory.config import InventorySettings
 from services.inventory.domain.entities import NewHost, Node, Secrets
 from services.inventory.domain.errors import (
     HostDuplicateError,
@@ -22,6 +24,7 @@ from services.inventory.domain.errors import (
     NoFreeVmidError,
     VmidTakenError,
 )
+from services.inventory.server import add_first_host
 from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore, hosts
 from tests.store.catalog_db import make_database
 
@@ -41,6 +44,14 @@ def store(db: Database) -> SqlHostStore:
     return SqlHostStore(db, Sealer("s" * 40))
 
 
+ENVIRONMENT = {
+    "SECRET_KEY": "s" * 40,
+    "DEBUG": "True",
+    "PROXMOX_HOST": "192.0.2.1",
+    "PROXMOX_PASSWORD": "x9f3kd81-Wq",
+}
+
+
 def make_host(name: str, *, is_default: bool = False) -> NewHost:
     return NewHost(name=name, host="192.0.2.1", is_default=is_default, secrets=Secrets(password="hush"))
 
@@ -51,6 +62,28 @@ async def test_the_first_host_is_the_default_until_another_is_made_it(store: Sql
     assert [(host.name, host.is_default) for host in await store.list_hosts()] == [("b", True), ("a", False)]
     await store.add_host(make_host("c", is_default=True))
     assert [host.name for host in await store.list_hosts()] == ["c", "a", "b"]
+
+
+async def test_the_host_of_the_environment_has_the_ssh_addresses_set_there(store: SqlHostStore) -> None:
+    environment = ENVIRONMENT | {"PROXMOX_SSH_ADDRESSES": "pve2=203.0.113.7:2222, pve3=[2001:db8::7]:22"}
+    await add_first_host(store, read_settings(InventorySettings, environment))
+    [host] = await store.list_hosts()
+    assert dict(host.ssh_addresses) == {"pve2": "203.0.113.7:2222", "pve3": "[2001:db8::7]:22"}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("203.0.113.7", "'203.0.113.7' is not like pve1=192.0.2.7"),
+        ("pve2=203.0.113.7:0", "ssh_addresses.pve2 '203.0.113.7:0' has no port"),
+        ("pve2=203.0.113.7,pve2=203.0.113.8", "'pve2' has two addresses"),
+        ("a/b=203.0.113.7", "ssh_addresses 'a/b' is no name of a node"),
+    ],
+)
+def test_wrong_ssh_addresses_in_the_environment_are_named(text: str, fault: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_settings(InventorySettings, ENVIRONMENT | {"PROXMOX_SSH_ADDRESSES": text})
+    assert f"PROXMOX_SSH_ADDRESSES: {fault}" in str(refused.value)
 
 
 async def test_secrets_are_sealed_and_open_again(store: SqlHostStore, db: Database) -> None:
