@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 _JOB = re.compile(r"^INFO: starting new backup job: (vzdump .*)$", re.DOTALL)
 _ARCHIVE = re.compile(r"creating (?:vzdump|Proxmox Backup Server) archive '([^']+)'")
-_ERROR = re.compile(r"^(?:TASK )?ERROR: (.*)")
+# Tasks of migrations and replications put the time before each line.
+_ERROR = re.compile(r"^(?:TASK |\d{4}-\d\d-\d\d \d\d:\d\d:\d\d )?ERROR: (.*)")
 _MOST_ERRORS = 3  # lines: the last ones name the cause, and a message must fit into a status
 # What programs print on lines of their own; the ERROR line after them names only an exit code.
 _CAUSE = re.compile(
@@ -81,7 +82,9 @@ def explain_failure(lines: Sequence[str], exit_status: str) -> str:
     causes = [line.strip() for line in lines if _CAUSE.search(line) and not _ERROR.match(line)]
     if causes and not any(_CAUSE.search(one) for one in (*errors, exit_status)):
         errors.insert(0, causes[-1].removeprefix("INFO: "))
-    return f"{'; '.join(errors)} ({exit_status})" if errors else exit_status
+    if not errors:
+        return exit_status
+    return "; ".join(errors) if exit_status in errors[-1] else f"{'; '.join(errors)} ({exit_status})"
 
 
 def find_failed_growth(lines: Sequence[str]) -> str:

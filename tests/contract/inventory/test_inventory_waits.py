@@ -200,6 +200,33 @@ async def test_an_ha_manager_that_does_nothing_fails_the_request(
     assert "did not bring container" in ended.exit_status
 
 
+async def test_the_ha_manager_moves_a_container_some_time_after_the_request(inventory: Inventory) -> None:
+    ref = await inventory.create("shifted")
+    await inventory.start(ref, "shifted")
+    control(inventory, "PATCH", f"/containers/{ref.vmid}", {"ha_seconds": 0.3})
+    move = cs.MigrateContainerRequest(container=ref, owner="shifted", target_node="pve2")
+    task = await inventory.containers.migrate_container(move, new_call())
+    assert task.upid.split(":")[5] == "hamigrate"
+    assert (await inventory.finish(task)).succeeded
+    for _ in range(1200):
+        if (await read(inventory, ref)).node == "pve2":
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("the HA manager did not move the container")
+
+
+async def test_a_move_that_proxmox_refuses_names_the_reason_in_its_log(inventory: Inventory) -> None:
+    ref = await inventory.create("bound", storage="local-lvm")
+    snapshot = cs.SnapshotRequest(container=ref, owner="bound", name="theirs")
+    assert (
+        await inventory.finish(await inventory.containers.snapshot_container(snapshot, new_call()))
+    ).succeeded
+    move = cs.MigrateContainerRequest(container=ref, owner="bound", target_node="pve2")
+    ended = await inventory.finish(await inventory.containers.migrate_container(move, new_call()))
+    assert (ended.succeeded, ended.exit_status) == (False, "migration aborted")
+    assert "non-migratable snapshot exists" in ended.reason
+
+
 async def test_an_id_that_somebody_else_took_meanwhile_is_not_followed(inventory: Inventory) -> None:
     """The other one signs in as we do, and its creation shows no marks before it has ended."""
     owner = "racer"

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from tests.pvesim.api.config import check_free
 from tests.pvesim.model.cluster import Cluster
 from tests.pvesim.model.configs import list_disks
+from tests.pvesim.model.dump import render_stamp
 from tests.pvesim.model.entities import Container, Task
-from tests.pvesim.model.errors import ApiError, TaskFailedError, bad_params, refuse
+from tests.pvesim.model.errors import TaskFailedError, bad_params, refuse
+from tests.pvesim.model.ha import MANAGER, request_move
 from tests.pvesim.model.router import Call, route
 from tests.pvesim.model.running import bring_up, take_down
 from tests.pvesim.model.work import Share, Work
@@ -44,31 +45,36 @@ def migrate(call: Call) -> str:
     if target not in cluster.nodes:
         raise refuse(f"no such cluster node '{target}'")
     container = cluster.get_container(node, vmid)
-    check_free(container)
-    if container.running and call.get("online"):
-        raise refuse("lxc live migration is currently not implemented")
-    if container.running and not call.get("restart"):
-        raise refuse("running container can only be migrated in restart mode")
-    if not cluster.nodes[target].online:
-        raise ApiError(500, f"target node '{target}' is offline")
-    return cluster.start_task(
-        node=node, kind="vzmigrate", label=str(vmid), user=call.user,
-        work=lambda task: _migrate_work(cluster, task, node=node, vmid=vmid, target=target),
-    )  # fmt: skip
+    online, restart = bool(call.get("online")), bool(call.get("restart"))
+    if container.running and not online and not restart:
+        raise refuse("can't migrate running container without --online or --restart")
+
+    def start_migration(user: str) -> str:
+        return cluster.start_task(
+            node=node, kind="vzmigrate", label=str(vmid), user=user,
+            work=lambda task: _migrate_work(cluster, task, node=node, vmid=vmid, target=target, online=online),
+        )  # fmt: skip
+
+    if container.ha_seconds is not None:
+        return request_move(
+            cluster, container, target=target, user=call.user, move=lambda: start_migration(MANAGER)
+        )
+    return start_migration(call.user)
 
 
-def _migrate_work(cluster: Cluster, task: Task, *, node: str, vmid: int, target: str) -> Work:
+def _migrate_work(cluster: Cluster, task: Task, *, node: str, vmid: int, target: str, online: bool) -> Work:
     yield from cluster.hold_container(task, vmid)
     container = cluster.find_in_task(node, vmid)
-    if obstacles := _find_obstacles(cluster, container, target):
-        raise TaskFailedError(f"migration aborted: {obstacles[0]}")
+    if reason := _find_refusal(cluster, container, target=target, online=online):
+        task.log(f"{render_stamp(cluster)} ERROR: migration aborted (duration 00:00:00): {reason}")
+        raise TaskFailedError("migration aborted")
     was_running = container.running
-    task.log(f"starting migration of CT {vmid} to node '{target}'")
+    task.log(f"{render_stamp(cluster)} starting migration of CT {vmid} to node '{target}'")
     container.config["lock"] = "migrate"
     task.recovery = {"vmid": vmid}
     try:
         if was_running:
-            task.log("shutdown CT", f"{vmid}")
+            task.log(f"{render_stamp(cluster)} shutdown CT {vmid}")
             take_down(cluster, container)
         yield Share(0.8)
         _move_volumes(cluster, container, target)
@@ -77,9 +83,19 @@ def _migrate_work(cluster: Cluster, task: Task, *, node: str, vmid: int, target:
         container.config.pop("lock", None)
         cluster.mark(container)
     if was_running:
-        task.log("start container on target node")
+        task.log(f"{render_stamp(cluster)} start container on target node")
         bring_up(cluster, container)
-    task.log("migration finished successfully")
+    task.log(f"{render_stamp(cluster)} migration finished successfully (duration 00:00:01)")
+
+
+def _find_refusal(cluster: Cluster, container: Container, *, target: str, online: bool) -> str:
+    if container.lock:
+        return f"CT is locked ({container.lock})"
+    if container.running and online:
+        return "lxc live migration is currently not implemented"
+    if not cluster.nodes[target].online:
+        return f"Can't connect to destination address of node '{target}'"
+    return next(iter(_find_obstacles(cluster, container, target)), "")
 
 
 def _move_volumes(cluster: Cluster, container: Container, target: str) -> None:

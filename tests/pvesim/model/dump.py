@@ -60,14 +60,17 @@ def work_dump(cluster: Cluster, task: Task, job: Job) -> Work:
         try:
             yield from _dump_one(cluster, task, job, storage=storage, vmid=vmid)
         except TaskFailedError as error:
-            task.log(f"ERROR: Backup of VM {vmid} failed - {error}", f"INFO: Failed at {_stamp(cluster)}")
+            task.log(
+                f"ERROR: Backup of VM {vmid} failed - {error}", f"INFO: Failed at {render_stamp(cluster)}"
+            )
             failed = True
     task.log(f"INFO: Backup job finished {'with errors' if failed else 'successfully'}")
     if failed:
         raise TaskFailedError("job errors")
 
 
-def _stamp(cluster: Cluster) -> str:
+def render_stamp(cluster: Cluster) -> str:
+    """The cluster's time as task logs show it."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(cluster.now()))
 
 
@@ -93,7 +96,7 @@ def _dump_one(cluster: Cluster, task: Task, job: Job, *, storage: Storage, vmid:
     started = cluster.now()
     task.log(
         f"INFO: Starting Backup of VM {vmid} (lxc)",
-        f"INFO: Backup started at {_stamp(cluster)}",
+        f"INFO: Backup started at {render_stamp(cluster)}",
         f"INFO: status = {'running' if container.running else 'stopped'}",
     )
     if container.lock:
@@ -114,7 +117,7 @@ def _dump_one(cluster: Cluster, task: Task, job: Job, *, storage: Storage, vmid:
             bring_up(cluster, container)
     task.log(
         f"INFO: Finished Backup of VM {vmid} ({time.strftime('%H:%M:%S', time.gmtime(cluster.now() - started))})",
-        f"INFO: Backup finished at {_stamp(cluster)}",
+        f"INFO: Backup finished at {render_stamp(cluster)}",
     )
 
 

@@ -7,7 +7,8 @@ from tests.pvesim.model.entities import Container, Task
 from tests.pvesim.model.running import bring_up, take_down
 from tests.pvesim.model.work import Job, Seconds, Work
 
-_MANAGER = "root@pam"
+MANAGER = "root@pam"
+"""User of the tasks that the manager starts."""
 
 
 def request_state(cluster: Cluster, container: Container, *, kind: str, user: str) -> str:
@@ -22,6 +23,21 @@ def request_state(cluster: Cluster, container: Container, *, kind: str, user: st
         _act_later(cluster, container, lambda: _bring_to(cluster, container, wanted))
 
     return cluster.start_task(node=container.node, kind=kind, label=str(container.vmid), user=user, work=work)
+
+
+def request_move(
+    cluster: Cluster, container: Container, *, target: str, user: str, move: Callable[[], object]
+) -> str:
+    """Give the manager a request to move it; its task (hamigrate) ends before the manager calls `move`."""
+
+    def work(task: Task) -> Work:
+        yield Seconds(0.05)
+        task.log(f"Requesting HA migration for CT {container.vmid} to node {target}")
+        _act_later(cluster, container, lambda: _begin_move(cluster, container, source=task.node, move=move))
+
+    return cluster.start_task(
+        node=container.node, kind="hamigrate", label=str(container.vmid), user=user, work=work
+    )
 
 
 def fail_over(cluster: Cluster, node: str) -> None:
@@ -44,6 +60,11 @@ def _move(cluster: Cluster, container: Container, node: str) -> None:
         bring_up(cluster, container)
 
 
+def _begin_move(cluster: Cluster, container: Container, *, source: str, move: Callable[[], object]) -> None:
+    if container.node == source and cluster.nodes[source].online:
+        move()
+
+
 def _bring_to(cluster: Cluster, container: Container, wanted: str) -> None:
     if container.ha_state != wanted or not cluster.nodes[container.node].online:
         return
@@ -61,6 +82,6 @@ def _act_later(cluster: Cluster, container: Container, act: Callable[[], None]) 
         if cluster.containers.get(container.vmid) is container:
             act()
 
-    hidden = Task(f"ha-{container.vmid}-{cluster.serial}", container.node, "ha", "", _MANAGER, 0, 0, 0)
+    hidden = Task(f"ha-{container.vmid}-{cluster.serial}", container.node, "ha", "", MANAGER, 0, 0, 0)
     cluster.serial += 1
     cluster.started.append(Job(hidden, work()))

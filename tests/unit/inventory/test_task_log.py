@@ -71,6 +71,15 @@ def test_a_job_without_a_storage_or_with_an_odd_command_has_no_volume_id() -> No
         ),
         ([f"ERROR: {number}" for number in range(9)], "job errors", "6; 7; 8 (job errors)"),
         (["ERROR: same", "ERROR: same"], "job errors", "same (job errors)"),
+        (
+            [
+                "2026-11-30 11:13:21 starting migration of CT 9 to node 'pve2' (192.0.2.2)",
+                "2026-11-30 11:13:21 ERROR: migration aborted (duration 00:00:00): CT is locked (backup)",
+                "TASK ERROR: migration aborted",
+            ],
+            "migration aborted",
+            "migration aborted (duration 00:00:00): CT is locked (backup)",
+        ),
     ],
 )  # fmt: skip
 def test_the_last_error_lines_are_the_reason(lines: list[str], status: str, reason: str) -> None:
