@@ -36,6 +36,7 @@ class FakeContainers(FakeArchives):
         can_snapshot: whether the storage has snapshots.
         unpullable: why images are not to be had.
         strangers: ids of containers of others.
+        conflicts: sentences about addresses that others have too, by container id.
         hangs: RPC that never answers; `hung` is set then.
     """
 
@@ -47,6 +48,7 @@ class FakeContainers(FakeArchives):
         self.can_snapshot = True
         self.unpullable: DomainError | None = None
         self.strangers: set[int] = set()
+        self.conflicts: dict[int, list[str]] = {}
         self.hung = asyncio.Event()
         self.hangs = ""
         self.silent: set[str] = set()
@@ -259,6 +261,9 @@ class FakeContainers(FakeArchives):
         if not self.complete:
             return Scan((), frozenset(), (1,))
         return Scan(tuple(self.containers.values()), frozenset({1}))
+
+    async def list_address_conflicts(self, ref: Ref) -> list[str]:
+        return self.conflicts.get(ref.vmid, [])
 
     async def inspect_container(self, ref: Ref) -> int | None:
         return 80

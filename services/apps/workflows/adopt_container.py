@@ -28,8 +28,10 @@ class AdoptState(AppState):
 def adopt_container(tools: Tools) -> Workflow[AdoptState]:
     """The workflow; a failure takes the mark off again and leaves the app in error, a cancellation forgets it."""
 
-    async def mark_container(state: AdoptState, _ctx: Context) -> AdoptState:
+    async def mark_container(state: AdoptState, ctx: Context) -> AdoptState:
         await tools.containers.adopt_container(state.ref, owner=state.app_id, instead_of=state.replaced_mark)
+        for conflict in await tools.containers.list_address_conflicts(state.ref):
+            await ctx.log(conflict, level="warning")
         return state
 
     async def unmark_container(state: AdoptState, _ctx: Context) -> AdoptState:

@@ -173,6 +173,11 @@ class GrpcContainers(GrpcArchives):
         request = pb.ListContainersRequest(host_id=host_id, with_addresses=with_addresses, brief=brief)
         return parse_scan(await self._call("ListContainers", request, timeout=timeout, retry=not brief))
 
+    async def list_address_conflicts(self, ref: Ref) -> list[str]:
+        """See `Containers.list_address_conflicts`."""
+        request = pb.GetContainerRequest(container=render_ref(ref))
+        return list((await self._call("ListAddressConflicts", request)).conflicts)
+
     async def inspect_container(self, ref: Ref) -> int | None:
         """See `Containers.inspect_container`."""
         answer = await self._call("InspectContainer", pb.GetContainerRequest(container=render_ref(ref)))

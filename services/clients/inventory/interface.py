@@ -188,6 +188,9 @@ class Containers(Archives, Tasks, Protocol):
     ) -> Scan:
         """List the containers of the hosts that answer; `brief` does not wait for hosts that are known to be silent."""
 
+    async def list_address_conflicts(self, ref: Ref) -> list[str]:
+        """Return a sentence for each static address of a container that somebody else on its host has too."""
+
     async def inspect_container(self, ref: Ref) -> int | None:
         """Return the port inside that serves the application's page, or None."""
 

@@ -135,6 +135,13 @@ class ContainerHandlers(ArchiveHandlers):
         )
         return empty_pb2.Empty()
 
+    async def list_address_conflicts(
+        self, request: cs.GetContainerRequest, _call: Call
+    ) -> cs.ListAddressConflictsResponse:
+        ref = convert.parse_ref(request.container)
+        found = await ownership.list_address_conflicts(self._containers, self._networks, ref=ref)
+        return cs.ListAddressConflictsResponse(conflicts=found)
+
     async def release_container(self, request: cs.ContainerActionRequest, _call: Call) -> empty_pb2.Empty:
         ref = convert.parse_ref(request.container)
         await ownership.release_container(self._containers, ref, owner=request.owner)

@@ -44,6 +44,14 @@ async def adopt_container(
     await networks.note_addresses(view, owner)
 
 
+async def list_address_conflicts(
+    containers: ContainerLookup, networks: Networks, *, ref: ContainerRef
+) -> list[str]:
+    """Return a sentence for each static address of a container that another guest or node of its host has too."""
+    view = await containers.get(ref, with_tasks=False)
+    return await networks.list_conflicts(view)
+
+
 async def release_container(containers: ContainerLookup, ref: ContainerRef, *, owner: str) -> None:
     """Take the owner's marks off, also where only the description has one, and release the reserved id.
 

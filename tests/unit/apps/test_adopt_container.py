@@ -39,6 +39,17 @@ async def test_an_adopted_container_is_left_alone_when_its_app_is_deleted(platfo
     assert platform.containers.containers[300].owner == ""
 
 
+async def test_an_adoption_reports_addresses_that_others_have_too(platform: Platform) -> None:
+    platform.containers.add_container(Ref(1, 301, "pve1"), name="old-box")
+    platform.containers.conflicts[301] = ["The address 192.0.2.53 on vmbr0 is also that of container 170"]
+    app = await adopt_container(
+        platform.dependencies, Ref(1, 301, "pve1"), asked(), kind="custom", port=None, owner_id=1
+    )
+    await platform.run()
+    logs, _ = await platform.store.list_logs(app.id, limit=20)
+    assert [line.message for line in logs if line.level == "warning"] == platform.containers.conflicts[301]
+
+
 async def test_an_adoption_that_fails_leaves_the_app_with_the_reason(service: Service) -> None:
     containers = service.platform.containers
     containers.containers[150] = Container(host_id=1, vmid=150, node="pve1", name="nightly", status="running")

@@ -850,6 +850,28 @@ class RestoreContainerRequest(_message.Message):
 Global___RestoreContainerRequest: _TypeAlias = RestoreContainerRequest  # noqa: Y015
 
 @_typing.final
+class ListAddressConflictsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFLICTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def conflicts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """A sentence for each, for the log of the app."""
+
+    def __init__(
+        self,
+        *,
+        conflicts: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAddressConflictsResponse: _TypeAlias = ListAddressConflictsResponse  # noqa: Y015
+
+@_typing.final
 class ListUnarchivedVolumesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -95,6 +95,11 @@ class ContainerServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ContainerActionRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.ListAddressConflicts = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/ListAddressConflicts',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListAddressConflictsResponse.FromString,
+                _registered_method=True)
         self.ReleaseContainer = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/ReleaseContainer',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ContainerActionRequest.SerializeToString,
@@ -303,6 +308,14 @@ class ContainerServiceServicer:
     def AdoptContainer(self, request, context):
         """Put the platform's marks on a container that nobody owns, without touching what runs in it. One that carries the
         owner's mark already becomes the one that the owner's reservation is of.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAddressConflicts(self, request, context):
+        """Static addresses of a container that another guest or node of its host has on the same bridge and VLAN, whether or
+        not that guest runs; empty where the host does not say which guests it has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -541,6 +554,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.AdoptContainer,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ContainerActionRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'ListAddressConflicts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAddressConflicts,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListAddressConflictsResponse.SerializeToString,
             ),
             'ReleaseContainer': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleaseContainer,
@@ -970,6 +988,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/AdoptContainer',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.ContainerActionRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAddressConflicts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/ListAddressConflicts',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListAddressConflictsResponse.FromString,
             options,
             channel_credentials,
             insecure,

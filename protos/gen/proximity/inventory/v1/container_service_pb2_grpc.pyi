@@ -64,6 +64,10 @@ class ContainerServiceStub:
     """Put the platform's marks on a container that nobody owns, without touching what runs in it. One that carries the
     owner's mark already becomes the one that the owner's reservation is of.
     """
+    ListAddressConflicts: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerRequest, _container_service_pb2.ListAddressConflictsResponse]
+    """Static addresses of a container that another guest or node of its host has on the same bridge and VLAN, whether or
+    not that guest runs; empty where the host does not say which guests it has.
+    """
     ReleaseContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ContainerActionRequest, _empty_pb2.Empty]
     """Take the platform's marks off a container."""
     SnapshotContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.SnapshotRequest, _container_service_pb2.Task]
@@ -155,6 +159,10 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     AdoptContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ContainerActionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Put the platform's marks on a container that nobody owns, without touching what runs in it. One that carries the
     owner's mark already becomes the one that the owner's reservation is of.
+    """
+    ListAddressConflicts: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerRequest, _container_service_pb2.ListAddressConflictsResponse]  # type: ignore[assignment]
+    """Static addresses of a container that another guest or node of its host has on the same bridge and VLAN, whether or
+    not that guest runs; empty where the host does not say which guests it has.
     """
     ReleaseContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ContainerActionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Take the platform's marks off a container."""
@@ -310,6 +318,16 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """Put the platform's marks on a container that nobody owns, without touching what runs in it. One that carries the
         owner's mark already becomes the one that the owner's reservation is of.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAddressConflicts(
+        self,
+        request: _container_service_pb2.GetContainerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.ListAddressConflictsResponse, _abc.Awaitable[_container_service_pb2.ListAddressConflictsResponse]]:
+        """Static addresses of a container that another guest or node of its host has on the same bridge and VLAN, whether or
+        not that guest runs; empty where the host does not say which guests it has.
         """
 
     @_abc_1.abstractmethod
