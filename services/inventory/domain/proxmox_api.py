@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from services.inventory.domain.access import Access, ClusterEndpoint
+from services.inventory.domain.task_pace import TaskTimes
 
 
 class ProxmoxApi(Protocol):
@@ -19,6 +20,10 @@ class ProxmoxApi(Protocol):
     @property
     def access(self) -> Access:
         """Return the address in use and the credentials."""
+
+    @property
+    def task_times(self) -> TaskTimes:
+        """Return how long tasks took lately on the host."""
 
     async def get(self, path: str, /, **params: Any) -> Any:
         """Read; repeated after failures that pass."""

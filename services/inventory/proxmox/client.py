@@ -31,6 +31,7 @@ from services.inventory.domain.errors import (
     HostUnreachableError,
     LockTimeoutError,
 )
+from services.inventory.domain.task_pace import TaskTimes
 from services.inventory.proxmox.answers import UnexpectedAnswer
 from services.inventory.proxmox.options import check_texts
 from services.inventory.proxmox.refusals import (
@@ -68,6 +69,7 @@ class ProxmoxClient:
 
     def __init__(self, access: Access, *, threads: int = _THREADS) -> None:
         self.access = access
+        self.task_times = TaskTimes()
         self._endpoints: tuple[Access, ...] = (access,)
         # Requests run in threads: endpoints and the one in use change together.
         self._endpoint_lock = threading.Lock()

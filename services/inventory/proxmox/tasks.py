@@ -16,6 +16,7 @@ from services.inventory.domain.errors import (
 )
 from services.inventory.domain.lock_texts import names_lock
 from services.inventory.domain.proxmox_api import ProxmoxApi
+from services.inventory.domain.task_pace import choose_delay
 from services.inventory.proxmox.task_log import (
     BackupJob,
     explain_failure,
@@ -28,11 +29,6 @@ from services.inventory.proxmox.task_log import (
 # hours, and `status: running` is their sign of life.
 _BRIEF_KINDS = frozenset({"vzstart", "vzstop", "vzshutdown", "vzreboot", "vzsuspend", "vzresume"})
 BRIEF_STALL_S = 900  # a shutdown may wait for a database of a guest for ten minutes
-_FIRST_POLL_S = 0.02  # some tasks end at once
-_LONGEST_POLL_S = 1.0  # people who watch see the end of a long task a second late
-_POLL_SHARE = 0.15  # of the time that a task has taken so far: so much later its end may be noticed
-# A creation and a start take about a second each on a real server: ten polls each, noticed 0.1 s late on average.
-_BRIEF_POLL_S = 0.16
 _LOG_S = 2.0  # between two reads of the log of a running task: most polls cost one request, for the status
 HEARTBEAT_S = 5.0  # between two progresses of a silent task, so that watchers see that it still runs
 _LOG_PAGE = 500  # lines
@@ -101,17 +97,21 @@ async def watch_task(
         return
     loop = asyncio.get_running_loop()
     began = loop.time()
-    delay, printed, shown, read = _FIRST_POLL_S, began, began, began
-    patience = stall_s or (BRIEF_STALL_S if read_kind(upid) in _BRIEF_KINDS else None)
+    kind = read_kind(upid)
+    delay: float | None = None
+    printed = shown = read = began
+    patience = stall_s or (BRIEF_STALL_S if kind in _BRIEF_KINDS else None)
     log = _Log(client, node=node, upid=upid)
     while True:
         status = await _read_status(client, node, upid)
         ended = status.get("status") != "running"
         lines = []
-        if ended or (delay > _FIRST_POLL_S and loop.time() - read >= _LOG_S):
+        if ended or (delay is not None and loop.time() - read >= _LOG_S):
             # The status is read before the log: all lines of a task that has ended are there.
             lines, read = await log.read(to_end=ended), loop.time()
         if ended:
+            if delay is not None:  # one that had ended before the first look says nothing of its length
+                client.task_times.note(kind, loop.time() - began)
             yield _end(status, upid, log=log, lines=lines)
             return
         if lines:
@@ -121,13 +121,9 @@ async def watch_task(
             yield Progress(tuple(lines), percent=_find_percent(lines), job=log.job)
         if patience is not None and loop.time() - printed > patience:
             raise TaskStalledError(f"the task {upid} printed nothing new for {patience} s")
+        elapsed = loop.time() - began
+        delay = choose_delay(delay, elapsed=elapsed, expected=client.task_times.expect(kind))
         await asyncio.sleep(delay)
-        delay = _lengthen(delay, elapsed=loop.time() - began)
-
-
-def _lengthen(delay: float, *, elapsed: float) -> float:
-    """The delay until the next poll: doubled up to `_BRIEF_POLL_S`, then a share of what the task has taken so far."""
-    return min(max(min(delay * 2, _BRIEF_POLL_S), elapsed * _POLL_SHARE), _LONGEST_POLL_S)
 
 
 def _end(status: dict[str, Any], upid: str, *, log: _Log, lines: list[str]) -> Progress:

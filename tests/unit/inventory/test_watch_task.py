@@ -12,6 +12,7 @@ import pytest
 
 from services.inventory.domain.errors import TaskStalledError
 from services.inventory.proxmox.client import ProxmoxClient
+from services.inventory.domain.task_pace import TaskTimes
 from services.inventory.proxmox.tasks import HEARTBEAT_S, Progress, watch_task
 
 COPYING = (
@@ -60,6 +61,7 @@ class SilentProxmox:
     last: list[str] = field(default_factory=list)
     exit_status: str = "OK"
     requests: list[str] = field(default_factory=list)
+    task_times: TaskTimes = field(default_factory=TaskTimes)
 
     async def get(self, path: str, **params: Any) -> Any:
         self.requests.append(path.rpartition("/")[2])
@@ -74,12 +76,19 @@ class SilentProxmox:
 
 
 def watch(proxmox: SilentProxmox, kind: str, *, stall_s: int = 0) -> list[Progress]:
-    async def collect() -> list[Progress]:
+    return follow(proxmox, kind, stall_s=stall_s)[0]
+
+
+def follow(proxmox: SilentProxmox, kind: str, *, stall_s: int = 0) -> tuple[list[Progress], float]:
+    """What a watcher of the task sees, and how late the end is seen, in seconds."""
+
+    async def collect() -> tuple[list[Progress], float]:
         upid = f"UPID:pve1:0000A:0000B:0000C:{kind}:105:root@pam:"
         client = cast("ProxmoxClient", proxmox)
-        return [progress async for progress in watch_task(client, "pve1", upid, stall_s=stall_s)]
+        seen = [progress async for progress in watch_task(client, "pve1", upid, stall_s=stall_s)]
+        return seen, asyncio.get_running_loop().time() - proxmox.seconds
 
-    return cast("list[Progress]", run_in_simulated_time(collect))
+    return cast("tuple[list[Progress], float]", run_in_simulated_time(collect))
 
 
 @pytest.mark.parametrize("kind", COPYING)
@@ -107,6 +116,33 @@ def test_most_polls_of_a_long_task_cost_one_request() -> None:
     proxmox = SilentProxmox(600.0)
     watch(proxmox, "vzclone")
     assert proxmox.requests.count("log") < proxmox.requests.count("status") * 0.6
+
+
+@pytest.mark.parametrize("seconds", [0.21, 0.5, 1.13, 2.3, 8.6])
+def test_the_end_of_a_task_is_seen_sooner_when_others_took_as_long(seconds: float) -> None:
+    times = TaskTimes()
+    first = SilentProxmox(seconds, task_times=times)
+    _, late = follow(first, "vzstart")
+    assert late <= max(0.16, 0.16 * seconds)
+    for share in (1.0, 1.05, 0.97, 1.1, 1.02):
+        again = SilentProxmox(seconds * share, task_times=times)
+        _, late = follow(again, "vzstart")
+        assert late <= max(0.045, 0.06 * seconds)
+        assert len(again.requests) <= len(first.requests) + 4
+
+
+def test_a_task_that_takes_another_time_than_those_before_is_seen_in_good_time() -> None:
+    for usual, seconds in ((3.0, 0.4), (0.3, 40.0)):
+        times = TaskTimes()
+        times.note("vzstart", usual)
+        _, late = follow(SilentProxmox(seconds, task_times=times), "vzstart")
+        assert late <= max(0.25, 0.16 * seconds)
+
+
+def test_the_length_of_long_tasks_is_not_remembered() -> None:
+    times = TaskTimes()
+    watch(SilentProxmox(600.0, task_times=times), "vzcreate")
+    assert times.expect("vzcreate") is None
 
 
 def test_the_archive_is_known_while_it_is_written() -> None:
