@@ -86,6 +86,9 @@ class VmidStore(Protocol):
     async def is_copy(self, host_id: int, owner: str) -> bool:
         """Whether an owner's container has the addresses of its original."""
 
+    async def list_copies(self, host_id: int) -> frozenset[int]:
+        """Return the ids of the containers of a host that have the addresses of what they were copied from."""
+
     async def count(self) -> int:
         """Return the number of reserved ids."""
 

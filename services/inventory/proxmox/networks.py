@@ -147,15 +147,16 @@ class Networks:
         if found := _list_static(view):
             await self.addresses.note_addresses(view.client.access.host_id, owner, found=found)
 
-    async def list_conflicts(self, view: View) -> list[str]:
+    async def list_conflicts(self, view: View, *, unstarted: Collection[int] = ()) -> list[str]:
         """Return a line for each address of a container that another guest or node of its host has too.
 
-        As far as the host says; those on another bridge or VLAN are none.
+        As far as the host says; those on another bridge or VLAN are none, nor are those of `unstarted` copies, which get
+        addresses of their own before they run.
         """
         found = _list_static(view)
         warnings: list[str] = []
         for place in dict.fromkeys(place for place, _ in found):
-            others = await self._list_others(view, place)
+            others = await self._list_others(view, place, unstarted)
             for address in (each for where, each in found if where == place):
                 warnings += [
                     f"The address {address} on {place} is also that of {one.name}; the container is left as it is"
@@ -164,10 +165,12 @@ class Networks:
                 ]
         return warnings
 
-    async def _list_others(self, view: View, place: NetworkSegment) -> list[Occupant]:
+    async def _list_others(
+        self, view: View, place: NetworkSegment, unstarted: Collection[int]
+    ) -> list[Occupant]:
         try:
             return await self.scanner.list_occupants(
-                view.client, place, without=view.vmid, timeout_s=_STARTING_S
+                view.client, place, without=view.vmid, unstarted=unstarted, timeout_s=_STARTING_S
             )
         except DomainError:
             return []

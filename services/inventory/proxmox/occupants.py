@@ -63,7 +63,13 @@ class AddressScanner:
         self._known: WeakKeyDictionary[ProxmoxApi, dict[int, _Guest]] = WeakKeyDictionary()
 
     async def list_occupants(
-        self, client: ProxmoxApi, place: NetworkSegment, *, without: int = 0, timeout_s: float
+        self,
+        client: ProxmoxApi,
+        place: NetworkSegment,
+        *,
+        without: int = 0,
+        unstarted: Collection[int] = (),
+        timeout_s: float,
     ) -> list[Occupant]:
         """Return the addresses in use on a network segment: configured ones, and those that running guests show.
 
@@ -71,6 +77,7 @@ class AddressScanner:
             client: of the host.
             place: the segment.
             without: a guest whose own addresses do not count.
+            unstarted: guests that get other addresses before they run; theirs do not count until they do.
             timeout_s: for all guests together; one that is not read by then counts as it was read last.
 
         Raises:
@@ -81,7 +88,11 @@ class AddressScanner:
         slots = asyncio.Semaphore(_PARALLEL)
         guests = await self._read_guests(client, resources, slots=slots, deadline=deadline)
         here = [
-            one for one in guests if one.vmid != without and any(link.place == place for link in one.links)
+            one
+            for one in guests
+            if one.vmid != without
+            and (one.is_running or one.vmid not in unstarted)
+            and any(link.place == place for link in one.links)
         ]
         online = [
             str(one["node"])

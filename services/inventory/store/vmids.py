@@ -124,6 +124,11 @@ class SqlVmidStore:
         query = sa.select(vmids.c.is_copy).where(vmids.c.host_id == host_id, vmids.c.owner == owner)
         return bool(await self._db.read(lambda connection: connection.execute(query).scalar()))
 
+    async def list_copies(self, host_id: int) -> frozenset[int]:
+        """Return the ids of the containers of a host that are copies with the addresses of their originals."""
+        query = sa.select(vmids.c.vmid).where(vmids.c.host_id == host_id, vmids.c.is_copy)
+        return frozenset(await self._db.read(lambda connection: connection.execute(query).scalars().all()))
+
     async def release_vmid(self, host_id: int, owner: str) -> None:
         """Release the id and the static addresses that an owner has reserved on a host, if any."""
         own = (vmids.c.host_id == host_id) & (vmids.c.owner == owner)

@@ -49,7 +49,7 @@ async def list_address_conflicts(
 ) -> list[str]:
     """Return a sentence for each static address of a container that another guest or node of its host has too."""
     view = await containers.get(ref, with_tasks=False)
-    return await networks.list_conflicts(view)
+    return await networks.list_conflicts(view, unstarted=await containers.vmids.list_copies(ref.host_id))
 
 
 async def release_container(containers: ContainerLookup, ref: ContainerRef, *, owner: str) -> None:

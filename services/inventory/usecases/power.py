@@ -39,7 +39,8 @@ async def start_container(
         return under_way
     _refuse_while(view, _STOPPING, what="stopped")
     if view.is_running:
-        return replace(view.done(), warnings=tuple(await networks.list_conflicts(view)))
+        copies = await containers.vmids.list_copies(ref.host_id)
+        return replace(view.done(), warnings=tuple(await networks.list_conflicts(view, unstarted=copies)))
     check_unlocked(view)
     warnings: list[str] = []
     if await containers.vmids.is_copy(ref.host_id, owner):
@@ -47,7 +48,8 @@ async def start_container(
         # After the change: a crash before this only repeats it, before the first start.
         await containers.vmids.mark_copy(ref.host_id, owner, is_copy=False)
     await networks.note_addresses(view, owner)
-    warnings += await networks.list_conflicts(view)
+    copies = await containers.vmids.list_copies(ref.host_id)
+    warnings += await networks.list_conflicts(view, unstarted=copies)
     try:
         task = await act(
             view, lambda: view.client.post(f"{view.path}/status/start"), types=("vzstart", "hastart")

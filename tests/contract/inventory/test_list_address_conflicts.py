@@ -25,6 +25,22 @@ async def test_an_address_of_a_guest_that_does_not_run_is_a_conflict(inventory: 
     assert conflict.startswith("The address 127.96.1.53 on vmbr0 is also that of container 141")
 
 
+async def test_a_copy_that_has_not_run_is_no_conflict_of_its_original(inventory: Inventory) -> None:
+    ref = add_stranger(inventory, 147, net0="name=eth0,bridge=vmbr0,ip=127.98.1.53/24")
+    adopt = cs.ContainerActionRequest(container=ref, owner="original")
+    await inventory.containers.adopt_container(adopt, new_call())
+    reserve = cs.ReserveVmidRequest(host_id=ref.host_id, owner="copy")
+    vmid = (await inventory.containers.reserve_vmid(reserve, new_call())).vmid
+    target = cs.ContainerRef(host_id=ref.host_id, vmid=vmid, node="pve1")
+    clone = cs.CloneContainerRequest(
+        source=ref, source_owner="original", target=target, target_owner="copy", hostname="copied"
+    )
+    assert (await inventory.finish(await inventory.containers.clone_container(clone, new_call()))).succeeded
+    assert await list_conflicts(inventory, ref) == []
+    inventory.sim.client.control("POST", f"/containers/{vmid}/start")
+    assert f"container {vmid}" in (await list_conflicts(inventory, ref))[0]
+
+
 async def test_an_address_on_another_vlan_or_link_that_is_down_is_none(inventory: Inventory) -> None:
     address = "ip=127.97.1.53/24"
     first = add_stranger(inventory, 143, net0=f"name=eth0,bridge=vmbr0,{address}")
