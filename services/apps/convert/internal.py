@@ -33,6 +33,7 @@ def parse_report(request: pb.ReportOperationRequest) -> DelegatedReport:
         step=request.step,
         level=request.level,
         message=request.message,
+        waiting_for=request.waiting_for,
         delegated_step=_parse_step(request),
     )
 

@@ -43,6 +43,7 @@ class DelegatedReport:
         progress: percent.
         worker: the process that works on it; empty: as before.
         message: a line for the app's log; empty: none.
+        waiting_for: what holds the step up; empty: nothing.
         delegated_step: the step that it is at, where it names one.
     """
 
@@ -54,6 +55,7 @@ class DelegatedReport:
     step: str = ""
     level: str = "info"
     message: str = ""
+    waiting_for: str = ""
     delegated_step: DelegatedStep | None = None
 
 
@@ -105,6 +107,7 @@ async def report_operation(
         "progress": min(max(report.progress, 0), 100),
         "step_index": report.step_index,
         "step_count": report.step_count,
+        "waiting_for": report.waiting_for,
     }
     if report.worker:
         values |= {"worker": report.worker, "attempt": report.attempt}

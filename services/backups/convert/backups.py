@@ -71,6 +71,7 @@ def render_backup(backup: Backup) -> backup_pb2.Backup:
     elapsed_s = max(0, int((backup.updated_at - backup.created_at).total_seconds()))
     return backup_pb2.Backup(
         left_out=backup.left_out,
+        waiting_for=(backup.waiting_for or None) if is_new else None,
         determinate=bool(backup.expected_s) if is_new else None,
         elapsed_s=elapsed_s if is_new else None,
         expected_s=backup.expected_s if is_new else None,

@@ -14,6 +14,14 @@ class NoteProgress:
 
 
 @dataclass(frozen=True)
+class NoteWaiting:
+    """A reason why the making of a backup waits, until the next change of the backup."""
+
+    backup_id: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class NoteLeftOut:
     """Descriptions of the volumes that will not be in the archive."""
 
@@ -84,6 +92,7 @@ class KeepBackup:
 BackupChange = (
     NoteProgress
     | NoteLeftOut
+    | NoteWaiting
     | CompleteBackup
     | FailBackup
     | EndRestore

@@ -45,6 +45,7 @@ class Backup:
         progress: 0-100 while it is made.
         expected_s: seconds that the app's backup before took; None when there is none.
         left_out: descriptions of volumes of the container that are not in the archive.
+        waiting_for: what holds its making up; empty: nothing.
         app_removed_at: when the app was deleted; the backup outlives it.
         app_name: of the app when the backup was made; empty for those of earlier releases.
     """
@@ -69,6 +70,7 @@ class Backup:
     progress: int | None = None
     expected_s: int | None = None
     left_out: tuple[str, ...] = ()
+    waiting_for: str = ""
     completed_at: datetime | None = None
     app_removed_at: datetime | None = None
     app_name: str = ""

@@ -17,6 +17,7 @@ from services.backups.domain.changes import (
     LoseArchive,
     NoteLeftOut,
     NoteProgress,
+    NoteWaiting,
     RemoveBackup,
 )
 from services.backups.domain.entities import BackupStatus
@@ -43,6 +44,8 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
     match change:
         case NoteProgress():
             values: dict[str, Any] = {"progress": change.progress}
+        case NoteWaiting():
+            values = {"waiting_for": change.reason}
         case NoteLeftOut():
             values = {"left_out": list(change.volumes)}
         case LoseArchive():
@@ -83,7 +86,9 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
         case _:
             raise TypeError(f"{type(change).__name__} is no change of a backup")
     connection.execute(
-        backups.update().where(backups.c.id == change.backup_id).values(updated_at=current, **values)
+        backups.update()
+        .where(backups.c.id == change.backup_id)
+        .values({"updated_at": current, "waiting_for": "", **values})
     )
 
 

@@ -128,6 +128,7 @@ def backup_of_row(row: sa.Row[Any]) -> Backup:
         progress=row.progress,
         expected_s=row.expected_s,
         left_out=tuple(row.left_out or ()),
+        waiting_for=row.waiting_for,
         completed_at=row.completed_at,
         app_removed_at=row.app_removed_at,
         app_name=row.app_name,

@@ -44,6 +44,7 @@ backups = sa.Table(
     sa.Column("app_name", sa.String(100), nullable=False, server_default=""),
     sa.Column("expected_s", sa.Integer),
     sa.Column("left_out", sa.JSON),
+    sa.Column("waiting_for", sa.Text, nullable=False, server_default=""),
     sa.Column("delete_requested", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("backups_of_app", "app_id", "id"),
     sa.Index("backups_of_owner", "owner_id", "id"),

@@ -7,16 +7,16 @@ from functools import partial
 
 from services.backups.domain.changes import (
     BackupChange,
-    CompleteBackup,
     FailBackup,
     NoteLeftOut,
     NoteProgress,
+    NoteWaiting,
 )
 from services.backups.domain.errors import DumpFailedError
 from services.backups.domain.estimates import estimate_percent
 from services.backups.domain.preconditions import check_backupable
 from services.backups.workflows.create_backup_state import CreateBackupState
-from services.backups.workflows.steps.app_lock import await_answer, release_app, report_step
+from services.backups.workflows.steps.app_lock import await_answer, find_reported, release_app, report_step
 from services.backups.workflows.steps.archive_tasks import (
     TaskState,
     delete_archives,
@@ -237,6 +237,13 @@ class CreateBackup:
         await self._report(state, ctx, percent=percent)
         return state
 
+    async def note_waiting(self, state: CreateBackupState, ctx: Context, step: str, reason: str) -> None:
+        """Show what holds the backup up, in the backup and in its app."""
+        await ctx.save(state, NoteWaiting(state.backup_id, reason))
+        percent = estimate_percent(now().timestamp() - state.began_at, state.expected_s) if state.upid else 0
+        index = find_reported(_REPORTED, step)
+        await self._report(state, ctx, index=index, percent=percent, waiting_for=reason)
+
     async def _report(
         self,
         state: CreateBackupState,
@@ -246,6 +253,7 @@ class CreateBackup:
         percent: int = 0,
         message: str = "",
         level: str = "info",
+        waiting_for: str = "",
     ) -> None:
         await report_step(
             self.apps,
@@ -256,20 +264,12 @@ class CreateBackup:
             progress=percent,
             message=message,
             level=level,
+            waiting_for=waiting_for,
         )
 
 
 def _complete(state: CreateBackupState) -> tuple[BackupChange, ...]:
-    return (
-        CompleteBackup(
-            backup_id=state.backup_id,
-            app_id=state.app_id,
-            volume_id=state.volume_id,
-            file_name=state.file_name,
-            storage=state.storage_name,
-            size=state.size,
-        ),
-    )
+    return (state.completion,)
 
 
 def _fail(state: CreateBackupState, error: str, _: bool) -> tuple[BackupChange, ...]:
@@ -292,4 +292,5 @@ def build_workflow(apps: Apps, containers: Containers) -> Workflow[CreateBackupS
         CreateBackupState,
         _complete,
         _fail,
+        on_waiting=steps.note_waiting,
     )

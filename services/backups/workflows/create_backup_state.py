@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.backups.domain.changes import CompleteBackup
 from services.clients.inventory.values import NewArchive, Ref, Task
 
 
@@ -65,4 +66,16 @@ class CreateBackupState:
             storage=self.storage,
             notes=self.notes,
             backup_id=self.mark,
+        )
+
+    @property
+    def completion(self) -> CompleteBackup:
+        """Return the change that records the archive."""
+        return CompleteBackup(
+            backup_id=self.backup_id,
+            app_id=self.app_id,
+            volume_id=self.volume_id,
+            file_name=self.file_name,
+            storage=self.storage_name,
+            size=self.size,
         )

@@ -8,7 +8,7 @@ from services.backups.domain.changes import BackupChange, EndRestore, LoseArchiv
 from services.backups.domain.errors import RestoreFailedError
 from services.backups.domain.preconditions import check_volumes, describe_missing
 from services.backups.workflows.restore_backup_state import RestoreBackupState
-from services.backups.workflows.steps.app_lock import await_answer, release_app, report_step
+from services.backups.workflows.steps.app_lock import await_answer, find_reported, release_app, report_step
 from services.backups.workflows.steps.archive_tasks import follow, follow_saved, start_again
 from services.clients.apps.interface import Apps
 from services.clients.inventory.errors import TaskFailedError
@@ -202,12 +202,30 @@ class RestoreBackup:
         await ctx.note_upid(task.upid)
         return state
 
+    async def note_waiting(self, state: RestoreBackupState, ctx: Context, step: str, reason: str) -> None:
+        """Show what holds the restore up."""
+        await self._report(state, ctx, find_reported(_REPORTED, step), waiting_for=reason)
+
     async def _report(
-        self, state: RestoreBackupState, ctx: Context, index: int, *, percent: int = 0, message: str = ""
+        self,
+        state: RestoreBackupState,
+        ctx: Context,
+        index: int,
+        *,
+        percent: int = 0,
+        message: str = "",
+        waiting_for: str = "",
     ) -> None:
         progress = (0, 5, 10 + percent * 75 // 100, 88, 92)[index]
         await report_step(
-            self.apps, state, ctx, steps=_REPORTED, index=index, progress=progress, message=message
+            self.apps,
+            state,
+            ctx,
+            steps=_REPORTED,
+            index=index,
+            progress=progress,
+            message=message,
+            waiting_for=waiting_for,
         )
 
 
@@ -237,4 +255,5 @@ def build_workflow(apps: Apps, containers: Containers) -> Workflow[RestoreBackup
         RestoreBackupState,
         _end,
         _fail,
+        on_waiting=steps.note_waiting,
     )

@@ -112,4 +112,5 @@ def _render_report(app_id: str, operation_id: str, report: ProgressReport) -> pb
         attempt=report.attempt,
         worker=report.worker,
         upid=report.upid,
+        waiting_for=report.waiting_for,
     )

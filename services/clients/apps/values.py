@@ -31,7 +31,7 @@ class AppHold:
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressReport:
-    """Progress of an operation for the app's users: 0-100, the step, and the Proxmox task of the step (`upid`)."""
+    """Progress of an operation for the app's users: 0-100, the step, its Proxmox task (`upid`) and what holds it up."""
 
     progress: int
     step: str
@@ -43,6 +43,7 @@ class ProgressReport:
     attempt: int = 1
     worker: str = ""
     upid: str = ""
+    waiting_for: str = ""
 
 
 @dataclass(frozen=True)

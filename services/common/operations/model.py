@@ -122,6 +122,8 @@ class Workflow(Generic[S]):
         on_failed: changes to commit with the failure or cancellation, after undoing: (state, error, cancelled).
         timeout_s: seconds after its first step began, after which it fails and is undone. A step that is not
             cancellable is not interrupted then, but waits no longer.
+        on_waiting: called with the step's name and the reason whenever a step has to wait, to report it to others. It
+            must not fail.
     """
 
     kind: str
@@ -130,6 +132,7 @@ class Workflow(Generic[S]):
     on_succeeded: Callable[[S], Sequence[Change]]
     on_failed: Callable[[S, str, bool], Sequence[Change]]
     timeout_s: float = 24 * 3600.0
+    on_waiting: Callable[[S, Context, str, str], Awaitable[None]] | None = None
 
     def choose_steps(self, state: S, *, recorded: Collection[str] = ()) -> tuple[Step[S], ...]:
         """Choose the steps that have something to do for a state, and those that are recorded already."""

@@ -124,7 +124,13 @@ class OperationRun:
     async def _wait(self, position: int, wait: WaitError) -> None:
         values = {"status": "waiting", "waiting_for": wait.reason}
         step = {"status": "waiting", "message": wait.reason}
+        await self._report_wait(position, wait.reason)
         await self._leased.release(position, step, values=values, delay=wait.delay)
+
+    async def _report_wait(self, position: int, reason: str) -> None:
+        if (on_waiting := self._leased.workflow.on_waiting) is not None:
+            context = StepContext(self._leased, position)
+            await on_waiting(self._leased.state, context, self._leased.steps[position].name, reason)
 
     async def _note_overdue(self, position: int, step: Step[Any], wait: WaitError) -> str:
         """Fail a step that would wait beyond the operation's time, also one that cannot be cancelled."""
@@ -139,12 +145,14 @@ class OperationRun:
 
     async def _back_off(self, position: int, step: Step[Any], error: BaseException, attempt: int) -> None:
         delay = self._retry_s * _BACK_OFF ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+        reason = f"another attempt after: {describe(error)}"
+        await self._report_wait(position, reason)
         line = f"{step.description} failed (attempt {attempt} of {MAX_ATTEMPTS}): {describe(error)}"
         await self._leased.store.update_step(
             self._leased.operation,
             position,
             {"message": describe(error)},
-            values={"waiting_for": f"another attempt after: {describe(error)}"},
+            values={"waiting_for": reason},
             line=("warning", line, step.name),
         )
         with contextlib.suppress(EndRequestedError):

@@ -42,6 +42,18 @@ async def test_the_status_of_an_operation_of_another_service_shows_its_step_and_
         await service.internal.finish_operation(done, inner())
 
 
+async def test_what_holds_an_operation_up_is_shown_until_the_next_report(service: Service) -> None:
+    app = await deploy_running(service)
+    begin = pb.BeginOperationRequest(app_id=app.id, operation_id=uuid.uuid4().hex, kind="backup")
+    await service.internal.begin_operation(begin, inner())
+    report = pb.ReportOperationRequest(app_id=app.id, operation_id=begin.operation_id, step="dump")
+    for reason in ("container 9000 is locked (snapshot)", ""):
+        report.waiting_for = reason
+        await service.internal.report_operation(report, inner())
+        operation = await service.platform.store.get_operation(begin.operation_id)
+        assert operation.waiting_for == reason
+
+
 async def test_a_report_after_the_end_changes_nothing(service: Service) -> None:
     app = await deploy_running(service)
     begin = pb.BeginOperationRequest(app_id=app.id, operation_id=uuid.uuid4().hex, kind="backup")

@@ -17,7 +17,7 @@ from services.backups.store.changes import BACKUP_COMPLETED
 from services.backups.store.tables import backups, operations
 from services.clients.apps.values import AppProbe
 from services.common.core.clock import now
-from services.common.core.errors import DeadlineError, DomainError, UnavailableError
+from services.common.core.errors import WAIT, BusyError, DeadlineError, DomainError, UnavailableError
 from services.common.rpc.status import InternalError
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import PHOTOS, Platform, call_of
@@ -49,6 +49,32 @@ async def test_a_backup_is_made_and_the_app_released(platform: Platform) -> None
         pb.GetHoldingOperationRequest(operation_id=call.request_id), call_of()
     )
     assert standing.status == "succeeded"
+
+
+async def test_what_holds_a_backup_up_is_shown_until_it_goes_on(platform: Platform) -> None:
+    backup_id = await platform.create()
+    platform.containers.failure["backup_container"] = BusyError(
+        "container 9000 is locked (snapshot)", metadata={WAIT: "yes"}
+    )
+    await platform.run_all()
+    held_up = await platform.get(backup_id)
+    assert (held_up.status, held_up.waiting_for) == ("creating", "container 9000 is locked (snapshot)")
+    report = platform.apps.reports[-1]
+    assert (report.step, report.waiting_for) == ("dump", "container 9000 is locked (snapshot)")
+    platform.containers.failure.clear()
+    await platform.make_due()
+    await platform.run_all()
+    done = await platform.get(backup_id)
+    assert (done.status, done.HasField("waiting_for")) == ("completed", False)
+    assert platform.apps.reports[-1].waiting_for == ""
+
+
+async def test_another_attempt_of_a_backup_is_shown(platform: Platform) -> None:
+    await platform.create()
+    platform.containers.broken["backup_container"] = 1
+    await platform.run_all()
+    [report] = [one for one in platform.apps.reports if one.waiting_for]
+    assert report.waiting_for == "another attempt after: backup_container did not work"
 
 
 async def test_a_refused_backup_leaves_nothing(platform: Platform) -> None:

@@ -18,7 +18,7 @@ from services.backups.store.changes import APP_RESTORED
 from services.backups.store.tables import operations
 from services.clients.apps.values import AppProbe
 from services.common.core.clock import now
-from services.common.core.errors import PreconditionError, UnavailableError
+from services.common.core.errors import WAIT, BusyError, PreconditionError, UnavailableError
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import REF, STRANGER, Platform, call_of
 
@@ -37,6 +37,21 @@ async def test_a_restore_stops_overwrites_and_starts_again(platform: Platform) -
     assert (await platform.get(backup_id)).status == "completed"
     assert platform.apps.finished[-1][1:] == (True, "running")
     assert (await platform.list_subjects())[-1] == APP_RESTORED
+
+
+async def test_what_holds_a_restore_up_is_shown_to_the_users_of_its_app(platform: Platform) -> None:
+    backup_id = await platform.make_completed()
+    await platform.restore(backup_id)
+    platform.containers.failure["stop_container"] = BusyError(
+        "container 9000 is locked (backup)", metadata={WAIT: "yes"}
+    )
+    await platform.run_all()
+    report = platform.apps.reports[-1]
+    assert (report.step, report.waiting_for) == ("stop_container", "container 9000 is locked (backup)")
+    platform.containers.failure.clear()
+    await platform.make_due()
+    await platform.run_all()
+    assert platform.apps.finished[-1][1:] == (True, "running")
 
 
 async def test_a_stopped_app_stays_stopped_when_it_is_restored(platform: Platform) -> None:

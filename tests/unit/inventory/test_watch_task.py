@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 
 from services.inventory.domain.errors import TaskStalledError
-from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.domain.task_pace import TaskTimes
+from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.tasks import HEARTBEAT_S, Progress, watch_task
 
 COPYING = (

@@ -43,8 +43,12 @@ async def report_step(
     progress: int,
     message: str = "",
     level: str = "info",
+    waiting_for: str = "",
 ) -> None:
-    """Report one of the `steps` (name, description) to the app's users; the work does not depend on it."""
+    """Report one of the `steps` (name, description), and what holds it up, to the app's users.
+
+    The work does not depend on it.
+    """
     name, description = steps[index]
     news = ProgressReport(
         progress=progress,
@@ -57,11 +61,20 @@ async def report_step(
         attempt=ctx.operation.attempt or 1,
         worker=ctx.operation.worker,
         upid=state.upid,
+        waiting_for=waiting_for,
     )
     try:
         await apps.report_operation(state.app_id, state.operation_id, report=news)
     except DomainError as error:
         log.warning("report_lost", app_id=state.app_id, operation_id=state.operation_id, error=error.message)
+
+
+def find_reported(steps: Sequence[tuple[str, str]], step: str) -> int:
+    """Return the index of a step among the reported ones; those before and after them count as the first and last."""
+    names = [name for name, _ in steps]
+    if step in names:
+        return names.index(step)
+    return 0 if step == "note_mark" else len(names) - 1
 
 
 async def await_answer(apps: Apps, app_id: str, operation_id: str) -> str:

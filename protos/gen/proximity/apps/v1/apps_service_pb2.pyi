@@ -2059,6 +2059,7 @@ class ReportOperationRequest(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     WORKER_FIELD_NUMBER: _builtins.int
     UPID_FIELD_NUMBER: _builtins.int
+    WAITING_FOR_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     operation_id: _builtins.str
     progress: _builtins.int
@@ -2074,6 +2075,8 @@ class ReportOperationRequest(_message.Message):
     """The worker that holds it."""
     upid: _builtins.str
     """The Proxmox task of the step; empty: none yet."""
+    waiting_for: _builtins.str
+    """What holds the step up; empty: nothing."""
     def __init__(
         self,
         *,
@@ -2089,10 +2092,11 @@ class ReportOperationRequest(_message.Message):
         attempt: _builtins.int = ...,
         worker: _builtins.str = ...,
         upid: _builtins.str = ...,
+        waiting_for: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "attempt", b"attempt", "level", b"level", "message", b"message", "operation_id", b"operation_id", "progress", b"progress", "step", b"step", "step_count", b"step_count", "step_description", b"step_description", "step_index", b"step_index", "upid", b"upid", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "attempt", b"attempt", "level", b"level", "message", b"message", "operation_id", b"operation_id", "progress", b"progress", "step", b"step", "step_count", b"step_count", "step_description", b"step_description", "step_index", b"step_index", "upid", b"upid", "waiting_for", b"waiting_for", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
