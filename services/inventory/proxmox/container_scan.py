@@ -260,7 +260,9 @@ def _build(client: ProxmoxApi, one: dict[str, Any]) -> ScannedContainer:
         disk_used=float(one.get("disk") or 0),
         uptime=float(one.get("uptime") or 0),
         cpus=math.ceil(float(one.get("maxcpu") or one.get("cpus") or 0)),
-        cpu_usage=float(one.get("cpu") or 0.0),
+        cpu_usage=max(
+            0.0, float(one.get("cpu") or 0.0)
+        ),  # Proxmox says a little less than 0 of idle containers
         tags=tuple(split_tags(str(one.get("tags") or ""))),
         lock=str(one.get("lock") or ""),
         template=bool(int(one.get("template") or 0)),

@@ -24,7 +24,7 @@ class WarningContainers(FakeContainers):
     address = ""
 
     async def watch_task(self, task: Task) -> AsyncIterator[TaskProgress]:
-        lines = (WARNING, "TASK WARNINGS: 1")
+        lines = (WARNING, "", "\t", "TASK WARNINGS: 1")
         yield TaskProgress(done=True, succeeded=True, exit_status="WARNINGS: 1", lines=lines)
 
     async def get_container(self, ref: Ref, *, timeout: float = 10.0) -> Container:
@@ -54,6 +54,7 @@ async def start(address: str) -> Log:
         await steps.start(AppState(APP, 1, "pve1", 105), log)  # type: ignore[arg-type]
     finally:
         assert WARNING in log.lines
+        assert all(line.strip() for line in log.lines)
     return log
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from services.inventory.domain.containers import ContainerRef
 from services.inventory.domain.errors import ContainerNotFoundError, HostInactiveError, HostUnreachableError
 from services.inventory.usecases.containers import get_container
 from tests.fakes.inventory import InstantInventory, SilentHosts
+from tests.pvesim.model.reading import measure
 
 
 async def test_sizes_owner_and_address_are_those_of_the_container(inventory: InstantInventory) -> None:
@@ -18,6 +21,14 @@ async def test_sizes_owner_and_address_are_those_of_the_container(inventory: Ins
     assert (found.memory, found.disk, found.cpus) == (512 << 20, 4 << 30, 1)
     assert found.ip_address
     assert "env" not in found.config, "variables may be secrets"
+
+
+async def test_the_load_of_an_idle_container_is_not_negative(inventory: InstantInventory) -> None:
+    containers = inventory.proxmox.cluster.containers
+    idle = containers[144] = dataclasses.replace(containers[101], vmid=144)
+    assert measure(inventory.proxmox.cluster, idle)["cpu"] < 0, "as Proxmox says of some"
+    found = await get_container(inventory.lookup, ContainerRef(inventory.host.id, 144, "pve1"))
+    assert found.cpu_usage == 0
 
 
 async def test_a_container_of_nobody_has_no_owner(inventory: InstantInventory) -> None:

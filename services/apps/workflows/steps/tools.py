@@ -64,7 +64,7 @@ class Tools:
                 return  # its last lines repeat what the operation shows by itself, or by the next try
             fraction = fraction if progress.percent is None else progress.percent / 100
             await ctx.progress(fraction)  # also of a silent task: the operation shows that time passes
-            lines = progress.lines
+            lines = [line for line in progress.lines if line.strip()]
             if on_lines is not None:
                 on_lines(lines[-_LINES:])
             for line in lines[-_LINES:]:
