@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.pvesim.guest.world import FAULT_KINDS, GuestFault
-from tests.pvesim.model.entities import Machine, Storage
+from tests.pvesim.model.entities import Machine, Storage, Volume
 from tests.pvesim.model.errors import ApiError
 from tests.pvesim.model.ha import fail_over
 from tests.pvesim.model.running import bring_up, take_down
@@ -48,6 +49,7 @@ class Control:
             ("PATCH", "/_sim/cluster", self.change_cluster),
             ("PATCH", "/_sim/nodes/{node}", self.change_node),
             ("POST", "/_sim/storages", self.add_storage),
+            ("POST", "/_sim/volumes", self.add_volume),
             ("POST", "/_sim/clock", self.set_clock),
         ]
         for method, path, handler in routes:
@@ -107,6 +109,22 @@ class Control:
             return web.json_response({"error": str(error)}, status=400)
         self._sim.cluster.add("storages", storage.name, storage)
         return web.json_response(storage.to_dict())
+
+    async def add_volume(self, request: web.Request) -> web.Response:
+        """A volume that no container refers to, such as one of another cluster on a storage that both share."""
+        given = {
+            "node": "",
+            "content": "rootdir",
+            "format": "raw",
+            "size": 4 << 30,
+            "ctime": int(time.time()),
+        }
+        try:
+            volume = Volume(**{**given, **await _read(request)})
+        except TypeError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        self._sim.cluster.add("volumes", volume.key, volume)
+        return web.json_response(volume.to_dict())
 
     async def add_container(self, request: web.Request) -> web.Response:
         wanted = await _read(request)

@@ -9,7 +9,7 @@ from typing import Any
 KINDS = frozenset(
     {
         "latency", "error", "reset", "hang", "node_down", "task_fail", "task_hang", "ticket_expired",
-        "storage_full", "lock_timeout", "lost_reply", "task_warn",
+        "storage_full", "lock_timeout", "lost_reply", "task_warn", "answer",
     }
 )  # fmt: skip
 TASK_KINDS = frozenset({"task_fail", "task_hang", "task_warn", "storage_full"})
@@ -20,7 +20,8 @@ HANG_SECONDS = 3600.0
 class Rule:
     """One fault: what it matches, what it does, how often.
 
-    `after` matches pass unharmed, then `times` are struck (None: all), each with `probability`.
+    `after` matches pass unharmed, then `times` are struck (None: all), each with `probability`. `body` is what `answer`
+    sends, a byte for each character.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Rule:
     seconds: float = 0.0
     status: int = 500
     reason: str = ""
+    body: str = ""
     struck: int = 0
 
     def __post_init__(self) -> None:
@@ -41,6 +43,7 @@ class Rule:
         if unknown:
             raise ValueError(f"unknown match '{min(unknown)}'; known: method, path, node, vmid, type")
         re.compile(str(self.match.get("path", "")))
+        self.body.encode("latin-1")
         self._rng = random.Random(self.seed)
 
     def render(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import time
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -34,6 +35,13 @@ class ResetError(Exception):
     """The connection is to be cut instead of an answer."""
 
 
+@dataclass(frozen=True)
+class OddAnswer:
+    """What a proxy answers instead of Proxmox: bytes that may be no JSON and no UTF-8."""
+
+    data: bytes
+
+
 class ApiServer:
     """Answers /api2/json for one simulation."""
 
@@ -51,7 +59,8 @@ class ApiServer:
             if isinstance(result, Session):
                 self._record(request, path, seen, status=101, reason="Switching Protocols")
                 return await self._consoles.serve(request, result)
-            response = web.Response(body=render_result(result), headers={**HEADERS, "Content-Type": JSON})
+            body = result.data if isinstance(result, OddAnswer) else render_result(result)
+            response = web.Response(body=body, headers={**HEADERS, "Content-Type": JSON})
             reason = "OK"
         except ResetError:
             if request.transport:
@@ -78,6 +87,8 @@ class ApiServer:
         rule = self._sim.faults.find_request_fault(facts)
         if rule is not None:
             await self._spoil_before(rule)
+        if rule is not None and rule.kind == "answer":
+            return OddAnswer(rule.body.encode("latin-1"))
         user = self._identify(request, path)
         seen.update(user=user)
         if unreadable is not None:

@@ -215,6 +215,18 @@ async def test_the_ha_manager_moves_a_container_some_time_after_the_request(inve
     pytest.fail("the HA manager did not move the container")
 
 
+@pytest.mark.parametrize("body", ["<html>Sign in</html>", '{"data": {"name": "caf\xe9"}}', '{"data": {"na'])
+async def test_an_answer_that_is_not_of_proxmox_is_waited_for(inventory: Inventory, body: str) -> None:
+    ref = await inventory.create("answered")
+    odd = {"kind": "answer", "match": {"path": f"/lxc/{ref.vmid}/"}, "body": body}
+    control(inventory, "POST", "/faults", [odd])
+    with pytest.raises(HostUnreachableError) as caught:
+        await read(inventory, ref)
+    control(inventory, "DELETE", "/faults")
+    assert find_wait(caught.value) is not None
+    assert (await read(inventory, ref)).vmid == ref.vmid
+
+
 async def test_a_move_that_proxmox_refuses_names_the_reason_in_its_log(inventory: Inventory) -> None:
     ref = await inventory.create("bound", storage="local-lvm")
     snapshot = cs.SnapshotRequest(container=ref, owner="bound", name="theirs")

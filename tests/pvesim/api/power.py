@@ -1,6 +1,7 @@
 """Start, stop, shutdown, reboot, suspend, resume and destroy."""
 
 from tests.pvesim.model.cluster import Cluster
+from tests.pvesim.model.disks import list_volumes
 from tests.pvesim.model.entities import Container, Task
 from tests.pvesim.model.errors import TaskFailedError, bad_params, refuse
 from tests.pvesim.model.ha import request_state
@@ -139,14 +140,18 @@ def destroy(call: Call) -> str:
         raise refuse(f"CT is locked ({container.lock})")
     if container.running and not call.get("force"):
         raise refuse(f"unable to destroy CT {vmid} - container is running")
-    purge = bool(call.get("purge"))
+    purge, unreferenced = bool(call.get("purge")), bool(call.get("destroy-unreferenced-disks"))
     return cluster.start_task(
         node=node, kind="vzdestroy", label=str(vmid), user=call.user,
-        work=lambda task: _destroy_work(cluster, task, node=node, vmid=vmid, purge=purge),
+        work=lambda task: _destroy_work(
+            cluster, task, node=node, vmid=vmid, purge=purge, unreferenced=unreferenced
+        ),
     )  # fmt: skip
 
 
-def _destroy_work(cluster: Cluster, task: Task, *, node: str, vmid: int, purge: bool) -> Work:
+def _destroy_work(
+    cluster: Cluster, task: Task, *, node: str, vmid: int, purge: bool, unreferenced: bool
+) -> Work:
     yield from cluster.hold_container(task, vmid)
     container = cluster.find_in_task(node, vmid)
     if container.lock:
@@ -157,4 +162,4 @@ def _destroy_work(cluster: Cluster, task: Task, *, node: str, vmid: int, purge: 
     yield Share(0.5)
     if purge:
         task.log(f"purging CT {vmid} from related configurations..")
-    cluster.remove_container(vmid)
+    cluster.remove_container(vmid, volumes=None if unreferenced else list_volumes(cluster, container))

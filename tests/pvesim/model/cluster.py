@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -133,15 +133,19 @@ class Cluster:
         self.touch("containers", container.vmid)
         self.moved.add(container.vmid)
 
-    def remove_container(self, vmid: int) -> None:
-        """Forget a container, its volumes and its pool membership."""
+    def remove_container(self, vmid: int, *, volumes: Collection[str] | None = None) -> None:
+        """Forget a container, its pool membership, and these volumes by their keys; None: all with its id."""
         self.containers.pop(vmid, None)
         self.touch("containers", vmid)
         self.moved.add(vmid)
         owned = [
             key
             for key, one in self.volumes.items()
-            if one.vmid == vmid and one.content in {"rootdir", "images"}
+            if (
+                key in volumes
+                if volumes is not None
+                else one.vmid == vmid and one.content in {"rootdir", "images"}
+            )
         ]
         for key in owned:
             self.drop("volumes", key)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.pvesim.instant import InstantProxmox
+from tests.pvesim.model.entities import Volume
 from tests.unit.pvesim.containers import DEBIAN, LXC, NET, create, refuse
 
 
@@ -160,3 +161,15 @@ def test_a_node_that_is_down_answers_595_and_its_containers_are_unknown(demo: In
     entry = next(one for one in demo.get("/cluster/resources", type="vm") if one["vmid"] == 9000)
     assert (entry["status"], "name" in entry) == ("unknown", False)
     assert refuse(demo, "GET", "/nodes/nosuch/lxc").reason.startswith("hostname lookup 'nosuch' failed")
+
+
+@pytest.mark.parametrize("unreferenced", [0, 1])
+def test_deletion_takes_disks_that_nobody_refers_to_only_when_asked(
+    demo: InstantProxmox, unreferenced: int
+) -> None:
+    create(demo)
+    other = Volume("local", "9000/vm-9000-disk-7.raw", "", "rootdir", 1 << 30, "raw", 0, vmid=9000)
+    demo.cluster.add("volumes", other.key, other)
+    assert demo.run("DELETE", f"{LXC}/9000", destroy_unreferenced_disks=unreferenced) == "OK"
+    left = [one.name for one in demo.cluster.volumes.values() if one.vmid == 9000]
+    assert left == ([] if unreferenced else [other.name])
