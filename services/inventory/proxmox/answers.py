@@ -12,6 +12,8 @@ import requests
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
+_KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+
 # The largest answer is /cluster/resources: 500 bytes and 20 values a guest, so both limits leave room for 30,000 guests.
 MAX_BYTES = 16 * 1024 * 1024
 MAX_VALUES = 1_000_000  # 16 MiB of `{},` would become a gigabyte of objects
@@ -149,4 +151,9 @@ def _describe_text(text: str) -> str:
 def _describe(content: object) -> str:
     if isinstance(content, dict):
         return "an object without `data`"
-    return "null" if content is None else f"a {type(content).__name__} instead of an object"
+    return "null" if content is None else f"{name_kind(content)} instead of an object"
+
+
+def name_kind(data: Any) -> str:
+    """Name a value of JSON for a person: `a list`."""
+    return _KINDS.get(type(data), "a number")

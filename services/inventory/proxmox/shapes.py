@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from services.inventory.proxmox.answers import UnexpectedAnswer
+from services.inventory.proxmox.answers import UnexpectedAnswer, name_kind
 
 Check = Callable[[Any], str]
 _MOST = 1e18  # bytes and seconds stay far below; infinity and NaN do not
@@ -34,7 +34,7 @@ def check_shape(method: str, path: str, data: Any) -> None:
                 raise UnexpectedAnswer(f"{fault} for {path}")
             return
     if method != "get" and data is not None and (not isinstance(data, str) or not _TASK.fullmatch(data)):
-        raise UnexpectedAnswer(f"{type(data).__name__} instead of a task for {path}")
+        raise UnexpectedAnswer(f"{name_kind(data)} instead of a task for {path}")
 
 
 def _object(*texts: str, numbers: tuple[str, ...] = ()) -> Check:
@@ -42,7 +42,7 @@ def _object(*texts: str, numbers: tuple[str, ...] = ()) -> Check:
 
     def check(data: Any) -> str:
         if not isinstance(data, dict):
-            return f"{type(data).__name__} instead of an object"
+            return f"{name_kind(data)} instead of an object"
         return _find_fault(data, texts, numbers)
 
     return check
@@ -55,10 +55,10 @@ def _rows(*names: str, numbers: tuple[str, ...] = (), nullable: bool = False) ->
         if data is None and nullable:
             return ""
         if not isinstance(data, list):
-            return f"{type(data).__name__} instead of a list"
+            return f"{name_kind(data)} instead of a list"
         for row in data:
             if not isinstance(row, dict):
-                return f"a list of {type(row).__name__}"
+                return f"a list with {name_kind(row)}"
             if fault := _find_fault(row, names, numbers):
                 return fault
         return ""

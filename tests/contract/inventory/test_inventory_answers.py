@@ -126,7 +126,7 @@ async def test_an_odd_answer_to_a_write_is_uncertain(inventory: Inventory, odd: 
     with pytest.raises(WriteUncertainError, match="page of HTML"):
         await client.post("/nodes/pve/lxc", vmid=100)
     odd.answer = lambda _: Reply(b'{"data": {"upid": 1}}')
-    with pytest.raises(WriteUncertainError, match="dict instead of a task"):
+    with pytest.raises(WriteUncertainError, match="an object instead of a task"):
         await client.post("/nodes/pve/lxc", vmid=100)
     assert len(odd.requests) == 2  # each was sent once
     client.close()
