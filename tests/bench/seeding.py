@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -137,7 +138,10 @@ def app_id_of(number: int) -> str:
 
 
 def write_catalog(folder: Path, *, count: int) -> None:
-    """Write a catalog of `count` items: ours, and variations of them."""
+    """Write a catalog of `count` items: ours, and variations of them.
+
+    Each has a name of its own: items of one name are one entry of a list, with all of them as its sources.
+    """
     folder.mkdir(parents=True)
     texts = sorted(DATA.glob("*.yaml"))
     for number in range(count):
@@ -146,6 +150,7 @@ def write_catalog(folder: Path, *, count: int) -> None:
         if number >= len(texts):
             item = f"{source.stem}-{number}"
             text = text.replace(f"id: {source.stem}\n", f"id: {item}\n", 1)
+            text = re.sub(r"^name: (.+)$", rf"name: \1 {number}", text, count=1, flags=re.MULTILINE)
         (folder / f"{item}.yaml").write_text(text, encoding="utf-8")
 
 
