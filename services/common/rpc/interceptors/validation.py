@@ -69,41 +69,46 @@ def _compile_well_known(field: FieldDescriptor) -> Check:
 
 
 def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
-    name = field.name
-    is_map = _is_map(field)
     value_checks = tuple(_value_checks(rules, is_text=field.type == FieldDescriptor.TYPE_STRING))
+    if field.is_repeated:
+        return _compile_repeated(field, rules, value_checks)
+    # Read once: each access to a descriptor or to the rules makes an object, and this runs for every field of a request.
+    name, has_presence = field.name, field.has_presence
+    is_required, null_refused = rules.required, rules.null_refused
     # Without presence a number that was left out is 0.
-    is_needed_number = rules.min > 0 and not field.has_presence and not field.is_repeated
+    is_needed_number = rules.min > 0 and not has_presence
 
     def check(message: Message, prefix: str, violations: list[Violation]) -> None:
         value = getattr(message, name)
-        if field.is_repeated:
-            if rules.HasField("max_items") and len(value) > rules.max_items:
-                violations.append(
-                    Violation(
-                        prefix + name, f"has {len(value)} entries; at most {rules.max_items} are allowed"
-                    )
-                )
-                return
-            if is_map:
-                violations.extend(_list_odd_entries(value, prefix + name))
-            elif field.message_type is None:
-                for index, element in enumerate(value):
-                    _apply(value_checks, element, f"{prefix}{name}[{index}]", violations)
-            return
-        if field.has_presence and not message.HasField(name):
-            if rules.required:
+        if has_presence and not message.HasField(name):
+            if is_required:
                 violations.append(Violation(prefix + name, "is required"))
-            return
-        if (rules.required and value in ("", b"")) or (is_needed_number and value == 0):
+        elif (is_required and value in ("", b"")) or (is_needed_number and value == 0):
             violations.append(Violation(prefix + name, "is required"))
-            return
-        if rules.null_refused and value == "":
-            violations.append(Violation(prefix + name, f"must not be empty; {rules.null_refused}"))
-            return
-        if not field.has_presence and not rules.required and value in ("", b""):
-            return
-        _apply(value_checks, value, prefix + name, violations)
+        elif null_refused and value == "":
+            violations.append(Violation(prefix + name, f"must not be empty; {null_refused}"))
+        elif has_presence or is_required or value not in ("", b""):
+            _apply(value_checks, value, prefix + name, violations)
+
+    return check
+
+
+def _compile_repeated(
+    field: FieldDescriptor, rules: rules_pb2.Rules, value_checks: tuple[Callable[[Any], str], ...]
+) -> Check:
+    name, is_map, is_scalar = field.name, _is_map(field), field.message_type is None
+    max_items = rules.max_items if rules.HasField("max_items") else None
+
+    def check(message: Message, prefix: str, violations: list[Violation]) -> None:
+        values, path = getattr(message, name), prefix + name
+        if max_items is not None and len(values) > max_items:
+            fault = f"has {len(values)} entries; at most {max_items} are allowed"
+            violations.append(Violation(path, fault))
+        elif is_map:
+            violations.extend(_list_odd_entries(values, path))
+        elif is_scalar:
+            for index, element in enumerate(values):
+                _apply(value_checks, element, f"{path}[{index}]", violations)
 
     return check
 
