@@ -38,6 +38,7 @@ local function suggest_name(name, known)
 end
 
 local function decode(text)
+  if not text:find("[%%+]") then return text end -- nearly all
   return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
@@ -56,6 +57,13 @@ local VALUES = {
   text = function() return true end,
 }
 
+local function refuse_parameter(operation, name)
+  local shown = show_name(name)
+  if operation.path[name] then return shown, shown .. " belongs in the path, not in the query" end
+  local where = operation.body and "; the fields of a body do not come from the query" or ""
+  return shown, shown .. " is not a query parameter here; " .. suggest_name(name, operation.query) .. where
+end
+
 -- Returns the field at fault and the sentence, or the query as the transcoder reads it: it does not decode names.
 local function check_parameters(operation, query)
   local seen, parts = {}, {}
@@ -64,15 +72,10 @@ local function check_parameters(operation, query)
     name = decode(name)
     if name:sub(1, 1) ~= "_" then
       local known = operation.query[name]
-      local shown = show_name(name)
-      if not known then
-        if operation.path[name] then return shown, shown .. " belongs in the path, not in the query" end
-        local where = operation.body and "; the fields of a body do not come from the query" or ""
-        return shown, shown .. " is not a query parameter here; " .. suggest_name(name, operation.query) .. where
-      end
-      if seen[name] then return shown, shown .. " is given more than once" end
+      if not known then return refuse_parameter(operation, name) end
+      if seen[name] then return name, name .. " is given more than once" end
       seen[name] = not known.many
-      if not VALUES[known.kind](decode(value)) then return shown, shown .. " must be " .. known.wanted end
+      if not VALUES[known.kind](decode(value)) then return name, name .. " must be " .. known.wanted end
       parts[#parts + 1] = name .. "=" .. value
     end
   end
@@ -87,7 +90,9 @@ local function check_target(headers, operation, path, segments)
   end
   local start = path:find("?", 1, true)
   if not start then return end
-  local field, sentence, query = check_parameters(operation, path:sub(start + 1))
+  local given = path:sub(start + 1)
+  local field, sentence, query = check_parameters(operation, given)
   if field then return field, sentence end
+  if query == given and query ~= "" then return end
   headers:replace(":path", path:sub(1, start - 1) .. (query ~= "" and "?" .. query or ""))
 end
