@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.common.core.errors import BusyError, NotFoundError, PreconditionError
+from services.common.core.errors import BusyError, InvalidError, NotFoundError, PreconditionError
 
 
 class BackupNotFoundError(NotFoundError):
@@ -65,3 +65,11 @@ class DumpFailedError(PreconditionError):
 
 class RestoreFailedError(PreconditionError):
     """Proxmox could not restore the archive, or start or stop the container for it."""
+
+
+class ScheduleInvalidError(InvalidError):
+    """The schedule is no cron expression or preset, never runs, runs too often, or its time zone does not exist."""
+
+
+class RetentionInvalidError(InvalidError):
+    """The retention keeps nothing, or one of its numbers is out of range."""
