@@ -201,10 +201,13 @@ lock: $(UV) ## resolve pyproject.toml anew into the files with hashes: for devel
 browser-check: venv ## sign in, call and follow events from a real browser (needs chromium; URL=, HTTPS=1, PROXIMITY_PASSWORD=)
 	$(BIN)/python -m tests.browser $(or $(URL),http://127.0.0.1:8000) $(if $(HTTPS),--https-too) --pictures build/pictures
 
-clients: clients-python clients-typescript clients-go ## the clients: a wheel, TypeScript and Go, each with an example
+clients: clients-python clients-ansible clients-typescript clients-go ## the clients: a wheel, an Ansible collection, TypeScript and Go
 
 clients-python: venv ## a wheel of the command line and the Python stubs, in build/clients
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation clients/python -w build/clients
+
+clients-ansible: venv ## the Ansible collection proximity.platform, in build/clients
+	$(BIN)/ansible-galaxy collection build --force --output-path build/clients clients/ansible/proximity.platform
 
 TYPESCRIPT := clients/typescript
 
