@@ -126,6 +126,7 @@ def test_a_password_signs_in_once_and_out_at_the_end(server: Server) -> None:
     paths = [path for _, path, _ in server.requests]
     assert paths == ["/api/auth/login", "/api/proxmox/hosts", "/api/proxmox/hosts", "/api/auth/logout"]
     assert server.requests[1][2]["Authorization"] == "Bearer acc"
+    assert {headers["User-Agent"] for _, _, headers in server.requests} == {client.USER_AGENT}
 
 
 def test_pages_are_read_to_the_end(server: Server) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode, urlsplit
 MAX_ATTEMPTS = 5  # of one request: about 15 s of outage with the delays below
 MAX_RETRY_DELAY_S = 30.0  # a server that asks for more gets its error reported instead
 FIRST_RETRY_DELAY_S = 1.0  # doubled for each attempt: a restarted service is back within seconds
+USER_AGENT = "ansible proximity.platform"  # as the list of sessions shows it
 PAGE_SIZE = 100  # the largest that lists allow
 _TRY_AGAIN = (429, 502, 503, 504)
 
@@ -165,7 +166,7 @@ class Client:
     ) -> Any:  # noqa: ANN401 - any JSON
         chosen = {name: value for name, value in query.items() if value is not None}
         target = f"/api{path}" + (f"?{urlencode(chosen)}" if chosen else "")
-        sent = {"Accept": "application/json", **headers}
+        sent = {"Accept": "application/json", "User-Agent": USER_AGENT, **headers}
         if method == "POST":
             sent["Idempotency-Key"] = str(uuid.uuid4())
         if body is not None:
