@@ -34,6 +34,12 @@ Errors have one shape, whatever part of the system refuses: see `Error`.
 RECENT_SIGN_IN = """\
 Sessions need a sign-in or step-up (`POST /api/auth/step-up`) within the last 10 minutes; otherwise 401 with the reason \
 `STEP_UP_REQUIRED` in `details`. For API tokens the scopes decide."""
+ACCESS = {
+    "public": "Needs no credentials.",
+    "user": "For every signed-in user.",
+    "owner": "For the owner and for administrators; to others it does not exist.",
+    "admin": "For administrators.",
+}
 SECURITY_SCHEMES = {
     "bearer": {
         "type": "http",
@@ -71,7 +77,12 @@ def render_openapi(surface: Surface, *, version: str = VERSION) -> dict[str, Any
             paths.setdefault(binding.path, {})[binding.method.lower()] = operation
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Proximity", "version": version, "description": DESCRIPTION},
+        "info": {
+            "title": "Proximity",
+            "version": version,
+            "description": DESCRIPTION,
+            "contact": {"name": "The administrators of this platform"},
+        },
         "servers": [{"url": "/"}],
         "tags": list(_render_tags(surface, schemas)),
         "paths": {path: paths[path] for path in sorted(paths)},
@@ -99,6 +110,7 @@ def _render_operation(surface: Surface, schemas: Schemas, method: Method, *, num
     if number:
         first = method.bindings[0]
         description = f"{description}\n\nThe same as {first.method} {first.path}.".strip()
+    description = f"{description}\n\n{ACCESS[method.access]}".strip()
     if method.recent_sign_in:
         description = f"{description}\n\n{RECENT_SIGN_IN}".strip()
     if ageing := describe_ageing(method):
@@ -107,7 +119,7 @@ def _render_operation(surface: Surface, schemas: Schemas, method: Method, *, num
         "operationId": _name_operation(method, binding),
         "tags": [_get_tag(method.service)],
         "summary": summary,
-        **({"description": description} if description else {}),
+        "description": description,
         **({"deprecated": True} if method.deprecated else {}),
         "x-access": method.access,
         "security": _render_security(method),

@@ -13,7 +13,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.__main__ import main
-from gateway.openapi import render_openapi
+from gateway.openapi import ACCESS, render_openapi
 from gateway.schemas import get_rules
 from gateway.surface import HTTP_BODY, load_surface, parse_surface
 from protos import VERSION
@@ -80,6 +80,7 @@ def test_every_operation_is_described() -> None:
     for path, verb, operation in list_operations():
         assert operation["summary"], (verb, path)
         assert not operation["summary"].endswith(".")
+        assert ACCESS[operation["x-access"]] in operation["description"], (verb, path)
 
 
 @pytest.mark.parametrize("method", [m for m in SURFACE.routed if m.bindings], ids=lambda m: m.name)
@@ -206,6 +207,17 @@ def test_every_body_has_an_example_that_it_allows() -> None:
                 error.message for error in jsonschema_rs.validator_for(schema).iter_errors(content["example"])
             ]
             assert faults == [], (verb, path)
+
+
+def test_every_example_of_a_field_is_one_that_it_allows() -> None:
+    refused = [
+        f"{name}.{field}: {example!r}"
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for field, rules in schema.get("properties", {}).items()
+        for example in rules.get("examples", [])
+        if not jsonschema_rs.validator_for({**rules, "components": DOCUMENT["components"]}).is_valid(example)
+    ]
+    assert refused == []
 
 
 def test_every_state_of_an_answer_names_its_values() -> None:
