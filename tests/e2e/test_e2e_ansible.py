@@ -20,12 +20,14 @@ import pytest
 import yaml
 
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
+from tests.pages import read_commands, run_commands
 
 ROOT = Path(__file__).parents[2]
 COLLECTION = ROOT / "clients" / "ansible" / "proximity.platform"
 PLAYBOOKS = Path(__file__).parent / "ansible"
 # Every task starts a Python of its own, which takes seconds on a machine that is busy with other suites.
 RUN_LIMIT_S = 540
+INSTALL_LIMIT_S = 120  # three programs of ansible-core and a make
 TEMPLATES = {
     "version": "2",
     "templates": [
@@ -35,7 +37,7 @@ TEMPLATES = {
 
 
 class Ansible:
-    """Programs of ansible-core with the built collection, and a home of their own.
+    """Programs of ansible-core with the collection as docs/ansible.md installs it, and a home of their own.
 
     Args:
         home: folder for the collection, the settings and temporary files.
@@ -52,6 +54,7 @@ class Ansible:
             **own,
             "ANSIBLE_HOME": str(home),
             "ANSIBLE_COLLECTIONS_PATH": str(home / "collections"),
+            "PAGER": "cat",
             "ANSIBLE_LOCAL_TEMP": str(home / "tmp"),
             "ANSIBLE_REMOTE_TEMP": str(home / "tmp"),
             "ANSIBLE_LOCALHOST_WARNING": "false",
@@ -59,10 +62,9 @@ class Ansible:
             "ANSIBLE_NOCOLOR": "true",
             "LC_ALL": "C.UTF-8",
         }
-        self.run("ansible-galaxy", "collection", "build", str(COLLECTION), "--output-path", str(home))
-        archive = str(next(home.glob("proximity-platform-*.tar.gz")))
-        folder = str(home / "collections")
-        self.run("ansible-galaxy", "collection", "install", archive, "--offline", "-p", folder)
+        [commands] = read_commands("docs/ansible.md", by=__file__)
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+        run_commands(commands, environment={**self._environment, "PATH": path}, timeout=INSTALL_LIMIT_S)
 
     def run(self, program: str, *arguments: str, **environment: str) -> str:
         """Run a program and return its output; fail with all of it unless it succeeds."""

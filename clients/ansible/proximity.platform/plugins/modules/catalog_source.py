@@ -11,8 +11,8 @@ short_description: Add, refresh and remove sources of the catalog
 version_added: 2.0.0
 description:
   - Brings a source of items into the described state. It is found by its name.
-  - A source cannot be changed. One with another location, format or interval is removed and added again; apps made from its
-    items go on.
+  - A source with another location or format is another source, so it is removed and added again; apps made from its items go
+    on.
   - Needs the rights of an administrator.
 author: The Proximity authors (@proximity)
 extends_documentation_fragment:
@@ -45,6 +45,9 @@ options:
   refresh_hours:
     description: Hours between two fetches, V(0) for none. Default of a new source is 24.
     type: int
+  allow_host_needs:
+    description: Whether items of the source may have the devices and capabilities of the node that they need.
+    type: bool
 """
 
 EXAMPLES = r"""
@@ -74,6 +77,7 @@ from ansible_collections.proximity.platform.plugins.module_utils.client import C
 from ansible_collections.proximity.platform.plugins.module_utils.module import (
     Result,
     choose,
+    compare,
     connection_arguments,
     find_by,
     run,
@@ -88,8 +92,10 @@ ARGUMENTS = {
     "location": {"type": "str"},
     "format": {"type": "str", "choices": FORMATS},
     "refresh_hours": {"type": "int"},
+    "allow_host_needs": {"type": "bool"},
 }
-FIELDS = ("location", "format", "refresh_hours")
+IDENTITY = ("location", "format")  # the items are known by them, so the platform does not change them
+FIELDS = (*IDENTITY, "refresh_hours", "allow_host_needs")
 
 
 def find_source(client: Client, name: str) -> dict[str, Any] | None:
@@ -108,12 +114,15 @@ def apply(module: AnsibleModule, client: Client) -> Result:
             if not module.check_mode:
                 client.request("DELETE", f"/catalog/sources/{source['id']}")
         return result
-    changes = {
-        key: value for key, value in choose(module.params, *FIELDS).items() if source and source[key] != value
-    }
-    if source is None or changes:
+    wanted = choose(module.params, *FIELDS)
+    changes = compare(source, wanted) if source else {}
+    if source is None or changes.keys() & set(IDENTITY):
         source = _replace(module, client, result, source)
-    elif state == "refreshed":
+    elif changes:
+        result.change({key: source.get(key) for key in changes}, changes)
+        if not module.check_mode:
+            client.request("PATCH", f"/catalog/sources/{source['id']}", body=changes)
+    if source is not None and state == "refreshed" and not result.is_changed:
         result.change({"last_fetched_at": source.get("last_fetched_at", "")}, {"last_fetched_at": "now"})
         if not module.check_mode:
             client.request("POST", f"/catalog/sources/{source['id']}/refresh", body={})
@@ -130,7 +139,7 @@ def _replace(
     module: AnsibleModule, client: Client, result: Result, source: dict[str, Any] | None
 ) -> dict[str, Any] | None:
     """Add the source in place of the one that is there; what is not given stays as it is."""
-    former = _show(source) if source else {}
+    former = {name: value for name, value in _show(source).items() if value is not None} if source else {}
     body = {**former, **choose(module.params, "name", *FIELDS)}
     missing = [name for name in ("location", "format") if not body.get(name)]
     if missing:
@@ -140,7 +149,10 @@ def _replace(
         return source
     if source:
         client.request("DELETE", f"/catalog/sources/{source['id']}")
+    is_allowed = body.pop("allow_host_needs", False)  # only of a source that exists
     created: dict[str, Any] = client.request("POST", "/catalog/sources", body=body)
+    if is_allowed:
+        client.request("PATCH", f"/catalog/sources/{created['id']}", body={"allow_host_needs": True})
     return created
 
 
