@@ -9,10 +9,17 @@ from proximity.apps.v1 import events_pb2
 from proximity.auth.v1 import events_pb2 as auth_events_pb2
 
 from services.backups.domain.interfaces import BackupStore
+from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.missing_archives import note_missing_archives
 from services.backups.usecases.removed_apps import delete_requested_backups, note_removed_apps
+from services.backups.usecases.scheduled_backups import (
+    announce_overdue_backups,
+    remove_superfluous_backups,
+    start_due_backups,
+)
 from services.clients.apps.interface import Apps
 from services.clients.inventory.interface import Containers
+from services.common.core.clock import now
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
 from services.common.messaging.schedule import Periodic
@@ -76,3 +83,17 @@ def plan_comparison(store: BackupStore, containers: Containers) -> Periodic:
             log.warning("archives_missing", count=missing)
 
     return Periodic(name="comparison", interval=timedelta(minutes=10), function=compare)
+
+
+def plan_scheduled_backups(dependencies: BackupDependencies) -> Periodic:
+    """Plan the work of policies: due backups, retention, and the announcement of overdue backups."""
+
+    async def run() -> None:
+        current = now()
+        if begun := await start_due_backups(dependencies, now=current):
+            log.info("scheduled_backups_begun", count=begun)
+        if removed := await remove_superfluous_backups(dependencies, now=current):
+            log.info("superfluous_backups_deleted", count=removed)
+        await announce_overdue_backups(dependencies, now=current)
+
+    return Periodic(name="policies", interval=timedelta(seconds=30), function=run)

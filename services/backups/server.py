@@ -10,8 +10,8 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.config import BackupsSettings
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
-from services.backups.jobs import BackupJobs, plan_cleanup, plan_comparison
-from services.backups.store import SqlBackupStore, build_operation_store, operation_queue
+from services.backups.jobs import BackupJobs, plan_cleanup, plan_comparison, plan_scheduled_backups
+from services.backups.store import SqlBackupStore, SqlPolicyStore, build_operation_store, operation_queue
 from services.backups.store.tables import metadata
 from services.backups.usecases.context import BackupDependencies
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
@@ -51,10 +51,11 @@ def build_parts(settings: BackupsSettings) -> BackupsParts:
     apps, containers = GrpcApps(runtime.clients), GrpcContainers(runtime.clients)
     workflows = build_workflows(apps, containers)
     store = SqlBackupStore(runtime.db, workflows, on_message=runtime.relay.wake)
+    policies = SqlPolicyStore(runtime.db, on_message=runtime.relay.wake)
     return BackupsParts(
         runtime=runtime,
         store=store,
-        dependencies=BackupDependencies(store, apps, containers),
+        dependencies=BackupDependencies(store, apps, containers, policies=policies),
         workflows=workflows,
     )
 
@@ -85,5 +86,6 @@ async def work(settings: BackupsSettings) -> None:
         ),
         plan_cleanup(parts.store, parts.dependencies.apps),
         plan_comparison(parts.store, parts.dependencies.containers),
+        plan_scheduled_backups(parts.dependencies),
     ]
     await lifecycle.work(Service(runtime=runtime, background=background))

@@ -28,7 +28,7 @@ from services.apps.workflows import plan_with
 from services.apps.workflows.steps.tools import Tools
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.server import build_workflows as build_backup_workflows
-from services.backups.store import SqlBackupStore
+from services.backups.store import SqlBackupStore, SqlPolicyStore
 from services.backups.store import tables as backup_tables
 from services.backups.store.changes import apply_change, write_line
 from services.backups.usecases.context import BackupDependencies
@@ -250,7 +250,9 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     remote_apps = GrpcApps(clients)
     backup_workflows = build_backup_workflows(remote_apps, containers)
     backups = SqlBackupStore(databases["backups"], backup_workflows)
-    dependencies = BackupDependencies(backups, remote_apps, containers)
+    dependencies = BackupDependencies(
+        backups, remote_apps, containers, policies=SqlPolicyStore(databases["backups"])
+    )
     clients.handlers["backups"] = [BackupsInternalHandlers(dependencies)]
     desks = {
         "apps": Desk(databases["apps"], app_tables.operation_tables, app_workflows, apps.apply, apps.log),

@@ -96,6 +96,7 @@ def render_backup(backup: Backup) -> backup_pb2.Backup:
         is_in_progress=backup.is_in_use,
         app_name=backup.app_name,
         app_removed_at=render_time(backup.app_removed_at),
+        policy_id=backup.policy_id,
     )
 
 

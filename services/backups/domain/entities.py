@@ -48,6 +48,7 @@ class Backup:
         waiting_for: what holds its making up; empty: nothing.
         app_removed_at: when the app was deleted; the backup outlives it.
         app_name: of the app when the backup was made; empty for those of earlier releases.
+        policy_id: the policy that requested it, which may have been deleted; None: a person did.
     """
 
     id: int
@@ -74,6 +75,7 @@ class Backup:
     completed_at: datetime | None = None
     app_removed_at: datetime | None = None
     app_name: str = ""
+    policy_id: int | None = None
 
     @property
     def is_in_use(self) -> bool:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from services.common.core.errors import BusyError, InvalidError, NotFoundError, PreconditionError
+from services.common.core.errors import (
+    BusyError,
+    DuplicateError,
+    InvalidError,
+    NotFoundError,
+    PreconditionError,
+)
 
 
 class BackupNotFoundError(NotFoundError):
@@ -73,3 +79,23 @@ class ScheduleInvalidError(InvalidError):
 
 class RetentionInvalidError(InvalidError):
     """The retention keeps nothing, or one of its numbers is out of range."""
+
+
+class PolicyNotFoundError(NotFoundError):
+    """There is no such policy."""
+
+
+class PolicyNameTakenError(DuplicateError):
+    """Another policy has this name."""
+
+
+class PolicyLimitError(PreconditionError):
+    """There are as many policies as are allowed."""
+
+
+class PolicyHostsError(PreconditionError):
+    """The policy names a storage, and its apps are on several Proxmox hosts."""
+
+
+class PolicyInvalidError(InvalidError):
+    """The policy names no app, or one that does not exist."""

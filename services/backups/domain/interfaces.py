@@ -20,12 +20,16 @@ from services.common.operations.view import Operation
 
 @dataclass(frozen=True)
 class NewBackup:
-    """A backup to be made of an app, by the operation `operation_id`, for the user `requested_by`."""
+    """A backup to be made of an app, by the operation `operation_id`, for the user `requested_by`.
+
+    `policy_id` names the policy whose schedule requested it; None: a person or another operation did.
+    """
 
     operation_id: str
     app: AppHold
     order: BackupOrder
     requested_by: int
+    policy_id: int | None = None
 
 
 @dataclass(frozen=True)

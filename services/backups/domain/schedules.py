@@ -50,8 +50,8 @@ class Schedule:
     def list_slots(self, after: datetime) -> Iterator[datetime]:
         """Yield the slots later than `after` in UTC, each later than the one before."""
         last = after.astimezone(UTC)
-        # 25 hours back: cronsim reads a local time, which may occur twice, as its first occurrence.
-        found = CronSim(self.cron, (last - timedelta(hours=25)).astimezone(self.zone))
+        # 3 hours back: cronsim reads a local time, which may occur twice, as its first occurrence.
+        found = CronSim(self.cron, (last - timedelta(hours=3)).astimezone(self.zone))
         for local in found:
             slot = local.astimezone(UTC)
             if slot > last:  # two local times that the clock skips may become one slot
@@ -67,8 +67,9 @@ class Schedule:
 
         Forward from ever earlier times, because the rules of a change of the clock hold in that direction.
         """
-        for days in (2, 9, 33, 367, 366 * 9):  # daily, weekly, monthly, yearly, and 29 February around 2100
-            slots = self.list_slots(until - timedelta(days=days))
+        # Hourly, daily, weekly, monthly, yearly, and 29 February around 2100.
+        for hours in (2, 48, 9 * 24, 33 * 24, 367 * 24, 366 * 9 * 24):
+            slots = self.list_slots(until - timedelta(hours=hours))
             found = list(itertools.takewhile(lambda slot: slot <= until, slots))
             if found:
                 return found[-1]

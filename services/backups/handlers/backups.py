@@ -8,6 +8,7 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from proximity.common.v1 import operation_pb2
 
 from services.backups.convert import backups as convert
+from services.backups.handlers.policies import PolicyHandlers
 from services.backups.usecases import backups, operations
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.create_backup import create_backup
@@ -18,7 +19,7 @@ from services.common.rpc.responses.cache import VersionedLruCache
 from services.common.rpc.responses.rendered import Form, Rendered, render
 
 
-class BackupsHandlers:
+class BackupsHandlers(PolicyHandlers):
     """BackupsService."""
 
     def __init__(self, dependencies: BackupDependencies) -> None:

@@ -1,6 +1,7 @@
-"""All SQL of backups: `reads`, `writes` (the whole store), and `changes` within a transaction."""
+"""All SQL of backups: `reads`, `writes` (the whole store), `changes` within a transaction, and `policies`."""
 
 from services.backups.store.changes import build_operation_store, operation_queue
+from services.backups.store.policies import SqlPolicyStore
 from services.backups.store.writes import SqlBackupStore
 
-__all__ = ["SqlBackupStore", "build_operation_store", "operation_queue"]
+__all__ = ["SqlBackupStore", "SqlPolicyStore", "build_operation_store", "operation_queue"]

@@ -58,6 +58,7 @@ def render_new(new: NewBackup, current: datetime, *, expected_s: int | None) -> 
     """Render the row of a new backup."""
     return {
         "expected_s": expected_s,
+        "policy_id": new.policy_id,
         "app_id": new.app.app_id,
         "app_name": new.app.name[:100],
         "owner_id": new.app.owner_id,
@@ -132,4 +133,5 @@ def backup_of_row(row: sa.Row[Any]) -> Backup:
         completed_at=row.completed_at,
         app_removed_at=row.app_removed_at,
         app_name=row.app_name,
+        policy_id=row.policy_id,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.backups.domain.interfaces import BackupStore
+from services.backups.domain.policy_store import PolicyStore
 from services.clients.apps.interface import Apps
 from services.clients.inventory.interface import Containers
 from services.common.identity.tokens import User
@@ -12,11 +13,12 @@ from services.common.identity.tokens import User
 
 @dataclass(frozen=True)
 class BackupDependencies:
-    """The store and the other services that use cases work with."""
+    """The stores and the other services that use cases work with."""
 
     store: BackupStore
     apps: Apps
     containers: Containers
+    policies: PolicyStore
 
 
 @dataclass(frozen=True)

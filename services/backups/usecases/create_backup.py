@@ -8,6 +8,7 @@ from services.backups.domain.interfaces import BackupStore, NewBackup
 from services.backups.domain.preconditions import check_backupable
 from services.backups.usecases.context import BackupDependencies, BackupRequester
 from services.common.core.errors import DomainError, UnavailableError
+from services.common.identity.tokens import User
 
 
 async def create_backup(
@@ -25,7 +26,9 @@ async def create_backup(
     backup = await dependencies.store.add_backup(
         NewBackup(requester.request_id, app, order, requester.user.id)
     )
-    await lock_and_start(dependencies, requester, app_id=app_id, kind="backup")
+    await lock_and_start(
+        dependencies, requester.request_id, app_id=app_id, kind="backup", user=requester.user
+    )
     return backup
 
 
@@ -63,25 +66,24 @@ async def get_held_backup(store: BackupStore, operation_id: str) -> Backup:
 
 async def lock_and_start(
     dependencies: BackupDependencies,
-    requester: BackupRequester,
+    operation_id: str,
     *,
     app_id: str,
     kind: str,
+    user: User | None,
     made_by: str = "",
 ) -> None:
-    """Lock an app for an operation that is recorded, and let a worker begin it.
+    """Lock an app for an operation that is recorded, on behalf of `user` or a schedule, and let a worker begin it.
 
     Raises:
         UnavailableError: apps does not answer and may have locked the app: a worker goes on or unlocks it.
         DomainError: apps refuses; the operation is withdrawn.
     """
-    store, operation_id = dependencies.store, requester.request_id
+    store = dependencies.store
     if not await store.is_waiting(operation_id):
         return  # a repeated request whose work is under way or done
     try:
-        await dependencies.apps.begin_operation(
-            app_id, operation_id, kind=kind, made_by=made_by, user=requester.user
-        )
+        await dependencies.apps.begin_operation(app_id, operation_id, kind=kind, made_by=made_by, user=user)
     except UnavailableError:
         raise
     except DomainError:

@@ -86,7 +86,14 @@ async def _restore_over(
         requested_by=requester.user.id,
         lose_volumes=lose_volumes,
     )
-    await lock_and_start(dependencies, requester, app_id=key.app_id, kind="restore", made_by=backup.mark)
+    await lock_and_start(
+        dependencies,
+        requester.request_id,
+        app_id=key.app_id,
+        kind="restore",
+        user=requester.user,
+        made_by=backup.mark,
+    )
     return Restore(backup.id, key.app_id, f"Backup {backup.id} is being restored over {key.app_id}")
 
 

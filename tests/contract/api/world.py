@@ -230,6 +230,14 @@ class World:
         """An app of Alice's that may be changed or removed."""
         return self.deploy("alice")
 
+    def make_spare_policy(self) -> Json:
+        """A disabled policy of backups of the shared app."""
+        app = self._find("app", {})
+        body = {
+            "name": self.make_word(), "schedule": "daily", "keep_last": 3, "app_ids": [app["id"]], "enabled": False,
+        }  # fmt: skip
+        return read_object(self.send("POST", "/api/backups/policies", caller="admin", json=body), 201)
+
     def make_spare_backup(self) -> Json:
         """A backup of the shared app that may be removed."""
         return self.back_up(self._find("app", {}))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from nats.aio.msg import Msg
 from proximity.apps.v1 import events_pb2
-from proximity.backups.v1 import backup_pb2
+from proximity.backups.v1 import backup_pb2, policy_pb2
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.jobs import BackupJobs
 from services.backups.server import build_workflows
-from services.backups.store import SqlBackupStore, build_operation_store
+from services.backups.store import SqlBackupStore, SqlPolicyStore, build_operation_store
 from services.backups.store.tables import operations, outbox
 from services.backups.usecases.context import BackupDependencies
 from services.clients.inventory.values import ContainerVolume, Ref
@@ -46,6 +47,7 @@ class Platform:
     apps: FakeApps
     containers: FakeContainers
     store: SqlBackupStore
+    dependencies: BackupDependencies
     api: BackupsHandlers
     internal: BackupsInternalHandlers
     engine: Engine
@@ -83,6 +85,10 @@ class Platform:
         backup_id = await self.create()
         assert await self.run_all() == 1
         return backup_id
+
+    async def add_policy(self, **fields: object) -> policy_pb2.BackupPolicy:
+        """Add a nightly policy of the app, with some fields changed."""
+        return await self.api.create_backup_policy(make_policy_request(**fields), call_of(ADMIN))
 
     async def get(self, backup_id: int, user: User = OWNER) -> backup_pb2.Backup:
         """Read a backup of the app."""
@@ -165,13 +171,27 @@ def build_platform(db: Database) -> Platform:
     containers.files[REF.vmid, "content"] = "first"
     workflows = build_workflows(apps, containers)
     store = SqlBackupStore(db, workflows)
-    dependencies = BackupDependencies(store, apps, containers)
+    dependencies = BackupDependencies(store, apps, containers, policies=SqlPolicyStore(db))
     return Platform(
         db,
         apps,
         containers,
         store,
+        dependencies,
         BackupsHandlers(dependencies),
         BackupsInternalHandlers(dependencies),
         Engine(build_operation_store(db), workflows, worker="test", retry_s=0.01),
     )
+
+
+def make_policy_request(**fields: object) -> policy_pb2.CreateBackupPolicyRequest:
+    """Describe a nightly policy of the app, with some fields changed."""
+    values: dict[str, Any] = {
+        "name": "nightly",
+        "schedule": "0 3 * * *",
+        "time_zone": "Europe/Rome",
+        "window_minutes": 0,
+        "keep_daily": 2,
+        "app_ids": [APP.app_id],
+    }
+    return policy_pb2.CreateBackupPolicyRequest(**(values | fields))

@@ -51,6 +51,7 @@ class Backup(_message.Message):
     EXPECTED_S_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
     WAITING_FOR_FIELD_NUMBER: _builtins.int
+    POLICY_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     application_id: _builtins.str
     file_name: _builtins.str
@@ -85,6 +86,8 @@ class Backup(_message.Message):
     """Seconds that the app's last backup took, while it is made; absent when there is none."""
     waiting_for: _builtins.str
     """While it is made: what holds it up, such as a lock of the container; absent when nothing does."""
+    policy_id: _builtins.int
+    """The policy whose schedule requested it, which may have been deleted; absent: a person did."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -130,10 +133,11 @@ class Backup(_message.Message):
         expected_s: _builtins.int | None = ...,
         left_out: _abc.Iterable[_builtins.str] | None = ...,
         waiting_for: _builtins.str | None = ...,
+        policy_id: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_progress", b"_progress", "_waiting_for", b"_waiting_for", "app_removed_at", b"app_removed_at", "completed_at", b"completed_at", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "progress", b"progress", "updated_at", b"updated_at", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_waiting_for", b"_waiting_for", "app_removed_at", b"app_removed_at", "completed_at", b"completed_at", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "policy_id", b"policy_id", "progress", b"progress", "updated_at", b"updated_at", "waiting_for", b"waiting_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_progress", b"_progress", "_waiting_for", b"_waiting_for", "app_name", b"app_name", "app_removed_at", b"app_removed_at", "application_id", b"application_id", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "left_out", b"left_out", "notes", b"notes", "progress", b"progress", "protected", b"protected", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_waiting_for", b"_waiting_for", "app_name", b"app_name", "app_removed_at", b"app_removed_at", "application_id", b"application_id", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "left_out", b"left_out", "notes", b"notes", "policy_id", b"policy_id", "progress", b"progress", "protected", b"protected", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__app_removed_at: _TypeAlias = _typing.Literal["app_removed_at"]  # noqa: Y015
     _WhichOneofArgType__app_removed_at: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at"]  # noqa: Y015
@@ -147,6 +151,8 @@ class Backup(_message.Message):
     _WhichOneofArgType__error_message: _TypeAlias = _typing.Literal["_error_message", b"_error_message"]  # noqa: Y015
     _WhichOneofReturnType__expected_s: _TypeAlias = _typing.Literal["expected_s"]  # noqa: Y015
     _WhichOneofArgType__expected_s: _TypeAlias = _typing.Literal["_expected_s", b"_expected_s"]  # noqa: Y015
+    _WhichOneofReturnType__policy_id: _TypeAlias = _typing.Literal["policy_id"]  # noqa: Y015
+    _WhichOneofArgType__policy_id: _TypeAlias = _typing.Literal["_policy_id", b"_policy_id"]  # noqa: Y015
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
     _WhichOneofReturnType__waiting_for: _TypeAlias = _typing.Literal["waiting_for"]  # noqa: Y015
@@ -163,6 +169,8 @@ class Backup(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error_message) -> _WhichOneofReturnType__error_message | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_s) -> _WhichOneofReturnType__expected_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__policy_id) -> _WhichOneofReturnType__policy_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__progress) -> _WhichOneofReturnType__progress | None: ...
     @_typing.overload

@@ -3,8 +3,10 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from proximity.backups.v1 import backup_pb2 as proximity_dot_backups_dot_v1_dot_backup__pb2
 from proximity.backups.v1 import backups_service_pb2 as proximity_dot_backups_dot_v1_dot_backups__service__pb2
+from proximity.backups.v1 import policy_pb2 as proximity_dot_backups_dot_v1_dot_policy__pb2
 from proximity.common.v1 import operation_pb2 as proximity_dot_common_dot_v1_dot_operation__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -88,6 +90,36 @@ class BackupsServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ReplayBackupOperationRequest.SerializeToString,
                 response_deserializer=proximity_dot_common_dot_v1_dot_operation__pb2.Operation.FromString,
                 _registered_method=True)
+        self.ListBackupPolicies = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/ListBackupPolicies',
+                request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.ListBackupPoliciesRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.ListBackupPoliciesResponse.FromString,
+                _registered_method=True)
+        self.CreateBackupPolicy = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/CreateBackupPolicy',
+                request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.CreateBackupPolicyRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicy.FromString,
+                _registered_method=True)
+        self.GetBackupPolicy = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/GetBackupPolicy',
+                request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.GetBackupPolicyRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicy.FromString,
+                _registered_method=True)
+        self.UpdateBackupPolicy = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/UpdateBackupPolicy',
+                request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicy.FromString,
+                _registered_method=True)
+        self.DeleteBackupPolicy = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/DeleteBackupPolicy',
+                request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.DeleteBackupPolicyRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.PreviewBackupPolicy = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/PreviewBackupPolicy',
+                request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.PreviewBackupPolicyRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyPreview.FromString,
+                _registered_method=True)
 
 
 class BackupsServiceServicer:
@@ -167,6 +199,49 @@ class BackupsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListBackupPolicies(self, request, context):
+        """The policies of backups, by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateBackupPolicy(self, request, context):
+        """Back apps up by a schedule, and remove the backups that it makes by rule: Proxmox's algorithm of prune-backups, over
+        the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBackupPolicy(self, request, context):
+        """One policy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateBackupPolicy(self, request, context):
+        """Change a policy. Fewer backups to keep take effect after the next successful run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteBackupPolicy(self, request, context):
+        """Delete a policy. The backups that it made stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewBackupPolicy(self, request, context):
+        """The next five runs of a policy, and which of its backups stay and go as it is now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BackupsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -219,6 +294,36 @@ def add_BackupsServiceServicer_to_server(servicer, server):
                     servicer.ReplayBackupOperation,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ReplayBackupOperationRequest.FromString,
                     response_serializer=proximity_dot_common_dot_v1_dot_operation__pb2.Operation.SerializeToString,
+            ),
+            'ListBackupPolicies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBackupPolicies,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.ListBackupPoliciesRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.ListBackupPoliciesResponse.SerializeToString,
+            ),
+            'CreateBackupPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateBackupPolicy,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.CreateBackupPolicyRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicy.SerializeToString,
+            ),
+            'GetBackupPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBackupPolicy,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.GetBackupPolicyRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicy.SerializeToString,
+            ),
+            'UpdateBackupPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateBackupPolicy,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicy.SerializeToString,
+            ),
+            'DeleteBackupPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteBackupPolicy,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.DeleteBackupPolicyRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'PreviewBackupPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewBackupPolicy,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.PreviewBackupPolicyRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyPreview.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -493,6 +598,168 @@ class BackupsService:
             '/proximity.backups.v1.BackupsService/ReplayBackupOperation',
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.ReplayBackupOperationRequest.SerializeToString,
             proximity_dot_common_dot_v1_dot_operation__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBackupPolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/ListBackupPolicies',
+            proximity_dot_backups_dot_v1_dot_policy__pb2.ListBackupPoliciesRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_policy__pb2.ListBackupPoliciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateBackupPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/CreateBackupPolicy',
+            proximity_dot_backups_dot_v1_dot_policy__pb2.CreateBackupPolicyRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBackupPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/GetBackupPolicy',
+            proximity_dot_backups_dot_v1_dot_policy__pb2.GetBackupPolicyRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateBackupPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/UpdateBackupPolicy',
+            proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteBackupPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/DeleteBackupPolicy',
+            proximity_dot_backups_dot_v1_dot_policy__pb2.DeleteBackupPolicyRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewBackupPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/PreviewBackupPolicy',
+            proximity_dot_backups_dot_v1_dot_policy__pb2.PreviewBackupPolicyRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyPreview.FromString,
             options,
             channel_credentials,
             insecure,

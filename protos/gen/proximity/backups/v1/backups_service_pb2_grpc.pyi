@@ -4,9 +4,11 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from proximity.backups.v1 import backup_pb2 as _backup_pb2
 from proximity.backups.v1 import backups_service_pb2 as _backups_service_pb2
+from proximity.backups.v1 import policy_pb2 as _policy_pb2
 from proximity.common.v1 import operation_pb2 as _operation_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -60,6 +62,20 @@ class BackupsServiceStub:
     """Operations that could not be ended, of all backups: what needs a person."""
     ReplayBackupOperation: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.ReplayBackupOperationRequest, _operation_pb2.Operation]
     """Take up such an operation again."""
+    ListBackupPolicies: _grpc.UnaryUnaryMultiCallable[_policy_pb2.ListBackupPoliciesRequest, _policy_pb2.ListBackupPoliciesResponse]
+    """The policies of backups, by name."""
+    CreateBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.CreateBackupPolicyRequest, _policy_pb2.BackupPolicy]
+    """Back apps up by a schedule, and remove the backups that it makes by rule: Proxmox's algorithm of prune-backups, over
+    the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run.
+    """
+    GetBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.GetBackupPolicyRequest, _policy_pb2.BackupPolicy]
+    """One policy."""
+    UpdateBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.UpdateBackupPolicyRequest, _policy_pb2.BackupPolicy]
+    """Change a policy. Fewer backups to keep take effect after the next successful run."""
+    DeleteBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.DeleteBackupPolicyRequest, _empty_pb2.Empty]
+    """Delete a policy. The backups that it made stay."""
+    PreviewBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.PreviewBackupPolicyRequest, _policy_pb2.BackupPolicyPreview]
+    """The next five runs of a policy, and which of its backups stay and go as it is now."""
 
 @_typing.type_check_only
 class BackupsServiceAsyncStub(BackupsServiceStub):
@@ -91,6 +107,20 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     """Operations that could not be ended, of all backups: what needs a person."""
     ReplayBackupOperation: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.ReplayBackupOperationRequest, _operation_pb2.Operation]  # type: ignore[assignment]
     """Take up such an operation again."""
+    ListBackupPolicies: _aio.UnaryUnaryMultiCallable[_policy_pb2.ListBackupPoliciesRequest, _policy_pb2.ListBackupPoliciesResponse]  # type: ignore[assignment]
+    """The policies of backups, by name."""
+    CreateBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.CreateBackupPolicyRequest, _policy_pb2.BackupPolicy]  # type: ignore[assignment]
+    """Back apps up by a schedule, and remove the backups that it makes by rule: Proxmox's algorithm of prune-backups, over
+    the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run.
+    """
+    GetBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.GetBackupPolicyRequest, _policy_pb2.BackupPolicy]  # type: ignore[assignment]
+    """One policy."""
+    UpdateBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.UpdateBackupPolicyRequest, _policy_pb2.BackupPolicy]  # type: ignore[assignment]
+    """Change a policy. Fewer backups to keep take effect after the next successful run."""
+    DeleteBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.DeleteBackupPolicyRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Delete a policy. The backups that it made stay."""
+    PreviewBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.PreviewBackupPolicyRequest, _policy_pb2.BackupPolicyPreview]  # type: ignore[assignment]
+    """The next five runs of a policy, and which of its backups stay and go as it is now."""
 
 class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Backups of apps. They outlive their app: its owner, and administrators, go on listing, restoring (beside), protecting
@@ -179,6 +209,56 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operation_pb2.Operation, _abc.Awaitable[_operation_pb2.Operation]]:
         """Take up such an operation again."""
+
+    @_abc_1.abstractmethod
+    def ListBackupPolicies(
+        self,
+        request: _policy_pb2.ListBackupPoliciesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.ListBackupPoliciesResponse, _abc.Awaitable[_policy_pb2.ListBackupPoliciesResponse]]:
+        """The policies of backups, by name."""
+
+    @_abc_1.abstractmethod
+    def CreateBackupPolicy(
+        self,
+        request: _policy_pb2.CreateBackupPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.BackupPolicy, _abc.Awaitable[_policy_pb2.BackupPolicy]]:
+        """Back apps up by a schedule, and remove the backups that it makes by rule: Proxmox's algorithm of prune-backups, over
+        the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run.
+        """
+
+    @_abc_1.abstractmethod
+    def GetBackupPolicy(
+        self,
+        request: _policy_pb2.GetBackupPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.BackupPolicy, _abc.Awaitable[_policy_pb2.BackupPolicy]]:
+        """One policy."""
+
+    @_abc_1.abstractmethod
+    def UpdateBackupPolicy(
+        self,
+        request: _policy_pb2.UpdateBackupPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.BackupPolicy, _abc.Awaitable[_policy_pb2.BackupPolicy]]:
+        """Change a policy. Fewer backups to keep take effect after the next successful run."""
+
+    @_abc_1.abstractmethod
+    def DeleteBackupPolicy(
+        self,
+        request: _policy_pb2.DeleteBackupPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Delete a policy. The backups that it made stay."""
+
+    @_abc_1.abstractmethod
+    def PreviewBackupPolicy(
+        self,
+        request: _policy_pb2.PreviewBackupPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.BackupPolicyPreview, _abc.Awaitable[_policy_pb2.BackupPolicyPreview]]:
+        """The next five runs of a policy, and which of its backups stay and go as it is now."""
 
 def add_BackupsServiceServicer_to_server(servicer: BackupsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

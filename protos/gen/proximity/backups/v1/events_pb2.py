@@ -22,19 +22,22 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!proximity/backups/v1/events.proto\x12\x14proximity.backups.v1\"S\n\x0f\x42\x61\x63kupCompleted\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61rchive\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x01\"A\n\x0c\x42\x61\x63kupFailed\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"0\n\x0b\x41ppRestored\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!proximity/backups/v1/events.proto\x12\x14proximity.backups.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"S\n\x0f\x42\x61\x63kupCompleted\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61rchive\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x01\"A\n\x0c\x42\x61\x63kupFailed\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"0\n\x0b\x41ppRestored\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\"c\n\rBackupOverdue\x12\x11\n\tpolicy_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12/\n\x0b\x65xpected_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proximity.backups.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BACKUPCOMPLETED']._serialized_start=59
-  _globals['_BACKUPCOMPLETED']._serialized_end=142
-  _globals['_BACKUPFAILED']._serialized_start=144
-  _globals['_BACKUPFAILED']._serialized_end=209
-  _globals['_APPRESTORED']._serialized_start=211
-  _globals['_APPRESTORED']._serialized_end=259
+  _globals['_BACKUPCOMPLETED']._serialized_start=92
+  _globals['_BACKUPCOMPLETED']._serialized_end=175
+  _globals['_BACKUPFAILED']._serialized_start=177
+  _globals['_BACKUPFAILED']._serialized_end=242
+  _globals['_APPRESTORED']._serialized_start=244
+  _globals['_APPRESTORED']._serialized_end=292
+  _globals['_BACKUPOVERDUE']._serialized_start=294
+  _globals['_BACKUPOVERDUE']._serialized_end=393
 # @@protoc_insertion_point(module_scope)

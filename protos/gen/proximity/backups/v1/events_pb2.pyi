@@ -5,6 +5,7 @@ isort:skip_file
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -96,3 +97,33 @@ class AppRestored(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AppRestored: _TypeAlias = AppRestored  # noqa: Y015
+
+@_typing.final
+class BackupOverdue(_message.Message):
+    """events.backups.v1.backup_overdue: once for each run that did not give a backup."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLICY_ID_FIELD_NUMBER: _builtins.int
+    APP_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_AT_FIELD_NUMBER: _builtins.int
+    policy_id: _builtins.int
+    app_id: _builtins.str
+    @_builtins.property
+    def expected_at(self) -> _timestamp_pb2.Timestamp:
+        """When the run should have begun."""
+
+    def __init__(
+        self,
+        *,
+        policy_id: _builtins.int = ...,
+        app_id: _builtins.str = ...,
+        expected_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expected_at", b"expected_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "expected_at", b"expected_at", "policy_id", b"policy_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupOverdue: _TypeAlias = BackupOverdue  # noqa: Y015

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009_waiting_for"
-down_revision = "0008_progress_of_copies"
+revision = "0010_waiting_for"
+down_revision = "0009_operations_by_age"
 branch_labels = None
 depends_on = None
 

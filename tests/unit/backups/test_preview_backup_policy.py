@@ -1,0 +1,67 @@
+"""PreviewBackupPolicy: the next runs in the policy's zone, and the retention of each app."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from proximity.backups.v1 import policy_pb2
+
+from services.backups.domain.errors import PolicyNotFoundError
+from services.backups.store.tables import backups
+from services.backups.usecases.policies import preview_backup_policy
+from services.common.core.clock import now
+from tests.fakes.apps import APP
+from tests.unit.backups.platform import ADMIN, Platform, call_of
+from tests.unit.backups.policy_clock import age_policies, date_backup
+
+
+async def preview(platform: Platform, policy_id: int) -> policy_pb2.BackupPolicyPreview:
+    request = policy_pb2.PreviewBackupPolicyRequest(policy_id=policy_id)
+    return await platform.api.preview_backup_policy(request, call_of(ADMIN))
+
+
+async def test_five_runs_are_shown_in_the_zone(platform: Platform) -> None:
+    policy = await platform.add_policy(time_zone="Asia/Kathmandu")
+    shown = await preview(platform, policy.id)
+    assert shown.time_zone == "Asia/Kathmandu"
+    assert [run[10:] for run in shown.next_runs] == ["T03:00:00+05:45"] * 5
+    assert [(app.app_id, list(app.keeps), list(app.removes)) for app in shown.apps] == [(APP.app_id, [], [])]
+
+
+async def test_the_offset_of_a_run_is_the_one_of_its_day(platform: Platform) -> None:
+    policy = await platform.add_policy(schedule="30 2 * * *")
+    before = datetime(2027, 3, 27, 12, tzinfo=ZoneInfo("UTC"))
+    shown = await preview_backup_policy(platform.dependencies.policies, policy.id, now=before)
+    assert shown.next_runs[0].isoformat() == "2027-03-28T03:00:00+02:00"
+
+
+async def test_a_disabled_policy_has_no_runs(platform: Platform) -> None:
+    policy = await platform.add_policy(enabled=False)
+    assert list((await preview(platform, policy.id)).next_runs) == []
+
+
+async def test_backups_of_the_policy_alone_are_kept_and_removed(platform: Platform) -> None:
+    policy = await platform.add_policy()
+    made = [await platform.make_completed() for _ in range(5)]
+    for number, backup_id in enumerate(made):
+        await date_backup(platform, backup_id, created_at=now() - timedelta(days=5 - number))
+    of_policy = backups.update().where(backups.c.id.in_(made[1:])).values(policy_id=policy.id)
+    await platform.db.write(lambda connection: connection.execute(of_policy))
+    await platform.protect(made[1])
+    [app] = (await preview(platform, policy.id)).apps
+    assert (list(app.keeps), list(app.removes)) == ([made[1], made[3], made[4]], [made[2]])
+    assert not app.HasField("overdue_since")
+
+
+async def test_an_overdue_backup_is_shown(platform: Platform) -> None:
+    policy = await platform.add_policy()
+    await age_policies(platform)
+    [app] = (await preview(platform, policy.id)).apps
+    assert app.overdue_since.ToDatetime().minute == 0
+
+
+async def test_a_policy_that_is_not_there_is_refused(platform: Platform) -> None:
+    with pytest.raises(PolicyNotFoundError):
+        await preview(platform, 7)
