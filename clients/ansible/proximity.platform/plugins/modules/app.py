@@ -53,7 +53,7 @@ options:
     type: int
   config:
     description:
-      - Further settings of the container (RV(app.config) has their names), such as C(storage), C(runtime) or C(bridge).
+      - Further settings of the container (C(app.config) of the result has their names), such as C(storage), C(runtime) or C(bridge).
       - They count at deployment only; a difference later is a warning.
     type: dict
     default: {}
