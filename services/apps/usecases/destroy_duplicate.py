@@ -9,12 +9,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.apps.domain.app_checks import require_stable
+from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, ContainerNotFoundError
 from services.apps.domain.interfaces import AppStore
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.destroy_orphan import begin_destruction, check_grace
 from services.clients.inventory.lookup import find_container
-from services.clients.inventory.values import Ref
+from services.clients.inventory.values import Container, Ref
 
 KIND = "destroy_duplicate"
 
@@ -36,10 +37,12 @@ async def destroy_duplicate(
             f"reconciliation saw no duplicate {ref.vmid} of {app_id} on host {ref.host_id}; let it look first"
         )
     check_grace(sighting, grace)
-    await check_duplicate(dependencies.store, ref, app_id)
+    marked = await check_duplicate(dependencies.store, ref, app_id)
     container = await find_container(dependencies.containers, ref)
     if container is None:
         raise ContainerNotFoundError(f"container {ref.vmid} is gone")
+    if marked is not None:
+        require_distinct(marked, container)
     if container.owner != app_id:
         raise ContainerManagedError(
             f"container {ref.vmid} carries the mark of {container.owner or 'nobody'}, not of {app_id}"
@@ -51,8 +54,22 @@ async def destroy_duplicate(
     return subject
 
 
-async def check_duplicate(store: AppStore, ref: Ref, app_id: str) -> None:
-    """Refuse the container that an app has, or may be about to take over.
+def require_distinct(app: App, container: Container) -> None:
+    """Refuse a container with the VMID and node of the app's own: the server may be registered twice.
+
+    Raises:
+        ContainerManagedError: it may be the app's own container.
+    """
+    if (app.vmid, app.node) == (container.vmid, container.node):
+        raise ContainerManagedError(
+            f"container {container.vmid} on {container.node} has the VMID and node of the app's own container: hosts "
+            f"{app.host_id} and {container.host_id} may be the same server; delete one of them, or destroy the "
+            "container in Proxmox"
+        )
+
+
+async def check_duplicate(store: AppStore, ref: Ref, app_id: str) -> App | None:
+    """Refuse the container that an app has, or may be about to take over; return the app whose mark it carries.
 
     Raises:
         ContainerManagedError: it is the container of an app.
@@ -67,5 +84,6 @@ async def check_duplicate(store: AppStore, ref: Ref, app_id: str) -> None:
     try:
         marked = await store.get_app(app_id)
     except AppNotFoundError:
-        return  # the app was deleted since: nothing is left that the container could be of
+        return None  # the app was deleted since: nothing is left that the container could be of
     require_stable(marked)
+    return marked

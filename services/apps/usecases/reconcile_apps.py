@@ -228,15 +228,20 @@ def find_duplicates(
 ) -> list[tuple[Container, App]]:
     """Containers that carry the mark of an app and are not its container, neither before nor after the scan.
 
-    An app that is worked on may be about to take such a container over, and is looked at when it is stable again.
+    An app that is worked on may be about to take such a container over, and is looked at when it is stable again. Of a
+    server that is registered twice, each container is scanned twice: the second is the app's own.
     """
     places = {(app.host_id, app.vmid) for app in (*before, *after)}
+    own = {app.id: (app.vmid, app.node) for app in (*before, *after)}
     stable = {app.id: app for app in after if app.is_stable}
     settled = {app.id for app in before if app.is_stable}
     return [
         (item, stable[item.owner])
         for item in containers
-        if item.owner in stable and item.owner in settled and (item.host_id, item.vmid) not in places
+        if item.owner in stable
+        and item.owner in settled
+        and (item.host_id, item.vmid) not in places
+        and (item.vmid, item.node) != own[item.owner]
     ]
 
 

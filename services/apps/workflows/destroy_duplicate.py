@@ -24,16 +24,17 @@ def destroy_duplicate(tools: Tools) -> Workflow[AppState]:
                 f"container {state.vmid} carries the mark of {container.owner or 'nobody'} now, not of {state.app_id}"
             )
         # The container may have become the app's own since the request.
-        if await is_own(state):
+        if await is_own(state, node=container.node if container else ""):
             raise ContainerManagedError(f"container {state.vmid} is that of the app {state.app_id}")
         return await steps.destroy(state, ctx)
 
-    async def is_own(state: AppState) -> bool:
+    async def is_own(state: AppState, *, node: str) -> bool:
         try:
             app = await tools.apps.get_app(state.app_id)
         except AppNotFoundError:
             return False
-        return (app.host_id, app.vmid) == (state.host_id, state.vmid)
+        # The same VMID and node on another host: the same server, registered twice.
+        return app.vmid == state.vmid and (app.host_id == state.host_id or app.node == node)
 
     return Workflow(
         kind="destroy_duplicate",

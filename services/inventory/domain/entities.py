@@ -12,6 +12,7 @@ from typing import Any
 import asyncssh
 
 from services.common.core.errors import InvalidError, Violation, invalid_field
+from services.common.core.masking import MASK
 from services.common.core.text import find_control
 
 DEFAULT_PORT = 8006  # TCP; of the API of Proxmox VE
@@ -146,6 +147,11 @@ def check_credentials(token_id: str, secrets: Secrets) -> None:
         InvalidError: neither a password nor a token, a token without its other half, a key that cannot be read, or
             a line break or other control in any of them, as at the end of a file.
     """
+    for name, value in (("password", secrets.password), ("token_secret", secrets.token_secret)):
+        if value == MASK:
+            raise invalid_field(
+                name, f"{MASK} stands for a secret that is not shown; send the secret, or leave it out"
+            )
     for name, value in (("password", secrets.password), ("token_id", token_id)):
         if found := find_control(value):
             raise invalid_field(name, f"must not contain the control character {found}")

@@ -102,3 +102,46 @@ async def test_the_mark_of_an_app_of_another_host_is_a_duplicate_and_no_orphan(s
     await service.platform.store.change(ChangeApp(app.id, {"host_id": 2, "vmid": 777}))
     found = await service.api.reconcile_apps(pb.ReconcileAppsRequest(host_id=1), call(staff=True))
     assert {(one.type, one.vmid) for one in found.findings} == {("duplicate", 9000), ("duplicate", 9500)}
+
+
+async def test_a_server_that_is_registered_twice_has_no_duplicates(service: Service) -> None:
+    """Each container is then scanned for both hosts: the second is the app's own, and is never destroyed."""
+    app = await deploy_with_duplicate(service)
+    await service.platform.store.change(ChangeApp(app.id, {"host_id": 2}))
+    found = await service.api.reconcile_apps(pb.ReconcileAppsRequest(host_id=1), call(staff=True))
+    assert [one.vmid for one in found.findings] == [9500], "only the one with another VMID"
+
+
+async def test_the_apps_own_container_seen_through_another_host_is_refused(service: Service) -> None:
+    app = await deploy_with_duplicate(service)
+    service.set_orphan_grace(timedelta(0))
+    admin = call(staff=True)
+    for _ in range(2):
+        await service.api.reconcile_apps(RECONCILE, admin)
+    containers = service.platform.containers.containers
+    await service.platform.store.change(
+        ChangeApp(app.id, {"host_id": 2, "vmid": 9500, "node": containers[9500].node})
+    )
+    request = pb.DestroyDuplicateRequest(app_id=app.id, host_id=1, vmid=9500)
+    with pytest.raises(ContainerManagedError, match="hosts 2 and 1 may be the same server"):
+        await service.api.destroy_duplicate(request, admin)
+
+
+async def test_the_operation_spares_the_apps_own_container_seen_through_another_host(
+    service: Service,
+) -> None:
+    app = await deploy_with_duplicate(service)
+    service.set_orphan_grace(timedelta(0))
+    admin = call(staff=True)
+    for _ in range(2):
+        await service.api.reconcile_apps(RECONCILE, admin)
+    answer = await service.api.destroy_duplicate(
+        pb.DestroyDuplicateRequest(app_id=app.id, host_id=1, vmid=9500), admin
+    )
+    containers = service.platform.containers.containers
+    await service.platform.store.change(
+        ChangeApp(app.id, {"host_id": 2, "vmid": 9500, "node": containers[9500].node})
+    )
+    await service.platform.run_to_the_end()
+    assert 9500 in containers
+    assert (await service.platform.store.get_operation(answer.operation_id)).status == "failed"

@@ -44,6 +44,8 @@ async def test_a_taken_name_is_refused_and_nothing_is_read(inventory: InstantInv
         ({"secrets": Secrets()}, "password"),
         ({"token_id": "root@pam!x"}, "token_secret"),
         ({"secrets": Secrets(password="a\nb")}, "password"),
+        ({"secrets": Secrets(password="********")}, "password"),
+        ({"token_id": "root@pam!x", "secrets": Secrets(token_secret="********")}, "token_secret"),
         ({"secrets": Secrets(password="a", ssh_key="no key")}, "ssh_key"),
     ],
 )
