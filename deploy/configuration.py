@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
+import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -106,8 +107,8 @@ def render_table() -> str:
         if "all services" in readers and _RUNNER in each.readers:
             readers += f", {_RUNNER}"
         default = "required" if each.default == "required" else f"`{each.default}`"
-        secret = " Secret." if each.secret else ""
-        lines.append(f"| `{each.name}` | {default} | {each.doc}{secret} | {readers} |")
+        marked = " Secret." if each.secret else ""
+        lines.append(f"| `{each.name}` | {default} | {each.doc}{marked} | {readers} |")
     return "\n".join(lines) + "\n"
 
 
@@ -120,6 +121,24 @@ def render_example() -> str:
         value = "" if each.default in {"none", "required"} or each.secret else each.default
         lines += ["", f"# {each.doc}", f"#{each.name}={value}"]
     return "\n".join(lines) + "\n"
+
+
+def check_local(environ: Mapping[str, str], settings: LocalSettings) -> list[str]:
+    """What is wrong with an environment for `make run`, which generates what is not set."""
+    generated = {
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "PROXIMITY_ADMIN_USERNAME": settings.admin_username,
+        "PROXIMITY_ADMIN_PASSWORD": secrets.token_urlsafe(24),
+    }
+    missing = {
+        name: value
+        for name, value in generated.items()
+        if not (environ.get(name) or environ.get(f"{name}_FILE"))
+    }
+    given = {**environ, **missing}
+    if settings.is_simulated:  # the simulated host takes the place of what the environment says
+        given = {name: value for name, value in given.items() if not name.startswith("PROXMOX_")}
+    return check_environment(given)[0]
 
 
 def check_environment(environ: Mapping[str, str]) -> tuple[list[str], list[str]]:

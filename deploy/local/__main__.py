@@ -7,12 +7,11 @@ import asyncio
 import os
 import sys
 
-from deploy.configuration import list_names
+from deploy.configuration import check_local
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import StackError
-from services.common.core.config import ConfigError, find_incomplete, read_settings
-from services.common.core.environment import explain_replaced, find_misspelt
-from services.inventory.config import InventorySettings
+from services.common.core.config import ConfigError, read_settings
+from services.common.core.environment import explain_replaced
 from services.registry import SERVICES
 
 
@@ -34,9 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         faults = error.faults
     else:
-        faults = find_misspelt(os.environ, list_names())
-        if not settings.is_simulated:  # else the simulated host takes the place of what the environment says
-            faults += find_incomplete(InventorySettings, os.environ)
+        faults = check_local(os.environ, settings)
     if faults:
         sys.stderr.writelines(f"{fault}\n" for fault in faults)
         return 2

@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.auth.config import parse_username
 from services.common.core.config import setting
-from services.common.core.parsing import parse_bool, parse_int, parse_origins
+from services.common.core.parsing import (
+    parse_bind_address,
+    parse_bool,
+    parse_database_url,
+    parse_http_url,
+    parse_int,
+    parse_nats_urls,
+    parse_origins,
+)
 
 
 def _parse_seconds(text: str) -> float:
@@ -20,23 +29,35 @@ def _parse_seconds(text: str) -> float:
 class LocalSettings:
     """One stack. The environment also reaches the services, so their own settings work here too."""
 
-    host: str = setting("PROXIMITY_HOST", default="127.0.0.1", doc="Address that the gateway listens on.")
+    host: str = setting(
+        "PROXIMITY_HOST",
+        default="127.0.0.1",
+        parse=parse_bind_address,
+        doc="Address that the gateway listens on.",
+    )
     port: int = setting(
         "PROXIMITY_PORT", default=8000, parse=parse_int(1, 65535), doc="Port of the gateway, http and https."
     )
     state_dir: Path = setting(
         "PROXIMITY_STATE_DIR", default=Path(".proximity"), parse=Path, doc="Databases, keys, logs."
     )
-    admin_username: str = setting("PROXIMITY_ADMIN_USERNAME", default="admin", doc="First administrator.")
+    admin_username: str = setting(
+        "PROXIMITY_ADMIN_USERNAME", default="admin", parse=parse_username, doc="First administrator."
+    )
     admin_password: str = setting(
         "PROXIMITY_ADMIN_PASSWORD", default="", doc="Password of the first; else generated.", secret=True
     )
     database_url: str = setting(
-        "DATABASE_URL", default="", doc="postgresql://… instead of SQLite files in the state.", secret=True
+        "DATABASE_URL",
+        default="",
+        parse=parse_database_url,
+        doc="postgresql://… instead of SQLite files in the state.",
+        secret=True,
     )
     nats_url: str = setting(
         "NATS_URL",
         default="",
+        parse=parse_nats_urls,
         doc="NATS servers instead of one started here: nats://user:password@host:4222, comma-separated.",
         secret=True,
     )
@@ -70,6 +91,7 @@ class LocalSettings:
     traces: str = setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         default="",
+        parse=parse_http_url,
         doc="Collector of traces, OTLP over HTTP: http://host:4318.",
     )
     metrics: bool = setting(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from services.auth.domain.limits import SignInLimits, make_limits
-from services.auth.domain.names import is_username
+from services.auth.domain.names import find_name_fault, is_username
 from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import RegistrationPolicy
 from services.common.core.config import ServiceSettings, setting
@@ -32,6 +32,19 @@ def parse_public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def parse_username(text: str) -> str:
+    """Parse a name that an account may have.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not is_username(text):
+        raise ValueError(f"{text!r} is not 1 to 150 of letters, digits and @.+-_")
+    if fault := find_name_fault(text):
+        raise ValueError(fault)
+    return text
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AuthSettings(ServiceSettings):
     """Settings of the service auth."""
@@ -53,6 +66,7 @@ class AuthSettings(ServiceSettings):
     admin_username: str = setting(
         "PROXIMITY_ADMIN_USERNAME",
         default="",
+        parse=parse_username,
         doc="Administrator that is made when there is none yet.",
         needs=("PROXIMITY_ADMIN_PASSWORD",),
     )
@@ -117,14 +131,6 @@ class AuthSettings(ServiceSettings):
             per_address=self.login_failures_per_address,
             registrations=self.registrations_per_address,
         )
-
-    def find_faults(self) -> Iterator[str]:
-        """See `ServiceSettings.find_faults`."""
-        yield from super().find_faults()
-        if self.admin_username and not is_username(self.admin_username):
-            yield (
-                f"PROXIMITY_ADMIN_USERNAME: {self.admin_username!r} is not 1 to 150 of letters, digits and @.+-_"
-            )
 
     def find_weaknesses(self) -> Iterator[tuple[str, str]]:
         """See `ServiceSettings.find_weaknesses`."""

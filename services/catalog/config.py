@@ -6,21 +6,9 @@ import dataclasses
 from pathlib import Path
 
 from services.common.core.config import ServiceSettings, setting
-from services.common.core.parsing import parse_bool, parse_int, parse_list
+from services.common.core.parsing import parse_bool, parse_folder, parse_int, parse_list
 
 DATA = Path(__file__).resolve().parent / "data"  # the items of this repository
-
-
-def parse_folder(text: str) -> Path:
-    """Return a folder that exists.
-
-    Raises:
-        ValueError: it does not.
-    """
-    path = Path(text)
-    if not path.is_dir():
-        raise ValueError(f"{text!r} is not a folder")
-    return path
 
 
 def parse_file(text: str) -> Path:

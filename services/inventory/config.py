@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from services.common.core.config import ServiceSettings, setting
-from services.common.core.errors import InvalidError
+from services.common.core.errors import InvalidError, Violation
 from services.common.core.parsing import parse_bool, parse_int, parse_list
 from services.common.core.production_checks import is_default_password
 from services.inventory.domain.ssh_addresses import parse_ssh_addresses
 
+_DEFAULT_USER = "root@pam"
 _TESTING_VMID_MIN = 9000  # far from the ids of a homelab, so that a test on a real server touches none
+_HOST_FIELDS = ("host", "user", "password", "token_id", "token_secret", "fingerprint")  # of CreateHostRequest
 _VMID_MIN = 100  # Proxmox reserves the ids below
 
 
@@ -48,7 +51,7 @@ class InventorySettings(ServiceSettings):
     proxmox_port: int = setting(
         "PROXMOX_PORT", default=8006, parse=parse_int(1, 65535), doc="API port of the first host."
     )
-    proxmox_user: str = setting("PROXMOX_USER", default="root@pam", doc="User of the first host.")
+    proxmox_user: str = setting("PROXMOX_USER", default=_DEFAULT_USER, doc="User of the first host.")
     proxmox_password: str = setting(
         "PROXMOX_PASSWORD",
         default="",
@@ -113,6 +116,13 @@ class InventorySettings(ServiceSettings):
         yield from super().find_faults()
         if self.lowest_vmid > self.vmid_max:
             yield f"VMID_MIN: {self.lowest_vmid} is more than VMID_MAX, {self.vmid_max}"
+        yield from self._find_host_faults()
+
+    def _find_host_faults(self) -> Iterator[str]:
+        given = {name: getattr(self, f"proxmox_{name}") for name in _HOST_FIELDS}
+        if any(value for name, value in given.items() if (name, value) != ("user", _DEFAULT_USER)):
+            for fault in find_host_faults(given):
+                yield f"PROXMOX_{fault.field.upper()}: {fault.description}"
 
     def find_weaknesses(self) -> Iterator[tuple[str, str]]:
         """See `ServiceSettings.find_weaknesses`."""
@@ -130,3 +140,37 @@ class InventorySettings(ServiceSettings):
         """The first container id that may be reserved."""
         testing = self.testing_mode or self.use_mock_proxmox
         return self.vmid_min or (_TESTING_VMID_MIN if testing else _VMID_MIN)
+
+
+def find_host_faults(given: Mapping[str, Any]) -> Iterator[Violation]:
+    """Yield the first fault of each field of a host by the rules of CreateHost; that fields are missing is not looked at.
+
+    Args:
+        given: values by the names that CreateHost has for them, empty where there is none.
+    """
+    # Imported where a host is given: the protos and SSH take memory, and `make run` checks settings too.
+    from proximity.inventory.v1 import inventory_service_pb2 as pb
+
+    from services.common.rpc.interceptors.validation import check_message
+    from services.inventory.domain.entities import Secrets, check_address, check_credentials
+
+    secrets = Secrets(password=given["password"], token_secret=given["token_secret"])
+    checks: list[Callable[[], None]] = [lambda: check_message(pb.CreateHostRequest(name="default", **given))]
+    if given["host"]:
+        checks.append(lambda: check_address(given["host"]))
+    if bool(given["token_id"]) == bool(secrets.token_secret) and (secrets.password or given["token_id"]):
+        checks.append(lambda: check_credentials(given["token_id"], secrets))
+    named = set() if given["host"] else {"host"}
+    for check in checks:
+        for violation in _list_violations(check):
+            if violation.field not in named:
+                named.add(violation.field)
+                yield violation
+
+
+def _list_violations(check: Callable[[], None]) -> tuple[Violation, ...]:
+    try:
+        check()
+    except InvalidError as error:
+        return error.violations
+    return ()

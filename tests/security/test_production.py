@@ -73,7 +73,7 @@ def test_a_weakness_is_accepted_by_its_name_only() -> None:
     assert "ALLOW_INSECURE=proxmox-tls" in faults_of(InventorySettings, **weak)[0]
     assert faults_of(InventorySettings, **weak, ALLOW_INSECURE="http-cookies") != []
     assert faults_of(InventorySettings, **weak, ALLOW_INSECURE="proxmox-tls,http-cookies") == []
-    assert faults_of(InventorySettings, **weak, PROXMOX_FINGERPRINT="ab:cd") == []
+    assert faults_of(InventorySettings, **weak, PROXMOX_FINGERPRINT=":".join(["ab"] * 32)) == []
     assert "'everything' is not one of" in faults_of(InventorySettings, ALLOW_INSECURE="everything")[0]
     short = faults_of(CatalogSettings, SECRET_KEY="short", ALLOW_INSECURE="default-passwords")
     assert short == ["SECRET_KEY: has 5 characters; at least 32 are needed"]
@@ -90,7 +90,11 @@ def test_a_weakness_is_accepted_by_its_name_only() -> None:
         (AuthSettings, {"PROXIMITY_ADMIN_USERNAME": "root"}, ["PROXIMITY_ADMIN_USERNAME", "_PASSWORD"]),
         (InventorySettings, {"PROXMOX_HOST": "192.0.2.1"}, ["PROXMOX_HOST", "PROXMOX_PASSWORD or"]),
         (InventorySettings, {"PROXMOX_PASSWORD": "x9f3kd81-Wq"}, ["PROXMOX_PASSWORD", "PROXMOX_HOST"]),
-        (InventorySettings, {"PROXMOX_FINGERPRINT": "ab:cd"}, ["PROXMOX_FINGERPRINT", "PROXMOX_HOST"]),
+        (
+            InventorySettings,
+            {"PROXMOX_FINGERPRINT": ":".join(["ab"] * 32)},
+            ["PROXMOX_FINGERPRINT", "PROXMOX_HOST"],
+        ),
         (
             InventorySettings,
             {"PROXMOX_HOST": "192.0.2.1", "PROXMOX_TOKEN_ID": "root@pam!p"},

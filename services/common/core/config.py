@@ -13,14 +13,22 @@ from typing import Any, TypeVar
 
 from services.common.core.parsing import (
     parse_bool,
+    parse_database_url,
     parse_dsn,
+    parse_folder,
+    parse_host_port,
+    parse_http_url,
     parse_int,
     parse_list,
+    parse_listen_address,
+    parse_nats_urls,
     parse_networks,
     parse_origins,
+    parse_target,
 )
 from services.common.core.production_checks import (
     WEAKNESSES,
+    find_short_keys,
     find_weak_secret,
     find_weak_url,
     parse_weaknesses,
@@ -71,15 +79,35 @@ def setting(
     return dataclasses.field(metadata=metadata, repr=not secret)
 
 
-def read_settings(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
-    """Fill the settings class `kind` from the environment.
+def _declare_address(service: str) -> Any:
+    return setting(
+        f"{service.upper()}_ADDRESS",
+        default=default_address(service),
+        parse=parse_target,
+        doc=f"gRPC address of {service}.",
+    )
 
-    `NAME_FILE` names a file that holds the value of `NAME`, as secrets are mounted.
+
+def read_settings(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
+    """Fill the settings class `kind` from the environment; `NAME_FILE` is a file with the value of `NAME`.
 
     Raises:
         ConfigError: with every fault found.
     """
     source = os.environ if environ is None else environ
+    settings, faults = _fill(kind, source)
+    wrong = {fault.partition(":")[0] for fault in faults}
+    faults += find_incomplete(kind, source)
+    if isinstance(settings, ServiceSettings):
+        later = [*settings.find_faults(), *_list_unaccepted(settings)]
+        faults += [fault for fault in later if fault.partition(":")[0] not in wrong]
+    if faults:
+        raise ConfigError(faults)
+    return settings
+
+
+def _fill(kind: type[T], source: Mapping[str, str]) -> tuple[T, list[str]]:
+    """Return settings with defaults in place of wrong values, and a fault for each of these."""
     faults: list[str] = []
     values: dict[str, Any] = {}
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
@@ -89,14 +117,9 @@ def read_settings(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
             values[field.name] = _read_value(field.metadata, source)
         except (ValueError, OSError) as error:
             faults.append(f"{field.metadata['name']}: {error}")
-    if faults := [*faults, *find_incomplete(kind, source)]:
-        raise ConfigError(faults)
-    settings = kind(**values)
-    if isinstance(settings, ServiceSettings):
-        faults = [*settings.find_faults(), *_list_unaccepted(settings)]
-    if faults:
-        raise ConfigError(faults)
-    return settings
+            default = field.metadata["default"]
+            values[field.name] = "" if default is dataclasses.MISSING else default
+    return kind(**values), faults
 
 
 def find_incomplete(kind: type[Any], source: Mapping[str, str]) -> list[str]:
@@ -142,21 +165,29 @@ def _read_value(metadata: Mapping[str, Any], source: Mapping[str, str]) -> Any:
 class ServiceSettings:
     """Settings of every service."""
 
-    listen: str = setting("LISTEN", default="127.0.0.1:0", doc="host:port or unix:/path of the gRPC server.")
+    listen: str = setting(
+        "LISTEN",
+        default="127.0.0.1:0",
+        parse=parse_listen_address,
+        doc="host:port or unix:/path of the gRPC server.",
+    )
     health_listen: str = setting(
         "HEALTH_LISTEN",
         default="",
+        parse=parse_host_port,
         doc="host:port of a plain gRPC server that answers grpc.health.v1 alone, for probes; empty: none.",
     )
     database_url: str = setting(
         "DATABASE_URL",
         default="sqlite:///.proximity/db/proximity.sqlite3",
+        parse=parse_database_url,
         doc="sqlite:///PATH (a file per service is made of it) or postgresql://… (a schema per service).",
         secret=True,
     )
     nats_url: str = setting(
         "NATS_URL",
         default="nats://127.0.0.1:4222",
+        parse=parse_nats_urls,
         doc="NATS servers, comma-separated, with credentials: nats://user:password@host:4222.",
         secret=True,
     )
@@ -182,7 +213,7 @@ class ServiceSettings:
     tls_dir: Path | None = setting(
         "TLS_DIR",
         default=None,
-        parse=Path,
+        parse=parse_folder,
         doc="Directory with ca.crt and this service's <service>.crt and .key: mutual TLS; else plain text.",
     )
     gateway_networks: tuple[str, ...] = setting(
@@ -200,17 +231,11 @@ class ServiceSettings:
         parse=parse_origins,
         doc="Origins of other sites whose pages may call the API.",
     )
-    auth_address: str = setting("AUTH_ADDRESS", default=default_address("auth"), doc="gRPC address of auth.")
-    inventory_address: str = setting(
-        "INVENTORY_ADDRESS", default=default_address("inventory"), doc="gRPC address of inventory."
-    )
-    apps_address: str = setting("APPS_ADDRESS", default=default_address("apps"), doc="gRPC address of apps.")
-    backups_address: str = setting(
-        "BACKUPS_ADDRESS", default=default_address("backups"), doc="gRPC address of backups."
-    )
-    catalog_address: str = setting(
-        "CATALOG_ADDRESS", default=default_address("catalog"), doc="gRPC address of catalog."
-    )
+    auth_address: str = _declare_address("auth")
+    inventory_address: str = _declare_address("inventory")
+    apps_address: str = _declare_address("apps")
+    backups_address: str = _declare_address("backups")
+    catalog_address: str = _declare_address("catalog")
     sentry_dsn: str = setting(
         "SENTRY_DSN",
         default="",
@@ -221,14 +246,15 @@ class ServiceSettings:
     otlp_endpoint: str = setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         default="",
+        parse=parse_http_url,
         doc="Collector of traces, OTLP over HTTP (http://host:4318); empty: none are recorded.",
     )
     metrics_listen: str = setting(
         "METRICS_LISTEN",
         default="",
+        parse=parse_host_port,
         doc="host:port that serves /metrics to Prometheus; empty: nothing is counted.",
     )
-
     streams_per_user: int = setting(
         "STREAMS_PER_USER",
         default=50,
@@ -262,6 +288,8 @@ class ServiceSettings:
         """List what production refuses: the name to accept it by, if it can be accepted, and a sentence."""
         if fault := find_weak_secret(self.secret_key):
             yield "", f"SECRET_KEY: {fault}"
+        if fault := find_short_keys(self.previous_secret_keys):
+            yield "", f"PREVIOUS_SECRET_KEYS: {fault}"
         for name, url in (("DATABASE_URL", self.database_url), ("NATS_URL", self.nats_url)):
             if fault := find_weak_url(url):
                 yield "default-passwords", f"{name}: {fault}"

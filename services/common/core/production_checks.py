@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 WEAKNESSES = ("default-passwords", "http-cookies", "proxmox-tls")
@@ -48,6 +49,20 @@ def find_weak_secret(secret: str) -> str:
         return f"has only {len(set(secret))} different characters; make one with `openssl rand -base64 36`"
     if found := next((word for word in _PLACEHOLDERS if word in lowered), ""):
         return f"contains {found!r}, so it is a placeholder; make one with `openssl rand -base64 36`"
+    return ""
+
+
+def find_short_keys(keys: Sequence[str]) -> str:
+    """Return which of the former keys is shorter than a SECRET_KEY may be, or an empty text.
+
+    A placeholder is no fault here, since it may be what is replaced.
+    """
+    for number, key in enumerate(keys, start=1):
+        if len(key) < MIN_SECRET:
+            return (
+                f"number {number} has {len(key)} characters, and a SECRET_KEY at least {MIN_SECRET}; "
+                "a shorter one is replaced by rotate-keys of each service with DEBUG=True"
+            )
     return ""
 
 

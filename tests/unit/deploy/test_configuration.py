@@ -122,6 +122,101 @@ def test_an_origin_is_read_as_browsers_send_it() -> None:
     assert parse_origins(origins) == ("https://console.example.org", "http://[::1]:8080")
 
 
+GOOD = {"SECRET_KEY": "x1y2z3w4" * 8, "DEBUG": "False"}
+HOST = {"PROXMOX_HOST": "pve.example.org", "PROXMOX_PASSWORD": "Zq8-of-this-test"}
+NO_HOST = "no IP address to listen on"
+WRONG: list[tuple[dict[str, str], str]] = [
+    (
+        {"DATABASE_URL": "mysql://u:hunter2@h/d"},
+        "DATABASE_URL: begins with 'mysql'; must be sqlite:///PATH or",
+    ),
+    ({"DATABASE_URL": "proximity"}, "DATABASE_URL: is no URL; must be sqlite:///PATH or"),
+    ({"NATS_URL": "redis://:hunter2@h"}, "NATS_URL: begins with 'redis'; must be nats://"),
+    ({"NATS_URL": "nats://h:4222,nats://h:x"}, "NATS_URL: begins with 'nats'; must be nats://"),
+    (HOST | {"PROXMOX_HOST": "http://pve"}, "PROXMOX_HOST: 'http://pve' does not match"),
+    (HOST | {"PROXMOX_HOST": "pve:8006"}, "PROXMOX_HOST: 'pve:8006' has a port; give 'pve' as host and 8006"),
+    ({"PROXMOX_USER": "root"}, "PROXMOX_USER: 'root' does not match"),
+    (HOST | {"PROXMOX_FINGERPRINT": "zz"}, "PROXMOX_FINGERPRINT: 'zz' does not match"),
+    (
+        HOST | {"PROXMOX_PASSWORD": "hunter2\n"},
+        "PROXMOX_PASSWORD: must not contain the control character U+000A",
+    ),
+    (
+        HOST | {"PROXMOX_TOKEN_ID": "a@pve!t"},
+        "PROXMOX_TOKEN_ID: is set without PROXMOX_TOKEN_SECRET; set both, or neither",
+    ),
+    ({"PROXMOX_HOST": "pve"}, "PROXMOX_HOST: is set without PROXMOX_PASSWORD or PROXMOX_TOKEN_ID"),
+    ({"CORS_ALLOWED_ORIGINS": "*"}, "CORS_ALLOWED_ORIGINS: '*' is no origin"),
+    ({"CORS_ALLOWED_ORIGINS": "example.com"}, "CORS_ALLOWED_ORIGINS: 'example.com' is no origin"),
+    ({"OTEL_EXPORTER_OTLP_ENDPOINT": "foo"}, "OTEL_EXPORTER_OTLP_ENDPOINT: 'foo' is no address like http://"),
+    ({"METRICS_LISTEN": "foo"}, "METRICS_LISTEN: 'foo' is not host:port"),
+    ({"METRICS_LISTEN": "127.0.0.1:65536"}, "METRICS_LISTEN: '127.0.0.1:65536' is not host:port"),
+    ({"HEALTH_LISTEN": "::1:50052"}, "HEALTH_LISTEN: '::1:50052' is not host:port"),
+    ({"LISTEN": "50051"}, "LISTEN: '50051' is neither host:port nor unix:/path"),
+    ({"APPS_ADDRESS": "http://apps:50053"}, "APPS_ADDRESS: 'http://apps:50053' is not host:port, unix:/path"),
+    ({"TLS_DIR": "/nonexistent"}, "TLS_DIR: '/nonexistent' is not a folder"),
+    ({"PROXIMITY_HOST": "nosuch.invalid"}, f"PROXIMITY_HOST: 'nosuch.invalid' is {NO_HOST}"),
+    ({"PROXIMITY_HOST": "localhost"}, f"PROXIMITY_HOST: 'localhost' is {NO_HOST}"),
+    ({"PROXIMITY_ADMIN_USERNAME": "a b"}, "PROXIMITY_ADMIN_USERNAME: 'a b' is not 1 to 150 of letters"),
+    (
+        {"PREVIOUS_SECRET_KEYS": "x"},
+        "PREVIOUS_SECRET_KEYS: number 1 has 1 characters, and a SECRET_KEY at least",
+    ),
+    ({"QUOTA_APPS": "x"}, "QUOTA_APPS: 'x' is not a whole number"),
+]
+
+
+@pytest.mark.parametrize(("environ", "fault"), WRONG, ids=lambda each: str(each)[:60])
+def test_a_wrong_value_is_named_with_what_is_right(environ: dict[str, str], fault: str) -> None:
+    faults, _ = check_environment(GOOD | environ)
+    assert [each for each in faults if each.startswith(fault)]
+    assert "hunter2" not in str(faults)
+
+
+def test_faults_of_every_kind_are_named_in_one_run() -> None:
+    both = {"NATS_URL": "redis://h", "VMID_MIN": "500", "VMID_MAX": "400", "PREVIOUS_SECRET_KEYS": "x"}
+    faults, _ = check_environment(GOOD | HOST | both | {"PROXMOX_USER": "root", "PROXMOX_TOKEN_ID": "t"})
+    assert [fault.partition(":")[0] for fault in sorted(faults)] == [
+        "NATS_URL",
+        "PREVIOUS_SECRET_KEYS",
+        "PROXMOX_TOKEN_ID",
+        "PROXMOX_USER",
+        "VMID_MIN",
+    ]
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"DATABASE_URL": "postgresql://u:p-of-Zq8@db-1:5432,db-2:5432/name?target_session_attrs=read-write"},
+        {"NATS_URL": "nats://u:p-of-Zq8@a:4222, tls://b, c:4222"},
+        HOST | {"PROXMOX_HOST": "fe80::1", "PROXMOX_FINGERPRINT": ":".join(["aB"] * 32)},
+        HOST | {"PROXMOX_USER": "someone@example.org@ldap"},
+        {"LISTEN": "unix:/run/apps.sock", "HEALTH_LISTEN": "[::]:50052", "METRICS_LISTEN": "0.0.0.0:9100"},
+        {"AUTH_ADDRESS": "dns:///auth:50051", "APPS_ADDRESS": "ipv4:10.0.0.1:1,10.0.0.2:1"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example.org/otlp", "PROXIMITY_HOST": "::"},
+        {"PREVIOUS_SECRET_KEYS": "changeme" * 4},
+    ],
+    ids=str,
+)
+def test_right_values_are_accepted(environ: dict[str, str]) -> None:
+    assert check_environment(GOOD | environ)[0] == []
+
+
+def test_make_run_refuses_what_its_services_would(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"PROXMOX_HOST": "pve:8006", "PROXMOX_USER": "root", "QUOTA_APPS": "x"}.items():
+        monkeypatch.setenv(name, value)
+    assert main(["run"]) == 2
+    said = capsys.readouterr().err
+    assert "PROXMOX_HOST: is set without PROXMOX_PASSWORD or PROXMOX_TOKEN_ID" in said
+    assert "'pve:8006' has a port" in said
+    assert "PROXMOX_USER: 'root' does not match" in said
+    assert "QUOTA_APPS: 'x' is not a whole number" in said
+    assert "SECRET_KEY" not in said
+
+
 def test_every_fault_is_said_once() -> None:
     faults, notices = check_environment({"PROXIMITY_PORT": "no", "REDIS_URL": "redis://r"})
     assert sorted(faults) == sorted(set(faults))
