@@ -17,6 +17,8 @@ _PR_SET_PDEATHSIG = 1
 _FIRST_DELAY_S = 0.2
 _LAST_DELAY_S = 10.0
 _STEADY_S = 30.0  # who ran this long begins again with the first delay
+_TAIL_BYTES = 16 * 1024  # of a log: more than its last line, a stack trace in JSON
+_LINE_CHARACTERS = 500  # a few lines of a terminal
 KEPT_LOG_BYTES = 20 * 1024 * 1024
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -79,6 +81,17 @@ def open_log(logs: Path, name: str) -> BinaryIO:
         if file.stat().st_size > KEPT_LOG_BYTES:
             file.replace(logs / f"{name}.log.1")
     return file.open("ab")
+
+
+def read_last_line(file: Path) -> str:
+    """Return the last line of a log that is not blank, cut to `_LINE_CHARACTERS`; empty where there is none."""
+    try:
+        with file.open("rb") as log:
+            log.seek(max(0, file.stat().st_size - _TAIL_BYTES))
+            lines = log.read().decode("utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip()[:_LINE_CHARACTERS] if lines else ""
 
 
 async def spawn(spec: Spec, logs: Path, *, is_asked: bool = False) -> asyncio.subprocess.Process:
@@ -172,11 +185,21 @@ class Supervised:
             if time.monotonic() - began > _STEADY_S:
                 delay = _FIRST_DELAY_S
             self.last_code = code
-            self._report(f"{self.spec.name} ended with status {code}; starting it again in {delay:g} s")
+            # A process that ends once may have been killed; the reason matters when it ends again and again.
+            reason = "" if delay == _FIRST_DELAY_S else await asyncio.to_thread(self._describe_end)
+            self._report(
+                f"{self.spec.name} ended with status {code}; starting it again in {delay:g} s{reason}"
+            )
             self.restarts += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
             delay = min(delay * 2, self._longest_delay)
+
+    def _describe_end(self) -> str:
+        """The last line of its log and where more of it is; empty where the log is."""
+        file = self._logs / f"{self.spec.name}.log"
+        last = read_last_line(file)
+        return f": {last}; see {file}" if last else ""
 
     async def _run_once(self) -> int | str:
         try:

@@ -15,7 +15,7 @@ import requests
 
 from deploy.local.forking import Zygote
 from deploy.local.nats import list_nats_urls, make_nats, make_passwords
-from deploy.local.process import Spec, Supervised
+from deploy.local.process import Spec, Supervised, read_last_line
 from deploy.local.settings import LocalSettings
 from deploy.local.sockets import name_socket
 from deploy.local.specs import (
@@ -219,8 +219,7 @@ class Stack:
             self._report(fault)
 
     def _read_last_line(self, name: str) -> str:
-        said = (self.logs / f"{name}.log").read_text("utf-8", errors="replace")
-        return (said.strip().splitlines() or ["it says nothing"])[-1]
+        return read_last_line(self.logs / f"{name}.log") or "it says nothing"
 
     def _describe(self, ports: dict[str, int]) -> None:
         """Say where things are, for those who look from outside."""

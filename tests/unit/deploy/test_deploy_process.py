@@ -43,6 +43,16 @@ async def test_a_process_that_ends_is_started_again(tmp_path: Path) -> None:
     assert "in 0.4 s" in said[1]
 
 
+async def test_the_reason_is_reported_from_the_second_end_on(tmp_path: Path) -> None:
+    said: list[str] = []
+    child = Supervised(make_spec("raise SystemExit('no disk')"), tmp_path, report=said.append)
+    child.start()
+    await wait_until(lambda: child.restarts >= 2)
+    await child.stop(timeout=5)
+    assert "no disk" not in said[0]
+    assert said[1].endswith(f"in 0.4 s: no disk; see {tmp_path}/child.log")
+
+
 async def test_a_killed_process_is_started_again_with_another_pid(tmp_path: Path) -> None:
     child = Supervised(make_spec("import time; time.sleep(60)"), tmp_path, report=lambda _: None)
     child.start()
