@@ -166,7 +166,7 @@ certs: venv ## certificates for mutual TLS between gateway and services (CERTS=d
 catalog-check: venv ## check and render every item of the catalog
 	$(BIN)/python -m services.catalog check
 
-configuration: venv ## make docs/configuration.md and .env.example from the settings
+configuration: venv ## make docs/configuration.md, .env.example and the settings in compose.yaml
 	$(BIN)/python -m deploy.configuration write
 
 docs: venv ## make the reference from the code, and the site of docs/ in build/site

@@ -1,6 +1,6 @@
 """`python -m deploy.configuration write | check`: the table of every variable, and whether the environment is valid.
 
-The settings classes say what there is: `write` makes docs/configuration.md and .env.example of them, `check` reads the
+The settings classes say what there is: `write` makes docs/configuration.md, .env.example and the settings in compose.yaml of them, `check` reads the
 environment as every process would and names each fault once.
 """
 
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from deploy.composing import COMPOSE, render_compose
 from deploy.local.settings import LocalSettings
 from services.common.core.config import ConfigError, ServiceSettings, read_settings
 from services.common.core.environment import explain_replaced, find_misspelt
@@ -123,6 +124,11 @@ def render_example() -> str:
     return "\n".join(lines) + "\n"
 
 
+def render_current_compose() -> str:
+    """deploy/compose.yaml with every setting of the services."""
+    return render_compose(COMPOSE.read_text("utf-8"), {each.name: each.readers for each in list_variables()})
+
+
 def check_local(environ: Mapping[str, str], settings: LocalSettings) -> list[str]:
     """What is wrong with an environment for `make run`, which generates what is not set."""
     generated = {
@@ -157,6 +163,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["write"]:
         TABLE.write_text(render_table(), encoding="utf-8")
         EXAMPLE.write_text(render_example(), encoding="utf-8")
+        COMPOSE.write_text(render_current_compose(), encoding="utf-8")
         return 0
     if arguments == ["check"]:
         faults, notices = check_environment(os.environ)

@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 from http import HTTPStatus
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,7 +26,8 @@ from gateway.settings import (
     GatewaySettings,
     UpstreamTls,
     parse_address,
-    parse_origin,
+    parse_collector,
+    parse_origins,
 )
 from gateway.surface import Surface, load_surface, parse_surface
 
@@ -159,10 +161,10 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     add(
         "--cors-origin",
         action="append",
-        type=parse_origin,
+        type=parse_origins,
         default=[],
-        metavar="ORIGIN",
-        help="a foreign origin that may call; repeat",
+        metavar="ORIGINS",
+        help="foreign origins that may call, separated by commas; repeat",
     )
     add(
         "--trusted-proxies",
@@ -177,7 +179,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         help="for one address; 0: no limit",
     )
     add("--requests-burst", type=int, default=default.requests_burst)
-    add("--traces", type=Endpoint.parse, metavar="HOST:PORT", help="collector of traces, OTLP over HTTP")
+    add("--traces", type=parse_collector, metavar="URL", help="collector of traces, OTLP over HTTP")
     add("--access-log", metavar="FILE", help="/dev/stdout works")
     add("--reuse-port", action="store_true", help="one socket for each worker thread")
 
@@ -198,7 +200,7 @@ def _render(options: argparse.Namespace) -> dict[str, object]:
             certificate=Certificate(options.tls_cert, options.tls_key) if options.tls_cert else None,
             require_https=options.require_https,
             upstream_tls=upstream,
-            cors_origins=tuple(options.cors_origin),
+            cors_origins=tuple(chain.from_iterable(options.cors_origin)),
             trusted_proxies=options.trusted_proxies,
             requests_per_second=options.requests_per_second,
             requests_burst=options.requests_burst,

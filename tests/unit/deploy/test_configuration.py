@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from deploy.composing import COMPOSE
 from deploy.configuration import (
     EXAMPLE,
     TABLE,
     check_environment,
     list_names,
     list_variables,
+    render_current_compose,
     render_example,
     render_table,
 )
@@ -38,6 +40,7 @@ SEEDS = (
 def test_the_table_and_the_example_are_current() -> None:
     assert TABLE.read_text("utf-8") == render_table()
     assert EXAMPLE.read_text("utf-8") == render_example()
+    assert COMPOSE.read_text("utf-8") == render_current_compose()
 
 
 @pytest.mark.parametrize("name", SEEDS)

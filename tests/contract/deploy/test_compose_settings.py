@@ -1,0 +1,101 @@
+"""Each documented setting reaches the containers that read it, as the real Docker Compose reads the file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.composing import COMPOSE, FIXED
+from deploy.configuration import list_variables
+from gateway.__main__ import main as gateway
+from services.registry import SERVICES, WORKERS
+from tests.contract.compose.judge import find_program, read_project
+
+VARIABLES = {each.name: each for each in list_variables()}
+PASSED = sorted(
+    name for name, each in VARIABLES.items() if set(each.readers) & set(SERVICES) and name not in FIXED
+)
+ORIGINS = "https://console.example.org,https://other.example.org"
+COLLECTOR = "http://collector.example.org:4318"
+
+
+def read_services(settings: dict[str, str]) -> dict[str, Any]:
+    """The services of the file where its `.env` has these settings."""
+    env_file = "".join(f"{name}='{value}'\n" for name, value in settings.items())
+    services: dict[str, Any] = read_project(find_program(), yaml.safe_load(COMPOSE.read_text()), env_file)[
+        "services"
+    ]
+    return services
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    values = {name: f"value of {name}" for name in VARIABLES}
+    return read_services(
+        values
+        | {
+            "PROXIMITY_PORT": "8123",
+            "CORS_ALLOWED_ORIGINS": ORIGINS,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": COLLECTOR,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def untouched() -> dict[str, Any]:
+    return read_services({})
+
+
+def list_containers(name: str) -> list[str]:
+    """Names of the containers that read a setting: servers and workers."""
+    readers = [each for each in VARIABLES[name].readers if each in SERVICES]
+    return [*readers, *(f"{each}-worker" for each in readers if each in WORKERS)]
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_a_documented_setting_reaches_whom_it_is_for(name: str, services: dict[str, Any]) -> None:
+    for container in list_containers(name):
+        environment = services[container]["environment"]
+        expected = {"CORS_ALLOWED_ORIGINS": ORIGINS, "OTEL_EXPORTER_OTLP_ENDPOINT": COLLECTOR}
+        assert environment[name] == expected.get(name, f"value of {name}"), container
+
+
+def test_what_the_file_sets_itself_is_there(services: dict[str, Any]) -> None:
+    of_the_image = {"LISTEN"}
+    of_auth = {"PROXIMITY_ADMIN_USERNAME", "PROXIMITY_ADMIN_PASSWORD"}
+    for service in SERVICES:
+        environment = services[service]["environment"]
+        for name in FIXED - of_the_image - (set() if service == "auth" else of_auth):
+            assert environment.get(name) or environment.get(f"{name}_FILE"), f"{service}: {name}"
+    assert services["auth"]["environment"]["PROXIMITY_ADMIN_USERNAME"] == "value of PROXIMITY_ADMIN_USERNAME"
+    assert services["gateway"]["ports"][0]["published"] == "8123"
+
+
+def test_no_container_gets_a_setting_that_it_does_not_read(services: dict[str, Any]) -> None:
+    for container, service in services.items():
+        if container not in {*SERVICES, *(f"{each}-worker" for each in WORKERS)}:
+            continue
+        given = {name if name in VARIABLES else name.removesuffix("_FILE") for name in service["environment"]}
+        owner = container.removesuffix("-worker")
+        assert {name for name in given if owner not in VARIABLES[name].readers} == set(), container
+
+
+def test_without_settings_the_defaults_hold(untouched: dict[str, Any]) -> None:
+    for container in {each for name in PASSED for each in list_containers(name)}:
+        environment = untouched[container]["environment"]
+        assert {name for name in environment if name in PASSED and environment[name]} == set()
+
+
+@pytest.mark.parametrize("is_set", [True, False])
+def test_the_gateway_gets_origins_and_collector(
+    is_set: bool, services: dict[str, Any], untouched: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (services if is_set else untouched)["gateway"]["command"]
+    options = [each for each in command[1:] if each.startswith(("--endpoint", "--cors-origin", "--traces"))]
+    assert gateway(["render", "--out=-", *options]) == 0
+    rendered = json.dumps(json.loads(capsys.readouterr().out))
+    for text in (*ORIGINS.split(","), "collector.example.org"):
+        assert (text in rendered) is is_set, text
