@@ -203,6 +203,9 @@ class Stack:
             health = await asyncio.to_thread(read_health, self.settings.url)
             if health.get("status") == "healthy":
                 return
+            if host_fault := find_host_fault(health):
+                self._report(host_fault)  # the platform works; an administrator repairs the host by the API
+                return
             if time.monotonic() > deadline - _READY_TIMEOUT_S + _DAMAGED_S and list_database_faults(health):
                 break
             for process in self.processes:
@@ -233,6 +236,16 @@ class Stack:
             | {"zygote": self.zygote and self.zygote.pid},
         }
         write_secret(self.settings.state / "run.json", json.dumps(run, indent=2))
+
+
+def find_host_fault(health: dict[str, Any]) -> str:
+    """Return what health says of a Proxmox host where all else is well; else an empty text."""
+    services: dict[str, str] = health.get("services", {})
+    unwell = [words for words in services.values() if words != "connected"]
+    parts = [health.get(name) for name in ("database", "cache", "messaging")]
+    if len(unwell) != 1 or "Proxmox host" not in unwell[0] or parts != ["connected"] * len(parts):
+        return ""
+    return unwell[0].removeprefix("error: ")
 
 
 def list_database_faults(health: dict[str, Any]) -> list[str]:

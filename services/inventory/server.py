@@ -54,7 +54,13 @@ async def serve(settings: InventorySettings) -> None:
     access = SshOrConsoleAccess(Shells(hosts), Consoles())
     sync = NodeSync(hosts, fleet, access=access, every_s=settings.sync_seconds)
     checks = HealthChecks(
-        "inventory", settings, db=runtime.db, bus=runtime.bus, probe=runtime.probe, tls=runtime.tls
+        "inventory",
+        settings,
+        db=runtime.db,
+        bus=runtime.bus,
+        probe=runtime.probe,
+        tls=runtime.tls,
+        find_host_fault=sync.describe_refusal,
     )
     # Before the service is ready, so that its first request already finds the host.
     await add_first_host(hosts, settings)

@@ -9,6 +9,7 @@ import time
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 from services.inventory.domain.entities import Host
+from services.inventory.domain.errors import HostCredentialsRefusedError
 from services.inventory.domain.interfaces import ContainerAccess, HostStore, ProxmoxFleet
 from services.inventory.usecases.hosts import sync_nodes
 
@@ -34,6 +35,15 @@ class NodeSync:
         self._reading: dict[int, asyncio.Task[None]] = {}
         # Hosts to read once more as soon as the read under way has ended.
         self._again: set[int] = set()
+        # Names of the hosts whose credentials were refused at the last read.
+        self._refused: dict[int, str] = {}
+
+    def describe_refusal(self) -> str:
+        """Name the active hosts that refuse their credentials, without reasons, since health is public; empty where none does."""
+        if not self._refused:
+            return ""
+        names = ", ".join(sorted(self._refused.values()))
+        return f"credentials are refused by Proxmox host {names}: PATCH /api/proxmox/hosts/ID sets others"
 
     def wake(self) -> None:
         """Read all hosts now; one that is being read is read once more, as it may have been changed meanwhile."""
@@ -64,6 +74,10 @@ class NodeSync:
 
     async def _start_due(self) -> list[asyncio.Task[None]]:
         hosts = [host for host in await self._store.list_hosts() if host.is_active]
+        # A host that is online answered another replica, or a read on request.
+        self._refused = {
+            host.id: host.name for host in hosts if host.id in self._refused and host.status != "online"
+        }
         moment = time.monotonic()
         return [
             self._start(host)
@@ -90,8 +104,16 @@ class NodeSync:
             backoff = min(max(self._due.get(host.id, (0.0, 0.0))[1] * 2, self._every), _LONGEST_BACKOFF_S)
             self._due[host.id] = (time.monotonic() + backoff, backoff)
             log.warning("host_silent", host_id=host.id, error=error.message)
+            self._note_refusal(host, is_refused=isinstance(error, HostCredentialsRefusedError))
         except Exception:  # a fault of one host must not end the job for all
             self._due[host.id] = (time.monotonic() + self._every, self._every)
             log.exception("node_sync_failed", host_id=host.id)
         else:
             self._due.pop(host.id, None)
+            self._note_refusal(host, is_refused=False)
+
+    def _note_refusal(self, host: Host, *, is_refused: bool) -> None:
+        if is_refused:
+            self._refused[host.id] = host.name
+        else:
+            self._refused.pop(host.id, None)

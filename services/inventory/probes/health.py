@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import grpc
 import sqlalchemy as sa
@@ -38,7 +38,9 @@ class HealthChecks:
         bus: Bus,
         probe: DatabaseProbe,
         tls: PeerTls | None = None,
+        find_host_fault: Callable[[], str] = str,
     ) -> None:
+        self._find_host_fault = find_host_fault
         self._probe = probe
         self._tls = tls
         self._service = service
@@ -67,6 +69,8 @@ class HealthChecks:
         if database == f"error: {DISK_FULL}" or (database == CONNECTED and self._db.is_full):
             database = FULL
         found = {self._service: database, **dict(zip(others, rest, strict=True))}
+        if database == CONNECTED and (fault := self._find_host_fault()):
+            found[self._service] = f"error: {fault}"
         return HealthReport(database, cache, messaging, {name: found[name] for name in SERVICES})
 
     async def close(self) -> None:

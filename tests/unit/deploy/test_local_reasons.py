@@ -16,7 +16,7 @@ import pytest
 
 from deploy.local.__main__ import main
 from deploy.local.reaching import find_nats_fault
-from deploy.local.stack import find_obstacle
+from deploy.local.stack import find_host_fault, find_obstacle
 
 
 def test_a_port_that_is_taken_and_an_address_that_is_not_ours_are_told_apart() -> None:
@@ -98,3 +98,23 @@ def _read_url(folder: Path) -> str:
                 return str(json.loads(text)["nats"][0])
         time.sleep(0.01)
     raise AssertionError("no server wrote down its port")
+
+
+HOST_FAULT = "credentials are refused by Proxmox host default: PATCH /api/proxmox/hosts/ID sets others"
+
+
+@pytest.mark.parametrize(
+    ("services", "messaging", "fault"),
+    [
+        ({"auth": "connected", "inventory": f"error: {HOST_FAULT}"}, "connected", HOST_FAULT),
+        ({"auth": "error: unavailable", "inventory": f"error: {HOST_FAULT}"}, "connected", ""),
+        ({"auth": "connected", "inventory": f"error: {HOST_FAULT}"}, "error: timed out", ""),
+        ({"auth": "connected", "inventory": "error: timed out"}, "connected", ""),
+        ({"auth": "connected", "inventory": "connected"}, "connected", ""),
+    ],
+)
+def test_the_platform_is_ready_without_its_proxmox_host_alone(
+    services: dict[str, str], messaging: str, fault: str
+) -> None:
+    health = {"database": "connected", "cache": "connected", "messaging": messaging, "services": services}
+    assert find_host_fault(health) == fault
