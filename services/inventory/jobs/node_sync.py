@@ -43,7 +43,7 @@ class NodeSync:
         if not self._refused:
             return ""
         names = ", ".join(sorted(self._refused.values()))
-        return f"credentials are refused by Proxmox host {names}: PATCH /api/proxmox/hosts/ID sets others"
+        return f"credentials are refused by Proxmox host {names}: PUT /api/proxmox/hosts/ID sets others"
 
     def wake(self) -> None:
         """Read all hosts now; one that is being read is read once more, as it may have been changed meanwhile."""

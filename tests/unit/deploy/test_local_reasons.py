@@ -100,7 +100,7 @@ def _read_url(folder: Path) -> str:
     raise AssertionError("no server wrote down its port")
 
 
-HOST_FAULT = "credentials are refused by Proxmox host default: PATCH /api/proxmox/hosts/ID sets others"
+HOST_FAULT = "credentials are refused by Proxmox host default: PUT /api/proxmox/hosts/ID sets others"
 
 
 @pytest.mark.parametrize(
