@@ -20,7 +20,11 @@ USERS = (*PROCESSES, OPERATOR, SYSTEM)
 # The durable consumers of each process, as its `Bus.consume` names them.
 CONSUMERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "auth": ((AUDIT, "auth-audit"), (AUDIT, "auth-audit-of-services")),
-    "apps-worker": ((JOBS, "apps-run"), (EVENTS, "apps-user-deactivated")),
+    "apps-worker": (
+        (JOBS, "apps-run"),
+        (EVENTS, "apps-user-deactivated"),
+        (EVENTS, "apps-backup-changed"),
+    ),
     "backups-worker": (
         (JOBS, "backups-run"),
         (EVENTS, "backups-app-removed"),

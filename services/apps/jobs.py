@@ -6,7 +6,9 @@ from datetime import timedelta
 
 from nats.aio.msg import Msg
 from proximity.auth.v1 import events_pb2
+from proximity.backups.v1 import events_pb2 as backup_events_pb2
 
+from services.apps.convert.feed import parse_backup_changed
 from services.apps.store import SqlAppStore
 from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.apps.usecases.delegated_operations import end_silent_delegations
@@ -25,6 +27,7 @@ from services.common.messaging.schedule import Periodic
 log = get_logger()
 
 USER_DEACTIVATED = "events.auth.v1.user_deactivated"
+BACKUP_CHANGED = "events.backups.v1.backup_changed"
 _REVISION_PUBLISHED = "events.catalog.v1.revision_published"
 _UPDATES_INTERVAL = timedelta(minutes=1)  # for a publication whose event was lost: an update is never urgent
 _UPDATES_RETRY_S = 2.0  # the catalog starts together with this service
@@ -51,6 +54,18 @@ def follow_departures(bus: Bus, store: SqlAppStore, relay: Relay) -> None:
         )
 
     bus.consume("EVENTS", USER_DEACTIVATED, durable="apps-user-deactivated", handler=handle)
+
+
+def follow_backups(bus: Bus, store: SqlAppStore) -> None:
+    """Consume changes of backups, which streams of events show."""
+
+    async def handle(message: Msg) -> None:
+        changed = backup_events_pb2.BackupChanged.FromString(message.data)
+        sequence = message.metadata.sequence.stream
+        message_id = (message.headers or {}).get("Nats-Msg-Id") or f"backup-changed-{sequence}"
+        await store.note_backup(parse_backup_changed(changed), message_id=message_id)
+
+    bus.consume("EVENTS", BACKUP_CHANGED, durable="apps-backup-changed", handler=handle)
 
 
 def refresh_catalog_updates(updates: CatalogUpdates, bus: Bus) -> Periodic:

@@ -10,8 +10,9 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.apps.config import AppsSettings
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.handlers.app_renderer import AppRenderer
+from services.apps.handlers.event_hub import EventHub
 from services.apps.handlers.event_stream import Hints, Watcher
-from services.apps.jobs import follow_departures, list_periodic_work, refresh_catalog_updates
+from services.apps.jobs import follow_backups, follow_departures, list_periodic_work, refresh_catalog_updates
 from services.apps.store import SqlAppStore, operation_queue
 from services.apps.store.tables import metadata, operation_tables
 from services.apps.usecases.catalog_updates import CatalogUpdates
@@ -79,11 +80,14 @@ async def serve(settings: AppsSettings) -> None:
     runtime, dependencies = parts.runtime, parts.dependencies
     watcher = Watcher(parts.store, runtime.bus)
     updates = CatalogUpdates(dependencies.catalog)
+    renderer = AppRenderer(parts.store, updates)
+    hub = EventHub(parts.store, runtime.bus, render_app=renderer.render_app)
     public = AppsHandlers(
         dependencies=dependencies,
         relay=runtime.relay,
-        renderer=AppRenderer(parts.store, updates),
+        renderer=renderer,
         watcher=watcher,
+        hub=hub,
         metrics=ContainerMetrics(dependencies.containers),
     )
     internal = AppsInternalHandlers(dependencies=dependencies, relay=runtime.relay)
@@ -92,6 +96,7 @@ async def serve(settings: AppsSettings) -> None:
         parts.hints.run(),
         # In each replica: a stream is served from the memory of the process that the client is connected to.
         watcher.run(),
+        hub.run(),
         refresh_catalog_updates(updates, runtime.bus),
     ]
     handlers = {names["AppsService"]: public, names["AppsInternalService"]: internal}
@@ -113,6 +118,7 @@ async def work(settings: AppsSettings) -> None:
         concurrency=settings.worker_concurrency,
     )
     follow_departures(runtime.bus, store, runtime.relay)
+    follow_backups(runtime.bus, store)
     background: list[Background] = [
         parts.hints.run(),
         execution,

@@ -13,6 +13,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.handlers.app_renderer import AppRenderer
+from services.apps.handlers.event_hub import EventHub
 from services.apps.handlers.event_stream import Watcher
 from services.apps.store.tables import outbox
 from services.apps.usecases.catalog_updates import CatalogUpdates
@@ -57,17 +58,21 @@ async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:
     relay = Relay(db, bus, outbox=outbox)
     watcher = Watcher(platform.store, bus)
     updates = CatalogUpdates(platform.catalog)
-    watching = asyncio.create_task(watcher.run())
+    renderer = AppRenderer(platform.store, updates)
+    hub = EventHub(platform.store, bus, render_app=renderer.render_app, ping_s=0.2, pulse_s=0.05)
+    watching = [asyncio.create_task(each.run()) for each in (watcher, hub)]
     yield Service(
         platform,
         AppsHandlers(
             dependencies=platform.dependencies,
             relay=relay,
-            renderer=AppRenderer(platform.store, updates),
+            renderer=renderer,
             watcher=watcher,
+            hub=hub,
             metrics=ContainerMetrics(platform.containers),
         ),
         AppsInternalHandlers(dependencies=platform.dependencies, relay=relay),
         updates,
     )
-    watching.cancel()
+    for task in watching:
+        task.cancel()

@@ -16,7 +16,7 @@ from rich.markup import escape
 from proximity_cli.completion import complete_apps, complete_items
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
-from proximity_cli.following import follow_events, wait_for_app, wait_for_operation
+from proximity_cli.following import follow_all_events, follow_events, wait_for_app, wait_for_operation
 from proximity_cli.output import (
     complaints,
     console,
@@ -35,6 +35,9 @@ AppId = Annotated[
     typer.Argument(
         help="Id of the app, as `proximity apps` shows it.", metavar="APP", autocompletion=complete_apps
     ),
+]
+OptionalAppId = Annotated[
+    str, typer.Argument(help="Id of the app; left out: all.", metavar="APP", autocompletion=complete_apps)
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until it is done.")]
 _PAGE = 100
@@ -245,13 +248,33 @@ def _print_entry(line: app_pb2.LogEntry) -> None:
 
 
 def events(
-    app_id: AppId,
+    app_id: OptionalAppId = "",
     after: Annotated[str, typer.Option(help="Id of the last event that is known; 0: from the first.")] = "",
 ) -> None:
-    """Follow the events of an app until it is removed."""
-    for event in follow_events(connect(), app_id, after=after):
-        kind = event.WhichOneof("event") or ""
-        said = getattr(event, kind)
-        text = getattr(said, "message", "") or getattr(said, "step_description", "") or said.status
-        line = f"[dim]{render_time(event.timestamp)}[/] {kind}: {render_cell(text)}"
+    """Follow the events of an app until it is removed; without an app, everything that happens."""
+    platform = connect()
+    found: Iterable[pb.AppEvent] | Iterable[pb.Event] = (
+        follow_events(platform, app_id, after=after) if app_id else follow_all_events(platform, after=after)
+    )
+    for event in found:
+        line = f"[dim]{render_time(event.timestamp)}[/] {_describe(event)}"
         print_line(event, functools.partial(console.print, line))
+
+
+def _describe(event: pb.AppEvent | pb.Event) -> str:
+    """Return an event as text for a terminal."""
+    kind = event.WhichOneof("event") or ""
+    about = getattr(event, kind)
+    match kind:
+        case "connected":
+            return "connected"
+        case "log" if isinstance(event, pb.Event):
+            return f"log: {render_cell(about.app_id)}: {render_cell(about.line.message)}"
+        case "operation":
+            text = about.error or about.step_description or about.status
+            return f"operation: {render_cell(about.app_id)}: {render_cell(about.kind)}: {render_cell(text)}"
+        case "backup":
+            return f"backup: {render_cell(about.application_id)}: {about.id}: {render_cell(about.status)}"
+    text = getattr(about, "message", "") or getattr(about, "step_description", "") or about.status
+    named = f"{render_cell(about.id)}: " if isinstance(event, pb.Event) else ""
+    return f"{kind}: {named}{render_cell(text)}"

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -19,6 +20,7 @@ from proximity_cli.failures import NOT_FOUND, CliError, explain_error
 from proximity_cli.output import complaints
 
 Advance = pb.AppStatus | operation_pb2.Operation
+E = TypeVar("E", pb.AppEvent, pb.Event)
 STABLE = frozenset({"running", "stopped", "error"})
 _ATTEMPTS = 10  # in a row; a restart of the platform takes seconds
 _DELAY_S = 1.0
@@ -30,23 +32,44 @@ _ENDED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode
 def follow_events(platform: Platform, app_id: str, *, after: str = "") -> Iterator[pb.AppEvent]:
     """Yield the events of an app after one of them (empty: from now), until it is removed.
 
-    A stream that breaks off is taken up again where it was.
+    Raises:
+        grpc.RpcError: refused, or broken off 10 times without an event in between.
+    """
+
+    def begin(last: str) -> Iterator[pb.AppEvent]:
+        request = pb.StreamAppEventsRequest(app_id=app_id, last_event_id=last)
+        return iter(platform.stream(platform.apps.StreamAppEvents, request))
+
+    for event in _resume(platform, begin, after=after):
+        yield event
+        if event.HasField("removed"):
+            return
+
+
+def follow_all_events(platform: Platform, *, after: str = "") -> Iterator[pb.Event]:
+    """Yield everything that happens after an event (empty: from now), for ever.
 
     Raises:
         grpc.RpcError: refused, or broken off 10 times without an event in between.
     """
+
+    def begin(last: str) -> Iterator[pb.Event]:
+        return iter(platform.stream(platform.apps.StreamEvents, pb.StreamEventsRequest(last_event_id=last)))
+
+    return _resume(platform, begin, after=after)
+
+
+def _resume(platform: Platform, begin: Callable[[str], Iterator[E]], *, after: str) -> Iterator[E]:
+    """Yield the events of a stream; one that breaks off is resumed after its last event."""
     failures = 0
     while True:
-        request = pb.StreamAppEventsRequest(app_id=app_id, last_event_id=after)
         try:
-            for event in platform.stream(platform.apps.StreamAppEvents, request):
+            for event in begin(after):
                 failures = 0
-                if event.WhichOneof("event") is None:
-                    continue
-                after = event.id
-                yield event
-                if event.HasField("removed"):
-                    return
+                # The signs of life of a stream of everything have an id, too.
+                after = event.id or after
+                if event.WhichOneof("event") is not None:
+                    yield event
         except grpc.RpcError as error:
             failures += 1
             if failures == _ATTEMPTS or not _may_resume(platform, error):

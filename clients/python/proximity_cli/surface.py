@@ -124,6 +124,8 @@ HAND_WRITTEN = {
     "apps.AppsService.ListAppLogs": "logs",
     "apps.AppsService.StreamAppEvents": "events",
     "apps.AppsService.WatchAppEvents": "events",  # the same as StreamAppEvents, for browsers
+    "apps.AppsService.StreamEvents": "events",
+    "apps.AppsService.WatchEvents": "events",  # the same as StreamEvents, for browsers
     "apps.AppsService.RevealSecrets": "reveal",
     "apps.AppsService.GetAppUpdate": "update",
     "apps.AppsService.UpgradeApp": "update",

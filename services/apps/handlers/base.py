@@ -9,6 +9,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import App
 from services.apps.handlers.app_renderer import AppRenderer
+from services.apps.handlers.event_hub import EventHub
 from services.apps.handlers.event_stream import Watcher
 from services.apps.usecases.container_metrics import ContainerMetrics
 from services.apps.usecases.dependencies import AppDependencies, Requester
@@ -26,6 +27,7 @@ class BaseHandlers:
     relay: Relay
     renderer: AppRenderer
     watcher: Watcher
+    hub: EventHub
     metrics: ContainerMetrics
 
     def _announce(self, call: Call, location: str) -> None:

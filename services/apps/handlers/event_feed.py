@@ -12,8 +12,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic, TypeVar
 
 from google.protobuf import json_format
+from google.protobuf.message import Message
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
@@ -27,6 +29,7 @@ from services.common.core.log import get_logger
 from services.common.core.timestamps import render_time
 
 log = get_logger()
+T = TypeVar("T")
 
 PAGE = 200  # events of one query: 1 KiB each at most
 _QUEUE = 256  # events that wait for one listener: more are cheaper to read again
@@ -44,25 +47,19 @@ class StreamedEvent:
     def frame(self) -> bytes:
         """Server-sent event, rendered once for all listeners."""
         kind = self.event.WhichOneof("event") or "status"
-        data = json_format.MessageToJson(
-            getattr(self.event, kind),
-            preserving_proto_field_name=True,
-            indent=None,
-            always_print_fields_with_no_presence=True,
-        )
-        return f"id: {self.number}\nevent: {kind}\ndata: {data}\n\n".encode()
+        return render_frame(self.number, kind, getattr(self.event, kind))
 
 
-class Listener:
+class Listener(Generic[T]):
     """The queue of one listener."""
 
     def __init__(self) -> None:
         self.is_behind = False
         self.failure: BaseException | None = None
-        self._queue: deque[StreamedEvent] = deque()
+        self._queue: deque[T] = deque()
         self._filled = asyncio.Event()
 
-    def put(self, happening: StreamedEvent) -> None:
+    def put(self, happening: T) -> None:
         """Queue an event; a listener whose queue is full has to read the events again."""
         # Dropping the queue bounds the memory of a listener, which then reads the events from the database.
         if len(self._queue) >= _QUEUE:
@@ -77,7 +74,7 @@ class Listener:
         self.failure = error
         self._filled.set()
 
-    def take(self) -> StreamedEvent | None:
+    def take(self) -> T | None:
         """Return the next event, if there is one.
 
         Raises:
@@ -112,7 +109,7 @@ class Feed:
 
     def __init__(self, store: SqlAppStore, app_id: str) -> None:
         self.app_id = app_id
-        self.listeners: set[Listener] = set()
+        self.listeners: set[Listener[StreamedEvent]] = set()
         self.last = 0
         self.serial = 0
         self.status = pb.AppStatus()
@@ -212,6 +209,14 @@ class Feed:
         happening = StreamedEvent(number, event, self.serial)
         for listener in self.listeners:
             listener.put(happening)
+
+
+def render_frame(number: int, kind: str, data: Message) -> bytes:
+    """Render a server-sent event."""
+    text = json_format.MessageToJson(
+        data, preserving_proto_field_name=True, indent=None, always_print_fields_with_no_presence=True
+    )
+    return f"id: {number}\nevent: {kind}\ndata: {text}\n\n".encode()
 
 
 def render_rows(

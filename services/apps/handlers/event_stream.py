@@ -16,7 +16,7 @@ from services.common.messaging.bus import Bus
 
 log = get_logger()
 
-_SUBJECT = "live.apps"
+SUBJECT = "live.apps"  # followed by the id of an app
 _PULSE_S = 2.0  # a listener waits at most so long for an event whose hint was lost; one query for all apps
 _OVERLAP = 5  # pulses whose events are looked at again, as the later of two ids may commit first
 _PING_S = 15.0  # proxies close connections that are silent for 30 or 60 s
@@ -46,7 +46,7 @@ class Hints:
             self._wake.clear()
             pending, self._pending = self._pending, set()
             for app_id in pending:
-                await self._bus.hint(f"{_SUBJECT}.{app_id.replace('.', '_')}", app_id.encode())
+                await self._bus.hint(f"{SUBJECT}.{app_id.replace('.', '_')}", app_id.encode())
 
     def _add(self, app_id: str) -> None:
         self._pending.add(app_id)
@@ -95,7 +95,7 @@ class Watcher:
         Raises:
             AppNotFoundError: there is no such app.
         """
-        listener = Listener()
+        listener = Listener[StreamedEvent]()
         feed = await self._join(app_id, listener)
         try:
             async for happening in self._follow(feed, listener, after):
@@ -104,7 +104,7 @@ class Watcher:
             self._leave(feed, listener)
 
     async def _follow(
-        self, feed: Feed, listener: Listener, after: int | None
+        self, feed: Feed, listener: Listener[StreamedEvent], after: int | None
     ) -> AsyncGenerator[StreamedEvent | None, None]:
         last = feed.last if after is None else min(after, feed.last)
         serial = -1
@@ -142,7 +142,7 @@ class Watcher:
             after = rows[-1].id
         yield StreamedEvent(end, make_event(end, status=status), serial)
 
-    async def _join(self, app_id: str, listener: Listener) -> Feed:
+    async def _join(self, app_id: str, listener: Listener[StreamedEvent]) -> Feed:
         feed = self._feeds.get(app_id)
         if feed is None or feed.is_gone:
             feed = self._feeds[app_id] = Feed(self._store, app_id)
@@ -155,7 +155,7 @@ class Watcher:
             raise
         return feed
 
-    def _leave(self, feed: Feed, listener: Listener) -> None:
+    def _leave(self, feed: Feed, listener: Listener[StreamedEvent]) -> None:
         feed.listeners.discard(listener)
         if not feed.listeners:
             feed.close()
@@ -167,7 +167,7 @@ class Watcher:
         # Until NATS is connected, the pulse alone finds events.
         while not await self._bus.wait_connected(timeout=60):
             pass
-        await self._bus.listen(f"{_SUBJECT}.*", self._note)
+        await self._bus.listen(f"{SUBJECT}.*", self._note)
 
     async def _note(self, message: Msg) -> None:
         feed = self._feeds.get(message.data.decode(errors="replace"))

@@ -1,4 +1,4 @@
-"""The events of one app as a stream, for browsers and for gRPC clients."""
+"""Events of one app, and of everything, as streams for browsers and for gRPC clients."""
 # ruff: noqa: D102 - RPCs are documented in the proto, once
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from services.common.rpc.call import Call
 
 
 class EventHandlers(BaseHandlers):
-    """The events of one app as a stream, for browsers and for gRPC clients."""
+    """Events of one app, and of everything, as streams for browsers and for gRPC clients."""
 
     async def watch_app_events(
         self, request: pb.WatchAppEventsRequest, call: Call
@@ -27,7 +27,7 @@ class EventHandlers(BaseHandlers):
             self.dependencies.store,
             request.app_id,
             owner_filter=call.owner_filter,
-            last_event_id=call.metadata.get("last-event-id", ""),
+            last_event_id=call.metadata.get("last-event-id") or request.last_event_id,
         )
         async for event in self.watcher.follow(request.app_id, after=after):
             frame = event.frame if event is not None else PING
@@ -45,3 +45,17 @@ class EventHandlers(BaseHandlers):
         )
         async for event in self.watcher.follow(request.app_id, after=after):
             yield event.event if event is not None else pb.AppEvent(timestamp=render_time(now()))
+
+    async def watch_events(
+        self, request: pb.WatchEventsRequest, call: Call
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        after = usecases.watch_events(
+            last_event_id=call.metadata.get("last-event-id") or request.last_event_id
+        )
+        async for event in self.hub.follow(owner=call.owner_filter, after=after):
+            yield httpbody_pb2.HttpBody(content_type="text/event-stream", data=event.frame)
+
+    async def stream_events(self, request: pb.StreamEventsRequest, call: Call) -> AsyncIterator[pb.Event]:
+        after = usecases.stream_events(last_event_id=request.last_event_id)
+        async for event in self.hub.follow(owner=call.owner_filter, after=after):
+            yield event.event

@@ -24,6 +24,7 @@ from services.apps.domain.changes import (
 from services.apps.domain.entities import STABLE, App, NewAppOperation
 from services.apps.domain.errors import AppBusyError
 from services.apps.domain.quotas import check_quota
+from services.apps.store.feed import add_removal
 from services.apps.store.removed_apps import hand_over_records, keep_record
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import forget_sightings
@@ -198,6 +199,7 @@ class AppChanges:
         connection.execute(app_events.delete().where(app_events.c.app_id == app_id))
         keep_record(connection, app_id)  # its upgrades stay as long: each backup has one of their versions
         connection.execute(apps.delete().where(apps.c.id == app_id))
+        add_removal(connection, app_id, owner_id=row.owner_id)
         event = events_pb2.AppRemoved(
             app_id=app_id,
             owner_id=row.owner_id,

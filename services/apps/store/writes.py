@@ -20,6 +20,7 @@ from services.apps.domain.errors import (
 from services.apps.domain.sightings import Seen, Sighting
 from services.apps.store.changes import AppChanges, operation_queue
 from services.apps.store.departures import stop_deployments
+from services.apps.store.feed import FeedRows
 from services.apps.store.lookups import AppLookups
 from services.apps.store.reads import SqlAppReads
 from services.apps.store.removed_apps import find_record, forget_records, list_records
@@ -38,7 +39,7 @@ from services.common.operations.model import DelegatedStep
 ops = operation_tables.operations
 
 
-class SqlAppStore(SqlAppReads, AppLookups):
+class SqlAppStore(SqlAppReads, AppLookups, FeedRows):
     """Apps, ports, events and the operations on them.
 
     Args:
@@ -53,6 +54,7 @@ class SqlAppStore(SqlAppReads, AppLookups):
         AppLookups.__init__(self, db)
         self._upgrades = UpgradeRows(sealer, rows)
         self._changes = AppChanges(rows, upgrades=self._upgrades, notify=notify)
+        self._notify = notify
         self.apply = self._changes.apply
         self.log = self._changes.log
 

@@ -1,4 +1,4 @@
-"""WatchAppEvents and StreamAppEvents: who may follow an app, and from which event on."""
+"""WatchAppEvents, StreamAppEvents, WatchEvents, StreamEvents: who may follow what, and from which event on."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ async def stream_app_events(
         AppNotFoundError: there is no such app, or it is not the owner's.
     """
     return await watch_app_events(store, app_id, owner_filter=owner_filter, last_event_id=last_event_id)
+
+
+def watch_events(*, last_event_id: str) -> int | None:
+    """Return the id of the event that the stream of everything goes on after; None: from now on."""
+    return parse_event_id(last_event_id)
+
+
+def stream_events(*, last_event_id: str) -> int | None:
+    """Return the id of the event that a gRPC stream goes on after, as `watch_events` does for browsers."""
+    return watch_events(last_event_id=last_event_id)
 
 
 def parse_event_id(text: str) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from services.backups.domain.entities import Backup, BackupStatus
+from services.backups.store.announcements import announce_changes
 from services.backups.store.requests import BackupRequests
 from services.backups.store.rows import backup_of_row
 from services.backups.store.tables import backups
@@ -33,4 +34,10 @@ class ArchivePresence(BackupRequests):
             before, after = after, before
         change = backups.update().where(backups.c.id.in_(backup_ids), backups.c.status == before.value)
         values = {"status": after.value, "error": error, "updated_at": now()}
-        await self._db.write(lambda connection: connection.execute(change.values(**values)))
+
+        def write(connection: sa.Connection) -> None:
+            changed = connection.execute(change.values(**values).returning(backups.c.id)).scalars().all()
+            announce_changes(connection, backups.c.id.in_(changed))
+
+        await self._db.write(write)
+        self._on_message()

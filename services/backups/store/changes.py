@@ -21,6 +21,7 @@ from services.backups.domain.changes import (
     RemoveBackup,
 )
 from services.backups.domain.entities import BackupStatus
+from services.backups.store.announcements import announce_changes
 from services.backups.store.tables import backups, outbox, tables
 from services.common.core.clock import now
 from services.common.core.log import get_logger
@@ -78,6 +79,7 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
         case FreeBackup():
             values = {"status": BackupStatus.COMPLETED.value}
         case RemoveBackup():
+            announce_changes(connection, backups.c.id == change.backup_id, is_removal=True)
             connection.execute(backups.delete().where(backups.c.id == change.backup_id))
             return
         case KeepBackup():
@@ -90,6 +92,7 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
         .where(backups.c.id == change.backup_id)
         .values({"updated_at": current, "waiting_for": "", **values})
     )
+    _announce_change(connection, change)
 
 
 def write_line(_: sa.Connection, operation: ClaimedOperation, level: str, message: str, step: str) -> None:
@@ -106,3 +109,9 @@ def build_operation_store(
 
 def _announce(connection: sa.Connection, subject: str, event: ProtoMessage) -> None:
     add_messages(connection, outbox, [new_message(subject, event)])
+
+
+def _announce_change(connection: sa.Connection, change: Change) -> None:
+    # Progress comes every few seconds, and streams show it as that of the app's operation.
+    if not isinstance(change, NoteProgress):
+        announce_changes(connection, backups.c.id == change.backup_id)

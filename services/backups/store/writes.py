@@ -17,6 +17,7 @@ from services.backups.domain.errors import (
 )
 from services.backups.domain.interfaces import BackupKey, NewBackup
 from services.backups.domain.preconditions import check_restorable
+from services.backups.store.announcements import announce_changes
 from services.backups.store.archive_presence import ArchivePresence
 from services.backups.store.changes import operation_queue
 from services.backups.store.rows import (
@@ -93,9 +94,12 @@ class SqlBackupStore(ArchivePresence):
 
         def write(connection: sa.Connection) -> Backup:
             connection.execute(backups.update().where(*where_key(key)).values(**values))
+            announce_changes(connection, *where_key(key))
             return read_backup(connection, key)
 
-        return await self._db.write(write)
+        backup = await self._db.write(write)
+        self._on_message()
+        return backup
 
     async def add_backup(self, new: NewBackup) -> Backup:
         """See `BackupStore.add_backup`."""
@@ -119,6 +123,7 @@ class SqlBackupStore(ArchivePresence):
             row = connection.execute(backups.insert().values(**values).returning(backups)).one()
             backup = backup_of_row(row)
             self._add_operation(connection, request, begin_state(backup, new), waits=True)
+            announce_changes(connection, backups.c.id == backup.id)
             return backup
 
         return await self._write_operation(write, request, is_final=False)
@@ -215,6 +220,7 @@ class SqlBackupStore(ArchivePresence):
                 return
             connection.execute(tables.steps.delete().where(tables.steps.c.operation_id == operation_id))
             if row.kind == create_backup.KIND:
+                announce_changes(connection, backups.c.mark == operation_id, is_removal=True)
                 connection.execute(backups.delete().where(backups.c.mark == operation_id))
             else:
                 self._set(connection, row.state["backup_id"], status=BackupStatus.COMPLETED.value)
@@ -286,3 +292,4 @@ class SqlBackupStore(ArchivePresence):
         connection.execute(
             backups.update().where(backups.c.id == backup_id).values(updated_at=self._clock(), **values)
         )
+        announce_changes(connection, backups.c.id == backup_id)

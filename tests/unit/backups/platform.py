@@ -16,6 +16,7 @@ from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.jobs import BackupJobs
 from services.backups.server import build_workflows
 from services.backups.store import SqlBackupStore, SqlPolicyStore, build_operation_store
+from services.backups.store.announcements import BACKUP_CHANGED
 from services.backups.store.tables import operations, outbox
 from services.backups.usecases.context import BackupDependencies
 from services.clients.inventory.values import ContainerVolume, Ref
@@ -155,8 +156,8 @@ class Platform:
         await self.db.write(lambda connection: connection.execute(due))
 
     async def list_subjects(self) -> list[str]:
-        """List the subjects of the messages in the outbox."""
-        query = sa.select(outbox.c.subject).order_by(outbox.c.id)
+        """List the subjects of the messages in the outbox, without the announcements of every change."""
+        query = sa.select(outbox.c.subject).where(outbox.c.subject != BACKUP_CHANGED).order_by(outbox.c.id)
         return list(await self.db.read(lambda connection: connection.execute(query).scalars().all()))
 
     async def count(self, table: sa.Table) -> int:

@@ -1599,15 +1599,19 @@ class WatchAppEventsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     APP_ID_FIELD_NUMBER: _builtins.int
+    LAST_EVENT_ID_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
+    last_event_id: _builtins.str
+    """Resume after this event; the header Last-Event-ID, which browsers send when they reconnect, has precedence."""
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
+        last_event_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "last_event_id", b"last_event_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1677,6 +1681,191 @@ class AppEvent(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___AppEvent: _TypeAlias = AppEvent  # noqa: Y015
+
+@_typing.final
+class WatchEventsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_EVENT_ID_FIELD_NUMBER: _builtins.int
+    last_event_id: _builtins.str
+    """Resume after this event; the header Last-Event-ID, which browsers send when they reconnect, has precedence."""
+    def __init__(
+        self,
+        *,
+        last_event_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_event_id", b"last_event_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchEventsRequest: _TypeAlias = WatchEventsRequest  # noqa: Y015
+
+@_typing.final
+class StreamEventsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_EVENT_ID_FIELD_NUMBER: _builtins.int
+    last_event_id: _builtins.str
+    """Resume after this event."""
+    def __init__(
+        self,
+        *,
+        last_event_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_event_id", b"last_event_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamEventsRequest: _TypeAlias = StreamEventsRequest  # noqa: Y015
+
+@_typing.final
+class Event(_message.Message):
+    """Something that happened to an app, its operations or its backups."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TIMESTAMP_FIELD_NUMBER: _builtins.int
+    CONNECTED_FIELD_NUMBER: _builtins.int
+    CREATED_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LOG_FIELD_NUMBER: _builtins.int
+    REMOVED_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    BACKUP_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Never falls; several events may have one id."""
+    @_builtins.property
+    def timestamp(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def connected(self) -> Global___Connected:
+        """The stream has begun."""
+
+    @_builtins.property
+    def created(self) -> _app_pb2.App:
+        """An app is new, as it is now."""
+
+    @_builtins.property
+    def status(self) -> Global___AppStatus: ...
+    @_builtins.property
+    def log(self) -> Global___AppLogLine: ...
+    @_builtins.property
+    def removed(self) -> Global___DeleteAppResponse:
+        """The app is gone."""
+
+    @_builtins.property
+    def operation(self) -> _operation_pb2.Operation:
+        """An operation on an app began, advanced or ended."""
+
+    @_builtins.property
+    def backup(self) -> Global___BackupEvent:
+        """A backup began, ended, changed or is gone."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        timestamp: _timestamp_pb2.Timestamp | None = ...,
+        connected: Global___Connected | None = ...,
+        created: _app_pb2.App | None = ...,
+        status: Global___AppStatus | None = ...,
+        log: Global___AppLogLine | None = ...,
+        removed: Global___DeleteAppResponse | None = ...,
+        operation: _operation_pb2.Operation | None = ...,
+        backup: Global___BackupEvent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "connected", b"connected", "created", b"created", "event", b"event", "log", b"log", "operation", b"operation", "removed", b"removed", "status", b"status", "timestamp", b"timestamp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "connected", b"connected", "created", b"created", "event", b"event", "id", b"id", "log", b"log", "operation", b"operation", "removed", b"removed", "status", b"status", "timestamp", b"timestamp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["connected", "created", "status", "log", "removed", "operation", "backup"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___Event: _TypeAlias = Event  # noqa: Y015
+
+@_typing.final
+class Connected(_message.Message):
+    """The beginning of a stream of events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_EVENT_ID_FIELD_NUMBER: _builtins.int
+    last_event_id: _builtins.str
+    """The newest event at that time."""
+    def __init__(
+        self,
+        *,
+        last_event_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_event_id", b"last_event_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Connected: _TypeAlias = Connected  # noqa: Y015
+
+@_typing.final
+class AppLogLine(_message.Message):
+    """A line of an app's log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    @_builtins.property
+    def line(self) -> _app_pb2.LogEntry: ...
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        line: _app_pb2.LogEntry | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["line", b"line"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "line", b"line"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppLogLine: _TypeAlias = AppLogLine  # noqa: Y015
+
+@_typing.final
+class BackupEvent(_message.Message):
+    """A change of a backup."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    UPDATED_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    application_id: _builtins.str
+    status: _builtins.str
+    """Its status after the change; "deleted" when it is gone."""
+    @_builtins.property
+    def updated_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        application_id: _builtins.str = ...,
+        status: _builtins.str = ...,
+        updated_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["updated_at", b"updated_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "id", b"id", "status", b"status", "updated_at", b"updated_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupEvent: _TypeAlias = BackupEvent  # noqa: Y015
 
 @_typing.final
 class ReconcileAppsRequest(_message.Message):

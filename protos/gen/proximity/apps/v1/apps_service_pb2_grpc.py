@@ -159,6 +159,16 @@ class AppsServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamAppEventsRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppEvent.FromString,
                 _registered_method=True)
+        self.WatchEvents = channel.unary_stream(
+                '/proximity.apps.v1.AppsService/WatchEvents',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.WatchEventsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.StreamEvents = channel.unary_stream(
+                '/proximity.apps.v1.AppsService/StreamEvents',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamEventsRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.Event.FromString,
+                _registered_method=True)
         self.ReconcileApps = channel.unary_unary(
                 '/proximity.apps.v1.AppsService/ReconcileApps',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ReconcileAppsRequest.SerializeToString,
@@ -367,6 +377,23 @@ class AppsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchEvents(self, request, context):
+        """Everything that happens to what the caller may see, as server-sent events: apps, their logs, operations and backups, of
+        the caller's own apps, and for administrators of all. The first event is `connected`: lists that are read after it,
+        together with the events, miss nothing. Last-Event-ID, or `last_event_id` where a client cannot send the header, resumes
+        after an event; what is older than 90 days is not repeated. Whatever ends the stream is to be resumed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamEvents(self, request, context):
+        """The same as a typed stream, for gRPC clients. An event without content is a sign of life.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReconcileApps(self, request, context):
         """Compare every app with the containers of the hosts that answer, now.
         """
@@ -525,6 +552,16 @@ def add_AppsServiceServicer_to_server(servicer, server):
                     servicer.StreamAppEvents,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamAppEventsRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppEvent.SerializeToString,
+            ),
+            'WatchEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEvents,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.WatchEventsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'StreamEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamEvents,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamEventsRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.Event.SerializeToString,
             ),
             'ReconcileApps': grpc.unary_unary_rpc_method_handler(
                     servicer.ReconcileApps,
@@ -1201,6 +1238,60 @@ class AppsService:
             '/proximity.apps.v1.AppsService/StreamAppEvents',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamAppEventsRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/WatchEvents',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.WatchEventsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/StreamEvents',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamEventsRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.Event.FromString,
             options,
             channel_credentials,
             insecure,

@@ -99,6 +99,14 @@ class AppsServiceStub:
     """
     StreamAppEvents: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.StreamAppEventsRequest, _apps_service_pb2.AppEvent]
     """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
+    WatchEvents: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.WatchEventsRequest, _httpbody_pb2.HttpBody]
+    """Everything that happens to what the caller may see, as server-sent events: apps, their logs, operations and backups, of
+    the caller's own apps, and for administrators of all. The first event is `connected`: lists that are read after it,
+    together with the events, miss nothing. Last-Event-ID, or `last_event_id` where a client cannot send the header, resumes
+    after an event; what is older than 90 days is not repeated. Whatever ends the stream is to be resumed.
+    """
+    StreamEvents: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.StreamEventsRequest, _apps_service_pb2.Event]
+    """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
     ReconcileApps: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ReconcileAppsRequest, _apps_service_pb2.ReconcileAppsResponse]
     """Compare every app with the containers of the hosts that answer, now."""
     DestroyOrphan: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.DestroyOrphanRequest, _apps_service_pb2.AppOperationResponse]
@@ -178,6 +186,14 @@ class AppsServiceAsyncStub(AppsServiceStub):
     is to be resumed.
     """
     StreamAppEvents: _aio.UnaryStreamMultiCallable[_apps_service_pb2.StreamAppEventsRequest, _apps_service_pb2.AppEvent]  # type: ignore[assignment]
+    """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
+    WatchEvents: _aio.UnaryStreamMultiCallable[_apps_service_pb2.WatchEventsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Everything that happens to what the caller may see, as server-sent events: apps, their logs, operations and backups, of
+    the caller's own apps, and for administrators of all. The first event is `connected`: lists that are read after it,
+    together with the events, miss nothing. Last-Event-ID, or `last_event_id` where a client cannot send the header, resumes
+    after an event; what is older than 90 days is not repeated. Whatever ends the stream is to be resumed.
+    """
+    StreamEvents: _aio.UnaryStreamMultiCallable[_apps_service_pb2.StreamEventsRequest, _apps_service_pb2.Event]  # type: ignore[assignment]
     """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
     ReconcileApps: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ReconcileAppsRequest, _apps_service_pb2.ReconcileAppsResponse]  # type: ignore[assignment]
     """Compare every app with the containers of the hosts that answer, now."""
@@ -399,6 +415,26 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _apps_service_pb2.StreamAppEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_apps_service_pb2.AppEvent], _abc.AsyncIterator[_apps_service_pb2.AppEvent]]:
+        """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
+
+    @_abc_1.abstractmethod
+    def WatchEvents(
+        self,
+        request: _apps_service_pb2.WatchEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Everything that happens to what the caller may see, as server-sent events: apps, their logs, operations and backups, of
+        the caller's own apps, and for administrators of all. The first event is `connected`: lists that are read after it,
+        together with the events, miss nothing. Last-Event-ID, or `last_event_id` where a client cannot send the header, resumes
+        after an event; what is older than 90 days is not repeated. Whatever ends the stream is to be resumed.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamEvents(
+        self,
+        request: _apps_service_pb2.StreamEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_apps_service_pb2.Event], _abc.AsyncIterator[_apps_service_pb2.Event]]:
         """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
 
     @_abc_1.abstractmethod

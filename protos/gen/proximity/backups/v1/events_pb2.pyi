@@ -127,3 +127,38 @@ class BackupOverdue(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BackupOverdue: _TypeAlias = BackupOverdue  # noqa: Y015
+
+@_typing.final
+class BackupChanged(_message.Message):
+    """events.backups.v1.backup_changed: a backup began, ended, changed or is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKUP_ID_FIELD_NUMBER: _builtins.int
+    APP_ID_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    UPDATED_AT_FIELD_NUMBER: _builtins.int
+    backup_id: _builtins.int
+    app_id: _builtins.str
+    owner_id: _builtins.int
+    status: _builtins.str
+    """Its status after the change; deleted when it is gone."""
+    @_builtins.property
+    def updated_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        backup_id: _builtins.int = ...,
+        app_id: _builtins.str = ...,
+        owner_id: _builtins.int = ...,
+        status: _builtins.str = ...,
+        updated_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["updated_at", b"updated_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "backup_id", b"backup_id", "owner_id", b"owner_id", "status", b"status", "updated_at", b"updated_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupChanged: _TypeAlias = BackupChanged  # noqa: Y015
