@@ -13,6 +13,7 @@ from services.clients.inventory.values import (
     Container,
     Defaults,
     NewContainer,
+    NodeCapacity,
     Placement,
     Probe,
     Ref,
@@ -37,6 +38,7 @@ class FakeContainers(FakeArchives):
         unpullable: why images are not to be had.
         strangers: ids of containers of others.
         conflicts: sentences about addresses that others have too, by container id.
+        nodes: what `list_capacity` answers.
         hangs: RPC that never answers; `hung` is set then.
     """
 
@@ -52,6 +54,7 @@ class FakeContainers(FakeArchives):
         self.hung = asyncio.Event()
         self.hangs = ""
         self.silent: set[str] = set()
+        self.nodes: list[NodeCapacity] = []
 
     def add_container(self, ref: Ref, *, owner: str = "", name: str = "web", status: str = "stopped") -> None:
         """Have a container that the platform did not create."""
@@ -60,6 +63,10 @@ class FakeContainers(FakeArchives):
     async def place_container(self, wanted: Wanted) -> Placement:
         self.call("place_container")
         return Placement(host_id=wanted.host_id or 1, node=wanted.node or "pve1", oci=True, exec_mode="ssh")
+
+    async def list_capacity(self) -> list[NodeCapacity]:
+        self.call("list_capacity")
+        return list(self.nodes)
 
     async def get_deployment_defaults(self) -> Defaults:
         return Defaults(

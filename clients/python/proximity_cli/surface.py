@@ -31,6 +31,7 @@ RPCS = (
         asks="Undo the last update of {app_id}, and lose what was written since?"),
     Rpc("change", "apps.AppsService.UpdateApp", "Rename or resize an app, or change its values."),
     Rpc("status", "apps.AppsService.GetAppStatus", "Show the state of an app and its conditions."),
+    Rpc("summary", "apps.AppsService.GetSummary", "Show counts of apps and operations, and the capacity of nodes."),
     Rpc("stats", "apps.AppsService.GetAppStats", "Show what an app uses now."),
     Rpc("mark", "apps.AppsService.MarkContainer", "Mark the container of an app anew, after a check."),
     Rpc("reconcile", "apps.AppsService.ReconcileApps", "Compare every app with the containers of the hosts, now."),

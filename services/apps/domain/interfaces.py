@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from services.apps.domain.changes import Change
 from services.apps.domain.entities import App, AppFilter, NewAppOperation, Upgrade
 from services.apps.domain.sightings import Sightings
 from services.apps.domain.stamps import AppStamp, LogStamp, OperationFilter
+from services.apps.domain.summary import OperationCounts
 from services.common.operations.model import DelegatedStep
 from services.common.operations.view import Operation
 
@@ -158,5 +160,21 @@ class OperationWrites(Protocol):
         """Queue a dead operation again; False when it is not dead."""
 
 
-class AppStore(AppStamps, AppReads, OperationReads, OperationWrites, Sightings, Protocol):
+class SummaryStore(Protocol):
+    """Counts of the apps of an owner (None: of all) and of the operations on them."""
+
+    async def count_by_status(self, *, owner: int | None) -> Mapping[str, int]:
+        """Count the apps by status, without statuses that no app has."""
+
+    async def count_by_revision(self, *, owner: int | None) -> Mapping[tuple[str, str], int]:
+        """Count the apps by catalog item and revision."""
+
+    async def count_operations(self, *, owner: int | None, failed_since: datetime) -> OperationCounts:
+        """Count the operations that run, and those that failed since a time."""
+
+    async def list_app_ids(self, *, owner: int | None) -> list[str]:
+        """List the ids of the apps, the newest first."""
+
+
+class AppStore(AppStamps, AppReads, OperationReads, OperationWrites, Sightings, SummaryStore, Protocol):
     """The database, as use cases need it."""

@@ -13,10 +13,13 @@ from services.apps.handlers.events import EventHandlers
 from services.apps.handlers.internal import AppsInternalHandlers
 from services.apps.handlers.lifecycle import LifecycleHandlers
 from services.apps.handlers.operations import OperationHandlers
+from services.apps.handlers.summary import SummaryHandlers
 
 __all__ = ["AppsHandlers", "AppsInternalHandlers"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AppsHandlers(AppHandlers, LifecycleHandlers, OperationHandlers, EventHandlers, AppContainerHandlers):
+class AppsHandlers(
+    AppHandlers, LifecycleHandlers, OperationHandlers, EventHandlers, AppContainerHandlers, SummaryHandlers
+):
     """AppsService."""

@@ -32,7 +32,7 @@ class AppRenderer:
 
     def __init__(self, store: SqlAppStore, updates: CatalogUpdates) -> None:
         self.store = store
-        self._updates = updates
+        self.updates = updates
         self._apps = VersionedLruCache[tuple[str, Form]]()
         # Apart from `_apps`: metrics change every two seconds, and lists show none.
         self._live = VersionedLruCache[tuple[str, Form]]()
@@ -42,12 +42,12 @@ class AppRenderer:
 
     def render_app(self, app: App) -> app_pb2.App:
         """Render an app without metrics, with the update that there is for it."""
-        return convert.render_app(app, update=self._updates.find_update(app))
+        return convert.render_app(app, update=self.updates.find_update(app))
 
     async def list_apps(self, found: AppPage, *, form: Form = Form.WIRE) -> Rendered[pb.ListAppsResponse]:
         """Render a page of apps."""
         key = (found.wanted, found.page, found.per_page, form)
-        state = (self._updates.generation, found.total, found.stamps)
+        state = (self.updates.generation, found.total, found.stamps)
         known = self._pages.find(key, state)
         if known is None:
             rest = pb.ListAppsResponse(total=found.total, page=found.page, per_page=found.per_page)
@@ -63,7 +63,7 @@ class AppRenderer:
         Raises:
             AppNotFoundError: it has gone meanwhile.
         """
-        key, state = (version.id, form), (version.stamp, self._updates.generation, live)
+        key, state = (version.id, form), (version.stamp, self.updates.generation, live)
         known = self._live.find(key, state)
         if known is None:
             # As protobuf, because the metrics are added to the message before it is rendered as the client wants it.
@@ -103,7 +103,7 @@ class AppRenderer:
 
     async def _render(self, versions: Sequence[tuple[str, object]], form: Form) -> list[bytes]:
         """Render the apps of these stamps, or newer; those that are gone meanwhile are left out."""
-        now = self._updates.generation
+        now = self.updates.generation
         found = {app_id: self._apps.find((app_id, form), (stamp, now)) for app_id, stamp in versions}
         missing = {app_id: (stamp, now) for app_id, stamp in versions if found[app_id] is None}
         if missing:

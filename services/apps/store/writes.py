@@ -26,6 +26,7 @@ from services.apps.store.reads import SqlAppReads
 from services.apps.store.removed_apps import find_record, forget_records, list_records
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import find_sighting, note_sightings
+from services.apps.store.summary import SummaryReads
 from services.apps.store.tables import app_events, apps, operation_tables, removed_apps
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import find_backed_up
@@ -39,7 +40,7 @@ from services.common.operations.model import DelegatedStep
 ops = operation_tables.operations
 
 
-class SqlAppStore(SqlAppReads, AppLookups, FeedRows):
+class SqlAppStore(SqlAppReads, AppLookups, FeedRows, SummaryReads):
     """Apps, ports, events and the operations on them.
 
     Args:

@@ -23,9 +23,13 @@ class CatalogUpdates:
 
     def find_update(self, app: App) -> ItemRevision | None:
         """Return a newer revision of an app's item; None also while the catalog was never reached."""
-        newest = self._newest.get(app.catalog_id)
+        return self.find_newer(app.catalog_id, app.revision)
+
+    def find_newer(self, catalog_id: str, revision: str) -> ItemRevision | None:
+        """Return a newer revision of an item than one; None also while the catalog was never reached."""
+        newest = self._newest.get(catalog_id)
         # Adopted apps have no revision, and there is no update for them.
-        is_older = newest is not None and app.revision not in {"", newest.revision}
+        is_older = newest is not None and revision not in {"", newest.revision}
         return newest if is_older else None
 
     async def refresh(self) -> None:

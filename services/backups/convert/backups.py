@@ -137,5 +137,10 @@ def render_standing(standing: OperationStanding) -> pb.HoldingOperation:
 def render_counts(counts: Sequence[BackupCount]) -> pb.CountBackupsResponse:
     """Render the counts of backups of apps."""
     return pb.CountBackupsResponse(
-        apps=[pb.AppBackups(app_id=one.app_id, total=one.total, protected=one.protected) for one in counts]
+        apps=[
+            pb.AppBackups(
+                app_id=one.app_id, total=one.total, protected=one.protected, completed=one.completed
+            )
+            for one in counts
+        ]
     )

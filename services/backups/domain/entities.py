@@ -94,11 +94,12 @@ class BackupFilter:
 
 @dataclass(frozen=True)
 class BackupCount:
-    """Number of backups of an app, and of the protected ones among them."""
+    """Number of backups of an app, and of the protected and the completed ones among them."""
 
     app_id: str
     total: int
     protected: int
+    completed: int
 
 
 @dataclass(frozen=True)

@@ -56,10 +56,13 @@ class BackupReads:
     async def count_backups(self, app_ids: Sequence[str]) -> list[BackupCount]:
         """See `BackupStore.count_backups`."""
         protections = sa.func.sum(sa.case((backups.c.protected, 1), else_=0))
-        query = sa.select(backups.c.app_id, sa.func.count(), protections).group_by(backups.c.app_id)
-        query = query.where(backups.c.app_id.in_(app_ids))
+        # A backup that is being restored can be restored again; one that is being deleted cannot.
+        usable = backups.c.status.in_([BackupStatus.COMPLETED.value, BackupStatus.RESTORING.value])
+        completions = sa.func.sum(sa.case((usable, 1), else_=0))
+        query = sa.select(backups.c.app_id, sa.func.count(), protections, completions)
+        query = query.where(backups.c.app_id.in_(app_ids)).group_by(backups.c.app_id)
         rows = await self._db.read(lambda connection: connection.execute(query).all())
-        return [BackupCount(app_id, int(total), int(protected)) for app_id, total, protected in rows]
+        return [BackupCount(row[0], *(int(count) for count in row[1:])) for row in rows]
 
     async def list_deletable(self, *, limit: int) -> list[Backup]:
         """See `BackupStore.list_deletable`."""

@@ -41,7 +41,7 @@ class GrpcBackups:
         """See `Backups.count_backups`."""
         request = pb.CountBackupsRequest(app_ids=app_ids)
         answer = await self._call("CountBackups", request, timeout=_COUNT_S, retry=False)
-        return {one.app_id: AppBackupCount(one.total, one.protected) for one in answer.apps}
+        return {one.app_id: _parse_count(one) for one in answer.apps}
 
     async def cancel_holding_operation(self, operation_id: str) -> str:
         """See `Backups.cancel_holding_operation`."""
@@ -57,6 +57,12 @@ class GrpcBackups:
         return await self._clients.call(
             "backups", BackupsInternalServiceStub, method, request, timeout=timeout, retry=retry
         )
+
+
+def _parse_count(one: pb.AppBackups) -> AppBackupCount:
+    # A release before counts no completed ones: all of them are taken for completed.
+    completed = one.completed if one.HasField("completed") else one.total
+    return AppBackupCount(one.total, one.protected, completed)
 
 
 def _parse_backup(answer: pb.HeldBackup) -> HeldBackup:

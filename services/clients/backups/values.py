@@ -18,7 +18,8 @@ class HeldBackup:
 
 @dataclass(frozen=True)
 class AppBackupCount:
-    """Number of backups of an app, and of the protected ones among them."""
+    """Number of backups of an app, and of the protected and the completed ones among them."""
 
     total: int
     protected: int
+    completed: int = 0

@@ -11,6 +11,7 @@ from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceSt
 
 from services.clients.inventory.archives import GrpcArchives
 from services.clients.inventory.convert import (
+    parse_capacity,
     parse_container,
     parse_defaults,
     parse_placement,
@@ -24,6 +25,7 @@ from services.clients.inventory.values import (
     Container,
     Defaults,
     NewContainer,
+    NodeCapacity,
     Placement,
     Probe,
     Ref,
@@ -50,6 +52,11 @@ class GrpcContainers(GrpcArchives):
         """See `Containers.place_container`."""
         answer = await self._call("PlaceContainer", render_wanted(wanted), timeout=_PLACE_S)
         return parse_placement(answer)
+
+    async def list_capacity(self) -> list[NodeCapacity]:
+        """See `Containers.list_capacity`."""
+        answer = await self._call("ListCapacity", Empty(), timeout=_BRIEF_S, retry=False)
+        return [parse_capacity(node) for node in answer.nodes]
 
     async def get_deployment_defaults(self) -> Defaults:
         """See `Containers.get_deployment_defaults`."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from typing import Any
 
 from proximity.inventory.v1 import container_service_pb2 as pb
+from proximity.inventory.v1 import host_pb2
 
 from services.clients.inventory.values import (
     Archive,
@@ -15,6 +17,7 @@ from services.clients.inventory.values import (
     Defaults,
     NewArchive,
     NewContainer,
+    NodeCapacity,
     Placement,
     Ref,
     Scan,
@@ -45,6 +48,23 @@ def render_wanted(wanted: Wanted) -> pb.PlaceContainerRequest:
         owner=wanted.owner,
         architectures=wanted.architectures,
         devices=wanted.devices,
+    )
+
+
+def parse_capacity(node: host_pb2.Node) -> NodeCapacity:
+    """Parse what a node has and uses."""
+    return NodeCapacity(
+        host_id=node.host_id,
+        host_name=node.host_name,
+        name=node.name,
+        status=node.status,
+        cpu_count=node.cpu_count,
+        cpu_usage=node.cpu_usage,
+        memory_total=node.memory_total,
+        memory_used=node.memory_used,
+        storage_total=node.storage_total,
+        storage_used=node.storage_used,
+        last_updated=node.last_updated.ToDatetime(UTC) if node.HasField("last_updated") else None,
     )
 
 

@@ -13,6 +13,7 @@ from services.clients.inventory.values import (
     Defaults,
     NewArchive,
     NewContainer,
+    NodeCapacity,
     Placement,
     Probe,
     Ref,
@@ -101,6 +102,9 @@ class Containers(Archives, Tasks, Protocol):
 
     async def place_container(self, wanted: Wanted) -> Placement:
         """Choose host and node."""
+
+    async def list_capacity(self) -> Sequence[NodeCapacity]:
+        """List the nodes of all hosts with what they have and use, as they were read last."""
 
     async def get_deployment_defaults(self) -> Defaults:
         """Read the settings for deployments."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -257,6 +258,23 @@ class Scan:
     skipped: tuple[int, ...] = ()
     silent: Mapping[int, str] = field(default_factory=dict)
     missing_nodes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeCapacity:
+    """Capacity and usage of a node, as it was read last; sizes in bytes, `cpu_usage` 0-1."""
+
+    host_id: int
+    host_name: str
+    name: str
+    status: str
+    cpu_count: int
+    cpu_usage: float
+    memory_total: float
+    memory_used: float
+    storage_total: float
+    storage_used: float
+    last_updated: datetime | None = None
 
 
 @dataclass(frozen=True)

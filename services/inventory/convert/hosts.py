@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
-from proximity.inventory.v1 import host_pb2
+from proximity.inventory.v1 import container_service_pb2, host_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.common.core.timestamps import render_time
@@ -118,6 +119,12 @@ def render_node(node: Node, *, with_address: bool = True) -> host_pb2.Node:
         last_updated=render_time(node.last_updated),
         architecture=node.architecture or None,
     )
+
+
+def render_capacity(nodes: Sequence[Node]) -> container_service_pb2.ListCapacityResponse:
+    """Render nodes without their addresses."""
+    rendered = [render_node(node, with_address=False) for node in nodes]
+    return container_service_pb2.ListCapacityResponse(nodes=rendered)
 
 
 def render_host_test(outcome: HostTest) -> pb.TestHostResponse:

@@ -12,7 +12,7 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 from services.common.rpc.call import Call
 from services.inventory.convert import containers as convert
 from services.inventory.convert import settings as convert_settings
-from services.inventory.convert.hosts import parse_host_id
+from services.inventory.convert.hosts import parse_host_id, render_capacity
 from services.inventory.domain.containers import ProxmoxTask
 from services.inventory.domain.interfaces import (
     CandidateReader,
@@ -23,7 +23,16 @@ from services.inventory.domain.interfaces import (
 )
 from services.inventory.handlers.archives import ArchiveHandlers
 from services.inventory.proxmox.containers import ContainerLookup
-from services.inventory.usecases import containers, guests, ownership, placement, power, snapshots, tasks
+from services.inventory.usecases import (
+    containers,
+    guests,
+    hosts,
+    ownership,
+    placement,
+    power,
+    snapshots,
+    tasks,
+)
 from services.inventory.usecases.clone_container import clone_container
 from services.inventory.usecases.configure_container import configure_container
 from services.inventory.usecases.create_container import CreationContext, create_container
@@ -281,6 +290,9 @@ class ContainerHandlers(ArchiveHandlers):
             storage=request.storage,
         )
         return convert.render_task(task)
+
+    async def list_capacity(self, _: empty_pb2.Empty, _call: Call) -> cs.ListCapacityResponse:
+        return render_capacity(await hosts.list_capacity(self._hosts))
 
     async def get_deployment_defaults(self, _: empty_pb2.Empty, _call: Call) -> cs.DeploymentDefaults:
         return convert_settings.render_defaults(*await get_deployment_defaults(self._settings))

@@ -101,6 +101,11 @@ async def list_nodes(hosts: HostStore, *, host_id: int | None = None) -> list[No
     return await hosts.list_nodes(host_id)
 
 
+async def list_capacity(hosts: HostStore) -> list[Node]:
+    """List the nodes of all hosts for other services."""
+    return await hosts.list_nodes()
+
+
 async def list_system_nodes(hosts: HostStore) -> list[Node]:
     """List the nodes of all hosts for users; rendered without the addresses of the nodes."""
     return await hosts.list_nodes()

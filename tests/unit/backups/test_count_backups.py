@@ -16,6 +16,14 @@ async def test_backups_are_counted_for_apps(platform: Platform) -> None:
     assert [(one.app_id, one.total, one.protected) for one in answer.apps] == [(APP.app_id, 2, 1)]
 
 
+async def test_backups_that_can_be_restored_are_counted(platform: Platform) -> None:
+    made = [await platform.make_completed() for _ in range(3)]
+    await platform.store.note_presence(made[:1], present=False, error="gone")
+    await platform.delete(made[1])
+    answer = await platform.internal.count_backups(pb.CountBackupsRequest(app_ids=[APP.app_id]), call_of())
+    assert [(one.total, one.completed) for one in answer.apps] == [(3, 1)]
+
+
 async def test_apps_that_were_not_named_are_not_counted(platform: Platform) -> None:
     await platform.make_completed()
     answer = await platform.internal.count_backups(pb.CountBackupsRequest(app_ids=["none-0"]), call_of())

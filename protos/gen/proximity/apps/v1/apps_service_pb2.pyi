@@ -1683,6 +1683,144 @@ class AppEvent(_message.Message):
 Global___AppEvent: _TypeAlias = AppEvent  # noqa: Y015
 
 @_typing.final
+class Summary(_message.Message):
+    """Counts of the caller's apps (administrators: of all), and the capacity of the nodes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class AppsByStatusEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    APPS_TOTAL_FIELD_NUMBER: _builtins.int
+    APPS_BY_STATUS_FIELD_NUMBER: _builtins.int
+    UPDATES_AVAILABLE_FIELD_NUMBER: _builtins.int
+    OPERATIONS_RUNNING_FIELD_NUMBER: _builtins.int
+    OPERATIONS_FAILED_FIELD_NUMBER: _builtins.int
+    APPS_WITHOUT_BACKUP_FIELD_NUMBER: _builtins.int
+    APP_IDS_WITHOUT_BACKUP_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    UNAVAILABLE_FIELD_NUMBER: _builtins.int
+    apps_total: _builtins.int
+    updates_available: _builtins.int
+    """Apps whose catalog item has a newer revision."""
+    operations_running: _builtins.int
+    """Operations on apps that have not ended."""
+    operations_failed: _builtins.int
+    """Operations on apps that failed within the last 24 hours, or were given up."""
+    apps_without_backup: _builtins.int
+    """Apps without a backup that can be restored; absent while the backups service does not answer."""
+    @_builtins.property
+    def apps_by_status(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Numbers of apps by status, without statuses that no app has."""
+
+    @_builtins.property
+    def app_ids_without_backup(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of up to 100 of them, the newest first."""
+
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeCapacity]:
+        """Nodes of all hosts as they were read last; empty also while the inventory service does not answer."""
+
+    @_builtins.property
+    def unavailable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Services that did not answer, whose part is absent."""
+
+    def __init__(
+        self,
+        *,
+        apps_total: _builtins.int = ...,
+        apps_by_status: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        updates_available: _builtins.int = ...,
+        operations_running: _builtins.int = ...,
+        operations_failed: _builtins.int = ...,
+        apps_without_backup: _builtins.int | None = ...,
+        app_ids_without_backup: _abc.Iterable[_builtins.str] | None = ...,
+        nodes: _abc.Iterable[Global___NodeCapacity] | None = ...,
+        unavailable: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_apps_without_backup", b"_apps_without_backup", "apps_without_backup", b"apps_without_backup"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_apps_without_backup", b"_apps_without_backup", "app_ids_without_backup", b"app_ids_without_backup", "apps_by_status", b"apps_by_status", "apps_total", b"apps_total", "apps_without_backup", b"apps_without_backup", "nodes", b"nodes", "operations_failed", b"operations_failed", "operations_running", b"operations_running", "unavailable", b"unavailable", "updates_available", b"updates_available"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__apps_without_backup: _TypeAlias = _typing.Literal["apps_without_backup"]  # noqa: Y015
+    _WhichOneofArgType__apps_without_backup: _TypeAlias = _typing.Literal["_apps_without_backup", b"_apps_without_backup"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__apps_without_backup) -> _WhichOneofReturnType__apps_without_backup | None: ...
+
+Global___Summary: _TypeAlias = Summary  # noqa: Y015
+
+@_typing.final
+class NodeCapacity(_message.Message):
+    """What a node has and uses."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    HOST_NAME_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    CPU_COUNT_FIELD_NUMBER: _builtins.int
+    CPU_USAGE_FIELD_NUMBER: _builtins.int
+    MEMORY_TOTAL_FIELD_NUMBER: _builtins.int
+    MEMORY_USED_FIELD_NUMBER: _builtins.int
+    STORAGE_TOTAL_FIELD_NUMBER: _builtins.int
+    STORAGE_USED_FIELD_NUMBER: _builtins.int
+    LAST_UPDATED_FIELD_NUMBER: _builtins.int
+    host_id: _builtins.int
+    host_name: _builtins.str
+    name: _builtins.str
+    status: _builtins.str
+    """online, offline or unknown."""
+    cpu_count: _builtins.int
+    cpu_usage: _builtins.float
+    """0-1."""
+    memory_total: _builtins.float
+    """Bytes, as all sizes here."""
+    memory_used: _builtins.float
+    storage_total: _builtins.float
+    storage_used: _builtins.float
+    @_builtins.property
+    def last_updated(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        host_id: _builtins.int = ...,
+        host_name: _builtins.str = ...,
+        name: _builtins.str = ...,
+        status: _builtins.str = ...,
+        cpu_count: _builtins.int = ...,
+        cpu_usage: _builtins.float = ...,
+        memory_total: _builtins.float = ...,
+        memory_used: _builtins.float = ...,
+        storage_total: _builtins.float = ...,
+        storage_used: _builtins.float = ...,
+        last_updated: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_updated", b"last_updated"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_count", b"cpu_count", "cpu_usage", b"cpu_usage", "host_id", b"host_id", "host_name", b"host_name", "last_updated", b"last_updated", "memory_total", b"memory_total", "memory_used", b"memory_used", "name", b"name", "status", b"status", "storage_total", b"storage_total", "storage_used", b"storage_used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeCapacity: _TypeAlias = NodeCapacity  # noqa: Y015
+
+@_typing.final
 class WatchEventsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

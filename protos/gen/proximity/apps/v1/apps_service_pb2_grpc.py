@@ -159,6 +159,11 @@ class AppsServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamAppEventsRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppEvent.FromString,
                 _registered_method=True)
+        self.GetSummary = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/GetSummary',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.Summary.FromString,
+                _registered_method=True)
         self.WatchEvents = channel.unary_stream(
                 '/proximity.apps.v1.AppsService/WatchEvents',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.WatchEventsRequest.SerializeToString,
@@ -377,6 +382,13 @@ class AppsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSummary(self, request, context):
+        """The state of everything that the caller may see at a glance: apps, operations, backups and the capacity of nodes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchEvents(self, request, context):
         """Everything that happens to what the caller may see, as server-sent events: apps, their logs, operations and backups, of
         the caller's own apps, and for administrators of all. The first event is `connected`: lists that are read after it,
@@ -552,6 +564,11 @@ def add_AppsServiceServicer_to_server(servicer, server):
                     servicer.StreamAppEvents,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamAppEventsRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppEvent.SerializeToString,
+            ),
+            'GetSummary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSummary,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.Summary.SerializeToString,
             ),
             'WatchEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchEvents,
@@ -1238,6 +1255,33 @@ class AppsService:
             '/proximity.apps.v1.AppsService/StreamAppEvents',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamAppEventsRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSummary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/GetSummary',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.Summary.FromString,
             options,
             channel_credentials,
             insecure,

@@ -99,6 +99,8 @@ class AppsServiceStub:
     """
     StreamAppEvents: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.StreamAppEventsRequest, _apps_service_pb2.AppEvent]
     """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
+    GetSummary: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _apps_service_pb2.Summary]
+    """The state of everything that the caller may see at a glance: apps, operations, backups and the capacity of nodes."""
     WatchEvents: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.WatchEventsRequest, _httpbody_pb2.HttpBody]
     """Everything that happens to what the caller may see, as server-sent events: apps, their logs, operations and backups, of
     the caller's own apps, and for administrators of all. The first event is `connected`: lists that are read after it,
@@ -187,6 +189,8 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """
     StreamAppEvents: _aio.UnaryStreamMultiCallable[_apps_service_pb2.StreamAppEventsRequest, _apps_service_pb2.AppEvent]  # type: ignore[assignment]
     """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
+    GetSummary: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _apps_service_pb2.Summary]  # type: ignore[assignment]
+    """The state of everything that the caller may see at a glance: apps, operations, backups and the capacity of nodes."""
     WatchEvents: _aio.UnaryStreamMultiCallable[_apps_service_pb2.WatchEventsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Everything that happens to what the caller may see, as server-sent events: apps, their logs, operations and backups, of
     the caller's own apps, and for administrators of all. The first event is `connected`: lists that are read after it,
@@ -416,6 +420,14 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_apps_service_pb2.AppEvent], _abc.AsyncIterator[_apps_service_pb2.AppEvent]]:
         """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
+
+    @_abc_1.abstractmethod
+    def GetSummary(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.Summary, _abc.Awaitable[_apps_service_pb2.Summary]]:
+        """The state of everything that the caller may see at a glance: apps, operations, backups and the capacity of nodes."""
 
     @_abc_1.abstractmethod
     def WatchEvents(

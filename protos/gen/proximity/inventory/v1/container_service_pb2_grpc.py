@@ -220,6 +220,11 @@ class ContainerServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.PullImageRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
                 _registered_method=True)
+        self.ListCapacity = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/ListCapacity',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListCapacityResponse.FromString,
+                _registered_method=True)
         self.GetDeploymentDefaults = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/GetDeploymentDefaults',
                 request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
@@ -490,6 +495,13 @@ class ContainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCapacity(self, request, context):
+        """The nodes of all hosts with what they have and use, as they were read last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetDeploymentDefaults(self, request, context):
         """The settings that a deployment takes its defaults from.
         """
@@ -679,6 +691,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.PullImage,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.PullImageRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.SerializeToString,
+            ),
+            'ListCapacity': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCapacity,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListCapacityResponse.SerializeToString,
             ),
             'GetDeploymentDefaults': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDeploymentDefaults,
@@ -1663,6 +1680,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/PullImage',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.PullImageRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCapacity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/ListCapacity',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListCapacityResponse.FromString,
             options,
             channel_credentials,
             insecure,

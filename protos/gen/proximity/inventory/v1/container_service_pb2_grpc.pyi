@@ -122,6 +122,8 @@ class ContainerServiceStub:
     """Whether a port of a container answers, probed from here and, failing that, from inside."""
     PullImage: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.PullImageRequest, _container_service_pb2.Task]
     """Pull an OCI image into template storage (PVE >= 9.1). The finished task's result is the template's volume id."""
+    ListCapacity: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _container_service_pb2.ListCapacityResponse]
+    """The nodes of all hosts with what they have and use, as they were read last."""
     GetDeploymentDefaults: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _container_service_pb2.DeploymentDefaults]
     """The settings that a deployment takes its defaults from."""
 
@@ -218,6 +220,8 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     """Whether a port of a container answers, probed from here and, failing that, from inside."""
     PullImage: _aio.UnaryUnaryMultiCallable[_container_service_pb2.PullImageRequest, _container_service_pb2.Task]  # type: ignore[assignment]
     """Pull an OCI image into template storage (PVE >= 9.1). The finished task's result is the template's volume id."""
+    ListCapacity: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _container_service_pb2.ListCapacityResponse]  # type: ignore[assignment]
+    """The nodes of all hosts with what they have and use, as they were read last."""
     GetDeploymentDefaults: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _container_service_pb2.DeploymentDefaults]  # type: ignore[assignment]
     """The settings that a deployment takes its defaults from."""
 
@@ -527,6 +531,14 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.Task, _abc.Awaitable[_container_service_pb2.Task]]:
         """Pull an OCI image into template storage (PVE >= 9.1). The finished task's result is the template's volume id."""
+
+    @_abc_1.abstractmethod
+    def ListCapacity(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.ListCapacityResponse, _abc.Awaitable[_container_service_pb2.ListCapacityResponse]]:
+        """The nodes of all hosts with what they have and use, as they were read last."""
 
     @_abc_1.abstractmethod
     def GetDeploymentDefaults(

@@ -1,0 +1,32 @@
+"""The summary as a message."""
+
+from __future__ import annotations
+
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.domain.summary import Summary
+from services.clients.inventory.values import NodeCapacity
+from services.common.core.timestamps import render_time
+
+_MOST_IDS = 100  # of apps without a backup: more than a page shows
+
+
+def render_summary(summary: Summary) -> pb.Summary:
+    """Render a summary; parts that are not known are left out, and named."""
+    parts = {"backups": summary.without_backup, "inventory": summary.nodes}
+    without = summary.without_backup
+    return pb.Summary(
+        apps_total=sum(summary.apps_by_status.values()),
+        apps_by_status=summary.apps_by_status,
+        updates_available=summary.updates,
+        operations_running=summary.operations.running,
+        operations_failed=summary.operations.failed,
+        apps_without_backup=None if without is None else len(without),
+        app_ids_without_backup=(without or ())[:_MOST_IDS],
+        nodes=[_render_node(node) for node in summary.nodes or ()],
+        unavailable=[name for name, part in parts.items() if part is None],
+    )
+
+
+def _render_node(node: NodeCapacity) -> pb.NodeCapacity:
+    return pb.NodeCapacity(**{**vars(node), "last_updated": render_time(node.last_updated)})
