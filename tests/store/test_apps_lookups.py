@@ -18,10 +18,12 @@ from services.apps.store.tables import apps
 from services.apps.store.totals import Totals
 from services.apps.usecases.apps import list_app_logs, list_apps
 from services.apps.usecases.catalog_updates import CatalogUpdates
+from services.apps.usecases.container_metrics import ContainerMetrics
 from services.common.db.database import Database
 from services.common.identity.sealing import Sealer
 from tests.bench.seeding import Seeder, app_id_of, insert_rows
 from tests.fakes.catalog import FakeCatalog
+from tests.fakes.containers import FakeContainers
 from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
 
 SECRET = "k" * 40
@@ -48,7 +50,8 @@ async def test_a_lost_connection_is_made_anew(store: SqlAppStore, db: Database) 
 
 
 async def page(renderer: AppRenderer, wanted: AppFilter, number: int = 1) -> pb.ListAppsResponse:
-    found = await list_apps(renderer.store, wanted, owner_filter=None, page=number, per_page=100)
+    metrics = ContainerMetrics(FakeContainers())
+    found = await list_apps(renderer.store, metrics, wanted, owner_filter=None, page=number, per_page=100)
     return (await renderer.list_apps(found)).message
 
 

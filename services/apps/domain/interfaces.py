@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from services.apps.domain.changes import Change
 from services.apps.domain.entities import App, AppFilter, NewAppOperation, Upgrade
 from services.apps.domain.sightings import Sightings
-from services.apps.domain.stamps import AppStamp, LogStamp, OperationFilter
+from services.apps.domain.stamps import AppStamp, ListedStamp, LogStamp, OperationFilter
 from services.apps.domain.summary import OperationCounts
 from services.common.operations.model import DelegatedStep
 from services.common.operations.view import Operation
@@ -30,8 +30,8 @@ class AppStamps(Protocol):
 
     async def list_stamps(
         self, wanted: AppFilter, *, page: int, per_page: int
-    ) -> tuple[list[tuple[str, object]], int]:
-        """Return ids and stamps of one page of apps, newest first, and how many there are in all."""
+    ) -> tuple[list[ListedStamp], int]:
+        """Return the stamps of one page of apps, newest first, and how many there are in all."""
 
     async def get_log_stamp(self, app_id: str, *, owner: int | None, level: str) -> LogStamp:
         """Return the state of an app's log.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from services.apps.domain.entities import AppFilter
+from services.clients.inventory.values import Container
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,22 @@ class AppStamp:
     changed_at: float
 
 
+class ListedStamp(NamedTuple):
+    """The state of one app of a list.
+
+    Attributes:
+        stamp: changes whenever the app does.
+        changed_at: when that was, in seconds since the epoch.
+    """
+
+    id: str
+    stamp: object
+    status: str
+    host_id: int
+    vmid: int | None
+    changed_at: float
+
+
 @dataclass(frozen=True, slots=True)
 class LogStamp:
     """The state of an app's log: its newest line and how many lines it has."""
@@ -56,13 +75,18 @@ class LogStamp:
 
 @dataclass(frozen=True, kw_only=True)
 class AppPage:
-    """The state of one page of apps, newest first, and how many apps there are in all."""
+    """The state of one page of apps, newest first, and how many apps there are in all.
+
+    Attributes:
+        live: the containers of those that run and whose hosts answer, by the id of the app.
+    """
 
     wanted: AppFilter
     page: int
     per_page: int
-    stamps: list[tuple[str, object]]
+    stamps: list[ListedStamp]
     total: int
+    live: Mapping[str, Container] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

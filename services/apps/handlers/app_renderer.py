@@ -34,7 +34,7 @@ class AppRenderer:
         self.store = store
         self.updates = updates
         self._apps = VersionedLruCache[tuple[str, Form]]()
-        # Apart from `_apps`: metrics change every two seconds, and lists show none.
+        # Apart from `_apps`: metrics change every two seconds.
         self._live = VersionedLruCache[tuple[str, Form]]()
         self._pages = VersionedLruCache[tuple[AppFilter, int, int, Form]]()
         self._logs = VersionedLruCache[tuple[str, int, str, Form]]()
@@ -45,13 +45,13 @@ class AppRenderer:
         return convert.render_app(app, update=self.updates.find_update(app))
 
     async def list_apps(self, found: AppPage, *, form: Form = Form.WIRE) -> Rendered[pb.ListAppsResponse]:
-        """Render a page of apps."""
+        """Render a page of apps, those that run with the metrics of their containers."""
         key = (found.wanted, found.page, found.per_page, form)
-        state = (self.updates.generation, found.total, found.stamps)
+        state = (self.updates.generation, found.total, found.stamps, found.live)
         known = self._pages.find(key, state)
         if known is None:
             rest = pb.ListAppsResponse(total=found.total, page=found.page, per_page=found.per_page)
-            known = render_list(rest, "apps", await self._render(found.stamps, form), form)
+            known = render_list(rest, "apps", await self._render_page(found, form), form)
             self._pages.keep(key, state, known)
         return Rendered(pb.ListAppsResponse, known)
 
@@ -63,16 +63,12 @@ class AppRenderer:
         Raises:
             AppNotFoundError: it has gone meanwhile.
         """
-        key, state = (version.id, form), (version.stamp, self.updates.generation, live)
-        known = self._live.find(key, state)
+        known = self._find_live(version.id, version.stamp, live=live, form=form)
         if known is None:
-            # As protobuf, because the metrics are added to the message before it is rendered as the client wants it.
             found = await self._render([(version.id, version.stamp)], Form.WIRE)
-            if not found:
+            if version.id not in found:
                 raise AppNotFoundError(f"there is no app {version.id}")
-            app = app_pb2.App.FromString(found[0])
-            convert.add_metrics(app, live)
-            known = self._live.keep(key, state, render(app, form))
+            known = self._add_live(version.id, version.stamp, found[version.id], live=live, form=form)
         return Rendered(app_pb2.App, known)
 
     async def list_logs(self, found: LogPage, *, form: Form = Form.WIRE) -> Rendered[pb.ListAppLogsResponse]:
@@ -101,7 +97,38 @@ class AppRenderer:
             known = self._operations.keep(key, state, render(message, form))
         return Rendered(pb.ListOperationsResponse, known)
 
-    async def _render(self, versions: Sequence[tuple[str, object]], form: Form) -> list[bytes]:
+    async def _render_page(self, found: AppPage, form: Form) -> list[bytes]:
+        """Render the apps of a page in order, those that run with their metrics."""
+        live = found.live
+        rendered = {
+            one.id: self._find_live(one.id, one.stamp, live=live[one.id], form=form)
+            for one in found.stamps
+            if one.id in live
+        }
+        plain = [(one.id, one.stamp) for one in found.stamps if one.id not in live]
+        stale = [(one.id, one.stamp) for one in found.stamps if one.id in live and rendered[one.id] is None]
+        without_metrics = await self._render(stale, Form.WIRE) if stale else {}
+        for app_id, stamp in stale:
+            if app_id in without_metrics:
+                data = without_metrics[app_id]
+                rendered[app_id] = self._add_live(app_id, stamp, data, live=live[app_id], form=form)
+        pieces = {**rendered, **(await self._render(plain, form) if plain else {})}
+        found_pieces = (pieces.get(one.id) for one in found.stamps)
+        return [piece for piece in found_pieces if piece is not None]
+
+    def _find_live(self, app_id: str, stamp: object, *, live: Container | None, form: Form) -> bytes | None:
+        return self._live.find((app_id, form), (stamp, self.updates.generation, live))
+
+    def _add_live(
+        self, app_id: str, stamp: object, data: bytes, *, live: Container | None, form: Form
+    ) -> bytes:
+        """Add metrics to an app in the form of the wire, and render it as the client wants it."""
+        app = app_pb2.App.FromString(data)
+        convert.add_metrics(app, live)
+        state = (stamp, self.updates.generation, live)
+        return self._live.keep((app_id, form), state, render(app, form))
+
+    async def _render(self, versions: Sequence[tuple[str, object]], form: Form) -> dict[str, bytes]:
         """Render the apps of these stamps, or newer; those that are gone meanwhile are left out."""
         now = self.updates.generation
         found = {app_id: self._apps.find((app_id, form), (stamp, now)) for app_id, stamp in versions}
@@ -112,4 +139,4 @@ class AppRenderer:
                 found[app.id] = rendered = render(message, form)
                 # A newer state than the one that was named is shown, and rendered again when it is named.
                 self._apps.keep((app.id, form), missing[app.id], rendered)
-        return [piece for piece in found.values() if piece is not None]
+        return {app_id: piece for app_id, piece in found.items() if piece is not None}

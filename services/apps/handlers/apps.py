@@ -25,6 +25,7 @@ class AppHandlers(BaseHandlers):
         page, per_page = convert.parse_page(request)
         found = await usecases.list_apps(
             self.dependencies.store,
+            self.metrics,
             convert.parse_filter(request),
             owner_filter=call.owner_filter,
             page=page,

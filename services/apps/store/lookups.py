@@ -15,7 +15,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from services.apps.domain.entities import AppFilter
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.domain.stamps import AppStamp, LogStamp
+from services.apps.domain.stamps import AppStamp, ListedStamp, LogStamp
 from services.apps.store.tables import app_events, apps, operation_tables
 from services.apps.store.totals import Totals
 from services.common.db.database import Database
@@ -23,6 +23,7 @@ from services.common.db.queries import Query, parse_time
 
 _DEEP = 200  # rows to skip from which a page is first chosen in the index alone
 _GRAM, _LONG_GRAM = 3, 6  # characters: what `list_grams` of the migrations cuts texts into
+_LISTED = 5  # columns of an app on a page, before the total
 _param = sa.bindparam
 ops = operation_tables.operations
 
@@ -48,8 +49,8 @@ class AppLookups:
 
     async def list_stamps(
         self, wanted: AppFilter, *, page: int, per_page: int
-    ) -> tuple[list[tuple[str, object]], int]:
-        """Return ids and stamps of one page of apps, newest first, and how many there are in all.
+    ) -> tuple[list[ListedStamp], int]:
+        """Return the stamps of one page of apps, newest first, and how many there are in all.
 
         A total beyond 1,000 may be up to 2 seconds old: counting costs as much as there is to count.
         """
@@ -60,9 +61,13 @@ class AppLookups:
         query = _page_query(frozenset(params), is_counted=total is None, is_deep=offset >= _DEEP)
         rows = await self._db.fetch(query, {**params, "limit": per_page, "offset": offset})
         if total is None:
-            total = rows[0][2] if rows else await self._count(params) if page > 1 else 0
+            total = rows[0][_LISTED] if rows else await self._count(params) if page > 1 else 0
             self._totals.keep(wanted, total)
-        return [(row[0], row[1]) for row in rows], total
+        stamps = [
+            ListedStamp(row[0], row[1], row[2], row[3], row[4], parse_time(row[1]).timestamp())
+            for row in rows
+        ]
+        return stamps, total
 
     async def get_log_stamp(self, app_id: str, *, owner: int | None, level: str) -> LogStamp:
         """Return the state of an app's log.
@@ -186,7 +191,8 @@ def _page_query(names: frozenset[str], *, is_counted: bool, is_deep: bool) -> Qu
     # What is searched is read whole anyway, so it is counted on the way instead of beforehand.
     once = "search" in names
     total = sa.func.count().over() if once else _total_of(names).scalar_subquery()
-    query = sa.select(apps.c.id, apps.c.updated_at, *([total] if is_counted else []))
+    listed = (apps.c.id, apps.c.updated_at, apps.c.status, apps.c.host_id, apps.c.vmid)
+    query = sa.select(*listed, *([total] if is_counted else []))
     if once or not is_deep:
         page = query.where(*_where(names)).order_by(*order)
         return Query(page.limit(_param("limit")).offset(_param("offset")))

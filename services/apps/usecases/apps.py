@@ -17,12 +17,23 @@ DEFAULT_LOG_LINES = 100  # of a log whose request names no number: a screen or t
 
 
 async def list_apps(
-    store: AppStamps, wanted: AppFilter, *, owner_filter: int | None, page: int, per_page: int
+    store: AppStamps,
+    metrics: ContainerMetrics,
+    wanted: AppFilter,
+    *,
+    owner_filter: int | None,
+    page: int,
+    per_page: int,
 ) -> AppPage:
-    """Return which apps of a page there are to show; users see their own alone, whichever owner they filter by."""
+    """Return which apps of a page there are to show, with the containers of those that run and whose hosts answer.
+
+    Users see their own apps alone, whichever owner they filter by.
+    """
     visible = wanted if owner_filter is None else dataclasses.replace(wanted, owner_id=owner_filter)
     stamps, total = await store.list_stamps(visible, page=page, per_page=per_page)
-    return AppPage(wanted=visible, page=page, per_page=per_page, stamps=stamps, total=total)
+    running = [stamp for stamp in stamps if stamp.status == "running" and stamp.vmid is not None]
+    live = await metrics.find_all(running)
+    return AppPage(wanted=visible, page=page, per_page=per_page, stamps=stamps, total=total, live=live)
 
 
 async def get_app(

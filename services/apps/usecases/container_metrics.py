@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from services.apps.domain.stamps import ListedStamp
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.values import Container
 from services.common.core.errors import DomainError
@@ -15,6 +16,7 @@ _FRESH_S = 2.0  # Proxmox itself measures every ten seconds
 _AGAIN_S = 0.5  # between reads while an app waits for a container that the last one did not show
 _STALE_S = 30.0  # older figures are not shown
 _WAIT_S = 1.0  # for which a request waits for a host; then it is answered without metrics
+_LIST_WAIT_S = 0.5  # for which a list waits for the first read of a host
 _CALL_S = 10.0  # deadline of a read, which goes on after the request that began it
 _SETTLED_S = 5.0  # Proxmox and the clocks of others may be so far behind
 
@@ -28,6 +30,7 @@ class _Host:
     known_at: float = -_STALE_S
     known_as_of: float = 0.0  # seconds since the epoch
     reading: asyncio.Task[None] | None = None
+    was_read: bool = False  # a read has ended, with or without an answer
 
 
 class ContainerMetrics:
@@ -64,6 +67,24 @@ class ContainerMetrics:
             return self._look(host, vmid, owner, changed_at)
         return known
 
+    async def find_all(self, apps: Iterable[ListedStamp]) -> dict[str, Container]:
+        """Return the containers of apps that run, by the id of the app, as they were at most 30 seconds ago.
+
+        Only the first read of a host is waited for, for half a second at most: lists are answered at once, also while a host
+        is silent.
+        """
+        listed = [(app, self._hosts.setdefault(app.host_id, _Host())) for app in apps]
+        first: set[asyncio.Task[None]] = set()
+        for host_id, host in {app.host_id: host for app, host in listed}.items():
+            if time.monotonic() - host.called_at >= _FRESH_S:
+                self._begin_read(host_id, host)
+            if not host.was_read and host.reading is not None:
+                first.add(host.reading)
+        if first:
+            await asyncio.wait(first, timeout=_LIST_WAIT_S)
+        found = {app.id: self._look(host, app.vmid or 0, app.id, app.changed_at) for app, host in listed}
+        return {app_id: container for app_id, container in found.items() if container is not None}
+
     @staticmethod
     def _look(host: _Host, vmid: int, owner: str, changed_at: float) -> Container | None:
         """Return the container; without a node where the app itself was changed later, and is more recent."""
@@ -89,4 +110,4 @@ class ContainerMetrics:
         except DomainError:
             pass  # what is known grows old
         finally:
-            host.reading = None
+            host.reading, host.was_read = None, True

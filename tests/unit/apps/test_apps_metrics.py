@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from services.apps.domain.stamps import ListedStamp
 from services.apps.usecases import container_metrics as metrics
 from services.apps.usecases.container_metrics import ContainerMetrics
 from services.clients.inventory.values import Container, Scan
@@ -98,3 +99,31 @@ async def test_the_node_is_that_of_the_later_news(containers: Counting) -> None:
     older = await found.find(HOST, VMID, owner=OWNER, changed_at=time.time() + 60)
     assert older is not None
     assert not older.node
+
+
+def list_app(vmid: int, *, host_id: int = HOST, changed_at: float = LONG_AGO) -> ListedStamp:
+    app_id = OWNER if vmid == VMID else "other-1"
+    return ListedStamp(app_id, 1, "running", host_id, vmid, changed_at)
+
+
+async def test_a_list_asks_each_host_once_and_never_waits_for_one_that_was_read(
+    containers: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = ContainerMetrics(containers)
+    shown = await found.find_all([list_app(VMID), list_app(VMID + 1)])
+    assert (shown[OWNER].memory_used, containers.asked) == (7, 1)
+    monkeypatch.setattr(metrics, "_FRESH_S", 0.0)
+    containers.may_answer.clear()
+    async with asyncio.timeout(0.4):  # the host is silent now: the figures of before are shown
+        assert OWNER in await found.find_all([list_app(VMID, changed_at=time.time())])
+    containers.may_answer.set()
+
+
+async def test_a_list_waits_for_the_first_read_of_a_silent_host_for_a_moment(
+    containers: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "_LIST_WAIT_S", 0.01)
+    containers.may_answer.clear()
+    async with asyncio.timeout(10):
+        assert await ContainerMetrics(containers).find_all([list_app(VMID)]) == {}
+    containers.may_answer.set()

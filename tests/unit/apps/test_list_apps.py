@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
@@ -29,3 +31,32 @@ async def test_a_user_sees_the_own_apps_alone_whichever_owner_is_requested(servi
     assert await show(call(1), owner=2) == await show(call(1)) == {own.id}
     assert await show(call(9, staff=True), owner=2) == {other.id}
     assert await show(call(9, staff=True)) == {own.id, other.id}
+
+
+async def test_running_apps_have_the_metrics_that_each_of_them_shows(service: Service) -> None:
+    apps = [await service.deploy(f"web-0{number}") for number in range(2)]
+    await service.platform.run()
+    await service.deploy("web-03")
+    containers = service.platform.containers.containers
+    for number, container in enumerate(list(containers.values())):
+        used = replace(
+            container, cpu_usage=0.25, memory_used=1e6 * (number + 1), memory=4e6, disk=8e6, disk_used=2e6
+        )
+        containers[container.vmid] = used
+    shown = {app.id: app for app in (await service.api.list_apps(pb.ListAppsRequest(), call())).message.apps}
+    for app in apps:
+        alone = (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message
+        assert shown[app.id] == alone
+        assert (alone.cpu_usage, alone.memory_total, alone.disk_used) == (25, 4e6, 2e6)
+    assert len({shown[app.id].memory_used for app in apps}) == 2
+    (deploying,) = (app for app in shown.values() if app.id not in {app.id for app in apps})
+    assert not deploying.HasField("cpu_usage")
+
+
+async def test_a_list_is_answered_without_metrics_while_a_host_is_silent(service: Service) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    service.platform.containers.complete = False
+    (shown,) = (await service.api.list_apps(pb.ListAppsRequest(), call())).message.apps
+    assert shown.id == app.id
+    assert not shown.HasField("memory_used")

@@ -206,7 +206,7 @@ class AppsServiceServicer:
     """
 
     def ListApps(self, request, context):
-        """The caller's apps, newest first; administrators see all.
+        """The caller's apps, newest first, with the metrics of those that run and whose hosts answer; administrators see all.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

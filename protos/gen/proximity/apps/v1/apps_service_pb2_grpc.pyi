@@ -38,7 +38,7 @@ class AppsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AppsServiceAsyncStub: ...
     ListApps: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ListAppsRequest, _apps_service_pb2.ListAppsResponse]
-    """The caller's apps, newest first; administrators see all."""
+    """The caller's apps, newest first, with the metrics of those that run and whose hosts answer; administrators see all."""
     DeployApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.DeployAppRequest, _app_pb2.App]
     """Deploy an app from the catalog. Answers when the work is recorded; follow it by its status or events."""
     GetApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppRequest, _app_pb2.App]
@@ -128,7 +128,7 @@ class AppsServiceAsyncStub(AppsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListApps: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ListAppsRequest, _apps_service_pb2.ListAppsResponse]  # type: ignore[assignment]
-    """The caller's apps, newest first; administrators see all."""
+    """The caller's apps, newest first, with the metrics of those that run and whose hosts answer; administrators see all."""
     DeployApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.DeployAppRequest, _app_pb2.App]  # type: ignore[assignment]
     """Deploy an app from the catalog. Answers when the work is recorded; follow it by its status or events."""
     GetApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppRequest, _app_pb2.App]  # type: ignore[assignment]
@@ -221,7 +221,7 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _apps_service_pb2.ListAppsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.ListAppsResponse, _abc.Awaitable[_apps_service_pb2.ListAppsResponse]]:
-        """The caller's apps, newest first; administrators see all."""
+        """The caller's apps, newest first, with the metrics of those that run and whose hosts answer; administrators see all."""
 
     @_abc_1.abstractmethod
     def DeployApp(
