@@ -142,7 +142,7 @@ def render_app(app: App, *, update: ItemRevision | None = None) -> app_pb2.App:
         status=app.status,
         url=app.url or None,
         # Clients of the Django platform read this field.
-        iframe_url=app.url or None,
+        iframe_url=app.page_url or None,
         public_port=app.public_port,
         internal_port=app.internal_port,
         lxc_id=app.vmid,

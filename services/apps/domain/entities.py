@@ -81,11 +81,18 @@ class App:
 
     @property
     def url(self) -> str:
-        """URL at which the app answers; empty while that is not known."""
+        """URL at which the app answers; `tcp:` where that is no web page, empty while it is not known."""
         if not self.address or self.port is None:
             return ""
         host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"http://{host}:{self.port}"
+        # The probe asks the main port in the protocol that the catalog item declares; adopted apps have none.
+        scheme = (self.rendering.get("probe") or {}).get("scheme") or "http"
+        return f"{scheme}://{host}:{self.port}"
+
+    @property
+    def page_url(self) -> str:
+        """URL of the app's web page; empty where it has none, as a database, or while it is not known."""
+        return self.url if self.url.startswith("http") else ""
 
     @property
     def given(self) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.domain.changes import ChangeApp
 from services.apps.domain.errors import (
     AppNotFoundError,
 )
@@ -42,3 +43,25 @@ async def test_apps_say_that_an_update_is_available(service: Service) -> None:
     await service.api.rollback_app(pb.RollbackAppRequest(app_id=app.id), call())
     await settle(service.platform, app.id)
     assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.revision == "r1"
+
+
+@pytest.mark.parametrize(
+    ("probe", "url", "page"),
+    [
+        ({}, "http://10.0.0.7:8080", True),
+        ({"scheme": "http", "port": 8080}, "http://10.0.0.7:8080", True),
+        ({"scheme": "https", "port": 8080}, "https://10.0.0.7:8080", True),
+        ({"scheme": "tcp", "port": 8080}, "tcp://10.0.0.7:8080", False),
+    ],
+)
+async def test_the_url_has_the_protocol_that_the_item_declares(
+    service: Service, probe: dict[str, object], url: str, page: bool
+) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    stored = await service.platform.store.get_app(app.id)
+    fields = {"address": "10.0.0.7", "internal_port": 8080, "published": False}
+    change = ChangeApp(app.id, {**fields, "rendering": {**stored.rendering, "probe": probe}})
+    await service.platform.store.change(change)
+    shown = (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message
+    assert (shown.url, shown.HasField("iframe_url")) == (url, page)

@@ -88,9 +88,9 @@ class App(_message.Message):
     removing or error.
     """
     url: _builtins.str
-    """Where it answers."""
+    """Where it answers: http or https, or tcp where it is no web page, as a database."""
     iframe_url: _builtins.str
-    """The same, for embedding."""
+    """The same, for embedding; absent where it is no web page."""
     public_port: _builtins.int
     """Port under which people reach it; unique on its host."""
     internal_port: _builtins.int
