@@ -47,6 +47,8 @@ async def start_due_backups(dependencies: BackupDependencies, *, now: datetime) 
                 continue
             try:
                 count += await _start_backup(dependencies, policy, app_id, slot=slot, busy=busy)
+            except NotFoundError:
+                await _drop_app(dependencies, policy.id, app_id)
             except DomainError as error:
                 log.info("scheduled_backup_waits", app_id=app_id, policy_id=policy.id, error=error.message)
     return count
@@ -100,6 +102,14 @@ async def _start_backup(
     await lock_and_start(dependencies, operation_id, app_id=app_id, kind="backup", user=None)
     await dependencies.policies.note_run(policy.id, app_id, slot=slot)
     return True
+
+
+async def _drop_app(dependencies: BackupDependencies, policy_id: int, app_id: str) -> None:
+    """Take an app that was deleted out of a policy, which would count it as overdue for ever."""
+    policy = await dependencies.policies.get_policy(policy_id)
+    remaining = tuple(each for each in policy.settings.app_ids if each != app_id)
+    await dependencies.policies.update_policy(policy, replace(policy.settings, app_ids=remaining))
+    log.info("app_of_policy_removed", app_id=app_id, policy_id=policy_id)
 
 
 def _may_remove(policy: BackupPolicy, backups: Sequence[Backup]) -> bool:

@@ -92,6 +92,8 @@ async def test_an_app_that_is_gone_does_not_hinder_the_others(platform: Platform
     await age_policies(platform)
     del platform.apps.apps[APP.app_id]
     assert await start_due_backups(platform.dependencies, now=find_slot(policy)) == 1
+    [current] = await platform.dependencies.policies.list_policies()
+    assert current.settings.app_ids == (OTHER_APP.app_id,), "an app that is gone would be overdue for ever"
 
 
 async def test_a_disabled_policy_makes_nothing(platform: Platform) -> None:
