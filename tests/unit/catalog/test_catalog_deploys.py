@@ -20,7 +20,8 @@ async def test_an_item_of_ours_is_deployed_and_answers(item: Item, runtime: str)
     main = item.main_port
     assert main is not None
     assert (app.runtime, app.revision, app.internal_port) == (runtime, item.revision, main.container)
-    assert app.url == f"http://10.0.0.9:{PUBLIC_PORT if runtime == 'compose' else main.container}"
+    scheme = item.probe.scheme if item.probe.kind == "http" else "tcp"
+    assert app.url == f"{scheme}://10.0.0.9:{PUBLIC_PORT if runtime == 'compose' else main.container}"
     plan = await plan_item(item, runtime=runtime, environment=list_example_values(item))
     shown = dataclasses.asdict(plan.resources)
     assert shown.items() <= app.config.items()
