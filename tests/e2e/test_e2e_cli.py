@@ -188,8 +188,8 @@ def test_moving_in_is_the_platforms_own_program(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        ("de", {"deploy", "delete"}),
-        ("catalog s", {"search", "show"}),
+        ("de", {"deploy", "delete", "dead-letters"}),
+        ("catalog s", {"search", "show", "schema", "screenshot", "stats"}),
         ("backup", {"backup", "backups"}),
     ],
 )
