@@ -13,8 +13,6 @@ from services.common.db.database import create_engine
 from services.common.db.migrations import upgrade
 from services.registry import SERVICES
 
-_TABLES = {"auth": "services.auth.store.tables", "inventory": "services.inventory.store.tables"}
-
 
 def read_revisions(service: str) -> tuple[str, str]:
     """The revisions before and after ids became unique."""
@@ -27,7 +25,7 @@ def read_revisions(service: str) -> tuple[str, str]:
 
 def list_numbered(service: str) -> list[sa.Table]:
     """The tables whose key the database numbers."""
-    metadata: sa.MetaData = import_module(_TABLES.get(service, f"services.{service}.tables")).metadata
+    metadata: sa.MetaData = import_module(f"services.{service}.store.tables").metadata
     return [table for table in metadata.sorted_tables if table.autoincrement_column is not None]
 
 
