@@ -136,7 +136,9 @@ async def test_an_overview_is_one_call_however_many_containers_there_are(
 ) -> None:
     for number in range(3):
         await inventory.create(f"many-{number}")
-    await inventory.containers.list_containers(cs.ListContainersRequest(), new_call())  # reads their marks
+    # Marks of containers and architectures of nodes are read once.
+    await inventory.containers.list_containers(cs.ListContainersRequest(), new_call())
+    await inventory.hosts.sync_host_nodes(pb.SyncHostNodesRequest(id=inventory.host.id), new_call())
     sim.client.control("DELETE", "/requests")
     await inventory.containers.list_containers(cs.ListContainersRequest(), new_call())
     assert count_requests(sim) == {"GET /cluster/resources": 1}

@@ -284,18 +284,26 @@ class UpdateBackupPolicyRequest(_message.Message):
     name: _builtins.str
     """null is refused, as of every field."""
     schedule: _builtins.str
-    """A changed schedule counts from the change."""
+    """A changed schedule counts from the change; null is refused."""
     time_zone: _builtins.str
+    """null is refused."""
     keep_last: _builtins.int
+    """null is refused."""
     keep_hourly: _builtins.int
+    """null is refused."""
     keep_daily: _builtins.int
+    """null is refused."""
     keep_weekly: _builtins.int
+    """null is refused."""
     keep_monthly: _builtins.int
+    """null is refused."""
     keep_yearly: _builtins.int
+    """null is refused."""
     enabled: _builtins.bool
+    """null is refused."""
     @_builtins.property
     def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """All apps of the policy; left out or empty: they stay."""
+        """All apps of the policy; left out or empty: they stay; null is refused."""
 
     def __init__(
         self,
