@@ -86,7 +86,8 @@ async def test_a_stream_shows_an_app_from_its_creation_to_its_removal(service: S
     lines = [frame.data["line"]["message"] for frame in stream.frames if frame.event == "log"]
     assert "Reserving a container id" in lines
     statuses = [frame.data["status"] for frame in stream.frames if frame.event == "status"]
-    assert statuses == ["running", "removing"]
+    # A state that has ended before the stream reads it is left out: the app may be gone by then.
+    assert statuses in (["running", "removing"], ["running"])
     numbers = [frame.id for frame in stream.frames]
     assert numbers == sorted(numbers)
 
