@@ -38,7 +38,7 @@ _VALUES_RETRY_S = 15.0  # the catalog starts together with this service
 
 
 def follow_departures(bus: Bus, store: SqlAppStore, relay: Relay) -> None:
-    """Consume events of users who may not sign in any more: stop their deployments, hand over apps of removed ones."""
+    """Consume events of users whose sign-in was withdrawn: stop their deployments, hand over apps of removed ones."""
 
     # Delivery is at least once: a repetition finds nothing to stop or to hand over.
     async def handle(message: Msg) -> None:

@@ -66,7 +66,7 @@ def _resume(platform: Platform, begin: Callable[[str], Iterator[E]], *, after: s
         try:
             for event in begin(after):
                 failures = 0
-                # The signs of life of a stream of everything have an id, too.
+                # Keep-alives of the stream of all apps carry an id as well.
                 after = event.id or after
                 if event.WhichOneof("event") is not None:
                     yield event

@@ -21,11 +21,11 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from proximity.common.v1 import access_pb2, rules_pb2
 
+from proximity_cli.answers import find_entries, is_map, present_answer, present_list, save_bytes
 from proximity_cli.completion import complete_field
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
 from proximity_cli.following import wait_for_operation
-from proximity_cli.output import present, print_done, print_facts, print_records
 
 _PER_PAGE = 100  # the most that a page may have
 _BYTES = "google.api.HttpBody"
@@ -87,11 +87,11 @@ def make_command(rpc: Rpc) -> Callable[..., None]:
         if method.output_type.full_name == _BYTES:
             return save_bytes(_call(platform, method, request).data, file)
         if is_paged or method.server_streaming:
-            return present_list(rpc, _read_all(platform, method, request, limit=limit or 0))
+            return present_list(_read_all(platform, method, request, limit=limit or 0), rpc.columns)
         answer = _call(platform, method, request)
         if options.Extensions[access_pb2.rpc].success == _ACCEPTED and not wait:
             wait_for_operation(platform, request, answer)
-        return present_answer(rpc, answer)
+        return present_answer(answer, rpc.columns)
 
     parameters = [*_list_parameters(rpc, method, fields, positional=positional)]
     if is_paged:
@@ -102,10 +102,6 @@ def make_command(rpc: Rpc) -> Callable[..., None]:
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__name__, run.__doc__ = rpc.command.rpartition(" ")[2].replace("-", "_"), rpc.help
     return run
-
-
-def _is_map(field: Any) -> bool:  # noqa: ANN401 - of either implementation of protobuf
-    return bool(field.message_type is not None and field.message_type.GetOptions().map_entry)
 
 
 def _is_paging(field: FieldDescriptor) -> bool:
@@ -161,7 +157,7 @@ def _explain(field: FieldDescriptor, form: str = "") -> str:
 def _describe_option(field: FieldDescriptor) -> inspect.Parameter:
     rules = field.GetOptions().Extensions[rules_pb2.rules]
     flag = "--" + field.name.replace("_", "-")
-    if _is_map(field):
+    if is_map(field):
         return _option(
             field.name,
             list[str] | None,
@@ -208,7 +204,7 @@ def build_request(
 
 
 def _read_value(field: FieldDescriptor, value: Any) -> Any:  # noqa: ANN401 - of any field
-    if _is_map(field):
+    if is_map(field):
         return dict(_read_pair(field, pair) for pair in value)
     if field.is_repeated:
         return list(value) if field.message_type is None else [_read_json(field, each) for each in value]
@@ -264,60 +260,3 @@ def _read_all(platform: Platform, method: MethodDescriptor, request: Any, *, lim
         if not entries or len(found) >= answer.total or (limit and len(found) >= limit):
             return found[:limit] if limit else found
         request.page += 1
-
-
-def find_entries(answer: Message) -> list[Message] | None:
-    """Return the messages of an answer that is a list of messages, else None."""
-    lists = [f for f in answer.DESCRIPTOR.fields if f.is_repeated and f.message_type is not None]
-    others = (
-        {f.name for f in answer.DESCRIPTOR.fields} - {f.name for f in lists} - {"total", "page", "per_page"}
-    )
-    if len(lists) != 1 or others or _is_map(lists[0]):
-        return None
-    return list(getattr(answer, lists[0].name))
-
-
-def present_list(rpc: Rpc, found: list[Message]) -> None:
-    """Print the entries of a list."""
-    present(found, lambda: print_records(found, rpc.columns))
-
-
-def present_answer(rpc: Rpc, answer: Message) -> None:
-    """Print an answer: as a table where it is a list, in one sentence where it says one."""
-    entries = find_entries(answer)
-    if entries is not None:
-        return present_list(rpc, entries)
-
-    def show() -> None:
-        sentence = getattr(answer, "message", "") or getattr(answer, "detail", "")
-        if sentence or not answer.DESCRIPTOR.fields:
-            return print_done(sentence or "done")
-        return print_facts(_list_facts(answer))
-
-    return present(answer, show)
-
-
-def _list_facts(answer: Message) -> Iterator[tuple[str, object]]:
-    body = json_format.MessageToDict(
-        answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    for name, value in body.items():
-        yield (
-            name,
-            json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) and value else value,
-        )
-
-
-def save_bytes(content: bytes, file: Path | None) -> None:
-    """Write a document or picture to a file or to standard output.
-
-    Raises:
-        CliError: it is a picture, and standard output is a terminal.
-    """
-    if file is not None:
-        file.write_bytes(content)
-        return print_done(f"{len(content)} bytes are in {file}")
-    if sys.stdout.isatty() and b"\0" in content:
-        raise CliError("This is no text: name a file with --file", status=2)
-    sys.stdout.buffer.write(content)
-    return None

@@ -25,7 +25,7 @@ class NewApp:
     """App that a user requests.
 
     Attributes:
-        any_network: an administrator requests it, who may choose networks that users may not.
+        any_network: requested by an administrator, for whom networks are not restricted.
     """
 
     id: str

@@ -46,7 +46,7 @@ class HubEvent:
     """One event; `number` is the id that a listener resumes with, `serial` orders the events of this process.
 
     Attributes:
-        owner_id: who may see it besides administrators; None: nobody.
+        owner_id: user who sees it besides administrators; None: none.
     """
 
     number: int

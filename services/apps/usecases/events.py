@@ -1,4 +1,4 @@
-"""WatchAppEvents, StreamAppEvents, WatchEvents, StreamEvents: who may follow what, and from which event on."""
+"""WatchAppEvents, StreamAppEvents, WatchEvents, StreamEvents: authorization of event streams, and the event that they begin with."""
 
 from __future__ import annotations
 

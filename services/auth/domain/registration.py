@@ -1,4 +1,4 @@
-"""Registration: who may create an account, what the first one is, and which names and passwords are accepted."""
+"""Registration: conditions for an account, the role of the first one, and rules of names and passwords."""
 
 from __future__ import annotations
 

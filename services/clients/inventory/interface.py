@@ -175,7 +175,7 @@ class Containers(Archives, Tasks, Protocol):
     async def find_owned_containers(
         self, owner: str, *, host_id: int, hostname: str, timeout: float = 60.0
     ) -> Sequence[Container]:
-        """Find the containers on any host that carry an owner's mark, whatever is reserved.
+        """Find the containers on any host that carry an owner's mark, regardless of reservations.
 
         Raises:
             UnavailableError: host `host_id` does not answer, or the owner of its container with this hostname is

@@ -30,7 +30,7 @@ class Candidate:
         storages: free bytes of each storage that takes root disks.
         oci_obstacle: reason why its host's credentials or programs run no OCI images; empty when they may.
         architecture: of the node, in Debian's words; empty where Proxmox does not say.
-        is_full_root: its host is used as root@pam with the password, who may do what API tokens may not.
+        is_full_root: its host is used as root@pam with the password, which has rights that no API token has.
     """
 
     host_id: int
@@ -138,7 +138,7 @@ def _take_suitable(online: Sequence[Candidate], request: PlacementRequest) -> li
 
 
 def _describe_unfitness(one: Candidate, request: PlacementRequest) -> str:
-    """Return the reason why the app cannot run at a place whatever is free there; empty when it can."""
+    """Return the reason why the app cannot run at a place, regardless of its free resources; empty when it can."""
     return describe_architecture_obstacle(
         one.node, one.architecture, request.architectures
     ) or describe_device_obstacle(
