@@ -40,9 +40,11 @@ def add_reflection(server: grpc.aio.Server) -> None:
 
 def is_public(service: ServiceDescriptor) -> bool:
     """Tell whether a service has an RPC that clients may call."""
-    return any(
-        method.GetOptions().Extensions[access_pb2.rpc].access not in _HIDDEN for method in service.methods
-    )
+    return any(_is_open(method.GetOptions()) for method in service.methods)
+
+
+def _is_open(options: descriptor_pb2.MethodOptions) -> bool:
+    return options.Extensions[access_pb2.rpc].access not in _HIDDEN
 
 
 class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[name-defined,misc]  # it has no types
@@ -86,8 +88,7 @@ def _read_public_files(image: Path) -> list[descriptor_pb2.FileDescriptorProto]:
             public = [
                 method
                 for method in service.method
-                if not file.package.startswith("proximity.")
-                or method.options.Extensions[access_pb2.rpc].access not in _HIDDEN
+                if not file.package.startswith("proximity.") or _is_open(method.options)
             ]
             del service.method[:]
             service.method.extend(public)
