@@ -13,6 +13,7 @@ from services.apps.store import SqlAppStore
 from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.apps.usecases.delegated_operations import end_silent_delegations
 from services.apps.usecases.dependencies import AppDependencies
+from services.apps.usecases.last_backups import refresh_last_backups
 from services.apps.usecases.reconcile_apps import reconcile_apps
 from services.apps.usecases.removed_apps import forget_removed_apps
 from services.apps.usecases.snapshot_cleanup import drop_left_snapshots
@@ -31,6 +32,12 @@ BACKUP_CHANGED = "events.backups.v1.backup_changed"
 _REVISION_PUBLISHED = "events.catalog.v1.revision_published"
 _UPDATES_INTERVAL = timedelta(minutes=1)  # for a publication whose event was lost: an update is never urgent
 _UPDATES_RETRY_S = 2.0  # the catalog starts together with this service
+# States that make a backup the newest restorable one, or no longer that; progress and beginnings change nothing.
+_RESTORABLE_CHANGES = frozenset({"completed", "deleting", "missing", "deleted"})
+_LAST_BACKUPS = timedelta(
+    hours=1
+)  # for a change whose message was lost, and after an update from a release without
+_LAST_BACKUPS_RETRY_S = 15.0  # backups starts together with this service
 _EVENTS_LIFETIME = timedelta(days=90)  # as long as a user looks back; 1 KiB each
 _SILENCE_S = 120.0  # of a delegated operation: four times as long as backups is silent between two reports
 _VALUES = timedelta(hours=1)  # a worker of an earlier release may write values until all of them are gone
@@ -56,14 +63,21 @@ def follow_departures(bus: Bus, store: SqlAppStore, relay: Relay) -> None:
     bus.consume("EVENTS", USER_DEACTIVATED, durable="apps-user-deactivated", handler=handle)
 
 
-def follow_backups(bus: Bus, store: SqlAppStore) -> None:
-    """Consume changes of backups, which streams of events show."""
+def follow_backups(bus: Bus, store: SqlAppStore, backups: Backups) -> None:
+    """Consume changes of backups, which apps and streams of events show."""
 
+    # A repetition reads once more and notes the event once.
     async def handle(message: Msg) -> None:
         changed = backup_events_pb2.BackupChanged.FromString(message.data)
         sequence = message.metadata.sequence.stream
         message_id = (message.headers or {}).get("Nats-Msg-Id") or f"backup-changed-{sequence}"
-        await store.note_backup(parse_backup_changed(changed), message_id=message_id)
+        # First the app: who reads it after the event sees this backup. While backups does not answer, the event alone;
+        # the message is delivered again, and the app follows.
+        try:
+            if changed.status in _RESTORABLE_CHANGES:
+                await refresh_last_backups(store, backups, [changed.app_id])
+        finally:
+            await store.note_backup(parse_backup_changed(changed), message_id=message_id)
 
     bus.consume("EVENTS", BACKUP_CHANGED, durable="apps-backup-changed", handler=handle)
 
@@ -110,10 +124,20 @@ def list_periodic_work(
         if count := await remove_stored_values(store, dependencies.catalog):
             log.info("stored_values_removed", apps=count)
 
+    async def refresh_backups() -> None:
+        if changed := await refresh_last_backups(store, backups):
+            log.info("last_backups_refreshed", apps=changed)
+
     return [
         Periodic(name="reconcile", interval=timedelta(hours=1), function=reconcile),
         Periodic(name="janitor", interval=timedelta(hours=6), function=clean_up),
         Periodic(name="holds", interval=timedelta(minutes=1), function=end_delegations),
+        Periodic(
+            name="last_backups",
+            interval=_LAST_BACKUPS,
+            function=refresh_backups,
+            retry_s=_LAST_BACKUPS_RETRY_S,
+        ),
         Periodic(
             name="stored_values",
             interval=_VALUES,

@@ -118,7 +118,7 @@ async def work(settings: AppsSettings) -> None:
         concurrency=settings.worker_concurrency,
     )
     follow_departures(runtime.bus, store, runtime.relay)
-    follow_backups(runtime.bus, store)
+    follow_backups(runtime.bus, store, parts.backups)
     background: list[Background] = [
         parts.hints.run(),
         execution,

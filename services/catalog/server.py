@@ -74,7 +74,9 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
             wake=runtime.relay.wake,
             permissions=permissions,
         ),
-        internal=CatalogInternalHandlers(catalog, store, permissions=permissions),
+        internal=CatalogInternalHandlers(
+            catalog, store, files=files, pictures=pictures, permissions=permissions
+        ),
         jobs=FetchJobs(
             catalog=store,
             sources=store,

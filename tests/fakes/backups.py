@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from services.clients.backups.values import AppBackupCount, HeldBackup
@@ -41,10 +42,17 @@ class FakeBackups:
             raise NotFoundError(f"operation {operation_id} made no backup")
         return self.made[operation_id]
 
-    async def count_backups(self, app_ids: Sequence[str]) -> Mapping[str, AppBackupCount]:
+    async def count_backups(
+        self, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()
+    ) -> Mapping[str, AppBackupCount]:
         if self.down:
             raise UnavailableError("backups does not answer")
-        return {app_id: self.counts[app_id] for app_id in app_ids if app_id in self.counts}
+        found = {one for one in operation_ids if one in self.made and self.made[one].status == "completed"}
+        return {
+            app_id: dataclasses.replace(self.counts[app_id], restorable=frozenset(found))
+            for app_id in app_ids
+            if app_id in self.counts
+        }
 
     async def cancel_holding_operation(self, operation_id: str) -> str:
         return await self.get_holding_operation(operation_id)

@@ -13,6 +13,7 @@ class FakeCatalog:
 
     def __init__(self) -> None:
         self.revisions = ["r1"]
+        self.icon = ""
         self.required: dict[str, tuple[str, ...]] = {}  # by revision, what it asks for beside the password
         self.mounts: tuple[tuple[str, int], ...] = (("/data", 1), ("/config", 1))
         self.runtimes: tuple[str, ...] = ("compose", "oci")
@@ -38,7 +39,7 @@ class FakeCatalog:
         )
 
     async def list_revisions(self) -> Mapping[str, ItemRevision]:
-        return {"adminer": ItemRevision(self.revisions[-1], f"version {self.revisions[-1]}")}
+        return {"adminer": ItemRevision(self.revisions[-1], f"version {self.revisions[-1]}", self.icon)}
 
     async def render_item(
         self,

@@ -110,7 +110,13 @@ class CatalogReplica:
             wake=self.wake,
             permissions=permissions,
         )
-        self.internal = CatalogInternalHandlers(self.catalog, self.store, permissions=permissions)
+        self.internal = CatalogInternalHandlers(
+            self.catalog,
+            self.store,
+            files=OwnFiles(data),
+            pictures=SqlPictureStore(db),
+            permissions=permissions,
+        )
 
     def wake(self) -> None:
         self.woken += 1

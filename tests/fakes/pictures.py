@@ -19,6 +19,9 @@ class FakePictureStore:
         found = self.found.get(location)
         return found if isinstance(found, Picture) else None
 
+    async def list_stored(self) -> set[tuple[str, str]]:
+        return {("shop", location) for location, found in self.found.items() if isinstance(found, Picture)}
+
     async def list_known(self, source: str, *, failed_after: datetime) -> Mapping[str, int]:
         return dict.fromkeys(self.found, 1)
 

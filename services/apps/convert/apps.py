@@ -10,6 +10,7 @@ from google.protobuf import json_format
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.domain.app_checks import can_roll_back
 from services.apps.domain.config import parse_config
 from services.apps.domain.credentials import find_credentials
 from services.apps.domain.deployment import NewApp
@@ -18,7 +19,6 @@ from services.apps.domain.pace import measure_pace
 from services.apps.domain.stamps import OperationFilter
 from services.apps.domain.values import ValueChanges, list_masked
 from services.apps.usecases.delete_app import Deletion
-from services.apps.usecases.reconcile_apps import Reconciled
 from services.clients.catalog.values import ItemRevision
 from services.clients.inventory.values import Container
 from services.common.core.timestamps import render_time
@@ -38,29 +38,6 @@ def render_deletion(deletion: Deletion) -> pb.DeleteAppResponse:
         operation_id=deletion.operation_id,
         backups_kept=deletion.backups_kept,
         backups_deleted=deletion.backups_deleted,
-    )
-
-
-def render_reconciled(result: Reconciled) -> pb.ReconcileAppsResponse:
-    """Render the findings of reconciliation."""
-    return pb.ReconcileAppsResponse(
-        success=True,
-        message=f"Compared {result.checked} apps, found {len(result.findings)} differences",
-        checked=result.checked,
-        skipped_hosts=result.skipped,
-        findings=[
-            pb.ReconcileFinding(
-                type=item.type,
-                app_id=item.app_id or None,
-                host_id=item.host_id,
-                vmid=item.vmid,
-                message=item.message,
-                healed=item.healed,
-                since=render_time(item.since) if item.since else None,
-                destroyable_at=render_time(item.destroyable_at) if item.destroyable_at else None,
-            )
-            for item in result.findings
-        ],
     )
 
 
@@ -132,8 +109,8 @@ def parse_resources(request: pb.UpdateAppRequest) -> dict[str, int]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def render_app(app: App, *, update: ItemRevision | None = None) -> app_pb2.App:
-    """Render an app without metrics, with the newer revision if there is one."""
+def render_app(app: App, *, update: ItemRevision | None = None, icon: str = "") -> app_pb2.App:
+    """Render an app without metrics, with the newer revision if there is one, and the path of its icon."""
     message = app_pb2.App(
         id=app.id,
         catalog_id=app.catalog_id,
@@ -159,6 +136,8 @@ def render_app(app: App, *, update: ItemRevision | None = None) -> app_pb2.App:
         error=app.error or None,
         revision=app.revision or None,
         adopted=app.adopted,
+        icon=icon,
+        can_rollback=can_roll_back(app),
         conditions=[
             app_pb2.Condition(type=item.type, message=item.message, since=render_time(item.since))
             for item in app.conditions
@@ -174,6 +153,9 @@ def render_app(app: App, *, update: ItemRevision | None = None) -> app_pb2.App:
                 names=known.names,
             )
         )
+    if app.last_backup is not None:
+        message.last_backup.id = app.last_backup.id
+        message.last_backup.completed_at.CopyFrom(render_time(app.last_backup.completed_at))
     if update is not None:
         message.update.revision, message.update.version = update.revision, update.version
     return message
@@ -261,35 +243,4 @@ def render_operations(
     """Render a page of operations."""
     return pb.ListOperationsResponse(
         operations=[render_operation(item) for item in operations], total=total, page=page, per_page=per_page
-    )
-
-
-def render_adoption(app: App, *, operation_id: str) -> pb.AdoptContainerResponse:
-    """Render the app that a container becomes."""
-    return pb.AdoptContainerResponse(
-        success=True,
-        message=f"Adopting {app.hostname}",
-        app_id=app.id,
-        vmid=app.vmid or 0,
-        node=app.node,
-        type=app.catalog_id,
-        port_detection=f"manual:{app.internal_port}" if app.internal_port is not None else "automatic",
-        operation_id=operation_id,
-    )
-
-
-def render_discovered(item: Container) -> app_pb2.DiscoveredContainer:
-    """Render a container that no app owns."""
-    return app_pb2.DiscoveredContainer(
-        vmid=item.vmid,
-        name=item.name,
-        status=item.status,
-        node=item.node,
-        host_id=item.host_id,
-        memory=item.memory,
-        disk=item.disk,
-        uptime=item.uptime,
-        cpus=item.cpus,
-        ip_address=item.address or None,
-        tags=item.tags,
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from services.apps.domain.entities import App
-from services.apps.domain.errors import AppBusyError, AppStateError
+from collections.abc import Collection
+
+from services.apps.domain.entities import STABLE, App
+from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
+from services.apps.domain.marks import require_managed
+from services.common.core.errors import DomainError
 
 
 def require_stable(app: App) -> None:
@@ -25,3 +29,29 @@ def require_container(app: App) -> int:
     if app.vmid is None:
         raise AppStateError(f"{app.id} has no container; delete it and deploy it again")
     return app.vmid
+
+
+def require_upgradable(app: App, *, statuses: Collection[str]) -> None:
+    """Refuse an app that revisions cannot be applied to, or not in its status.
+
+    Raises:
+        AppBusyError: another operation is under way.
+        AppStateError: it has none of the statuses, or no container.
+        NotAvailableError: it was adopted.
+    """
+    require_stable(app)
+    require_managed(app)
+    if app.adopted:
+        raise NotAvailableError(f"{app.id} was adopted; what runs in it is not managed")
+    require_container(app)
+    if app.status not in statuses:
+        raise AppStateError(f"{app.id} is {app.status}; only what runs or is stopped can be updated")
+
+
+def can_roll_back(app: App) -> bool:
+    """Whether RollbackApp would be accepted now, as far as apps itself knows."""
+    try:
+        require_upgradable(app, statuses=STABLE)
+    except DomainError:
+        return False
+    return app.has_rollback

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.apps.domain.entities import Upgrade
+from services.clients.backups.values import LastBackup
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,22 @@ class ForgetSightings:
 
     host_id: int
     vmid: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupState:
+    """Backups of an app as their service has them.
+
+    Attributes:
+        last: the newest that can be restored.
+        upgrade_id: the update that the app owes its version to; empty: none, or one without a backup.
+        is_restorable: the backup made before that update can be restored.
+    """
+
+    app_id: str
+    last: LastBackup | None = None
+    upgrade_id: str = ""
+    is_restorable: bool = False
 
 
 @dataclass(frozen=True)

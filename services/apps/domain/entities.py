@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from services.clients.auth.values import Quota
+from services.clients.backups.values import LastBackup
 from services.common.core.masking import MASK, find_credentials, mask_credentials, mask_values
 
 STABLE = frozenset({"running", "stopped", "error"})
@@ -40,6 +41,8 @@ class App:
         secret_names: the names in both whose values are not shown.
         rendering: what runs in it, without values: compose, images, probe, entrypoint, mounts, credentials.
         published: whether the main port is published on `public_port` inside the container.
+        last_backup: the newest that can be restored, as the backups service reported last.
+        has_rollback: it owes its version to an update, and the backup made before that can be restored.
     """
 
     id: str
@@ -68,6 +71,8 @@ class App:
     created_at: datetime
     updated_at: datetime
     state_changed_at: datetime
+    last_backup: LastBackup | None = None
+    has_rollback: bool = False
 
     @property
     def is_stable(self) -> bool:

@@ -41,8 +41,9 @@ class AppRenderer:
         self._operations = VersionedLruCache[tuple[str, int, int, Form]]()
 
     def render_app(self, app: App) -> app_pb2.App:
-        """Render an app without metrics, with the update that there is for it."""
-        return convert.render_app(app, update=self.updates.find_update(app))
+        """Render an app without metrics, with its icon and the update that there is for it."""
+        icon = self.updates.find_icon(app.catalog_id)
+        return convert.render_app(app, update=self.updates.find_update(app), icon=icon)
 
     async def list_apps(self, found: AppPage, *, form: Form = Form.WIRE) -> Rendered[pb.ListAppsResponse]:
         """Render a page of apps, those that run with the metrics of their containers."""

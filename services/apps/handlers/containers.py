@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.convert import apps as convert
+from services.apps.convert import containers as convert
 from services.apps.handlers.base import BaseHandlers, parse_requester
 from services.apps.usecases.adoption import adopt_container, discover_containers
 from services.apps.usecases.destroy_duplicate import destroy_duplicate

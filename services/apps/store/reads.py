@@ -16,7 +16,7 @@ from services.apps.domain.errors import AppNotFoundError, NoFreePortError, Opera
 from services.apps.domain.pace import COPYING
 from services.apps.domain.stamps import OperationFilter
 from services.apps.store.rows import AppRows, parse_event
-from services.apps.store.tables import app_events, apps, operation_tables, ports
+from services.apps.store.tables import app_events, apps, operation_tables, ports, upgrades
 from services.common.core.clock import now
 from services.common.db.database import Database
 from services.common.db.queries import Query, RowParser
@@ -30,7 +30,17 @@ _WELL_KNOWN = frozenset({8443, 8888, 9090, 9443, 11211, 27017, 50000, 60000})
 _CHOICE = 64  # free ports to choose from at random, so that deployments at once rarely meet
 # Of lists of ids: a statement for each, the places left over are filled with the last.
 _SIZES = (1, 4, 20, 100)
-_PARSER = RowParser(apps.columns.values())
+_ROLLBACK = (
+    # Of several updates that are current, the app owes its version to the newest.
+    sa.select(sa.case((sa.and_(upgrades.c.archive != "", ~upgrades.c.archive_gone), 1), else_=0))
+    .where(upgrades.c.app_id == apps.c.id, upgrades.c.status == "current")
+    .order_by(upgrades.c.created_at.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("rollback")
+)
+_SELECTED = (*apps.columns.values(), _ROLLBACK)
+_PARSER = RowParser(_SELECTED)
 
 ops = operation_tables.operations
 
@@ -67,13 +77,13 @@ class SqlAppReads:
 
     async def list_all_apps(self, *, host_id: int | None = None) -> list[App]:
         """List every app, for reconciliation."""
-        query = sa.select(apps).where(*_conditions_of(host_id))
+        query = sa.select(*_SELECTED).where(*_conditions_of(host_id))
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return [self._rows.parse_app(row._asdict()) for row in rows]
 
     async def list_apps_after(self, app_id: str, *, limit: int) -> list[App]:
         """List apps in the order of their ids, after one."""
-        query = sa.select(apps).where(apps.c.id > app_id).order_by(apps.c.id).limit(limit)
+        query = sa.select(*_SELECTED).where(apps.c.id > app_id).order_by(apps.c.id).limit(limit)
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return [self._rows.parse_app(row._asdict()) for row in rows]
 
@@ -241,13 +251,13 @@ class SqlAppReads:
 
 @cache
 def _app_query(is_owned: bool) -> Query:
-    query = sa.select(apps).where(apps.c.id == sa.bindparam("id"))
+    query = sa.select(*_SELECTED).where(apps.c.id == sa.bindparam("id"))
     return Query(query.where(apps.c.owner_id == sa.bindparam("owner")) if is_owned else query)
 
 
 @cache
 def _apps_query(count: int) -> Query:
-    return Query(sa.select(apps).where(apps.c.id.in_([sa.bindparam(f"id{n}") for n in range(count)])))
+    return Query(sa.select(*_SELECTED).where(apps.c.id.in_([sa.bindparam(f"id{n}") for n in range(count)])))
 
 
 def _select_operations(wanted: OperationFilter) -> list[sa.ColumnElement[bool]]:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.apps.domain.entities import App
-from services.apps.store.rows import SEALED_COLUMNS, AppRows
+from services.apps.store.rows import LAST_BACKUP, SEALED_COLUMNS, AppRows
 from services.apps.store.tables import apps, removed_apps, upgrades
 from services.common.core.clock import now
 from services.common.db.database import insert_ignore
@@ -22,6 +22,8 @@ def keep_record(connection: sa.Connection, app_id: str) -> None:
     row = connection.execute(sa.select(apps).where(apps.c.id == app_id)).one()
     record: dict[str, Any] = row._asdict()
     sealed = {name: record.pop(name) for name in SEALED_COLUMNS}
+    for name in LAST_BACKUP:  # of the app's life; its backups are listed by the service backups
+        del record[name]
     record |= {name: record[name].isoformat() for name in _TIMES}
     values = {"id": app_id, **sealed, "record": record, "removed_at": now()}
     # A worker that takes over repeats the removal.

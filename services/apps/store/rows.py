@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from services.apps.domain.entities import App, AppEvent, Condition
 from services.apps.store.tables import apps
+from services.clients.backups.values import LastBackup
 from services.common.identity.sealing import Sealer
 
-_APP_COLUMNS = frozenset(column.name for column in apps.c)
+LAST_BACKUP = ("last_backup_id", "last_backup_at")
+_APP_COLUMNS = frozenset(column.name for column in apps.c).difference(LAST_BACKUP)
 SEALED_COLUMNS = ("environment", "inputs")
 
 
@@ -24,7 +26,10 @@ class AppRows:
         self._sealer = sealer
 
     def parse_app(self, row: Mapping[str, Any]) -> App:
-        """The app of the values of a row of `apps`."""
+        """The app of the values of a row of `apps`, or of the record of one.
+
+        `rollback` is 1 for an app whose last update can be undone; rows and records without it have none.
+        """
         values = {name: row[name] for name in _APP_COLUMNS}
         for name in SEALED_COLUMNS:
             # Bound to row and column: a sealed value cannot be opened in another row.
@@ -35,7 +40,9 @@ class AppRows:
             Condition(type=item["type"], message=item["message"], since=datetime.fromisoformat(item["since"]))
             for item in values["conditions"]
         )
-        return App(**values)
+        backup_id, backup_at = (row.get(name) for name in LAST_BACKUP)
+        last = LastBackup(backup_id, backup_at) if backup_id is not None and backup_at is not None else None
+        return App(**values, last_backup=last, has_rollback=bool(row.get("rollback")))
 
     def render_app(self, app: App) -> dict[str, Any]:
         """The row of an app."""

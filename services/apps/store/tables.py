@@ -47,6 +47,9 @@ apps = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column("state_changed_at", UtcDateTime, nullable=False),
+    # As the backups service reported last, so that lists of apps need no call to it.
+    sa.Column("last_backup_id", sa.Integer),
+    sa.Column("last_backup_at", UtcDateTime),
 )
 sa.Index("apps_hostname", apps.c.hostname, unique=True)
 sa.Index("apps_container", apps.c.host_id, apps.c.vmid, unique=True)
@@ -86,6 +89,7 @@ upgrades = sa.Table(
     sa.Column("before", sa.Text, nullable=False),
     sa.Column("after", sa.Text, nullable=False),
     sa.Column("archive", sa.String(400), nullable=False),
+    sa.Column("archive_gone", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", UtcDateTime, nullable=False),
 )
 sa.Index("upgrades_of_app", upgrades.c.app_id, upgrades.c.created_at)

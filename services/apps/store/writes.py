@@ -21,6 +21,7 @@ from services.apps.domain.sightings import Seen, Sighting
 from services.apps.store.changes import AppChanges, operation_queue
 from services.apps.store.departures import stop_deployments
 from services.apps.store.feed import FeedRows
+from services.apps.store.last_backups import LastBackupRows
 from services.apps.store.lookups import AppLookups
 from services.apps.store.reads import SqlAppReads
 from services.apps.store.removed_apps import find_record, forget_records, list_records
@@ -40,7 +41,7 @@ from services.common.operations.model import DelegatedStep
 ops = operation_tables.operations
 
 
-class SqlAppStore(SqlAppReads, AppLookups, FeedRows, SummaryReads):
+class SqlAppStore(SqlAppReads, AppLookups, FeedRows, LastBackupRows, SummaryReads):
     """Apps, ports, events and the operations on them.
 
     Args:

@@ -1,4 +1,4 @@
-"""ItemRevision revisions of the catalog's items, in the memory of each replica, for "update available" on apps."""
+"""The newest revisions and the icons of the catalog's items, in the memory of each replica, to be shown with apps."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ class CatalogUpdates:
         # Adopted apps have no revision, and there is no update for them.
         is_older = newest is not None and revision not in {"", newest.revision}
         return newest if is_older else None
+
+    def find_icon(self, catalog_id: str) -> str:
+        """Return the path of an item's icon, empty where there is none."""
+        newest = self._newest.get(catalog_id)
+        return newest.icon if newest is not None else ""
 
     async def refresh(self) -> None:
         """Read the newest revisions; the known ones stay when the catalog does not answer.

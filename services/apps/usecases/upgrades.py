@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
-from services.apps.domain.app_checks import require_container, require_stable
+from services.apps.domain.app_checks import require_upgradable
 from services.apps.domain.changes import AddUpgrade
 from services.apps.domain.entities import STABLE, App, AppVersion, Upgrade
 from services.apps.domain.errors import AppStateError, NotAvailableError
-from services.apps.domain.marks import require_managed
 from services.apps.domain.records import list_inputs, render_again, update_record, version_of
 from services.apps.domain.values import ValueChanges, change_values, check_flags, find_flags
 from services.apps.usecases.dependencies import AppDependencies, Requester
@@ -140,23 +138,6 @@ async def rollback_app(dependencies: AppDependencies, app_id: str, requester: Re
     message = f"Taking {app.hostname} back to {name}"
     await dependencies.store.begin(app.id, begin, message=message)
     return Accepted(app, message, begin.id)
-
-
-def require_upgradable(app: App, *, statuses: Collection[str]) -> None:
-    """Refuse an app that revisions cannot be applied to, or not in its status.
-
-    Raises:
-        AppBusyError: another operation is under way.
-        AppStateError: it has none of the statuses, or no container.
-        NotAvailableError: it was adopted.
-    """
-    require_stable(app)
-    require_managed(app)
-    if app.adopted:
-        raise NotAvailableError(f"{app.id} was adopted; what runs in it is not managed")
-    require_container(app)
-    if app.status not in statuses:
-        raise AppStateError(f"{app.id} is {app.status}; only what runs or is stopped can be updated")
 
 
 def _version_after(app: App, rendering: Rendering) -> AppVersion:

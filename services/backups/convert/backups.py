@@ -139,7 +139,13 @@ def render_counts(counts: Sequence[BackupCount]) -> pb.CountBackupsResponse:
     return pb.CountBackupsResponse(
         apps=[
             pb.AppBackups(
-                app_id=one.app_id, total=one.total, protected=one.protected, completed=one.completed
+                app_id=one.app_id,
+                total=one.total,
+                protected=one.protected,
+                completed=one.completed,
+                last_id=one.last_id,
+                last_completed_at=render_time(one.last_completed_at) if one.last_completed_at else None,
+                restorable=one.restorable,
             )
             for one in counts
         ]

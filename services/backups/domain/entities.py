@@ -94,12 +94,20 @@ class BackupFilter:
 
 @dataclass(frozen=True)
 class BackupCount:
-    """Number of backups of an app, and of the protected and the completed ones among them."""
+    """Number of backups of an app, and of the protected and the restorable ones among them.
+
+    Attributes:
+        last_id, last_completed_at: the newest restorable backup; None where there is none.
+        restorable: those of the requested operations whose backup can be restored.
+    """
 
     app_id: str
     total: int
     protected: int
     completed: int
+    last_id: int | None = None
+    last_completed_at: datetime | None = None
+    restorable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

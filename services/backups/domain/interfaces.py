@@ -58,8 +58,10 @@ class BackupStore(Protocol):
     ) -> tuple[int, list[Backup]]:
         """Return the total of the backups of all apps, deleted ones included, and a page of them, newest first."""
 
-    async def count_backups(self, app_ids: Sequence[str]) -> Sequence[BackupCount]:
-        """Count the backups of each of some apps; apps without any are left out."""
+    async def count_backups(
+        self, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()
+    ) -> Sequence[BackupCount]:
+        """Count the backups of each of some apps, and find those of some operations; apps without any are left out."""
 
     async def list_deletable(self, *, limit: int) -> Sequence[Backup]:
         """List backups to be deleted with their app that are neither in use nor protected."""

@@ -48,4 +48,6 @@ class BackupsInternalHandlers:
         )
 
     async def count_backups(self, request: pb.CountBackupsRequest, _: Call) -> pb.CountBackupsResponse:
-        return convert.render_counts(await backups.count_backups(self._store, request.app_ids))
+        return convert.render_counts(
+            await backups.count_backups(self._store, request.app_ids, operation_ids=request.operation_ids)
+        )

@@ -21,7 +21,7 @@ from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey
 from services.backups.store.rows import backup_of_row, find_operation, read_backup, where_app
 from services.backups.store.tables import backups, tables
-from services.common.db.database import Database
+from services.common.db.database import Database, UtcDateTime
 from services.common.db.queries import Query
 from services.common.operations.queries import OperationLookups
 from services.common.operations.view import Operation
@@ -53,16 +53,11 @@ class BackupReads:
         where = [backups.c[name] == value for name, value in columns.items() if value is not None]
         return await self._db.read(lambda connection: _read_page(connection, where, offset, limit))
 
-    async def count_backups(self, app_ids: Sequence[str]) -> list[BackupCount]:
+    async def count_backups(
+        self, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()
+    ) -> list[BackupCount]:
         """See `BackupStore.count_backups`."""
-        protections = sa.func.sum(sa.case((backups.c.protected, 1), else_=0))
-        # A backup that is being restored can be restored again; one that is being deleted cannot.
-        usable = backups.c.status.in_([BackupStatus.COMPLETED.value, BackupStatus.RESTORING.value])
-        completions = sa.func.sum(sa.case((usable, 1), else_=0))
-        query = sa.select(backups.c.app_id, sa.func.count(), protections, completions)
-        query = query.where(backups.c.app_id.in_(app_ids)).group_by(backups.c.app_id)
-        rows = await self._db.read(lambda connection: connection.execute(query).all())
-        return [BackupCount(row[0], *(int(count) for count in row[1:])) for row in rows]
+        return await self._db.read(lambda connection: _count(connection, app_ids, operation_ids))
 
     async def list_deletable(self, *, limit: int) -> list[Backup]:
         """See `BackupStore.list_deletable`."""
@@ -132,6 +127,41 @@ class BackupReads:
         if row.finished_at is None:
             return OperationStanding("unfinished", row.updated_at)
         return OperationStanding("succeeded" if row.status == "succeeded" else "failed", row.updated_at)
+
+
+def _count(
+    connection: sa.Connection, app_ids: Sequence[str], operation_ids: Sequence[str]
+) -> list[BackupCount]:
+    of_apps = backups.c.app_id.in_(app_ids)
+    # A backup that is being restored can be restored again; one that is being deleted cannot.
+    usable = backups.c.status.in_([BackupStatus.COMPLETED.value, BackupStatus.RESTORING.value])
+    protections = sa.func.sum(sa.case((backups.c.protected, 1), else_=0))
+    completions = sa.func.sum(sa.case((usable, 1), else_=0))
+    last = sa.func.max(sa.case((usable, backups.c.id)))
+    query = sa.select(backups.c.app_id, sa.func.count(), protections, completions, last)
+    rows = connection.execute(query.where(of_apps).group_by(backups.c.app_id)).all()
+    # Backups of earlier releases may have no time of completion.
+    ended = sa.func.coalesce(backups.c.completed_at, backups.c.updated_at, type_=UtcDateTime)
+    newest = sa.select(backups.c.id, ended).where(backups.c.id.in_([row[4] for row in rows if row[4]]))
+    times: dict[int, Any] = {row[0]: row[1] for row in connection.execute(newest)}
+    made_for: dict[str, list[str]] = {}
+    found = sa.select(backups.c.app_id, backups.c.mark).where(
+        of_apps, usable, backups.c.mark.in_(operation_ids)
+    )
+    for app_id, operation_id in connection.execute(found) if operation_ids else ():
+        made_for.setdefault(app_id, []).append(operation_id)
+    return [
+        BackupCount(
+            app_id=row[0],
+            total=int(row[1]),
+            protected=int(row[2]),
+            completed=int(row[3]),
+            last_id=row[4],
+            last_completed_at=times.get(row[4]),
+            restorable=tuple(made_for.get(row[0], ())),
+        )
+        for row in rows
+    ]
 
 
 def _read_page(

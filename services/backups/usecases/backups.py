@@ -94,6 +94,8 @@ async def delete_backup(store: BackupStore, requester: BackupRequester, *, key: 
     return await store.begin_delete(key, operation_id=requester.request_id, requested_by=requester.user.id)
 
 
-async def count_backups(store: BackupStore, app_ids: Sequence[str]) -> Sequence[BackupCount]:
-    """Count the backups of each of some apps; apps without any are left out."""
-    return await store.count_backups(app_ids)
+async def count_backups(
+    store: BackupStore, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()
+) -> Sequence[BackupCount]:
+    """Count the backups of each of some apps, and find those of some operations; apps without any are left out."""
+    return await store.count_backups(app_ids, operation_ids=operation_ids)

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
-from services.catalog.convert.items import render_input
-from services.catalog.domain.entities import Item
-from services.catalog.domain.revisions import RevisionComparison
+from services.catalog.convert.items import render_icon, render_input
+from services.catalog.domain.revisions import ListedRevision, RevisionComparison
 
 
 def render_changes(changes: RevisionComparison) -> pb.RevisionChanges:
@@ -31,7 +30,16 @@ def render_changes(changes: RevisionComparison) -> pb.RevisionChanges:
     )
 
 
-def render_revisions(items: Sequence[Item]) -> pb.ListRevisionsResponse:
+def render_revisions(items: Sequence[ListedRevision]) -> pb.ListRevisionsResponse:
     """Render the newest revisions of items."""
-    revisions = [pb.ItemRevision(app_id=i.id, revision=i.revision, version=i.version) for i in items]
-    return pb.ListRevisionsResponse(revisions=revisions)
+    return pb.ListRevisionsResponse(
+        revisions=[
+            pb.ItemRevision(
+                app_id=one.item.id,
+                revision=one.item.revision,
+                version=one.item.version,
+                icon=render_icon(one.item) if one.has_icon else "",
+            )
+            for one in items
+        ]
+    )

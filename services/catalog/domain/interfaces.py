@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -62,6 +62,9 @@ class OwnItemFiles(Protocol):
 
     def find_icon(self, location: str) -> Picture | None:
         """Return an icon of the folder, or None."""
+
+    def has_icon(self, location: str) -> bool:
+        """Whether `find_icon` finds one."""
 
     def read_schema(self) -> bytes:
         """Return the JSON Schema of an item file."""
@@ -175,6 +178,9 @@ class PictureStore(Protocol):
 
     async def find_picture(self, source: str, location: str) -> Picture | None:
         """Return a picture, or None when there is none that can be served."""
+
+    async def list_stored(self) -> Set[tuple[str, str]]:
+        """Return source and location of every picture that can be served."""
 
     async def list_known(self, source: str, *, failed_after: datetime) -> Mapping[str, int]:
         """Return the sizes, by location, of the pictures that are stored or failed after a time."""

@@ -23,6 +23,14 @@ class ImageChange:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedRevision:
+    """The newest revision of an item, and whether its icon can be served."""
+
+    item: Item
+    has_icon: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RevisionComparison:
     """Changes that the revision `item` brings; `from_version` is empty where the former one is unknown."""
 

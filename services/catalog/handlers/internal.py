@@ -8,7 +8,7 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 from services.catalog.convert.deployments import parse_render, render_rendering
 from services.catalog.convert.revisions import render_changes, render_revisions
 from services.catalog.domain.host_permissions import HostPermissions
-from services.catalog.domain.interfaces import CatalogStore, PublishedCatalog
+from services.catalog.domain.interfaces import CatalogStore, OwnItemFiles, PictureStore, PublishedCatalog
 from services.catalog.usecases.render_item import render_item
 from services.catalog.usecases.revisions import compare_revisions, list_revisions
 
@@ -17,14 +17,24 @@ class CatalogInternalHandlers:
     """CatalogInternalService.
 
     Args:
+        files: the item files of this installation.
+        pictures: of imported items.
         permissions: of items to use the host.
     """
 
     def __init__(
-        self, catalog: PublishedCatalog, store: CatalogStore, *, permissions: HostPermissions
+        self,
+        catalog: PublishedCatalog,
+        store: CatalogStore,
+        *,
+        files: OwnItemFiles,
+        pictures: PictureStore,
+        permissions: HostPermissions,
     ) -> None:
         self._catalog = catalog
         self._store = store
+        self._files = files
+        self._pictures = pictures
         self._permissions = permissions
 
     async def render_item(self, request: pb.RenderItemRequest) -> pb.Rendering:
@@ -50,4 +60,7 @@ class CatalogInternalHandlers:
         return render_changes(changes)
 
     async def list_revisions(self, request: pb.ListRevisionsRequest) -> pb.ListRevisionsResponse:
-        return render_revisions(await list_revisions(self._catalog, request.app_ids))
+        listed = await list_revisions(
+            self._catalog, request.app_ids, files=self._files, pictures=self._pictures
+        )
+        return render_revisions(listed)

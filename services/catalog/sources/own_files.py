@@ -32,10 +32,15 @@ class OwnFiles:
     def find_icon(self, location: str) -> Picture | None:
         """Return an icon of the folder, or None."""
         path = (self._folder / location).resolve()
-        if not path.is_relative_to(self._folder.resolve() / "icons") or not path.is_file():
-            return None
-        is_small = path.stat().st_size <= _MAX_ICON_BYTES
-        return Picture("image/svg+xml", path.read_bytes()) if is_small else None
+        return Picture("image/svg+xml", path.read_bytes()) if self._is_icon(path) else None
+
+    def has_icon(self, location: str) -> bool:
+        """Whether `find_icon` finds one."""
+        return self._is_icon((self._folder / location).resolve())
+
+    def _is_icon(self, path: Path) -> bool:
+        is_inside = path.is_relative_to(self._folder.resolve() / "icons") and path.is_file()
+        return is_inside and path.stat().st_size <= _MAX_ICON_BYTES
 
     def read_schema(self) -> bytes:
         """Return the JSON Schema of an item file."""

@@ -28,6 +28,12 @@ class SqlPictureStore:
         row = await self._db.read(lambda connection: connection.execute(query).one_or_none())
         return Picture(row.content_type, bytes(row.content)) if row else None
 
+    async def list_stored(self) -> set[tuple[str, str]]:
+        """See `PictureStore.list_stored`."""
+        query = sa.select(pictures.c.source, pictures.c.location).where(pictures.c.error == "")
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return {(row.source, row.location) for row in rows}
+
     async def list_known(self, source: str, *, failed_after: datetime) -> Mapping[str, int]:
         """See `PictureStore.list_known`."""
         is_known = (pictures.c.error == "") | (pictures.c.fetched_at > failed_after)

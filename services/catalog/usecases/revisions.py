@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from services.catalog.domain.entities import Item
+from services.catalog.domain.entities import OWN_SOURCE, Item
 from services.catalog.domain.errors import RevisionNotFoundError
-from services.catalog.domain.interfaces import CatalogStore, PublishedCatalog
+from services.catalog.domain.interfaces import CatalogStore, OwnItemFiles, PictureStore, PublishedCatalog
 from services.catalog.domain.item import build_item
-from services.catalog.domain.revisions import RevisionComparison, compare_items
+from services.catalog.domain.revisions import ListedRevision, RevisionComparison, compare_items
 from services.catalog.domain.search.catalog_index import CatalogIndex
 
 
@@ -32,14 +32,25 @@ async def compare_revisions(
     return compare_items(before, after)
 
 
-async def list_revisions(catalog: PublishedCatalog, item_ids: Sequence[str]) -> list[Item]:
+async def list_revisions(
+    catalog: PublishedCatalog, item_ids: Sequence[str], *, files: OwnItemFiles, pictures: PictureStore
+) -> list[ListedRevision]:
     """Return the newest revision of those of the items that are published; of all when none is named."""
     # A caller that has heard of a publication may call before this replica has heard of it.
     await catalog.refresh()
     index = catalog.index
-    if not item_ids:
-        return list(index.items)
-    return [item for item_id in item_ids if (item := index.find_item(item_id)) is not None]
+    listed = [index.find_item(item_id) for item_id in item_ids] if item_ids else index.items
+    items = [item for item in listed if item is not None]
+    fetched = await pictures.list_stored()
+    return [
+        ListedRevision(
+            item,
+            has_icon=files.has_icon(item.icon)
+            if item.source == OWN_SOURCE
+            else (item.source, item.icon) in fetched,
+        )
+        for item in items
+    ]
 
 
 async def get_revision(catalog: CatalogIndex, store: CatalogStore, *, item_id: str, revision: str) -> Item:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 
 from google.protobuf.message import Message
 from proximity.backups.v1 import backups_service_pb2 as pb
 from proximity.backups.v1.backups_service_pb2_grpc import BackupsInternalServiceStub
 
-from services.clients.backups.values import AppBackupCount, HeldBackup
+from services.clients.backups.values import AppBackupCount, HeldBackup, LastBackup
 from services.common.rpc.client import Clients
 
 _BACKUP_S = 10.0  # backups calls apps before it answers
@@ -37,9 +38,11 @@ class GrpcBackups:
         request = pb.GetHeldBackupRequest(operation_id=operation_id)
         return _parse_backup(await self._call("GetHeldBackup", request, timeout=_BACKUP_S))
 
-    async def count_backups(self, app_ids: Sequence[str]) -> dict[str, AppBackupCount]:
+    async def count_backups(
+        self, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()
+    ) -> dict[str, AppBackupCount]:
         """See `Backups.count_backups`."""
-        request = pb.CountBackupsRequest(app_ids=app_ids)
+        request = pb.CountBackupsRequest(app_ids=app_ids, operation_ids=operation_ids)
         answer = await self._call("CountBackups", request, timeout=_COUNT_S, retry=False)
         return {one.app_id: _parse_count(one) for one in answer.apps}
 
@@ -62,7 +65,10 @@ class GrpcBackups:
 def _parse_count(one: pb.AppBackups) -> AppBackupCount:
     # A release before counts no completed ones: all of them are taken for completed.
     completed = one.completed if one.HasField("completed") else one.total
-    return AppBackupCount(one.total, one.protected, completed)
+    last = None
+    if one.HasField("last_id") and one.HasField("last_completed_at"):
+        last = LastBackup(one.last_id, one.last_completed_at.ToDatetime(UTC))
+    return AppBackupCount(one.total, one.protected, completed, last, frozenset(one.restorable))
 
 
 def _parse_backup(answer: pb.HeldBackup) -> HeldBackup:

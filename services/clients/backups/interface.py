@@ -27,8 +27,13 @@ class Backups(Protocol):
             NotFoundError: there is none, or none any more.
         """
 
-    async def count_backups(self, app_ids: Sequence[str]) -> Mapping[str, AppBackupCount]:
-        """Count the backups of each of up to 500 apps; apps without any are left out."""
+    async def count_backups(
+        self, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()
+    ) -> Mapping[str, AppBackupCount]:
+        """Count the backups of each of up to 500 apps, and find those of up to 500 operations.
+
+        Apps without any backup are left out.
+        """
 
     async def cancel_holding_operation(self, operation_id: str) -> str:
         """Request the cancellation of an operation of backups, and return its standing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,24 @@ class HeldBackup:
 
 
 @dataclass(frozen=True)
+class LastBackup:
+    """The newest backup of an app that can be restored."""
+
+    id: int
+    completed_at: datetime
+
+
+@dataclass(frozen=True)
 class AppBackupCount:
-    """Number of backups of an app, and of the protected and the completed ones among them."""
+    """Number of backups of an app, and of the protected and the completed ones among them.
+
+    Attributes:
+        last: the newest completed one; None also from a release that does not tell.
+        restorable: those of the requested operations whose backup can be restored.
+    """
 
     total: int
     protected: int
     completed: int = 0
+    last: LastBackup | None = None
+    restorable: frozenset[str] = frozenset()

@@ -75,7 +75,9 @@ class GrpcCatalog:
         answer = await self._clients.call(
             "catalog", CatalogInternalServiceStub, "ListRevisions", request, timeout=_RENDER_S
         )
-        return {item.app_id: ItemRevision(item.revision, item.version) for item in answer.revisions}
+        return {
+            item.app_id: ItemRevision(item.revision, item.version, item.icon) for item in answer.revisions
+        }
 
 
 def _parse_rendering(answer: catalog_pb.Rendering) -> Rendering:

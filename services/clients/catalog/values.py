@@ -79,7 +79,8 @@ class RevisionChanges:
 
 @dataclass(frozen=True)
 class ItemRevision:
-    """The newest revision of a catalog item, and its version for people."""
+    """The newest revision of a catalog item, its version for people, and the path of its icon (empty: it has none)."""
 
     revision: str
     version: str
+    icon: str = ""

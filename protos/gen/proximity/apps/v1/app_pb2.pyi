@@ -78,6 +78,9 @@ class App(_message.Message):
     ADOPTED_FIELD_NUMBER: _builtins.int
     CREDENTIALS_FIELD_NUMBER: _builtins.int
     MASKED_FIELD_NUMBER: _builtins.int
+    ICON_FIELD_NUMBER: _builtins.int
+    CAN_ROLLBACK_FIELD_NUMBER: _builtins.int
+    LAST_BACKUP_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """<catalog_id>-<8 hex digits>."""
     catalog_id: _builtins.str
@@ -117,6 +120,10 @@ class App(_message.Message):
     """Revision of the catalog item that it was deployed from."""
     adopted: _builtins.bool
     """It existed before the platform: deleting the app leaves the container alone."""
+    icon: _builtins.str
+    """Path of its icon on this server; empty where its catalog item has none, or is none of the catalog."""
+    can_rollback: _builtins.bool
+    """RollbackApp would be accepted now: it owes its version to an update whose backup can be restored."""
     @_builtins.property
     def config(self) -> _struct_pb2.Struct: ...
     @_builtins.property
@@ -146,6 +153,10 @@ class App(_message.Message):
     @_builtins.property
     def masked(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the values that are not, or not wholly, shown in environment; RevealSecrets shows them."""
+
+    @_builtins.property
+    def last_backup(self) -> Global___LastBackup:
+        """Its newest backup that can be restored; seconds behind the backups themselves."""
 
     def __init__(
         self,
@@ -182,10 +193,13 @@ class App(_message.Message):
         adopted: _builtins.bool = ...,
         credentials: Global___AppCredentials | None = ...,
         masked: _abc.Iterable[_builtins.str] | None = ...,
+        icon: _builtins.str = ...,
+        can_rollback: _builtins.bool = ...,
+        last_backup: Global___LastBackup | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cpu_usage", b"_cpu_usage", "_credentials", b"_credentials", "_disk_total", b"_disk_total", "_disk_used", b"_disk_used", "_error", b"_error", "_host_id", b"_host_id", "_iframe_url", b"_iframe_url", "_internal_port", b"_internal_port", "_lxc_id", b"_lxc_id", "_memory_total", b"_memory_total", "_memory_used", b"_memory_used", "_node", b"_node", "_node_name", b"_node_name", "_public_port", b"_public_port", "_revision", b"_revision", "_update", b"_update", "_url", b"_url", "config", b"config", "cpu_usage", b"cpu_usage", "created_at", b"created_at", "credentials", b"credentials", "disk_total", b"disk_total", "disk_used", b"disk_used", "error", b"error", "host_id", b"host_id", "iframe_url", b"iframe_url", "internal_port", b"internal_port", "lxc_id", b"lxc_id", "memory_total", b"memory_total", "memory_used", b"memory_used", "node", b"node", "node_name", b"node_name", "public_port", b"public_port", "revision", b"revision", "state_changed_at", b"state_changed_at", "update", b"update", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cpu_usage", b"_cpu_usage", "_credentials", b"_credentials", "_disk_total", b"_disk_total", "_disk_used", b"_disk_used", "_error", b"_error", "_host_id", b"_host_id", "_iframe_url", b"_iframe_url", "_internal_port", b"_internal_port", "_last_backup", b"_last_backup", "_lxc_id", b"_lxc_id", "_memory_total", b"_memory_total", "_memory_used", b"_memory_used", "_node", b"_node", "_node_name", b"_node_name", "_public_port", b"_public_port", "_revision", b"_revision", "_update", b"_update", "_url", b"_url", "config", b"config", "cpu_usage", b"cpu_usage", "created_at", b"created_at", "credentials", b"credentials", "disk_total", b"disk_total", "disk_used", b"disk_used", "error", b"error", "host_id", b"host_id", "iframe_url", b"iframe_url", "internal_port", b"internal_port", "last_backup", b"last_backup", "lxc_id", b"lxc_id", "memory_total", b"memory_total", "memory_used", b"memory_used", "node", b"node", "node_name", b"node_name", "public_port", b"public_port", "revision", b"revision", "state_changed_at", b"state_changed_at", "update", b"update", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cpu_usage", b"_cpu_usage", "_credentials", b"_credentials", "_disk_total", b"_disk_total", "_disk_used", b"_disk_used", "_error", b"_error", "_host_id", b"_host_id", "_iframe_url", b"_iframe_url", "_internal_port", b"_internal_port", "_lxc_id", b"_lxc_id", "_memory_total", b"_memory_total", "_memory_used", b"_memory_used", "_node", b"_node", "_node_name", b"_node_name", "_public_port", b"_public_port", "_revision", b"_revision", "_update", b"_update", "_url", b"_url", "adopted", b"adopted", "catalog_id", b"catalog_id", "conditions", b"conditions", "config", b"config", "cpu_usage", b"cpu_usage", "created_at", b"created_at", "credentials", b"credentials", "disk_total", b"disk_total", "disk_used", b"disk_used", "environment", b"environment", "error", b"error", "host_id", b"host_id", "hostname", b"hostname", "id", b"id", "iframe_url", b"iframe_url", "internal_port", b"internal_port", "lxc_id", b"lxc_id", "masked", b"masked", "memory_total", b"memory_total", "memory_used", b"memory_used", "name", b"name", "node", b"node", "node_name", b"node_name", "owner_id", b"owner_id", "public_port", b"public_port", "revision", b"revision", "runtime", b"runtime", "state_changed_at", b"state_changed_at", "status", b"status", "update", b"update", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cpu_usage", b"_cpu_usage", "_credentials", b"_credentials", "_disk_total", b"_disk_total", "_disk_used", b"_disk_used", "_error", b"_error", "_host_id", b"_host_id", "_iframe_url", b"_iframe_url", "_internal_port", b"_internal_port", "_last_backup", b"_last_backup", "_lxc_id", b"_lxc_id", "_memory_total", b"_memory_total", "_memory_used", b"_memory_used", "_node", b"_node", "_node_name", b"_node_name", "_public_port", b"_public_port", "_revision", b"_revision", "_update", b"_update", "_url", b"_url", "adopted", b"adopted", "can_rollback", b"can_rollback", "catalog_id", b"catalog_id", "conditions", b"conditions", "config", b"config", "cpu_usage", b"cpu_usage", "created_at", b"created_at", "credentials", b"credentials", "disk_total", b"disk_total", "disk_used", b"disk_used", "environment", b"environment", "error", b"error", "host_id", b"host_id", "hostname", b"hostname", "icon", b"icon", "id", b"id", "iframe_url", b"iframe_url", "internal_port", b"internal_port", "last_backup", b"last_backup", "lxc_id", b"lxc_id", "masked", b"masked", "memory_total", b"memory_total", "memory_used", b"memory_used", "name", b"name", "node", b"node", "node_name", b"node_name", "owner_id", b"owner_id", "public_port", b"public_port", "revision", b"revision", "runtime", b"runtime", "state_changed_at", b"state_changed_at", "status", b"status", "update", b"update", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cpu_usage: _TypeAlias = _typing.Literal["cpu_usage"]  # noqa: Y015
     _WhichOneofArgType__cpu_usage: _TypeAlias = _typing.Literal["_cpu_usage", b"_cpu_usage"]  # noqa: Y015
@@ -203,6 +217,8 @@ class App(_message.Message):
     _WhichOneofArgType__iframe_url: _TypeAlias = _typing.Literal["_iframe_url", b"_iframe_url"]  # noqa: Y015
     _WhichOneofReturnType__internal_port: _TypeAlias = _typing.Literal["internal_port"]  # noqa: Y015
     _WhichOneofArgType__internal_port: _TypeAlias = _typing.Literal["_internal_port", b"_internal_port"]  # noqa: Y015
+    _WhichOneofReturnType__last_backup: _TypeAlias = _typing.Literal["last_backup"]  # noqa: Y015
+    _WhichOneofArgType__last_backup: _TypeAlias = _typing.Literal["_last_backup", b"_last_backup"]  # noqa: Y015
     _WhichOneofReturnType__lxc_id: _TypeAlias = _typing.Literal["lxc_id"]  # noqa: Y015
     _WhichOneofArgType__lxc_id: _TypeAlias = _typing.Literal["_lxc_id", b"_lxc_id"]  # noqa: Y015
     _WhichOneofReturnType__memory_total: _TypeAlias = _typing.Literal["memory_total"]  # noqa: Y015
@@ -238,6 +254,8 @@ class App(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__internal_port) -> _WhichOneofReturnType__internal_port | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_backup) -> _WhichOneofReturnType__last_backup | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lxc_id) -> _WhichOneofReturnType__lxc_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_total) -> _WhichOneofReturnType__memory_total | None: ...
@@ -257,6 +275,31 @@ class App(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__url) -> _WhichOneofReturnType__url | None: ...
 
 Global___App: _TypeAlias = App  # noqa: Y015
+
+@_typing.final
+class LastBackup(_message.Message):
+    """The newest backup of an app that can be restored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    COMPLETED_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    @_builtins.property
+    def completed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        completed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LastBackup: _TypeAlias = LastBackup  # noqa: Y015
 
 @_typing.final
 class AppCredentials(_message.Message):

@@ -617,16 +617,22 @@ class CountBackupsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     APP_IDS_FIELD_NUMBER: _builtins.int
+    OPERATION_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def operation_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Operations of apps whose backups are looked for: AppBackups.restorable names those of them that are found."""
+
     def __init__(
         self,
         *,
         app_ids: _abc.Iterable[_builtins.str] | None = ...,
+        operation_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_ids", b"app_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_ids", b"app_ids", "operation_ids", b"operation_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -662,11 +668,22 @@ class AppBackups(_message.Message):
     TOTAL_FIELD_NUMBER: _builtins.int
     PROTECTED_FIELD_NUMBER: _builtins.int
     COMPLETED_FIELD_NUMBER: _builtins.int
+    LAST_ID_FIELD_NUMBER: _builtins.int
+    LAST_COMPLETED_AT_FIELD_NUMBER: _builtins.int
+    RESTORABLE_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     total: _builtins.int
     protected: _builtins.int
     completed: _builtins.int
     """Those that can be restored; absent from releases that do not count them."""
+    last_id: _builtins.int
+    """The newest of those; absent where there is none, and from releases that do not tell."""
+    @_builtins.property
+    def last_completed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def restorable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of the requested operations whose backup can be restored."""
+
     def __init__(
         self,
         *,
@@ -674,14 +691,22 @@ class AppBackups(_message.Message):
         total: _builtins.int = ...,
         protected: _builtins.int = ...,
         completed: _builtins.int | None = ...,
+        last_id: _builtins.int | None = ...,
+        last_completed_at: _timestamp_pb2.Timestamp | None = ...,
+        restorable: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_completed", b"_completed", "completed", b"completed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_completed", b"_completed", "_last_id", b"_last_id", "completed", b"completed", "last_completed_at", b"last_completed_at", "last_id", b"last_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_completed", b"_completed", "app_id", b"app_id", "completed", b"completed", "protected", b"protected", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_completed", b"_completed", "_last_id", b"_last_id", "app_id", b"app_id", "completed", b"completed", "last_completed_at", b"last_completed_at", "last_id", b"last_id", "protected", b"protected", "restorable", b"restorable", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__completed: _TypeAlias = _typing.Literal["completed"]  # noqa: Y015
     _WhichOneofArgType__completed: _TypeAlias = _typing.Literal["_completed", b"_completed"]  # noqa: Y015
+    _WhichOneofReturnType__last_id: _TypeAlias = _typing.Literal["last_id"]  # noqa: Y015
+    _WhichOneofArgType__last_id: _TypeAlias = _typing.Literal["_last_id", b"_last_id"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__completed) -> _WhichOneofReturnType__completed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_id) -> _WhichOneofReturnType__last_id | None: ...
 
 Global___AppBackups: _TypeAlias = AppBackups  # noqa: Y015
 

@@ -1205,19 +1205,23 @@ class ItemRevision(_message.Message):
     APP_ID_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    ICON_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     revision: _builtins.str
     version: _builtins.str
+    icon: _builtins.str
+    """Path of its icon; empty: it has none, or none that could be fetched yet."""
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         revision: _builtins.str = ...,
         version: _builtins.str = ...,
+        icon: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "revision", b"revision", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "icon", b"icon", "revision", b"revision", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,65 @@
+"""Messages about containers that are no apps yet, or no longer: discovery, adoption and reconciliation."""
+
+from __future__ import annotations
+
+from proximity.apps.v1 import app_pb2
+from proximity.apps.v1 import apps_service_pb2 as pb
+
+from services.apps.domain.entities import App
+from services.apps.usecases.reconcile_apps import Reconciled
+from services.clients.inventory.values import Container
+from services.common.core.timestamps import render_time
+
+
+def render_reconciled(result: Reconciled) -> pb.ReconcileAppsResponse:
+    """Render the findings of reconciliation."""
+    return pb.ReconcileAppsResponse(
+        success=True,
+        message=f"Compared {result.checked} apps, found {len(result.findings)} differences",
+        checked=result.checked,
+        skipped_hosts=result.skipped,
+        findings=[
+            pb.ReconcileFinding(
+                type=item.type,
+                app_id=item.app_id or None,
+                host_id=item.host_id,
+                vmid=item.vmid,
+                message=item.message,
+                healed=item.healed,
+                since=render_time(item.since) if item.since else None,
+                destroyable_at=render_time(item.destroyable_at) if item.destroyable_at else None,
+            )
+            for item in result.findings
+        ],
+    )
+
+
+def render_adoption(app: App, *, operation_id: str) -> pb.AdoptContainerResponse:
+    """Render the app that a container becomes."""
+    return pb.AdoptContainerResponse(
+        success=True,
+        message=f"Adopting {app.hostname}",
+        app_id=app.id,
+        vmid=app.vmid or 0,
+        node=app.node,
+        type=app.catalog_id,
+        port_detection=f"manual:{app.internal_port}" if app.internal_port is not None else "automatic",
+        operation_id=operation_id,
+    )
+
+
+def render_discovered(item: Container) -> app_pb2.DiscoveredContainer:
+    """Render a container that no app owns."""
+    return app_pb2.DiscoveredContainer(
+        vmid=item.vmid,
+        name=item.name,
+        status=item.status,
+        node=item.node,
+        host_id=item.host_id,
+        memory=item.memory,
+        disk=item.disk,
+        uptime=item.uptime,
+        cpus=item.cpus,
+        ip_address=item.address or None,
+        tags=item.tags,
+    )
