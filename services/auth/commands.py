@@ -119,6 +119,7 @@ def _require_database(url: str) -> None:
 
 def _read_password() -> str | None:
     """Read a password twice from the terminal, or once from a pipe; None when the two differ."""
+    # For scripts, which give it once and have it from a secret store.
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
     password = getpass.getpass("Password: ")
@@ -191,6 +192,7 @@ def _audit(action: str, target: str) -> None:
 def _print_link(issued: IssuedLink, what: str) -> None:
     sys.stdout.write(f"{issued.link}\n")
     ends = issued.expires_at.strftime("%Y-%m-%d %H:%M UTC")
+    # On stderr: a script that reads the output gets the link alone.
     sys.stderr.write(f"this link {what}; it is valid for one use until {ends}\n")
     if issued.link.startswith(PAGE):
         sys.stderr.write("open it at the gateway's address; PUBLIC_URL puts that before it\n")

@@ -119,8 +119,10 @@ class AuthSettings(ServiceSettings):
     def registration_policy(self) -> RegistrationPolicy:
         """Conditions of registration, and the role of the first account."""
         is_open = self.allow_registration
+        # Trying the platform out must need no administrator; a real host is nobody's to try.
         if is_open is None and (self.use_mock_proxmox or (self.debug and not self.proxmox_host)):
             is_open = True
+        # In production whoever registers first may be a stranger.
         return RegistrationPolicy(is_open=is_open, first_is_admin=self.debug)
 
     @property
@@ -135,5 +137,6 @@ class AuthSettings(ServiceSettings):
     def find_weaknesses(self) -> Iterator[tuple[str, str]]:
         """See `ServiceSettings.find_weaknesses`."""
         yield from super().find_weaknesses()
+        # The same rules as for everybody: it is the account that is tried first.
         for fault in find_faults(self.admin_password, self.admin_username) if self.admin_password else ():
             yield "", f"PROXIMITY_ADMIN_PASSWORD: {fault}"

@@ -20,9 +20,8 @@ from services.common.core.errors import DomainError, UnavailableError
 from services.common.core.shell_names import name_reference
 
 _PAGE = 50  # apps read at once, with their definitions
-_SHORTEST = (
-    6  # characters: shorter values stand in too many words, and are replaced only where they are a whole text
-)
+# Characters: shorter values stand in too many words, and are replaced only where they are a whole text.
+_SHORTEST = 6
 _LITERAL = frozenset(
     {"image", "ports", "volumes", "networks", "depends_on", "name"}
 )  # read by others than Compose

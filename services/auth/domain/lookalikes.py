@@ -56,4 +56,5 @@ def make_skeleton(username: str) -> str:
 
 
 def _latinize_digit(character: str) -> str:
+    # Digits of every script have the value of one of ours.
     return str(unicodedata.digit(character)) if character.isdecimal() else character

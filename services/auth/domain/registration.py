@@ -60,6 +60,7 @@ def find_registration_faults(registration: Registration) -> list[Violation]:
         for name in ("username", "email")
         if (fault := find_name_fault(getattr(registration, name)))
     ]
+    # A name that cannot be shown safely is not repeated in the sentences about the password.
     if faults:
         return faults
     faults += [Violation(field, fault) for fault in find_faults(registration.password, registration.username)]

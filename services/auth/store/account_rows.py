@@ -50,6 +50,7 @@ def insert_account(connection: sa.Connection, new: NewAccount, *, moment: dateti
     lock(connection, ACCOUNTS)
     check_email(connection, new.email)
     skeleton = _check_username(connection, new.username)
+    # Read under the lock of accounts: two first registrations at once must not both become administrator.
     is_first = connection.execute(sa.select(users.c.id).limit(1)).first() is None
     insert = users.insert().values(
         username=new.username,

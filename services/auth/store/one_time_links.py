@@ -33,6 +33,7 @@ class SqlOneTimeLinkStore:
         def write(connection: sa.Connection) -> None:
             if new.user_id is not None:
                 get_account(connection, new.user_id)
+                # The newest link is the only one: an older one may have reached somebody else.
                 drop_reset_links(connection, new.user_id)
                 connection.execute(users.update().where(users.c.id == new.user_id).values(notice=notice))
             connection.execute(one_time_links.insert().values(**vars(new), created_at=self._clock()))
@@ -56,6 +57,7 @@ class SqlOneTimeLinkStore:
 
         def write(connection: sa.Connection) -> tuple[Account, Sequence[Revocation]]:
             account_id = _take(connection, token_hash, moment=moment).user_id
+            # A link must not bring back an account that was deactivated meanwhile.
             change = users.update().where(users.c.id == account_id, users.c.is_active)
             if not connection.execute(change.values(password_hash=password_hash, notice=notice)).rowcount:
                 raise LinkInvalidError

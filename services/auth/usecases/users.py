@@ -92,6 +92,7 @@ async def create_user(
         raise InvalidRegistrationError(f"username: {fault}", violations=[Violation("username", fault)])
     if registration.password:
         check_registration(registration)
+        # Hashing takes a tenth of a second of a core: unlimited, registrations would stop the service.
         async with deps.hasher.slot():
             password_hash = await deps.hasher.hash(registration.password)
     else:
@@ -122,6 +123,7 @@ async def update_user(
         RoleChangeNotAllowedError: an API token would promote it, or demote or deactivate an administrator.
     """
     account = await deps.accounts.get_account(user_id)
+    # A leaked API token must not be able to make itself permanent.
     is_role_change = changes.is_staff is not None and changes.is_staff != account.is_staff
     if is_role_change or (account.is_staff and changes.is_active is False):
         check_role_change(issuer)

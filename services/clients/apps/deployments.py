@@ -50,6 +50,7 @@ class GrpcDeployments:
             cores=found.cores,
             disk_size=found.disk_size,
             swap=found.swap,
+            # Without a place there is no host; 0 would name one.
             host_id=found.host_id if found.HasField("host_id") else None,
             node=found.node,
             placement_message=found.placement_message,

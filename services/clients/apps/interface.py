@@ -27,6 +27,7 @@ class Apps(Protocol):
             NotFoundError: there is no such app, or it is not the user's.
         """
 
+    # The id is the caller's: a call whose answer was lost is repeated without locking twice.
     async def begin_operation(
         self, app_id: str, operation_id: str, *, kind: str, made_by: str = "", user: User | None = None
     ) -> AppHold:
@@ -61,6 +62,7 @@ class Apps(Protocol):
         """Return those of up to 500 apps that were deleted."""
 
 
+# A Protocol of its own: the only one that catalog needs, which must not depend on operations.
 class Deployments(Protocol):
     """Planning by the service that carries deployments out."""
 

@@ -52,6 +52,7 @@ class AppProbe:
 
     answered: bool
     port: int = 0
+    # Items differ: some need minutes for their first start.
     grace_s: int = 0
     message: str = ""
 
@@ -89,6 +90,7 @@ class WantedDeployment:
 
     item_id: str
     hostname: str = ""
+    # Unchecked on purpose: apps decides, so that preview and deployment refuse the same.
     config: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     node: str = ""

@@ -21,5 +21,6 @@ class GrpcUsers:
         """See `Users.find_user`."""
         request = pb.FindUserRequest(id=user_id)
         user = await self._clients.call("auth", AuthInternalServiceStub, "FindUser", request, timeout=_FIND_S)
+        # Fields without presence are unlimited; ListFields names only those that were set.
         quota = Quota(**{field.name: value for field, value in user.quota.ListFields()})
         return UserFacts(user.id, user.is_staff, quota)

@@ -10,6 +10,7 @@ async def has_user(users: Users, user_id: int) -> bool:
     """Whether there is such an account."""
     try:
         await users.find_user(user_id)
+    # Any other refusal goes on to the caller: auth being away does not make a user unknown.
     except NotFoundError:
         return False
     return True

@@ -17,6 +17,7 @@ class Quota:
     @property
     def is_unlimited(self) -> bool:
         """Whether it allows everything."""
+        # 0 is a limit too: nothing is allowed.
         return not any(limit is not None for limit in vars(self).values())
 
     def over(self, other: Quota) -> Quota:

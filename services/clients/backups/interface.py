@@ -27,6 +27,7 @@ class Backups(Protocol):
             NotFoundError: there is none, or none any more.
         """
 
+    # One call for a page of apps: a call for each would make the list as slow as its length.
     async def count_backups(
         self, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()
     ) -> Mapping[str, AppBackupCount]:

@@ -11,5 +11,6 @@ async def find_held_backup(backups: Backups, operation_id: str) -> HeldBackup | 
     """Return the backup that an operation requested; None when there is none, or none any more."""
     try:
         return await backups.get_held_backup(operation_id)
+    # Only this one: while backups is away, whether there is a backup is not known.
     except NotFoundError:
         return None

@@ -14,6 +14,7 @@ class HeldBackup:
     status: str
     progress: int = 0
     error: str = ""
+    # Known only when Proxmox has named it, near the end of the task.
     archive: str = ""
 
 

@@ -29,9 +29,8 @@ from services.clients.inventory.values import (
 from services.common.core.errors import NotFoundError
 from services.common.rpc.client import Clients
 
-_WRITE_S = (
-    60.0  # Proxmox answers a request for a task within seconds; a full cluster lock takes up to a minute
-)
+# Proxmox answers a request for a task within seconds; a full cluster lock takes up to a minute.
+_WRITE_S = 60.0
 _NOTES_S = 20.0  # a person waits for it
 _VOLUMES_S = 20.0  # a person waits for it
 _TASK_S = 24 * 3600.0  # the longest task: the largest archives take hours on slow storage
@@ -105,6 +104,7 @@ class GrpcArchives:
         request = pb.DeleteArchiveRequest(host_id=host_id, volume_id=volume_id)
         try:
             return await self._begin("DeleteArchive", request)
+        # Deleted already, by an earlier attempt or by somebody in Proxmox: what was wanted is the case.
         except NotFoundError:
             return Task(host_id, "", "")
 

@@ -85,6 +85,7 @@ class GrpcContainers(GrpcArchives):
 
     async def reboot_container(self, ref: Ref, *, owner: str) -> Task:
         """See `Containers.reboot_container`."""
+        # A repeated request would reboot twice.
         return await self._begin("RebootContainer", _action(ref, owner), retry=False)
 
     async def destroy_container(self, ref: Ref, *, owner: str) -> Task:

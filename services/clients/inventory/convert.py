@@ -27,9 +27,8 @@ from services.clients.inventory.values import (
     Wanted,
 )
 
-_DEFAULT_VOLUME_GB = (
-    4  # of an image's volume whose size nobody chose: enough for settings, soon grown for media
-)
+# Of an image's volume whose size nobody chose: enough for settings, soon grown for media.
+_DEFAULT_VOLUME_GB = 4
 
 
 def render_wanted(wanted: Wanted) -> pb.PlaceContainerRequest:
@@ -42,6 +41,7 @@ def render_wanted(wanted: Wanted) -> pb.PlaceContainerRequest:
         storage=wanted.storage,
         oci=wanted.oci,
         bridge=wanted.bridge,
+        # 0 means untagged here; on the wire it is the absent field, since 0 is no VLAN.
         vlan=wanted.vlan or None,
         network_cidr=wanted.network_cidr,
         restricted=not wanted.any_network,
@@ -111,6 +111,7 @@ def render_creation(ref: Ref, owner: str, new: NewContainer) -> pb.CreateContain
         storage=new.storage,
         network_cidr=new.network_cidr,
         bridge=new.bridge,
+        # With DHCP the router comes from the lease, and Proxmox refuses a gateway without an address.
         gateway=new.gateway if new.network_cidr else "",
         vlan_tag=new.vlan or None,
         nameservers=new.nameservers,
@@ -161,6 +162,7 @@ def parse_progress(progress: pb.TaskProgress) -> TaskProgress:
 def parse_tasks(answer: pb.ListContainerTasksResponse, ref: Ref) -> list[ContainerTask]:
     """Parse the tasks that run on a container."""
     return [
+        # Proxmox leaves out the node in answers of the node itself.
         ContainerTask(TaskKind(one.type), Task(ref.host_id, one.node or ref.node, one.upid))
         for one in answer.tasks
     ]
@@ -212,6 +214,7 @@ def parse_container(item: pb.Container) -> Container:
         template=item.template,
         mounts=tuple(_list_mounts(dict(item.config))),
         named_owner=item.named_owner,
+        # Lists carry no configuration: an empty one says nothing about the disk.
         bare=bool(item.config.fields) and "rootfs" not in item.config.fields,
     )
 
@@ -222,6 +225,7 @@ def parse_scan(answer: pb.ListContainersResponse) -> Scan:
         tuple(parse_container(item) for item in answer.containers),
         frozenset(scan.host_id for scan in answer.scans if scan.complete),
         tuple(scan.host_id for scan in answer.scans if not scan.complete),
+        # A host whose single nodes are missing did answer; it is not silent.
         {scan.host_id: scan.error for scan in answer.scans if not scan.complete and not scan.missing_nodes},
         frozenset(node for scan in answer.scans for node in scan.missing_nodes),
     )
@@ -230,5 +234,6 @@ def parse_scan(answer: pb.ListContainersResponse) -> Scan:
 def _list_mounts(config: Mapping[str, Any]) -> Iterator[str]:
     """List the paths of a configuration's mount points: `mp0: local-lvm:vm-9000-disk-1,mp=/data,size=4G`."""
     for key, value in config.items():
+        # Other keys begin with the same letters; only numbered ones are volumes.
         if key.startswith("mp") and key.removeprefix("mp").isdigit():
             yield from (part[3:] for part in str(value).split(",") if part.startswith("mp="))

@@ -80,6 +80,7 @@ class Archives(Protocol):
         """Begin to delete an archive; an archive that is gone needs no task."""
 
 
+# Apart from `Containers`, so that what only follows tasks can be tested with a fake of three methods.
 class Tasks(Protocol):
     """Tasks of Proxmox. Each method may raise UnavailableError."""
 

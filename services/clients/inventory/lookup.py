@@ -17,6 +17,7 @@ async def find_container(containers: Containers, ref: Ref, *, timeout: float = 1
     """
     try:
         return await containers.get_container(ref, timeout=timeout)
+    # UnavailableError goes on: a host that is silent has not said that the container is gone.
     except NotFoundError:
         return None
 

@@ -18,9 +18,8 @@ from services.common.operations.model import WaitError
 
 OnProgress = Callable[[TaskProgress], Awaitable[None]]
 
-_LOCK_WAIT_S = (
-    5.0  # before the next try: Proxmox itself waits 10 s for a lock, so sooner only adds tasks to its log
-)
+# Before the next try: Proxmox itself waits 10 s for a lock, so sooner only adds tasks to its log.
+_LOCK_WAIT_S = 5.0
 _END_S = 30.0  # for a task to end that was stopped: Proxmox kills its process after 5 to 10 s
 _END_WAIT_S = 5.0  # before a worker takes up again what waits for the end of such a task
 

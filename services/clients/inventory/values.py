@@ -67,6 +67,7 @@ class TaskKind(StrEnum):
     HA_MIGRATE = "hamigrate"
     OTHER = "other"
 
+    # A newer Proxmox may name kinds that this release does not know: such a task is still followed.
     @classmethod
     def _missing_(cls, _: object) -> TaskKind:
         return cls.OTHER
@@ -108,6 +109,7 @@ class Archive:
     size: int
     notes: str
 
+    # The file name carries no id of ours: Proxmox chooses it from vmid and time.
     def has_backup_id(self, backup_id: str) -> bool:
         """Whether a line of its notes names the backup with this id."""
         return f"proximity-backup: {backup_id}" in self.notes.splitlines()
@@ -200,6 +202,7 @@ class NewContainer:
     nameservers: tuple[str, ...]
     docker: bool
     oci: bool
+    # Hidden in `repr`, which ends in logs and error reports: values of apps are often secrets.
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     entrypoint: str = ""
     mounts: tuple[tuple[str, int], ...] = ()
@@ -256,6 +259,7 @@ class Scan:
     containers: tuple[Container, ...]
     complete: frozenset[int]
     skipped: tuple[int, ...] = ()
+    # A host that did not answer says nothing about its containers: nobody may take them for missing.
     silent: Mapping[int, str] = field(default_factory=dict)
     missing_nodes: frozenset[str] = frozenset()
 
@@ -274,6 +278,7 @@ class NodeCapacity:
     memory_used: float
     storage_total: float
     storage_used: float
+    # None: never read since the host was added.
     last_updated: datetime | None = None
 
 

@@ -96,6 +96,7 @@ def read_settings(kind: type[T], environ: Mapping[str, str] | None = None) -> T:
     """
     source = os.environ if environ is None else environ
     settings, faults = _fill(kind, source)
+    # A variable with a fault of its own was replaced by its default: later checks would judge that instead.
     wrong = {fault.partition(":")[0] for fault in faults}
     faults += find_incomplete(kind, source)
     if isinstance(settings, ServiceSettings):
@@ -118,6 +119,7 @@ def _fill(kind: type[T], source: Mapping[str, str]) -> tuple[T, list[str]]:
         except (ValueError, OSError) as error:
             faults.append(f"{field.metadata['name']}: {error}")
             default = field.metadata["default"]
+            # Filled in, so that the checks of the other fields run and every fault is named at once.
             values[field.name] = "" if default is dataclasses.MISSING else default
     return kind(**values), faults
 
@@ -138,6 +140,7 @@ def _is_set(name: str, source: Mapping[str, str]) -> bool:
 
 def _list_unaccepted(settings: ServiceSettings) -> list[str]:
     """List what is too weak for production, unless ALLOW_INSECURE names it."""
+    # Development uses known passwords and plain HTTP on purpose.
     if settings.debug:
         return []
     return [
@@ -150,9 +153,11 @@ def _list_unaccepted(settings: ServiceSettings) -> list[str]:
 def _read_value(metadata: Mapping[str, Any], source: Mapping[str, str]) -> Any:
     name = metadata["name"]
     text = source.get(name, "")
+    # Which of the two wins would be a surprise, and an old secret might stay in use unnoticed.
     if text and source.get(f"{name}_FILE"):
         raise ValueError(f"is set, and {name}_FILE too; keep one of them")
     if not text and source.get(f"{name}_FILE"):
+        # Editors and `echo` end a file with a line feed that is not part of the secret.
         text = Path(source[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
     if text:
         return metadata["parse"](text)
@@ -222,6 +227,7 @@ class ServiceSettings:
         parse=parse_networks,
         doc="Networks of gateways that may say whom they forward, where TLS_DIR does not say who is one.",
     )
+    # Off by default: an installation that sets nothing must not be one for development.
     debug: bool = setting(
         "DEBUG", default=False, parse=parse_bool, doc="Development: debug logs, migrations at start."
     )

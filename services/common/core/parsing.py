@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
+# What nats-py connects to.
 _NATS_SCHEMES = ("nats", "tls", "ws", "wss")
 _DATABASE_URL = re.compile(r"sqlite:///.+|postgres(ql)?(\+psycopg)?://.+", re.DOTALL)
 _GRPC_TARGET = re.compile(r"(dns|ipv4|ipv6|unix|unix-abstract):.+")
@@ -66,6 +67,7 @@ def parse_origin(text: str) -> str:
         raise ValueError(
             f"{text!r} is no origin like https://console.example.org, which has no path and no *"
         )
+    # Browsers send scheme and host in lower case, and origins are compared as text.
     return origin.lower()
 
 
@@ -81,6 +83,7 @@ def parse_dsn(text: str) -> str:
     except ValueError:
         known = False
     if not known or not parts.path.rpartition("/")[2].isdecimal():
+        # The text is not repeated: its key is a credential.
         raise ValueError("is no DSN like https://key@host/1")
     return text
 
@@ -191,6 +194,7 @@ def parse_target(text: str) -> str:
     Raises:
         ValueError: it is none.
     """
+    # gRPC reports a wrong address at the first call only; here it is found at the start.
     if _GRPC_TARGET.fullmatch(text):
         return text
     try:

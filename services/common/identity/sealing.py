@@ -38,6 +38,7 @@ class Sealer:
 
     def __init__(self, secret_key: str, *, previous: Sequence[str] = ()) -> None:
         self._keys: dict[str, AESGCM] = {}
+        # The current secret comes last, so that its id is the one that stays.
         for secret in (*previous, secret_key):
             key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"proximity sealing v1").derive(
                 secret.encode()
@@ -47,6 +48,7 @@ class Sealer:
 
     def seal(self, value: str, *, place: str) -> str:
         """Seal `value` for `place` (`table.column.row`)."""
+        # 96 random bits: a repetition is unlikely before 2**32 values under one key (NIST SP 800-38D).
         nonce = os.urandom(12)
         ciphertext = self._keys[self._current].encrypt(nonce, value.encode(), place.encode())
         return f"v{self._current}.{base64.b64encode(nonce + ciphertext).decode()}"

@@ -54,6 +54,7 @@ class ServiceSigner:
                 "scopes": list(user.scopes),
             }
         token = jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": f"service:{self._service}"})
+        # One entry per user and service; starting over is cheaper than evicting.
         if len(self._cache) > 1000:
             self._cache.clear()
         self._cache[(audience, user)] = (issued + SERVICE_TOKEN_S, token)
@@ -87,6 +88,7 @@ def make_service_keys(directory: Path) -> None:
         if private_file.exists():
             continue
         key = Ed25519PrivateKey.generate()
+        # The mode is set before there is anything to read.
         private_file.touch(mode=0o600)
         private_file.write_bytes(
             key.private_bytes(

@@ -33,9 +33,8 @@ log = get_logger()
 _BATCH = 200  # messages under one lease, published one after the other
 _SWEEP_S = 2.0  # how long a message waits that a process has left behind when it died
 _LEASE_S = 8.0  # how long others wait for a relay that died within a batch
-_PUBLISHING_S = (
-    2.5  # of the lease; the last publication may wait 5 s for NATS, and the rows are deleted after it
-)
+# Of the lease; the last publication may wait 5 s for NATS, and the rows are deleted after it.
+_PUBLISHING_S = 2.5
 _CONTENTION_S = 0.1  # until the next look at a lease that another relay has; a batch takes a few milliseconds
 _LEASE_NAME = "relay"
 

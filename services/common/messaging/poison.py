@@ -19,9 +19,8 @@ from services.common.core.clock import now
 from services.common.db.database import Database, UtcDateTime, insert_ignore
 
 MESSAGE_ID = "Nats-Msg-Id"  # the header by which JetStream knows a message that comes twice
-_MOST = (
-    1000  # rows per service, each with a payload of _LARGEST bytes at most: a flood of garbage fills no disk
-)
+# Rows per service, each with a payload of _LARGEST bytes at most: a flood of garbage fills no disk.
+_MOST = 1000
 _LARGEST = 64 << 10  # bytes; messages of ours have a few hundred
 _LONGEST_ERROR = 1000  # characters: an error with a stack of causes, and a row of 1 KiB
 

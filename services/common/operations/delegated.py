@@ -27,6 +27,7 @@ def note_delegated_step(
         "message": "",
         "upids": [],
     }
+    # Reports are repeated and may arrive after those of later steps.
     connection.execute(insert_ignore(steps, connection).values(**row))
     upids = list(connection.execute(sa.select(steps.c.upids).where(*key)).scalar() or [])
     if step.upid and step.upid not in upids:
@@ -34,6 +35,7 @@ def note_delegated_step(
     connection.execute(
         steps.update().where(*key).values(status="running", attempts=step.attempts, upids=upids)
     )
+    # A report that was lost must not leave its step running for ever.
     before = (steps.c.operation_id == operation_id, steps.c.position < step.position)
     connection.execute(
         steps.update()

@@ -60,6 +60,7 @@ class LeasedOperation:
 
     def find_end(self, step: Step[Any]) -> str | None:
         """Return the reason why the operation must not go on with a step, or None."""
+        # Half done, such a step leaves what nobody could undo: the request is honoured before the next one.
         if not step.cancellable:
             return None
         if self.is_cancelled:
@@ -85,6 +86,7 @@ class LeasedOperation:
             EndRequestedError: the operation shall not go on with `step`.
             LeaseLostError: another worker has it.
         """
+        # The lease is renewed beside the work, not between its awaits: one call to Proxmox may outlast a lease.
         task = asyncio.ensure_future(work)
         keeper = asyncio.create_task(self._keep_lease(step))
         try:
@@ -94,6 +96,7 @@ class LeasedOperation:
             keeper.result()
             raise EndRequestedError
         finally:
+            # Without a lease the work must stop at once, since its successor may be running already.
             for part in (task, keeper):
                 part.cancel()
             await asyncio.gather(task, keeper, return_exceptions=True)
@@ -104,6 +107,7 @@ class LeasedOperation:
             try:
                 self.is_cancelled = await self.store.renew(self.operation)
             except UnavailableError as error:
+                # A database that is away for a moment takes no lease from anybody; the next renewal decides.
                 log.warning("lease_not_renewed", operation_id=self.operation.id, error=error.message)
                 continue
             if step is not None and self.find_end(step) is not None:
@@ -161,6 +165,7 @@ class LeasedOperation:
         Raises:
             ReleasedError: always, when that is written down.
         """
+        # The lease ends in the same transaction, so that no worker waits for it to expire.
         free = {"not_before": now() + timedelta(seconds=delay), "lease_until": None}
         await self.store.update_step(self.operation, position, step, values={**values, **free}, line=line)
         raise ReleasedError(delay)
@@ -212,6 +217,7 @@ class StepContext:
     @property
     def is_cancelled(self) -> bool:
         """See `Context.is_cancelled`."""
+        # An undo cannot be cancelled itself; what the caller asks is whether a cancellation caused it.
         if self.operation.status == "undoing":
             return self.operation.error == CANCELLED
         return self._leased.is_cancelled
@@ -237,6 +243,7 @@ class StepContext:
 
     async def progress(self, fraction: float, *, message: str = "") -> None:
         """See `Context.progress`."""
+        # A fraction from sizes that were estimated may exceed the whole.
         percent = self._leased.progress_at(self._position, min(max(fraction, 0.0), 1.0))
         step = {"message": message} if message else {"status": "running"}
         await self._leased.store.update_step(

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 MAX_ATTEMPTS = 3  # of a step whose failure may pass: about 10 s with the delays between them
-_WAIT_S = (
-    2.0  # the least delay before an error that passes by itself is tried again: a claim and a check cost 5 ms
-)
+# The least delay before an error that passes by itself is tried again: a claim and a check cost 5 ms.
+_WAIT_S = 2.0
 S = TypeVar("S", bound="DataclassInstance")  # the frozen state of a workflow
 Change = Any  # what the service's store can apply
 

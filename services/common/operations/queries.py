@@ -44,6 +44,7 @@ class OperationLookups:
         found: dict[str, list[OperationStep]] = {}
         for operation_id, *values in step_rows:
             found.setdefault(operation_id, []).append(_build_step(queries.step_parser.parse(values)))
+        # A page beyond the end has no row that could carry the total.
         if rows or offset == 0:
             total = rows[0][0] if rows else 0
         else:

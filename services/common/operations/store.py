@@ -31,9 +31,8 @@ from services.common.operations.tables import OperationTables
 
 LEASE_S = 8.0  # renewed every 2 s: an operation of a dead worker goes on within it
 NO_LIMITS = OperationLimits()
-_CLAIM_LOCK = (
-    0x70726F78  # one number for all services: each has a database or schema of its own, and claims are brief
-)
+# One number for all services: each has a database or schema of its own, and claims are brief.
+_CLAIM_LOCK = 0x70726F78
 Apply = Callable[[sa.Connection, "ClaimedOperation", Change], None]
 
 

@@ -25,6 +25,7 @@ def define_tables(metadata: sa.MetaData) -> OperationTables:
 
     Every change of an operation or one of its steps sets `updated_at`, by which answers about it are cached.
     """
+    # New columns have a server default: the release before writes rows without them during an upgrade.
     operations = sa.Table(
         "operations",
         metadata,
@@ -45,6 +46,7 @@ def define_tables(metadata: sa.MetaData) -> OperationTables:
         sa.Column("fence", sa.Integer, nullable=False),
         sa.Column("not_before", UtcDateTime, nullable=False),
         sa.Column("cancel_requested", sa.Boolean, nullable=False),
+        # Column names of the first release; the attribute has the name that is used today.
         sa.Column("held", sa.Boolean, key="delegated", nullable=False),
         sa.Column("node", sa.String(80), nullable=False, server_default=""),
         sa.Column("storage", sa.String(120), nullable=False, server_default=""),
@@ -55,6 +57,8 @@ def define_tables(metadata: sa.MetaData) -> OperationTables:
         sa.Column("updated_at", UtcDateTime, nullable=False),
         sa.Column("finished_at", UtcDateTime),
     )
+    # The database itself refuses a second unfinished operation of a subject, whatever replicas do at once.
+    # Both indexes are partial: they stay as small as the queue, however long the history is.
     unfinished = operations.c.finished_at.is_(None)
     sa.Index(
         "operations_one_unfinished",
@@ -114,6 +118,7 @@ def add_operation(connection: sa.Connection, tables: OperationTables, new: NewOp
             node=new.node,
             storage=new.storage,
             requested_by=new.requested_by,
+            # The trace of the request goes on in the worker.
             traceparent=new.traceparent or current_traceparent(),
             created_at=current,
             updated_at=current,

@@ -73,6 +73,7 @@ def build_runtime(
     db = Database(create_engine(settings.database_url, service=service))
     bus.poison = PoisonMessages(db)
     auth = AuthClient(clients)
+    # Auth verifies by its own tables; it must neither call itself nor depend on NATS for revocations.
     is_auth = find_key is not None
     revocations = Revocations(None if is_auth else lambda: bus.is_connected)
     verifier = TokenVerifier(
@@ -102,6 +103,7 @@ def build_runtime(
 
 async def close_runtime(runtime: Runtime) -> None:
     """Close connections, in order."""
+    # The database last: a call or message that is ending may still write.
     await runtime.clients.close()
     await runtime.bus.close()
     await runtime.db.close()

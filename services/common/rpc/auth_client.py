@@ -28,6 +28,7 @@ class AuthClient:
     async def find_key(self, kid: str) -> Ed25519PublicKey | None:
         """The public key of a key id; asks auth for unknown ones, at most every 5 seconds."""
         loop = asyncio.get_running_loop()
+        # A rotated key is unknown until the first token signed with it arrives.
         if kid not in self._keys and (
             not self._refreshed_at or loop.time() - self._refreshed_at >= _KEYS_REFRESH_S
         ):

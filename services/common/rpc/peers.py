@@ -13,6 +13,7 @@ from services.common.core.errors import ForbiddenError
 from services.common.rpc.call import Call
 from services.common.rpc.tls import GATEWAY, find_peer_name
 
+# Headers that decide about addresses and schemes; from anybody but a gateway they are a claim.
 _FORWARDED = ("x-forwarded-", "x-envoy-", "x-real-ip")
 
 
@@ -48,6 +49,7 @@ class Peers:
         Raises:
             PeerRefusedError: it does not.
         """
+        # A stolen token is of no use to a service that lacks the certificate of whom it names.
         wanted = call.caller.service or GATEWAY
         if self.by_certificate and call.peer_name != wanted:
             raise PeerRefusedError(
@@ -71,6 +73,7 @@ def _networks_have(host: str, networks: tuple[str, ...]) -> bool:
 def _is_within(peer: str, networks: tuple[str, ...]) -> bool:
     """Whether gRPC's name of a peer (`ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000`, `unix:…`) is in the networks."""
     kind, _, rest = peer.partition(":")
+    # The socket's folder is readable by this user alone (mode 0700).
     if kind == "unix":
         return True
     host = rest.rpartition(":")[0].removeprefix("%5B").removesuffix("%5D").strip("[]")

@@ -31,6 +31,7 @@ def add_reflection(server: grpc.aio.Server) -> None:
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
+    # grpcio-reflection registers v1alpha alone, and stock clients ask for v1 first.
     for package in (_V1ALPHA, _V1):
         handlers = {"ServerReflectionInfo": reflect}
         server.add_generic_rpc_handlers(
@@ -54,6 +55,7 @@ class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[name-defin
         """Find RPCs and fields too, which the pool does not: their parent is in the same file."""
         parent = fully_qualified_name.rpartition(".")[0]
         answer = super()._file_containing_symbol(request, fully_qualified_name)
+        # Ends at a name without a dot, so the depth is that of the name.
         if not answer.HasField("error_response") or not parent:
             return answer
         return self._file_containing_symbol(request, parent)

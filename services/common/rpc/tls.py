@@ -56,6 +56,7 @@ def open_channel(
     """Open a channel to a service. With TLS the server must present that service's certificate, at any address."""
     if tls is None:
         return grpc.aio.insecure_channel(address, options=options)
+    # Certificates name services, not addresses, so they stay valid when a service moves.
     named = (*options, ("grpc.ssl_target_name_override", service), ("grpc.default_authority", service))
     return grpc.aio.secure_channel(address, tls.make_channel_credentials(), options=named)
 
@@ -64,4 +65,5 @@ def find_peer_name(auth_context: dict[str, Any] | None) -> str:
     """Whom the certificate of a connection names: a service or the gateway; empty for anybody else."""
     names = (auth_context or {}).get("x509_subject_alternative_name", ())
     known = {name.decode(errors="replace") for name in names} & PEERS
+    # A certificate with several names could act as either.
     return known.pop() if len(known) == 1 else ""

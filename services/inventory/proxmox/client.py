@@ -52,9 +52,8 @@ from services.inventory.proxmox.shapes import check_shape
 
 log = get_logger()
 
-_ATTEMPTS = (
-    4  # of one request, with exponential backoff: 1.4 s of waits, as long as a lock of Proxmox usually lasts
-)
+# Of one request, with exponential backoff: 1.4 s of waits, as long as a lock of Proxmox usually lasts.
+_ATTEMPTS = 4
 _THREADS = 8  # requests of one host at once: a node has three API workers, and a queue for each
 _MAX_SILENCE_S = 15.0  # the longest time in which a silent host is not tried again
 

@@ -32,9 +32,8 @@ BRIEF_STALL_S = 900  # a shutdown may wait for a database of a guest for ten min
 _LOG_S = 2.0  # between two reads of the log of a running task: most polls cost one request, for the status
 HEARTBEAT_S = 5.0  # between two progresses of a silent task, so that watchers see that it still runs
 _LOG_PAGE = 500  # lines
-_MOST_PAGES = (
-    100  # of one task's log at once: 50,000 lines, more than a restore with a warning per file prints
-)
+# Of one task's log at once: 50,000 lines, more than a restore with a warning per file prints.
+_MOST_PAGES = 100
 _LINE = 2000  # characters; a page of them fits into one message of gRPC
 _PASSING = re.compile(
     r"got timeout|can't lock file|unable to (acquire|get) lock|is locked \(|timed out|no route to host"

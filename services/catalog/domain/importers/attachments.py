@@ -12,9 +12,8 @@ from services.catalog.domain.importers.variables import make_variable, substitut
 from services.catalog.domain.item_files.parser import BUILT_IN_VARIABLES
 
 _MAX_CHARACTERS = 60_000  # characters of a file; a larger one is data, not configuration
-_MAX_TOTAL = (
-    200_000  # characters of all files of a definition, which stays below the size limit of a document
-)
+# Characters of all files of a definition, which stays below the size limit of a document.
+_MAX_TOTAL = 200_000
 _MAX_FILES = 100  # of a definition; a folder with more is data, not configuration
 _EXECUTABLE = 0o755  # mode of scripts (`#!`): configs are not executable by default
 # Files that an app shows or offers, but starts without.

@@ -141,6 +141,7 @@ class Guard:
         """
         cookie = call.find_cookie(CSRF_COOKIE)
         sent = call.metadata.get("x-csrftoken", "")
+        # Compared in constant time, like every secret.
         if not cookie or not hmac.compare_digest(cookie.encode(), sent.encode()):
             raise CsrfRejectedError(
                 "CSRF token missing or incorrect: send the value of the cookie "
@@ -173,6 +174,7 @@ class Guard:
         header = call.metadata.get("authorization", "")
         if header:
             scheme, _, token = header.partition(" ")
+            # A header that is no bearer token is verified as it is, and refused: it must not fall back to the cookie.
             return token.strip() if scheme.lower() == "bearer" and token.strip() else header
         token = call.find_cookie(ACCESS_COOKIE)
         call.via_cookie = bool(token)
@@ -181,6 +183,7 @@ class Guard:
     @staticmethod
     def _check_access(caller: Caller, rule: Rule) -> None:
         if rule.access == access_pb2.ACCESS_INTERNAL:
+            # Not even an administrator: internal RPCs trust what their callers have checked.
             if caller.service not in rule.callers:
                 raise ServiceOnlyError("only services of the platform may call this")
             return

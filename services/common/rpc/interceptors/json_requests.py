@@ -61,6 +61,7 @@ def read_json_request(
     try:
         body = json_request_pb2.JsonRequest.FromString(data).json_body.data
         request = kind.FromString(data)
+        # The body itself is an unknown field of the typed request.
         request.DiscardUnknownFields()
         fill_message(request, _parse_json(body) if body.strip() else {}, fixed=variables)
     except DecodeError:
@@ -120,6 +121,7 @@ def _parse_json(body: bytes) -> Any:
 
 def _read_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
+    # Parsers differ in which of two values they take; a proxy before us may have checked the other one.
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         repeated = _show(next(name for name in names if names.count(name) > 1))

@@ -48,6 +48,7 @@ def _checks_of(descriptor: Descriptor) -> tuple[Check, ...]:
         options = field.GetOptions()
         if options.HasExtension(rules_pb2.rules):
             checks.append(_compile(field, options.Extensions[rules_pb2.rules]))
+        # Texts without rules are checked for control characters all the same.
         elif field.type == FieldDescriptor.TYPE_STRING or _is_map(field):
             checks.append(_compile(field, rules_pb2.Rules()))
         if field.message_type is not None and field.message_type.full_name in well_known.CHECKS:

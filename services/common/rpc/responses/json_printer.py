@@ -96,6 +96,7 @@ def _print_bool(value: bool) -> str:
 
 
 def _print_double(value: float) -> str:
+    # Beyond 2**53 a double no longer names each whole number.
     if value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     if math.isfinite(value):
@@ -103,6 +104,7 @@ def _print_double(value: float) -> str:
     return '"NaN"' if math.isnan(value) else '"Infinity"' if value > 0 else '"-Infinity"'
 
 
+# JavaScript's numbers lose digits from 2**53 on, hence the text (proto3's JSON mapping).
 def _print_wide(value: int) -> str:
     return f'"{value}"'
 
