@@ -122,7 +122,7 @@ class AuthSettings(ServiceSettings):
         # Trying the platform out must need no administrator; a real host is nobody's to try.
         if is_open is None and (self.use_mock_proxmox or (self.debug and not self.proxmox_host)):
             is_open = True
-        # In production whoever registers first may be a stranger.
+        # In production the first account may be that of a stranger.
         return RegistrationPolicy(is_open=is_open, first_is_admin=self.debug)
 
     @property

@@ -21,9 +21,7 @@ class FakeCatalog:
     async def compare_revisions(
         self, catalog_id: str, *, from_revision: str, revision: str
     ) -> RevisionChanges:
-        revision = revision or self.revisions[-1]
-        if revision not in self.revisions:
-            raise NotFoundError(f"{catalog_id} has no revision {revision}")
+        revision = self._find_revision(catalog_id, revision)
         added = set(self.required.get(revision, ())) - set(self.required.get(from_revision, ()))
         return RevisionChanges(
             revision=revision,
@@ -37,6 +35,14 @@ class FakeCatalog:
             notes=(),
             release_notes_url="https://github.com/adminer/adminer/releases",
         )
+
+    def _find_revision(self, catalog_id: str, revision: str) -> str:
+        revision = revision or self.revisions[-1]
+        if catalog_id != "adminer":
+            raise NotFoundError(f"the catalog has no app {catalog_id!r}")
+        if revision not in self.revisions:
+            raise NotFoundError(f"{catalog_id} has no revision {revision}")
+        return revision
 
     async def list_revisions(self) -> Mapping[str, ItemRevision]:
         return {"adminer": ItemRevision(self.revisions[-1], f"version {self.revisions[-1]}", self.icon)}
@@ -57,9 +63,7 @@ class FakeCatalog:
         from_revision: str = "",
         secret: Mapping[str, bool] | None = None,
     ) -> Rendering:
-        revision = revision or self.revisions[-1]
-        if revision not in self.revisions:
-            raise NotFoundError(f"{catalog_id} has no revision {revision}")
+        revision = self._find_revision(catalog_id, revision)
         theme = environment.get("THEME", "")
         values = {"PASSWORD": "s3cret'x", **environment}
         missing = [name for name in self.required.get(revision, ()) if not values.get(name)]

@@ -134,7 +134,7 @@ class SqlAccountStore:
             change = users.update().where(users.c.id == user_id).values(password_hash=password_hash)
             connection.execute(change)
             drop_reset_links(connection, user_id)
-            # The session that changes the password stays; whoever else knew the old one is signed out.
+            # The session that changes the password stays; everybody else who knew the old one is signed out.
             others = (sessions.c.user_id == user_id) & (sessions.c.family != keep_session)
             ended = end_families(connection, others, moment=moment)
             if not keep_api_tokens:
