@@ -8,10 +8,10 @@ from typing import Any
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.config import AppsSettings
+from services.apps.events.hub import EventHub
+from services.apps.events.stream import Hints, Watcher
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.handlers.app_renderer import AppRenderer
-from services.apps.handlers.event_hub import EventHub
-from services.apps.handlers.event_stream import Hints, Watcher
 from services.apps.jobs import follow_backups, follow_departures, list_periodic_work, refresh_catalog_updates
 from services.apps.store import SqlAppStore, operation_queue
 from services.apps.store.tables import metadata, operation_tables

@@ -11,10 +11,10 @@ import pytest
 from google.protobuf import json_format
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.events.hub import EventHub
+from services.apps.events.stream import Watcher
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.handlers.app_renderer import AppRenderer
-from services.apps.handlers.event_hub import EventHub
-from services.apps.handlers.event_stream import Watcher
 from services.apps.store.tables import outbox
 from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.apps.usecases.container_metrics import ContainerMetrics

@@ -10,8 +10,8 @@ import pytest
 
 from services.apps.domain.changes import AddLog, ChangeApp, RemoveApp
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.handlers.event_feed import StreamedEvent
-from services.apps.handlers.event_stream import Hints, Watcher
+from services.apps.events.feed import StreamedEvent
+from services.apps.events.stream import Hints, Watcher
 from services.apps.usecases.events import parse_event_id
 from services.common.db.database import Database
 from services.common.messaging.bus import Bus

@@ -8,9 +8,9 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import App
+from services.apps.events.hub import EventHub
+from services.apps.events.stream import Watcher
 from services.apps.handlers.app_renderer import AppRenderer
-from services.apps.handlers.event_hub import EventHub
-from services.apps.handlers.event_stream import Watcher
 from services.apps.usecases.container_metrics import ContainerMetrics
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.new_operation import Accepted

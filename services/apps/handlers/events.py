@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from google.api import httpbody_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.events.stream import PING
 from services.apps.handlers.base import BaseHandlers
-from services.apps.handlers.event_stream import PING
 from services.apps.usecases import events as usecases
 from services.common.core.clock import now
 from services.common.core.timestamps import render_time

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.apps.handlers.event_horizon import EventHorizon, find_settled
+from services.apps.events.horizon import EventHorizon, find_settled
 
 
 class Ids:

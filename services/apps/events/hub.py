@@ -20,9 +20,9 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.apps.convert import feed as convert
 from services.apps.domain.entities import App
 from services.apps.domain.feed import RecordedEvent
-from services.apps.handlers.event_feed import PAGE, Listener, render_frame
-from services.apps.handlers.event_horizon import EventHorizon
-from services.apps.handlers.event_stream import SUBJECT
+from services.apps.events.feed import PAGE, Listener, render_frame
+from services.apps.events.horizon import EventHorizon
+from services.apps.events.stream import SUBJECT
 from services.apps.store import SqlAppStore
 from services.common.core.clock import now
 from services.common.core.errors import UnavailableError

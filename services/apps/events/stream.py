@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 
 from nats.aio.msg import Msg
 
-from services.apps.handlers.event_feed import PAGE, Feed, Listener, StreamedEvent, make_event, render_rows
+from services.apps.events.feed import PAGE, Feed, Listener, StreamedEvent, make_event, render_rows
 from services.apps.store import SqlAppStore
 from services.common.core.errors import UnavailableError
 from services.common.core.log import get_logger
