@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.clients.inventory.interface import OnText
+from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.values import (
     Container,
     Defaults,
@@ -39,6 +40,7 @@ class FakeContainers(FakeArchives):
         strangers: ids of containers of others.
         conflicts: sentences about addresses that others have too, by container id.
         nodes: what `list_capacity` answers.
+        history: what `get_container_metrics` answers.
         hangs: RPC that never answers; `hung` is set then.
     """
 
@@ -55,6 +57,7 @@ class FakeContainers(FakeArchives):
         self.hangs = ""
         self.silent: set[str] = set()
         self.nodes: list[NodeCapacity] = []
+        self.history = MetricHistory("hour", 0, ())
 
     def add_container(self, ref: Ref, *, owner: str = "", name: str = "web", status: str = "stopped") -> None:
         """Have a container that the platform did not create."""
@@ -250,6 +253,13 @@ class FakeContainers(FakeArchives):
             raise NotFoundError(f"there is no container {ref.vmid}")
         paths = tuple(self.volumes.get(ref.vmid, ()))
         return dataclasses.replace(self.containers[ref.vmid], mounts=paths)
+
+    async def get_container_metrics(self, ref: Ref, *, owner: str, timeframe: str) -> MetricHistory:
+        self.call("get_container_metrics")
+        if ref.vmid not in self.containers:
+            raise NotFoundError(f"no container {ref.vmid}")
+        self.own(ref, owner)
+        return dataclasses.replace(self.history, range=timeframe)
 
     async def find_owned_containers(
         self, owner: str, *, host_id: int, hostname: str, timeout: float = 60.0

@@ -171,19 +171,6 @@ def add_metrics(message: app_pb2.App, live: Container | None) -> None:
         message.disk_used, message.disk_total = live.disk_used, live.disk
 
 
-def render_stats(live: Container) -> pb.AppStats:
-    """Render the metrics of a container."""
-    return pb.AppStats(
-        cpu_usage=round(live.cpu_usage * 100, 2),
-        memory_used=live.memory_used,
-        memory_total=live.memory,
-        disk_used=live.disk_used,
-        disk_total=live.disk,
-        uptime=live.uptime,
-        status=live.status,
-    )
-
-
 class StatusSource(Protocol):
     """Values that the status of an app is rendered of."""
 

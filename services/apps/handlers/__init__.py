@@ -12,6 +12,7 @@ from services.apps.handlers.containers import AppContainerHandlers
 from services.apps.handlers.events import EventHandlers
 from services.apps.handlers.internal import AppsInternalHandlers
 from services.apps.handlers.lifecycle import LifecycleHandlers
+from services.apps.handlers.metrics import MetricHandlers
 from services.apps.handlers.operations import OperationHandlers
 from services.apps.handlers.summary import SummaryHandlers
 
@@ -20,6 +21,12 @@ __all__ = ["AppsHandlers", "AppsInternalHandlers"]
 
 @dataclass(frozen=True, kw_only=True)
 class AppsHandlers(
-    AppHandlers, LifecycleHandlers, OperationHandlers, EventHandlers, AppContainerHandlers, SummaryHandlers
+    AppHandlers,
+    LifecycleHandlers,
+    MetricHandlers,
+    OperationHandlers,
+    EventHandlers,
+    AppContainerHandlers,
+    SummaryHandlers,
 ):
     """AppsService."""

@@ -1,4 +1,4 @@
-"""Apps: listing, deploying, reading, changing and deleting them, their log and their statistics."""
+"""Apps: listing, deploying, reading, changing and deleting them, and their log."""
 # ruff: noqa: D102 - RPCs are documented in the proto, once
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from services.apps.handlers.base import BaseHandlers, parse_requester
 from services.apps.usecases import apps as usecases
 from services.apps.usecases.delete_app import delete_app
 from services.apps.usecases.deploy_app import deploy_app
-from services.apps.usecases.get_app_stats import get_app_stats
 from services.apps.usecases.new_operation import Accepted
 from services.apps.usecases.update_app import update_app
 from services.common.rpc.call import Call
@@ -19,7 +18,7 @@ from services.common.rpc.responses.rendered import Rendered
 
 
 class AppHandlers(BaseHandlers):
-    """Apps: listing, deploying, reading, changing and deleting them, their log and their statistics."""
+    """Apps: listing, deploying, reading, changing and deleting them, and their log."""
 
     async def list_apps(self, request: pb.ListAppsRequest, call: Call) -> Rendered[pb.ListAppsResponse]:
         page, per_page = convert.parse_page(request)
@@ -96,13 +95,3 @@ class AppHandlers(BaseHandlers):
             level=request.level,
         )
         return await self.renderer.list_logs(found, form=call.form)
-
-    async def get_app_stats(self, request: pb.GetAppStatsRequest, call: Call) -> pb.AppStats:
-        call.audit_target = request.app_id
-        container = await get_app_stats(
-            self.dependencies.store,
-            self.dependencies.containers,
-            request.app_id,
-            owner_filter=call.owner_filter,
-        )
-        return convert.render_stats(container)

@@ -2,6 +2,7 @@
 
 Modules, from the lowest layer to the highest:
     values      frozen values, as inventory reports and accepts them
+    metrics     measurements over time
     errors      refusals that callers tell apart
     interface   the Protocol that use cases and workflows depend on
     lookup      reads that callers share

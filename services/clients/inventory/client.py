@@ -14,6 +14,7 @@ from services.clients.inventory.convert import (
     parse_capacity,
     parse_container,
     parse_defaults,
+    parse_history,
     parse_placement,
     parse_scan,
     render_creation,
@@ -21,6 +22,7 @@ from services.clients.inventory.convert import (
     render_wanted,
 )
 from services.clients.inventory.interface import OnText
+from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.values import (
     Container,
     Defaults,
@@ -40,6 +42,7 @@ _DEFAULTS_S = 5.0  # a read of one row
 _PROBE_S = 20.0  # from the service and then from inside the container
 _LIST_S = 60.0  # of every host, with a call a container where addresses are wanted
 _BRIEF_S = 3.0  # a caller that waits no longer than this is not helped by a second attempt
+_METRICS_S = 10.0  # a person waits; inventory gives a host 8 s
 _DROP_S = 300.0  # Proxmox merges a snapshot of a large disk for minutes
 _EXEC_S = 6 * 3600  # the longest command: docker pull of large images over slow links
 _EXEC_END_S = 30.0  # for inventory to report the end of a command that it stopped after _EXEC_S
@@ -160,6 +163,12 @@ class GrpcContainers(GrpcArchives):
         request = pb.GetContainerRequest(container=render_ref(ref))
         answer = await self._call("GetContainer", request, timeout=timeout, retry=timeout > _BRIEF_S)
         return parse_container(answer)
+
+    async def get_container_metrics(self, ref: Ref, *, owner: str, timeframe: str) -> MetricHistory:
+        """See `Containers.get_container_metrics`."""
+        request = pb.GetContainerMetricsRequest(container=render_ref(ref), owner=owner, range=timeframe)
+        answer = await self._call("GetContainerMetrics", request, timeout=_METRICS_S, retry=False)
+        return parse_history(answer)
 
     async def find_owned_containers(
         self, owner: str, *, host_id: int, hostname: str, timeout: float = 60.0

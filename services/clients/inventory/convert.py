@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
+from proximity.common.v1 import metrics_pb2
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1 import host_pb2
 
+from services.clients.inventory.metrics import MetricHistory, MetricSample
 from services.clients.inventory.values import (
     Archive,
     ArchiveListing,
@@ -237,3 +239,15 @@ def _list_mounts(config: Mapping[str, Any]) -> Iterator[str]:
         # Other keys begin with the same letters; only numbered ones are volumes.
         if key.startswith("mp") and key.removeprefix("mp").isdigit():
             yield from (part[3:] for part in str(value).split(",") if part.startswith("mp="))
+
+
+def parse_history(message: metrics_pb2.MetricHistory) -> MetricHistory:
+    """Parse measurements."""
+    return MetricHistory(
+        message.range, message.interval_s, tuple(_parse_sample(sample) for sample in message.samples)
+    )
+
+
+def _parse_sample(sample: metrics_pb2.MetricSample) -> MetricSample:
+    values = {field.name: value for field, value in sample.ListFields() if field.name != "time"}
+    return MetricSample(sample.time.ToDatetime(UTC), values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.values import (
     ArchiveListing,
     Container,
@@ -171,6 +172,14 @@ class Containers(Archives, Tasks, Protocol):
 
         Raises:
             NotFoundError: the host answers and has no such container.
+        """
+
+    async def get_container_metrics(self, ref: Ref, *, owner: str, timeframe: str) -> MetricHistory:
+        """Return what a container used over the last hour, day, week, month or year.
+
+        Raises:
+            NotFoundError: there is none.
+            ForbiddenError: it does not carry the owner's mark.
         """
 
     async def find_owned_containers(

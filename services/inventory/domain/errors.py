@@ -63,6 +63,10 @@ class WriteUncertainError(WaitingError, UnavailableError):
     """No answer came to a request that may have been carried out; look before trying again."""
 
 
+class NodeNotFoundError(NotFoundError):
+    """No node has this id."""
+
+
 class NodeUnknownError(InvalidError):
     """The host has no such node."""
 

@@ -12,7 +12,7 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 from services.common.rpc.call import Call
 from services.inventory.convert import containers as convert
 from services.inventory.convert import settings as convert_settings
-from services.inventory.convert.hosts import parse_host_id, render_capacity
+from services.inventory.convert.hosts import parse_host_id
 from services.inventory.domain.containers import ProxmoxTask
 from services.inventory.domain.interfaces import (
     CandidateReader,
@@ -22,11 +22,10 @@ from services.inventory.domain.interfaces import (
     SettingsStore,
 )
 from services.inventory.handlers.archives import ArchiveHandlers
+from services.inventory.handlers.container_reads import ContainerReadHandlers
 from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.usecases import (
-    containers,
     guests,
-    hosts,
     ownership,
     placement,
     power,
@@ -39,10 +38,9 @@ from services.inventory.usecases.create_container import CreationContext, create
 from services.inventory.usecases.migrate_container import migrate_container
 from services.inventory.usecases.move_volume import move_volume
 from services.inventory.usecases.pull_image import pull_image
-from services.inventory.usecases.settings import get_deployment_defaults
 
 
-class ContainerHandlers(ArchiveHandlers):
+class ContainerHandlers(ArchiveHandlers, ContainerReadHandlers):
     """ContainerService."""
 
     def __init__(
@@ -207,39 +205,6 @@ class ContainerHandlers(ArchiveHandlers):
         await tasks.stop_task(self._fleet, request.host_id, node=request.node, upid=request.upid)
         return empty_pb2.Empty()
 
-    async def get_container(self, request: cs.GetContainerRequest, _call: Call) -> cs.Container:
-        found = await containers.get_container(self._containers, convert.parse_ref(request.container))
-        return convert.render_container(found)
-
-    async def list_containers(
-        self, request: cs.ListContainersRequest, _call: Call
-    ) -> cs.ListContainersResponse:
-        scans = await containers.list_containers(
-            self._hosts,
-            self._scanner,
-            host_id=parse_host_id(request),
-            with_addresses=request.with_addresses,
-            brief=request.brief,
-        )
-        return convert.render_scans(scans)
-
-    async def find_owned_containers(
-        self, request: cs.FindOwnedContainersRequest, _call: Call
-    ) -> cs.FindOwnedContainersResponse:
-        found = await containers.find_owned_containers(
-            self._hosts,
-            self._scanner,
-            owner=request.owner,
-            host_id=request.host_id,
-            hostname=request.hostname,
-        )
-        return cs.FindOwnedContainersResponse(containers=[convert.render_container(one) for one in found])
-
-    async def inspect_container(self, request: cs.GetContainerRequest, _call: Call) -> cs.Inspection:
-        ref = convert.parse_ref(request.container)
-        found = await guests.inspect_container(self._containers, self._access, ports=self._ports, ref=ref)
-        return convert.render_inspection(found)
-
     async def exec(self, request: cs.ExecRequest, _call: Call) -> AsyncIterator[cs.ExecOutput]:
         pieces = guests.exec(
             self._containers,
@@ -290,9 +255,3 @@ class ContainerHandlers(ArchiveHandlers):
             storage=request.storage,
         )
         return convert.render_task(task)
-
-    async def list_capacity(self, _: empty_pb2.Empty, _call: Call) -> cs.ListCapacityResponse:
-        return render_capacity(await hosts.list_capacity(self._hosts))
-
-    async def get_deployment_defaults(self, _: empty_pb2.Empty, _call: Call) -> cs.DeploymentDefaults:
-        return convert_settings.render_defaults(*await get_deployment_defaults(self._settings))

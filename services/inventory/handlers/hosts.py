@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from google.protobuf import empty_pb2
 from google.protobuf.message import Message
+from proximity.common.v1 import metrics_pb2
 from proximity.inventory.v1 import host_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
@@ -15,6 +16,7 @@ from services.common.rpc.call import Call
 from services.common.rpc.responses.cache import VersionedLruCache
 from services.common.rpc.responses.rendered import Form, Rendered, render
 from services.inventory.convert import hosts as convert
+from services.inventory.convert.metrics import render_history
 from services.inventory.domain.entities import Host, Node
 from services.inventory.domain.interfaces import (
     ContainerAccess,
@@ -22,7 +24,8 @@ from services.inventory.domain.interfaces import (
     NodeSyncTrigger,
     ProxmoxFleet,
 )
-from services.inventory.usecases import hosts
+from services.inventory.domain.metrics import DEFAULT_RANGE
+from services.inventory.usecases import hosts, metrics
 
 T = TypeVar("T", Host, Node)
 
@@ -76,6 +79,14 @@ class HostHandlers:
     ) -> AsyncIterator[Rendered[host_pb2.Node]]:
         for node in await hosts.list_nodes(self._store, host_id=convert.parse_host_id(request)):
             yield Rendered(host_pb2.Node, self._render(node, convert.render_node, call=call))
+
+    async def get_node_metrics(
+        self, request: pb.GetNodeMetricsRequest, _call: Call
+    ) -> metrics_pb2.MetricHistory:
+        history = await metrics.get_node_metrics(
+            self._store, self._fleet, node_id=request.id, timeframe=request.range or DEFAULT_RANGE
+        )
+        return render_history(history)
 
     def _render(self, item: T, render_item: Callable[[T], Message], *, call: Call) -> bytes:
         """Return the bytes of a host or a node, rendered once for each of its states."""

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from services.inventory.proxmox.answers import UnexpectedAnswer, name_kind
+from services.inventory.proxmox.metrics import NUMBERS
 
 Check = Callable[[Any], str]
 _MOST = 1e18  # bytes and seconds stay far below; infinity and NaN do not
+_LATEST = 1e11  # seconds since the epoch; Python knows years up to 9999
 _TASK = re.compile(r"[^/?#\s]*")
 # What becomes part of the path of a later request, and must not lead to another one.
 _IN_PATHS = {
@@ -85,6 +87,14 @@ def _permissions(data: Any) -> str:
     return "" if all(isinstance(each, dict) for each in data.values()) else "permissions that are no objects"
 
 
+def _samples(data: Any) -> str:
+    if fault := _rows(numbers=NUMBERS)(data):
+        return fault
+    # A time outside would not become one of Python.
+    is_timed = all(_is_number(row.get("time")) and 0 < float(row["time"]) < _LATEST for row in data)
+    return "" if is_timed else "a sample without a time"
+
+
 _RESOURCE_FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "node": (("node",), ()),
     "storage": (("node", "storage"), ()),
@@ -145,6 +155,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], Check], ...] = tuple(
         ("/nodes/{N}/aplinfo", _rows("template")),
         ("/nodes/{N}/network", _rows("iface")),
         ("/nodes/{N}/status", _object()),
+        ("/nodes/{N}(/lxc/{V})?/rrddata", _samples),
         ("post /nodes/{N}/lxc/{V}/termproxy", _object("ticket", "user", numbers=("port",))),
     )
 )

@@ -253,6 +253,11 @@ class World:
         here = self.ask(f"/api/apps/{self._find('other_app', {})['id']}")["node"]
         return "pve2" if here == "pve1" else "pve1"
 
+    def make_node(self) -> Json:
+        """A node of the host."""
+        found: list[Json] = self.ask("/api/proxmox/nodes")
+        return found[0]
+
     def make_stranger(self) -> Json:
         """A container that nobody made through the platform."""
         body = {"hostname": self.make_hostname(), "template": "debian-13", "running": True}

@@ -1387,6 +1387,29 @@ class GetAppStatsRequest(_message.Message):
 Global___GetAppStatsRequest: _TypeAlias = GetAppStatsRequest  # noqa: Y015
 
 @_typing.final
+class GetAppMetricsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    RANGE_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    range: _builtins.str
+    """hour (default), day, week, month or year."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        range: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "range", b"range"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAppMetricsRequest: _TypeAlias = GetAppMetricsRequest  # noqa: Y015
+
+@_typing.final
 class AppStats(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -7,6 +7,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from proximity.apps.v1 import app_pb2 as proximity_dot_apps_dot_v1_dot_app__pb2
 from proximity.apps.v1 import apps_service_pb2 as proximity_dot_apps_dot_v1_dot_apps__service__pb2
+from proximity.common.v1 import metrics_pb2 as proximity_dot_common_dot_v1_dot_metrics__pb2
 from proximity.common.v1 import operation_pb2 as proximity_dot_common_dot_v1_dot_operation__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -128,6 +129,11 @@ class AppsServiceStub:
                 '/proximity.apps.v1.AppsService/GetAppStats',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppStatsRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppStats.FromString,
+                _registered_method=True)
+        self.GetAppMetrics = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/GetAppMetrics',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppMetricsRequest.SerializeToString,
+                response_deserializer=proximity_dot_common_dot_v1_dot_metrics__pb2.MetricHistory.FromString,
                 _registered_method=True)
         self.ListOperations = channel.unary_unary(
                 '/proximity.apps.v1.AppsService/ListOperations',
@@ -336,6 +342,13 @@ class AppsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAppMetrics(self, request, context):
+        """What the app used over time, from Proxmox's own history. 503 when its host does not answer within 10 seconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListOperations(self, request, context):
         """Every operation on the app, newest first.
         """
@@ -534,6 +547,11 @@ def add_AppsServiceServicer_to_server(servicer, server):
                     servicer.GetAppStats,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppStatsRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppStats.SerializeToString,
+            ),
+            'GetAppMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAppMetrics,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppMetricsRequest.FromString,
+                    response_serializer=proximity_dot_common_dot_v1_dot_metrics__pb2.MetricHistory.SerializeToString,
             ),
             'ListOperations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOperations,
@@ -1093,6 +1111,33 @@ class AppsService:
             '/proximity.apps.v1.AppsService/GetAppStats',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppStatsRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppStats.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAppMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/GetAppMetrics',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppMetricsRequest.SerializeToString,
+            proximity_dot_common_dot_v1_dot_metrics__pb2.MetricHistory.FromString,
             options,
             channel_credentials,
             insecure,

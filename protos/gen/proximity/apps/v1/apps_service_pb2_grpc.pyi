@@ -9,6 +9,7 @@ from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from proximity.apps.v1 import app_pb2 as _app_pb2
 from proximity.apps.v1 import apps_service_pb2 as _apps_service_pb2
+from proximity.common.v1 import metrics_pb2 as _metrics_pb2
 from proximity.common.v1 import operation_pb2 as _operation_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -81,6 +82,8 @@ class AppsServiceStub:
     """The app's log, newest first."""
     GetAppStats: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatsRequest, _apps_service_pb2.AppStats]
     """Metrics read from Proxmox now."""
+    GetAppMetrics: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppMetricsRequest, _metrics_pb2.MetricHistory]
+    """What the app used over time, from Proxmox's own history. 503 when its host does not answer within 10 seconds."""
     ListOperations: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ListOperationsRequest, _apps_service_pb2.ListOperationsResponse]
     """Every operation on the app, newest first."""
     ListAllOperations: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ListAllOperationsRequest, _apps_service_pb2.ListOperationsResponse]
@@ -171,6 +174,8 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """The app's log, newest first."""
     GetAppStats: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatsRequest, _apps_service_pb2.AppStats]  # type: ignore[assignment]
     """Metrics read from Proxmox now."""
+    GetAppMetrics: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppMetricsRequest, _metrics_pb2.MetricHistory]  # type: ignore[assignment]
+    """What the app used over time, from Proxmox's own history. 503 when its host does not answer within 10 seconds."""
     ListOperations: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ListOperationsRequest, _apps_service_pb2.ListOperationsResponse]  # type: ignore[assignment]
     """Every operation on the app, newest first."""
     ListAllOperations: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ListAllOperationsRequest, _apps_service_pb2.ListOperationsResponse]  # type: ignore[assignment]
@@ -366,6 +371,14 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.AppStats, _abc.Awaitable[_apps_service_pb2.AppStats]]:
         """Metrics read from Proxmox now."""
+
+    @_abc_1.abstractmethod
+    def GetAppMetrics(
+        self,
+        request: _apps_service_pb2.GetAppMetricsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_metrics_pb2.MetricHistory, _abc.Awaitable[_metrics_pb2.MetricHistory]]:
+        """What the app used over time, from Proxmox's own history. 503 when its host does not answer within 10 seconds."""
 
     @_abc_1.abstractmethod
     def ListOperations(

@@ -1240,6 +1240,32 @@ class ContainerTask(_message.Message):
 Global___ContainerTask: _TypeAlias = ContainerTask  # noqa: Y015
 
 @_typing.final
+class GetContainerMetricsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    RANGE_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    range: _builtins.str
+    @_builtins.property
+    def container(self) -> Global___ContainerRef: ...
+    def __init__(
+        self,
+        *,
+        container: Global___ContainerRef | None = ...,
+        owner: _builtins.str = ...,
+        range: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "owner", b"owner", "range", b"range"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetContainerMetricsRequest: _TypeAlias = GetContainerMetricsRequest  # noqa: Y015
+
+@_typing.final
 class GetContainerRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from proximity.common.v1 import metrics_pb2 as proximity_dot_common_dot_v1_dot_metrics__pb2
 from proximity.inventory.v1 import container_service_pb2 as proximity_dot_inventory_dot_v1_dot_container__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -184,6 +185,11 @@ class ContainerServiceStub:
                 '/proximity.inventory.v1.ContainerService/GetContainer',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Container.FromString,
+                _registered_method=True)
+        self.GetContainerMetrics = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/GetContainerMetrics',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerMetricsRequest.SerializeToString,
+                response_deserializer=proximity_dot_common_dot_v1_dot_metrics__pb2.MetricHistory.FromString,
                 _registered_method=True)
         self.ListContainers = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/ListContainers',
@@ -444,6 +450,13 @@ class ContainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetContainerMetrics(self, request, context):
+        """What a container used over time, from Proxmox's own history.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListContainers(self, request, context):
         """All containers of the hosts that answered completely, and which hosts those are.
         """
@@ -656,6 +669,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.GetContainer,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Container.SerializeToString,
+            ),
+            'GetContainerMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetContainerMetrics,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerMetricsRequest.FromString,
+                    response_serializer=proximity_dot_common_dot_v1_dot_metrics__pb2.MetricHistory.SerializeToString,
             ),
             'ListContainers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListContainers,
@@ -1491,6 +1509,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/GetContainer',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.Container.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetContainerMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/GetContainerMetrics',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerMetricsRequest.SerializeToString,
+            proximity_dot_common_dot_v1_dot_metrics__pb2.MetricHistory.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
+from proximity.common.v1 import metrics_pb2 as _metrics_pb2
 from proximity.inventory.v1 import container_service_pb2 as _container_service_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -104,6 +105,8 @@ class ContainerServiceStub:
     StopTask: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.WatchTaskRequest, _empty_pb2.Empty]
     GetContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerRequest, _container_service_pb2.Container]
     """One container as it is now. NOT_FOUND when the host answers and has none; UNAVAILABLE when it does not answer."""
+    GetContainerMetrics: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerMetricsRequest, _metrics_pb2.MetricHistory]
+    """What a container used over time, from Proxmox's own history."""
     ListContainers: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListContainersRequest, _container_service_pb2.ListContainersResponse]
     """All containers of the hosts that answered completely, and which hosts those are."""
     FindOwnedContainers: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.FindOwnedContainersRequest, _container_service_pb2.FindOwnedContainersResponse]
@@ -202,6 +205,8 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     StopTask: _aio.UnaryUnaryMultiCallable[_container_service_pb2.WatchTaskRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     GetContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerRequest, _container_service_pb2.Container]  # type: ignore[assignment]
     """One container as it is now. NOT_FOUND when the host answers and has none; UNAVAILABLE when it does not answer."""
+    GetContainerMetrics: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerMetricsRequest, _metrics_pb2.MetricHistory]  # type: ignore[assignment]
+    """What a container used over time, from Proxmox's own history."""
     ListContainers: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListContainersRequest, _container_service_pb2.ListContainersResponse]  # type: ignore[assignment]
     """All containers of the hosts that answered completely, and which hosts those are."""
     FindOwnedContainers: _aio.UnaryUnaryMultiCallable[_container_service_pb2.FindOwnedContainersRequest, _container_service_pb2.FindOwnedContainersResponse]  # type: ignore[assignment]
@@ -471,6 +476,14 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.Container, _abc.Awaitable[_container_service_pb2.Container]]:
         """One container as it is now. NOT_FOUND when the host answers and has none; UNAVAILABLE when it does not answer."""
+
+    @_abc_1.abstractmethod
+    def GetContainerMetrics(
+        self,
+        request: _container_service_pb2.GetContainerMetricsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_metrics_pb2.MetricHistory, _abc.Awaitable[_metrics_pb2.MetricHistory]]:
+        """What a container used over time, from Proxmox's own history."""
 
     @_abc_1.abstractmethod
     def ListContainers(

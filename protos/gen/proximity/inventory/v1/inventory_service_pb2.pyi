@@ -390,6 +390,30 @@ class DeleteHostRequest(_message.Message):
 Global___DeleteHostRequest: _TypeAlias = DeleteHostRequest  # noqa: Y015
 
 @_typing.final
+class GetNodeMetricsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    RANGE_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Of the node, as GET /api/proxmox/nodes lists it."""
+    range: _builtins.str
+    """hour (default), day, week, month or year."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        range: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "range", b"range"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetNodeMetricsRequest: _TypeAlias = GetNodeMetricsRequest  # noqa: Y015
+
+@_typing.final
 class TestHostRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

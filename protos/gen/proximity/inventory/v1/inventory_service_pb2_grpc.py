@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from proximity.common.v1 import metrics_pb2 as proximity_dot_common_dot_v1_dot_metrics__pb2
 from proximity.inventory.v1 import host_pb2 as proximity_dot_inventory_dot_v1_dot_host__pb2
 from proximity.inventory.v1 import inventory_service_pb2 as proximity_dot_inventory_dot_v1_dot_inventory__service__pb2
 from proximity.inventory.v1 import settings_pb2 as proximity_dot_inventory_dot_v1_dot_settings__pb2
@@ -462,6 +463,11 @@ class HostServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.ListNodesRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_host__pb2.Node.FromString,
                 _registered_method=True)
+        self.GetNodeMetrics = channel.unary_unary(
+                '/proximity.inventory.v1.HostService/GetNodeMetrics',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.GetNodeMetricsRequest.SerializeToString,
+                response_deserializer=proximity_dot_common_dot_v1_dot_metrics__pb2.MetricHistory.FromString,
+                _registered_method=True)
 
 
 class HostServiceServicer:
@@ -525,6 +531,13 @@ class HostServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetNodeMetrics(self, request, context):
+        """What a node used over time, from Proxmox's own history. 503 when its host does not answer within 8 seconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HostServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -567,6 +580,11 @@ def add_HostServiceServicer_to_server(servicer, server):
                     servicer.ListNodes,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.ListNodesRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_host__pb2.Node.SerializeToString,
+            ),
+            'GetNodeMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNodeMetrics,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.GetNodeMetricsRequest.FromString,
+                    response_serializer=proximity_dot_common_dot_v1_dot_metrics__pb2.MetricHistory.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -786,6 +804,33 @@ class HostService:
             '/proximity.inventory.v1.HostService/ListNodes',
             proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.ListNodesRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_host__pb2.Node.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNodeMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.HostService/GetNodeMetrics',
+            proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.GetNodeMetricsRequest.SerializeToString,
+            proximity_dot_common_dot_v1_dot_metrics__pb2.MetricHistory.FromString,
             options,
             channel_credentials,
             insecure,

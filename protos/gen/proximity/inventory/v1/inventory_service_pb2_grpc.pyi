@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
+from proximity.common.v1 import metrics_pb2 as _metrics_pb2
 from proximity.inventory.v1 import host_pb2 as _host_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as _inventory_service_pb2
 from proximity.inventory.v1 import settings_pb2 as _settings_pb2
@@ -169,6 +170,8 @@ class HostServiceStub:
     """Read the nodes of a host now."""
     ListNodes: _grpc.UnaryStreamMultiCallable[_inventory_service_pb2.ListNodesRequest, _host_pb2.Node]
     """The nodes as last seen, by host and name."""
+    GetNodeMetrics: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.GetNodeMetricsRequest, _metrics_pb2.MetricHistory]
+    """What a node used over time, from Proxmox's own history. 503 when its host does not answer within 8 seconds."""
 
 @_typing.type_check_only
 class HostServiceAsyncStub(HostServiceStub):
@@ -193,6 +196,8 @@ class HostServiceAsyncStub(HostServiceStub):
     """Read the nodes of a host now."""
     ListNodes: _aio.UnaryStreamMultiCallable[_inventory_service_pb2.ListNodesRequest, _host_pb2.Node]  # type: ignore[assignment]
     """The nodes as last seen, by host and name."""
+    GetNodeMetrics: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.GetNodeMetricsRequest, _metrics_pb2.MetricHistory]  # type: ignore[assignment]
+    """What a node used over time, from Proxmox's own history. 503 when its host does not answer within 8 seconds."""
 
 class HostServiceServicer(metaclass=_abc_1.ABCMeta):
     """Proxmox hosts and their nodes."""
@@ -262,5 +267,13 @@ class HostServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_host_pb2.Node], _abc.AsyncIterator[_host_pb2.Node]]:
         """The nodes as last seen, by host and name."""
+
+    @_abc_1.abstractmethod
+    def GetNodeMetrics(
+        self,
+        request: _inventory_service_pb2.GetNodeMetricsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_metrics_pb2.MetricHistory, _abc.Awaitable[_metrics_pb2.MetricHistory]]:
+        """What a node used over time, from Proxmox's own history. 503 when its host does not answer within 8 seconds."""
 
 def add_HostServiceServicer_to_server(servicer: HostServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
