@@ -1,20 +1,25 @@
 """`python -m deploy.import_django --from sqlite:///old.db|postgresql://… [--apply]`: move in from the Django system.
 
 Without --apply nothing is written: the report says what would come over and what would not. The databases written to
-are those of `make run` in PROXIMITY_STATE_DIR, or of DATABASE_URL; secrets are sealed with SECRET_KEY. Stop the platform
-first; importing before its first start keeps every id.
+are those of `make run` in PROXIMITY_STATE_DIR, or of DATABASE_URL; secrets are sealed with SECRET_KEY. Secrets that the
+old system encrypted are decrypted with DJANGO_SECRET_KEY, its SECRET_KEY. Stop the platform first; importing before its
+first start keeps every id.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from deploy.import_django.apps import plan_apps, plan_logs
 from deploy.import_django.backups import plan_backups
-from deploy.import_django.hosts import plan_hosts, plan_settings
+from deploy.import_django.decryption import VARIABLE, Decryptor
+from deploy.import_django.hosts import plan_hosts
 from deploy.import_django.plan import Known, Plan
-from deploy.import_django.source import TABLES, Row, SourceError, read_source
+from deploy.import_django.rows import Row
+from deploy.import_django.settings import plan_settings
+from deploy.import_django.source import TABLES, SourceError, read_source
 from deploy.import_django.targets import migrate, read_known, write_plan
 from deploy.import_django.users import plan_users
 from deploy.local.settings import LocalSettings
@@ -24,12 +29,12 @@ from services.common.core.text import make_lines_printable
 from services.common.identity.sealing import Sealer
 
 
-def make_plan(source: dict[str, list[Row]], known: Known) -> Plan:
+def make_plan(source: dict[str, list[Row]], known: Known, decryptor: Decryptor) -> Plan:
     """Decide about every row of the old system; nothing is written."""
     plan = Plan()
     plan.report.found = {table: len(source[table]) for table in TABLES}
     plan_users(source["users"], known, plan)
-    plan_hosts(source["proxmox_hosts"], known, plan)
+    plan_hosts(source["proxmox_hosts"], known, plan, decryptor=decryptor)
     plan_settings(source["system_settings"], known, plan)
     plan_apps(source["applications"], known, plan)
     plan_logs(source["deployment_logs"], plan)
@@ -60,8 +65,12 @@ def _url(settings: LocalSettings) -> str:
     return settings.database_url or f"sqlite:///{settings.state}/db/proximity.sqlite3"
 
 
+def _make_decryptor() -> Decryptor:
+    return Decryptor(os.environ.get(VARIABLE, ""))
+
+
 def _report(settings: LocalSettings, source: dict[str, list[Row]]) -> int:
-    plan = make_plan(source, read_known(_url(settings)))
+    plan = make_plan(source, read_known(_url(settings)), _make_decryptor())
     sys.stdout.write(make_lines_printable(plan.report.render()) + "nothing was written; --apply writes\n")
     return 0
 
@@ -73,7 +82,7 @@ def _apply(settings: LocalSettings, source: dict[str, list[Row]]) -> int:
             sys.stderr.write(f"the platform runs in {settings.state}: stop it first\n")
             return 1
         migrate(_url(settings))
-        plan = make_plan(source, read_known(_url(settings)))
+        plan = make_plan(source, read_known(_url(settings)), _make_decryptor())
         write_plan(_url(settings), plan, Sealer(_read_secret_key(settings)))
     finally:
         lock.release()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.import_django.plan import Known, Plan
-from deploy.import_django.source import Row
+from deploy.import_django.rows import Row
 from services.apps.domain.config import parse_config
 from services.apps.domain.entities import STABLE, App, NewAppOperation
 from services.apps.workflows.import_app import KIND, STEPS
@@ -22,7 +22,24 @@ _TRANSIENT = frozenset(
     | {"restoring", "removing", "deleting", "pending"}
 )
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOSTNAME = re.compile(rf"(?=.{{1,63}}\Z){_LABEL}(\.{_LABEL})*")  # as adoption takes over names of containers
+_CATALOG_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+# Which the Django system itself writes into the configuration of its apps.
+_OWN_KEYS = frozenset(
+    [
+        "adopted",
+        "original_vmid",
+        "original_name",
+        "adoption_date",
+        "suggested_type",
+        "container_port",
+        "detected_ports",
+        "proxmox_config_snapshot",
+        "resources_at_adoption",
+        "status_at_adoption",
+    ]
+)
 _SECRET = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|PRIVATE|DSN", re.IGNORECASE)
 _LEVELS = {"info": "info", "warning": "warning", "warn": "warning", "error": "error", "critical": "error"}
 
@@ -58,6 +75,7 @@ def plan_apps(rows: list[Row], known: Known, plan: Plan) -> None:
             plan.report.leave(_APPS, row.key, str(error))
             continue
         _add_app(app, row, plan)
+        plan.report.note_faults(_APPS, row)
 
 
 def _list_taken(known: Known, plan: Plan) -> _Taken:
@@ -73,7 +91,7 @@ def _list_taken(known: Known, plan: Plan) -> _Taken:
 
 def _add_app(app: App, row: Row, plan: Plan) -> None:
     plan.places[app.id] = (app.owner_id, app.host_id, app.vmid or 0)
-    plan.apps.append((app, begin_import(app, row.text("status"))))
+    plan.apps.append((app, begin_import(app, row.line("status"))))
     plan.vmids.append(
         {"host_id": app.host_id, "vmid": app.vmid, "owner": app.id, "reserved_at": app.created_at}
     )
@@ -81,36 +99,37 @@ def _add_app(app: App, row: Row, plan: Plan) -> None:
 
 
 def _build_app(row: Row, taken: _Taken, plan: Plan) -> App:
-    app_id, hostname = row.key, row.text("hostname").lower()
+    app_id, hostname = row.key, row.line("hostname").lower()
     host_id, vmid = _find_container(row, taken)
     if not _ID.fullmatch(app_id):
-        raise _LeftBehindError(f"{app_id!r} is no id of an app")
+        raise _LeftBehindError(f"{app_id[:120]!r} is no id of an app")
     if not _HOSTNAME.fullmatch(hostname):
-        raise _LeftBehindError(f"{hostname!r} is no hostname")
+        raise _LeftBehindError(f"{hostname[:80]!r} is no hostname")
     if hostname in taken.hostnames:
         raise _LeftBehindError(f"another app has the hostname {hostname!r}")
     error = _read_error(row)
     owner_id = _find_owner(row, taken, plan)
     taken.hostnames.add(hostname)
     taken.containers.add((host_id, vmid))
-    environment = _read_environment(row, plan)
+    environment = row.values_of("environment", "env", what="environment")
     current = now()
     if error:
-        plan.report.note(_APPS, row.key, f"comes over in error: {error}")
+        row.note(f"comes over in error: {error}")
     return App(
         id=app_id,
-        catalog_id=row.text("catalog_id")[:100] or "custom",
-        name=row.text("name")[:100] or hostname,
+        catalog_id=_read_catalog_id(row),
+        name=row.line("name", limit=100) or hostname,
         hostname=hostname,
         status="adopting",
         host_id=host_id,
-        node=row.text("node", "node_name")[:63],
+        node=row.line("node", "node_name", limit=63),
         vmid=vmid,
         owner_id=owner_id,
         runtime="adopted",  # nobody here rendered what runs in it; deleting leaves the container alone
-        internal_port=_read_port(row, "internal_port", "port"),
-        public_port=_take_port(row, host_id, taken, plan),
-        config=_read_config(row, plan),
+        # The take-over looks into the container: the old system stored a number there that nothing listens at.
+        internal_port=None,
+        public_port=_take_port(row, host_id, taken),
+        config=_read_config(row),
         environment=environment,
         secret_names=tuple(sorted(name for name in environment if _SECRET.search(name))),
         adopted=True,
@@ -121,11 +140,18 @@ def _build_app(row: Row, taken: _Taken, plan: Plan) -> App:
     )
 
 
+def _read_catalog_id(row: Row) -> str:
+    catalog_id = row.line("catalog_id")
+    if catalog_id and not _CATALOG_ID.fullmatch(catalog_id):
+        row.fault("catalog_id", catalog_id, "is no id of a catalog item: custom is used")
+    return catalog_id if _CATALOG_ID.fullmatch(catalog_id) else "custom"
+
+
 def _find_container(row: Row, taken: _Taken) -> tuple[int, int]:
     old_host = row.number("host_id", "proxmox_host_id")
     vmid = row.number("lxc_id", "vmid", "container_id")
     if vmid is None or not 100 <= vmid <= 999_999_999:
-        raise _LeftBehindError(f"has no container id ({row.text('lxc_id', 'vmid') or 'none'})")
+        raise _LeftBehindError(f"has no container id ({row.line('lxc_id', 'vmid')[:80] or 'none'})")
     if old_host is None:
         raise _LeftBehindError("has no host")
     if old_host not in taken.hosts:
@@ -136,14 +162,14 @@ def _find_container(row: Row, taken: _Taken) -> tuple[int, int]:
 
 
 def _read_error(row: Row) -> str:
-    """Why the app is in error; empty when it is not."""
-    status = row.text("status").lower()
+    """Return why the app is in error; empty when it is not."""
+    status = row.line("status").lower()
     if status in _TRANSIENT:
         return f"it was {status!r} in the old system when it was moved; that was never finished"
     if status == "error":
         return row.text("error", "error_message") or "it was in error in the old system"
     if status not in STABLE:
-        raise _LeftBehindError(f"its status {row.text('status')!r} is not known")
+        raise _LeftBehindError(f"its status {status[:80]!r} is not known")
     return ""
 
 
@@ -161,47 +187,36 @@ def _find_owner(row: Row, taken: _Taken, plan: Plan) -> int:
     return taken.admin
 
 
-def _read_port(row: Row, *names: str) -> int | None:
-    port = row.number(*names)
-    return port if port is not None and 1 <= port <= 65_535 else None
-
-
-def _take_port(row: Row, host_id: int, taken: _Taken, plan: Plan) -> int | None:
-    port = _read_port(row, "public_port")
+def _take_port(row: Row, host_id: int, taken: _Taken) -> int | None:
+    port = row.number("public_port", low=1, high=65_535)
     if port is None:
         return None
     if (host_id, port) in taken.ports:
-        plan.report.note(_APPS, row.key, f"another app has port {port}; it comes over without a public port")
+        row.note(f"another app has port {port}; it comes over without a public port")
         return None
     taken.ports.add((host_id, port))
     return port
 
 
-def _read_config(row: Row, plan: Plan) -> dict[str, Any]:
+def _read_config(row: Row) -> dict[str, Any]:
+    """Return the values of the configuration that exist here; the others are noted in one sentence."""
     raw = row.mapping("config")
     if raw is None:
-        plan.report.note(_APPS, row.key, "its config is no JSON object; it comes over without")
+        row.note("its config is no JSON object; it comes over without")
         return {}
-    values: dict[str, Any] = {}
-    for name, value in raw.items():
-        try:
-            values |= parse_config({name: value}).values
-        except InvalidError as error:
-            plan.report.note(_APPS, row.key, error.message)
-    values.pop("runtime", None)
-    return values
-
-
-def _read_environment(row: Row, plan: Plan) -> dict[str, str]:
-    raw = row.mapping("environment", "env")
-    if raw is None:
-        plan.report.note(_APPS, row.key, "its environment is no JSON object; it comes over without")
-        return {}
-    return {str(name): "" if value is None else str(value) for name, value in raw.items()}
+    wanted = {name: value for name, value in raw.items() if name not in {"runtime", *_OWN_KEYS}}
+    try:
+        return dict(parse_config(wanted).values)
+    except InvalidError as error:
+        faults = {one.field: one.description for one in error.violations}
+    row.note("; ".join(Row.repair(f"{name}: {fault}") for name, fault in faults.items()))
+    return dict(
+        parse_config({name: value for name, value in wanted.items() if f"config.{name}" not in faults}).values
+    )
 
 
 def begin_import(app: App, old_status: str) -> NewAppOperation:
-    """The operation that marks its container and looks how it is, as soon as a worker runs."""
+    """Return the operation that takes over its container as soon as a worker runs."""
     running = old_status.lower() == "running"
     return NewAppOperation(
         id=uuid.uuid5(uuid.NAMESPACE_URL, f"import_app/{app.id}").hex,
@@ -224,7 +239,7 @@ def plan_logs(rows: list[Row], plan: Plan) -> None:
     """Take over the log of every application that is new here."""
     coming = {app.id: app for app, _ in plan.apps}
     for row in rows:
-        app = coming.get(row.text("application_id", "app_id"))
+        app = coming.get(row.line("application_id", "app_id"))
         if app is None:
             _pass_over_log(row, plan)
             continue
@@ -232,18 +247,19 @@ def plan_logs(rows: list[Row], plan: Plan) -> None:
             {
                 "app_id": app.id,
                 "kind": "log",
-                "level": _LEVELS.get(row.text("level").lower(), "info"),
+                "level": _LEVELS.get(row.line("level").lower(), "info"),
                 "message": row.text("message"),
-                "step": row.text("step")[:60],
+                "step": row.line("step")[:60],
                 "at": row.time("timestamp", "created_at") or app.created_at,
             }
         )
         plan.report.add(_LOGS)
+        plan.report.note_faults(_LOGS, row)
 
 
 def _pass_over_log(row: Row, plan: Plan) -> None:
-    app_id = row.text("application_id", "app_id")
+    app_id = row.line("application_id", "app_id")
     if app_id in plan.places:
         plan.report.skip(_LOGS)
     else:
-        plan.report.leave(_LOGS, row.id, f"its application {app_id!r} did not come over")
+        plan.report.leave(_LOGS, row.key, f"its application {app_id[:120]!r} did not come over")

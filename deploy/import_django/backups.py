@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.import_django.plan import Known, Plan, choose_id
-from deploy.import_django.source import Row
+from deploy.import_django.rows import Row
 from services.common.core.clock import now
 
 _TABLE = "backups"
@@ -24,10 +24,14 @@ def plan_backups(rows: list[Row], known: Known, plan: Plan) -> None:
         if _mark(row) in marks:
             plan.report.skip(_TABLE)
         elif reason := _find_fault(row, plan):
-            plan.report.leave(_TABLE, row.id, reason)
+            plan.report.leave(_TABLE, row.key, reason)
         else:
-            plan.backups.append(_build_backup(row, choose_id(row.id, taken, reserved=reserved), plan))
+            chosen = choose_id(row.id, taken, reserved=reserved)
+            if chosen != row.id:
+                row.note(f"has id {chosen} here: {row.id} is another's, or too large")
+            plan.backups.append(_build_backup(row, chosen, plan))
             plan.report.add(_TABLE)
+            plan.report.note_faults(_TABLE, row)
 
 
 def _mark(row: Row) -> str:
@@ -35,15 +39,15 @@ def _mark(row: Row) -> str:
 
 
 def _app_of(row: Row) -> str:
-    return row.text("application_id", "app_id")
+    return row.line("application_id", "app_id")
 
 
 def _find_fault(row: Row, plan: Plan) -> str:
-    status = row.text("status").lower()
+    status = row.line("status").lower()
     if _app_of(row) not in plan.places:
-        return f"its application {_app_of(row)!r} did not come over"
+        return f"its application {_app_of(row)[:120]!r} did not come over"
     if status not in _STATUSES and status not in _UNFINISHED:
-        return f"its status {row.text('status')!r} is not known"
+        return f"its status {status[:80]!r} is not known"
     if status in {"completed", "restoring"} and not all(_find_archive(row)):
         return "it is completed, but names no archive or no storage"
     return ""
@@ -51,7 +55,7 @@ def _find_fault(row: Row, plan: Plan) -> str:
 
 def _find_archive(row: Row) -> tuple[str, str]:
     """Storage and file; the file may be written as Proxmox names volumes (local:backup/vzdump-…)."""
-    storage, name = row.text("storage_name", "storage"), row.text("file_name", "filename", "file")
+    storage, name = row.line("storage_name", "storage"), row.line("file_name", "filename", "file")
     if ":" in name:
         storage, _, name = name.partition(":")
     return storage[:100], name.rpartition("/")[2][:250]
@@ -59,12 +63,12 @@ def _find_archive(row: Row) -> tuple[str, str]:
 
 def _build_backup(row: Row, backup_id: int, plan: Plan) -> dict[str, Any]:
     owner_id, host_id, vmid = plan.places[_app_of(row)]
-    old = row.text("status").lower()
+    old = row.line("status").lower()
     storage, name = _find_archive(row)
     error = row.text("error_message", "error")
     if old in _UNFINISHED:
         error = f"it was {old!r} in the old system when it was moved"
-        plan.report.note(_TABLE, row.id, f"comes over as failed: {error}")
+        row.note(f"comes over as failed: {error}")
     created = row.time("created_at") or now()
     return {
         "id": backup_id,
@@ -72,15 +76,15 @@ def _build_backup(row: Row, backup_id: int, plan: Plan) -> dict[str, Any]:
         "owner_id": owner_id,
         "host_id": host_id,
         "vmid": vmid,
-        "backup_type": _choose(row.text("backup_type"), _TYPES, "snapshot"),
-        "compression": _choose(row.text("compression"), _COMPRESSIONS, "zstd"),
+        "backup_type": _choose(row, "backup_type", _TYPES, default="snapshot"),
+        "compression": _choose(row, "compression", _COMPRESSIONS, default="zstd"),
         "wanted_storage": storage,
         "mark": _mark(row),
         "status": _STATUSES.get(old, "failed"),
         "volume_id": f"{storage}:backup/{name}" if storage and name else "",
         "file_name": name,
         "storage": storage,
-        "size": max(row.number("size", "file_size") or 0, 0),
+        "size": row.number("size", "file_size", low=0) or 0,
         "error": error,
         "protected": row.flag("protected", default=False),
         "notes": row.text("notes"),
@@ -90,5 +94,8 @@ def _build_backup(row: Row, backup_id: int, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _choose(value: str, allowed: set[str], default: str) -> str:
+def _choose(row: Row, name: str, allowed: set[str], *, default: str) -> str:
+    value = row.line(name).lower()
+    if value and value not in allowed:
+        row.fault(name, value, f"is not one of {', '.join(sorted(allowed))}: {default} is used")
     return value if value in allowed else default

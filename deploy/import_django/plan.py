@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from google.protobuf.message import Message
+
+from deploy.import_django.rows import LARGEST_ID, Row
 from services.apps.domain.entities import App, NewAppOperation
+from services.common.core.errors import InvalidError
+from services.common.rpc.interceptors.validation import check_message
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ class Report:
         """A row comes over changed, or needs somebody's attention."""
         self.notes.append(Note(table, str(row), reason, is_left=False))
 
+    def note_faults(self, table: str, row: Row) -> None:
+        """Note every value of a row that could not be used."""
+        for fault in row.take_faults():
+            self.note(table, row.key, fault)
+
     def render(self) -> str:
         """The report for a person."""
         lines = [f"{'table':16} {'found':>6} {'new':>6} {'known':>6} {'left':>6}"]
@@ -74,9 +84,9 @@ class Plan:
     """The rows to write; secrets in it are still open, the targets seal them.
 
     Attributes:
-        user_ids, host_ids: what the old ids are here.
+        user_ids, host_ids: the ids here by the old ones.
         apps: each with the operation that takes over its container.
-        owners: owner of each app here, also of those that came before.
+        places: owner, host and VMID of each app here, also of those that came before.
     """
 
     report: Report = field(default_factory=Report)
@@ -93,7 +103,18 @@ class Plan:
 
 
 def choose_id(wanted: int, taken: set[int], *, reserved: set[int]) -> int:
-    """The old id where it is free, else one behind every other; it is taken from then on."""
-    chosen = wanted if wanted not in taken else max(taken | reserved) + 1
+    """Return the old id where it is free and fits, else one behind every other; it is taken from then on."""
+    fits = 0 < wanted <= LARGEST_ID and wanted not in taken
+    last = max((number for number in taken | reserved if 0 < number < LARGEST_ID), default=0)
+    chosen = wanted if fits else last + 1
     taken.add(chosen)
     return chosen
+
+
+def find_faults(message: Message) -> dict[str, str]:
+    """Return what the API would refuse in a request: the fault of each field."""
+    try:
+        check_message(message)
+    except InvalidError as error:
+        return {one.field: one.description for one in error.violations}
+    return {}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
+import sqlite3
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+
+from deploy.import_django.rows import Row
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     # what it holds: the names that it may have, as the documents and as Django's conventions have them
@@ -28,65 +29,6 @@ class SourceError(Exception):
     """The old database cannot be read, or is none of the Django system; the message says why."""
 
 
-class Row:
-    """A row whose columns may be missing; a column of several names is read by the first that is there."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-
-    @property
-    def id(self) -> int:
-        """Its primary key, where that is a number; 0 where it is none."""
-        return self.number("id") or 0
-
-    @property
-    def key(self) -> str:
-        """Its primary key as text."""
-        return self.text("id")
-
-    def get(self, *names: str) -> object:
-        """The first of these columns that holds something, else None."""
-        found = (self._values.get(name) for name in names)
-        return next((value for value in found if value is not None), None)
-
-    def text(self, *names: str) -> str:
-        """The same as text without surrounding space; empty when it is missing."""
-        value = self.get(*names)
-        return "" if value is None else str(value).strip()
-
-    def number(self, *names: str) -> int | None:
-        """The same as a whole number; None when it is missing or none."""
-        try:
-            return int(str(self.get(*names)))
-        except ValueError:
-            return None
-
-    def flag(self, *names: str, default: bool) -> bool:
-        """The same as yes or no."""
-        value = self.get(*names)
-        return default if value is None else str(value).lower() in {"1", "true", "t"}
-
-    def mapping(self, *names: str) -> dict[str, Any] | None:
-        """The same as a JSON object, empty when it is missing; None when it is something else."""
-        value = self.get(*names)
-        if value is None or value == "":
-            return {}
-        try:
-            found = json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            return None
-        return found if isinstance(found, dict) else None
-
-    def time(self, *names: str) -> datetime | None:
-        """The same as a time; one without a zone is UTC, as Django writes it."""
-        value = self.get(*names)
-        try:
-            found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-        except ValueError:
-            return None
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
 def read_source(url: str) -> dict[str, list[Row]]:
     """Read every table, ordered by id; one that is missing is empty. Nothing is written there.
 
@@ -94,6 +36,8 @@ def read_source(url: str) -> dict[str, list[Row]]:
         SourceError: it cannot be read, or has no users or no applications.
     """
     engine = sa.create_engine(_parse_url(url))
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _read_broken_text)
     try:
         with engine.connect() as connection:
             present = set(sa.inspect(connection).get_table_names())
@@ -105,6 +49,11 @@ def read_source(url: str) -> dict[str, list[Row]]:
         raise SourceError(f"{_hide(url)} cannot be read: {getattr(error, 'orig', error)}") from error
     finally:
         engine.dispose()
+
+
+def _read_broken_text(connection: sqlite3.Connection, _record: object) -> None:
+    """Let text that is no UTF-8 through, for `Row` to note: by default one such value fails the whole query."""
+    connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
 
 
 def _read_table(connection: sa.Connection, name: str) -> list[Row]:

@@ -12,6 +12,7 @@ from typing import Any
 from proximity_cli.terminal import SafeConsole
 from rich.markup import escape
 
+from deploy.local.administrators import list_administrators, name_others
 from deploy.local.api import Api
 from deploy.local.demo import DemoError, play_demo
 from deploy.local.nats import list_nats_urls
@@ -35,7 +36,11 @@ async def run(settings: LocalSettings) -> int:
     try:
         if not await _run_unless(ended, stack.start()):
             return 0
-        _say_where(stack, is_admin=await asyncio.to_thread(_may_sign_in, stack))
+        names = await asyncio.to_thread(list_administrators, settings)
+        others = name_others(names, settings.admin_username)
+        # Signing in only where the name fits: a failed attempt is counted, and would lock others out.
+        is_admin = not others and await asyncio.to_thread(_may_sign_in, stack)
+        _say_where(stack, others=others, is_admin=is_admin)
         if not settings.is_simulated:
             _console.print(f"  Proxmox VE     {escape(await asyncio.to_thread(_try_host, stack))}\n")
         await ended.wait()
@@ -125,14 +130,15 @@ def _try_host(stack: Stack) -> str:
     return str(said["message"])
 
 
-def _say_where(stack: Stack, *, is_admin: bool) -> None:
+def _say_where(stack: Stack, *, others: str, is_admin: bool) -> None:
     settings, secrets = stack.settings, stack.secrets
     https = settings.url.replace("http://", "https://", 1)
     _console.print(f"[bold green]Proximity is ready[/] at {settings.url}/api (and {https}/api)")
     _console.print(f"  documentation  {settings.url}/api/docs")
     if not is_admin:
+        who = escape(others or stack.settings.admin_username)
         _console.print(
-            "  administrator  has another name or password than the generated one; a lost password:"
+            f"  administrator  {who}, with a password of their own; a lost password is replaced by"
         )
         _console.print("                 python -m deploy.local service auth reset-password NAME")
     elif secrets is not None and secrets.is_new:

@@ -20,6 +20,7 @@ from services.auth.server import build_parts, prepare
 from services.auth.store.tables import users
 from services.auth.usecases.sign_in import login
 from services.backups.store.tables import backups
+from services.common.core.clock import now
 from services.common.core.config import read_settings
 from services.common.db.database import create_engine
 from services.common.identity.sealing import Sealer
@@ -75,8 +76,8 @@ def test_a_dry_run_reports_every_row_that_stays_behind_and_writes_nothing(
         "users 6: has no usable password",
         "users 6: the address 'ADA@example.com' is another user's too",
         "proxmox_hosts 3: password was in plain text",
-        "proxmox_hosts 8: left behind: the name '' or the address",
-        "system_settings default_disk_gb: 900000 is not between 1 and 10240",
+        "proxmox_hosts 8: left behind: the name '' is required",
+        "system_settings 1: default_disk_gb: 900000 is not between 1 and 10240",
         "applications nginx-00000001: config.colour: is not known",
         "applications nginx-00000002: its owner nobody is not here: administrator 1 has it",
         "applications nginx-00000003: comes over in error: it was 'deploying'",
@@ -219,10 +220,9 @@ def test_who_is_here_already_stays_and_ids_that_are_taken_are_not_taken_away(
     other.mkdir()
     main(["--from", make_django_database(other / "old.db"), "--apply"])
     engine = create_engine(url, service="auth", pool_size=1)
+    eve = {"username": "eve", "username_key": "eve", "email_key": "e", "date_joined": now()}
     with engine.begin() as connection:
-        connection.execute(
-            users.update().where(users.c.id == 4).values(username="eve", username_key="eve", email_key="e")
-        )
+        connection.execute(users.update().where(users.c.id == 4).values(**eve))
     engine.dispose()
     assert main(["--from", old, "--apply"]) == 0
     assert [(row.id, row.username) for row in read(url, "auth", users)][1:] == [

@@ -8,6 +8,9 @@ from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError, ContainerUnmanagedError
 from services.clients.inventory.values import Container
 
+NOT_TAKEN_OVER = (
+    "its container was not taken over"  # the beginning of the error of an imported app, in all releases
+)
 UNMANAGED = "unmanaged"  # the condition of an app whose container does not carry its mark
 _KEEPER = "volumes."
 _LONGEST = 90  # characters of an app's id in a mark: with the prefix it fits the column of reservations
@@ -33,6 +36,11 @@ def list_marks(app: App) -> tuple[str, ...]:
 def is_recognisable(app: App, container: Container) -> bool:
     """Whether a container without the app's mark looks like the app's: its description names it, or its name fits."""
     return container.named_owner == app.id or container.name in {app.hostname, app.name}
+
+
+def has_failed_take_over(app: App) -> bool:
+    """Whether an app came from another system and its container could not be marked."""
+    return app.adopted and app.status == "error" and app.error.startswith(NOT_TAKEN_OVER)
 
 
 def describe_unmanaged(app: App, container: Container) -> str:

@@ -24,6 +24,7 @@ from services.apps.domain.marks import (
 )
 from services.apps.domain.sightings import CERTAIN, Seen, Sighting
 from services.apps.usecases.dependencies import AppDependencies
+from services.apps.usecases.take_over import may_take_over, repeat_take_over
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
@@ -165,7 +166,10 @@ class Reconciler:
     async def _compare(
         self, app: App, there: Mapping[tuple[int, int], Container], lacking: Sighting | None
     ) -> Finding | None:
-        found = await self._find_difference(app, there.get((app.host_id, app.vmid or 0)))
+        container = there.get((app.host_id, app.vmid or 0))
+        found = await self._find_difference(app, container)
+        if container is not None and (healed := await self._take_over(app, container, found)) is not None:
+            return healed
         known = {item.type: item for item in app.conditions}
         if found is None:
             if known:
@@ -202,6 +206,24 @@ class Reconciler:
         except DomainError:
             return None  # its node does not answer, which proves nothing
         return None if container is None else find_difference(app, container)
+
+    async def _take_over(self, app: App, container: Container, found: Difference | None) -> Finding | None:
+        """Take over the container of an imported app whose take-over failed, as soon as nothing hinders it."""
+        if (found is not None and found.type != UNMANAGED) or not may_take_over(app, container):
+            return None
+        if not await self._is_as_before(app):
+            return None
+        if not await repeat_take_over(self._store, self._containers, app, container=container):
+            return None
+        return Finding(
+            type=UNMANAGED,
+            app_id=app.id,
+            host_id=app.host_id,
+            vmid=container.vmid,
+            message=f"container {container.vmid} was taken over after a failed attempt",
+            healed=True,
+            since=now(),
+        )
 
     async def _clear(self, app: App, *, was_unmanaged: bool) -> None:
         """Remove an app's conditions; with its mark, a container gets its address back."""

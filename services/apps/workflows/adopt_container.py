@@ -8,7 +8,7 @@ from services.apps.domain.changes import AnnounceDeployed, Change, ChangeApp, Re
 from services.apps.domain.errors import ContainerNotFoundError
 from services.apps.workflows.state import AppState
 from services.apps.workflows.steps.tools import Tools
-from services.common.core.errors import DomainError
+from services.apps.workflows.steps.web_port import find_web_port
 from services.common.operations.model import Context, Step, Workflow
 
 
@@ -49,14 +49,7 @@ def adopt_container(tools: Tools) -> Workflow[AdoptState]:
         )
         if found.port is not None or not found.was_running:
             return found
-        try:
-            port = await tools.containers.inspect_container(state.ref)
-        # Without a known port the app is adopted all the same; an administrator may set one.
-        except DomainError as error:
-            await ctx.log(f"The port could not be found: {error.message}", level="warning")
-            return found
-        await ctx.log(f"Port {port} looks like its page" if port else "No port looks like its page")
-        return replace(found, port=port)
+        return replace(found, port=await find_web_port(tools, state, ctx))
 
     return Workflow(
         kind="adopt_container",

@@ -6,6 +6,7 @@ from services.apps.workflows.state import AppState, end_failed, end_with
 from services.apps.workflows.steps.compose import DockerSteps
 from services.apps.workflows.steps.container import Steps
 from services.apps.workflows.steps.tools import Tools
+from services.apps.workflows.steps.web_port import detecting_after_start
 from services.clients.inventory.values import TaskKind
 from services.common.operations.model import Context, Workflow
 
@@ -18,6 +19,7 @@ def start_app(tools: Tools) -> Workflow[AppState]:
         steps=(
             steps.powering("start_container", "Starting the container", steps.start),
             DockerSteps(tools).probe,
+            detecting_after_start(tools),
         ),
         state_type=AppState,
         on_succeeded=end_with("running"),
@@ -62,6 +64,7 @@ def restart_app(tools: Tools) -> Workflow[AppState]:
             steps.powering("reboot_container", "Rebooting the container", reboot_container),
             steps.start_container,
             DockerSteps(tools).probe,
+            detecting_after_start(tools),
         ),
         state_type=AppState,
         on_succeeded=end_with("running"),

@@ -21,6 +21,8 @@ from services.inventory.proxmox.answers import Answer, UnexpectedAnswer, send
 
 CONNECT_TIMEOUT_S = 5.0  # a host in another place answers in 0.3 s; the rest is for lost packets
 READ_TIMEOUT_S = 35.0  # Proxmox itself gives up after 30
+# Operations that wait for other credentials ask every two seconds each, and a host that counts failures shuts us out.
+_REFUSAL_AGE_S = 5.0  # how long a refused sign-in is not repeated; other credentials are another client
 _TICKET_AGE_S = 3600.0  # Proxmox accepts a ticket for two hours
 _PRODUCTS = {"PBS": "Proxmox Backup Server", "PMG": "Proxmox Mail Gateway"}
 
@@ -49,6 +51,8 @@ class Ticket(ProxmoxHTTPAuthBase):  # type: ignore[misc]
         self._ticket = ""
         self._csrf = ""
         self._born = 0.0
+        self._refusal: HostCredentialsRefusedError | None = None
+        self._refused_at = 0.0
 
     def get_cookies(self) -> Any:
         """The ticket as a cookie; signs in first when there is none."""
@@ -76,6 +80,8 @@ class Ticket(ProxmoxHTTPAuthBase):  # type: ignore[misc]
         with self._lock:
             if self._ticket and time.monotonic() - self._born < _TICKET_AGE_S:
                 return
+            if self._refusal is not None and time.monotonic() - self._refused_at < _REFUSAL_AGE_S:
+                raise HostCredentialsRefusedError(self._refusal.message)
             access = self._find_access()
             credentials = {"username": access.user, "password": access.password}
             with _new_session(access) as session:
@@ -87,7 +93,12 @@ class Ticket(ProxmoxHTTPAuthBase):  # type: ignore[misc]
                     timeout=self.timeout,
                     verify=self.verify_ssl,
                 )
-            self._ticket, self._csrf = _read_ticket(answer, access)
+            try:
+                self._ticket, self._csrf = _read_ticket(answer, access)
+            except HostCredentialsRefusedError as error:
+                self._refusal, self._refused_at = error, time.monotonic()
+                raise
+            self._refusal = None
             self._born = time.monotonic()
 
 
