@@ -27,6 +27,7 @@ def parse_public_url(text: str) -> str:
         or text.rstrip("/") != f"{parts.scheme}://{parts.netloc}"
     ):
         raise ValueError(f"{text!r} is no address like https://proximity.example.org")
+    # The address is shown in links that are sent by mail.
     if "@" in parts.netloc:
         raise ValueError("must not name a user or a password")
     return text.rstrip("/")

@@ -48,6 +48,7 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
     runtime = build_runtime("catalog", settings, tables=metadata)
     store, pictures = SqlCatalogStore(runtime.db), SqlPictureStore(runtime.db)
     catalog, files, messages = CatalogCache(store), OwnFiles(settings.data), ItemMessages()
+    # Rendered when something was published, not at the first request of a user.
     catalog.on_refresh(messages.prepare)
     limits = FetchLimits(seconds=settings.fetch_seconds, total_bytes=settings.fetch_megabytes * 1024 * 1024)
     fetcher = Fetcher(
@@ -92,6 +93,7 @@ def build_parts(settings: CatalogSettings) -> CatalogParts:
 async def serve(settings: CatalogSettings) -> None:
     """Publish the files of the settings, load the catalog, and answer RPCs until SIGTERM or SIGINT."""
     parts = build_parts(settings)
+    # Before the first answer: an empty catalog would be cached by clients.
     await publish_own_files(parts)
     services = pb.DESCRIPTOR.services_by_name
     handlers = {services["CatalogService"]: parts.api, services["CatalogInternalService"]: parts.internal}

@@ -48,6 +48,7 @@ def render_recorded(event: RecordedEvent, *, app: App | None, operation: Operati
         message.removed.CopyFrom(gone)
     elif event.backup is not None:
         message.backup.CopyFrom(_render_backup(event.backup))
+    # The rest of the app is of now: it belongs only to the status that the app still has.
     elif app is not None and app.status == event.message:
         message.status.CopyFrom(render_status(app, operation))
     else:

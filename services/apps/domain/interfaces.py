@@ -18,6 +18,7 @@ PlanSteps = Callable[[str, Mapping[str, Any]], tuple[tuple[str, str], ...]]
 """Names and descriptions of the steps of an operation, from its kind and state."""
 
 
+# Apart from `AppReads`: lists are rendered from stamps alone, without opening a single sealed column.
 class AppStamps(Protocol):
     """Reads on the fast read path: stamps, which say what there is to show."""
 

@@ -49,6 +49,7 @@ class AppStamp:
     changed_at: float
 
 
+# A tuple and no dataclass: a page has hundreds, and building them is most of the work.
 class ListedStamp(NamedTuple):
     """The state of one app of a list.
 

@@ -37,6 +37,7 @@ class FeedRows:
         """Record a change of a backup, once for each message."""
 
         def write(connection: sa.Connection) -> None:
+            # NATS may deliver twice: the inbox and the event commit together, so listeners see a change once.
             if note_received(connection, inbox, message_id):
                 _add_backup(connection, changed)
                 self._notify(changed.app_id)
@@ -77,17 +78,20 @@ class FeedRows:
         """
         page = (
             sa.select(app_events, apps.c.owner_id)
+            # An app may be gone, or the row may belong to none: its event is still wanted.
             .outerjoin(apps, apps.c.id == app_events.c.app_id)
             .where(app_events.c.id > after, app_events.c.id <= until)
             .order_by(app_events.c.id)
         )
         if owner is not None:
+            # The caller filters what belongs to no app's row, whose owner is in the message.
             page = page.where(sa.or_(apps.c.owner_id == owner, app_events.c.app_id == ""))
         rows = await self._db.read(lambda connection: connection.execute(page.limit(limit)).all())
         return [_parse(row) for row in rows]
 
     async def list_newest_operations(self, app_ids: Collection[str]) -> list[Operation]:
         """List the newest operation of each of some apps."""
+        # An empty IN would be a statement for nothing.
         if not app_ids:
             return []
         newer = ops.alias()

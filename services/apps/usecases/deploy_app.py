@@ -26,6 +26,7 @@ async def deploy_app(dependencies: AppDependencies, new: NewApp, requester: Requ
         HostnameTakenError: another app has the hostname.
     """
     try:
+        # The id comes from the idempotency key: a repeated request must not make a second app.
         return await dependencies.store.get_app(new.id, owner=new.owner_id)
     except NotFoundError:
         plan = await plan_app(new, dependencies.catalog, dependencies.containers)
@@ -51,6 +52,7 @@ async def _record_app(dependencies: AppDependencies, plan: Plan, requester: Requ
     catalog, store = dependencies.catalog, dependencies.store
     quota = await dependencies.quotas.get_quota(plan.new.owner_id)
     operation_id = requester.operation_id
+    # The port is chosen before the transaction that takes it: a faster one makes us choose again.
     for _ in range(PORT_ATTEMPTS):
         port = await store.choose_port(plan.placement.host_id)
         app = await build_app(plan, catalog, public_port=port)

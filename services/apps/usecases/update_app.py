@@ -44,6 +44,7 @@ async def update_app(
     """
     app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
     confirm_disclosure(app, values, requester)
+    # What stays as it is needs neither an operation nor quota.
     resources = {key: value for key, value in resources.items() if value != app.config.get(key)}
     if resources.get("disk_size", 0) and resources["disk_size"] < int(app.config.get("disk_size", 0)):
         raise invalid_field("disk", f"{resources['disk_size']} is less than now, and disks only grow")

@@ -43,6 +43,7 @@ class SqlOneTimeLinkStore:
 
     async def find_link(self, token_hash: str) -> OneTimeLink | None:
         """See `OneTimeLinkStore.find_link`."""
+        # Expired links look like unknown ones: an answer that tells them apart would confirm a guess.
         query = sa.select(one_time_links).where(
             one_time_links.c.token_hash == token_hash, one_time_links.c.expires_at > self._clock()
         )

@@ -57,6 +57,7 @@ class SqlSourceStore:
                 )
             )
             (source_id,) = result.inserted_primary_key or (0,)
+            # In the same transaction: a source that nobody fetches would stay `new` for ever.
             _queue_fetch(connection, source_id)
             return _read_source(connection, source_id)
 

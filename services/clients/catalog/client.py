@@ -90,6 +90,7 @@ def _parse_rendering(answer: catalog_pb.Rendering) -> Rendering:
         runtimes=tuple(answer.runtimes),
         docker_compose=answer.docker_compose,
         environment=dict(answer.environment),
+        # What the platform generated is secret even if the item declares it otherwise.
         secret_names=tuple(sorted({*answer.secret_names, *answer.generated})),
         images=tuple(answer.images),
         min_memory=answer.min_memory,

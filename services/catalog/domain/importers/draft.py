@@ -39,6 +39,7 @@ class Draft:
 
     file: str
     id: str
+    # Not yet checked, and in the dialect of its collection.
     compose: Value
     name: str = ""
     version: str = ""
@@ -60,6 +61,7 @@ class Draft:
     texts: Mapping[str, str] = field(default_factory=dict)
     main_service: str = ""
     main_port: int = 0
+    # 0: the collection leaves it to the platform.
     published_port: int = 0
     has_page: bool = True
     probe_path: str = "/"

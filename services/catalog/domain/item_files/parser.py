@@ -50,6 +50,7 @@ def lint_document(document: Document, *, strict: bool = True) -> list[Fault]:
     if faults:
         return sorted(faults)
     definition = document.value["compose"]
+    # The second schema and the rules assume what the first one has established.
     faults = check_schema(document, definition, schema="compose.schema.json", at=("compose",))
     if faults:
         return sorted(faults)
@@ -67,6 +68,7 @@ class _Linter:
 
     def list_faults(self) -> Iterator[Fault]:
         unread = list(self._check_syntax())
+        # Rules that read ports, mounts and variables would only repeat these faults.
         if unread:
             yield from unread
             return
@@ -132,6 +134,7 @@ class _Linter:
             published, protocol = port.get("published", port["container"]), port.get("protocol", "tcp")
             service = self._services[port["service"]]
             entries = compose.parse_ports(service.get("ports"))
+            # On the host's network a container port is published without being mapped.
             is_direct = service.get("network_mode") == "host" and published == port["container"]
             if not is_direct and compose.PublishedPort(port["container"], published, protocol) not in entries:
                 wanted = f"{published}:{port['container']}/{protocol}"
@@ -145,6 +148,7 @@ class _Linter:
     def _check_main_port(self) -> Iterator[Fault]:
         web = [port for port in self._value["ports"] if port["purpose"] == "web"]
         main = [port for port in self._value["ports"] if port.get("main")]
+        # The platform shows one address and probes one port.
         if len(web) > 1 or (web and main) or len(main) > 1:
             yield self._fault(
                 ("ports",), "more than one port is web or main: exactly one is what the platform opens"
@@ -192,6 +196,7 @@ class _Linter:
         allowed = set(self._value.get("allows", ()))
         for need in list_host_needs(self._value["compose"]):
             if need.need not in allowed:
+                # Own items may be given permission in their file; imported ones cannot give it to themselves.
                 remedy = f"which needs {need.need!r} under allows" if self._strict else _UNOBTAINABLE
                 yield self._fault(("compose", *need.path), f"{need.reason}, {remedy}")
 
@@ -213,6 +218,7 @@ class _Linter:
     def _check_variables(self) -> Iterator[Fault]:
         names = {record["name"] for record in self._value["inputs"]}
         used = compose.list_passed_variables(self._value["compose"])
+        # Compose would put in an empty text, and the app would start with a setting missing.
         for variable in sorted(used - names - BUILT_IN_VARIABLES):
             yield self._fault(
                 ("compose", "services"), f"the variable {variable} is passed through, but is no input"
@@ -232,6 +238,7 @@ class _Linter:
                 yield self._fault(("resources", kind), f"{kind}: less is recommended than is the minimum")
 
     def _check_runtimes(self) -> Iterator[Fault]:
+        # Without Docker inside there is nothing that could start a second image.
         if "oci" in self._value["runtimes"] and len(self._services) != 1:
             yield self._fault(("runtimes",), "oci runs one image, and this app has more services")
         secrets = {i["name"] for i in self._value["inputs"] if i.get("secret", i["type"] == "password")}
