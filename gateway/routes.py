@@ -1,7 +1,7 @@
-"""The routes: one for each RPC's gRPC path, the documentation pages, and nothing else.
+"""The routes: one for each RPC's gRPC path, the documentation pages, the web console, and nothing else.
 
 The transcoder rewrites a REST request to its gRPC path and has it routed again, so these routes serve both kinds of
-client. Filters before the transcoder see the route of the REST path, which is the last one.
+client. Filters before the transcoder see the route of the REST path, which is that of /api.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from typing import Any
 
 from gateway.ageing import render_ageing
 from gateway.clusters import TYPE
+from gateway.console_routes import render_file_routes, render_screen_routes
 from gateway.pages import render_page_routes
 from gateway.rates import render_rate_limit
 from gateway.script import HEALTH_SERVICE, REFLECTION_SERVICES
 from gateway.settings import GatewaySettings
 from gateway.surface import Method, Surface
 
+API = "/api"
 GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
 # Set by the transcoder; the gateway removes it from what clients send.
 FROM_REST = {"name": "x-envoy-original-path", "present_match": True}
@@ -44,11 +46,14 @@ def render_routes(surface: Surface, settings: GatewaySettings, *, name: str) -> 
         "domains": ["*"],
         "routes": [
             *render_page_routes(surface, settings),
+            *render_file_routes(settings),
             *(_render_method(method, settings) for method in surface.routed),
             *(_render_json_method(method, settings) for method in surface.routed if method.takes_json),
             *(_render_open_service(HEALTH_SERVICE, settings, owner=owner) for owner in surface.owners),
             *(_render_open_service(each, settings) for each in (HEALTH_SERVICE, *REFLECTION_SERVICES)),
-            _render_rest(),
+            _render_rest(API),
+            *render_screen_routes(settings),
+            _render_rest("/"),
         ],
         "typed_per_filter_config": {"envoy.filters.http.cors": _render_cors(settings)},
     }
@@ -155,13 +160,15 @@ def _render_open_service(service: str, settings: GatewaySettings, *, owner: str 
     }
 
 
-def _render_rest() -> dict[str, Any]:
+def _render_rest(prefix: str) -> dict[str, Any]:
     """The route of REST requests until they are transcoded, and of what nobody knows: 404.
 
     Its idle timeout bounds only the time until then.
     """
+    # /api and what is below it, not /apis.
+    match = {"prefix": prefix} if prefix.endswith("/") else {"path_separated_prefix": prefix}
     return {
-        "match": {"prefix": "/"},
+        "match": match,
         "route": {"cluster": "none", "cluster_not_found_response_code": "NOT_FOUND", "timeout": "0s"},
     }
 

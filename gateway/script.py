@@ -14,14 +14,15 @@ REFLECTION_SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v
 HEALTH_SERVICE = "grpc.health.v1.Health"
 
 
-def render_script(surface: Surface, pages: tuple[str, ...]) -> str:
-    """Return the Lua source for the RPCs of a surface and the documentation `pages` (paths, read by GET)."""
+def render_script(surface: Surface, pages: tuple[str, ...], files: tuple[str, ...]) -> str:
+    """Return the Lua source for the RPCs of a surface, the documentation `pages` and the console's `files` (paths, read by GET)."""
     native = {method.path: get_door(method) for method in surface.routed}
     owners = {method.service: method.owner for method in surface.routed}
     return "\n".join(
         [
             f"local ROUTES = {_render_table(_build_tree(surface, pages))}",
             f"local NATIVE = {_render_table(native)}",
+            f"local FILES = {_render_table(dict.fromkeys(files, 1))}",
             f"local OWNERS = {_render_table(owners)}",
             *(source.read_text(encoding="utf-8") for source in SOURCES),
         ]

@@ -20,7 +20,7 @@ from pathlib import Path
 import markdown  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[1]
-_SEEN = ("*.md", "docs/**/*.md", "deploy/**/*.md", "clients/*/*.md", "tests/*/*.md", "gateway/**/*.md")
+_SEEN = ("*.md", "docs/**/*.md", "deploy/**/*.md", "clients/*/*.md", "tests/*/*.md", "gateway/*/*.md")
 _BLOCK = re.compile(
     r'(?:<!-- (?P<mark>[^>]*?) -->\s*)?<pre><code(?: class="language-(?P<language>\w+)")?>(?P<text>.*?)</code></pre>',
     re.DOTALL,

@@ -134,6 +134,7 @@ def _say_where(stack: Stack, *, others: str, is_admin: bool) -> None:
     settings, secrets = stack.settings, stack.secrets
     https = settings.url.replace("http://", "https://", 1)
     _console.print(f"[bold green]Proximity is ready[/] at {settings.url}/api (and {https}/api)")
+    _console.print(f"  web console    {settings.url}/")
     _console.print(f"  documentation  {settings.url}/api/docs")
     if not is_admin:
         who = escape(others or stack.settings.admin_username)

@@ -86,7 +86,7 @@ def test_headers_travel_with_an_error(
 
 
 def test_unknown_paths_need_no_token(anonymous: httpx.Client) -> None:
-    for path in ("/api/nope", "/", "/api", "/api/apps/x/y/z/w"):
+    for path in ("/api/nope", "/nope.x", "/api", "/api/apps/x/y/z/w"):
         check_error(anonymous.get(path), 404, "NOT_FOUND")
 
 

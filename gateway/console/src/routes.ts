@@ -1,0 +1,9 @@
+/** Every screen, by its address. A screen is a folder of its own in `screens` and is loaded when it is opened. */
+import type { Route } from "./lib/router.svelte";
+
+export const routes: readonly Route[] = [
+  { path: "/sign-in", section: "", access: "public", load: () => import("./screens/sign-in/SignIn.svelte") },
+  { path: "/", section: "home", load: () => import("./screens/apps/Apps.svelte") },
+  { path: "/apps", section: "apps", load: () => import("./screens/apps/Apps.svelte") },
+  { path: "/apps/:id", section: "apps", load: () => import("./screens/app/App.svelte") },
+];
