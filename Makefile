@@ -202,6 +202,7 @@ lock: $(UV) ## resolve pyproject.toml anew into the files with hashes: for devel
 	$(COMPILE) --group gateway -o deploy/requirements-gateway.txt >/dev/null
 	$(COMPILE) --group uv -o deploy/requirements-uv.txt >/dev/null
 	$(COMPILE) --group pvesim -o deploy/requirements-pvesim.txt >/dev/null
+	$(COMPILE) --group generators -o tests/e2e/stock/requirements.txt >/dev/null
 
 browser-check: venv ## sign in, call and follow events from a real browser (needs chromium; URL=, HTTPS=1, PROXIMITY_PASSWORD=)
 	$(BIN)/python -m tests.browser $(or $(URL),http://127.0.0.1:8000) $(if $(HTTPS),--https-too) --pictures build/pictures

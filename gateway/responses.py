@@ -153,4 +153,6 @@ def _render_content(schemas: Schemas, method: Method) -> dict[str, Any]:
 def _describe_bytes(media_type: str) -> dict[str, Any]:
     if media_type.endswith("json"):
         return {"type": "object", "additionalProperties": True}
-    return {"type": "string", "contentMediaType": media_type}
+    # Generators take a text for a text; `format` says that these are bytes.
+    binary = {"format": "binary"} if media_type.startswith("image/") else {}
+    return {"type": "string", "contentMediaType": media_type} | binary

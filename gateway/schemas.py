@@ -143,6 +143,8 @@ class Schemas:
     def _render_field(self, field: FieldDescriptor, *, is_request: bool) -> Schema:
         rules = get_rules(field)
         schema = self._render_type(field, is_request=is_request)
+        if rules.items:
+            schema["items"] = self._refer(self._surface.get_message(rules.items), is_request=is_request)
         if is_request:
             _apply_rules(schema, rules)
         elif rules.values:
@@ -195,6 +197,8 @@ def _allow_null(schema: Schema) -> None:
         schema["type"] = [schema["type"], "null"]
     elif "anyOf" in schema:
         schema["anyOf"].append({"type": "null"})
+    elif "$ref" in schema:
+        schema["anyOf"] = [{"$ref": schema.pop("$ref")}, {"type": "null"}]
     if "enum" in schema:
         schema["enum"] = [*schema["enum"], None]
 

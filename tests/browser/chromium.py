@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -44,6 +45,7 @@ class Page:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        self._opened = ExitStack()
         self._socket = self._attach(profile / "DevToolsActivePort")
         self._number = 0
 
@@ -56,7 +58,7 @@ class Page:
         port = file.read_text().split()[0]
         tabs = requests.get(f"http://127.0.0.1:{port}/json", timeout=LIMIT_S).json()
         address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-        return connect(address, max_size=None, open_timeout=LIMIT_S)
+        return self._opened.enter_context(connect(address, max_size=None, open_timeout=LIMIT_S))
 
     def __enter__(self) -> Self:
         return self
@@ -64,25 +66,27 @@ class Page:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self._opened.close()
         self._process.terminate()
         self._process.wait(LIMIT_S)
 
-    def send(self, method: str, **parameters: Any) -> dict[str, Any]:
+    def send(self, method: str, *, limit_s: float = LIMIT_S, **parameters: Any) -> dict[str, Any]:
         """Give a command and return its result."""
         self._number += 1
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            answer = json.loads(self._socket.recv(timeout=LIMIT_S))
+            answer = json.loads(self._socket.recv(timeout=limit_s))
             if answer.get("id") == self._number:
                 if "error" in answer:
                     raise BrowserError(f"{method}: {answer['error'].get('message', answer['error'])}")
                 result: dict[str, Any] = answer.get("result", {})
                 return result
 
-    def run(self, script: str) -> Any:
+    def run(self, script: str, *, limit_s: float = LIMIT_S) -> Any:
         """Return what an expression of JavaScript comes to, promises included."""
-        done = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        done = self.send(
+            "Runtime.evaluate", limit_s=limit_s, expression=script, awaitPromise=True, returnByValue=True
+        )
         if "exceptionDetails" in done:
             raise BrowserError(json.dumps(done["exceptionDetails"])[:500])
         return done["result"].get("value")

@@ -57,7 +57,7 @@ def test_a_client_takes_an_app_through_its_life(language: str, stack: RunningSta
         done = run_example(command, stack)
         assert done.returncode == 0, done.stdout + done.stderr
         said = done.stdout
-        told = ["Reserving a container id", "is running", "is completed", "is removed"]
+        told = ["Reserving a container id", "is running", "is completed", "is restored", "is removed"]
         assert [text for text in told if text not in said] == []
         assert [said.index(text) for text in told] == sorted(said.index(text) for text in told)
     certificate = str(stack.state / "keys" / "gateway.crt")

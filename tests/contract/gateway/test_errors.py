@@ -135,6 +135,8 @@ MALFORMED = [
     (b'{"password": hunter2}', "not valid JSON"),
     (b"{hunter2}", "not valid JSON"),
     (b"hunter2", "not valid JSON"),
+    (b" ", "not valid JSON"),
+    (b"\t\r\n", "not valid JSON"),
     (b"[1]", "must be a JSON object"),
     (b'"hunter2"', "must be a JSON object"),
     (b'{"hostname":"hunter2\xff"}', "UTF-8"),

@@ -209,6 +209,17 @@ def test_every_body_has_an_example_that_it_allows() -> None:
             assert faults == [], (verb, path)
 
 
+@pytest.mark.parametrize("method", [m for m in SURFACE.routed if m.takes_json], ids=lambda m: m.name)
+def test_null_is_allowed_where_a_field_may_be_left_out(method: Any) -> None:
+    binding = next(each for each in method.bindings if each.body)
+    body = find_body(binding.method, binding.path)
+    for name, schema in body.get("properties", {}).items():
+        rules = get_rules(SURFACE.get_message(method.input).fields_by_name[name])
+        whole = {**schema, "components": DOCUMENT["components"]}
+        allowed = name not in body.get("required", ()) and not rules.null_refused
+        assert jsonschema_rs.validator_for(whole).is_valid(None) == allowed, name
+
+
 def test_every_example_of_a_field_is_one_that_it_allows() -> None:
     refused = [
         f"{name}.{field}: {example!r}"

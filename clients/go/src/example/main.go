@@ -1,11 +1,10 @@
-// Sign in, deploy an app, follow it, back it up and delete it.
+// Sign in, deploy an app, follow it, back it up, restore it and delete it.
 package main
 
 import (
 	"fmt"
 	"log"
 	"os"
-	"time"
 
 	"platform"
 	apps "proximity/apps/v1"
@@ -35,25 +34,27 @@ func run() error {
 	if err := client.Login(setting("PROXIMITY_USERNAME", "admin"), os.Getenv("PROXIMITY_PASSWORD")); err != nil {
 		return err
 	}
-	id, err := deploy(client, setting("PROXIMITY_HOSTNAME", "go-01"))
+	id, last, err := deploy(client, setting("PROXIMITY_HOSTNAME", "go-01"))
 	if err != nil {
 		return err
 	}
-	if err := backUp(client, id); err != nil {
+	number, last, err := backUp(client, id, last)
+	if err != nil {
 		return err
 	}
-	return remove(client, id)
+	if last, err = restore(client, id, number, last); err != nil {
+		return err
+	}
+	return remove(client, id, last)
 }
 
-func deploy(client *platform.Platform, hostname string) (string, error) {
-	ctx, cancel := client.Context()
-	defer cancel()
-	app, err := client.Apps.DeployApp(ctx, &apps.DeployAppRequest{CatalogId: "adminer", Hostname: hostname})
-	if err != nil {
-		return "", err
-	}
+// follow shows what happens to an app until it has had these statuses one after the other; it returns the id of the
+// last event.
+func follow(client *platform.Platform, id, after string, statuses ...string) (string, error) {
+	last := after
 	var failure error
-	err = client.Follow(app.Id, "0", func(event *apps.AppEvent) bool {
+	err := client.Follow(id, after, func(event *apps.AppEvent) bool {
+		last = event.Id
 		if line := event.GetLog(); line != nil {
 			fmt.Println(" ", line.Message)
 		}
@@ -62,37 +63,50 @@ func deploy(client *platform.Platform, hostname string) (string, error) {
 			fmt.Printf("%d %% %s\n", now.GetProgress(), now.GetStepDescription())
 		}
 		if now.GetStatus() == "error" {
-			failure = fmt.Errorf("%s failed: %s", app.Id, now.GetMessage())
+			failure = fmt.Errorf("%s failed: %s", id, now.GetMessage())
 		}
-		return now.GetStatus() != "running" && failure == nil
+		if now.GetStatus() == statuses[0] {
+			statuses = statuses[1:]
+		}
+		return len(statuses) > 0 && failure == nil
 	})
 	if err == nil {
 		err = failure
 	}
-	if err == nil {
-		fmt.Println(app.Id, "is running")
+	if err == nil && len(statuses) > 0 {
+		err = fmt.Errorf("%s was removed before it was %s", id, statuses[0])
 	}
-	return app.Id, err
+	return last, err
 }
 
-func backUp(client *platform.Platform, id string) error {
+func deploy(client *platform.Platform, hostname string) (id, last string, err error) {
+	ctx, cancel := client.Context()
+	defer cancel()
+	app, err := client.Apps.DeployApp(ctx, &apps.DeployAppRequest{CatalogId: "adminer", Hostname: hostname})
+	if err != nil {
+		return "", "", err
+	}
+	if last, err = follow(client, app.Id, "0", "running"); err == nil {
+		fmt.Println(app.Id, "is running")
+	}
+	return app.Id, last, err
+}
+
+func backUp(client *platform.Platform, id, after string) (number int32, last string, err error) {
 	ctx, cancel := client.Context()
 	defer cancel()
 	made, err := client.Backups.CreateBackup(ctx, &backups.CreateBackupRequest{AppId: id})
 	if err != nil {
-		return err
+		return 0, after, err
 	}
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
-		found, err := readBackup(client, id, made.Id)
-		if err != nil {
-			return err
-		}
-		if !found.IsInProgress {
-			fmt.Printf("backup %d is %s\n", found.Id, found.Status)
-			return nil
-		}
+	if last, err = follow(client, id, after, "backing_up", "running"); err != nil {
+		return made.Id, last, err
 	}
-	return fmt.Errorf("backup %d of %s is not done after 2 minutes", made.Id, id)
+	found, err := readBackup(client, id, made.Id)
+	if err == nil {
+		fmt.Printf("backup %d is %s\n", found.Id, found.Status)
+	}
+	return made.Id, last, err
 }
 
 func readBackup(client *platform.Platform, id string, number int32) (*backups.Backup, error) {
@@ -101,13 +115,27 @@ func readBackup(client *platform.Platform, id string, number int32) (*backups.Ba
 	return client.Backups.GetBackup(ctx, &backups.GetBackupRequest{AppId: id, BackupId: number})
 }
 
-func remove(client *platform.Platform, id string) error {
+func restore(client *platform.Platform, id string, number int32, after string) (string, error) {
+	ctx, cancel := client.Context()
+	defer cancel()
+	request := &backups.RestoreBackupRequest{AppId: id, BackupId: number}
+	if _, err := client.Backups.RestoreBackup(ctx, request); err != nil {
+		return after, err
+	}
+	last, err := follow(client, id, after, "restoring", "running")
+	if err == nil {
+		fmt.Println(id, "is restored")
+	}
+	return last, err
+}
+
+func remove(client *platform.Platform, id, after string) error {
 	ctx, cancel := client.Context()
 	defer cancel()
 	if _, err := client.Apps.DeleteApp(ctx, &apps.DeleteAppRequest{AppId: id}); err != nil {
 		return err
 	}
-	return client.Follow(id, "", func(event *apps.AppEvent) bool {
+	return client.Follow(id, after, func(event *apps.AppEvent) bool {
 		if event.GetRemoved() != nil {
 			fmt.Println(id, "is removed")
 		}

@@ -63,7 +63,7 @@ def read_json_request(
         request = kind.FromString(data)
         # The body itself is an unknown field of the typed request.
         request.DiscardUnknownFields()
-        fill_message(request, _parse_json(body) if body.strip() else {}, fixed=variables)
+        fill_message(request, _parse_json(body) if body else {}, fixed=variables)
     except DecodeError:
         return UnreadableJsonError("The request cannot be read")
     except UnreadableJsonError as error:

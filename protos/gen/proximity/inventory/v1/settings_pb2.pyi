@@ -199,6 +199,50 @@ class ContainerNetwork(_message.Message):
 Global___ContainerNetwork: _TypeAlias = ContainerNetwork  # noqa: Y015
 
 @_typing.final
+class UserNetwork(_message.Message):
+    """A network that users may choose, as an administrator describes it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRIDGE_FIELD_NUMBER: _builtins.int
+    VLAN_FIELD_NUMBER: _builtins.int
+    SUBNET_FIELD_NUMBER: _builtins.int
+    GATEWAY_FIELD_NUMBER: _builtins.int
+    bridge: _builtins.str
+    vlan: _builtins.int
+    """Without it the network is untagged."""
+    subnet: _builtins.str
+    """CIDR, in which static addresses may be chosen; without it addresses come by DHCP."""
+    gateway: _builtins.str
+    """An address in the subnet."""
+    def __init__(
+        self,
+        *,
+        bridge: _builtins.str = ...,
+        vlan: _builtins.int | None = ...,
+        subnet: _builtins.str | None = ...,
+        gateway: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gateway", b"_gateway", "_subnet", b"_subnet", "_vlan", b"_vlan", "gateway", b"gateway", "subnet", b"subnet", "vlan", b"vlan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gateway", b"_gateway", "_subnet", b"_subnet", "_vlan", b"_vlan", "bridge", b"bridge", "gateway", b"gateway", "subnet", b"subnet", "vlan", b"vlan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__gateway: _TypeAlias = _typing.Literal["gateway"]  # noqa: Y015
+    _WhichOneofArgType__gateway: _TypeAlias = _typing.Literal["_gateway", b"_gateway"]  # noqa: Y015
+    _WhichOneofReturnType__subnet: _TypeAlias = _typing.Literal["subnet"]  # noqa: Y015
+    _WhichOneofArgType__subnet: _TypeAlias = _typing.Literal["_subnet", b"_subnet"]  # noqa: Y015
+    _WhichOneofReturnType__vlan: _TypeAlias = _typing.Literal["vlan"]  # noqa: Y015
+    _WhichOneofArgType__vlan: _TypeAlias = _typing.Literal["_vlan", b"_vlan"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gateway) -> _WhichOneofReturnType__gateway | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__subnet) -> _WhichOneofReturnType__subnet | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__vlan) -> _WhichOneofReturnType__vlan | None: ...
+
+Global___UserNetwork: _TypeAlias = UserNetwork  # noqa: Y015
+
+@_typing.final
 class UpdateNetworkSettingsRequest(_message.Message):
     """Change of the network defaults; what is not sent stays."""
 
@@ -222,7 +266,7 @@ class UpdateNetworkSettingsRequest(_message.Message):
     """null is refused."""
     @_builtins.property
     def user_networks(self) -> _struct_pb2.ListValue:
-        """Replaces the whole list; [] or null empties it. Each entry: bridge, and if wanted vlan (1-4094), subnet (CIDR) and gateway."""
+        """Replaces the whole list; [] or null empties it."""
 
     def __init__(
         self,
