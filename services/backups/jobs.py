@@ -9,6 +9,7 @@ from proximity.apps.v1 import events_pb2
 from proximity.auth.v1 import events_pb2 as auth_events_pb2
 
 from services.backups.domain.interfaces import BackupStore
+from services.backups.domain.policy_store import Policies
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.missing_archives import note_missing_archives
 from services.backups.usecases.removed_apps import delete_requested_backups, note_removed_apps
@@ -33,8 +34,9 @@ USER_DEACTIVATED = "events.auth.v1.user_deactivated"
 class BackupJobs:
     """Consumers of events about apps and their owners."""
 
-    def __init__(self, store: BackupStore) -> None:
+    def __init__(self, store: BackupStore, policies: Policies) -> None:
         self._store = store
+        self._policies = policies
 
     def start(self, bus: Bus) -> None:
         """Start the consumers; call it within an event loop."""
@@ -53,10 +55,11 @@ class BackupJobs:
             await delete_requested_backups(self._store)
 
     async def hand_over_backups(self, message: Msg) -> None:
-        """Give the backups of a removed user, those of deleted apps included, to the new owner of the apps."""
+        """Give backups and policies of a removed user, those of deleted apps included, to the new owner of the apps."""
         gone = auth_events_pb2.UserDeactivated.FromString(message.data)
         if gone.apps_to:
             await self._store.hand_over(gone.user_id, to=gone.apps_to)
+            await self._policies.hand_over_policies(gone.user_id, to=gone.apps_to)
 
 
 def plan_cleanup(store: BackupStore, apps: Apps) -> Periodic:
@@ -86,14 +89,22 @@ def plan_comparison(store: BackupStore, containers: Containers) -> Periodic:
 
 
 def plan_scheduled_backups(dependencies: BackupDependencies) -> Periodic:
-    """Plan the work of policies: due backups, retention, and the announcement of overdue backups."""
+    """Plan the work of policies: due backups, and the announcement of overdue ones."""
 
     async def run() -> None:
         current = now()
         if begun := await start_due_backups(dependencies, now=current):
             log.info("scheduled_backups_begun", count=begun)
-        if removed := await remove_superfluous_backups(dependencies, now=current):
-            log.info("superfluous_backups_deleted", count=removed)
         await announce_overdue_backups(dependencies, now=current)
 
     return Periodic(name="policies", interval=timedelta(seconds=30), function=run)
+
+
+def plan_retention(dependencies: BackupDependencies) -> Periodic:
+    """Plan the removal of backups that the retention of their policy does not keep: one query per policy."""
+
+    async def run() -> None:
+        if removed := await remove_superfluous_backups(dependencies, now=now()):
+            log.info("superfluous_backups_deleted", count=removed)
+
+    return Periodic(name="retention", interval=timedelta(minutes=2), function=run)

@@ -10,13 +10,20 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.config import BackupsSettings
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
-from services.backups.jobs import BackupJobs, plan_cleanup, plan_comparison, plan_scheduled_backups
+from services.backups.jobs import (
+    BackupJobs,
+    plan_cleanup,
+    plan_comparison,
+    plan_retention,
+    plan_scheduled_backups,
+)
 from services.backups.store import SqlBackupStore, SqlPolicyStore, build_operation_store, operation_queue
 from services.backups.store.tables import metadata
 from services.backups.usecases.context import BackupDependencies
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
 from services.clients.apps.client import GrpcApps
 from services.clients.apps.interface import Apps
+from services.clients.auth.client import GrpcUsers
 from services.clients.inventory.client import GrpcContainers
 from services.clients.inventory.interface import Containers
 from services.common.operations.model import Workflow
@@ -55,7 +62,9 @@ def build_parts(settings: BackupsSettings) -> BackupsParts:
     return BackupsParts(
         runtime=runtime,
         store=store,
-        dependencies=BackupDependencies(store, apps, containers, policies=policies),
+        dependencies=BackupDependencies(
+            store, apps, containers, policies=policies, users=GrpcUsers(runtime.clients)
+        ),
         workflows=workflows,
     )
 
@@ -75,7 +84,7 @@ async def work(settings: BackupsSettings) -> None:
     """Execute operations until SIGTERM or SIGINT."""
     parts = build_parts(settings)
     runtime = parts.runtime
-    BackupJobs(parts.store).start(runtime.bus)
+    BackupJobs(parts.store, parts.dependencies.policies).start(runtime.bus)
     background: list[Background] = [
         operation_queue.execute(
             runtime.bus,
@@ -87,5 +96,6 @@ async def work(settings: BackupsSettings) -> None:
         plan_cleanup(parts.store, parts.dependencies.apps),
         plan_comparison(parts.store, parts.dependencies.containers),
         plan_scheduled_backups(parts.dependencies),
+        plan_retention(parts.dependencies),
     ]
     await lifecycle.work(Service(runtime=runtime, background=background))

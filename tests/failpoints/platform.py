@@ -251,7 +251,11 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     backup_workflows = build_backup_workflows(remote_apps, containers)
     backups = SqlBackupStore(databases["backups"], backup_workflows)
     dependencies = BackupDependencies(
-        backups, remote_apps, containers, policies=SqlPolicyStore(databases["backups"])
+        backups,
+        remote_apps,
+        containers,
+        policies=SqlPolicyStore(databases["backups"]),
+        users=FakeUsers(OWNER.id),
     )
     clients.handlers["backups"] = [BackupsInternalHandlers(dependencies)]
     desks = {

@@ -33,6 +33,7 @@ class FakeApps:
         is_down: every call is unavailable.
         is_answer_lost: the answer of begin_operation is lost once, after the app was locked.
         failure: answer of finish_operation, once.
+        listings: how often all apps were listed.
     """
 
     apps: dict[str, AppHold] = field(default_factory=lambda: {APP.app_id: APP})
@@ -50,6 +51,7 @@ class FakeApps:
     is_down: bool = False
     is_answer_lost: bool = False
     failure: DomainError | None = None
+    listings: int = 0
 
     def _answer(self) -> None:
         if self.is_down:
@@ -61,6 +63,11 @@ class FakeApps:
         if app is None or user_id not in (None, app.owner_id):
             raise FakeAppMissingError(f"there is no app {app_id!r}")
         return replace(app, operation_id=self.locks.get(app_id, ""))
+
+    async def list_app_holds(self) -> Sequence[AppHold]:
+        self._answer()
+        self.listings += 1
+        return [self.apps[app_id] for app_id in sorted(self.apps)]
 
     async def begin_operation(
         self, app_id: str, operation_id: str, *, kind: str, made_by: str = "", user: User | None = None

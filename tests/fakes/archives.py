@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from services.clients.inventory.values import (
     Archive,
     ArchiveListing,
+    BackupStorage,
     Container,
     ContainerTask,
     ContainerVolume,
     NewArchive,
     Ref,
+    RunningBackup,
     Task,
     TaskProgress,
 )
@@ -54,6 +56,8 @@ class FakeArchives:
         is_fragile: whether a restore that fails leaves no container.
         complete: whether hosts and storages answer.
         archive_size: bytes of the archives that are made.
+        storages: by host.
+        running_backups: vzdumps that others began.
     """
 
     def __init__(self) -> None:
@@ -79,6 +83,11 @@ class FakeArchives:
         self.is_fragile = False
         self.complete = True
         self.archive_size = 3 << 20
+        self.storages: dict[int, list[BackupStorage]] = {
+            1: [BackupStorage(name=name, node="pve1", total=1e12, used=1e9) for name in ("local", "nas")],
+            2: [BackupStorage(name=name, node="pve1", total=1e12, used=1e9) for name in ("local", "nas-2")],
+        }
+        self.running_backups: list[RunningBackup] = []
 
     def call(self, name: str) -> None:
         """Fail as the test wants the RPC `name` to."""
@@ -189,6 +198,14 @@ class FakeArchives:
         return ArchiveListing(
             tuple(one for one in listings if f"-{ref.vmid}-" in one.volume_id), self.complete
         )
+
+    async def list_backup_storages(self, host_id: int) -> Sequence[BackupStorage]:
+        self.call("list_backup_storages")
+        return self.storages.get(host_id, ())
+
+    async def list_running_backups(self, host_id: int, node: str) -> Sequence[RunningBackup]:
+        self.call("list_running_backups")
+        return [one for one in self.running_backups if one.node == node]
 
     async def update_archive(
         self, host_id: int, volume_id: str, *, protected: bool | None = None, notes: str | None = None

@@ -7,6 +7,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.apps.usecases.delegated_operations import AppLock, DelegatedReport
 from services.apps.usecases.probe_app import AppAnswer
 from services.apps.usecases.restore_beside import BackedUpApp
+from services.common.core.timestamps import render_time
 from services.common.operations.model import DelegatedStep
 
 
@@ -69,6 +70,7 @@ def render_lock(lock: AppLock) -> pb.AppHold:
         port=app.port,
         runtime=app.runtime,
         storage=str(app.config.get("storage", "")),
+        created_at=render_time(app.created_at),
     )
 
 

@@ -69,6 +69,9 @@ class AppReads(Protocol):
     async def list_all_apps(self, *, host_id: int | None = None) -> list[App]:
         """List every app."""
 
+    async def list_apps_after(self, app_id: str, *, limit: int) -> list[App]:
+        """List apps in the order of their ids, after one."""
+
     async def list_existing(self, app_ids: Sequence[str]) -> set[str]:
         """Return those of some ids that are ids of apps."""
 

@@ -93,6 +93,12 @@ class AppsInternalHandlers:
         )
         return convert.render_lock(lock)
 
+    async def list_app_holds(self, request: pb.ListAppHoldsRequest, _call: Call) -> pb.ListAppHoldsResponse:
+        found = await delegated_operations.list_app_holds(
+            self.dependencies.store, after=request.after, limit=request.limit
+        )
+        return pb.ListAppHoldsResponse(apps=[convert.render_lock(one) for one in found])
+
     async def restore_beside(self, request: pb.RestoreBesideRequest, call: Call) -> pb.CloneAppResponse:
         app = await restore_beside(
             self.dependencies,

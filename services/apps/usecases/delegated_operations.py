@@ -24,6 +24,7 @@ from services.common.operations.view import Operation
 
 _STATUS = {"backup": "backing_up", "restore": "restoring"}  # of the app meanwhile, by kind of operation
 _LEVELS = ("info", "warning", "error")
+_HOLDS = 500  # apps of one answer: about 100 KB
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,13 @@ async def get_app_hold(
     """
     app = await store.get_app(app_id, owner=None if is_admin else user_id)
     return AppLock(app, await store.find_unfinished(app.id), app.status)
+
+
+async def list_app_holds(store: AppStore, *, after: str = "", limit: int = 0) -> list[AppLock]:
+    """Return apps with an id after `after` in the order of their ids, without their operations; by default 500."""
+    return [
+        AppLock(app, None, app.status) for app in await store.list_apps_after(after, limit=limit or _HOLDS)
+    ]
 
 
 async def get_operation_standing(store: OperationReads, operation_id: str) -> str:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from proximity.backups.v1 import policy_pb2 as pb
 
 from services.backups.domain.entities import BackupOrder
-from services.backups.domain.policies import BackupPolicy, PolicySettings
+from services.backups.domain.policies import (
+    AppliesTo,
+    BackupPolicy,
+    PolicyScope,
+    PolicySettings,
+    RestoreTesting,
+)
+from services.backups.domain.policy_limits import PolicyLimits
 from services.backups.domain.retention import Retention
-from services.backups.usecases.policies import PolicyPreview
+from services.backups.usecases.policies import PolicyChanges
+from services.backups.usecases.preview_backup_policy import PolicyPreview
 from services.common.core.timestamps import render_time
 
 _WINDOW_MINUTES = 15  # long enough that 50 apps do not ask Proxmox for an archive in the same minute
+_SETTINGS = (
+    "name", "schedule", "time_zone", "window_minutes", "jitter_minutes", "second_storage", "enabled",
+)  # fmt: skip
+_ORDER = ("backup_type", "compression", "storage")
+_LISTS = ("app_ids", "owner_ids", "excluded_app_ids")
 _RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
+
+
+V = TypeVar("V")
 
 
 def parse_settings(request: pb.CreateBackupPolicyRequest) -> PolicySettings:
@@ -30,29 +46,57 @@ def parse_settings(request: pb.CreateBackupPolicyRequest) -> PolicySettings:
             compression=request.compression or "zstd",
             storage=request.storage,
         ),
+        jitter_minutes=request.jitter_minutes,
+        second_storage=request.second_storage,
+        test_restore=RestoreTesting(request.test_restore or RestoreTesting.NEVER),
         retention=Retention(**{rule: getattr(request, f"keep_{rule}") for rule in _RULES}),
-        app_ids=tuple(dict.fromkeys(request.app_ids)),
+        scope=PolicyScope(
+            applies_to=AppliesTo(request.applies_to or AppliesTo.APPS),
+            app_ids=_unique(request.app_ids),
+            owner_ids=_unique(request.owner_ids),
+            excluded_app_ids=_unique(request.excluded_app_ids),
+            new_apps=request.new_apps,
+        ),
         enabled=request.enabled if request.HasField("enabled") else True,
     )
 
 
-def parse_changes(request: pb.UpdateBackupPolicyRequest) -> dict[str, Any]:
-    """Parse the settings that a request changes, without those of the retention."""
+def parse_changes(request: pb.UpdateBackupPolicyRequest) -> PolicyChanges:
+    """Parse the settings that a request changes."""
     given = {field.name: value for field, value in request.ListFields()}
-    changes = {name: given[name] for name in ("name", "schedule", "time_zone", "enabled") if name in given}
-    return changes | ({"app_ids": tuple(dict.fromkeys(request.app_ids))} if request.app_ids else {})
+    settings = {name: given[name] for name in _SETTINGS if name in given}
+    scope: dict[str, Any] = {name: _unique(given[name]) for name in _LISTS if name in given}
+    scope |= {"new_apps": given["new_apps"]} if "new_apps" in given else {}
+    scope |= {"applies_to": AppliesTo(given["applies_to"])} if "applies_to" in given else {}
+    if "test_restore" in given:
+        settings["test_restore"] = RestoreTesting(given["test_restore"])
+    return PolicyChanges(
+        settings=settings,
+        order={name: given[name] for name in _ORDER if name in given},
+        retention={rule: given[f"keep_{rule}"] for rule in _RULES if f"keep_{rule}" in given},
+        scope=scope,
+    )
 
 
-def parse_keeps(request: pb.UpdateBackupPolicyRequest) -> dict[str, int]:
-    """Parse the rules of the retention that a request changes."""
-    given = {field.name: value for field, value in request.ListFields()}
-    return {rule: given[f"keep_{rule}"] for rule in _RULES if f"keep_{rule}" in given}
+def parse_limit_changes(request: pb.UpdateBackupPolicyLimitsRequest) -> dict[str, Any]:
+    """Parse the limits that a request changes; `*` stands for every storage."""
+    given: dict[str, Any] = {field.name: value for field, value in request.ListFields()}
+    if "storages" in given:
+        given["storages"] = tuple(name for name in _unique(given["storages"]) if name != "*")
+    return given
 
 
-def render_policy(policy: BackupPolicy, now: datetime) -> pb.BackupPolicy:
-    """Render a policy with its next run."""
-    settings = policy.settings
-    next_run = settings.parse_schedule().find_next_slot(now) if settings.enabled else None
+def render_limits(limits: PolicyLimits) -> pb.BackupPolicyLimits:
+    """Render what is allowed in policies of users."""
+    return pb.BackupPolicyLimits(**vars(limits))
+
+
+def render_policy(policy: BackupPolicy, limits: PolicyLimits, now: datetime) -> pb.BackupPolicy:
+    """Render a policy with its next run, or why it does nothing."""
+    settings, scope = policy.settings, policy.settings.scope
+    paused = limits.paused_reason if policy.owner_id is not None and settings.enabled else ""
+    works = settings.enabled and not paused
+    next_run = settings.parse_schedule().find_next_slot(now) if works else None
     return pb.BackupPolicy(
         id=policy.id,
         name=settings.name,
@@ -62,7 +106,16 @@ def render_policy(policy: BackupPolicy, now: datetime) -> pb.BackupPolicy:
         backup_type=settings.order.backup_type,
         compression=settings.order.compression,
         storage=settings.order.storage,
-        app_ids=settings.app_ids,
+        app_ids=scope.app_ids,
+        applies_to=scope.applies_to.value,
+        owner_ids=scope.owner_ids,
+        excluded_app_ids=scope.excluded_app_ids,
+        new_apps=scope.new_apps,
+        jitter_minutes=settings.jitter_minutes,
+        second_storage=settings.second_storage,
+        test_restore=settings.test_restore.value,
+        owner_id=policy.owner_id,
+        paused_reason=paused or None,
         enabled=settings.enabled,
         created_at=render_time(policy.created_at),
         updated_at=render_time(policy.updated_at),
@@ -76,10 +129,12 @@ def render_policy(policy: BackupPolicy, now: datetime) -> pb.BackupPolicy:
     )
 
 
-def render_policies(policies: Sequence[BackupPolicy], now: datetime) -> pb.ListBackupPoliciesResponse:
-    """Render all policies."""
+def render_policies(
+    policies: Sequence[BackupPolicy], limits: PolicyLimits, now: datetime
+) -> pb.ListBackupPoliciesResponse:
+    """Render policies."""
     return pb.ListBackupPoliciesResponse(
-        policies=[render_policy(policy, now) for policy in policies], total=len(policies)
+        policies=[render_policy(policy, limits, now) for policy in policies], total=len(policies)
     )
 
 
@@ -94,7 +149,13 @@ def render_preview(preview: PolicyPreview) -> pb.BackupPolicyPreview:
                 keeps=app.keeps,
                 removes=app.removes,
                 overdue_since=render_time(app.overdue_since),
+                waiting_for=app.waiting_for or None,
             )
             for app in preview.apps
         ],
+        warnings=preview.warnings,
     )
+
+
+def _unique(values: Iterable[V]) -> tuple[V, ...]:
+    return tuple(dict.fromkeys(values))

@@ -21,6 +21,8 @@ class BackupStatus(StrEnum):
     MISSING = "missing"  # its archive is gone from the storage
 
 
+# An archive exists, or existed until its deletion began: the run that made it succeeded.
+GOOD = frozenset({BackupStatus.COMPLETED, BackupStatus.RESTORING, BackupStatus.DELETING})
 IN_USE = frozenset({BackupStatus.CREATING, BackupStatus.RESTORING, BackupStatus.DELETING})
 
 
@@ -76,6 +78,11 @@ class Backup:
     app_removed_at: datetime | None = None
     app_name: str = ""
     policy_id: int | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the run that made it succeeded and its archive is not known to be gone."""
+        return self.completed_at is not None and self.status in GOOD
 
     @property
     def is_in_use(self) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from services.common.core.errors import (
     BusyError,
     DuplicateError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     PreconditionError,
+    UnavailableError,
 )
 
 
@@ -93,9 +95,13 @@ class PolicyLimitError(PreconditionError):
     """There are as many policies as are allowed."""
 
 
-class PolicyHostsError(PreconditionError):
-    """The policy names a storage, and its apps are on several Proxmox hosts."""
-
-
 class PolicyInvalidError(InvalidError):
-    """The policy names no app, or one that does not exist."""
+    """The policy selects no app or one that does not exist, or names a storage that cannot take its backups."""
+
+
+class PolicyHostSilentError(UnavailableError):
+    """A Proxmox host of the policy's apps does not answer, so that its storages cannot be checked."""
+
+
+class PoliciesOfUsersForbiddenError(ForbiddenError):
+    """Administrators have not allowed policies of users."""

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -27,6 +27,7 @@ _MAX_LENGTH = 100  # characters; the longest useful list of minutes and hours ha
 _MIN_INTERVAL = timedelta(
     minutes=15
 )  # a container's archive takes minutes, and one is made per node at a time
+_PROBED_FROM = datetime(2024, 1, 1, tzinfo=UTC)  # a leap year, so that 29 February is met
 _PROBED_RUNS = 200  # runs whose distances are compared: every distance within a day, and each weekday
 _LOCAL_NAMES = frozenset(
     {"localtime", "Factory"}
@@ -41,11 +42,13 @@ class Schedule:
         cron: minute, hour, day of the month, month, weekday. Day of the month and weekday together mean "or".
         zone: IANA name.
         window: runs of several apps are spread over this time after each slot.
+        jitter: each run begins up to so much later, by a time that differs from slot to slot.
     """
 
     cron: str
     zone: ZoneInfo
     window: timedelta = timedelta(0)
+    jitter: timedelta = timedelta(0)
 
     def list_slots(self, after: datetime) -> Iterator[datetime]:
         """Yield the slots later than `after` in UTC, each later than the one before."""
@@ -60,28 +63,51 @@ class Schedule:
 
     def find_next_slot(self, after: datetime) -> datetime:
         """Return the first slot later than `after`, in UTC."""
-        return next(self.list_slots(after))
+        return _find_next_slot(self.cron, self.zone, after.astimezone(UTC).replace(second=0, microsecond=0))
 
     def find_last_slot(self, until: datetime) -> datetime | None:
-        """Return the newest slot not later than `until`, in UTC; None when there was none within nine years.
+        """Return the newest slot not later than `until`, in UTC; None when there was none within nine years."""
+        return _find_last_slot(self.cron, self.zone, until.astimezone(UTC).replace(second=0, microsecond=0))
 
-        Forward from ever earlier times, because the rules of a change of the clock hold in that direction.
-        """
-        # Hourly, daily, weekly, monthly, yearly, and 29 February around 2100.
-        for hours in (2, 48, 9 * 24, 33 * 24, 367 * 24, 366 * 9 * 24):
-            slots = self.list_slots(until - timedelta(hours=hours))
-            found = list(itertools.takewhile(lambda slot: slot <= until, slots))
-            if found:
-                return found[-1]
-        return None
+    def find_shortest_interval(self) -> timedelta:
+        """Return the shortest time between two slots, without changes of the clock."""
+        return _find_shortest_interval(self.cron)
 
     def find_offset(self, app_id: str) -> timedelta:
         """Return an app's place in the window: a hash of its id, so that it is the same at every run."""
-        seconds = int(self.window.total_seconds())
-        if not seconds:
-            return timedelta(0)
-        number = int.from_bytes(hashlib.sha256(app_id.encode()).digest()[:8])
-        return timedelta(seconds=number % seconds)
+        return _choose_time(app_id, self.window)
+
+    def find_delay(self, app_id: str, slot: datetime) -> timedelta:
+        """Return how long after a slot an app's run begins: its place in the window, and the jitter of this slot."""
+        return self.find_offset(app_id) + _choose_time(f"{app_id}/{slot.isoformat()}", self.jitter)
+
+
+# Slots are whole minutes, so all seconds of a minute have the same neighbours, which apps of one window share.
+@lru_cache(maxsize=4096)
+def _find_last_slot(cron: str, zone: ZoneInfo, until: datetime) -> datetime | None:
+    """Search forward from ever earlier times, because the rules of a change of the clock hold in that direction."""
+    schedule = Schedule(cron=cron, zone=zone)
+    # Hourly, daily, weekly, monthly, yearly, and 29 February around 2100.
+    for hours in (2, 48, 9 * 24, 33 * 24, 367 * 24, 366 * 9 * 24):
+        slots = schedule.list_slots(until - timedelta(hours=hours))
+        found = list(itertools.takewhile(lambda slot: slot <= until, slots))
+        if found:
+            return found[-1]
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _find_next_slot(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
+    return next(Schedule(cron=cron, zone=zone).list_slots(after))
+
+
+@lru_cache(maxsize=256)
+def _choose_time(text: str, longest: timedelta) -> timedelta:
+    """Return a time below `longest` that depends on a text alone, in seconds."""
+    seconds = int(longest.total_seconds())
+    if not seconds:
+        return timedelta(0)
+    return timedelta(seconds=int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) % seconds)
 
 
 def find_due_slot(schedule: Schedule, app_id: str, *, after: datetime, now: datetime) -> datetime | None:
@@ -89,12 +115,12 @@ def find_due_slot(schedule: Schedule, app_id: str, *, after: datetime, now: date
 
     A slot that is older than half of the time to the next one is not made up: the next one is nearer.
     """
-    offset = schedule.find_offset(app_id)
-    slot = schedule.find_last_slot(now - offset)
+    slot = schedule.find_last_slot(now - schedule.find_offset(app_id))
     if slot is None or slot <= after:
         return None
     half = (schedule.find_next_slot(slot) - slot) / 2
-    return slot if now - offset - slot < half else None
+    late = now - slot - schedule.find_delay(app_id, slot)
+    return slot if timedelta(0) <= late < half else None
 
 
 def find_overdue_slot(
@@ -111,18 +137,22 @@ def find_overdue_slot(
         covered_since: when the last good backup began, or the policy began to apply to the app if that is later.
         now: the current time.
     """
-    offset = schedule.find_offset(app_id)
-    slot = schedule.find_last_slot(now - offset)
+    slot = schedule.find_last_slot(now - schedule.find_offset(app_id))
     if slot is None:
         return None
     half = (schedule.find_next_slot(slot) - slot) / 2
-    if now - offset - slot < half:
+    if now - slot - schedule.find_delay(app_id, slot) < half:
         slot = schedule.find_last_slot(slot - timedelta(seconds=1))
     return slot if slot is not None and covered_since < slot else None
 
 
 def parse_schedule(
-    text: str, zone_name: str, *, window: timedelta = timedelta(0), field: str = "schedule"
+    text: str,
+    zone_name: str,
+    *,
+    window: timedelta = timedelta(0),
+    jitter: timedelta = timedelta(0),
+    field: str = "schedule",
 ) -> Schedule:
     """Parse a preset or a cron expression.
 
@@ -146,7 +176,7 @@ def parse_schedule(
         CronSim(cron, datetime(2024, 1, 1, tzinfo=UTC))
     except CronSimError as error:
         raise _refuse(field, f"{cron!r} is not a cron expression whose dates exist: {error}") from error
-    schedule = Schedule(cron=cron, zone=zone, window=window)
+    schedule = Schedule(cron=cron, zone=zone, window=window, jitter=jitter)
     _check_frequency(schedule, field)
     return schedule
 
@@ -167,17 +197,22 @@ def list_zones() -> frozenset[str]:
 
 
 def _check_frequency(schedule: Schedule, field: str) -> None:
-    # In UTC, where no change of the clock moves a slot close to the next one.
-    in_utc = Schedule(cron=schedule.cron, zone=ZoneInfo("UTC"))
-    slots = list(itertools.islice(in_utc.list_slots(datetime(2024, 1, 1, tzinfo=UTC)), _PROBED_RUNS))
-    if not slots:
+    if next(schedule.list_slots(_PROBED_FROM), None) is None:
         raise _refuse(field, f"{schedule.cron!r} has no date in 50 years")
-    nearest = min((later - earlier for earlier, later in itertools.pairwise(slots)), default=_MIN_INTERVAL)
+    nearest = schedule.find_shortest_interval()
     if nearest < _MIN_INTERVAL:
         raise _refuse(
             field,
             f"{schedule.cron!r} has runs {_minutes(nearest)} minutes apart; at least {_minutes(_MIN_INTERVAL)} are required",
         )
+
+
+@lru_cache(maxsize=256)
+def _find_shortest_interval(cron: str) -> timedelta:
+    # In UTC, where no change of the clock moves a slot close to the next one.
+    in_utc = Schedule(cron=cron, zone=ZoneInfo("UTC"))
+    slots = itertools.islice(in_utc.list_slots(_PROBED_FROM), _PROBED_RUNS)
+    return min((later - earlier for earlier, later in itertools.pairwise(slots)), default=timedelta(days=365))
 
 
 def _minutes(time: timedelta) -> int:

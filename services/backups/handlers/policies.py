@@ -7,8 +7,10 @@ from google.protobuf import empty_pb2
 from proximity.backups.v1 import policy_pb2 as pb
 
 from services.backups.convert import policies as convert
+from services.backups.convert.backups import parse_requester
 from services.backups.usecases import policies
 from services.backups.usecases.context import BackupDependencies
+from services.backups.usecases.preview_backup_policy import preview_backup_policy
 from services.common.core.clock import now
 from services.common.rpc.call import Call
 
@@ -19,39 +21,62 @@ class PolicyHandlers:
     _dependencies: BackupDependencies
 
     async def list_backup_policies(
-        self, _: pb.ListBackupPoliciesRequest, __: Call
+        self, _: pb.ListBackupPoliciesRequest, call: Call
     ) -> pb.ListBackupPoliciesResponse:
-        return convert.render_policies(
-            await policies.list_backup_policies(self._dependencies.policies), now()
+        found, limits = await policies.list_backup_policies(
+            self._dependencies.policies, parse_requester(call)
         )
+        return convert.render_policies(found, limits, now())
 
     async def create_backup_policy(
         self, request: pb.CreateBackupPolicyRequest, call: Call
     ) -> pb.BackupPolicy:
-        policy = await policies.create_backup_policy(self._dependencies, convert.parse_settings(request))
-        call.add_location(f"/api/backups/policies/{policy.id}")
-        return convert.render_policy(policy, now())
-
-    async def get_backup_policy(self, request: pb.GetBackupPolicyRequest, _: Call) -> pb.BackupPolicy:
-        policy = await policies.get_backup_policy(self._dependencies.policies, request.policy_id)
-        return convert.render_policy(policy, now())
-
-    async def update_backup_policy(self, request: pb.UpdateBackupPolicyRequest, _: Call) -> pb.BackupPolicy:
-        policy = await policies.update_backup_policy(
-            self._dependencies,
-            request.policy_id,
-            changes=convert.parse_changes(request),
-            keeps=convert.parse_keeps(request),
+        policy, limits = await policies.create_backup_policy(
+            self._dependencies, parse_requester(call), convert.parse_settings(request)
         )
-        return convert.render_policy(policy, now())
+        call.add_location(f"/api/backups/policies/{policy.id}")
+        return convert.render_policy(policy, limits, now())
 
-    async def delete_backup_policy(self, request: pb.DeleteBackupPolicyRequest, _: Call) -> empty_pb2.Empty:
-        await policies.delete_backup_policy(self._dependencies.policies, request.policy_id)
+    async def get_backup_policy(self, request: pb.GetBackupPolicyRequest, call: Call) -> pb.BackupPolicy:
+        policy, limits = await policies.get_backup_policy(
+            self._dependencies.policies, parse_requester(call), request.policy_id
+        )
+        return convert.render_policy(policy, limits, now())
+
+    async def update_backup_policy(
+        self, request: pb.UpdateBackupPolicyRequest, call: Call
+    ) -> pb.BackupPolicy:
+        policy, limits = await policies.update_backup_policy(
+            self._dependencies,
+            parse_requester(call),
+            policy_id=request.policy_id,
+            changes=convert.parse_changes(request),
+        )
+        return convert.render_policy(policy, limits, now())
+
+    async def delete_backup_policy(
+        self, request: pb.DeleteBackupPolicyRequest, call: Call
+    ) -> empty_pb2.Empty:
+        await policies.delete_backup_policy(
+            self._dependencies.policies, parse_requester(call), request.policy_id
+        )
         return empty_pb2.Empty()
 
     async def preview_backup_policy(
-        self, request: pb.PreviewBackupPolicyRequest, _: Call
+        self, request: pb.PreviewBackupPolicyRequest, call: Call
     ) -> pb.BackupPolicyPreview:
-        return convert.render_preview(
-            await policies.preview_backup_policy(self._dependencies.policies, request.policy_id, now=now())
+        preview = await preview_backup_policy(
+            self._dependencies, parse_requester(call), policy_id=request.policy_id, now=now()
+        )
+        return convert.render_preview(preview)
+
+    async def get_backup_policy_limits(self, _: empty_pb2.Empty, __: Call) -> pb.BackupPolicyLimits:
+        return convert.render_limits(await policies.get_backup_policy_limits(self._dependencies.policies))
+
+    async def update_backup_policy_limits(
+        self, request: pb.UpdateBackupPolicyLimitsRequest, _: Call
+    ) -> pb.BackupPolicyLimits:
+        changes = convert.parse_limit_changes(request)
+        return convert.render_limits(
+            await policies.update_backup_policy_limits(self._dependencies.policies, changes)
         )

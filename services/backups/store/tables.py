@@ -49,13 +49,14 @@ backups = sa.Table(
     sa.Column("policy_id", sa.Integer),
     sa.Index("backups_of_app", "app_id", "id"),
     sa.Index("backups_of_owner", "owner_id", "id"),
+    sa.Index("backups_of_policy", "policy_id", "app_id", "id"),
     sqlite_autoincrement=True,
 )
 policies = sa.Table(
     "policies",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("name", sa.String(60), nullable=False, unique=True),
+    sa.Column("name", sa.String(60), nullable=False),
     sa.Column("schedule", sa.String(100), nullable=False),
     sa.Column("time_zone", sa.String(60), nullable=False),
     sa.Column("window_minutes", sa.Integer, nullable=False),
@@ -68,7 +69,26 @@ policies = sa.Table(
     sa.Column("applies_since", UtcDateTime, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("owner_id", sa.Integer, nullable=False, server_default="0"),  # 0: the administrators'
+    sa.Column("applies_to", sa.String(20), nullable=False, server_default="apps"),
+    sa.Column("owner_ids", sa.JSON),
+    sa.Column("excluded_app_ids", sa.JSON),
+    sa.Column("new_apps_since", UtcDateTime),
+    sa.Column("jitter_minutes", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("test_restore", sa.String(20), nullable=False, server_default="never"),
+    sa.Column("second_storage", sa.String(100), nullable=False, server_default=""),
+    sa.UniqueConstraint("owner_id", "name", name="policies_owner_id_name_key"),
     sqlite_autoincrement=True,
+)
+policy_limits = sa.Table(
+    "policy_limits",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("allowed", sa.Boolean, nullable=False),
+    sa.Column("max_policies", sa.Integer, nullable=False),
+    sa.Column("min_interval_minutes", sa.Integer, nullable=False),
+    sa.Column("max_kept", sa.Integer, nullable=False),
+    sa.Column("storages", sa.JSON, nullable=False),
 )
 policy_runs = sa.Table(
     "policy_runs",
@@ -78,4 +98,5 @@ policy_runs = sa.Table(
     sa.Column("began_at", UtcDateTime, nullable=False),
     sa.Column("last_slot", UtcDateTime),
     sa.Column("overdue_slot", UtcDateTime),
+    sa.Column("waiting_for", sa.Text, nullable=False, server_default=""),
 )

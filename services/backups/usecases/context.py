@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.backups.domain.interfaces import BackupStore
 from services.backups.domain.policy_store import PolicyStore
 from services.clients.apps.interface import Apps
+from services.clients.auth.interface import Users
 from services.clients.inventory.interface import Containers
 from services.common.identity.tokens import User
 
@@ -19,6 +20,7 @@ class BackupDependencies:
     apps: Apps
     containers: Containers
     policies: PolicyStore
+    users: Users
 
 
 @dataclass(frozen=True)

@@ -1,163 +1,147 @@
-"""Policies of backups: reading, changing, and a preview of what they do."""
+"""Policies of backups: reading and changing them, and the limits of policies of users."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
-from services.backups.domain.entities import Backup, BackupStatus
-from services.backups.domain.errors import PolicyInvalidError
-from services.backups.domain.policies import BackupPolicy, PolicyRun, PolicySettings, check_one_host
-from services.backups.domain.policy_store import PolicyStore
-from services.backups.domain.retention import Mark, StoredArchive, mark_removable
-from services.backups.domain.schedules import find_overdue_slot
-from services.backups.usecases.context import BackupDependencies
-from services.common.core.errors import NotFoundError, Violation
-
-_SHOWN_RUNS = 5  # enough to see a week of working days
-
-
-@dataclass(frozen=True)
-class AppPreview:
-    """Retention of one app as the policy is now: ids of backups, and the newest slot that is overdue."""
-
-    app_id: str
-    keeps: tuple[int, ...]
-    removes: tuple[int, ...]
-    overdue_since: datetime | None
+from services.backups.domain.policies import (
+    BackupPolicy,
+    PolicyScope,
+    PolicySettings,
+    check_scope,
+    check_spread,
+)
+from services.backups.domain.policy_limits import PolicyLimits
+from services.backups.domain.policy_store import Policies
+from services.backups.usecases.context import BackupDependencies, BackupRequester
+from services.backups.usecases.policy_checks import check_apps_and_storages
 
 
-@dataclass(frozen=True)
-class PolicyPreview:
-    """The next runs of a policy, in its time zone, and its retention by app."""
+@dataclass(frozen=True, kw_only=True)
+class PolicyChanges:
+    """Settings of a policy that a request names, by name: its own, of the order, the retention and the scope."""
 
-    time_zone: str
-    next_runs: tuple[datetime, ...]
-    apps: tuple[AppPreview, ...]
+    settings: Mapping[str, Any]
+    order: Mapping[str, str]
+    retention: Mapping[str, int]
+    scope: Mapping[str, Any]
+
+    def apply(self, settings: PolicySettings) -> PolicySettings:
+        """Return changed settings; a request that names `applies_to` replaces the whole scope.
+
+        Raises:
+            ScheduleInvalidError, RetentionInvalidError: they are not valid.
+        """
+        scope = PolicyScope() if "applies_to" in self.scope else settings.scope
+        return replace(
+            settings,
+            order=replace(settings.order, **self.order),
+            retention=replace(settings.retention, **self.retention),
+            scope=replace(scope, **self.scope),
+            **self.settings,
+        )
 
 
-async def list_backup_policies(policies: PolicyStore) -> Sequence[BackupPolicy]:
-    """List all policies by name."""
-    return await policies.list_policies()
+async def list_backup_policies(
+    policies: Policies, requester: BackupRequester
+) -> tuple[Sequence[BackupPolicy], PolicyLimits]:
+    """List the policies that the requester may see by name, and the limits of those of users."""
+    return await policies.list_policies(owner_id=requester.owner_id), await policies.get_limits()
 
 
-async def get_backup_policy(policies: PolicyStore, policy_id: int) -> BackupPolicy:
-    """Return one policy.
+async def get_backup_policy(
+    policies: Policies, requester: BackupRequester, policy_id: int
+) -> tuple[BackupPolicy, PolicyLimits]:
+    """Return one policy, and the limits of those of users.
 
     Raises:
-        PolicyNotFoundError: there is none.
+        PolicyNotFoundError: there is none that the requester may see.
     """
-    return await policies.get_policy(policy_id)
+    return await policies.get_policy(policy_id, owner_id=requester.owner_id), await policies.get_limits()
 
 
-async def create_backup_policy(dependencies: BackupDependencies, settings: PolicySettings) -> BackupPolicy:
-    """Add a policy for apps that exist.
+async def create_backup_policy(
+    dependencies: BackupDependencies, requester: BackupRequester, settings: PolicySettings
+) -> tuple[BackupPolicy, PolicyLimits]:
+    """Add a policy: of the administrators, or of a user for own apps within the limits.
 
     Raises:
-        PolicyInvalidError: it names no app, or one that does not exist.
-        PolicyHostsError: it names a storage for apps of several hosts.
+        ScheduleInvalidError, PolicyInvalidError: settings are wrong, an app does not exist, or a storage does not fit.
+        PolicyHostSilentError: a host whose storages have to be checked does not answer.
+        PoliciesOfUsersForbiddenError: administrators have not allowed them.
         PolicyNameTakenError, PolicyLimitError: as the store says.
     """
-    await _check_apps(dependencies, settings)
-    return await dependencies.policies.add_policy(settings)
+    limits = await dependencies.policies.get_limits()
+    await _check(dependencies, settings, owner_id=requester.owner_id, limits=limits)
+    own_limits = None if requester.owner_id is None else limits
+    policy = await dependencies.policies.add_policy(settings, owner_id=requester.owner_id, limits=own_limits)
+    return policy, limits
 
 
 async def update_backup_policy(
-    dependencies: BackupDependencies,
-    policy_id: int,
-    *,
-    changes: Mapping[str, Any],
-    keeps: Mapping[str, int],
-) -> BackupPolicy:
-    """Change the settings named in `changes`, and the rules of the retention named in `keeps`.
+    dependencies: BackupDependencies, requester: BackupRequester, *, policy_id: int, changes: PolicyChanges
+) -> tuple[BackupPolicy, PolicyLimits]:
+    """Change the settings that a request names; apps and storages are checked where they or the retention change.
 
     Raises:
-        PolicyNotFoundError: there is none.
-        ScheduleInvalidError, RetentionInvalidError: the new settings are not valid.
-        PolicyInvalidError, PolicyHostsError: as `create_backup_policy`, for new apps.
-        PolicyNameTakenError: another one has the name.
+        PolicyNotFoundError: there is none that the requester may see.
+        As `create_backup_policy`.
     """
-    policy = await dependencies.policies.get_policy(policy_id)
-    retention = replace(policy.settings.retention, **keeps)
-    settings = replace(policy.settings, retention=retention, **changes)
-    if "app_ids" in changes:
-        await _check_apps(dependencies, settings)
-    return await dependencies.policies.update_policy(policy, settings)
+    policies = dependencies.policies
+    policy = await policies.get_policy(policy_id, owner_id=requester.owner_id)
+    limits = await policies.get_limits()
+    settings = changes.apply(policy.settings)
+    places = (settings.scope, settings.order.storage, settings.second_storage, settings.retention)
+    before = policy.settings
+    is_same = places == (before.scope, before.order.storage, before.second_storage, before.retention)
+    await _check(
+        dependencies,
+        settings,
+        owner_id=policy.owner_id,
+        limits=limits,
+        policy=policy,
+        with_places=not is_same,
+    )
+    return await policies.update_policy(policy, settings), limits
 
 
-async def delete_backup_policy(policies: PolicyStore, policy_id: int) -> None:
+async def delete_backup_policy(policies: Policies, requester: BackupRequester, policy_id: int) -> None:
     """Delete a policy; the backups that it made stay.
 
     Raises:
-        PolicyNotFoundError: there is none.
+        PolicyNotFoundError: there is none that the requester may see.
     """
-    await policies.delete_policy(policy_id)
+    await policies.delete_policy(policy_id, owner_id=requester.owner_id)
 
 
-async def preview_backup_policy(policies: PolicyStore, policy_id: int, *, now: datetime) -> PolicyPreview:
-    """Return the next runs of a policy, and what its retention keeps and removes of the backups that exist now.
-
-    Raises:
-        PolicyNotFoundError: there is none.
-    """
-    policy = await policies.get_policy(policy_id)
-    schedule = policy.settings.parse_schedule()
-    runs = await policies.begin_runs(policy, now=now)
-    apps = [await _preview_app(policies, policy, app_id, run=run, now=now) for app_id, run in runs.items()]
-    slots = itertools.islice(schedule.list_slots(now), _SHOWN_RUNS)
-    local = tuple(slot.astimezone(schedule.zone) for slot in slots)
-    return PolicyPreview(policy.settings.time_zone, local if policy.settings.enabled else (), tuple(apps))
+async def get_backup_policy_limits(policies: Policies) -> PolicyLimits:
+    """Return what administrators allow in policies of users."""
+    return await policies.get_limits()
 
 
-def mark_backups(policy: BackupPolicy, backups: Sequence[Backup]) -> dict[int, Mark]:
-    """Mark the completed backups of one app by the retention of the policy that made them, by id."""
-    archives = [
-        StoredArchive(id=one.id, made_at=one.created_at, is_protected=one.protected)
-        for one in backups
-        if one.status is BackupStatus.COMPLETED
-    ]
-    return mark_removable(archives, policy.settings.retention, policy.settings.parse_schedule().zone)
+async def update_backup_policy_limits(policies: Policies, changes: Mapping[str, Any]) -> PolicyLimits:
+    """Change what is allowed in policies of users; those that exist stay as they are."""
+    limits = replace(await policies.get_limits(), **changes)
+    await policies.update_limits(limits)
+    return limits
 
 
-def find_overdue(
-    policy: BackupPolicy, app_id: str, *, run: PolicyRun, backups: Sequence[Backup], now: datetime
-) -> datetime | None:
-    """Find the newest slot of an app whose backup is overdue; None for a disabled policy."""
-    if not policy.settings.enabled:
-        return None
-    good = (one.created_at for one in backups if one.completed_at is not None)
-    covered = max(policy.applies_since, run.began_at, *good)
-    return find_overdue_slot(policy.settings.parse_schedule(), app_id, covered_since=covered, now=now)
-
-
-async def _preview_app(
-    policies: PolicyStore, policy: BackupPolicy, app_id: str, *, run: PolicyRun, now: datetime
-) -> AppPreview:
-    backups = await policies.list_policy_backups(policy.id, app_id)
-    marks = mark_backups(policy, backups)
-    return AppPreview(
-        app_id,
-        tuple(sorted(one for one, mark in marks.items() if mark is not Mark.REMOVE)),
-        tuple(sorted(one for one, mark in marks.items() if mark is Mark.REMOVE)),
-        find_overdue(policy, app_id, run=run, backups=backups, now=now),
-    )
-
-
-async def _check_apps(dependencies: BackupDependencies, settings: PolicySettings) -> None:
-    if not settings.app_ids:
-        raise _refuse("a policy needs at least one app; name the ids of apps")
-    host_ids = []
-    for app_id in settings.app_ids:
-        try:
-            app = await dependencies.apps.get_app_hold(app_id, user_id=None)
-        except NotFoundError as error:
-            raise _refuse(f"there is no app {app_id!r}; take it off the list") from error
-        host_ids.append(app.host_id)
-    check_one_host(settings.order.storage, host_ids)
-
-
-def _refuse(problem: str) -> PolicyInvalidError:
-    return PolicyInvalidError(f"app_ids: {problem}", violations=[Violation("app_ids", problem)])
+async def _check(
+    dependencies: BackupDependencies,
+    settings: PolicySettings,
+    *,
+    owner_id: int | None,
+    limits: PolicyLimits,
+    policy: BackupPolicy | None = None,
+    with_places: bool = True,
+) -> None:
+    """Refuse settings that are wrong by themselves, beyond a user's limits, or not possible with apps and storages."""
+    if owner_id is not None:
+        limits.check_allowed()
+        limits.check_settings(settings)
+    check_spread(settings)
+    check_scope(settings.scope)
+    if with_places:
+        await check_apps_and_storages(dependencies, settings, owner_id=owner_id, policy=policy)

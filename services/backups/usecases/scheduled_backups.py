@@ -1,56 +1,132 @@
 """Work of policies: backups that are due, removal by retention, and overdue backups.
 
 Each function may run in several processes at once and may die at any line: a backup takes its operation id from policy,
-app and slot, and a removal is begun once because it changes the backup's status.
+app and slot, and a removal is begun once because it changes the backup's status. None of them has a query per app.
 """
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.interfaces import BackupKey, NewBackup
-from services.backups.domain.policies import BackupPolicy
+from services.backups.domain.policies import BackupPolicy, PolicyRun
+from services.backups.domain.policy_store import RunKey
 from services.backups.domain.preconditions import check_backupable
 from services.backups.domain.retention import Mark
 from services.backups.domain.schedules import find_due_slot
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.create_backup import lock_and_start
-from services.backups.usecases.policies import find_overdue, mark_backups
-from services.common.core.errors import BusyError, DomainError, NotFoundError
+from services.backups.usecases.preview_backup_policy import find_overdue, mark_backups
+from services.clients.apps.values import AppHold
+from services.clients.inventory.values import RunningBackup
+from services.common.core.errors import BusyError, DomainError, NotFoundError, UnavailableError
 from services.common.core.log import get_logger
 
 log = get_logger()
 
+_FREE = frozenset({"running", "stopped"})  # statuses in which no operation locks an app
 _REMOVAL_RETRY = timedelta(hours=1)  # after a storage refused a deletion; an administrator has to look at it
+_FAILED_LIFETIME = timedelta(days=7)  # long enough that somebody who looks once a week sees a failure
+
+
+@dataclass(frozen=True)
+class CoveredApp:
+    """An app under a policy, and its standing there."""
+
+    policy: BackupPolicy
+    app: AppHold
+    run: PolicyRun
+
+    @property
+    def key(self) -> RunKey:
+        """The policy's id and the app's."""
+        return self.policy.id, self.app.app_id
+
+
+async def list_covered_apps(dependencies: BackupDependencies, *, now: datetime) -> list[CoveredApp]:
+    """List the apps of the policies that work, by policy name and app id, and record which are new to their policy.
+
+    Apps that were deleted are taken out of the policies that name them, which would count them as overdue for ever.
+    """
+    store = dependencies.policies
+    limits = await store.get_limits()
+    policies = [
+        policy
+        for policy in await store.list_policies()
+        if policy.settings.enabled and (policy.owner_id is None or limits.allowed)
+    ]
+    if not policies:
+        await store.begin_runs((), now=now)
+        return []
+    apps = await dependencies.apps.list_app_holds()
+    await _drop_removed_apps(dependencies, policies, apps)
+    covered = {
+        (policy.id, app.app_id): (policy, app) for policy in policies for app in apps if policy.covers(app)
+    }
+    runs = await store.begin_runs(covered.keys(), now=now)
+    return [CoveredApp(policy, app, runs[key]) for key, (policy, app) in covered.items() if key in runs]
+
+
+@dataclass
+class _Nodes:
+    """Nodes (`host/node`) and what holds a backup on them up; empty: nothing."""
+
+    dependencies: BackupDependencies
+    obstacles: dict[str, str] = field(default_factory=dict)
+    silent: dict[int, str] = field(default_factory=dict)
+
+    async def find_obstacle(self, app: AppHold) -> str:
+        """Return what holds up a backup of an app, from one request per node, and one per host that is silent."""
+        node = render_node(app)
+        if app.host_id in self.silent:
+            return self.silent[app.host_id]
+        if node not in self.obstacles:
+            try:
+                running = await self.dependencies.containers.list_running_backups(app.host_id, app.node)
+            except UnavailableError as error:
+                self.silent[app.host_id] = error.message
+                return error.message
+            self.obstacles[node] = describe_foreign(running[0]) if running else ""
+        return self.obstacles[node]
 
 
 async def start_due_backups(dependencies: BackupDependencies, *, now: datetime) -> int:
     """Begin the backups whose slot has come, at most one on each node, and return how many.
 
-    An app that is busy, or whose node makes another backup, is looked at again at the next call, until half of the time
-    to the next slot has passed.
+    An app that is busy, or whose node makes another backup, also one of somebody else, is looked at again at the next call, until
+    half of the time to the next slot has passed.
     """
-    store, count = dependencies.policies, 0
-    busy = set(await store.list_busy_nodes())
-    for policy in await store.list_policies():
-        if not policy.settings.enabled:
+    count, nodes = 0, _Nodes(dependencies)
+    for node in await dependencies.policies.list_busy_nodes():
+        nodes.obstacles[node] = f"waiting for another backup of the platform on node {node.partition('/')[2]}"
+    for one in await list_covered_apps(dependencies, now=now):
+        schedule = one.policy.settings.parse_schedule()
+        slot = find_due_slot(schedule, one.app.app_id, after=one.run.find_start(one.policy), now=now)
+        if slot is None:
+            if one.run.waiting_for:  # its time has passed
+                await dependencies.policies.note_waiting(*one.key, reason="")
             continue
-        schedule = policy.settings.parse_schedule()
-        for app_id, run in (await store.begin_runs(policy, now=now)).items():
-            slot = find_due_slot(schedule, app_id, after=run.find_start(policy), now=now)
-            if slot is None:
+        try:
+            reason = await _find_obstacle(one, nodes)
+            if not reason:
+                await _start_backup(dependencies, one, slot=slot)
+                nodes.obstacles[render_node(one.app)] = (
+                    f"waiting for the backup of {one.app.name} on node {one.app.node}"
+                )
+                count += 1
                 continue
-            try:
-                count += await _start_backup(dependencies, policy, app_id, slot=slot, busy=busy)
-            except NotFoundError:
-                await _drop_app(dependencies, policy.id, app_id)
-            except DomainError as error:
-                log.info("scheduled_backup_waits", app_id=app_id, policy_id=policy.id, error=error.message)
+        except NotFoundError:
+            continue  # deleted meanwhile: it is not listed any more at the next call
+        except DomainError as error:
+            reason = error.message
+        if reason != one.run.waiting_for:
+            await dependencies.policies.note_waiting(*one.key, reason=reason)
+            log.info("scheduled_backup_waits", app_id=one.app.app_id, policy_id=one.policy.id, reason=reason)
     return count
 
 
@@ -58,58 +134,82 @@ async def remove_superfluous_backups(dependencies: BackupDependencies, *, now: d
     """Begin to delete the backups that the retention of their policy does not keep, and return how many.
 
     Only when the newest backup of the app under the policy succeeded, and after the policy was last changed: a failed run
-    removes nothing, and a changed policy can be corrected until its next run.
+    removes nothing, and a changed policy can be corrected until its next run. Failed backups go a week after they
+    failed, once a later one has succeeded.
     """
     count = 0
     for policy in await dependencies.policies.list_policies():
         if not policy.settings.enabled:
             continue
-        for app_id in policy.settings.app_ids:
-            backups = await dependencies.policies.list_policy_backups(policy.id, app_id)
-            if _may_remove(policy, backups):
-                marks = mark_backups(policy, backups)
-                surplus = [one for one in backups if marks.get(one.id) is Mark.REMOVE]
-                count += await _begin_removals(dependencies, surplus, now=now)
+        for backups in (await dependencies.policies.list_policy_backups(policy.id)).values():
+            surplus = find_superfluous(policy, backups, now=now)
+            count += await _begin_removals(dependencies, surplus, now=now)
     return count
 
 
 async def announce_overdue_backups(dependencies: BackupDependencies, *, now: datetime) -> int:
     """Announce each backup that is overdue by its schedule, once, and return how many are new."""
     store, count = dependencies.policies, 0
-    for policy in await store.list_policies():
-        for app_id, run in (await store.begin_runs(policy, now=now)).items():
-            backups = await store.list_policy_backups(policy.id, app_id)
-            slot = find_overdue(policy, app_id, run=run, backups=backups, now=now)
-            if slot is not None and await store.note_overdue(policy.id, app_id, slot=slot):
-                log.warning("backup_overdue", app_id=app_id, policy_id=policy.id, slot=slot.isoformat())
-                count += 1
+    good = await store.list_covered()
+    for one in await list_covered_apps(dependencies, now=now):
+        slot = find_overdue(one.policy, one.app.app_id, run=one.run, covered=good.get(one.key), now=now)
+        if slot is not None and await store.note_overdue(*one.key, slot=slot):
+            log.warning(
+                "backup_overdue", app_id=one.app.app_id, policy_id=one.policy.id, slot=slot.isoformat()
+            )
+            count += 1
     return count
 
 
-async def _start_backup(
-    dependencies: BackupDependencies, policy: BackupPolicy, app_id: str, *, slot: datetime, busy: set[str]
-) -> bool:
-    app = await dependencies.apps.get_app_hold(app_id, user_id=None)
-    check_backupable(app)
-    node = f"{app.host_id}/{app.node}"
-    if node in busy:
-        return False
-    operation_id = hashlib.sha256(f"{policy.id}/{app_id}/{slot.isoformat()}".encode()).hexdigest()[:32]
+def find_superfluous(policy: BackupPolicy, backups: Sequence[Backup], *, now: datetime) -> list[Backup]:
+    """Find the backups of one app, newest first, that its policy removes now."""
+    if not _may_remove(policy, backups):
+        return []
+    marks = mark_backups(policy, backups)
+    surplus = [one for one in backups if marks.get(one.id) is Mark.REMOVE]
+    return [*surplus, *_list_old_failures(backups, now=now)]
+
+
+def render_node(app: AppHold) -> str:
+    """Render the node of an app as operations record it."""
+    return f"{app.host_id}/{app.node}"
+
+
+def describe_foreign(running: RunningBackup) -> str:
+    """Describe a backup that runs on a node and that the platform did not begin."""
+    guest = f"guest {running.vmid}" if running.vmid else "several guests"
+    return f"waiting for another backup on node {running.node}: {running.user or 'somebody'} backs up {guest}"
+
+
+async def _find_obstacle(one: CoveredApp, nodes: _Nodes) -> str:
+    """Return why the backup of an app that is due does not begin now; empty: nothing holds it up."""
+    check_backupable(one.app)
+    if one.app.status not in _FREE:
+        return f"{one.app.name} is {one.app.status}"
+    return await nodes.find_obstacle(one.app)
+
+
+async def _start_backup(dependencies: BackupDependencies, one: CoveredApp, *, slot: datetime) -> None:
+    policy, app = one.policy, one.app
+    operation_id = hashlib.sha256(f"{policy.id}/{app.app_id}/{slot.isoformat()}".encode()).hexdigest()[:32]
     order = replace(policy.settings.order, notes=f"Policy {policy.settings.name}")
-    new = NewBackup(operation_id, app, order, app.owner_id, policy_id=policy.id)
-    await dependencies.store.add_backup(new)
-    busy.add(node)
-    await lock_and_start(dependencies, operation_id, app_id=app_id, kind="backup", user=None)
-    await dependencies.policies.note_run(policy.id, app_id, slot=slot)
-    return True
+    await dependencies.store.add_backup(
+        NewBackup(operation_id, app, order, app.owner_id, policy_id=policy.id)
+    )
+    await lock_and_start(dependencies, operation_id, app_id=app.app_id, kind="backup", user=None)
+    await dependencies.policies.note_run(*one.key, slot=slot)
 
 
-async def _drop_app(dependencies: BackupDependencies, policy_id: int, app_id: str) -> None:
-    """Take an app that was deleted out of a policy, which would count it as overdue for ever."""
-    policy = await dependencies.policies.get_policy(policy_id)
-    remaining = tuple(each for each in policy.settings.app_ids if each != app_id)
-    await dependencies.policies.update_policy(policy, replace(policy.settings, app_ids=remaining))
-    log.info("app_of_policy_removed", app_id=app_id, policy_id=policy_id)
+async def _drop_removed_apps(
+    dependencies: BackupDependencies, policies: Sequence[BackupPolicy], apps: Collection[AppHold]
+) -> None:
+    existing = {app.app_id for app in apps}
+    for policy in policies:
+        missing = [app_id for app_id in policy.settings.scope.app_ids if app_id not in existing]
+        gone = set(await dependencies.apps.find_removed_apps(missing)) if missing else set()
+        if gone:
+            await dependencies.policies.drop_apps(policy.id, gone)
+            log.info("apps_of_policy_removed", app_ids=sorted(gone), policy_id=policy.id)
 
 
 def _may_remove(policy: BackupPolicy, backups: Sequence[Backup]) -> bool:
@@ -117,6 +217,14 @@ def _may_remove(policy: BackupPolicy, backups: Sequence[Backup]) -> bool:
         return False
     newest = backups[0]
     return newest.status is BackupStatus.COMPLETED and newest.created_at >= policy.updated_at
+
+
+def _list_old_failures(backups: Sequence[Backup], *, now: datetime) -> Iterator[Backup]:
+    """List the failed backups that are removed; the newest of all is known to have succeeded."""
+    for one in backups:
+        is_old = now - one.created_at >= _FAILED_LIFETIME
+        if one.status is BackupStatus.FAILED and is_old and not one.protected:
+            yield one
 
 
 async def _begin_removals(

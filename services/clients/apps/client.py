@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 
 from google.protobuf.message import Message
@@ -17,6 +18,7 @@ from services.common.rpc.client import Clients
 _ATTEMPT_S = 4.0  # three attempts end before a worker takes up what was only recorded (15 s)
 _PROBE_S = 30.0  # apps asks inventory, which probes from its process and from inside
 _RESTORE_S = 10.0  # apps chooses a place and reserves an id on the host
+_HOLDS = 500  # apps of one answer, the most that apps returns: about 100 KB
 _REMOVED_S = 10.0  # a lookup of 500 ids
 
 
@@ -31,6 +33,17 @@ class GrpcApps:
         return _parse_hold(
             await self._call("GetAppHold", pb.GetAppHoldRequest(app_id=app_id, user_id=user_id))
         )
+
+    async def list_app_holds(self) -> list[AppHold]:
+        """See `Apps.list_app_holds`."""
+        found: list[AppHold] = []
+        while True:
+            after = found[-1].app_id if found else ""
+            request = pb.ListAppHoldsRequest(after=after, limit=_HOLDS)
+            page = (await self._call("ListAppHolds", request, timeout=_REMOVED_S)).apps
+            found += [_parse_hold(one) for one in page]
+            if len(page) < _HOLDS:
+                return found
 
     async def begin_operation(
         self, app_id: str, operation_id: str, *, kind: str, made_by: str = "", user: User | None = None
@@ -95,6 +108,7 @@ def _parse_hold(hold: pb.AppHold) -> AppHold:
         owner_id=hold.owner_id,
         operation_id=hold.operation_id,
         storage=hold.storage,
+        created_at=hold.created_at.ToDatetime(UTC) if hold.HasField("created_at") else None,
     )
 
 

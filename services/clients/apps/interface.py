@@ -27,6 +27,9 @@ class Apps(Protocol):
             NotFoundError: there is no such app, or it is not the user's.
         """
 
+    async def list_app_holds(self) -> Sequence[AppHold]:
+        """List all apps by id, without the operations that lock them; `status` is the present one."""
+
     # The id is the caller's: a call whose answer was lost is repeated without locking twice.
     async def begin_operation(
         self, app_id: str, operation_id: str, *, kind: str, made_by: str = "", user: User | None = None

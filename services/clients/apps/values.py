@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 
@@ -16,6 +17,7 @@ class AppHold:
         status: the one before the operation that locks it.
         operation_id: of the unfinished operation; empty: none.
         storage: the storage that its root disk was requested on; empty: any.
+        created_at: None from releases that do not say.
     """
 
     app_id: str
@@ -27,6 +29,7 @@ class AppHold:
     owner_id: int
     operation_id: str = ""
     storage: str = ""
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceSt
 from services.clients.inventory.convert import (
     parse_archives,
     parse_progress,
+    parse_storages,
     parse_task,
     parse_tasks,
     render_archive,
@@ -19,10 +20,12 @@ from services.clients.inventory.convert import (
 )
 from services.clients.inventory.values import (
     ArchiveListing,
+    BackupStorage,
     ContainerTask,
     ContainerVolume,
     NewArchive,
     Ref,
+    RunningBackup,
     Task,
     TaskProgress,
 )
@@ -89,6 +92,17 @@ class GrpcArchives:
         """See `Archives.list_archives`."""
         request = pb.ListArchivesRequest(host_id=ref.host_id, vmid=ref.vmid)
         return parse_archives(await self._call("ListArchives", request))
+
+    async def list_backup_storages(self, host_id: int) -> list[BackupStorage]:
+        """See `Archives.list_backup_storages`."""
+        request = pb.ListBackupStoragesRequest(host_id=host_id)
+        return parse_storages(await self._call("ListBackupStorages", request, timeout=_VOLUMES_S))
+
+    async def list_running_backups(self, host_id: int, node: str) -> list[RunningBackup]:
+        """See `Archives.list_running_backups`."""
+        request = pb.ListRunningBackupsRequest(host_id=host_id, node=node)
+        answer = await self._call("ListRunningBackups", request, timeout=_VOLUMES_S)
+        return [RunningBackup(one.node, one.upid, one.vmid, one.user) for one in answer.backups]
 
     async def update_archive(
         self, host_id: int, volume_id: str, *, protected: bool | None = None, notes: str | None = None

@@ -14,6 +14,7 @@ from services.clients.inventory.metrics import MetricHistory, MetricSample
 from services.clients.inventory.values import (
     Archive,
     ArchiveListing,
+    BackupStorage,
     Container,
     ContainerTask,
     Defaults,
@@ -219,6 +220,23 @@ def parse_container(item: pb.Container) -> Container:
         # Lists carry no configuration: an empty one says nothing about the disk.
         bare=bool(item.config.fields) and "rootfs" not in item.config.fields,
     )
+
+
+def parse_storages(answer: pb.ListBackupStoragesResponse) -> list[BackupStorage]:
+    """Parse the storages of a host."""
+    return [
+        BackupStorage(
+            name=one.name,
+            node=one.node,
+            shared=one.shared,
+            takes_backups=one.takes_backups,
+            available=one.available,
+            total=one.total,
+            used=one.used,
+            max_archives=one.max_archives,
+        )
+        for one in answer.storages
+    ]
 
 
 def parse_scan(answer: pb.ListContainersResponse) -> Scan:

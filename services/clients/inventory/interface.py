@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.values import (
     ArchiveListing,
+    BackupStorage,
     Container,
     ContainerTask,
     ContainerVolume,
@@ -18,6 +19,7 @@ from services.clients.inventory.values import (
     Placement,
     Probe,
     Ref,
+    RunningBackup,
     Scan,
     Task,
     TaskProgress,
@@ -71,6 +73,16 @@ class Archives(Protocol):
 
     async def list_archives(self, ref: Ref) -> ArchiveListing:
         """List the archives of a container."""
+
+    async def list_backup_storages(self, host_id: int) -> Sequence[BackupStorage]:
+        """List the storages of a host by node, with those that do not take backups.
+
+        Raises:
+            NotFoundError: there is no such host.
+        """
+
+    async def list_running_backups(self, host_id: int, node: str) -> Sequence[RunningBackup]:
+        """List the backups (vzdump) that run on a node, those of others too."""
 
     async def update_archive(
         self, host_id: int, volume_id: str, *, protected: bool | None = None, notes: str | None = None

@@ -123,6 +123,34 @@ class ArchiveListing:
     complete: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class BackupStorage:
+    """A storage as a node of a host sees it; sizes in bytes, 0 where Proxmox does not say.
+
+    Attributes:
+        max_archives: archives of a container after which Proxmox refuses another; 0: no limit.
+    """
+
+    name: str
+    node: str
+    shared: bool = False
+    takes_backups: bool = True
+    available: bool = True
+    total: float = 0
+    used: float = 0
+    max_archives: int = 0
+
+
+@dataclass(frozen=True)
+class RunningBackup:
+    """A vzdump that runs on a node, also by others than the platform; `vmid` 0: a job over several guests."""
+
+    node: str
+    upid: str
+    vmid: int
+    user: str
+
+
 @dataclass(frozen=True)
 class ContainerVolume:
     """A volume of a container: its key (mp0), and a description for people."""

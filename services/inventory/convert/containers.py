@@ -11,12 +11,13 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 from services.common.core.timestamps import render_time
 from services.inventory.convert.hosts import parse_changes
 from services.inventory.domain.container_spec import ContainerSpec, MountPoint
-from services.inventory.domain.containers import ContainerRef, ListedTask, ProxmoxTask
+from services.inventory.domain.containers import ContainerRef, ListedBackup, ListedTask, ProxmoxTask
 from services.inventory.domain.disks import Disk
 from services.inventory.domain.placement import ChosenPlace, PlacementRequest
 from services.inventory.domain.ports import Inspection, PortProbe
 from services.inventory.domain.scans import HostScan, ScannedContainer
 from services.inventory.proxmox.archives import ArchiveVolume
+from services.inventory.proxmox.storages import StorageOnNode
 from services.inventory.proxmox.tasks import Progress
 
 
@@ -201,6 +202,25 @@ def render_container_task(one: ListedTask) -> cs.ContainerTask:
         exit_status=one.exit_status,
         started_at=render_time(datetime.fromtimestamp(one.started_at, UTC)),
     )
+
+
+def render_backup_storage(one: StorageOnNode) -> cs.BackupStorage:
+    """Render a storage of a node."""
+    return cs.BackupStorage(
+        name=one.name,
+        node=one.node,
+        shared=one.shared,
+        takes_backups=one.takes_backups,
+        available=one.available,
+        total=one.total,
+        used=one.used,
+        max_archives=one.max_archives,
+    )
+
+
+def render_running_backup(one: ListedBackup) -> cs.RunningBackup:
+    """Render a vzdump that runs."""
+    return cs.RunningBackup(node=one.node, upid=one.upid, vmid=one.vmid, user=one.user)
 
 
 def render_probe(probe: PortProbe) -> cs.ProbePortResponse:

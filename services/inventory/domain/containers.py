@@ -55,6 +55,16 @@ class ListedTask:
 
 
 @dataclass(frozen=True)
+class ListedBackup:
+    """A vzdump that runs on a node; `vmid` 0: a job over several guests."""
+
+    upid: str
+    node: str
+    vmid: int
+    user: str
+
+
+@dataclass(frozen=True)
 class View:
     """A container as it is now: its configuration, status and running tasks."""
 

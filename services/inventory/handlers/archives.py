@@ -13,7 +13,7 @@ from services.inventory.convert import containers as convert
 from services.inventory.convert.hosts import parse_changes
 from services.inventory.domain.interfaces import ContainerScanner, HostStore, ProxmoxFleet
 from services.inventory.proxmox.containers import ContainerLookup
-from services.inventory.usecases import archives
+from services.inventory.usecases import archives, tasks
 from services.inventory.usecases.backup_container import backup_container
 from services.inventory.usecases.list_unarchived_volumes import list_unarchived_volumes
 from services.inventory.usecases.restore_container import restore_container
@@ -61,6 +61,18 @@ class ArchiveHandlers:
         return cs.ListArchivesResponse(
             archives=[convert.render_archive(one) for one in found], complete=complete
         )
+
+    async def list_backup_storages(
+        self, request: cs.ListBackupStoragesRequest, _call: Call
+    ) -> cs.ListBackupStoragesResponse:
+        found = await archives.list_backup_storages(self._fleet, request.host_id)
+        return cs.ListBackupStoragesResponse(storages=[convert.render_backup_storage(one) for one in found])
+
+    async def list_running_backups(
+        self, request: cs.ListRunningBackupsRequest, _call: Call
+    ) -> cs.ListRunningBackupsResponse:
+        found = await tasks.list_running_backups(self._fleet, request.host_id, node=request.node)
+        return cs.ListRunningBackupsResponse(backups=[convert.render_running_backup(one) for one in found])
 
     async def update_archive(self, request: cs.UpdateArchiveRequest, _call: Call) -> empty_pb2.Empty:
         changes = parse_changes(request, ("notes", "protected"))

@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
-from services.inventory.domain.containers import ContainerRef, ListedTask, ProxmoxTask, View, is_of_host
+from services.inventory.domain.containers import (
+    ContainerRef,
+    ListedBackup,
+    ListedTask,
+    ProxmoxTask,
+    View,
+    is_of_host,
+)
 from services.inventory.domain.errors import (
     ContainerNotFoundError,
     HostUnreachableError,
@@ -119,6 +126,23 @@ async def list_running_tasks(client: ProxmoxApi, node: str, vmid: int) -> tuple[
         if not one.get("endtime") and one.get("status") in (None, "", "RUNNING", "running")
     ]
     return tuple(sorted(running, key=lambda one: -int(one.get("starttime") or 0)))
+
+
+async def list_running_vzdumps(client: ProxmoxApi, node: str) -> list[dict[str, Any]]:
+    """Return the running backups (vzdump) of a node, those of others too."""
+    found = await client.get(f"/nodes/{node}/tasks", typefilter="vzdump", source="active", limit=50)
+    return [one for one in found if not one.get("endtime") and str(one.get("type") or "") == "vzdump"]
+
+
+def parse_backup(row: Mapping[str, Any], node: str) -> ListedBackup:
+    """Parse a vzdump as a node lists it; the task of a job over several guests names none."""
+    guest = str(row.get("id") or "")
+    return ListedBackup(
+        upid=str(row["upid"]),
+        node=str(row.get("node") or node),
+        vmid=int(guest) if guest.isdigit() else 0,
+        user=str(row.get("user") or ""),
+    )
 
 
 def parse_task(row: Mapping[str, Any], node: str) -> ListedTask:

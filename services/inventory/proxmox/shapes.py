@@ -136,6 +136,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], Check], ...] = tuple(
     (_compile(path if path.startswith("post ") else f"get {path}"), check)
     for path, check in (
         ("/cluster/resources", _resources),
+        ("/storage", _rows("storage")),
         ("/nodes/{N}/lxc/{V}/status/current", _object("status", numbers=_AMOUNTS)),
         ("/nodes/{N}/lxc/{V}/config", _object()),
         ("/nodes/{N}/tasks/{N}/status", _object("status")),

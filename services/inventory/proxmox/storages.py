@@ -2,10 +2,64 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+from dataclasses import dataclass
 from typing import Any
 
 from services.inventory.domain.errors import StorageNotFoundError
 from services.inventory.domain.proxmox_api import ProxmoxApi
+
+_KEEP = re.compile(r"keep-(last|hourly|daily|weekly|monthly|yearly)=(\d+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageOnNode:
+    """A storage as a node sees it; sizes in bytes, 0 where Proxmox does not say.
+
+    Attributes:
+        max_archives: archives of a container after which Proxmox refuses another; 0: no limit.
+    """
+
+    name: str
+    node: str
+    shared: bool
+    takes_backups: bool
+    available: bool
+    total: float
+    used: float
+    max_archives: int
+
+
+async def list_backup_storages(client: ProxmoxApi) -> list[StorageOnNode]:
+    """List the storages of a host by node, those that do not take backups among them."""
+    resources, definitions = await asyncio.gather(
+        client.get("/cluster/resources", type="storage"), client.get("/storage")
+    )
+    limits = {str(one["storage"]): _read_limit(str(one.get("prune-backups") or "")) for one in definitions}
+    return [
+        StorageOnNode(
+            name=str(one["storage"]),
+            node=str(one["node"]),
+            shared=bool(int(one.get("shared") or 0)),
+            takes_backups="backup" in str(one.get("content") or "").split(","),
+            available=one.get("status") == "available",
+            total=float(one.get("maxdisk") or 0),
+            used=float(one.get("disk") or 0),
+            max_archives=limits.get(str(one["storage"]), 0),
+        )
+        for one in resources
+    ]
+
+
+def _read_limit(retention: str) -> int:
+    """Return the archives of a container after which vzdump with remove=0 fails on a storage of this retention.
+
+    It is the sum of the storage's keep values, and there is none with keep-all=1 (PVE::VZDump, get_backup_limits).
+    """
+    if "keep-all=1" in retention.replace(" ", ""):
+        return 0
+    return sum(int(count) for _, count in _KEEP.findall(retention))
 
 
 async def list_storages(client: ProxmoxApi, node: str, content: str) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from services.inventory.domain.containers import ProxmoxTask
 from services.inventory.domain.errors import ArchiveNotFoundError
 from services.inventory.domain.interfaces import ProxmoxFleet
 from services.inventory.proxmox.archives import ArchiveVolume, find_archive, read_archives, replace_notes
+from services.inventory.proxmox.storages import StorageOnNode
+from services.inventory.proxmox.storages import list_backup_storages as read_backup_storages
 
 
 async def list_archives(
@@ -13,6 +15,15 @@ async def list_archives(
 ) -> tuple[list[ArchiveVolume], bool]:
     """List the archives of a container, or of all, newest first, and whether every storage answered."""
     return await read_archives(await fleet.get_client(host_id), vmid=vmid, storage=storage)
+
+
+async def list_backup_storages(fleet: ProxmoxFleet, host_id: int) -> list[StorageOnNode]:
+    """List the storages of a host by node, with those that do not take backups.
+
+    Raises:
+        HostUnreachableError: the host does not answer.
+    """
+    return await read_backup_storages(await fleet.get_client(host_id))
 
 
 async def update_archive(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import AsyncIterator
 
-from services.inventory.domain.containers import ContainerRef, ListedTask, is_of_host
+from services.inventory.domain.containers import ContainerRef, ListedBackup, ListedTask, is_of_host
 from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.domain.interfaces import ProxmoxFleet
 from services.inventory.proxmox import failover
@@ -14,6 +14,8 @@ from services.inventory.proxmox.containers import (
     find_node,
     has_left,
     list_running_tasks,
+    list_running_vzdumps,
+    parse_backup,
     parse_task,
 )
 from services.inventory.proxmox.tasks import Progress
@@ -67,3 +69,14 @@ async def list_container_tasks(
     node = await find_node(client, ref.vmid) or ""
     tasks = await list_running_tasks(client, node, ref.vmid) if node else ()
     return [parse_task(one, node) for one in tasks]
+
+
+async def list_running_backups(fleet: ProxmoxFleet, host_id: int, *, node: str) -> list[ListedBackup]:
+    """List the backups (vzdump) that run on a node, those of others too.
+
+    Raises:
+        HostUnreachableError: the host or the node does not answer.
+    """
+    client = await fleet.get_client(host_id)
+    found = await list_running_vzdumps(client, node)
+    return [parse_backup(one, node) for one in found]

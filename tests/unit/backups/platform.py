@@ -26,6 +26,7 @@ from services.common.identity.tokens import Caller, User
 from services.common.operations.engine import Engine
 from services.common.rpc.call import Call
 from tests.fakes.apps import APP, FakeApps
+from tests.fakes.auth import FakeUsers
 from tests.fakes.containers import FakeContainers
 
 OWNER = User(7, "olga", is_staff=False)
@@ -91,6 +92,11 @@ class Platform:
         """Add a nightly policy of the app, with some fields changed."""
         return await self.api.create_backup_policy(make_policy_request(**fields), call_of(ADMIN))
 
+    async def allow_policies(self, **limits: object) -> policy_pb2.BackupPolicyLimits:
+        """Allow policies of users, within limits."""
+        request = policy_pb2.UpdateBackupPolicyLimitsRequest(allowed=True, **limits)  # type: ignore[arg-type]
+        return await self.api.update_backup_policy_limits(request, call_of(ADMIN))
+
     async def get(self, backup_id: int, user: User = OWNER) -> backup_pb2.Backup:
         """Read a backup of the app."""
         request = pb.GetBackupRequest(app_id=APP.app_id, backup_id=backup_id)
@@ -140,7 +146,7 @@ class Platform:
         del self.apps.apps[APP.app_id]
         event = events_pb2.AppRemoved(app_id=APP.app_id, owner_id=APP.owner_id, delete_backups=delete)
         message = Msg(None, data=event.SerializeToString(), headers={"Nats-Msg-Id": "m1"})  # type: ignore[arg-type]
-        await BackupJobs(self.store).note_app_removed(message)
+        await BackupJobs(self.store, self.dependencies.policies).note_app_removed(message)
 
     async def run_all(self) -> int:
         """Run the operations that are due to their end, and return how many."""
@@ -172,7 +178,9 @@ def build_platform(db: Database) -> Platform:
     containers.files[REF.vmid, "content"] = "first"
     workflows = build_workflows(apps, containers)
     store = SqlBackupStore(db, workflows)
-    dependencies = BackupDependencies(store, apps, containers, policies=SqlPolicyStore(db))
+    dependencies = BackupDependencies(
+        store, apps, containers, policies=SqlPolicyStore(db), users=FakeUsers(OWNER.id, STRANGER.id, ADMIN.id)
+    )
     return Platform(
         db,
         apps,

@@ -8,6 +8,7 @@ from proximity.backups.v1 import policy_pb2
 
 from services.backups.domain.schedules import parse_schedule
 from services.backups.store.tables import backups, policies
+from services.backups.usecases.scheduled_backups import list_covered_apps
 from services.common.core.clock import now
 from tests.unit.backups.platform import Platform
 
@@ -18,8 +19,7 @@ async def age_policies(platform: Platform) -> None:
     """Make all policies old, so that every slot of the present is theirs."""
     old = policies.update().values(applies_since=LONG_AGO, created_at=LONG_AGO, updated_at=LONG_AGO)
     await platform.db.write(lambda connection: connection.execute(old))
-    for policy in await platform.dependencies.policies.list_policies():
-        await platform.dependencies.policies.begin_runs(policy, now=LONG_AGO)
+    await list_covered_apps(platform.dependencies, now=LONG_AGO)
 
 
 async def date_backup(platform: Platform, backup_id: int, *, created_at: datetime) -> None:

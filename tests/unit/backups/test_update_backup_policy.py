@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from proximity.backups.v1 import policy_pb2
 
@@ -12,7 +14,16 @@ from services.backups.domain.errors import (
     RetentionInvalidError,
     ScheduleInvalidError,
 )
-from tests.unit.backups.platform import ADMIN, Platform, call_of
+from tests.fakes.apps import APP
+from tests.unit.backups.platform import (
+    ADMIN,
+    OTHER_APP,
+    OWNER,
+    STRANGER,
+    Platform,
+    call_of,
+    make_policy_request,
+)
 
 
 async def update(platform: Platform, policy_id: int, **fields: object) -> policy_pb2.BackupPolicy:
@@ -62,3 +73,59 @@ async def test_a_refused_change_changes_nothing(
 async def test_a_policy_that_is_not_there_is_refused(platform: Platform) -> None:
     with pytest.raises(PolicyNotFoundError):
         await update(platform, 7, enabled=False)
+
+
+async def test_every_setting_of_a_policy_can_be_changed(platform: Platform) -> None:
+    made = await platform.add_policy()
+    changed = await update(
+        platform,
+        made.id,
+        window_minutes=5,
+        jitter_minutes=10,
+        backup_type="stop",
+        compression="gzip",
+        storage="nas",
+        second_storage="local",
+        test_restore="weekly",
+    )
+    assert (changed.window_minutes, changed.jitter_minutes, changed.test_restore) == (5, 10, "weekly")
+    assert (changed.backup_type, changed.compression) == ("stop", "gzip")
+    assert (changed.storage, changed.second_storage) == ("nas", "local")
+    cleared = await update(platform, made.id, storage="", second_storage="")
+    assert (cleared.storage, cleared.second_storage) == ("", "")
+
+
+async def test_naming_applies_to_replaces_the_whole_selection(platform: Platform) -> None:
+    platform.add_app()
+    made = await platform.add_policy(excluded_app_ids=[OTHER_APP.app_id], new_apps=True)
+    kept = await update(platform, made.id, name="every-night")
+    assert (list(kept.app_ids), list(kept.excluded_app_ids), kept.new_apps) == (
+        [APP.app_id],
+        [OTHER_APP.app_id],
+        True,
+    )
+    everything = await update(platform, made.id, applies_to="all")
+    assert (everything.applies_to, list(everything.app_ids)) == ("all", [])
+    assert (list(everything.excluded_app_ids), everything.new_apps) == ([], False)
+    owners = await update(platform, made.id, applies_to="owners", owner_ids=[OWNER.id])
+    assert (owners.applies_to, list(owners.owner_ids)) == ("owners", [OWNER.id])
+
+
+async def test_keeping_more_than_the_storage_allows_is_refused(platform: Platform) -> None:
+    local, nas = platform.containers.storages[1]
+    platform.containers.storages[1] = [local, replace(nas, max_archives=5)]
+    made = await platform.add_policy(storage="nas")
+    with pytest.raises(PolicyInvalidError, match="refuse a container's archive once there are 5"):
+        await update(platform, made.id, keep_weekly=3)
+
+
+async def test_other_users_policies_are_not_there(platform: Platform) -> None:
+    await platform.allow_policies()
+    made = await platform.api.create_backup_policy(make_policy_request(), call_of())
+    request = policy_pb2.UpdateBackupPolicyRequest(policy_id=made.id, enabled=False)
+    with pytest.raises(PolicyNotFoundError):
+        await platform.api.update_backup_policy(request, call_of(STRANGER))
+    assert not (await platform.api.update_backup_policy(request, call_of())).enabled
+    assert (await update(platform, made.id, enabled=True)).owner_id == OWNER.id
+    with pytest.raises(PolicyInvalidError, match="less than 1440 minutes apart"):
+        await update(platform, made.id, schedule="hourly")

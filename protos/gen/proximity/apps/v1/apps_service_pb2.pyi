@@ -2295,6 +2295,7 @@ class AppHold(_message.Message):
     PORT_FIELD_NUMBER: _builtins.int
     RUNTIME_FIELD_NUMBER: _builtins.int
     STORAGE_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     name: _builtins.str
     hostname: _builtins.str
@@ -2312,6 +2313,8 @@ class AppHold(_message.Message):
     runtime: _builtins.str
     storage: _builtins.str
     """Storage requested for its root disk; empty: any."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -2328,16 +2331,61 @@ class AppHold(_message.Message):
         port: _builtins.int | None = ...,
         runtime: _builtins.str = ...,
         storage: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "port", b"port"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "created_at", b"created_at", "port", b"port"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "adopted", b"adopted", "app_id", b"app_id", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "node", b"node", "operation_id", b"operation_id", "owner_id", b"owner_id", "port", b"port", "runtime", b"runtime", "status", b"status", "storage", b"storage", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "adopted", b"adopted", "app_id", b"app_id", "created_at", b"created_at", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "node", b"node", "operation_id", b"operation_id", "owner_id", b"owner_id", "port", b"port", "runtime", b"runtime", "status", b"status", "storage", b"storage", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__port: _TypeAlias = _typing.Literal["port"]  # noqa: Y015
     _WhichOneofArgType__port: _TypeAlias = _typing.Literal["_port", b"_port"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__port) -> _WhichOneofReturnType__port | None: ...
 
 Global___AppHold: _TypeAlias = AppHold  # noqa: Y015
+
+@_typing.final
+class ListAppHoldsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    after: _builtins.str
+    """Only those with an id after this one."""
+    limit: _builtins.int
+    """At most so many; 0: 500."""
+    def __init__(
+        self,
+        *,
+        after: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAppHoldsRequest: _TypeAlias = ListAppHoldsRequest  # noqa: Y015
+
+@_typing.final
+class ListAppHoldsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def apps(self) -> _containers.RepeatedCompositeFieldContainer[Global___AppHold]: ...
+    def __init__(
+        self,
+        *,
+        apps: _abc.Iterable[Global___AppHold] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apps", b"apps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAppHoldsResponse: _TypeAlias = ListAppHoldsResponse  # noqa: Y015
 
 @_typing.final
 class ProbeAppRequest(_message.Message):

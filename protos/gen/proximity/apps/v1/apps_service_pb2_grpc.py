@@ -1567,6 +1567,11 @@ class AppsInternalServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppHoldRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppHold.FromString,
                 _registered_method=True)
+        self.ListAppHolds = channel.unary_unary(
+                '/proximity.apps.v1.AppsInternalService/ListAppHolds',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppHoldsRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppHoldsResponse.FromString,
+                _registered_method=True)
         self.RestoreBeside = channel.unary_unary(
                 '/proximity.apps.v1.AppsInternalService/RestoreBeside',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.SerializeToString,
@@ -1636,6 +1641,13 @@ class AppsInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAppHolds(self, request, context):
+        """Facts of all apps in the order of their ids, for a service that acts on many. Their operations are left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RestoreBeside(self, request, context):
         """Make a new app of a backup, beside the one it was made of.
         """
@@ -1696,6 +1708,11 @@ def add_AppsInternalServiceServicer_to_server(servicer, server):
                     servicer.GetAppHold,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppHoldRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppHold.SerializeToString,
+            ),
+            'ListAppHolds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAppHolds,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppHoldsRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppHoldsResponse.SerializeToString,
             ),
             'RestoreBeside': grpc.unary_unary_rpc_method_handler(
                     servicer.RestoreBeside,
@@ -1881,6 +1898,33 @@ class AppsInternalService:
             '/proximity.apps.v1.AppsInternalService/GetAppHold',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppHoldRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppHold.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAppHolds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsInternalService/ListAppHolds',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppHoldsRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppHoldsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -527,6 +527,8 @@ class AppsInternalServiceStub:
     """Ask the port of an app that an operation of the caller started, once, and refresh the app's address."""
     GetAppHold: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppHoldRequest, _apps_service_pb2.AppHold]
     """Facts of one app; NOT_FOUND also when it is somebody else's than that of the user on whose behalf the call is made."""
+    ListAppHolds: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ListAppHoldsRequest, _apps_service_pb2.ListAppHoldsResponse]
+    """Facts of all apps in the order of their ids, for a service that acts on many. Their operations are left out."""
     RestoreBeside: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]
     """Make a new app of a backup, beside the one it was made of."""
     GetOperationStanding: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetOperationStandingRequest, _apps_service_pb2.OperationStanding]
@@ -555,6 +557,8 @@ class AppsInternalServiceAsyncStub(AppsInternalServiceStub):
     """Ask the port of an app that an operation of the caller started, once, and refresh the app's address."""
     GetAppHold: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppHoldRequest, _apps_service_pb2.AppHold]  # type: ignore[assignment]
     """Facts of one app; NOT_FOUND also when it is somebody else's than that of the user on whose behalf the call is made."""
+    ListAppHolds: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ListAppHoldsRequest, _apps_service_pb2.ListAppHoldsResponse]  # type: ignore[assignment]
+    """Facts of all apps in the order of their ids, for a service that acts on many. Their operations are left out."""
     RestoreBeside: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]  # type: ignore[assignment]
     """Make a new app of a backup, beside the one it was made of."""
     GetOperationStanding: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetOperationStandingRequest, _apps_service_pb2.OperationStanding]  # type: ignore[assignment]
@@ -616,6 +620,14 @@ class AppsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.AppHold, _abc.Awaitable[_apps_service_pb2.AppHold]]:
         """Facts of one app; NOT_FOUND also when it is somebody else's than that of the user on whose behalf the call is made."""
+
+    @_abc_1.abstractmethod
+    def ListAppHolds(
+        self,
+        request: _apps_service_pb2.ListAppHoldsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.ListAppHoldsResponse, _abc.Awaitable[_apps_service_pb2.ListAppHoldsResponse]]:
+        """Facts of all apps in the order of their ids, for a service that acts on many. Their operations are left out."""
 
     @_abc_1.abstractmethod
     def RestoreBeside(

@@ -115,6 +115,16 @@ class BackupsServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.DeleteBackupPolicyRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.GetBackupPolicyLimits = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/GetBackupPolicyLimits',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.FromString,
+                _registered_method=True)
+        self.UpdateBackupPolicyLimits = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/UpdateBackupPolicyLimits',
+                request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyLimitsRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.FromString,
+                _registered_method=True)
         self.PreviewBackupPolicy = channel.unary_unary(
                 '/proximity.backups.v1.BackupsService/PreviewBackupPolicy',
                 request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.PreviewBackupPolicyRequest.SerializeToString,
@@ -200,7 +210,7 @@ class BackupsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBackupPolicies(self, request, context):
-        """The policies of backups, by name.
+        """The caller's policies of backups, by name; administrators see all.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -208,7 +218,8 @@ class BackupsServiceServicer:
 
     def CreateBackupPolicy(self, request, context):
         """Back apps up by a schedule, and remove the backups that it makes by rule: Proxmox's algorithm of prune-backups, over
-        the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run.
+        the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run. A user's
+        policy applies to the user's own apps, within what administrators allow (GetBackupPolicyLimits).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -230,6 +241,21 @@ class BackupsServiceServicer:
 
     def DeleteBackupPolicy(self, request, context):
         """Delete a policy. The backups that it made stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBackupPolicyLimits(self, request, context):
+        """What administrators allow in policies of users.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateBackupPolicyLimits(self, request, context):
+        """Change what is allowed in policies of users. Policies that exist stay as they are, and are checked when they are
+        changed; they do nothing while policies of users are not allowed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -319,6 +345,16 @@ def add_BackupsServiceServicer_to_server(servicer, server):
                     servicer.DeleteBackupPolicy,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.DeleteBackupPolicyRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'GetBackupPolicyLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBackupPolicyLimits,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.SerializeToString,
+            ),
+            'UpdateBackupPolicyLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateBackupPolicyLimits,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyLimitsRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.SerializeToString,
             ),
             'PreviewBackupPolicy': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewBackupPolicy,
@@ -733,6 +769,60 @@ class BackupsService:
             '/proximity.backups.v1.BackupsService/DeleteBackupPolicy',
             proximity_dot_backups_dot_v1_dot_policy__pb2.DeleteBackupPolicyRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBackupPolicyLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/GetBackupPolicyLimits',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateBackupPolicyLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/UpdateBackupPolicyLimits',
+            proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyLimitsRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.FromString,
             options,
             channel_credentials,
             insecure,

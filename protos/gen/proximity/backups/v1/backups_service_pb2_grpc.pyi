@@ -63,10 +63,11 @@ class BackupsServiceStub:
     ReplayBackupOperation: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.ReplayBackupOperationRequest, _operation_pb2.Operation]
     """Take up such an operation again."""
     ListBackupPolicies: _grpc.UnaryUnaryMultiCallable[_policy_pb2.ListBackupPoliciesRequest, _policy_pb2.ListBackupPoliciesResponse]
-    """The policies of backups, by name."""
+    """The caller's policies of backups, by name; administrators see all."""
     CreateBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.CreateBackupPolicyRequest, _policy_pb2.BackupPolicy]
     """Back apps up by a schedule, and remove the backups that it makes by rule: Proxmox's algorithm of prune-backups, over
-    the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run.
+    the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run. A user's
+    policy applies to the user's own apps, within what administrators allow (GetBackupPolicyLimits).
     """
     GetBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.GetBackupPolicyRequest, _policy_pb2.BackupPolicy]
     """One policy."""
@@ -74,6 +75,12 @@ class BackupsServiceStub:
     """Change a policy. Fewer backups to keep take effect after the next successful run."""
     DeleteBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.DeleteBackupPolicyRequest, _empty_pb2.Empty]
     """Delete a policy. The backups that it made stay."""
+    GetBackupPolicyLimits: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _policy_pb2.BackupPolicyLimits]
+    """What administrators allow in policies of users."""
+    UpdateBackupPolicyLimits: _grpc.UnaryUnaryMultiCallable[_policy_pb2.UpdateBackupPolicyLimitsRequest, _policy_pb2.BackupPolicyLimits]
+    """Change what is allowed in policies of users. Policies that exist stay as they are, and are checked when they are
+    changed; they do nothing while policies of users are not allowed.
+    """
     PreviewBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.PreviewBackupPolicyRequest, _policy_pb2.BackupPolicyPreview]
     """The next five runs of a policy, and which of its backups stay and go as it is now."""
 
@@ -108,10 +115,11 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     ReplayBackupOperation: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.ReplayBackupOperationRequest, _operation_pb2.Operation]  # type: ignore[assignment]
     """Take up such an operation again."""
     ListBackupPolicies: _aio.UnaryUnaryMultiCallable[_policy_pb2.ListBackupPoliciesRequest, _policy_pb2.ListBackupPoliciesResponse]  # type: ignore[assignment]
-    """The policies of backups, by name."""
+    """The caller's policies of backups, by name; administrators see all."""
     CreateBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.CreateBackupPolicyRequest, _policy_pb2.BackupPolicy]  # type: ignore[assignment]
     """Back apps up by a schedule, and remove the backups that it makes by rule: Proxmox's algorithm of prune-backups, over
-    the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run.
+    the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run. A user's
+    policy applies to the user's own apps, within what administrators allow (GetBackupPolicyLimits).
     """
     GetBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.GetBackupPolicyRequest, _policy_pb2.BackupPolicy]  # type: ignore[assignment]
     """One policy."""
@@ -119,6 +127,12 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     """Change a policy. Fewer backups to keep take effect after the next successful run."""
     DeleteBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.DeleteBackupPolicyRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Delete a policy. The backups that it made stay."""
+    GetBackupPolicyLimits: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _policy_pb2.BackupPolicyLimits]  # type: ignore[assignment]
+    """What administrators allow in policies of users."""
+    UpdateBackupPolicyLimits: _aio.UnaryUnaryMultiCallable[_policy_pb2.UpdateBackupPolicyLimitsRequest, _policy_pb2.BackupPolicyLimits]  # type: ignore[assignment]
+    """Change what is allowed in policies of users. Policies that exist stay as they are, and are checked when they are
+    changed; they do nothing while policies of users are not allowed.
+    """
     PreviewBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.PreviewBackupPolicyRequest, _policy_pb2.BackupPolicyPreview]  # type: ignore[assignment]
     """The next five runs of a policy, and which of its backups stay and go as it is now."""
 
@@ -216,7 +230,7 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _policy_pb2.ListBackupPoliciesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_policy_pb2.ListBackupPoliciesResponse, _abc.Awaitable[_policy_pb2.ListBackupPoliciesResponse]]:
-        """The policies of backups, by name."""
+        """The caller's policies of backups, by name; administrators see all."""
 
     @_abc_1.abstractmethod
     def CreateBackupPolicy(
@@ -225,7 +239,8 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_policy_pb2.BackupPolicy, _abc.Awaitable[_policy_pb2.BackupPolicy]]:
         """Back apps up by a schedule, and remove the backups that it makes by rule: Proxmox's algorithm of prune-backups, over
-        the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run.
+        the policy's own backups. Protected ones and the newest one are never removed, nor any after a failed run. A user's
+        policy applies to the user's own apps, within what administrators allow (GetBackupPolicyLimits).
         """
 
     @_abc_1.abstractmethod
@@ -251,6 +266,24 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """Delete a policy. The backups that it made stay."""
+
+    @_abc_1.abstractmethod
+    def GetBackupPolicyLimits(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.BackupPolicyLimits, _abc.Awaitable[_policy_pb2.BackupPolicyLimits]]:
+        """What administrators allow in policies of users."""
+
+    @_abc_1.abstractmethod
+    def UpdateBackupPolicyLimits(
+        self,
+        request: _policy_pb2.UpdateBackupPolicyLimitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.BackupPolicyLimits, _abc.Awaitable[_policy_pb2.BackupPolicyLimits]]:
+        """Change what is allowed in policies of users. Policies that exist stay as they are, and are checked when they are
+        changed; they do nothing while policies of users are not allowed.
+        """
 
     @_abc_1.abstractmethod
     def PreviewBackupPolicy(

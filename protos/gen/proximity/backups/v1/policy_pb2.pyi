@@ -44,6 +44,15 @@ class BackupPolicy(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     NEXT_RUN_AT_FIELD_NUMBER: _builtins.int
+    JITTER_MINUTES_FIELD_NUMBER: _builtins.int
+    TEST_RESTORE_FIELD_NUMBER: _builtins.int
+    APPLIES_TO_FIELD_NUMBER: _builtins.int
+    OWNER_IDS_FIELD_NUMBER: _builtins.int
+    EXCLUDED_APP_IDS_FIELD_NUMBER: _builtins.int
+    NEW_APPS_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    SECOND_STORAGE_FIELD_NUMBER: _builtins.int
+    PAUSED_REASON_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     name: _builtins.str
     schedule: _builtins.str
@@ -51,7 +60,7 @@ class BackupPolicy(_message.Message):
     time_zone: _builtins.str
     """IANA name: of the schedule, and of the hours, days and weeks of the retention."""
     window_minutes: _builtins.int
-    """Runs of several apps are spread over this time; each app keeps its place in it."""
+    """Runs of several apps are spread over this time; each app has a fixed place in it."""
     backup_type: _builtins.str
     """snapshot, suspend or stop."""
     compression: _builtins.str
@@ -65,8 +74,24 @@ class BackupPolicy(_message.Message):
     keep_monthly: _builtins.int
     keep_yearly: _builtins.int
     enabled: _builtins.bool
+    jitter_minutes: _builtins.int
+    """Each run begins up to so much later, by a time that differs from run to run."""
+    test_restore: _builtins.str
+    """Which of the policy's backups are tested by restoring them: never, weekly (one a week) or each."""
+    applies_to: _builtins.str
+    """apps: those in app_ids; owners: all of those in owner_ids; all: every app, of a user's policy every app of the user."""
+    new_apps: _builtins.bool
+    """It applies also to every app that was created after this was set."""
+    owner_id: _builtins.int
+    """The user whose policy it is; absent: the administrators'."""
+    second_storage: _builtins.str
+    """A second storage on which another archive is made after each backup; empty: none."""
+    paused_reason: _builtins.str
+    """Why it does nothing although it is enabled; absent: it works."""
     @_builtins.property
-    def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """With applies_to apps: the apps."""
+
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -74,6 +99,14 @@ class BackupPolicy(_message.Message):
     @_builtins.property
     def next_run_at(self) -> _timestamp_pb2.Timestamp:
         """The next run; absent when the policy is disabled."""
+
+    @_builtins.property
+    def owner_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """With applies_to owners: ids of users."""
+
+    @_builtins.property
+    def excluded_app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Apps that it does not apply to, whatever else selects them."""
 
     def __init__(
         self,
@@ -97,14 +130,32 @@ class BackupPolicy(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         next_run_at: _timestamp_pb2.Timestamp | None = ...,
+        jitter_minutes: _builtins.int = ...,
+        test_restore: _builtins.str = ...,
+        applies_to: _builtins.str = ...,
+        owner_ids: _abc.Iterable[_builtins.int] | None = ...,
+        excluded_app_ids: _abc.Iterable[_builtins.str] | None = ...,
+        new_apps: _builtins.bool = ...,
+        owner_id: _builtins.int | None = ...,
+        second_storage: _builtins.str = ...,
+        paused_reason: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_next_run_at", b"_next_run_at", "created_at", b"created_at", "next_run_at", b"next_run_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_next_run_at", b"_next_run_at", "_owner_id", b"_owner_id", "_paused_reason", b"_paused_reason", "created_at", b"created_at", "next_run_at", b"next_run_at", "owner_id", b"owner_id", "paused_reason", b"paused_reason", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_next_run_at", b"_next_run_at", "app_ids", b"app_ids", "backup_type", b"backup_type", "compression", b"compression", "created_at", b"created_at", "enabled", b"enabled", "id", b"id", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "next_run_at", b"next_run_at", "schedule", b"schedule", "storage", b"storage", "time_zone", b"time_zone", "updated_at", b"updated_at", "window_minutes", b"window_minutes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_next_run_at", b"_next_run_at", "_owner_id", b"_owner_id", "_paused_reason", b"_paused_reason", "app_ids", b"app_ids", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "created_at", b"created_at", "enabled", b"enabled", "excluded_app_ids", b"excluded_app_ids", "id", b"id", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "next_run_at", b"next_run_at", "owner_id", b"owner_id", "owner_ids", b"owner_ids", "paused_reason", b"paused_reason", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "updated_at", b"updated_at", "window_minutes", b"window_minutes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__next_run_at: _TypeAlias = _typing.Literal["next_run_at"]  # noqa: Y015
     _WhichOneofArgType__next_run_at: _TypeAlias = _typing.Literal["_next_run_at", b"_next_run_at"]  # noqa: Y015
+    _WhichOneofReturnType__owner_id: _TypeAlias = _typing.Literal["owner_id"]  # noqa: Y015
+    _WhichOneofArgType__owner_id: _TypeAlias = _typing.Literal["_owner_id", b"_owner_id"]  # noqa: Y015
+    _WhichOneofReturnType__paused_reason: _TypeAlias = _typing.Literal["paused_reason"]  # noqa: Y015
+    _WhichOneofArgType__paused_reason: _TypeAlias = _typing.Literal["_paused_reason", b"_paused_reason"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__next_run_at) -> _WhichOneofReturnType__next_run_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__owner_id) -> _WhichOneofReturnType__owner_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__paused_reason) -> _WhichOneofReturnType__paused_reason | None: ...
 
 Global___BackupPolicy: _TypeAlias = BackupPolicy  # noqa: Y015
 
@@ -203,6 +254,13 @@ class CreateBackupPolicyRequest(_message.Message):
     KEEP_YEARLY_FIELD_NUMBER: _builtins.int
     APP_IDS_FIELD_NUMBER: _builtins.int
     ENABLED_FIELD_NUMBER: _builtins.int
+    JITTER_MINUTES_FIELD_NUMBER: _builtins.int
+    TEST_RESTORE_FIELD_NUMBER: _builtins.int
+    APPLIES_TO_FIELD_NUMBER: _builtins.int
+    OWNER_IDS_FIELD_NUMBER: _builtins.int
+    EXCLUDED_APP_IDS_FIELD_NUMBER: _builtins.int
+    NEW_APPS_FIELD_NUMBER: _builtins.int
+    SECOND_STORAGE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     schedule: _builtins.str
     """Five-field cron (minute, hour, day of the month, month, weekday), or hourly, daily or weekly."""
@@ -215,7 +273,7 @@ class CreateBackupPolicyRequest(_message.Message):
     compression: _builtins.str
     """Default zstd."""
     storage: _builtins.str
-    """Proxmox storage, for apps of one Proxmox host; default: the one for backups with most free space."""
+    """Proxmox storage that the hosts of all its apps have; default: the one for backups with most free space."""
     keep_last: _builtins.int
     """How many of the newest backups stay. Of all keep_ values, at least one is above 0."""
     keep_hourly: _builtins.int
@@ -226,9 +284,31 @@ class CreateBackupPolicyRequest(_message.Message):
     keep_yearly: _builtins.int
     enabled: _builtins.bool
     """Default true."""
+    jitter_minutes: _builtins.int
+    """Each run begins up to so much later, by a time that differs from run to run; default 0. Window and jitter together
+    are not longer than the shortest time between two runs.
+    """
+    test_restore: _builtins.str
+    """Which of the policy's backups are tested by restoring them; default never."""
+    applies_to: _builtins.str
+    """apps (default): those in app_ids; owners: all of those in owner_ids; all: every app, of a user's policy every app of
+    the user.
+    """
+    new_apps: _builtins.bool
+    """It applies also to every app that is created from now on."""
+    second_storage: _builtins.str
+    """A second storage on which another archive is made after each backup; default none."""
     @_builtins.property
     def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The apps that are backed up; at least one."""
+        """With applies_to apps: the apps that are backed up; at least one, unless new_apps is set."""
+
+    @_builtins.property
+    def owner_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """With applies_to owners: ids of users; for administrators."""
+
+    @_builtins.property
+    def excluded_app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Apps that it does not apply to, whatever else selects them."""
 
     def __init__(
         self,
@@ -248,10 +328,17 @@ class CreateBackupPolicyRequest(_message.Message):
         keep_yearly: _builtins.int = ...,
         app_ids: _abc.Iterable[_builtins.str] | None = ...,
         enabled: _builtins.bool | None = ...,
+        jitter_minutes: _builtins.int = ...,
+        test_restore: _builtins.str = ...,
+        applies_to: _builtins.str = ...,
+        owner_ids: _abc.Iterable[_builtins.int] | None = ...,
+        excluded_app_ids: _abc.Iterable[_builtins.str] | None = ...,
+        new_apps: _builtins.bool = ...,
+        second_storage: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_window_minutes", b"_window_minutes", "enabled", b"enabled", "window_minutes", b"window_minutes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_window_minutes", b"_window_minutes", "app_ids", b"app_ids", "backup_type", b"backup_type", "compression", b"compression", "enabled", b"enabled", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "schedule", b"schedule", "storage", b"storage", "time_zone", b"time_zone", "window_minutes", b"window_minutes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_window_minutes", b"_window_minutes", "app_ids", b"app_ids", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "enabled", b"enabled", "excluded_app_ids", b"excluded_app_ids", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "owner_ids", b"owner_ids", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "window_minutes", b"window_minutes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
     _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
@@ -280,6 +367,17 @@ class UpdateBackupPolicyRequest(_message.Message):
     KEEP_YEARLY_FIELD_NUMBER: _builtins.int
     APP_IDS_FIELD_NUMBER: _builtins.int
     ENABLED_FIELD_NUMBER: _builtins.int
+    WINDOW_MINUTES_FIELD_NUMBER: _builtins.int
+    JITTER_MINUTES_FIELD_NUMBER: _builtins.int
+    BACKUP_TYPE_FIELD_NUMBER: _builtins.int
+    COMPRESSION_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
+    TEST_RESTORE_FIELD_NUMBER: _builtins.int
+    APPLIES_TO_FIELD_NUMBER: _builtins.int
+    OWNER_IDS_FIELD_NUMBER: _builtins.int
+    EXCLUDED_APP_IDS_FIELD_NUMBER: _builtins.int
+    NEW_APPS_FIELD_NUMBER: _builtins.int
+    SECOND_STORAGE_FIELD_NUMBER: _builtins.int
     policy_id: _builtins.int
     name: _builtins.str
     """null is refused, as of every field."""
@@ -301,9 +399,37 @@ class UpdateBackupPolicyRequest(_message.Message):
     """null is refused."""
     enabled: _builtins.bool
     """null is refused."""
+    window_minutes: _builtins.int
+    """null is refused."""
+    jitter_minutes: _builtins.int
+    """null is refused."""
+    backup_type: _builtins.str
+    """null is refused."""
+    compression: _builtins.str
+    """null is refused."""
+    storage: _builtins.str
+    """null or empty: the storage for backups with most free space."""
+    test_restore: _builtins.str
+    """null is refused."""
+    applies_to: _builtins.str
+    """A request that names it replaces the whole selection: app_ids, owner_ids, excluded_app_ids and new_apps are then
+    those of this request. null is refused.
+    """
+    new_apps: _builtins.bool
+    """null is refused."""
+    second_storage: _builtins.str
+    """null or empty: none."""
     @_builtins.property
     def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """All apps of the policy; left out or empty: they stay; null is refused."""
+
+    @_builtins.property
+    def owner_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """All owners of the policy; left out or empty: they stay; null is refused."""
+
+    @_builtins.property
+    def excluded_app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All excluded apps; left out or empty: they stay, unless applies_to is named; null is refused."""
 
     def __init__(
         self,
@@ -320,13 +446,32 @@ class UpdateBackupPolicyRequest(_message.Message):
         keep_yearly: _builtins.int | None = ...,
         app_ids: _abc.Iterable[_builtins.str] | None = ...,
         enabled: _builtins.bool | None = ...,
+        window_minutes: _builtins.int | None = ...,
+        jitter_minutes: _builtins.int | None = ...,
+        backup_type: _builtins.str | None = ...,
+        compression: _builtins.str | None = ...,
+        storage: _builtins.str | None = ...,
+        test_restore: _builtins.str | None = ...,
+        applies_to: _builtins.str | None = ...,
+        owner_ids: _abc.Iterable[_builtins.int] | None = ...,
+        excluded_app_ids: _abc.Iterable[_builtins.str] | None = ...,
+        new_apps: _builtins.bool | None = ...,
+        second_storage: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_keep_daily", b"_keep_daily", "_keep_hourly", b"_keep_hourly", "_keep_last", b"_keep_last", "_keep_monthly", b"_keep_monthly", "_keep_weekly", b"_keep_weekly", "_keep_yearly", b"_keep_yearly", "_name", b"_name", "_schedule", b"_schedule", "_time_zone", b"_time_zone", "enabled", b"enabled", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "schedule", b"schedule", "time_zone", b"time_zone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_applies_to", b"_applies_to", "_backup_type", b"_backup_type", "_compression", b"_compression", "_enabled", b"_enabled", "_jitter_minutes", b"_jitter_minutes", "_keep_daily", b"_keep_daily", "_keep_hourly", b"_keep_hourly", "_keep_last", b"_keep_last", "_keep_monthly", b"_keep_monthly", "_keep_weekly", b"_keep_weekly", "_keep_yearly", b"_keep_yearly", "_name", b"_name", "_new_apps", b"_new_apps", "_schedule", b"_schedule", "_second_storage", b"_second_storage", "_storage", b"_storage", "_test_restore", b"_test_restore", "_time_zone", b"_time_zone", "_window_minutes", b"_window_minutes", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "enabled", b"enabled", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "window_minutes", b"window_minutes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_keep_daily", b"_keep_daily", "_keep_hourly", b"_keep_hourly", "_keep_last", b"_keep_last", "_keep_monthly", b"_keep_monthly", "_keep_weekly", b"_keep_weekly", "_keep_yearly", b"_keep_yearly", "_name", b"_name", "_schedule", b"_schedule", "_time_zone", b"_time_zone", "app_ids", b"app_ids", "enabled", b"enabled", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "policy_id", b"policy_id", "schedule", b"schedule", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_applies_to", b"_applies_to", "_backup_type", b"_backup_type", "_compression", b"_compression", "_enabled", b"_enabled", "_jitter_minutes", b"_jitter_minutes", "_keep_daily", b"_keep_daily", "_keep_hourly", b"_keep_hourly", "_keep_last", b"_keep_last", "_keep_monthly", b"_keep_monthly", "_keep_weekly", b"_keep_weekly", "_keep_yearly", b"_keep_yearly", "_name", b"_name", "_new_apps", b"_new_apps", "_schedule", b"_schedule", "_second_storage", b"_second_storage", "_storage", b"_storage", "_test_restore", b"_test_restore", "_time_zone", b"_time_zone", "_window_minutes", b"_window_minutes", "app_ids", b"app_ids", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "enabled", b"enabled", "excluded_app_ids", b"excluded_app_ids", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "owner_ids", b"owner_ids", "policy_id", b"policy_id", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "window_minutes", b"window_minutes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__applies_to: _TypeAlias = _typing.Literal["applies_to"]  # noqa: Y015
+    _WhichOneofArgType__applies_to: _TypeAlias = _typing.Literal["_applies_to", b"_applies_to"]  # noqa: Y015
+    _WhichOneofReturnType__backup_type: _TypeAlias = _typing.Literal["backup_type"]  # noqa: Y015
+    _WhichOneofArgType__backup_type: _TypeAlias = _typing.Literal["_backup_type", b"_backup_type"]  # noqa: Y015
+    _WhichOneofReturnType__compression: _TypeAlias = _typing.Literal["compression"]  # noqa: Y015
+    _WhichOneofArgType__compression: _TypeAlias = _typing.Literal["_compression", b"_compression"]  # noqa: Y015
     _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
     _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    _WhichOneofReturnType__jitter_minutes: _TypeAlias = _typing.Literal["jitter_minutes"]  # noqa: Y015
+    _WhichOneofArgType__jitter_minutes: _TypeAlias = _typing.Literal["_jitter_minutes", b"_jitter_minutes"]  # noqa: Y015
     _WhichOneofReturnType__keep_daily: _TypeAlias = _typing.Literal["keep_daily"]  # noqa: Y015
     _WhichOneofArgType__keep_daily: _TypeAlias = _typing.Literal["_keep_daily", b"_keep_daily"]  # noqa: Y015
     _WhichOneofReturnType__keep_hourly: _TypeAlias = _typing.Literal["keep_hourly"]  # noqa: Y015
@@ -341,12 +486,30 @@ class UpdateBackupPolicyRequest(_message.Message):
     _WhichOneofArgType__keep_yearly: _TypeAlias = _typing.Literal["_keep_yearly", b"_keep_yearly"]  # noqa: Y015
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__new_apps: _TypeAlias = _typing.Literal["new_apps"]  # noqa: Y015
+    _WhichOneofArgType__new_apps: _TypeAlias = _typing.Literal["_new_apps", b"_new_apps"]  # noqa: Y015
     _WhichOneofReturnType__schedule: _TypeAlias = _typing.Literal["schedule"]  # noqa: Y015
     _WhichOneofArgType__schedule: _TypeAlias = _typing.Literal["_schedule", b"_schedule"]  # noqa: Y015
+    _WhichOneofReturnType__second_storage: _TypeAlias = _typing.Literal["second_storage"]  # noqa: Y015
+    _WhichOneofArgType__second_storage: _TypeAlias = _typing.Literal["_second_storage", b"_second_storage"]  # noqa: Y015
+    _WhichOneofReturnType__storage: _TypeAlias = _typing.Literal["storage"]  # noqa: Y015
+    _WhichOneofArgType__storage: _TypeAlias = _typing.Literal["_storage", b"_storage"]  # noqa: Y015
+    _WhichOneofReturnType__test_restore: _TypeAlias = _typing.Literal["test_restore"]  # noqa: Y015
+    _WhichOneofArgType__test_restore: _TypeAlias = _typing.Literal["_test_restore", b"_test_restore"]  # noqa: Y015
     _WhichOneofReturnType__time_zone: _TypeAlias = _typing.Literal["time_zone"]  # noqa: Y015
     _WhichOneofArgType__time_zone: _TypeAlias = _typing.Literal["_time_zone", b"_time_zone"]  # noqa: Y015
+    _WhichOneofReturnType__window_minutes: _TypeAlias = _typing.Literal["window_minutes"]  # noqa: Y015
+    _WhichOneofArgType__window_minutes: _TypeAlias = _typing.Literal["_window_minutes", b"_window_minutes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__applies_to) -> _WhichOneofReturnType__applies_to | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__backup_type) -> _WhichOneofReturnType__backup_type | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__compression) -> _WhichOneofReturnType__compression | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__jitter_minutes) -> _WhichOneofReturnType__jitter_minutes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__keep_daily) -> _WhichOneofReturnType__keep_daily | None: ...
     @_typing.overload
@@ -362,9 +525,19 @@ class UpdateBackupPolicyRequest(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__new_apps) -> _WhichOneofReturnType__new_apps | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__schedule) -> _WhichOneofReturnType__schedule | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__second_storage) -> _WhichOneofReturnType__second_storage | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__storage) -> _WhichOneofReturnType__storage | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__test_restore) -> _WhichOneofReturnType__test_restore | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__time_zone) -> _WhichOneofReturnType__time_zone | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__window_minutes) -> _WhichOneofReturnType__window_minutes | None: ...
 
 Global___UpdateBackupPolicyRequest: _TypeAlias = UpdateBackupPolicyRequest  # noqa: Y015
 
@@ -394,6 +567,7 @@ class BackupPolicyPreview(_message.Message):
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     NEXT_RUNS_FIELD_NUMBER: _builtins.int
     APPS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     time_zone: _builtins.str
     """Of the times of next_runs, and of the periods of the retention."""
     @_builtins.property
@@ -402,16 +576,21 @@ class BackupPolicyPreview(_message.Message):
 
     @_builtins.property
     def apps(self) -> _containers.RepeatedCompositeFieldContainer[Global___BackupPolicyApp]: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What may hinder it, of storages that have a retention of their own."""
+
     def __init__(
         self,
         *,
         time_zone: _builtins.str = ...,
         next_runs: _abc.Iterable[_builtins.str] | None = ...,
         apps: _abc.Iterable[Global___BackupPolicyApp] | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["apps", b"apps", "next_runs", b"next_runs", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apps", b"apps", "next_runs", b"next_runs", "time_zone", b"time_zone", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -427,7 +606,10 @@ class BackupPolicyApp(_message.Message):
     KEEPS_FIELD_NUMBER: _builtins.int
     REMOVES_FIELD_NUMBER: _builtins.int
     OVERDUE_SINCE_FIELD_NUMBER: _builtins.int
+    WAITING_FOR_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
+    waiting_for: _builtins.str
+    """What holds up the run that is due, such as a backup that somebody else makes on the node; absent: nothing."""
     @_builtins.property
     def keeps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Ids of the policy's backups that stay, protected ones included."""
@@ -447,13 +629,112 @@ class BackupPolicyApp(_message.Message):
         keeps: _abc.Iterable[_builtins.int] | None = ...,
         removes: _abc.Iterable[_builtins.int] | None = ...,
         overdue_since: _timestamp_pb2.Timestamp | None = ...,
+        waiting_for: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_overdue_since", b"_overdue_since", "overdue_since", b"overdue_since"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_overdue_since", b"_overdue_since", "_waiting_for", b"_waiting_for", "overdue_since", b"overdue_since", "waiting_for", b"waiting_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_overdue_since", b"_overdue_since", "app_id", b"app_id", "keeps", b"keeps", "overdue_since", b"overdue_since", "removes", b"removes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_overdue_since", b"_overdue_since", "_waiting_for", b"_waiting_for", "app_id", b"app_id", "keeps", b"keeps", "overdue_since", b"overdue_since", "removes", b"removes", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__overdue_since: _TypeAlias = _typing.Literal["overdue_since"]  # noqa: Y015
     _WhichOneofArgType__overdue_since: _TypeAlias = _typing.Literal["_overdue_since", b"_overdue_since"]  # noqa: Y015
+    _WhichOneofReturnType__waiting_for: _TypeAlias = _typing.Literal["waiting_for"]  # noqa: Y015
+    _WhichOneofArgType__waiting_for: _TypeAlias = _typing.Literal["_waiting_for", b"_waiting_for"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__overdue_since) -> _WhichOneofReturnType__overdue_since | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__waiting_for) -> _WhichOneofReturnType__waiting_for | None: ...
 
 Global___BackupPolicyApp: _TypeAlias = BackupPolicyApp  # noqa: Y015
+
+@_typing.final
+class BackupPolicyLimits(_message.Message):
+    """What administrators allow in policies of users."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    MAX_POLICIES_FIELD_NUMBER: _builtins.int
+    MIN_INTERVAL_MINUTES_FIELD_NUMBER: _builtins.int
+    MAX_KEPT_FIELD_NUMBER: _builtins.int
+    STORAGES_FIELD_NUMBER: _builtins.int
+    allowed: _builtins.bool
+    """Whether users may have policies for their own apps. Policies that they have do nothing while it is false."""
+    max_policies: _builtins.int
+    """Of one user."""
+    min_interval_minutes: _builtins.int
+    """The shortest time between two runs of a policy."""
+    max_kept: _builtins.int
+    """The most backups of an app that a policy keeps: the sum of its keep_ values."""
+    @_builtins.property
+    def storages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Storages that may be named; empty: every storage."""
+
+    def __init__(
+        self,
+        *,
+        allowed: _builtins.bool = ...,
+        max_policies: _builtins.int = ...,
+        min_interval_minutes: _builtins.int = ...,
+        max_kept: _builtins.int = ...,
+        storages: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "max_kept", b"max_kept", "max_policies", b"max_policies", "min_interval_minutes", b"min_interval_minutes", "storages", b"storages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupPolicyLimits: _TypeAlias = BackupPolicyLimits  # noqa: Y015
+
+@_typing.final
+class UpdateBackupPolicyLimitsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    MAX_POLICIES_FIELD_NUMBER: _builtins.int
+    MIN_INTERVAL_MINUTES_FIELD_NUMBER: _builtins.int
+    MAX_KEPT_FIELD_NUMBER: _builtins.int
+    STORAGES_FIELD_NUMBER: _builtins.int
+    allowed: _builtins.bool
+    """null is refused, as of every field."""
+    max_policies: _builtins.int
+    """null is refused."""
+    min_interval_minutes: _builtins.int
+    """null is refused."""
+    max_kept: _builtins.int
+    """null is refused."""
+    @_builtins.property
+    def storages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All that may be named; left out or empty: they stay; * alone: every storage; null is refused."""
+
+    def __init__(
+        self,
+        *,
+        allowed: _builtins.bool | None = ...,
+        max_policies: _builtins.int | None = ...,
+        min_interval_minutes: _builtins.int | None = ...,
+        max_kept: _builtins.int | None = ...,
+        storages: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowed", b"_allowed", "_max_kept", b"_max_kept", "_max_policies", b"_max_policies", "_min_interval_minutes", b"_min_interval_minutes", "allowed", b"allowed", "max_kept", b"max_kept", "max_policies", b"max_policies", "min_interval_minutes", b"min_interval_minutes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowed", b"_allowed", "_max_kept", b"_max_kept", "_max_policies", b"_max_policies", "_min_interval_minutes", b"_min_interval_minutes", "allowed", b"allowed", "max_kept", b"max_kept", "max_policies", b"max_policies", "min_interval_minutes", b"min_interval_minutes", "storages", b"storages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__allowed: _TypeAlias = _typing.Literal["allowed"]  # noqa: Y015
+    _WhichOneofArgType__allowed: _TypeAlias = _typing.Literal["_allowed", b"_allowed"]  # noqa: Y015
+    _WhichOneofReturnType__max_kept: _TypeAlias = _typing.Literal["max_kept"]  # noqa: Y015
+    _WhichOneofArgType__max_kept: _TypeAlias = _typing.Literal["_max_kept", b"_max_kept"]  # noqa: Y015
+    _WhichOneofReturnType__max_policies: _TypeAlias = _typing.Literal["max_policies"]  # noqa: Y015
+    _WhichOneofArgType__max_policies: _TypeAlias = _typing.Literal["_max_policies", b"_max_policies"]  # noqa: Y015
+    _WhichOneofReturnType__min_interval_minutes: _TypeAlias = _typing.Literal["min_interval_minutes"]  # noqa: Y015
+    _WhichOneofArgType__min_interval_minutes: _TypeAlias = _typing.Literal["_min_interval_minutes", b"_min_interval_minutes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__allowed) -> _WhichOneofReturnType__allowed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_kept) -> _WhichOneofReturnType__max_kept | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_policies) -> _WhichOneofReturnType__max_policies | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_interval_minutes) -> _WhichOneofReturnType__min_interval_minutes | None: ...
+
+Global___UpdateBackupPolicyLimitsRequest: _TypeAlias = UpdateBackupPolicyLimitsRequest  # noqa: Y015

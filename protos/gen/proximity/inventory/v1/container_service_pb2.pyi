@@ -1075,6 +1075,164 @@ class ListArchivesResponse(_message.Message):
 Global___ListArchivesResponse: _TypeAlias = ListArchivesResponse  # noqa: Y015
 
 @_typing.final
+class ListBackupStoragesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    host_id: _builtins.int
+    def __init__(
+        self,
+        *,
+        host_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host_id", b"host_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBackupStoragesRequest: _TypeAlias = ListBackupStoragesRequest  # noqa: Y015
+
+@_typing.final
+class ListBackupStoragesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORAGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storages(self) -> _containers.RepeatedCompositeFieldContainer[Global___BackupStorage]: ...
+    def __init__(
+        self,
+        *,
+        storages: _abc.Iterable[Global___BackupStorage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storages", b"storages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBackupStoragesResponse: _TypeAlias = ListBackupStoragesResponse  # noqa: Y015
+
+@_typing.final
+class BackupStorage(_message.Message):
+    """A storage as a node sees it; a shared one is listed once for each of its nodes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    TAKES_BACKUPS_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    MAX_ARCHIVES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    node: _builtins.str
+    shared: _builtins.bool
+    takes_backups: _builtins.bool
+    """Whether it takes backups."""
+    available: _builtins.bool
+    """Whether its node sees it now."""
+    total: _builtins.float
+    """Bytes; 0 where that is not known."""
+    used: _builtins.float
+    max_archives: _builtins.int
+    """Archives of one container after which Proxmox refuses another, of the storage's own retention; 0: no limit."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        node: _builtins.str = ...,
+        shared: _builtins.bool = ...,
+        takes_backups: _builtins.bool = ...,
+        available: _builtins.bool = ...,
+        total: _builtins.float = ...,
+        used: _builtins.float = ...,
+        max_archives: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "max_archives", b"max_archives", "name", b"name", "node", b"node", "shared", b"shared", "takes_backups", b"takes_backups", "total", b"total", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupStorage: _TypeAlias = BackupStorage  # noqa: Y015
+
+@_typing.final
+class ListRunningBackupsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    host_id: _builtins.int
+    node: _builtins.str
+    def __init__(
+        self,
+        *,
+        host_id: _builtins.int = ...,
+        node: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host_id", b"host_id", "node", b"node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRunningBackupsRequest: _TypeAlias = ListRunningBackupsRequest  # noqa: Y015
+
+@_typing.final
+class ListRunningBackupsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKUPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def backups(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunningBackup]: ...
+    def __init__(
+        self,
+        *,
+        backups: _abc.Iterable[Global___RunningBackup] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backups", b"backups"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRunningBackupsResponse: _TypeAlias = ListRunningBackupsResponse  # noqa: Y015
+
+@_typing.final
+class RunningBackup(_message.Message):
+    """A vzdump that runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    UPID_FIELD_NUMBER: _builtins.int
+    VMID_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    upid: _builtins.str
+    vmid: _builtins.int
+    """The container; 0 for a job over several guests."""
+    user: _builtins.str
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        upid: _builtins.str = ...,
+        vmid: _builtins.int = ...,
+        user: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["node", b"node", "upid", b"upid", "user", b"user", "vmid", b"vmid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunningBackup: _TypeAlias = RunningBackup  # noqa: Y015
+
+@_typing.final
 class UpdateArchiveRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

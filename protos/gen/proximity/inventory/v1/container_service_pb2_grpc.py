@@ -156,6 +156,16 @@ class ContainerServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListArchivesRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListArchivesResponse.FromString,
                 _registered_method=True)
+        self.ListBackupStorages = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/ListBackupStorages',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListBackupStoragesRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListBackupStoragesResponse.FromString,
+                _registered_method=True)
+        self.ListRunningBackups = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/ListRunningBackups',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListRunningBackupsRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListRunningBackupsResponse.FromString,
+                _registered_method=True)
         self.UpdateArchive = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/UpdateArchive',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.UpdateArchiveRequest.SerializeToString,
@@ -409,6 +419,20 @@ class ContainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListBackupStorages(self, request, context):
+        """The storages of a host that backups can be named for, with those that do not take backups.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRunningBackups(self, request, context):
+        """The backups (vzdump) that run on a node, those of others too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdateArchive(self, request, context):
         """Change notes and protection of an archive.
         """
@@ -639,6 +663,16 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.ListArchives,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListArchivesRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListArchivesResponse.SerializeToString,
+            ),
+            'ListBackupStorages': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBackupStorages,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListBackupStoragesRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListBackupStoragesResponse.SerializeToString,
+            ),
+            'ListRunningBackups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRunningBackups,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListRunningBackupsRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListRunningBackupsResponse.SerializeToString,
             ),
             'UpdateArchive': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateArchive,
@@ -1347,6 +1381,60 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/ListArchives',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListArchivesRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListArchivesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBackupStorages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/ListBackupStorages',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListBackupStoragesRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListBackupStoragesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRunningBackups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/ListRunningBackups',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListRunningBackupsRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListRunningBackupsResponse.FromString,
             options,
             channel_credentials,
             insecure,

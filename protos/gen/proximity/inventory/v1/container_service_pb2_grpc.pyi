@@ -93,6 +93,10 @@ class ContainerServiceStub:
     """
     ListArchives: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListArchivesRequest, _container_service_pb2.ListArchivesResponse]
     """The archives of a container, or of all."""
+    ListBackupStorages: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListBackupStoragesRequest, _container_service_pb2.ListBackupStoragesResponse]
+    """The storages of a host that backups can be named for, with those that do not take backups."""
+    ListRunningBackups: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListRunningBackupsRequest, _container_service_pb2.ListRunningBackupsResponse]
+    """The backups (vzdump) that run on a node, those of others too."""
     UpdateArchive: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.UpdateArchiveRequest, _empty_pb2.Empty]
     """Change notes and protection of an archive."""
     DeleteArchive: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.DeleteArchiveRequest, _container_service_pb2.Task]
@@ -193,6 +197,10 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     """
     ListArchives: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListArchivesRequest, _container_service_pb2.ListArchivesResponse]  # type: ignore[assignment]
     """The archives of a container, or of all."""
+    ListBackupStorages: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListBackupStoragesRequest, _container_service_pb2.ListBackupStoragesResponse]  # type: ignore[assignment]
+    """The storages of a host that backups can be named for, with those that do not take backups."""
+    ListRunningBackups: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListRunningBackupsRequest, _container_service_pb2.ListRunningBackupsResponse]  # type: ignore[assignment]
+    """The backups (vzdump) that run on a node, those of others too."""
     UpdateArchive: _aio.UnaryUnaryMultiCallable[_container_service_pb2.UpdateArchiveRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Change notes and protection of an archive."""
     DeleteArchive: _aio.UnaryUnaryMultiCallable[_container_service_pb2.DeleteArchiveRequest, _container_service_pb2.Task]  # type: ignore[assignment]
@@ -428,6 +436,22 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.ListArchivesResponse, _abc.Awaitable[_container_service_pb2.ListArchivesResponse]]:
         """The archives of a container, or of all."""
+
+    @_abc_1.abstractmethod
+    def ListBackupStorages(
+        self,
+        request: _container_service_pb2.ListBackupStoragesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.ListBackupStoragesResponse, _abc.Awaitable[_container_service_pb2.ListBackupStoragesResponse]]:
+        """The storages of a host that backups can be named for, with those that do not take backups."""
+
+    @_abc_1.abstractmethod
+    def ListRunningBackups(
+        self,
+        request: _container_service_pb2.ListRunningBackupsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.ListRunningBackupsResponse, _abc.Awaitable[_container_service_pb2.ListRunningBackupsResponse]]:
+        """The backups (vzdump) that run on a node, those of others too."""
 
     @_abc_1.abstractmethod
     def UpdateArchive(

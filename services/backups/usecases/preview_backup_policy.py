@@ -1,0 +1,120 @@
+"""PreviewBackupPolicy: the next runs of a policy, and what its retention does to the backups that exist now."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.backups.domain.entities import Backup, BackupStatus
+from services.backups.domain.policies import BackupPolicy, PolicyRun
+from services.backups.domain.retention import Mark, StoredArchive, mark_removable
+from services.backups.domain.schedules import find_overdue_slot
+from services.backups.usecases.context import BackupDependencies, BackupRequester
+from services.backups.usecases.policy_checks import list_storage_warnings
+
+_SHOWN_RUNS = 5  # enough to see a week of working days
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppPreview:
+    """Retention of one app as the policy is now.
+
+    Attributes:
+        keeps, removes: ids of backups.
+        overdue_since: the newest slot whose backup is overdue.
+        waiting_for: what holds up the run that is due; empty: nothing.
+    """
+
+    app_id: str
+    keeps: tuple[int, ...]
+    removes: tuple[int, ...]
+    overdue_since: datetime | None
+    waiting_for: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyPreview:
+    """The next runs of a policy, in its time zone, its retention by app, and what may hinder it."""
+
+    time_zone: str
+    next_runs: tuple[datetime, ...]
+    apps: tuple[AppPreview, ...]
+    warnings: tuple[str, ...]
+
+
+async def preview_backup_policy(
+    dependencies: BackupDependencies, requester: BackupRequester, *, policy_id: int, now: datetime
+) -> PolicyPreview:
+    """Return the next runs of a policy, and what its retention keeps and removes of the backups that exist now.
+
+    It changes nothing: an app that no run was recorded of counts from now on.
+
+    Raises:
+        PolicyNotFoundError: there is none that the requester may see.
+    """
+    policies = dependencies.policies
+    policy = await policies.get_policy(policy_id, owner_id=requester.owner_id)
+    apps = [app for app in await dependencies.apps.list_app_holds() if policy.covers(app)]
+    runs, backups = await policies.find_runs(policy.id), await policies.list_policy_backups(policy.id)
+    schedule = policy.settings.parse_schedule()
+    slots = itertools.islice(schedule.list_slots(now), _SHOWN_RUNS)
+    local = tuple(slot.astimezone(schedule.zone) for slot in slots)
+    return PolicyPreview(
+        time_zone=policy.settings.time_zone,
+        next_runs=local if policy.settings.enabled else (),
+        apps=tuple(
+            _preview_app(
+                policy,
+                app.app_id,
+                run=runs.get(app.app_id, PolicyRun(began_at=now)),
+                backups=backups.get(app.app_id, ()),
+                now=now,
+            )
+            for app in apps
+        ),
+        warnings=tuple(await list_storage_warnings(dependencies, policy.settings, apps)),
+    )
+
+
+def mark_backups(policy: BackupPolicy, backups: Sequence[Backup]) -> dict[int, Mark]:
+    """Mark the completed backups of one app by the retention of the policy that made them, by id."""
+    archives = [
+        StoredArchive(id=one.id, made_at=one.created_at, is_protected=one.protected)
+        for one in backups
+        if one.status is BackupStatus.COMPLETED
+    ]
+    return mark_removable(archives, policy.settings.retention, policy.settings.parse_schedule().zone)
+
+
+def find_overdue(
+    policy: BackupPolicy, app_id: str, *, run: PolicyRun, covered: datetime | None, now: datetime
+) -> datetime | None:
+    """Find the newest slot of an app whose backup is overdue; None for a disabled policy.
+
+    Args:
+        policy: the policy.
+        app_id: of the app.
+        run: its standing under the policy.
+        covered: when the newest good backup that the policy made of it was requested.
+        now: the current time.
+    """
+    if not policy.settings.enabled:
+        return None
+    since = max(policy.applies_since, run.began_at, *([covered] if covered else []))
+    return find_overdue_slot(policy.settings.parse_schedule(), app_id, covered_since=since, now=now)
+
+
+def _preview_app(
+    policy: BackupPolicy, app_id: str, *, run: PolicyRun, backups: Sequence[Backup], now: datetime
+) -> AppPreview:
+    marks = mark_backups(policy, backups)
+    good = [one.created_at for one in backups if one.is_good]
+    return AppPreview(
+        app_id=app_id,
+        keeps=tuple(sorted(one for one, mark in marks.items() if mark is not Mark.REMOVE)),
+        removes=tuple(sorted(one for one, mark in marks.items() if mark is Mark.REMOVE)),
+        overdue_since=find_overdue(policy, app_id, run=run, covered=max(good, default=None), now=now),
+        waiting_for=run.waiting_for,
+    )
