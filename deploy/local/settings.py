@@ -17,6 +17,8 @@ from services.common.core.parsing import (
     parse_origins,
 )
 
+_MOST_PROXIES = 16  # a larger number is a mistake, a port for example
+
 
 def _parse_seconds(text: str) -> float:
     seconds = float(text)
@@ -87,7 +89,12 @@ class LocalSettings:
         parse=parse_origins,
         doc="Other sites whose pages may call the API.",
     )
-
+    trusted_proxies: int = setting(
+        "TRUSTED_PROXIES",
+        default=0,
+        parse=parse_int(0, _MOST_PROXIES),
+        doc="Reverse proxies before the gateway that append to X-Forwarded-For; 0: clients reach it themselves.",
+    )
     traces: str = setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         default="",

@@ -206,6 +206,7 @@ def make_gateway_settings(settings: LocalSettings) -> GatewaySettings:
         certificate=Certificate(chain, key),
         upstream_tls=_find_upstream_tls(settings),
         cors_origins=settings.cors_origins,
+        trusted_proxies=settings.trusted_proxies,
         access_log=str(settings.state / "logs" / "access.log"),
         traces=parse_collector(settings.traces),
     )

@@ -19,6 +19,7 @@ PASSED = sorted(
     name for name, each in VARIABLES.items() if set(each.readers) & set(SERVICES) and name not in FIXED
 )
 ORIGINS = "https://console.example.org,https://other.example.org"
+PASSED_OPTIONS = ("--endpoint", "--cors-origin", "--traces", "--trusted-proxies")
 COLLECTOR = "http://collector.example.org:4318"
 
 
@@ -40,6 +41,7 @@ def services() -> dict[str, Any]:
             "PROXIMITY_PORT": "8123",
             "CORS_ALLOWED_ORIGINS": ORIGINS,
             "OTEL_EXPORTER_OTLP_ENDPOINT": COLLECTOR,
+            "TRUSTED_PROXIES": "2",
         }
     )
 
@@ -90,12 +92,13 @@ def test_without_settings_the_defaults_hold(untouched: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("is_set", [True, False])
-def test_the_gateway_gets_origins_and_collector(
+def test_the_gateway_gets_origins_collector_and_proxies(
     is_set: bool, services: dict[str, Any], untouched: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = (services if is_set else untouched)["gateway"]["command"]
-    options = [each for each in command[1:] if each.startswith(("--endpoint", "--cors-origin", "--traces"))]
+    options = [each for each in command[1:] if each.startswith(PASSED_OPTIONS)]
     assert gateway(["render", "--out=-", *options]) == 0
     rendered = json.dumps(json.loads(capsys.readouterr().out))
     for text in (*ORIGINS.split(","), "collector.example.org"):
         assert (text in rendered) is is_set, text
+    assert f'"xff_num_trusted_hops": {2 if is_set else 0},' in rendered
