@@ -81,7 +81,8 @@ class Schemas:
 
     def refer_to_events(self, name: str) -> Schema:
         """Return the schema of the data of server-sent events, the one-of of a message."""
-        [one_of] = [each for each in self._surface.get_message(name).oneofs if len(each.fields) > 1]
+        # protoc makes a one-of of each optional field, with an underscore before its name.
+        [one_of] = [each for each in self._surface.get_message(name).oneofs if not each.name.startswith("_")]
         kinds = {field.name: self._render_type(field, is_request=False) for field in one_of.fields}
         names = ", ".join(f"`{event}`" for event in kinds)
         return {

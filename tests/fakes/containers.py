@@ -41,6 +41,7 @@ class FakeContainers(FakeArchives):
         conflicts: sentences about addresses that others have too, by container id.
         nodes: what `list_capacity` answers.
         history: what `get_container_metrics` answers.
+        output: what a command prints that reads the output of an app.
         hangs: RPC that never answers; `hung` is set then.
     """
 
@@ -57,6 +58,7 @@ class FakeContainers(FakeArchives):
         self.hangs = ""
         self.silent: set[str] = set()
         self.nodes: list[NodeCapacity] = []
+        self.output: str | None = None
         self.history = MetricHistory("hour", 0, ())
 
     def add_container(self, ref: Ref, *, owner: str = "", name: str = "web", status: str = "stopped") -> None:
@@ -295,8 +297,12 @@ class FakeContainers(FakeArchives):
         stdin: bytes = b"",
         stall_s: int = 600,
     ) -> int:
-        self.own(ref, owner)
+        container = self.own(ref, owner)
+        if container.status != "running":
+            raise PreconditionError(f"container {ref.vmid} does not run")
         self.commands.append(tuple(argv))
+        if self.output is not None and "tail -c" in argv[-1]:
+            await on_text(self.output)
         text = " ".join(argv)
         if stdin:
             self.call("exec")

@@ -20,7 +20,7 @@ from proximity_cli.failures import NOT_FOUND, CliError, explain_error
 from proximity_cli.output import complaints
 
 Advance = pb.AppStatus | operation_pb2.Operation
-E = TypeVar("E", pb.AppEvent, pb.Event)
+E = TypeVar("E", pb.AppEvent, pb.Event, pb.OutputEvent)
 STABLE = frozenset({"running", "stopped", "error"})
 _ATTEMPTS = 10  # in a row; a restart of the platform takes seconds
 _DELAY_S = 1.0
@@ -57,6 +57,22 @@ def follow_all_events(platform: Platform, *, after: str = "") -> Iterator[pb.Eve
         return iter(platform.stream(platform.apps.StreamEvents, pb.StreamEventsRequest(last_event_id=last)))
 
     return _resume(platform, begin, after=after)
+
+
+def follow_output(
+    platform: Platform, app_id: str, *, service: str = "", tail: int = 100
+) -> Iterator[pb.OutputEvent]:
+    """Yield the last lines that an app wrote, and every further one, until it is removed.
+
+    Raises:
+        grpc.RpcError: refused, or broken off 10 times without a line in between.
+    """
+
+    def begin(last: str) -> Iterator[pb.OutputEvent]:
+        request = pb.StreamAppOutputRequest(app_id=app_id, service=service, tail=tail, last_event_id=last)
+        return iter(platform.stream(platform.apps.StreamAppOutput, request))
+
+    return _resume(platform, begin, after="")
 
 
 def _resume(platform: Platform, begin: Callable[[str], Iterator[E]], *, after: str) -> Iterator[E]:

@@ -131,6 +131,9 @@ HAND_WRITTEN = {
     "apps.AppsService.WatchAppEvents": "events",  # the same as StreamAppEvents, for browsers
     "apps.AppsService.StreamEvents": "events",
     "apps.AppsService.WatchEvents": "events",  # the same as StreamEvents, for browsers
+    "apps.AppsService.GetAppOutput": "output",
+    "apps.AppsService.StreamAppOutput": "output",
+    "apps.AppsService.WatchAppOutput": "output",  # the same as StreamAppOutput, for browsers
     "apps.AppsService.RevealSecrets": "reveal",
     "apps.AppsService.GetAppUpdate": "update",
     "apps.AppsService.UpgradeApp": "update",

@@ -11,6 +11,9 @@ import yaml
 
 from services.common.core.shell_names import ALIAS
 
+FOLDER = "/opt/proximity"
+"""The folder of an app in its container."""
+COMPOSE = f"{FOLDER}/compose.yaml"
 _HOST = "PROXIMITY_HOSTNAME"
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ESCAPES = str.maketrans({"\\": r"\0134", '"': r"\"", "$": r"\$", "\r": r"\r"})

@@ -6,6 +6,7 @@ from services.common.core.errors import (
     BusyError,
     DomainError,
     DuplicateError,
+    ExhaustedError,
     ForbiddenError,
     NotFoundError,
     PreconditionError,
@@ -51,6 +52,10 @@ class NoFreePortError(BusyError):
 
 class QuotaExceededError(ForbiddenError):
     """The user's apps would take more together than they may. Waiting does not help, so this is no 429."""
+
+
+class TooManyOutputStreamsError(ExhaustedError):
+    """The user has as many streams of output open as one may."""
 
 
 class AppStateError(PreconditionError):

@@ -92,12 +92,13 @@ class AppPage:
 
 @dataclass(frozen=True, kw_only=True)
 class LogPage:
-    """The state of an app's log, and which of its lines are requested."""
+    """The state of an app's log, and which of its lines are requested: the newest, or those before the id `before`."""
 
     app_id: str
     limit: int
     level: str
     stamp: LogStamp
+    before: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

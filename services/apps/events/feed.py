@@ -211,12 +211,13 @@ class Feed:
             listener.put(happening)
 
 
-def render_frame(number: int, kind: str, data: Message) -> bytes:
-    """Render a server-sent event."""
+def render_frame(number: int | str, kind: str, data: Message) -> bytes:
+    """Render a server-sent event; without an id to resume after where `number` is empty."""
     text = json_format.MessageToJson(
         data, preserving_proto_field_name=True, indent=None, always_print_fields_with_no_presence=True
     )
-    return f"id: {number}\nevent: {kind}\ndata: {text}\n\n".encode()
+    head = "" if number == "" else f"id: {number}\n"
+    return f"{head}event: {kind}\ndata: {text}\n\n".encode()
 
 
 def render_rows(

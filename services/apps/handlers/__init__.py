@@ -14,6 +14,7 @@ from services.apps.handlers.internal import AppsInternalHandlers
 from services.apps.handlers.lifecycle import LifecycleHandlers
 from services.apps.handlers.metrics import MetricHandlers
 from services.apps.handlers.operations import OperationHandlers
+from services.apps.handlers.output import OutputHandlers
 from services.apps.handlers.summary import SummaryHandlers
 
 __all__ = ["AppsHandlers", "AppsInternalHandlers"]
@@ -25,6 +26,7 @@ class AppsHandlers(
     LifecycleHandlers,
     MetricHandlers,
     OperationHandlers,
+    OutputHandlers,
     EventHandlers,
     AppContainerHandlers,
     SummaryHandlers,

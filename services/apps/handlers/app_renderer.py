@@ -37,7 +37,7 @@ class AppRenderer:
         # Apart from `_apps`: metrics change every two seconds.
         self._live = VersionedLruCache[tuple[str, Form]]()
         self._pages = VersionedLruCache[tuple[AppFilter, int, int, Form]]()
-        self._logs = VersionedLruCache[tuple[str, int, str, Form]]()
+        self._logs = VersionedLruCache[tuple[str, int, str, int | None, Form]]()
         self._operations = VersionedLruCache[tuple[str, int, int, Form]]()
 
     def render_app(self, app: App) -> app_pb2.App:
@@ -73,11 +73,13 @@ class AppRenderer:
         return Rendered(app_pb2.App, known)
 
     async def list_logs(self, found: LogPage, *, form: Form = Form.WIRE) -> Rendered[pb.ListAppLogsResponse]:
-        """Render the newest lines of an app's log."""
-        key = (found.app_id, found.limit, found.level, form)
+        """Render lines of an app's log, newest first."""
+        key = (found.app_id, found.limit, found.level, found.before, form)
         known = self._logs.find(key, found.stamp)
         if known is None:
-            logs, total = await self.store.list_logs(found.app_id, limit=found.limit, level=found.level)
+            logs, total = await self.store.list_logs(
+                found.app_id, limit=found.limit, level=found.level, before=found.before
+            )
             lines = [convert.render_log(line) for line in logs]
             message = pb.ListAppLogsResponse(app_id=found.app_id, logs=lines, total=total)
             known = self._logs.keep(key, found.stamp, render(message, form))

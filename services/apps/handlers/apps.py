@@ -93,5 +93,6 @@ class AppHandlers(BaseHandlers):
             tail=request.tail,
             limit=request.limit,
             level=request.level,
+            before=request.before if request.HasField("before") else None,
         )
         return await self.renderer.list_logs(found, form=call.form)

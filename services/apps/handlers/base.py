@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
@@ -14,6 +14,7 @@ from services.apps.handlers.app_renderer import AppRenderer
 from services.apps.usecases.container_metrics import ContainerMetrics
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.new_operation import Accepted
+from services.apps.usecases.output import OutputStreams
 from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
 from services.common.rpc.step_up import check_recent_sign_in
@@ -29,6 +30,7 @@ class BaseHandlers:
     watcher: Watcher
     hub: EventHub
     metrics: ContainerMetrics
+    output_streams: OutputStreams = field(default_factory=OutputStreams)
 
     def _announce(self, call: Call, location: str) -> None:
         """Have the operation of a call begin at once, and name the place of its status."""

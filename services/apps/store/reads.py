@@ -108,20 +108,21 @@ class SqlAppReads:
             for row in await self._db.read(lambda connection: connection.execute(query).all())
         ]
 
-    async def list_logs(self, app_id: str, *, limit: int, level: str = "") -> tuple[list[AppEvent], int]:
-        """Return the newest lines of an app's log, newest first, and how many there are."""
+    async def list_logs(
+        self, app_id: str, *, limit: int, level: str = "", before: int | None = None
+    ) -> tuple[list[AppEvent], int]:
+        """Return the newest lines of an app's log (before the one with an id), newest first, and how many it has."""
         where = [app_events.c.app_id == app_id, app_events.c.kind == "log"]
         if level:
             where.append(app_events.c.level == level)
-        total = sa.select(sa.func.count()).select_from(app_events).where(*where).scalar_subquery()
-        query = (
-            sa.select(app_events, total.label("total"))
-            .where(*where)
-            .order_by(app_events.c.id.desc())
-            .limit(limit)
+        total = sa.select(sa.func.count()).select_from(app_events).where(*where)
+        page = sa.select(app_events).where(*where).order_by(app_events.c.id.desc()).limit(limit)
+        if before is not None:
+            page = page.where(app_events.c.id < before)
+        rows, count = await self._db.read(
+            lambda connection: (connection.execute(page).all(), connection.execute(total).scalar_one())
         )
-        rows = await self._db.read(lambda connection: connection.execute(query).all())
-        return [parse_event(row) for row in rows], rows[0].total if rows else 0
+        return [parse_event(row) for row in rows], int(count)
 
     async def find_last_event_id(self, app_id: str) -> int:
         """Return the id of the newest event of an app, 0 when there is none."""

@@ -63,15 +63,25 @@ async def get_app_status(
 
 
 async def list_app_logs(
-    store: AppStamps, app_id: str, *, owner_filter: int | None, tail: int = 0, limit: int = 0, level: str = ""
+    store: AppStamps,
+    app_id: str,
+    *,
+    owner_filter: int | None,
+    tail: int = 0,
+    limit: int = 0,
+    level: str = "",
+    before: int | None = None,
 ) -> LogPage:
     """Return which lines of an app's log there are to show: the newest, `tail` of them, else `limit`, else 100.
+
+    With `before`, the newest of those before the line of that id.
 
     Raises:
         AppNotFoundError: there is no such app, or it is not the owner's.
     """
     stamp = await store.get_log_stamp(app_id, owner=owner_filter, level=level)
-    return LogPage(app_id=app_id, limit=tail or limit or DEFAULT_LOG_LINES, level=level, stamp=stamp)
+    lines = tail or limit or DEFAULT_LOG_LINES
+    return LogPage(app_id=app_id, limit=lines, level=level, stamp=stamp, before=before)
 
 
 async def reveal_secrets(

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.apps.domain.changes import AddLog, Change, ChangeApp, NoteArchive, SwitchVersion
-from services.apps.domain.compose import render_values_file
+from services.apps.domain.compose import FOLDER, render_values_file
 from services.apps.domain.entities import Upgrade
 from services.apps.domain.errors import StepFailedError
 from services.apps.workflows.state import end_taken_back
 from services.apps.workflows.steps.archive import VOLUMES_NOT_ARCHIVED, restore_archive
 from services.apps.workflows.steps.compose import PULL_STALL_S, DockerSteps, is_compose, write_files
 from services.apps.workflows.steps.container import Steps
-from services.apps.workflows.steps.container_scripts import FOLDER
 from services.apps.workflows.steps.image_replacement import Exchange, ExchangeState
 from services.apps.workflows.steps.snapshot import Snapshots
 from services.apps.workflows.steps.tools import Tools

@@ -56,3 +56,22 @@ async def test_the_log_of_another_user_is_not_found(service: Service) -> None:
     with pytest.raises(AppNotFoundError):
         await list_messages(service, call(2), app_id)
     assert await list_messages(service, call(2, staff=True), app_id, limit=1) == [f"{app_id} 119"]
+
+
+async def test_older_lines_are_reached_page_by_page_while_new_ones_come(service: Service) -> None:
+    app_id = await add_lines(service)
+    seen: list[str] = []
+    before: dict[str, int] = {}
+    while True:
+        request = pb.ListAppLogsRequest(app_id=app_id, limit=50, **before)  # type: ignore[arg-type]
+        answer = (await service.api.list_app_logs(request, call())).message
+        if not answer.logs:
+            break
+        seen += [one.message for one in answer.logs]
+        before = {"before": answer.logs[-1].id}
+        await service.platform.store.change(AddLog(app_id, "meanwhile"))
+    assert [one for one in seen if one.startswith(app_id)] == [
+        f"{app_id} {n}" for n in reversed(range(LINES))
+    ]
+    assert "meanwhile" not in seen
+    assert answer.total > LINES

@@ -7,14 +7,12 @@ import dataclasses
 from typing import Generic, TypeVar
 
 from services.apps.domain.changes import ChangeApp
-from services.apps.domain.compose import render_values_file
+from services.apps.domain.compose import COMPOSE, FOLDER, render_values_file
 from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
 from services.apps.domain.probe import find_target
 from services.apps.workflows.state import AppState
 from services.apps.workflows.steps.container_scripts import (
-    COMPOSE,
-    FOLDER,
     NO_INPUT,
     make_launch,
     make_prepare,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-FOLDER = "/opt/proximity"
-COMPOSE = f"{FOLDER}/compose.yaml"
+from services.apps.domain.compose import COMPOSE, FOLDER
+
 STAGE = "proximity-stage: "
 """Begins a line of output that names what the script does from there on."""
 # Exit codes that neither shells nor Docker use.

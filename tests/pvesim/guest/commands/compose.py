@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+from datetime import UTC, datetime
 
 import yaml
 
@@ -245,10 +247,18 @@ def _describe(container: Container, now: float) -> dict[str, object]:
 
 async def show_logs(call: Invocation) -> int:
     limit = call.options.get("--tail") or call.options.get("-n") or "all"
+    since = call.options.get("--since")
+    earliest = datetime.fromisoformat(re.sub(r"\.(\d{6})\d*", r".\1", since)).timestamp() if since else 0.0
+    is_timed = call.has("-t") or call.has("--timestamps")
     for container in _containers(call):
-        lines = container.logs if limit == "all" else container.logs[-int(limit) :]
-        for line in lines:
-            call.process.say(line if call.has("--no-log-prefix") else f"{container.service}-1  | {line}")
+        # Saved states of earlier releases have lines without a time.
+        untimed = [container.started_at] * (len(container.logs) - len(container.logged_at))
+        lines = zip([*untimed, *container.logged_at], container.logs, strict=True)
+        found = [each for each in lines if each[0] >= earliest]
+        for at, line in found if limit == "all" else found[-int(limit) :] if int(limit) else []:
+            time = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S.%f}000Z " if is_timed else ""
+            prefix = "" if call.has("--no-log-prefix") else f"{container.service}-1  | "
+            call.process.say(f"{prefix}{time}{line}")
     return 0
 
 

@@ -146,17 +146,17 @@ class Engine:
         crashes = self.world.take_fault("app_crash", place, subject=container.image) is not None
         container.silent = self.world.take_fault("app_silent", place, subject=container.image) is not None
         if image and image.needs and not any(container.environment.get(name) for name in image.needs):
-            container.logs.append(image.complaint)
+            container.say(image.complaint, at=container.started_at)
             crashes = True
         if crashes:
-            container.logs.append("exited with an error")
+            container.say("exited with an error", at=container.started_at)
             container.state = "restarting" if container.restart != "no" else "exited"
             container.exit_code = 1
         elif image and not (image.http or image.tcp or image.udp) and not container.command:
             container.state, container.exit_code = "exited", 0
         else:
             container.state, container.exit_code = "running", 0
-            container.logs.append("started")
+            container.say("started", at=container.started_at)
 
     def _check_devices(self, container: Container) -> None:
         """A device is one that Proxmox gave the guest, or the folder of one."""

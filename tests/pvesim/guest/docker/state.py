@@ -57,7 +57,13 @@ class Container:
     mounts: list[Mount] = field(default_factory=list)
     devices: list[str] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
+    logged_at: list[float] = field(default_factory=list)
     config_hash: str = ""
+
+    def say(self, line: str, *, at: float) -> None:
+        """Write a line of output at a time in seconds since the epoch."""
+        self.logs.append(line)
+        self.logged_at.append(at)
 
     def is_up(self) -> bool:
         return self.state == "running"

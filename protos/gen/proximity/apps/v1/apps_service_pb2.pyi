@@ -1308,12 +1308,15 @@ class ListAppLogsRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
     TAIL_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     limit: _builtins.int
     """Default 100."""
     level: _builtins.str
     tail: _builtins.int
     """Only the last so many lines; another name of limit."""
+    before: _builtins.int
+    """Only lines before the one with this id: the id of the last line of a page gives the next, older page."""
     def __init__(
         self,
         *,
@@ -1321,17 +1324,22 @@ class ListAppLogsRequest(_message.Message):
         limit: _builtins.int | None = ...,
         level: _builtins.str | None = ...,
         tail: _builtins.int | None = ...,
+        before: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_level", b"_level", "_limit", b"_limit", "_tail", b"_tail", "level", b"level", "limit", b"limit", "tail", b"tail"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_before", b"_before", "_level", b"_level", "_limit", b"_limit", "_tail", b"_tail", "before", b"before", "level", b"level", "limit", b"limit", "tail", b"tail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_level", b"_level", "_limit", b"_limit", "_tail", b"_tail", "app_id", b"app_id", "level", b"level", "limit", b"limit", "tail", b"tail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_before", b"_before", "_level", b"_level", "_limit", b"_limit", "_tail", b"_tail", "app_id", b"app_id", "before", b"before", "level", b"level", "limit", b"limit", "tail", b"tail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__before: _TypeAlias = _typing.Literal["before"]  # noqa: Y015
+    _WhichOneofArgType__before: _TypeAlias = _typing.Literal["_before", b"_before"]  # noqa: Y015
     _WhichOneofReturnType__level: _TypeAlias = _typing.Literal["level"]  # noqa: Y015
     _WhichOneofArgType__level: _TypeAlias = _typing.Literal["_level", b"_level"]  # noqa: Y015
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
     _WhichOneofReturnType__tail: _TypeAlias = _typing.Literal["tail"]  # noqa: Y015
     _WhichOneofArgType__tail: _TypeAlias = _typing.Literal["_tail", b"_tail"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__before) -> _WhichOneofReturnType__before | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__level) -> _WhichOneofReturnType__level | None: ...
     @_typing.overload
@@ -1366,6 +1374,211 @@ class ListAppLogsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListAppLogsResponse: _TypeAlias = ListAppLogsResponse  # noqa: Y015
+
+@_typing.final
+class GetAppOutputRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    TAIL_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    service: _builtins.str
+    """Only what this service of its definition wrote; default: all of them."""
+    tail: _builtins.int
+    """The last so many lines; default 100."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Only what was written at this time or later."""
+
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        service: _builtins.str = ...,
+        tail: _builtins.int | None = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_since", b"_since", "_tail", b"_tail", "since", b"since", "tail", b"tail"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_since", b"_since", "_tail", b"_tail", "app_id", b"app_id", "service", b"service", "since", b"since", "tail", b"tail"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__since: _TypeAlias = _typing.Literal["since"]  # noqa: Y015
+    _WhichOneofArgType__since: _TypeAlias = _typing.Literal["_since", b"_since"]  # noqa: Y015
+    _WhichOneofReturnType__tail: _TypeAlias = _typing.Literal["tail"]  # noqa: Y015
+    _WhichOneofArgType__tail: _TypeAlias = _typing.Literal["_tail", b"_tail"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__since) -> _WhichOneofReturnType__since | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tail) -> _WhichOneofReturnType__tail | None: ...
+
+Global___GetAppOutputRequest: _TypeAlias = GetAppOutputRequest  # noqa: Y015
+
+@_typing.final
+class AppOutput(_message.Message):
+    """What an app wrote."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SERVICES_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    source: _builtins.str
+    """compose: its services; system: the journal, or the log file, of its container."""
+    truncated: _builtins.bool
+    """There is more than is shown: lines before these, or what lines had beyond 4,000 characters."""
+    @_builtins.property
+    def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names for the parameter `service`; empty for a system."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutputLine]: ...
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        source: _builtins.str = ...,
+        services: _abc.Iterable[_builtins.str] | None = ...,
+        lines: _abc.Iterable[Global___OutputLine] | None = ...,
+        truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "lines", b"lines", "services", b"services", "source", b"source", "truncated", b"truncated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppOutput: _TypeAlias = AppOutput  # noqa: Y015
+
+@_typing.final
+class OutputLine(_message.Message):
+    """A line that an app wrote."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    """The service that wrote it; empty: the system, or Docker Compose itself."""
+    text: _builtins.str
+    """Without escape sequences of terminals; secret values of the app are ********."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """Absent where the source writes no times."""
+
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        service: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["service", b"service", "text", b"text", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutputLine: _TypeAlias = OutputLine  # noqa: Y015
+
+@_typing.final
+class WatchAppOutputRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    TAIL_FIELD_NUMBER: _builtins.int
+    LAST_EVENT_ID_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    service: _builtins.str
+    """Only what this service of its definition wrote; default: all of them."""
+    tail: _builtins.int
+    """The last so many lines; default 100."""
+    last_event_id: _builtins.str
+    """Resume after this event; the header Last-Event-ID, which browsers send when they reconnect, has precedence."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        service: _builtins.str = ...,
+        tail: _builtins.int | None = ...,
+        last_event_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_tail", b"_tail", "tail", b"tail"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tail", b"_tail", "app_id", b"app_id", "last_event_id", b"last_event_id", "service", b"service", "tail", b"tail"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__tail: _TypeAlias = _typing.Literal["tail"]  # noqa: Y015
+    _WhichOneofArgType__tail: _TypeAlias = _typing.Literal["_tail", b"_tail"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tail) -> _WhichOneofReturnType__tail | None: ...
+
+Global___WatchAppOutputRequest: _TypeAlias = WatchAppOutputRequest  # noqa: Y015
+
+@_typing.final
+class StreamAppOutputRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    TAIL_FIELD_NUMBER: _builtins.int
+    LAST_EVENT_ID_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    service: _builtins.str
+    """Only what this service of its definition wrote; default: all of them."""
+    tail: _builtins.int
+    """The last so many lines; default 100."""
+    last_event_id: _builtins.str
+    """Resume after this event."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        service: _builtins.str = ...,
+        tail: _builtins.int | None = ...,
+        last_event_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_tail", b"_tail", "tail", b"tail"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tail", b"_tail", "app_id", b"app_id", "last_event_id", b"last_event_id", "service", b"service", "tail", b"tail"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__tail: _TypeAlias = _typing.Literal["tail"]  # noqa: Y015
+    _WhichOneofArgType__tail: _TypeAlias = _typing.Literal["_tail", b"_tail"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tail) -> _WhichOneofReturnType__tail | None: ...
+
+Global___StreamAppOutputRequest: _TypeAlias = StreamAppOutputRequest  # noqa: Y015
+
+@_typing.final
+class OutputEvent(_message.Message):
+    """Something that an app wrote."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """To resume after; empty where the source writes no times."""
+    @_builtins.property
+    def line(self) -> Global___OutputLine: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        line: Global___OutputLine | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "line", b"line"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "id", b"id", "line", b"line"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["line"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___OutputEvent: _TypeAlias = OutputEvent  # noqa: Y015
 
 @_typing.final
 class GetAppStatsRequest(_message.Message):

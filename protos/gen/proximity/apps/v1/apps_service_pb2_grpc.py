@@ -125,6 +125,21 @@ class AppsServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppLogsRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppLogsResponse.FromString,
                 _registered_method=True)
+        self.GetAppOutput = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/GetAppOutput',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppOutputRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOutput.FromString,
+                _registered_method=True)
+        self.WatchAppOutput = channel.unary_stream(
+                '/proximity.apps.v1.AppsService/WatchAppOutput',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.WatchAppOutputRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.StreamAppOutput = channel.unary_stream(
+                '/proximity.apps.v1.AppsService/StreamAppOutput',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamAppOutputRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.OutputEvent.FromString,
+                _registered_method=True)
         self.GetAppStats = channel.unary_unary(
                 '/proximity.apps.v1.AppsService/GetAppStats',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppStatsRequest.SerializeToString,
@@ -330,6 +345,30 @@ class AppsServiceServicer:
 
     def ListAppLogs(self, request, context):
         """The app's log, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAppOutput(self, request, context):
+        """What the app itself wrote lately, oldest line first: `docker compose logs` of compose apps, the system's journal of
+        adopted containers. Read from the container now, so the app has to run. Secret values of the app are masked. Proxmox
+        records nothing of what apps write whose image is the container: those have no output.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchAppOutput(self, request, context):
+        """The same as server-sent events, and every line that follows within some seconds; a comment every 15 seconds. Resumable
+        with Last-Event-ID. It goes on while the app is stopped, and ends when it is gone. Five at a time for each user.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamAppOutput(self, request, context):
+        """The same as a typed stream, for gRPC clients. An event without content is a sign of life.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -542,6 +581,21 @@ def add_AppsServiceServicer_to_server(servicer, server):
                     servicer.ListAppLogs,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppLogsRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppLogsResponse.SerializeToString,
+            ),
+            'GetAppOutput': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAppOutput,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppOutputRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOutput.SerializeToString,
+            ),
+            'WatchAppOutput': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchAppOutput,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.WatchAppOutputRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'StreamAppOutput': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamAppOutput,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamAppOutputRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.OutputEvent.SerializeToString,
             ),
             'GetAppStats': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAppStats,
@@ -1084,6 +1138,87 @@ class AppsService:
             '/proximity.apps.v1.AppsService/ListAppLogs',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppLogsRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListAppLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAppOutput(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/GetAppOutput',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetAppOutputRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOutput.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchAppOutput(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/WatchAppOutput',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.WatchAppOutputRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamAppOutput(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/StreamAppOutput',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.StreamAppOutputRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.OutputEvent.FromString,
             options,
             channel_credentials,
             insecure,

@@ -80,6 +80,17 @@ class AppsServiceStub:
     """
     ListAppLogs: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ListAppLogsRequest, _apps_service_pb2.ListAppLogsResponse]
     """The app's log, newest first."""
+    GetAppOutput: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppOutputRequest, _apps_service_pb2.AppOutput]
+    """What the app itself wrote lately, oldest line first: `docker compose logs` of compose apps, the system's journal of
+    adopted containers. Read from the container now, so the app has to run. Secret values of the app are masked. Proxmox
+    records nothing of what apps write whose image is the container: those have no output.
+    """
+    WatchAppOutput: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.WatchAppOutputRequest, _httpbody_pb2.HttpBody]
+    """The same as server-sent events, and every line that follows within some seconds; a comment every 15 seconds. Resumable
+    with Last-Event-ID. It goes on while the app is stopped, and ends when it is gone. Five at a time for each user.
+    """
+    StreamAppOutput: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.StreamAppOutputRequest, _apps_service_pb2.OutputEvent]
+    """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
     GetAppStats: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatsRequest, _apps_service_pb2.AppStats]
     """Metrics read from Proxmox now."""
     GetAppMetrics: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppMetricsRequest, _metrics_pb2.MetricHistory]
@@ -172,6 +183,17 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """
     ListAppLogs: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ListAppLogsRequest, _apps_service_pb2.ListAppLogsResponse]  # type: ignore[assignment]
     """The app's log, newest first."""
+    GetAppOutput: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppOutputRequest, _apps_service_pb2.AppOutput]  # type: ignore[assignment]
+    """What the app itself wrote lately, oldest line first: `docker compose logs` of compose apps, the system's journal of
+    adopted containers. Read from the container now, so the app has to run. Secret values of the app are masked. Proxmox
+    records nothing of what apps write whose image is the container: those have no output.
+    """
+    WatchAppOutput: _aio.UnaryStreamMultiCallable[_apps_service_pb2.WatchAppOutputRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """The same as server-sent events, and every line that follows within some seconds; a comment every 15 seconds. Resumable
+    with Last-Event-ID. It goes on while the app is stopped, and ends when it is gone. Five at a time for each user.
+    """
+    StreamAppOutput: _aio.UnaryStreamMultiCallable[_apps_service_pb2.StreamAppOutputRequest, _apps_service_pb2.OutputEvent]  # type: ignore[assignment]
+    """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
     GetAppStats: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppStatsRequest, _apps_service_pb2.AppStats]  # type: ignore[assignment]
     """Metrics read from Proxmox now."""
     GetAppMetrics: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppMetricsRequest, _metrics_pb2.MetricHistory]  # type: ignore[assignment]
@@ -363,6 +385,35 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.ListAppLogsResponse, _abc.Awaitable[_apps_service_pb2.ListAppLogsResponse]]:
         """The app's log, newest first."""
+
+    @_abc_1.abstractmethod
+    def GetAppOutput(
+        self,
+        request: _apps_service_pb2.GetAppOutputRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.AppOutput, _abc.Awaitable[_apps_service_pb2.AppOutput]]:
+        """What the app itself wrote lately, oldest line first: `docker compose logs` of compose apps, the system's journal of
+        adopted containers. Read from the container now, so the app has to run. Secret values of the app are masked. Proxmox
+        records nothing of what apps write whose image is the container: those have no output.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchAppOutput(
+        self,
+        request: _apps_service_pb2.WatchAppOutputRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """The same as server-sent events, and every line that follows within some seconds; a comment every 15 seconds. Resumable
+        with Last-Event-ID. It goes on while the app is stopped, and ends when it is gone. Five at a time for each user.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamAppOutput(
+        self,
+        request: _apps_service_pb2.StreamAppOutputRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_apps_service_pb2.OutputEvent], _abc.AsyncIterator[_apps_service_pb2.OutputEvent]]:
+        """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
 
     @_abc_1.abstractmethod
     def GetAppStats(
