@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -63,11 +64,19 @@ class Schedule:
 
     def find_next_slot(self, after: datetime) -> datetime:
         """Return the first slot later than `after`, in UTC."""
-        return _find_next_slot(self.cron, self.zone, after.astimezone(UTC).replace(second=0, microsecond=0))
+        day = after.astimezone(UTC).date()
+        slots = _list_day_slots(self.cron, self.zone, day)
+        later = bisect_right(slots, after)
+        if later < len(slots):
+            return slots[later]
+        return _find_slot_from(self.cron, self.zone, day + timedelta(days=1))
 
     def find_last_slot(self, until: datetime) -> datetime | None:
         """Return the newest slot not later than `until`, in UTC; None when there was none within nine years."""
-        return _find_last_slot(self.cron, self.zone, until.astimezone(UTC).replace(second=0, microsecond=0))
+        day = until.astimezone(UTC).date()
+        slots = _list_day_slots(self.cron, self.zone, day)
+        later = bisect_right(slots, until)
+        return slots[later - 1] if later else _find_slot_before(self.cron, self.zone, day)
 
     def find_shortest_interval(self) -> timedelta:
         """Return the shortest time between two slots, without changes of the clock."""
@@ -82,23 +91,31 @@ class Schedule:
         return self.find_offset(app_id) + _choose_time(f"{app_id}/{slot.isoformat()}", self.jitter)
 
 
-# Slots are whole minutes, so all seconds of a minute have the same neighbours, which apps of one window share.
-@lru_cache(maxsize=4096)
-def _find_last_slot(cron: str, zone: ZoneInfo, until: datetime) -> datetime | None:
+# Slots are searched once for each day of UTC: at every look for due runs, all apps of a policy need the same ones.
+@lru_cache(maxsize=1024)
+def _list_day_slots(cron: str, zone: ZoneInfo, day: date) -> tuple[datetime, ...]:
+    begin = datetime.combine(day, time(), UTC)
+    slots = Schedule(cron=cron, zone=zone).list_slots(begin - timedelta(microseconds=1))
+    return tuple(itertools.takewhile(lambda slot: slot < begin + timedelta(days=1), slots))
+
+
+@lru_cache(maxsize=1024)
+def _find_slot_before(cron: str, zone: ZoneInfo, day: date) -> datetime | None:
     """Search forward from ever earlier times, because the rules of a change of the clock hold in that direction."""
-    schedule = Schedule(cron=cron, zone=zone)
+    begin, schedule = datetime.combine(day, time(), UTC), Schedule(cron=cron, zone=zone)
     # Hourly, daily, weekly, monthly, yearly, and 29 February around 2100.
     for hours in (2, 48, 9 * 24, 33 * 24, 367 * 24, 366 * 9 * 24):
-        slots = schedule.list_slots(until - timedelta(hours=hours))
-        found = list(itertools.takewhile(lambda slot: slot <= until, slots))
+        slots = schedule.list_slots(begin - timedelta(hours=hours))
+        found = list(itertools.takewhile(lambda slot: slot < begin, slots))
         if found:
             return found[-1]
     return None
 
 
-@lru_cache(maxsize=4096)
-def _find_next_slot(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
-    return next(Schedule(cron=cron, zone=zone).list_slots(after))
+@lru_cache(maxsize=1024)
+def _find_slot_from(cron: str, zone: ZoneInfo, day: date) -> datetime:
+    begin = datetime.combine(day, time(), UTC)
+    return next(Schedule(cron=cron, zone=zone).list_slots(begin - timedelta(microseconds=1)))
 
 
 @lru_cache(maxsize=256)
