@@ -190,6 +190,9 @@ restore: venv ## bring that state back (FILE=, FORCE=1 puts aside what is there)
 import-django: venv ## move in from the Django system: a report; with APPLY=1 it writes (FROM=sqlite:///old.db or postgresql://…)
 	$(BIN)/python -m deploy.import_django --from "$(FROM)" $(if $(APPLY),--apply)
 
+promtool: ## fetch Prometheus and promtool of Debian into build/tools, for the tests of alerts
+	mkdir -p build/tools && cd build/tools && apt-get download prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb
+
 kubernetes: venv ## make the manifests of deploy/kubernetes/base
 	$(BIN)/python -m deploy.kubernetes
 

@@ -191,6 +191,12 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     )
     add("--requests-burst", type=int, default=default.requests_burst)
     add("--traces", type=parse_collector, metavar="URL", help="collector of traces, OTLP over HTTP")
+    add(
+        "--metrics",
+        type=_parse_listener,
+        metavar="HOST:PORT",
+        help="serve Envoy's metrics at /stats/prometheus",
+    )
     add("--access-log", metavar="FILE", help="/dev/stdout works")
     add("--reuse-port", action="store_true", help="one socket for each worker thread")
 
@@ -218,8 +224,13 @@ def _render(options: argparse.Namespace) -> dict[str, object]:
             access_log=options.access_log,
             reuse_port=options.reuse_port,
             traces=options.traces,
+            metrics=options.metrics,
         )
     )
+
+
+def _parse_listener(text: str) -> Endpoint | None:
+    return Endpoint.parse(text) if text else None  # Compose passes a variable that may be empty
 
 
 def _parse_endpoints(texts: list[str]) -> dict[str, tuple[Address, ...]]:

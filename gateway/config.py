@@ -8,6 +8,7 @@ from typing import Any
 from gateway.clusters import TYPE, render_address, render_certificate, render_clusters
 from gateway.connections import render_connections
 from gateway.filters import JWKS_PATH, render_filters, render_key_filters, render_redirect_filters
+from gateway.metrics import render_metrics
 from gateway.routes import render_redirects, render_routes
 from gateway.settings import Certificate, Endpoint, GatewaySettings, UpstreamTls
 from gateway.surface import Surface, load_surface
@@ -30,15 +31,21 @@ def render_bootstrap(settings: GatewaySettings, surface: Surface | None = None) 
         )
     if settings.require_https and not settings.certificate:
         raise ValueError("https is required, but there is no certificate")
+    metrics = render_metrics(settings.metrics, settings) if settings.metrics else None
     return {
         "node": {"id": "gateway", "cluster": "proximity"},
         "admin": {"address": render_address(settings.admin, mode=0o600)},
         "static_resources": {
-            "listeners": [_render_listener(surface, settings), _render_key_listener(surface, settings)],
+            "listeners": [
+                _render_listener(surface, settings),
+                _render_key_listener(surface, settings),
+                *(metrics[:1] if metrics else ()),
+            ],
             "clusters": [
                 *render_clusters(settings),
                 _render_key_cluster(settings),
                 *([render_collector(settings.traces)] if settings.traces else []),
+                *(metrics[1:] if metrics else ()),
             ],
         },
         "overload_manager": _render_overload(settings),

@@ -138,6 +138,7 @@ class GatewaySettings:
     key_socket: str = ""  # Unix socket of the inner listener: a path, or a name in the abstract namespace
     reuse_port: bool = False
     traces: Endpoint | None = None  # collector of traces, OTLP over HTTP
+    metrics: Endpoint | None = None  # where Prometheus reads Envoy's metrics; None: nowhere
 
     @property
     def inner_address(self) -> str:

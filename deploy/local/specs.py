@@ -19,10 +19,12 @@ from deploy.local.settings import LocalSettings
 from deploy.local.sockets import name_address, name_socket
 from deploy.local.state import ensure_certificate, ensure_secret
 from gateway.config import Certificate, Endpoint, GatewaySettings, UpstreamTls, render_bootstrap
+from gateway.metrics import METRICS_PATH
 from gateway.settings import parse_collector
 from services.common.identity.service_keys import make_service_keys
 from services.registry import SERVICES, WORKERS
 
+_GATEWAY_METRICS = "metrics-gateway"
 PORTS = ("nats", "pvesim", "pvesim-ssh")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -152,18 +154,23 @@ def list_shared_modules(settings: LocalSettings) -> list[str]:
 
 
 def name_metrics_ports(settings: LocalSettings) -> list[str]:
-    """Names of the ports that serve metrics, one for each service and worker; none where nobody wants any."""
-    names = [*SERVICES, *(f"{service}-worker" for service in WORKERS)]
+    """Names of the ports that serve metrics, one for each process; none where nobody wants any."""
+    names = [*SERVICES, *(f"{service}-worker" for service in WORKERS), "gateway"]
     return [f"metrics-{name}" for name in names] if settings.metrics else []
 
 
 def write_targets(settings: LocalSettings, ports: Mapping[str, int]) -> None:
     """Write metrics.json, as Prometheus' file_sd_configs reads it."""
     targets = [
-        {"targets": [f"127.0.0.1:{ports[name]}"], "labels": {"process": name.removeprefix("metrics-")}}
+        {"targets": [f"127.0.0.1:{ports[name]}"], "labels": _label_target(name)}
         for name in name_metrics_ports(settings)
     ]
     (settings.state / "metrics.json").write_text(json.dumps(targets, indent=2), encoding="utf-8")
+
+
+def _label_target(name: str) -> dict[str, str]:
+    path = {"__metrics_path__": METRICS_PATH} if name == _GATEWAY_METRICS else {}
+    return {"process": name.removeprefix("metrics-"), **path}
 
 
 def _serve_metrics(name: str, ports: Mapping[str, int]) -> dict[str, str]:
@@ -194,7 +201,9 @@ def make_simulator(
     return Spec("pvesim", arguments, _inherit(), on_line)
 
 
-def make_gateway_settings(settings: LocalSettings) -> GatewaySettings:
+def make_gateway_settings(
+    settings: LocalSettings, ports: Mapping[str, int] = MappingProxyType({})
+) -> GatewaySettings:
     """Return the settings of the gateway; make its certificate if there is none."""
     state = settings.state
     chain, key = ensure_certificate(state / "keys")
@@ -209,6 +218,7 @@ def make_gateway_settings(settings: LocalSettings) -> GatewaySettings:
         trusted_proxies=settings.trusted_proxies,
         access_log=str(settings.state / "logs" / "access.log"),
         traces=parse_collector(settings.traces),
+        metrics=Endpoint("127.0.0.1", ports[_GATEWAY_METRICS]) if _GATEWAY_METRICS in ports else None,
     )
 
 
@@ -218,9 +228,9 @@ def _find_upstream_tls(settings: LocalSettings) -> UpstreamTls | None:
     return UpstreamTls(certs / "ca.crt", own) if settings.mutual_tls else None
 
 
-def make_gateway(settings: LocalSettings) -> Spec:
+def make_gateway(settings: LocalSettings, ports: Mapping[str, int] = MappingProxyType({})) -> Spec:
     """Write the gateway's configuration and return its process."""
-    bootstrap = render_bootstrap(make_gateway_settings(settings))
+    bootstrap = render_bootstrap(make_gateway_settings(settings, ports))
     file = settings.state / "envoy.json"
     file.write_text(json.dumps(bootstrap), encoding="utf-8")
     options = ("--disable-hot-restart", "--concurrency", "2", "--log-level", "warning")

@@ -87,7 +87,7 @@ class Stack:
         await self.zygote.start()
         if not self.settings.nats_url:
             self._watch(self._launch(make_nats(self.settings, ports)), ports["nats"])
-        self._launch(make_gateway(self.settings))
+        self._launch(make_gateway(self.settings, ports))
         migration = self._migrate(make_migration(bare), self.zygote)
         proxmox, _, _ = await asyncio.gather(
             self._start_simulator(ports), self._wait_for_nats(ports), migration

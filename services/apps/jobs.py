@@ -21,6 +21,7 @@ from services.apps.usecases.stored_values import remove_stored_values
 from services.clients.backups.interface import Backups
 from services.common.core.clock import now
 from services.common.core.log import get_logger
+from services.common.core.telemetry.states import note_apps
 from services.common.messaging.bus import Bus
 from services.common.messaging.outbox import Relay
 from services.common.messaging.schedule import Periodic
@@ -91,6 +92,11 @@ def refresh_catalog_updates(updates: CatalogUpdates, bus: Bus) -> Periodic:
         in_every_process=True,
         retry_s=_UPDATES_RETRY_S,
     ).trigger_by(bus, _REVISION_PUBLISHED)
+
+
+async def measure_apps(store: SqlAppStore) -> None:
+    """Note how many apps there are by status, for metrics."""
+    note_apps(await store.count_by_status(owner=None))
 
 
 def list_periodic_work(

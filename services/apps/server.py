@@ -12,7 +12,13 @@ from services.apps.events.hub import EventHub
 from services.apps.events.stream import Hints, Watcher
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.handlers.app_renderer import AppRenderer
-from services.apps.jobs import follow_backups, follow_departures, list_periodic_work, refresh_catalog_updates
+from services.apps.jobs import (
+    follow_backups,
+    follow_departures,
+    list_periodic_work,
+    measure_apps,
+    refresh_catalog_updates,
+)
 from services.apps.store import SqlAppStore, operation_queue
 from services.apps.store.tables import metadata, operation_tables
 from services.apps.usecases.catalog_updates import CatalogUpdates
@@ -100,7 +106,13 @@ async def serve(settings: AppsSettings) -> None:
         refresh_catalog_updates(updates, runtime.bus),
     ]
     handlers = {names["AppsService"]: public, names["AppsInternalService"]: internal}
-    await lifecycle.serve(Service(runtime=runtime, handlers=handlers, background=background))
+
+    async def measure() -> None:
+        await measure_apps(parts.store)
+
+    await lifecycle.serve(
+        Service(runtime=runtime, handlers=handlers, background=background, measures=(measure,))
+    )
 
 
 async def work(settings: AppsSettings) -> None:

@@ -18,6 +18,7 @@ from services.backups.jobs import (
     plan_scheduled_backups,
 )
 from services.backups.store import SqlBackupStore, SqlPolicyStore, build_operation_store, operation_queue
+from services.backups.store.measures import measure_backups
 from services.backups.store.tables import metadata
 from services.backups.usecases.context import BackupDependencies
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
@@ -26,6 +27,7 @@ from services.clients.apps.interface import Apps
 from services.clients.auth.client import GrpcUsers
 from services.clients.inventory.client import GrpcContainers
 from services.clients.inventory.interface import Containers
+from services.common.core.telemetry.states import note_backups
 from services.common.operations.model import Workflow
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Background, Service
@@ -77,7 +79,11 @@ async def serve(settings: BackupsSettings) -> None:
         service["BackupsService"]: BackupsHandlers(parts.dependencies),
         service["BackupsInternalService"]: BackupsInternalHandlers(parts.dependencies),
     }
-    await lifecycle.serve(Service(runtime=parts.runtime, handlers=handlers))
+
+    async def measure() -> None:
+        note_backups(await measure_backups(parts.runtime.db))
+
+    await lifecycle.serve(Service(runtime=parts.runtime, handlers=handlers, measures=(measure,)))
 
 
 async def work(settings: BackupsSettings) -> None:

@@ -18,6 +18,7 @@ from services.inventory.handlers.containers import ContainerHandlers
 from services.inventory.handlers.hosts import HostHandlers
 from services.inventory.handlers.system import SystemHandlers
 from services.inventory.jobs.abandoned_reservations import AbandonedReservations
+from services.inventory.jobs.host_measure import measure_hosts
 from services.inventory.jobs.node_sync import NodeSync
 from services.inventory.probes.health import HealthChecks
 from services.inventory.probes.ports import TcpPortProber
@@ -83,7 +84,14 @@ async def serve(settings: InventorySettings) -> None:
         AbandonedReservations(runtime.clients, vmids, addresses=addresses).plan(),
     ]
     try:
-        await lifecycle.serve(Service(runtime=runtime, handlers=handlers, background=background))
+        await lifecycle.serve(
+            Service(
+                runtime=runtime,
+                handlers=handlers,
+                background=background,
+                measures=(lambda: measure_hosts(hosts),),
+            )
+        )
     # Connections close after the last request was answered: `serve` returns when the drain has ended.
     finally:
         await checks.close()

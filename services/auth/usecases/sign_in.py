@@ -24,6 +24,7 @@ from services.auth.domain.interfaces import AccountStore, AttemptStore, SessionS
 from services.auth.domain.limits import Limit, SignInLimits
 from services.auth.domain.names import normalize_name
 from services.common.core.clock import Clock, now
+from services.common.core.telemetry.metrics import count_sign_in
 from services.common.identity.tokens import ACCESS_TOKEN_S, Caller
 
 
@@ -163,9 +164,14 @@ async def check_password(
     """
     async with deps.hasher.slot():
         # Inside the slot, so that of guesses sent at once each sees the failures before it.
-        await check_limits(deps, limited)
+        try:
+            await check_limits(deps, limited)
+        except TooManyAttemptsError:
+            count_sign_in("limited")
+            raise
         usable = account is not None and account.is_active
         is_right = await deps.hasher.verify(account.password_hash if account and usable else None, password)
+        count_sign_in("succeeded" if is_right else "failed")
         if not is_right:
             await deps.attempts.note(limited)
     return account if is_right else None

@@ -72,6 +72,7 @@ class Bus:
         self._created: dict[str, object] = {}  # when each stream was created
         self.poison: PoisonMessages | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.consumers: list[tuple[str, str]] = []  # stream and durable name of each, for metrics
         self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
         self._refused_at = -_REMEMBERED_S
 
@@ -157,6 +158,7 @@ class Bus:
         A message is acknowledged when the handler returns, and delivered again, with growing delay, when it raises;
         `consumer` says which are set aside as poison.
         """
+        self.consumers.append((stream, durable))
         consumer = Consumer(
             connection=self,
             stream=stream,

@@ -17,7 +17,7 @@ from services.common.core.errors import UnavailableError
 from services.common.core.log import get_logger
 from services.common.core.telemetry.metrics import is_counting, note_queue
 from services.common.core.telemetry.reporting import report_error
-from services.common.core.telemetry.tracing import SpanKind, continue_trace
+from services.common.core.telemetry.tracing import SpanKind, continue_trace, identifying
 from services.common.operations.lease import LeasedOperation, ReleasedError
 from services.common.operations.model import ClaimedOperation, LeaseLostError, Workflow
 from services.common.operations.run import MOST_TRIES, OperationRun, find_delay
@@ -88,7 +88,7 @@ class Engine:
         """Record the length and age of the queue as metrics."""
         while is_counting():
             with contextlib.suppress(UnavailableError):
-                note_queue(*await self._store.measure_queue())
+                note_queue(await self._store.measure_queue())
             await asyncio.sleep(_MEASURE_S)
 
     async def claim(self) -> ClaimedOperation | None:
@@ -101,6 +101,11 @@ class Engine:
 
     async def run(self, operation: ClaimedOperation) -> float | None:
         """Run a claimed operation until it ends, is lost, or must wait: then the seconds until it may go on."""
+        app_id = str(operation.state.get("app_id") or operation.subject)
+        with identifying(operation_id=operation.id, app_id=app_id):
+            return await self._run(operation)
+
+    async def _run(self, operation: ClaimedOperation) -> float | None:
         workflow = self._workflows[operation.kind]
         state = workflow.load_state(operation.state)
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -84,7 +85,7 @@ class OperationRun:
                 continue
             context = StepContext(self._leased, position)
             try:
-                with span(step.name), timing_step(self._leased.workflow.kind, step.name):
+                with _span_of(step), timing_step(self._leased.workflow.kind, step.name):
                     result = await self._leased.keep_while(step.run(self._leased.state, context), step=step)
             except EndRequestedError:
                 continue
@@ -232,6 +233,11 @@ class OperationRun:
     def _has_waited_long(self) -> bool:
         longest = timedelta(seconds=self._leased.workflow.timeout_s) + _UNDO_WAIT
         return now() - self._leased.operation.started_at > longest
+
+
+def _span_of(step: Step[Any]) -> AbstractContextManager[None]:
+    """Open the span of a try of a step, which has not failed when it has to wait."""
+    return span(step.name, is_fault=lambda error: find_wait(error) is None)
 
 
 def find_delay(tries: int, retry_s: float) -> float:

@@ -102,8 +102,8 @@ class SqlOperationStore:
         await self._db.write(fn)
         return replace(operation, step_index=place), chosen
 
-    async def measure_queue(self) -> tuple[dict[str, int], float]:
-        """Return the number of unfinished operations by status, and the age of the oldest in seconds."""
+    async def measure_queue(self) -> dict[str, tuple[int, float]]:
+        """Return by status the number of unfinished operations, and the age of the oldest in seconds."""
         operations = self._tables.operations
         query = (
             sa.select(operations.c.status, sa.func.count(), sa.func.min(operations.c.created_at))
@@ -111,8 +111,8 @@ class SqlOperationStore:
             .group_by(operations.c.status)
         )
         rows = await self._db.read(lambda connection: connection.execute(query).all())
-        oldest = min((row[2] for row in rows), default=now())
-        return {row[0]: row[1] for row in rows}, (now() - oldest).total_seconds()
+        moment = now()
+        return {row[0]: (row[1], (moment - row[2]).total_seconds()) for row in rows}
 
     async def renew(self, operation: ClaimedOperation) -> bool:
         """Renew the lease and return whether a cancellation was requested.

@@ -27,6 +27,7 @@ from services.common.process.health import (
     ExplainingHealthServicer,
     start_health_server,
 )
+from services.common.process.measuring import Measure, keep_measuring
 from services.common.process.runtime import Runtime, close_runtime
 from services.common.rpc.call import Call
 from services.common.rpc.interceptors.audit import OutboxAudit
@@ -60,6 +61,7 @@ class Service:
         handlers: the object that answers the RPCs of each gRPC service; none in a worker.
         background: coroutines that run for ever, and periodic work.
         audit: where mutating calls are recorded; None: the outbox, on the way to auth.
+        measures: what it notes as metrics at an interval, while they are served.
         on_failed_admission: called when a call is refused for its credentials, to set headers.
     """
 
@@ -68,6 +70,7 @@ class Service:
     background: Sequence[Background] = ()
     audit: Audit | None = None
     on_failed_admission: Callable[[Call], None] | None = None
+    measures: Sequence[Measure] = ()
 
 
 async def serve(service: Service) -> None:
@@ -129,6 +132,7 @@ def _list_background(service: Service, *standard: Periodic) -> list[Coroutine[An
     schedules = SqlSchedules(runtime.db, runtime.tables.tables[SCHEDULES])
     return [
         runtime.relay.run(),
+        keep_measuring(runtime, service.measures),
         *(
             each.run(schedules) if isinstance(each, Periodic) else each
             for each in (*service.background, *standard)

@@ -30,6 +30,7 @@ from services.inventory.domain.errors import (
     HostCredentialsRefusedError,
     HostUnreachableError,
     LockTimeoutError,
+    ProxmoxRefusedError,
 )
 from services.inventory.domain.task_pace import TaskTimes
 from services.inventory.proxmox.answers import UnexpectedAnswer
@@ -256,7 +257,16 @@ class ProxmoxClient:
 def _observing(method: str, path: str) -> Iterator[None]:
     """Record a call: a span, and its duration by path without the names in it."""
     name = f"{method.upper()} {template_of(path)}"
-    with span(name, kind=SpanKind.CLIENT, attributes={"proxmox.path": path}), timing_proxmox(method, path):
+
+    def is_fault(error: Exception) -> bool:
+        # Reads look whether something exists, and Proxmox refuses what does not.
+        return method != "get" or not isinstance(error, ProxmoxRefusedError)
+
+    attributes = {"proxmox.path": path}
+    with (
+        span(name, kind=SpanKind.CLIENT, attributes=attributes, is_fault=is_fault),
+        timing_proxmox(method, path),
+    ):
         yield
 
 

@@ -21,7 +21,40 @@ PROXMOX_SECONDS = Histogram(
 )
 OPERATIONS_ENDED = Counter("proximity_operations_ended", "Operations that ended.", ["kind", "status"])
 OPERATIONS = Gauge("proximity_operations_unfinished", "Operations that have not ended.", ["status"])
-OPERATIONS_AGE = Gauge("proximity_operations_oldest_seconds", "Age of the oldest unfinished operation.")
+OPERATIONS_AGE = Gauge(
+    "proximity_operations_oldest_seconds", "Age of the oldest unfinished operation.", ["status"]
+)
+APPS = Gauge("proximity_apps", "Apps by status.", ["status"])
+BACKUPS = Gauge("proximity_backups", "Backups by status.", ["status"])
+BACKUPS_LAST_FAILED = Gauge("proximity_backups_last_failed", "Apps whose newest backup failed.")
+BACKUPS_OVERDUE = Gauge(
+    "proximity_backups_overdue", "Apps without a backup in time by the schedule of a policy."
+)
+HOST_ONLINE = Gauge("proximity_host_online", "1 while a Proxmox host that is switched on answers.", ["host"])
+SIGN_INS = Counter("proximity_sign_ins", "Sign-ins with a password by outcome.", ["outcome"])
+CERTIFICATE_EXPIRY = Gauge(
+    "proximity_certificate_expiry_timestamp_seconds", "When a certificate expires.", ["certificate"]
+)
+CONSUMER_PENDING = Gauge(
+    "proximity_consumer_pending_messages", "Messages that a consumer has not fetched yet.", ["consumer"]
+)
+CONSUMER_UNACKNOWLEDGED = Gauge(
+    "proximity_consumer_unacknowledged_messages",
+    "Messages that a consumer fetched and has not processed yet.",
+    ["consumer"],
+)
+STREAM_BYTES = Gauge("proximity_stream_bytes", "Size of a stream of NATS.", ["stream"])
+STREAM_MESSAGES = Gauge("proximity_stream_messages", "Messages in a stream of NATS.", ["stream"])
+DATABASE_BYTES = Gauge("proximity_database_bytes", "Size of the service's database.")
+DATABASE_SESSIONS = Gauge(
+    "proximity_database_sessions", "Connections to the service's database on PostgreSQL.", ["state"]
+)
+DATABASE_DEADLOCKS = Gauge(
+    "proximity_database_deadlocks", "Deadlocks in the service's database since PostgreSQL's statistics began."
+)
+DATABASE_TRANSACTION_AGE = Gauge(
+    "proximity_database_oldest_transaction_seconds", "Age of the oldest open transaction on PostgreSQL."
+)
 OUTBOX = Gauge("proximity_outbox_messages", "Messages that NATS has not taken yet.")
 POISON = Gauge(
     "proximity_poison_messages", "Messages that were set aside because nothing could process them."

@@ -89,13 +89,22 @@ def count_ended(kind: str, status: str) -> None:
         instruments.OPERATIONS_ENDED.labels(kind, status).inc()
 
 
-def note_queue(by_status: Mapping[str, int], oldest_seconds: float) -> None:
-    """Note how many operations have not ended, and how old the oldest is."""
+def count_sign_in(outcome: str) -> None:
+    """Note a check of a password: succeeded, failed, or limited after too many failures."""
+    if _serving:
+        from services.common.core.telemetry import instruments
+
+        instruments.SIGN_INS.labels(outcome).inc()
+
+
+def note_queue(by_status: Mapping[str, tuple[int, float]]) -> None:
+    """Note by status how many operations have not ended, and how many seconds old the oldest is."""
     from services.common.core.telemetry import instruments
 
     for status in ("queued", "running", "waiting", "undoing", "dead"):
-        instruments.OPERATIONS.labels(status).set(by_status.get(status, 0))
-    instruments.OPERATIONS_AGE.set(oldest_seconds)
+        count, age = by_status.get(status, (0, 0.0))
+        instruments.OPERATIONS.labels(status).set(count)
+        instruments.OPERATIONS_AGE.labels(status).set(age)
 
 
 def note_outbox(messages: int) -> None:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 
+import structlog
 from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from services.common.core.errors import NotFoundError
 
 __all__ = [
     "TRACEPARENT",
@@ -22,6 +27,7 @@ __all__ = [
     "continue_trace",
     "current_trace_id",
     "current_traceparent",
+    "identifying",
     "is_recording",
     "span",
     "start_tracing",
@@ -34,6 +40,7 @@ _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _PROPAGATOR = TraceContextTextMapPropagator()
 _EXPORT_TIMEOUT_S = 5  # of one batch of spans; a collector that is slower loses them
 _recording = False
+_ids: ContextVar[Mapping[str, str]] = ContextVar("ids", default=MappingProxyType({}))
 
 
 def start_tracing(endpoint: str, *, service: str, version: str, ratio: float = 1.0) -> None:
@@ -72,8 +79,34 @@ def is_recording() -> bool:
     return _recording
 
 
+def is_no_lookup(error: Exception) -> bool:
+    """Whether an error is more than the answer that something does not exist, which look-ups expect."""
+    if isinstance(error, NotFoundError):
+        return False
+    code = getattr(error, "code", None)  # of gRPC, which this layer does not import
+    return not (callable(code) and getattr(code(), "name", "") == "NOT_FOUND")
+
+
 @contextmanager
-def continue_trace(traceparent: str, name: str, *, kind: SpanKind = SpanKind.SERVER) -> Iterator[None]:
+def identifying(**ids: str) -> Iterator[None]:
+    """Put ids (`app_id`, `operation_id`) into every log line and span within; empty ones are left out."""
+    given = {name: value for name, value in ids.items() if value}
+    token = _ids.set({**_ids.get(), **given})
+    try:
+        with structlog.contextvars.bound_contextvars(**given):
+            yield
+    finally:
+        _ids.reset(token)
+
+
+@contextmanager
+def continue_trace(
+    traceparent: str,
+    name: str,
+    *,
+    kind: SpanKind = SpanKind.SERVER,
+    is_fault: Callable[[Exception], bool] = is_no_lookup,
+) -> Iterator[None]:
     """A span whose parent another process began; a new trace where `traceparent` is no valid one."""
     parent = _PROPAGATOR.extract(
         {TRACEPARENT: traceparent if _TRACEPARENT.fullmatch(traceparent) else _begin()}
@@ -81,7 +114,7 @@ def continue_trace(traceparent: str, name: str, *, kind: SpanKind = SpanKind.SER
     token = context.attach(parent)
     try:
         if _recording:
-            with span(name, kind=kind):
+            with span(name, kind=kind, is_fault=is_fault):
                 yield
         else:
             yield
@@ -101,20 +134,26 @@ def continue_known_trace(traceparent: str, name: str, *, kind: SpanKind) -> Iter
 
 @contextmanager
 def span(
-    name: str, *, kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str, str | int] | None = None
+    name: str,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    attributes: Mapping[str, str | int] | None = None,
+    is_fault: Callable[[Exception], bool] = is_no_lookup,
 ) -> Iterator[None]:
-    """A span within the current one; an exception marks it as failed and goes on."""
+    """A span within the current one; an exception that `is_fault` goes for marks it as failed, and all go on."""
     if not _recording:
         yield
         return
     tracer = trace.get_tracer("proximity")
+    known = {**_ids.get(), **(attributes or {})}
     with tracer.start_as_current_span(
-        name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
+        name, kind=kind, attributes=known, record_exception=False, set_status_on_exception=False
     ) as current:
         try:
             yield
         except Exception as error:
-            current.set_status(StatusCode.ERROR, type(error).__name__)
+            if is_fault(error):
+                current.set_status(StatusCode.ERROR, type(error).__name__)
             raise
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
 
 from services.common.core.telemetry import metrics, reporting, tracing
 
+# Of the statuses of gRPC those that a server is at fault for, by OpenTelemetry's conventions; the others refuse.
+_FAULTS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -24,7 +29,13 @@ def observe_unary(
     async def observed(request: Any, context: Context) -> Any:
         start = time.perf_counter()
         sample = reporting.start_transaction(method) if reporting.is_reporting() else contextlib.nullcontext()
-        with tracing.continue_trace(metadata.get("traceparent", ""), method), sample:
+
+        def is_fault(_: Exception) -> bool:
+            return _name_code(context) in _FAULTS
+
+        traceparent = metadata.get("traceparent", "")
+        ids = tracing.identifying(**find_ids(request))
+        with ids, tracing.continue_trace(traceparent, method, is_fault=is_fault), sample:
             try:
                 return await run(request, context)
             finally:
@@ -32,6 +43,21 @@ def observe_unary(
                     metrics.observe_rpc(method, _name_code(context), time.perf_counter() - start)
 
     return observed
+
+
+def find_ids(request: Any) -> dict[str, str]:
+    """Find the ids of the app and of the operation that a request is about; the owner of a container is an app."""
+    if not isinstance(request, Message):
+        return {}
+    found = {name: str(getattr(request, field)) for field, name in _list_id_fields(request.DESCRIPTOR)}
+    return {name: value for name, value in found.items() if value}
+
+
+@lru_cache(maxsize=512)  # more than there are types of requests
+def _list_id_fields(descriptor: Descriptor) -> tuple[tuple[str, str], ...]:
+    names = {"owner": "app_id", "app_id": "app_id", "operation_id": "operation_id"}
+    texts = {field.name for field in descriptor.fields if field.type == field.TYPE_STRING}
+    return tuple((field, name) for field, name in names.items() if field in texts)
 
 
 def observe_stream(

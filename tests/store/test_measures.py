@@ -1,0 +1,101 @@
+"""Metrics that are measured in a database and in NATS, with the real ones."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from nats.aio.msg import Msg
+
+from services.backups.store.measures import measure_backups
+from services.backups.store.tables import backups, policies, policy_runs
+from services.common.core.clock import now
+from services.common.db.database import Database
+from services.common.db.measuring import measure_database
+from services.common.messaging.bus import Bus, Message
+from services.common.messaging.measuring import measure_messaging
+from services.common.messaging.streams import JOBS
+from tests.store.backups_db import db, migrated_file, migrated_url
+from tests.store.nats_server import nats
+
+__all__ = ["db", "migrated_file", "migrated_url", "nats"]
+LIMIT_S = 60.0
+
+
+def insert(connection: sa.Connection, table: sa.Table, **values: Any) -> None:
+    """Insert a row; columns without a default that are not named get an empty value of their type."""
+    empty: dict[type, Any] = {sa.String: "", sa.Text: "", sa.Integer: 0, sa.BigInteger: 0, sa.Boolean: False}
+    for column in table.columns:
+        if column.name not in values and not column.nullable and column.server_default is None:
+            if column.primary_key and column.autoincrement is True:
+                continue
+            kind = type(column.type)
+            values[column.name] = now() if kind not in (*empty, sa.JSON) else empty.get(kind, [])
+    connection.execute(table.insert().values(**values))
+
+
+async def test_a_database_says_how_large_it_is_and_who_is_connected(db: Database) -> None:
+    dialect = await db.read(lambda connection: connection.dialect.name)
+    measure = await measure_database(db)
+    assert measure.size_bytes > 4096
+    # At least the session that measures.
+    assert bool(measure.sessions) == (dialect == "postgresql")
+    assert measure.transaction_age_s >= 0
+
+
+async def test_backups_that_failed_last_or_are_overdue_are_counted(db: Database) -> None:
+    moment = now()
+
+    def fill(connection: sa.Connection) -> None:
+        for number, (app, status) in enumerate(
+            [("a", "completed"), ("a", "failed"), ("b", "failed"), ("b", "completed"), ("c", "missing")]
+        ):
+            insert(connection, backups, app_id=app, status=status, mark=f"m{number}")
+        for number, enabled in ((1, True), (2, False)):
+            insert(connection, policies, id=number, name=f"p{number}", enabled=enabled)
+        late = moment - timedelta(hours=1)
+        for policy_id, app, slot in ((1, "a", late), (1, "b", late), (1, "c", None), (2, "a", late)):
+            insert(connection, policy_runs, policy_id=policy_id, app_id=app, began_at=late, overdue_slot=slot)
+        # Of b there is one since.
+        insert(connection, backups, app_id="b", status="completed", mark="m9", policy_id=1, created_at=moment)
+
+    await db.write(fill)
+    found = await measure_backups(db)
+    assert found.by_status == {"completed": 3, "failed": 2, "missing": 1}
+    assert (found.last_failed, found.overdue) == (1, 1)
+
+
+async def test_messages_that_wait_for_their_consumer_are_counted(nats: str) -> None:
+    bus = Bus(nats, name="apps")
+    blocked = asyncio.Event()
+
+    async def wait(_: Msg) -> None:
+        await blocked.wait()
+
+    bus.consume(JOBS, "jobs.apps.v1.run", durable="apps-run", handler=wait, concurrency=1)
+    bus.start()
+    try:
+        assert await bus.wait_connected(timeout=LIMIT_S)
+        for number in range(5):
+            await bus.publish(Message("jobs.apps.v1.run", b"x", f"id-{number}"))
+        async with asyncio.timeout(LIMIT_S):
+            while not (measured := await measure_messaging(bus))[0] or not measured[0][0].unacknowledged:  # noqa: ASYNC110 - the server decides when
+                await asyncio.sleep(0.05)  # NATS decides when
+        (consumer,), streams = measured
+        assert consumer.name == "apps-run"
+        assert consumer.pending + consumer.unacknowledged == 5
+        assert {stream.name: stream.messages for stream in streams}[JOBS] == 5
+    finally:
+        blocked.set()
+        await bus.close()
+
+
+async def test_without_nats_there_is_nothing_to_measure() -> None:
+    bus = Bus("nats://127.0.0.1:1", name="apps")
+    assert await measure_messaging(bus) == ([], [])
+
+
+pytestmark = pytest.mark.timeout(200)
