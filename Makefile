@@ -99,7 +99,7 @@ test-security: venv ## who may call what, and attacks
 	$(PYTEST) tests/security
 
 test-console: venv ## the web console: units, the committed build, walks in Chromium; what needs npm says when it is missing
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory console-current && \
+	@if command -v npm >/dev/null; then make --no-print-directory console-current && \
 		cd $(CONSOLE) && node_modules/.bin/vitest run; fi
 	$(PYTEST) -rs tests/console
 
@@ -244,7 +244,7 @@ console: $(CONSOLE)/node_modules/.installed ## build the web console into gatewa
 
 console-current: venv ## fail where gateway/static/console is not what gateway/console builds; says so without npm
 	@command -v npm >/dev/null || { echo "gateway/static/console was not compared: npm is missing"; exit 0; }; \
-	$(MAKE) --no-print-directory $(CONSOLE)/node_modules/.installed && mkdir -p $(CONSOLE)/generated && \
+	make --no-print-directory $(CONSOLE)/node_modules/.installed && mkdir -p $(CONSOLE)/generated && \
 	( $(call BUILD_CONSOLE,build/console) ) && \
 	diff -r --exclude='*.gz' gateway/static/console build/console && \
 	for file in $$(cd build/console && find . -name '*.gz'); do \

@@ -66,6 +66,9 @@ def check_command(command: str) -> None:
     words = shlex.split(command, comments=True)
     if words[0].startswith(("--", "[")):  # goes on from the line before
         words = ["python", "-m", "tests.pvesim", *words]
+    while words and (variable := re.fullmatch(r"([A-Z_]+)=.*", words[0])):
+        assert variable[1] in list_names(), f"{variable[1]} is no setting"
+        words = words[1:]
     program = {"python": _check_module, ".venv/bin/python": _check_module} | _CHECKS
     assert words[0] in program, f"nobody can check `{command}`: let a test run it"
     program[words[0]](words[1:])
@@ -110,6 +113,9 @@ def _check_docker(words: list[str]) -> None:
         for flag in ("--build", "--wait", "--watch"):
             up.add_argument(flag, action="store_true")
         commands.add_parser("config")
+        execute = commands.add_parser("exec")
+        execute.add_argument("service", choices=compose)
+        execute.add_argument("command", nargs=argparse.REMAINDER)
         commands.add_parser("restart").add_argument("service", choices=compose)
     elif len(words) > 1:
         parser.add_argument("-f", type=_existing)
@@ -162,6 +168,17 @@ def _read_help(module: str) -> str:
     return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
+def _check_files(words: list[str]) -> None:
+    """The files of the repository that it names are there."""
+    named = [word.partition("=")[2] if word.startswith("--") else word for word in words]
+    for word in named:
+        assert not word.startswith("deploy/") or (ROOT / word).is_file(), word
+
+
+def _check_git(words: list[str]) -> None:
+    assert words[0] in {"clone", "fetch", "checkout"}, words
+
+
 def _check_npm(words: list[str]) -> None:
     prefix, folder, run, script = words
     assert (prefix, run) == ("--prefix", "run")
@@ -205,5 +222,9 @@ _CHECKS: dict[str, Callable[[list[str]], None]] = {
     "export": _check_export,
     "build/clients/go/example": _check_example,
     "read": _check_read,
+    "git": _check_git,
+    "grep": _check_files,
+    "prometheus": _check_files,
+    "build/tools/usr/bin/promtool": _check_files,
     "proximity": _check_proximity,
 }
