@@ -113,6 +113,7 @@ def _check_docker(words: list[str]) -> None:
         for flag in ("--build", "--wait", "--watch"):
             up.add_argument(flag, action="store_true")
         commands.add_parser("config")
+        commands.add_parser("logs").add_argument("service", choices=compose, nargs="?")
         execute = commands.add_parser("exec")
         execute.add_argument("service", choices=compose)
         execute.add_argument("command", nargs=argparse.REMAINDER)
